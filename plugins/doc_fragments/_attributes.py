@@ -1,0 +1,47 @@
+# Copyright (c) The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules' documentation says alike about check mode, diff mode and platform. Private."""
+
+
+class ModuleDocFragment:
+    # The attributes themselves. A module that changes something states its own support for the two modes.
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)),
+        when in diff mode.
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: posix
+"""
+
+    # For a module that only reads; used together with the standard fragment.
+    INFO_MODULE = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This action does not modify state.
+  diff_mode:
+    support: N/A
+    details:
+      - This action does not modify state.
+"""
+
+    # For every module in the action group of meta/runtime.yml.
+    ACTIONGROUP_TELEMETRY = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/cbops.telemetry.telemetry) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - cbops.telemetry.telemetry
+"""

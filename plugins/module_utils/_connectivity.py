@@ -289,9 +289,7 @@ def _resolver_problem(path: str = "/etc/resolv.conf") -> Optional[str]:
     problems = [_server_problem(server) for server in servers or ["127.0.0.1"]]
     if None in problems:
         return None
-    return "; ".join(
-        ([] if servers else [f"{path} names no name server"]) + [p for p in problems if p is not None]
-    )
+    return "; ".join(([] if servers else [f"{path} names no name server"]) + [p for p in problems if p is not None])
 
 
 def _server_problem(server: str) -> Optional[str]:
@@ -482,16 +480,12 @@ class _Race:
         self.selector.close()
         for dial in self.dials:
             if dial.outcome is None:
-                dial.outcome, dial.reason = (
-                    ("timeout", "no answer") if dial.started else ("unknown", "not tried")
-                )
+                dial.outcome, dial.reason = ("timeout", "no answer") if dial.started else ("unknown", "not tried")
             dial.close()
 
     def _turn(self, until: float) -> bool:
         """One step: start what is due, take what is ready. True when the connection in use is ready."""
-        while self.queue and (
-            self.winner is not None or not self.in_flight or time.monotonic() >= self.next_start
-        ):
+        while self.queue and (self.winner is not None or not self.in_flight or time.monotonic() >= self.next_start):
             dial = self.queue.pop(0)
             if dial.start():
                 assert dial.sock is not None
@@ -542,9 +536,7 @@ def _by_errno(code: int) -> str:
     return "unknown"
 
 
-def _no_connection(
-    entry: Dict[str, Any], dials: List[_Dial], name: str, port: int, timeout: float
-) -> _Finding:
+def _no_connection(entry: Dict[str, Any], dials: List[_Dial], name: str, port: int, timeout: float) -> _Finding:
     """The one finding for addresses that all failed: the answer that tells most about the path decides."""
     for dial in dials:
         if dial.outcome is None and dial.started:

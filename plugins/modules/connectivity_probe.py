@@ -240,6 +240,7 @@ probe:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS, meets, probe
 
 

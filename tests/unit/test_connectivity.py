@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
 
 probe = connectivity.probe
 
@@ -214,9 +215,7 @@ def resolver(monkeypatch):
             if isinstance(result, Exception):
                 raise result
             return [
-                (socket.AF_INET6, (address, port, 0, 0))
-                if ":" in address
-                else (socket.AF_INET, (address, port))
+                (socket.AF_INET6, (address, port, 0, 0)) if ":" in address else (socket.AF_INET, (address, port))
                 for address in result
             ]
 
@@ -253,9 +252,7 @@ def test_connected_without_one_byte_of_application_data(authority, version):
     context = authority.server_context()
     context.minimum_version = context.maximum_version = version
     with TlsServer(context) as server:
-        entry = check(
-            probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile), "connected", ("tcp", "tls")
-        )
+        entry = check(probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile), "connected", ("tcp", "tls"))
     assert (server.handshakes, server.application_data, server.clean_ends) == (1, b"", 1)
     assert entry["target"] == f"127.0.0.1:{server.port}"
     assert entry["address"] == "127.0.0.1"
@@ -377,9 +374,7 @@ def test_a_sink_beside_a_real_address_is_listed_and_not_used(resolver, monkeypat
     monkeypatch.setattr(connectivity, "_is_sink", lambda address: address == "::")
     resolver(["::", "127.0.0.1"])
     with Server(read_hello) as server:
-        entry = check(
-            probe("api.example.com", server.port, HANG_GUARD, tls=False), "connected", ("dns", "tcp")
-        )
+        entry = check(probe("api.example.com", server.port, HANG_GUARD, tls=False), "connected", ("dns", "tcp"))
     assert {a["address"]: a["outcome"] for a in entry["addresses"]} == {
         "127.0.0.1": "connected",
         "::": "dns_sinkholed",
@@ -419,9 +414,7 @@ def test_timeout():
         started = time.monotonic()
         entry = check(probe("127.0.0.1", hole.port, 0.5), "timeout", ("tcp",))
         assert time.monotonic() - started < HANG_GUARD
-    assert entry["addresses"] == [
-        {"address": "127.0.0.1", "family": "IPv4", "outcome": "timeout", "tcp_ms": None}
-    ]
+    assert entry["addresses"] == [{"address": "127.0.0.1", "family": "IPv4", "outcome": "timeout", "tcp_ms": None}]
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on the loopback")

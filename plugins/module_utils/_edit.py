@@ -1,0 +1,303 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans the edit that puts the telemetry flag into a launch file, or takes it out, and proves it in memory.
+
+Every candidate is read again by the same reader; it counts only where the JVM's option vector differs by
+the flag alone and the verdict is the wanted one. Nothing is written here. Private to this collection.
+Python 3.6+, standard library only.
+"""
+
+import re
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from ._files import HostFiles, Refused
+from ._installations import (
+    DISABLED,
+    ENABLED,
+    Definition,
+    Live,
+    Outcome,
+    append_assignment,
+    definition_of,
+    outcome,
+    same_vectors,
+    shell_append,
+)
+from ._jvm import FLAG, get_boolean
+from ._shell_syntax import Assignment, ShellSyntaxError, Text, Word, line_of, parse, text_of
+from ._systemd import (
+    ADMIN_PATH,
+    OWN_DROP_IN,
+    UnitFiles,
+    Variable,
+    parse_environment_file,
+    quote,
+)
+
+MARK = "# cbops.telemetry: keeps the value above and adds the flag"
+_LIMIT_ROUNDS = 8
+
+Candidates = Dict[str, Optional[str]]
+
+
+class Plan(NamedTuple):
+    """Files to write: path -> (content now or None, content then or None)."""
+
+    files: Dict[str, Tuple[Optional[str], Optional[str]]]
+    after: Outcome
+
+
+def plan(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> Plan:
+    """What to write so that the next start has telemetry ``disabled`` or ``enabled``.
+
+    Raises :class:`Refused` where no edit is safe; the message names file and reason.
+    """
+    if before.verdict == wanted:
+        return Plan({}, before)
+    if before.verdict not in (DISABLED, ENABLED):
+        where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
+        raise Refused("%s: its launch configuration cannot be resolved, so nothing is edited: %s%s"
+                      % (definition.name, where, before.reason))
+    if wanted == DISABLED:
+        choices = _disabling(definition, files, before, live)
+    else:
+        choices = _enabling(definition, files, before)
+    for candidates in choices:
+        changed = {path: content for path, content in candidates.items()
+                   if content != (files.read(path) if files.exists(path) else None)}
+        if not changed:
+            continue
+        after = evaluate(definition, files.with_candidates(changed))
+        if after.verdict == wanted and same_vectors(before, after):
+            return Plan({path: (files.read(path) if files.exists(path) else None, content)
+                         for path, content in changed.items()}, after)
+    raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)" % (
+        definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known"))
+
+
+def evaluate(definition: Definition, files: HostFiles) -> Outcome:
+    """The outcome with the files as they are in this view, unit and drop-ins read again."""
+    return outcome(reload_definition(definition, files), files)
+
+
+def reload_definition(definition: Definition, files: HostFiles) -> Definition:
+    """The same installation with its unit as the files define it now."""
+    if definition.unit is None:
+        return definition
+    unit = UnitFiles(files).load(definition.unit.name)
+    if unit is None:
+        raise Refused("%s: its unit is gone" % definition.name)
+    inherited = {name: variable for name, variable in definition.environment.items()
+                 if name not in definition.unit.environment}
+    return definition_of(unit, inherited)
+
+
+# -- disabled: put the flag in ----------------------------------------------------------------------
+
+
+def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live],
+               ) -> Iterator[Candidates]:
+    # 1. A mention with another value decides: give it the right one.
+    for mention in reversed(before.mentions):
+        if mention.path and mention.length and not get_boolean(mention.value) and _editable(mention.path):
+            content = files.read(mention.path)
+            yield {mention.path: content[:mention.position] + FLAG + content[mention.position + mention.length:]}
+    if live is None:
+        return
+    if live.reader == "shell" and live.variable is not None:
+        content = files.read(live.path)
+        # 2. In place, in the assignment that counts (the last one that the reader accepts).
+        for assignment in reversed(_assignments(content, live.path)):
+            if assignment.name == live.variable:
+                edited = _into_assignment(content, assignment)
+                if edited is not None:
+                    yield {live.path: edited}
+        # 3. One more assignment that keeps what was there.
+        yield {live.path: append_assignment(content, shell_append(live.variable, FLAG, live.array) + "  " + MARK)}
+    elif live.reader == "command line":
+        content = files.read(live.path)
+        for position in _command_positions(content, live.path):
+            yield {live.path: content[:position] + " " + FLAG + content[position:]}
+    elif live.reader == "EnvironmentFile" and live.variable is not None:
+        yield from _into_environment_file(files, live)
+    elif live.reader == "Environment" and live.variable is not None:
+        yield from _into_unit(definition, files, live)
+
+
+def _editable(path: str) -> bool:
+    """Files of packages that an upgrade replaces are never edited."""
+    return not path.startswith(("/usr/", "/lib/", "/lib64/", "/run/", "/etc/init.d/", "/etc/rc.d/"))
+
+
+def _assignments(content: str, path: str) -> List[Assignment]:
+    try:
+        _tree, parser = parse(Text(content, path))
+    except ShellSyntaxError:
+        return []
+    return parser.assignments
+
+
+def _into_assignment(content: str, assignment: Assignment) -> Optional[str]:
+    """The text with the flag at the end of an assignment's value, inside its quotes."""
+    if assignment.array is not None:
+        if assignment.array:
+            position = assignment.array[-1].end
+            return content[:position] + " " + FLAG + content[position:]
+        position = content.index("(", assignment.value_start) + 1
+        return content[:position] + FLAG + content[position:]
+    word = assignment.word
+    if word is None or assignment.element is not None:
+        return None
+    return _into_word(content, word)
+
+
+def _into_word(content: str, word: Word) -> str:
+    raw = content[word.start:word.end]
+    if not raw:
+        return content[:word.end] + FLAG + content[word.end:]
+    last = word.parts[-1] if word.parts else None
+    if raw[-1] in "\"'" and last is not None and last.quoted and raw[-2:-1] != "\\":
+        blank = "" if raw in ('""', "''") else " "
+        return content[:word.end - 1] + blank + FLAG + content[word.end - 1:]
+    # Unquoted: the shell joins it with a quoted piece, and taking that out gives back the same bytes.
+    return '%s" %s"%s' % (content[:word.end], FLAG, content[word.end:])
+
+
+def _command_positions(content: str, path: str) -> Iterator[int]:
+    """Ends of the words before ``-jar``, last command first: there an option can be put in."""
+    for match in reversed(list(re.finditer(r"(?<=[\s\"'])-jar(?=\s)", content))):
+        position = match.start()
+        while True:
+            before = content[:position]
+            stripped = before.rstrip(" \t")
+            if stripped.endswith("\\\n"):
+                position = len(stripped) - 2
+            elif stripped.endswith("\\\r\n"):
+                break
+            else:
+                yield len(stripped)
+                break
+
+
+def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]:
+    assert live.variable is not None
+    content = files.read(live.path)
+    last: Optional[Variable] = None
+    for name, variable in parse_environment_file(content, live.path):
+        if name == live.variable:
+            last = variable
+    if last is None:
+        yield {live.path: append_assignment(content, '%s="%s"' % (live.variable, FLAG))}
+        return
+    runs = [run for run in last.value if run.path is not None and run.text]
+    if not runs:
+        end = content.index("=", last.position) + 1
+        yield {live.path: content[:end] + FLAG + content[end:]}
+        yield {live.path: content[:end + 1] + FLAG + content[end + 1:]}
+        return
+    end = runs[-1].position + len(runs[-1].text)
+    yield {live.path: content[:end] + " " + FLAG + content[end:]}
+
+
+def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator[Candidates]:
+    assert live.variable is not None and definition.unit is not None
+    variable = definition.unit.environment.get(live.variable)
+    if variable is not None and variable.path.startswith(ADMIN_PATH):
+        content = files.read(variable.path)
+        runs = [run for run in variable.value if run.path == variable.path and run.text]
+        if runs:
+            end = runs[-1].position + len(runs[-1].text)
+            follower = content[end:end + 1]
+            if follower in ('"', "'"):
+                yield {variable.path: content[:end] + " " + FLAG + content[end:]}
+            else:
+                yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
+        else:
+            name = content.index(live.variable + "=", variable.position) + len(live.variable) + 1
+            yield {variable.path: content[:name] + FLAG + content[name:]}
+    merged = (text_of(variable.value) + " " if variable is not None and text_of(variable.value) else "") + FLAG
+    yield {own_drop_in(definition.unit.name): drop_in_text(live.variable, merged,
+                                                           variable.path if variable is not None else None)}
+
+
+def own_drop_in(unit: str) -> str:
+    """Path of the drop-in that this collection writes for a unit."""
+    return "%s%s.d/%s" % (ADMIN_PATH, unit, OWN_DROP_IN)
+
+
+def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
+    """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
+    kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
+    return ("# Written by the Ansible collection cbops.telemetry: it %s adds the telemetry flag.\n"
+            "# \"state: enabled\" removes it again.\n"
+            "[Service]\nEnvironment=%s\n" % (kept, quote("%s=%s" % (variable, value))))
+
+
+# -- enabled: take the flag out ---------------------------------------------------------------------
+
+
+def _enabling(definition: Definition, files: HostFiles, before: Outcome) -> Iterator[Candidates]:
+    candidates: Candidates = {}
+    outcome_now = before
+    for _round in range(_LIMIT_ROUNDS):
+        view = files.with_candidates(candidates)
+        step = _without_last(definition, view, outcome_now)
+        if step is None:
+            return
+        candidates.update(step)
+        yield dict(candidates)
+        outcome_now = evaluate(definition, files.with_candidates(candidates))
+        if outcome_now.verdict != DISABLED:
+            return
+
+
+def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Optional[Candidates]:
+    """Take out the mention that counts now."""
+    live = [mention for mention in now.mentions if get_boolean(mention.value)]
+    if not live:
+        return None
+    mention = live[-1]
+    if mention.path is None or not mention.length or not _editable(mention.path):
+        raise Refused("%s: the flag comes from %s, which is not edited here; take it out there"
+                      % (definition.name, mention.path or mention.layer))
+    content = files.read(mention.path)
+    if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
+        without: Candidates = {mention.path: None}
+        if same_vectors(now, evaluate(definition, files.with_candidates(without))):
+            return without
+    start, end = mention.position, mention.position + mention.length
+    line_start = content.rfind("\n", 0, start) + 1
+    line_end = content.find("\n", end)
+    line_end = len(content) if line_end < 0 else line_end
+    if content[line_start:line_end].rstrip("\r").endswith(MARK):
+        if line_end < len(content):
+            return {mention.path: content[:line_start] + content[line_end + 1:]}
+        head = content[:line_start]
+        return {mention.path: head[:-2] if head.endswith("\r\n") else head[:-1]}
+    before, after = content[:start], content[end:]
+    if before.endswith('" ') and after.startswith('"') and before[-3:-2] not in ("", "=", " ", "\t", "\\", '"'):
+        joined = before[:-2] + after[1:]
+        if same_vectors(now, evaluate(definition, files.with_candidates({mention.path: joined}))):
+            return {mention.path: joined}
+    if before.endswith(" "):
+        before = before[:-1]
+    return {mention.path: before + after}
+
+
+# -- what people see --------------------------------------------------------------------------------
+
+
+def describe(path: str, old: Optional[str], new: Optional[str]) -> Dict[str, str]:
+    """A diff that shows where the flag comes or goes and nothing else of the file (values can be secret)."""
+    return {"before_header": path, "after_header": path if new is not None else "%s (removed)" % path,
+            "before": _redacted(old), "after": _redacted(new)}
+
+
+def _redacted(content: Optional[str]) -> str:
+    if content is None:
+        return ""
+    lines = []
+    for match in re.finditer(re.escape(FLAG.rpartition("=")[0]) + r"(?:=[A-Za-z]{0,5})?", content):
+        lines.append("line %d: ... %s ...\n" % (line_of(content, match.start()), match.group(0)))
+    return "".join(lines)

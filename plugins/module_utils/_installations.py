@@ -1,0 +1,581 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which operations centers and controllers are installed here, and what their launch configuration says.
+
+An installation is found by what its service really starts, not by the distribution. Its launch files are
+followed to the ``java`` command (:mod:`_shell`, :mod:`_systemd`); a variable is *live* where a change of
+it changes that command. Private to this collection. Python 3.6+, standard library only.
+"""
+
+import re
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+from ._files import HostFiles
+from ._jvm import (
+    PROPERTY,
+    STRONGER_ENVIRONMENT,
+    WEAKER_ENVIRONMENT,
+    Unresolvable,
+    expand_files,
+    get_boolean,
+    is_java,
+    is_mention,
+    mention_value,
+    split_environment,
+)
+from ._shell import Launch, Oracle, Shell, Walk, assignments, read_script, walk
+from ._shell_syntax import (
+    Node,
+    Run,
+    ShellSyntaxError,
+    Text,
+    Value,
+    line_of,
+    parse,
+    text_of,
+    unknown_of,
+)
+from ._systemd import Unit, UnitFiles, Variable, parse_unit, split_words, substitute
+
+DISABLED = "disabled"
+ENABLED = "enabled"
+UNRESOLVABLE = "unresolvable"
+
+#: Variables that packages and images use for JVM options, tried first when looking for the live one.
+KNOWN_VARIABLES = ("JAVA_ARGS", "JENKINS_JAVA_OPTIONS", "JAVA_OPTS", "JENKINS_JAVA_OPTS", "CATALINA_OPTS")
+#: A word that no launch file contains; where it arrives among the JVM's options, the way there is live.
+PROBE = "-Dcbops.telemetry.probe=live"
+
+_PRODUCTS = (
+    (re.compile(r"cloudbees-core-oc|jenkins-oc|operations-center"), "operations_center"),
+    (re.compile(r"cloudbees-core-cm|cloudbees"), "controller"),
+    (re.compile(r"jenkins"), "jenkins"),
+)
+_LAUNCHES_WAR = re.compile(r"-jar\b|\.war\b")
+_OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
+#: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
+_NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
+_INIT_FOLDER = "/etc/init.d"
+
+
+class Definition(NamedTuple):
+    """How one installation is started: by a unit, an init script or a script of the user's own."""
+
+    name: str
+    service: Optional[str]  # unit, or None for a script that no service manager starts
+    program: Tuple[Value, ...]  # program and arguments
+    environment: Dict[str, Variable]
+    closed: bool  # nothing else is in the environment
+    unit: Optional[Unit] = None
+
+
+class Found(NamedTuple):
+    """A mention of the property among the options a JVM would get."""
+
+    path: Optional[str]
+    position: int
+    length: int  # 0 where the word is not one stretch of one file
+    value: str
+    layer: str
+
+
+class Outcome(NamedTuple):
+    """What the next start would run with, as far as the files (or the loaded unit) tell."""
+
+    verdict: str
+    reason: Optional[str]
+    path: Optional[str]
+    line: Optional[int]
+    mentions: Tuple[Found, ...]  # of all ways, weakest first
+    vectors: Tuple[Any, ...]  # one a way: options without the property, and the program
+    walk: Optional[Walk]
+    programs: Tuple[str, ...]
+    homes: Tuple[str, ...]
+
+
+# -- from a definition to its verdict ---------------------------------------------------------------
+
+
+def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) -> Walk:
+    environment = {name: variable.value for name, variable in definition.environment.items()}
+    environment.update(extra)
+    variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
+    fields = substitute(definition.program, variables) if definition.unit else list(definition.program)
+
+    def shell(oracle: Oracle) -> Shell:
+        return Shell(files, oracle, environment=environment, closed=definition.closed)
+
+    def program(start: Shell) -> None:
+        source = definition.unit.fragment if definition.unit else None
+        node = Node("simple", 0, Text("", source))
+        name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+        if is_java(name) and "-jar" not in [text_of(field) for field in fields]:
+            return
+        start._external(node, name, fields)
+
+    return walk(shell, program)
+
+
+def _word_origin(word: Value) -> Tuple[Optional[str], int, int]:
+    """File, position and length of a word that is one stretch of one file; length 0 where it is not."""
+    runs = [run for run in word if run.text]
+    if not runs or runs[0].path is None:
+        return None, 0, 0
+    end = runs[0].position
+    for run in runs:
+        if run.path != runs[0].path or run.position != end:
+            return runs[0].path, runs[0].position, 0
+        end += len(run.text)
+    return runs[0].path, runs[0].position, end - runs[0].position
+
+
+def _inside(value: Value, text: str) -> Tuple[Optional[str], int, int]:
+    """Where ``text`` stands inside a value (of an environment variable that the JVM splits itself)."""
+    for run in value:
+        offset = run.text.find(text)
+        if offset >= 0 and run.path is not None:
+            return run.path, run.position + offset, len(text)
+    first = next((run for run in value if run.path is not None), None)
+    return (first.path, first.position, 0) if first else (None, 0, 0)
+
+
+def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[Found], Any]:
+    """Verdict of one ``java`` command, the reason where it is unresolvable, its mentions, its vector."""
+
+    def read(path: str) -> Optional[str]:
+        try:
+            return files.read(path) if path.startswith("/") else None
+        except OSError:
+            return None
+
+    decisive: Optional[Tuple[str, Optional[str]]] = None  # ("value" or "unknown", value or reason)
+    mentions: List[Found] = []
+    vector: List[Any] = []
+
+    def environment_layer(name: str) -> None:
+        nonlocal decisive
+        value = launch.environment.get(name)
+        if value is None:
+            return
+        reason = unknown_of(value)
+        words = split_environment(text_of(value))
+        vector.append((name, tuple(word for word in words if not is_mention(word))))
+        for word in words:
+            if is_mention(word):
+                path, position, length = _inside(value, word)
+                mentions.append(Found(path, position, length, mention_value(word), name))
+                decisive = ("value", mention_value(word))
+        if reason:
+            decisive = ("unknown", "%s: %s" % (name, reason))
+
+    for name in WEAKER_ENVIRONMENT:
+        environment_layer(name)
+    options: List[Any] = []
+    for index in launch.options:
+        word = launch.words[index]
+        text = text_of(word)
+        reason = unknown_of(word)
+        if reason:
+            options.append("?" + reason)
+            decisive = ("unknown", reason)
+            continue
+        if text.startswith(("@", "-XX:VMOptionsFile=")):
+            options.append(text)
+            for inner, _source in expand_files([text], read):
+                if is_mention(inner):
+                    path, position, _length = _word_origin(word)
+                    mentions.append(Found(path, position, 0, mention_value(inner), text))
+                    decisive = ("value", mention_value(inner))
+            continue
+        if is_mention(text):
+            if unknown_of(word, True):
+                decisive = ("unknown", unknown_of(word, True))
+                continue
+            path, position, length = _word_origin(word)
+            mentions.append(Found(path, position, length, mention_value(text), "command line"))
+            decisive = ("value", mention_value(text))
+            continue
+        options.append(text)
+    vector.append(("options", tuple(options)))
+    for name in STRONGER_ENVIRONMENT:
+        environment_layer(name)
+    rest = [text_of(word) for word in launch.words[launch.main:]] if launch.main is not None else []
+    vector.append(("program", tuple(rest)))
+    if decisive is None:
+        return ENABLED, None, mentions, tuple(vector)
+    if decisive[0] == "unknown":
+        return UNRESOLVABLE, decisive[1], mentions, tuple(vector)
+    return (DISABLED if get_boolean(decisive[1]) else ENABLED), None, mentions, tuple(vector)
+
+
+def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
+    """What the next start of an installation would run with."""
+    try:
+        if definition.unit is not None and definition.unit.masked:
+            raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
+        result = _start(definition, files, extra or {})
+        ways = []
+        for found in result.paths:
+            wars = [launch for launch in found if launch.main is not None
+                    and (launch.program.endswith(".war") or unknown_of(launch.words[launch.main], True))]
+            ways.extend(wars)
+        if not ways:
+            raise Unresolvable("no 'java … -jar ….war' command was found", _program_path(definition))
+        judged = [_judge(launch, files) for launch in ways]
+    except Unresolvable as error:
+        return Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
+    mentions: List[Found] = []
+    for _verdict, _reason, found_mentions, _vector in judged:
+        mentions.extend(mention for mention in found_mentions if mention not in mentions)
+    vectors = tuple(dict.fromkeys(vector for _verdict, _reason, _mentions, vector in judged))
+    programs = tuple(dict.fromkeys(launch.program for launch in ways if launch.program))
+    homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
+    verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
+    if verdicts == {DISABLED} or verdicts == {ENABLED}:
+        last = judged[0][2][-1] if judged[0][2] else None
+        path, line = _place(files, last)
+        return Outcome(verdicts.pop(), None, path, line, tuple(mentions), vectors, result, programs, homes)
+    reason = next((reason for verdict, reason, _m, _v in judged if verdict == UNRESOLVABLE),
+                  "it depends on a condition in the launch files that is not known before the start")
+    return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
+
+
+def _place(files: HostFiles, mention: Optional[Found]) -> Tuple[Optional[str], Optional[int]]:
+    if mention is None or mention.path is None:
+        return None, None
+    try:
+        return mention.path, line_of(files.read(mention.path), mention.position)
+    except OSError:
+        return mention.path, None
+
+
+def _program_path(definition: Definition) -> Optional[str]:
+    return text_of(definition.program[0]) if definition.program else None
+
+
+def _home(launch: Launch) -> str:
+    home = text_of(launch.environment.get("JENKINS_HOME", []))
+    for index in launch.options:
+        text = text_of(launch.words[index])
+        if text.startswith("-DJENKINS_HOME=") and not unknown_of(launch.words[index], True):
+            home = text.partition("=")[2]
+    return home
+
+
+# -- finding installations --------------------------------------------------------------------------
+
+
+def product_of(name: str, programs: Iterable[str]) -> Optional[str]:
+    """Product by the file name of the war, else by the name of the installation."""
+    names = [program.rsplit("/", 1)[-1] for program in programs]
+    # A CloudBees war tells more than a name; "jenkins.war" does not tell whose Jenkins it is.
+    for candidate in [item for item in names if not item.startswith("jenkins.")] + [name] + names:
+        for pattern, product in _PRODUCTS:
+            if pattern.search(candidate):
+                return product
+    return None
+
+
+def _is_candidate(unit: Unit, files: HostFiles) -> bool:
+    for command in unit.exec_start:
+        program = text_of(command[0])
+        joined = " ".join(text_of(word) for word in command)
+        if _LAUNCHES_WAR.search(joined):
+            return True
+        if files.head(program) == b"#!":
+            script = read_script(files, program)
+            if script is not None and _LAUNCHES_WAR.search(script[0]):
+                return True
+        for word in command[1:]:
+            path = text_of(word)
+            if path.startswith("/") and files.head(path) == b"#!":
+                script = read_script(files, path)
+                if script is not None and _LAUNCHES_WAR.search(script[0]):
+                    return True
+    return False
+
+
+def _masked_name(name: str) -> bool:
+    return _OF_INTEREST.search(name) is not None
+
+
+def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> Definition:
+    """An installation that a unit starts; ``manager`` is what the service manager gives every service."""
+    environment = dict(manager or {})
+    environment.update(unit.environment)
+    program = unit.exec_start[-1] if unit.exec_start else ()
+    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit)
+
+
+def init_definition(name: str) -> Definition:
+    """An installation that ``/etc/init.d/<name> start`` starts (no systemd, or an image of it)."""
+    return Definition(name, name, ([Run("%s/%s" % (_INIT_FOLDER, name))], [Run("start")]), {}, True)
+
+
+def script_definition(path: str) -> Definition:
+    """An installation that somebody starts with a launch script by hand, from an unknown environment."""
+    return Definition(path, None, ([Run(path)],), {}, False)
+
+
+def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
+             ) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
+    """All installations under the view's root with what their files say, and warnings."""
+    found: List[Tuple[Definition, Outcome]] = []
+    warnings: List[str] = []
+    units = UnitFiles(files)
+    names = units.names()
+    for name in names:
+        try:
+            unit = units.load(name)
+        except Unresolvable as error:
+            if _masked_name(name):
+                definition = Definition(name.rsplit(".", 1)[0], name, (), {}, True)
+                found.append((definition, Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None,
+                                                  (), ())))
+            continue
+        except OSError as error:
+            if _masked_name(name):
+                warnings.append("%s cannot be read: %s" % (error.filename or name, error.strerror))
+            continue
+        if unit is None or "@." in name:
+            continue
+        if unit.masked:
+            continue
+        if not _is_candidate(unit, files):
+            continue
+        definition = definition_of(unit, manager)
+        result = outcome(definition, files)
+        if result.programs:
+            relevant = any(_OF_INTEREST.search(program.rsplit("/", 1)[-1]) for program in result.programs)
+        else:
+            relevant = _masked_name(name) or any(_masked_name(text_of(word)) for word in definition.program)
+        if relevant:
+            found.append((definition, result))
+    services = set(names)
+    for name in files.list(_INIT_FOLDER):
+        if name + ".service" in services:
+            continue
+        script = read_script(files, "%s/%s" % (_INIT_FOLDER, name))
+        if script is None or not _LAUNCHES_WAR.search(script[0]) or not (
+                _masked_name(name) or _OF_INTEREST.search(script[0])):
+            continue
+        definition = init_definition(name)
+        found.append((definition, outcome(definition, files)))
+    for path in launch_scripts:
+        if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
+            continue
+        definition = script_definition(path)
+        if read_script(files, path) is None:
+            reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
+            found.append((definition, Outcome(UNRESOLVABLE, reason, path, None, (), (), None, (), ())))
+            continue
+        found.append((definition, outcome(definition, files)))
+    return found, warnings
+
+
+# -- the live launch file ---------------------------------------------------------------------------
+
+
+class Live(NamedTuple):
+    """The place where a JVM option has to be written so that the next start has it."""
+
+    path: str
+    variable: Optional[str]  # None: the command line itself
+    reader: str  # shell | Environment | EnvironmentFile | command line
+    array: bool = False
+    fresh: bool = False  # the variable is not set there yet
+
+
+def _without_probe(vector: Any) -> Any:
+    return tuple((layer, tuple(word for word in words if word != PROBE)) for layer, words in vector)
+
+
+def same_but_probe(before: Outcome, after: Outcome) -> bool:
+    """True where the second differs from the first by the probe word alone, and that on every way."""
+    if not after.vectors or any(all(PROBE not in words for _layer, words in vector) for vector in after.vectors):
+        return False
+    return {_without_probe(vector) for vector in after.vectors} == set(before.vectors)
+
+
+def same_vectors(before: Outcome, after: Outcome) -> bool:
+    """True where two outcomes differ at most in mentions of the property."""
+    return bool(after.vectors) and set(after.vectors) == set(before.vectors)
+
+
+def append_assignment(content: str, line: str) -> str:
+    """A file's text with one more line, in its own line ends, and no final newline where it had none."""
+    end = "\r\n" if "\r\n" in content and "\n" not in content.replace("\r\n", "") else "\n"
+    if not content or content.endswith("\n"):
+        return content + line + end
+    return content + end + line
+
+
+def shell_append(variable: str, word: str, array: bool) -> str:
+    """A shell assignment that keeps what was there."""
+    return "%s+=(%s)" % (variable, word) if array else '%s="$%s %s"' % (variable, variable, word)
+
+
+def live_of(definition: Definition, files: HostFiles, before: Outcome) -> Optional[Live]:
+    """Find the live launch file and variable by trying, in memory, where one more option would arrive."""
+    if before.walk is None:
+        return None
+    result = before.walk
+    configuration = [path for path in reversed(result.sourced) if not _NOT_A_LAUNCH_FILE.match(path)]
+    for path in configuration:
+        content = files.read(path)
+        assigned = {assignment.name: assignment.array is not None for assignment in assignments(content, path)}
+        names = [name for name in KNOWN_VARIABLES if name in result.names]
+        names += [name for name in result.names if name in assigned and name not in names]
+        for name in sorted(names, key=lambda item: item not in assigned):
+            for array in ([True, False] if assigned.get(name) else [False]):
+                line = shell_append(name, PROBE, array)
+                after = outcome(definition, files.with_candidates({path: append_assignment(content, line)}))
+                if same_but_probe(before, after):
+                    return Live(path, name, "shell", array, name not in assigned)
+    if definition.unit is not None:
+        known = definition.unit.environment
+        names = [name for name in KNOWN_VARIABLES if name in known]
+        names += [name for name in known if name in result.names and name not in names]
+        names += [name for name in KNOWN_VARIABLES if name in result.names and name not in names]
+        for name in names:
+            variable = known.get(name)
+            value = list(variable.value) if variable is not None else []
+            after = outcome(definition, files, {name: value + [Run(" " + PROBE)]})
+            if same_but_probe(before, after):
+                if variable is None:
+                    return Live(definition.unit.fragment or "", name, "Environment", False, True)
+                return Live(variable.path, name, variable.reader)
+    for path in reversed(result.followed):
+        if not _NOT_A_LAUNCH_FILE.match(path):
+            return Live(path, None, "command line")
+    if definition.unit is not None and definition.unit.fragment and before.programs:
+        command = definition.program
+        if any(text_of(word) == "-jar" for word in command):
+            return Live(next((run.path for word in command for run in word if run.path), definition.unit.fragment),
+                        None, "command line")
+    return None
+
+
+def packaging_of(definition: Definition, live: Optional[Live]) -> str:
+    """deb, rpm, systemd or script: by where the live launch file is."""
+    path = live.path if live is not None else (_program_path(definition) or "")
+    if path.startswith("/etc/default/"):
+        return "deb"
+    if path.startswith("/etc/sysconfig/"):
+        return "rpm"
+    if live is not None and live.reader in ("Environment", "EnvironmentFile"):
+        return "systemd"
+    return "script"
+
+
+# -- every mention ----------------------------------------------------------------------------------
+
+_MENTION = re.compile(r"-D" + re.escape(PROPERTY) + r"(?:=([^\s\"'\\;)]*))?(?![\w.])")
+
+
+class Declaration(NamedTuple):
+    """A mention of the property in a file, live or dead."""
+
+    path: str
+    line: int
+    variable: Optional[str]
+    value: str
+    live: bool
+    reason: Optional[str]
+
+
+def related_files(definition: Definition, result: Outcome, files: HostFiles) -> List[str]:
+    """Files in which somebody may have put the flag for this installation, read or not."""
+    paths: List[str] = []
+    stems = [definition.name] + [program.rsplit("/", 1)[-1].rsplit(".", 1)[0] for program in result.programs]
+    for stem in dict.fromkeys(stems):
+        if "/" not in stem:
+            paths.extend(folder + "/" + stem for folder in ("/etc/default", "/etc/sysconfig", _INIT_FOLDER))
+    if definition.unit is not None:
+        paths.extend(filter(None, [definition.unit.fragment]))
+        paths.extend(definition.unit.drop_ins)
+        paths.extend(variable.path for variable in definition.unit.environment.values())
+    if result.walk is not None:
+        paths.extend(result.walk.sourced + result.walk.followed)
+    program = _program_path(definition)
+    if program:
+        paths.append(program)
+    return [path for path in dict.fromkeys(paths) if path.startswith("/")]
+
+
+def declarations(definition: Definition, result: Outcome, live: Optional[Live], files: HostFiles,
+                 ) -> List[Declaration]:
+    """All mentions of the flag around an installation, each live or dead and why."""
+    effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
+    read = set(result.walk.sourced + result.walk.followed) if result.walk is not None else set()
+    if definition.unit is not None:
+        read.update(filter(None, [definition.unit.fragment]))
+        read.update(definition.unit.drop_ins)
+        read.update(variable.path for variable in definition.unit.environment.values())
+    found: List[Tuple[int, Declaration]] = []
+    for path in related_files(definition, result, files):
+        try:
+            content = files.read(path)
+        except OSError:
+            continue
+        if PROPERTY not in content:
+            continue
+        for match in _MENTION.finditer(content):
+            line = line_of(content, match.start())
+            variable = _variable_at(content, path, match.start())
+            order = effective.get((path, match.start()))
+            if order is not None:
+                winner = result.mentions[-1]
+                if order == len(result.mentions) - 1:
+                    found.append((order, Declaration(path, line, variable, match.group(1) or "", True, None)))
+                else:
+                    place = "%s:%s" % _place(files, winner)
+                    found.append((order, Declaration(path, line, variable, match.group(1) or "", False,
+                                                     "overridden by %s" % place)))
+                continue
+            reason = _why_dead(content, path, match.start(), variable, path in read, live, result)
+            found.append((-1, Declaration(path, line, variable, match.group(1) or "", False, reason)))
+    return [item for _order, item in sorted(found, key=lambda pair: pair[0])]
+
+
+def _variable_at(content: str, path: str, position: int) -> Optional[str]:
+    if path.endswith((".service", ".conf")) and "/systemd/" in path:
+        for setting in parse_unit(content, path):
+            for word in split_words(setting.value) or [] if setting.key == "Environment" else []:
+                runs = [run for run in word if run.path]
+                if runs and runs[0].position <= position < runs[-1].position + len(runs[-1].text):
+                    return text_of(word).partition("=")[0]
+        return None
+    for assignment in assignments(content, path):
+        if assignment.start <= position < assignment.end:
+            return assignment.name
+    return None
+
+
+def _why_dead(content: str, path: str, position: int, variable: Optional[str], is_read: bool,
+              live: Optional[Live], result: Outcome) -> str:
+    if _in_comment(content, path, position):
+        return "it is a comment"
+    if not is_read:
+        return "nothing that starts the service reads this file"
+    if result.verdict == UNRESOLVABLE and not result.mentions:
+        return "whether it is read is not known: %s" % result.reason
+    if variable is not None and live is not None and live.variable and variable != live.variable:
+        return "the launcher reads %s" % live.variable
+    if variable is not None:
+        return "a later assignment of %s replaces it, or it stands in a branch that is not taken" % variable
+    return "it is not among the options of the JVM (after the war, or not part of a command)"
+
+
+def _in_comment(content: str, path: str, position: int) -> bool:
+    start = content.rfind("\n", 0, position) + 1
+    if content[start:position].lstrip(" \t").startswith("#"):
+        return True
+    if path.endswith((".service", ".conf")):
+        return content[start:position].lstrip(" \t").startswith(";")
+    try:
+        _tree, parser = parse(Text(content, path))
+    except (ShellSyntaxError, RecursionError):
+        return False
+    return any(first <= position < last for first, last in parser.comments + parser.heredocs)

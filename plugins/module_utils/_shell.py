@@ -1,0 +1,1260 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows a launch script, and what it sources, to the ``java`` commands it would run, without running it.
+
+A symbolic walk over the tree of :mod:`_shell_syntax`: variables hold characters that remember the file
+and byte they came from; a condition that cannot be known is walked both ways; what stays unknown is
+carried as unknown with its reason. Private to this collection. Python 3.6+, standard library only.
+"""
+
+import re
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from ._files import HostFiles
+from ._jvm import ENVIRONMENT, Unresolvable, command_line, is_java
+from ._shell_syntax import (
+    BASH,
+    DASH,
+    DECLARATIONS,
+    Assignment,
+    Node,
+    Part,
+    Run,
+    ShellSyntaxError,
+    Text,
+    Value,
+    Word,
+    line_of,
+    parse,
+    text_of,
+    unknown_of,
+)
+
+LIMIT_PATHS = 200
+LIMIT_STEPS = 20000
+LIMIT_DEPTH = 20
+LIMIT_FILE = 1 << 20
+
+#: Builtins that change the shell itself; a command that is none of them (and no function) cannot.
+_CHANGES_SHELL = DECLARATIONS | frozenset([
+    ".", "source", "eval", "exec", "set", "shift", "unset", "read", "return", "exit", "break", "continue",
+    "getopts", "mapfile", "readarray", "let", "printf", "command", "builtin", "alias", "shopt", "trap",
+])
+#: Set by every shell for itself: unknown here, but never a JVM option.
+_PROVIDED = frozenset([
+    "RANDOM", "SECONDS", "LINENO", "UID", "EUID", "PPID", "HOSTNAME", "PWD", "OLDPWD", "BASHPID", "BASH",
+    "BASH_VERSION", "HOSTTYPE", "OSTYPE", "MACHTYPE", "OPTIND", "HOME", "USER", "LOGNAME", "SHELL", "PATH",
+    "LANG", "TERM", "IFS", "MAINPID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET",
+])
+#: Commands whose output is a name, a number, a path or a date, never a JVM option.
+_HARMLESS_OUTPUT = frozenset([
+    "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
+    "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc",
+])
+_SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
+_CHANGES_USER = frozenset(["su", "runuser"])
+_TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
+
+
+class Launch:
+    """One ``java`` command as the script would run it.
+
+    ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
+    ``closed`` says that nothing else can be in the environment.
+    """
+
+    __slots__ = ("words", "environment", "closed", "main", "options")
+
+    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool) -> None:
+        self.words = words
+        self.environment = environment
+        self.closed = closed
+        line = command_line([_shape(word) for word in words])
+        self.options = line.options
+        self.main = line.main if line.jar else None
+
+    @property
+    def program(self) -> str:
+        """The jar that is started, an empty string where it is not known."""
+        return text_of(self.words[self.main]) if self.main is not None else ""
+
+
+def _shape(word: Value) -> str:
+    # A word that begins with an unknown may be an option: count it as one, so that it is not overlooked,
+    # unless what follows shows that it is a path ("$DIR/x.war").
+    text = text_of(word)
+    if word and word[0].unknown and not text.startswith("/") and not text.endswith((".war", ".jar")):
+        if word[0].quoted and word[0].harmless:
+            return text or "?"
+        return "-?" + text
+    return text
+
+
+class Variable:
+    """A shell variable: one value, or the elements of an array."""
+
+    __slots__ = ("value", "array", "exported")
+
+    def __init__(self, value: Value, array: Optional[List[Value]] = None, exported: bool = False) -> None:
+        self.value = value
+        self.array = array
+        self.exported = exported
+
+
+class _Exit(Exception):
+    """The script ends here."""
+
+
+class _Return(Exception):
+    """The function or sourced file ends here."""
+
+
+class _Break(Exception):
+    """The loop ends here."""
+
+
+class _Continue(Exception):
+    """The loop goes on with its next round."""
+
+
+class Oracle:
+    """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
+
+    def __init__(self, prefix: Sequence[int]) -> None:
+        self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
+        self._prefix = list(prefix)
+        self.steps = 0
+
+    def choose(self, count: int) -> int:
+        """A number below ``count``."""
+        index = len(self.taken)
+        choice = self._prefix[index] if index < len(self._prefix) else 0
+        self.taken.append((choice, count))
+        return choice
+
+    def following(self) -> Optional[List[int]]:
+        """The prefix of the next combination, or None after the last."""
+        taken = list(self.taken)
+        while taken:
+            choice, count = taken.pop()
+            if choice + 1 < count:
+                return [item[0] for item in taken] + [choice + 1]
+        return None
+
+
+class Shell:
+    """One shell process, walked symbolically."""
+
+    def __init__(self, files: HostFiles, oracle: Oracle, dialect: str = BASH, zero: str = "",
+                 arguments: Sequence[Value] = (), environment: Optional[Dict[str, Value]] = None,
+                 closed: bool = True, depth: int = 0) -> None:
+        self.files = files
+        self.oracle = oracle
+        self.dialect = dialect
+        self.zero = zero
+        self.arguments = list(arguments)
+        self.variables: Dict[str, Variable] = {}
+        for name, value in (environment or {}).items():
+            self.variables[name] = Variable(value, exported=True)
+        self.closed = closed
+        self.depth = depth
+        self.functions: Dict[str, Node] = {}
+        self.found: List[Launch] = []
+        self.sourced: List[str] = []
+        self.followed: List[str] = []  # scripts that were started, not sourced
+        self.names: List[str] = []  # every variable that was looked at, in order
+        self.all_exported = False
+
+    # -- places -------------------------------------------------------------------------------
+
+    def unresolvable(self, reason: str, text: Optional[Text] = None, position: int = 0) -> Unresolvable:
+        """An error that names the line."""
+        if text is None:
+            return Unresolvable(reason)
+        path, offset = text.origin(position)
+        if path is None:
+            return Unresolvable(reason)
+        try:
+            return Unresolvable(reason, path, line_of(self.files.read(path), offset))
+        except (OSError, ValueError):
+            return Unresolvable(reason, path)
+
+    def unknown(self, reason: str, word: Word, part: Part, harmless: bool = False) -> Run:
+        """An unknown stretch, its reason ending in file and line."""
+        path, offset = word.text.origin(part.start)
+        where = ""
+        if path is not None:
+            try:
+                where = " (%s:%d)" % (path, line_of(self.files.read(path), offset))
+            except (OSError, ValueError):
+                where = " (%s)" % path
+        return Run("", path, offset, part.quoted, reason + where, harmless)
+
+    # -- variables ----------------------------------------------------------------------------
+
+    def lookup(self, name: str) -> Optional[Variable]:
+        """A variable, or None where it is not set (as far as is known)."""
+        if name not in self.names:
+            self.names.append(name)
+        return self.variables.get(name)
+
+    def assign(self, name: str, value: Value, append: bool = False, array: Optional[List[Value]] = None,
+               element: Optional[str] = None) -> None:
+        """``NAME=value`` and its variants."""
+        old = self.variables.get(name)
+        exported = self.all_exported or (old is not None and old.exported)
+        if old is None and append and not self.closed:
+            old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
+        if array is not None:
+            elements = list(array)
+            if append and old is not None:
+                elements = (old.array if old.array is not None else [old.value]) + elements
+            self.variables[name] = Variable(elements[0] if elements else [], elements, exported)
+            return
+        if element is not None:
+            raise Unresolvable("the array %s is built element by element" % name)
+        if append and old is not None:
+            if old.array is not None:
+                elements = list(old.array) or [[]]
+                elements[0] = elements[0] + value
+                self.variables[name] = Variable(elements[0], elements, exported)
+                return
+            value = old.value + value
+        elif old is not None and old.array is not None and self.dialect == BASH:
+            elements = [value] + old.array[1:]
+            self.variables[name] = Variable(value, elements, exported)
+            return
+        self.variables[name] = Variable(value, None, exported)
+
+    def do_assignment(self, assignment: Assignment) -> str:
+        """Carry out an assignment; returns the name."""
+        if assignment.array is not None:
+            elements: List[Value] = []
+            for word in assignment.array:
+                if re.match(r"\[[^\]]*\]=", word.literal() or ""):
+                    raise self.unresolvable("an array with indexes", assignment.text, word.start)
+                elements.extend(self.fields(word))
+            self.assign(assignment.name, [], assignment.append, array=elements)
+        else:
+            assert assignment.word is not None
+            self.assign(assignment.name, self.single(assignment.word), assignment.append,
+                        element=assignment.element)
+        return assignment.name
+
+    def exported(self) -> Dict[str, Value]:
+        """The environment that a command started now would get."""
+        return {name: variable.value for name, variable in self.variables.items()
+                if variable.exported and variable.array is None}
+
+    # -- expansion ----------------------------------------------------------------------------
+
+    def single(self, word: Word) -> Value:
+        """A word where no field splitting happens (an assignment, a here-string, ``case``)."""
+        result: Value = []
+        for part in word.parts:
+            if part.kind == "literal":
+                result.extend(self._literal(word, part))
+            else:
+                for index, value in enumerate(self._values(word, part)):
+                    if index:
+                        result.append(Run(" "))
+                    result.extend(value)
+        return result
+
+    def fields(self, word: Word) -> List[Value]:
+        """A word in a command line: expanded and split into fields."""
+        if self.dialect == BASH and any(
+                part.kind == "literal" and not part.quoted
+                and re.search(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}", word.characters(part)) for part in word.parts):
+            part = word.parts[0]
+            return [[self.unknown("a brace expansion", word, part)]]
+        fields: List[Value] = []
+        current: Optional[Value] = None
+        for part in word.parts:
+            if part.kind == "literal":
+                current = (current or []) + self._literal(word, part)
+                continue
+            values = self._values(word, part)
+            if part.quoted:
+                many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
+                if many:
+                    for index, value in enumerate(values):
+                        if index:
+                            fields.append(current or [])
+                            current = None
+                        current = (current or []) + [run.requoted(True) for run in value]
+                    continue
+                current = current or []
+                for index, value in enumerate(values):
+                    if index:
+                        current.append(Run(" ", quoted=True))
+                    current.extend(run.requoted(True) for run in value)
+                continue
+            if part.kind == "parameter" and values and "IFS" in self.variables:
+                raise self.unresolvable("IFS is changed", word.text, part.start)
+            for index, value in enumerate(values):
+                if index and current is not None:
+                    fields.append(current)
+                    current = None
+                for run in value:
+                    if run.unknown:
+                        current = (current or []) + [run.requoted(False)]
+                        continue
+                    for match in re.finditer(r"[ \t\n]+|[^ \t\n]+", run.text):
+                        if match.group(0)[0] in " \t\n":
+                            if current is not None:
+                                fields.append(current)
+                            current = None
+                        else:
+                            piece = run.part(match.start(), match.end())
+                            piece.quoted = False
+                            current = (current or []) + [piece]
+        if current is not None:
+            fields.append(current)
+        return fields
+
+    def _literal(self, word: Word, part: Part) -> Value:
+        if part.start in word.decoded:
+            path, offset = word.text.origin(part.start)
+            return [Run(word.decoded[part.start], None, 0, True)]
+        if part.start == part.end:
+            return [Run("", None, 0, True)] if part.quoted else []
+        return word.text.runs(part.start, part.end, part.quoted)
+
+    def _values(self, word: Word, part: Part) -> List[Value]:
+        """What a part expands to: one value, or several for ``$@`` and arrays."""
+        if part.kind == "parameter":
+            return self._parameter(word, part)
+        if part.kind == "command":
+            return [self._substitution(word, part)]
+        if part.kind == "arithmetic":
+            return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
+        return [[self.unknown("a process substitution", word, part, harmless=True)]]
+
+    def _parameter(self, word: Word, part: Part) -> List[Value]:
+        values, is_set = self._plain_parameter(word, part)
+        if part.length:
+            return [[self.unknown("a length", word, part, harmless=True)]]
+        if not part.operator:
+            return values
+        null = not any(text_of(value) or unknown_of(value, True) for value in values)
+        reason = next((unknown_of(value, True) for value in values if unknown_of(value, True)), None)
+        operator = part.operator
+        if operator in (":-", "-", ":=", "=", ":+", "+", ":?", "?"):
+            if reason and operator[0] == ":" and not any(text_of(value) for value in values):
+                # Neither "set" nor "empty" is known of it.
+                if self.oracle.choose(2):
+                    null, is_set, reason = True, False, None
+            use_word = (null if operator[0] == ":" else not is_set)
+            if operator[-1] == "+":
+                return [self.single(part.argument)] if part.argument and not use_word else [[]]
+            if not use_word:
+                return values
+            if operator[-1] == "?":
+                raise _Exit()
+            value = self.single(part.argument) if part.argument else []
+            if operator[-1] == "=":
+                self.assign(part.name, value)
+            return [value]
+        if operator in ("%", "%%", "#", "##") and part.argument is not None:
+            pattern = self.single(part.argument)
+            if unknown_of(pattern, True) is None and reason is None:
+                return [_strip(value, operator, _pattern(pattern)) for value in values]
+        return [[self.unknown("${%s%s…}" % (part.name, operator), word, part)]]
+
+    def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
+        name = part.name
+        if name in ("@", "*"):
+            return list(self.arguments), bool(self.arguments)
+        if name == "#":
+            return [[Run(str(len(self.arguments)))]], True
+        if name in "?$!-":
+            return [[self.unknown("$" + name, word, part, harmless=True)]], True
+        if name == "0":
+            return [[Run(self.zero)]], True
+        if name.isdigit():
+            index = int(name) - 1
+            return ([self.arguments[index]], True) if index < len(self.arguments) else ([[]], False)
+        variable = self.lookup(name)
+        if variable is None:
+            if name == "BASH_SOURCE":
+                return [[Run(word.text.path or self.zero)]], True
+            if name == "IFS":
+                return [[Run(" \t\n")]], True
+            if name in _PROVIDED:
+                return [[self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)]], True
+            if not self.closed:
+                return [[self.unknown("$%s comes from the environment of whoever starts the script" % name,
+                                      word, part)]], False
+            return [[]], False
+        if part.index is not None:
+            elements = variable.array if variable.array is not None else [variable.value]
+            if part.index in ("@", "*"):
+                return list(elements), bool(elements)
+            if part.index.isdigit():
+                number = int(part.index)
+                return ([elements[number]], True) if number < len(elements) else ([[]], False)
+            return [[self.unknown("an array element", word, part)]], True
+        return [variable.value], True
+
+    def _substitution(self, word: Word, part: Part) -> Value:
+        """Command substitution: the few commands that only rewrite their arguments, else unknown."""
+        assert part.body is not None
+        _text, block = part.body
+        items = block.items
+        command = items[0] if len(items) == 1 else None
+        if command is not None and command.kind == "simple" and not command.assignments and command.words:
+            name = command.words[0].literal() if isinstance(command.words[0], Word) else None
+            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset"):
+                fields = [field for item in command.words[1:] if isinstance(item, Word)
+                          for field in self.fields(item)]
+                known = not any(unknown_of(field, True) for field in fields)
+                value = self._pure(name, fields) if known else None
+                if value is not None:
+                    return [run.requoted(part.quoted) for run in value]
+            if name in _HARMLESS_OUTPUT or (name == "command" and len(command.words) > 1
+                                            and command.words[1].literal() == "-v"):
+                return [self.unknown("the output of a command", word, part, harmless=True)]
+        return [self.unknown("a command substitution", word, part)]
+
+    def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
+        texts = [text_of(field) for field in fields]
+        if name == "echo" and (not texts or not texts[0].startswith("-")) and "\\" not in "".join(texts):
+            result: Value = []
+            for index, field in enumerate(fields):
+                if index:
+                    result.append(Run(" "))
+                result.extend(field)
+            return result
+        if name == "printf" and len(texts) == 2 and texts[0] in ("%s", "%s\\n"):
+            return list(fields[1])
+        if name == "dirname" and len(texts) == 1:
+            path = texts[0].rstrip("/") or "/"
+            return [Run((path.rsplit("/", 1)[0] or "/") if "/" in path else ".")]
+        if name == "basename" and texts:
+            base = texts[0].rstrip("/").rsplit("/", 1)[-1]
+            if len(texts) == 2 and base != texts[1] and base.endswith(texts[1]):
+                base = base[:-len(texts[1])]
+            return [Run(base)] if len(texts) <= 2 else None
+        if name in ("declare", "typeset") and len(texts) == 2 and texts[0] == "-p" and self.dialect == BASH:
+            # A common way for launchers to ask whether a variable is an array.
+            variable = self.lookup(texts[1])
+            if variable is None:
+                return [] if self.closed else None
+            kind = "-a" if variable.array is not None else ("-x" if variable.exported else "--")
+            return [Run("declare %s %s=" % (kind, texts[1]))]
+        return None
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def run(self, node: Node) -> Optional[bool]:
+        """Walk a command; returns its exit status as True (0), False, or None (not known)."""
+        self.oracle.steps += 1
+        if self.oracle.steps > LIMIT_STEPS:
+            raise self.unresolvable("the script is too long to follow", node.text, node.start)
+        return getattr(self, "_run_" + node.kind)(node)
+
+    def decide(self, status: Optional[bool]) -> bool:
+        """A status that is not known is walked both ways."""
+        return status if status is not None else self.oracle.choose(2) == 0
+
+    def inert(self, node: Any) -> bool:
+        """True where nothing in a command can change the shell or start a JVM, whichever way it goes."""
+        if node is None:
+            return True
+        if node.kind == "simple":
+            if node.assignments or not node.words:
+                return not node.assignments
+            name = node.words[0].literal() if isinstance(node.words[0], Word) else None
+            if not name or name in _CHANGES_SHELL:
+                return False
+            if name in self.functions:
+                return self.depth < LIMIT_DEPTH and _guarded(self, name)
+            return re.search(r"java|jar|\.sh\b|-c\b", node.text.characters[node.start:node.end]) is None
+        if node.kind in ("block", "pipeline"):
+            return all(self.inert(item) for item in node.items)
+        if node.kind == "and_or":
+            return all(self.inert(item) for _operator, item in node.items)
+        if node.kind in ("subshell", "group"):
+            return self.inert(node.body)
+        if node.kind == "if":
+            return all(self.inert(condition) and self.inert(body) for condition, body in node.items) \
+                and self.inert(node.otherwise)
+        return node.kind in ("condition", "arithmetic")
+
+    def _run_block(self, node: Node) -> Optional[bool]:
+        status: Optional[bool] = True
+        for item in node.items:
+            status = self.run(item)
+        return status
+
+    def _run_and_or(self, node: Node) -> Optional[bool]:
+        status: Optional[bool] = None
+        for index, (operator, item) in enumerate(node.items):
+            if not operator:
+                status = self.run(item)
+                continue
+            if status is None and all(self.inert(rest) for _operator, rest in node.items[index:]):
+                return None
+            if self.decide(status) == (operator == "&&"):
+                status = self.run(item)
+            elif status is None:
+                status = operator == "||"
+        return status
+
+    def _run_pipeline(self, node: Node) -> Optional[bool]:
+        if len(node.items) == 1:
+            status = self.run(node.items[0])
+        else:
+            status = None
+            for item in node.items:
+                self._apart(item)
+        return (not status) if node.negated and status is not None else status
+
+    def _apart(self, node: Node) -> Optional[bool]:
+        """A command in a process of its own: what it changes is lost."""
+        variables = {name: Variable(v.value, v.array, v.exported) for name, v in self.variables.items()}
+        arguments, functions = list(self.arguments), dict(self.functions)
+        try:
+            return self.run(node)
+        except _Exit:
+            return None
+        finally:
+            self.variables, self.arguments, self.functions = variables, arguments, functions
+
+    def _run_subshell(self, node: Node) -> Optional[bool]:
+        return self._apart(node.body)
+
+    def _run_group(self, node: Node) -> Optional[bool]:
+        return self.run(node.body)
+
+    def _run_function(self, node: Node) -> Optional[bool]:
+        self.functions[node.name] = node.body
+        return True
+
+    def _run_arithmetic(self, node: Node) -> Optional[bool]:
+        return None
+
+    def _run_if(self, node: Node) -> Optional[bool]:
+        for index, (condition, body) in enumerate(node.items):
+            status = self.run(condition)
+            if status is None and all(self.inert(rest) for pair in node.items[index:] for rest in pair) \
+                    and self.inert(node.otherwise):
+                return None
+            if status is None:
+                rest = node.items[index + 1:]
+                if not rest and self.inert(body) and self.inert(node.otherwise):
+                    return None
+            if self.decide(status):
+                return self.run(body)
+        return self.run(node.otherwise) if node.otherwise is not None else True
+
+    def _run_case(self, node: Node) -> Optional[bool]:
+        value = self.single(node.words[0])
+        known = unknown_of(value, True) is None
+        subject = text_of(value)
+        possible = []
+        sure = False
+        for index, (patterns, _body, _terminator) in enumerate(node.items):
+            for pattern in patterns:
+                expanded = self.single(pattern)
+                if unknown_of(expanded, True):
+                    possible.append(index)
+                elif _pattern(expanded).match(subject) if known else True:
+                    possible.append(index)
+                    sure = sure or known or text_of(expanded) == "*"
+                else:
+                    continue
+                break
+            if sure:
+                break
+        choices = possible + ([] if sure else [-1])
+        if len(choices) > 1 and all(index < 0 or self.inert(node.items[index][1]) for index in choices):
+            return None
+        choice = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
+        if choice < 0:
+            return True
+        status: Optional[bool] = True
+        while choice < len(node.items):
+            _patterns, body, terminator = node.items[choice]
+            status = self.run(body)
+            if terminator == ";;&":
+                raise self.unresolvable("';;&' in 'case'", node.text, node.start)
+            if terminator == ";;":
+                break
+            choice += 1
+        return status
+
+    def _rounds(self, body: Node) -> bool:
+        """One round of a loop's body; False where it left the loop."""
+        try:
+            self.run(body)
+        except _Continue:
+            pass
+        except _Break:
+            return False
+        return True
+
+    def _havoc(self, node: Node) -> None:
+        """After a loop of which the number of rounds is not known, so are the variables it sets."""
+        for name in _assigned(node):
+            self.variables[name] = Variable([Run("", None, 0, False, "$%s is set in a loop" % name)])
+
+    def _run_for(self, node: Node) -> Optional[bool]:
+        fields = [field for word in node.words for field in self.fields(word)]
+        return self._for_each(node, fields)
+
+    def _run_for_arguments(self, node: Node) -> Optional[bool]:
+        return self._for_each(node, list(self.arguments))
+
+    def _for_each(self, node: Node, fields: List[Value]) -> Optional[bool]:
+        for field in fields:
+            glob = any(not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
+            if unknown_of(field, True) or glob:
+                self.assign(node.name, [Run("", None, 0, False, "$%s is set in a loop" % node.name)])
+                if not self.inert(node.body):
+                    self._havoc(node.body)
+                    self._rounds(node.body)
+                    self._havoc(node.body)
+                continue
+            self.assign(node.name, field)
+            if not self._rounds(node.body):
+                break
+        return None
+
+    def _run_loop(self, node: Node) -> Optional[bool]:
+        if not self.inert(node.body):
+            self._havoc(node.body)
+            if self.oracle.choose(2):
+                self._rounds(node.body)
+                self._havoc(node.body)
+        return None
+
+    def _run_while(self, node: Node) -> Optional[bool]:
+        for count in range(500):
+            status = self.run(node.expression[0])
+            if node.name == "until" and status is not None:
+                status = not status
+            if status is False:
+                return True
+            if status is None:
+                self._havoc(node.expression[0])
+                self._havoc(node.body)
+                if not self.inert(node.body) and self.oracle.choose(2):
+                    self._rounds(node.body)
+                    self._havoc(node.body)
+                return None
+            found = len(self.found)
+            if not self._rounds(node.body):
+                return True
+            if len(self.found) > found and count:
+                raise _Exit()  # a loop that starts the JVM again and again
+        raise self.unresolvable("a loop without an end", node.text, node.start)
+
+    def _run_condition(self, node: Node) -> Optional[bool]:
+        """``[[ … ]]``: one test, or tests joined by one kind of operator."""
+        terms: List[List[Any]] = [[]]
+        operators = []
+        for item in node.expression:
+            if item in ("&&", "||"):
+                operators.append(item)
+                terms.append([])
+            else:
+                terms[-1].append(item)
+        if any(item in ("(", ")", "<", ">") for term in terms for item in term if isinstance(item, str)):
+            return None
+        statuses = [self._condition_term(term) for term in terms]
+        if not operators:
+            return statuses[0]
+        if len(set(operators)) > 1:
+            return None
+        stop = operators[0] == "||"
+        if stop in statuses:
+            return stop
+        return None if None in statuses else not stop
+
+    def _condition_term(self, term: List[Any]) -> Optional[bool]:
+        if term and term[0] == "!":
+            status = self._condition_term(term[1:])
+            return None if status is None else not status
+        if len(term) == 3 and isinstance(term[1], str) and isinstance(term[0], Word) and isinstance(term[2], Word):
+            left, right = self.single(term[0]), self.single(term[2])
+            if unknown_of(left, True) or unknown_of(right, True):
+                return None
+            if term[1] in ("=", "==", "!="):
+                equal = _pattern(right).match(text_of(left)) is not None
+                return equal == (term[1] != "!=")
+            return _compare(text_of(left), term[1], text_of(right))
+        if all(isinstance(item, Word) for item in term) and len(term) in (1, 2):
+            return self._test([self.single(item) for item in term])
+        return None
+
+    def _test(self, fields: List[Value]) -> Optional[bool]:
+        """``[ … ]`` with up to four arguments."""
+        if fields and text_of(fields[0]) == "!" and not unknown_of(fields[0], True) and len(fields) > 1:
+            status = self._test(fields[1:])
+            return None if status is None else not status
+        if any(text_of(field) in ("-a", "-o", "(", ")") for field in fields[1:]):
+            return None
+        if not fields:
+            return False
+        last = fields[-1]
+        known = not any(unknown_of(field, True) for field in fields)
+        if len(fields) == 1:
+            return bool(text_of(last)) or (None if unknown_of(last, True) else False)
+        if len(fields) == 2:
+            operator = text_of(fields[0])
+            if operator in ("-n", "-z"):
+                if text_of(last):
+                    return operator == "-n"
+                return (operator == "-z") if known else None
+            if operator[:1] == "-" and len(operator) == 2 and known:
+                return self.files.test(operator[1], text_of(last))
+            return None
+        if len(fields) == 3 and known:
+            return _compare(text_of(fields[0]), text_of(fields[1]), text_of(last))
+        return None
+
+    def _run_simple(self, node: Node) -> Optional[bool]:
+        fields: List[Value] = []
+        declared: List[Assignment] = []
+        for item in node.words:
+            if isinstance(item, Assignment):
+                declared.append(item)
+            else:
+                fields.extend(self.fields(item))
+        if not fields:
+            for assignment in node.assignments:
+                self.do_assignment(assignment)
+            if any(part.kind == "command" for a in node.assignments if a.word for part in a.word.parts):
+                return None
+            return True
+        name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+        if not node.assignments:
+            return self._command(node, name, fields, declared)
+        # VAR=value command: for that command only (special builtins keep it, which nobody relies on).
+        saved = {a.name: self.variables.get(a.name) for a in node.assignments}
+        for assignment in node.assignments:
+            self.do_assignment(assignment)
+            self.variables[assignment.name].exported = True
+        try:
+            return self._command(node, name, fields, declared)
+        finally:
+            for key, variable in saved.items():
+                if variable is None:
+                    self.variables.pop(key, None)
+                else:
+                    self.variables[key] = variable
+
+    def _command(self, node: Node, name: str, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        builtin = _BUILTINS.get(name)
+        if name in self.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
+            return self._call(name, fields[1:], node)
+        if builtin is not None and not (self.dialect == DASH and name in ("source", "declare", "typeset")):
+            return builtin(self, node, fields, declared)
+        return self._external(node, name, fields)
+
+    def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
+        if self.depth > LIMIT_DEPTH:
+            raise self.unresolvable("functions call each other too deeply", node.text, node.start)
+        saved, self.arguments = self.arguments, list(arguments)
+        self.depth += 1
+        try:
+            return self.run(self.functions[name])
+        except _Return:
+            return None
+        finally:
+            self.depth -= 1
+            self.arguments = saved
+
+    # -- what starts other programs -----------------------------------------------------------
+
+    def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+        base = name.rsplit("/", 1)[-1]
+        texts = [text_of(field) for field in fields]
+        if self._record(fields):
+            return None
+        for index, text in enumerate(texts):
+            word = text.rsplit("/", 1)[-1]
+            if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
+                if self._inner_shell(node, word, fields[index:]):
+                    return None
+        # A program nobody knows that gets a whole command in one argument runs it with a shell.
+        for field in fields[1:]:
+            if re.search(r"\s-jar\s", text_of(field)):
+                self._nested(field, self.dialect, [], self.exported(), self.closed, node)
+                return None
+        self._follow(node, fields)
+        return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
+
+    def _inner_shell(self, node: Node, base: str, fields: List[Value]) -> bool:
+        """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
+        texts = [text_of(field) for field in fields]
+        environment, closed = self.exported(), self.closed
+        if base in _CHANGES_USER and any(text in ("-", "-l", "--login") for text in texts[1:]):
+            environment, closed = {}, False
+        dialect = self.files.dialect(base) if base in _SHELLS else BASH
+        for index in range(1, len(fields)):
+            text = texts[index]
+            if text == "--" and base in _SHELLS:
+                return False
+            if base in ("su", "runuser") and text.startswith(("--shell=", "-s")):
+                path = text.split("=", 1)[1] if "=" in text else "".join(texts[index + 1:index + 2])
+                dialect = self.files.dialect(path) if path else dialect
+            command: Optional[Value] = None
+            following = index + 1
+            if text in ("-c", "--command") or (base in _SHELLS and re.match(r"-[a-z]*c\Z", text)):
+                command = fields[index + 1] if index + 1 < len(fields) else None
+                following = index + 2
+            elif text.startswith("--command="):
+                command = list(_cut(fields[index], len("--command=")))
+            if command is not None:
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node)
+                return True
+        return False
+
+    def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
+                closed: bool, node: Node) -> None:
+        if self.depth > LIMIT_DEPTH:
+            raise self.unresolvable("shells call each other too deeply", node.text, node.start)
+        child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1)
+        child.found, child.names = self.found, self.names
+        child.sourced, child.followed = self.sourced, self.followed
+        child.execute(Text.from_value(command))
+
+    def execute(self, text: Text) -> Optional[bool]:
+        """Parse and walk a whole program text; ``exit`` ends it."""
+        try:
+            tree, _parser = parse(text, self.dialect)
+        except ShellSyntaxError as error:
+            raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+        try:
+            return self.run(tree)
+        except (_Exit, _Return, _Break, _Continue):
+            return None
+
+    def _follow(self, node: Node, fields: List[Value]) -> None:
+        """A command that is itself a shell script by absolute path: walk that too."""
+        for index, field in enumerate(fields[:6]):
+            path = text_of(field)
+            if not path.startswith("/") or unknown_of(field, True):
+                continue
+            script = self.files_script(path)
+            if script is None:
+                continue
+            content, dialect = script
+            if not re.search(r"java|\.war", content):
+                return
+            if self.depth > LIMIT_DEPTH:
+                raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
+            child = Shell(self.files, self.oracle, dialect, path, fields[index + 1:], self.exported(),
+                          self.closed, self.depth + 1)
+            child.found, child.names = self.found, self.names
+            child.sourced, child.followed = self.sourced, self.followed
+            self.followed.append(path)
+            child.execute(Text(content, path))
+            return
+
+    def files_script(self, path: str) -> Optional[Tuple[str, str]]:
+        """Text and dialect of a shell script, None where the path is none."""
+        return read_script(self.files, path)
+
+    def _record(self, fields: List[Value]) -> bool:
+        """Note the command where it starts ``java -jar``; says whether it did."""
+        texts = [text_of(field) for field in fields]
+        if "-jar" not in texts:
+            return False
+        jar = texts.index("-jar")
+        start: Optional[int] = None
+        for index in range(jar):
+            if is_java(texts[index]) and not texts[index].startswith("-") and (
+                    not index or texts[index - 1] not in _TAKES_NAME):
+                start = index + 1
+                break
+        if start is None:
+            for index in range(jar):
+                if texts[index] == "--":
+                    start = index + 1
+                    if start < jar and not texts[start].startswith("-"):
+                        start += 1
+                    break
+        if start is None:
+            start = 1
+            for index in range(jar):
+                if fields[index] and not texts[index] and unknown_of(fields[index], True):
+                    start = index + 1
+                    break
+        environment = self.exported()
+        for index in range(start):  # env NAME=value java …
+            match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
+            if match:
+                environment[match.group(1)] = _cut(fields[index], match.end())
+        kept = {name: value for name, value in environment.items()
+                if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
+        self.found.append(Launch(fields[start:], kept, self.closed))
+        return True
+
+    # -- builtins -----------------------------------------------------------------------------
+
+    def _source(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        if len(fields) < 2:
+            return False
+        reason = unknown_of(fields[1], True)
+        path = text_of(fields[1])
+        if reason:
+            raise self.unresolvable("it sources a file whose name is not known: " + reason, node.text, node.start)
+        if not path.startswith("/"):
+            raise self.unresolvable("it sources '%s' relative to where it is started" % path, node.text, node.start)
+        if self.depth > LIMIT_DEPTH:
+            raise self.unresolvable("files source each other too deeply", node.text, node.start)
+        try:
+            content = self.files.read(path)
+        except FileNotFoundError:
+            if self.dialect == DASH:
+                raise _Exit()
+            return False
+        except OSError as error:
+            raise self.unresolvable("it sources %s, which cannot be read: %s" % (path, error.strerror),
+                                    node.text, node.start)
+        self.sourced.append(path)
+        text = Text(content, path)
+        try:
+            tree, _parser = parse(text, self.dialect)
+        except ShellSyntaxError as error:
+            raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+        self.depth += 1
+        try:
+            return self.run(tree)
+        except _Return:
+            return None
+        finally:
+            self.depth -= 1
+
+    def _eval(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        value: Value = []
+        for index, field in enumerate(fields[1:]):
+            if index:
+                value.append(Run(" "))
+            value.extend(field)
+        text = Text.from_value(value)
+        try:
+            tree, _parser = parse(text, self.dialect)
+        except ShellSyntaxError as error:
+            raise self.unresolvable("'eval' of no valid shell text: " + error.message, node.text, node.start)
+        return self.run(tree)
+
+    def _exec(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        rest = fields[1:]
+        while rest and text_of(rest[0]).startswith("-") and not unknown_of(rest[0], True):
+            rest = rest[2:] if text_of(rest[0]) == "-a" else rest[1:]
+        if not rest:
+            return True
+        name = text_of(rest[0]) if unknown_of(rest[0], True) is None else ""
+        self._external(node, name, rest)
+        raise _Exit()
+
+    def _command_builtin(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        rest = fields[1:]
+        if rest and text_of(rest[0]) in ("-v", "-V"):
+            return None
+        if rest and text_of(rest[0]) == "-p":
+            rest = rest[1:]
+        if not rest:
+            return True
+        name = text_of(rest[0]) if unknown_of(rest[0], True) is None else ""
+        builtin = _BUILTINS.get(name)
+        if builtin is not None:
+            return builtin(self, node, rest, declared)
+        return self._external(node, name, rest)
+
+    def _declare(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        name = text_of(fields[0])
+        options = "".join(text_of(field)[1:] for field in fields[1:] if text_of(field).startswith("-"))
+        exports = name == "export" and "n" not in options or "x" in options
+        for assignment in declared:
+            self.do_assignment(assignment)
+            if exports:
+                self.variables[assignment.name].exported = True
+        for field in fields[1:]:
+            text = text_of(field)
+            if text.startswith(("-", "+")):
+                continue
+            if unknown_of(field, True):
+                raise self.unresolvable("'%s' of a name that is not known" % name, node.text, node.start)
+            match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=?)", text)
+            if match is None:
+                continue
+            if match.group(2):
+                self.assign(match.group(1), _cut(field, match.end()))
+            elif match.group(1) not in self.variables:
+                if name == "local" or "a" in options or not exports:
+                    self.variables[match.group(1)] = Variable([], [] if "a" in options else None)
+                else:
+                    continue
+            if exports and match.group(1) in self.variables:
+                self.variables[match.group(1)].exported = True
+            if name == "export" and "n" in options and match.group(1) in self.variables:
+                self.variables[match.group(1)].exported = False
+        return True
+
+    def _set(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        index = 1
+        while index < len(fields):
+            text = text_of(fields[index])
+            if text == "--":
+                self.arguments = fields[index + 1:]
+                return True
+            if text[:1] not in ("-", "+") or unknown_of(fields[index], True):
+                self.arguments = fields[index:]
+                return True
+            if text in ("-a", "-o") or (text[:1] == "-" and "a" in text):
+                if text != "-o" or text_of(fields[index + 1] if index + 1 < len(fields) else []) == "allexport":
+                    self.all_exported = True
+            if text == "+a":
+                self.all_exported = False
+            index += 2 if text in ("-o", "+o") else 1
+        return True
+
+    def _shift(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        text = text_of(fields[1]) if len(fields) > 1 else "1"
+        if not text.isdigit():
+            raise self.unresolvable("'shift' by a number that is not known", node.text, node.start)
+        if int(text) > len(self.arguments):
+            return False
+        self.arguments = self.arguments[int(text):]
+        return True
+
+    def _unset(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        names = [text_of(field) for field in fields[1:]]
+        functions = bool(names) and names[0] == "-f"
+        for name in names:
+            if functions:
+                self.functions.pop(name, None)
+            else:
+                self.variables.pop(name, None)
+                if not self.closed and not name.startswith("-"):
+                    self.variables[name] = Variable([])
+        return True
+
+    def _read(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        for field in fields[1:]:
+            name = text_of(field)
+            if re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
+                self.assign(name, [Run("", None, 0, False, "$%s is read from input" % name)])
+        return None
+
+    def _exit(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise _Exit()
+
+    def _return(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise _Return()
+
+    def _break(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise _Break()
+
+    def _continue(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise _Continue()
+
+    def _bracket(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        rest = fields[1:]
+        if text_of(fields[0]) == "[" and rest and text_of(rest[-1]) == "]":
+            rest = rest[:-1]
+        return self._test(rest)
+
+    def _opaque(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise self.unresolvable("'%s' changes variables in a way that is not followed" % text_of(fields[0]),
+                                node.text, node.start)
+
+    def _printf(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        if len(fields) > 1 and text_of(fields[1]) == "-v":
+            return self._opaque(node, fields, declared)
+        return None
+
+    def _nothing(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        return None
+
+
+_BUILTINS = {
+    ".": Shell._source, "source": Shell._source, "eval": Shell._eval, "exec": Shell._exec,
+    "command": Shell._command_builtin, "builtin": Shell._command_builtin,
+    "export": Shell._declare, "declare": Shell._declare, "typeset": Shell._declare, "readonly": Shell._declare,
+    "local": Shell._declare, "set": Shell._set, "shift": Shell._shift, "unset": Shell._unset, "read": Shell._read,
+    "exit": Shell._exit, "return": Shell._return, "break": Shell._break, "continue": Shell._continue,
+    "[": Shell._bracket, "test": Shell._bracket, "mapfile": Shell._opaque, "readarray": Shell._opaque,
+    "let": Shell._nothing, "getopts": Shell._opaque, "printf": Shell._printf, "alias": Shell._opaque,
+    "trap": Shell._nothing, "shopt": Shell._nothing,
+}  # type: Dict[str, Callable[[Shell, Node, List[Value], List[Assignment]], Optional[bool]]]
+
+
+def _guarded(shell: Shell, name: str) -> bool:
+    # A function is inert where its body is; recursion ends at the depth limit.
+    shell.depth += 1
+    try:
+        return shell.inert(shell.functions[name])
+    finally:
+        shell.depth -= 1
+
+
+def _assigned(node: Any) -> List[str]:
+    """Names that a command assigns anywhere inside."""
+    names: List[str] = []
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Assignment):
+            names.append(item.name)
+        elif isinstance(item, Node):
+            stack.extend(item.assignments + item.words + item.items + item.expression + [item.body, item.otherwise])
+            if item.kind in ("for", "for_arguments"):
+                names.append(item.name)
+            if item.kind == "simple" and item.words and isinstance(item.words[0], Word) \
+                    and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset"):
+                names.extend(word.literal() or "" for word in item.words[1:] if isinstance(word, Word)
+                             and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", word.literal() or ""))
+        elif isinstance(item, (tuple, list)):
+            stack.extend(item)
+    return names
+
+
+def _cut(value: Value, count: int) -> Value:
+    """A value without its first ``count`` characters."""
+    result: Value = []
+    for run in value:
+        if count >= len(run.text) and not run.unknown:
+            count -= len(run.text)
+            continue
+        result.append(run.part(count, len(run.text)) if count and not run.unknown else run)
+        count = 0 if not run.unknown else count
+    return result
+
+
+def _pattern(value: Value) -> Any:
+    """A compiled pattern of the shell (``*``, ``?``, ``[…]``), quoted characters literal; matches wholly."""
+    return re.compile(_translate(value) + r"\Z", re.DOTALL)
+
+
+def _translate(value: Value) -> str:
+    result = []
+    for run in value:
+        if run.quoted:
+            result.append(re.escape(run.text))
+            continue
+        index = 0
+        while index < len(run.text):
+            char = run.text[index]
+            if char == "*":
+                result.append(".*")
+            elif char == "?":
+                result.append(".")
+            elif char == "[" and "]" in run.text[index + 2:]:
+                end = run.text.index("]", index + 2)
+                body = run.text[index + 1:end]
+                negated = body[:1] in ("!", "^")
+                body = body[1:] if negated else body
+                body = re.sub(r"\[:([a-z]+):$", "", body)
+                result.append("[%s%s]" % ("^" if negated else "", body.replace("\\", "\\\\").replace("[", "\\[")))
+                index = end
+            else:
+                result.append(re.escape(char))
+            index += 1
+    return "".join(result)
+
+
+def _strip(value: Value, operator: str, pattern: Any) -> Value:
+    """``${name%pattern}`` and its relatives, the rest keeping its origins."""
+    text = text_of(value)
+    lengths = range(len(text) + 1) if len(operator) == 1 else range(len(text), -1, -1)
+    for length in lengths:
+        if operator[0] == "#" and pattern.match(text[:length]):
+            return _cut(value, length)
+        if operator[0] == "%" and pattern.match(text[len(text) - length:]):
+            result: Value = []
+            room = len(text) - length
+            for run in value:
+                if room <= 0:
+                    break
+                result.append(run.part(0, min(room, len(run.text))))
+                room -= len(run.text)
+            return result
+    return value
+
+
+def _compare(left: str, operator: str, right: str) -> Optional[bool]:
+    if operator in ("=", "=="):
+        return left == right
+    if operator == "!=":
+        return left != right
+    if operator in ("-eq", "-ne", "-lt", "-le", "-gt", "-ge"):
+        try:
+            a, b = int(left), int(right)
+        except ValueError:
+            return None
+        return {"-eq": a == b, "-ne": a != b, "-lt": a < b, "-le": a <= b, "-gt": a > b, "-ge": a >= b}[operator]
+    return None
+
+
+def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
+    """Text and dialect of a shell script at ``path``; None where it is no readable shell script."""
+    try:
+        content = files.read(path)
+    except (OSError, ValueError):
+        return None
+    match = re.match(r"#!\s*(\S+)(?:[ \t]+(\S+))?", content)
+    if match is None:
+        return None
+    program = match.group(1)
+    if program.endswith("/env") and match.group(2):
+        program = match.group(2)
+    if program.rsplit("/", 1)[-1] not in _SHELLS:
+        return None
+    return content, files.dialect(program)
+
+
+class Walk:
+    """Result of following a program every way it may go."""
+
+    def __init__(self) -> None:
+        self.paths: List[List[Launch]] = []
+        self.sourced: List[str] = []
+        self.followed: List[str] = []  # scripts that were started, not sourced
+        self.names: List[str] = []
+
+
+def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
+    """Run ``program`` on a fresh shell for every combination of what cannot be known.
+
+    Raises :class:`Unresolvable` where one of the ways cannot be followed, or where there are too many.
+    """
+    result = Walk()
+    prefix: Optional[List[int]] = []
+    count = 0
+    while prefix is not None:
+        count += 1
+        if count > LIMIT_PATHS:
+            raise Unresolvable("the launch script can go more than %d ways" % LIMIT_PATHS)
+        oracle = Oracle(prefix)
+        shell = start(oracle)
+        try:
+            program(shell)
+        except (_Exit, _Return, _Break, _Continue):
+            pass
+        except RecursionError:
+            raise Unresolvable("the launch script is nested too deeply")
+        if shell.found:
+            result.paths.append(shell.found)
+        for kept, seen in ((result.names, shell.names), (result.sourced, shell.sourced),
+                           (result.followed, shell.followed)):
+            kept.extend(item for item in dict.fromkeys(seen) if item not in kept)
+        prefix = oracle.following()
+    return result
+
+
+def assignments(content: str, path: str, dialect: str = BASH) -> Iterator[Assignment]:
+    """All assignments in a file, wherever they stand; none where it cannot be parsed."""
+    try:
+        _tree, parser = parse(Text(content, path), dialect)
+    except (ShellSyntaxError, RecursionError):
+        return
+    for assignment in parser.assignments:
+        yield assignment

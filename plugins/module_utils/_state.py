@@ -1,0 +1,311 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts the state document together: what the files say, what the next start would do, what runs now.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from . import _installations as installations
+from . import _processes as processes
+from . import _systemd as systemd
+from ._connectivity import probe
+from ._edit import describe, plan
+from ._files import HostFiles, Refused, make_folder, replace
+from ._jvm import Unresolvable
+
+SCHEMA = "cbops.telemetry/state/1"
+
+
+class Entry(NamedTuple):
+    """One installation with everything that was found out about it."""
+
+    definition: installations.Definition
+    on_disk: installations.Outcome
+    live: Optional[installations.Live]
+    next_start: installations.Outcome
+    loaded: Optional[systemd.Loaded]
+    processes: Tuple[processes.Process, ...]
+    running: str
+    running_reason: Optional[str]
+
+
+class Survey(NamedTuple):
+    """All installations of a host, and what was noticed on the way."""
+
+    entries: List[Entry]
+    warnings: List[str]
+    host: Dict[str, Any]
+
+
+def survey(root: str = "/", launch_scripts: Sequence[str] = ()) -> Survey:
+    """Read everything once. Nothing is changed, nothing that is read is run."""
+    live_host = root == "/"
+    files = HostFiles(root)
+    warnings: List[str] = []
+    manager: Optional[Dict[str, systemd.Variable]] = None
+    manager_error: Optional[str] = None
+    if live_host:
+        if os.path.isdir("/run/systemd/system"):
+            try:
+                manager = systemd.manager_environment()
+            except systemd.Unavailable as error:
+                manager_error = str(error)
+    else:
+        warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
+    found, more = installations.discover(files, launch_scripts, manager)
+    warnings.extend(more)
+    jvms = _running(live_host, warnings)
+    entries = []
+    claimed: set = set()
+    for definition, on_disk in found:
+        live = installations.live_of(definition, files, on_disk)
+        loaded, next_start = _next_start(definition, on_disk, files, live_host, manager, manager_error)
+        mine = _mine(definition, on_disk, loaded, jvms, len(found))
+        claimed.update(process.pid for process in mine)
+        running, reason = _summary(mine, live_host)
+        entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
+    for jvm in jvms:
+        if jvm.pid not in claimed:
+            entries.append(_stray(jvm))
+    entries = _without_dead(entries)
+    return Survey(entries, warnings, _host(root))
+
+
+def _host(root: str) -> Dict[str, Any]:
+    return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None}
+
+
+def _running(live_host: bool, warnings: List[str]) -> List[processes.Process]:
+    if not live_host:
+        return []
+    try:
+        return processes.running()
+    except OSError as error:
+        warnings.append("running processes cannot be listed: %s" % error.strerror)
+        return []
+
+
+def _next_start(definition: installations.Definition, on_disk: installations.Outcome, files: HostFiles,
+                live_host: bool, manager: Optional[Dict[str, systemd.Variable]], manager_error: Optional[str],
+                ) -> Tuple[Optional[systemd.Loaded], installations.Outcome]:
+    """What the next start would do with what the service manager has loaded."""
+    if definition.unit is None or not live_host:
+        return None, on_disk
+    if manager is None:
+        return None, _unresolvable(manager_error or "no systemd runs here that could be asked")
+    try:
+        loaded = systemd.loaded(definition.unit.name, files)
+    except systemd.Unavailable as error:
+        return None, _unresolvable(str(error))
+    except Unresolvable as error:
+        return None, _unresolvable(error.reason, error.path, error.line)
+    if loaded.load_state not in ("loaded", "masked"):
+        return loaded, _unresolvable("the service manager has the unit as '%s'; a daemon-reload is owed"
+                                     % loaded.load_state)
+    return loaded, installations.outcome(installations.definition_of(loaded.unit, manager), files)
+
+
+def _unresolvable(reason: str, path: Optional[str] = None, line: Optional[int] = None) -> installations.Outcome:
+    return installations.Outcome(installations.UNRESOLVABLE, reason, path, line, (), (), None, (), ())
+
+
+def _mine(definition: installations.Definition, on_disk: installations.Outcome,
+          loaded: Optional[systemd.Loaded], jvms: Sequence[processes.Process], count: int,
+          ) -> Tuple[processes.Process, ...]:
+    """The JVMs of an installation: in its unit's cgroup, else started on its war."""
+    group = loaded.control_group if loaded is not None else ""
+    mine = []
+    for jvm in jvms:
+        in_group = bool(group) and (jvm.cgroup == group or jvm.cgroup.startswith(group + "/"))
+        same_war = jvm.war in on_disk.programs and (
+            not on_disk.homes or not jvm.home or jvm.home in on_disk.homes)
+        if in_group or same_war:
+            mine.append(jvm)
+    return tuple(mine)
+
+
+def _summary(mine: Sequence[processes.Process], live_host: bool) -> Tuple[str, Optional[str]]:
+    if not live_host:
+        return "unknown", "processes of an image are not looked at"
+    if not mine:
+        return "not_running", None
+    unknown = next((jvm for jvm in mine if jvm.state == "unknown"), None)
+    if unknown is not None:
+        return "unknown", "process %d: %s" % (unknown.pid, unknown.reason)
+    states = {jvm.state for jvm in mine}
+    if len(states) > 1:
+        return "mixed", "processes %s disagree" % ", ".join(str(jvm.pid) for jvm in mine)
+    return states.pop(), None
+
+
+def _stray(jvm: processes.Process) -> Entry:
+    """A JVM that runs, of which nobody knows how it is started."""
+    definition = installations.Definition(jvm.war, None, (), {}, False)
+    unknown = installations.Outcome(
+        installations.UNRESOLVABLE,
+        "no unit or launch script was found that starts it; name its script in telemetry_launch_scripts",
+        None, None, (), (), None, (jvm.war,), (jvm.home,) if jvm.home else ())
+    running, reason = _summary([jvm], True)
+    return Entry(definition, unknown, None, unknown, None, (jvm,), running, reason)
+
+
+def _without_dead(entries: List[Entry]) -> List[Entry]:
+    """Leave out units that cannot start anything here: no war on disk is known, nothing runs, not loaded."""
+    return [entry for entry in entries
+            if entry.processes or entry.definition.program or entry.on_disk.reason]
+
+
+# -- documents --------------------------------------------------------------------------------------
+
+
+def _clock(result: installations.Outcome) -> Dict[str, Any]:
+    document: Dict[str, Any] = {}
+    if result.reason:
+        document["reason"] = result.reason
+    if result.path:
+        document["file"] = result.path
+        if result.line:
+            document["line"] = result.line
+    return document
+
+
+def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
+    """One installation of the state document."""
+    definition, live = entry.definition, entry.live
+    product = installations.product_of(definition.name, entry.on_disk.programs)
+    homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
+    owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
+            ) and entry.loaded is not None
+    return {
+        "name": definition.name,
+        "product": product or "unknown",
+        "packaging": installations.packaging_of(definition, live),
+        "service": definition.service,
+        "home": homes[0] if len(homes) == 1 else None,
+        "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
+        "declarations": [
+            _declaration(item) for item in installations.declarations(definition, entry.on_disk, live, files)],
+        "on_disk": entry.on_disk.verdict,
+        "on_disk_detail": _clock(entry.on_disk),
+        "next_start": entry.next_start.verdict,
+        "next_start_detail": _clock(entry.next_start),
+        "daemon_reload_owed": owed,
+        "processes": [jvm.document() for jvm in entry.processes],
+        "running": entry.running,
+        "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
+    }
+
+
+def _declaration(item: installations.Declaration) -> Dict[str, Any]:
+    document = {"file": item.path, "line": item.line, "variable": item.variable, "value": item.value,
+                "live": item.live}  # type: Dict[str, Any]
+    if item.reason:
+        document["reason"] = item.reason
+    return document
+
+
+def document_of(result: Survey, root: str = "/") -> Dict[str, Any]:
+    """The state document of a survey."""
+    files = HostFiles(root)
+    return {
+        "schema": SCHEMA,
+        "host": result.host,
+        "installations": [installation_document(entry, files) for entry in result.entries],
+        "connectivity": [],
+        "warnings": result.warnings,
+    }
+
+
+def state(root: str = "/", launch_scripts: Sequence[str] = (),
+          connectivity: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """The state document of this host (or of the image mounted at ``root``)."""
+    document = document_of(survey(root, launch_scripts), root)
+    if connectivity is not None and root == "/":
+        document["connectivity"] = [probe(**connectivity)]
+    return document
+
+
+# -- declaring --------------------------------------------------------------------------------------
+
+
+class Declared(NamedTuple):
+    """What ``declare`` did, or would do."""
+
+    changed: bool
+    diffs: List[Dict[str, str]]
+    backups: List[str]
+    refused: List[str]
+    document: Dict[str, Any]
+    restart_required: List[str]
+    reload_required: bool
+
+
+def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
+            backup: bool = True, check: bool = False) -> Declared:
+    """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
+
+    What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
+    are edited. Raises :class:`Refused` where a name is not installed here.
+    """
+    before = survey(root, launch_scripts)
+    unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
+    if unknown:
+        raise Refused("not installed here: %s (installed: %s)" % (
+            ", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing"))
+    files = HostFiles(root)
+    diffs: List[Dict[str, str]] = []
+    backups: List[str] = []
+    refused: List[str] = []
+    changed = False
+    for entry in before.entries:
+        if names and entry.definition.name not in names:
+            continue
+        try:
+            planned = plan(entry.definition, files, entry.on_disk, entry.live, wanted)
+            for path, (old, new) in planned.files.items():
+                diffs.append(describe(path, old, new))
+                changed = True
+                if check:
+                    files = files.with_candidates({path: new})
+                else:
+                    backups.extend(_write(files, path, old, new, backup, entry))
+                    files = HostFiles(root)
+        except Refused as error:
+            refused.append(str(error))
+        except OSError as error:
+            refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
+    after = survey(root, launch_scripts) if changed and not check else before
+    return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
+                    root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
+                                        for entry in after.entries))
+
+
+def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool,
+           entry: Entry) -> List[str]:
+    real = files.root.rstrip("/") + path
+    if files.root != "/":
+        # Below another root the links of the image count, not those of this machine.
+        real = files.resolve(path)
+    model: Optional[str] = None
+    if old is None:
+        make_folder(os.path.dirname(real))
+        origin = entry.live.path if entry.live is not None else None
+        model = files.resolve(origin) if origin and files.exists(origin) else None
+    kept = replace(real, old, new, backup, model)
+    return [kept] if kept else []
+
+
+def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
+    """Services whose running JVM has another value than the next start would give it."""
+    services = []
+    for entry in result.entries:
+        if names and entry.definition.name not in names:
+            continue
+        stale = entry.running not in ("not_running", wanted)
+        if entry.on_disk.verdict == wanted and stale and entry.definition.service:
+            services.append(entry.definition.service)
+    return services

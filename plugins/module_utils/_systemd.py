@@ -1,0 +1,634 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd units: what the files say, and what the running service manager has loaded.
+
+The files are parsed here (unit, drop-ins, ``Environment=``, ``EnvironmentFile=``, ``ExecStart=``) so that
+an image without a running systemd can be read too; what is loaded is asked over D-Bus with ``busctl``,
+because ``systemctl show`` joins arguments with blanks. Private to this collection. Python 3.6+, standard
+library only.
+"""
+
+import re
+import subprocess
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ._files import HostFiles
+from ._jvm import Unresolvable
+from ._shell_syntax import Run, Value, text_of
+
+#: Where units and drop-ins live, strongest first (systemd.unit(5)).
+UNIT_PATH = (
+    "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
+    "/run/systemd/generator.early", "/etc/systemd/system", "/etc/systemd/system.attached",
+    "/run/systemd/system", "/run/systemd/system.attached", "/run/systemd/generator",
+    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+    "/run/systemd/generator.late",
+)
+#: What belongs to the administrator and may be edited in place; the rest belongs to packages.
+ADMIN_PATH = "/etc/systemd/system/"
+OWN_DROP_IN = "90-cbops-telemetry.conf"
+
+_BUSCTL_TIMEOUT = 10
+_DESTINATION = "org.freedesktop.systemd1"
+
+
+class Setting(NamedTuple):
+    """One ``key=value`` of a unit file, the value with its origins."""
+
+    section: str
+    key: str
+    value: Value
+    path: str
+    position: int
+
+
+class Variable(NamedTuple):
+    """An environment variable of a unit, and the file that set it last."""
+
+    value: Value
+    path: str
+    position: int  # of the assignment's first character
+    reader: str  # "Environment" or "EnvironmentFile"
+
+
+class Unit(NamedTuple):
+    """A service as the files, or the service manager, define it."""
+
+    name: str
+    fragment: Optional[str]
+    source: Optional[str]  # the init script that a generated unit stands for
+    drop_ins: Tuple[str, ...]
+    environment: Dict[str, Variable]
+    exec_start: Tuple[Tuple[Value, ...], ...]  # program and arguments, variables not yet put in
+    user: str
+    masked: bool = False
+
+
+# -- unit files -------------------------------------------------------------------------------------
+
+
+def parse_unit(content: str, path: str) -> List[Setting]:
+    """The settings of a unit file or drop-in, in order; joined lines and comments as systemd.syntax(7) says."""
+    settings: List[Setting] = []
+    section = ""
+    logical: Value = []
+    logical_start = 0
+    position = 0
+    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", content):
+        start = position
+        position += len(line)
+        body = line.rstrip("\r\n")
+        lead = len(body) - len(body.lstrip(" \t"))
+        if body[lead:lead + 1] in ("#", ";"):
+            continue
+        if not logical:
+            logical_start = start
+        if body.endswith("\\"):
+            logical.append(Run(body[:-1], path, start))
+            logical.append(Run(" "))
+            continue
+        logical.append(Run(body, path, start))
+        section = _logical_line(logical, logical_start, section, path, settings)
+        logical = []
+    if logical:
+        _logical_line(logical, logical_start, section, path, settings)
+    return settings
+
+
+def _logical_line(value: Value, position: int, section: str, path: str, settings: List[Setting]) -> str:
+    text = text_of(value)
+    stripped = text.strip()
+    if stripped.startswith("[") and stripped.endswith("]"):
+        return stripped[1:-1]
+    key, separator, _rest = text.partition("=")
+    if separator:
+        settings.append(Setting(section, key.strip(), _trim(value, len(key) + 1), path, position))
+    return section
+
+
+def _trim(value: Value, start: int) -> Value:
+    """The value from a character on, without blanks around it."""
+    text = text_of(value)
+    while start < len(text) and text[start] in " \t":
+        start += 1
+    end = len(text)
+    while end > start and text[end - 1] in " \t\r":
+        end -= 1
+    result: Value = []
+    offset = 0
+    for run in value:
+        low, high = max(start - offset, 0), min(end - offset, len(run.text))
+        if low < high:
+            result.append(run.part(low, high))
+        offset += len(run.text)
+    return result
+
+
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
+            '"': '"', "'": "'", "s": " "}
+
+
+def split_words(value: Value, lenient: bool = False) -> Optional[List[Value]]:
+    """Split as systemd does: blanks, quotes anywhere, C escapes. None where systemd rejects the line."""
+    words: List[Value] = []
+    current: Optional[Value] = None
+    quote = ""
+    characters = [(char, run, offset) for run in value for offset, char in enumerate(run.text)]
+    index = 0
+    while index < len(characters):
+        char, run, offset = characters[index]
+        index += 1
+        if char == "\\":
+            if index >= len(characters):
+                if not lenient:
+                    return None
+                break
+            follower = characters[index][0]
+            rest = "".join(item[0] for item in characters[index:index + 4])
+            numeric = re.match(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})", rest)
+            if numeric:
+                code = int(numeric.group(1), 16) if numeric.group(1) else int(numeric.group(2), 8)
+                current = (current or []) + [Run(chr(code), run.path, run.position + offset, bool(quote))]
+                index += numeric.end()
+            elif follower in _ESCAPES:
+                current = (current or []) + [Run(_ESCAPES[follower], run.path, run.position + offset, bool(quote))]
+                index += 1
+            elif lenient:
+                current = (current or []) + [Run("\\", run.path, run.position + offset, bool(quote))]
+            else:
+                return None
+        elif quote and char == quote:
+            quote = ""
+        elif not quote and char in "'\"":
+            quote = char
+            current = current or []
+        elif not quote and char in " \t\n\r":
+            if current is not None:
+                words.append(current)
+            current = None
+        else:
+            current = current or []
+            last = current[-1] if current else None
+            if (last is not None and last.path == run.path and last.quoted == bool(quote)
+                    and last.position + len(last.text) == run.position + offset and run.path is not None):
+                current[-1] = Run(last.text + char, run.path, last.position, bool(quote))
+            else:
+                current = current + [Run(char, run.path, run.position + offset, bool(quote))]
+    if quote and not lenient:
+        return None
+    if current is not None:
+        words.append(current)
+    return words
+
+
+def _specifiers(value: Value, unit: str) -> Optional[Value]:
+    """Put specifiers in; None where systemd does not know one and drops the assignment."""
+    if "%" not in text_of(value):
+        return value
+    prefix = unit.rsplit(".", 1)[0]
+    instance = prefix.partition("@")[2]
+    known = {"%": "%", "n": unit, "N": prefix, "p": prefix.partition("@")[0], "i": instance, "I": instance,
+             "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc",
+             "T": "/tmp", "V": "/var/tmp"}
+    result: Value = []
+    pending = False
+    for run in value:
+        start = 0
+        for offset, char in enumerate(run.text):
+            if pending:
+                pending = False
+                if char in known:
+                    result.append(Run(known[char], run.path, run.position + offset, run.quoted))
+                elif char in "abBcdDfgGhHJjlmMoqsuUvwWAyY":
+                    result.append(Run("", run.path, run.position + offset, run.quoted,
+                                      "the specifier %%%s" % char, True))
+                else:
+                    return None
+                start = offset + 1
+            elif char == "%":
+                if offset > start:
+                    result.append(run.part(start, offset))
+                pending = True
+                start = offset + 1
+        if start < len(run.text):
+            result.append(run.part(start, len(run.text)))
+    return None if pending else result
+
+
+_VALID_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def _split_assignment(word: Value) -> Optional[Tuple[str, Value]]:
+    text = text_of(word)
+    name, separator, _rest = text.partition("=")
+    if not separator or not _VALID_NAME.match(name):
+        return None
+    return name, _slice(word, len(name) + 1)
+
+
+def _slice(value: Value, count: int) -> Value:
+    result: Value = []
+    for run in value:
+        if count >= len(run.text) and not run.unknown:
+            count -= len(run.text)
+            continue
+        result.append(run if not count or run.unknown else run.part(count, len(run.text)))
+        if not run.unknown:
+            count = 0
+    return result
+
+
+def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]]:
+    """Assignments of an ``EnvironmentFile=``, by systemd's own rules (no expansion, quotes, joined lines)."""
+    result: List[Tuple[str, Variable]] = []
+    state = "pre_key"
+    key: List[str] = []
+    value: Value = []
+    start = 0
+    blanks = 0  # unquoted blanks at the end of the value, dropped at the line's end
+
+    def push(index: int, char: str) -> None:
+        last = value[-1] if value else None
+        if last is not None and last.position + len(last.text) == index:
+            value[-1] = Run(last.text + char, path, last.position)
+        else:
+            value.append(Run(char, path, index))
+
+    def finish() -> None:
+        kept = _cut_end(value, blanks)
+        name = "".join(key).rstrip(" \t")
+        if _VALID_NAME.match(name):
+            result.append((name, Variable(kept, path, start, "EnvironmentFile")))
+
+    for index, char in enumerate(content + "\n"):
+        end = char in "\n\r"
+        if state == "pre_key":
+            if char in "#;":
+                state = "comment"
+            elif char not in " \t\n\r":
+                state, key, value, start, blanks = "key", [char], [], index, 0
+        elif state == "key":
+            if end:
+                state = "pre_key"
+            elif char == "=":
+                state = "pre_value"
+            else:
+                key.append(char)
+        elif state == "pre_value":
+            if end:
+                finish()
+                state = "pre_key"
+            elif char == "'":
+                state = "single"
+            elif char == '"':
+                state = "double"
+            elif char == "\\":
+                state = "escape"
+            elif char not in " \t":
+                push(index, char)
+                state, blanks = "value", 0
+        elif state == "value":
+            if end:
+                finish()
+                state = "pre_key"
+            elif char == "\\":
+                state, blanks = "escape", 0
+            else:
+                blanks = blanks + 1 if char in " \t" else 0
+                push(index, char)
+        elif state == "escape":
+            state = "value"
+            if not end:
+                push(index, char)
+        elif state == "single":
+            if char == "'":
+                state, blanks = "pre_value", 0
+            else:
+                push(index, char)
+        elif state == "double":
+            if char == '"':
+                state, blanks = "pre_value", 0
+            elif char == "\\":
+                state = "double_escape"
+            else:
+                push(index, char)
+        elif state == "double_escape":
+            state = "double"
+            if char in '"\\`$':
+                push(index, char)
+            elif not end:
+                push(index - 1, "\\")
+                push(index, char)
+        elif state == "comment":
+            if char == "\\":
+                state = "comment_escape"
+            elif end:
+                state = "pre_key"
+        elif state == "comment_escape":
+            state = "comment"
+    return result
+
+
+def _cut_end(value: Value, count: int) -> Value:
+    keep = len(text_of(value)) - count
+    result: Value = []
+    for run in value:
+        if keep <= 0:
+            break
+        result.append(run.part(0, min(keep, len(run.text))))
+        keep -= len(run.text)
+    return result
+
+
+class UnitFiles:
+    """Finds units and their drop-ins under a root; ``files`` shows them."""
+
+    def __init__(self, files: HostFiles) -> None:
+        self.files = files
+
+    def names(self) -> List[str]:
+        """All services that have a unit file, aliases left out."""
+        names = set()
+        for folder in UNIT_PATH:
+            for name in self.files.list(folder):
+                if name.endswith(".service"):
+                    names.add(name)
+        return sorted(names)
+
+    def fragment(self, name: str) -> Optional[str]:
+        """Path of the unit file that counts."""
+        for folder in UNIT_PATH:
+            path = "%s/%s" % (folder, name)
+            if self.files.exists(path):
+                return path
+        return None
+
+    def drop_ins(self, name: str) -> List[str]:
+        """Drop-ins in the order in which they apply; for one file name the strongest folder counts."""
+        stem = name.rsplit(".", 1)[0]
+        folders = []
+        parts = stem.split("-")
+        for count in range(len(parts) - 1, 0, -1):
+            folders.append("-".join(parts[:count]) + "-.service.d")
+        if "@" in stem:
+            folders.insert(0, stem.partition("@")[0] + "@.service.d")
+        chosen: Dict[str, str] = {}
+        for suffix in [name + ".d"] + folders + ["service.d"]:
+            for folder in UNIT_PATH:
+                for entry in self.files.list("%s/%s" % (folder, suffix)):
+                    if entry.endswith(".conf") and entry not in chosen:
+                        chosen[entry] = "%s/%s/%s" % (folder, suffix, entry)
+        return [chosen[entry] for entry in sorted(chosen)]
+
+    def load(self, name: str) -> Optional[Unit]:
+        """The unit as the files define it, None where there is none. Raises OSError, Unresolvable."""
+        fragment = self.fragment(name)
+        if fragment is None:
+            return None
+        if self.files.is_masked(fragment):
+            return Unit(name, fragment, None, (), {}, (), "", True)
+        paths = [fragment]
+        for path in self.drop_ins(name):
+            if not self.files.is_masked(path):
+                paths.append(path)
+        settings: List[Setting] = []
+        for path in paths:
+            settings.extend(parse_unit(self.files.read(path), path))
+        return build(name, fragment, tuple(paths[1:]), settings, self.files)
+
+
+def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequence[Setting], files: HostFiles) -> Unit:
+    """Put the settings of a service together."""
+    environment: Dict[str, Variable] = {}
+    environment_files: List[str] = []
+    unset: List[str] = []
+    exec_start: List[Tuple[Value, ...]] = []
+    user = ""
+    source: Optional[str] = None
+    for setting in settings:
+        text = text_of(setting.value)
+        if setting.section == "Unit" and setting.key == "SourcePath":
+            source = text
+        if setting.section != "Service":
+            continue
+        if setting.key == "Environment":
+            if not text:
+                environment = {}
+            for word in split_words(setting.value) or []:
+                expanded = _specifiers(word, name)
+                pair = _split_assignment(expanded) if expanded is not None else None
+                if pair is not None and expanded is not None:
+                    first = next((run for run in expanded if run.path), None)
+                    environment[pair[0]] = Variable(pair[1], setting.path,
+                                                    first.position if first else setting.position, "Environment")
+        elif setting.key == "EnvironmentFile":
+            if text:
+                environment_files.append(text)
+            else:
+                environment_files = []
+        elif setting.key == "UnsetEnvironment":
+            unset.extend(text.split())
+        elif setting.key == "ExecStart":
+            if not text:
+                exec_start = []
+            else:
+                exec_start.extend(_commands(setting.value, name))
+        elif setting.key == "User":
+            user = text
+    environment.update(read_environment_files(environment_files, files))
+    for entry in unset:
+        environment.pop(entry, None)
+    return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user)
+
+
+def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str, Variable]:
+    """Variables from ``EnvironmentFile=`` entries ("-" first: may be missing), later files winning."""
+    environment: Dict[str, Variable] = {}
+    for entry in entries:
+        optional = entry.startswith("-")
+        path = entry.lstrip("-")
+        paths = files.glob(path)
+        if not paths and not optional:
+            raise Unresolvable("the unit cannot start: its EnvironmentFile is missing", path)
+        for found in paths:
+            try:
+                content = files.read(found)
+            except OSError as error:
+                raise Unresolvable("the unit's EnvironmentFile cannot be read: %s" % error.strerror, found)
+            for key, variable in parse_environment_file(content, found):
+                environment[key] = variable
+    return environment
+
+
+def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
+    words = split_words(value, lenient=True) or []
+    commands: List[Tuple[Value, ...]] = []
+    current: List[Value] = []
+    for word in words + [[Run(";")]]:
+        if text_of(word) == ";" and not any(run.quoted for run in word):
+            if current:
+                commands.append(tuple(current))
+            current = []
+            continue
+        if not current:
+            word = _slice(word, len(text_of(word)) - len(text_of(word).lstrip("@-:+!|")))
+        expanded = _specifiers(word, unit)
+        current.append(expanded if expanded is not None else word)
+    return commands
+
+
+def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[Value]:
+    """Put variables into an ``ExecStart=`` as systemd does: ``$A`` as a word of its own is split, ``${A}`` is not."""
+    result: List[Value] = []
+    for index, word in enumerate(argv):
+        text = text_of(word)
+        alone = re.match(r"\$([A-Za-z_][A-Za-z0-9_]*)\Z", text)
+        if index and alone:
+            variable = environment.get(alone.group(1))
+            if variable is not None:
+                result.extend(split_words(variable.value, lenient=True) or [])
+            continue
+        if not index or "$" not in text:
+            result.append(word)
+            continue
+        pieces: Value = []
+        offset = 0
+        for match in re.finditer(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)", text):
+            pieces.extend(_cut_end(_slice(word, offset), len(text) - match.start()))
+            if match.group(0) == "$$":
+                pieces.append(Run("$"))
+            else:
+                variable = environment.get(match.group(1) or match.group(2))
+                pieces.extend(variable.value if variable is not None else [])
+            offset = match.end()
+        pieces.extend(_slice(word, offset))
+        result.append(pieces)
+    return result
+
+
+def quote(text: str) -> str:
+    """A whole ``Environment=`` assignment in quotes, with what is special to systemd escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return '"%s"' % escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+
+
+# -- the running service manager --------------------------------------------------------------------
+
+
+class Loaded(NamedTuple):
+    """What the service manager has loaded for a unit, and its state."""
+
+    unit: Unit
+    load_state: str
+    active_state: str
+    control_group: str
+    need_reload: bool
+
+
+class Unavailable(Exception):
+    """The service manager cannot be asked; says why."""
+
+
+def object_path(unit: str) -> str:
+    """D-Bus object of a unit (``sd_bus_path_encode``)."""
+    return "/org/freedesktop/systemd1/unit/" + "".join(
+        char if re.match(r"[A-Za-z]", char) or (index and char.isdigit()) else "_%02x" % ord(char)
+        for index, char in enumerate(unit))
+
+
+def _busctl(arguments: Sequence[str]) -> str:
+    try:
+        process = subprocess.Popen(["busctl", "--system"] + list(arguments), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        raise Unavailable("busctl cannot be run: %s" % error.strerror)
+    try:
+        output, errors = process.communicate(timeout=_BUSCTL_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise Unavailable("the service manager did not answer in %d seconds" % _BUSCTL_TIMEOUT)
+    if process.returncode != 0:
+        message = errors.decode("utf-8", "replace").strip().splitlines()
+        raise Unavailable("the service manager did not answer: %s" % (message[-1] if message else "no message"))
+    return output.decode("latin-1")
+
+
+def _tokens(line: str) -> List[str]:
+    """Words of one line of ``busctl get-property``, C escapes undone."""
+    tokens = []
+    for match in re.finditer(r'"((?:[^"\\]|\\.)*)"|(\S+)', line):
+        if match.group(2) is not None:
+            tokens.append(match.group(2))
+            continue
+        tokens.append(re.sub(r"\\(x[0-9a-fA-F]{2}|[0-7]{3}|.)", _unescape, match.group(1)))
+    return tokens
+
+
+def _unescape(match: "re.Match[str]") -> str:
+    code = match.group(1)
+    if code[0] == "x" and len(code) == 3:
+        return chr(int(code[1:], 16))
+    if len(code) == 3 and code.isdigit():
+        return chr(int(code, 8))
+    return _ESCAPES.get(code, code)
+
+
+_UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
+_SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart")
+
+
+def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
+    output = _busctl(["get-property", _DESTINATION, object_path(unit), _DESTINATION + "." + interface] + list(names))
+    lines = output.splitlines()
+    if len(lines) != len(names):
+        raise Unavailable("the service manager gave an answer that is not understood")
+    return {name: _tokens(line) for name, line in zip(names, lines)}
+
+
+def _array(tokens: List[str]) -> List[str]:
+    return tokens[2:]  # signature, count, elements
+
+
+def manager_environment() -> Dict[str, Variable]:
+    """What the service manager itself gives every service. Raises :class:`Unavailable`."""
+    output = _busctl(["get-property", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager",
+                      "Environment"])
+    result = {}
+    for entry in _array(_tokens(output)):
+        name, _separator, value = entry.partition("=")
+        result[name] = Variable([Run(value)], "systemctl show-environment", 0, "Environment")
+    return result
+
+
+def loaded(name: str, files: HostFiles) -> Loaded:
+    """The unit as the service manager has it. Raises :class:`Unavailable`, :class:`Unresolvable`."""
+    unit = _properties(name, "Unit", _UNIT_PROPERTIES)
+    service = _properties(name, "Service", _SERVICE_PROPERTIES)
+    environment: Dict[str, Variable] = {}
+    for entry in _array(service["Environment"]):
+        key, _separator, value = entry.partition("=")
+        environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
+    entries = []
+    pairs = _array(service["EnvironmentFiles"])
+    for index in range(0, len(pairs) - 1, 2):
+        entries.append(("-" if pairs[index + 1] == "true" else "") + pairs[index])
+    environment.update(read_environment_files(entries, files))
+    for key in _array(service["UnsetEnvironment"]):
+        environment.pop(key, None)
+    exec_start = []
+    tokens = service["ExecStart"][2:]
+    while tokens:
+        count = int(tokens[1])
+        argv = tokens[2:2 + count]
+        if argv:
+            argv = [tokens[0]] + argv[1:]
+        exec_start.append(tuple([Run(word)] for word in argv))
+        tokens = tokens[2 + count + 8:]  # ignore_failure, four times, pid, code, status
+    definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
+                      tuple(_array(unit["DropInPaths"])), environment, tuple(exec_start),
+                      service["User"][1], unit["LoadState"][1] == "masked")
+    return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
+                  unit["NeedDaemonReload"][1] == "true")
+

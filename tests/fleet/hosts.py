@@ -225,9 +225,11 @@ class Fleet:
         name = one["name"]
         netns = self.tag + "-" + name
         machine.run(["ip", "netns", "add", netns])
-        # Interface names may have 15 characters: the last part of the address is enough within one hub.
-        port = "h" + one["address"].rpartition(".")[2]
-        machine.run(["ip", "-n", self.hub, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", netns])
+        port = port_of(one)
+        # The hardware address stays the same when the host is switched off and on: its neighbours remember it.
+        hardware = "02:77:" + ":".join("%02x" % int(number) for number in one["address"].split("."))
+        machine.run(["ip", "-n", self.hub, "link", "add", port, "type", "veth",
+                     "peer", "name", "eth0", "address", hardware, "netns", netns])
         machine.run(["ip", "-n", self.hub, "-batch", "-"], input="link set %s master br0\nlink set %s up\n" % (port, port))
         machine.run(["ip", "-n", netns, "-batch", "-"], input="\n".join([
             "link set lo up", "addr add %s/%d dev eth0" % (one["address"], NETMASK), "link set eth0 up"]))
@@ -327,20 +329,20 @@ class Fleet:
         with self.lock():
             state = self.state()
             one = self.host(name)
-            netns = self.tag + "-" + name
+            off = [other for other in state["off"] if other != name]
+            if on and self.leader(name):
+                return
+            # Off, and before on as well: an earlier boot may have been cut short.
+            self.save(dict(state, off=off + [name]))
             kill(self.cgroup / name)
-            machine.run(["ip", "netns", "del", netns], check=False)
-            # Its processes are gone, so are their namespaces soon: the address must be free for the next boot.
-            port = "h" + one["address"].rpartition(".")[2]
-            machine.run(["ip", "-n", self.hub, "link", "del", port], check=False)
-            state["off"] = [other for other in state["off"] if other != name]
+            machine.run(["ip", "netns", "del", self.tag + "-" + name], check=False)
+            # The kernel takes a namespace apart when it finds the time: the port must be free for the next boot.
+            machine.run(["ip", "-n", self.hub, "link", "del", port_of(one)], check=False)
             if on:
                 remove_cgroup(self.cgroup / name)
                 self.boot(one)
                 self.wait([one], BOOT_SECONDS)
-            else:
-                state["off"].append(name)
-            self.save(state)
+                self.save(dict(state, off=off))
 
     # ---- what Segment saw ----
 
@@ -378,6 +380,11 @@ def replace(path, text, mode=0o644):
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as out:
         out.write(text)
     part.rename(path)
+
+
+def port_of(one):
+    """A host's end in the hub. Interface names have 15 characters at most: the last part of the address will do."""
+    return "h" + one["address"].rpartition(".")[2]
 
 
 def quoted(path):

@@ -244,7 +244,8 @@ class Fleet:
         """Until every host is really there: systemd without a failed unit, ssh, and the service's JVM."""
         end = time.monotonic() + seconds
         with ThreadPoolExecutor(len(hosts) + 1) as pool:
-            answers = pool.submit(machine.run, self.in_network(
+            # setpriv: it must not outlive a killed `up`
+            answers = pool.submit(machine.run, ["setpriv", "--pdeathsig", "KILL"] + self.in_network(
                 [sys.executable, "-I", str(machine.HERE / "ready.py"), str(seconds), str(self.place / "keys/ca.pem")]),
                 seconds + 15, input=json.dumps(hosts))
             systems = list(pool.map(lambda one: self.wait_system(one, end), hosts))

@@ -52,6 +52,10 @@ _HARMLESS_OUTPUT = frozenset([
     "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
     "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc",
 ])
+#: Function libraries of the distribution, sourced by every init script. They set no JVM option, and walking
+#: them would add their hooks and service-manager detours to every script; their functions count as programs.
+_LIBRARY = re.compile(r"(?:/usr)?/lib/lsb/init-functions|(?:/usr)?/lib/init/[a-z-]+\.sh"
+                      r"|/etc/(?:rc\.d/)?init\.d/functions|/etc/rc\.status")
 _SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
@@ -471,7 +475,8 @@ class Shell:
                 return False
             if name in self.functions:
                 return self.depth < LIMIT_DEPTH and _guarded(self, name)
-            return re.search(r"java|jar|\.sh\b|-c\b", node.text.characters[node.start:node.end]) is None
+            raw = node.text.characters[node.start:node.end]
+            return re.search(r"java|jar|\.sh\b|-c\b", raw, re.IGNORECASE) is None
         if node.kind in ("block", "pipeline"):
             return all(self.inert(item) for item in node.items)
         if node.kind == "and_or":
@@ -844,7 +849,7 @@ class Shell:
             if script is None:
                 continue
             content, dialect = script
-            if not re.search(r"java|\.war", content):
+            if not re.search(r"java|jar|war\b", content, re.IGNORECASE):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
@@ -906,6 +911,8 @@ class Shell:
             raise self.unresolvable("it sources a file whose name is not known: " + reason, node.text, node.start)
         if not path.startswith("/"):
             raise self.unresolvable("it sources '%s' relative to where it is started" % path, node.text, node.start)
+        if _LIBRARY.fullmatch(path):
+            return None
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("files source each other too deeply", node.text, node.start)
         try:

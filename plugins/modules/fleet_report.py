@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation only: this action runs on the control node (plugins/action/fleet_report.py)."""
+
+DOCUMENTATION = r"""
+module: fleet_report
+short_description: Merge the evidence of a fleet into one report
+version_added: 0.1.0
+description:
+  - Reads one evidence file a host, prints a table and writes the report as JSON.
+  - Every host that is named comes out with a verdict. One without evidence is V(unknown), with the reason.
+  - Fails where a verdict is in O(fail_on), so that C(ansible-playbook) ends with the exit code 2.
+  - Runs on the control node. Use it with C(run_once).
+author:
+  - The cbops.telemetry maintainers (@cbops)
+options:
+  hosts:
+    description: The hosts that went in.
+    type: list
+    elements: str
+    required: true
+  reports_dir:
+    description: Folder on the control node that holds C(evidence/), and gets the report.
+    type: str
+    default: reports
+  name:
+    description: Name of the report, without C(.json).
+    type: str
+    default: audit
+  newer_than:
+    description:
+      - Evidence that was collected before this moment (UTC, ISO 8601) counts as none.
+    type: str
+  fail_on:
+    description: Verdicts that make the task fail.
+    type: list
+    elements: str
+    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable]
+    default: [violation, waiver_expired, unknown, unreachable]
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: none
+seealso:
+  - module: cbops.telemetry.telemetry_assess
+"""
+
+EXAMPLES = r"""
+- name: Report on all hosts of the play, waiting for restarts counted as a failure too
+  cbops.telemetry.fleet_report:
+    hosts: "{{ ansible_play_hosts_all }}"
+    fail_on: [violation, waiver_expired, restart_pending, unknown, unreachable]
+  run_once: true
+"""
+
+RETURN = r"""
+report:
+  description: Path of the report.
+  returned: always
+  type: str
+  sample: reports/audit.json
+table:
+  description: The table that was printed.
+  returned: always
+  type: str
+totals:
+  description: Number of hosts for each verdict.
+  returned: always
+  type: dict
+"""

@@ -1,0 +1,85 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation only: this action runs on the control node (plugins/action/telemetry_assess.py)."""
+
+DOCUMENTATION = r"""
+module: telemetry_assess
+short_description: Check a host's policy, give its verdict and file its evidence
+version_added: 0.1.0
+description:
+  - Reads the policy of a host from its C(telemetry_*) variables. A value that is not allowed and a variable name
+    that nobody knows are errors.
+  - With O(answer) it holds the state document against the policy, and writes one evidence file for the host.
+  - Runs on the control node and never connects to the host.
+author:
+  - The cbops.telemetry maintainers (@cbops)
+options:
+  answer:
+    description:
+      - What M(cbops.telemetry.telemetry_info) returned, also where it failed or the host was unreachable.
+      - Left out, only the policy is checked.
+    type: dict
+  reports_dir:
+    description:
+      - Folder on the control node; evidence is written to C(evidence/) in it.
+    type: str
+    default: reports
+  error:
+    description:
+      - What went wrong for this host earlier in the run, for the report.
+    type: str
+    default: ""
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    support: none
+seealso:
+  - module: cbops.telemetry.fleet_report
+"""
+
+EXAMPLES = r"""
+- name: Read the state of this host
+  cbops.telemetry.telemetry_info:
+  register: telemetry
+  failed_when: false
+  ignore_unreachable: true
+
+- name: Judge it by the policy in the inventory
+  cbops.telemetry.telemetry_assess:
+    answer: "{{ telemetry }}"
+  register: verdict
+"""
+
+RETURN = r"""
+verdict:
+  description:
+    - One of V(violation), V(waiver_expired), V(restart_pending), V(unknown), V(unreachable), V(waived),
+      V(compliant), V(not_applicable).
+  returned: with O(answer)
+  type: str
+reasons:
+  description: Why, worded for the person who must act.
+  returned: with O(answer)
+  type: list
+  elements: str
+evidence:
+  description: Path of the evidence file.
+  returned: with O(answer)
+  type: str
+policy:
+  description: The policy as it was read.
+  returned: without O(answer)
+  type: dict
+enforced:
+  description: Whether the policy wants something brought about, and no valid waiver stands against it.
+  returned: without O(answer)
+  type: bool
+"""

@@ -1,0 +1,173 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declare telemetry off or on: documentation and options; the work is in _state and _edit."""
+
+DOCUMENTATION = r"""
+module: telemetry_flag
+short_description: Put the telemetry flag into the live launch files of a host, or take it out
+version_added: 0.1.0
+description:
+  - Makes sure that the next start of every operations center and controller on the host runs with telemetry
+    disabled (C(-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true)), or without that flag.
+  - Finds the launch file and the variable that really reach the JVM, and edits them in place. Every byte that
+    is not the flag stays, as do owner, mode and security context. Where a unit of a package sets the variable,
+    a drop-in of our own repeats its value and adds the flag.
+  - Before anything is written the new content is read again in memory. It is written only where the options
+    of the JVM differ by the flag alone; else the file is refused and stays untouched.
+  - Nothing is ever restarted. RV(restart_required) names the services whose running JVM has another value.
+author:
+  - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.actiongroup_telemetry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - The diff shows where the flag comes or goes and no other option, because options can be secret.
+options:
+  state:
+    description:
+      - V(disabled) puts the flag in, V(enabled) takes it out. What the collection put in is taken out byte for
+        byte.
+    type: str
+    choices: [disabled, enabled]
+    required: true
+  root:
+    description:
+      - Where the file system is mounted. Another root than V(/) edits an image or a chroot.
+    type: path
+    default: /
+  launch_scripts:
+    description:
+      - Launch scripts that no service manager starts, by absolute path as seen from O(root).
+    type: list
+    elements: path
+    default: []
+  name:
+    description:
+      - Limit the task to these installations, by the C(name) that M(cbops.telemetry.telemetry_info) gives
+        them. Empty means all.
+    type: list
+    elements: str
+    default: []
+  backup:
+    description:
+      - Keep a copy of each file before it is replaced, beside it, with the same owner and mode. Its name ends
+        in V(.cbops~).
+    type: bool
+    default: true
+notes:
+  - Needs C(become), since launch files belong to root.
+seealso:
+  - module: cbops.telemetry.telemetry_info
+"""
+
+EXAMPLES = r"""
+- name: Turn telemetry off at the next start of everything on this host
+  cbops.telemetry.telemetry_flag:
+    state: disabled
+  become: true
+  register: telemetry
+
+- name: Let systemd see the new drop-in
+  ansible.builtin.systemd_service:
+    daemon_reload: true
+  become: true
+  when: telemetry.reload_required
+
+- name: Say who owes a restart
+  ansible.builtin.debug:
+    msg: "{{ telemetry.restart_required }}"
+
+- name: Turn telemetry on again for one installation, without a backup
+  cbops.telemetry.telemetry_flag:
+    state: enabled
+    name:
+      - cloudbees-core-cm
+    backup: false
+  become: true
+"""
+
+RETURN = r"""
+restart_required:
+  description:
+    - Services whose running JVM has another value than the files now say.
+  returned: always
+  type: list
+  elements: str
+  sample: [cloudbees-core-cm.service]
+reload_required:
+  description:
+    - Whether the service manager has something else loaded than the files say (a C(daemon-reload) is owed).
+  returned: always
+  type: bool
+backup_files:
+  description:
+    - Copies of the files as they were.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/default/cloudbees-core-cm.20261123T040000Z.cbops~]
+refused:
+  description:
+    - What was not edited, and why. Not empty only where the task fails.
+  returned: always
+  type: list
+  elements: str
+state:
+  description:
+    - The state document after the change (in check mode, as it is), see
+      M(cbops.telemetry.telemetry_info#module).
+  returned: always
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils._state import declare
+
+
+def main() -> None:
+    """Translate the options, declare, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
+            "root": {"type": "path", "default": "/"},
+            "launch_scripts": {"type": "list", "elements": "path", "default": []},
+            "name": {"type": "list", "elements": "str", "default": []},
+            "backup": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    for path in [params["root"]] + params["launch_scripts"]:
+        if not path.startswith("/"):
+            module.fail_json(msg="%s: an absolute path is needed" % path)
+    try:
+        done = declare(params["state"], params["root"], params["launch_scripts"], params["name"], params["backup"],
+                       module.check_mode)
+    except (Refused, OSError, ValueError) as error:
+        module.fail_json(msg=str(error), refused=[str(error)], backup_files=[], restart_required=[],
+                         reload_required=False)
+    result = {
+        "changed": done.changed,
+        "restart_required": done.restart_required,
+        "reload_required": done.reload_required,
+        "backup_files": done.backups,
+        "refused": done.refused,
+        "state": done.document,
+        "diff": done.diffs,
+    }
+    if done.refused:
+        module.fail_json(msg="; ".join(done.refused), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Inspect one host: documentation and options; the work is in _state."""
+
+DOCUMENTATION = r"""
+module: telemetry_info
+short_description: Read the telemetry state of every operations center and controller on a host
+version_added: 0.1.0
+description:
+  - Finds the CloudBees CI operations centers and controllers (and OSS Jenkins packages) of a host by what
+    their services really start, follows the launch files to the C(java) command, and reads the running JVMs.
+  - Three clocks are reported apart, because they disagree. C(on_disk) is what the files say, C(next_start)
+    what the next start would do with what the service manager has loaded, C(running) what the JVM runs with.
+  - Nothing is changed and nothing that is read is executed. What cannot be known without running something
+    is C(unresolvable) or C(unknown), with its reason, file and line.
+  - No option of a launch file other than the telemetry flag is ever returned.
+author:
+  - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.info_module
+  - cbops.telemetry._attributes.actiongroup_telemetry
+options:
+  root:
+    description:
+      - Where the file system to inspect is mounted. Another root than V(/) inspects an image or a chroot;
+        then processes and the service manager are not looked at, and the result says so.
+    type: path
+    default: /
+  launch_scripts:
+    description:
+      - Launch scripts that no service manager starts, by absolute path as seen from O(root).
+      - A script that a unit starts is found without being named.
+    type: list
+    elements: path
+    default: []
+  connectivity:
+    description:
+      - Probe an endpoint from this host in the same round trip. Left out, nothing is probed.
+    type: dict
+    suboptions:
+      host:
+        description: The name or address to connect to.
+        type: str
+        default: api.segment.io
+      port:
+        description: The TCP port.
+        type: int
+        default: 443
+      timeout:
+        description: Seconds for the whole probe.
+        type: float
+        default: 5
+      tls:
+        description: Whether to make a TLS handshake.
+        type: bool
+        default: true
+notes:
+  - Run it with C(become). Without, launch files and the environment of foreign processes cannot be read, and
+    what depends on them is C(unknown).
+seealso:
+  - module: cbops.telemetry.telemetry_flag
+  - module: cbops.telemetry.connectivity_probe
+"""
+
+EXAMPLES = r"""
+- name: Read the state of this host
+  cbops.telemetry.telemetry_info:
+  become: true
+  register: telemetry
+
+- name: Say which installations still send
+  ansible.builtin.debug:
+    msg: "{{ item.name }} runs with telemetry {{ item.running }}"
+  loop: "{{ telemetry.state.installations }}"
+  when: item.running != 'disabled'
+
+- name: Inspect a mounted image before it is rolled out
+  cbops.telemetry.telemetry_info:
+    root: /mnt/image
+  become: true
+
+- name: Look at a launch script that no service starts, and probe the endpoint
+  cbops.telemetry.telemetry_info:
+    launch_scripts:
+      - /opt/cloudbees/cm/start.sh
+    connectivity:
+      timeout: 3
+  become: true
+"""
+
+RETURN = r"""
+state:
+  description:
+    - The state document (C(cbops.telemetry/state/1)).
+  returned: success
+  type: dict
+  contains:
+    schema:
+      description: Name and version of the document's schema.
+      type: str
+      sample: cbops.telemetry/state/1
+    host:
+      description: Where it was read, and as which user.
+      type: dict
+    installations:
+      description:
+        - One entry an installation, with C(name), C(product), C(packaging), C(service), C(home), C(launch)
+          (the live file, variable and reader), C(declarations) (every mention of the flag, live or dead, and
+          why), C(on_disk), C(next_start), C(running), each with a C(_detail), and C(processes).
+      type: list
+      elements: dict
+    connectivity:
+      description: Answers of the probe, empty where nothing was probed.
+      type: list
+      elements: dict
+    warnings:
+      description: What was noticed and belongs to no installation.
+      type: list
+      elements: str
+"""
+
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
+
+CONNECTIVITY: Dict[str, Any] = {
+    "host": {"type": "str", "default": "api.segment.io"},
+    "port": {"type": "int", "default": 443},
+    "timeout": {"type": "float", "default": 5},
+    "tls": {"type": "bool", "default": True},
+}
+
+
+def main() -> None:
+    """Translate the options, read, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "default": "/"},
+            "launch_scripts": {"type": "list", "elements": "path", "default": []},
+            "connectivity": {"type": "dict", "options": CONNECTIVITY},
+        },
+        supports_check_mode=True,
+    )
+    root = module.params["root"]
+    for path in [root] + module.params["launch_scripts"]:
+        if not path.startswith("/"):
+            module.fail_json(msg="%s: an absolute path is needed" % path)
+    try:
+        document = state(root, module.params["launch_scripts"], module.params["connectivity"])
+    except (OSError, ValueError) as error:
+        module.fail_json(msg="the state of this host cannot be read: %s" % error)
+    module.exit_json(changed=False, state=document)
+
+
+if __name__ == "__main__":
+    main()

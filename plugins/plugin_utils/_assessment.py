@@ -1,0 +1,270 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Policy against state: checks the ``telemetry_*`` variables of a host and gives its verdict.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
+
+#: The closed set of verdicts, worst first.
+VERDICTS = (
+    "violation",
+    "waiver_expired",
+    "restart_pending",
+    "unknown",
+    "unreachable",
+    "waived",
+    "compliant",
+    "not_applicable",
+)
+
+DESIRED = ("disabled", "enabled", "unmanaged")
+CONNECTIVITY = ("required", "forbidden", "ignored")
+RESTART = ("never", "now")
+
+#: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
+VARIABLES = (
+    "telemetry_desired",
+    "telemetry_connectivity",
+    "telemetry_waiver",
+    "telemetry_restart",
+    "telemetry_launch_scripts",
+    "telemetry_endpoint",
+    "telemetry_probe_timeout",
+    "telemetry_backup",
+    "telemetry_daemon_reload",
+    "telemetry_restart_timeout",
+    "telemetry_restart_group",
+    "telemetry_restart_serial",
+    "telemetry_reports_dir",
+    "telemetry_fail_on",
+    "telemetry_hosts",
+)
+
+
+class PolicyError(ValueError):
+    """The policy of a host is not valid; the message names the variable and what it may be."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A dated permission to differ from the policy."""
+
+    until: datetime.date
+    reason: str
+    approved_by: str
+
+    def expired(self, today: datetime.date) -> bool:
+        """True from the day after ``until``."""
+        return today > self.until
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the inventory wants of a host."""
+
+    desired: str
+    connectivity: str
+    restart: str
+    waiver: Waiver | None
+    launch_scripts: tuple[str, ...]
+
+    def enforced(self, today: datetime.date) -> bool:
+        """True where the policy is to be brought about: it wants something, and no valid waiver stands against it."""
+        return self.desired != "unmanaged" and (self.waiver is None or self.waiver.expired(today))
+
+    def document(self) -> dict[str, Any]:
+        """The policy as evidence shows it."""
+        waiver = self.waiver
+        return {
+            "desired": self.desired,
+            "connectivity": self.connectivity,
+            "restart": self.restart,
+            "waiver": None if waiver is None else {
+                "until": waiver.until.isoformat(), "reason": waiver.reason, "approved_by": waiver.approved_by},
+        }
+
+
+def _choice(variables: Mapping[str, Any], name: str, choices: Sequence[str], default: str) -> str:
+    value = variables.get(name, default)
+    if value not in choices:
+        raise PolicyError(f"{name} is {value!r}; it may be {', '.join(choices)}")
+    return str(value)
+
+
+def _waiver(value: Any) -> Waiver | None:
+    if value in (None, "", {}):
+        return None
+    if not isinstance(value, Mapping):
+        raise PolicyError("telemetry_waiver must have 'until', 'reason' and 'approved_by'")
+    missing = [key for key in ("until", "reason", "approved_by") if not value.get(key)]
+    if missing:
+        raise PolicyError(f"telemetry_waiver lacks {', '.join(missing)}")
+    unknown = sorted(set(value) - {"until", "reason", "approved_by"})
+    if unknown:
+        raise PolicyError(f"telemetry_waiver has no key {', '.join(map(str, unknown))}")
+    until = value["until"]
+    if isinstance(until, datetime.datetime):
+        until = until.date()
+    if not isinstance(until, datetime.date):
+        try:
+            until = datetime.date.fromisoformat(str(until))
+        except ValueError as error:
+            raise PolicyError(f"telemetry_waiver.until is {until!r}; it must be a day such as 2026-12-31") from error
+    return Waiver(until, str(value["reason"]), str(value["approved_by"]))
+
+
+def policy_of(variables: Mapping[str, Any]) -> Policy:
+    """The policy of a host by its variables. Raises :class:`PolicyError`."""
+    for name in variables:
+        if re.match(r"telemetry_", str(name)) and name not in VARIABLES:
+            near = difflib.get_close_matches(str(name), VARIABLES, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(VARIABLES)}"
+            raise PolicyError(f"unknown variable {name}{hint}")
+    if variables.get("telemetry_desired") in (None, ""):
+        raise PolicyError(f"telemetry_desired is not set; it may be {', '.join(DESIRED)}")
+    desired = _choice(variables, "telemetry_desired", DESIRED, "")
+    connectivity = variables.get("telemetry_connectivity") or ("required" if desired == "enabled" else "ignored")
+    if connectivity not in CONNECTIVITY:
+        raise PolicyError(f"telemetry_connectivity is {connectivity!r}; it may be {', '.join(CONNECTIVITY)}")
+    scripts = variables.get("telemetry_launch_scripts") or []
+    if isinstance(scripts, str) or not isinstance(scripts, Sequence):
+        raise PolicyError("telemetry_launch_scripts must be a list of paths")
+    for path in scripts:
+        if not str(path).startswith("/"):
+            raise PolicyError(f"telemetry_launch_scripts: {path!r} is no absolute path")
+    return Policy(
+        desired,
+        str(connectivity),
+        _choice(variables, "telemetry_restart", RESTART, "never"),
+        _waiver(variables.get("telemetry_waiver")),
+        tuple(str(path) for path in scripts),
+    )
+
+
+@dataclass
+class Assessment:
+    """A verdict and the reasons for it, worded for the person who must act."""
+
+    verdict: str
+    reasons: list[str] = field(default_factory=list)
+
+
+def worst(assessments: Sequence[Assessment]) -> Assessment:
+    """The worst verdict of several, with all reasons that speak for it first."""
+    if not assessments:
+        return Assessment("not_applicable")
+    verdict = min((item.verdict for item in assessments), key=VERDICTS.index)
+    ordered = sorted(assessments, key=lambda item: VERDICTS.index(item.verdict))
+    return Assessment(verdict, [reason for item in ordered for reason in item.reasons])
+
+
+def _where(detail: Mapping[str, Any]) -> str:
+    if not detail.get("file"):
+        return ""
+    line = f":{detail['line']}" if detail.get("line") else ""
+    return f"{detail['file']}{line}"
+
+
+def _because(detail: Mapping[str, Any]) -> str:
+    place, reason = _where(detail), detail.get("reason")
+    return ", ".join(part for part in (place, reason) if part) or "no reason was given"
+
+
+def _on_disk_violation(entry: Mapping[str, Any], desired: str) -> str:
+    name, launch, place = entry["name"], entry.get("launch") or {}, _where(entry["on_disk_detail"])
+    if desired == "enabled":
+        return f"{name}: {place or 'its launch configuration'} turns telemetry off; run enforce"
+    live = f"{launch['variable']} in {launch['file']}" if launch.get("variable") else launch.get("file", "")
+    dead = [item for item in entry.get("declarations", []) if not item["live"] and item["value"].lower() == "true"]
+    if dead:
+        return (f"{name}: the flag in {dead[0]['file']}:{dead[0]['line']} has no effect ({dead[0].get('reason')}); "
+                f"run enforce to put it into {live or 'the live launch file'}")
+    if place:
+        return f"{name}: {place} sets the flag to another value than true; run enforce"
+    return f"{name}: the flag is not in {live or 'its launch configuration'}; run enforce"
+
+
+def assess_installation(entry: Mapping[str, Any], desired: str) -> Assessment:
+    """Verdict of one installation of the state document: the three clocks against the policy."""
+    name = entry["name"]
+    on_disk, next_start, running = entry["on_disk"], entry["next_start"], entry["running"]
+    known = ("disabled", "enabled")
+    service = entry.get("service") or name
+    if on_disk in known and on_disk != desired:
+        return Assessment("violation", [_on_disk_violation(entry, desired)])
+    if on_disk not in known:
+        reason = f"{name}: what the next start would do cannot be resolved: {_because(entry['on_disk_detail'])}"
+        if running in (*known, "mixed") and running != desired:
+            return Assessment("violation", [f"{name}: the running JVM has telemetry {running}", reason])
+        return Assessment("unknown", [reason])
+    if next_start not in known:
+        reason = f"{name}: what is loaded for its next start is not known: {_because(entry['next_start_detail'])}"
+        return Assessment("unknown", [reason])
+    if next_start != desired:
+        if running == desired:
+            return Assessment("violation", [f"{name}: the next start would run with telemetry {next_start}: the "
+                                            "service manager has an older unit loaded; run systemctl daemon-reload"])
+        return Assessment("restart_pending", [f"{name}: the files are right, but systemctl daemon-reload and then a "
+                                              f"restart of {service} are owed"])
+    if running == "unknown":
+        return Assessment("unknown", [f"{name}: the running value is not known: {_because(entry['running_detail'])}"])
+    if running == "not_running":
+        return Assessment("compliant", [f"{name}: not running; its next start has telemetry {desired}"])
+    if running != desired:
+        return Assessment("restart_pending", [f"{name}: the files are right, but the running JVM has telemetry "
+                                              f"{running}; a restart of {service} is owed"])
+    return Assessment("compliant")
+
+
+def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
+    """Verdict of the probe's answers against ``required`` or ``forbidden``."""
+    if wanted == "ignored":
+        return Assessment("compliant")
+    if not answers:
+        return Assessment("unknown", ["the endpoint was not probed from this node"])
+    results = []
+    for answer in answers:
+        outcome, said = answer["outcome"], f"{answer['target']}: {answer['message']}"
+        expect, contrary = ("reachable", "blocked") if wanted == "required" else ("blocked", "reachable")
+        if meets(outcome, expect):
+            results.append(Assessment("compliant"))
+        elif meets(outcome, contrary) or (wanted == "required" and outcome != "unknown"):
+            results.append(Assessment("violation", [f"connectivity is {wanted}, but {said}"]))
+        else:
+            results.append(Assessment("unknown", [said]))
+    return worst(results)
+
+
+def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> Assessment:
+    """The verdict of a host: its state document against its policy."""
+    if policy.desired == "unmanaged":
+        return Assessment("not_applicable", ["telemetry_desired is unmanaged"])
+    installations = state.get("installations", [])
+    if not installations:
+        return Assessment("not_applicable", ["no operations center or controller was found on this host"])
+    results = [assess_installation(entry, policy.desired) for entry in installations]
+    results.append(assess_connectivity(state.get("connectivity", []), policy.connectivity))
+    return with_waiver(worst(results), policy, today)
+
+
+def with_waiver(result: Assessment, policy: Policy, today: datetime.date) -> Assessment:
+    """Apply a waiver: it covers what was seen or could not be seen, never a host that did not answer."""
+    waiver = policy.waiver
+    if waiver is None or result.verdict not in ("violation", "restart_pending", "unknown"):
+        return result
+    words = f"{waiver.reason} (approved by {waiver.approved_by})"
+    if waiver.expired(today):
+        return Assessment("waiver_expired", [f"the waiver ran out on {waiver.until}: {words}", *result.reasons])
+    return Assessment("waived", [f"waived until {waiver.until}: {words}", *result.reasons])

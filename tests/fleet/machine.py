@@ -160,7 +160,7 @@ def cgroup_root():
 def missing_tools():
     """{package: command or file} of what is not there yet."""
     missing = {package: command for command, package in TOOLS.items() if not shutil.which(command)}
-    if not DEBIAN_KEYRING.exists() and not is_ubuntu():
+    if not DEBIAN_KEYRING.exists():
         missing["debian-archive-keyring"] = DEBIAN_KEYRING
     return missing
 

@@ -20,17 +20,33 @@ import machine
 import packages
 import profiles
 
-BASE_PACKAGES = ["systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "procps", "iproute2",
-                 "ca-certificates", "bash", "init-system-helpers"]
+BASE_PACKAGES = [
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "openssh-server",
+    "python3",
+    "sudo",
+    "procps",
+    "iproute2",
+    "ca-certificates",
+    "bash",
+    "init-system-helpers",
+]
 # The init scripts of the DEBs source /lib/lsb/init-functions, which moved from one package to another.
 RELEASE_PACKAGES = {"bullseye": ["lsb-base"], "jammy": ["lsb-base"]}
 # On Debian hosts there is no rpm, so only the hosts that need it get it.
 EXTRA = {"rpm": ["rpm"], "segment": ["dnsmasq-base"]}
 MMDEBSTRAP = [
-    "--mode=root", "--variant=minbase", "--skip=check/empty",
-    '--aptopt=APT::Install-Recommends "false"', "--dpkgopt=force-unsafe-io",
-    "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/info/*",
+    "--mode=root",
+    "--variant=minbase",
+    "--skip=check/empty",
+    '--aptopt=APT::Install-Recommends "false"',
+    "--dpkgopt=force-unsafe-io",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/info/*",
     # Java's maintainer scripts want this folder
     '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
 ] + [
@@ -146,7 +162,7 @@ def make(name, key, build):
     build(part, log)
     part.rename(folder)
     for old in cache().glob(name + "-*"):
-        # The same thing by an older recipe. The pattern keeps `layer-x-cm-rpm` from taking `layer-x-cm-rpm-array` along.
+        # The same thing by an older recipe. The pattern keeps layer-x-cm-rpm from taking layer-x-cm-rpm-array along.
         if old == folder or not re.fullmatch(re.escape(name) + r"-[0-9a-f]{12}(\.part|\.log)?", old.name):
             continue
         if old.is_dir() and not in_use(old):
@@ -174,8 +190,12 @@ def build_base(part, log, release, ca):
 
 
 def build_layer(part, log, base, products, kind):
-    machine.run_enclosed(LAYER, log, 300, [
-        base / "root", part, base / "extra", products, packages.filename(kind) or "", kind, machine.HERE])
+    machine.run_enclosed(
+        LAYER,
+        log,
+        300,
+        [base / "root", part, base / "extra", products, packages.filename(kind) or "", kind, machine.HERE],
+    )
 
 
 def build(hosts):
@@ -185,16 +205,24 @@ def build(hosts):
             raise machine.CannotRun("no recipe for a base of %s" % release)
     cache().mkdir(parents=True, exist_ok=True)
     os.chmod(cache(), 0o700)  # the CA's key
-    ca = make("ca", machine.digest(CA, profiles.SEGMENT), lambda part, log: machine.run_enclosed(
-        CA, log, 60, [part, profiles.SEGMENT]))
+    ca = make(
+        "ca",
+        machine.digest(CA, profiles.SEGMENT),
+        lambda part, log: machine.run_enclosed(CA, log, 60, [part, profiles.SEGMENT]),
+    )
     products = make("packages", packages.recipe(), lambda part, _: packages.build(part))
     customize = (machine.HERE / "customize.sh").read_bytes()
     bases, base_keys = {}, {}
     releases = sorted({one["release"] for one in hosts})
     for release in releases:
         base_keys[release] = machine.digest(
-            BASE_PACKAGES, RELEASE_PACKAGES.get(release), profiles.JRE[release], MMDEBSTRAP, customize,
-            (ca / "ca.pem").read_bytes())
+            BASE_PACKAGES,
+            RELEASE_PACKAGES.get(release),
+            profiles.JRE[release],
+            MMDEBSTRAP,
+            customize,
+            (ca / "ca.pem").read_bytes(),
+        )
 
     def base(release):
         return make("base-" + release, base_keys[release], lambda part, log: build_base(part, log, release, ca))

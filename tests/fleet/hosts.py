@@ -95,9 +95,24 @@ class Fleet:
         leader = self.leader(name)
         if leader is None:
             raise FleetError("host %s is not running" % name)
-        return ["nsenter", "--target", str(leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
-                "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LANG=C.UTF-8",
-                "TERM=" + os.environ.get("TERM", "dumb")] + list(command)
+        return [
+            "nsenter",
+            "--target",
+            str(leader),
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--cgroup",
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME=/root",
+            "USER=root",
+            "LANG=C.UTF-8",
+            "TERM=" + os.environ.get("TERM", "dumb"),
+        ] + list(command)
 
     def in_network(self, command):
         """The command line that runs `command` where the fleet's network is; folder and environment stay."""
@@ -115,9 +130,14 @@ class Fleet:
         start = time.monotonic()
         with self.lock():
             hosts = profiles.load(self.profile)
-            recipe = machine.digest(repr(hosts), *[
-                path.read_bytes() for path in sorted(machine.HERE.rglob("*"))
-                if path.is_file() and "__pycache__" not in path.parts])
+            recipe = machine.digest(
+                repr(hosts),
+                *[
+                    path.read_bytes()
+                    for path in sorted(machine.HERE.rglob("*"))
+                    if path.is_file() and "__pycache__" not in path.parts
+                ],
+            )
             state = self.state()
             if not fresh and state["complete"] and state["recipe"] == recipe and self.is_whole(state):
                 self.write_files(state["hosts"])
@@ -135,6 +155,7 @@ class Fleet:
                     list(pool.map(lambda one: self.create(one, layers[one["release"], one["kind"]], authority), hosts))
             try:
                 self.wait(hosts, BOOT_SECONDS)
+                self.wait_events()
                 for one in hosts:
                     if one["history"]:
                         machine.run(self.inside(one["name"], ["sh", "-euc", one["history"]]))
@@ -172,17 +193,35 @@ class Fleet:
         machine.run(["ip", "netns", "add", self.hub])
         network = hosts[0]["address"].rpartition(".")[0]
         # No uplink: nothing in here can reach anything but the fleet.
-        machine.run(["ip", "-n", self.hub, "-batch", "-"], input="\n".join([
-            "link set lo up", "link add br0 type bridge", "addr add %s.1/%d dev br0" % (network, NETMASK),
-            "link set br0 up"]))
+        machine.run(
+            ["ip", "-n", self.hub, "-batch", "-"],
+            input="\n".join(
+                [
+                    "link set lo up",
+                    "link add br0 type bridge",
+                    "addr add %s.1/%d dev br0" % (network, NETMASK),
+                    "link set br0 up",
+                ]
+            ),
+        )
 
     def create(self, one, layers, authority):
         """One host: its file system, what makes it this host and no other, its first boot."""
         name, place = one["name"], self.place / "hosts" / one["name"]
         for folder in ("upper", "work", "root"):
             (place / folder).mkdir(parents=True)
-        machine.run(["mount", "-t", "overlay", "-o", "lowerdir=%s,upperdir=%s,workdir=%s" % (
-            ":".join(str(layer) for layer in layers), place / "upper", place / "work"), self.tag, place / "root"])
+        machine.run(
+            [
+                "mount",
+                "-t",
+                "overlay",
+                "-o",
+                "lowerdir=%s,upperdir=%s,workdir=%s"
+                % (":".join(str(layer) for layer in layers), place / "upper", place / "work"),
+                self.tag,
+                place / "root",
+            ]
+        )
         root = place / "root"
         segment = self.segment_address(one)
         write(root / "etc/hostname", name + "\n")
@@ -214,11 +253,21 @@ class Fleet:
             shutil.copy(authority / name, root / "etc/segment" / name)
         write(root / "etc/segment/hosts.json", json.dumps({one["address"]: one["name"] for one in hosts}))
         write(root / "etc/segment/hosts", "".join("%s %s\n" % (one["address"], one["name"]) for one in hosts))
-        write(root / "etc/segment/dnsmasq.conf", "\n".join([
-            "no-resolv", "no-hosts", "addn-hosts=/etc/segment/hosts", "user=root", "local-ttl=5",
-            "address=/%s/%s" % (profiles.SEGMENT, address),
-            "address=/#/",  # anything else does not exist, and is said so at once
-        ]) + "\n")
+        write(
+            root / "etc/segment/dnsmasq.conf",
+            "\n".join(
+                [
+                    "no-resolv",
+                    "no-hosts",
+                    "addn-hosts=/etc/segment/hosts",
+                    "user=root",
+                    "local-ttl=5",
+                    "address=/%s/%s" % (profiles.SEGMENT, address),
+                    "address=/#/",  # anything else does not exist, and is said so at once
+                ]
+            )
+            + "\n",
+        )
 
     def boot(self, one):
         """Plug the host into the hub and start its systemd. The file system stands already."""
@@ -228,26 +277,64 @@ class Fleet:
         port = port_of(one)
         # The hardware address stays the same when the host is switched off and on: its neighbours remember it.
         hardware = "02:77:" + ":".join("%02x" % int(number) for number in one["address"].split("."))
-        machine.run(["ip", "-n", self.hub, "link", "add", port, "type", "veth",
-                     "peer", "name", "eth0", "address", hardware, "netns", netns])
-        machine.run(["ip", "-n", self.hub, "-batch", "-"], input="link set %s master br0\nlink set %s up\n" % (port, port))
-        machine.run(["ip", "-n", netns, "-batch", "-"], input="\n".join([
-            "link set lo up", "addr add %s/%d dev eth0" % (one["address"], NETMASK), "link set eth0 up"]))
+        machine.run(
+            [
+                "ip",
+                "-n",
+                self.hub,
+                "link",
+                "add",
+                port,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "eth0",
+                "address",
+                hardware,
+                "netns",
+                netns,
+            ]
+        )
+        machine.run(["ip", "-n", self.hub, "link", "set", port, "master", "br0", "up"])
+        machine.run(
+            ["ip", "-n", netns, "-batch", "-"],
+            input="\n".join(
+                ["link set lo up", "addr add %s/%d dev eth0" % (one["address"], NETMASK), "link set eth0 up"]
+            ),
+        )
         group = self.cgroup / name
         group.mkdir(exist_ok=True)
         with open(self.place / "hosts" / name / "console", "ab") as console:
             subprocess.Popen(
                 ["sh", str(machine.HERE / "boot.sh"), "start", str(group), netns, str(self.root(name)), name],
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True, cwd="/")
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                cwd="/",
+            )
 
     def wait(self, hosts, seconds):
         """Until every host is really there: systemd without a failed unit, ssh, and the service's JVM."""
         end = time.monotonic() + seconds
         with ThreadPoolExecutor(len(hosts) + 1) as pool:
             # setpriv: it must not outlive a killed `up`
-            answers = pool.submit(machine.run, ["setpriv", "--pdeathsig", "KILL"] + self.in_network(
-                [sys.executable, "-I", str(machine.HERE / "ready.py"), str(seconds), str(self.place / "keys/ca.pem")]),
-                seconds + 15, input=json.dumps(hosts))
+            answers = pool.submit(
+                machine.run,
+                ["setpriv", "--pdeathsig", "KILL"]
+                + self.in_network(
+                    [
+                        sys.executable,
+                        "-I",
+                        str(machine.HERE / "ready.py"),
+                        str(seconds),
+                        str(self.place / "keys/ca.pem"),
+                    ]
+                ),
+                seconds + 15,
+                input=json.dumps(hosts),
+            )
             systems = list(pool.map(lambda one: self.wait_system(one, end), hosts))
             lacking = json.loads(answers.result().stdout)
         for one, problem in zip(hosts, systems):
@@ -255,28 +342,47 @@ class Fleet:
                 lacking.setdefault(one["name"], problem)
         if lacking:
             name = sorted(lacking)[0]
-            raise FleetError("%d of %d hosts not ready after %d s, %s: %s" % (
-                len(lacking), len(hosts), seconds, name, lacking[name]))
+            raise FleetError(
+                "%d of %d hosts not ready after %d s, %s: %s" % (len(lacking), len(hosts), seconds, name, lacking[name])
+            )
 
     def wait_system(self, one, end):
         state = "not started"
         while True:
             try:
                 left = max(1, end - time.monotonic())
-                state = machine.run(self.inside(one["name"], ["systemctl", "is-system-running", "--wait"]),
-                                    left, check=False).stdout.strip() or "not started"
+                state = (
+                    machine.run(
+                        self.inside(one["name"], ["systemctl", "is-system-running", "--wait"]), left, check=False
+                    ).stdout.strip()
+                    or "not started"
+                )
                 if state == "running":
                     return None
                 if state == "degraded":
-                    failed = machine.run(self.inside(one["name"], [
-                        "systemctl", "list-units", "--failed", "--plain", "--no-legend"]), 10, check=False).stdout
+                    failed = machine.run(
+                        self.inside(one["name"], ["systemctl", "list-units", "--failed", "--plain", "--no-legend"]),
+                        10,
+                        check=False,
+                    ).stdout
                     return "failed units: " + " ".join(line.split()[0] for line in failed.splitlines())
             except FleetError:
                 pass  # not that far yet
             if time.monotonic() > end:
-                console = (self.place / "hosts" / one["name"] / "console")
+                console = self.place / "hosts" / one["name"] / "console"
                 text = console.read_text(errors="replace").strip() if console.exists() else ""
                 return "systemd is %s %s" % (state, machine.last_line(text) if text else "")
+            time.sleep(0.1)
+
+    def wait_events(self, seconds=30):
+        """Until Segment heard of every host: who counts events right after `up` finds them all sending."""
+        end = time.monotonic() + seconds
+        while True:
+            silent = [name for name, count in self.events(0).items() if not count]
+            if not silent:
+                return
+            if time.monotonic() > end:
+                raise FleetError("no event reached Segment within %d s from: %s" % (seconds, " ".join(silent)))
             time.sleep(0.1)
 
     def write_files(self, hosts):
@@ -291,14 +397,32 @@ class Fleet:
         for one in managed:
             kind, key = (keys / (one["name"] + ".pub")).read_text().split()[:2]
             known.append("%s,%s %s %s\n" % (one["name"], one["address"], kind, key))
-            config += ["", "Host " + one["name"], "  HostName " + one["address"], "  User ansible",
-                       "  IdentityFile " + quoted(self.files / "id_ed25519"), "  IdentitiesOnly yes",
-                       "  UserKnownHostsFile " + quoted(self.files / "known_hosts"), "  StrictHostKeyChecking yes"]
+            config += [
+                "",
+                "Host " + one["name"],
+                "  HostName " + one["address"],
+                "  User ansible",
+                "  IdentityFile " + quoted(self.files / "id_ed25519"),
+                "  IdentitiesOnly yes",
+                "  UserKnownHostsFile " + quoted(self.files / "known_hosts"),
+                "  StrictHostKeyChecking yes",
+            ]
         replace(self.files / "known_hosts", "".join(known))
         replace(self.files / "ssh_config", "\n".join(config) + "\n")
-        replace(self.files / "hosts.json", json.dumps({
-            one["name"]: {key: value for key, value in one.items() if key not in ("files", "history", "name", "form")}
-            for one in managed}, indent=2, sort_keys=True) + "\n")
+        replace(
+            self.files / "hosts.json",
+            json.dumps(
+                {
+                    one["name"]: {
+                        key: value for key, value in one.items() if key not in ("files", "history", "name", "form")
+                    }
+                    for one in managed
+                },
+                indent=2,
+                sort_keys=True,
+            )
+            + "\n",
+        )
 
     # ---- down ----
 
@@ -368,6 +492,7 @@ class Fleet:
 
 
 # ---- small helpers --------------------------------------------------------------------------------------------------
+
 
 def write(path, text, mode=0o644):
     path.parent.mkdir(parents=True, exist_ok=True)

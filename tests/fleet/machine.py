@@ -62,15 +62,22 @@ def run(command, timeout=60, check=True, **kwargs):
         del kwargs["stdin"]
     try:
         done = subprocess.run(
-            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            universal_newlines=True, timeout=timeout, **kwargs)
+            [str(word) for word in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            timeout=timeout,
+            **kwargs,
+        )
     except subprocess.TimeoutExpired:
         raise FleetError("%s did not end within %s s" % (command[0], timeout)) from None
     except FileNotFoundError:
         raise FleetError("command not found: %s" % command[0]) from None
     if check and done.returncode:
-        raise FleetError("%s failed (%d): %s" % (
-            " ".join(str(word) for word in command[:4]), done.returncode, last_line(done.stderr or done.stdout)))
+        raise FleetError(
+            "%s failed (%d): %s"
+            % (" ".join(str(word) for word in command[:4]), done.returncode, last_line(done.stderr or done.stdout))
+        )
     return done
 
 
@@ -88,13 +95,31 @@ def run_enclosed(script, log, timeout, arguments=(), env=None):
     setpriv has the kernel kill `unshare` when its parent dies, and --kill-child has it kill the namespace's first
     process, which takes the rest along. So a killed build leaves a folder behind and nothing else.
     """
-    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child",
-               "--mount-proc", "sh", "-euc", script, "sh"]
+    command = [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "sh",
+        "-euc",
+        script,
+        "sh",
+    ]
     with open(log, "w", encoding="utf-8") as output:
         try:
             done = subprocess.run(
-                command + [str(word) for word in arguments], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, timeout=timeout, env=dict(os.environ, LC_ALL="C.UTF-8", **(env or {})))
+                command + [str(word) for word in arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                env=dict(os.environ, LC_ALL="C.UTF-8", **(env or {})),
+            )
         except subprocess.TimeoutExpired:
             raise FleetError("not ready within %d s, see %s" % (timeout, log)) from None
     if done.returncode:
@@ -132,6 +157,7 @@ def lock(path, shared=False, timeout=900, what="another fleet command"):
 
 
 # ---- the checks -----------------------------------------------------------------------------------------------------
+
 
 def os_release():
     found = {}
@@ -177,10 +203,22 @@ def check():
     cgroup_root()
     # Containers often forget one of these; trying is the only honest test.
     trial = run(
-        ["unshare", "--mount", "--pid", "--fork", "--net", "--uts", "--ipc", "--cgroup", "sh", "-euc",
-         "d=/proc; mount -t tmpfs none $d; mkdir $d/l $d/u $d/w $d/m;"
-         "mount -t overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w none $d/m; mknod $d/m/n c 1 3"],
-        check=False)
+        [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--net",
+            "--uts",
+            "--ipc",
+            "--cgroup",
+            "sh",
+            "-euc",
+            "d=/proc; mount -t tmpfs none $d; mkdir $d/l $d/u $d/w $d/m;"
+            "mount -t overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w none $d/m; mknod $d/m/n c 1 3",
+        ],
+        check=False,
+    )
     if trial.returncode:
         raise CannotRun("namespaces or overlay mounts are not allowed here: " + last_line(trial.stderr))
 
@@ -206,6 +244,7 @@ def install_tools():
 
 # ---- packages for the bases -----------------------------------------------------------------------------------------
 
+
 def mirror(distribution="debian"):
     """The package mirror this machine itself uses, read from its apt at run time and written down nowhere.
 
@@ -213,8 +252,9 @@ def mirror(distribution="debian"):
     """
     if os.environ.get("CBOPS_FLEET_MIRROR") and distribution == "debian":
         return os.environ["CBOPS_FLEET_MIRROR"]
-    lines = run(["apt-get", "indextargets", "--format", "$(COMPONENT)|$(ORIGIN)|$(LABEL)|$(REPO_URI)",
-                 "Created-By: Packages"]).stdout.splitlines()
+    lines = run(
+        ["apt-get", "indextargets", "--format", "$(COMPONENT)|$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"]
+    ).stdout.splitlines()
     targets = [line.split("|", 3) for line in lines if line.startswith("main|") and "cdrom:" not in line]
     for _, origin, label, uri in targets:  # what the repository says of itself, known after an `apt-get update`
         if origin.lower() == distribution and label.lower() == distribution:
@@ -227,9 +267,12 @@ def mirror(distribution="debian"):
 
 def apt_options():
     """The machine's own apt settings for getting files: proxies, certificates, retries, logins."""
-    options = [line for line in run(["apt-config", "dump"]).stdout.splitlines()
-               if re.match(r"Acquire::((https?|ftp|tor)::|Check-(Valid-Until|Date)|Retries|Proxy)", line)
-               and not line.endswith('"";')]
+    options = [
+        line
+        for line in run(["apt-config", "dump"]).stdout.splitlines()
+        if re.match(r"Acquire::((https?|ftp|tor)::|Check-(Valid-Until|Date)|Retries|Proxy)", line)
+        and not line.endswith('"";')
+    ]
     for key, place in (("Dir::Etc::netrc", "/etc/apt/auth.conf"), ("Dir::Etc::netrcparts", "/etc/apt/auth.conf.d")):
         if os.path.exists(place):
             options.append('%s "%s";' % (key, place))
@@ -240,6 +283,7 @@ def apt_options():
 # Every systemd holds about five inotify instances and all hosts share root's: the default of 128 stops a fleet at 27
 # hosts. The value found is kept beside the one we set, and goes back when the last fleet of the machine goes down.
 
+
 def raise_inotify(hosts):
     note = RUN / "inotify"
     with lock(RUN / "inotify.lock"):
@@ -247,7 +291,7 @@ def raise_inotify(hosts):
         want = 512 + 8 * hosts
         if now >= want:
             return
-        was, ours = (note.read_text().split() if note.exists() else (now, None))
+        was, ours = note.read_text().split() if note.exists() else (now, None)
         if ours is None or int(ours) != now:  # no note, or one from before a reboot
             was = now
         note.write_text("%s %s\n" % (was, want))

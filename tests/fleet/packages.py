@@ -50,10 +50,15 @@ def build_wars(folder):
     machine.run(["javac", "--release", "11", "-d", classes] + sorted((SOURCES / "standin").glob("*.java")), timeout=120)
     for name in WARS:
         with zipfile.ZipFile(folder / (name + ".war"), "w", zipfile.ZIP_DEFLATED) as war:
+
             def add(path, data):
                 war.writestr(zipfile.ZipInfo(path, (2024, 1, 1, 0, 0, 0)), data)  # the same sources, the same bytes
-            add("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: executable.Main\n"
-                "Implementation-Title: %s\nImplementation-Version: 2.426.3\n\n" % name)
+
+            add(
+                "META-INF/MANIFEST.MF",
+                "Manifest-Version: 1.0\nMain-Class: executable.Main\n"
+                "Implementation-Title: %s\nImplementation-Version: 2.426.3\n\n" % name,
+            )
             for path in sorted(classes.rglob("*.class")):
                 add(str(path.relative_to(classes)), path.read_bytes())
     shutil.rmtree(classes)
@@ -62,8 +67,12 @@ def build_wars(folder):
 def filled(path, facts):
     """A template with the product's name, title, port and version in it."""
     text = path.read_text(encoding="utf-8")
-    for key, value in (("NAME", facts["package"]), ("TITLE", facts["title"]), ("PORT", facts["port"]),
-                       ("VERSION", facts["version"])):
+    for key, value in (
+        ("NAME", facts["package"]),
+        ("TITLE", facts["title"]),
+        ("PORT", facts["port"]),
+        ("VERSION", facts["version"]),
+    ):
         text = text.replace("@%s@" % key, str(value))
     return text
 
@@ -89,7 +98,9 @@ def build_deb(folder, kind, facts):
         place(tree / facts["launcher"][1:], source / "launcher", 0o755)
     contents = [path for path in sorted(tree.rglob("*")) if path.is_file()]
     conffiles = [path for path in contents if path.relative_to(tree).parts[0] == "etc"]
-    place(tree / "DEBIAN/control", """Package: %s
+    place(
+        tree / "DEBIAN/control",
+        """Package: %s
 Version: %s
 Architecture: all
 Maintainer: Test fleet <root@localhost>
@@ -98,12 +109,19 @@ Priority: optional
 Depends: passwd, procps, lsb-base | sysvinit-utils (>= 3.05~), java11-runtime-headless
 Description: %s (stand-in of the test fleet)
  The layout of the product's package: files, account and launcher, and no product code.
-""" % (name, facts["version"], facts["title"]))
+"""
+        % (name, facts["version"], facts["title"]),
+    )
     place(tree / "DEBIAN/conffiles", "".join("/%s\n" % path.relative_to(tree) for path in conffiles))
     # what `dpkg --verify` compares with
-    place(tree / "DEBIAN/md5sums", "".join(
-        "%s  %s\n" % (md5(path.read_bytes()).hexdigest(), path.relative_to(tree))
-        for path in contents if path not in conffiles))
+    place(
+        tree / "DEBIAN/md5sums",
+        "".join(
+            "%s  %s\n" % (md5(path.read_bytes()).hexdigest(), path.relative_to(tree))
+            for path in contents
+            if path not in conffiles
+        ),
+    )
     for script in ("postinst", "prerm", "postrm"):
         place(tree / "DEBIAN" / script, filled(source / script, facts), 0o755)
     for path in [tree] + [path for path in tree.rglob("*") if path.is_dir()]:
@@ -120,7 +138,19 @@ def build_rpm(folder, kind, facts):
     place(top / "SOURCES/init", filled(source / "init", facts))
     place(top / "SOURCES/war", folder / (facts["package"] + ".war"))
     place(top / "package.spec", filled(source / "spec", facts))
-    machine.run(["rpmbuild", "-bb", "--quiet", "--define", "_topdir %s" % top, "--define", "_dbpath %s/db" % top,
-                 top / "package.spec"], timeout=120, env=dict(os.environ, HOME=str(top)))
+    machine.run(
+        [
+            "rpmbuild",
+            "-bb",
+            "--quiet",
+            "--define",
+            "_topdir %s" % top,
+            "--define",
+            "_dbpath %s/db" % top,
+            top / "package.spec",
+        ],
+        timeout=120,
+        env=dict(os.environ, HOME=str(top)),
+    )
     shutil.copyfile(top / "RPMS/noarch" / filename(kind), folder / filename(kind))
     shutil.rmtree(top)

@@ -24,14 +24,24 @@ def cloudbees(name, packaging, **more):
     """What the two traditional packages of CloudBees CI have in common."""
     folder, variable = {"deb": ("default", "JAVA_ARGS"), "rpm": ("sysconfig", "JENKINS_JAVA_OPTIONS")}[packaging]
     share = "share" if packaging == "deb" else "lib"
-    return dict({
-        "package": name, "packaging": packaging, "service": name + ".service", "user": name,
-        "product": "operations_center" if name.endswith("-oc") else "controller",
-        "title": "CloudBees CI " + ("Operations Center" if name.endswith("-oc") else "Controller"),
-        "port": 8888 if name.endswith("-oc") else 8080,
-        "launch_file": "/etc/%s/%s" % (folder, name), "variable": variable, "launcher": "/etc/init.d/" + name,
-        "home": "/var/lib/" + name, "war": "/usr/%s/%s/%s.war" % (share, name, name), "version": "2.426.3.3",
-    }, **more)
+    return dict(
+        {
+            "package": name,
+            "packaging": packaging,
+            "service": name + ".service",
+            "user": name,
+            "product": "operations_center" if name.endswith("-oc") else "controller",
+            "title": "CloudBees CI " + ("Operations Center" if name.endswith("-oc") else "Controller"),
+            "port": 8888 if name.endswith("-oc") else 8080,
+            "launch_file": "/etc/%s/%s" % (folder, name),
+            "variable": variable,
+            "launcher": "/etc/init.d/" + name,
+            "home": "/var/lib/" + name,
+            "war": "/usr/%s/%s/%s.war" % (share, name, name),
+            "version": "2.426.3.3",
+        },
+        **more,
+    )
 
 
 KINDS = {
@@ -42,24 +52,43 @@ KINDS = {
     # one of the versions that take the array alone
     "cm-rpm-array": cloudbees("cloudbees-core-cm", "rpm", form="array", version="2.303.2.6"),
     "oss": {
-        "package": "jenkins", "packaging": "systemd", "service": "jenkins.service", "user": "jenkins",
-        "product": "jenkins", "title": "Jenkins", "port": 8080, "version": "2.426.3",
-        "launch_file": "/lib/systemd/system/jenkins.service", "variable": "JAVA_OPTS",
-        "launcher": "/usr/bin/jenkins", "home": "/var/lib/jenkins", "war": "/usr/share/java/jenkins.war",
+        "package": "jenkins",
+        "packaging": "systemd",
+        "service": "jenkins.service",
+        "user": "jenkins",
+        "product": "jenkins",
+        "title": "Jenkins",
+        "port": 8080,
+        "version": "2.426.3",
+        "launch_file": "/lib/systemd/system/jenkins.service",
+        "variable": "JAVA_OPTS",
+        "launcher": "/usr/bin/jenkins",
+        "home": "/var/lib/jenkins",
+        "war": "/usr/share/java/jenkins.war",
     },
     "script": {
-        "package": None, "packaging": "script", "service": "cloudbees-cm.service", "user": "cloudbees",
-        "product": "controller", "title": "CloudBees CI Controller", "port": 8080,
-        "launch_file": "/opt/cloudbees/cm/start.sh", "variable": None, "launcher": "/opt/cloudbees/cm/start.sh",
-        "home": "/var/lib/cloudbees-cm", "war": "/opt/cloudbees/cm/cloudbees-core-cm.war",
+        "package": None,
+        "packaging": "script",
+        "service": "cloudbees-cm.service",
+        "user": "cloudbees",
+        "product": "controller",
+        "title": "CloudBees CI Controller",
+        "port": 8080,
+        "launch_file": "/opt/cloudbees/cm/start.sh",
+        "variable": None,
+        "launcher": "/opt/cloudbees/cm/start.sh",
+        "home": "/var/lib/cloudbees-cm",
+        "war": "/opt/cloudbees/cm/cloudbees-core-cm.war",
     },
     # the internet
     "segment": {"package": None, "packaging": None, "service": "segment.service", "product": None, "port": 443},
 }
 
 # An administrator's drop-in on an OSS host: it replaces the vendor's whole JAVA_OPTS.
-DROP_IN = ("/etc/systemd/system/jenkins.service.d/override.conf",
-           '[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true -Xmx64m"\n')
+DROP_IN = (
+    "/etc/systemd/system/jenkins.service.d/override.conf",
+    '[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true -Xmx64m"\n',
+)
 
 
 def host(name, release, kind, files=(), history=""):
@@ -70,14 +99,20 @@ def host(name, release, kind, files=(), history=""):
 def demo():
     # One release is enough for a demo. On Ubuntu it is the machine's own, from its own mirror (untested there).
     release = machine.os_release().get("VERSION_CODENAME", "jammy") if machine.is_ubuntu() else "bookworm"
-    dead = """
+    dead = (
+        """
 # Somebody followed a page written for the RPM. The launcher of the DEB reads JAVA_ARGS: this changes nothing.
 printf '\\n# opt out of telemetry\\nJENKINS_JAVA_OPTIONS="-D%s=true"\\n' >>/etc/default/cloudbees-core-cm
-""" % FLAG
-    owed = """
+"""
+        % FLAG
+    )
+    owed = (
+        """
 # Somebody set the flag where it counts, and never restarted the service.
 sed -i 's/^JENKINS_JAVA_OPTIONS="/&-D%s=true /' /etc/sysconfig/cloudbees-core-cm
-""" % FLAG
+"""
+        % FLAG
+    )
     return [
         host("segment", release, "segment"),
         host("oc1", release, "oc-deb"),
@@ -110,7 +145,7 @@ PROFILES = {"demo": demo, "test": test}
 
 
 def load(profile):
-    """The hosts of a profile with their addresses. Each profile has its own network, so that logs cannot be mixed up."""
+    """The hosts of a profile with their addresses: each profile has its own network, so logs cannot be mixed up."""
     network = "10.77.%d." % sorted(PROFILES).index(profile)
     hosts = PROFILES[profile]()
     for number, one in enumerate(hosts):

@@ -22,7 +22,8 @@ def ssh(host):
 def web(host):
     """/login is 503 while the product starts, as the real one's is."""
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-        "http://%s:%d/login" % (host["address"], host["port"]), timeout=3).close()
+        "http://%s:%d/login" % (host["address"], host["port"]), timeout=3
+    ).close()
 
 
 def segment(host, authority):

@@ -65,9 +65,14 @@ class Handler(BaseHTTPRequestHandler):
             except (ValueError, KeyError, TypeError):
                 batch = [{"unreadable": True}]
             for event in batch:
-                self.server.log.write({
-                    "time": time.time(), "address": address,
-                    "host": self.server.hosts.get(address, address), "event": event})
+                self.server.log.write(
+                    {
+                        "time": time.time(),
+                        "address": address,
+                        "host": self.server.hosts.get(address, address),
+                        "event": event,
+                    }
+                )
         self.answer({"success": True})
 
     def log_message(self, *_):

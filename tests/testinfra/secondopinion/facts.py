@@ -1,0 +1,448 @@
+"""Turns what the gatherer sent into findings. Only findings leave this file: file names, line numbers, names
+of variables and the flag itself, never the text of a file or the value of another option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import jvmtext, shelltext, unittext
+from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN
+
+ENDPOINT, PORT = "api.segment.io", 443
+PRODUCT_UNIT = re.compile(r"^(cloudbees-(core-)?(oc|cm)|jenkins|jenkins-oc)\.service$")
+SCRIPT = Path(__file__).with_name("gather.sh")
+
+
+class Unreachable(Exception):
+    """The host does not answer; the message says why."""
+
+
+class Denied(Exception):
+    """The host answers but does not let itself be read."""
+
+
+class Broken(Exception):
+    """The answer cannot be understood. Carries no text of the host."""
+
+
+@dataclass
+class Stat:
+    path: str
+    uid: str
+    gid: str
+    mode: int | None
+    user: str
+    group: str
+
+
+@dataclass
+class File:
+    path: str
+    state: str = "missing"  # missing | unreadable | binary | text
+    why: str = ""
+    text: str = field(default="", repr=False)
+    stat: Stat | None = None
+    folders: list = field(default_factory=list)
+
+
+@dataclass
+class Process:
+    pid: str
+    service: str = ""
+    flag: str = UNKNOWN
+    layer: str = ""
+    why: str = ""
+    product: bool = False
+
+
+@dataclass
+class Installation:
+    name: str
+    file: str = ""  # the file where the deciding variable is set, as far as it is known
+    flag: str = UNKNOWN
+    why: str = ""
+    variables: list = field(default_factory=list)
+    files: list = field(default_factory=list)
+    dead: list = field(default_factory=list)  # (file, line, variable): mentions that change nothing
+    reload_owed: str = ""
+    state: str = ""
+    account: str = "root"  # who runs the launcher
+    group: str = "root"
+    service: bool = False
+    journal: list = field(default_factory=list, repr=False)
+
+
+@dataclass
+class Network:
+    resolve_rc: int = 127
+    addresses: list = field(default_factory=list)
+    tool: str = "none"
+    outcome: str = (
+        "untried"  # connected|refused|timeout|unreachable|blocked|no_such_name|resolver_failed|no_tool|failed
+    )
+
+
+@dataclass
+class Facts:
+    installations: list = field(default_factory=list)
+    processes: list = field(default_factory=list)
+    files: dict = field(default_factory=dict)  # path -> File without its text
+    network: Network = field(default_factory=Network)
+
+
+def script(mode: str, probe: bool, wanted: list[str]) -> bytes:
+    def quote(text: str) -> str:
+        return "'" + text.replace("'", "'\\''") + "'"
+
+    head = (
+        f"PROPERTY={quote(re.escape(jvmtext.PROPERTY))}\nENDPOINT={ENDPOINT}\nPORT={PORT}\nROUND={mode}\n"
+        f"PROBE={'yes' if probe else 'no'}\nWANTED={quote(chr(10).join(wanted))}\n"
+    )
+    return (head + SCRIPT.read_text(encoding="utf-8")).encode()
+
+
+def records(answer: bytes) -> list[tuple[str, str, list[str]]]:
+    """(key, value, body) per record. Text is taken byte for byte (latin-1): only ASCII matters here."""
+    out: list[tuple[str, str, list[str]]] = []
+    for line in answer.decode("latin-1").split("\n"):
+        if line.startswith("@"):
+            key, _, value = line[1:].partition(" ")
+            out.append((key, value, []))
+        elif line.startswith("|") and out:
+            out[-1][2].append(line[1:])
+    keys = [key for key, _, _ in out]
+    if "begin" not in keys:
+        raise Broken("the host sent no answer to the gatherer")
+    del out[: keys.index("begin")]  # a login banner
+    if out[-1][0] != "end":
+        raise Broken("the answer of the gatherer breaks off")
+    uid = next((value for key, value, _ in out if key == "uid"), "")
+    if uid != "0":
+        raise Denied(
+            "launch files and processes can be read by root only, and the connection is not root's:"
+            " set ansible_become: true, or ansible_user to root"
+        )
+    return out
+
+
+def stat_of(path: str, value: str) -> Stat:
+    uid, gid, mode, user, group = (value.split(" ") + ["-"] * 5)[:5]
+    return Stat(path, uid, gid, int(mode, 8) if mode.isdigit() else None, user, group)
+
+
+def collect_files(found: list[tuple[str, str, list[str]]], files: dict[str, File]) -> None:
+    current: File | None = None
+    for key, value, body in found:
+        if key == "file":
+            current = files[value] = File(value)
+        elif current is None:
+            continue
+        elif key == "stat":
+            current.stat = stat_of(current.path, value)
+            current.state = "text"
+        elif key == "folder":
+            current.folders.append(stat_of(str(Path(current.path).parent), value))
+        elif key in ("unreadable", "binary"):
+            current.state, current.why = key, value
+        elif key == "text":
+            current.text = "\n".join(body) + "\n"
+        elif key not in ("real", "missing"):
+            current = None
+
+
+def gather(ask: Callable[[bytes], bytes], probe: bool, launch_scripts: list[str]) -> Facts:
+    """Asks the host, as a rule once, again only for files whose names came up in the first answer."""
+    found = records(ask(script("look", probe, launch_scripts)))
+    files: dict[str, File] = {}
+    collect_files(found, files)
+    for _ in range(4):
+        wanted: set[str] = set()
+        facts = interpret(found, files, launch_scripts, wanted)
+        wanted -= set(files)
+        if not wanted:
+            return facts
+        collect_files(records(ask(script("files", False, sorted(wanted)))), files)
+        for path in wanted:
+            files.setdefault(path, File(path))
+    return facts
+
+
+def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wanted: set[str]) -> Facts:
+    facts = Facts()
+    manager: dict[str, str] = {}
+    units: dict[str, dict] = {}
+    init_scripts: list[str] = []
+    current: dict = {}
+    process: dict = {}
+    processes: list[dict] = []
+    for key, value, body in found:
+        if key == "unit":
+            current = units[value] = {"properties": {}, "dropins": [], "journal": []}
+        elif key == "properties":
+            current["properties"] = unittext.properties(body)
+        elif key == "dropin":
+            current["dropins"].append(value)
+        elif key == "journal":
+            current["journal"] = body
+        elif key == "process":
+            process = {"pid": value}
+            processes.append(process)
+        elif key in ("cgroup", "cmdline", "environ"):
+            process[key] = body
+        elif key == "environ_unreadable":
+            process["blind"] = True
+        elif key == "initscript":
+            init_scripts.append(value)
+        elif key == "manager":
+            manager = dict(line.partition("=")[::2] for line in body)
+        elif key == "resolve":
+            facts.network.resolve_rc = int(value)
+            facts.network.addresses = [line for line in body if line]
+        elif key == "connect":
+            facts.network.tool, rc = value.split(" ")
+            facts.network.outcome = outcome(facts.network.tool, int(rc), "\n".join(body))
+
+    facts.processes = [one_process(one) for one in processes]
+    texts = Texts(files, wanted)
+    for name, unit in units.items():
+        installation = of_unit(name, unit, manager, texts)
+        lives = [one for one in facts.processes if one.service == name]
+        if PRODUCT_UNIT.match(name) or any(one.product for one in lives):
+            for one in lives:
+                one.product = True
+        elif installation is None or installation.flag == UNKNOWN and "no command that starts" in installation.why:
+            continue  # an agent, a helper: not one of the products
+        if installation is not None:
+            facts.installations.append(installation)
+    for path in init_scripts:
+        installation = Installation(Path(path).name, account="root", state="no systemd here")
+        by_script(installation, path, {}, texts)
+        facts.installations.append(installation)
+    covered = {path for one in facts.installations for path in one.files}
+    for path in launch_scripts:
+        if path in covered:
+            continue
+        installation = Installation(path, state="a script without a service of its own")
+        owner = files[path].stat if path in files else None
+        if owner:
+            installation.account, installation.group = owner.user, owner.group
+        by_script(installation, path, {}, texts)
+        facts.installations.append(installation)
+    facts.processes = [one for one in facts.processes if one.product]
+    secrets = known_values(files)
+    for installation in facts.installations:
+        installation.journal = [redact(line, secrets) for line in installation.journal]
+        if installation.flag != TRUE:
+            installation.dead = dead_mentions(installation, files)
+    facts.files = {path: File(one.path, one.state, one.why, "", one.stat, one.folders) for path, one in files.items()}
+    return facts
+
+
+class Texts:
+    """The files at hand; one that was not fetched yet is noted as wanted and taken as absent for now."""
+
+    def __init__(self, files: dict[str, File], wanted: set[str]) -> None:
+        self.files, self.wanted = files, wanted
+
+    def get(self, path: str) -> File:
+        if path not in self.files:
+            self.wanted.add(path)
+            return File(path)
+        return self.files[path]
+
+    def load(self, path: str) -> str | None:
+        one = self.get(path)
+        if one.state == "unreadable":
+            raise shelltext.Unreadable(f"{path} is {one.why}")
+        return one.text if one.state == "text" else None
+
+
+def one_process(raw: dict) -> Process:
+    out = Process(raw["pid"])
+    for line in raw.get("cgroup", []):
+        match = re.search(r"/([^/]+\.service)(/|$)", line)
+        if match:
+            out.service = re.sub(r"\\x2d", "-", match.group(1))
+    arguments = [line.replace("\x01", "\n") for line in raw.get("cmdline", [])]
+    environment = dict(line.partition("=")[::2] for line in raw.get("environ", []))
+    tokens = arguments[1:]
+    jar = tokens.index("-jar") if "-jar" in tokens else -1
+    war = next((token for token in tokens[jar + 1 :] if not token.startswith("-")), "") if jar >= 0 else ""
+    out.product = bool(jvmtext.WAR.search(war))
+    out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
+    if raw.get("blind"):
+        out.flag, out.why = (
+            UNKNOWN,
+            "its environment cannot be read, and _JAVA_OPTIONS would beat the command line",
+        )
+    if not arguments:
+        out.flag, out.why = UNKNOWN, "its command line cannot be read (it may have just ended)"
+    return out
+
+
+def outcome(tool: str, rc: int, message: str) -> str:
+    if tool == "none":
+        return "no_tool"
+    if rc == 0:
+        return "connected"
+    if rc in (124, 137):
+        return "timeout"
+    for text, name in (
+        ("refused", "refused"),
+        ("timed out", "timeout"),
+        ("No route to host", "blocked"),
+        ("not permitted", "blocked"),
+        ("Permission denied", "blocked"),
+        ("unreachable", "unreachable"),
+        ("Temporary failure in name", "resolver_failed"),
+        ("Name or service not known", "no_such_name"),
+        ("No address associated", "no_such_name"),
+        ("resolve", "resolver_failed"),
+    ):
+        if text in message:
+            return name
+    return "failed"
+
+
+def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts) -> Installation | None:
+    props = unit["properties"]
+
+    def first(key: str) -> str:
+        return (props.get(key) or [""])[0]
+
+    if first("LoadState") in ("not-found", "masked", ""):
+        return None
+    out = Installation(name, service=True, journal=unit["journal"])
+    out.state = f"{first('ActiveState')} ({first('SubState')}), result {first('Result')}, restarts {first('NRestarts')}"
+    out.account = first("User") or "root"
+    out.group = first("Group") or out.account
+    fragment, source = first("FragmentPath"), first("SourcePath")
+    loaded = first("DropInPaths").split()
+    out.files = [path for path in [fragment, *loaded] if path and not path.startswith("/run/systemd/generator")]
+
+    seen = {Path(path).name for path in loaded}
+    missed = [path for path in unit["dropins"] if Path(path).name not in seen]
+    if first("NeedDaemonReload") == "yes":
+        out.reload_owed = "its unit files changed on disk"
+    elif missed:
+        out.reload_owed = f"{missed[0]} is not loaded"
+
+    environment = dict(manager)
+    environment.update(unittext.environment(" ".join(props.get("Environment", []))))
+    for value in props.get("EnvironmentFiles", []):
+        path = value.rsplit(" (ignore_errors", 1)[0]
+        one = texts.get(path)
+        if any(char in path for char in "*?["):
+            out.why = f"EnvironmentFile={path} is a pattern: which files it means is not followed here"
+            return out
+        if one.state == "text":
+            environment.update(unittext.environment_file(one.text))
+            out.files.append(path)
+
+    commands = unittext.commands(props.get("ExecStart", []))
+    if source.startswith("/etc/") and "init.d" in source or source.startswith("/etc/rc.d/"):
+        by_script(out, source, environment, texts)
+        return out
+    if not commands:
+        out.why = "the unit has no ExecStart="
+        return out
+    executable, argv = commands[-1]
+    inline = re.match(r"(?:\S*/)?(?:ba|da)?sh\s+-\w*c\s+(.*)", argv, re.S)
+    interpreter = re.match(r"(?:\S*/)?(?:ba|da|k)?sh\s+(/\S+)", argv)
+    if Path(executable).name == "java":
+        tokens = unittext.arguments(argv, environment)[1:]
+        flag, layer, why = jvmtext.in_effect(tokens, environment)
+        out.flag, out.why = flag, why
+        out.variables = [layer] if layer.endswith("_OPTIONS") else re.findall(r"\$\{?([A-Za-z_]\w*)", argv)
+        decide_file(out, texts)
+        if flag == ABSENT and "-jar" not in tokens:
+            out.flag, out.why = UNKNOWN, f"no command that starts java -jar with a war was found in {name}"
+    elif inline:
+        answer = shelltext.ask(fragment or name, inline.group(1), environment, texts.load)
+        take(out, answer, texts)
+    else:
+        by_script(out, interpreter.group(1) if interpreter else executable, environment, texts)
+    return out
+
+
+def by_script(out: Installation, path: str, environment: dict[str, str], texts: Texts) -> None:
+    one = texts.get(path)
+    if one.state != "text":
+        out.files.append(path)
+        out.why = {
+            "missing": f"{path} does not exist",
+            "binary": f"no command that starts java -jar with a war was found: {path} is a program, not a script",
+        }.get(one.state, f"{path} is {one.why}")
+        return
+    take(out, shelltext.ask(path, one.text, environment, texts.load), texts)
+
+
+def take(out: Installation, answer: shelltext.Answer, texts: Texts) -> None:
+    out.flag, out.why, out.variables = answer.flag, answer.why, answer.variables
+    out.files += [path for path in answer.files if path.startswith("/") and path not in out.files]
+    decide_file(out, texts)
+
+
+def decide_file(out: Installation, texts: Texts) -> None:
+    """The last file that sets a variable of the launch command: there a change takes effect."""
+    names = option_names(out.variables)
+    for path in out.files:
+        one = texts.get(path)
+        for name in names:
+            if re.search(rf"^\s*(export\s+|Environment=.*[\"'\s]|Environment=)?{re.escape(name)}\+?=", one.text, re.M):
+                out.file = path
+    if not out.file and out.files:
+        out.file = out.files[-1]
+
+
+def option_names(variables: list[str]) -> list[str]:
+    """Of the variables on a java command line, those that by their name hold options; else all."""
+    return [name for name in variables if re.search(r"ARGS|OPT", name.upper())] or list(variables)
+
+
+def dead_mentions(installation: Installation, files: dict[str, File]) -> list[tuple[str, int, str]]:
+    stem = installation.name.removesuffix(".service")
+    out = []
+    for path, one in files.items():
+        related = path in installation.files or Path(path).name.startswith(stem) or f"/{stem}." in path
+        if one.state == "text" and related:
+            for line, variable in shelltext.mentions(one.text, path):
+                if not (path in installation.files and variable in installation.variables):
+                    out.append((path, line, variable))
+    return out
+
+
+# --- nothing of other options may show ----------------------------------------------------------------------
+
+SECRET_SHAPES = (
+    re.compile(r"(Picked up \w*OPTIONS:).*"),
+    re.compile(r"(-[DX][^\s=:]+[=:])(\"[^\"]*\"|'[^']*'|\S+)"),
+    re.compile(r"(--?[A-Za-z][\w.-]*=)(\"[^\"]*\"|'[^']*'|\S+)"),
+    re.compile(r"(\b[A-Z][A-Z0-9_]{2,}=)(\"[^\"]*\"|'[^']*'|\S+)"),
+    re.compile(r"(?i)(\b[\w.-]*(?:pass(?:word|wd|phrase)?|secret|token|credential|api_?key)[\w.-]*\"?\s*[:=]\s*)\S+"),
+    re.compile(r"(://[^/\s:@]*:)[^@\s]+(?=@)"),
+)
+
+
+def redact(line: str, secrets: list[str]) -> str:
+    """A journal line without anything that looks like, or is known from a launch file to be, a value."""
+    for secret in secrets:
+        line = line.replace(secret, "***")
+    for shape in SECRET_SHAPES:
+        line = shape.sub(r"\1***", line)
+    return "".join(char if char.isprintable() else "?" for char in line)[:300]
+
+
+def known_values(files: dict[str, File]) -> list[str]:
+    """Every value behind a name that speaks of a secret in a file that was read, longest first."""
+    out = set()
+    shape = re.compile(r"(?i)(?:pass|secret|token|credential|key)[\w.-]*[=:]\s*[\"']?([^\s\"'\\]{4,})")
+    for one in files.values():
+        out.update(shape.findall(one.text))
+    return sorted(out, key=len, reverse=True)
+
+
+__all__ = ["ABSENT", "FALSE", "TRUE", "UNKNOWN", "Broken", "Denied", "Facts", "Unreachable", "gather"]

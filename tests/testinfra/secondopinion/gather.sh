@@ -1,0 +1,125 @@
+# Read-only look at one host, for tests/testinfra: POSIX sh, run as root, fed over stdin. Executes nothing
+# that it reads. Records are lines "@key value"; text of files and commands follows behind a "|" per line,
+# so that nothing a file says can be taken for a record.
+# Set in front of this text: PROPERTY, ENDPOINT, PORT, ROUND (look|files), PROBE (yes|no), WANTED (paths).
+LC_ALL=C
+PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+
+say() { printf '@%s\n' "$*"; }
+body() { sed 's/^/|/'; echo; }
+limited() { limit=$1; shift; if command -v timeout >/dev/null; then timeout -k 1 "$limit" "$@"; else "$@"; fi; }
+
+owner() { # of what a link points to: that is what gets read
+    stat -L -c '%u %g %a %U %G' -- "$1" 2>/dev/null || echo '- - - - -'
+}
+
+file() {
+    say file "$1"
+    if [ ! -e "$1" ]; then say missing; return; fi
+    say stat "$(owner "$1")"
+    say folder "$(owner "$(dirname -- "$1")")"
+    if [ -h "$1" ]; then
+        real=$(readlink -f -- "$1") && say real "$real" && say folder "$(owner "$(dirname -- "$real")")"
+    fi
+    if [ ! -f "$1" ]; then say unreadable not a regular file; return; fi
+    if [ "$(head -c 4 -- "$1" | tr -d '\000')" = "$(printf '\177ELF')" ]; then say binary; return; fi
+    if [ "$(wc -c <"$1")" -gt 524288 ]; then say unreadable larger than 512 KiB; return; fi
+    say text
+    body <"$1"
+}
+
+# NUL ends an argument and newlines may stand inside one: change places, so that one line is one argument.
+arguments() { tr '\000\n' '\n\001' <"$1" 2>/dev/null; }
+
+process() {
+    pid=${1#/proc/}
+    # A container's JVM is its own host's business.
+    [ "$(readlink "$1/ns/pid")" = "$(readlink /proc/self/ns/pid)" ] || return 0
+    say process "$pid"
+    say cgroup; body <"$1/cgroup" 2>/dev/null
+    # Values of other options stay on the host: they may be secrets.
+    say cmdline
+    arguments "$1/cmdline" | sed -e "/^-D$PROPERTY/b" -e 's/^\(-[^=:]*[=:]\).*/\1/' | body
+    say environ
+    arguments "$1/environ" | grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)=' | body
+    [ -r "$1/environ" ] || say environ_unreadable
+}
+
+unit() {
+    say unit "$1"
+    say properties
+    limited 20 systemctl show --no-pager -p Id -p LoadState -p ActiveState -p SubState -p Result -p User -p Group \
+        -p FragmentPath -p SourcePath -p DropInPaths -p Environment -p EnvironmentFiles -p ExecStart \
+        -p ControlGroup -p NeedDaemonReload -p NRestarts -p ExecMainStatus -p UnitFileState "$1" | body
+    for root in /etc /run /usr/local/lib /usr/lib /lib; do
+        for f in "$root/systemd/system/$1.d"/*.conf; do
+            [ -e "$f" ] && say dropin "$f"
+        done
+    done
+    say journal
+    limited 20 journalctl --no-pager -q -n 12 -o short-iso -u "$1" 2>/dev/null | body
+    for f in $(limited 20 systemctl show --no-pager -p FragmentPath -p SourcePath -p DropInPaths "$1" |
+        sed 's/^[A-Za-z]*=//'); do file "$f"; done
+    limited 20 systemctl show --no-pager -p ExecStart "$1" | sed -n 's/^.*{ path=\([^;]*\) ;.*/\1/p' |
+        while IFS= read -r f; do file "$f"; done
+}
+
+say begin
+say uid "$(id -u)"
+if [ "$(id -u)" != 0 ]; then say end; exit 0; fi
+
+if [ "$ROUND" = look ]; then
+    for p in /proc/[0-9]*; do
+        comm=
+        { read -r comm <"$p/comm"; } 2>/dev/null
+        [ "$comm" = java ] && process "$p"
+    done
+    names=
+    if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
+        say systemd
+        names=$({
+            limited 20 systemctl list-units --all --type=service --plain --no-legend --no-pager
+            limited 20 systemctl list-unit-files --type=service --no-legend --no-pager
+        } 2>/dev/null | sed 's/^[^A-Za-z0-9]*//; s/[[:space:]].*//' | grep -i -E 'jenkins|cloudbees' | grep -v '@\.service$'
+        limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' 2>/dev/null | awk '
+            /^Id=/ { id = substr($0, 4) } /^ExecStart=/ { run = run $0 } /^$/ { out() } END { out() }
+            function out() { if (run ~ /[.]war|jenkins|cloudbees/) print id; run = ""; id = "" }'
+        for p in /proc/[0-9]*; do
+            comm=
+            { read -r comm <"$p/comm"; } 2>/dev/null
+            [ "$comm" = java ] && sed -n 's|^.*/\([^/]*\.service\).*|\1|p' "$p/cgroup" 2>/dev/null
+        done)
+        for u in $(printf '%s\n' "$names" | grep . | sort -u); do unit "$u"; done
+        # What the service manager hands to every service.
+        say manager
+        limited 20 systemctl show-environment 2>/dev/null |
+            grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|JAVA_OPTS|JAVA_ARGS|JENKINS_JAVA_OPTIONS)=' | body
+    else
+        for f in /etc/init.d/*jenkins* /etc/init.d/*cloudbees*; do
+            [ -f "$f" ] && { say initscript "$f"; file "$f"; }
+        done
+    fi
+    for f in /etc/default/*jenkins* /etc/default/*cloudbees* /etc/sysconfig/*jenkins* /etc/sysconfig/*cloudbees*; do
+        [ -e "$f" ] && file "$f"
+    done
+    if [ "$PROBE" = yes ]; then
+        out=$(limited 15 getent ahosts "$ENDPOINT" 2>/dev/null)
+        say resolve $?
+        printf '%s\n' "$out" | sed 's/[[:space:]].*//' | sort -u | body
+        if command -v bash >/dev/null && command -v timeout >/dev/null; then
+            # shellcheck disable=SC2016 # bash expands it
+            out=$(timeout -k 1 12 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$ENDPOINT" "$PORT" 2>&1 </dev/null)
+            say connect bash $?
+            printf '%s\n' "$out" | body
+        elif command -v nc >/dev/null; then
+            out=$(limited 15 nc -z -w 10 "$ENDPOINT" "$PORT" 2>&1 </dev/null)
+            say connect nc $?
+            printf '%s\n' "$out" | body
+        else
+            say connect none 127
+        fi
+    fi
+fi
+printf '%s\n' "$WANTED" | while IFS= read -r f; do [ -n "$f" ] && file "$f"; done
+say end

@@ -102,6 +102,6 @@ class ActionModule(ActionBase):
                 return {"changed": True, "services": services, "state": state}
             if time.monotonic() > deadline:
                 return {"changed": True, "failed": True, "services": services, "state": state,
-                        "msg": f"{', '.join(late)}: restarted, but after {arguments['timeout']} seconds no new JVM runs "
-                               f"with telemetry {desired}; look at its journal"}
+                        "msg": f"{', '.join(late)}: restarted, but after {arguments['timeout']} seconds no new JVM "
+                               f"runs with telemetry {desired}; look at its journal"}
             time.sleep(POLL_SECONDS)

@@ -45,3 +45,19 @@ attributes:
     membership:
       - cbops.telemetry.telemetry
 """
+
+    # For what runs on the control node and has no module on the managed host.
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be
+      executed on the controller.
+    support: full
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+"""

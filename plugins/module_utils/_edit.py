@@ -248,8 +248,6 @@ def _enabling(definition: Definition, files: HostFiles, before: Outcome) -> Iter
         candidates.update(step)
         yield dict(candidates)
         outcome_now = evaluate(definition, files.with_candidates(candidates))
-        if outcome_now.verdict != DISABLED:
-            return
 
 
 def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Optional[Candidates]:

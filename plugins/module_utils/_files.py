@@ -14,7 +14,7 @@ import re
 import stat
 import tempfile
 import time
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
@@ -49,11 +49,13 @@ class HostFiles:
         self.root = root.rstrip("/") or "/"
         self._content: Dict[str, str] = {}
         self._candidates: Dict[str, Optional[str]] = {}
+        self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
         view = HostFiles(self.root)
         view._content = self._content
+        view.trees = self.trees
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view

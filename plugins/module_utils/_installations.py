@@ -52,7 +52,7 @@ _PRODUCTS = (
     (re.compile(r"cloudbees-core-cm|cloudbees"), "controller"),
     (re.compile(r"jenkins"), "jenkins"),
 )
-_LAUNCHES_WAR = re.compile(r"-jar\b|\.war\b")
+_LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
 _NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
@@ -393,9 +393,10 @@ def _without_probe(vector: Any) -> Any:
 
 def same_but_probe(before: Outcome, after: Outcome) -> bool:
     """True where the second differs from the first by the probe word alone, and that on every way."""
-    if not after.vectors or any(all(PROBE not in words for _layer, words in vector) for vector in after.vectors):
-        return False
-    return {_without_probe(vector) for vector in after.vectors} == set(before.vectors)
+    for vector in after.vectors:
+        if all(PROBE not in words for layer, words in vector if layer != "program"):
+            return False
+    return bool(after.vectors) and {_without_probe(vector) for vector in after.vectors} == set(before.vectors)
 
 
 def same_vectors(before: Outcome, after: Outcome) -> bool:

@@ -828,12 +828,22 @@ class Shell:
         child.sourced, child.followed = self.sourced, self.followed
         child.execute(Text.from_value(command))
 
+    def parsed(self, text: Text) -> Node:
+        """The tree of a text; files are parsed once, however many ways there are through them."""
+        key = (text.path or "", text.characters, self.dialect)
+        tree = self.files.trees.get(key) if text.path is not None else None
+        if tree is None:
+            try:
+                tree, _parser = parse(text, self.dialect)
+            except ShellSyntaxError as error:
+                raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+            if text.path is not None:
+                self.files.trees[key] = tree
+        return tree
+
     def execute(self, text: Text) -> Optional[bool]:
         """Parse and walk a whole program text; ``exit`` ends it."""
-        try:
-            tree, _parser = parse(text, self.dialect)
-        except ShellSyntaxError as error:
-            raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+        tree = self.parsed(text)
         try:
             return self.run(tree)
         except (_Exit, _Return, _Break, _Continue):
@@ -885,11 +895,14 @@ class Shell:
                         start += 1
                     break
         if start is None:
-            start = 1
+            # A program of which only the name is unknown ($JAVA from a command), or a java by another name.
             for index in range(jar):
-                if fields[index] and not texts[index] and unknown_of(fields[index], True):
+                whole = fields[index] and not texts[index] and unknown_of(fields[index], True)
+                if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
                     start = index + 1
                     break
+        if start is None:
+            return False
         environment = self.exported()
         for index in range(start):  # env NAME=value java …
             match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
@@ -926,10 +939,7 @@ class Shell:
                                     node.text, node.start)
         self.sourced.append(path)
         text = Text(content, path)
-        try:
-            tree, _parser = parse(text, self.dialect)
-        except ShellSyntaxError as error:
-            raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+        tree = self.parsed(text)
         self.depth += 1
         try:
             return self.run(tree)

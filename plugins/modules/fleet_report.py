@@ -15,6 +15,9 @@ description:
   - Runs on the control node. Use it with C(run_once).
 author:
   - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.action
 options:
   hosts:
     description: The hosts that went in.
@@ -39,16 +42,6 @@ options:
     elements: str
     choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable]
     default: [violation, waiver_expired, unknown, unreachable]
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
 seealso:
   - module: cbops.telemetry.telemetry_assess
 """

@@ -15,6 +15,9 @@ description:
   - Runs on the control node and never connects to the host.
 author:
   - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.action
 options:
   answer:
     description:
@@ -31,16 +34,6 @@ options:
       - What went wrong for this host earlier in the run, for the report.
     type: str
     default: ""
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
 seealso:
   - module: cbops.telemetry.fleet_report
 """

@@ -15,6 +15,10 @@ description:
     file again, and waits until a new process runs with the wanted value.
 author:
   - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.action
+  - cbops.telemetry._attributes.actiongroup_telemetry
 options:
   state:
     description: The wanted value.
@@ -36,16 +40,6 @@ options:
         shares a C(JENKINS_HOME).
     type: str
     default: ""
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    support: none
 seealso:
   - module: cbops.telemetry.telemetry_flag
 """

@@ -1,0 +1,299 @@
+"""Reading and editing launch configuration: the live variable, the verdict, and edits that lose nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused
+
+PROPERTY = FLAG[2:-len("=true")]
+
+# (text of /etc/default, verdict): what the sourcing shell and then `su -c` make of it.
+DEB_CASES = {
+    "nothing set": ("", "enabled"),
+    "other options": ('JAVA_ARGS="-Djava.awt.headless=true -Xmx1g"\n', "enabled"),
+    "the flag": (f'JAVA_ARGS="-Xmx1g {FLAG}"\n', "disabled"),
+    "single quotes": (f"JAVA_ARGS='-Xmx1g {FLAG}'\n", "disabled"),
+    "unquoted": (f"JAVA_ARGS={FLAG}\n", "disabled"),
+    "export": (f'export JAVA_ARGS="{FLAG}"\n', "disabled"),
+    "many lines": (f'JAVA_ARGS="-Xmx1g \\\n  {FLAG} \\\n  -Da=b"\n', "disabled"),
+    "line ends that cut the command": (f'JAVA_ARGS="-Xmx1g\n{FLAG}\n"\n', "unresolvable"),
+    "append": (f'JAVA_ARGS="-Xmx1g"\nJAVA_ARGS="$JAVA_ARGS {FLAG}"\n', "disabled"),
+    "plus equals": (f'JAVA_ARGS="-Xmx1g"\nJAVA_ARGS+=" {FLAG}"\n', "disabled"),
+    "through another variable": (f'OFF={FLAG}\nJAVA_ARGS="-Xmx1g ${{OFF}}"\n', "disabled"),
+    "default expansion": (f'JAVA_ARGS="${{EXTRA:-{FLAG}}}"\n', "disabled"),
+    "last assignment counts": (f'JAVA_ARGS="{FLAG}"\nJAVA_ARGS="-Xmx1g"\n', "enabled"),
+    "last -D wins": (f'JAVA_ARGS="{FLAG} -D{PROPERTY}=false"\n', "enabled"),
+    "any case": (f'JAVA_ARGS="-D{PROPERTY}=TRUE"\n', "disabled"),
+    "yes is not true": (f'JAVA_ARGS="-D{PROPERTY}=yes"\n', "enabled"),
+    "no value": (f'JAVA_ARGS="-D{PROPERTY}"\n', "enabled"),
+    "comment": (f'#JAVA_ARGS="{FLAG}"\n', "enabled"),
+    "dead variable": (f'JENKINS_JAVA_OPTIONS="{FLAG}"\n', "enabled"),
+    "program argument": (f'JENKINS_ARGS="$JENKINS_ARGS {FLAG}"\n', "enabled"),
+    "before the war": (f'JENKINS_WAR="{FLAG} $JENKINS_WAR"\n', "disabled"),
+    "branch taken": (f'if [ -n "$NAME" ]; then JAVA_ARGS="{FLAG}"; fi\n', "disabled"),
+    "branch not taken": (f'if [ -z "$NAME" ]; then JAVA_ARGS="{FLAG}"; fi\n', "enabled"),
+    "branch unknown": (f'if grep -q x /proc/cmdline; then JAVA_ARGS="{FLAG}"; fi\n', "unresolvable"),
+    "both branches": (f'if grep -q x /etc/x; then JAVA_ARGS="{FLAG}"; else JAVA_ARGS="-Da=b {FLAG}"; fi\n', "disabled"),
+    "here-document": (f'cat <<EOF >/dev/null\nJAVA_ARGS="{FLAG}"\nEOF\n', "enabled"),
+    "command substitution": ('JAVA_ARGS="$(cat /etc/java-options)"\n', "unresolvable"),
+    "carriage return in the value": (f"JAVA_ARGS={FLAG}\r\n", "enabled"),
+    "sourced file of unknown name": ('. "$(cat /etc/name)"\n', "unresolvable"),
+    "JAVA_TOOL_OPTIONS not exported": (f'JAVA_TOOL_OPTIONS="{FLAG}"\n', "enabled"),
+    "syntax error": ('JAVA_ARGS="-Xmx1g\n', "unresolvable"),
+}
+
+
+@pytest.mark.parametrize(("text", "verdict"), DEB_CASES.values(), ids=DEB_CASES)
+def test_deb_layout_is_read_as_the_shell_reads_it(host: Host, text: str, verdict: str) -> None:
+    host.deb(text)
+    assert host.verdict() == verdict
+
+
+EDITABLE = [name for name, (_text, verdict) in DEB_CASES.items() if verdict != "unresolvable"]
+
+
+@pytest.mark.parametrize("name", EDITABLE)
+def test_disabling_makes_the_next_start_disabled_and_is_idempotent(host: Host, name: str) -> None:
+    host.deb(DEB_CASES[name][0])
+    changed = host.declare("disabled")
+    assert changed == ([] if DEB_CASES[name][1] == "disabled" else ["/etc/default/cloudbees-core-cm"])
+    assert host.verdict() == "disabled"
+    assert host.declare("disabled") == []
+
+
+@pytest.mark.parametrize("name", EDITABLE)
+def test_enabling_makes_the_next_start_enabled_and_is_idempotent(host: Host, name: str) -> None:
+    host.deb(DEB_CASES[name][0])
+    host.declare("enabled")
+    assert host.verdict() == "enabled"
+    assert host.declare("enabled") == []
+
+
+UNDONE = {
+    "double quotes": 'JAVA_ARGS="-Xmx1g"\n',
+    "empty double quotes": 'JAVA_ARGS=""\n',
+    "empty": "JAVA_ARGS=\n",
+    "unquoted": "JAVA_ARGS=-Xmx1g\n",
+    "single quotes": "JAVA_ARGS='-Xmx1g'\n",
+    "blank at the end": 'JAVA_ARGS="-Xmx1g "\n',
+    "many lines": 'JAVA_ARGS="-Xmx1g \\\n   -Da=b \\\n"\n',
+    "append": 'JAVA_ARGS="-Xmx1g"\nJAVA_ARGS="$JAVA_ARGS -Da=b"\n',
+    "not set": "",
+    "no final newline": 'JAVA_ARGS="-Xmx1g"',
+    "not set, no final newline": "A=b",
+    "a comment behind": 'JAVA_ARGS="-Xmx1g" # memory\n',
+    "latin-1": 'JAVA_ARGS="-Duser=M\xfcller"\n',
+    "in both branches": 'if grep -q x /etc/x; then JAVA_ARGS="-Xmx1g"; else JAVA_ARGS="-Xmx2g"; fi\n',
+}
+
+
+@pytest.mark.parametrize("text", UNDONE.values(), ids=UNDONE)
+def test_enabled_gives_back_every_byte(host: Host, text: str) -> None:
+    host.deb(text)
+    before = host.read("/etc/default/cloudbees-core-cm")
+    assert host.declare("disabled")
+    assert host.verdict() == "disabled"
+    after = host.read("/etc/default/cloudbees-core-cm")
+    assert after != before
+    assert host.declare("enabled")
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
+    host.deb('JAVA_ARGS="$(cat /etc/java-options)"\n')
+    before = host.read("/etc/default/cloudbees-core-cm")
+    with pytest.raises(Refused, match="cannot be resolved"):
+        host.declare("disabled")
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+def test_the_flag_is_not_taken_out_where_the_rest_is_unknown(host: Host) -> None:
+    host.deb(f'JAVA_ARGS="$(cat /etc/java-options) {FLAG}"\n')
+    assert host.verdict() == "disabled"
+    with pytest.raises(Refused, match="no edit was found"):
+        host.declare("enabled")
+
+
+RPM_CASES = {
+    "string": ('JENKINS_JAVA_OPTIONS="-Djava.awt.headless=true"\n', "enabled"),
+    "string with the flag": (f'JENKINS_JAVA_OPTIONS="-Da=b {FLAG}"\n', "disabled"),
+    "array": ('JENKINS_JAVA_OPTIONS=( "-Da=b" "-Dnote=two words" )\n', "enabled"),
+    "array with the flag": (f'JENKINS_JAVA_OPTIONS=( "-Da=b" {FLAG} )\n', "disabled"),
+    "array of many lines": (f'JENKINS_JAVA_OPTIONS=(\n  -Da=b # x\n  "{FLAG}"\n)\n', "disabled"),
+    "array and append": (f'JENKINS_JAVA_OPTIONS=(-Da=b)\nJENKINS_JAVA_OPTIONS+=({FLAG})\n', "disabled"),
+    "flag as part of an element": (f'JENKINS_JAVA_OPTIONS=("-Da=b {FLAG}")\n', "enabled"),
+    "dead variable": (f'JAVA_ARGS="{FLAG}"\n', "enabled"),
+    "empty array": ("JENKINS_JAVA_OPTIONS=()\n", "enabled"),
+}
+
+
+@pytest.mark.parametrize(("text", "verdict"), RPM_CASES.values(), ids=RPM_CASES)
+def test_rpm_layout_string_and_array(host: Host, text: str, verdict: str) -> None:
+    host.rpm(text)
+    assert host.verdict() == verdict
+    before = host.read("/etc/sysconfig/cloudbees-core-cm")
+    host.declare("disabled")
+    assert host.verdict() == "disabled"
+    assert host.declare("disabled") == []
+    if verdict == "enabled":
+        host.declare("enabled")
+        assert host.read("/etc/sysconfig/cloudbees-core-cm") == before
+
+
+def test_the_live_variable_is_the_one_the_launcher_reads(host: Host) -> None:
+    host.deb(f'JENKINS_JAVA_OPTIONS="{FLAG}"\nJAVA_ARGS="-Xmx1g"\n')
+    live = host.live()
+    assert (live.path, live.variable, live.reader) == ("/etc/default/cloudbees-core-cm", "JAVA_ARGS", "shell")
+
+
+def test_declarations_say_what_is_dead_and_why(host: Host) -> None:
+    host.deb(f'#JAVA_ARGS="{FLAG}"\nJENKINS_JAVA_OPTIONS="{FLAG}"\nJAVA_ARGS="-D{PROPERTY}=false {FLAG}"\n')
+    definition, outcome = host.only()
+    found = installations.declarations(definition, outcome, host.live(), host.files)
+    assert [(item.variable, item.value, item.live) for item in found] == [
+        (None, "true", False), ("JENKINS_JAVA_OPTIONS", "true", False),
+        ("JAVA_ARGS", "false", False), ("JAVA_ARGS", "true", True)]
+    assert found[0].reason == "it is a comment"
+    assert found[1].reason == "the launcher reads JAVA_ARGS"
+    assert "overridden by /etc/default/cloudbees-core-cm:" in (found[2].reason or "")
+
+
+VENDOR = '[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true"\n'
+OSS_CASES = {
+    "vendor only": ((), "enabled"),
+    "flag in a drop-in": ((f'[Service]\nEnvironment="JAVA_OPTS=-Da=b {FLAG}"\n',), "disabled"),
+    "later drop-in drops it": ((f'[Service]\nEnvironment="JAVA_OPTS={FLAG}"\n',
+                                '[Service]\nEnvironment="JAVA_OPTS=-Xmx1g"\n'), "enabled"),
+    "without quotes only the first word counts": ((f"[Service]\nEnvironment=JAVA_OPTS=-Da=b {FLAG}\n",), "enabled"),
+    "reset": ((f'[Service]\nEnvironment="JAVA_OPTS={FLAG}"\nEnvironment=\n',), "enabled"),
+    "comment": ((f'[Service]\n#Environment="JAVA_OPTS={FLAG}"\n',), "enabled"),
+    "wrong section": ((f'[Unit]\nEnvironment="JAVA_OPTS={FLAG}"\n',), "enabled"),
+    "percent": ((f'[Service]\nEnvironment="JAVA_OPTS=-Da=%%h {FLAG}"\n',), "disabled"),
+    "joined lines": ((f'[Service]\nEnvironment="JAVA_OPTS=-Da=b \\\n  {FLAG}"\n',), "disabled"),
+    "another variable": ((f'[Service]\nEnvironment="JENKINS_JAVA_OPTIONS={FLAG}"\n',), "enabled"),
+    "_JAVA_OPTIONS beats it": ((f'[Service]\nEnvironment="JAVA_OPTS={FLAG}" "_JAVA_OPTIONS=-D{PROPERTY}=false"\n',),
+                               "enabled"),
+    "JAVA_TOOL_OPTIONS": ((f'[Service]\nEnvironment="JAVA_TOOL_OPTIONS={FLAG}"\n',), "disabled"),
+}
+
+
+@pytest.mark.parametrize(("drop_ins", "verdict"), OSS_CASES.values(), ids=OSS_CASES)
+def test_systemd_package(host: Host, drop_ins: tuple[str, ...], verdict: str) -> None:
+    host.oss(*drop_ins)
+    assert host.verdict() == verdict
+
+
+def test_environment_file_overrides(host: Host) -> None:
+    host.oss(f'[Service]\nEnvironment="JAVA_OPTS={FLAG}"\nEnvironmentFile=-/etc/default/jenkins\n')
+    host.write("/etc/default/jenkins", "JAVA_OPTS=-Xmx1g\n")
+    assert host.verdict() == "enabled"
+    assert host.live().reader == "EnvironmentFile"
+    assert host.declare("disabled") == ["/etc/default/jenkins"]
+    assert host.verdict() == "disabled"
+    host.declare("enabled")
+    assert host.read("/etc/default/jenkins") == "JAVA_OPTS=-Xmx1g\n"
+
+
+def test_a_missing_environment_file_is_unresolvable(host: Host) -> None:
+    host.oss("[Service]\nEnvironmentFile=/etc/default/jenkins\n")
+    assert host.verdict() == "unresolvable"
+
+
+def test_a_drop_in_of_our_own_keeps_what_the_vendor_set(host: Host) -> None:
+    host.oss()
+    own = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    assert host.declare("disabled") == [own]
+    assert f'Environment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"' in host.read(own)
+    assert host.verdict() == "disabled"
+    assert host.declare("disabled") == []
+    assert host.declare("enabled") == [own]
+    assert not (host.root / own.lstrip("/")).exists()
+
+
+def test_the_drop_in_that_sets_the_variable_is_edited_in_place(host: Host) -> None:
+    text = '[Service]\n# memory\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true -Xmx1g" A=b\n'
+    host.oss(text)
+    path = "/etc/systemd/system/jenkins.service.d/10-admin.conf"
+    assert host.declare("disabled") == [path]
+    assert host.read(path) == text.replace("-Xmx1g", f"-Xmx1g {FLAG}")
+    host.declare("enabled")
+    assert host.read(path) == text
+
+
+SCRIPT = """#!/bin/sh
+cd /opt/cloudbees/cm || exit 1
+exec java \\
+    -Djava.awt.headless=true \\
+    -Xmx1g \\
+    -jar /opt/cloudbees/cm/cloudbees-core-cm.war \\
+    --httpPort=8080
+"""
+
+
+def test_launch_script_of_many_lines(host: Host) -> None:
+    host.script(SCRIPT)
+    assert host.verdict() == "enabled"
+    assert host.live().reader == "command line"
+    assert host.declare("disabled") == ["/opt/cloudbees/cm/start.sh"]
+    assert host.read("/opt/cloudbees/cm/start.sh") == SCRIPT.replace("-Xmx1g ", f"-Xmx1g {FLAG} ")
+    assert host.verdict() == "disabled"
+    host.declare("enabled")
+    assert host.read("/opt/cloudbees/cm/start.sh") == SCRIPT
+
+
+@pytest.mark.parametrize(("line", "verdict"), [
+    (f"java {FLAG} -jar jenkins.war", "disabled"),
+    (f"exec nohup /usr/bin/java -Xmx1g {FLAG} -jar /opt/jenkins.war >/dev/null 2>&1 &", "disabled"),
+    (f"java -jar {FLAG} /opt/jenkins.war", "disabled"),
+    (f"java -jar /opt/jenkins.war {FLAG}", "enabled"),
+    (f"java -cp {FLAG} -jar /opt/jenkins.war", "enabled"),
+    (f"su -s /bin/sh jenkins -c 'exec java {FLAG} -jar /opt/jenkins.war'", "disabled"),
+    (f"OPTS={FLAG}\nsu jenkins -c \"java $OPTS -jar /opt/jenkins.war\"", "disabled"),
+    (f"OPTS={FLAG}\nsu - jenkins -c 'java $OPTS -jar /opt/jenkins.war'", "unresolvable"),
+    (f"run() {{ java \"$@\" -jar /opt/jenkins.war; }}\nrun {FLAG}", "disabled"),
+    (f"set -- -Xmx1g {FLAG}\njava \"$@\" -jar /opt/jenkins.war", "disabled"),
+    (f"# java {FLAG} -jar /opt/jenkins.war\njava -jar /opt/jenkins.war", "enabled"),
+    (f"java -Xmx1g \\ \n {FLAG} -jar /opt/jenkins.war", "unresolvable"),
+    (f"_JAVA_OPTIONS=-D{PROPERTY}=false java {FLAG} -jar /opt/jenkins.war", "enabled"),
+    (f"if [ \"$1\" = debug ]; then java -jar /opt/jenkins.war; else java {FLAG} -jar /opt/jenkins.war; fi", "disabled"),
+    ("java @/opt/jvm.options -jar /opt/jenkins.war", "disabled"),
+    ("java $(cat /opt/x) -jar /opt/jenkins.war", "unresolvable"),
+    (f"java -Dhost=$(hostname) {FLAG} -jar /opt/jenkins.war", "disabled"),
+    ("java -Dhost=$(hostname) -jar /opt/jenkins.war", "enabled"),
+    (f"while true; do java {FLAG} -jar /opt/jenkins.war; sleep 1; done", "disabled"),
+    (f"for o in -Da=b {FLAG}; do all=\"$all $o\"; done\njava $all -jar /opt/jenkins.war", "disabled"),
+])
+def test_command_lines_of_scripts(host: Host, line: str, verdict: str) -> None:
+    host.write("/opt/jvm.options", f"-Xmx1g\n{FLAG}\n")
+    host.script("#!/bin/bash\n" + line + "\n")
+    assert host.verdict() == verdict
+
+
+def test_a_script_started_by_hand_may_get_options_from_its_environment(host: Host) -> None:
+    host.write("/srv/start.sh", "#!/bin/sh\njava $JAVA_OPTS -jar /opt/jenkins.war\n", 0o755)
+    found, _warnings = installations.discover(host.files, ["/srv/start.sh"])
+    assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"]
+    assert "JAVA_OPTS" in (found[0][1].reason or "")
+
+
+def test_a_missing_launch_script_is_said(host: Host) -> None:
+    found, _warnings = installations.discover(host.files, ["/srv/start.sh"])
+    assert found[0][1].reason == "the launch script is missing"
+
+
+def test_other_services_are_left_alone(host: Host) -> None:
+    host.write("/etc/systemd/system/nexus.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/nexus.war\n")
+    host.write("/etc/systemd/system/agent.service",
+               "[Service]\nExecStart=/usr/bin/java -jar /opt/jenkins-agent.jar -url http://x\n")
+    assert installations.discover(host.files)[0] == []
+
+
+def test_several_installations_on_one_host(host: Host) -> None:
+    host.deb(f'JAVA_ARGS="{FLAG}"\n')
+    host.oss()
+    found, _warnings = installations.discover(host.files)
+    assert {definition.name: outcome.verdict for definition, outcome in found} == {
+        "cloudbees-core-cm": "disabled", "jenkins": "enabled"}

@@ -213,8 +213,7 @@ def test_who_may_write():
     assert of("1777") == []
 
 
-@pytest.mark.parametrize("become", [False, None])
-def test_the_gatherer_runs_in_any_posix_shell_and_executes_nothing_it_reads(tmp_path, become):
+def test_the_gatherer_runs_in_any_posix_shell_and_executes_nothing_it_reads(tmp_path):
     """As an unprivileged user it says so; as root it answers. Either way the answer is whole."""
     trap = tmp_path / "start script.sh"
     trap.write_text(f"touch {tmp_path}/executed\n@end\nexec java $(touch {tmp_path}/executed) {ON} -jar x.war\n")

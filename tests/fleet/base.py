@@ -139,9 +139,9 @@ def cache():
     return Path(place).absolute()
 
 
-def lock(shared=False):
-    """Builders and cleaners hold it alone, whoever mounts from the cache shares it."""
-    return machine.lock(cache() / "lock", shared=shared, timeout=1800, what="another fleet's build")
+def lock():
+    """For whoever builds, mounts or removes: what is mounted is known to be in use, so mounting ends the danger."""
+    return machine.lock(cache() / "lock", timeout=1800, what="another fleet's build")
 
 
 def in_use(folder):
@@ -161,15 +161,20 @@ def make(name, key, build):
     log = folder.with_name(folder.name + ".log")  # stays where a build failed
     build(part, log)
     part.rename(folder)
+    return folder
+
+
+def remove_older(folder):
+    """Remove the same thing by older recipes, unless hosts stand on it still."""
+    name = folder.name.rpartition("-")[0]
     for old in cache().glob(name + "-*"):
-        # The same thing by an older recipe. The pattern keeps layer-x-cm-rpm from taking layer-x-cm-rpm-array along.
+        # The pattern keeps layer-x-cm-rpm from taking layer-x-cm-rpm-array along.
         if old == folder or not re.fullmatch(re.escape(name) + r"-[0-9a-f]{12}(\.part|\.log)?", old.name):
             continue
         if old.is_dir() and not in_use(old):
             shutil.rmtree(old, ignore_errors=True)
         elif old.suffix == ".log":
             old.unlink()
-    return folder
 
 
 def build_base(part, log, release, ca):
@@ -237,6 +242,8 @@ def build(hosts):
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         bases.update(zip(releases, pool.map(base, releases)))
         layers = dict(zip(pairs, pool.map(layer, pairs)))
+    for folder in [ca, products] + list(bases.values()) + list(layers.values()):
+        remove_older(folder)
     return {pair: [path / "root", bases[pair[0]] / "root"] for pair, path in layers.items()}, ca
 
 

@@ -146,10 +146,8 @@ class Fleet:
             self.take_down()
             machine.install_tools()
             with base.lock():
-                base.build(hosts)
-            say("booting %d hosts" % len(hosts))
-            with base.lock(shared=True):  # nobody removes what we are about to mount
                 layers, authority = base.build(hosts)
+                say("booting %d hosts" % len(hosts))
                 self.prepare(hosts, recipe, authority)
                 with ThreadPoolExecutor(len(hosts)) as pool:
                     list(pool.map(lambda one: self.create(one, layers[one["release"], one["kind"]], authority), hosts))

@@ -136,7 +136,7 @@ def digest(*parts):
 
 
 @contextmanager
-def lock(path, shared=False, timeout=900, what="another fleet command"):
+def lock(path, timeout=900, what="another fleet command"):
     """Hold a lock file. The kernel drops the lock when we die, so none can be left behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as handle:
@@ -144,7 +144,7 @@ def lock(path, shared=False, timeout=900, what="another fleet command"):
         told = False
         while True:
             try:
-                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except OSError:
                 if time.monotonic() > end:

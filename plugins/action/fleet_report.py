@@ -45,7 +45,7 @@ class ActionModule(ActionBase):
         shown = table(evidence)
         Display().display(f"\n{shown}\n\nreport: {path}\n")
         bad = [item["host"] for item in evidence if item["verdict"] in arguments["fail_on"]]
-        result: dict[str, Any] = {"changed": False, "report": str(path), "totals": document["totals"], "table": shown}
+        result: dict[str, Any] = {"changed": False, "report": str(path), "totals": document["totals"]}
         if bad:
             result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(evidence)} hosts: "
                                            f"{', '.join(bad[:20])}{' ...' if len(bad) > 20 else ''}")

@@ -7,6 +7,7 @@ Runs on the managed host: standard library only, Python 3.6 and up, no Ansible. 
 """
 
 import errno
+import math
 import os
 import selectors
 import socket
@@ -114,7 +115,7 @@ def probe(
     """
     if not 0 < port < 65536:
         raise ValueError(f"port must be between 1 and 65535, not {port}")
-    if not timeout > 0:
+    if timeout <= 0 or math.isnan(timeout):
         raise ValueError(f"timeout must be greater than 0, not {timeout}")
     deadline = time.monotonic() + timeout
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -397,8 +398,8 @@ class _Dial:
 
     def conclude(self) -> None:
         """The kernel has the attempt's result."""
-        assert self.sock is not None
-        self.finish(self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), local=False)
+        if self.sock is not None:
+            self.finish(self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), local=False)
 
     def finish(self, code: int, local: bool) -> None:
         if code == 0 and self._talks_to_itself():
@@ -487,8 +488,7 @@ class _Race:
         """One step: start what is due, take what is ready. True when the connection in use is ready."""
         while self.queue and (self.winner is not None or not self.in_flight or time.monotonic() >= self.next_start):
             dial = self.queue.pop(0)
-            if dial.start():
-                assert dial.sock is not None
+            if dial.start() and dial.sock is not None:
                 self.in_flight.append(dial)
                 self.selector.register(dial.sock, selectors.EVENT_WRITE, dial)
                 self.next_start = time.monotonic() + self.stagger
@@ -507,9 +507,9 @@ class _Race:
             else:
                 concluded.append(key.data)
         for dial in sorted(concluded, key=self.dials.index):
-            assert dial.sock is not None
             self.in_flight.remove(dial)
-            self.selector.unregister(dial.sock)
+            if dial.sock is not None:
+                self.selector.unregister(dial.sock)
             dial.conclude()
             if dial.outcome == "connected":
                 self._connected(dial)

@@ -181,7 +181,6 @@ def _command_positions(content: str, path: str) -> Iterator[int]:
 
 
 def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]:
-    assert live.variable is not None
     content = files.read(live.path)
     last: Optional[Variable] = None
     for name, variable in parse_environment_file(content, live.path):
@@ -201,7 +200,8 @@ def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]
 
 
 def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator[Candidates]:
-    assert live.variable is not None and definition.unit is not None
+    if live.variable is None or definition.unit is None:
+        return
     variable = definition.unit.environment.get(live.variable)
     if variable is not None and variable.path.startswith(ADMIN_PATH):
         content = files.read(variable.path)

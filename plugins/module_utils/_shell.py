@@ -240,8 +240,7 @@ class Shell:
                     raise self.unresolvable("an array with indexes", assignment.text, word.start)
                 elements.extend(self.fields(word))
             self.assign(assignment.name, [], assignment.append, array=elements)
-        else:
-            assert assignment.word is not None
+        elif assignment.word is not None:
             self.assign(assignment.name, self.single(assignment.word), assignment.append,
                         element=assignment.element)
         return assignment.name
@@ -404,9 +403,7 @@ class Shell:
 
     def _substitution(self, word: Word, part: Part) -> Value:
         """Command substitution: the few commands that only rewrite their arguments, else unknown."""
-        assert part.body is not None
-        _text, block = part.body
-        items = block.items
+        items = part.body.items if part.body is not None else []
         command = items[0] if len(items) == 1 else None
         if command is not None and command.kind == "simple" and not command.assignments and command.words:
             name = command.words[0].literal() if isinstance(command.words[0], Word) else None
@@ -1273,5 +1270,4 @@ def assignments(content: str, path: str, dialect: str = BASH) -> Iterator[Assign
         _tree, parser = parse(Text(content, path), dialect)
     except (ShellSyntaxError, RecursionError):
         return
-    for assignment in parser.assignments:
-        yield assignment
+    yield from parser.assignments

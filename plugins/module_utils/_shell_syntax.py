@@ -146,7 +146,7 @@ class Part:
         self.operator = ""
         self.argument: Optional[Word] = None
         self.index: Optional[str] = None
-        self.body: Optional[Tuple[Text, Any]] = None
+        self.body: Optional[Node] = None  # of a command substitution
         self.length = False
 
 
@@ -853,7 +853,7 @@ class Parser:
             self.position += 2
             body = self._nested_block()
             part = Part("command", start, self.position, in_quotes)
-            part.body = (self.text, body)
+            part.body = body
             word.parts.append(part)
             return
         if follower == "{":
@@ -896,7 +896,7 @@ class Parser:
         part = Part("command", start, index + 1, in_quotes)
         parser = Parser(text, self.dialect)
         parser.depth = self.depth
-        part.body = (text, parser.parse())
+        part.body = parser.parse()
         word.parts.append(part)
         self.position = index + 1
 

@@ -631,4 +631,3 @@ def loaded(name: str, files: HostFiles) -> Loaded:
                       service["User"][1], unit["LoadState"][1] == "masked")
     return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
                   unit["NeedDaemonReload"][1] == "true")
-

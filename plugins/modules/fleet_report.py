@@ -60,10 +60,6 @@ report:
   returned: always
   type: str
   sample: reports/audit.json
-table:
-  description: The table that was printed.
-  returned: always
-  type: str
 totals:
   description: Number of hosts for each verdict.
   returned: always

@@ -122,7 +122,7 @@ refused:
 state:
   description:
     - The state document after the change (in check mode, as it is), see
-      M(cbops.telemetry.telemetry_info#module).
+      M(cbops.telemetry.telemetry_info).
   returned: always
   type: dict
 """

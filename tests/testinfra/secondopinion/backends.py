@@ -144,7 +144,7 @@ def ssh_settings(target: Target) -> tuple[dict, str]:
             if one[:2] == "-F":
                 file = value
             elif one[:2] == "-o":
-                key, _, text = value.replace("=", " ", 1).strip().partition(" ")
+                key, _unused, text = value.replace("=", " ", 1).strip().partition(" ")
                 options.setdefault(key.lower(), text.strip().strip('"'))
             else:
                 key = {"-J": "proxyjump", "-i": "identityfile", "-p": "port", "-l": "user"}[one[:2]]

@@ -109,17 +109,17 @@ def records(answer: bytes) -> list[tuple[str, str, list[str]]]:
     out: list[tuple[str, str, list[str]]] = []
     for line in answer.decode("latin-1").split("\n"):
         if line.startswith("@"):
-            key, _, value = line[1:].partition(" ")
+            key, _unused, value = line[1:].partition(" ")
             out.append((key, value, []))
         elif line.startswith("|") and out:
             out[-1][2].append(line[1:])
-    keys = [key for key, _, _ in out]
+    keys = [key for key, _unused, _unused in out]
     if "begin" not in keys:
         raise Broken("the host sent no answer to the gatherer")
     del out[: keys.index("begin")]  # a login banner
     if out[-1][0] != "end":
         raise Broken("the answer of the gatherer breaks off")
-    uid = next((value for key, value, _ in out if key == "uid"), "")
+    uid = next((value for key, value, _unused in out if key == "uid"), "")
     if uid != "0":
         raise Denied(
             "launch files and processes can be read by root only, and the connection is not root's:"
@@ -158,7 +158,7 @@ def gather(ask: Callable[[bytes], bytes], probe: bool, launch_scripts: list[str]
     found = records(ask(script("look", probe, launch_scripts)))
     files: dict[str, File] = {}
     collect_files(found, files)
-    for _ in range(4):
+    for _unused in range(4):
         wanted: set[str] = set()
         facts = interpret(found, files, launch_scripts, wanted)
         wanted -= set(files)

@@ -59,7 +59,7 @@ def targets(sources: list[str], pattern: str, vault_files: list[str]) -> list[Ta
     try:
         secrets = []
         for identity in [*constants.DEFAULT_VAULT_IDENTITY_LIST, *vault_files]:
-            label, _, path = identity.rpartition("@")
+            label, _unused, path = identity.rpartition("@")
             secret = get_file_vault_secret(filename=path, vault_id=label or "default", loader=loader)
             secret.load()
             secrets.append((label or "default", secret))

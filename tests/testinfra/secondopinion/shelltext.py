@@ -735,7 +735,7 @@ class Script:
         if not answers:
             result.why = f"no command that starts java -jar with a war was found in {self.files[0]}"
             return result
-        kinds = {flag if flag in (jvmtext.TRUE, UNKNOWN) else "not true" for flag, _ in answers}
+        kinds = {flag if flag in (jvmtext.TRUE, UNKNOWN) else "not true" for flag, _unused in answers}
         if len(kinds) > 1 or UNKNOWN in kinds:
             reasons = [why for flag, why in answers if flag == UNKNOWN]
             result.why = reasons[0] if reasons else "it depends on a condition that only the shell can decide"
@@ -773,7 +773,7 @@ class Script:
                     return True
                 if part.kind == "variable" and depth < 4:
                     for i, event in enumerate(self.events):
-                        for name, _, value in event.assignments:
+                        for name, _unused, value in event.assignments:
                             if name == part.text and self._mentions_jar([value], i, depth + 1):
                                 return True
         return False
@@ -788,7 +788,7 @@ class Script:
                 inner = [
                     (i, value)
                     for i, event in enumerate(self.events)
-                    for name, _, value in event.assignments
+                    for name, _unused, value in event.assignments
                     if name == part.text and self._mentions_jar([value], i, 1)
                 ]
                 if inner and depth < 4:
@@ -802,7 +802,7 @@ class Script:
         """The variables from which the launcher itself makes this one, else its own name: there people set it."""
         made: list[str] = []
         for event in self.events:
-            for key, _, value in event.assignments:
+            for key, _unused, value in event.assignments:
                 if key == name and event.file == self.files[0]:
                     for word in value[0].elements if value and value[0].kind == "array" else [value]:
                         made += [part.text for part in word if part.kind == "variable" and part.text != name]

@@ -106,7 +106,7 @@ def test_an_agent_is_not_a_product():
 
 def test_a_text_cannot_forge_a_record():
     found = facts.records(b"@begin\n@uid 0\n@file /x\n@text\n|@uid 1\n@end\n")
-    assert [key for key, _, _ in found] == ["begin", "uid", "file", "text", "end"]
+    assert [key for key, _unused, _unused in found] == ["begin", "uid", "file", "text", "end"]
 
 
 def test_answers_that_break_off_or_are_not_roots_are_refused():
@@ -280,7 +280,7 @@ def test_ssh_configuration_as_paramiko_gets_it(tmp_path):
     target = inventory.Target(
         "cm", address="cm", ssh_args=["-F", str(config), "-o", "StrictHostKeyChecking=no", "-J", "hop"]
     )
-    settings, _ = backends.ssh_settings(target)
+    settings, _unused = backends.ssh_settings(target)
     assert (settings["hostname"], settings["port"], settings["user"]) == ("10.0.0.9", "2200", "jo")
     assert (settings["stricthostkeychecking"], settings["proxyjump"]) == ("no", "hop")
     target.ssh_args = ["-F", str(tmp_path / "missing")]

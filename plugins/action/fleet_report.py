@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         shown = table(evidence)
         Display().display(f"\n{shown}\n\nreport: {path}\n")
-        bad = [item["host"] for item in evidence if item["verdict"] in arguments["fail_on"]]
+        bad = [item["host"] for item in evidence
+               if item["verdict"] in arguments["fail_on"] or (item["error"] and item["state"])]
         result: dict[str, Any] = {"changed": False, "report": str(path), "totals": document["totals"]}
         if bad:
             result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(evidence)} hosts: "

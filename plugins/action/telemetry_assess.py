@@ -48,8 +48,10 @@ def verdict_of(answer: Mapping[str, Any], policy: Policy, today: datetime.date, 
     if not isinstance(state, Mapping):
         return with_waiver(Assessment("unknown", [f"its state could not be read: {said(answer)}"]), policy, today)
     result = assess(state, policy, today)
-    if error and result.verdict != "compliant":
-        result.reasons.append(f"it could not be enforced: {error}")
+    if error:
+        # What this run broke (a service that did not come back) must not pass as compliant.
+        verdict = "unknown" if result.verdict in ("compliant", "not_applicable") else result.verdict
+        return Assessment(verdict, [f"it could not be enforced: {error}", *result.reasons])
     return result
 
 
@@ -93,7 +95,7 @@ class ActionModule(ActionBase):
             "collected_at": now(),
             "policy": policy.document() if policy is not None else None,
             "state": state if isinstance(state, Mapping) else None,
-            "error": None if isinstance(state, Mapping) else said(answer),
+            "error": (arguments["error"] or None) if isinstance(state, Mapping) else said(answer),
             "verdict": verdict.verdict,
             "reasons": verdict.reasons,
         }

@@ -1,0 +1,71 @@
+# Everything that is done in a checkout: `make help` lists it.
+# Without INVENTORY the embedded fleet is started and used; with INVENTORY=path your own, and nothing is started.
+
+SHELL := /bin/sh
+bin := .venv/bin
+fleet := tests/fleet/fleet
+PYTEST_ARGS ?=
+
+ifeq ($(strip $(INVENTORY)),)
+inventory := inventory.example
+demo := demo
+inside := $(fleet) exec demo --
+else
+inventory := $(INVENTORY)
+demo :=
+inside :=
+endif
+
+play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo audit enforce probe verify lint test test-unit tools build down clean-fleet clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  With INVENTORY=path the same on your own fleet; ARGS='--check --diff --limit ...' goes to Ansible."
+
+setup: ## Make .venv with the pinned tools
+	@sh scripts/bootstrap
+
+demo: setup ## Start the embedded fleet
+	@reason=$$($(fleet) check 2>&1) || { echo "$$reason -- to audit this machine itself:" \
+		"make audit INVENTORY=localhost, ARGS='-c local -b -e telemetry_desired=disabled'" >&2; exit 1; }
+	@$(fleet) up demo
+
+audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; ends with 2 where it is not
+	@$(play) cbops.telemetry.audit
+
+enforce: setup $(demo) ## Put the flag where the policy wants it, restart where the policy allows it, audit
+	@$(play) cbops.telemetry.enforce
+
+probe: setup $(demo) ## Can every host reach the telemetry endpoint?
+	@$(play) cbops.telemetry.probe
+
+verify: setup $(demo) ## A second opinion, by a testinfra suite that shares no code with the modules
+	@$(inside) $(bin)/python -m pytest tests/testinfra --ansible-inventory='$(inventory)' $(ARGS)
+
+lint: setup ## ruff, mypy, ansible-lint, ansible-test sanity
+	@sh scripts/lint
+
+tools: setup
+	@sh scripts/tools
+
+test: setup tools lint ## Everything; the last line is pytest's summary
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/integration $(PYTEST_ARGS)
+
+test-unit: setup ## The tests that need neither root nor a fleet
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
+
+build: setup ## The collection as an artifact, in .build/
+	@$(bin)/ansible-galaxy collection build --force --output-path .build
+
+down: ## End the embedded fleets
+	@$(fleet) down demo
+	@$(fleet) down test
+
+clean-fleet: ## End the embedded fleets and remove their cache
+	@$(fleet) clean
+
+clean: down ## Remove what was made in this checkout
+	@rm -rf .venv .build .fleet .ansible reports

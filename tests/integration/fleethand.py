@@ -1,0 +1,125 @@
+"""What the integration tests do with the fleet: run playbooks, look into hosts, count events."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parent.parent.parent
+FLEET = str(CHECKOUT / "tests/fleet/fleet")
+BIN = CHECKOUT / ".venv/bin"
+FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true"
+SECRET = "fleet-Keystore+4711"  # noqa: S105 -- the password that the fleet's RPM hosts keep in their launch file
+#: Seconds between two events of one sender (tests/fleet/packages/standin/Sender.java).
+PERIOD = 2
+
+
+@dataclass
+class Done:
+    """A finished playbook run."""
+
+    code: int
+    output: str
+    report: dict[str, Any]
+    recap: dict[str, dict[str, int]]
+
+    def verdicts(self) -> dict[str, str]:
+        """Verdict by host."""
+        return {item["host"]: item["verdict"] for item in self.report["hosts"]}
+
+    def reasons(self, host: str) -> str:
+        """All reasons given for a host."""
+        return "\n".join(next(item for item in self.report["hosts"] if item["host"] == host)["reasons"])
+
+    def changed(self) -> dict[str, int]:
+        """Number of changed tasks by host."""
+        return {host: counts["changed"] for host, counts in self.recap.items() if host != "localhost"}
+
+
+class Fleet:
+    """The running fleet."""
+
+    def __init__(self, facts: dict[str, Any], folder: Path) -> None:
+        self.facts = facts
+        self.hosts = sorted(facts)
+        self.folder = folder
+        self._runs = 0
+
+    def inside(self, *command: str, cwd: Path = CHECKOUT, timeout: int = 600,
+               environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """A command where the fleet's network is."""
+        return subprocess.run([FLEET, "exec", "test", "--", *command], capture_output=True, text=True, cwd=cwd,
+                              timeout=timeout, check=False, env={**os.environ, **(environment or {})},
+                              stdin=subprocess.DEVNULL)
+
+    def shell(self, host: str, script: str, check: bool = True) -> str:
+        """A shell script as root inside a host; its standard output."""
+        done = subprocess.run([FLEET, "shell", "test", host, "--", "sh", "-c", script], capture_output=True,
+                              text=True, timeout=120, check=False)
+        if check and done.returncode:
+            raise AssertionError(f"{host}: {script!r} ended with {done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def power(self, host: str, state: str) -> None:
+        """Switch a host off or on."""
+        subprocess.run([FLEET, "power", "test", host, state], check=True, capture_output=True, timeout=120)
+
+    def inventory(self, hosts: dict[str, dict[str, Any]] | None = None, **variables: Any) -> Path:
+        """An inventory with these variables; ``hosts`` limits it and adds variables of single hosts."""
+        self._runs += 1
+        folder = self.folder / f"inventory-{self._runs}"
+        folder.mkdir()
+        everything = {
+            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/test/ssh_config",
+            "ansible_become": True,
+            "ansible_python_interpreter": "auto_silent",
+            "telemetry_desired": "disabled",
+            **variables,
+        }
+        content = {"all": {"vars": {name: value for name, value in everything.items() if value is not None},
+                           "hosts": hosts if hosts is not None else {name: {} for name in self.hosts}}}
+        (folder / "hosts.json").write_text(json.dumps(content))
+        return folder
+
+    def play(self, name: str, *arguments: str, inventory: Path | None = None, cwd: Path = CHECKOUT,
+             environment: dict[str, str] | None = None) -> Done:
+        """Run a playbook of the collection by its full name."""
+        self._runs += 1
+        reports = self.folder / f"reports-{self._runs}"
+        done = self.inside(str(BIN / "ansible-playbook"), f"cbops.telemetry.{name}", "-i",
+                           str(inventory or self.inventory()), "-e", f"telemetry_reports_dir={reports}", *arguments,
+                           cwd=cwd, environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
+        path = reports / "audit.json"
+        report = json.loads(path.read_text()) if path.exists() else {}
+        recap = {}
+        for line in re.findall(r"^(\S+)\s+: (ok=.*)$", done.stdout, re.MULTILINE):
+            recap[line[0]] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line[1])}
+        return Done(done.returncode, done.stdout + done.stderr, report, recap)
+
+    def events(self, since: float) -> dict[str, int]:
+        """Events that Segment received from each host since a moment (seconds since the epoch)."""
+        done = subprocess.run([FLEET, "events", "test", "--since", str(since)], capture_output=True, text=True,
+                              timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    def wait_for_events(self, since: float, seconds: int = 60) -> dict[str, int]:
+        """Wait until an event came from every host, or the time is over; what was counted."""
+        deadline = time.monotonic() + seconds
+        while True:
+            counted = self.events(since)
+            if all(counted.values()) or time.monotonic() > deadline:
+                return counted
+            time.sleep(0.5)
+
+    def launch_files(self) -> dict[str, str]:
+        """Checksum, mode and owner of everything that can hold launch configuration, by host."""
+        script = ("for f in $(find /etc/default /etc/sysconfig /etc/init.d /etc/systemd/system /opt /usr/bin/jenkins "
+                  "-type f 2>/dev/null | grep -v 'cbops~$' | sort); do "
+                  "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done")
+        return {host: self.shell(host, script) for host in self.hosts}

@@ -1,0 +1,149 @@
+"""What users of a good collection expect: an artifact that runs by itself, limits, tags, vaulted policy, check mode."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from fleethand import BIN, CHECKOUT, Fleet
+
+SOME = ("bullseye-oc-deb", "trixie-oss")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection, built and installed from its artifact into a folder of its own."""
+    folder = tmp_path_factory.mktemp("artifact")
+    subprocess.run([BIN / "ansible-galaxy", "collection", "build", "--output-path", folder], cwd=CHECKOUT, check=True,
+                   capture_output=True)
+    artifact, = folder.glob("cbops-telemetry-*.tar.gz")
+    subprocess.run([BIN / "ansible-galaxy", "collection", "install", "--offline", "-p", folder / "collections",
+                    artifact], cwd=folder, check=True, capture_output=True)
+    return folder / "collections"
+
+
+def test_the_artifact_runs_without_the_repository(fleet: Fleet, installed: Path, tmp_path: Path) -> None:
+    inventory = fleet.inventory({host: {} for host in SOME})
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_PIPELINING": "true"}
+    for name, verdict in (("audit", "violation"), ("enforce", "restart_pending")):
+        done = fleet.play(name, "-vv", inventory=inventory, cwd=tmp_path, environment=environment)
+        assert set(done.verdicts().values()) == {verdict}, done.output
+        assert str(installed) in done.output
+        assert str(CHECKOUT / "playbooks") not in done.output
+    probe = fleet.play("probe", inventory=inventory, cwd=tmp_path, environment=environment)
+    assert probe.code == 0
+    assert probe.output.count("Connection to api.segment.io port 443 [tcp/https] succeeded!") >= len(SOME)
+    done = fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=inventory, cwd=tmp_path,
+                      environment=environment)
+    assert done.code == 0
+
+
+def test_the_artifact_holds_what_users_need_and_no_more(installed: Path) -> None:
+    root = installed / "ansible_collections/cbops/telemetry"
+    names = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    for needed in ("README.md", "LICENSE", "playbooks/audit.yml", "roles/telemetry/meta/argument_specs.yml",
+                   "plugins/modules/telemetry_info.py", "plugins/module_utils/_state.py", "inventory.example/hosts.yml"):
+        assert needed in names
+    for name in names:
+        assert not name.startswith((".ci", ".venv", ".build", "tests/fleet", "tests/unit", "reports")), name
+        assert not name.endswith(".pyc"), name
+
+
+def test_documentation_of_every_plugin_can_be_shown(installed: Path) -> None:
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    for module in sorted((CHECKOUT / "plugins/modules").glob("*.py")):
+        done = subprocess.run([BIN / "ansible-doc", f"cbops.telemetry.{module.stem}"], capture_output=True, text=True,
+                              env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "EXAMPLES" in done.stdout
+    done = subprocess.run([BIN / "ansible-doc", "-t", "role", "cbops.telemetry.telemetry"], capture_output=True,
+                          text=True, env=environment, check=False)
+    for entry in ("audit", "enforce", "probe", "restart"):
+        assert f"ENTRY POINT: *{entry}*" in done.stdout or f"ENTRY POINT: {entry}" in done.stdout, done.stdout
+
+
+def test_limit_looks_at_the_limited_hosts_alone(fleet: Fleet) -> None:
+    done = fleet.play("audit", "--limit", "trixie-oss")
+    assert done.verdicts() == {"trixie-oss": "violation"}
+    assert done.code == 2
+
+
+def test_tags_run_only_what_they_name(fleet: Fleet) -> None:
+    before = fleet.launch_files()
+    done = fleet.play("enforce", "--tags", "telemetry_audit")
+    assert set(done.verdicts()) == set(fleet.hosts)
+    assert fleet.launch_files() == before
+    listed = fleet.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.site", "--list-tags", "-i",
+                          str(fleet.inventory()))
+    for tag in ("telemetry_audit", "telemetry_enforce", "telemetry_restart", "telemetry_probe"):
+        assert tag in listed.stdout
+
+
+def test_policy_from_a_vault(fleet: Fleet, tmp_path: Path) -> None:
+    """A policy (or a password) may be encrypted: it is decrypted like any variable and checked like any policy."""
+    (tmp_path / "password").write_text("the vault's own\n")
+    (tmp_path / "policy.yml").write_text("telemetry_desired: enabled\n")
+    subprocess.run([BIN / "ansible-vault", "encrypt", "--vault-password-file", tmp_path / "password",
+                    tmp_path / "policy.yml"], check=True, capture_output=True)
+    assert "enabled" not in (tmp_path / "policy.yml").read_text()
+    done = fleet.play("audit", "-e", f"@{tmp_path / 'policy.yml'}", "--vault-password-file",
+                      str(tmp_path / "password"), inventory=fleet.inventory({host: {} for host in SOME}))
+    assert done.code == 0, done.output
+    assert {item["policy"]["desired"] for item in done.report["hosts"]} == {"enabled"}
+
+
+def test_become_password_from_the_inventory(fleet: Fleet) -> None:
+    """sudo with a password: it reaches sudo, and never the output."""
+    host = "bookworm-cm-deb"
+    fleet.shell(host, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
+                      "install -d -o keyholder -m 700 /home/keyholder/.ssh; "
+                      "install -o keyholder -m 600 /home/ansible/.ssh/authorized_keys /home/keyholder/.ssh/; "
+                      "echo 'keyholder ALL=(ALL) ALL' > /etc/sudoers.d/keyholder")
+    try:
+        done = fleet.play("audit", "-vvv", inventory=fleet.inventory({
+            host: {"ansible_user": "keyholder", "ansible_become_password": "pass-of-sudo"}}))
+        assert done.verdicts() == {host: "violation"}, done.output
+        assert "pass-of-sudo" not in done.output
+    finally:
+        fleet.shell(host, "userdel -r keyholder 2>/dev/null; rm -f /etc/sudoers.d/keyholder")
+
+
+def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
+    """The three modules in a user's own playbook, without the role."""
+    host = "trixie-oc-rpm"
+    (tmp_path / "own.yml").write_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - cbops.telemetry.telemetry_flag: {state: disabled, name: [cloudbees-core-oc]}
+      register: flag
+    - cbops.telemetry.telemetry_info: {connectivity: {timeout: 3}}
+      register: info
+    - cbops.telemetry.connectivity_probe: {host: nowhere.segment.io}
+      register: probe
+    - ansible.builtin.assert:
+        that:
+          - flag is changed
+          - flag.restart_required == ['cloudbees-core-oc.service']
+          - flag.backup_files | length == 1
+          - flag.state.installations[0].on_disk == 'disabled'
+          - info is not changed
+          - info.state.installations[0].product == 'operations_center'
+          - info.state.installations[0].launch.variable == 'JENKINS_JAVA_OPTIONS'
+          - info.state.connectivity[0].outcome == 'connected'
+          - probe.outcome == 'dns_nxdomain'
+          - probe is not changed
+    - cbops.telemetry.telemetry_flag: {state: enabled, backup: false}
+      register: flag
+    - cbops.telemetry.connectivity_probe: {expect: blocked}
+      register: probe
+      failed_when: probe is not failed
+    - cbops.telemetry.telemetry_flag: {state: disabled, name: [no-such-thing]}
+      register: flag
+      failed_when: "'not installed here: no-such-thing' not in flag.msg"
+""")
+    done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i",
+                        str(fleet.inventory({host: {}})))
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,163 @@
+"""Holds the engine's answer for one case against the real shell's, before and after the edits it plans."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, NamedTuple
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils._edit import MARK, plan
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles, Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
+
+from .grammar import Case
+from .real import PROPERTY, Machine, Start, is_valid
+
+WANTED = ("disabled", "enabled")
+_MENTION = re.compile("-D" + re.escape(PROPERTY) + r"(?:=[A-Za-z0-9]*)?")
+_FLAG = "-D" + PROPERTY + "=true"
+
+
+class Result(NamedTuple):
+    """What came of one case."""
+
+    verdict: str  # the engine's; "no start" where it has none and the shell starts no JVM either
+    reason: str  # why unresolvable
+    disagreements: tuple[tuple[str, str], ...]  # (kind, details)
+    planned: int  # edits asked for
+    refused: tuple[str, ...]  # the wanted states that were refused
+
+
+Texts = Dict[str, str]  # path -> content: the launch file, and the launcher where that is another
+
+
+def _outcome(program: str) -> tuple[installations.Definition, HostFiles, installations.Outcome]:
+    definition = installations.Definition("app", "app", ([Run(program)], [Run("start")]), {}, True)
+    files = HostFiles("/")
+    return definition, files, installations.outcome(definition, files)
+
+
+def _plan(program: str, wanted: str) -> dict[str, str]:
+    """The texts that the engine would write. Raises Refused."""
+    definition, files, now = _outcome(program)
+    planned = plan(definition, files, now, installations.live_of(definition, files, now), wanted)
+    return {path: new or "" for path, (_old, new) in planned.files.items()}
+
+
+def _real(machine: Machine, program: str, case: Case) -> list[Start]:
+    starts: list[Start] = []
+    for heads in (True, False) if "coin" in case.text else (True,):
+        starts += machine.start(program, heads)
+    return [start for start in starts if start.program.endswith(".war")]
+
+
+def _vectors(starts: list[Start]) -> set[object]:
+    return {start.vector for start in starts}
+
+
+def _is_known(vectors: tuple[object, ...]) -> bool:
+    return not any(word.startswith("?") for vector in vectors for _layer, words in vector for word in words)  # type: ignore
+
+
+def check(machine: Machine, case: Case, edits: bool = True) -> Result:
+    """Compare one case."""
+    original = {machine.config: machine.fill(case.text)}
+    if case.launcher_text:
+        original[machine.launcher] = machine.fill(case.launcher_text)
+    program = machine.launcher if case.launcher_text else machine.config
+    machine.write(original)
+    before = _outcome(program)[2]
+    starts = _real(machine, program, case)
+    if before.verdict == installations.UNRESOLVABLE:
+        if not starts:
+            return Result("no start", before.reason or "", (), 0, ())
+        verdict = before.verdict if is_valid(case.shell, machine.config) else "broken"
+        return Result(verdict, before.reason or "", (), 0, ())
+    found = _compare("before", before, starts, case)
+    if found or not edits:
+        return Result(before.verdict, "", tuple(found), 0, ())
+    refused = []
+    for wanted in WANTED:
+        machine.write(original)
+        try:
+            changed = _plan(program, wanted)
+        except Refused:
+            refused.append(wanted)
+            continue
+        found += _check_edit(machine, case, program, original, changed, wanted, starts)
+        if wanted == "disabled" and not found and PROPERTY not in "".join(original.values()):
+            found += _check_undo(program, original, changed)
+    return Result(before.verdict, "", tuple(found), len(WANTED), tuple(refused))
+
+
+def _compare(stage: str, outcome: installations.Outcome, starts: list[Start], case: Case) -> list[tuple[str, str]]:
+    found = []
+    if not starts and "condition" not in case.unknown:
+        found.append((f"{stage}: start", f"engine says {outcome.verdict}, the shell starts no JVM"))
+    for start in starts:
+        if start.verdict != outcome.verdict:
+            found.append((f"{stage}: verdict", f"engine says {outcome.verdict}, the JVM got {start.arguments}"))
+            break
+    if starts and not found and _is_known(outcome.vectors):
+        ours, theirs = set(outcome.vectors), _vectors(starts)
+        if not theirs <= ours or (not case.unknown and ours != theirs):
+            found.append((f"{stage}: vector", f"engine: {sorted(ours)}\nshell:  {sorted(theirs)}"))
+    return found
+
+
+def _check_edit(machine: Machine, case: Case, program: str, original: Texts, changed: Texts, wanted: str,
+                starts: list[Start]) -> list[tuple[str, str]]:
+    found = []
+    machine.write(changed)
+    difference = "\n".join(_difference(original[path], changed[path]) for path in changed)
+    if not all(explains(original[path], text) for path, text in changed.items()):
+        found.append((f"{wanted}: bytes", difference))
+    if changed:
+        now = _real(machine, program, case)
+        if [start.vector for start in now] != [start.vector for start in starts]:
+            found.append((f"{wanted}: vector", f"{difference}\nbefore: {[start.vector for start in starts]}\n"
+                                               f"after:  {[start.vector for start in now]}"))
+        elif any(start.verdict != wanted for start in now):
+            found.append((f"{wanted}: verdict", f"{difference}\n{[start.arguments for start in now]}"))
+    try:
+        if _plan(program, wanted):
+            found.append((f"{wanted}: not idempotent", difference))
+    except Refused as error:
+        found.append((f"{wanted}: not idempotent", f"{error}\n{difference}"))
+    return found
+
+
+def _check_undo(program: str, original: Texts, changed: Texts) -> list[tuple[str, str]]:
+    try:
+        undone = {**changed, **_plan(program, "enabled")}
+    except Refused as error:
+        undone = changed
+        found = str(error)
+    else:
+        found = ""
+    return [("undo", f"{found}\n{_difference(original[path], undone[path])}") for path in changed
+            if undone[path] != original[path]]
+
+
+def _difference(old: str, new: str) -> str:
+    start = next((index for index, pair in enumerate(zip(old, new)) if pair[0] != pair[1]), min(len(old), len(new)))
+    end = 0
+    while end < min(len(old), len(new)) - start and old[len(old) - 1 - end] == new[len(new) - 1 - end]:
+        end += 1
+    return f"at {start}: {old[start:len(old) - end]!r} became {new[start:len(new) - end]!r}"
+
+
+def explains(old: str, new: str) -> bool:
+    """True where the new text is the old one with mentions of the flag put in, taken out or changed, no more."""
+    shortened = re.compile(rf"\r?\n[A-Za-z_]+(?:\+=\({re.escape(_FLAG)}\)|=\"\$[A-Za-z_]+ {re.escape(_FLAG)}\")  "
+                           rf"{re.escape(MARK)}(?=\r?\n|\Z)")
+    start = "\n"  # so that a line of our own can be the first
+
+    def bare(text: str) -> str:
+        text = shortened.sub("", start + text)
+        # What stands around a mention that comes or goes: blanks, and the quotes of a piece that was put behind.
+        text = re.sub(r'" ' + _MENTION.pattern + '"', "", text)
+        return re.sub(" ?" + _MENTION.pattern, "", text)
+
+    ours, theirs = bare(old), bare(new)
+    return ours == theirs or ours == theirs + "\n" or theirs == ours + "\n" or ours.rstrip("\r\n") == theirs.rstrip("\r\n")

@@ -30,7 +30,7 @@ setup: ## Make .venv with the pinned tools
 
 demo: setup ## Start the embedded fleet
 	@reason=$$($(fleet) check 2>&1) || { echo "$$reason -- to audit this machine itself:" \
-		"make audit INVENTORY=localhost, ARGS='-c local -b -e telemetry_desired=disabled'" >&2; exit 1; }
+		"make audit INVENTORY=localhost, ARGS='-c local -e telemetry_desired=disabled' (with -b where you are not root)" >&2; exit 1; }
 	@$(fleet) up demo
 
 audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; ends with 2 where it is not

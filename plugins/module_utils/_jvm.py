@@ -60,6 +60,11 @@ def mention_value(word: str) -> str:
     raise ValueError("not about the property")
 
 
+def shown(value: str) -> str:
+    """A property value as results may show it: what is no plain word could hold something else, so it is left out."""
+    return value if re.match(r"[A-Za-z0-9]{0,8}\Z", value) else "(other)"
+
+
 def is_mention(word: str) -> bool:
     """True where a word sets the telemetry property, to whatever value."""
     return word == "-D" + PROPERTY or word.startswith("-D" + PROPERTY + "=")

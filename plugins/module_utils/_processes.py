@@ -11,7 +11,7 @@ import re
 import time
 from typing import Dict, List, NamedTuple, Optional
 
-from ._jvm import Unresolvable, command_line, get_boolean, process_value
+from ._jvm import Unresolvable, command_line, get_boolean, process_value, shown
 
 _LIMIT = 1 << 20
 _WAR = re.compile(r"(?:cloudbees|jenkins)[^/]*\.war\Z", re.IGNORECASE)
@@ -33,7 +33,8 @@ class Process(NamedTuple):
 
     def document(self) -> Dict[str, object]:
         """The process as the state document shows it."""
-        result = {"pid": self.pid, "started": self.started, "value": self.value, "state": self.state,
+        result = {"pid": self.pid, "started": self.started, "value": None if self.value is None else shown(self.value),
+                  "state": self.state,
                   "source": self.source, "proof": self.proof}  # type: Dict[str, object]
         if self.reason:
             result["reason"] = self.reason

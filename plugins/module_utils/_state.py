@@ -15,7 +15,7 @@ from . import _systemd as systemd
 from ._connectivity import probe
 from ._edit import describe, plan
 from ._files import HostFiles, Refused, make_folder, replace
-from ._jvm import Unresolvable
+from ._jvm import Unresolvable, shown
 
 SCHEMA = "cbops.telemetry/state/1"
 
@@ -201,7 +201,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
 
 
 def _declaration(item: installations.Declaration) -> Dict[str, Any]:
-    document = {"file": item.path, "line": item.line, "variable": item.variable, "value": item.value,
+    document = {"file": item.path, "line": item.line, "variable": item.variable, "value": shown(item.value),
                 "live": item.live}  # type: Dict[str, Any]
     if item.reason:
         document["reason"] = item.reason

@@ -1,0 +1,70 @@
+"""Restarts: only what owes one, replicas of one home never together, and a broken-off run healed by the next."""
+
+from __future__ import annotations
+
+from fleethand import FLAG, Fleet
+
+REPLICAS = ("bookworm-cm-deb", "trixie-cm-deb", "bullseye-cm-rpm")
+SERVICE = "cloudbees-core-cm"
+
+
+def down_times(fleet: Fleet, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
+    """When each host's service was last down, in microseconds of the clock that all hosts share."""
+    spans = []
+    for host in hosts:
+        shown = fleet.shell(host, f"systemctl show {SERVICE} -p ActiveExitTimestampMonotonic "
+                                  "-p ActiveEnterTimestampMonotonic")
+        values = dict(line.split("=") for line in shown.split())
+        spans.append((int(values["ActiveExitTimestampMonotonic"]), int(values["ActiveEnterTimestampMonotonic"])))
+    return sorted(spans)
+
+
+def test_replicas_of_one_home_are_never_down_together(fleet: Fleet) -> None:
+    inventory = fleet.inventory({host: {"telemetry_restart_group": "payments"} for host in REPLICAS})
+    done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=3",
+                      inventory=inventory)
+    assert set(done.verdicts().values()) == {"compliant"}, done.output
+    spans = down_times(fleet, REPLICAS)
+    assert all(begin and begin < end for begin, end in spans), spans
+    for (_begin, end), (begin, _end) in zip(spans, spans[1:], strict=False):
+        assert end < begin, spans
+
+
+def test_only_what_owes_a_restart_is_restarted(fleet: Fleet) -> None:
+    """One of two hosts runs with the flag already: its JVM is left alone."""
+    done_host, due_host = "trixie-oc-rpm", "bullseye-oc-deb"
+    fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({done_host: {}}))
+    pids = fleet.shell(done_host, "pgrep -x java")
+    before = fleet.shell(due_host, "pgrep -x java")
+    done = fleet.play("enforce", "-e", "telemetry_restart=now",
+                      inventory=fleet.inventory({done_host: {}, due_host: {}}))
+    assert set(done.verdicts().values()) == {"compliant"}
+    assert fleet.shell(done_host, "pgrep -x java") == pids
+    assert fleet.shell(due_host, "pgrep -x java") != before
+
+
+def test_an_edit_without_its_restart_is_healed_by_the_next_run(fleet: Fleet) -> None:
+    """Somebody edited, or a run broke off between edit and restart: the clocks still tell that a restart is owed."""
+    host = "trixie-script"
+    fleet.shell(host, f"sed -i 's/-Xmx32m/-Xmx32m {FLAG}/' /opt/cloudbees/cm/start.sh")
+    assert fleet.play("audit", inventory=fleet.inventory({host: {}})).verdicts() == {host: "restart_pending"}
+    done = fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({host: {}}))
+    assert done.verdicts() == {host: "compliant"}
+
+
+def test_a_drop_in_that_systemd_has_not_read(fleet: Fleet) -> None:
+    """On disk it is right, loaded is the old unit: a daemon-reload is owed, and enforce does it."""
+    host = "bookworm-oss"
+    fleet.shell(host, "mkdir -p /etc/systemd/system/jenkins.service.d; printf '[Service]\\n"
+                      f"Environment=\"JAVA_OPTS=-Djava.awt.headless=true {FLAG}\"\\n' "
+                      "> /etc/systemd/system/jenkins.service.d/10-off.conf")
+    audit = fleet.play("audit", inventory=fleet.inventory({host: {}}))
+    assert audit.verdicts() == {host: "restart_pending"}
+    assert "daemon-reload" in audit.reasons(host)
+    entry = audit.report["hosts"][0]["state"]["installations"][0]
+    assert (entry["on_disk"], entry["next_start"], entry["running"]) == ("disabled", "enabled", "enabled")
+    assert entry["daemon_reload_owed"] is True
+    kept = fleet.play("enforce", "-e", "telemetry_daemon_reload=false", inventory=fleet.inventory({host: {}}))
+    assert "daemon-reload" in kept.reasons(host)
+    done = fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({host: {}}))
+    assert done.verdicts() == {host: "compliant"}

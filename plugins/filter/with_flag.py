@@ -47,7 +47,7 @@ options:
 EXAMPLES = r"""
 - name: Options as a string, in a template of a launch script
   ansible.builtin.debug:
-    msg: "exec java {{ '-Xmx4g -Djava.awt.headless=true' | cbops.telemetry.with_flag }} -jar /opt/cm/cloudbees-core-cm.war"
+    msg: "exec java {{ '-Xmx4g -Da=b' | cbops.telemetry.with_flag }} -jar /opt/cm/cloudbees-core-cm.war"
 
 - name: Options as a list, by the policy of the host
   ansible.builtin.debug:

@@ -40,6 +40,7 @@ VARIABLES = (
     "telemetry_waiver",
     "telemetry_restart",
     "telemetry_launch_scripts",
+    "telemetry_launch_templates",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
     "telemetry_backup",

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleethand import BIN, CHECKOUT, Fleet
+from fleethand import BIN, CHECKOUT, FLAG, Fleet
 
 SOME = ("bullseye-oc-deb", "trixie-oss")
 
@@ -148,3 +148,20 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
     done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i",
                         str(fleet.inventory({host: {}})))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_launch_script_from_a_template(fleet: Fleet, tmp_path: Path) -> None:
+    """The role renders a whole launch script of the user's; the filter puts the flag there by the policy."""
+    host = "trixie-script"
+    original = fleet.shell(host, "cat /opt/cloudbees/cm/start.sh")
+    (tmp_path / "start.sh.j2").write_text(original.replace(
+        "exec java ", "exec java {{ java_options | cbops.telemetry.with_flag(telemetry_desired) }} "))
+    templates = [{"src": str(tmp_path / "start.sh.j2"), "dest": "/opt/cloudbees/cm/start.sh"}]
+    inventory = fleet.inventory({host: {"telemetry_launch_templates": templates, "java_options": "-Da=b"}})
+    done = fleet.play("enforce", inventory=inventory)
+    assert done.verdicts() == {host: "restart_pending"}, done.output
+    assert f"exec java -Da=b {FLAG} \\" in fleet.shell(host, "cat /opt/cloudbees/cm/start.sh")
+    assert fleet.play("enforce", inventory=inventory).changed() == {host: 0}
+    done = fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=inventory)
+    assert done.verdicts() == {host: "compliant"}
+    assert "exec java -Da=b \\" in fleet.shell(host, "cat /opt/cloudbees/cm/start.sh")

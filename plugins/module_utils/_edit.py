@@ -100,7 +100,9 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
                ) -> Iterator[Candidates]:
     # 1. A mention with another value decides: give it the right one.
     for mention in reversed(before.mentions):
-        if mention.path and mention.length and not get_boolean(mention.value) and _editable(mention.path):
+        # A value with blanks is the work of quotes that hold several options together: none of them may be lost.
+        if mention.path and mention.length and not get_boolean(mention.value) and _editable(mention.path) \
+                and not re.search(r"\s", mention.value):
             content = files.read(mention.path)
             yield {mention.path: content[:mention.position] + FLAG + content[mention.position + mention.length:]}
     if live is None:
@@ -158,7 +160,7 @@ def _into_word(content: str, word: Word) -> str:
         return content[:word.end] + FLAG + content[word.end:]
     last = word.parts[-1] if word.parts else None
     if raw[-1] in "\"'" and last is not None and last.quoted and raw[-2:-1] != "\\":
-        blank = "" if raw in ('""', "''") else " "
+        blank = "" if raw in ('""', "''", "$''", '$""') else " "
         return content[:word.end - 1] + blank + FLAG + content[word.end - 1:]
     # Unquoted: the shell joins it with a quoted piece, and taking that out gives back the same bytes.
     return '%s" %s"%s' % (content[:word.end], FLAG, content[word.end:])

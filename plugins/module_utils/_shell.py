@@ -8,7 +8,9 @@ and byte they came from; a condition that cannot be known is walked both ways; w
 carried as unknown with its reason. Private to this collection. Python 3.6+, standard library only.
 """
 
+import ast
 import re
+from copy import copy
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ._files import HostFiles
@@ -25,6 +27,7 @@ from ._shell_syntax import (
     Text,
     Value,
     Word,
+    is_reserved,
     line_of,
     parse,
     text_of,
@@ -52,6 +55,20 @@ _HARMLESS_OUTPUT = frozenset([
     "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
     "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc",
 ])
+#: Expansions that may name a variable which is not set, also under ``set -u``.
+_ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
+#: First characters of expansions that dash does not have; so is ``${a:1:2}``.
+_BASH_OPERATORS = ("/", "^", ",", "@", "!")
+#: Special builtins: in dash, assignments in front of them stay, and their errors end the script.
+_SPECIAL = frozenset([".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
+                      "shift", "times", "trap", "unset"])
+#: Builtins of bash that dash does not have.
+_BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile", "readarray", "builtin", "[[",
+                        "((", "function"])
+#: The letters that ``set`` takes.
+_SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
+#: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.
+_NO_COMMAND = re.compile(r"^$|^-|^\xef\xbb\xbf|=|\r")
 #: Function libraries of the distribution, sourced by every init script. They set no JVM option, and walking
 #: them would add their hooks and service-manager detours to every script; their functions count as programs.
 _LIBRARY = re.compile(r"(?:/usr)?/lib/lsb/init-functions|(?:/usr)?/lib/init/[a-z-]+\.sh"
@@ -59,6 +76,9 @@ _LIBRARY = re.compile(r"(?:/usr)?/lib/lsb/init-functions|(?:/usr)?/lib/init/[a-z
 _SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
+
+
+_DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
 
 
 class Launch:
@@ -105,21 +125,39 @@ class Variable:
         self.array = array
         self.exported = exported
 
+    def copy(self) -> "Variable":
+        """The same for another process."""
+        return Variable(self.value, self.array, self.exported)
 
-class _Exit(Exception):
+
+#: What each shell process has for itself.
+_OWN = ("variables", "arguments", "functions", "marked_exported", "read_only", "aliases", "scopes", "all_exported",
+        "stops_on_failure", "stops_on_unset")
+
+
+class _Leave(Exception):
+    """Part of the script ends here; ``status`` is its exit status as far as that is known."""
+
+    def __init__(self, status: Optional[bool] = None) -> None:
+        super().__init__()
+        self.status = status
+
+
+class _Exit(_Leave):
     """The script ends here."""
 
 
-class _Return(Exception):
+class _Return(_Leave):
     """The function or sourced file ends here."""
 
 
 class _Break(Exception):
-    """The loop ends here."""
+    """So many loops end here; with ``again`` the last of them goes on with its next round."""
 
-
-class _Continue(Exception):
-    """The loop goes on with its next round."""
+    def __init__(self, levels: int, again: bool) -> None:
+        super().__init__()
+        self.levels = levels
+        self.again = again
 
 
 class Oracle:
@@ -147,6 +185,10 @@ class Oracle:
         return None
 
 
+#: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
+_FAILS = frozenset(["simple", "pipeline", "subshell", "condition", "arithmetic"])
+
+
 class Shell:
     """One shell process, walked symbolically."""
 
@@ -169,6 +211,16 @@ class Shell:
         self.followed: List[str] = []  # scripts that were started, not sourced
         self.names: List[str] = []  # every variable that was looked at, in order
         self.all_exported = False
+        self.stops_on_failure = False  # set -e
+        self.stops_on_unset = False  # set -u
+        self.forgiving = 0  # inside a condition, where set -e does not count
+        self.background = False  # a command was started in the background
+        self.loops = 0  # loops around the present command
+        self.status: Optional[bool] = True  # of the last command
+        self.marked_exported: List[str] = []  # exported before they are set
+        self.read_only: List[str] = []
+        self.aliases: List[str] = []
+        self.scopes: List[Dict[str, Optional[Variable]]] = []  # what a function's local variables hide
 
     # -- places -------------------------------------------------------------------------------
 
@@ -206,8 +258,12 @@ class Shell:
     def assign(self, name: str, value: Value, append: bool = False, array: Optional[List[Value]] = None,
                element: Optional[str] = None) -> None:
         """``NAME=value`` and its variants."""
+        if name in self.read_only:
+            if self.dialect == DASH:
+                raise _Exit(False)
+            raise Unresolvable("$%s is assigned although it is read-only" % name)
         old = self.variables.get(name)
-        exported = self.all_exported or (old is not None and old.exported)
+        exported = self.all_exported or name in self.marked_exported or (old is not None and old.exported)
         if old is None and append and not self.closed:
             old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
         if array is not None:
@@ -217,7 +273,8 @@ class Shell:
             self.variables[name] = Variable(elements[0] if elements else [], elements, exported)
             return
         if element is not None:
-            raise Unresolvable("the array %s is built element by element" % name)
+            self._assign_element(name, value, append, element, exported)
+            return
         if append and old is not None:
             if old.array is not None:
                 elements = list(old.array) or [[]]
@@ -230,6 +287,19 @@ class Shell:
             self.variables[name] = Variable(value, elements, exported)
             return
         self.variables[name] = Variable(value, None, exported)
+
+    def _assign_element(self, name: str, value: Value, append: bool, element: str, exported: bool) -> None:
+        old = self.variables.get(name)
+        elements = [] if old is None else list(old.array) if old.array is not None else [old.value]
+        if re.match(r"\$\{#%s\[[@*]\]\}\Z" % name, element):
+            if old is None and self.stops_on_unset:
+                raise _Exit(False)
+            element = str(len(elements))
+        if not element.isdigit() or int(element) > len(elements) or (old is None and not self.closed):
+            raise Unresolvable("the array %s is built element by element" % name)
+        number = int(element)
+        elements[number:number + 1] = [elements[number] + value if append and number < len(elements) else value]
+        self.variables[name] = Variable(elements[0], elements, exported)
 
     def do_assignment(self, assignment: Assignment) -> str:
         """Carry out an assignment; returns the name."""
@@ -261,9 +331,33 @@ class Shell:
             else:
                 for index, value in enumerate(self._values(word, part)):
                     if index:
-                        result.append(Run(" "))
-                    result.extend(value)
+                        result.append(Run(self._joint(word, part)))
+                    result.extend(run.requoted(part.quoted or (run.quoted and part.argument is not None))
+                                  for run in value)
         return result
+
+    def _separators(self, word: Word, part: Part) -> Any:
+        """A pattern that takes a value apart at the characters of IFS: separators are its group."""
+        variable = self.variables.get("IFS")
+        if variable is None:
+            return _DEFAULT_SEPARATORS
+        if unknown_of(variable.value, True):
+            raise self.unresolvable("IFS is changed", word.text, part.start)
+        text = text_of(variable.value)
+        blanks = "".join(re.escape(char) for char in text if char in " \t\n")
+        others = "".join(re.escape(char) for char in text if char not in " \t\n")
+        kinds = ["[%s]*[%s][%s]*" % (blanks, others, blanks) if blanks else "[%s]" % others] if others else []
+        kinds += ["[%s]+" % blanks] if blanks else []
+        return re.compile("(%s)|[^%s]+" % ("|".join(kinds), blanks + others) if kinds else r"(?!)(x)|[\s\S]+")
+
+    def _joint(self, word: Word, part: Part) -> str:
+        """What stands between the elements of ``$*`` and ``$@`` where they become one word."""
+        variable = self.variables.get("IFS")
+        if variable is None or (self.dialect == BASH and "@" in (part.name, part.index)):
+            return " "
+        if unknown_of(variable.value, True):
+            raise self.unresolvable("IFS is changed", word.text, part.start)
+        return text_of(variable.value)[:1]
 
     def fields(self, word: Word) -> List[Value]:
         """A word in a command line: expanded and split into fields."""
@@ -274,6 +368,7 @@ class Shell:
             return [[self.unknown("a brace expansion", word, part)]]
         fields: List[Value] = []
         current: Optional[Value] = None
+        after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
         for part in word.parts:
             if part.kind == "literal":
                 current = (current or []) + self._literal(word, part)
@@ -291,28 +386,31 @@ class Shell:
                 current = current or []
                 for index, value in enumerate(values):
                     if index:
-                        current.append(Run(" ", quoted=True))
+                        current.append(Run(self._joint(word, part), quoted=True))
                     current.extend(run.requoted(True) for run in value)
                 continue
-            if part.kind == "parameter" and values and "IFS" in self.variables:
-                raise self.unresolvable("IFS is changed", word.text, part.start)
+            separators = self._separators(word, part)
             for index, value in enumerate(values):
                 if index and current is not None:
                     fields.append(current)
                     current = None
                 for run in value:
-                    if run.unknown:
-                        current = (current or []) + [run.requoted(False)]
+                    if run.unknown or run.quoted:  # quoted: "b c" of ${a:-"b c"}
+                        current, after_blank = (current or []) + [run], False
                         continue
-                    for match in re.finditer(r"[ \t\n]+|[^ \t\n]+", run.text):
-                        if match.group(0)[0] in " \t\n":
-                            if current is not None:
-                                fields.append(current)
-                            current = None
-                        else:
+                    for match in separators.finditer(run.text):
+                        if match.group(1) is None:
                             piece = run.part(match.start(), match.end())
                             piece.quoted = False
-                            current = (current or []) + [piece]
+                            current, after_blank = (current or []) + [piece], False
+                            continue
+                        blank = not match.group(1).strip(" \t\n")
+                        if current is not None or not (blank or after_blank):
+                            fields.append(current or [])
+                            after_blank = blank
+                        elif not blank:
+                            after_blank = False
+                        current = None
         if current is not None:
             fields.append(current)
         return fields
@@ -332,11 +430,22 @@ class Shell:
         if part.kind == "command":
             return [self._substitution(word, part)]
         if part.kind == "arithmetic":
+            number = _calculate(word.text.characters[part.start + 3:part.end - 2])
+            if number is not None:
+                return [[Run(str(number), quoted=part.quoted)]]
             return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
         return [[self.unknown("a process substitution", word, part, harmless=True)]]
 
     def _parameter(self, word: Word, part: Part) -> List[Value]:
+        if self.dialect == DASH and (part.index is not None or part.operator[:1] in _BASH_OPERATORS
+                                     or part.operator == ":"):
+            raise _Exit(False)  # "Bad substitution"
         values, is_set = self._plain_parameter(word, part)
+        values = [[run.requoted(part.quoted) for run in value] for value in values]
+        if self.stops_on_unset and not is_set and (
+                part.length or not {part.name, part.index} & {"@", "*"}) and (
+                part.length or part.operator not in _ASKS_WHETHER_SET) and not any(map(unknown_of, values)):
+            raise _Exit(False)
         if part.length:
             return [[self.unknown("a length", word, part, harmless=True)]]
         if not part.operator:
@@ -344,7 +453,7 @@ class Shell:
         null = not any(text_of(value) or unknown_of(value, True) for value in values)
         reason = next((unknown_of(value, True) for value in values if unknown_of(value, True)), None)
         operator = part.operator
-        if operator in (":-", "-", ":=", "=", ":+", "+", ":?", "?"):
+        if operator in _ASKS_WHETHER_SET:
             if reason and operator[0] == ":" and not any(text_of(value) for value in values):
                 # Neither "set" nor "empty" is known of it.
                 if self.oracle.choose(2):
@@ -355,16 +464,48 @@ class Shell:
             if not use_word:
                 return values
             if operator[-1] == "?":
-                raise _Exit()
+                raise _Exit(False)
             value = self.single(part.argument) if part.argument else []
             if operator[-1] == "=":
                 self.assign(part.name, value)
+                value = [run.requoted(part.quoted) for run in value]
             return [value]
         if operator in ("%", "%%", "#", "##") and part.argument is not None:
             pattern = self.single(part.argument)
             if unknown_of(pattern, True) is None and reason is None:
-                return [_strip(value, operator, _pattern(pattern)) for value in values]
+                return [[run.requoted(part.quoted) for run in _strip(value, operator, _pattern(pattern))]
+                        for value in values]
+        if reason is None and operator != "!" and operator != "@":
+            changed = [self._changed(value, operator, part.argument) for value in values]
+            if None not in changed:
+                return [[run.requoted(part.quoted) for run in value or []] for value in changed]
         return [[self.unknown("${%s%s…}" % (part.name, operator), word, part)]]
+
+    def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
+        """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""
+        text = text_of(value)
+        given = self.single(argument) if argument is not None else []
+        if unknown_of(given, True):
+            return None
+        if operator == ":":
+            match = re.match(r"([0-9]+)(?::([0-9]+))?\Z", text_of(given))
+            if match is None:
+                return None
+            first = int(match.group(1))
+            rest = _cut(value, min(first, len(text)))
+            return _head(rest, int(match.group(2))) if match.group(2) else rest
+        if operator[0] in "^,":
+            if given or not text.isascii():
+                return None
+            count = len(text) if len(operator) == 2 else 1
+            head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
+            return value if head == text[:count] else [Run(head)] + _cut(value, count)
+        parts = text_of(given).split("/")
+        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=-]+\Z", parts[0]):
+            return None
+        if parts[0] not in text:
+            return value
+        return [Run(text.replace(parts[0], "".join(parts[1:]), -1 if operator == "//" else 1))]
 
     def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
         name = part.name
@@ -372,6 +513,10 @@ class Shell:
             return list(self.arguments), bool(self.arguments)
         if name == "#":
             return [[Run(str(len(self.arguments)))]], True
+        if name == "?" and self.status:
+            return [[Run("0")]], True
+        if name == "!" and not self.background:
+            return [[]], False
         if name in "?$!-":
             return [[self.unknown("$" + name, word, part, harmless=True)]], True
         if name == "0":
@@ -381,6 +526,8 @@ class Shell:
             return ([self.arguments[index]], True) if index < len(self.arguments) else ([[]], False)
         variable = self.lookup(name)
         if variable is None:
+            if part.index in ("@", "*") and self.closed:
+                return [], False
             if name == "BASH_SOURCE":
                 return [[Run(word.text.path or self.zero)]], True
             if name == "IFS":
@@ -399,7 +546,7 @@ class Shell:
                 number = int(part.index)
                 return ([elements[number]], True) if number < len(elements) else ([[]], False)
             return [[self.unknown("an array element", word, part)]], True
-        return [variable.value], True
+        return [variable.value], variable.array is None or bool(variable.array)
 
     def _substitution(self, word: Word, part: Part) -> Value:
         """Command substitution: the few commands that only rewrite their arguments, else unknown."""
@@ -454,7 +601,20 @@ class Shell:
         self.oracle.steps += 1
         if self.oracle.steps > LIMIT_STEPS:
             raise self.unresolvable("the script is too long to follow", node.text, node.start)
-        return getattr(self, "_run_" + node.kind)(node)
+        status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
+        self.status = status
+        if status is False and self.stops_on_failure and not self.forgiving and node.kind in _FAILS \
+                and not node.negated:
+            raise _Exit(False)
+        return status
+
+    def try_out(self, node: Node) -> Optional[bool]:
+        """Walk a command whose failure does not end the script under ``set -e``: a condition."""
+        self.forgiving += 1
+        try:
+            return self.run(node)
+        finally:
+            self.forgiving -= 1
 
     def decide(self, status: Optional[bool]) -> bool:
         """A status that is not known is walked both ways."""
@@ -478,7 +638,7 @@ class Shell:
             return all(self.inert(item) for item in node.items)
         if node.kind == "and_or":
             return all(self.inert(item) for _operator, item in node.items)
-        if node.kind in ("subshell", "group"):
+        if node.kind in ("subshell", "group", "background"):
             return self.inert(node.body)
         if node.kind == "if":
             return all(self.inert(condition) and self.inert(body) for condition, body in node.items) \
@@ -494,39 +654,51 @@ class Shell:
     def _run_and_or(self, node: Node) -> Optional[bool]:
         status: Optional[bool] = None
         for index, (operator, item) in enumerate(node.items):
+            last = index == len(node.items) - 1
             if not operator:
-                status = self.run(item)
+                status = self.try_out(item)
                 continue
             if status is None and all(self.inert(rest) for _operator, rest in node.items[index:]):
                 return None
             if self.decide(status) == (operator == "&&"):
-                status = self.run(item)
+                status = self.run(item) if last else self.try_out(item)
             elif status is None:
                 status = operator == "||"
         return status
 
     def _run_pipeline(self, node: Node) -> Optional[bool]:
         if len(node.items) == 1:
-            status = self.run(node.items[0])
+            status = self.try_out(node.items[0])
         else:
             status = None
             for item in node.items:
-                self._apart(item)
+                status = self._apart(item)
         return (not status) if node.negated and status is not None else status
 
     def _apart(self, node: Node) -> Optional[bool]:
         """A command in a process of its own: what it changes is lost."""
-        variables = {name: Variable(v.value, v.array, v.exported) for name, v in self.variables.items()}
-        arguments, functions = list(self.arguments), dict(self.functions)
+        variables = {name: variable.copy() for name, variable in self.variables.items()}
+        kept = {name: getattr(self, name) for name in _OWN}
+        for name in _OWN:
+            setattr(self, name, copy(kept[name]))
+        self.variables = variables
         try:
             return self.run(node)
-        except _Exit:
+        except _Leave as leave:
+            return leave.status
+        except _Break:
             return None
         finally:
-            self.variables, self.arguments, self.functions = variables, arguments, functions
+            for name in _OWN:
+                setattr(self, name, kept[name])
 
     def _run_subshell(self, node: Node) -> Optional[bool]:
         return self._apart(node.body)
+
+    def _run_background(self, node: Node) -> Optional[bool]:
+        self.background = True
+        self._apart(node.body)
+        return True
 
     def _run_group(self, node: Node) -> Optional[bool]:
         return self.run(node.body)
@@ -536,11 +708,16 @@ class Shell:
         return True
 
     def _run_arithmetic(self, node: Node) -> Optional[bool]:
-        return None
+        number = _calculate(node.name)
+        return None if number is None else number != 0
+
+    def _let(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        numbers = [_calculate(text_of(field)) if unknown_of(field, True) is None else None for field in fields[1:]]
+        return None if not numbers or None in numbers else numbers[-1] != 0
 
     def _run_if(self, node: Node) -> Optional[bool]:
         for index, (condition, body) in enumerate(node.items):
-            status = self.run(condition)
+            status = self.try_out(condition)
             if status is None and all(self.inert(rest) for pair in node.items[index:] for rest in pair) \
                     and self.inert(node.otherwise):
                 return None
@@ -565,7 +742,7 @@ class Shell:
                     possible.append(index)
                 elif _pattern(expanded).match(subject) if known else True:
                     possible.append(index)
-                    sure = sure or known or text_of(expanded) == "*"
+                    sure = sure or known or (text_of(expanded) == "*" and not any(run.quoted for run in expanded))
                 else:
                     continue
                 break
@@ -574,34 +751,41 @@ class Shell:
         choices = possible + ([] if sure else [-1])
         if len(choices) > 1 and all(index < 0 or self.inert(node.items[index][1]) for index in choices):
             return None
-        choice = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
-        if choice < 0:
+        choice: Optional[int] = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
+        if choice is None or choice < 0:
             return True
         status: Optional[bool] = True
-        while choice < len(node.items):
+        while choice is not None:
             _patterns, body, terminator = node.items[choice]
             status = self.run(body)
-            if terminator == ";;&":
+            if terminator == ";;&" and not known:
                 raise self.unresolvable("';;&' in 'case'", node.text, node.start)
-            if terminator == ";;":
-                break
-            choice += 1
+            following = [index for index in range(choice + 1, len(node.items)) if terminator == ";&" or (
+                terminator == ";;&" and any(_pattern(self.single(pattern)).match(subject)
+                                            for pattern in node.items[index][0]))]
+            choice = following[0] if following else None
         return status
 
     def _rounds(self, body: Node) -> bool:
         """One round of a loop's body; False where it left the loop."""
+        self.loops += 1
         try:
             self.run(body)
-        except _Continue:
-            pass
-        except _Break:
-            return False
+        except _Break as leave:
+            if leave.levels > 1 and self.loops > 1:
+                raise _Break(leave.levels - 1, leave.again)
+            return leave.again
+        finally:
+            self.loops -= 1
         return True
 
     def _havoc(self, node: Node) -> None:
         """After a loop of which the number of rounds is not known, so are the variables it sets."""
         for name in _assigned(node):
-            self.variables[name] = Variable([Run("", None, 0, False, "$%s is set in a loop" % name)])
+            unknown = [Run("", None, 0, False, "$%s is set in a loop" % name)]
+            old = self.variables.get(name)
+            elements = [unknown, unknown] if old is not None and old.array is not None else None
+            self.variables[name] = Variable(unknown, elements, old is not None and old.exported)
 
     def _run_for(self, node: Node) -> Optional[bool]:
         fields = [field for word in node.words for field in self.fields(word)]
@@ -612,7 +796,9 @@ class Shell:
 
     def _for_each(self, node: Node, fields: List[Value]) -> Optional[bool]:
         for field in fields:
-            glob = any(not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
+            # A pattern that begins like an option matches no file, so it stays as it is.
+            glob = not text_of(field).startswith("-") and any(
+                not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
             if unknown_of(field, True) or glob:
                 self.assign(node.name, [Run("", None, 0, False, "$%s is set in a loop" % node.name)])
                 if not self.inert(node.body):
@@ -621,9 +807,10 @@ class Shell:
                     self._havoc(node.body)
                 continue
             self.assign(node.name, field)
+            self.status = True
             if not self._rounds(node.body):
                 break
-        return None
+        return self.status if fields else True
 
     def _run_loop(self, node: Node) -> Optional[bool]:
         if not self.inert(node.body):
@@ -635,7 +822,7 @@ class Shell:
 
     def _run_while(self, node: Node) -> Optional[bool]:
         for count in range(500):
-            status = self.run(node.expression[0])
+            status = self.try_out(node.expression[0])
             if node.name == "until" and status is not None:
                 status = not status
             if status is False:
@@ -655,31 +842,43 @@ class Shell:
         raise self.unresolvable("a loop without an end", node.text, node.start)
 
     def _run_condition(self, node: Node) -> Optional[bool]:
-        """``[[ … ]]``: one test, or tests joined by one kind of operator."""
-        terms: List[List[Any]] = [[]]
-        operators = []
-        for item in node.expression:
-            if item in ("&&", "||"):
-                operators.append(item)
-                terms.append([])
-            else:
-                terms[-1].append(item)
-        if any(item in ("(", ")", "<", ">") for term in terms for item in term if isinstance(item, str)):
-            return None
-        statuses = [self._condition_term(term) for term in terms]
-        if not operators:
-            return statuses[0]
-        if len(set(operators)) > 1:
-            return None
-        stop = operators[0] == "||"
-        if stop in statuses:
-            return stop
-        return None if None in statuses else not stop
+        """``[[ … ]]``: tests joined by ``&&``, ``||``, ``!`` and parentheses."""
+        rest = list(node.expression)
+        return self._condition_any(rest)
+
+    def _condition_any(self, rest: List[Any]) -> Optional[bool]:
+        """Takes tests joined by ``||`` from the front of a list, so long as there are."""
+        status = self._condition_all(rest)
+        while rest and rest[0] == "||":
+            rest.pop(0)
+            other = self._condition_all(rest)
+            status = True if True in (status, other) else None if None in (status, other) else False
+        return status
+
+    def _condition_all(self, rest: List[Any]) -> Optional[bool]:
+        status = self._condition_one(rest)
+        while rest and rest[0] == "&&":
+            rest.pop(0)
+            other = self._condition_one(rest)
+            status = False if False in (status, other) else None if None in (status, other) else True
+        return status
+
+    def _condition_one(self, rest: List[Any]) -> Optional[bool]:
+        if rest and rest[0] == "!":
+            rest.pop(0)
+            status = self._condition_one(rest)
+            return None if status is None else not status
+        if rest and rest[0] == "(":
+            rest.pop(0)
+            status = self._condition_any(rest)
+            del rest[:1]
+            return status
+        term: List[Any] = []
+        while rest and rest[0] not in ("&&", "||", ")"):
+            term.append(rest.pop(0))
+        return self._condition_term(term)
 
     def _condition_term(self, term: List[Any]) -> Optional[bool]:
-        if term and term[0] == "!":
-            status = self._condition_term(term[1:])
-            return None if status is None else not status
         if len(term) == 3 and isinstance(term[1], str) and isinstance(term[0], Word) and isinstance(term[2], Word):
             left, right = self.single(term[0]), self.single(term[2])
             if unknown_of(left, True) or unknown_of(right, True):
@@ -687,7 +886,12 @@ class Shell:
             if term[1] in ("=", "==", "!="):
                 equal = _pattern(right).match(text_of(left)) is not None
                 return equal == (term[1] != "!=")
+            if term[1] == "=~":
+                return _regex(text_of(left), right)
             return _compare(text_of(left), term[1], text_of(right))
+        if len(term) == 2 and all(isinstance(item, Word) for item in term) and term[0].literal() == "-v":
+            name = text_of(self.single(term[1]))
+            return name in self.variables if name.isidentifier() and (self.closed or name in self.variables) else None
         if all(isinstance(item, Word) for item in term) and len(term) in (1, 2):
             return self._test([self.single(item) for item in term])
         return None
@@ -697,30 +901,43 @@ class Shell:
         if fields and text_of(fields[0]) == "!" and not unknown_of(fields[0], True) and len(fields) > 1:
             status = self._test(fields[1:])
             return None if status is None else not status
-        if any(text_of(field) in ("-a", "-o", "(", ")") for field in fields[1:]):
-            return None
         if not fields:
             return False
         last = fields[-1]
         known = not any(unknown_of(field, True) for field in fields)
+        texts = [text_of(field) for field in fields]
         if len(fields) == 1:
-            return bool(text_of(last)) or (None if unknown_of(last, True) else False)
+            return bool(texts[0]) or (None if unknown_of(last, True) else False)
         if len(fields) == 2:
-            operator = text_of(fields[0])
+            operator = texts[0]
             if operator in ("-n", "-z"):
-                if text_of(last):
+                if texts[1]:
                     return operator == "-n"
                 return (operator == "-z") if known else None
-            if operator[:1] == "-" and len(operator) == 2 and known:
-                return self.files.test(operator[1], text_of(last))
+            if not known or operator in ("-a", "-o", "-t", "-v", "-R"):
+                return None
+            if operator[:1] == "-" and len(operator) == 2:
+                return self.files.test(operator[1], texts[1])
+            return False  # an error
+        if len(fields) == 3 and texts[1] not in ("-a", "-o"):
+            return _compare(texts[0], texts[1], texts[2], self.dialect) if known else None
+        if "(" in texts or ")" in texts:
             return None
-        if len(fields) == 3 and known:
-            return _compare(text_of(fields[0]), text_of(fields[1]), text_of(last))
-        return None
+        for joint, decide in (("-o", any), ("-a", all)):
+            if joint in texts:
+                middle = texts.index(joint)
+                statuses = [self._test(fields[:middle]), self._test(fields[middle + 1:])]
+                if statuses[0] == statuses[1] or (joint == "-o") in statuses:
+                    return statuses[0] if statuses[0] == statuses[1] else joint == "-o"
+                return None if None in statuses else decide(statuses)
+        return False if known else None  # an error
 
     def _run_simple(self, node: Node) -> Optional[bool]:
         fields: List[Value] = []
         declared: List[Assignment] = []
+        if self.aliases and node.words and isinstance(node.words[0], Word) and not node.words[0].quoted \
+                and node.words[0].literal() in self.aliases:
+            raise self.unresolvable("'%s' is an alias" % node.words[0].literal(), node.text, node.start)
         for item in node.words:
             if isinstance(item, Assignment):
                 declared.append(item)
@@ -735,25 +952,34 @@ class Shell:
         name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
         if not node.assignments:
             return self._command(node, name, fields, declared)
-        # VAR=value command: for that command only (special builtins keep it, which nobody relies on).
+        if self.dialect == DASH and name in _SPECIAL:
+            for assignment in node.assignments:
+                self.do_assignment(assignment)
+            return self._command(node, name, fields, declared)
+        # VAR=value command: for that command only.
         saved = {a.name: self.variables.get(a.name) for a in node.assignments}
+        read_only = list(self.read_only)
         for assignment in node.assignments:
             self.do_assignment(assignment)
-            self.variables[assignment.name].exported = True
+            variable = self.variables[assignment.name] = self.variables[assignment.name].copy()
+            variable.exported = True
+        named = [item.name for item in declared] + [text_of(field) for field in fields[1:]]
         try:
             return self._command(node, name, fields, declared)
         finally:
-            for key, variable in saved.items():
-                if variable is None:
-                    self.variables.pop(key, None)
-                else:
-                    self.variables[key] = variable
+            if self.dialect == DASH:
+                self.read_only = read_only
+            for key, before in saved.items():
+                if name not in ("export", "readonly", "declare", "typeset") or key not in named:
+                    self._restore(key, before)
 
     def _command(self, node: Node, name: str, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         builtin = _BUILTINS.get(name)
         if name in self.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
             return self._call(name, fields[1:], node)
-        if builtin is not None and not (self.dialect == DASH and name in ("source", "declare", "typeset")):
+        if self.dialect == DASH and name in _BASH_ONLY:
+            return False
+        if builtin is not None:
             return builtin(self, node, fields, declared)
         return self._external(node, name, fields)
 
@@ -761,19 +987,31 @@ class Shell:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
         saved, self.arguments = self.arguments, list(arguments)
+        loops, self.loops = self.loops, 0
+        self.scopes.append({})
         self.depth += 1
         try:
             return self.run(self.functions[name])
-        except _Return:
-            return None
+        except _Return as leave:
+            return leave.status
         finally:
             self.depth -= 1
+            self.loops = loops
             self.arguments = saved
+            for hidden, variable in self.scopes.pop().items():
+                self._restore(hidden, variable)
+
+    def _restore(self, name: str, variable: Optional[Variable]) -> None:
+        if variable is None:
+            self.variables.pop(name, None)
+        else:
+            self.variables[name] = variable
 
     # -- what starts other programs -----------------------------------------------------------
 
     def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
+        known_name = unknown_of(fields[0], True) is None
         texts = [text_of(field) for field in fields]
         if self._record(fields):
             return None
@@ -788,6 +1026,8 @@ class Shell:
                 self._nested(field, self.dialect, [], self.exported(), self.closed, node)
                 return None
         self._follow(node, fields)
+        if known_name and _NO_COMMAND.search(name):
+            return False
         return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
 
     def _inner_shell(self, node: Node, base: str, fields: List[Value]) -> bool:
@@ -812,17 +1052,19 @@ class Shell:
             elif text.startswith("--command="):
                 command = list(_cut(fields[index], len("--command=")))
             if command is not None:
-                self._nested(command, dialect, fields[following + 1:], environment, closed, node)
+                letters = text[1:] if base in _SHELLS else ""
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters)
                 return True
         return False
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
-                closed: bool, node: Node) -> None:
+                closed: bool, node: Node, letters: str = "") -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
         child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1)
         child.found, child.names = self.found, self.names
         child.sourced, child.followed = self.sourced, self.followed
+        child.options("-", letters)
         child.execute(Text.from_value(command))
 
     def parsed(self, text: Text) -> Node:
@@ -843,7 +1085,7 @@ class Shell:
         tree = self.parsed(text)
         try:
             return self.run(tree)
-        except (_Exit, _Return, _Break, _Continue):
+        except (_Leave, _Break):
             return None
 
     def _follow(self, node: Node, fields: List[Value]) -> None:
@@ -864,6 +1106,8 @@ class Shell:
                           self.closed, self.depth + 1)
             child.found, child.names = self.found, self.names
             child.sourced, child.followed = self.sourced, self.followed
+            options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
+            child.options("-", options.group(1) if options else "")
             self.followed.append(path)
             child.execute(Text(content, path))
             return
@@ -875,7 +1119,7 @@ class Shell:
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar``; says whether it did."""
         texts = [text_of(field) for field in fields]
-        if "-jar" not in texts:
+        if "-jar" not in texts or "\r" in texts[0]:
             return False
         jar = texts.index("-jar")
         start: Optional[int] = None
@@ -938,12 +1182,17 @@ class Shell:
         text = Text(content, path)
         tree = self.parsed(text)
         self.depth += 1
+        saved = self.arguments
+        if len(fields) > 2 and self.dialect == BASH:
+            self.arguments = fields[2:]
         try:
             return self.run(tree)
-        except _Return:
-            return None
+        except _Return as leave:
+            return leave.status
         finally:
             self.depth -= 1
+            if len(fields) > 2 and self.dialect == BASH:
+                self.arguments = saved
 
     def _eval(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         value: Value = []
@@ -984,33 +1233,90 @@ class Shell:
 
     def _declare(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         name = text_of(fields[0])
-        options = "".join(text_of(field)[1:] for field in fields[1:] if text_of(field).startswith("-"))
-        exports = name == "export" and "n" not in options or "x" in options
+        texts = [text_of(field) for field in fields[1:]]
+        options = "".join(text[1:] for text in texts if text.startswith("-"))
+        if name == "local" and not self.scopes:
+            if self.dialect == DASH:
+                raise _Exit(False)
+            return False
+        if self.dialect == DASH and set(options) - {"p"}:
+            raise _Exit(False)
+        if name in ("declare", "typeset", "local") and set(options) & set("Ailnu"):
+            raise self.unresolvable("'%s -%s' changes what an assignment means" % (name, options),
+                                    node.text, node.start)
+        if set(options) & set("fFp"):
+            return True
+        local = name == "local" or (name in ("declare", "typeset") and "g" not in options and bool(self.scopes))
+        exports = (name == "export" and "n" not in options) or (name != "export" and "x" in options)
+        unexports = (name == "export" and "n" in options) or any(text.startswith("+") and "x" in text for text in texts)
+        status = True
         for assignment in declared:
-            self.do_assignment(assignment)
-            if exports:
-                self.variables[assignment.name].exported = True
-        for field in fields[1:]:
-            text = text_of(field)
+            value = self._declared_value(assignment, local)
+            self._attributes(value, exports, unexports, name == "readonly" or "r" in options)
+        for field, text in zip(fields[1:], texts):
             if text.startswith(("-", "+")):
                 continue
             if unknown_of(field, True):
                 raise self.unresolvable("'%s' of a name that is not known" % name, node.text, node.start)
-            match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=?)", text)
-            if match is None:
+            match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=|\Z)", text)
+            if match is None:  # no valid name
+                if self.dialect == DASH:
+                    raise _Exit(False)
+                status = False
                 continue
+            variable = match.group(1)
+            if local:
+                self._hide(variable, empty=self.dialect == BASH and not match.group(2))
             if match.group(2):
-                self.assign(match.group(1), _cut(field, match.end()))
-            elif match.group(1) not in self.variables:
-                if name == "local" or "a" in options or not exports:
-                    self.variables[match.group(1)] = Variable([], [] if "a" in options else None)
-                else:
-                    continue
-            if exports and match.group(1) in self.variables:
-                self.variables[match.group(1)].exported = True
-            if name == "export" and "n" in options and match.group(1) in self.variables:
-                self.variables[match.group(1)].exported = False
-        return True
+                self.assign(variable, _cut(field, match.end()))
+            elif "a" in options:
+                old = self.variables.get(variable)
+                if old is None or old.array is None:
+                    self.variables[variable] = Variable([] if old is None else old.value,
+                                                        [] if old is None else [old.value])
+            self._attributes(variable, exports, unexports, name == "readonly" or "r" in options)
+        return status
+
+    def _declared_value(self, assignment: Assignment, local: bool) -> str:
+        """An assignment as an argument of a declaration; its value is expanded before the name is hidden."""
+        if not local:
+            return self.do_assignment(assignment)
+        hidden = self.variables.get(assignment.name)
+        name = self.do_assignment(assignment)
+        made = self.variables[name]
+        if hidden is not None:
+            self.variables[name] = hidden
+        else:
+            del self.variables[name]
+        self._hide(name, empty=True)
+        self.variables[name] = made
+        return name
+
+    def _hide(self, name: str, empty: bool) -> None:
+        """Make a variable local to the present function; dash keeps the value that it had outside."""
+        old = self.variables.get(name)
+        if name not in self.scopes[-1]:
+            self.scopes[-1][name] = old
+            if old is not None and empty:
+                del self.variables[name]
+            elif old is not None:
+                self.variables[name] = old.copy()
+            if empty and not self.closed:
+                self.variables[name] = Variable([])
+
+    def _attributes(self, name: str, exports: bool, unexports: bool, read_only: bool) -> None:
+        variable = self.variables.get(name)
+        if exports and variable is not None:
+            variable.exported = True
+        elif exports and name not in self.marked_exported:
+            self.marked_exported.append(name)
+        if unexports:
+            if variable is not None:
+                variable.exported = False
+            if name in self.marked_exported:
+                self.marked_exported.remove(name)
+        if read_only and name not in self.read_only:
+            self.read_only.append(name)
 
     def _set(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         index = 1
@@ -1022,19 +1328,33 @@ class Shell:
             if text[:1] not in ("-", "+") or unknown_of(fields[index], True):
                 self.arguments = fields[index:]
                 return True
-            if text in ("-a", "-o") or (text[:1] == "-" and "a" in text):
-                if text != "-o" or text_of(fields[index + 1] if index + 1 < len(fields) else []) == "allexport":
-                    self.all_exported = True
-            if text == "+a":
-                self.all_exported = False
-            index += 2 if text in ("-o", "+o") else 1
+            if set(text[1:]) - _SET_LETTERS[self.dialect]:
+                if self.dialect == DASH:
+                    raise _Exit(False)
+                return False
+            following = text_of(fields[index + 1]) if index + 1 < len(fields) else ""
+            self.options(text[0], text[1:], following)
+            index += 2 if text[1:].endswith("o") else 1
         return True
+
+    def options(self, sign: str, letters: str, name: str = "") -> None:
+        """Options as ``set`` or the ``#!`` line give them; ``name`` is the argument of ``-o``."""
+        for letter in letters:
+            letter = {"allexport": "a", "errexit": "e", "nounset": "u"}.get(name, "") if letter == "o" else letter
+            if letter == "a":
+                self.all_exported = sign == "-"
+            elif letter == "e":
+                self.stops_on_failure = sign == "-"
+            elif letter == "u":
+                self.stops_on_unset = sign == "-"
 
     def _shift(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         text = text_of(fields[1]) if len(fields) > 1 else "1"
         if not text.isdigit():
             raise self.unresolvable("'shift' by a number that is not known", node.text, node.start)
         if int(text) > len(self.arguments):
+            if self.dialect == DASH:
+                raise _Exit(False)
             return False
         self.arguments = self.arguments[int(text):]
         return True
@@ -1042,13 +1362,27 @@ class Shell:
     def _unset(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         names = [text_of(field) for field in fields[1:]]
         functions = bool(names) and names[0] == "-f"
-        for name in names:
+        for name in names[1:] if names and names[0].startswith("-") else names:
+            if name in self.read_only:
+                if self.dialect == DASH:
+                    raise _Exit(False)
+                return False
             if functions:
                 self.functions.pop(name, None)
-            else:
-                self.variables.pop(name, None)
-                if not self.closed and not name.startswith("-"):
-                    self.variables[name] = Variable([])
+                continue
+            if not name.isidentifier() and "[" not in name:
+                if self.dialect == DASH:
+                    raise _Exit(False)
+                return False
+            if "[" in name:
+                raise Unresolvable("an element of the array %s is unset" % name.partition("[")[0])
+            if name not in self.variables and self.closed and self.dialect == BASH:
+                self.functions.pop(name, None)
+            self.variables.pop(name, None)
+            if name in self.marked_exported:
+                self.marked_exported.remove(name)
+            if not self.closed:
+                self.variables[name] = Variable([])
         return True
 
     def _read(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -1058,17 +1392,27 @@ class Shell:
                 self.assign(name, [Run("", None, 0, False, "$%s is read from input" % name)])
         return None
 
-    def _exit(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        raise _Exit()
+    def _status(self, fields: List[Value]) -> Optional[bool]:
+        """The status that ``exit`` and ``return`` leave with."""
+        if len(fields) < 2:
+            return self.status
+        text = text_of(fields[1])
+        return int(text) % 256 == 0 if text.isdigit() and unknown_of(fields[1], True) is None else None
 
-    def _return(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        raise _Return()
+    def _exit(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise _Exit(self._status(fields))
 
-    def _break(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        raise _Break()
+    def _return(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        raise _Return(self._status(fields))
 
-    def _continue(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        raise _Continue()
+    def _break(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        levels = text_of(fields[1]) if len(fields) > 1 else "1"
+        if not levels.isdigit():
+            raise self.unresolvable("'%s' out of a number of loops that is not known" % text_of(fields[0]),
+                                    node.text, node.start)
+        if not self.loops:
+            return True  # outside a loop it does nothing
+        raise _Break(int(levels), text_of(fields[0]) == "continue")
 
     def _bracket(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
@@ -1081,8 +1425,35 @@ class Shell:
                                 node.text, node.start)
 
     def _printf(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
-        if len(fields) > 1 and text_of(fields[1]) == "-v":
-            return self._opaque(node, fields, declared)
+        if len(fields) > 2 and text_of(fields[1]) == "-v" and self.dialect == BASH:
+            known = not any(unknown_of(field, True) for field in fields)
+            value = self._pure("printf", fields[3:]) if known else None
+            if value is None or not text_of(fields[2]).isidentifier():
+                return self._opaque(node, fields, declared)
+            self.assign(text_of(fields[2]), value)
+        return None
+
+    def _alias(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        # A script in bash does not look at aliases; dash does, from the next line on.
+        for field in fields[1:]:
+            name, equals, _value = text_of(field).partition("=")
+            if self.dialect == DASH and equals:
+                if unknown_of(field, True) or is_reserved(name):
+                    raise self.unresolvable("an alias that is not followed", node.text, node.start)
+                self.aliases.append(name)
+        return True
+
+    def _trap(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        texts = [text_of(field) for field in fields[1:]]
+        if texts and texts[0] not in ("", "-") and set(texts[1:]) & {"DEBUG", "ERR", "RETURN"}:
+            raise self.unresolvable("'trap' runs commands between the others", node.text, node.start)
+        if texts and "-jar" in texts[0]:
+            raise self.unresolvable("'trap' starts a JVM", node.text, node.start)
+        return True
+
+    def _shopt(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        if any(text_of(field) in ("expand_aliases", "nullglob", "failglob", "lastpipe") for field in fields[1:]):
+            raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
         return None
 
     def _nothing(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -1094,10 +1465,10 @@ _BUILTINS = {
     "command": Shell._command_builtin, "builtin": Shell._command_builtin,
     "export": Shell._declare, "declare": Shell._declare, "typeset": Shell._declare, "readonly": Shell._declare,
     "local": Shell._declare, "set": Shell._set, "shift": Shell._shift, "unset": Shell._unset, "read": Shell._read,
-    "exit": Shell._exit, "return": Shell._return, "break": Shell._break, "continue": Shell._continue,
+    "exit": Shell._exit, "return": Shell._return, "break": Shell._break, "continue": Shell._break,
     "[": Shell._bracket, "test": Shell._bracket, "mapfile": Shell._opaque, "readarray": Shell._opaque,
-    "let": Shell._nothing, "getopts": Shell._opaque, "printf": Shell._printf, "alias": Shell._opaque,
-    "trap": Shell._nothing, "shopt": Shell._nothing,
+    "let": Shell._let, "getopts": Shell._opaque, "printf": Shell._printf, "alias": Shell._alias,
+    "unalias": Shell._nothing, "trap": Shell._trap, "shopt": Shell._shopt,
 }  # type: Dict[str, Callable[[Shell, Node, List[Value], List[Assignment]], Optional[bool]]]
 
 
@@ -1143,6 +1514,17 @@ def _cut(value: Value, count: int) -> Value:
     return result
 
 
+def _head(value: Value, count: int) -> Value:
+    """The first ``count`` characters of a known value."""
+    result: Value = []
+    for run in value:
+        if count <= 0:
+            break
+        result.append(run.part(0, min(count, len(run.text))))
+        count -= len(run.text)
+    return result
+
+
 def _pattern(value: Value) -> Any:
     """A compiled pattern of the shell (``*``, ``?``, ``[…]``), quoted characters literal; matches wholly."""
     return re.compile(_translate(value) + r"\Z", re.DOTALL)
@@ -1175,6 +1557,48 @@ def _translate(value: Value) -> str:
     return "".join(result)
 
 
+def _calculate(expression: str) -> Optional[int]:
+    """The value of an arithmetic expression of numbers alone, else None."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    return _calculated(tree)
+
+
+def _calculated(tree: Any) -> Optional[int]:
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
+        number = _calculated(tree.operand)
+        return None if number is None else -number
+    if isinstance(tree, ast.BinOp):
+        left, right = _calculated(tree.left), _calculated(tree.right)
+        if left is None or right is None:
+            return None
+        return {"Add": left + right, "Sub": left - right, "Mult": left * right}.get(type(tree.op).__name__)
+    if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
+        left, right = _calculated(tree.left), _calculated(tree.comparators[0])
+        if left is None or right is None:
+            return None
+        known = {"Lt": left < right, "LtE": left <= right, "Gt": left > right, "GtE": left >= right,
+                 "Eq": left == right, "NotEq": left != right}.get(type(tree.ops[0]).__name__)
+        return None if known is None else int(known)
+    value = getattr(tree, "n", None) if type(tree).__name__ == "Num" else getattr(tree, "value", None)
+    return value if type(value) is int and abs(value) < 1 << 31 else None
+
+
+def _regex(text: str, pattern: Value) -> Optional[bool]:
+    """``[[ text =~ pattern ]]`` where the pattern means the same to Python, else None."""
+    parts = []
+    for run in pattern:
+        if not run.quoted and re.search(r"[\\{}]|\[[\[:]|\(\?", run.text):
+            return None
+        parts.append(re.escape(run.text) if run.quoted else run.text)
+    try:
+        return re.search("".join(parts).replace("$", r"\Z"), text, re.DOTALL) is not None
+    except re.error:
+        return None
+
+
 def _strip(value: Value, operator: str, pattern: Any) -> Value:
     """``${name%pattern}`` and its relatives, the rest keeping its origins."""
     text = text_of(value)
@@ -1183,19 +1607,12 @@ def _strip(value: Value, operator: str, pattern: Any) -> Value:
         if operator[0] == "#" and pattern.match(text[:length]):
             return _cut(value, length)
         if operator[0] == "%" and pattern.match(text[len(text) - length:]):
-            result: Value = []
-            room = len(text) - length
-            for run in value:
-                if room <= 0:
-                    break
-                result.append(run.part(0, min(room, len(run.text))))
-                room -= len(run.text)
-            return result
+            return _head(value, len(text) - length)
     return value
 
 
-def _compare(left: str, operator: str, right: str) -> Optional[bool]:
-    if operator in ("=", "=="):
+def _compare(left: str, operator: str, right: str, dialect: str = BASH) -> Optional[bool]:
+    if operator == "=" or (operator == "==" and dialect == BASH):
         return left == right
     if operator == "!=":
         return left != right
@@ -1203,9 +1620,9 @@ def _compare(left: str, operator: str, right: str) -> Optional[bool]:
         try:
             a, b = int(left), int(right)
         except ValueError:
-            return None
+            return False  # an error
         return {"-eq": a == b, "-ne": a != b, "-lt": a < b, "-le": a <= b, "-gt": a > b, "-ge": a >= b}[operator]
-    return None
+    return None if operator in ("<", ">", "-nt", "-ot", "-ef") else False
 
 
 def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
@@ -1214,7 +1631,8 @@ def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
         content = files.read(path)
     except (OSError, ValueError):
         return None
-    match = re.match(r"#!\s*(\S+)(?:[ \t]+(\S+))?", content)
+    # The kernel takes a carriage return as part of the name, so such a script does not start.
+    match = re.match(r"#![ \t]*([^ \t\n]+)(?:[ \t]+([^ \t\n]+))?", content)
     if match is None:
         return None
     program = match.group(1)
@@ -1251,7 +1669,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
         shell = start(oracle)
         try:
             program(shell)
-        except (_Exit, _Return, _Break, _Continue):
+        except (_Leave, _Break):
             pass
         except RecursionError:
             raise Unresolvable("the launch script is nested too deeply")

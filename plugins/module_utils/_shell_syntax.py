@@ -15,7 +15,15 @@ DASH = "dash"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
-_ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[([^\]\s]*)\](\+?)=")
+_ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\$\{#[A-Za-z_0-9]+\[[@*]\]\}|[^\]\s]*)\](\+?)=")
+_RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"
+                       r"|\{|\}|!|\[\[|\]\])(?=[ \t\n;&|<>()]|\\\n|\Z)")
+_REDIRECTION = re.compile(r"(?:[0-9]*|\{[A-Za-z_][A-Za-z0-9_]*\})(<<<|<<-|<<|<>|<&|>&|>>|>\||&>>|&>|<|>)")
+_EXPANSION = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?")
+_OPERATOR = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@")
+_OCTAL = re.compile(r"[0-7]{1,3}")
+_HEXADECIMAL = re.compile(r"x([0-9A-Fa-f]{1,2})")
+_JOINS = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 _META = " \t\n;&|<>()"
 _LIMIT_DEPTH = 60
 
@@ -238,7 +246,7 @@ class Parser:
         self.comments: List[Tuple[int, int]] = []
         self.heredocs: List[Tuple[int, int]] = []
         self.assignments: List[Assignment] = []
-        self._pending: List[Tuple[str, bool]] = []
+        self._pending: List[Tuple[str, bool, bool]] = []  # delimiter, strips tabs, joins lines
 
     # -- characters ---------------------------------------------------------------------------
 
@@ -279,15 +287,20 @@ class Parser:
     def newline(self) -> None:
         """Take one line end and the bodies of here-documents that were announced on the line."""
         self.position += 1
-        for delimiter, strip in self._pending:
+        for delimiter, strip, joins in self._pending:
             start = self.position
             while True:
                 if self.position >= len(self.characters):
                     break
-                end = self.characters.find("\n", self.position)
-                end = len(self.characters) if end < 0 else end
-                line = self.characters[self.position:end]
-                self.position = min(end + 1, len(self.characters))
+                line = ""
+                while True:
+                    end = self.characters.find("\n", self.position)
+                    end = len(self.characters) if end < 0 else end
+                    line += self.characters[self.position:end]
+                    self.position = min(end + 1, len(self.characters))
+                    if not joins or _JOINS.search(line) is None or self.position >= len(self.characters):
+                        break
+                    line = line[:-1]
                 if (line.lstrip("\t") if strip else line) == delimiter:
                     break
             self.heredocs.append((start, self.position))
@@ -295,8 +308,7 @@ class Parser:
 
     def reserved(self) -> str:
         """The reserved word that stands here, or an empty string."""
-        match = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"
-                           r"|\{|\}|!|\[\[|\]\])(?=[ \t\n;&|<>()]|\\\n|\Z)").match(self.characters, self.position)
+        match = _RESERVED.match(self.characters, self.position)
         if match is None:
             return ""
         word = match.group(0)
@@ -335,7 +347,7 @@ class Parser:
             return True
         return self.reserved() in [stop for stop in stops if stop.isalpha() or stop == "}"]
 
-    def block(self, stops: Sequence[str]) -> Node:
+    def block(self, stops: Sequence[str], may_be_empty: bool = False) -> Node:
         """Commands up to one of ``stops``, or to the end of the text."""
         self.depth += 1
         if self.depth > _LIMIT_DEPTH:
@@ -356,8 +368,14 @@ class Parser:
                 continue
             if follower in ";&" and not self.characters.startswith(";;", self.position):
                 self.position += 1
+                if follower == "&":
+                    background = Node("background", node.items[-1].start, self.text)
+                    background.body, background.end = node.items[-1], self.position
+                    node.items[-1] = background
                 continue
             raise self.error("unexpected '%s'" % follower)
+        if stops and not node.items and not may_be_empty:
+            raise self.error("unexpected '%s'" % (self.reserved() or self.peek()))
         self.depth -= 1
         node.end = self.position
         return node
@@ -411,6 +429,7 @@ class Parser:
             end = self._arithmetic_end(start + 2)
             if end is not None:
                 node = Node("arithmetic", start, self.text)
+                node.name = self.characters[start + 2:end - 2]
                 self.position = end
                 return self._compound_tail(node)
         if self.peek() == "(":
@@ -553,12 +572,14 @@ class Parser:
                     raise self.error("expected ')' in 'case'")
                 self.position += 1
                 break
-            body = self.block((";;", "esac"))
+            body = self.block((";;", "esac"), may_be_empty=True)
             terminator = ";;"
             if self.peek(3) == ";;&":
                 terminator = ";;&"
             elif self.peek(2) == ";&":
                 terminator = ";&"
+            if terminator != ";;" and self.dialect == DASH:
+                raise self.error("unexpected '&'")
             if self.peek() == ";":
                 self.position += len(terminator)
             node.items.append((patterns, body, terminator))
@@ -613,8 +634,7 @@ class Parser:
 
     def _redirect(self) -> bool:
         """Take a redirection where one stands here; say whether it did."""
-        match = re.compile(r"(?:[0-9]*|\{[A-Za-z_][A-Za-z0-9_]*\})(<<<|<<-|<<|<>|<&|>&|>>|>\||&>>|&>|<|>)").match(
-            self.characters, self.position)
+        match = _REDIRECTION.match(self.characters, self.position)
         if match is None:
             return False
         operator = match.group(1)
@@ -630,7 +650,7 @@ class Parser:
         if operator in ("<<", "<<-"):
             raw = self.characters[target.start:target.end].replace("\\\n", "")
             delimiter = re.sub(r"\\(.)", r"\1", raw.replace("'", "").replace('"', ""))
-            self._pending.append((delimiter, operator == "<<-"))
+            self._pending.append((delimiter, operator == "<<-", delimiter == raw))
         return True
 
     def _simple(self, start: int) -> Node:
@@ -690,6 +710,8 @@ class Parser:
             if self.dialect == DASH:
                 raise self.error("an array in dash")
             assignment.array = self._array()
+            if self.peek() not in ("", " ", "\t", "\n", ";", "&", "|", ")", "<", ">") and self.peek(2) != "\\\n":
+                raise self.error("characters behind an array")
         else:
             assignment.word = self.word(allow_empty=True)
         assignment.end = self.position
@@ -795,41 +817,43 @@ class Parser:
         self.position += 1
 
     def _ansi_c(self, word: Word) -> None:
-        start = self.position
-        index = start + 2
-        decoded = []
+        """``$'…'``: plain stretches keep their places, escapes become parts of their own."""
+        index = self.position + 2
         characters = self.characters
+        if characters.startswith("'", index):
+            word.parts.append(Part("literal", index, index, True))
         while True:
-            if index >= len(characters):
+            char = characters[index:index + 1]
+            if char == "":
                 raise self.error("unfinished single quote")
-            char = characters[index]
             if char == "'":
                 break
-            if char == "\\" and index + 1 < len(characters):
-                index += 1
-                follower = characters[index]
-                octal = re.compile(r"[0-7]{1,3}").match(characters, index)
-                hexadecimal = re.compile(r"x([0-9A-Fa-f]{1,2})").match(characters, index)
-                if octal:
-                    decoded.append(chr(int(octal.group(0), 8) & 255))
-                    index = octal.end()
-                elif hexadecimal:
-                    decoded.append(chr(int(hexadecimal.group(1), 16)))
-                    index = hexadecimal.end()
-                elif follower in _ANSI_C:
-                    decoded.append(_ANSI_C[follower])
-                    index += 1
-                elif follower in "uUc":
-                    raise self.error("an escape in $'…' that is not supported")
-                else:
-                    decoded.append("\\" + follower)
-                    index += 1
+            if char != "\\" or index + 1 >= len(characters):
+                end = index + 1
+                while end < len(characters) and characters[end] not in "\\'":
+                    end += 1
+                self._literal(word, index, end, True)
+                index = end
+                continue
+            follower = characters[index + 1]
+            octal = _OCTAL.match(characters, index + 1)
+            hexadecimal = _HEXADECIMAL.match(characters, index + 1)
+            end = index + 2
+            if octal:
+                decoded, end = chr(int(octal.group(0), 8) & 255), octal.end()
+            elif hexadecimal:
+                decoded, end = chr(int(hexadecimal.group(1), 16)), hexadecimal.end()
+            elif follower in _ANSI_C:
+                decoded = _ANSI_C[follower]
+            elif follower in "uUc":
+                raise self.error("an escape in $'…' that is not supported")
             else:
-                decoded.append(char)
-                index += 1
-        part = Part("literal", start + 2, index, True)
-        word.decoded[start + 2] = "".join(decoded)
-        word.parts.append(part)
+                decoded = "\\" + follower
+            if decoded == "\0":
+                raise self.error("a NUL byte in $'…'")
+            word.decoded[index] = decoded
+            word.parts.append(Part("literal", index, end, True))
+            index = end
         self.position = index + 1
 
     def _dollar(self, word: Word, in_quotes: bool) -> None:
@@ -876,7 +900,7 @@ class Parser:
     def _nested_block(self) -> Node:
         """Commands up to the ``)`` that closes a substitution; takes that too."""
         pending, self._pending = self._pending, []
-        body = self.block((")",))
+        body = self.block((")",), may_be_empty=True)
         if self.peek() != ")":
             raise self.error("expected ')'")
         self.position += 1
@@ -903,8 +927,7 @@ class Parser:
     def _braces(self, word: Word, in_quotes: bool) -> None:
         characters = self.characters
         start = self.position
-        match = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?").match(
-            characters, start)
+        match = _EXPANSION.match(characters, start)
         if match is None:
             raise self.error("a parameter expansion that is not supported")
         part = Part("parameter", start, start, in_quotes)
@@ -914,7 +937,7 @@ class Parser:
         self.position = match.end()
         if match.group(2):
             part.operator = "!"
-        operator = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@").match(characters, self.position)
+        operator = _OPERATOR.match(characters, self.position)
         if operator is not None and self.peek() != "}":
             part.operator = part.operator or operator.group(0)
             self.position = operator.end()
@@ -922,9 +945,14 @@ class Parser:
             while self.peek() != "}":
                 if self.position >= len(characters):
                     raise self.error("expected '}'")
-                # In double quotes the word of ${a:-word} is itself double-quoted; quotes in it are a
-                # corner that bash and dash see differently, so the reader must not decide there.
-                self._word_part(argument, in_quotes and self.peek() != '"', "")
+                # In double quotes the word of ${a:-word} is itself double-quoted, but for double quotes in it
+                # and for "\\}"; the pattern of ${a%pattern} is not.
+                inner = in_quotes and self.peek() != '"' and part.operator[:1] not in "%#/"
+                if inner and self.peek(2) == "\\}":
+                    self._literal(argument, self.position + 1, self.position + 2, True)
+                    self.position += 2
+                else:
+                    self._word_part(argument, inner, "")
             argument.end = self.position
             part.argument = argument
         if self.peek() != "}":
@@ -938,6 +966,12 @@ def parse(text: Text, dialect: str = BASH) -> Tuple[Node, Parser]:
     """Parse a text; returns its tree and the parser, which keeps comments, here-documents, assignments."""
     parser = Parser(text, dialect)
     return parser.parse(), parser
+
+
+def is_reserved(word: str) -> bool:
+    """True for a word that can be part of the shell's grammar."""
+    match = _RESERVED.match(word)
+    return match is not None and match.end() == len(word)
 
 
 def line_of(characters: str, position: int) -> int:

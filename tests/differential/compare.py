@@ -11,7 +11,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._files import Host
 from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
 
 from .grammar import Case
-from .real import PROPERTY, Machine, Start, is_valid
+from .real import PROPERTY, Machine, Start, is_valid, vague
 
 WANTED = ("disabled", "enabled")
 _MENTION = re.compile("-D" + re.escape(PROPERTY) + r"(?:=[A-Za-z0-9]*)?")
@@ -21,7 +21,7 @@ _FLAG = "-D" + PROPERTY + "=true"
 class Result(NamedTuple):
     """What came of one case."""
 
-    verdict: str  # the engine's; "no start" where it has none and the shell starts no JVM either
+    verdict: str  # the engine's, or why it rightly has none: no JVM starts, a broken file, JVMs that differ
     reason: str  # why unresolvable
     disagreements: tuple[tuple[str, str], ...]  # (kind, details)
     planned: int  # edits asked for
@@ -48,7 +48,7 @@ def _real(machine: Machine, program: str, case: Case) -> list[Start]:
     starts: list[Start] = []
     for heads in (True, False) if "coin" in case.text else (True,):
         starts += machine.start(program, heads)
-    return [start for start in starts if start.program.endswith(".war")]
+    return [start for start in starts if "-jar" in start.arguments and start.program.endswith(".war")]
 
 
 def _vectors(starts: list[Start]) -> set[object]:
@@ -72,6 +72,8 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
         if not starts:
             return Result("no start", before.reason or "", (), 0, ())
         verdict = before.verdict if is_valid(case.shell, machine.config) else "broken"
+        if len({start.verdict for start in starts}) > 1 and not case.unknown:
+            verdict = "mixed"
         return Result(verdict, before.reason or "", (), 0, ())
     found = _compare("before", before, starts, case)
     if found or not edits:
@@ -92,14 +94,14 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
 
 def _compare(stage: str, outcome: installations.Outcome, starts: list[Start], case: Case) -> list[tuple[str, str]]:
     found = []
-    if not starts and "condition" not in case.unknown:
+    if not starts and not case.unknown:
         found.append((f"{stage}: start", f"engine says {outcome.verdict}, the shell starts no JVM"))
     for start in starts:
         if start.verdict != outcome.verdict:
             found.append((f"{stage}: verdict", f"engine says {outcome.verdict}, the JVM got {start.arguments}"))
             break
     if starts and not found and _is_known(outcome.vectors):
-        ours, theirs = set(outcome.vectors), _vectors(starts)
+        ours, theirs = {vague(vector) for vector in outcome.vectors}, _vectors(starts)
         if not theirs <= ours or (not case.unknown and ours != theirs):
             found.append((f"{stage}: vector", f"engine: {sorted(ours)}\nshell:  {sorted(theirs)}"))
     return found
@@ -153,11 +155,10 @@ def explains(old: str, new: str) -> bool:
                            rf"{re.escape(MARK)}(?=\r?\n|\Z)")
     start = "\n"  # so that a line of our own can be the first
 
-    def bare(text: str) -> str:
+    def bare(text: str, quotes: bool) -> str:
         text = shortened.sub("", start + text)
         # What stands around a mention that comes or goes: blanks, and the quotes of a piece that was put behind.
-        text = re.sub(r'" ' + _MENTION.pattern + '"', "", text)
-        return re.sub(" ?" + _MENTION.pattern, "", text)
+        text = re.sub(r'" ' + _MENTION.pattern + '"', "", text) if quotes else text
+        return re.sub(" ?" + _MENTION.pattern, "", text).rstrip("\r\n")
 
-    ours, theirs = bare(old), bare(new)
-    return ours == theirs or ours == theirs + "\n" or theirs == ours + "\n" or ours.rstrip("\r\n") == theirs.rstrip("\r\n")
+    return any(bare(old, before) == bare(new, after) for before in (False, True) for after in (False, True))

@@ -7,6 +7,7 @@ What the JVM makes of its arguments is written here a second time, apart from th
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -46,8 +47,17 @@ if [ -n "$login" ]; then
 fi
 exec "$shell" -c "$command"
 """
-_PASS_ON = '#!/bin/dash\nwhile :; do case $1 in -*) shift ;; *) break ;; esac; done\nexec "$@"\n'
+_NUMBER = re.compile(r"(-Dpid=|-Xms).*")
+_PASS_ON = '#!/bin/dash\nwhile :; do case $1 in -n|-u) shift 2 ;; -*) shift ;; *) break ;; esac; done\nexec "$@"\n'
 _TOOLS = ("bash", "cat", "dash", "env", "grep", "nohup", "sh")
+
+
+Vector = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def vague(vector: Vector) -> Vector:
+    """A vector without the numbers that differ from start to start, or that the engine leaves open on purpose."""
+    return tuple((layer, tuple(_NUMBER.sub(r"\1?", word) for word in words)) for layer, words in vector)
 
 
 class Start(NamedTuple):
@@ -92,10 +102,10 @@ class Start(NamedTuple):
         return "disabled" if value is not None and value.lower() == "true" else "enabled"
 
     @property
-    def vector(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def vector(self) -> Vector:
         """All layers without the flag, and the program."""
         kept = [(name, tuple(word for word in words if not _about_flag(word))) for name, words in self.layers()]
-        return (*kept, ("program", self.split()[1]))
+        return vague((*kept, ("program", self.split()[1])))
 
 
 def _about_flag(word: str) -> bool:

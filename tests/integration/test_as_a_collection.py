@@ -45,7 +45,8 @@ def test_the_artifact_holds_what_users_need_and_no_more(installed: Path) -> None
     root = installed / "ansible_collections/cbops/telemetry"
     names = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
     for needed in ("README.md", "LICENSE", "playbooks/audit.yml", "roles/telemetry/meta/argument_specs.yml",
-                   "plugins/modules/telemetry_info.py", "plugins/module_utils/_state.py", "inventory.example/hosts.yml"):
+                   "plugins/modules/telemetry_info.py", "plugins/module_utils/_state.py",
+                   "inventory.example/hosts.yml"):
         assert needed in names
     for name in names:
         assert not name.startswith((".ci", ".venv", ".build", "tests/fleet", "tests/unit", "reports")), name

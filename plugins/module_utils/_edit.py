@@ -36,6 +36,7 @@ from ._systemd import (
 )
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
+_WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
 _LIMIT_ROUNDS = 8
 
 Candidates = Dict[str, Optional[str]]
@@ -276,11 +277,14 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         head = content[:line_start]
         return {mention.path: head[:-2] if head.endswith("\r\n") else head[:-1]}
     before, after = content[:start], content[end:]
-    if before.endswith('" ') and after.startswith('"') and before[-3:-2] not in ("", "=", " ", "\t", "\\", '"'):
+    if before.endswith('" ') and after.startswith('"') and before[-3:-2] not in ("", " ", "\t", "\\", '"') \
+            and _WHOLE_VALUE.search(before[:-2]) is None:
         joined = before[:-2] + after[1:]
         if same_vectors(now, evaluate(definition, files.with_candidates({mention.path: joined}))):
             return {mention.path: joined}
-    if before.endswith(" "):
+    if re.search(r"(?<!\\)(?:\\\\)*\\ \Z", before):
+        before = before[:-2]  # a blank that a backslash quotes
+    elif before.endswith(" "):
         before = before[:-1]
     return {mention.path: before + after}
 

@@ -223,12 +223,14 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
         if not ways:
             raise Unresolvable("no 'java … -jar ….war' command was found", _program_path(definition))
         judged = [_judge(launch, files) for launch in ways]
+        # What starts something else than a war counts only where an edit must not change it.
+        others = [_judge(launch, files)[3] for found in result.paths for launch in found if launch not in ways]
     except Unresolvable as error:
         return Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
     mentions: List[Found] = []
     for _verdict, _reason, found_mentions, _vector in judged:
         mentions.extend(mention for mention in found_mentions if mention not in mentions)
-    vectors = tuple(dict.fromkeys(vector for _verdict, _reason, _mentions, vector in judged))
+    vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
     programs = tuple(dict.fromkeys(launch.program for launch in ways if launch.program))
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
     verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
@@ -236,8 +238,11 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
         last = judged[0][2][-1] if judged[0][2] else None
         path, line = _place(files, last)
         return Outcome(verdicts.pop(), None, path, line, tuple(mentions), vectors, result, programs, homes)
-    reason = next((reason for verdict, reason, _m, _v in judged if verdict == UNRESOLVABLE),
-                  "it depends on a condition in the launch files that is not known before the start")
+    reason = next((reason for verdict, reason, _m, _v in judged if verdict == UNRESOLVABLE), None)
+    if reason is None and result.ways == 1:
+        reason = "it starts several JVMs, with the flag and without"
+    elif reason is None:
+        reason = "it depends on a condition in the launch files that is not known before the start"
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
 
 

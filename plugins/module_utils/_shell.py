@@ -214,6 +214,7 @@ class Shell:
         self.stops_on_failure = False  # set -e
         self.stops_on_unset = False  # set -u
         self.forgiving = 0  # inside a condition, where set -e does not count
+        self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known
         self.background = False  # a command was started in the background
         self.loops = 0  # loops around the present command
         self.status: Optional[bool] = True  # of the last command
@@ -601,7 +602,14 @@ class Shell:
         self.oracle.steps += 1
         if self.oracle.steps > LIMIT_STEPS:
             raise self.unresolvable("the script is too long to follow", node.text, node.start)
-        status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
+        if node.input is None:
+            status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
+        else:
+            kept, self.input = self.input, self._open(node)
+            try:
+                status = getattr(self, "_run_" + node.kind)(node)
+            finally:
+                self.input = kept
         self.status = status
         if status is False and self.stops_on_failure and not self.forgiving and node.kind in _FAILS \
                 and not node.negated:
@@ -671,8 +679,10 @@ class Shell:
             status = self.try_out(node.items[0])
         else:
             status = None
+            kept, self.input = self.input, None
             for item in node.items:
                 status = self._apart(item)
+            self.input = kept
         return (not status) if node.negated and status is not None else status
 
     def _apart(self, node: Node) -> Optional[bool]:
@@ -886,6 +896,9 @@ class Shell:
             if term[1] in ("=", "==", "!="):
                 equal = _pattern(right).match(text_of(left)) is not None
                 return equal == (term[1] != "!=")
+            if term[1] in ("<", ">") and re.match(r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z",
+                                                  text_of(left) + " " + text_of(right)):
+                return (text_of(left) < text_of(right)) == (term[1] == "<")
             if term[1] == "=~":
                 return _regex(text_of(left), right)
             return _compare(text_of(left), term[1], text_of(right))
@@ -1386,11 +1399,66 @@ class Shell:
         return True
 
     def _read(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        for field in fields[1:]:
-            name = text_of(field)
-            if re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", name):
-                self.assign(name, [Run("", None, 0, False, "$%s is read from input" % name)])
-        return None
+        texts = [text_of(field) for field in fields[1:]]
+        letters = ""
+        while texts and texts[0].startswith("-"):
+            letters += texts.pop(0)[1:]
+            if letters[-1:] and letters[-1] in "ptndNu":
+                texts = texts[1:]
+        for name in texts:
+            if not name.isidentifier():
+                return False
+        line = None
+        if self.input and letters == "r" and texts and "IFS" not in self.variables:
+            line = self._line()
+        if line is None or unknown_of(line, True):
+            for name in texts:
+                value = [Run("", None, 0, False, "$%s is read from input" % name)]
+                self.assign(name, value, array=[value, value] if "a" in letters else None)
+            return None
+        text = text_of(line).rstrip("\n")
+        first = 0
+        for index, name in enumerate(texts):
+            match = re.compile(r"[ \t]*(.*?)[ \t]*\Z" if index == len(texts) - 1 else r"[ \t]*([^ \t]*)").match(
+                text, first)
+            start, first = (match.start(1), match.end()) if match else (len(text), len(text))
+            self.assign(name, _head(_cut(line, start), match.end(1) - start) if match else [])
+        return len(text) < len(text_of(line))
+
+    def _line(self) -> Value:
+        """Takes one line, with its end, from the standard input."""
+        if not self.input:
+            return []
+        text = text_of(self.input[0])
+        end = text.find("\n") + 1 or len(text)
+        line = _head(self.input[0], end)
+        self.input[0] = _cut(self.input[0], end)
+        return line
+
+    def _open(self, node: Node) -> Optional[List[Value]]:
+        """The standard input that a redirection gives a command, None where it is not known."""
+        source = node.input
+        if source is None:
+            return None
+        if source.operator == "<<<":
+            value = self.single(source.target) + [Run("\n")]
+            return None if unknown_of(value, True) else [value]
+        if source.operator == "<" and source.target.literal() == "/dev/null":
+            return [[]]
+        if source.operator not in ("<<", "<<-"):
+            return None
+        characters = node.text.characters
+        if source.joins and re.search(r"[$`\\]", characters[source.start:source.end]):
+            return None
+        value = []
+        start = source.start
+        while start < source.end:
+            end = characters.find("\n", start, source.end) + 1 or source.end
+            while source.operator == "<<-" and characters.startswith("\t", start):
+                start += 1
+            value.extend(node.text.runs(start, end, True))
+            start = end
+        return [value]
 
     def _status(self, fields: List[Value]) -> Optional[bool]:
         """The status that ``exit`` and ``return`` leave with."""
@@ -1633,7 +1701,7 @@ def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
         return None
     # The kernel takes a carriage return as part of the name, so such a script does not start.
     match = re.match(r"#![ \t]*([^ \t\n]+)(?:[ \t]+([^ \t\n]+))?", content)
-    if match is None:
+    if match is None or "\r" in content.partition("\n")[0]:
         return None
     program = match.group(1)
     if program.endswith("/env") and match.group(2):
@@ -1648,6 +1716,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.paths: List[List[Launch]] = []
+        self.ways = 0  # how many there are, also those that start no JVM
         self.sourced: List[str] = []
         self.followed: List[str] = []  # scripts that were started, not sourced
         self.names: List[str] = []
@@ -1679,6 +1748,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
                            (result.followed, shell.followed)):
             kept.extend(item for item in dict.fromkeys(seen) if item not in kept)
         prefix = oracle.following()
+    result.ways = count
     return result
 
 

@@ -14,6 +14,7 @@ BASH = "bash"
 DASH = "dash"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_JOINED_NAME = re.compile(r"(?:\\\n)+([A-Za-z0-9_]+)")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\$\{#[A-Za-z_0-9]+\[[@*]\]\}|[^\]\s]*)\](\+?)=")
 _RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"
@@ -205,11 +206,25 @@ class Assignment:
         self.element: Optional[str] = None
 
 
+class Input:
+    """Where the standard input of a command comes from: ``<<``, ``<<-``, ``<<<`` or ``<``."""
+
+    __slots__ = ("operator", "target", "delimiter", "joins", "start", "end")
+
+    def __init__(self, operator: str, target: Word) -> None:
+        self.operator = operator
+        self.target = target
+        self.delimiter = ""
+        self.joins = False  # not quoted: lines are joined, expansions made
+        self.start = 0  # of a here-document's body
+        self.end = 0
+
+
 class Node:
     """A command. ``kind`` names it; the other slots hold what that kind needs."""
 
     __slots__ = ("kind", "start", "end", "assignments", "words", "items", "body", "otherwise", "name",
-                 "negated", "text", "redirects", "expression")
+                 "negated", "text", "redirects", "expression", "input")
 
     def __init__(self, kind: str, start: int, text: Text) -> None:
         self.kind = kind
@@ -224,6 +239,7 @@ class Node:
         self.name = ""
         self.negated = False
         self.redirects = False
+        self.input: Optional[Input] = None
         self.expression: List[Any] = []
 
 
@@ -246,7 +262,7 @@ class Parser:
         self.comments: List[Tuple[int, int]] = []
         self.heredocs: List[Tuple[int, int]] = []
         self.assignments: List[Assignment] = []
-        self._pending: List[Tuple[str, bool, bool]] = []  # delimiter, strips tabs, joins lines
+        self._pending: List[Input] = []
 
     # -- characters ---------------------------------------------------------------------------
 
@@ -287,23 +303,25 @@ class Parser:
     def newline(self) -> None:
         """Take one line end and the bodies of here-documents that were announced on the line."""
         self.position += 1
-        for delimiter, strip, joins in self._pending:
-            start = self.position
+        for document in self._pending:
+            document.start = self.position
+            document.end = len(self.characters)
             while True:
                 if self.position >= len(self.characters):
                     break
-                line = ""
+                line, line_start = "", self.position
                 while True:
                     end = self.characters.find("\n", self.position)
                     end = len(self.characters) if end < 0 else end
                     line += self.characters[self.position:end]
                     self.position = min(end + 1, len(self.characters))
-                    if not joins or _JOINS.search(line) is None or self.position >= len(self.characters):
+                    if not document.joins or _JOINS.search(line) is None or self.position >= len(self.characters):
                         break
                     line = line[:-1]
-                if (line.lstrip("\t") if strip else line) == delimiter:
+                if (line.lstrip("\t") if document.operator == "<<-" else line) == document.delimiter:
+                    document.end = line_start
                     break
-            self.heredocs.append((start, self.position))
+            self.heredocs.append((document.start, self.position))
         self._pending = []
 
     def reserved(self) -> str:
@@ -479,9 +497,8 @@ class Parser:
     def _compound_tail(self, node: Node) -> Node:
         while True:
             self.skip_blanks()
-            if not self._redirect():
+            if not self._redirect(node):
                 break
-            node.redirects = True
         node.end = self.position
         return node
 
@@ -589,6 +606,10 @@ class Parser:
         node.name = name
         self.skip_newlines()
         node.body = self.command()
+        if self.dialect == BASH and node.body.kind == "simple":
+            raise self.error("a function without a body")
+        if self.dialect == DASH and _NAME.fullmatch(name) is None:
+            raise self.error("no name for a function")
         return node
 
     def _condition(self, start: int) -> Node:
@@ -632,8 +653,8 @@ class Parser:
             index += 1
         return None
 
-    def _redirect(self) -> bool:
-        """Take a redirection where one stands here; say whether it did."""
+    def _redirect(self, node: Node) -> bool:
+        """Take a redirection of a command where one stands here; say whether it did."""
         match = _REDIRECTION.match(self.characters, self.position)
         if match is None:
             return False
@@ -647,10 +668,15 @@ class Parser:
         self.position = match.end()
         self.skip_blanks()
         target = self.word()
+        node.redirects = True
+        source = Input(operator, target)
+        if operator[0] == "<" and match.group(0) in (operator, "0" + operator):
+            node.input = source
         if operator in ("<<", "<<-"):
             raw = self.characters[target.start:target.end].replace("\\\n", "")
-            delimiter = re.sub(r"\\(.)", r"\1", raw.replace("'", "").replace('"', ""))
-            self._pending.append((delimiter, operator == "<<-", delimiter == raw))
+            source.delimiter = re.sub(r"\\(.)", r"\1", raw.replace("'", "").replace('"', ""))
+            source.joins = source.delimiter == raw
+            self._pending.append(source)
         return True
 
     def _simple(self, start: int) -> Node:
@@ -661,8 +687,7 @@ class Parser:
             char = self.peek()
             if char == "" or char in "\n;|)":
                 break
-            if self._redirect():
-                node.redirects = True
+            if self._redirect(node):
                 continue
             if char == "&":
                 break
@@ -886,6 +911,10 @@ class Parser:
         match = _NAME.match(characters, start + 1)
         if match is not None:
             name, end = match.group(0), match.end()
+            joined = _JOINED_NAME.match(characters, end)
+            while joined is not None:
+                name, end = name + joined.group(1), joined.end()
+                joined = _JOINED_NAME.match(characters, end)
         elif follower and follower in "0123456789@*#?$!-":
             name, end = follower, start + 2
         else:

@@ -25,7 +25,7 @@ LAUNCHERS: dict[str, tuple[tuple[str, ...], str, str]] = {
                   f'. "@CONFIG@"\nopts="${{JAVA_OPTS}}"\nunset JAVA_OPTS\neval exec "java" ${{opts}} -jar "{WAR}"\n'),
     "catalina": (("dash", "bash"), "CATALINA_OPTS",
                  'if [ -r "@CONFIG@" ]; then\n  . "@CONFIG@"\nfi\nJAVA_OPTS="$JAVA_OPTS -Djava.util.logging=x"\n'
-                 f'eval exec "\\"java\\"" $JAVA_OPTS $CATALINA_OPTS -D"x=y z" \\\n  -jar {WAR} "start"\n'),
+                 f'eval exec "\\"java\\"" $JAVA_OPTS $CATALINA_OPTS -Djava.io.tmpdir="/tmp" \\\n  -jar {WAR} "start"\n'),
     "array": (("bash",), "JENKINS_JAVA_OPTIONS", f'. "@CONFIG@"\njava "${{JENKINS_JAVA_OPTIONS[@]}}" -jar {WAR}\n'),
     "declare -p": (("bash",), "JENKINS_JAVA_OPTIONS",
                    '[ -f "@CONFIG@" ] && . "@CONFIG@"\nstart() {\n  local opts\n'
@@ -42,8 +42,8 @@ SCRIPT = "script"
 
 PLAIN = ("-Xmx1g", "-Da=b", "-Djava.awt.headless=true", "-XX:+UseG1GC", "-Dp=%p/%t", "-Dport=8080")
 #: Words that a reader sees differently according to quoting and evaluation.
-ODD = ("-Dn=M\xfcller", "-Du=\xc3\xbc", "-Dsp=two words", "-Dq=a'b", '-Dq=a"b', "-Dg=*", "-Dg=[ab]?", "-Dt=~", "~/x",
-       "-De={a,b}", "-De={1..3}", "-Db=a\\b", "-Dd=$5", "-Dd=$HOME_OF", "-D#=#", "#x", "-Dc=b;c", "-Dc=a&c", "-Dc=(x)",
+ODD = ("-Dn=M\xfcller", "-Du=\xc3\xbc", "-Dsp=two words", "-Dq=a'b", '-Dq=a"b', "-Dg=*", "-Dg=[ab]?", "-Dt=~", "-Dt=~/x:~",
+       "-De={a,b}", "-De={1..3}", "-Db=a\\b", "-Dd=$5", "-Dd=$HOME_OF", "-D#=#", "-#x", "-Dc=b;c", "-Dc=a&c", "-Dc=(x)",
        "-Dk=`", "-D!=!", "-De=", "--", "-", "-Dtab=a\tb", "-Dbs=a\\", "'-Dq=a b'", '"-Dq=a b"', "-Dx=${OFF}", "-Dn=\\n")
 VALUES = ("=true", "=TRUE", "=True", "=false", "=yes", "=", "", "=1")
 OTHERS = ("OFF", "MEM", "EXTRA")
@@ -58,6 +58,11 @@ class Case:
     text: str
     constructs: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+
+    @property
+    def argument(self) -> str:
+        """What the script is started with: a launch script may hand it on to the JVM."""
+        return "-Dstarted=by-hand" if self.launcher == SCRIPT else "start"
 
     @property
     def launcher_text(self) -> str | None:
@@ -373,7 +378,7 @@ class Writer:
         return str(self.pick("umask 022", ":", "cd /", "ulimit -n 64", "echo x >/dev/null", "true", "LANG=C", "trap '' HUP",
                              "true &", "echo \"a'b\" | cat >/dev/null", "cat </dev/null", "! true", "{ :; }", "test -n ''",
                              "wait", "hash -r", "echo `echo x` >/dev/null", ": ${X:=1}", "printf '%s\\n' x >/dev/null",
-                             "type cat >/dev/null 2>&1", "exec 3>/dev/null", "nosuchcommand 2>/dev/null", "set +x"))
+                             "type cat >/dev/null 2>&1", "exec 3>/dev/null", "nosuchcommand 2>/dev/null || :", "set +x"))
 
     def document(self) -> str:
         """Here-documents and here-strings."""

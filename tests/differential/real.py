@@ -6,6 +6,7 @@ What the JVM makes of its arguments is written here a second time, apart from th
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import select
@@ -151,17 +152,19 @@ class Machine:
             Path(path).write_bytes(text.encode("latin-1"))
             os.chmod(path, 0o755)
 
-    def start(self, program: str, heads: bool, environment: dict[str, str] | None = None) -> list[Start]:
+    def start(self, program: str, argument: str, heads: bool) -> list[Start]:
         """What ``java`` is given when the program is started, as ``exec`` starts it."""
         path = str(self.folder / ("heads" if heads else "tails"))
         notes = self.folder / "starts"
         notes.unlink(missing_ok=True)
         # Every descendant inherits the writing end: it reads as closed when the last of them has ended.
-        reading, writing = os.pipe()
+        reading, low = os.pipe()
+        writing = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 200)  # out of the way of scripts that use descriptors
+        os.close(low)
         try:
             try:
                 process = subprocess.Popen(
-                    [program, "start"], env={"PATH": path, **(environment or {})}, cwd=self.work,
+                    [program, argument], env={"PATH": path}, cwd=self.work,
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                     pass_fds=[writing], start_new_session=True)
             except OSError:

@@ -1261,7 +1261,8 @@ class Shell:
             return True
         local = name == "local" or (name in ("declare", "typeset") and "g" not in options and bool(self.scopes))
         exports = (name == "export" and "n" not in options) or (name != "export" and "x" in options)
-        unexports = (name == "export" and "n" in options) or any(text.startswith("+") and "x" in text for text in texts)
+        unexports = name == "export" and "n" in options
+        unexports = unexports or any(text.startswith("+") and "x" in text for text in texts)
         status = True
         for assignment in declared:
             value = self._declared_value(assignment, local)
@@ -1651,7 +1652,7 @@ def _calculated(tree: Any) -> Optional[int]:
                  "Eq": left == right, "NotEq": left != right}.get(type(tree.ops[0]).__name__)
         return None if known is None else int(known)
     value = getattr(tree, "n", None) if type(tree).__name__ == "Num" else getattr(tree, "value", None)
-    return value if type(value) is int and abs(value) < 1 << 31 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 31 else None
 
 
 def _regex(text: str, pattern: Value) -> Optional[bool]:

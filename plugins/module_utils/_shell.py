@@ -37,7 +37,9 @@ from ._shell_syntax import (
 LIMIT_PATHS = 200
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
-LIMIT_FILE = 1 << 20
+LIMIT_TOTAL = 100000  # steps of all ways together
+LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
+LIMIT_MATCH = 4096  # characters that are held against a pattern
 
 #: Builtins that change the shell itself; a command that is none of them (and no function) cannot.
 _CHANGES_SHELL = DECLARATIONS | frozenset([
@@ -215,11 +217,13 @@ class Shell:
         self.stops_on_unset = False  # set -u
         self.forgiving = 0  # inside a condition, where set -e does not count
         self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known
+        self.returns = 0  # functions and sourced files around the present command
         self.background = False  # a command was started in the background
         self.loops = 0  # loops around the present command
         self.status: Optional[bool] = True  # of the last command
         self.marked_exported: List[str] = []  # exported before they are set
         self.read_only: List[str] = []
+        self.temporary: List[str] = []  # assigned in front of the function that is running
         self.aliases: List[str] = []
         self.scopes: List[Dict[str, Optional[Variable]]] = []  # what a function's local variables hide
 
@@ -335,6 +339,8 @@ class Shell:
                         result.append(Run(self._joint(word, part)))
                     result.extend(run.requoted(part.quoted or (run.quoted and part.argument is not None))
                                   for run in value)
+            if len(result) > LIMIT_RUNS:
+                raise self.unresolvable("a value grows too long to follow", word.text, word.start)
         return result
 
     def _separators(self, word: Word, part: Part) -> Any:
@@ -375,6 +381,8 @@ class Shell:
                 current = (current or []) + self._literal(word, part)
                 continue
             values = self._values(word, part)
+            if sum(map(len, values)) + len(fields) > LIMIT_RUNS:
+                raise self.unresolvable("a value grows too long to follow", word.text, word.start)
             if part.quoted:
                 many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
                 if many:
@@ -473,7 +481,8 @@ class Shell:
             return [value]
         if operator in ("%", "%%", "#", "##") and part.argument is not None:
             pattern = self.single(part.argument)
-            if unknown_of(pattern, True) is None and reason is None:
+            if unknown_of(pattern, True) is None and reason is None and all(
+                    len(text_of(value)) <= LIMIT_MATCH for value in values):
                 return [[run.requoted(part.quoted) for run in _strip(value, operator, _pattern(pattern))]
                         for value in values]
         if reason is None and operator != "!" and operator != "@":
@@ -569,7 +578,7 @@ class Shell:
 
     def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
         texts = [text_of(field) for field in fields]
-        if name == "echo" and (not texts or not texts[0].startswith("-")) and "\\" not in "".join(texts):
+        if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
             result: Value = []
             for index, field in enumerate(fields):
                 if index:
@@ -602,6 +611,8 @@ class Shell:
         self.oracle.steps += 1
         if self.oracle.steps > LIMIT_STEPS:
             raise self.unresolvable("the script is too long to follow", node.text, node.start)
+        if node.fails:
+            return False
         if node.input is None:
             status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
         else:
@@ -976,10 +987,14 @@ class Shell:
             self.do_assignment(assignment)
             variable = self.variables[assignment.name] = self.variables[assignment.name].copy()
             variable.exported = True
+        temporary = self.temporary
+        if name in self.functions:
+            self.temporary = temporary + list(saved)
         named = [item.name for item in declared] + [text_of(field) for field in fields[1:]]
         try:
             return self._command(node, name, fields, declared)
         finally:
+            self.temporary = temporary
             if self.dialect == DASH:
                 self.read_only = read_only
             for key, before in saved.items():
@@ -1003,12 +1018,14 @@ class Shell:
         loops, self.loops = self.loops, 0
         self.scopes.append({})
         self.depth += 1
+        self.returns += 1
         try:
             return self.run(self.functions[name])
         except _Return as leave:
             return leave.status
         finally:
             self.depth -= 1
+            self.returns -= 1
             self.loops = loops
             self.arguments = saved
             for hidden, variable in self.scopes.pop().items():
@@ -1198,12 +1215,14 @@ class Shell:
         saved = self.arguments
         if len(fields) > 2 and self.dialect == BASH:
             self.arguments = fields[2:]
+        self.returns += 1
         try:
             return self.run(tree)
         except _Return as leave:
             return leave.status
         finally:
             self.depth -= 1
+            self.returns -= 1
             if len(fields) > 2 and self.dialect == BASH:
                 self.arguments = saved
 
@@ -1320,6 +1339,8 @@ class Shell:
 
     def _attributes(self, name: str, exports: bool, unexports: bool, read_only: bool) -> None:
         variable = self.variables.get(name)
+        if exports and name in self.temporary and self.dialect == BASH:
+            raise Unresolvable("$%s is set for one command and exported in it" % name)
         if exports and variable is not None:
             variable.exported = True
         elif exports and name not in self.marked_exported:
@@ -1472,6 +1493,8 @@ class Shell:
         raise _Exit(self._status(fields))
 
     def _return(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        if not self.returns and self.dialect == BASH:
+            return False  # an error, and the script goes on
         raise _Return(self._status(fields))
 
     def _break(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -1596,34 +1619,58 @@ def _head(value: Value, count: int) -> Value:
 
 def _pattern(value: Value) -> Any:
     """A compiled pattern of the shell (``*``, ``?``, ``[…]``), quoted characters literal; matches wholly."""
-    return re.compile(_translate(value) + r"\Z", re.DOTALL)
+    pieces = _translate(value).split("*")
+    # Between two stars the first place that fits is as good as any: without this choice the time is bounded.
+    middle = "".join("(?=(?P<g%d>.*?%s))(?P=g%d)" % (number, piece, number)
+                     for number, piece in enumerate(pieces[1:-1]) if piece)
+    return re.compile(pieces[0] + (middle + ".*" + pieces[-1] if len(pieces) > 1 else "") + r"\Z", re.DOTALL)
+
+
+_BRACKET = re.compile(r"\[([!^]?)(\]?(?:\[:[a-z]+:\]|[^\]])*)\]")
+_CLASSES = {"space": r"\s", "blank": r" \t", "digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9", "upper": "A-Z",
+            "lower": "a-z"}
 
 
 def _translate(value: Value) -> str:
+    """A regular expression in which only ``*`` still means what it means to the shell."""
     result = []
     for run in value:
         if run.quoted:
-            result.append(re.escape(run.text))
+            result.append(_escape(run.text))
             continue
         index = 0
         while index < len(run.text):
             char = run.text[index]
             if char == "*":
-                result.append(".*")
+                result.append("*")
             elif char == "?":
                 result.append(".")
-            elif char == "[" and "]" in run.text[index + 2:]:
-                end = run.text.index("]", index + 2)
-                body = run.text[index + 1:end]
-                negated = body[:1] in ("!", "^")
-                body = body[1:] if negated else body
-                body = re.sub(r"\[:([a-z]+):$", "", body)
-                result.append("[%s%s]" % ("^" if negated else "", body.replace("\\", "\\\\").replace("[", "\\[")))
-                index = end
+            elif char == "[" and _BRACKET.match(run.text, index):
+                match = _BRACKET.match(run.text, index)
+                result.append(_bracket(match.group(2), bool(match.group(1))) if match else "")
+                index = match.end() - 1 if match else index
             else:
-                result.append(re.escape(char))
+                result.append(_escape(char))
             index += 1
     return "".join(result)
+
+
+def _escape(text: str) -> str:
+    return re.escape(text).replace("\\*", r"\x2a")
+
+
+def _bracket(body: str, negated: bool) -> str:
+    """``[a-z]`` as a regular expression; a range that runs backwards matches nothing, as in the shell."""
+    names = re.findall(r"\[:([a-z]+):\]", body)
+    if set(names) - set(_CLASSES):
+        raise Unresolvable("a pattern with [:%s:]" % "".join(names))
+    escaped = re.sub(r"([\\\[\]^&|~])", r"\\\1", re.sub(r"\[:[a-z]+:\]", "", body)).replace("*", r"\x2a")
+    escaped += "".join(_CLASSES[name] for name in names)
+    try:
+        re.compile("[%s]" % escaped)
+    except re.error:
+        return "." if negated else "(?!)"
+    return "[%s%s]" % ("^" if negated else "", escaped)
 
 
 def _calculate(expression: str) -> Optional[int]:
@@ -1659,10 +1706,14 @@ def _regex(text: str, pattern: Value) -> Optional[bool]:
     """``[[ text =~ pattern ]]`` where the pattern means the same to Python, else None."""
     parts = []
     for run in pattern:
-        if not run.quoted and re.search(r"[\\{}]|\[[\[:]|\(\?", run.text):
+        # Repetitions inside repetitions could take for ever.
+        if not run.quoted and (re.search(r"[\\{}]|\[[\[:]|\(\?|\)[*+?]", run.text)
+                               or len(re.findall(r"[*+]", run.text)) > 3):
             return None
         parts.append(re.escape(run.text) if run.quoted else run.text)
     try:
+        if len(text) > LIMIT_MATCH:
+            return None
         return re.search("".join(parts).replace("$", r"\Z"), text, re.DOTALL) is not None
     except re.error:
         return None
@@ -1730,7 +1781,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
     """
     result = Walk()
     prefix: Optional[List[int]] = []
-    count = 0
+    count = steps = 0
     while prefix is not None:
         count += 1
         if count > LIMIT_PATHS:
@@ -1743,6 +1794,9 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             pass
         except RecursionError:
             raise Unresolvable("the launch script is nested too deeply")
+        steps += oracle.steps
+        if steps > LIMIT_TOTAL:
+            raise Unresolvable("the launch script is too long to follow every way")
         if shell.found:
             result.paths.append(shell.found)
         for kept, seen in ((result.names, shell.names), (result.sourced, shell.sourced),

@@ -24,7 +24,6 @@ _EXPANSION = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@")
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEXADECIMAL = re.compile(r"x([0-9A-Fa-f]{1,2})")
-_JOINS = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 _META = " \t\n;&|<>()"
 _LIMIT_DEPTH = 60
 
@@ -65,6 +64,8 @@ class Run:
 
     def requoted(self, quoted: bool) -> "Run":
         """The same run, quoted or not in the place where it is used now."""
+        if quoted == self.quoted:
+            return self
         return Run(self.text, self.path, self.position, quoted, self.unknown, self.harmless)
 
     def __repr__(self) -> str:  # only for people at a debugger: shows no content
@@ -224,7 +225,8 @@ class Node:
     """A command. ``kind`` names it; the other slots hold what that kind needs."""
 
     __slots__ = ("kind", "start", "end", "assignments", "words", "items", "body", "otherwise", "name",
-                 "negated", "text", "redirects", "expression", "input")
+                 "negated", "text", "redirects", "expression", "input",
+                 "fails")
 
     def __init__(self, kind: str, start: int, text: Text) -> None:
         self.kind = kind
@@ -240,6 +242,7 @@ class Node:
         self.negated = False
         self.redirects = False
         self.input: Optional[Input] = None
+        self.fails = False  # a redirection cannot be made ("2>&1" and a carriage return), so it does not run
         self.expression: List[Any] = []
 
 
@@ -309,15 +312,17 @@ class Parser:
             while True:
                 if self.position >= len(self.characters):
                     break
-                line, line_start = "", self.position
+                pieces, line_start = [], self.position
                 while True:
                     end = self.characters.find("\n", self.position)
                     end = len(self.characters) if end < 0 else end
-                    line += self.characters[self.position:end]
+                    pieces.append(self.characters[self.position:end])
                     self.position = min(end + 1, len(self.characters))
-                    if not document.joins or _JOINS.search(line) is None or self.position >= len(self.characters):
+                    backslashes = len(pieces[-1]) - len(pieces[-1].rstrip("\\"))
+                    if not document.joins or backslashes % 2 == 0 or self.position >= len(self.characters):
                         break
-                    line = line[:-1]
+                    pieces[-1] = pieces[-1][:-1]
+                line = "".join(pieces)
                 if (line.lstrip("\t") if document.operator == "<<-" else line) == document.delimiter:
                     document.end = line_start
                     break
@@ -669,6 +674,10 @@ class Parser:
         self.skip_blanks()
         target = self.word()
         node.redirects = True
+        literal = target.literal()
+        if operator in (">&", "<&") and literal is not None and re.match(r"(?:[0-9]+-?|-)\Z", literal) is None and (
+                self.dialect == DASH or match.group(0) != ">&"):
+            node.fails = True
         source = Input(operator, target)
         if operator[0] == "<" and match.group(0) in (operator, "0" + operator):
             node.input = source
@@ -992,9 +1001,15 @@ class Parser:
 
 
 def parse(text: Text, dialect: str = BASH) -> Tuple[Node, Parser]:
-    """Parse a text; returns its tree and the parser, which keeps comments, here-documents, assignments."""
+    """Parse a text; returns its tree and the parser, which keeps comments, here-documents, assignments.
+
+    Raises :class:`ShellSyntaxError`, and nothing else.
+    """
     parser = Parser(text, dialect)
-    return parser.parse(), parser
+    try:
+        return parser.parse(), parser
+    except RecursionError:
+        raise ShellSyntaxError("nested too deeply", min(parser.position, len(parser.characters)))
 
 
 def is_reserved(word: str) -> bool:

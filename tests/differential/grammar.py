@@ -582,12 +582,15 @@ class Writer:
         if kind in ("su", "sh", "eval", "in sh, quoted"):
             call = f"{self.pick('java', '@BIN@/java')} ${live} {self.pick('', '-Da=b', self.flag())} -jar {WAR}"
             escaped = call.replace("$", "\\$")
-            return str({"su": self.pick(f'su app -c "{call}"', f'su -s /bin/sh app -c "exec {call} &"', f"su - app -c '{call}'",
+            text = str({"su": self.pick(f'su app -c "{call}"', f'su -s /bin/sh app -c "exec {call} &"', f"su - app -c '{call}'",
                                         f'runuser -s /bin/dash app -c "{call}"', f'sudo -u app sh -c "{call}"'),
                         "sh": self.pick(f'sh -c "{call}"', f'exec bash -c "{call}"', f'nohup sh -c "{call}" >/dev/null 2>&1 &'),
                         "in sh, quoted": self.pick(f"sh -c '{call}'", f"export {live}; bash -c '{call}'",
                                                    f'sh -c "{escaped}"', f"sh -c 'java \"$@\" -jar {WAR}' sh ${live}"),
                         "eval": self.pick(f'eval "{call}"', f"eval {call}", f'eval "{escaped}"', f"eval exec {call}")}[kind])
+            if "su - " in text:
+                self.unknown.add("environment after a login")
+            return text
         variable = self.pick("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "LANG")
         return str({"plain": call, "exec": f"exec {call}", "nohup": f"nohup {call} >/dev/null 2>&1 &",
                     "env": f"env {variable}={self.flag()} {call}", "assignment": f"{variable}={self.flag()} {call}",

@@ -130,8 +130,9 @@ def policy_of(variables: Mapping[str, Any]) -> Policy:
     """The policy of a host by its variables. Raises :class:`PolicyError`."""
     for name in variables:
         if re.match(r"telemetry_", str(name)) and name not in VARIABLES:
-            near = difflib.get_close_matches(str(name), VARIABLES, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(VARIABLES)}"
+            prefix = len("telemetry_")  # which all share: without it the likeness counts
+            near = difflib.get_close_matches(str(name)[prefix:], [known[prefix:] for known in VARIABLES], 1)
+            hint = f"; did you mean telemetry_{near[0]}?" if near else f"; known are {', '.join(VARIABLES)}"
             raise PolicyError(f"unknown variable {name}{hint}")
     if variables.get("telemetry_desired") in (None, ""):
         raise PolicyError(f"telemetry_desired is not set; it may be {', '.join(DESIRED)}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas import validate
+
 CHECKOUT = Path(__file__).parent.parent.parent
 FLEET = str(CHECKOUT / "tests/fleet/fleet")
 BIN = CHECKOUT / ".venv/bin"
@@ -97,6 +99,8 @@ class Fleet:
                            cwd=cwd, environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
         path = reports / "audit.json"
         report = json.loads(path.read_text()) if path.exists() else {}
+        if report:
+            validate(report)
         recap = {}
         for line in re.findall(r"^(\S+)\s+: (ok=.*)$", done.stdout, re.MULTILINE):
             recap[line[0]] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line[1])}

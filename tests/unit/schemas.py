@@ -1,0 +1,21 @@
+"""The JSON Schemas of docs/schema/, ready to hold a document against."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from referencing import Registry, Resource
+
+FOLDER = Path(__file__).parent.parent.parent / "docs/schema"
+SCHEMAS = {path.name: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+_REGISTRY: Registry = Registry().with_resources(
+    (schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values())
+
+
+def validate(document: dict[str, Any]) -> None:
+    """Raise jsonschema.ValidationError unless the document is as its own ``schema`` says."""
+    schema = next(item for item in SCHEMAS.values() if item["properties"]["schema"]["const"] == document["schema"])
+    jsonschema.Draft202012Validator(schema, registry=_REGISTRY).validate(document)

@@ -1,0 +1,137 @@
+"""Every combination of the three clocks and the policy has the verdict that docs/clocks.md gives it."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    VERDICTS,
+    Assessment,
+    Policy,
+    PolicyError,
+    Waiver,
+    assess,
+    assess_connectivity,
+    assess_installation,
+    policy_of,
+    with_waiver,
+    worst,
+)
+
+PAGE = Path(__file__).parent.parent.parent / "docs/clocks.md"
+ROWS = [[cell.strip() for cell in line.strip("|\n").split("|")][:4]
+        for line in PAGE.read_text().splitlines() if line.startswith("|")][2:]
+ON_DISK = ("disabled", "enabled", "unresolvable")
+RUNNING = ("disabled", "enabled", "mixed", "not_running", "unknown")
+TODAY = datetime.date(2026, 11, 23)
+
+
+def entry(on_disk: str, next_start: str, running: str) -> dict[str, Any]:
+    """An installation of the state document."""
+    return {"name": "cm", "service": "cm.service", "launch": {"file": "/etc/default/cm", "variable": "JAVA_ARGS"},
+            "declarations": [], "on_disk": on_disk, "on_disk_detail": {}, "next_start": next_start,
+            "next_start_detail": {}, "running": running, "running_detail": {}}
+
+
+def by_the_page(desired: str, *clocks: str) -> str:
+    """The verdict that the table gives."""
+    names = {"disabled": "other", "enabled": "other", desired: "wanted"}
+    seen = [names.get(clock, clock) for clock in clocks]
+    for *cells, verdict in ROWS:
+        if all(cell in ("any", clock) for cell, clock in zip(cells, seen, strict=True)):
+            return verdict
+    raise AssertionError(f"no row fits {seen}")
+
+
+@pytest.mark.parametrize("desired", ["disabled", "enabled"])
+@pytest.mark.parametrize("clocks", list(itertools.product(ON_DISK, ON_DISK, RUNNING)), ids="-".join)
+def test_clocks(desired: str, clocks: tuple[str, str, str]) -> None:
+    result = assess_installation(entry(*clocks), desired)
+    assert result.verdict == by_the_page(desired, *clocks)
+    assert result.reasons or (result.verdict == "compliant" and clocks[2] == desired)
+
+
+def policy(**variables: Any) -> Policy:
+    """A policy by its variables."""
+    return policy_of({f"telemetry_{name}": value for name, value in {"desired": "disabled", **variables}.items()})
+
+
+def test_unmanaged_and_empty_hosts_have_no_verdict() -> None:
+    state = {"installations": [entry("enabled", "enabled", "enabled")]}
+    assert assess(state, policy(desired="unmanaged"), TODAY).verdict == "not_applicable"
+    assert assess({"installations": []}, policy(), TODAY).verdict == "not_applicable"
+
+
+def test_the_worst_counts() -> None:
+    for first, second in itertools.combinations(VERDICTS, 2):
+        assert worst([Assessment(second, ["b"]), Assessment(first, ["a"])]) == Assessment(first, ["a", "b"])
+
+
+@pytest.mark.parametrize(("wanted", "outcome", "verdict"), [
+    ("required", "connected", "compliant"), ("required", "refused", "violation"), ("required", "timeout", "violation"),
+    ("required", "tls_untrusted", "violation"), ("required", "unknown", "unknown"),
+    ("forbidden", "connected", "violation"), ("forbidden", "refused", "compliant"),
+    ("forbidden", "timeout", "compliant"), ("forbidden", "tls_untrusted", "unknown"),
+    ("forbidden", "unknown", "unknown"), ("ignored", "refused", "compliant"),
+])
+def test_connectivity(wanted: str, outcome: str, verdict: str) -> None:
+    answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so"}
+    assert assess_connectivity([answer], wanted).verdict == verdict
+
+
+def test_a_probe_that_was_not_made_is_unknown() -> None:
+    assert assess_connectivity([], "required").verdict == "unknown"
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize(("until", "covered"), [("2026-11-23", "waived"), ("2026-11-22", "waiver_expired")])
+def test_waiver(verdict: str, until: str, covered: str) -> None:
+    mine = policy(waiver={"until": until, "reason": "case 1", "approved_by": "Jo"})
+    result = with_waiver(Assessment(verdict, ["why"]), mine, TODAY)
+    if verdict in ("violation", "restart_pending", "unknown"):
+        assert result.verdict == covered
+        assert "case 1 (approved by Jo)" in result.reasons[0]
+        assert result.reasons[-1] == "why"
+    else:
+        assert result.verdict == verdict
+
+
+def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
+    waiver = {"until": "2026-11-23", "reason": "x", "approved_by": "y"}
+    assert policy().enforced(TODAY)
+    assert not policy(desired="unmanaged").enforced(TODAY)
+    assert not policy(waiver=waiver).enforced(TODAY)
+    assert policy(waiver=waiver).enforced(TODAY + datetime.timedelta(days=1))
+    assert policy(waiver={**waiver, "until": datetime.date(2026, 1, 1)}).waiver == Waiver(
+        datetime.date(2026, 1, 1), "x", "y")
+
+
+@pytest.mark.parametrize(("variables", "said"), [
+    ({"telemetry_desired": "off"}, "telemetry_desired is 'off'"),
+    ({}, "telemetry_desired is not set"),
+    ({"telemetry_desired": "disabled", "telemetry_desird": "x"}, "did you mean telemetry_desired"),
+    ({"telemetry_desired": "disabled", "telemetry_zzz": 1}, "known are"),
+    ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "it may be never, now"),
+    ({"telemetry_desired": "disabled", "telemetry_launch_scripts": "/a"}, "must be a list"),
+    ({"telemetry_desired": "disabled", "telemetry_launch_scripts": ["a"]}, "no absolute path"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver": "yes"}, "must have"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver": {"until": "x"}}, "lacks reason, approved_by"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": "2026-02-30", "reason": "x", "approved_by": "y"}}, "must be a day"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": "2026-02-03", "reason": "x", "approved_by": "y", "who": "z"}}, "no key who"),
+])
+def test_policy_that_is_not_valid(variables: dict[str, Any], said: str) -> None:
+    with pytest.raises(PolicyError, match=said):
+        policy_of(variables)
+
+
+def test_connectivity_is_required_where_telemetry_is_on() -> None:
+    assert policy(desired="enabled").connectivity == "required"
+    assert policy().connectivity == "ignored"
+    assert policy(connectivity="forbidden").connectivity == "forbidden"

@@ -398,6 +398,8 @@ def _without_probe(vector: Any) -> Any:
 
 def same_but_probe(before: Outcome, after: Outcome) -> bool:
     """True where the second differs from the first by the probe word alone, and that on every way."""
+    if not _same_ways(before, after):
+        return False
     for vector in after.vectors:
         if all(PROBE not in words for layer, words in vector if layer != "program"):
             return False
@@ -406,7 +408,13 @@ def same_but_probe(before: Outcome, after: Outcome) -> bool:
 
 def same_vectors(before: Outcome, after: Outcome) -> bool:
     """True where two outcomes differ at most in mentions of the property."""
-    return bool(after.vectors) and set(after.vectors) == set(before.vectors)
+    return bool(after.vectors) and set(after.vectors) == set(before.vectors) and _same_ways(before, after)
+
+
+def _same_ways(before: Outcome, after: Outcome) -> bool:
+    """True where the JVM starts on as many of the ways through the launch files: none may be lost."""
+    return before.walk is None or after.walk is None or (
+        before.walk.ways, len(before.walk.paths)) == (after.walk.ways, len(after.walk.paths))
 
 
 def append_assignment(content: str, line: str) -> str:

@@ -80,6 +80,7 @@ _CHANGES_USER = frozenset(["su", "runuser"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
+_TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
 
 
@@ -430,7 +431,17 @@ class Shell:
             return [Run(word.decoded[part.start], None, 0, True)]
         if part.start == part.end:
             return [Run("", None, 0, True)] if part.quoted else []
-        return word.text.runs(part.start, part.end, part.quoted)
+        if part.quoted or "~" not in word.characters(part):
+            return word.text.runs(part.start, part.end, part.quoted)
+        # ~ and ~user are somebody's home; behind a colon only in assignments, where it cannot hurt to say so.
+        result: Value = []
+        done = part.start
+        for match in _TILDE.finditer(word.characters(part)):
+            if match.start() or part.start == word.start:
+                result.extend(word.text.runs(done, part.start + match.start(), False))
+                result.append(self.unknown("a home directory", word, part, harmless=True))
+                done = part.start + match.end()
+        return result + word.text.runs(done, part.end, False)
 
     def _values(self, word: Word, part: Part) -> List[Value]:
         """What a part expands to: one value, or several for ``$@`` and arrays."""
@@ -1058,6 +1069,8 @@ class Shell:
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
+        if base == "cd" and "\r" in "".join(texts):
+            return False
         return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
 
     def _inner_shell(self, node: Node, base: str, fields: List[Value]) -> bool:
@@ -1159,7 +1172,7 @@ class Shell:
                 start = index + 1
                 break
         if start is None:
-            for index in range(jar):
+            for index in range(1, jar):
                 if texts[index] == "--":
                     start = index + 1
                     if start < jar and not texts[start].startswith("-"):
@@ -1304,6 +1317,8 @@ class Shell:
                 self.assign(variable, _cut(field, match.end()))
             elif "a" in options:
                 old = self.variables.get(variable)
+                if old is None and not self.closed:
+                    old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % variable)])
                 if old is None or old.array is None:
                     self.variables[variable] = Variable([] if old is None else old.value,
                                                         [] if old is None else [old.value])
@@ -1431,8 +1446,10 @@ class Shell:
             if not name.isidentifier():
                 return False
         line = None
-        if self.input and letters == "r" and texts and "IFS" not in self.variables:
+        if self.input and letters in ("", "r") and texts and "IFS" not in self.variables:
             line = self._line()
+            if not letters and "\\" in text_of(line):
+                line, self.input = None, None
         if line is None or unknown_of(line, True):
             for name in texts:
                 value = [Run("", None, 0, False, "$%s is read from input" % name)]

@@ -13,9 +13,12 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax impo
 from .grammar import Case
 from .real import PROPERTY, Machine, Start, is_valid, vague
 
-WANTED = ("disabled", "enabled")
-_MENTION = re.compile("-D" + re.escape(PROPERTY) + r"(?:=[A-Za-z0-9]*)?")
 _FLAG = "-D" + PROPERTY + "=true"
+#: From what a script may be started by hand.
+ENVIRONMENTS: tuple[dict[str, str], ...] = ({}, {"JAVA_OPTS": _FLAG}, {"OFF": _FLAG, "JAVA_OPTS": "-Xmx1g"})
+WANTED = ("disabled", "enabled")
+_STRICT = re.compile(r"(?:^#!.*|\bset) -[a-z]*[eu]", re.MULTILINE)
+_MENTION = re.compile("-D" + re.escape(PROPERTY) + r"(?:=[A-Za-z0-9]*)?")
 
 
 class Result(NamedTuple):
@@ -32,7 +35,7 @@ Texts = Dict[str, str]  # path -> content: the launch file, and the launcher whe
 
 
 def _outcome(program: str, case: Case) -> tuple[installations.Definition, HostFiles, installations.Outcome]:
-    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, True)
+    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open)
     files = HostFiles("/")
     return definition, files, installations.outcome(definition, files)
 
@@ -46,8 +49,9 @@ def _plan(program: str, case: Case, wanted: str) -> dict[str, str]:
 
 def _real(machine: Machine, program: str, case: Case) -> list[Start]:
     starts: list[Start] = []
-    for heads in (True, False) if "coin" in case.text else (True,):
-        starts += machine.start(program, case.argument, heads)
+    for environment in ENVIRONMENTS if case.open else ENVIRONMENTS[:1]:
+        for heads in (True, False) if "coin" in case.text else (True,):
+            starts += machine.start(program, case.argument, heads, environment)
     return [start for start in starts if "-jar" in start.arguments and start.program.endswith(".war")]
 
 
@@ -56,7 +60,8 @@ def _vectors(starts: list[Start]) -> set[object]:
 
 
 def _is_known(vectors: tuple[object, ...]) -> bool:
-    return not any(word.startswith("?") for vector in vectors for _layer, words in vector for word in words)  # type: ignore
+    return all(word and word[0] not in "?~" for vector in vectors for _layer, words in vector  # type: ignore
+               for word in words)
 
 
 def check(machine: Machine, case: Case, edits: bool = True) -> Result:
@@ -76,6 +81,8 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
             verdict = "mixed"
         return Result(verdict, before.reason or "", (), 0, ())
     found = _compare("before", before, starts, case)
+    if found and found[0][0] == "before: start" and (case.launcher == "strict" or _STRICT.search(case.text)):
+        return Result("may stop", "set -e or -u: a static reader takes commands that it does not know for good", (), 0, ())
     if found or not edits:
         return Result(before.verdict, "", tuple(found), 0, ())
     refused = []

@@ -58,6 +58,7 @@ class Case:
     text: str
     constructs: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+    open: bool = False  # started by hand, from an environment that nobody knows
 
     @property
     def argument(self) -> str:
@@ -375,6 +376,10 @@ class Writer:
 
     def noise(self) -> str:
         """Commands that do not matter."""
+        if self.chance(6):
+            self.note("sourced file")
+            return str(self.pick("[ -f /nonexistent/env ] && . /nonexistent/env", ". /nonexistent/env",
+                                 "if [ -r /nonexistent ]; then . /nonexistent; fi", "test -d /nonexistent || :"))
         return str(self.pick("umask 022", ":", "cd /", "ulimit -n 64", "echo x >/dev/null", "true", "LANG=C", "trap '' HUP",
                              "true &", "echo \"a'b\" | cat >/dev/null", "cat </dev/null", "! true", "{ :; }", "test -n ''",
                              "wait", "hash -r", "echo `echo x` >/dev/null", ": ${X:=1}", "printf '%s\\n' x >/dev/null",
@@ -630,7 +635,10 @@ class Writer:
             text = text[:-2] if text.endswith("\r\n") else text[:-1]
         if "coin" in text:
             self.unknown.add("condition")
-        return Case(self.launcher, self.shell, text, frozenset(self.constructs), frozenset(self.unknown))
+        by_hand = self.launcher == SCRIPT and self.chance(15)
+        if by_hand:
+            self.unknown.add("environment of a start by hand")
+        return Case(self.launcher, self.shell, text, frozenset(self.constructs), frozenset(self.unknown), by_hand)
 
 
 @st.composite

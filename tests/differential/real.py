@@ -152,7 +152,7 @@ class Machine:
             Path(path).write_bytes(text.encode("latin-1"))
             os.chmod(path, 0o755)
 
-    def start(self, program: str, argument: str, heads: bool) -> list[Start]:
+    def start(self, program: str, argument: str, heads: bool, environment: dict[str, str]) -> list[Start]:
         """What ``java`` is given when the program is started, as ``exec`` starts it."""
         path = str(self.folder / ("heads" if heads else "tails"))
         notes = self.folder / "starts"
@@ -164,7 +164,7 @@ class Machine:
         try:
             try:
                 process = subprocess.Popen(
-                    [program, argument], env={"PATH": path}, cwd=self.work,
+                    [program, argument], env={"PATH": path, **environment}, cwd=self.work,
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                     pass_fds=[writing], start_new_session=True)
             except OSError:

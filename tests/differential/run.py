@@ -106,12 +106,12 @@ def run(count: int, first: int = 0, processes: int = 1) -> Report:
     """Check so many cases, beginning with one; the same numbers give the same cases."""
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
     report = Report()
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str, str, str, bool]] = set()
 
     def collect(found: Iterable[list[tuple[Case, Result]]]) -> None:
         for pairs in found:
             for case, result in pairs:
-                key = (case.launcher, case.shell, case.text)
+                key = (case.launcher, case.shell, case.text, case.open)
                 if key not in seen:
                     seen.add(key)
                     report.add(case, result)

@@ -272,6 +272,127 @@ def test_command_lines_of_scripts(host: Host, line: str, verdict: str) -> None:
     assert host.verdict() == verdict
 
 
+# What the differential tests against bash and dash found, each in its smallest form; %F stands for the flag. The text
+# is followed by `java $O -jar jenkins.war`.
+SAME = ("bash", "dash")
+DIFFERENTIAL = [
+    (SAME, "set -u; O=%F; O=$UNSET", "unresolvable"),  # the script ends before java
+    (SAME, "set -e; O=%F; false; O=", "unresolvable"),
+    (SAME, "set -e; O=%F; ! true; if false; then O=; fi; false || true", "disabled"),
+    (SAME, "f() { local O; O=%F; }; f", "enabled"),
+    (["bash"], "O=%F; f() { local O; O=\"$O -Da=b\"; P=$O; }; f; O=$P", "enabled"),
+    (["dash"], "O=%F; f() { local O; O=\"$O -Da=b\"; P=$O; }; f; O=$P", "disabled"),
+    (["bash"], "O=%F eval :", "enabled"),
+    (["dash"], "O=%F eval :", "disabled"),
+    (SAME, "f() { :; }; O=%F f", "enabled"),
+    (SAME, "O=%F true", "enabled"),
+    (SAME, "O=-Da=b; (exit 1) || O=%F", "disabled"),
+    (SAME, "f() { return 1; O=; }; f || O=%F", "disabled"),
+    (SAME, "O=%F & wait", "enabled"),
+    (SAME, "IFS=,; O=-Da=b,%F", "disabled"),
+    (SAME, "IFS=; O='-Da=b %F'", "enabled"),
+    (SAME, "IFS=,; set -- -Da=b %F; O=\"$*\"; IFS=' '", "enabled"),
+    (SAME, "set -- -Da b c d e f g h i %F; O=$10", "enabled"),
+    (SAME, "set -- a b c d e f g h i %F; O=${10}", "disabled"),
+    (SAME, ": <<E\nx\\\nE\nO=%F\nE\nO=-Da=b", "enabled"),  # the joined line is no end of the document
+    (SAME, "if true; then\nfi\nO=%F", "unresolvable"),  # an empty block
+    (SAME, "O=%F; O=\"${O%% -*}\"", "disabled"),
+    (SAME, "O=\"-Da=b %F\"; O=\"${O%% *}\"", "enabled"),
+    (SAME, "O=-Dx; O=\"${U:-a\\}%F}\"; case $O in a}*) O=%F ;; esac", "disabled"),
+    (SAME, "A=x; AB=%F; O=$A\\\nB", "disabled"),
+    (SAME, "case '' in '*') O=%F ;; esac", "enabled"),
+    (SAME, "for i in 1 2; do for j in 1 2; do break 2; done; O=%F; done", "enabled"),
+    (SAME, "while read -r l; do O=\"$O $l\"; done <<E\n-Da=b\n%F\nE", "disabled"),
+    (SAME, "echo x 2>&1\r\nO=%F", "disabled"),
+    (["dash"], "export 'a b=c'; O=%F", "unresolvable"),
+    (["bash"], "export O; export 'x\ry' || O=%F", "disabled"),
+    (SAME, "[ a b ] || O=%F", "disabled"),
+    (["bash"], "[ a == a ] && O=%F", "disabled"),
+    (["dash"], "[ a == a ] && O=%F", "enabled"),
+    (SAME, "[ -n a -a -z '' ] && O=%F", "disabled"),
+    (["bash"], "((0)) || O=%F", "disabled"),
+    (["bash"], "[[ -n a && ( a == b || a == a* ) ]] && O=%F", "disabled"),
+    (["bash"], "P='*'; [[ abc == $P ]] && O=%F", "disabled"),
+    (["bash"], "P='*'; [[ abc == \"$P\" ]] && O=%F", "enabled"),
+    (["bash"], "[[ -Da=b =~ ^-D.=b$ ]] && O=%F", "disabled"),
+    (["bash"], "case x in x) O=-Da=b ;;& *) O=%F ;; esac", "disabled"),
+    (["bash"], "O[0]=-Da=b; O[${#O[@]}]=%F; O=\"${O[*]}\"", "disabled"),
+    (["bash"], "O=(-Da=b)\r\nO=%F", "unresolvable"),  # characters behind an array
+    (["bash"], "alias java=true; O=%F", "disabled"),
+    (["dash"], "O=%F\nalias java=true", "unresolvable"),
+    (["bash"], "return; O=%F", "disabled"),
+    (["dash"], "O=-Da=b; return; O=%F", "unresolvable"),
+    (["bash"], "printf -v O %s %F", "disabled"),
+    (["bash"], "O=-da=b; O=${O^^}; O=${O/-DA=B/%F}", "disabled"),
+    (["dash"], "O=%F; O=${O/a/b}", "unresolvable"),  # "Bad substitution" ends the script
+    (["dash"], "O=%F; shift 3; O=", "unresolvable"),
+    (SAME, "O=$(echo %F)", "disabled"),
+    (SAME, "f() { O=%F; }; f\nO='-Da=b'; java\r -jar jenkins.war", "enabled"),
+    (SAME, "export J; O=-Da=b; J=x; _JAVA_OPTIONS=%F; export _JAVA_OPTIONS", "disabled"),
+    (SAME, "export _JAVA_OPTIONS; _JAVA_OPTIONS=%F", "disabled"),
+    (SAME, "readonly O; O=%F", "unresolvable"),
+    (SAME, "trap 'O=' EXIT; O=%F", "disabled"),
+]
+
+
+@pytest.mark.parametrize(("shell", "text", "verdict"), [
+    (shell, text, verdict) for shells, text, verdict in DIFFERENTIAL for shell in shells])
+def test_what_the_shells_do(host: Host, shell: str, text: str, verdict: str) -> None:
+    host.script(f"#!/bin/{shell}\n{text.replace('%F', FLAG)}\njava $O -jar jenkins.war\n")
+    assert host.verdict() == verdict
+
+
+@pytest.mark.parametrize(("line", "verdict"), [
+    ('#!/bin/bash\njava "${O[@]}" %F -jar jenkins.war', "disabled"),  # no element, no word
+    ('#!/bin/bash\njava ${O:-"-Da=b %F"} -jar jenkins.war', "enabled"),  # quoted inside: one word
+    ("#!/bin/bash\nset -u\njava \"${O[@]}\" %F -jar jenkins.war", "disabled"),
+    ("#!/bin/sh -e\nfalse\njava %F -jar jenkins.war", "unresolvable"),
+    ("#!/bin/bash\njava %F -jar jenkins.war; java -jar jenkins.war", "unresolvable"),
+    ("#!/bin/bash\neval 'java -Da=b\n-- -jar jenkins.war'\njava %F -jar jenkins.war", "disabled"),
+])
+def test_what_the_shells_do_with_whole_scripts(host: Host, line: str, verdict: str) -> None:
+    host.script(line.replace("%F", FLAG) + "\n")
+    assert host.verdict() == verdict
+
+
+@pytest.mark.parametrize(("text", "after"), [
+    ("set -u\n", None),  # "$JAVA_ARGS" would end the script
+    ("JAVA_ARGS=-Da=\n", 'JAVA_ARGS=-Da=" %F"\n'),
+    ("JAVA_ARGS=$''\n", "JAVA_ARGS=$'%F'\n"),
+    ("JAVA_ARGS=$'-Da=b'\n", "JAVA_ARGS=$'-Da=b %F'\n"),
+    ("JAVA_ARGS=$'-Da\\x3db'\n", "JAVA_ARGS=$'-Da\\x3db %F'\n"),
+])
+def test_edits_that_the_shells_found_wanting(host: Host, text: str, after: str | None) -> None:
+    host.deb(text)
+    before = host.read("/etc/default/cloudbees-core-cm")
+    if after is None:
+        with pytest.raises(Refused):
+            host.declare("disabled")
+        return
+    host.declare("disabled")
+    assert host.read("/etc/default/cloudbees-core-cm").endswith(after.replace("%F", FLAG))
+    host.declare("enabled")
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+def test_a_blank_that_a_backslash_quotes_goes_with_the_flag(host: Host) -> None:
+    host.deb(f"JAVA_ARGS=-Da=b\\ {FLAG}\nOTHER=x\n")
+    host.declare("enabled")
+    assert host.read("/etc/default/cloudbees-core-cm").endswith("JAVA_ARGS=-Da=b\nOTHER=x\n")
+
+
+def test_a_value_that_holds_several_options_is_not_thrown_away(host: Host) -> None:
+    host.rpm(f'JENKINS_JAVA_OPTIONS=("{FLAG} -Xmx1g")\n')
+    host.declare("disabled")
+    assert host.read("/etc/sysconfig/cloudbees-core-cm").endswith(f'JENKINS_JAVA_OPTIONS=("{FLAG} -Xmx1g" {FLAG})\n')
+
+
+def test_an_edit_never_costs_a_start(host: Host) -> None:
+    host.script(f'#!/bin/bash\nO={FLAG}\njava "$O" -jar jenkins.war\njava $O -jar jenkins.war\n')
+    with pytest.raises(Refused):
+        host.declare("enabled")
+
+
 def test_a_script_started_by_hand_may_get_options_from_its_environment(host: Host) -> None:
     host.write("/srv/start.sh", "#!/bin/sh\njava $JAVA_OPTS -jar /opt/jenkins.war\n", 0o755)
     found, _warnings = installations.discover(host.files, ["/srv/start.sh"])

@@ -75,8 +75,9 @@ def test_an_inventory_of_ones_own_starts_nothing(fleet: Fleet) -> None:
 
 def test_where_the_fleet_cannot_run_it_is_said_in_one_line(tmp_path: Path) -> None:
     """A user who is not root gets the reason and the way to audit this machine itself."""
-    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
-                           "/usr/bin/python3", FLEET, "check"], capture_output=True, text=True, check=False)
+    # A user namespace without a mapping: nobody by number, and still able to read a checkout of root's.
+    done = subprocess.run(["unshare", "--user", "/usr/bin/python3", FLEET, "check"], capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 3
     assert len((done.stdout + done.stderr).strip().splitlines()) == 1
     assert "root" in done.stdout + done.stderr

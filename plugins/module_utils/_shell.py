@@ -333,7 +333,7 @@ class Shell:
         result: Value = []
         for part in word.parts:
             if part.kind == "literal":
-                result.extend(self._literal(word, part))
+                result.extend(self._literal(word, part, colons=True))
             else:
                 for index, value in enumerate(self._values(word, part)):
                     if index:
@@ -425,7 +425,7 @@ class Shell:
             fields.append(current)
         return fields
 
-    def _literal(self, word: Word, part: Part) -> Value:
+    def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
         if part.start in word.decoded:
             path, offset = word.text.origin(part.start)
             return [Run(word.decoded[part.start], None, 0, True)]
@@ -433,11 +433,11 @@ class Shell:
             return [Run("", None, 0, True)] if part.quoted else []
         if part.quoted or "~" not in word.characters(part):
             return word.text.runs(part.start, part.end, part.quoted)
-        # ~ and ~user are somebody's home; behind a colon only in assignments, where it cannot hurt to say so.
+        # ~ and ~user are somebody's home; behind a colon only in assignments.
         result: Value = []
         done = part.start
         for match in _TILDE.finditer(word.characters(part)):
-            if match.start() or part.start == word.start:
+            if (colons and match.start()) or part.start + match.start() == word.start:
                 result.extend(word.text.runs(done, part.start + match.start(), False))
                 result.append(self.unknown("a home directory", word, part, harmless=True))
                 done = part.start + match.end()
@@ -474,10 +474,11 @@ class Shell:
         reason = next((unknown_of(value, True) for value in values if unknown_of(value, True)), None)
         operator = part.operator
         if operator in _ASKS_WHETHER_SET:
-            if reason and operator[0] == ":" and not any(text_of(value) for value in values):
+            if reason and (operator[0] == ":" or not is_set) and not any(text_of(value) for value in values):
                 # Neither "set" nor "empty" is known of it.
-                if self.oracle.choose(2):
-                    null, is_set, reason = True, False, None
+                is_set = self.oracle.choose(2) == 0
+                if not is_set:
+                    null, reason = True, None
             use_word = (null if operator[0] == ":" else not is_set)
             if operator[-1] == "+":
                 return [self.single(part.argument)] if part.argument and not use_word else [[]]
@@ -1059,7 +1060,7 @@ class Shell:
         for index, text in enumerate(texts):
             word = text.rsplit("/", 1)[-1]
             if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
-                if self._inner_shell(node, word, fields[index:]):
+                if self._inner_shell(node, word, fields[index:], texts[:index]):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
@@ -1073,10 +1074,10 @@ class Shell:
             return False
         return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
 
-    def _inner_shell(self, node: Node, base: str, fields: List[Value]) -> bool:
+    def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
         texts = [text_of(field) for field in fields]
-        environment, closed = self.exported(), self.closed
+        environment, closed = self._passed_on(before), self.closed and "sudo" not in before
         if base in _CHANGES_USER and any(text in ("-", "-l", "--login") for text in texts[1:]):
             environment, closed = {}, False
         dialect = self.files.dialect(base) if base in _SHELLS else BASH
@@ -1159,6 +1160,21 @@ class Shell:
         """Text and dialect of a shell script, None where the path is none."""
         return read_script(self.files, path)
 
+    def _passed_on(self, texts: Sequence[str]) -> Dict[str, Value]:
+        """The environment that programs in front of ``java`` hand on: ``sudo`` and ``env -i`` give a fresh one."""
+        environment = self.exported()
+        names = [text.rsplit("/", 1)[-1] for text in texts]
+        for index, name in enumerate(names):
+            if name == "sudo" and not {"-E", "--preserve-env"} & set(texts[index:]):
+                environment = {}
+            elif name == "env":
+                options = texts[index + 1:]
+                if {"-i", "-", "--ignore-environment"} & set(options):
+                    environment = {}
+                for option, following in zip(options, list(options[1:]) + [""]):
+                    environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
+        return environment
+
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar``; says whether it did."""
         texts = [text_of(field) for field in fields]
@@ -1187,7 +1203,7 @@ class Shell:
                     break
         if start is None:
             return False
-        environment = self.exported()
+        environment = self._passed_on(texts[:start])
         for index in range(start):  # env NAME=value java …
             match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
             if match:
@@ -1426,6 +1442,8 @@ class Shell:
                 return False
             if "[" in name:
                 raise Unresolvable("an element of the array %s is unset" % name.partition("[")[0])
+            if name in self.temporary and self.dialect == BASH:
+                raise Unresolvable("$%s is set for one command and unset in it" % name)
             if name not in self.variables and self.closed and self.dialect == BASH:
                 self.functions.pop(name, None)
             self.variables.pop(name, None)
@@ -1463,6 +1481,17 @@ class Shell:
             start, first = (match.start(1), match.end()) if match else (len(text), len(text))
             self.assign(name, _head(_cut(line, start), match.end(1) - start) if match else [])
         return len(text) < len(text_of(line))
+
+    def _mapfile(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        texts = [text_of(field) for field in fields[1:]]
+        if len(texts) != 2 or texts[0] != "-t" or self.input is None or not texts[1].isidentifier():
+            return self._opaque(node, fields, declared)
+        lines: List[Value] = []
+        while text_of(self.input[0]):
+            line = self._line()
+            lines.append(_head(line, len(text_of(line).rstrip("\n"))))
+        self.assign(texts[1], [], array=lines)
+        return True
 
     def _line(self) -> Value:
         """Takes one line, with its end, from the standard input."""
@@ -1575,7 +1604,7 @@ _BUILTINS = {
     "export": Shell._declare, "declare": Shell._declare, "typeset": Shell._declare, "readonly": Shell._declare,
     "local": Shell._declare, "set": Shell._set, "shift": Shell._shift, "unset": Shell._unset, "read": Shell._read,
     "exit": Shell._exit, "return": Shell._return, "break": Shell._break, "continue": Shell._break,
-    "[": Shell._bracket, "test": Shell._bracket, "mapfile": Shell._opaque, "readarray": Shell._opaque,
+    "[": Shell._bracket, "test": Shell._bracket, "mapfile": Shell._mapfile, "readarray": Shell._mapfile,
     "let": Shell._let, "getopts": Shell._opaque, "printf": Shell._printf, "alias": Shell._alias,
     "unalias": Shell._nothing, "trap": Shell._trap, "shopt": Shell._shopt,
 }  # type: Dict[str, Callable[[Shell, Node, List[Value], List[Assignment]], Optional[bool]]]

@@ -677,6 +677,8 @@ class Parser:
         literal = target.literal()
         if operator in (">&", "<&") and literal is not None and re.match(r"(?:[0-9]+-?|-)\Z", literal) is None and (
                 self.dialect == DASH or match.group(0) != ">&"):
+            if self.dialect == DASH:
+                raise self.error("a bad file descriptor")
             node.fails = True
         source = Input(operator, target)
         if operator[0] == "<" and match.group(0) in (operator, "0" + operator):

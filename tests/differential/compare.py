@@ -165,10 +165,11 @@ def explains(old: str, new: str) -> bool:
                            rf"{re.escape(MARK)}(?=\r?\n|\Z)")
     start = "\n"  # so that a line of our own can be the first
 
-    def bare(text: str, quotes: bool) -> str:
+    def bare(text: str, quotes: bool, blank: str) -> str:
         text = shortened.sub("", start + text)
         # What stands around a mention that comes or goes: blanks, and the quotes of a piece that was put behind.
         text = re.sub(r'" ' + _MENTION.pattern + '"', "", text) if quotes else text
-        return re.sub(r"(?:\\? )?" + _MENTION.pattern, "", text).rstrip("\r\n")
+        return re.sub(blank + _MENTION.pattern, "", text).rstrip("\r\n")
 
-    return any(bare(old, before) == bare(new, after) for before in (False, True) for after in (False, True))
+    return any(bare(old, before, blank) == bare(new, after, blank) for before in (False, True)
+               for after in (False, True) for blank in (" ?", r"(?:\\? )?"))

@@ -582,7 +582,7 @@ class Writer:
             middle = f"{middle} -jar"
         call = f"{java} {middle} {WAR}{after}"
         kind = self.pick("plain", "plain", "exec", "nohup", "env", "assignment", "su", "sh", "background", "or", "if",
-                         "function", "subshell", "eval", "nice", "pipe", "redirect", "group", "command", "setsid", "in sh, quoted")
+                         "function", "subshell", "eval", "nice", "pipe", "redirect", "group", "command", "setsid", "sudo", "in sh, quoted")
         self.note(f"java: {kind}")
         if kind in ("su", "sh", "eval", "in sh, quoted"):
             call = f"{self.pick('java', '@BIN@/java')} ${live} {self.pick('', '-Da=b', self.flag())} -jar {WAR}"
@@ -593,17 +593,20 @@ class Writer:
                         "in sh, quoted": self.pick(f"sh -c '{call}'", f"export {live}; bash -c '{call}'",
                                                    f'sh -c "{escaped}"', f"sh -c 'java \"$@\" -jar {WAR}' sh ${live}"),
                         "eval": self.pick(f'eval "{call}"', f"eval {call}", f'eval "{escaped}"', f"eval exec {call}")}[kind])
-            if "su - " in text:
+            if "su - " in text or "sudo" in text:
                 self.unknown.add("environment after a login")
             return text
         variable = self.pick("_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "LANG")
-        return str({"plain": call, "exec": f"exec {call}", "nohup": f"nohup {call} >/dev/null 2>&1 &",
-                    "env": f"env {variable}={self.flag()} {call}", "assignment": f"{variable}={self.flag()} {call}",
-                    "background": f"{call} &\nwait", "or": f"{call} || exit 1", "if": f"if {call}; then :; else exit 1; fi",
-                    "function": f"start() {{\n  {call}\n}}\n{self.pick('start', 'start ' + self.arguments(0, 2), 'start $' + live)}",
-                    "subshell": f"( cd /; {call} )", "nice": f"nice -n 5 {call}", "pipe": f"{call} | cat",
-                    "redirect": f"{call} </dev/null >/dev/null 2>&1", "group": f"{{ {call}; }} >/dev/null",
-                    "command": f"command {call}", "setsid": f"setsid {call} &"}[kind])
+        fresh = self.pick("", '-i PATH="$PATH" ', "-u _JAVA_OPTIONS ")
+        start = self.pick("start", "start " + self.arguments(0, 2), "start $" + live)
+        return {
+            "plain": call, "exec": f"exec {call}", "nohup": f"nohup {call} >/dev/null 2>&1 &",
+            "env": f"env {fresh}{variable}={self.flag()} {call}", "assignment": f"{variable}={self.flag()} {call}",
+            "background": f"{call} &\nwait", "or": f"{call} || exit 1", "if": f"if {call}; then :; else exit 1; fi",
+            "function": f"start() {{\n  {call}\n}}\n{start}", "subshell": f"( cd /; {call} )",
+            "nice": f"nice -n 5 {call}", "pipe": f"{call} | cat", "redirect": f"{call} </dev/null >/dev/null 2>&1",
+            "group": f"{{ {call}; }} >/dev/null", "command": f"command {call}", "setsid": f"setsid {call} &",
+            "sudo": f"sudo -u app {call}"}[str(kind)]
 
     # -- the file -----------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ if [ -n "$login" ]; then
 fi
 exec "$shell" -c "$command"
 """
-_NUMBER = re.compile(r"(-Dpid=|-Xms).*")
+_NUMBER = re.compile(r"(-Dpid=|-Xms|-Dt=).*")
 _PASS_ON = '#!/bin/dash\nwhile :; do case $1 in -n|-u) shift 2 ;; -*) shift ;; *) break ;; esac; done\nexec "$@"\n'
 _TOOLS = ("bash", "cat", "dash", "env", "grep", "nohup", "sh")
 
@@ -133,7 +133,8 @@ class Machine:
             for tool in _TOOLS:
                 (path / tool).symlink_to(shutil.which(tool) or "/nonexistent")
             scripts = {"java": _JAVA, "su": _SU, "runuser": _SU, "coin": f"#!/bin/dash\nexit {status}\n"}
-            scripts.update(dict.fromkeys(("sudo", "setsid", "nice", "ionice"), _PASS_ON))
+            scripts["sudo"] = _PASS_ON.replace('exec "$@"', 'exec env -i PATH="$PATH" "$@"')
+            scripts.update(dict.fromkeys(("setsid", "nice", "ionice"), _PASS_ON))
             for tool, text in scripts.items():
                 (path / tool).write_text(text.replace("@FOLDER@", str(self.folder)))
                 (path / tool).chmod(0o755)

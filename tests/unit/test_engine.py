@@ -303,7 +303,8 @@ DIFFERENTIAL = [
     (SAME, "case '' in '*') O=%F ;; esac", "enabled"),
     (SAME, "for i in 1 2; do for j in 1 2; do break 2; done; O=%F; done", "enabled"),
     (SAME, "while read -r l; do O=\"$O $l\"; done <<E\n-Da=b\n%F\nE", "disabled"),
-    (SAME, "echo x 2>&1\r\nO=%F", "disabled"),
+    (["bash"], "echo x 2>&1\r\nO=%F", "disabled"),
+    (["dash"], "echo x 2>&1\r\nO=%F", "unresolvable"),
     (["dash"], "export 'a b=c'; O=%F", "unresolvable"),
     (["bash"], "export O; export 'x\ry' || O=%F", "disabled"),
     (SAME, "[ a b ] || O=%F", "disabled"),
@@ -330,6 +331,10 @@ DIFFERENTIAL = [
     (SAME, "f() { O=%F; }; f\nO='-Da=b'; java\r -jar jenkins.war", "enabled"),
     (SAME, "export J; O=-Da=b; J=x; _JAVA_OPTIONS=%F; export _JAVA_OPTIONS", "disabled"),
     (SAME, "export _JAVA_OPTIONS; _JAVA_OPTIONS=%F", "disabled"),
+    (SAME, "P=~/x:~; java -Dq=$P $O %F -jar jenkins.war; exit", "disabled"),
+    (["bash"], "f() { unset O; O=%F; }; O=-Da=b f", "unresolvable"),  # bash assigns the outer variable then
+    (["bash"], "f() { export O=%F; }; O=-Da=b f", "unresolvable"),
+    (["bash"], "mapfile -t O <<E\n-Da=b\n%F\nE\nO=\"${O[*]}\"", "disabled"),
     (SAME, "readonly O; O=%F", "unresolvable"),
     (SAME, "trap 'O=' EXIT; O=%F", "disabled"),
 ]
@@ -346,6 +351,9 @@ def test_what_the_shells_do(host: Host, shell: str, text: str, verdict: str) -> 
     ('#!/bin/bash\njava "${O[@]}" %F -jar jenkins.war', "disabled"),  # no element, no word
     ('#!/bin/bash\njava ${O:-"-Da=b %F"} -jar jenkins.war', "enabled"),  # quoted inside: one word
     ("#!/bin/bash\nset -u\njava \"${O[@]}\" %F -jar jenkins.war", "disabled"),
+    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -i java -jar jenkins.war", "enabled"),
+    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -u _JAVA_OPTIONS java -jar jenkins.war", "enabled"),
+    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app java -jar jenkins.war", "enabled"),
     ("#!/bin/sh -e\nfalse\njava %F -jar jenkins.war", "unresolvable"),
     ("#!/bin/bash\njava %F -jar jenkins.war; java -jar jenkins.war", "unresolvable"),
     ("#!/bin/bash\neval 'java -Da=b\n-- -jar jenkins.war'\njava %F -jar jenkins.war", "disabled"),
@@ -398,6 +406,9 @@ def test_a_script_started_by_hand_may_get_options_from_its_environment(host: Hos
     found, _warnings = installations.discover(host.files, ["/srv/start.sh"])
     assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"]
     assert "JAVA_OPTS" in (found[0][1].reason or "")
+    for text in ("java ${JAVA_OPTS=-Da=b}", "declare -a JAVA_OPTS\njava $JAVA_OPTS"):
+        host.write("/srv/start.sh", f"#!/bin/bash\n{text} -jar /opt/jenkins.war\n", 0o755)
+        assert installations.discover(host.files, ["/srv/start.sh"])[0][0][1].verdict == "unresolvable"
 
 
 def test_a_missing_launch_script_is_said(host: Host) -> None:

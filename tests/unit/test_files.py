@@ -1,0 +1,624 @@
+"""The view of a host's files, and writing them: what is kept, what is refused, what is backed up and restored."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _files as files
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles, Refused
+
+OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
+NEW = OLD.replace("1g", "2g")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder that is nobody else's, on a way without links."""
+    place = Path(os.path.realpath(tmp_path)) / "etc"
+    place.mkdir(mode=0o755)
+    return place
+
+
+@pytest.fixture
+def file(place: Path) -> Path:
+    """A launch file."""
+    path = place / "cloudbees-core-cm"
+    path.write_bytes(OLD.encode("latin-1"))
+    path.chmod(0o640)
+    return path
+
+
+def text(path: Path) -> str:
+    """The bytes of a file as Latin-1 text."""
+    return path.read_bytes().decode("latin-1")
+
+
+def mode(path: Path | str) -> int:
+    """Permission bits."""
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def only(place: Path) -> list[str]:
+    """Names in a folder."""
+    return sorted(os.listdir(place))
+
+
+# -- replacing --------------------------------------------------------------------------------------
+
+
+def test_bytes_and_mode_are_kept_and_nothing_is_left_beside(file: Path, place: Path) -> None:
+    assert files.replace(str(file), OLD, NEW, False) is None
+    assert text(file) == NEW
+    assert mode(file) == 0o640
+    assert only(place) == [file.name]
+
+
+@pytest.mark.parametrize("bits", [0o600, 0o644, 0o755, 0o4755, 0o2750, 0o1644, 0o000])
+def test_the_mode_does_not_depend_on_the_umask(file: Path, bits: int) -> None:
+    if os.geteuid() and not bits & 0o400:
+        pytest.skip("unreadable for its owner")
+    file.chmod(bits)
+    before = os.umask(0o777)
+    try:
+        kept = files.replace(str(file), OLD, NEW, True)
+        created = file.with_name("new")
+        files.replace(str(created), None, NEW, False)
+        files.make_folder(str(file.with_name("folder")))
+    finally:
+        os.umask(before)
+    assert kept is not None
+    assert mode(file) == mode(kept) == bits
+    assert mode(created) == 0o644
+    assert mode(file.with_name("folder")) == 0o755
+
+
+@as_root
+def test_owner_attributes_and_capabilities_are_kept_by_file_and_backup(file: Path) -> None:
+    attributes = {"user.note": b"by hand", "trusted.note": b"\0\xff",
+                  "security.capability": bytes.fromhex("0100000200040000000000000000000000000000")}
+    os.chown(file, 1234, 4321)
+    os.chmod(file, 0o4750)
+    for name, value in attributes.items():
+        os.setxattr(file, name, value)
+    kept = files.replace(str(file), OLD, NEW, True)
+    for path in (str(file), str(kept)):
+        status = os.stat(path)
+        assert (status.st_uid, status.st_gid, mode(path)) == (1234, 4321, 0o4750)
+        assert {name: os.getxattr(path, name) for name in os.listxattr(path) if name in attributes} == attributes
+
+
+ACL = bytes.fromhex("02000000" "01000600ffffffff" "02000400d2040000" "04000400ffffffff" "10000600ffffffff"
+                    "20000000ffffffff")
+
+
+def test_an_access_list_is_kept_and_that_of_the_folder_is_not_taken(file: Path, place: Path) -> None:
+    try:
+        os.setxattr(file, "system.posix_acl_access", ACL)
+    except OSError as error:
+        pytest.skip(f"the file system has no access lists: {error}")
+    plain = place / "plain"
+    plain.write_text("a")
+    plain.chmod(0o640)
+    os.setxattr(place, "system.posix_acl_default", ACL)
+    kept = files.replace(str(file), OLD, NEW, True)
+    assert os.getxattr(file, "system.posix_acl_access") == os.getxattr(str(kept), "system.posix_acl_access") == ACL
+    files.replace(str(plain), "a", "b", False)
+    assert "system.posix_acl_access" not in os.listxattr(plain)
+    assert mode(plain) == 0o640
+
+
+def test_an_attribute_that_cannot_be_kept_is_a_refusal(file: Path, place: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    os.setxattr(file, "user.label", b"launch_t")
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    with pytest.raises(Refused, match=r"attribute user\.label cannot be kept"):
+        files.replace(str(file), OLD, NEW, True)
+    assert text(file) == OLD
+    assert only(place) == [file.name]
+
+
+def test_a_label_that_is_right_already_is_not_written(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.setxattr(file, "user.label", b"launch_t")
+    real = files._attributes
+    monkeypatch.setattr(files, "_attributes", lambda descriptor: {**real(descriptor), "user.label": b"launch_t"})
+    monkeypatch.setattr(os, "setxattr", lambda *_arguments: pytest.fail("written"))
+    files.replace(str(file), OLD, NEW, False)
+
+
+def test_a_changed_file_is_not_touched(file: Path, place: Path) -> None:
+    with pytest.raises(Refused, match="somebody else changed it meanwhile"):
+        files.replace(str(file), OLD + "\n", NEW, True)
+    assert text(file) == OLD
+    assert only(place) == [file.name]
+
+
+@pytest.mark.parametrize("content", [NEW, None], ids=["replace", "remove"])
+def test_a_change_at_the_last_moment_is_not_overwritten(file: Path, place: Path, content: str | None,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    real = files._back_up
+
+    def meddle(*arguments: object) -> str:
+        with open(file, "ab") as stream:
+            stream.write(b"# by hand\n")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "_back_up", meddle)
+    with pytest.raises(Refused, match="somebody else changed it meanwhile"):
+        files.replace(str(file), OLD, content, True)
+    assert text(file) == OLD + "# by hand\n"
+    assert not [name for name in only(place) if name.endswith(files.TEMPORARY_SUFFIX)]
+
+
+def test_a_vanished_file_is_not_made_again(file: Path, place: Path) -> None:
+    file.unlink()
+    with pytest.raises(Refused, match="vanished"):
+        files.replace(str(file), OLD, NEW, True)
+    assert only(place) == []
+
+
+def test_a_missing_folder_is_named(place: Path) -> None:
+    with pytest.raises(Refused, match=r"the folder .*/etc/a does not exist"):
+        files.replace(str(place / "a/b"), None, NEW, False)
+
+
+def test_a_new_file_is_never_put_over_another(file: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused, match="somebody else made it meanwhile"):
+        files.replace(str(file), None, NEW, False)
+    file.unlink()
+    real = files._write_whole
+
+    def meddle(descriptor: int, content: bytes) -> None:
+        real(descriptor, content)
+        file.write_text("theirs")
+
+    monkeypatch.setattr(files, "_write_whole", meddle)
+    with pytest.raises(Refused, match="somebody else made it meanwhile"):
+        files.replace(str(file), None, NEW, False)
+    assert file.read_text() == "theirs"
+    assert only(place) == [file.name]
+
+
+def test_a_new_file_where_renaming_cannot_be_made_safe(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ctypes
+
+    def without(*_arguments: object, **_more: object) -> object:
+        raise OSError("no such library")
+
+    monkeypatch.setattr(ctypes, "CDLL", without)
+    path = place / "new"
+    files.replace(str(path), None, NEW, False)
+    with pytest.raises(Refused, match="somebody else made it meanwhile"):
+        files.replace(str(path), None, OLD, False)
+    assert text(path) == NEW
+    assert os.stat(path).st_nlink == 1
+    assert only(place) == ["new"]
+
+
+def test_a_new_file_takes_owner_and_mode_of_its_model_but_is_no_program(file: Path, place: Path) -> None:
+    file.chmod(0o4750)
+    if os.geteuid() == 0:
+        os.chown(file, 1234, 4321)
+    new = place / "drop-in.conf"
+    files.replace(str(new), None, NEW, False, str(file))
+    assert mode(new) == 0o640
+    assert (new.stat().st_uid, new.stat().st_gid) == (file.stat().st_uid, file.stat().st_gid)
+
+
+def test_removing_leaves_the_backup_alone(file: Path, place: Path) -> None:
+    kept = files.replace(str(file), OLD, None, True)
+    assert kept is not None
+    assert only(place) == [os.path.basename(kept)]
+    assert text(Path(kept)) == OLD
+    assert mode(kept) == 0o640
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)],
+                         ids=["pipe", "folder", "device"])
+def test_only_regular_files_are_replaced(place: Path, make: Callable[[Path], None]) -> None:
+    path = place / "odd"
+    make(path)
+    with pytest.raises(Refused):
+        files.replace(str(path), "", NEW, True)
+    assert only(place) == ["odd"]
+
+
+def test_hard_links_are_refused(file: Path, place: Path) -> None:
+    os.link(file, place / "other")
+    with pytest.raises(Refused, match=r"2 names \(hard links\)"):
+        files.replace(str(file), OLD, NEW, True)
+    assert os.path.samefile(file, place / "other")
+    assert only(place) == [file.name, "other"]
+
+
+@pytest.mark.parametrize("path", ["etc/default/x", "", "/etc/\0x"])
+def test_a_path_that_is_none_is_refused(path: str) -> None:
+    with pytest.raises(Refused, match="not an absolute path"):
+        files.replace(path, None, NEW, False)
+
+
+def test_names_as_long_as_they_may_be(place: Path) -> None:
+    path = place / ("\xe9" * 110 + "x" * 10 + ".conf")
+    files.replace(str(path), None, OLD, False)
+    files.replace(str(path), OLD, NEW, False)
+    assert text(path) == NEW
+
+
+def test_what_a_killed_run_left_is_removed_and_nothing_else(file: Path, place: Path) -> None:
+    stale = place / files._temporary(file.name)
+    stale.write_text("half")
+    os.link(stale, place / "alias")
+    others = [files._temporary("cloudbees-core-cmx"), f".{file.name}.cbops-new~", f"{file.name}.cbops-new~"]
+    for name in others:
+        (place / name).write_text("")
+    files.replace(str(file), OLD, NEW, False)
+    assert only(place) == sorted([file.name, "alias", *others])
+
+
+def test_temporary_names_and_backups_are_nobodys_configuration(place: Path) -> None:
+    path = place / "10-admin.conf"
+    path.write_text("a")
+    kept = os.path.basename(str(files.replace(str(path), "a", "b", True)))
+    for name in (kept, files._temporary("10-admin.conf"), files._temporary("jenkins.service")):
+        assert name.endswith("~")
+        assert not re.fullmatch(r"[a-zA-Z0-9_-]+", name)  # run-parts
+        assert not name.endswith((".conf", ".service", ".sh"))
+
+
+# -- links ------------------------------------------------------------------------------------------
+
+
+def test_a_link_that_is_all_ours_leads_to_its_target_and_stays(file: Path, place: Path) -> None:
+    link = place / "link"
+    link.symlink_to("cloudbees-core-cm")
+    trusted = all(not os.stat(folder).st_mode & 0o022 for folder in file.parents)
+    if not trusted:
+        with pytest.raises(Refused, match="others than root may write"):
+            files.replace(str(link), OLD, NEW, False)
+        return
+    files.replace(str(link), OLD, NEW, False)
+    assert os.readlink(link) == "cloudbees-core-cm"
+    assert text(file) == NEW
+
+
+@pytest.fixture
+def own() -> Path:
+    """A folder of root's below folders of root's, all the way."""
+    if os.geteuid():
+        pytest.skip("only root has folders that are root's all the way")
+    base = Path("/run/cbops-telemetry-unit")
+    subprocess.run(["rm", "-rf", str(base)], check=True)
+    base.mkdir(mode=0o755)
+    (base / "etc").mkdir(mode=0o755)
+    (base / "etc/file").write_bytes(OLD.encode("latin-1"))
+    return base
+
+
+@pytest.fixture(autouse=True)
+def _clean_own() -> object:
+    yield
+    if os.geteuid() == 0:
+        subprocess.run(["rm", "-rf", "/run/cbops-telemetry-unit"], check=True)
+
+
+LINKS: dict[str, tuple[Callable[[Path], object], str | None]] = {
+    "root's, relative": (lambda own: (own / "link").symlink_to("etc/file"), None),
+    "root's, absolute": (lambda own: (own / "link").symlink_to(own / "etc/file"), None),
+    "two in a row": (lambda own: ((own / "link").symlink_to("etc/second"), (own / "etc/second").symlink_to("file")),
+                     None),
+    "up and down": (lambda own: (own / "link").symlink_to("etc/../etc/./file"), None),
+    "somebody else's link": (lambda own: ((own / "link").symlink_to("etc/file"),
+                                          os.lchown(own / "link", 1234, 1234)), "does not belong to root"),
+    "target folder of somebody else": (lambda own: ((own / "link").symlink_to("etc/file"),
+                                                    os.chown(own / "etc", 1234, 0)), "may write .*/etc"),
+    "target folder for the group": (lambda own: ((own / "link").symlink_to("etc/file"),
+                                                 os.chmod(own / "etc", 0o775)), "may write .*/etc"),
+    "link in a sticky folder": (lambda own: (os.chmod(own, 0o1777), (own / "link").symlink_to("etc/file")),
+                                "may write"),
+    "link to a folder on the way": (lambda own: ((own / "link.d").symlink_to("etc"),
+                                                 (own / "link").symlink_to("link.d/file"),
+                                                 os.lchown(own / "link.d", 1234, 1234)), "does not belong to root"),
+    "in a ring": (lambda own: (own / "link").symlink_to("link"), "too many symbolic links"),
+    "dangling": (lambda own: (own / "link").symlink_to("etc/none/file"), "the folder .* does not exist"),
+    "through a file": (lambda own: (own / "link").symlink_to("etc/file/x"), "is not a folder"),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), LINKS.values(), ids=LINKS)
+def test_links_are_followed_only_where_nobody_else_can_point_them(own: Path, make: Callable[[Path], object],
+                                                                  reason: str | None) -> None:
+    make(own)
+    before = os.readlink(own / "link")
+    if reason is None:
+        assert files.safe_target(str(own / "link")).path == str(own / "etc/file")
+        files.replace(str(own / "link"), OLD, NEW, True)
+        assert text(own / "etc/file") == NEW
+    else:
+        with pytest.raises(Refused, match=reason):
+            files.replace(str(own / "link"), OLD, NEW, True)
+        assert text(own / "etc/file") == OLD
+        assert only(own / "etc") == ["file"]
+    assert os.readlink(own / "link") == before
+
+
+def test_without_a_link_a_folder_of_the_services_user_is_no_hindrance(own: Path) -> None:
+    os.chown(own / "etc", 1234, 1234)
+    os.chown(own / "etc/file", 1234, 1234)
+    files.replace(str(own / "etc/file"), OLD, NEW, True)
+    assert text(own / "etc/file") == NEW
+
+
+def test_a_folder_swapped_for_a_link_does_not_lead_the_write_elsewhere(own: Path,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = own / "victim"
+    victim.mkdir()
+    (victim / "file").write_bytes(OLD.encode("latin-1"))
+    real = files.Lock.__enter__
+
+    def swap(lock: files.Lock) -> files.Lock:
+        (own / "etc").rename(own / "moved")
+        (own / "etc").symlink_to("victim")
+        return real(lock)
+
+    monkeypatch.setattr(files.Lock, "__enter__", swap)
+    files.replace(str(own / "etc/file"), OLD, NEW, False)
+    assert text(victim / "file") == OLD
+    assert text(own / "moved/file") == NEW
+
+
+def test_a_file_swapped_for_a_link_is_refused(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim = own / "victim"
+    victim.write_bytes(OLD.encode("latin-1"))
+    real = files.Lock.__enter__
+
+    def swap(lock: files.Lock) -> files.Lock:
+        (own / "etc/file").unlink()
+        (own / "etc/file").symlink_to("../victim")
+        return real(lock)
+
+    monkeypatch.setattr(files.Lock, "__enter__", swap)
+    with pytest.raises(Refused, match="became a symbolic link"):
+        files.replace(str(own / "etc/file"), OLD, NEW, False)
+    assert text(victim) == OLD
+
+
+# -- folders and the lock ---------------------------------------------------------------------------
+
+
+def test_a_folder_is_made_once(place: Path) -> None:
+    folder = place / "jenkins.service.d"
+    files.make_folder(str(folder))
+    folder.chmod(0o750)
+    files.make_folder(str(folder))
+    assert mode(folder) == 0o750
+    with pytest.raises(Refused, match="does not exist"):
+        files.make_folder(str(place / "a/b"))
+    (place / "file").write_text("")
+    with pytest.raises(Refused, match="not a folder"):
+        files.make_folder(str(place / "file"))
+
+
+def test_a_run_waits_for_another_and_gives_up_in_the_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with files.Lock(str(file)):
+        waiting = threading.Thread(target=files.replace, args=(str(file), OLD, NEW, False))
+        waiting.start()
+        time.sleep(0.1)
+        assert text(file) == OLD
+        monkeypatch.setattr(files, "LOCK_SECONDS", 0)
+        with pytest.raises(Refused, match="another run"):
+            files.replace(str(file), OLD, NEW, False)
+        monkeypatch.setattr(files, "LOCK_SECONDS", 20)
+    waiting.join()
+    assert text(file) == NEW
+
+
+def test_without_a_place_for_the_lock_the_folder_is_locked(file: Path, place: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LOCK_FILE", "/nonexistent/lock")
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0)
+    folder = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="another run"):
+            files.replace(str(file), OLD, NEW, False)
+    finally:
+        os.close(folder)
+    files.replace(str(file), OLD, NEW, False)
+
+
+def test_where_locking_is_not_supported_it_says_so(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(Refused, match="cannot lock"):
+        files.replace(str(file), OLD, NEW, False)
+    assert text(file) == OLD
+
+
+def test_an_error_after_the_write_does_not_say_that_nothing_changed(file: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_place: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(files, "_sync_folder", broken)
+    with pytest.raises(Refused, match="it was written") as caught:
+        files.replace(str(file), OLD, NEW, False)
+    assert "nothing was changed" not in str(caught.value)
+    assert text(file) == NEW
+
+
+# -- backups ----------------------------------------------------------------------------------------
+
+
+def test_backups_are_listed_and_restored(file: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = iter([f"20260101T00000{number}Z" for number in range(9)])
+    monkeypatch.setattr(time, "strftime", lambda form, *more: next(stamps) if form == "%Y%m%dT%H%M%SZ"
+                        else "2026-01-01T00:00:00Z")
+    assert files.list_backups(str(file)) == []
+    first = files.replace(str(file), OLD, NEW, True)
+    file.chmod(0o600)
+    second = files.replace(str(file), NEW, "third", True)
+    listed = files.list_backups(str(file))
+    assert [backup.path for backup in listed] == [second, first]
+    assert [backup.mode for backup in listed] == ["0600", "0640"]
+    assert listed[0].made == "2026-01-01T00:00:00Z"
+    assert listed[1].size == len(OLD)
+
+    assert files.restore(str(file), first, check=True).changed
+    assert text(file) == "third"
+    done = files.restore(str(file), os.path.basename(str(first)))
+    assert (done.changed, done.source) == (True, first)
+    assert text(file) == OLD
+    assert mode(file) == 0o640
+    assert text(Path(str(done.backup))) == "third"
+    assert files.restore(str(file), first) == (False, first, None)
+
+    file.unlink()
+    assert files.restore(str(file)) == (True, done.backup, None)
+    assert text(file) == "third"
+    assert mode(file) == 0o600
+    files.restore(str(file), second, keep=False)
+    assert text(file) == NEW
+    assert len(files.list_backups(str(file))) == 3
+
+
+@as_root
+def test_a_restored_file_has_its_owner_and_attributes_again(file: Path) -> None:
+    os.chown(file, 1234, 4321)
+    os.setxattr(file, "user.note", b"x")
+    files.replace(str(file), OLD, NEW, True)
+    os.chown(file, 0, 0)
+    os.removexattr(file, "user.note")
+    assert files.restore(str(file)).changed
+    assert (file.stat().st_uid, file.stat().st_gid, os.getxattr(file, "user.note")) == (1234, 4321, b"x")
+
+
+def test_one_backup_is_enough_for_one_state(file: Path) -> None:
+    first = files.replace(str(file), OLD, NEW, True)
+    files.replace(str(file), NEW, OLD, False)
+    assert files.replace(str(file), OLD, NEW, True) == first
+    assert len(files.list_backups(str(file))) == 1
+
+
+def test_backups_in_one_second_are_told_apart(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "strftime", lambda _form, *_more: "20260101T000000Z")
+    content = OLD
+    made = []
+    for number in range(12):
+        made.append(files.replace(str(file), content, str(number), True))
+        content = str(number)
+    assert [backup.path for backup in files.list_backups(str(file))] == made[::-1]
+
+
+def test_only_a_backup_of_that_file_is_restored(file: Path, place: Path) -> None:
+    with pytest.raises(Refused, match="no backup"):
+        files.restore(str(file))
+    kept = str(files.replace(str(file), OLD, NEW, True))
+    other = place / "other"
+    other.write_text("a")
+    strange = str(files.replace(str(other), "a", "b", True))
+    for name in (strange, "/etc/passwd", "../etc/passwd", file.name, f"/elsewhere/{os.path.basename(kept)}", ""):
+        with pytest.raises(Refused, match="is not a backup of it"):
+            files.restore(str(file), name)
+    os.link(kept, place / "second-name")
+    with pytest.raises(Refused, match="hard links"):
+        files.restore(str(file), kept)
+    os.unlink(place / "second-name")
+    os.unlink(kept)
+    os.symlink(other, kept)
+    with pytest.raises(Refused):
+        files.restore(str(file), kept)
+    assert files.list_backups(str(file)) == []
+    assert text(file) == NEW
+
+
+# -- the view ---------------------------------------------------------------------------------------
+
+
+def test_links_never_lead_out_of_the_root(tmp_path: Path) -> None:
+    root = tmp_path / "image"
+    (root / "etc").mkdir(parents=True)
+    (tmp_path / "secret").write_text("of the machine")
+    (root / "secret").write_text("of the image")
+    view = HostFiles(str(root))
+    for number, target in enumerate(["/secret", "../secret", "../../../secret", "../etc/../../secret"]):
+        (root / f"etc/{number}").symlink_to(target)
+        assert view.canonical(f"/etc/{number}") == "/secret"
+        assert view.read(f"/etc/{number}") == "of the image"
+    (root / "folder").symlink_to("/etc")
+    (root / "away").symlink_to(tmp_path)
+    assert view.canonical("/folder/../secret") == "/secret"
+    assert view.canonical("/../../secret") == "/secret"
+    assert view.glob("/folder/[0-2]") == ["/folder/0", "/folder/1", "/folder/2"]
+    assert view.glob("/away/*") == []
+    assert not view.exists("/away/secret")
+    assert view.test("h", "/folder/0") is True
+    assert view.test("h", "/away/image") is False
+    (root / "ring").symlink_to("ring")
+    assert not view.exists("/ring")
+
+
+def test_an_image_without_devices_still_has_masked_units(tmp_path: Path) -> None:
+    (tmp_path / "unit").symlink_to("/dev/null")
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "full").write_text("x")
+    view = HostFiles(str(tmp_path))
+    assert [view.is_masked(f"/{name}") for name in ("unit", "empty", "full", "none")] == [True, True, False, False]
+    assert view.exists("/unit")
+
+
+def test_candidates_stand_in_for_files_that_are_not_written(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/a.conf").write_text("old")
+    (tmp_path / "etc/b.conf").write_text("b")
+    view = HostFiles(str(tmp_path))
+    assert view.read("/etc/a.conf") == "old"
+    candidate = view.with_candidates({"/etc/a.conf": "new", "/etc/b.conf": None, "/etc/c.conf": ""})
+    assert candidate.read("/etc/a.conf") == "new"
+    assert candidate.list("/etc") == ["a.conf", "c.conf"]
+    assert candidate.glob("/etc/*.conf") == ["/etc/a.conf", "/etc/c.conf"]
+    assert candidate.is_masked("/etc/c.conf")
+    assert not candidate.exists("/etc/b.conf")
+    with pytest.raises(FileNotFoundError):
+        candidate.read("/etc/b.conf")
+    assert view.read("/etc/a.conf") == "old"
+    assert candidate.with_candidates({"/etc/b.conf": "back"}).read("/etc/a.conf") == "new"
+
+
+def test_odd_files_are_no_trap_for_the_audit(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with open(tmp_path / "huge", "wb") as stream:
+        stream.truncate(files.LIMIT_SIZE + 1)
+    view = HostFiles(str(tmp_path))
+    for name in ("pipe", "huge", "none"):
+        with pytest.raises(OSError):
+            view.read(f"/{name}")
+    assert view.head("/pipe") == b""
+
+
+@pytest.mark.parametrize(("pattern", "found"), [
+    ("/d/*", ["/d/a", "/d/b", "/d/dangling"]), ("/d/.*", ["/d/.hidden"]), ("/d/[!a]", ["/d/b"]),
+    ("/d/[^a]", ["/d/b"]), ("/*/a", ["/d/a"]), ("/d/?", ["/d/a", "/d/b"]), ("/d/c", []), ("/x/*", []),
+])
+def test_patterns_match_as_glob_does(tmp_path: Path, pattern: str, found: list[str]) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("a", "b", ".hidden"):
+        (tmp_path / "d" / name).write_text("")
+    (tmp_path / "d/dangling").symlink_to("nowhere")
+    assert HostFiles(str(tmp_path)).glob(pattern) == found

@@ -267,13 +267,13 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         try:
             planned = plan(entry.definition, files, entry.on_disk, entry.live, wanted)
             for path, (old, new) in planned.files.items():
-                diffs.append(describe(path, old, new))
-                changed = True
                 if check:
                     files = files.with_candidates({path: new})
                 else:
                     backups.extend(_write(files, path, old, new, backup, entry))
                     files = HostFiles(root)
+                diffs.append(describe(path, old, new))
+                changed = True
         except Refused as error:
             refused.append(str(error))
         except OSError as error:

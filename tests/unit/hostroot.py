@@ -53,6 +53,7 @@ class Host:
     def oss(self, *drop_ins: str) -> None:
         """The OSS systemd package, with drop-ins of the administrator."""
         self.write("/usr/share/java/jenkins.war", "PK")
+        (self.root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
         (self.root / "var/lib/jenkins").mkdir(parents=True, exist_ok=True)
         self.write("/usr/bin/jenkins", self.package("jenkins-deb", "launcher"), 0o755)
         self.write("/usr/lib/systemd/system/jenkins.service", self.package("jenkins-deb", "jenkins.service"))

@@ -1,0 +1,119 @@
+"""The modules as Ansible runs them: options, check mode, refusals, and no secret in any answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from hostroot import FLAG, Host
+from schemas import validate
+
+from ansible_collections.cbops.telemetry.plugins.modules import telemetry_flag, telemetry_info
+
+SECRETS = ("s3cr3t-of-the-keystore", "s3cr3t-option")
+PASSWORD = "-Djavax.net.ssl.keyStorePassword=s3cr3t-option"
+LAYOUTS: dict[str, tuple[Callable[[Host], None], str]] = {
+    "deb": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD} -Xmx1g"\n'), "/etc/default/cloudbees-core-cm"),
+    "rpm": (lambda host: host.rpm(f'JENKINS_JAVA_OPTIONS="{PASSWORD}"\n'), "/etc/sysconfig/cloudbees-core-cm"),
+    "rpm, array": (lambda host: host.rpm(f'JENKINS_JAVA_OPTIONS=("{PASSWORD}")\n'),
+                   "/etc/sysconfig/cloudbees-core-cm"),
+    "systemd": (lambda host: host.oss(f'[Service]\nEnvironment="JAVA_OPTS={PASSWORD}"\n'),
+                "/etc/systemd/system/jenkins.service.d/10-admin.conf"),
+    "script": (lambda host: host.script(f"#!/bin/sh\nexec java {PASSWORD} -jar /opt/jenkins.war\n"),
+               "/opt/cloudbees/cm/start.sh"),
+    "deb, not resolvable": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD} $(cat /etc/x)"\n'),
+                            "/etc/default/cloudbees-core-cm"),
+    "deb, broken": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}\n'), "/etc/default/cloudbees-core-cm"),
+}
+
+
+def call(capsys: pytest.CaptureFixture[str], main: Callable[[], None], check: bool = False, **options: Any,
+         ) -> dict[str, Any]:
+    """Run a module's main() with these options; what it answered."""
+    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        main()
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert not any(secret in json.dumps({k: v for k, v in answer.items() if k != "invocation"}) for secret in SECRETS)
+    return answer
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_declaring(host: Host, capsys: pytest.CaptureFixture[str], layout: str) -> None:
+    prepare, path = LAYOUTS[layout]
+    prepare(host)
+    before = host.read(path)
+    root = str(host.root)
+    resolvable = layout not in ("deb, not resolvable", "deb, broken")
+
+    info = call(capsys, telemetry_info.main, root=root)
+    validate(info["state"])
+    assert info["changed"] is False
+
+    foreseen = call(capsys, telemetry_flag.main, check=True, root=root, state="disabled")
+    assert host.read(path) == before
+    assert (foreseen["changed"], bool(foreseen.get("failed"))) == (resolvable, not resolvable)
+
+    done = call(capsys, telemetry_flag.main, root=root, state="disabled")
+    validate(done["state"])
+    if not resolvable:
+        assert done["failed"]
+        assert done["refused"]
+        assert host.read(path) == before
+        assert done["backup_files"] == []
+        return
+    assert done["changed"]
+    assert [item["after_header"] for item in done["diff"]] == [path]
+    assert all(FLAG in item["after"] for item in done["diff"])
+    assert done["diff"] == foreseen["diff"]
+    assert done["state"]["installations"][0]["on_disk"] == "disabled"
+    kept = host.read(done["backup_files"][0].removeprefix(root))
+    assert kept == before
+
+    again = call(capsys, telemetry_flag.main, root=root, state="disabled")
+    assert not again["changed"]
+    assert again["diff"] == []
+
+    undone = call(capsys, telemetry_flag.main, root=root, state="enabled", backup=False)
+    assert undone["changed"]
+    assert undone["backup_files"] == []
+    assert host.read(path) == before
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"state": "off"}, "value of state must be one of"),
+    ({}, "missing required arguments: state"),
+    ({"state": "disabled", "root": "relative"}, "absolute path"),
+    ({"state": "disabled", "launch_scripts": ["start.sh"]}, "start.sh: an absolute path is needed"),
+    ({"state": "disabled", "name": ["nothing"]}, "not installed here: nothing"),
+])
+def test_wrong_options_of_the_flag(host: Host, capsys: pytest.CaptureFixture[str], options: dict[str, Any],
+                                   said: str) -> None:
+    host.deb("")
+    before = host.read("/etc/default/cloudbees-core-cm")
+    answer = call(capsys, telemetry_flag.main, **{"root": str(host.root), **options})
+    assert answer["failed"]
+    assert said in answer["msg"]
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+def test_limited_to_a_name(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    host.deb("")
+    host.oss()
+    done = call(capsys, telemetry_flag.main, root=str(host.root), state="disabled", name=["jenkins"])
+    assert {item["name"]: item["on_disk"] for item in done["state"]["installations"]} == {
+        "cloudbees-core-cm": "enabled", "jenkins": "disabled"}
+
+
+def test_one_refusal_does_not_stop_the_others(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    host.deb('JAVA_ARGS="$(cat /etc/x)"\n')
+    host.oss()
+    done = call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")
+    assert done["failed"]
+    assert done["changed"]
+    assert len(done["refused"]) == 1
+    assert "cloudbees-core-cm" in done["msg"]
+    assert next(item for item in done["state"]["installations"] if item["name"] == "jenkins")["on_disk"] == "disabled"

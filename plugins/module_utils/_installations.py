@@ -398,7 +398,7 @@ def _without_probe(vector: Any) -> Any:
 
 def same_but_probe(before: Outcome, after: Outcome) -> bool:
     """True where the second differs from the first by the probe word alone, and that on every way."""
-    if not _same_ways(before, after):
+    if not _keeps_starts(before, after):
         return False
     for vector in after.vectors:
         if all(PROBE not in words for layer, words in vector if layer != "program"):
@@ -408,13 +408,13 @@ def same_but_probe(before: Outcome, after: Outcome) -> bool:
 
 def same_vectors(before: Outcome, after: Outcome) -> bool:
     """True where two outcomes differ at most in mentions of the property."""
-    return bool(after.vectors) and set(after.vectors) == set(before.vectors) and _same_ways(before, after)
+    return bool(after.vectors) and set(after.vectors) == set(before.vectors) and _keeps_starts(before, after)
 
 
-def _same_ways(before: Outcome, after: Outcome) -> bool:
-    """True where the JVM starts on as many of the ways through the launch files: none may be lost."""
+def _keeps_starts(before: Outcome, after: Outcome) -> bool:
+    """True where no more ways through the launch files end without a JVM than before."""
     return before.walk is None or after.walk is None or (
-        before.walk.ways, len(before.walk.paths)) == (after.walk.ways, len(after.walk.paths))
+        after.walk.ways - len(after.walk.paths) <= before.walk.ways - len(before.walk.paths))
 
 
 def append_assignment(content: str, line: str) -> str:

@@ -80,6 +80,7 @@ _CHANGES_USER = frozenset(["su", "runuser"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
 
@@ -517,7 +518,7 @@ class Shell:
             rest = _cut(value, min(first, len(text)))
             return _head(rest, int(match.group(2))) if match.group(2) else rest
         if operator[0] in "^,":
-            if given or not text.isascii():
+            if given or max(text, default="") > "\x7f":
                 return None
             count = len(text) if len(operator) == 2 else 1
             head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
@@ -540,7 +541,8 @@ class Shell:
         if name == "!" and not self.background:
             return [[]], False
         if name in "?$!-":
-            return [[self.unknown("$" + name, word, part, harmless=True)]], True
+            # "$-" can be nothing at all, and what follows it then is no option.
+            return [[self.unknown("$" + name, word, part, harmless=name != "-")]], True
         if name == "0":
             return [[Run(self.zero)]], True
         if name.isdigit():
@@ -927,7 +929,7 @@ class Shell:
             return _compare(text_of(left), term[1], text_of(right))
         if len(term) == 2 and all(isinstance(item, Word) for item in term) and term[0].literal() == "-v":
             name = text_of(self.single(term[1]))
-            return name in self.variables if name.isidentifier() and (self.closed or name in self.variables) else None
+            return name in self.variables if _NAME.match(name) and (self.closed or name in self.variables) else None
         if all(isinstance(item, Word) for item in term) and len(term) in (1, 2):
             return self._test([self.single(item) for item in term])
         return None
@@ -1060,7 +1062,7 @@ class Shell:
         for index, text in enumerate(texts):
             word = text.rsplit("/", 1)[-1]
             if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
-                if self._inner_shell(node, word, fields[index:], texts[:index]):
+                if self._inner_shell(node, word, fields[index:], texts[:index + (word == "sudo")]):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
@@ -1436,7 +1438,7 @@ class Shell:
             if functions:
                 self.functions.pop(name, None)
                 continue
-            if not name.isidentifier() and "[" not in name:
+            if not _NAME.match(name) and "[" not in name:
                 if self.dialect == DASH:
                     raise _Exit(False)
                 return False
@@ -1461,7 +1463,7 @@ class Shell:
             if letters[-1:] and letters[-1] in "ptndNu":
                 texts = texts[1:]
         for name in texts:
-            if not name.isidentifier():
+            if not _NAME.match(name) or name in self.read_only:
                 return False
         line = None
         if self.input and letters in ("", "r") and texts and "IFS" not in self.variables:
@@ -1484,7 +1486,7 @@ class Shell:
 
     def _mapfile(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
-        if len(texts) != 2 or texts[0] != "-t" or self.input is None or not texts[1].isidentifier():
+        if len(texts) != 2 or texts[0] != "-t" or self.input is None or not _NAME.match(texts[1]):
             return self._opaque(node, fields, declared)
         lines: List[Value] = []
         while text_of(self.input[0]):
@@ -1566,7 +1568,7 @@ class Shell:
         if len(fields) > 2 and text_of(fields[1]) == "-v" and self.dialect == BASH:
             known = not any(unknown_of(field, True) for field in fields)
             value = self._pure("printf", fields[3:]) if known else None
-            if value is None or not text_of(fields[2]).isidentifier():
+            if value is None or not _NAME.match(text_of(fields[2])):
                 return self._opaque(node, fields, declared)
             self.assign(text_of(fields[2]), value)
         return None

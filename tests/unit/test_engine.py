@@ -335,6 +335,8 @@ DIFFERENTIAL = [
     (["bash"], "f() { unset O; O=%F; }; O=-Da=b f", "unresolvable"),  # bash assigns the outer variable then
     (["bash"], "f() { export O=%F; }; O=-Da=b f", "unresolvable"),
     (["bash"], "mapfile -t O <<E\n-Da=b\n%F\nE\nO=\"${O[*]}\"", "disabled"),
+    (["dash"], "O=%F; readonly O; read O <<E\n-Da=b\nE\n", "disabled"),
+    (["dash"], "O=$'%F'; eval java $O -jar jenkins.war; exit", "unresolvable"),
     (SAME, "readonly O; O=%F", "unresolvable"),
     (SAME, "trap 'O=' EXIT; O=%F", "disabled"),
 ]
@@ -351,6 +353,7 @@ def test_what_the_shells_do(host: Host, shell: str, text: str, verdict: str) -> 
     ('#!/bin/bash\njava "${O[@]}" %F -jar jenkins.war', "disabled"),  # no element, no word
     ('#!/bin/bash\njava ${O:-"-Da=b %F"} -jar jenkins.war', "enabled"),  # quoted inside: one word
     ("#!/bin/bash\nset -u\njava \"${O[@]}\" %F -jar jenkins.war", "disabled"),
+    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app sh -c 'java -jar jenkins.war'", "enabled"),
     ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -i java -jar jenkins.war", "enabled"),
     ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -u _JAVA_OPTIONS java -jar jenkins.war", "enabled"),
     ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app java -jar jenkins.war", "enabled"),

@@ -11,7 +11,11 @@ from ansible.module_utils.testing import patch_module_args
 from hostroot import FLAG, Host
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.modules import telemetry_flag, telemetry_info
+from ansible_collections.cbops.telemetry.plugins.modules import (
+    telemetry_backup,
+    telemetry_flag,
+    telemetry_info,
+)
 
 SECRETS = ("s3cr3t-of-the-keystore", "s3cr3t-option")
 PASSWORD = "-Djavax.net.ssl.keyStorePassword=s3cr3t-option"
@@ -117,3 +121,29 @@ def test_one_refusal_does_not_stop_the_others(host: Host, capsys: pytest.Capture
     assert len(done["refused"]) == 1
     assert "cloudbees-core-cm" in done["msg"]
     assert next(item for item in done["state"]["installations"] if item["name"] == "jenkins")["on_disk"] == "disabled"
+
+
+def test_backups_are_listed_and_restored(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    host.deb(f'JAVA_ARGS="{PASSWORD}"\n')
+    path = str(host.root / "etc/default/cloudbees-core-cm")
+    before = host.read("/etc/default/cloudbees-core-cm")
+    assert call(capsys, telemetry_backup.main, path=path)["backups"] == []
+    nothing = call(capsys, telemetry_backup.main, path=path, restore=True)
+    assert nothing["failed"]
+    call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")
+    disabled = host.read("/etc/default/cloudbees-core-cm")
+    listed = call(capsys, telemetry_backup.main, path=path)
+    assert (listed["changed"], len(listed["backups"])) == (False, 1)
+    foreseen = call(capsys, telemetry_backup.main, check=True, path=path, restore=True)
+    assert foreseen["changed"]
+    assert host.read("/etc/default/cloudbees-core-cm") == disabled
+    done = call(capsys, telemetry_backup.main, path=path, restore=True)
+    assert (done["changed"], done["restored"]) == (True, listed["backups"][0]["path"])
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+    assert not call(capsys, telemetry_backup.main, path=path, restore=True, backup=done["restored"])["changed"]
+    back = call(capsys, telemetry_backup.main, path=path, restore=True, backup=done["kept"])
+    assert back["changed"]
+    assert host.read("/etc/default/cloudbees-core-cm") == disabled
+    wrong = call(capsys, telemetry_backup.main, path=path, restore=True, backup="/etc/shadow")
+    assert wrong["failed"]
+    assert call(capsys, telemetry_backup.main, path=path, backup="x")["failed"]

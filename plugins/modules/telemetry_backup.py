@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of a launch file: documentation and options; the work is in _files."""
+
+DOCUMENTATION = r"""
+module: telemetry_backup
+short_description: List the backups of a launch file, or put one back
+version_added: 0.1.0
+description:
+  - Lists the copies that M(cbops.telemetry.telemetry_flag) kept of a launch file before it edited it.
+  - With O(restore) one of them is put back in one step, with its owner, mode and security context. What is there
+    now is kept as a backup first.
+  - Nothing is restarted. A unit file or drop-in needs a C(daemon-reload) afterwards.
+author:
+  - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.actiongroup_telemetry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+    details:
+      - Launch files can hold secrets, so their content is not shown.
+options:
+  path:
+    description:
+      - The launch file.
+    type: path
+    required: true
+  restore:
+    description:
+      - Whether to put a backup back.
+    type: bool
+    default: false
+  backup:
+    description:
+      - The backup to put back, by path or name, as listed in RV(backups). The newest where it is left out.
+    type: str
+notes:
+  - Needs C(become), since launch files belong to root.
+seealso:
+  - module: cbops.telemetry.telemetry_flag
+"""
+
+EXAMPLES = r"""
+- name: Which copies are there?
+  cbops.telemetry.telemetry_backup:
+    path: /etc/default/cloudbees-core-cm
+  become: true
+  register: copies
+
+- name: Put the newest back
+  cbops.telemetry.telemetry_backup:
+    path: /etc/default/cloudbees-core-cm
+    restore: true
+  become: true
+
+- name: Put the oldest back
+  cbops.telemetry.telemetry_backup:
+    path: /etc/default/cloudbees-core-cm
+    restore: true
+    backup: "{{ copies.backups[-1].path }}"
+  become: true
+"""
+
+RETURN = r"""
+backups:
+  description: The backups of the file before anything was done, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Where it is.
+      type: str
+    made:
+      description: When it was made, UTC.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    mode:
+      description: Its mode, octal.
+      type: str
+    uid:
+      description: Its owner.
+      type: int
+    gid:
+      description: Its group.
+      type: int
+restored:
+  description: The backup that was put back.
+  returned: when O(restore=true)
+  type: str
+kept:
+  description: The backup of what was there before, if it differed.
+  returned: when O(restore=true)
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused, list_backups, restore
+
+
+def main() -> None:
+    """Translate the options, list or restore, return."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "restore": {"type": "bool", "default": False},
+            "backup": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    path = module.params["path"]
+    if not path.startswith("/"):
+        module.fail_json(msg="%s: an absolute path is needed" % path)
+    if module.params["backup"] and not module.params["restore"]:
+        module.fail_json(msg="backup names what to put back, so it needs restore: true")
+    try:
+        result = {"changed": False, "backups": [item._asdict() for item in list_backups(path)]}
+        if module.params["restore"]:
+            done = restore(path, module.params["backup"], check=module.check_mode)
+            result.update(changed=done.changed, restored=done.source, kept=done.backup)
+    except Refused as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -19,10 +19,10 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit enforce probe verify lint test test-unit tools build down clean-fleet clean
+.PHONY: help setup demo audit enforce probe verify lint test test-unit test-differential test-fuzz tools build down clean-fleet clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  With INVENTORY=path the same on your own fleet; ARGS='--check --diff --limit ...' goes to Ansible."
 
 setup: ## Make .venv with the pinned tools
@@ -52,10 +52,16 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/integration $(PYTEST_ARGS)
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/integration $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
+
+test-differential: setup tools ## The engine against bash and dash on N generated launch files (N=20000)
+	@$(bin)/python -m tests.differential $(or $(N),20000)
+
+test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
+	@CBOPS_FUZZ=$(or $(N),20000) $(bin)/python -m pytest tests/differential/test_parsers.py -q
 
 build: setup ## The collection as an artifact, in .build/
 	@$(bin)/ansible-galaxy collection build --force --output-path .build

@@ -120,8 +120,13 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
         yield {live.path: append_assignment(content, shell_append(live.variable, FLAG, live.array) + "  " + MARK)}
     elif live.reader == "command line":
         content = files.read(live.path)
-        for position in _command_positions(content, live.path):
+        positions = list(_command_positions(content, live.path))
+        for position in positions:
             yield {live.path: content[:position] + " " + FLAG + content[position:]}
+        # A script that starts the JVM in several places needs it in each.
+        for position in positions:
+            content = content[:position] + " " + FLAG + content[position:]
+        yield {live.path: content}
     elif live.reader == "EnvironmentFile" and live.variable is not None:
         yield from _into_environment_file(files, live)
     elif live.reader == "Environment" and live.variable is not None:
@@ -286,6 +291,15 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         before = before[:-2]  # a blank that a backslash quotes
     elif before.endswith(" "):
         before = before[:-1]
+    elif before[-1:] in ('"', "'") and after[:1] == before[-1:]:
+        # The quotes hold nothing else. What stays of them may be an empty word, which is an argument.
+        inner: Candidates = {mention.path: before + after}
+        outside = before[:-2] if before.endswith("$'") else before[:-1]
+        outside = outside[:-1] if outside.endswith(" ") else outside
+        whole: Candidates = {mention.path: outside + after[1:]}
+        if not same_vectors(now, evaluate(definition, files.with_candidates(inner))) \
+                and same_vectors(now, evaluate(definition, files.with_candidates(whole))):
+            return whole
     return {mention.path: before + after}
 
 

@@ -163,12 +163,13 @@ def explains(old: str, new: str) -> bool:
     """True where the new text is the old one with mentions of the flag put in, taken out or changed, no more."""
     shortened = re.compile(rf"\r?\n[A-Za-z_]+(?:\+=\({re.escape(_FLAG)}\)|=\"\$[A-Za-z_]+ {re.escape(_FLAG)}\")  "
                            rf"{re.escape(MARK)}(?=\r?\n|\Z)")
+    quoted = re.compile(rf' ?\$?(["\']) ?{_MENTION.pattern}\1')
     start = "\n"  # so that a line of our own can be the first
 
     def bare(text: str, quotes: bool, blank: str) -> str:
         text = shortened.sub("", start + text)
-        # What stands around a mention that comes or goes: blanks, and the quotes of a piece that was put behind.
-        text = re.sub(r'" ' + _MENTION.pattern + '"', "", text) if quotes else text
+        # What stands around a mention that comes or goes: blanks, and quotes that hold nothing else.
+        text = quoted.sub("", text) if quotes else text
         return re.sub(blank + _MENTION.pattern, "", text).rstrip("\r\n")
 
     return any(bare(old, before, blank) == bare(new, after, blank) for before in (False, True)

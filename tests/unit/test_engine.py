@@ -386,6 +386,23 @@ def test_edits_that_the_shells_found_wanting(host: Host, text: str, after: str |
     assert host.read("/etc/default/cloudbees-core-cm") == before
 
 
+def test_quotes_that_hold_nothing_but_the_flag_go_with_it(host: Host) -> None:
+    host.rpm(f"JENKINS_JAVA_OPTIONS=( \"-Da=b\" \"{FLAG}\" '-Dc=d' )\n")
+    host.declare("enabled")
+    assert host.read("/etc/sysconfig/cloudbees-core-cm").endswith("JENKINS_JAVA_OPTIONS=( \"-Da=b\" '-Dc=d' )\n")
+    assert host.verdict() == "enabled"
+
+
+def test_a_script_that_starts_the_jvm_in_two_places(host: Host) -> None:
+    text = '#!/bin/sh\nif [ -n "$DEBUG" ] || coin; then java -Xdebug -jar jenkins.war; else java -jar jenkins.war; fi\n'
+    host.script(text)
+    host.declare("disabled")
+    assert host.read("/opt/cloudbees/cm/start.sh").count(FLAG) == 2
+    assert host.verdict() == "disabled"
+    host.declare("enabled")
+    assert host.read("/opt/cloudbees/cm/start.sh") == text
+
+
 def test_a_blank_that_a_backslash_quotes_goes_with_the_flag(host: Host) -> None:
     host.deb(f"JAVA_ARGS=-Da=b\\ {FLAG}\nOTHER=x\n")
     host.declare("enabled")

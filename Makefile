@@ -19,7 +19,7 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit enforce probe verify lint test test-unit test-differential test-fuzz tools build down clean-fleet clean
+.PHONY: help setup demo audit enforce probe verify lint test test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/integration $(PYTEST_ARGS)
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/integration $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -62,6 +62,9 @@ test-differential: setup tools ## The engine against bash and dash on N generate
 
 test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 	@CBOPS_FUZZ=$(or $(N),20000) $(bin)/python -m pytest tests/differential/test_parsers.py -q
+
+test-faults: setup tools ## Kills and errors at every system call of a write, full and read-only disks, crowds (root)
+	@CBOPS_FAULTS=all $(bin)/python -m pytest tests/faults -q
 
 build: setup ## The collection as an artifact, in .build/
 	@$(bin)/ansible-galaxy collection build --force --output-path .build

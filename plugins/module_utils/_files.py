@@ -477,16 +477,17 @@ def _temporary(name: str) -> str:
 def _clean(place: _Place) -> None:
     """Remove what a run that was killed left beside the file. Only under the lock: nobody is at work then."""
     ours = re.compile(r"\.%s\.[0-9a-f]{16}%s\Z" % (re.escape(_stem(place.name)), re.escape(TEMPORARY_SUFFIX)))
-    for name in _names(place):
+    try:
+        names = _names(place)
+    except OSError:
+        return  # the next run cleans up
+    for name in names:
         if ours.match(name):
             _unlink_quietly(place.folder, name)
 
 
 def _names(place: _Place) -> List[str]:
-    try:
-        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
-    except OSError:
-        return []
+    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
     try:
         return os.listdir(folder)
     finally:
@@ -607,7 +608,7 @@ def _opened(place: _Place, name: str) -> _Opened:
                           % (os.path.join(os.path.dirname(place.path), name), status.st_nlink))
         content = b""
         while len(content) <= LIMIT_SIZE:
-            block = os.read(descriptor, LIMIT_SIZE + 1 - len(content))
+            block = os.read(descriptor, min(1 << 16, LIMIT_SIZE + 1 - len(content)))
             if not block:
                 return _Opened(descriptor, status, content)
             content += block
@@ -635,8 +636,7 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
             with _opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
                     raise _changed_meanwhile(path)
-                kept = _back_up(place, now) if backup else None
-                _exchange(path, place, now, new, lambda to: _copy_attributes(path, now.descriptor, to))
+                kept = _exchange(path, place, now, new, lambda to: _copy_attributes(path, now.descriptor, to), backup)
             _settle(path, place, kept)
             return kept
     except OSError as error:
@@ -663,12 +663,21 @@ def _create(path: str, place: _Place, content: bytes, dress: Callable[[int], Non
     _settle(path, place, None)
 
 
-def _exchange(path: str, place: _Place, now: _Opened, content: Optional[bytes], dress: Callable[[int], None]) -> None:
-    if content is None:
-        _check_unchanged(place, now.status)
-        os.unlink(place.name, dir_fd=place.folder)
-    else:
-        _put(place, place.name, content, dress, now.status)
+def _exchange(path: str, place: _Place, now: _Opened, content: Optional[bytes], dress: Callable[[int], None],
+              backup: bool) -> Optional[str]:
+    """Put other content (None: nothing) in the place of the file; returns the path of its backup, if wanted."""
+    kept, fresh = _back_up(place, now) if backup else ("", False)
+    try:
+        if content is None:
+            _check_unchanged(place, now.status)
+            os.unlink(place.name, dir_fd=place.folder)
+        else:
+            _put(place, place.name, content, dress, now.status)
+    except BaseException:
+        if fresh:  # of a change that did not happen
+            _unlink_quietly(place.folder, kept)
+        raise
+    return os.path.join(os.path.dirname(place.path), kept) if kept else None
 
 
 def make_folder(path: str) -> None:
@@ -693,12 +702,11 @@ def make_folder(path: str) -> None:
 # -- backups ----------------------------------------------------------------------------------------
 
 
-def _back_up(place: _Place, now: _Opened) -> str:
-    """A copy beside the file; the newest one where that is the same already. Returns its path."""
-    folder = os.path.dirname(place.path)
+def _back_up(place: _Place, now: _Opened) -> Tuple[str, bool]:
+    """Name of a copy beside the file, and whether it is new: the newest one is enough where it is the same."""
     newest = _backups(place)[:1]
     if newest and _is_same(place, newest[0], now):
-        return os.path.join(folder, newest[0])
+        return newest[0], False
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     for count in range(LIMIT_BACKUPS):
         name = "%s.%s%s%s" % (place.name, stamp, "-%d" % count if count else "", BACKUP_SUFFIX)
@@ -707,7 +715,7 @@ def _back_up(place: _Place, now: _Opened) -> str:
         except FileExistsError:
             continue
         _sync_folder(place)
-        return os.path.join(folder, name)
+        return name, True
     raise Refused("%s: too many backups are made at a time (nothing was changed)" % place.path)
 
 
@@ -771,9 +779,8 @@ def restore(path: str, backup: Optional[str] = None, keep: bool = True, check: b
                     if check or _is_same(place, name, now):
                         return Restored(not _is_same(place, name, now), os.path.join(folder, name), None)
                     _clean(place)
-                    kept = _back_up(place, now) if keep else None
-                    _exchange(path, place, now, source.content,
-                              lambda to: _copy_attributes(path, source.descriptor, to))
+                    kept = _exchange(path, place, now, source.content,
+                                     lambda to: _copy_attributes(path, source.descriptor, to), keep)
             _settle(path, place, kept)
             return Restored(True, os.path.join(folder, name), kept)
     except OSError as error:

@@ -1,0 +1,242 @@
+"""SIGKILL, and an error, at every system call of a write: the file is the old one or the new one, whole.
+
+By default each call fails once, with one of the errors in turn; CBOPS_FAULTS=all makes it fail with each of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from . import writer
+from .writer import DEEDS, NEW, OLD, files
+
+OWNER, GROUP, MODE, NOTE = 1234, 4321, 0o640, b"by hand"
+ERRORS = ("EIO", "ENOSPC", "EINTR", "EACCES")
+# Calls that cannot fail, or whose failure is one of memory.
+NEVER_FAIL = {"getppid", "geteuid", "mmap", "munmap", "mremap", "brk", "lseek", "getrandom", "rt_sigaction", "futex"}
+STRACE = ["strace", "-f", "-qq", "-s", "0", "-e", "signal=none"]
+
+
+class Call(NamedTuple):
+    """The how many-th call of a name in the whole program."""
+
+    name: str
+    number: int
+
+
+class Scene:
+    """A folder with a launch file of somebody's, and what may be in it after a write that was disturbed."""
+
+    def __init__(self, base: Path, deed: str) -> None:
+        self.base = base
+        self.deed = deed
+        self.etc = base / "etc"
+
+    def make(self) -> None:
+        """The state before the write."""
+        shutil.rmtree(self.base, ignore_errors=True)
+        self.etc.mkdir(parents=True, mode=0o755)
+        self.base.chmod(0o755)
+        model = self.etc / "model"
+        model.write_text("model")
+        dress(model)
+        (self.etc / "link.d").mkdir()
+        (self.etc / "link.d/file").symlink_to("../file")
+        if self.before is not None:
+            self.file.write_bytes(OLD.encode("latin-1"))
+            dress(self.file)
+        if self.deed == "restore":
+            kept = files.replace(str(self.file), OLD, NEW, True)
+            assert kept
+            # Of another second than the one that the deed makes: how often a free name is tried must not be chance.
+            os.rename(kept, f"{self.file}.20200229T120000Z{files.BACKUP_SUFFIX}")
+
+    @property
+    def file(self) -> Path:
+        """The file that is written."""
+        return self.etc / ("unit.d/own.conf" if self.deed == "drop-in" else "file")
+
+    @property
+    def before(self) -> str | None:
+        """Its content before."""
+        return {"create": None, "drop-in": None, "restore": NEW}.get(self.deed, OLD)
+
+    @property
+    def after(self) -> str | None:
+        """Its content afterwards."""
+        return {"remove with backup": None, "restore": OLD}.get(self.deed, NEW)
+
+    def check(self) -> str | None:
+        """The file is the old or the new one, whole, its owner's and its mode's; so is every backup."""
+        content = content_of(self.file)
+        assert content in (self.before, self.after), f"neither old nor new: {len(content or '')} characters"
+        if content is not None:
+            check_dress(self.file, self.deed not in ("create", "drop-in"))
+        for backup in self.names(files.BACKUP_SUFFIX):
+            assert content_of(backup) in (OLD, NEW), f"{backup.name} is not whole"
+            check_dress(backup)
+        if self.before is not None and content != self.before and self.deed not in ("edit", "restore"):
+            assert OLD in [content_of(backup) for backup in self.names(files.BACKUP_SUFFIX)], "no backup"
+        if (self.etc / "unit.d").exists():
+            assert stat.S_IMODE((self.etc / "unit.d").stat().st_mode) == 0o755
+        assert os.readlink(self.etc / "link.d/file") == "../file"
+        return content
+
+    def names(self, suffix: str) -> list[Path]:
+        """Files that end so."""
+        return [path for path in self.etc.rglob("*") if path.name.endswith(suffix)]
+
+    def again(self) -> None:
+        """The next run, which nothing disturbs, gets it done and tidies up."""
+        DEEDS[self.deed](str(self.etc))
+        assert self.check() == self.after
+        assert len(self.names(files.BACKUP_SUFFIX)) <= (2 if self.deed == "restore" else 1)
+
+
+def dress(path: Path) -> None:
+    """Somebody's own file."""
+    os.chown(path, OWNER, GROUP)
+    path.chmod(MODE)
+    try:
+        os.setxattr(path, "user.note", NOTE)
+    except OSError:
+        pass  # a file system without them
+
+
+def check_dress(path: Path, attributes: bool = True) -> None:
+    """It still is."""
+    status = path.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (OWNER, GROUP, MODE), path.name
+    model = path.parent / "model"
+    if attributes and model.exists():
+        assert os.listxattr(path) == os.listxattr(model), path.name
+
+
+def content_of(path: Path) -> str | None:
+    """Latin-1 text, None where there is nothing."""
+    try:
+        return path.read_bytes().decode("latin-1")
+    except FileNotFoundError:
+        return None
+
+
+def run(scene: Scene, *options: str) -> subprocess.CompletedProcess[str]:
+    """One write under strace."""
+    return subprocess.run([*STRACE, *options, sys.executable, "-I", "-S", "-B", writer.__file__, str(scene.etc),
+                           scene.deed], capture_output=True, text=True, timeout=60, check=False)
+
+
+def calls(scene: Scene, *options: str) -> list[Call]:
+    """Every system call of the write, by name and number."""
+    scene.make()
+    log = scene.base.parent / "trace"
+    done = run(scene, "-o", str(log), *options)
+    assert done.returncode == 0, done.stderr + done.stdout
+    counts: Counter[str] = Counter()
+    result: list[Call] = []
+    inside = False
+    for name in re.findall(r"^\d+\s+(\w+)\(", log.read_text(), re.M):
+        counts[name] += 1
+        if name == "getppid":
+            inside = not inside
+        if inside or name == "getppid":
+            result.append(Call(name, counts[name]))
+    assert len(result) > 20
+    return result
+
+
+def every(work: list[Call], base: Path, deed: str, one: object) -> None:
+    """All of them, two at a time, each in a folder of its own."""
+    def thread(number: int) -> None:
+        scene = Scene(base / str(number) / "scene", deed)
+        scene.base.parent.mkdir(exist_ok=True)
+        for call in work[number::2]:
+            one(scene, call)  # type: ignore[operator]
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(thread, number) for number in range(2)]:
+            done.result()
+
+
+@pytest.fixture
+def base() -> object:
+    """A folder of root's on a disk: a link in it may be followed."""
+    base = Path("/var/lib/cbops-telemetry-faults")
+    shutil.rmtree(base, ignore_errors=True)
+    base.mkdir(mode=0o755)
+    yield base
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_kill_at_any_system_call_loses_nothing(base: Path, deed: str, runs: Counter[str]) -> None:
+    def kill(scene: Scene, call: Call) -> None:
+        scene.make()
+        done = run(scene, "-o", "/dev/null", "-e", f"trace={call.name}",
+                   "-e", f"inject={call.name}:signal=KILL:when={call.number}")
+        assert done.returncode == -9, (call, done)
+        scene.check()
+        scene.again()
+        assert not scene.names(files.TEMPORARY_SUFFIX), call
+        runs["killed"] += 1
+
+    every(calls(Scene(base / "first", deed)), base, deed, kill)
+
+
+def test_a_kill_loses_nothing_where_renaming_to_a_free_name_is_not_known(base: Path, runs: Counter[str]) -> None:
+    deed = "edit with backup"
+    without = ("-e", "inject=renameat2:error=ENOSYS")
+
+    def kill(scene: Scene, call: Call) -> None:
+        if call.name == "renameat2":
+            return
+        scene.make()
+        run(scene, "-o", "/dev/null", "-e", f"trace={call.name},renameat2", *without,
+            "-e", f"inject={call.name}:signal=KILL:when={call.number}")
+        scene.check()
+        scene.again()
+        assert not scene.names(files.TEMPORARY_SUFFIX), call
+        runs["killed"] += 1
+
+    every(calls(Scene(base / "first", deed), *without), base, deed, kill)
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("deed", DEEDS)
+def test_an_error_of_any_system_call_loses_nothing(base: Path, deed: str, lasting: bool, runs: Counter[str]) -> None:
+    errors = ERRORS[:2] if lasting else ERRORS
+    at_once = len(errors) if os.environ.get("CBOPS_FAULTS") == "all" else 1
+
+    def fail(scene: Scene, call: Call) -> None:
+        turn = work.index(call)
+        for error in [errors[(turn + more) % len(errors)] for more in range(at_once)]:
+            scene.make()
+            done = run(scene, "-o", "/dev/null", "-e", f"trace={call.name}",
+                       "-e", f"inject={call.name}:error={error}:when={call.number}{'+' if lasting else ''}")
+            content = scene.check()
+            said = done.stdout
+            assert "Traceback" not in done.stderr, (call, error, done.stderr)
+            if done.returncode == 0 and said == "done\n":
+                assert content == scene.after, (call, error)
+            elif said:
+                assert done.returncode == 3, (call, error, done)
+                assert ("nothing was changed" in said) == (content == scene.before), (call, error, said)
+            if not call.name.startswith(("unlink", "openat", "getdents")):
+                assert not scene.names(files.TEMPORARY_SUFFIX), (call, error)
+            scene.again()
+            assert not scene.names(files.TEMPORARY_SUFFIX), (call, error)
+            runs["failed " + error + (" (lasting)" if lasting else "")] += 1
+
+    work = [call for call in calls(Scene(base / "first", deed)) if call.name not in NEVER_FAIL]
+    every(work, base, deed, fail)

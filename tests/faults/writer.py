@@ -1,0 +1,85 @@
+"""A program that makes one write, to be disturbed: ``writer.py FOLDER DEED`` (see DEEDS).
+
+It loads the module as a managed host does, without Ansible. Prints what came of it; status 3 is a refusal.
+"""
+
+import _strptime  # noqa: F401  (both loaded now, so that the traced part is the write alone)
+import ctypes  # noqa: F401
+import importlib
+import os
+import sys
+import types
+from pathlib import Path
+
+_package = types.ModuleType("cbops_engine")
+_package.__path__ = [str(Path(__file__).resolve().parents[2] / "plugins" / "module_utils")]
+sys.modules["cbops_engine"] = _package
+files = importlib.import_module("cbops_engine._files")
+
+OLD = 'JAVA_ARGS="-Xmx1g"\r\n# caf\xe9\n' + "# filler\n" * 900
+NEW = OLD.replace("1g", "1g -Da=b")
+
+
+class Unread(Exception):
+    """What the module reads before it writes cannot be read."""
+
+
+def write(folder, content, backup):
+    """Bring the file to this content, as a run of the module does: read it, write where it differs."""
+    path = folder + "/file"
+    try:
+        with open(path, "rb") as stream:
+            old = stream.read().decode("latin-1")
+    except FileNotFoundError:
+        old = None
+    except OSError as error:
+        raise Unread(error)
+    if old != content:
+        files.replace(path, old, content, backup, folder + "/model" if old is None else None)
+
+
+def put_back(folder):
+    """Restore the file's first backup."""
+    try:
+        first = files.list_backups(folder + "/file")[-1].path
+    except files.Refused as error:
+        raise Unread(error)
+    files.restore(folder + "/file", first)
+
+
+def drop_in(folder):
+    """Make a folder and a file in it."""
+    files.make_folder(folder + "/unit.d")
+    if not os.path.exists(folder + "/unit.d/own.conf"):
+        files.replace(folder + "/unit.d/own.conf", None, NEW, False, folder + "/model")
+
+
+DEEDS = {
+    "edit": lambda folder: write(folder, NEW, False),
+    "edit with backup": lambda folder: write(folder, NEW, True),
+    "edit through a link": lambda folder: write(folder + "/link.d", NEW, True),
+    "create": lambda folder: write(folder, NEW, False),
+    "remove with backup": lambda folder: write(folder, None, True),
+    "drop-in": drop_in,
+    "restore": put_back,
+}
+
+
+def main():
+    """Do the deed between two calls that nothing else makes."""
+    folder, deed = sys.argv[1:]
+    os.getppid()
+    try:
+        DEEDS[deed](folder)
+        message, status = "done", 0
+    except files.Refused as error:
+        message, status = str(error), 3
+    except Unread as error:
+        message, status = "%s (nothing was changed)" % error, 3
+    os.getppid()
+    print(message)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 """
 
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
 from ._jvm import (
@@ -37,13 +37,14 @@ from ._shell_syntax import (
     unknown_of,
 )
 from ._systemd import Unit, UnitFiles, Variable, parse_unit, split_words, substitute
+from ._tomcat import BOOTSTRAP, wars
 
 DISABLED = "disabled"
 ENABLED = "enabled"
 UNRESOLVABLE = "unresolvable"
 
 #: Variables that packages and images use for JVM options, tried first when looking for the live one.
-KNOWN_VARIABLES = ("JAVA_ARGS", "JENKINS_JAVA_OPTIONS", "JAVA_OPTS", "JENKINS_JAVA_OPTS", "CATALINA_OPTS")
+KNOWN_VARIABLES = ("JAVA_ARGS", "JENKINS_JAVA_OPTIONS", "CATALINA_OPTS", "JAVA_OPTS", "JENKINS_JAVA_OPTS")
 #: A word that no launch file contains; where it arrives among the JVM's options, the way there is live.
 PROBE = "-Dcbops.telemetry.probe=live"
 
@@ -53,6 +54,7 @@ _PRODUCTS = (
     (re.compile(r"jenkins"), "jenkins"),
 )
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
+_LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
 _NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
@@ -110,7 +112,7 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
         source = definition.unit.fragment if definition.unit else None
         node = Node("simple", 0, Text("", source))
         name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
-        if is_java(name) and "-jar" not in [text_of(field) for field in fields]:
+        if is_java(name) and not {"-jar", BOOTSTRAP} & {text_of(field) for field in fields}:
             return
         start._external(node, name, fields)
 
@@ -215,11 +217,9 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
         if definition.unit is not None and definition.unit.masked:
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
         result = _start(definition, files, extra or {})
-        ways = []
-        for found in result.paths:
-            wars = [launch for launch in found if launch.main is not None
-                    and (launch.program.endswith(".war") or unknown_of(launch.words[launch.main], True))]
-            ways.extend(wars)
+        ways = [launch for found in result.paths for launch in found if launch.main is not None
+                and (launch.program.endswith(".war") or launch.tomcat is not None
+                     or unknown_of(launch.words[launch.main], True))]
         if not ways:
             raise Unresolvable("no 'java … -jar ….war' command was found", _program_path(definition))
         judged = [_judge(launch, files) for launch in ways]
@@ -231,7 +231,7 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
     for _verdict, _reason, found_mentions, _vector in judged:
         mentions.extend(mention for mention in found_mentions if mention not in mentions)
     vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
-    programs = tuple(dict.fromkeys(launch.program for launch in ways if launch.program))
+    programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, files)))
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
     verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
@@ -259,6 +259,19 @@ def _program_path(definition: Definition) -> Optional[str]:
     return text_of(definition.program[0]) if definition.program else None
 
 
+def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
+    """The war that is started, or those that a Tomcat serves."""
+    if launch.tomcat is not None:
+        return wars(files, launch.tomcat)
+    return (launch.program,) if launch.program else ()
+
+
+def in_tomcat(result: Outcome) -> bool:
+    """True where a Tomcat is started."""
+    return result.walk is not None and any(launch.tomcat is not None
+                                           for found in result.walk.paths for launch in found)
+
+
 def _home(launch: Launch) -> str:
     home = text_of(launch.environment.get("JENKINS_HOME", []))
     for index in launch.options:
@@ -282,23 +295,32 @@ def product_of(name: str, programs: Iterable[str]) -> Optional[str]:
     return None
 
 
-def _is_candidate(unit: Unit, files: HostFiles) -> bool:
+def _launcher_texts(unit: Unit, files: HostFiles) -> Iterator[str]:
+    """What a unit starts: its command lines, and the scripts that they name."""
     for command in unit.exec_start:
-        program = text_of(command[0])
-        joined = " ".join(text_of(word) for word in command)
-        if _LAUNCHES_WAR.search(joined):
-            return True
-        if files.head(program) == b"#!":
-            script = read_script(files, program)
-            if script is not None and _LAUNCHES_WAR.search(script[0]):
-                return True
-        for word in command[1:]:
-            path = text_of(word)
-            if path.startswith("/") and files.head(path) == b"#!":
-                script = read_script(files, path)
-                if script is not None and _LAUNCHES_WAR.search(script[0]):
-                    return True
-    return False
+        words = [text_of(word) for word in command]
+        yield " ".join(words)
+        for path in words[:1] + [word for word in words[1:] if word.startswith("/")]:
+            script = read_script(files, path) if files.head(path) == b"#!" else None
+            if script is not None:
+                yield script[0]
+
+
+def _is_candidate(unit: Unit, files: HostFiles) -> bool:
+    return any(_launches(text) for text in _launcher_texts(unit, files))
+
+
+def _is_tomcat(unit: Unit, files: HostFiles) -> bool:
+    return any(_LAUNCHES_TOMCAT.search(text) for text in _launcher_texts(unit, files))
+
+
+def _not_followed(name: str, result: Outcome) -> str:
+    return "%s starts a Tomcat, and whether that serves a CloudBees or Jenkins war is not known: %s" % (
+        name, Unresolvable(result.reason or "", result.path, result.line))
+
+
+def _launches(text: str) -> bool:
+    return _LAUNCHES_WAR.search(text) is not None or _LAUNCHES_TOMCAT.search(text) is not None
 
 
 def _masked_name(name: str) -> bool:
@@ -351,22 +373,32 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             continue
         definition = definition_of(unit, manager)
         result = outcome(definition, files)
-        if result.programs:
+        if in_tomcat(result):
+            relevant = bool(result.programs)
+        elif result.programs:
             relevant = any(_OF_INTEREST.search(program.rsplit("/", 1)[-1]) for program in result.programs)
         else:
             relevant = _masked_name(name) or any(_masked_name(text_of(word)) for word in definition.program)
         if relevant:
             found.append((definition, result))
+        elif result.walk is None and _is_tomcat(unit, files):
+            warnings.append(_not_followed(name, result))
     services = set(names)
     for name in files.list(_INIT_FOLDER):
         if name + ".service" in services:
             continue
         script = read_script(files, "%s/%s" % (_INIT_FOLDER, name))
-        if script is None or not _LAUNCHES_WAR.search(script[0]) or not (
-                _masked_name(name) or _OF_INTEREST.search(script[0])):
+        if script is None or not _launches(script[0]):
             continue
         definition = init_definition(name)
-        found.append((definition, outcome(definition, files)))
+        if _masked_name(name) or _OF_INTEREST.search(script[0]):
+            found.append((definition, outcome(definition, files)))
+        elif _LAUNCHES_TOMCAT.search(script[0]):
+            result = outcome(definition, files)
+            if result.programs:
+                found.append((definition, result))
+            elif not in_tomcat(result):
+                warnings.append(_not_followed(name, result))
     for path in launch_scripts:
         if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
             continue
@@ -471,8 +503,10 @@ def live_of(definition: Definition, files: HostFiles, before: Outcome) -> Option
     return None
 
 
-def packaging_of(definition: Definition, live: Optional[Live]) -> str:
-    """deb, rpm, systemd or script: by where the live launch file is."""
+def packaging_of(definition: Definition, live: Optional[Live], result: Outcome) -> str:
+    """tomcat, deb, rpm, systemd or script: by what is started and where the live launch file is."""
+    if in_tomcat(result):
+        return "tomcat"
     path = live.path if live is not None else (_program_path(definition) or "")
     if path.startswith("/etc/default/"):
         return "deb"

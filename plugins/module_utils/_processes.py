@@ -11,7 +11,9 @@ import re
 import time
 from typing import Dict, List, NamedTuple, Optional
 
+from ._files import HostFiles
 from ._jvm import Unresolvable, command_line, get_boolean, process_value, shown
+from ._tomcat import base_of, starts, wars
 
 _LIMIT = 1 << 20
 _WAR = re.compile(r"(?:cloudbees|jenkins)[^/]*\.war\Z", re.IGNORECASE)
@@ -100,8 +102,13 @@ def _war_and_home(argv: List[str]) -> "tuple[Optional[str], str]":
     for index in line.options:
         if words[index].startswith("-DJENKINS_HOME="):
             home = words[index].partition("=")[2]
-    if line.jar and line.main is not None and _WAR.search(words[line.main]):
+    if line.main is None:
+        return None, home
+    if line.jar and _WAR.search(words[line.main]):
         return words[line.main], home
+    if starts(words[line.main:]):
+        served = wars(HostFiles("/"), base_of([words[index] for index in line.options]))
+        return (served[0] if served else None), home
     return None, home
 
 

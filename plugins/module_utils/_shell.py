@@ -9,6 +9,8 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import ast
+import os
+import posixpath
 import re
 from copy import copy
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -33,12 +35,14 @@ from ._shell_syntax import (
     text_of,
     unknown_of,
 )
+from ._tomcat import BOOTSTRAP, base_of, starts
 
 LIMIT_PATHS = 200
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
 LIMIT_TOTAL = 100000  # steps of all ways together
 LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
+LIMIT_FILES = 1000  # that a pattern stands for
 LIMIT_MATCH = 4096  # characters that are held against a pattern
 
 #: Builtins that change the shell itself; a command that is none of them (and no function) cannot.
@@ -55,7 +59,7 @@ _PROVIDED = frozenset([
 #: Commands whose output is a name, a number, a path or a date, never a JVM option.
 _HARMLESS_OUTPUT = frozenset([
     "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
-    "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc",
+    "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc", "umask",
 ])
 #: Expansions that may name a variable which is not set, also under ``set -u``.
 _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
@@ -100,12 +104,20 @@ class Launch:
         self.closed = closed
         line = command_line([_shape(word) for word in words])
         self.options = line.options
-        self.main = line.main if line.jar else None
+        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
+        self.main = line.main if line.jar or tomcat else None
 
     @property
     def program(self) -> str:
-        """The jar that is started, an empty string where it is not known."""
+        """The jar that is started (or Tomcat's class), an empty string where it is not known."""
         return text_of(self.words[self.main]) if self.main is not None else ""
+
+    @property
+    def tomcat(self) -> Optional[str]:
+        """``catalina.base`` of a Tomcat that is started, an empty string where it is not known; else None."""
+        if self.program != BOOTSTRAP:
+            return None
+        return base_of([text_of(word) for word in self.words[:self.main] if not unknown_of(word, True)])
 
 
 def _shape(word: Value) -> str:
@@ -575,10 +587,16 @@ class Shell:
     def _substitution(self, word: Word, part: Part) -> Value:
         """Command substitution: the few commands that only rewrite their arguments, else unknown."""
         items = part.body.items if part.body is not None else []
+        if len(items) == 1 and items[0].kind == "and_or" and all(joint in ("", "&&") for joint, _ in items[0].items):
+            items = [item for _joint, item in items[0].items]
+        if [_name_of(item) for item in items] == ["cd", "pwd"]:
+            folder = self._folder(items[0], items[1])
+            return [Run(folder, quoted=part.quoted) if folder else
+                    self.unknown("the folder of a script", word, part, harmless=True)]
         command = items[0] if len(items) == 1 else None
         if command is not None and command.kind == "simple" and not command.assignments and command.words:
             name = command.words[0].literal() if isinstance(command.words[0], Word) else None
-            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset"):
+            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset", "uname"):
                 fields = [field for item in command.words[1:] if isinstance(item, Word)
                           for field in self.fields(item)]
                 known = not any(unknown_of(field, True) for field in fields)
@@ -590,8 +608,23 @@ class Shell:
                 return [self.unknown("the output of a command", word, part, harmless=True)]
         return [self.unknown("a command substitution", word, part)]
 
+    def _folder(self, change: Node, tell: Node) -> Optional[str]:
+        """What ``cd FOLDER; pwd`` prints, None where that cannot be known."""
+        fields = [field for word in change.words[1:] if isinstance(word, Word) for field in self.fields(word)]
+        options = [text_of(field) for field in fields[:-1]] + [word.literal() for word in tell.words[1:]]
+        path = text_of(fields[-1]) if fields else ""
+        if not set(options) <= {"--", "-L", "-P"} or tell.redirects or unknown_of(fields[-1], True) \
+                or not path.startswith("/") or not self.files.test("d", path):
+            return None
+        try:
+            return self.files.canonical(path) if "-P" in options else posixpath.normpath("/" + path.lstrip("/"))
+        except OSError:
+            return None
+
     def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
         texts = [text_of(field) for field in fields]
+        if name == "uname":
+            return [Run(os.uname().sysname)] if texts in ([], ["-s"]) else None
         if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
             result: Value = []
             for index, field in enumerate(fields):
@@ -829,12 +862,32 @@ class Shell:
     def _run_for_arguments(self, node: Node) -> Optional[bool]:
         return self._for_each(node, list(self.arguments))
 
+    def _paths(self, field: Value) -> List[Value]:
+        """The paths that a pattern stands for, as a shell would put them in its place."""
+        text = text_of(field)
+        # A pattern that begins like an option matches no file, so it stays as it is.
+        if unknown_of(field, True) or text.startswith("-") or not _is_glob(field):
+            return [field]
+        unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
+        if not text.startswith("/") or "\\" in text or any(run.quoted and re.search(r"[*?\[]", run.text)
+                                                            for run in field):
+            return unclear
+        found = [""]
+        for part in text.split("/")[1:]:
+            if re.search(r"[*?\[]", part):
+                pattern = _pattern([Run(part)])
+                found = ["%s/%s" % (folder, name) for folder in found for name in self.files.list(folder or "/")
+                         if pattern.match(name) and (name[0] != "." or part[0] == ".")]
+            else:
+                found = ["%s/%s" % (folder, part) for folder in found]
+            if len(found) > LIMIT_FILES:
+                return unclear
+        found = [path for path in found if self.files.exists(path)]
+        return [[Run(path)] for path in found] or [field]
+
     def _for_each(self, node: Node, fields: List[Value]) -> Optional[bool]:
-        for field in fields:
-            # A pattern that begins like an option matches no file, so it stays as it is.
-            glob = not text_of(field).startswith("-") and any(
-                not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
-            if unknown_of(field, True) or glob:
+        for field in [path for item in fields for path in self._paths(item)]:
+            if unknown_of(field, True):
                 self.assign(node.name, [Run("", None, 0, False, "$%s is set in a loop" % node.name)])
                 if not self.inert(node.body):
                     self._havoc(node.body)
@@ -1144,7 +1197,7 @@ class Shell:
             if script is None:
                 continue
             content, dialect = script
-            if not re.search(r"java|jar|war\b", content, re.IGNORECASE):
+            if not re.search(r"java|jar|war\b|catalina", content, re.IGNORECASE):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
@@ -1178,11 +1231,12 @@ class Shell:
         return environment
 
     def _record(self, fields: List[Value]) -> bool:
-        """Note the command where it starts ``java -jar``; says whether it did."""
+        """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
         texts = [text_of(field) for field in fields]
-        if "-jar" not in texts or "\r" in texts[0]:
+        mark = "-jar" if "-jar" in texts else BOOTSTRAP
+        if mark not in texts or "\r" in texts[0]:
             return False
-        jar = texts.index("-jar")
+        jar = texts.index(mark)
         start: Optional[int] = None
         for index in range(jar):
             if is_java(texts[index]) and not texts[index].startswith("-") and (
@@ -1610,6 +1664,17 @@ _BUILTINS = {
     "let": Shell._let, "getopts": Shell._opaque, "printf": Shell._printf, "alias": Shell._alias,
     "unalias": Shell._nothing, "trap": Shell._trap, "shopt": Shell._shopt,
 }  # type: Dict[str, Callable[[Shell, Node, List[Value], List[Assignment]], Optional[bool]]]
+
+
+def _is_glob(field: Value) -> bool:
+    return any(not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
+
+
+def _name_of(node: Node) -> Optional[str]:
+    """The name of a plain command, where it is a literal word."""
+    if node.kind != "simple" or node.assignments or not node.words or not isinstance(node.words[0], Word):
+        return None
+    return node.words[0].literal()
 
 
 def _guarded(shell: Shell, name: str) -> bool:

@@ -183,7 +183,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     return {
         "name": definition.name,
         "product": product or "unknown",
-        "packaging": installations.packaging_of(definition, live),
+        "packaging": installations.packaging_of(definition, live, entry.on_disk),
         "service": definition.service,
         "home": homes[0] if len(homes) == 1 else None,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},

@@ -37,6 +37,7 @@ BASE_PACKAGES = [
 RELEASE_PACKAGES = {"bullseye": ["lsb-base"], "jammy": ["lsb-base"]}
 # On Debian hosts there is no rpm, so only the hosts that need it get it.
 EXTRA = {"rpm": ["rpm"], "segment": ["dnsmasq-base"]}
+RELEASE_EXTRA = {"bookworm": {"tomcat": ["tomcat10"]}}
 MMDEBSTRAP = [
     "--mode=root",
     "--variant=minbase",
@@ -49,12 +50,12 @@ MMDEBSTRAP = [
     "--dpkgopt=path-exclude=/usr/share/info/*",
     # Java's maintainer scripts want this folder
     '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
-] + [
-    # Fetched now, so that layers are built without a network
-    "--customize-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get install --yes --download-only "
-    "--no-install-recommends -oDir::Cache::archives=$FLEET_EXTRA/%s %s" % (group, " ".join(names))
-    for group, names in EXTRA.items()
 ]
+# Fetched now, so that layers are built without a network
+FETCH = (
+    "--customize-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get install --yes --download-only "
+    "--no-install-recommends -oDir::Cache::archives=$FLEET_EXTRA/%s %s"
+)
 
 # $1 base root, $2 layer folder, $3 extra .debs, $4 packages folder, $5 package file or "", $6 kind, $7 sources
 LAYER = r"""
@@ -91,6 +92,15 @@ script)
     install -m 644 "$4/cloudbees-core-cm.war" "$root/opt/cloudbees/cm/cloudbees-core-cm.war"
     install -m 644 "$7/packages/launch-script/cloudbees-cm.service" "$root/etc/systemd/system/cloudbees-cm.service"
     chroot "$root" systemctl enable cloudbees-cm.service
+    ;;
+tomcat)
+    extra "$3/tomcat"
+    chroot "$root" install -d -o tomcat -g tomcat /var/lib/cloudbees-cm
+    install -D -m 644 "$4/cloudbees-core-cm.war" "$root/opt/cloudbees/cloudbees-core-cm.war"
+    install -D -m 640 "$7/packages/tomcat/ROOT.xml" "$root/etc/tomcat10/Catalina/localhost/ROOT.xml"
+    chroot "$root" chown root:tomcat /etc/tomcat10/Catalina/localhost/ROOT.xml
+    install -D -m 644 "$7/packages/tomcat/setenv.sh" "$root/var/lib/tomcat10/bin/setenv.sh"
+    rm -rf "$root"/var/lib/tomcat10/webapps/ROOT
     ;;
 *-rpm*)
     extra "$3/rpm"
@@ -177,15 +187,22 @@ def remove_older(folder):
             old.unlink()
 
 
+def extras(release):
+    """What only some kinds of host get, by group."""
+    return dict(EXTRA, **RELEASE_EXTRA.get(release, {}))
+
+
 def build_base(part, log, release, ca):
     ubuntu = release not in ("bullseye", "bookworm", "trixie")
     mirror = machine.mirror("ubuntu" if ubuntu else "debian")
     keyring = machine.UBUNTU_KEYRING if ubuntu else machine.DEBIAN_KEYRING
     extra = part / "extra"
-    for group in EXTRA:
+    for group in extras(release):
         (extra / group / "partial").mkdir(parents=True)
     include = BASE_PACKAGES + RELEASE_PACKAGES.get(release, []) + [profiles.JRE[release]]
-    command = ["mmdebstrap"] + MMDEBSTRAP + ["--aptopt=" + option for option in machine.apt_options()]
+    command = ["mmdebstrap"] + MMDEBSTRAP
+    command += [FETCH % (group, " ".join(names)) for group, names in extras(release).items()]
+    command += ["--aptopt=" + option for option in machine.apt_options()]
     command += ["--keyring=%s" % keyring, "--keyring=/etc/apt/trusted.gpg.d", "--include=" + ",".join(include)]
     command += [release, str(part / "root"), mirror]
     command += ["--components=main,universe"] if ubuntu else []
@@ -223,6 +240,8 @@ def build(hosts):
         base_keys[release] = machine.digest(
             BASE_PACKAGES,
             RELEASE_PACKAGES.get(release),
+            extras(release),
+            FETCH,
             profiles.JRE[release],
             MMDEBSTRAP,
             customize,

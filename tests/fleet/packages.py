@@ -47,7 +47,8 @@ def build_wars(folder):
     classes = folder / "classes"
     classes.mkdir()
     # Release 11: the same classes run on every Java of the fleet.
-    machine.run(["javac", "--release", "11", "-d", classes] + sorted((SOURCES / "standin").glob("*.java")), timeout=120)
+    machine.run(["javac", "--release", "11", "-d", classes] + sorted((SOURCES / "standin").rglob("*.java")), timeout=120)
+    shutil.rmtree(classes / "jakarta")  # Tomcat brings the real ones
     for name in WARS:
         with zipfile.ZipFile(folder / (name + ".war"), "w", zipfile.ZIP_DEFLATED) as war:
 
@@ -57,10 +58,14 @@ def build_wars(folder):
             add(
                 "META-INF/MANIFEST.MF",
                 "Manifest-Version: 1.0\nMain-Class: executable.Main\n"
-                "Implementation-Title: %s\nImplementation-Version: 2.426.3\n\n" % name,
+                "Implementation-Title: %s\nImplementation-Version: 2.426.3\nJenkins-Version: 2.426.3\n\n" % name,
             )
             for path in sorted(classes.rglob("*.class")):
-                add(str(path.relative_to(classes)), path.read_bytes())
+                # For `java -jar`, and for a servlet container.
+                for prefix in ("", "WEB-INF/classes/"):
+                    add(prefix + str(path.relative_to(classes)), path.read_bytes())
+            for path in ("WEB-INF/web.xml", "login"):
+                add(path, (SOURCES / "standin" / path).read_bytes())
     shutil.rmtree(classes)
 
 

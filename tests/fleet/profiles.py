@@ -80,6 +80,21 @@ KINDS = {
         "home": "/var/lib/cloudbees-cm",
         "war": "/opt/cloudbees/cm/cloudbees-core-cm.war",
     },
+    # the war in Debian's Tomcat, with its own catalina.sh
+    "tomcat": {
+        "package": None,
+        "packaging": "tomcat",
+        "service": "tomcat10.service",
+        "user": "tomcat",
+        "product": "controller",
+        "title": "CloudBees CI Controller",
+        "port": 8080,
+        "launch_file": "/var/lib/tomcat10/bin/setenv.sh",
+        "variable": "CATALINA_OPTS",
+        "launcher": "/usr/libexec/tomcat10/tomcat-start.sh",
+        "home": "/var/lib/cloudbees-cm",
+        "war": "/opt/cloudbees/cloudbees-core-cm.war",
+    },
     # the internet
     "segment": {"package": None, "packaging": None, "service": "segment.service", "product": None, "port": 443},
 }
@@ -134,6 +149,7 @@ def test():
         host("bookworm-cm-deb", "bookworm", "cm-deb"),
         host("bookworm-cm-rpm-array", "bookworm", "cm-rpm-array"),
         host("bookworm-oss", "bookworm", "oss"),
+        host("bookworm-tomcat", "bookworm", "tomcat"),
         host("trixie-oc-rpm", "trixie", "oc-rpm"),
         host("trixie-cm-deb", "trixie", "cm-deb"),
         host("trixie-oss", "trixie", "oss", files=[DROP_IN]),

@@ -1,0 +1,10 @@
+// As much of the servlet API as the stand-in is compiled against; not part of the war.
+package jakarta.servlet;
+
+public interface ServletContextListener {
+    default void contextInitialized(ServletContextEvent event) {
+    }
+
+    default void contextDestroyed(ServletContextEvent event) {
+    }
+}

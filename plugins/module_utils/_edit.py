@@ -25,6 +25,7 @@ from ._installations import (
     shell_append,
 )
 from ._jvm import FLAG, get_boolean
+from ._login import ENVIRONMENT_FILE, PROFILE
 from ._shell_syntax import Assignment, ShellSyntaxError, Text, Word, line_of, parse, text_of
 from ._systemd import (
     ADMIN_PATH,
@@ -73,6 +74,10 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
         if after.verdict == wanted and same_vectors(before, after):
             return Plan({path: (files.read(path) if files.exists(path) else None, content)
                          for path, content in changed.items()}, after)
+    last = before.mentions[-1] if before.mentions else None
+    if last is not None and last.path is not None and not _editable(last.path):
+        raise Refused("%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
+                      "machine); change it yourself" % (definition.name, last.layer, last.path))
     raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)" % (
         definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known"))
 
@@ -134,8 +139,9 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
 
 
 def _editable(path: str) -> bool:
-    """Files of packages that an upgrade replaces are never edited."""
-    return not path.startswith(("/usr/", "/lib/", "/lib64/", "/run/", "/etc/init.d/", "/etc/rc.d/"))
+    """Files of packages that an upgrade replaces are never edited, nor what is the whole machine's."""
+    return not path.startswith(("/usr/", "/lib/", "/lib64/", "/run/", "/etc/init.d/", "/etc/rc.d/",
+                                ENVIRONMENT_FILE, PROFILE))
 
 
 def _assignments(content: str, path: str) -> List[Assignment]:

@@ -546,6 +546,7 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
         paths.extend(variable.path for variable in definition.unit.environment.values())
     if result.walk is not None:
         paths.extend(result.walk.sourced + result.walk.followed)
+    paths.extend(mention.path for mention in result.mentions if mention.path is not None)
     program = _program_path(definition)
     if program:
         paths.append(program)

@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 from ._files import HostFiles
 from ._jvm import ENVIRONMENT, Unresolvable, command_line, is_java
+from ._login import pam_environment, profiles
 from ._shell_syntax import (
     BASH,
     DASH,
@@ -56,6 +57,9 @@ _PROVIDED = frozenset([
     "BASH_VERSION", "HOSTTYPE", "OSTYPE", "MACHTYPE", "OPTIND", "HOME", "USER", "LOGNAME", "SHELL", "PATH",
     "LANG", "TERM", "IFS", "MAINPID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET",
 ])
+#: Set by profiles and init scripts in branches that need not be told apart: never a JVM option, nor a separator.
+_NO_OPTION = frozenset(["PATH", "PS1", "PS2", "LANG", "LANGUAGE", "LC_ALL", "TERM", "USER", "LOGNAME", "MAIL", "UID",
+                        "EUID", "HOSTNAME", "HISTSIZE", "HISTCONTROL"])
 #: Commands whose output is a name, a number, a path or a date, never a JVM option.
 _HARMLESS_OUTPUT = frozenset([
     "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
@@ -596,7 +600,7 @@ class Shell:
         command = items[0] if len(items) == 1 else None
         if command is not None and command.kind == "simple" and not command.assignments and command.words:
             name = command.words[0].literal() if isinstance(command.words[0], Word) else None
-            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset", "uname"):
+            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset", "uname", "run-parts"):
                 fields = [field for item in command.words[1:] if isinstance(item, Word)
                           for field in self.fields(item)]
                 known = not any(unknown_of(field, True) for field in fields)
@@ -621,8 +625,24 @@ class Shell:
         except OSError:
             return None
 
+    def _run_parts(self, texts: List[str]) -> Optional[Value]:
+        pattern = "^[a-zA-Z0-9_-]+$"
+        if len(texts) == 3 and texts[0] == "--regex":
+            pattern = texts[1]
+        elif len(texts) == 2 and texts[0].startswith("--regex="):
+            pattern = texts[0].partition("=")[2]
+        elif len(texts) != 1:
+            return None
+        # Only what means the same in Python: names, sets, anchors.
+        if not re.match(r"[\w^$.*+\[\]\\-]*\Z", pattern):
+            return None
+        names = [name for name in self.files.list(texts[-1]) if re.search(pattern, name)]
+        return [Run("\n".join("%s/%s" % (texts[-1].rstrip("/"), name) for name in names))]
+
     def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
         texts = [text_of(field) for field in fields]
+        if name == "run-parts" and "--list" in texts:  # Debian's /etc/profile asks it for the files to source
+            return self._run_parts([text for text in texts if text != "--list"])
         if name == "uname":
             return [Run(os.uname().sysname)] if texts in ([], ["-s"]) else None
         if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
@@ -691,8 +711,10 @@ class Shell:
         if node is None:
             return True
         if node.kind == "simple":
-            if node.assignments or not node.words:
-                return not node.assignments
+            if not node.words:
+                return all(assignment.name in _NO_OPTION for assignment in node.assignments)
+            if node.assignments:
+                return False
             name = node.words[0].literal() if isinstance(node.words[0], Word) else None
             if not name or name in _CHANGES_SHELL:
                 return False
@@ -711,6 +733,13 @@ class Shell:
                 and self.inert(node.otherwise)
         return node.kind in ("condition", "arithmetic")
 
+    def _forget(self, passed_over: List[Any]) -> None:
+        """What inert commands may have set that were passed over."""
+        for name in _assigned(passed_over):
+            old = self.variables.get(name)
+            unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
+            self.variables[name] = Variable([unknown], None, old is not None and old.exported)
+
     def _run_block(self, node: Node) -> Optional[bool]:
         status: Optional[bool] = True
         for item in node.items:
@@ -725,6 +754,7 @@ class Shell:
                 status = self.try_out(item)
                 continue
             if status is None and all(self.inert(rest) for _operator, rest in node.items[index:]):
+                self._forget(node.items[index:])
                 return None
             if self.decide(status) == (operator == "&&"):
                 status = self.run(item) if last else self.try_out(item)
@@ -786,13 +816,10 @@ class Shell:
     def _run_if(self, node: Node) -> Optional[bool]:
         for index, (condition, body) in enumerate(node.items):
             status = self.try_out(condition)
-            if status is None and all(self.inert(rest) for pair in node.items[index:] for rest in pair) \
-                    and self.inert(node.otherwise):
+            rest = [body, *(part for pair in node.items[index + 1:] for part in pair), node.otherwise]
+            if status is None and all(self.inert(part) for part in rest):
+                self._forget(rest)
                 return None
-            if status is None:
-                rest = node.items[index + 1:]
-                if not rest and self.inert(body) and self.inert(node.otherwise):
-                    return None
             if self.decide(status):
                 return self.run(body)
         return self.run(node.otherwise) if node.otherwise is not None else True
@@ -1133,8 +1160,11 @@ class Shell:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
         texts = [text_of(field) for field in fields]
         environment, closed = self._passed_on(before), self.closed and "sudo" not in before
-        if base in _CHANGES_USER and any(text in ("-", "-l", "--login") for text in texts[1:]):
-            environment, closed = {}, False
+        login = any(text in ("-", "-l", "--login") for text in texts[1:])
+        if base in _CHANGES_USER:
+            if login:
+                environment, closed = {}, False
+            environment.update(pam_environment(self.files, base + "-l" if login else base))
         dialect = self.files.dialect(base) if base in _SHELLS else BASH
         for index in range(1, len(fields)):
             text = texts[index]
@@ -1152,18 +1182,28 @@ class Shell:
                 command = list(_cut(fields[index], len("--command=")))
             if command is not None:
                 letters = text[1:] if base in _SHELLS else ""
-                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters)
+                read_first = profiles(self.files, dialect, texts) if base in _CHANGES_USER and login else []
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
                 return True
         return False
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
-                closed: bool, node: Node, letters: str = "") -> None:
+                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = ()) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
         child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1)
         child.found, child.names = self.found, self.names
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
+        if read_first:
+            child.closed = True  # a login starts from nothing, and what it reads is read
+            if dialect == BASH:
+                child.variables["PS1"] = Variable([])  # it is not interactive
+        try:
+            for path in read_first:
+                child._source(node, [[Run(".")], [Run(path)]], [])
+        except (_Leave, _Break):
+            return
         child.execute(Text.from_value(command))
 
     def parsed(self, text: Text) -> Node:
@@ -1222,6 +1262,8 @@ class Shell:
         for index, name in enumerate(names):
             if name == "sudo" and not {"-E", "--preserve-env"} & set(texts[index:]):
                 environment = {}
+            if name == "sudo" or name in _CHANGES_USER:
+                environment.update(pam_environment(self.files, name))
             elif name == "env":
                 options = texts[index + 1:]
                 if {"-i", "-", "--ignore-environment"} & set(options):

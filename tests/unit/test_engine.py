@@ -366,6 +366,72 @@ def test_what_the_shells_do_with_whole_scripts(host: Host, line: str, verdict: s
     assert host.verdict() == verdict
 
 
+PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include common-env\n"
+
+
+@pytest.mark.parametrize(("text", "verdict"), [
+    (f"JAVA_TOOL_OPTIONS={FLAG}\n", "disabled"),
+    (f"export _JAVA_OPTIONS='-Da=b {FLAG}'\n", "disabled"),
+    (f'_JAVA_OPTIONS="{FLAG}" # comment\n_JAVA_OPTIONS=-Da=b\n', "enabled"),
+    (f"# _JAVA_OPTIONS={FLAG}\n", "enabled"),
+    (f"JAVA_ARGS={FLAG}\n", "enabled"),  # the launcher has expanded it before
+    (f"x y=1 _JAVA_OPTIONS={FLAG}\n", "enabled"),
+])
+def test_su_gets_what_pam_puts_into_the_environment(host: Host, text: str, verdict: str) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.write("/etc/environment", text)
+    assert host.verdict() == "enabled", "no PAM session, no such environment"
+    host.write("/etc/pam.d/su-l", "@include su\n")
+    host.write("/etc/pam.d/su", PAM_SU)
+    host.write("/etc/pam.d/common-env", "session required pam_env.so readenv=1\n"
+                                        "session required pam_env.so envfile=/etc/default/locale readenv=1\n")
+    assert host.verdict() == verdict
+    host.write("/etc/pam.d/common-env", "session required pam_env.so readenv=0\n")
+    assert host.verdict() == "enabled"
+
+
+DEBIAN_PROFILE = """if [ "$(id -u)" -eq 0 ]; then PATH=/usr/sbin:/usr/bin; else PATH=/usr/bin; fi
+export PATH
+if [ "${PS1-}" ]; then PS1='$ '; fi
+if [ -d /etc/profile.d ]; then
+  for i in $(run-parts --list --regex '^[a-zA-Z0-9_][a-zA-Z0-9._-]*[.]sh$' /etc/profile.d); do
+    if [ -r $i ]; then . $i; fi
+  done
+fi
+"""
+
+
+@pytest.mark.parametrize(("files", "verdict"), [
+    ({"/etc/profile": f"export JAVA_TOOL_OPTIONS={FLAG}\n"}, "disabled"),
+    ({"/etc/profile": f"JAVA_TOOL_OPTIONS={FLAG}\n"}, "enabled"),
+    ({"/etc/profile": "for i in /etc/profile.d/*.sh; do . $i; done\n",
+      "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n"}, "disabled"),
+    ({"/etc/profile": DEBIAN_PROFILE, "/etc/profile.d/other.sh": "export X=1\n"}, "enabled"),
+    ({"/etc/profile": DEBIAN_PROFILE, "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n",
+      "/etc/profile.d/off~": "exit\n"}, "disabled"),
+    ({"/etc/profile": DEBIAN_PROFILE.replace("$(run", "$(ignore"), "/etc/profile.d/java.sh":
+      f"export _JAVA_OPTIONS={FLAG}\n"}, "unresolvable"),
+    ({"/var/lib/cm/.profile": f"export _JAVA_OPTIONS={FLAG}\n"}, "disabled"),
+    ({"/var/lib/cm/.profile": f"export _JAVA_OPTIONS={FLAG}\n", "/var/lib/cm/.bash_profile": ""}, "enabled"),
+])
+def test_a_login_shell_reads_profiles(host: Host, files: dict[str, str], verdict: str) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.write("/etc/passwd", "cloudbees-core-cm:x:1:1::/var/lib/cm:/bin/sh\n")
+    for path, text in files.items():
+        host.write(path, text)
+    assert host.verdict() == verdict
+
+
+def test_the_whole_machines_environment_is_not_edited(host: Host) -> None:
+    host.deb(f'JAVA_ARGS="{FLAG}"\n')
+    host.write("/etc/environment", f"_JAVA_OPTIONS={FLAG.replace('true', 'false')}\n")
+    host.write("/etc/pam.d/su-l", "session [default=ignore] /lib/security/pam_env.so\n")
+    definition, result = host.only()
+    assert (result.verdict, result.path, result.line) == ("enabled", "/etc/environment", 1)
+    with pytest.raises(Refused, match="_JAVA_OPTIONS in /etc/environment decides"):
+        host.declare("disabled")
+
+
 @pytest.mark.parametrize(("text", "after"), [
     ("set -u\n", None),  # "$JAVA_ARGS" would end the script
     ("JAVA_ARGS=-Da=\n", 'JAVA_ARGS=-Da=" %F"\n'),

@@ -21,6 +21,7 @@ from ._jvm import (
     get_boolean,
     is_java,
     is_mention,
+    is_older_than_9,
     mention_value,
     split_environment,
 )
@@ -59,6 +60,7 @@ _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
 _NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
 _INIT_FOLDER = "/etc/init.d"
+_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
 class Definition(NamedTuple):
@@ -142,6 +144,24 @@ def _inside(value: Value, text: str) -> Tuple[Optional[str], int, int]:
     return (first.path, first.position, 0) if first else (None, 0, 0)
 
 
+def _is_older_than_9(launch: Launch, files: HostFiles) -> bool:
+    """True where the JVM's installation says so; every product that is supported today wants a newer one."""
+    names = [launch.java] if "/" in launch.java else ["%s/java" % folder for folder in _PATH]
+    java = next((name for name in names if name.startswith("/") and files.exists(name)), None)
+    if java is None:
+        return False
+    try:
+        folder = files.canonical(java).rsplit("/", 2)[0]
+    except OSError:
+        return False
+    for place in (folder, folder.rsplit("/", 1)[0]):  # a JDK 8 has its JRE in a folder of its own
+        try:
+            return is_older_than_9(files.read(place + "/release"))
+        except OSError:
+            continue
+    return False
+
+
 def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[Found], Any]:
     """Verdict of one ``java`` command, the reason where it is unresolvable, its mentions, its vector."""
 
@@ -172,7 +192,8 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             decisive = ("unknown", "%s: %s" % (name, reason))
 
     for name in WEAKER_ENVIRONMENT:
-        environment_layer(name)
+        if name != "JDK_JAVA_OPTIONS" or not _is_older_than_9(launch, files):
+            environment_layer(name)
     options: List[Any] = []
     for index in launch.options:
         word = launch.words[index]

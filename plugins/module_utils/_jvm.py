@@ -182,6 +182,11 @@ class Unresolvable(Exception):
         return "%s:%d: %s" % (self.path, self.line, self.reason)
 
 
+def is_older_than_9(release: str) -> bool:
+    """What a Java installation's ``release`` file says of itself; JDK_JAVA_OPTIONS came with the launcher of Java 9."""
+    return re.search(r'^JAVA_VERSION="?1\.', release, re.MULTILINE) is not None
+
+
 def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]]) -> List[Tuple[str, int]]:
     """Put the content of ``@argfile`` and ``-XX:VMOptionsFile=`` in the place of the word that names it.
 

@@ -97,13 +97,14 @@ class Launch:
     """One ``java`` command as the script would run it.
 
     ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
-    ``closed`` says that nothing else can be in the environment.
+    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named.
     """
 
-    __slots__ = ("words", "environment", "closed", "main", "options")
+    __slots__ = ("words", "environment", "closed", "java", "main", "options")
 
-    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool) -> None:
+    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "") -> None:
         self.words = words
+        self.java = java
         self.environment = environment
         self.closed = closed
         line = command_line([_shape(word) for word in words])
@@ -1308,7 +1309,7 @@ class Shell:
                 environment[match.group(1)] = _cut(fields[index], match.end())
         kept = {name: value for name, value in environment.items()
                 if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
-        self.found.append(Launch(fields[start:], kept, self.closed))
+        self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else ""))
         return True
 
     # -- builtins -----------------------------------------------------------------------------

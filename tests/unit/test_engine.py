@@ -366,6 +366,17 @@ def test_what_the_shells_do_with_whole_scripts(host: Host, line: str, verdict: s
     assert host.verdict() == verdict
 
 
+@pytest.mark.parametrize(("version", "verdict"), [("1.8.0_402", "enabled"), ("17.0.12", "disabled"), (None, "disabled")])
+def test_java_8_does_not_read_jdk_java_options(host: Host, version: str | None, verdict: str) -> None:
+    host.script(f"#!/bin/sh\nexport JDK_JAVA_OPTIONS={FLAG}\njava -jar jenkins.war\n")
+    host.write("/usr/lib/jvm/jdk/jre/bin/java", "ELF", 0o755)
+    (host.root / "usr/bin/java").unlink()
+    (host.root / "usr/bin/java").symlink_to("/usr/lib/jvm/jdk/jre/bin/java")
+    if version:
+        host.write("/usr/lib/jvm/jdk/release", f'IMPLEMENTOR="x"\nJAVA_VERSION="{version}"\n')
+    assert host.verdict() == verdict
+
+
 PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include common-env\n"
 
 

@@ -40,7 +40,7 @@ def wars(files: HostFiles, base: str) -> Tuple[str, ...]:
     webapps = base.rstrip("/") + "/webapps"
     names = files.list(webapps)
     found = ["%s/%s" % (webapps, name) for name in names
-             if not (name + ".war" in names)  # what Tomcat unpacked is the war beside it
+             if name + ".war" not in names  # what Tomcat unpacked is the war beside it
              and (name.endswith(".war") or "." not in name)]
     found.extend(_contexts(files, base.rstrip("/") + "/conf", webapps))
     return tuple(dict.fromkeys(path for path in found if _is_ours(files, path)))

@@ -47,7 +47,8 @@ def build_wars(folder):
     classes = folder / "classes"
     classes.mkdir()
     # Release 11: the same classes run on every Java of the fleet.
-    machine.run(["javac", "--release", "11", "-d", classes] + sorted((SOURCES / "standin").rglob("*.java")), timeout=120)
+    sources = sorted((SOURCES / "standin").rglob("*.java"))
+    machine.run(["javac", "--release", "11", "-d", classes] + sources, timeout=120)
     shutil.rmtree(classes / "jakarta")  # Tomcat brings the real ones
     for name in WARS:
         with zipfile.ZipFile(folder / (name + ".war"), "w", zipfile.ZIP_DEFLATED) as war:

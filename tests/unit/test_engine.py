@@ -366,7 +366,8 @@ def test_what_the_shells_do_with_whole_scripts(host: Host, line: str, verdict: s
     assert host.verdict() == verdict
 
 
-@pytest.mark.parametrize(("version", "verdict"), [("1.8.0_402", "enabled"), ("17.0.12", "disabled"), (None, "disabled")])
+@pytest.mark.parametrize(("version", "verdict"), [
+    ("1.8.0_402", "enabled"), ("17.0.12", "disabled"), (None, "disabled")])
 def test_java_8_does_not_read_jdk_java_options(host: Host, version: str | None, verdict: str) -> None:
     host.script(f"#!/bin/sh\nexport JDK_JAVA_OPTIONS={FLAG}\njava -jar jenkins.war\n")
     host.write("/usr/lib/jvm/jdk/jre/bin/java", "ELF", 0o755)

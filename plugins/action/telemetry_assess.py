@@ -69,6 +69,7 @@ class ActionModule(ActionBase):
             "answer": {"type": "dict"},
             "reports_dir": {"type": "str", "default": "reports"},
             "error": {"type": "str", "default": ""},
+            "note": {"type": "str", "default": ""},
         })
         host = variables["inventory_hostname"]
         names = {name: self._templar.template(variables[name]) for name in variables
@@ -84,6 +85,8 @@ class ActionModule(ActionBase):
         if arguments["answer"] is None:
             return {"changed": False, "policy": policy.document(), "enforced": policy.enforced(today)}
         verdict = verdict_of(arguments["answer"], policy, today, arguments["error"])
+        if arguments["note"] and verdict.verdict == "restart_pending":
+            verdict.reasons.append(arguments["note"])
         return self._file(host, policy, verdict, arguments)
 
     def _file(self, host: str, policy: Policy | None, verdict: Assessment, arguments: dict[str, Any]) -> dict[str, Any]:

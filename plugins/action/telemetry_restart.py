@@ -1,23 +1,41 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restarts the services of a host that owe one, through the service manager, and waits for the running value."""
+"""Restarts the services of a host that owe one, when that is allowed, and makes sure that they come back.
+
+Window and failure budget → drain → restart through the service manager → health gate → else roll back.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
-import os
-import tempfile
+import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
+
 POLL_SECONDS = 1.0
+ARGUMENTS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
+    "launch_scripts": {"type": "list", "elements": "str", "default": []},
+    "when_idle": {"type": "bool", "default": False},
+    "idle_timeout": {"type": "int", "default": 900},
+    "reason": {"type": "str", "default": "Restart to apply the telemetry policy (cbops.telemetry)"},
+    "url": {"type": "str"},
+    "user": {"type": "str"},
+    "token": {"type": "str", "no_log": True},
+    "ca_file": {"type": "path"},
+    "window": {"type": "dict"},
+    "timeout": {"type": "int", "default": 300},
+    "group": {"type": "str", "default": ""},
+    "max_failures": {"type": "int", "default": 0},
+}
 
 
 def owing(state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
@@ -27,27 +45,23 @@ def owing(state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
             and entry["running"] in ({"disabled", "enabled"} - {desired} | {"mixed"})]
 
 
-def healed(before: Mapping[str, Any], after: Mapping[str, Any] | None, desired: str) -> bool:
-    """True where new processes, and no old one, run with the desired value."""
-    if after is None or after["running"] != desired:
+def renewed(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
+    """True where processes run, and none of the old ones does: other ids, or later starts."""
+    if after is None or not after["processes"]:
         return False
     old = {(process["pid"], process["started"]) for process in before["processes"]}
     return all((process["pid"], process["started"]) not in old for process in after["processes"])
 
 
-@contextlib.contextmanager
-def one_at_a_time(group: str) -> Iterator[None]:
-    """Hold the restart of a group's hosts one by one, whatever the number of forks or the batch."""
-    if not group:
-        yield
-        return
-    name = f"cbops-telemetry-{os.getuid()}-{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock"
-    descriptor = os.open(os.path.join(tempfile.gettempdir(), name), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def healed(before: Mapping[str, Any], after: Mapping[str, Any] | None, desired: str) -> bool:
+    """True where new processes, and no old one, run with the desired value."""
+    return renewed(before, after) and after is not None and after["running"] == desired
+
+
+def launch_files(entry: Mapping[str, Any]) -> list[str]:
+    """Files of an installation that may have been edited since its JVM started."""
+    paths = [entry["launch"]["file"]] if entry.get("launch") else []
+    return list(dict.fromkeys(paths + [item["file"] for item in entry.get("declarations", [])]))
 
 
 class ActionModule(ActionBase):
@@ -56,52 +70,137 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Find who owes a restart, restart, wait."""
+        """Find who owes a restart; restart what may be restarted now; see it come back."""
         super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
-            "launch_scripts": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "int", "default": 300},
-            "group": {"type": "str", "default": ""},
-        })
-        desired = arguments["state"]
-        before = self._state(arguments, variables)
+        self._variables = task_vars or {}
+        _result, self._arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
+        desired, when_idle = self._arguments["state"], self._arguments["when_idle"]
+        if when_idle and not self._arguments["url"]:
+            raise AnsibleActionFail("a restart when idle asks the controller, so it needs its url")
+        try:
+            window = window_of(self._arguments["window"]) if self._arguments["window"] else None
+        except ValueError as error:
+            raise AnsibleActionFail(f"window: {error}") from error
+        budget = Budget(self._arguments["max_failures"])
+        before = self._state()
         due = owing(before, desired)
-        services = list(dict.fromkeys(entry["service"] for entry in due))
-        if not services or self._task.check_mode:
-            return {"changed": bool(services), "services": services, "state": before}
-        with one_at_a_time(arguments["group"]):
-            for service in services:
-                self._restart(service, variables)
-            return self._wait(due, services, desired, arguments, variables)
+        result: dict[str, Any] = {"changed": False, "services": list(dict.fromkeys(entry["service"] for entry in due)),
+                  "state": before, "deferred": None, "rolled_back": []}
+        if not due:
+            return result
+        closed = window.closed(datetime.datetime.now(datetime.timezone.utc)) if window is not None else None
+        if closed:
+            return {**result, "deferred": closed}
+        if self._task.check_mode:
+            return {**result, "changed": True}
+        with one_at_a_time(self._arguments["group"]):
+            exhausted = budget.exhausted()
+            if exhausted:
+                return {**result, "deferred": exhausted}
+            try:
+                deferred = self._drain() if when_idle else None
+                if deferred:
+                    return {**result, "deferred": deferred}
+                failure, result["state"] = self._restart_and_wait(due, result["services"], desired)
+            except ControllerError as error:
+                raise AnsibleActionFail(f"not restarted: {error}") from error
+            result["changed"] = True
+            if failure:
+                budget.spend(self._variables["inventory_hostname"])
+                return {**result, "failed": True, **self._roll_back(due, result["services"], failure)}
+        return result
 
-    def _state(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        answer = self._execute_module(
-            module_name="cbops.telemetry.telemetry_info", task_vars=variables,
-            module_args={"launch_scripts": arguments["launch_scripts"]})
+    # -- before ---------------------------------------------------------------------------------
+
+    def _controller(self) -> Controller | None:
+        given = self._arguments
+        return Controller(given["url"], given["user"] or "", given["token"] or "", given["ca_file"]) \
+            if given["url"] else None
+
+    def _drain(self) -> str | None:
+        """Quiet down until idle; why the restart is put off, or None."""
+        controller = self._controller()
+        seconds = self._arguments["idle_timeout"]
+        running = drain(controller, self._arguments["reason"], seconds) if controller is not None else []
+        if not running:
+            return None
+        more = f" and {len(running) - 3} more" if len(running) > 3 else ""
+        return f"still busy after {seconds} seconds: {', '.join(running[:3])}{more}; builds are started again"
+
+    # -- restart --------------------------------------------------------------------------------
+
+    def _module(self, name: str, /, **arguments: Any) -> dict[str, Any]:
+        return self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
+
+    def _state(self) -> dict[str, Any]:
+        answer = self._module("cbops.telemetry.telemetry_info", launch_scripts=self._arguments["launch_scripts"])
         if answer.get("failed") or "state" not in answer:
             raise AnsibleActionFail(f"its state could not be read: {answer.get('msg', 'no answer')}", result=answer)
         return answer["state"]
 
-    def _restart(self, service: str, variables: dict[str, Any]) -> None:
-        module = "ansible.builtin.systemd_service" if service.endswith(".service") else "ansible.builtin.sysvinit"
-        answer = self._execute_module(module_name=module, task_vars=variables,
-                                      module_args={"name": service, "state": "restarted"})
-        if answer.get("failed"):
-            raise AnsibleActionFail(f"{service} could not be restarted: {answer.get('msg', 'no answer')}")
+    def _restart(self, services: Sequence[str]) -> str | None:
+        """Restart them; what the service manager says against it, or None."""
+        for service in services:
+            name = "systemd_service" if service.endswith(".service") else "sysvinit"
+            answer = self._module(f"ansible.builtin.{name}", name=service, state="restarted")
+            if answer.get("failed"):
+                return f"{service} could not be restarted: {answer.get('msg', 'no answer')}"
+        return None
 
-    def _wait(self, due: list[Mapping[str, Any]], services: list[str], desired: str, arguments: Mapping[str, Any],
-              variables: dict[str, Any]) -> dict[str, Any]:
-        deadline = time.monotonic() + arguments["timeout"]
+    def _restart_and_wait(self, due: Sequence[Mapping[str, Any]], services: Sequence[str],
+                          desired: str | None) -> tuple[str | None, dict[str, Any]]:
+        """The health gate: what is wrong after a restart, or None; and the state then.
+
+        ``desired`` None means: whatever it ran with before.
+        """
+        problem = self._restart(services)
+        controller = self._controller()
+        deadline = time.monotonic() + self._arguments["timeout"]
         while True:
-            state = self._state(arguments, variables)
+            state = self._state()
             now = {entry["name"]: entry for entry in state["installations"]}
-            late = [entry["name"] for entry in due if not healed(entry, now.get(entry["name"]), desired)]
-            if not late:
-                return {"changed": True, "services": services, "state": state}
-            if time.monotonic() > deadline:
-                return {"changed": True, "failed": True, "services": services, "state": state,
-                        "msg": f"{', '.join(late)}: restarted, but after {arguments['timeout']} seconds no new JVM "
-                               f"runs with telemetry {desired}; look at its journal"}
+            late = [entry["name"] for entry in due
+                    if not (healed(entry, now.get(entry["name"]), desired) if desired
+                            else renewed(entry, now.get(entry["name"])))]
+            ready = controller is None or controller.is_ready()
+            if not late and ready:
+                return None, state
+            given_up = problem or self._dead(services)
+            if given_up or time.monotonic() > deadline:
+                said = given_up or f"waited {self._arguments['timeout']} seconds"
+                if late:
+                    value = f" with telemetry {desired}" if desired else ""
+                    return f"{', '.join(late)}: no new JVM runs{value} after the restart ({said})", state
+                return f"{controller.url if controller else ''} does not become ready after the restart ({said})", state
             time.sleep(POLL_SECONDS)
+
+    def _dead(self, services: Sequence[str]) -> str | None:
+        """A service that the service manager has given up, so that nobody need wait for it."""
+        for service in services:
+            if service.endswith(".service"):
+                answer = self._low_level_execute_command(
+                    f"systemctl show --property=ActiveState {self._connection._shell.quote(service)}")
+                if answer.get("stdout", "").strip() == "ActiveState=failed":
+                    return f"{service} has failed; look at its journal"
+        return None
+
+    # -- after a failure ------------------------------------------------------------------------
+
+    def _roll_back(self, due: Sequence[Mapping[str, Any]], services: Sequence[str], failure: str) -> dict[str, Any]:
+        """Put back what was edited since the JVMs started, restart once more, and say what came of it."""
+        restored = []
+        for entry in due:
+            started = min((process["started"] for process in entry["processes"]), default=None)
+            for path in launch_files(entry) if started else []:
+                answer = self._module("cbops.telemetry.telemetry_backup", path=path, restore=True, since=started)
+                if answer.get("failed"):
+                    failure += f"; {path} could not be rolled back: {answer.get('msg')}"
+                elif answer.get("changed"):
+                    restored.append(path)
+        if not restored:
+            return {"msg": f"{failure}. Nothing was rolled back: no launch file was edited since the old JVM started"}
+        self._module("ansible.builtin.systemd_service", daemon_reload=True)
+        again, state = self._restart_and_wait(due, services, None)
+        came_of_it = f"it does not run either: {again}" if again else "it runs again as before"
+        return {"msg": f"{failure}. Rolled back {', '.join(restored)} and restarted: {came_of_it}",
+                "rolled_back": restored, "state": state}

@@ -7,6 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import binascii
+import calendar
 import errno
 import fcntl
 import fnmatch
@@ -24,6 +25,8 @@ LOCK_FILE = "/run/cbops-telemetry.lock"
 BACKUP_SUFFIX = ".cbops~"
 TEMPORARY_SUFFIX = ".cbops-new~"
 _NULL = "/dev/null"
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+_START_MARGIN = 1  # second: a process's start is counted in ticks since a boot that is known by the second
 
 
 class Refused(Exception):
@@ -245,7 +248,7 @@ class Restored(NamedTuple):
     """What ``restore`` did, or would do."""
 
     changed: bool
-    source: str  # the backup that was put back
+    source: Optional[str]  # the backup that was put back; None where none was
     backup: Optional[str]  # of what was there before
 
 
@@ -748,7 +751,7 @@ def list_backups(path: str) -> List[Backup]:
                 status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode):
                     stamp = name[len(place.name) + 1:][:16]
-                    made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(stamp, "%Y%m%dT%H%M%SZ"))
+                    made = time.strftime(_ISO, time.strptime(stamp, "%Y%m%dT%H%M%SZ"))
                     result.append(Backup(os.path.join(os.path.dirname(place.path), name), made, status.st_size,
                                          "%04o" % stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
     except (OSError, ValueError) as error:
@@ -805,3 +808,26 @@ def _chosen(path: str, backup: Optional[str], folder: str, names: List[str]) -> 
                                            os.path.join(os.path.dirname(path), name)):
         raise Refused("%s: %s is not a backup of it (there are: %s)" % (path, backup, ", ".join(names)))
     return name
+
+
+def roll_back(path: str, since: str, created: bool = False, check: bool = False) -> Restored:
+    """Bring a file back to how it was at a moment (UTC, ISO 8601, seconds), as far as its backups tell.
+
+    The oldest backup made after that moment holds what was there at it. Where there is none, nothing was edited since;
+    but with ``created`` (a file that only this collection makes) a younger file is removed. Raises :class:`Refused`.
+    """
+    try:
+        moment = calendar.timegm(time.strptime(since, _ISO)) + _START_MARGIN
+    except ValueError:
+        raise Refused("%r is no moment such as 2026-12-31T23:59:59Z" % since)
+    later = [backup for backup in list_backups(path) if calendar.timegm(time.strptime(backup.made, _ISO)) > moment]
+    if later:
+        return restore(path, later[-1].path, check=check)
+    try:
+        if not created or os.stat(path).st_mtime <= moment:
+            return Restored(False, None, None)
+        with open(path, "rb") as stream:
+            content = stream.read(LIMIT_SIZE).decode("latin-1")
+    except OSError:
+        return Restored(False, None, None)
+    return Restored(True, None, None if check else replace(path, content, None, True))

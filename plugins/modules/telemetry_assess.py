@@ -34,6 +34,11 @@ options:
       - What went wrong for this host earlier in the run, for the report.
     type: str
     default: ""
+  note:
+    description:
+      - Why an owed restart was put off, for the report.
+    type: str
+    default: ""
 seealso:
   - module: cbops.telemetry.fleet_report
 """

@@ -40,6 +40,12 @@ options:
     description:
       - The backup to put back, by path or name, as listed in RV(backups). The newest where it is left out.
     type: str
+  since:
+    description:
+      - Put back how the file was at this moment, UTC, such as V(2026-12-31T23:59:59Z), that is the oldest backup that
+        was made later. Nothing is done where there is none. A drop-in of this collection's own that did not exist
+        at that moment is removed.
+    type: str
 notes:
   - Needs C(become), since launch files belong to root.
 seealso:
@@ -93,7 +99,7 @@ backups:
       description: Its group.
       type: int
 restored:
-  description: The backup that was put back.
+  description: The backup that was put back; null where O(since) found none.
   returned: when O(restore=true)
   type: str
 kept:
@@ -102,9 +108,12 @@ kept:
   type: str
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused, list_backups, restore
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused, list_backups, restore, roll_back
+from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import OWN_DROP_IN
 
 
 def main() -> None:
@@ -114,18 +123,25 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "restore": {"type": "bool", "default": False},
             "backup": {"type": "str"},
+            "since": {"type": "str"},
         },
+        mutually_exclusive=[("backup", "since")],
         supports_check_mode=True,
     )
     path = module.params["path"]
     if not path.startswith("/"):
         module.fail_json(msg="%s: an absolute path is needed" % path)
-    if module.params["backup"] and not module.params["restore"]:
-        module.fail_json(msg="backup names what to put back, so it needs restore: true")
+    for name in ("backup", "since"):
+        if module.params[name] and not module.params["restore"]:
+            module.fail_json(msg="%s says what to put back, so it needs restore: true" % name)
     try:
         result = {"changed": False, "backups": [item._asdict() for item in list_backups(path)]}
         if module.params["restore"]:
-            done = restore(path, module.params["backup"], check=module.check_mode)
+            if module.params["since"]:
+                created = os.path.basename(path) == OWN_DROP_IN
+                done = roll_back(path, module.params["since"], created, module.check_mode)
+            else:
+                done = restore(path, module.params["backup"], check=module.check_mode)
             result.update(changed=done.changed, restored=done.source, kept=done.backup)
     except Refused as error:
         module.fail_json(msg=str(error))

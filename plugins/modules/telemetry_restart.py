@@ -12,7 +12,10 @@ description:
   - Reads the state of the host. A restart is owed where the next start would have the wanted value and the
     running JVM has another. That comparison needs no earlier task, so a run that broke off is healed by the next.
   - Restarts through the service manager, because a restart from the user interface does not read the launch
-    file again, and waits until a new process runs with the wanted value.
+    file again. Then new processes must run, with the wanted value, and with O(url) the controller must serve requests
+    again (not its "please wait" page). Otherwise the launch files are rolled back to how they were when the old JVM
+    started, and the service is restarted once more.
+  - With O(when_idle) the controller starts no new builds and is restarted once none runs any more.
 author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
@@ -30,8 +33,57 @@ options:
     type: list
     elements: str
     default: []
+  when_idle:
+    description:
+      - Quiet the controller down through its HTTP interface and restart it when no build runs, Pipelines included.
+        Where builds still run after O(idle_timeout), they go on, new ones are started again, and the restart is
+        reported as deferred. Needs O(url), O(user) and O(token).
+    type: bool
+    default: false
+  idle_timeout:
+    description: Seconds to wait for running builds.
+    type: int
+    default: 900
+  reason:
+    description: What the controller tells its users while it is quieted down.
+    type: str
+    default: Restart to apply the telemetry policy (cbops.telemetry)
+  url:
+    description: URL of the controller or operations center, as reached from the control node.
+    type: str
+  user:
+    description: A user with the permission Overall/Manage or Overall/Administer.
+    type: str
+  token:
+    description: An API token of that user (not the password, which would need a crumb).
+    type: str
+  ca_file:
+    description: Certificates of the authority that signed the controller's, a PEM file on the control node.
+    type: path
+  window:
+    description:
+      - When restarts are allowed. Outside of it the restart is reported as deferred.
+    type: dict
+    suboptions:
+      zone:
+        description: Time zone by its IANA name, such as V(Europe/Berlin).
+        type: str
+        required: true
+      allow:
+        description: Times such as V(Mon-Fri 22:00-04:00), always where it is left out.
+        type: list
+        elements: str
+      deny:
+        description: Times and days such as V(2026-12-20..2027-01-06). They beat O(window.allow).
+        type: list
+        elements: str
+  max_failures:
+    description:
+      - Failed restarts of a whole run, over all batches, after which nothing more is restarted in it.
+    type: int
+    default: 0
   timeout:
-    description: Seconds to wait for the new process.
+    description: Seconds to wait for the new process, and for the controller to be ready.
     type: int
     default: 300
   group:
@@ -50,11 +102,33 @@ EXAMPLES = r"""
     state: disabled
     group: payments-controller
   become: true
+
+- name: Restart when no build runs, at night
+  cbops.telemetry.telemetry_restart:
+    state: disabled
+    when_idle: true
+    url: https://cm1.example.com/
+    user: telemetry
+    token: "{{ vault_cm1_token }}"
+    window:
+      zone: Europe/Berlin
+      allow: [Mon-Fri 22:00-04:00]
+      deny: [2026-12-20..2027-01-06]
+  become: true
 """
 
 RETURN = r"""
 services:
-  description: Services that were restarted (in check mode, that would be).
+  description: Services that owe a restart, and got it where RV(deferred) is null (in check mode, that would get it).
+  returned: always
+  type: list
+  elements: str
+deferred:
+  description: Why nothing was restarted although a restart is owed; null where it was.
+  returned: always
+  type: str
+rolled_back:
+  description: Launch files that were put back because the service did not come back.
   returned: always
   type: list
   elements: str

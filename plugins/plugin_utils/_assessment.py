@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 #: The closed set of verdicts, worst first.
 VERDICTS = (
@@ -31,7 +32,7 @@ VERDICTS = (
 
 DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
-RESTART = ("never", "now")
+RESTART = ("never", "when_idle", "now")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
@@ -48,6 +49,13 @@ VARIABLES = (
     "telemetry_restart_timeout",
     "telemetry_restart_group",
     "telemetry_restart_serial",
+    "telemetry_restart_window",
+    "telemetry_max_failures",
+    "telemetry_idle_timeout",
+    "telemetry_url",
+    "telemetry_user",
+    "telemetry_token",
+    "telemetry_ca_file",
     "telemetry_reports_dir",
     "telemetry_fail_on",
     "telemetry_hosts",
@@ -146,10 +154,19 @@ def policy_of(variables: Mapping[str, Any]) -> Policy:
     for path in scripts:
         if not str(path).startswith("/"):
             raise PolicyError(f"telemetry_launch_scripts: {path!r} is no absolute path")
+    restart = _choice(variables, "telemetry_restart", RESTART, "never")
+    if restart == "when_idle" and not variables.get("telemetry_url"):
+        raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller "
+                          "(with telemetry_user and telemetry_token)")
+    if variables.get("telemetry_restart_window"):
+        try:
+            window_of(variables["telemetry_restart_window"])
+        except ValueError as error:
+            raise PolicyError(f"telemetry_restart_window: {error}") from error
     return Policy(
         desired,
         str(connectivity),
-        _choice(variables, "telemetry_restart", RESTART, "never"),
+        restart,
         _waiver(variables.get("telemetry_waiver")),
         tuple(str(path) for path in scripts),
     )

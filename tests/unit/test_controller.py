@@ -1,0 +1,204 @@
+"""Draining a controller over HTTP, and the failure budget of a run; the server here answers as Jenkins does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _budget as budgets
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
+
+TOKEN = "11aa-secret-token"  # noqa: S105
+
+
+class Jenkins(ThreadingHTTPServer):
+    """Its state, and what was asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.quiet = False
+        self.starting = False
+        self.reasons: list[str] = []
+        self.calls: list[str] = []
+        self.builds: list[list[str]] = []  # running at each look, the last stays
+        self.pipeline = True
+        self.broken = ""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A few endpoints."""
+
+    server: Jenkins
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+    def answer(self, status: int, document: object = "") -> None:
+        """Send an answer."""
+        text = document if isinstance(document, str) else json.dumps(document)
+        self.send_response(status)
+        if status in (301, 302):
+            self.send_header("Location", "/")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_GET(self) -> None:
+        """What can be read."""
+        path = urlsplit(self.path).path
+        self.server.calls.append(path)
+        if self.server.starting:
+            return self.answer(503, "Please wait while Jenkins is getting ready to work")
+        if self.server.broken == path:
+            return self.answer(500, "oops")
+        if path == "/api/json":
+            return self.answer(200, {"quietingDown": self.server.quiet})
+        if path == "/whoAmI/api/json":
+            return self.answer(200, {"authenticated": True})
+        if path == "/computer/api/json":
+            running = self.server.builds[0] if self.server.builds else []
+            if len(self.server.builds) > 1:
+                del self.server.builds[0]
+            executors = [{"currentExecutable": {"url": f"http://x/{n}", "fullDisplayName": n}} for n in running]
+            kind = "oneOffExecutors" if self.server.pipeline else "executors"
+            return self.answer(200, {"computer": [{"executors": [{"currentExecutable": None}]}, {kind: executors}]})
+        return self.answer(404)
+
+    def do_POST(self) -> None:
+        """What changes something needs an API token."""
+        parts = urlsplit(self.path)
+        self.server.calls.append(parts.path)
+        wanted = "Basic " + base64.b64encode(f"jo:{TOKEN}".encode()).decode()
+        if self.headers.get("Authorization") != wanted:
+            return self.answer(403, "No valid crumb was included in the request")
+        if parts.path == "/quietDown":
+            self.server.quiet = True
+            self.server.reasons += parse_qs(parts.query)["reason"]
+            return self.answer(302)
+        if parts.path == "/cancelQuietDown":
+            self.server.quiet = False
+            return self.answer(302)
+        return self.answer(404)
+
+
+@pytest.fixture
+def jenkins() -> Iterator[Jenkins]:
+    """A server."""
+    server = Jenkins()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+def drained(jenkins: Jenkins, seconds: float = 60, token: str = TOKEN) -> list[str]:
+    """Drain it without waiting."""
+    clock = Clock()
+    return drain(Controller(jenkins.url + "/", "jo", token), "for telemetry & more", seconds, clock, clock.sleep)
+
+
+@pytest.mark.parametrize("pipeline", [True, False])
+def test_it_waits_for_builds_and_stays_quiet(jenkins: Jenkins, pipeline: bool) -> None:
+    jenkins.pipeline = pipeline
+    jenkins.builds = [["app #1", "db #2"], ["db #2"], [], []]
+    assert drained(jenkins) == []
+    assert jenkins.quiet
+    assert jenkins.reasons == ["for telemetry & more"]
+    assert jenkins.calls.count("/computer/api/json") == 4
+
+
+def test_one_idle_look_is_not_enough(jenkins: Jenkins) -> None:
+    jenkins.builds = [[], ["app #2"], [], []]
+    assert drained(jenkins) == []
+    assert jenkins.calls.count("/computer/api/json") == 4
+
+
+def test_at_the_deadline_builds_are_started_again(jenkins: Jenkins) -> None:
+    jenkins.builds = [["app #1"]]
+    assert drained(jenkins) == ["app #1"]
+    assert not jenkins.quiet
+
+
+def test_what_somebody_else_quieted_down_stays_so(jenkins: Jenkins) -> None:
+    jenkins.quiet = True
+    jenkins.builds = [["app #1"]]
+    assert drained(jenkins) == ["app #1"]
+    assert jenkins.quiet
+    assert jenkins.reasons == []
+
+
+def test_an_error_in_between_starts_builds_again(jenkins: Jenkins) -> None:
+    jenkins.broken = "/computer/api/json"
+    with pytest.raises(ControllerError, match="/computer/api/json answers 500"):
+        drained(jenkins)
+    assert not jenkins.quiet
+
+
+def test_a_wrong_token_is_said_and_not_shown(jenkins: Jenkins) -> None:
+    with pytest.raises(ControllerError, match="API token") as error:
+        drained(jenkins, token="wrong-token")  # noqa: S106
+    assert "wrong-token" not in str(error.value)
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(ControllerError, match="does not answer"):
+        Controller("http://127.0.0.1:9").is_quiet()
+    assert not Controller("http://127.0.0.1:9").is_ready()
+
+
+def test_the_please_wait_page_is_not_ready(jenkins: Jenkins) -> None:
+    controller = Controller(jenkins.url)
+    jenkins.starting = True
+    assert not controller.is_ready()
+    jenkins.starting = False
+    assert controller.is_ready()
+
+
+def test_the_budget_is_counted_over_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert budgets.Budget(0, "a").exhausted() is None
+    assert list(tmp_path.iterdir()) == [], "a run without failures leaves nothing behind"
+    budgets.Budget(0, "a").spend("cm1")
+    said = budgets.Budget(0, "a").exhausted()
+    assert said is not None
+    assert "cm1" in said
+    assert budgets.Budget(1, "a").exhausted() is None
+    assert budgets.Budget(0, "b").exhausted() is None
+
+
+def test_a_file_that_somebody_laid_there_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets.tempfile, "gettempdir", lambda: str(tmp_path))
+    budgets.Budget(0, "a").spend("cm1")
+    (path,) = tmp_path.iterdir()
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to("elsewhere")
+    with pytest.raises(OSError, match="symbolic link"):
+        budgets.Budget(0, "a").spend("cm2")

@@ -77,6 +77,10 @@ _BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile
                         "((", "function"])
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
+_SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob", "nolog",
+                        "notify", "nounset", "privileged", "verbose", "vi", "xtrace"])
+_SET_NAMES_OF_BASH = frozenset(["braceexpand", "errtrace", "functrace", "hashall", "histexpand", "history", "onecmd",
+                                "interactive-comments", "keyword", "physical", "pipefail", "posix"])
 #: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.
 _NO_COMMAND = re.compile(r"^$|^-|^\xef\xbb\xbf|=|\r")
 #: Function libraries of the distribution, sourced by every init script. They set no JVM option, and walking
@@ -318,6 +322,8 @@ class Shell:
         if re.match(r"\$\{#%s\[[@*]\]\}\Z" % name, element):
             if old is None and self.stops_on_unset:
                 raise _Exit(False)
+            if self.stops_on_unset and old is not None and old.array is None:
+                raise Unresolvable("bash takes $%s for unset there, because it is no array" % name)
             element = str(len(elements))
         if not element.isdigit() or int(element) > len(elements) or (old is None and not self.closed):
             raise Unresolvable("the array %s is built element by element" % name)
@@ -515,7 +521,7 @@ class Shell:
                     len(text_of(value)) <= LIMIT_MATCH for value in values):
                 return [[run.requoted(part.quoted) for run in _strip(value, operator, _pattern(pattern))]
                         for value in values]
-        if reason is None and operator != "!" and operator != "@":
+        if reason is None and operator != "!":
             changed = [self._changed(value, operator, part.argument) for value in values]
             if None not in changed:
                 return [[run.requoted(part.quoted) for run in value or []] for value in changed]
@@ -534,6 +540,8 @@ class Shell:
             first = int(match.group(1))
             rest = _cut(value, min(first, len(text)))
             return _head(rest, int(match.group(2))) if match.group(2) else rest
+        if operator == "@":
+            return [Run("'"), *value, Run("'")] if text_of(given) == "Q" and "'" not in text else None
         if operator[0] in "^,":
             if given or max(text, default="") > "\x7f":
                 return None
@@ -1498,6 +1506,11 @@ class Shell:
                     raise _Exit(False)
                 return False
             following = text_of(fields[index + 1]) if index + 1 < len(fields) else ""
+            if text[1:].endswith("o") and following and following not in _SET_NAMES | (
+                    _SET_NAMES_OF_BASH if self.dialect == BASH else frozenset()):
+                if self.dialect == DASH:
+                    raise _Exit(False)
+                return False
             self.options(text[0], text[1:], following)
             index += 2 if text[1:].endswith("o") else 1
         return True

@@ -159,18 +159,27 @@ def _difference(old: str, new: str) -> str:
     return f"at {start}: {old[start:len(old) - end]!r} became {new[start:len(new) - end]!r}"
 
 
+#: A mention with what may come and go with it: a blank, quotes that hold nothing else.
+_PLACE = re.compile(r"""((?:\\?\ )?)((?:\$?["']\ ?)?)(?:%s)(["']?)""" % _MENTION.pattern)
+
+
 def explains(old: str, new: str) -> bool:
     """True where the new text is the old one with mentions of the flag put in, taken out or changed, no more."""
-    shortened = re.compile(rf"\r?\n[A-Za-z_]+(?:\+=\({re.escape(_FLAG)}\)|=\"\$[A-Za-z_]+ {re.escape(_FLAG)}\")  "
-                           rf"{re.escape(MARK)}(?=\r?\n|\Z)")
-    quoted = re.compile(rf' ?\$?(["\']) ?{_MENTION.pattern}\1')
-    start = "\n"  # so that a line of our own can be the first
+    own_line = re.compile(rf"\r?\n[A-Za-z_]+(?:\+=\({re.escape(_FLAG)}\)|=\"\$[A-Za-z_]+ {re.escape(_FLAG)}\")  "
+                          rf"{re.escape(MARK)}(?=\r?\n|\Z)")
 
-    def bare(text: str, quotes: bool, blank: str) -> str:
-        text = shortened.sub("", start + text)
-        # What stands around a mention that comes or goes: blanks, and quotes that hold nothing else.
-        text = quoted.sub("", text) if quotes else text
-        return re.sub(blank + _MENTION.pattern, "", text).rstrip("\r\n")
+    def bare(text: str) -> str:
+        # A line break in front, so that a line of our own can be the first.
+        return own_line.sub("", "\n" + text)
 
-    return any(bare(old, before, blank) == bare(new, after, blank) for before in (False, True)
-               for after in (False, True) for blank in (" ?", r"(?:\\? )?"))
+    def comes_from(shorter: str, longer: str) -> bool:
+        pattern, end = [], 0
+        for place in _PLACE.finditer(longer):
+            pattern.append(re.escape(longer[end:place.start()]))
+            pattern += [f"{re.escape(character)}?" for character in place.group(1) + place.group(2)]
+            pattern.append(f"(?:{_MENTION.pattern})?")
+            pattern += [f"{re.escape(character)}?" for character in place.group(3)]
+            end = place.end()
+        return re.fullmatch("".join(pattern) + re.escape(longer[end:]) + r"[\r\n]*", shorter) is not None
+
+    return comes_from(bare(new), bare(old)) or comes_from(bare(old), bare(new))

@@ -116,7 +116,7 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     ({}, "telemetry_desired is not set"),
     ({"telemetry_desired": "disabled", "telemetry_desird": "x"}, "did you mean telemetry_desired"),
     ({"telemetry_desired": "disabled", "telemetry_zzz": 1}, "known are"),
-    ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "it may be never, when_idle, now"),
+    ({"telemetry_desired": "disabled", "telemetry_restart": "later"}, "it may be never, when_idle, now"),
     ({"telemetry_desired": "disabled", "telemetry_launch_scripts": "/a"}, "must be a list"),
     ({"telemetry_desired": "disabled", "telemetry_launch_scripts": ["a"]}, "no absolute path"),
     ({"telemetry_desired": "disabled", "telemetry_waiver": "yes"}, "must have"),

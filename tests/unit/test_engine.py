@@ -338,6 +338,10 @@ DIFFERENTIAL = [
     (["dash"], "O=%F; readonly O; read O <<E\n-Da=b\nE\n", "disabled"),
     (["dash"], "O=$'%F'; eval java $O -jar jenkins.war; exit", "unresolvable"),
     (SAME, "readonly O; O=%F", "unresolvable"),
+    (["dash"], "set -o nonsense\nO=%F", "unresolvable"),  # which ends dash
+    (["bash"], "set -o nonsense\nO=%F", "disabled"),
+    (["bash"], "O=-Da=b; set -u; O[${#O[@]}]=%F", "unresolvable"),
+    (["bash"], "O=%F; java ${O@Q} -jar jenkins.war; exit", "unresolvable"),
     (SAME, "trap 'O=' EXIT; O=%F", "disabled"),
 ]
 

@@ -77,8 +77,8 @@ _BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile
                         "((", "function"])
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
-_SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob", "nolog",
-                        "notify", "nounset", "privileged", "verbose", "vi", "xtrace"])
+_SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob",
+                        "nolog", "notify", "nounset", "privileged", "verbose", "vi", "xtrace"])
 _SET_NAMES_OF_BASH = frozenset(["braceexpand", "errtrace", "functrace", "hashall", "histexpand", "history", "onecmd",
                                 "interactive-comments", "keyword", "physical", "pipefail", "posix"])
 #: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.

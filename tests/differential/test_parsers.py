@@ -22,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as
 from ansible_collections.cbops.telemetry.plugins.module_utils._edit import plan
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles, Refused
 
+from .fuzz import corpus
 from .grammar import FLAG, WAR, sample
 
 SECONDS = 60
@@ -78,6 +79,15 @@ def read_it_every_way(text: str) -> None:
     list(systemd.parse_environment_file(text, "/etc/x"))
     jvm.split_argfile(text)
     jvm.split_environment(text)
+
+
+def test_the_kept_corpus() -> None:
+    """Inputs that reached something new when fuzz.py ran, or that broke something once."""
+    texts = corpus()
+    assert texts, "corpus.json is there and holds inputs"
+    for text in texts:
+        with soon():
+            read_it_every_way(text)
 
 
 @SETTINGS

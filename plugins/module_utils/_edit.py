@@ -171,7 +171,8 @@ def _into_word(content: str, word: Word) -> str:
     if not raw:
         return content[:word.end] + FLAG + content[word.end:]
     last = word.parts[-1] if word.parts else None
-    if raw[-1] in "\"'" and last is not None and last.quoted and raw[-2:-1] != "\\":
+    escaped = raw[-1] == '"' and re.search(r"(?<!\\)\\(?:\\\\)*.\Z", raw, re.DOTALL) is not None
+    if raw[-1] in "\"'" and last is not None and last.quoted and not escaped:
         blank = "" if raw in ('""', "''", "$''", '$""') else " "
         return content[:word.end - 1] + blank + FLAG + content[word.end - 1:]
     # Unquoted: the shell joins it with a quoted piece, and taking that out gives back the same bytes.

@@ -105,7 +105,9 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
     environment = {name: variable.value for name, variable in definition.environment.items()}
     environment.update(extra)
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
-    fields = substitute(definition.program, variables) if definition.unit else list(definition.program)
+    # A unit of Type=oneshot may have several commands.
+    commands = [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)] \
+        if definition.unit else [list(definition.program)]
 
     def shell(oracle: Oracle) -> Shell:
         return Shell(files, oracle, environment=environment, closed=definition.closed)
@@ -113,10 +115,10 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
     def program(start: Shell) -> None:
         source = definition.unit.fragment if definition.unit else None
         node = Node("simple", 0, Text("", source))
-        name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
-        if is_java(name) and not {"-jar", BOOTSTRAP} & {text_of(field) for field in fields}:
-            return
-        start._external(node, name, fields)
+        for fields in filter(None, commands):
+            name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+            if not is_java(name) or {"-jar", BOOTSTRAP} & {text_of(field) for field in fields}:
+                start._external(node, name, fields)
 
     return walk(shell, program)
 

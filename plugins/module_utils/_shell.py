@@ -296,6 +296,11 @@ class Shell:
             old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
         if array is not None:
             elements = list(array)
+            if append and old is not None and old.array is None and unknown_of(old.value):
+                # Not even whether it is set is known, so neither is the number of elements.
+                unknown = [Run("", None, 0, False, "$%s may be unset before it is appended to" % name)]
+                self.variables[name] = Variable(unknown, [unknown, unknown], exported)
+                return
             if append and old is not None:
                 elements = (old.array if old.array is not None else [old.value]) + elements
             self.variables[name] = Variable(elements[0] if elements else [], elements, exported)
@@ -565,6 +570,9 @@ class Shell:
             return [[Run("0")]], True
         if name == "!" and not self.background:
             return [[]], False
+        if name == "-" and self.dialect == DASH and not (
+                self.all_exported or self.stops_on_failure or self.stops_on_unset):
+            return [[]], True
         if name in "?$!-":
             # "$-" can be nothing at all, and what follows it then is no option.
             return [[self.unknown("$" + name, word, part, harmless=name != "-")]], True
@@ -789,6 +797,7 @@ class Shell:
         for name in _OWN:
             setattr(self, name, copy(kept[name]))
         self.variables = variables
+        self.scopes = [dict(scope) for scope in self.scopes]
         try:
             return self.run(node)
         except _Leave as leave:
@@ -924,6 +933,9 @@ class Shell:
     def _for_each(self, node: Node, fields: List[Value]) -> Optional[bool]:
         for field in [path for item in fields for path in self._paths(item)]:
             if unknown_of(field, True):
+                vanishes = not text_of(field) and not any(run.quoted for run in field)
+                if vanishes and not self.inert(node.body) and self.oracle.choose(2) == 0:
+                    continue  # it was nothing
                 self.assign(node.name, [Run("", None, 0, False, "$%s is set in a loop" % node.name)])
                 if not self.inert(node.body):
                     self._havoc(node.body)
@@ -1414,6 +1426,9 @@ class Shell:
                                     node.text, node.start)
         if set(options) & set("fFp"):
             return True
+        if "g" in options and any(word in scope for scope in self.scopes for word in [
+                re.split(r"\+?=|\[", text)[0] for text in texts] + [item.name for item in declared]):
+            raise self.unresolvable("'%s -g' of a variable that is local" % name, node.text, node.start)
         local = name == "local" or (name in ("declare", "typeset") and "g" not in options and bool(self.scopes))
         exports = (name == "export" and "n" not in options) or (name != "export" and "x" in options)
         unexports = name == "export" and "n" in options

@@ -15,7 +15,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
 from ._jvm import Unresolvable
-from ._shell_syntax import Run, Value, text_of
+from ._shell_syntax import Run, Value, line_of, text_of
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
 UNIT_PATH = (
@@ -28,6 +28,10 @@ UNIT_PATH = (
 #: What belongs to the administrator and may be edited in place; the rest belongs to packages.
 ADMIN_PATH = "/etc/systemd/system/"
 OWN_DROP_IN = "90-cbops-telemetry.conf"
+
+#: Key of a setting that stands for a line which is no UTF-8.
+NOT_UTF8 = "(not UTF-8)"
+_BYTE_ORDER_MARK = "\xef\xbb\xbf"
 
 _BUSCTL_TIMEOUT = 10
 _DESTINATION = "org.freedesktop.systemd1"
@@ -74,8 +78,8 @@ def parse_unit(content: str, path: str) -> List[Setting]:
     section = ""
     logical: Value = []
     logical_start = 0
-    position = 0
-    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", content):
+    position = len(_BYTE_ORDER_MARK) if content.startswith(_BYTE_ORDER_MARK) else 0
+    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", content[position:]):
         start = position
         position += len(line)
         body = line.rstrip("\r\n")
@@ -89,11 +93,23 @@ def parse_unit(content: str, path: str) -> List[Setting]:
             logical.append(Run(" "))
             continue
         logical.append(Run(body, path, start))
+        if not _is_utf8(text_of(logical)):
+            # What systemd makes of the rest of the file, and of the unit, depends on its version.
+            settings.append(Setting(section, NOT_UTF8, [], path, logical_start))
+            return settings
         section = _logical_line(logical, logical_start, section, path, settings)
         logical = []
-    if logical:
+    if logical and _is_utf8(text_of(logical)):
         _logical_line(logical, logical_start, section, path, settings)
     return settings
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _logical_line(value: Value, position: int, section: str, path: str, settings: List[Setting]) -> str:
@@ -354,14 +370,19 @@ class UnitFiles:
             for name in self.files.list(folder):
                 if name.endswith(".service"):
                     names.add(name)
+                elif name.endswith((".wants", ".requires")):  # instances of templates exist where they are enabled
+                    names.update(entry for entry in self.files.list("%s/%s" % (folder, name))
+                                 if re.match(r"[^@]+@.+\.service\Z", entry))
         return sorted(names)
 
     def fragment(self, name: str) -> Optional[str]:
-        """Path of the unit file that counts."""
-        for folder in UNIT_PATH:
-            path = "%s/%s" % (folder, name)
-            if self.files.exists(path):
-                return path
+        """Path of the unit file that counts, an instance's own or its template's."""
+        template = re.sub(r"@[^/]+\.service\Z", "@.service", name)
+        for candidate in dict.fromkeys([name, template]):
+            for folder in UNIT_PATH:
+                path = "%s/%s" % (folder, candidate)
+                if self.files.exists(path):
+                    return path
         return None
 
     def drop_ins(self, name: str) -> List[str]:
@@ -408,6 +429,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     source: Optional[str] = None
     for setting in settings:
         text = text_of(setting.value)
+        if setting.key == NOT_UTF8:
+            raise Unresolvable("systemd does not read on at a line that is no UTF-8", setting.path,
+                               line_of(files.read(setting.path), setting.position))
         if setting.section == "Unit" and setting.key == "SourcePath":
             source = text
         if setting.section != "Service":
@@ -428,7 +452,8 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             else:
                 environment_files = []
         elif setting.key == "UnsetEnvironment":
-            unset.extend(text.split())
+            words = [_specifiers(word, name) for word in split_words(setting.value) or []]
+            unset = unset + [text_of(word) for word in words if word is not None] if text else []
         elif setting.key == "ExecStart":
             if not text:
                 exec_start = []
@@ -438,7 +463,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             user = text
     environment.update(read_environment_files(environment_files, files))
     for entry in unset:
-        environment.pop(entry, None)
+        variable, separator, value = entry.partition("=")
+        if not separator or (variable in environment and text_of(environment[variable].value) == value):
+            environment.pop(variable, None)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user)
 
 
@@ -456,6 +483,10 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
                 content = files.read(found)
             except OSError as error:
                 raise Unresolvable("the unit's EnvironmentFile cannot be read: %s" % error.strerror, found)
+            if not _is_utf8(content):
+                if optional:
+                    continue
+                raise Unresolvable("the unit cannot start: its EnvironmentFile is no UTF-8", found)
             for key, variable in parse_environment_file(content, found):
                 environment[key] = variable
     return environment
@@ -465,21 +496,32 @@ def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
     words = split_words(value, lenient=True) or []
     commands: List[Tuple[Value, ...]] = []
     current: List[Value] = []
+    prefix = ""
     for word in words + [[Run(";")]]:
-        if text_of(word) == ";" and not any(run.quoted for run in word):
+        text = text_of(word)
+        if text == ";" and not any(run.quoted for run in word):
             if current:
-                commands.append(tuple(current))
+                # "@": the word after the program is what the program is called, no argument.
+                commands.append(tuple(current[:1] + current[2:] if "@" in prefix else current))
             current = []
             continue
         if not current:
-            word = _slice(word, len(text_of(word)) - len(text_of(word).lstrip("@-:+!|")))
+            prefix = text[:len(text) - len(text.lstrip("@-:+!|"))]
+            word = _slice(word, len(prefix))
         expanded = _specifiers(word, unit)
-        current.append(expanded if expanded is not None else word)
+        word = expanded if expanded is not None else word
+        if ":" in prefix:  # no variables are put in
+            word = [Run(run.text.replace("$", "$$"), run.path, run.position, run.quoted, run.unknown, run.harmless)
+                    if "$" in run.text else run for run in word]
+        current.append(word)
     return commands
 
 
 def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[Value]:
-    """Put variables into an ``ExecStart=`` as systemd does: ``$A`` as a word of its own is split, ``${A}`` is not."""
+    """Put variables into an ``ExecStart=`` as systemd does: ``$A`` is put in where it is a whole word, and then split.
+
+    ``${A}`` is put in anywhere and is not split; ``$$`` is a dollar sign.
+    """
     result: List[Value] = []
     for index, word in enumerate(argv):
         text = text_of(word)
@@ -494,12 +536,12 @@ def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[
             continue
         pieces: Value = []
         offset = 0
-        for match in re.finditer(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)", text):
+        for match in re.finditer(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}", text):
             pieces.extend(_cut_end(_slice(word, offset), len(text) - match.start()))
             if match.group(0) == "$$":
                 pieces.append(Run("$"))
             else:
-                variable = environment.get(match.group(1) or match.group(2))
+                variable = environment.get(match.group(1))
                 pieces.extend(variable.value if variable is not None else [])
             offset = match.end()
         pieces.extend(_slice(word, offset))

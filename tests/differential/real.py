@@ -114,8 +114,8 @@ def _about_flag(word: str) -> bool:
 
 
 def _words(value: str) -> tuple[str, ...]:
-    # The grammar puts no quotes into these variables.
-    return tuple(value.split())
+    words = re.findall(r"""(?:[^\s'"]|'[^']*'?|"[^"]*"?)+""", value)
+    return tuple(re.sub(r"""'([^']*)'?|"([^"]*)"?""", r"\1\2", word) for word in words)
 
 
 class Machine:

@@ -338,6 +338,12 @@ DIFFERENTIAL = [
     (["dash"], "O=%F; readonly O; read O <<E\n-Da=b\nE\n", "disabled"),
     (["dash"], "O=$'%F'; eval java $O -jar jenkins.war; exit", "unresolvable"),
     (SAME, "readonly O; O=%F", "unresolvable"),
+    (["dash"], "O='$-Da=b %F'; eval java $O -jar jenkins.war; exit", "unresolvable"),  # "$-" is nothing there
+    (["bash"], "f() { declare -x O; declare -g O=%F; }; f", "unresolvable"),
+    (["bash"], "f() { true | { declare O=x; }; O=%F; }; f", "disabled"),
+    (["bash"], "while coin; do O=-Da=b; done; O+=(%F); O=$O\" -Dc=d\"; java \"${O[@]}\" -jar jenkins.war; exit",
+     "unresolvable"),
+    (SAME, "set -- a; O=%F; for i in $(list); do set --; done; [ $# = 1 ] || O=-Da=b", "unresolvable"),
     (["dash"], "set -o nonsense\nO=%F", "unresolvable"),  # which ends dash
     (["bash"], "set -o nonsense\nO=%F", "disabled"),
     (["bash"], "O=-Da=b; set -u; O[${#O[@]}]=%F", "unresolvable"),
@@ -450,6 +456,7 @@ def test_the_whole_machines_environment_is_not_edited(host: Host) -> None:
 
 @pytest.mark.parametrize(("text", "after"), [
     ("set -u\n", None),  # "$JAVA_ARGS" would end the script
+    ('JAVA_ARGS="-Da=b\\\\"\n', 'JAVA_ARGS="-Da=b\\\\ %F"\n'),
     ("JAVA_ARGS=-Da=\n", 'JAVA_ARGS=-Da=" %F"\n'),
     ("JAVA_ARGS=$''\n", "JAVA_ARGS=$'%F'\n"),
     ("JAVA_ARGS=$'-Da=b'\n", "JAVA_ARGS=$'-Da=b %F'\n"),

@@ -16,6 +16,7 @@ from ._installations import (
     DISABLED,
     ENABLED,
     Definition,
+    Found,
     Live,
     Outcome,
     append_assignment,
@@ -111,6 +112,11 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
                 and not re.search(r"\s", mention.value):
             content = files.read(mention.path)
             yield {mention.path: content[:mention.position] + FLAG + content[mention.position + mention.length:]}
+    last = before.mentions[-1] if before.mentions else None
+    if last is not None and last.path is not None and last.length and not _editable(last.path):
+        override = _override(definition, files, last, FLAG)
+        if override is not None:
+            yield override
     if live is None:
         return
     if live.reader == "shell" and live.variable is not None:
@@ -232,8 +238,33 @@ def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator
             name = content.index(live.variable + "=", variable.position) + len(live.variable) + 1
             yield {variable.path: content[:name] + FLAG + content[name:]}
     merged = (text_of(variable.value) + " " if variable is not None and text_of(variable.value) else "") + FLAG
-    yield {own_drop_in(definition.unit.name): drop_in_text(live.variable, merged,
-                                                           variable.path if variable is not None else None)}
+    yield _own(definition.unit.name, files, live.variable, merged, variable.path if variable is not None else None)
+
+
+def _own(unit: str, files: HostFiles, variable: str, value: str, origin: Optional[str]) -> Candidates:
+    """Our own drop-in with this value; what it holds already stays."""
+    path = own_drop_in(unit)
+    text = drop_in_text(variable, value, origin)
+    if files.exists(path):
+        text = append_assignment(files.read(path), text.rstrip("\n").rpartition("\n")[2])
+    return {path: text}
+
+
+def _override(definition: Definition, files: HostFiles, mention: Found, word: str) -> Optional[Candidates]:
+    """Our own drop-in with the value of a package's unit in which ``word`` stands for a mention of the flag."""
+    for name, variable in definition.unit.environment.items() if definition.unit is not None else ():
+        offset = 0
+        for run in variable.value:
+            inside = mention.position - run.position
+            if variable.reader == "Environment" and run.path == mention.path and 0 <= inside < max(1, len(run.text)):
+                text = text_of(variable.value)
+                before, after = text[:offset + inside], text[offset + inside + mention.length:]
+                if not word:
+                    before, after = before.rstrip(" "), after if before.strip(" ") else after.lstrip(" ")
+                return _own(definition.unit.name, files, name, before + word + after, variable.path) \
+                    if definition.unit is not None else None
+            offset += len(run.text)
+    return None
 
 
 def own_drop_in(unit: str) -> str:
@@ -271,6 +302,10 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
     if not live:
         return None
     mention = live[-1]
+    if mention.path is not None and mention.length and not _editable(mention.path):
+        override = _override(definition, files, mention, "")
+        if override is not None:
+            return override
     if mention.path is None or not mention.length or not _editable(mention.path):
         raise Refused("%s: the flag comes from %s, which is not edited here; take it out there"
                       % (definition.name, mention.path or mention.layer))

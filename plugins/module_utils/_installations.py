@@ -614,7 +614,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
 def _variable_at(content: str, path: str, position: int) -> Optional[str]:
     if path.endswith((".service", ".conf")) and "/systemd/" in path:
         for setting in parse_unit(content, path):
-            for word in split_words(setting.value) or [] if setting.key == "Environment" else []:
+            for word in split_words(setting.value) if setting.key == "Environment" else []:
                 runs = [run for run in word if run.path]
                 if runs and runs[0].position <= position < runs[-1].position + len(runs[-1].text):
                     return text_of(word).partition("=")[0]

@@ -65,6 +65,8 @@ _HARMLESS_OUTPUT = frozenset([
     "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
     "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc", "umask",
 ])
+#: Of these, those that print several words unless they are told otherwise.
+_MANY_WORDS = frozenset(["date", "id", "type", "wc", "pidof", "pgrep", "pidofproc"])
 #: Expansions that may name a variable which is not set, also under ``set -u``.
 _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 #: First characters of expansions that dash does not have; so is ``${a:1:2}``.
@@ -624,8 +626,8 @@ class Shell:
                 value = self._pure(name, fields) if known else None
                 if value is not None:
                     return [run.requoted(part.quoted) for run in value]
-            if name in _HARMLESS_OUTPUT or (name == "command" and len(command.words) > 1
-                                            and command.words[1].literal() == "-v"):
+            if (name in _HARMLESS_OUTPUT and (name not in _MANY_WORDS or _prints_one_word(command))) or (
+                    name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"):
                 return [self.unknown("the output of a command", word, part, harmless=True)]
         return [self.unknown("a command substitution", word, part)]
 
@@ -1735,6 +1737,12 @@ _BUILTINS = {
     "let": Shell._let, "getopts": Shell._opaque, "printf": Shell._printf, "alias": Shell._alias,
     "unalias": Shell._nothing, "trap": Shell._trap, "shopt": Shell._shopt,
 }  # type: Dict[str, Callable[[Shell, Node, List[Value], List[Assignment]], Optional[bool]]]
+
+
+def _prints_one_word(command: Node) -> bool:
+    """True for ``id -u`` and ``date +%s``."""
+    words = [word.literal() or "" for word in command.words[1:] if isinstance(word, Word)]
+    return len(words) > 0 and all(re.match(r"-[a-z]+\Z|--[a-z]+\Z|\+\S+\Z", word) for word in words)
 
 
 def _is_glob(field: Value) -> bool:

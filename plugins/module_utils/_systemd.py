@@ -145,8 +145,18 @@ _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
             '"': '"', "'": "'", "s": " "}
 
 
-def split_words(value: Value, lenient: bool = False) -> Optional[List[Value]]:
-    """Split as systemd does: blanks, quotes anywhere, C escapes. None where systemd rejects the line."""
+def _character(code: int, is_unicode: bool) -> Optional[str]:
+    """The character(s) of an escape, as Latin-1 text of its bytes; None for a code that systemd refuses."""
+    if code == 0 or 0xd800 <= code < 0xe000 or code > 0x10ffff:
+        return None
+    return chr(code).encode("utf-8").decode("latin-1") if is_unicode else chr(code)
+
+
+def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> List[Value]:
+    """Split as systemd does: blanks, quotes anywhere, C escapes. Ends before the first word that systemd rejects.
+
+    Without ``c_escapes`` a backslash only takes the meaning from the next character, as in the value of a variable.
+    """
     words: List[Value] = []
     current: Optional[Value] = None
     quote = ""
@@ -158,14 +168,24 @@ def split_words(value: Value, lenient: bool = False) -> Optional[List[Value]]:
         if char == "\\":
             if index >= len(characters):
                 if not lenient:
-                    return None
+                    return words
                 break
             follower = characters[index][0]
-            rest = "".join(item[0] for item in characters[index:index + 4])
-            numeric = re.match(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})", rest)
+            if not c_escapes:
+                current = (current or []) + [Run(follower, run.path, run.position + offset, bool(quote))]
+                index += 1
+                continue
+            rest = "".join(item[0] for item in characters[index:index + 9])
+            numeric = re.match(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})", rest)
             if numeric:
-                code = int(numeric.group(1), 16) if numeric.group(1) else int(numeric.group(2), 8)
-                current = (current or []) + [Run(chr(code), run.path, run.position + offset, bool(quote))]
+                code = int(numeric.group(2), 8) if numeric.group(2) else int(
+                    numeric.group(1) or numeric.group(3) or numeric.group(4), 16)
+                character = _character(code, numeric.group(1) is None and numeric.group(2) is None)
+                if character is None:
+                    if not lenient:
+                        return words
+                    character = "\\" + numeric.group(0)
+                current = (current or []) + [Run(character, run.path, run.position + offset, bool(quote))]
                 index += numeric.end()
             elif follower in _ESCAPES:
                 current = (current or []) + [Run(_ESCAPES[follower], run.path, run.position + offset, bool(quote))]
@@ -173,7 +193,7 @@ def split_words(value: Value, lenient: bool = False) -> Optional[List[Value]]:
             elif lenient:
                 current = (current or []) + [Run("\\", run.path, run.position + offset, bool(quote))]
             else:
-                return None
+                return words
         elif quote and char == quote:
             quote = ""
         elif not quote and char in "'\"":
@@ -192,7 +212,7 @@ def split_words(value: Value, lenient: bool = False) -> Optional[List[Value]]:
             else:
                 current = current + [Run(char, run.path, run.position + offset, bool(quote))]
     if quote and not lenient:
-        return None
+        return words
     if current is not None:
         words.append(current)
     return words
@@ -277,7 +297,7 @@ def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]
         if _VALID_NAME.match(name):
             result.append((name, Variable(kept, path, start, "EnvironmentFile")))
 
-    for index, char in enumerate(content + "\n"):
+    for index, char in enumerate(content):
         end = char in "\n\r"
         if state == "pre_key":
             if char in "#;":
@@ -343,6 +363,8 @@ def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]
                 state = "pre_key"
         elif state == "comment_escape":
             state = "comment"
+    if state not in ("pre_key", "key", "comment", "comment_escape"):
+        finish()  # at the end of the file, a quote may still be open
     return result
 
 
@@ -395,11 +417,12 @@ class UnitFiles:
         if "@" in stem:
             folders.insert(0, stem.partition("@")[0] + "@.service.d")
         chosen: Dict[str, str] = {}
-        for suffix in [name + ".d"] + folders + ["service.d"]:
-            for folder in UNIT_PATH:
-                for entry in self.files.list("%s/%s" % (folder, suffix)):
-                    if entry.endswith(".conf") and entry not in chosen:
-                        chosen[entry] = "%s/%s/%s" % (folder, suffix, entry)
+        # The stronger folder counts more than the closer name; what is for all services comes last.
+        places = ["%s/%s" % (folder, suffix) for folder in UNIT_PATH for suffix in [name + ".d"] + folders]
+        for place in places + ["%s/service.d" % folder for folder in UNIT_PATH]:
+            for entry in self.files.list(place):
+                if entry.endswith(".conf") and entry not in chosen:
+                    chosen[entry] = "%s/%s" % (place, entry)
         return [chosen[entry] for entry in sorted(chosen)]
 
     def load(self, name: str) -> Optional[Unit]:
@@ -439,7 +462,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
         if setting.key == "Environment":
             if not text:
                 environment = {}
-            for word in split_words(setting.value) or []:
+            for word in split_words(setting.value):
                 expanded = _specifiers(word, name)
                 pair = _split_assignment(expanded) if expanded is not None else None
                 if pair is not None and expanded is not None:
@@ -452,7 +475,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             else:
                 environment_files = []
         elif setting.key == "UnsetEnvironment":
-            words = [_specifiers(word, name) for word in split_words(setting.value) or []]
+            words = [_specifiers(word, name) for word in split_words(setting.value)]
             unset = unset + [text_of(word) for word in words if word is not None] if text else []
         elif setting.key == "ExecStart":
             if not text:
@@ -493,7 +516,7 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
 
 
 def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
-    words = split_words(value, lenient=True) or []
+    words = split_words(value, lenient=True)
     commands: List[Tuple[Value, ...]] = []
     current: List[Value] = []
     prefix = ""
@@ -509,7 +532,9 @@ def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
             prefix = text[:len(text) - len(text.lstrip("@-:+!|"))]
             word = _slice(word, len(prefix))
         expanded = _specifiers(word, unit)
-        word = expanded if expanded is not None else word
+        if expanded is None:
+            return commands  # systemd passes the line over from here on
+        word = expanded
         if ":" in prefix:  # no variables are put in
             word = [Run(run.text.replace("$", "$$"), run.path, run.position, run.quoted, run.unknown, run.harmless)
                     if "$" in run.text else run for run in word]
@@ -529,7 +554,7 @@ def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[
         if index and alone:
             variable = environment.get(alone.group(1))
             if variable is not None:
-                result.extend(split_words(variable.value, lenient=True) or [])
+                result.extend(split_words(variable.value, lenient=True, c_escapes=False))
             continue
         if not index or "$" not in text:
             result.append(word)

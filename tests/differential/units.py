@@ -320,7 +320,7 @@ class UnitReport:
     reasons: Counter[str] = field(default_factory=Counter)
     disagreements: list[tuple[str, UnitCase, str, str]] = field(default_factory=list)
     planned: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)  # by reason
     verified: int = 0
 
     @property
@@ -334,9 +334,10 @@ class UnitReport:
                  f"{len(self.disagreements)} disagreements",
                  "verdicts: " + ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.most_common())
                  + f"; unresolvable {self.share:.1f} %",
-                 f"edits planned: {self.planned}, refused: {self.refused}; looked at by systemd-analyze: {self.verified}",
+                 f"edits planned: {self.planned}, refused: {sum(self.refused.values())}; looked at by systemd-analyze: {self.verified}",
                  "", "| construct | units | unresolvable |", "|---|---:|---:|"]
         lines += [f"| {name} | {count} | {self.unresolved[name]} |" for name, count in sorted(self.constructs.items())]
+        lines += ["", "why refused:"] + [f"{count:6} {reason}" for reason, count in self.refused.most_common(12)]
         lines += ["", "why unresolvable:"] + [f"{count:6} {reason}" for reason, count in self.reasons.most_common(12)]
         return "\n".join(lines)
 
@@ -387,7 +388,7 @@ def compare(outcome: installations.Outcome, starts: Sequence[Start]) -> tuple[st
         return None
     if any(start.verdict != outcome.verdict for start in starts):
         return "verdict", f"engine says {outcome.verdict}, the JVM got {[start.arguments for start in starts]}"
-    ours = {vague(vector) for vector in outcome.vectors}
+    ours = {vague(vector) for vector in outcome.vectors if (vector[-1][1] or ("",))[0].endswith(".war")}
     theirs = {start.vector for start in starts}
     known = all(word and word[0] not in "?~" for vector in outcome.vectors for _layer, words in vector for word in words)
     if known and ours != theirs:
@@ -442,8 +443,8 @@ def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles],
         try:
             live = installations.live_of(definition, views[case.name], outcome)
             planned = plan(definition, views[case.name], outcome, live, wanted)
-        except Refused:
-            report.refused += 1
+        except Refused as error:
+            report.refused[re.sub(r"cbd\d+\S*|/\S+", "…", str(error))] += 1
             continue
         changed[case.name] = {path: new for path, (_old, new) in planned.files.items()}
     edited = [case for case in cases if case.name in changed]

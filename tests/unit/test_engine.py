@@ -388,6 +388,14 @@ def test_java_8_does_not_read_jdk_java_options(host: Host, version: str | None, 
     assert host.verdict() == verdict
 
 
+def test_a_backslash_that_is_quoted_itself_does_not_quote_what_follows(host: Host) -> None:
+    host.oss()
+    host.write("/usr/bin/jenkins", "#!/bin/bash\n. /etc/jenkins\nexec java $O -jar /usr/share/java/jenkins.war\n", 0o755)
+    host.write("/etc/jenkins", 'O="-Da=b\\\\"\n')
+    host.declare("disabled")
+    assert host.read("/etc/jenkins") == f'O="-Da=b\\\\ {FLAG}"\n'
+
+
 PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include common-env\n"
 
 
@@ -456,7 +464,6 @@ def test_the_whole_machines_environment_is_not_edited(host: Host) -> None:
 
 @pytest.mark.parametrize(("text", "after"), [
     ("set -u\n", None),  # "$JAVA_ARGS" would end the script
-    ('JAVA_ARGS="-Da=b\\\\"\n', 'JAVA_ARGS="-Da=b\\\\ %F"\n'),
     ("JAVA_ARGS=-Da=\n", 'JAVA_ARGS=-Da=" %F"\n'),
     ("JAVA_ARGS=$''\n", "JAVA_ARGS=$'%F'\n"),
     ("JAVA_ARGS=$'-Da=b'\n", "JAVA_ARGS=$'-Da=b %F'\n"),

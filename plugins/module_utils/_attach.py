@@ -1,0 +1,573 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks a running HotSpot JVM itself for the telemetry property: by ``jcmd``, else in HotSpot's own attach protocol.
+
+The work is done by a forked child that has become the JVM's user before it makes its first file, because the
+/tmp in which JVM and asker meet belongs to everybody. A JVM is woken by SIGQUIT, which kills what does not
+catch it: see :func:`_why_not`. Private to this collection. Runs on the managed host: Python 3.6+, standard
+library only.
+"""
+
+import errno
+import json
+import os
+import re
+import select
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ._jvm import PROPERTY
+
+#: Seconds for one JVM; ``jcmd`` gets the first part of them.
+SECONDS = 10.0
+_JCMD_PART = 0.6
+_LIMIT_ANSWER = 8 << 20
+_LIMIT_VALUE = 1024
+_POLL = 0.05
+#: What ``jcmd`` itself runs with: small, and without a file of its own in /tmp.
+_JCMD_OPTIONS = ("-J-Xmx64m", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-XX:-UsePerfData")
+_REQUEST = b"1\0properties\0\0\0\0"  # protocol version, command, three arguments
+#: Options with which a JVM does not catch SIGQUIT, or does not answer.
+_DEAF = re.compile(r"-Xrs|-XX:\+(?:ReduceSignalUsage|DisableAttachMechanism)|-XX:Flags=.*")
+
+
+class Answer(NamedTuple):
+    """What a JVM said of the property."""
+
+    proof: Optional[str]  # jcmd | attach; None where there is no answer
+    value: Optional[str]  # of the property; None: not set
+    reason: Optional[str]  # why there is no answer
+    silent: bool  # it was asked and did not answer, or it ended: then nothing is known of it
+
+
+class _NotAsked(Exception):
+    """The JVM was left alone; says why."""
+
+
+class _Silent(Exception):
+    """The JVM was asked, and there is no answer; says why."""
+
+
+class _Ended(BaseException):
+    """We are told to end: clean up first."""
+
+
+class _Target(NamedTuple):
+    """A process, and the open folders through which it is met."""
+
+    pid: int
+    started: int  # clock ticks since boot
+    inner_pid: int  # in its own namespace
+    uid: int
+    gid: int
+    groups: Tuple[int, ...]
+    options: Optional[Tuple[str, ...]]  # of the JVM, from all layers; None: not known
+    exe: Optional[str]  # where it shares our root, process ids and /tmp, so that jcmd can meet it
+    tmp: int
+    cwd: Optional[int]
+    handle: Optional[int]  # pidfd
+
+
+def started(pid: int, proc: str = "/proc") -> int:
+    """When a process started, in clock ticks since boot. Raises OSError, IndexError where it has ended."""
+    with open("%s/%d/stat" % (proc, pid), "rb") as stream:
+        # Counted behind the command name, which may hold blanks and parentheses.
+        fields = stream.read().rsplit(b")", 1)[1].split()
+    if fields[0] in (b"Z", b"X", b"x"):
+        raise ProcessLookupError(errno.ESRCH, "it ended")
+    return int(fields[19])
+
+
+def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
+    """The lines of ``/proc/PID/status``. Raises OSError."""
+    with open("%s/%d/status" % (proc, pid), encoding="latin-1") as stream:
+        return {name: value.strip() for name, _colon, value in (line.partition(":") for line in stream)}
+
+
+def ask(pid: int, start: int, options: Optional[Sequence[str]], seconds: float = SECONDS) -> Answer:
+    """Ask the JVM ``pid`` that started at ``start`` (see :func:`started`) for the property.
+
+    ``options`` are those that the JVM got, from all layers; None where they are not known, and then it gets no
+    signal. Ends within about ``seconds``. Never raises for what the process or its surroundings do.
+    """
+    deadline = time.monotonic() + seconds
+    target: Optional[_Target] = None
+    try:
+        target = _target(pid, start, options)
+        return _in_child(target, deadline)
+    except _NotAsked as error:
+        return Answer(None, None, str(error), False)
+    except _Silent as error:
+        return Answer(None, None, str(error), True)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESRCH) and not _lives(pid, start):
+            return Answer(None, None, "it ended while it was asked", True)
+        return Answer(None, None, "it cannot be asked (%s)" % error.strerror, False)
+    finally:
+        if target is not None:
+            for descriptor in (target.tmp, target.cwd, target.handle):
+                if descriptor is not None:
+                    os.close(descriptor)
+
+
+def _lives(pid: int, start: int) -> bool:
+    try:
+        return started(pid) == start
+    except (OSError, IndexError, ValueError):
+        return False
+
+
+# -- whom to ask, and whether -----------------------------------------------------------------------
+
+
+def _target(pid: int, start: int, options: Optional[Sequence[str]]) -> _Target:
+    if os.readlink("/proc/self") != str(os.getpid()):
+        raise _NotAsked("/proc here shows the process ids of another namespace")
+    lines = status(pid)
+    uid, gid = int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1])
+    if os.geteuid() not in (0, uid) or os.geteuid() != 0 and os.getegid() != gid:
+        raise _NotAsked("only root and its own user and group may attach to it; run with become")
+    handles: List[int] = []
+
+    def opened(path: str, folder: Optional[int] = None) -> int:
+        handles.append(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder))
+        return handles[-1]
+
+    try:
+        root = os.open("/proc/%d/root" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            tmp = opened("tmp", root)
+        except OSError as error:
+            raise _NotAsked("its /tmp cannot be opened, or is a link (%s)" % error.strerror)
+        finally:
+            os.close(root)
+        try:
+            # O_NOFOLLOW would refuse the link of the kernel itself.
+            cwd: Optional[int] = os.open("/proc/%d/cwd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            handles.append(cwd)  # type: ignore[arg-type]
+        except OSError:
+            cwd = None
+        handle: Optional[int] = None
+        if hasattr(os, "pidfd_open"):
+            try:
+                handle = os.pidfd_open(pid)
+                handles.append(handle)
+            except OSError:
+                handle = None  # an old kernel
+        if not _lives(pid, start):
+            raise _Silent("it ended while it was asked")
+        inner = int(lines.get("NSpid", str(pid)).split()[-1])
+        groups = tuple(int(group) for group in lines.get("Groups", "").split())
+        result = _Target(pid, start, inner, uid, gid, groups, None if options is None else tuple(options),
+                         _shared_exe(pid, tmp), tmp, cwd, handle)
+        _check_hotspot(pid)
+    except BaseException:
+        for descriptor in handles:
+            os.close(descriptor)
+        raise
+    return result
+
+
+def _shared_exe(pid: int, tmp: int) -> Optional[str]:
+    """The program of a process that sees the same root, process ids and /tmp as we do, else None."""
+    def same(one: os.stat_result, other: os.stat_result) -> bool:
+        return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+    own = "/proc/%d/" % pid
+    if (same(os.stat(own + "root"), os.stat("/")) and same(os.fstat(tmp), os.stat("/tmp"))
+            and os.readlink(own + "ns/pid") == os.readlink("/proc/self/ns/pid")):
+        return re.sub(r" \(deleted\)\Z", "", os.readlink(own + "exe"))
+    return None
+
+
+def _check_hotspot(pid: int) -> None:
+    names = set()
+    with open("/proc/%d/maps" % pid, encoding="utf-8", errors="surrogateescape") as stream:
+        for line in stream:
+            names.add(re.sub(r" \(deleted\)\Z", "", line.rstrip("\n")).rsplit("/", 1)[-1])
+    if any(name.startswith("libj9") for name in names):
+        raise _NotAsked("it is an OpenJ9 JVM, which has no HotSpot attach protocol")
+    if "libjvm.so" not in names:
+        raise _NotAsked("it is no HotSpot JVM: no libjvm.so is mapped")
+
+
+def _why_not(target: _Target) -> Optional[str]:
+    """Why SIGQUIT must not be sent to a process; None where it is known to be safe."""
+    if target.options is None:
+        return "not all of its options are known, so it gets no SIGQUIT"
+    for word in target.options:
+        if _DEAF.match(word) and _DEAF.match(word).end() == len(word):  # type: ignore[union-attr]
+            return "it runs with %s" % (word if not word.startswith("-XX:Flags=") else "options from an -XX:Flags file")
+    if not int(status(target.pid)["SigCgt"], 16) >> (signal.SIGQUIT - 1) & 1:
+        return "it does not catch SIGQUIT"
+    return None
+
+
+def _check_runs(target: _Target) -> None:
+    if not _lives(target.pid, target.started):
+        raise _Silent("it ended while it was asked")
+    if status(target.pid)["State"][:1] in "Tt":
+        # Nothing is sent: the signal would wait, and make it write a thread dump when it is woken.
+        raise _Silent("it is stopped, so it cannot answer")
+
+
+# -- the child --------------------------------------------------------------------------------------
+
+
+def _in_child(target: _Target, deadline: float) -> Answer:
+    """Ask in a process of the JVM's user; whatever happens there, only a short answer comes back."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reader)
+            _child(target, deadline, writer)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    data = b""
+    try:
+        # The child ends by itself in time; the second more is for what it has to take away.
+        while select.select([reader], [], [], max(0.0, deadline + 1.5 - time.monotonic()))[0]:
+            part = os.read(reader, 1 << 16)
+            if not part:
+                break
+            data += part
+    finally:
+        os.close(reader)
+        _end(child)
+    try:
+        said = json.loads(data.decode("ascii"))
+        return Answer(said[0], said[1], said[2], said[3])
+    except (ValueError, IndexError, TypeError):
+        return Answer(None, None, "it did not answer in time", True)
+
+
+def _end(child: int) -> None:
+    for sent in (0, signal.SIGTERM, signal.SIGKILL):
+        try:
+            if sent:
+                os.kill(child, sent)
+            until = time.monotonic() + 1
+            while True:
+                if sent == signal.SIGKILL or os.waitpid(child, os.WNOHANG)[0]:
+                    if sent == signal.SIGKILL:
+                        os.waitpid(child, 0)
+                    return
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.005)
+        except (ChildProcessError, ProcessLookupError):
+            return
+
+
+def _child(target: _Target, deadline: float, writer: int) -> None:
+    def end(_number: int, _frame: Any) -> None:
+        raise _Ended()
+
+    answer = Answer(None, None, "it did not answer in time", True)
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, end)
+        _become(target)
+        answer = _asked(target, deadline)
+    except _NotAsked as error:
+        answer = Answer(None, None, str(error), False)
+    except _Silent as error:
+        answer = Answer(None, None, str(error), True)
+    except OSError as error:
+        answer = Answer(None, None, "it cannot be asked (%s)" % error.strerror, not _lives(target.pid, target.started))
+    except BaseException as error:
+        answer = Answer(None, None, "it cannot be asked (%s)" % type(error).__name__, True)
+    os.write(writer, json.dumps(answer).encode("ascii"))
+
+
+def _become(target: _Target) -> None:
+    if os.geteuid() == 0:
+        try:
+            os.setgroups(target.groups)
+            os.setresgid(target.gid, target.gid, target.gid)
+            os.setresuid(target.uid, target.uid, target.uid)
+        except OSError as error:
+            raise _NotAsked("we cannot become its user (%s)" % error.strerror)
+    os.umask(0o077)
+
+
+def _asked(target: _Target, deadline: float) -> Answer:
+    _check_runs(target)
+    hindrance = _why_not(target)
+    first: Optional[str] = None
+    jcmd = _jcmd_of(target) if hindrance is None else None
+    if jcmd is not None:
+        now = time.monotonic()
+        try:
+            found = parse_properties(_run_jcmd(jcmd, target, now + (deadline - now) * _JCMD_PART))
+            _check_runs(target)
+            return Answer("jcmd", _value(found), None, False)
+        except _Silent as error:
+            first = str(error)
+    try:
+        text = _converse(target, deadline, hindrance)
+        _check_runs(target)
+        return Answer("attach", _value(parse_properties(text)), None, False)
+    except _Silent as error:
+        raise _Silent("%s; %s" % (first, error) if first else str(error))
+
+
+def _value(properties: Dict[str, str]) -> Optional[str]:
+    if "java.vm.name" not in properties:
+        raise _Silent("its answer holds no Java properties")
+    value = properties.get(PROPERTY)
+    return None if value is None else value[:_LIMIT_VALUE]
+
+
+# -- jcmd -------------------------------------------------------------------------------------------
+
+
+def _jcmd_of(target: _Target) -> Optional[str]:
+    """A jcmd beside the JVM's own program, else in PATH, that only root can have put there."""
+    if target.exe is None:
+        return None
+    folder = os.path.dirname(target.exe)
+    candidates = [folder, folder + "/../../bin"] + os.get_exec_path()
+    for place in candidates:
+        path = os.path.realpath(place + "/jcmd")
+        if place.startswith("/") and os.path.basename(path) == "jcmd" and _only_roots(path):
+            return path
+    return None
+
+
+def _only_roots(path: str) -> bool:
+    """True for a program that, like every folder on its way, belongs to root and that nobody else may write."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode) or not os.access(path, os.X_OK):
+            return False
+        while True:
+            entry = os.lstat(path)
+            if entry.st_uid != 0 or entry.st_mode & 0o022:
+                return False
+            if path == "/":
+                return True
+            path = os.path.dirname(path)
+    except OSError:
+        return False
+
+
+def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
+    trace = _Trace(target)
+    try:
+        process = subprocess.Popen(
+            [jcmd] + list(_JCMD_OPTIONS) + [str(target.pid), "VM.system_properties"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            start_new_session=True)
+        try:
+            assert process.stdout is not None
+            output = _read_to_end(process.stdout.fileno(), deadline, lambda: os.read(process.stdout.fileno(), 1 << 16))
+            if process.wait(max(0.1, deadline - time.monotonic())) != 0:
+                raise _Silent("jcmd had no answer from it")
+            return output
+        except subprocess.TimeoutExpired:
+            raise _Silent("jcmd had no answer from it in time")
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    except OSError as error:
+        raise _Silent("jcmd cannot be run (%s)" % error.strerror)
+    finally:
+        trace.remove()
+
+
+class _Trace:
+    """The trigger files of a jcmd that had to be ended: what was not there before it is taken away."""
+
+    def __init__(self, target: _Target) -> None:
+        self.name = ".attach_pid%d" % target.inner_pid
+        self.folders = [folder for folder in (target.tmp, target.cwd)
+                        if folder is not None and _entry(folder, self.name) is None]
+
+    def remove(self) -> None:
+        """Remove it where it is a file of ours."""
+        for folder in self.folders:
+            entry = _entry(folder, self.name)
+            if entry is not None and stat.S_ISREG(entry.st_mode) and entry.st_uid == os.geteuid():
+                _unlink(folder, self.name)
+
+
+# -- the attach protocol ----------------------------------------------------------------------------
+
+
+def _converse(target: _Target, deadline: float, hindrance: Optional[str]) -> bytes:
+    """The JVM's answer to ``properties``."""
+    connection = _connect(target, deadline)
+    if connection is None:
+        if hindrance is not None:
+            raise _NotAsked(hindrance)
+        connection = _wake(target, deadline)
+    try:
+        connection.settimeout(max(0.01, deadline - time.monotonic()))
+        connection.sendall(_REQUEST)
+        link = connection
+        text = _read_to_end(link.fileno(), deadline, lambda: link.recv(1 << 16))
+    except OSError as error:
+        raise _Silent("it did not answer (%s)" % (error.strerror or "in time"))
+    finally:
+        connection.close()
+    code, _newline, properties = text.partition(b"\n")
+    if code.strip() != b"0":
+        raise _Silent("it answered with an error")
+    return properties
+
+
+def _connect(target: _Target, deadline: float) -> Optional[socket.socket]:
+    """A connection to the JVM itself, or None where it does not listen. Raises where somebody else stands there."""
+    name = ".java_pid%d" % target.inner_pid
+    entry = _entry(target.tmp, name)
+    if entry is None:
+        return None
+    if not stat.S_ISSOCK(entry.st_mode) or entry.st_uid != target.uid:
+        raise _NotAsked("/tmp/%s is not its socket" % name)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(max(0.01, deadline - time.monotonic()))
+        connection.connect("/proc/self/fd/%d/%s" % (target.tmp, name))
+        # The kernel keeps who called listen(): that must be this very process.
+        peer, uid, _gid = struct.unpack("3i", connection.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        if peer != target.pid or uid != target.uid:
+            raise _NotAsked("another process listens on /tmp/%s" % name)
+        return connection
+    except OSError as error:
+        connection.close()
+        if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
+            return None  # left behind by an earlier process of this number
+        raise _Silent("it did not answer (%s)" % (error.strerror or "in time"))
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _wake(target: _Target, deadline: float) -> socket.socket:
+    """Make the JVM listen: a trigger file that is its user's, and SIGQUIT. Returns the connection."""
+    folder, made = _trigger(target)
+    try:
+        # Once more, as near to the signal as can be.
+        _check_runs(target)
+        hindrance = _why_not(target)
+        if hindrance is not None:
+            raise _NotAsked(hindrance)
+        if target.handle is not None:
+            signal.pidfd_send_signal(target.handle, signal.SIGQUIT)
+        else:
+            os.kill(target.pid, signal.SIGQUIT)
+        while time.monotonic() < deadline:
+            connection = _connect(target, deadline)
+            if connection is not None:
+                return connection
+            if not _lives(target.pid, target.started):
+                raise _Silent("it ended while it was asked")
+            time.sleep(_POLL)
+        raise _Silent("it did not answer in time")
+    finally:
+        if made:
+            _unlink(folder, ".attach_pid%d" % target.inner_pid)
+
+
+def _trigger(target: _Target) -> Tuple[int, bool]:
+    """Make ``.attach_pid`` where the JVM looks for it: the folder, and whether we made it."""
+    name = ".attach_pid%d" % target.inner_pid
+    reason = "no trigger file can be made for it"
+    for folder in (target.tmp, target.cwd):
+        if folder is None:
+            continue
+        try:
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
+                                 dir_fd=folder)
+        except FileExistsError:
+            entry = _entry(folder, name)
+            if entry is not None and stat.S_ISREG(entry.st_mode) and entry.st_uid == target.uid:
+                return folder, False  # somebody of its user attaches at this moment, or did not clean up
+            reason = "/tmp/%s is somebody else's" % name
+            continue
+        except OSError as error:
+            reason = "no trigger file can be made for it (%s)" % error.strerror
+            continue
+        owner = os.fstat(descriptor).st_uid
+        os.close(descriptor)
+        if owner == target.uid:
+            return folder, True
+        _unlink(folder, name)
+        reason = "files made there do not belong to its user"
+    raise _NotAsked(reason)
+
+
+def _entry(folder: int, name: str) -> Optional[os.stat_result]:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _unlink(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        pass  # it is gone
+
+
+def _read_to_end(descriptor: int, deadline: float, read: Callable[[], bytes]) -> bytes:
+    parts: List[bytes] = []
+    size = 0
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            raise _Silent("it did not answer in time")
+        part = read()
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+        if size > _LIMIT_ANSWER:
+            raise _Silent("its answer is too long")
+
+
+# -- what it says -----------------------------------------------------------------------------------
+
+_NATURAL = re.compile(r"[^\r\n]+")
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
+_CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+_KEY = re.compile(r"((?:[^\\=: \t\f]|\\.)*)[ \t\f]*[=:]?[ \t\f]*", re.DOTALL)
+
+
+def parse_properties(text: bytes) -> Dict[str, str]:
+    """A dump in the format of ``java.util.Properties``: comments, escapes, continued lines; Latin-1 with \\uXXXX."""
+    result: Dict[str, str] = {}
+    pending = ""
+    for match in _NATURAL.finditer(text.decode("latin-1")):
+        line = match.group().lstrip(" \t\f")
+        if not pending and (not line or line[0] in "#!"):
+            continue
+        line = pending + line
+        if (len(line) - len(line.rstrip("\\"))) % 2:
+            pending = line[:-1]
+            continue
+        pending = ""
+        head = _KEY.match(line)
+        assert head is not None  # it matches the empty text
+        result[_unescape(head.group(1))] = _unescape(line[head.end():])
+    return result
+
+
+def _unescape(text: str) -> str:
+    def one(match: "re.Match[str]") -> str:
+        if match.group(1):
+            return chr(int(match.group(1), 16))
+        return _CONTROL.get(match.group(2) or "", match.group(2) or "")
+
+    return _ESCAPE.sub(one, text)

@@ -62,6 +62,7 @@ class ActionModule(ActionBase):
         _result, arguments = self.validate_argument_spec(argument_spec={
             "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
             "launch_scripts": {"type": "list", "elements": "str", "default": []},
+            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
             "timeout": {"type": "int", "default": 300},
             "group": {"type": "str", "default": ""},
         })
@@ -79,7 +80,7 @@ class ActionModule(ActionBase):
     def _state(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         answer = self._execute_module(
             module_name="cbops.telemetry.telemetry_info", task_vars=variables,
-            module_args={"launch_scripts": arguments["launch_scripts"]})
+            module_args={"launch_scripts": arguments["launch_scripts"], "attach": arguments["attach"]})
         if answer.get("failed") or "state" not in answer:
             raise AnsibleActionFail(f"its state could not be read: {answer.get('msg', 'no answer')}", result=answer)
         return answer["state"]

@@ -202,7 +202,7 @@ def _why_not(target: _Target) -> Optional[str]:
     if target.options is None:
         return "not all of its options are known, so it gets no SIGQUIT"
     for word in target.options:
-        if _DEAF.match(word) and _DEAF.match(word).end() == len(word):  # type: ignore[union-attr]
+        if _DEAF.fullmatch(word):
             return "it runs with %s" % (word if not word.startswith("-XX:Flags=") else "options from an -XX:Flags file")
     if not int(status(target.pid)["SigCgt"], 16) >> (signal.SIGQUIT - 1) & 1:
         return "it does not catch SIGQUIT"
@@ -250,25 +250,23 @@ def _in_child(target: _Target, deadline: float) -> Answer:
 
 
 def _end(child: int) -> None:
-    for sent in (0, signal.SIGTERM, signal.SIGKILL):
+    """Wait for the child; end it where it does not end by itself."""
+    for number in (None, signal.SIGTERM, signal.SIGKILL):
         try:
-            if sent:
-                os.kill(child, sent)
+            if number is not None:
+                os.kill(child, number)
             until = time.monotonic() + 1
-            while True:
-                if sent == signal.SIGKILL or os.waitpid(child, os.WNOHANG)[0]:
-                    if sent == signal.SIGKILL:
-                        os.waitpid(child, 0)
+            while time.monotonic() < until:
+                if os.waitpid(child, os.WNOHANG)[0]:
                     return
-                if time.monotonic() > until:
-                    break
                 time.sleep(0.005)
         except (ChildProcessError, ProcessLookupError):
             return
 
 
 def _child(target: _Target, deadline: float, writer: int) -> None:
-    def end(_number: int, _frame: Any) -> None:
+    def end(number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)
         raise _Ended()
 
     answer = Answer(None, None, "it did not answer in time", True)
@@ -368,7 +366,8 @@ def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
             start_new_session=True)
         try:
             assert process.stdout is not None
-            output = _read_to_end(process.stdout.fileno(), deadline, lambda: os.read(process.stdout.fileno(), 1 << 16))
+            pipe = process.stdout.fileno()
+            output = _read_to_end(pipe, deadline, lambda: os.read(pipe, 1 << 16))
             if process.wait(max(0.1, deadline - time.monotonic())) != 0:
                 raise _Silent("jcmd had no answer from it")
             return output
@@ -539,25 +538,17 @@ def _read_to_end(descriptor: int, deadline: float, read: Callable[[], bytes]) ->
 
 # -- what it says -----------------------------------------------------------------------------------
 
-_NATURAL = re.compile(r"[^\r\n]+")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
-_KEY = re.compile(r"((?:[^\\=: \t\f]|\\.)*)[ \t\f]*[=:]?[ \t\f]*", re.DOTALL)
+_KEY = re.compile(r"((?:[^\\=: \t\f]|\\.)*)[=:]?", re.DOTALL)  # store() writes no blank around the "="
 
 
 def parse_properties(text: bytes) -> Dict[str, str]:
-    """A dump in the format of ``java.util.Properties``: comments, escapes, continued lines; Latin-1 with \\uXXXX."""
+    """What ``java.util.Properties.store`` wrote: a line each, comments, escapes; Latin-1 with \\uXXXX for the rest."""
     result: Dict[str, str] = {}
-    pending = ""
-    for match in _NATURAL.finditer(text.decode("latin-1")):
-        line = match.group().lstrip(" \t\f")
-        if not pending and (not line or line[0] in "#!"):
+    for line in re.split("[\r\n]+", text.decode("latin-1")):
+        if not line or line[0] in "#!":
             continue
-        line = pending + line
-        if (len(line) - len(line.rstrip("\\"))) % 2:
-            pending = line[:-1]
-            continue
-        pending = ""
         head = _KEY.match(line)
         assert head is not None  # it matches the empty text
         result[_unescape(head.group(1))] = _unescape(line[head.end():])

@@ -30,6 +30,11 @@ options:
     type: list
     elements: str
     default: []
+  attach:
+    description: Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
+    type: str
+    choices: [auto, never]
+    default: auto
   timeout:
     description: Seconds to wait for the new process.
     type: int

@@ -32,6 +32,7 @@ VERDICTS = (
 DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "now")
+ATTACH = ("auto", "never")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
@@ -41,6 +42,7 @@ VARIABLES = (
     "telemetry_restart",
     "telemetry_launch_scripts",
     "telemetry_launch_templates",
+    "telemetry_attach",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
     "telemetry_backup",
@@ -146,6 +148,7 @@ def policy_of(variables: Mapping[str, Any]) -> Policy:
     for path in scripts:
         if not str(path).startswith("/"):
             raise PolicyError(f"telemetry_launch_scripts: {path!r} is no absolute path")
+    _choice(variables, "telemetry_attach", ATTACH, "auto")
     return Policy(
         desired,
         str(connectivity),

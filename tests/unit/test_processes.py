@@ -19,13 +19,16 @@ class Proc:
         self.root = root
         (root / "stat").write_text("cpu 1 2\nbtime 1700000000\n")
 
-    def process(self, pid: int, argv: list[str], environment: dict[str, str] | None = None, name: str = "java") -> Path:
+    def process(self, pid: int, argv: list[str], environment: dict[str, str] | None = None, name: str = "java",
+                parent: int = 1) -> Path:
         """A process with this command line and environment."""
         folder = self.root / str(pid)
         folder.mkdir()
         (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in argv))
         (folder / "environ").write_bytes(b"".join(f"{k}={v}\0".encode() for k, v in (environment or {}).items()))
-        (folder / "stat").write_text(f"{pid} ({name}) S " + " ".join(["0"] * 18) + " 1000 0 0\n")
+        (folder / "stat").write_text(f"{pid} ({name}) S {parent} " + " ".join(["0"] * 17) + " 1000 0 0\n")
+        (folder / "status").write_text(f"Name:\t{name}\nUid:\t0\t{2**31 - 9}\t0\t0\nNSpid:\t{pid}\n")
+        (folder / "fd").mkdir()
         (folder / "cgroup").write_text("1:name=systemd:/x\n0::/system.slice/cloudbees-core-cm.service\n")
         (folder / "exe").symlink_to("/usr/lib/jvm/bin/java")
         return folder

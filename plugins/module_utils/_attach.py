@@ -481,8 +481,8 @@ def _wake(target: _Target, deadline: float) -> socket.socket:
 def _trigger(target: _Target) -> Tuple[int, bool]:
     """Make ``.attach_pid`` where the JVM looks for it: the folder, and whether we made it."""
     name = ".attach_pid%d" % target.inner_pid
-    reason = "no trigger file can be made for it"
-    for folder in (target.tmp, target.cwd):
+    reasons = []
+    for place, folder in (("/tmp", target.tmp), ("its working directory", target.cwd)):
         if folder is None:
             continue
         try:
@@ -492,18 +492,18 @@ def _trigger(target: _Target) -> Tuple[int, bool]:
             entry = _entry(folder, name)
             if entry is not None and stat.S_ISREG(entry.st_mode) and entry.st_uid == target.uid:
                 return folder, False  # somebody of its user attaches at this moment, or did not clean up
-            reason = "/tmp/%s is somebody else's" % name
+            reasons.append("%s in %s is not its user's" % (name, place))
             continue
         except OSError as error:
-            reason = "no trigger file can be made for it (%s)" % error.strerror
+            reasons.append("no file can be made in %s (%s)" % (place, error.strerror))
             continue
         owner = os.fstat(descriptor).st_uid
         os.close(descriptor)
         if owner == target.uid:
             return folder, True
         _unlink(folder, name)
-        reason = "files made there do not belong to its user"
-    raise _NotAsked(reason)
+        reasons.append("a file made in %s does not belong to its user" % place)
+    raise _NotAsked("; ".join(reasons))
 
 
 def _entry(folder: int, name: str) -> Optional[os.stat_result]:

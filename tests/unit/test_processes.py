@@ -1,13 +1,21 @@
-"""Running JVMs, read from a /proc that the test makes."""
+"""Running JVMs: whose they are and what can be read of them, from a /proc that the test makes, and from real ones."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hostroot import FLAG
+from jvms import jvms
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
+from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
+from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
 
 WAR = "/usr/share/cloudbees-core-cm/cloudbees-core-cm.war"
 
@@ -56,6 +64,10 @@ def test_values(proc: Proc) -> None:
 def test_what_is_no_controller_is_left_out(proc: Proc) -> None:
     proc.process(10, ["java", "-jar", "/opt/agent.jar", "-url", "http://x"])
     proc.process(11, ["java", "-cp", "x", "org.example.Build"])
+    proc.process(15, ["java", "-cp", "/opt/remoting.jar", "hudson.remoting.jnlp.Main", "-headless", WAR])
+    proc.process(16, ["java", "-jar", "/opt/slave.jar", "-jar", WAR])
+    proc.process(17, ["java", "-classpath", "/usr/share/maven/boot/x.jar", "org.codehaus.Launcher", "-f", WAR])
+    proc.process(18, ["java", "-jar", "/opt/gradle-wrapper.jar", WAR])
     proc.process(12, ["runuser", "-u", "x", "--", "java", "-jar", WAR]).joinpath("exe").unlink()
     proc.process(13, [])
     (proc.root / "14").mkdir()  # it ended while we looked
@@ -99,3 +111,147 @@ def test_only_plain_values_are_shown(proc: Proc) -> None:
     found, = processes.running(str(proc.root))
     assert found.document()["value"] == "(other)"
     assert found.state == "enabled"
+
+
+def test_what_runs_below_a_controller_is_a_build(proc: Proc) -> None:
+    proc.process(10, ["java", "-jar", WAR])
+    proc.process(11, ["sh", "-c", "mvn verify"], name="sh", parent=10)
+    proc.process(12, ["java", "-jar", "/tmp/work/jenkins.war"], parent=11)
+    proc.process(13, ["java", "-jar", "/tmp/work/jenkins.war"], {"JENKINS_SERVER_COOKIE": "1"})
+    assert [(item.pid, item.controller, item.of_build) for item in processes.running(str(proc.root))] == [
+        (10, None, False), (12, 10, False), (13, None, True)]
+
+
+@pytest.mark.parametrize(("lines", "cgroup"), [
+    ("0::/system.slice/x.service\n", "/system.slice/x.service"),
+    ("4:memory:/a\n1:name=systemd:/system.slice/x.service\n0::/system.slice/x.service\n", "/system.slice/x.service"),
+    ("4:memory:/a\n1:name=systemd:/system.slice/x.service\n", "/system.slice/x.service"),
+    ("1:name=systemd:/system.slice/x.service\n0::/\n", "/system.slice/x.service"),
+    ("4:memory:/a\n", ""),
+])
+def test_cgroups(proc: Proc, lines: str, cgroup: str) -> None:
+    """Version 2, hybrid, version 1, a container's view, no systemd."""
+    proc.process(10, ["java", "-jar", WAR]).joinpath("cgroup").write_text(lines)
+    assert processes.running(str(proc.root))[0].cgroup == cgroup
+
+
+def test_homes_and_containers(proc: Proc) -> None:
+    proc.process(10, ["java", "-jar", WAR], {"JENKINS_HOME": "/a"})
+    proc.process(11, ["java", "-DJENKINS_HOME=/b", "-jar", WAR], {"JENKINS_HOME": "/a"})
+    status = proc.process(12, ["java", "-jar", WAR]).joinpath("status")
+    status.write_text(status.read_text().replace("NSpid:\t12", "NSpid:\t12\t1"))
+    (proc.root / "self").mkdir()
+    (proc.root / "self/root").symlink_to("/")
+    (proc.root / "10/root").symlink_to("/")
+    (proc.root / "11/root").mkdir()
+    found = {item.pid: item for item in processes.running(str(proc.root))}
+    assert [found[pid].home for pid in (10, 11, 12)] == ["/a", "/b", ""]
+    assert [found[pid].container for pid in (10, 11, 12)] == [False, True, True]
+    assert found[12].document()["container"] is True
+
+
+def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zombie has an empty environment: that proves nothing."""
+    folder = proc.process(10, ["java", "-jar", WAR])
+    proc.process(11, ["java", FLAG, "-jar", WAR])
+    real = processes._home
+
+    def end(argv: list[str], environment: dict[str, str]) -> str:
+        (folder / "stat").write_text("10 (java) Z 1 " + " ".join(["0"] * 17) + " 1000 0 0\n")
+        return real(argv, environment)
+
+    monkeypatch.setattr(processes, "_home", end)
+    assert [(item.state, item.reason) for item in processes.running(str(proc.root))] == [
+        ("unknown", "it ended while it was read"), ("disabled", None)]
+
+
+# -- stale: with a real JVM, because only that holds its war open -------------------------------------
+
+
+def change_nothing(war: Path) -> None:
+    """The war stays."""
+
+
+def upgrade(war: Path) -> None:
+    """As package managers do it: a new file takes the place of the old one."""
+    new = war.with_suffix(".new")
+    shutil.copy2(war, new)
+    new.replace(war)
+
+
+def overwrite(war: Path) -> None:
+    """As ``cp`` does it."""
+    content = war.read_bytes()
+    war.write_bytes(content)
+    later = war.stat().st_mtime + 60
+    os.utime(war, (later, later))
+
+
+@pytest.mark.parametrize(("change", "stale"), [
+    (change_nothing, None), (upgrade, "its war was replaced after its start"),
+    (Path.unlink, "its war was removed after its start"), (overwrite, "its war was written after its start")])
+def test_stale_jvms(change: Callable[[Path], None], stale: str | None) -> None:
+    with jvms() as machine:
+        jvm = machine.start(war=True)
+        seen = processes.look(jvm.pid)
+        assert seen is not None
+        change(machine.war)
+        assert processes.examine(seen, attach="never").stale == stale
+
+
+# -- whose it is ------------------------------------------------------------------------------------
+
+JVM = processes.Process(1, "2026-01-01T00:00:00Z", WAR, "/home/a", "/system.slice/a.service", None, "enabled", None,
+                        "cmdline+environ", None, "a")
+OUTSIDE = JVM._replace(cgroup="/user.slice")
+
+
+def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a") -> state.Owner:
+    """An installation of this name, whose unit runs in a cgroup of the same name."""
+    unit = systemd.Unit(f"{name}.service", "", None, (), {}, (), user)
+    outcome = installations.Outcome("enabled", None, None, None, (), (), None, (war,) if war else (),
+                                    (home,) if home else ())
+    return state.Owner(installations.Definition(name, unit.name, (), {}, False, unit), outcome,
+                       f"/system.slice/{name}.service")
+
+
+@pytest.mark.parametrize(("jvm", "owned"), [
+    (JVM, [True, False]),
+    (JVM._replace(cgroup="/system.slice/b.service/sub"), [False, True]),
+    (JVM._replace(cgroup="/system.slice/b.service2"), [True, False]),
+    (OUTSIDE, [True, False]),
+    (OUTSIDE._replace(home=""), [True, False]),
+    (OUTSIDE._replace(home="/home/c"), [False, False]),
+    (OUTSIDE._replace(user="c"), [False, False]),
+    (OUTSIDE._replace(war="/tmp/jenkins.war"), [False, False]),
+    (OUTSIDE._replace(container=True), [False, False]),
+    (JVM._replace(container=True), [True, False]),
+    (JVM._replace(war="/tmp/jenkins.war", home="/tmp/x"), [False, False]),
+    (JVM._replace(war="/tmp/jenkins.war"), [True, False]),
+    (JVM._replace(war="/tmp/jenkins.war", of_build=True), [False, False]),
+])
+def test_owners(jvm: processes.Process, owned: list[bool]) -> None:
+    found = state._owned([owner("a"), owner("b", user="b", home="/home/b")], [jvm])
+    assert [bool(mine) for mine in found] == owned
+
+
+def test_several_jvms_of_one_installation() -> None:
+    old = JVM._replace(pid=2, war="/opt/old/jenkins.war", state="disabled")
+    mine, = state._owned([owner("a")], [JVM, old])
+    assert [jvm.pid for jvm in mine] == [1, 2]
+    assert mine[0].stale is None
+    assert mine[1].stale == f"it runs /opt/old/jenkins.war, the next start {WAR}"
+    assert state._summary(mine, True) == ("mixed", "processes 1, 2 disagree")
+
+
+def test_installations_that_cannot_be_resolved_own_their_cgroup() -> None:
+    assert state._owned([owner("a", war="", home="")], [JVM])[0] == (JVM,)
+    assert state._owned([owner("a", war="", home="")], [OUTSIDE])[0] == ()
+
+
+def test_a_container_is_an_installation_of_its_own() -> None:
+    entry = state._stray(JVM._replace(container=True))
+    document = state.installation_document(entry, HostFiles("/"))
+    assert (document["packaging"], document["running"], document["on_disk"]) == (
+        "container", "enabled", "unresolvable")
+    assert "container" in document["on_disk_detail"]["reason"]

@@ -10,7 +10,6 @@ library only.
 """
 
 import errno
-import json
 import os
 import re
 import select
@@ -20,8 +19,9 @@ import stat
 import struct
 import subprocess
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from ._child import Late, bounded
 from ._jvm import PROPERTY
 
 #: Seconds for one JVM; ``jcmd`` gets the first part of them.
@@ -46,6 +46,9 @@ class Answer(NamedTuple):
     silent: bool  # it was asked and did not answer, or it ended: then nothing is known of it
 
 
+NOT_ASKED = Answer(None, None, None, False)
+
+
 class _NotAsked(Exception):
     """The JVM was left alone; says why."""
 
@@ -54,12 +57,8 @@ class _Silent(Exception):
     """The JVM was asked, and there is no answer; says why."""
 
 
-class _Ended(BaseException):
-    """We are told to end: clean up first."""
-
-
 class _Target(NamedTuple):
-    """A process, and the open folders through which it is met."""
+    """A process, and the open folders through which it is met (they end with the child)."""
 
     pid: int
     started: int  # clock ticks since boot
@@ -97,23 +96,26 @@ def ask(pid: int, start: int, options: Optional[Sequence[str]], seconds: float =
     signal. Ends within about ``seconds``. Never raises for what the process or its surroundings do.
     """
     deadline = time.monotonic() + seconds
-    target: Optional[_Target] = None
+    try:
+        return Answer(*bounded(lambda: _ask(pid, start, options, deadline), seconds))
+    except Late as error:
+        return Answer(None, None, "no answer (%s)" % error, True)
+
+
+def _ask(pid: int, start: int, options: Optional[Sequence[str]], deadline: float) -> Answer:
+    """In the child: of what happens here, only a short answer gets out."""
     try:
         target = _target(pid, start, options)
-        return _in_child(target, deadline)
+        _become(target)
+        return _asked(target, deadline)
     except _NotAsked as error:
         return Answer(None, None, str(error), False)
     except _Silent as error:
         return Answer(None, None, str(error), True)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ESRCH) and not _lives(pid, start):
+        if not _lives(pid, start):
             return Answer(None, None, "it ended while it was asked", True)
         return Answer(None, None, "it cannot be asked (%s)" % error.strerror, False)
-    finally:
-        if target is not None:
-            for descriptor in (target.tmp, target.cwd, target.handle):
-                if descriptor is not None:
-                    os.close(descriptor)
 
 
 def _lives(pid: int, start: int) -> bool:
@@ -133,45 +135,28 @@ def _target(pid: int, start: int, options: Optional[Sequence[str]]) -> _Target:
     uid, gid = int(lines["Uid"].split()[1]), int(lines["Gid"].split()[1])
     if os.geteuid() not in (0, uid) or os.geteuid() != 0 and os.getegid() != gid:
         raise _NotAsked("only root and its own user and group may attach to it; run with become")
-    handles: List[int] = []
-
-    def opened(path: str, folder: Optional[int] = None) -> int:
-        handles.append(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder))
-        return handles[-1]
-
+    root = os.open("/proc/%d/root" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        root = os.open("/proc/%d/root" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        tmp = os.open("tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
+    except OSError as error:
+        raise _NotAsked("its /tmp cannot be opened, or is a link (%s)" % error.strerror)
+    try:
+        cwd: Optional[int] = os.open("/proc/%d/cwd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        cwd = None
+    handle: Optional[int] = None
+    if hasattr(os, "pidfd_open"):
         try:
-            tmp = opened("tmp", root)
-        except OSError as error:
-            raise _NotAsked("its /tmp cannot be opened, or is a link (%s)" % error.strerror)
-        finally:
-            os.close(root)
-        try:
-            # O_NOFOLLOW would refuse the link of the kernel itself.
-            cwd: Optional[int] = os.open("/proc/%d/cwd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            handles.append(cwd)  # type: ignore[arg-type]
+            handle = os.pidfd_open(pid)
         except OSError:
-            cwd = None
-        handle: Optional[int] = None
-        if hasattr(os, "pidfd_open"):
-            try:
-                handle = os.pidfd_open(pid)
-                handles.append(handle)
-            except OSError:
-                handle = None  # an old kernel
-        if not _lives(pid, start):
-            raise _Silent("it ended while it was asked")
-        inner = int(lines.get("NSpid", str(pid)).split()[-1])
-        groups = tuple(int(group) for group in lines.get("Groups", "").split())
-        result = _Target(pid, start, inner, uid, gid, groups, None if options is None else tuple(options),
-                         _shared_exe(pid, tmp), tmp, cwd, handle)
-        _check_hotspot(pid)
-    except BaseException:
-        for descriptor in handles:
-            os.close(descriptor)
-        raise
-    return result
+            handle = None  # an old kernel
+    if not _lives(pid, start):
+        raise _Silent("it ended while it was asked")
+    _check_hotspot(pid)
+    inner = int(lines.get("NSpid", str(pid)).split()[-1])
+    groups = tuple(int(group) for group in lines.get("Groups", "").split())
+    return _Target(pid, start, inner, uid, gid, groups, None if options is None else tuple(options),
+                   _shared_exe(pid, tmp), tmp, cwd, handle)
 
 
 def _shared_exe(pid: int, tmp: int) -> Optional[str]:
@@ -217,73 +202,7 @@ def _check_runs(target: _Target) -> None:
         raise _Silent("it is stopped, so it cannot answer")
 
 
-# -- the child --------------------------------------------------------------------------------------
-
-
-def _in_child(target: _Target, deadline: float) -> Answer:
-    """Ask in a process of the JVM's user; whatever happens there, only a short answer comes back."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reader)
-            _child(target, deadline, writer)
-        finally:
-            os._exit(0)
-    os.close(writer)
-    data = b""
-    try:
-        # The child ends by itself in time; the second more is for what it has to take away.
-        while select.select([reader], [], [], max(0.0, deadline + 1.5 - time.monotonic()))[0]:
-            part = os.read(reader, 1 << 16)
-            if not part:
-                break
-            data += part
-    finally:
-        os.close(reader)
-        _end(child)
-    try:
-        said = json.loads(data.decode("ascii"))
-        return Answer(said[0], said[1], said[2], said[3])
-    except (ValueError, IndexError, TypeError):
-        return Answer(None, None, "it did not answer in time", True)
-
-
-def _end(child: int) -> None:
-    """Wait for the child; end it where it does not end by itself."""
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
-        try:
-            if number is not None:
-                os.kill(child, number)
-            until = time.monotonic() + 1
-            while time.monotonic() < until:
-                if os.waitpid(child, os.WNOHANG)[0]:
-                    return
-                time.sleep(0.005)
-        except (ChildProcessError, ProcessLookupError):
-            return
-
-
-def _child(target: _Target, deadline: float, writer: int) -> None:
-    def end(number: int, _frame: Any) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise _Ended()
-
-    answer = Answer(None, None, "it did not answer in time", True)
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, end)
-        _become(target)
-        answer = _asked(target, deadline)
-    except _NotAsked as error:
-        answer = Answer(None, None, str(error), False)
-    except _Silent as error:
-        answer = Answer(None, None, str(error), True)
-    except OSError as error:
-        answer = Answer(None, None, "it cannot be asked (%s)" % error.strerror, not _lives(target.pid, target.started))
-    except BaseException as error:
-        answer = Answer(None, None, "it cannot be asked (%s)" % type(error).__name__, True)
-    os.write(writer, json.dumps(answer).encode("ascii"))
+# -- the child -------------------------------------------------------------------------------------
 
 
 def _become(target: _Target) -> None:
@@ -365,8 +284,7 @@ def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             start_new_session=True)
         try:
-            assert process.stdout is not None
-            pipe = process.stdout.fileno()
+            pipe = process.stdout.fileno()  # type: ignore[union-attr]
             output = _read_to_end(pipe, deadline, lambda: os.read(pipe, 1 << 16))
             if process.wait(max(0.1, deadline - time.monotonic())) != 0:
                 raise _Silent("jcmd had no answer from it")
@@ -540,7 +458,7 @@ def _read_to_end(descriptor: int, deadline: float, read: Callable[[], bytes]) ->
 
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.)|\Z)", re.DOTALL)
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
-_KEY = re.compile(r"((?:[^\\=: \t\f]|\\.)*)[=:]?", re.DOTALL)  # store() writes no blank around the "="
+_ENTRY = re.compile(r"((?:[^\\=: \t\f]|\\.)*)[=:]?(.*)\Z", re.DOTALL)  # store() puts no blank around "="
 
 
 def parse_properties(text: bytes) -> Dict[str, str]:
@@ -549,9 +467,9 @@ def parse_properties(text: bytes) -> Dict[str, str]:
     for line in re.split("[\r\n]+", text.decode("latin-1")):
         if not line or line[0] in "#!":
             continue
-        head = _KEY.match(line)
-        assert head is not None  # it matches the empty text
-        result[_unescape(head.group(1))] = _unescape(line[head.end():])
+        entry = _ENTRY.match(line)
+        if entry is not None:
+            result[_unescape(entry.group(1))] = _unescape(entry.group(2))
     return result
 
 

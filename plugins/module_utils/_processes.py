@@ -11,15 +11,20 @@ import os
 import pwd
 import re
 import time
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _attach
+from ._child import Late, bounded
+from ._files import HostFiles
 from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layers, shown
 
 #: Whether JVMs are asked themselves.
 ATTACH = ("auto", "never")
 #: Seconds for asking all JVMs of a host.
 _HOST_SECONDS = 30.0
+#: Seconds for what can be read of one JVM.
+_READ_SECONDS = 5.0
+_LATE_READ_SECONDS = 1.0  # where the time for all was used up
 _CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
 _LIMIT = 1 << 20
 _WAR = re.compile(r"(?:cloudbees|jenkins)[^/]*\.war\Z", re.IGNORECASE)
@@ -78,6 +83,19 @@ class _Weak(NamedTuple):
     source: Optional[str]
     options: Optional[List[str]]  # of all layers; None: not known
     reason: Optional[str]  # why the value is not known
+
+
+class _Facts(NamedTuple):
+    """What can be read of a process."""
+
+    weak: Sequence[Any]  # the fields of _Weak
+    home: str
+    user: str
+    cgroup: str
+    container: bool
+    stale: Optional[str]
+    of_build: bool
+    ended: bool
 
 
 def _read(path: str) -> bytes:
@@ -161,7 +179,24 @@ def examine(seen: _Seen, proc: str = "/proc", attach: str = "auto", deadline: Op
     """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking."""
     start = _boot_time(proc) + seen.ticks / float(os.sysconf("SC_CLK_TCK"))
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
-    environment: Optional[Dict[str, str]] = None
+    in_time = deadline is None or time.monotonic() < deadline
+    try:
+        found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))
+    except Late as error:
+        found = _Facts([None, None, None, "it could not be read (%s)" % error], "", "", "", False, None, False, False)
+    weak = _Weak(*found.weak)
+    if found.ended:
+        weak, answer = _Weak(None, None, None, "it ended while it was read"), _attach.NOT_ASKED
+    else:
+        answer = _asked(seen, weak, proc, attach, deadline)
+    value, state, source, proof, reason = _settled(weak, answer)
+    return Process(seen.pid, started, seen.war, found.home, found.cgroup, value, state, source, proof, reason,
+                   found.user, found.container, found.stale, controller, found.of_build)
+
+
+def _facts(proc: str, seen: _Seen, start: float) -> _Facts:
+    """What can be read of a process. Runs in a child: a file that it names may be on a server that is gone."""
+    environment: Dict[str, str] = {}
     try:
         entries = _read("%s/%d/environ" % (proc, seen.pid)).decode("latin-1").split("\0")
         environment = dict(entry.partition("=")[::2] for entry in entries if "=" in entry)
@@ -169,30 +204,27 @@ def examine(seen: _Seen, proc: str = "/proc", attach: str = "auto", deadline: Op
     except OSError as error:
         weak = _Weak(None, None, None,
                      "its environment cannot be read (%s); run with become" % error.strerror)
-    answer = _asked(seen, weak, proc, attach, deadline)
-    value, state, source, proof, reason = _settled(weak, answer)
-    home, user, container, stale, cgroup = _home(seen.argv, environment or {}), "", False, None, ""
+    facts = _Facts(list(weak), _home(seen.argv, environment), "", "", False, None, not _BUILD.isdisjoint(environment),
+                   True)
     try:
-        user, container, stale, cgroup = (_user(proc, seen.pid), _in_container(proc, seen.pid), _stale(proc, seen, start),
-                                          _cgroup(proc, seen.pid))
-        ended = _attach.started(seen.pid, proc) != seen.ticks
+        facts = facts._replace(user=_user(proc, seen.pid), cgroup=_cgroup(proc, seen.pid),
+                               container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start))
+        return facts._replace(ended=_attach.started(seen.pid, proc) != seen.ticks)
     except (OSError, IndexError, ValueError):
-        ended = True
-    if ended:
-        value, state, source, proof, reason = None, "unknown", None, None, "it ended while it was read"
-    return Process(seen.pid, started, seen.war, home, cgroup, value, state, source, proof, reason, user, container,
-                   stale, controller, not _BUILD.isdisjoint(environment or ()))
+        return facts
 
 
 # -- the value --------------------------------------------------------------------------------------
 
 
 def _weak(proc: str, seen: _Seen, environment: Dict[str, str]) -> _Weak:
+    own = "%s/%d" % (proc, seen.pid)
+
     def read(path: str) -> Optional[str]:
-        # Where the JVM itself would have found it: from its working directory, below its root.
-        base = "%s/%d/%s" % (proc, seen.pid, "root" if path.startswith("/") else "cwd")
+        # Where the JVM itself would have found it: from its working directory, with links that stay below its root.
         try:
-            return _read("%s/%s" % (base, path.lstrip("/"))).decode("latin-1")
+            return HostFiles(own + "/root").read(os.path.join(os.readlink(own + "/cwd"), path)
+                                                 if not path.startswith("/") else path)
         except OSError:
             return None
 
@@ -207,7 +239,7 @@ def _weak(proc: str, seen: _Seen, environment: Dict[str, str]) -> _Weak:
 
 def _asked(seen: _Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[float]) -> _attach.Answer:
     if proc != "/proc":
-        return _attach.Answer(None, None, None, False)
+        return _attach.NOT_ASKED
     if attach == "never":
         return _attach.Answer(None, None, "the JVM was not asked (attach is never)", False)
     seconds = _attach.SECONDS

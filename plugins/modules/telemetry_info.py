@@ -13,8 +13,8 @@ description:
     their services really start, follows the launch files to the C(java) command, and reads the running JVMs.
   - Three clocks are reported apart, because they disagree. C(on_disk) is what the files say, C(next_start)
     what the next start would do with what the service manager has loaded, C(running) what the JVM runs with.
-  - Nothing is changed and nothing that is read is executed (O(attach) says what asking a JVM does). What cannot be known without running something
-    is C(unresolvable) or C(unknown), with its reason, file and line.
+  - Nothing is changed and nothing that is read is executed (O(attach) says what asking a JVM does). What
+    cannot be known without running something is C(unresolvable) or C(unknown), with its reason, file and line.
   - No option of a launch file other than the telemetry flag is ever returned.
 author:
   - The cbops.telemetry maintainers (@cbops)

@@ -1,4 +1,4 @@
-"""Running JVMs on real hosts that have only a JRE: they are asked themselves, and told apart from what is beside them."""
+"""Running JVMs on hosts that have only a JRE: they are asked themselves, and told apart from what is beside them."""
 
 from __future__ import annotations
 

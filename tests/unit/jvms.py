@@ -1,4 +1,4 @@
-"""Real JVMs for the tests: a small class that runs until its standard input ends, and things that only look like one."""
+"""Real JVMs for the tests: a small class that runs until its standard input ends; and what only looks like one."""
 
 from __future__ import annotations
 

@@ -96,14 +96,35 @@ def test_an_environment_that_cannot_be_read_is_unknown(proc: Proc, monkeypatch: 
 
 def test_an_argument_file_is_read_where_the_process_is(proc: Proc) -> None:
     folder = proc.process(10, ["java", "@opts", "@/etc/opts", "-jar", WAR])
-    (folder / "cwd").mkdir()
-    (folder / "cwd/opts").write_text(FLAG)
+    (folder / "cwd").symlink_to("/work")
+    (folder / "root/work").mkdir(parents=True)
+    (folder / "root/work/opts").write_text(FLAG)
     found, = processes.running(str(proc.root))
     assert (found.state, "/etc/opts" in (found.reason or "")) == ("unknown", True)
-    (folder / "root/etc").mkdir(parents=True)
-    (folder / "root/etc/opts").write_text("-Da=b")
+    (folder / "root/etc").mkdir()
+    (folder / "root/etc/opts").symlink_to("/etc/more")  # a link leads below its root, not below ours
+    (folder / "root/etc/more").write_text("-Da=b")
     found, = processes.running(str(proc.root))
     assert found.state == "disabled"
+
+
+def test_an_argument_file_that_is_a_pipe_does_not_hold_us(proc: Proc) -> None:
+    folder = proc.process(10, ["java", "@/opts", "-jar", WAR])
+    (folder / "root").mkdir()
+    os.mkfifo(folder / "root/opts")
+    found, = processes.running(str(proc.root))
+    assert (found.state, "cannot be read" in (found.reason or "")) == ("unknown", True)
+
+
+def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that nobody writes to stands for a file server that is gone: nothing ends that read from inside."""
+    environ = proc.process(10, ["java", FLAG, "-jar", WAR]).joinpath("environ")
+    environ.unlink()
+    os.mkfifo(environ)
+    proc.process(11, ["java", FLAG, "-jar", WAR])
+    monkeypatch.setattr(processes, "_READ_SECONDS", 0.1)
+    assert [(item.state, item.reason) for item in processes.running(str(proc.root))] == [
+        ("unknown", "it could not be read (not in time)"), ("disabled", None)]
 
 
 def test_only_plain_values_are_shown(proc: Proc) -> None:

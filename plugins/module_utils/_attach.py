@@ -85,8 +85,9 @@ def started(pid: int, proc: str = "/proc") -> int:
 
 def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
     """The lines of ``/proc/PID/status``. Raises OSError."""
-    with open("%s/%d/status" % (proc, pid), encoding="latin-1") as stream:
-        return {name: value.strip() for name, _colon, value in (line.partition(":") for line in stream)}
+    with open("%s/%d/status" % (proc, pid), "rb") as stream:
+        lines = stream.read().decode("latin-1").split("\n")  # other line ends may stand in its name
+    return {name: value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
 
 
 def ask(pid: int, start: int, options: Optional[Sequence[str]], seconds: float = SECONDS) -> Answer:
@@ -399,6 +400,10 @@ def _wake(target: _Target, deadline: float) -> socket.socket:
 def _trigger(target: _Target) -> Tuple[int, bool]:
     """Make ``.attach_pid`` where the JVM looks for it: the folder, and whether we made it."""
     name = ".attach_pid%d" % target.inner_pid
+    here = _entry(target.cwd, name) if target.cwd is not None else None
+    if here is not None and (not stat.S_ISREG(here.st_mode) or here.st_uid != target.uid):
+        # The JVM looks there first, and looks nowhere else where it finds a stranger's.
+        raise _NotAsked("%s in its working directory is not its user's" % name)
     reasons = []
     for place, folder in (("/tmp", target.tmp), ("its working directory", target.cwd)):
         if folder is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ from test_old_python import interpreters
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _attach as attach
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
+from ansible_collections.cbops.telemetry.plugins.module_utils._child import bounded
 
 PROPERTY = attach.PROPERTY
 NOBODY = 65534
@@ -209,11 +211,20 @@ def test_an_openj9_is_left_alone(machine: Jvms, tmp_path: Path) -> None:
     assert process.ended() == ""
 
 
-def test_foreign_jvms_without_root(machine: Jvms, tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may ask everybody; `make test-unit` of another user runs this")
-    answer = attach.ask(1, attach.started(1), [], 5)
-    assert (answer.silent, "become" in (answer.reason or "")) == (False, True)
+def test_foreign_jvms_without_root(machine: Jvms) -> None:
+    other = machine.start() if os.geteuid() == 0 else None
+    pid = other.pid if other else 1
+
+    def without_root() -> attach.Answer:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+        return attach.ask(pid, attach.started(pid), [], 5)
+
+    answer = attach.Answer(*bounded(without_root, 20))
+    assert (answer.silent, "run with become" in (answer.reason or "")) == (False, True)
+    assert other is None or other.ended() == ""
 
 
 # -- who does not answer ----------------------------------------------------------------------------
@@ -368,16 +379,21 @@ def test_no_file_is_ever_roots(machine: Jvms, jre_only: None) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("kind", ["link", "socket"])
+@pytest.mark.parametrize("kind", ["link", "socket", "working directory"])
 def test_traps_of_a_third_user(machine: Jvms, jre_only: None, kind: str) -> None:
-    jvm = machine.start(FLAG, **OTHER)
-    name = f".attach_pid{jvm.pid}" if kind == "link" else f".java_pid{jvm.pid}"
-    with in_tmp(name) as trap, socket.socket(socket.AF_UNIX) as listener:
+    jvm = machine.start(FLAG, **{**OTHER, "cwd": machine.folder})
+    name = f".java_pid{jvm.pid}" if kind == "socket" else f".attach_pid{jvm.pid}"
+    trap = (machine.folder if kind == "working directory" else TMP) / name
+    with contextlib.ExitStack() as stack:
         if kind == "link":
             trap.symlink_to("/etc/shadow")
-        else:
+        elif kind == "socket":
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX))
             listener.bind(str(trap))
             listener.listen()
+        else:
+            trap.write_text("")
+        stack.callback(trap.unlink)
         os.chown(trap, 65533, 65533, follow_symlinks=False)
         answer = attach.ask(jvm.pid, attach.started(jvm.pid), [], 20)
     assert (answer.proof, answer.silent) == (None, False), answer
@@ -408,27 +424,31 @@ def test_a_jcmd_of_somebody_else_is_not_run(tmp_path: Path, monkeypatch: pytest.
     assert not attach._only_roots(str(program)), "below /tmp nothing is"
 
 
+USER = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups")
+OWN_TMP = ("sh", "-c", 'mount -t tmpfs tmpfs /tmp; exec "$@"', "sh")
+OWN_PIDS = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
 @needs_root
-def test_a_jvm_in_a_container(machine: Jvms, jre_only: None) -> None:
-    """Process ids and a /tmp of its own: its socket is there, under the number that it has inside."""
-    outer = contained(machine)
-    found = examined(outer)
-    assert (found.state, found.proof, found.container) == ("disabled", "attach", True), found
-    assert not (TMP / f".java_pid{outer.pid}").exists()
-    inner = Path(f"/proc/{outer.pid}/root/tmp")
-    assert [path.name for path in inner.iterdir() if path.name.startswith((".java", ".attach"))] == [".java_pid1"]
-
-
-def contained(machine: Jvms) -> Running:
-    """A JVM of another user with its own mounts, process ids and /tmp."""
+@pytest.mark.parametrize(("before", "inner", "container"), [
+    (("unshare", "--mount", *OWN_TMP, *USER), None, False),
+    ((*OWN_PIDS, *OWN_TMP, *USER), 1, True),
+    ((*USER, OWN_PIDS[0], "--user", "--map-root-user", *OWN_PIDS[1:], *OWN_TMP), 1, True),
+], ids=["PrivateTmp", "container", "rootless container"])
+def test_a_tmp_of_its_own(machine: Jvms, before: tuple[str, ...], inner: int | None, container: bool) -> None:
+    """Its socket is there, under the number that it has inside; jcmd would not find it."""
     home = Path("/var/tmp") / machine.folder.name
-    subprocess.run(["cp", "-r", str(machine.folder), str(home)], check=True)
+    shutil.copytree(machine.folder, home)
     try:
-        started = machine.run([
-            "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-            'mount -t tmpfs tmpfs /tmp; exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"', "sh",
-            machine.java, FLAG, "-jar", str(home / "jenkins.war")], cwd="/")
+        jvm = machine.run([*before, machine.java, FLAG, "-jar", str(home / "jenkins.war")], cwd="/")
     finally:
-        subprocess.run(["rm", "-r", str(home)], check=True)
-    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
-    return Running(started.process, int(children[0]))
+        shutil.rmtree(home)
+    if inner is not None:
+        children = Path(f"/proc/{jvm.pid}/task/{jvm.pid}/children").read_text().split()
+        jvm = Running(jvm.process, int(children[0]))
+    found = examined(jvm)
+    assert (found.state, found.proof, found.container) == ("disabled", "attach", container), found
+    assert not (TMP / f".java_pid{jvm.pid}").exists()
+    names = [path.name for path in Path(f"/proc/{jvm.pid}/root/tmp").iterdir()]
+    assert [name for name in names if name.startswith(".")] == [f".java_pid{inner or jvm.pid}"]
+    assert "thread dump" not in jvm.ended()

@@ -83,6 +83,7 @@ class _Weak(NamedTuple):
     source: Optional[str]
     options: Optional[List[str]]  # of all layers; None: not known
     reason: Optional[str]  # why the value is not known
+    layers: Dict[str, str]  # the strongest layer that mentions each value
 
 
 class _Facts(NamedTuple):
@@ -124,18 +125,31 @@ def running(proc: str = "/proc", attach: str = "auto") -> List[Process]:
 
     Agents, build JVMs and everything else that is not started on such a war is left out. What cannot be
     read is ``unknown`` with the reason. With ``attach`` "never", or in another ``proc``, no JVM is asked.
+    Raises OSError where processes cannot be listed, or not those of other users.
     """
     parents: Dict[int, int] = {}
     found = []
-    for name in os.listdir(proc):
-        if name.isdigit():
-            seen = _look(proc, int(name), parents)
-            if seen is not None:
-                found.append(seen)
+    names = [name for name in os.listdir(proc) if name.isdigit()]
+    if os.geteuid() != 0 and (proc == "/proc" and "1" not in names or any(_hidden(proc, name) for name in names)):
+        raise PermissionError(errno.EACCES, "those of other users are hidden (hidepid); run with become")
+    for name in names:
+        seen = _look(proc, int(name), parents)
+        if seen is not None:
+            found.append(seen)
     controllers = {seen.pid for seen in found}
     deadline = time.monotonic() + _HOST_SECONDS
     return [examine(seen, proc, attach, deadline, _above(seen.pid, parents, controllers))
             for seen in sorted(found)]
+
+
+def _hidden(proc: str, name: str) -> bool:
+    try:
+        _read("%s/%s/stat" % (proc, name))
+    except PermissionError:
+        return True
+    except OSError:
+        pass  # it ended
+    return False
 
 
 def _above(pid: int, parents: Dict[int, int], controllers: Set[int]) -> Optional[int]:
@@ -183,10 +197,10 @@ def examine(seen: _Seen, proc: str = "/proc", attach: str = "auto", deadline: Op
     try:
         found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))
     except Late as error:
-        found = _Facts([None, None, None, "it could not be read (%s)" % error], "", "", "", False, None, False, False)
+        found = _Facts(_unknown("it could not be read (%s)" % error), "", "", "", False, None, False, False)
     weak = _Weak(*found.weak)
     if found.ended:
-        weak, answer = _Weak(None, None, None, "it ended while it was read"), _attach.NOT_ASKED
+        weak, answer = _unknown("it ended while it was read"), _attach.NOT_ASKED
     else:
         answer = _asked(seen, weak, proc, attach, deadline)
     value, state, source, proof, reason = _settled(weak, answer)
@@ -202,8 +216,7 @@ def _facts(proc: str, seen: _Seen, start: float) -> _Facts:
         environment = dict(entry.partition("=")[::2] for entry in entries if "=" in entry)
         weak = _weak(proc, seen, environment)
     except OSError as error:
-        weak = _Weak(None, None, None,
-                     "its environment cannot be read (%s); run with become" % error.strerror)
+        weak = _unknown("its environment cannot be read (%s); run with become" % error.strerror)
     facts = _Facts(list(weak), _home(seen.argv, environment), "", "", False, None, not _BUILD.isdisjoint(environment),
                    True)
     try:
@@ -231,10 +244,15 @@ def _weak(proc: str, seen: _Seen, environment: Dict[str, str]) -> _Weak:
     try:
         layers = process_layers(seen.argv, environment, read)
     except Unresolvable as error:
-        return _Weak(None, None, None, str(error))
+        return _unknown(str(error))
     options = [word for _layer, words in layers for word in words]
-    _mentions, winner = decide(layers)
-    return _Weak(None, None, options, None) if winner is None else _Weak(winner.value, winner.layer, options, None)
+    mentions, winner = decide(layers)
+    value, source = (None, None) if winner is None else (winner.value, winner.layer)
+    return _Weak(value, source, options, None, {mention.value: mention.layer for mention in mentions})
+
+
+def _unknown(reason: str) -> _Weak:
+    return _Weak(None, None, None, reason, {})
 
 
 def _asked(seen: _Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[float]) -> _attach.Answer:
@@ -259,9 +277,10 @@ def _settled(weak: _Weak, answer: _attach.Answer,
              ) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
     """Value, state, source, proof and reason: the JVM's own answer, else the weaker proof."""
     if answer.proof is not None:
-        source = weak.source if weak.value == answer.value else _INSIDE
-        if weak.options is None:
-            source = None
+        source = None
+        if answer.value is not None and weak.options is not None:
+            # A JVM may not read all layers that we know of (JDK 8 has no JDK_JAVA_OPTIONS).
+            source = weak.source if weak.value == answer.value else weak.layers.get(answer.value, _INSIDE)
         return answer.value, _state(answer.value), source, answer.proof, None
     if weak.options is None:
         return None, "unknown", None, None, weak.reason

@@ -61,7 +61,7 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     found, more = installations.discover(files, launch_scripts, manager)
     warnings.extend(more)
-    jvms = _running(live_host, attach, warnings)
+    jvms, hidden = _running(live_host, attach, warnings)
     started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
                for definition, on_disk in found]
     owned = _owned([Owner(definition, on_disk, loaded.control_group if loaded is not None else "")
@@ -69,7 +69,7 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     entries = []
     for (definition, on_disk), (loaded, next_start), mine in zip(found, started, owned):
         live = installations.live_of(definition, files, on_disk)
-        running, reason = _summary(mine, live_host)
+        running, reason = _summary(mine, hidden)
         entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
     claimed = {jvm.pid for mine in owned for jvm in mine}
     strays = [jvm for jvm in jvms if jvm.pid not in claimed]
@@ -83,17 +83,17 @@ def _host(root: str) -> Dict[str, Any]:
     return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None}
 
 
-def _running(live_host: bool, attach: str, warnings: List[str]) -> List[processes.Process]:
+def _running(live_host: bool, attach: str, warnings: List[str]) -> Tuple[List[processes.Process], Optional[str]]:
+    """The JVMs, and why there may be others."""
     if not live_host:
-        return []
+        return [], "processes of an image are not looked at"
     try:
         found = processes.running(attach=attach)
     except OSError as error:
-        warnings.append("running processes cannot be listed: %s" % error.strerror)
-        return []
+        return [], "running processes cannot be listed: %s" % error.strerror
     warnings.extend(_no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
                     for jvm in found if jvm.controller is not None)
-    return [jvm for jvm in found if jvm.controller is None]
+    return [jvm for jvm in found if jvm.controller is None], None
 
 
 def _no_installation(jvm: processes.Process, reason: str) -> str:
@@ -172,9 +172,10 @@ def _runs_the_same(owner: Owner, jvm: processes.Process) -> bool:
             and (user in ("", "root") or not jvm.user or jvm.user == user))  # a unit of root's may change the user
 
 
-def _summary(mine: Sequence[processes.Process], live_host: bool) -> Tuple[str, Optional[str]]:
-    if not live_host:
-        return "unknown", "processes of an image are not looked at"
+def _summary(mine: Sequence[processes.Process], hidden: Optional[str] = None) -> Tuple[str, Optional[str]]:
+    """What an installation's JVMs run with; ``hidden`` says why they could not be seen."""
+    if hidden is not None:
+        return "unknown", hidden
     if not mine:
         return "not_running", None
     unknown = next((jvm for jvm in mine if jvm.state == "unknown"), None)
@@ -194,7 +195,7 @@ def _stray(jvm: processes.Process) -> Entry:
     unknown = installations.Outcome(
         installations.UNRESOLVABLE, reason,
         None, None, (), (), None, (jvm.war,), (jvm.home,) if jvm.home else ())
-    running, why = _summary([jvm], True)
+    running, why = _summary([jvm])
     return Entry(definition, unknown, None, unknown, None, (jvm,), running, why)
 
 

@@ -74,6 +74,22 @@ def test_what_is_no_controller_is_left_out(proc: Proc) -> None:
     assert processes.running(str(proc.root)) == []
 
 
+def test_processes_that_are_hidden_are_not_said_to_be_gone(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A /proc that is mounted with hidepid, read without root."""
+    proc.process(10, ["java", "-jar", WAR])
+
+    def refuse(path: str) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(processes, "_read", refuse)
+    with pytest.raises(PermissionError, match="hidepid"):
+        processes.running(str(proc.root))
+    monkeypatch.setattr(processes, "running", lambda attach: refuse("/proc"))
+    jvms, hidden = state._running(True, "never", [])
+    assert state._summary(jvms, hidden) == ("unknown", "running processes cannot be listed: Permission denied")
+
+
 def test_a_name_with_parentheses(proc: Proc) -> None:
     proc.process(10, ["java", "-jar", WAR], name="ja) va (x")
     assert processes.running(str(proc.root))[0].started == "2023-11-14T22:13:30Z"
@@ -186,6 +202,16 @@ def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPa
         ("unknown", "it ended while it was read"), ("disabled", None)]
 
 
+@pytest.mark.parametrize(("said", "source"), [
+    ("false", "JDK_JAVA_OPTIONS"), ("true", "JAVA_TOOL_OPTIONS"), ("other", "set inside the JVM"), (None, None)])
+def test_the_source_of_what_a_jvm_said(said: str | None, source: str | None) -> None:
+    """A JVM 8 has no JDK_JAVA_OPTIONS: what it says comes from the layer below."""
+    weak = processes._Weak("false", "JDK_JAVA_OPTIONS", [], None,
+                           {"true": "JAVA_TOOL_OPTIONS", "false": "JDK_JAVA_OPTIONS"})
+    assert processes._settled(weak, processes._attach.Answer("attach", said, None, False)) == (
+        said, "disabled" if said == "true" else "enabled", source, "attach", None)
+
+
 # -- stale: with a real JVM, because only that holds its war open -------------------------------------
 
 
@@ -262,7 +288,7 @@ def test_several_jvms_of_one_installation() -> None:
     assert [jvm.pid for jvm in mine] == [1, 2]
     assert mine[0].stale is None
     assert mine[1].stale == f"it runs /opt/old/jenkins.war, the next start {WAR}"
-    assert state._summary(mine, True) == ("mixed", "processes 1, 2 disagree")
+    assert state._summary(mine) == ("mixed", "processes 1, 2 disagree")
 
 
 def test_installations_that_cannot_be_resolved_own_their_cgroup() -> None:

@@ -151,8 +151,6 @@ def _target(pid: int, start: int, options: Optional[Sequence[str]]) -> _Target:
             handle = os.pidfd_open(pid)
         except OSError:
             handle = None  # an old kernel
-    if not _lives(pid, start):
-        raise _Silent("it ended while it was asked")
     _check_hotspot(pid)
     inner = int(lines.get("NSpid", str(pid)).split()[-1])
     groups = tuple(int(group) for group in lines.get("Groups", "").split())

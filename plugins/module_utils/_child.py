@@ -28,7 +28,12 @@ class _Ended(BaseException):
 def bounded(work: Callable[[], Any], seconds: float) -> Any:
     """What ``work`` returns (anything that JSON knows), as it ran in a child. Raises :class:`Late`."""
     reader, writer = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:  # too many processes
+        os.close(reader)
+        os.close(writer)
+        raise Late(error.strerror)
     if child == 0:
         try:
             os.close(reader)

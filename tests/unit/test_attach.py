@@ -76,6 +76,19 @@ def test_jcmd(machine: Jvms) -> None:
     assert ask(machine.start(FLAG)) == attach.Answer("jcmd", "true", None, False)
 
 
+@pytest.mark.parametrize("script", [
+    "exit 1", "echo 812:", "exec yes",
+    'for word; do case $word in [0-9]*) : > /tmp/.attach_pid$word ;; esac; done; exec sleep 60',
+], ids=["refuses", "says nothing", "never ends", "hangs and leaves its trigger behind"])
+def test_a_jcmd_that_fails_is_no_end(machine: Jvms, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """The JVM is asked in its protocol then; the time that jcmd may take leaves enough for that."""
+    program = machine.folder / "jcmd"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(attach, "_jcmd_of", lambda target: str(program))
+    assert ask(machine.start(FLAG), seconds=5) == attach.Answer("attach", "true", None, False)
+
+
 def test_attach_protocol(machine: Jvms, jre_only: None) -> None:
     jvm = machine.start(FLAG)
     for _time in range(2):  # it has to be woken, and it listens already

@@ -29,7 +29,6 @@ SECONDS = 10.0
 _JCMD_PART = 0.6
 _LIMIT_ANSWER = 8 << 20
 _LIMIT_VALUE = 1024
-_POLL = 0.05
 #: What ``jcmd`` itself runs with: small, and without a file of its own in /tmp.
 _JCMD_OPTIONS = ("-J-Xmx64m", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-XX:-UsePerfData")
 _REQUEST = b"1\0properties\0\0\0\0"  # protocol version, command, three arguments
@@ -382,13 +381,15 @@ def _wake(target: _Target, deadline: float) -> socket.socket:
             signal.pidfd_send_signal(target.handle, signal.SIGQUIT)
         else:
             os.kill(target.pid, signal.SIGQUIT)
+        pause = 0.005
         while time.monotonic() < deadline:
             connection = _connect(target, deadline)
             if connection is not None:
                 return connection
             if not _lives(target.pid, target.started):
                 raise _Silent("it ended while it was asked")
-            time.sleep(_POLL)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
         raise _Silent("it did not answer in time")
     finally:
         if made:

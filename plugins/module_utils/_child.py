@@ -87,6 +87,6 @@ def _end(child: int) -> None:
             while time.monotonic() < until:
                 if os.waitpid(child, os.WNOHANG)[0]:
                     return
-                time.sleep(0.005)
+                time.sleep(0.001)
         except (ChildProcessError, ProcessLookupError):
             return

@@ -22,7 +22,8 @@ from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layer
 ATTACH = ("auto", "never")
 #: Seconds for asking all JVMs of a host.
 _HOST_SECONDS = 30.0
-#: Seconds for what can be read of one JVM.
+#: Seconds for finding the JVMs, and for what can be read of one.
+_SCAN_SECONDS = 20.0
 _READ_SECONDS = 5.0
 _LATE_READ_SECONDS = 1.0  # where the time for all was used up
 _CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
@@ -127,19 +128,27 @@ def running(proc: str = "/proc", attach: str = "auto") -> List[Process]:
     read is ``unknown`` with the reason. With ``attach`` "never", or in another ``proc``, no JVM is asked.
     Raises OSError where processes cannot be listed, or not those of other users.
     """
-    parents: Dict[int, int] = {}
-    found = []
     names = [name for name in os.listdir(proc) if name.isdigit()]
     if os.geteuid() != 0 and (proc == "/proc" and "1" not in names or any(_hidden(proc, name) for name in names)):
         raise PermissionError(errno.EACCES, "those of other users are hidden (hidepid); run with become")
-    for name in names:
-        seen = _look(proc, int(name), parents)
-        if seen is not None:
-            found.append(seen)
+    try:
+        # Even the command line of a process can hang, where the kernel holds its memory.
+        pairs, candidates = bounded(lambda: _scan(proc, names), _SCAN_SECONDS)
+    except Late as error:
+        raise OSError(errno.ETIMEDOUT, "they could not be read (%s)" % error)
+    parents = dict(pairs)
+    found = [_Seen(*seen) for seen in candidates]
     controllers = {seen.pid for seen in found}
     deadline = time.monotonic() + _HOST_SECONDS
     return [examine(seen, proc, attach, deadline, _above(seen.pid, parents, controllers))
             for seen in sorted(found)]
+
+
+def _scan(proc: str, names: Sequence[str]) -> Tuple[List[Tuple[int, int]], List[_Seen]]:
+    """Who is whose parent, and who is a JVM on a war."""
+    parents: Dict[int, int] = {}
+    seen = [_look(proc, int(name), parents) for name in names]
+    return list(parents.items()), [one for one in seen if one is not None]
 
 
 def _hidden(proc: str, name: str) -> bool:

@@ -132,6 +132,17 @@ def test_an_argument_file_that_is_a_pipe_does_not_hold_us(proc: Proc) -> None:
     assert (found.state, "cannot be read" in (found.reason or "")) == ("unknown", True)
 
 
+def test_processes_that_cannot_be_told_in_time(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the controller: so nobody is said not to run."""
+    proc.process(11, ["java", FLAG, "-jar", WAR])
+    line = proc.process(10, ["java", FLAG, "-jar", WAR]).joinpath("cmdline")
+    line.unlink()
+    os.mkfifo(line)
+    monkeypatch.setattr(processes, "_SCAN_SECONDS", 0.1)
+    with pytest.raises(OSError, match="could not be read"):
+        processes.running(str(proc.root))
+
+
 def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe that nobody writes to stands for a file server that is gone: nothing ends that read from inside."""
     environ = proc.process(10, ["java", FLAG, "-jar", WAR]).joinpath("environ")

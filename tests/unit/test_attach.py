@@ -36,6 +36,12 @@ def machine() -> Iterator[Jvms]:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines that run tests can be slow; who answers, answers at once."""
+    monkeypatch.setattr(attach, "SECONDS", 60.0)
+
+
 @pytest.fixture
 def jre_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host without a JDK."""
@@ -86,7 +92,7 @@ def test_a_jcmd_that_fails_is_no_end(machine: Jvms, monkeypatch: pytest.MonkeyPa
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setattr(attach, "_jcmd_of", lambda target: str(program))
-    assert ask(machine.start(FLAG), seconds=5) == attach.Answer("attach", "true", None, False)
+    assert ask(machine.start(FLAG), seconds=10) == attach.Answer("attach", "true", None, False)
 
 
 def test_attach_protocol(machine: Jvms, jre_only: None) -> None:

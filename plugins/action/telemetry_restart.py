@@ -24,6 +24,7 @@ POLL_SECONDS = 1.0
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
     "launch_scripts": {"type": "list", "elements": "str", "default": []},
+    "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
     "when_idle": {"type": "bool", "default": False},
     "idle_timeout": {"type": "int", "default": 900},
     "reason": {"type": "str", "default": "Restart to apply the telemetry policy (cbops.telemetry)"},
@@ -133,7 +134,8 @@ class ActionModule(ActionBase):
         return self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
 
     def _state(self) -> dict[str, Any]:
-        answer = self._module("cbops.telemetry.telemetry_info", launch_scripts=self._arguments["launch_scripts"])
+        answer = self._module("cbops.telemetry.telemetry_info", launch_scripts=self._arguments["launch_scripts"],
+                              attach=self._arguments["attach"])
         if answer.get("failed") or "state" not in answer:
             raise AnsibleActionFail(f"its state could not be read: {answer.get('msg', 'no answer')}", result=answer)
         return answer["state"]

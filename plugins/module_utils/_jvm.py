@@ -187,14 +187,16 @@ def is_older_than_9(release: str) -> bool:
     return re.search(r'^JAVA_VERSION="?1\.', release, re.MULTILINE) is not None
 
 
-def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]]) -> List[Tuple[str, int]]:
+def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]], argfiles: bool = True,
+                 ) -> List[Tuple[str, int]]:
     """Put the content of ``@argfile`` and ``-XX:VMOptionsFile=`` in the place of the word that names it.
 
     Returns (word, index of the word it came from). ``read`` gives a file's text, or None where it
-    cannot be read: then what it holds is unknown, which is :class:`Unresolvable`.
+    cannot be read: then what it holds is unknown, which is :class:`Unresolvable`. Without ``argfiles``
+    a word that begins with "@" is an ordinary one.
     """
     result: List[Tuple[str, int]] = []
-    expand = True
+    expand = argfiles
     for index, word in enumerate(words):
         path = ""
         split: Callable[[str], List[str]] = split_argfile
@@ -230,24 +232,37 @@ def decide(layers: Sequence[Tuple[str, Sequence[str]]]) -> Tuple[List[Mention], 
     return mentions, (mentions[-1] if mentions else None)
 
 
+def process_layers(argv: Sequence[str], environment: Dict[str, str],
+                   read: Callable[[str], Optional[str]]) -> List[Tuple[str, List[str]]]:
+    """The options a running JVM got, by its argument vector and environment: (layer, words), weakest layer first.
+
+    Raises :class:`Unresolvable` where one of its option files cannot be read.
+    """
+    def files_of(words: Sequence[str], argfiles: bool) -> List[str]:
+        # An argument file may name a file of VM options; other nestings are errors of the JVM.
+        inner = [word for word, _index in expand_files(words, read)] if argfiles else words
+        return [word for word, _index in expand_files(inner, read, False)]
+
+    def variable(name: str) -> Tuple[str, List[str]]:
+        return name, files_of(split_environment(environment.get(name, "")), name == "JDK_JAVA_OPTIONS")
+
+    raw = list(argv[1:])
+    main = command_line(raw).main
+    end = len(raw) if main is None else main  # what follows the program is its own, "@x" included
+    words = files_of(raw[:end], True) + raw[end:]
+    line = command_line(words)
+    layers = [variable(name) for name in WEAKER_ENVIRONMENT]
+    layers.append(("command line", [words[index] for index in line.options]))
+    return layers + [variable(name) for name in STRONGER_ENVIRONMENT]
+
+
 def process_value(argv: Sequence[str], environment: Dict[str, str],
                   read: Callable[[str], Optional[str]]) -> Tuple[Optional[str], Optional[str]]:
     """The property's value in a running JVM by its argument vector and environment, and the layer it came from.
 
     Both None where nothing mentions it (telemetry is on then). Raises :class:`Unresolvable`.
     """
-    raw = list(argv[1:])
-    main = command_line(raw).main
-    end = len(raw) if main is None else main  # what follows the program is its own, "@x" included
-    words = [word for word, _index in expand_files(raw[:end], read)] + raw[end:]
-    line = command_line(words)
-    layers: List[Tuple[str, List[str]]] = []
-    for name in WEAKER_ENVIRONMENT:
-        layers.append((name, split_environment(environment.get(name, ""))))
-    layers.append(("command line", [words[index] for index in line.options]))
-    for name in STRONGER_ENVIRONMENT:
-        layers.append((name, split_environment(environment.get(name, ""))))
-    _mentions, winner = decide(layers)
+    _mentions, winner = decide(process_layers(argv, environment, read))
     return (None, None) if winner is None else (winner.value, winner.layer)
 
 

@@ -41,8 +41,11 @@ class Survey(NamedTuple):
     host: Dict[str, Any]
 
 
-def survey(root: str = "/", launch_scripts: Sequence[str] = ()) -> Survey:
-    """Read everything once. Nothing is changed, nothing that is read is run."""
+def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "auto") -> Survey:
+    """Read everything once. Nothing is changed, nothing that is read is run.
+
+    With ``attach`` "auto" JVMs are asked themselves, which starts a listener thread in each.
+    """
     live_host = root == "/"
     files = HostFiles(root)
     warnings: List[str] = []
@@ -58,19 +61,20 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = ()) -> Survey:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     found, more = installations.discover(files, launch_scripts, manager)
     warnings.extend(more)
-    jvms = _running(live_host, warnings)
+    jvms, hidden = _running(live_host, attach, warnings)
+    started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
+               for definition, on_disk in found]
+    owned = _owned([Owner(definition, on_disk, loaded.control_group if loaded is not None else "")
+                    for (definition, on_disk), (loaded, _next) in zip(found, started)], jvms)
     entries = []
-    claimed: set = set()
-    for definition, on_disk in found:
+    for (definition, on_disk), (loaded, next_start), mine in zip(found, started, owned):
         live = installations.live_of(definition, files, on_disk)
-        loaded, next_start = _next_start(definition, on_disk, files, live_host, manager, manager_error)
-        mine = _mine(definition, on_disk, loaded, jvms, len(found))
-        claimed.update(process.pid for process in mine)
-        running, reason = _summary(mine, live_host)
+        running, reason = _summary(mine, hidden)
         entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
-    for jvm in jvms:
-        if jvm.pid not in claimed:
-            entries.append(_stray(jvm))
+    claimed = {jvm.pid for mine in owned for jvm in mine}
+    strays = [jvm for jvm in jvms if jvm.pid not in claimed]
+    warnings.extend(_no_installation(jvm, "its environment says so") for jvm in strays if jvm.of_build)
+    entries.extend(_stray(jvm) for jvm in strays if not jvm.of_build)
     entries = _without_dead(entries)
     return Survey(entries, warnings, _host(root))
 
@@ -79,14 +83,21 @@ def _host(root: str) -> Dict[str, Any]:
     return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None}
 
 
-def _running(live_host: bool, warnings: List[str]) -> List[processes.Process]:
+def _running(live_host: bool, attach: str, warnings: List[str]) -> Tuple[List[processes.Process], Optional[str]]:
+    """The JVMs, and why there may be others."""
     if not live_host:
-        return []
+        return [], "processes of an image are not looked at"
     try:
-        return processes.running()
+        found = processes.running(attach=attach)
     except OSError as error:
-        warnings.append("running processes cannot be listed: %s" % error.strerror)
-        return []
+        return [], "running processes cannot be listed: %s" % error.strerror
+    warnings.extend(_no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
+                    for jvm in found if jvm.controller is not None)
+    return [jvm for jvm in found if jvm.controller is None], None
+
+
+def _no_installation(jvm: processes.Process, reason: str) -> str:
+    return "process %d runs %s, but as part of a build: %s" % (jvm.pid, jvm.war.rsplit("/", 1)[-1], reason)
 
 
 def _next_start(definition: installations.Definition, on_disk: installations.Outcome, files: HostFiles,
@@ -113,24 +124,58 @@ def _unresolvable(reason: str, path: Optional[str] = None, line: Optional[int] =
     return installations.Outcome(installations.UNRESOLVABLE, reason, path, line, (), (), None, (), ())
 
 
-def _mine(definition: installations.Definition, on_disk: installations.Outcome,
-          loaded: Optional[systemd.Loaded], jvms: Sequence[processes.Process], count: int,
-          ) -> Tuple[processes.Process, ...]:
-    """The JVMs of an installation: in its unit's cgroup, else started on its war."""
-    group = loaded.control_group if loaded is not None else ""
-    mine = []
+class Owner(NamedTuple):
+    """An installation, as far as it tells which JVMs are its own."""
+
+    definition: installations.Definition
+    on_disk: installations.Outcome
+    cgroup: str  # of its unit; empty where it has none, or is not running
+
+
+def _owned(owners: Sequence[Owner], jvms: Sequence[processes.Process]) -> List[Tuple[processes.Process, ...]]:
+    """The JVMs of each installation: those in its unit's cgroup, and those outside of any with its war, home and user.
+
+    A container is another machine: its war may have the path of one of ours and is not the same.
+    """
+    found: List[List[processes.Process]] = [[] for _owner in owners]
     for jvm in jvms:
-        in_group = bool(group) and (jvm.cgroup == group or jvm.cgroup.startswith(group + "/"))
-        same_war = jvm.war in on_disk.programs and (
-            not on_disk.homes or not jvm.home or jvm.home in on_disk.homes)
-        if in_group or same_war:
-            mine.append(jvm)
-    return tuple(mine)
+        inside = [bool(owner.cgroup) and (jvm.cgroup == owner.cgroup or jvm.cgroup.startswith(owner.cgroup + "/"))
+                  for owner in owners]
+        for owner, is_inside, mine in zip(owners, inside, found):
+            if is_inside and _may_be_its_own(owner, jvm):
+                mine.append(_noting_other_war(owner, jvm))
+            elif not any(inside) and not jvm.container and _runs_the_same(owner, jvm):
+                mine.append(jvm)
+    return [tuple(mine) for mine in found]
 
 
-def _summary(mine: Sequence[processes.Process], live_host: bool) -> Tuple[str, Optional[str]]:
-    if not live_host:
-        return "unknown", "processes of an image are not looked at"
+def _same_home(owner: Owner, jvm: processes.Process) -> bool:
+    """False only where both homes are known and differ."""
+    return not owner.on_disk.homes or not jvm.home or jvm.home in owner.on_disk.homes
+
+
+def _may_be_its_own(owner: Owner, jvm: processes.Process) -> bool:
+    if jvm.container or not owner.on_disk.programs or jvm.war in owner.on_disk.programs:
+        return True
+    return _same_home(owner, jvm) and not jvm.of_build  # builds inherit the home
+
+
+def _noting_other_war(owner: Owner, jvm: processes.Process) -> processes.Process:
+    if jvm.container or not owner.on_disk.programs or jvm.war in owner.on_disk.programs or jvm.stale:
+        return jvm
+    return jvm._replace(stale="it runs %s, the next start %s" % (jvm.war, owner.on_disk.programs[0]))
+
+
+def _runs_the_same(owner: Owner, jvm: processes.Process) -> bool:
+    user = owner.definition.unit.user if owner.definition.unit is not None else ""
+    return (jvm.war in owner.on_disk.programs and _same_home(owner, jvm)
+            and (user in ("", "root") or not jvm.user or jvm.user == user))  # a unit of root's may change the user
+
+
+def _summary(mine: Sequence[processes.Process], hidden: Optional[str] = None) -> Tuple[str, Optional[str]]:
+    """What an installation's JVMs run with; ``hidden`` says why they could not be seen."""
+    if hidden is not None:
+        return "unknown", hidden
     if not mine:
         return "not_running", None
     unknown = next((jvm for jvm in mine if jvm.state == "unknown"), None)
@@ -145,12 +190,13 @@ def _summary(mine: Sequence[processes.Process], live_host: bool) -> Tuple[str, O
 def _stray(jvm: processes.Process) -> Entry:
     """A JVM that runs, of which nobody knows how it is started."""
     definition = installations.Definition(jvm.war, None, (), {}, False)
+    reason = ("it runs in a container, whose image and environment decide" if jvm.container else
+              "no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")
     unknown = installations.Outcome(
-        installations.UNRESOLVABLE,
-        "no unit or launch script was found that starts it; name its script in telemetry_launch_scripts",
+        installations.UNRESOLVABLE, reason,
         None, None, (), (), None, (jvm.war,), (jvm.home,) if jvm.home else ())
-    running, reason = _summary([jvm], True)
-    return Entry(definition, unknown, None, unknown, None, (jvm,), running, reason)
+    running, why = _summary([jvm])
+    return Entry(definition, unknown, None, unknown, None, (jvm,), running, why)
 
 
 def _without_dead(entries: List[Entry]) -> List[Entry]:
@@ -183,7 +229,8 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     return {
         "name": definition.name,
         "product": product or "unknown",
-        "packaging": installations.packaging_of(definition, live, entry.on_disk),
+        "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
+                      else installations.packaging_of(definition, live, entry.on_disk)),
         "service": definition.service,
         "home": homes[0] if len(homes) == 1 else None,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
@@ -220,10 +267,10 @@ def document_of(result: Survey, root: str = "/") -> Dict[str, Any]:
     }
 
 
-def state(root: str = "/", launch_scripts: Sequence[str] = (),
-          connectivity: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+def state(root: str = "/", launch_scripts: Sequence[str] = (), connectivity: Optional[Dict[str, Any]] = None,
+          attach: str = "auto") -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
-    document = document_of(survey(root, launch_scripts), root)
+    document = document_of(survey(root, launch_scripts, attach), root)
     if connectivity is not None and root == "/":
         document["connectivity"] = [probe(**connectivity)]
     return document
@@ -245,13 +292,13 @@ class Declared(NamedTuple):
 
 
 def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
-            backup: bool = True, check: bool = False) -> Declared:
+            backup: bool = True, check: bool = False, attach: str = "auto") -> Declared:
     """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
 
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
     are edited. Raises :class:`Refused` where a name is not installed here.
     """
-    before = survey(root, launch_scripts)
+    before = survey(root, launch_scripts, attach)
     unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
     if unknown:
         raise Refused("not installed here: %s (installed: %s)" % (
@@ -278,7 +325,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             refused.append(str(error))
         except OSError as error:
             refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
-    after = survey(root, launch_scripts) if changed and not check else before
+    after = survey(root, launch_scripts, attach) if changed and not check else before
     return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
                     root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
                                         for entry in after.entries))

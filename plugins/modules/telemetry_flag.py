@@ -55,6 +55,12 @@ options:
     type: list
     elements: str
     default: []
+  attach:
+    description:
+      - Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
+    type: str
+    choices: [auto, never]
+    default: auto
   backup:
     description:
       - Keep a copy of each file before it is replaced, beside it, with the same owner and mode. Its name ends
@@ -142,6 +148,7 @@ def main() -> None:
             "launch_scripts": {"type": "list", "elements": "path", "default": []},
             "name": {"type": "list", "elements": "str", "default": []},
             "backup": {"type": "bool", "default": True},
+            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
         },
         supports_check_mode=True,
     )
@@ -151,7 +158,7 @@ def main() -> None:
             module.fail_json(msg="%s: an absolute path is needed" % path)
     try:
         done = declare(params["state"], params["root"], params["launch_scripts"], params["name"], params["backup"],
-                       module.check_mode)
+                       module.check_mode, params["attach"])
     except (Refused, OSError, ValueError) as error:
         module.fail_json(msg=str(error), refused=[str(error)], backup_files=[], restart_required=[],
                          reload_required=False)

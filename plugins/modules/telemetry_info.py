@@ -13,8 +13,8 @@ description:
     their services really start, follows the launch files to the C(java) command, and reads the running JVMs.
   - Three clocks are reported apart, because they disagree. C(on_disk) is what the files say, C(next_start)
     what the next start would do with what the service manager has loaded, C(running) what the JVM runs with.
-  - Nothing is changed and nothing that is read is executed. What cannot be known without running something
-    is C(unresolvable) or C(unknown), with its reason, file and line.
+  - Nothing is changed and nothing that is read is executed (O(attach) says what asking a JVM does). What
+    cannot be known without running something is C(unresolvable) or C(unknown), with its reason, file and line.
   - No option of a launch file other than the telemetry flag is ever returned.
 author:
   - The cbops.telemetry maintainers (@cbops)
@@ -36,6 +36,18 @@ options:
     type: list
     elements: path
     default: []
+  attach:
+    description:
+      - With V(auto) each running JVM is asked for the flag itself, by C(jcmd) where a JDK is on the host, else
+        in the attach protocol of HotSpot. This is the only proof that also sees what was set inside the JVM.
+        It starts a listener thread in the JVM, as every use of C(jcmd) does, and sends SIGQUIT to a JVM that
+        does not listen yet. A JVM which does not catch that signal, or which forbids attaching, gets none.
+      - A JVM that takes the signal and has no time to answer may write a thread dump into its log later.
+      - With V(never), and where a JVM cannot be asked, its command line, environment and option files are read
+        instead, and the result says that its C(proof) is the weaker one.
+    type: str
+    choices: [auto, never]
+    default: auto
   connectivity:
     description:
       - Probe an endpoint from this host in the same round trip. Left out, nothing is probed.
@@ -109,7 +121,8 @@ state:
       description:
         - One entry an installation, with C(name), C(product), C(packaging), C(service), C(home), C(launch)
           (the live file, variable and reader), C(declarations) (every mention of the flag, live or dead, and
-          why), C(on_disk), C(next_start), C(running), each with a C(_detail), and C(processes).
+          why), C(on_disk), C(next_start), C(running), each with a C(_detail), and C(processes), each with C(pid),
+          C(started), C(value), C(source) and C(proof) (V(jcmd), V(attach) or, weaker, V(cmdline+environ)).
       type: list
       elements: dict
     connectivity:
@@ -128,6 +141,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
 
+ATTACH: Dict[str, Any] = {"type": "str", "choices": ["auto", "never"], "default": "auto"}
 CONNECTIVITY: Dict[str, Any] = {
     "host": {"type": "str", "default": "api.segment.io"},
     "port": {"type": "int", "default": 443},
@@ -142,6 +156,7 @@ def main() -> None:
         argument_spec={
             "root": {"type": "path", "default": "/"},
             "launch_scripts": {"type": "list", "elements": "path", "default": []},
+            "attach": ATTACH,
             "connectivity": {"type": "dict", "options": CONNECTIVITY},
         },
         supports_check_mode=True,
@@ -151,7 +166,8 @@ def main() -> None:
         if not path.startswith("/"):
             module.fail_json(msg="%s: an absolute path is needed" % path)
     try:
-        document = state(root, module.params["launch_scripts"], module.params["connectivity"])
+        document = state(root, module.params["launch_scripts"], module.params["connectivity"],
+                         module.params["attach"])
     except (OSError, ValueError) as error:
         module.fail_json(msg="the state of this host cannot be read: %s" % error)
     module.exit_json(changed=False, state=document)

@@ -82,6 +82,11 @@ options:
       - Failed restarts of a whole run, over all batches, after which nothing more is restarted in it.
     type: int
     default: 0
+  attach:
+    description: Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
+    type: str
+    choices: [auto, never]
+    default: auto
   timeout:
     description: Seconds to wait for the new process, and for the controller to be ready.
     type: int

@@ -33,6 +33,7 @@ VERDICTS = (
 DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
+ATTACH = ("auto", "never")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
@@ -42,6 +43,7 @@ VARIABLES = (
     "telemetry_restart",
     "telemetry_launch_scripts",
     "telemetry_launch_templates",
+    "telemetry_attach",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
     "telemetry_backup",
@@ -163,6 +165,7 @@ def policy_of(variables: Mapping[str, Any]) -> Policy:
             window_of(variables["telemetry_restart_window"])
         except ValueError as error:
             raise PolicyError(f"telemetry_restart_window: {error}") from error
+    _choice(variables, "telemetry_attach", ATTACH, "auto")
     return Policy(
         desired,
         str(connectivity),

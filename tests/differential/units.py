@@ -455,7 +455,7 @@ def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles],
     host.write(written, removed)
     after = host.starts([case.name for case in edited])
     for case in edited:
-        details = f"{ {path: text for path, text in changed[case.name].items()} }"
+        details = str(changed[case.name])
         starts = after[case.name]
         if sorted(start.vector for start in starts) != sorted(start.vector for start in before[case.name]):
             report.disagreements.append((host.name, case, f"{wanted}: vector", details + f"\nbefore: {before[case.name]}\nafter: {starts}"))

@@ -94,6 +94,7 @@ def test_a_live_variable_that_cannot_be_known(fleet: Fleet, line: str, reason: s
     ({"telemetry_waiver": {"reason": "x"}}, "lacks until, approved_by"),
     ({"telemetry_launch_scripts": ["start.sh"]}, "no absolute path"),
     ({"telemetry_restart": "soon"}, "telemetry_restart"),
+    ({"telemetry_attach": "sometimes"}, "telemetry_attach"),
 ])
 def test_policy_that_is_not_valid(fleet: Fleet, variables: dict[str, Any], said: str) -> None:
     before = fleet.shell(BAD, f"sha256sum {FILE}")

@@ -390,7 +390,7 @@ def test_java_8_does_not_read_jdk_java_options(host: Host, version: str | None, 
 
 def test_a_backslash_that_is_quoted_itself_does_not_quote_what_follows(host: Host) -> None:
     host.oss()
-    host.write("/usr/bin/jenkins", "#!/bin/bash\n. /etc/jenkins\nexec java $O -jar /usr/share/java/jenkins.war\n", 0o755)
+    host.write("/usr/bin/jenkins", "#!/bin/bash\n. /etc/jenkins\nexec java $O -jar jenkins.war\n", 0o755)
     host.write("/etc/jenkins", 'O="-Da=b\\\\"\n')
     host.declare("disabled")
     assert host.read("/etc/jenkins") == f'O="-Da=b\\\\ {FLAG}"\n'

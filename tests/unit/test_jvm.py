@@ -75,13 +75,19 @@ CASES = [
     (["@FILE"], {}, "true"),
     (["@FILE", ON], {}, "false"),
     (["-XX:VMOptionsFile=FILE"], {}, "true"),
+    (["@NESTED"], {}, "true"),
+    ([], {"JDK_JAVA_OPTIONS": "@FILE"}, "true"),
+    ([], {"JDK_JAVA_OPTIONS": "-XX:VMOptionsFile=FILE"}, "true"),
+    ([ON], {"JAVA_TOOL_OPTIONS": "-XX:VMOptionsFile=FILE"}, "false"),
+    ([ON], {"_JAVA_OPTIONS": "-XX:VMOptionsFile=FILE"}, "true"),
 ]
+FILES = {"FILE": f"-Da=b\n{OFF}\n", "NESTED": "-XX:VMOptionsFile=FILE"}
 
 
 @pytest.mark.parametrize(("options", "environment", "value"), CASES)
 def test_layers(options: list[str], environment: dict[str, str], value: str | None) -> None:
     argv = ["java", *options, "-jar", "x.war", "@FILE", ON]
-    got, _layer = jvm.process_value(argv, environment, lambda path: f"-Da=b\n{OFF}\n" if path == "FILE" else None)
+    got, _layer = jvm.process_value(argv, environment, FILES.get)
     assert got == value
 
 
@@ -91,7 +97,8 @@ def test_layers_as_a_real_jvm_has_them(tmp_path: Path, options: list[str], envir
     java = shutil.which("java")
     if java is None:
         pytest.skip("no java on this machine; the embedded fleet's JVMs are the other proof")
-    (tmp_path / "FILE").write_text(f"-Da=b\n{OFF}\n")
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
     done = subprocess.run([java, *options, "-XshowSettings:properties", "-version"], cwd=tmp_path, check=True,
                           capture_output=True, text=True, env={"PATH": os.environ["PATH"], **environment})
     match = re.search(rf"^\s*{re.escape(PROPERTY)} =[ ]?(.*)$", done.stderr, re.MULTILINE)

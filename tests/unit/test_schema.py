@@ -12,6 +12,7 @@ import pytest
 from hostroot import FLAG, Host
 from schemas import SCHEMAS, validate
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _processes
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import OUTCOMES
 from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _assessment, _evidence
@@ -38,8 +39,8 @@ def test_state(host: Host, layout: str) -> None:
 
 
 def test_state_of_this_machine() -> None:
-    """With processes, whatever runs here."""
-    validate(json.loads(json.dumps(state("/"))))
+    """With processes, whatever runs here: they are not ours to ask."""
+    validate(json.loads(json.dumps(state("/", attach="never"))))
 
 
 def evidence(host: Host) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def test_the_schemas_name_what_the_code_names() -> None:
     policy = SCHEMAS["evidence-1.json"]["properties"]["policy"]["properties"]
     assert policy["desired"]["enum"] == list(_assessment.DESIRED)
     assert policy["connectivity"]["enum"] == list(_assessment.CONNECTIVITY)
+    assert list(_assessment.ATTACH) == list(_processes.ATTACH)
     assert policy["restart"]["enum"] == list(_assessment.RESTART)
     for schema in (SCHEMAS["evidence-1.json"]["properties"]["verdict"],
                    SCHEMAS["report-1.json"]["properties"]["totals"]["propertyNames"]):

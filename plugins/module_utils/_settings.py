@@ -15,7 +15,7 @@ import re
 import struct
 import zipfile
 import zlib
-from typing import Any, Dict, IO, List, Optional, Sequence, Set, Tuple
+from typing import IO, Any, Dict, List, Optional, Sequence, Set, Tuple
 from xml.parsers import expat
 
 from ._files import HostFiles, _open_regular

@@ -42,7 +42,8 @@ def read(host: Host) -> dict[str, Any]:
 
 
 def test_manifest_lines_are_joined_and_only_the_main_section_counts() -> None:
-    assert manifest_of(b"Plugin-Version: 1.\r\n 896\r\n\r\nName: x\r\nPlugin-Version: 2\r\n")["plugin-version"] == "1.896"
+    data = b"Plugin-Version: 1.\r\n 896\r\n\r\nName: x\r\nPlugin-Version: 2\r\n"
+    assert manifest_of(data)["plugin-version"] == "1.896"
 
 
 def test_absent_is_not_unknown(host: Host) -> None:

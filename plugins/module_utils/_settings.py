@@ -124,6 +124,8 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     except OSError as error:
         raise _Unknown("%s: %s" % (folder, _why(error)))
     archives = [name + suffix for suffix in (".jpl", ".hpl", ".jpi", ".hpi") if name + suffix in names]
+    if not archives and name in names:
+        raise _Unknown("%s/%s is unpacked without its archive: a running JVM may have it loaded" % (folder, name))
     if not archives:
         return None, {"state": "absent", "file": folder, "reason": "no %s.jpi or .hpi is there" % name}
     archive = archives[0]

@@ -17,7 +17,7 @@ from ._jvm import (
     STRONGER_ENVIRONMENT,
     WEAKER_ENVIRONMENT,
     Unresolvable,
-    expand_files,
+    expand_all,
     get_boolean,
     is_java,
     is_mention,
@@ -186,7 +186,13 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
         words = split_environment(text_of(value))
         vector.append((name, tuple(word for word in words if not is_mention(word))))
         for word in words:
-            if is_mention(word):
+            if word.startswith(("@", "-XX:VMOptionsFile=")):
+                for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
+                    if is_mention(inner):
+                        path, position, _length = _inside(value, word)
+                        mentions.append(Found(path, position, 0, mention_value(inner), "%s, %s" % (name, word)))
+                        decisive = ("value", mention_value(inner))
+            elif is_mention(word):
                 path, position, length = _inside(value, word)
                 mentions.append(Found(path, position, length, mention_value(word), name))
                 decisive = ("value", mention_value(word))
@@ -207,7 +213,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             continue
         if text.startswith(("@", "-XX:VMOptionsFile=")):
             options.append(text)
-            for inner, _source in expand_files([text], read):
+            for inner in expand_all([text], read, True):
                 if is_mention(inner):
                     path, position, _length = _word_origin(word)
                     mentions.append(Found(path, position, 0, mention_value(inner), text))

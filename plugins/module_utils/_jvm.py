@@ -219,6 +219,12 @@ def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]], arg
     return result
 
 
+def expand_all(words: Sequence[str], read: Callable[[str], Optional[str]], argfiles: bool) -> List[str]:
+    """All options that words stand for: an argument file may name a file of VM options; other nestings are errors."""
+    inner = [word for word, _index in expand_files(words, read)] if argfiles else list(words)
+    return [word for word, _index in expand_files(inner, read, False)]
+
+
 def decide(layers: Sequence[Tuple[str, Sequence[str]]]) -> Tuple[List[Mention], Optional[Mention]]:
     """All mentions of the property, weakest layer first, and the one that counts (the last), if any.
 
@@ -238,18 +244,13 @@ def process_layers(argv: Sequence[str], environment: Dict[str, str],
 
     Raises :class:`Unresolvable` where one of its option files cannot be read.
     """
-    def files_of(words: Sequence[str], argfiles: bool) -> List[str]:
-        # An argument file may name a file of VM options; other nestings are errors of the JVM.
-        inner = [word for word, _index in expand_files(words, read)] if argfiles else words
-        return [word for word, _index in expand_files(inner, read, False)]
-
     def variable(name: str) -> Tuple[str, List[str]]:
-        return name, files_of(split_environment(environment.get(name, "")), name == "JDK_JAVA_OPTIONS")
+        return name, expand_all(split_environment(environment.get(name, "")), read, name == "JDK_JAVA_OPTIONS")
 
     raw = list(argv[1:])
     main = command_line(raw).main
     end = len(raw) if main is None else main  # what follows the program is its own, "@x" included
-    words = files_of(raw[:end], True) + raw[end:]
+    words = expand_all(raw[:end], read, True) + raw[end:]
     line = command_line(words)
     layers = [variable(name) for name in WEAKER_ENVIRONMENT]
     layers.append(("command line", [words[index] for index in line.options]))

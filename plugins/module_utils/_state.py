@@ -16,6 +16,7 @@ from ._connectivity import probe
 from ._edit import describe, plan
 from ._files import HostFiles, Refused, make_folder, replace
 from ._jvm import Unresolvable, shown
+from ._settings import settings
 
 SCHEMA = "cbops.telemetry/state/1"
 
@@ -244,6 +245,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "processes": [jvm.document() for jvm in entry.processes],
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
+        "settings": settings(files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
     }
 
 

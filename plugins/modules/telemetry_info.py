@@ -123,6 +123,9 @@ state:
           (the live file, variable and reader), C(declarations) (every mention of the flag, live or dead, and
           why), C(on_disk), C(next_start), C(running), each with a C(_detail), and C(processes), each with C(pid),
           C(started), C(value), C(source) and C(proof) (V(jcmd), V(attach) or, weaker, V(cmdline+environ)).
+        - C(settings) has the versions of the plugins that send (C(analytics_plugin), C(license_tracker_plugin)),
+          C(no_usage_statistics), C(product_version) and C(proxy) from JENKINS_HOME and the war. Null was looked for
+          and is not there, V(unknown) could not be read; C(details) has the reason of each.
       type: list
       elements: dict
     connectivity:

@@ -269,6 +269,23 @@ def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> As
     return worst(results)
 
 
+def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Notes on the plugin that also sends, of which nobody knows whether the flag covers it; no verdict."""
+    notes = []
+    for entry in installations:
+        settings = entry.get("settings") or {}
+        version = settings.get("license_tracker_plugin", "unknown")
+        detail = settings.get("details", {}).get("license_tracker_plugin", {})
+        if detail.get("state") in ("enabled", "disabled"):
+            notes.append(f"{entry['name']}: note: cloudbees-license-tracker (version {version}) is installed "
+                         f"({detail['state']}): it also reports through Segment, and whether the flag covers it is "
+                         "not known")
+        elif version == "unknown":
+            notes.append(f"{entry['name']}: note: whether cloudbees-license-tracker, which also reports through "
+                         f"Segment, is installed is not known: {detail.get('reason') or 'it was not looked for'}")
+    return notes
+
+
 def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> Assessment:
     """The verdict of a host: its state document against its policy."""
     if policy.desired == "unmanaged":
@@ -278,7 +295,10 @@ def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> As
         return Assessment("not_applicable", ["no operations center or controller was found on this host"])
     results = [assess_installation(entry, policy.desired) for entry in installations]
     results.append(assess_connectivity(state.get("connectivity", []), policy.connectivity))
-    return with_waiver(worst(results), policy, today)
+    result = worst(results)
+    if policy.desired == "disabled":
+        result.reasons += second_senders(installations)
+    return with_waiver(result, policy, today)
 
 
 def with_waiver(result: Assessment, policy: Policy, today: datetime.date) -> Assessment:

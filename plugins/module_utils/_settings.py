@@ -1,0 +1,275 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JENKINS_HOME: plugins that send, core's usage statistics, the product's version, the proxy.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+
+The files belong to the service's user, who may put anything there, also links to files of others (administrators
+link plugins, so links are followed): only regular files are opened, sizes are bounded, and nothing of their content
+leaves but values of a narrow form.
+"""
+
+import os
+import re
+import struct
+import zipfile
+import zlib
+from typing import IO, Any, Dict, List, Optional, Sequence, Set, Tuple
+from xml.parsers import expat
+
+from ._files import HostFiles, _open_regular
+
+PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
+UNKNOWN = "unknown"
+LIMIT_MANIFEST = 256 << 10
+LIMIT_DIRECTORY = 8 << 20  # of a zip's central directory; a product's war has some 100 KiB
+_TAIL = 22 + 0xFFFF  # end of central directory, with the longest comment
+_MANIFEST = "META-INF/MANIFEST.MF"
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}\Z")
+_HOST = re.compile(r"[0-9A-Za-z._:\[\]-]{1,253}\Z")
+_NO_PROXY = re.compile(r"[0-9A-Za-z.*_:\[\]-]{1,253}\Z")
+_XML_11 = re.compile(r"\A(<\?xml\s+version\s*=\s*['\"]1\.)1(?=['\"])")
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, struct.error)
+
+
+class _Unknown(Exception):
+    """A setting cannot be read; the message says why, without any content of the file."""
+
+
+Found = Tuple[Any, Dict[str, Any]]  # a value, and what is to be said about it
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or "cannot be read"
+
+
+# -- manifests --------------------------------------------------------------------------------------
+
+
+def manifest_of(data: bytes) -> Dict[str, str]:
+    """Main section of a manifest, names in lower case; continuation lines are joined."""
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    attributes: Dict[str, str] = {}
+    for line in text.split("\n\n", 1)[0].replace("\n ", "").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            attributes.setdefault(name.strip().lower(), value.strip())
+    return attributes
+
+
+def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read(_TAIL)
+    if b"PK\x06\x07" in tail:
+        raise _Unknown("a zip64 archive, which is not read")
+    for match in re.finditer(b"PK\x05\x06", tail):
+        record = tail[match.start():match.start() + 22]
+        if len(record) == 22 and struct.unpack("<I", record[12:16])[0] > LIMIT_DIRECTORY:
+            raise _Unknown("its zip directory is larger than %d bytes" % LIMIT_DIRECTORY)
+    with zipfile.ZipFile(stream) as archive:
+        info = archive.getinfo(_MANIFEST)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # all that Java reads
+            raise _Unknown("its manifest is compressed in a way that Java does not read")
+        with archive.open(info) as member:
+            data = member.read(LIMIT_MANIFEST + 1)
+    if len(data) > LIMIT_MANIFEST:
+        raise _Unknown("its manifest is larger than %d bytes" % LIMIT_MANIFEST)
+    return data
+
+
+def _manifest(files: HostFiles, path: str) -> Dict[str, str]:
+    """The manifest of an archive, or of a folder. Raises _Unknown."""
+    try:
+        folder = os.path.isdir(files.resolve(path))
+        descriptor, status = _open_regular(files.resolve(path + "/" + _MANIFEST if folder else path))
+        with os.fdopen(descriptor, "rb") as stream:
+            if not folder:
+                return manifest_of(_zip_manifest(stream, status.st_size))
+            data = stream.read(LIMIT_MANIFEST + 1)
+    except OSError as error:
+        raise _Unknown("%s: %s" % (path, _why(error)))
+    except _Unknown as error:
+        raise _Unknown("%s: %s" % (path, error))
+    except _BROKEN_ZIP:
+        raise _Unknown("%s: a broken archive, or one without a manifest" % path)
+    if len(data) > LIMIT_MANIFEST:
+        raise _Unknown("%s: its manifest is larger than %d bytes" % (path, LIMIT_MANIFEST))
+    return manifest_of(data)
+
+
+def _version(files: HostFiles, path: str, names: Sequence[str]) -> str:
+    manifest = _manifest(files, path)
+    value = next((manifest[name] for name in names if name in manifest), "")
+    # Old plugins are built as "1.2 (private-...)" on a developer's machine.
+    value = value.split(" ")[0]
+    if not _VERSION.match(value):
+        raise _Unknown("%s: its manifest has no valid %s" % (path, " or ".join(names)))
+    return value
+
+
+# -- plugins ----------------------------------------------------------------------------------------
+
+
+def plugin(files: HostFiles, home: str, name: str) -> Found:
+    """Version of a plugin (None: seen to be absent), and whether it is enabled.
+
+    Of several archives the product takes linked ones first, then .jpi, then .hpi (core's InitStrategy.java,
+    listPluginArchives); what it unpacks and loads at its next start is the archive's content, and the marker
+    that disables it is the archive's own name with ``.disabled`` (ClassicPluginStrategy.java, createPluginWrapper).
+    """
+    folder = home + "/plugins"
+    try:
+        names = set(os.listdir(files.resolve(folder)))
+    except OSError as error:
+        raise _Unknown("%s: %s" % (folder, _why(error)))
+    archives = [name + suffix for suffix in (".jpl", ".hpl", ".jpi", ".hpi") if name + suffix in names]
+    if not archives and name in names:
+        raise _Unknown("%s/%s is unpacked without its archive: a running JVM may have it loaded" % (folder, name))
+    if not archives:
+        return None, {"state": "absent", "file": folder, "reason": "no %s.jpi or .hpi is there" % name}
+    archive = archives[0]
+    detail: Dict[str, Any] = {
+        "state": "disabled" if archive + ".disabled" in names else "enabled",
+        "pinned": archive + ".pinned" in names,
+        "file": folder + "/" + archive,
+    }
+    try:
+        if archive.endswith("pl"):
+            raise _Unknown("%s/%s: a plugin linked for development, which is not read" % (folder, archive))
+        version = _version(files, folder + "/" + archive, ("plugin-version", "implementation-version"))
+    except _Unknown as error:
+        return UNKNOWN, dict(detail, reason=str(error))
+    notes = ["%s is ignored beside %s" % (other, archive) for other in archives[1:]]
+    if name in names:
+        try:
+            unpacked = _version(files, folder + "/" + name, ("plugin-version", "implementation-version"))
+            if unpacked != version:
+                notes.append("version %s was unpacked at an earlier start" % unpacked)
+        except _Unknown:
+            notes.append("what was unpacked at an earlier start cannot be read")
+    return version, dict(detail, reason="; ".join(notes)) if notes else detail
+
+
+# -- XML --------------------------------------------------------------------------------------------
+
+
+def children(text: str) -> Dict[str, Set[str]]:
+    """Texts of the root's child elements that have no elements in them, by name. Raises ValueError.
+
+    Jenkins writes XML 1.1 headers (core's XmlFile.java), which expat refuses. A document type is refused: without
+    it there are no entities.
+    """
+    found: Dict[str, Set[str]] = {}
+    names: List[str] = []
+    parts: List[str] = []
+    parser = expat.ParserCreate()
+
+    def start(name: str, _attributes: Dict[str, str]) -> None:
+        names.append(name)
+        if len(names) == 2:
+            del parts[:]
+
+    def end(name: str) -> None:
+        if len(names) == 2:
+            found.setdefault(name, set()).add("".join(parts).strip())
+        names.pop()
+
+    def characters(data: str) -> None:
+        if len(names) == 2:
+            parts.append(data)
+
+    def doctype(*_declaration: Any) -> None:
+        raise ValueError("it has a document type, which is not read")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = characters
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(_XML_11.sub(r"\g<1>0", text).encode("latin-1"), True)
+    except (expat.ExpatError, LookupError):
+        raise ValueError("it is not well-formed XML")
+    return found
+
+
+def _children(files: HostFiles, path: str) -> Dict[str, Set[str]]:
+    try:
+        return children(files.read(path))
+    except OSError as error:
+        raise _Unknown("%s: %s" % (path, _why(error)))
+    except ValueError as error:
+        raise _Unknown("%s: %s" % (path, error))
+
+
+def no_usage_statistics(files: HostFiles, home: str) -> Found:
+    """Core's own opt-out in config.xml: True or False, None where it is not there (then core sends)."""
+    path = home + "/config.xml"
+    values = {value.lower() for value in _children(files, path).get("noUsageStatistics", set())}
+    # Configuration as code sets it at every start; what it says is not read, so it is only named.
+    code = [name for name in ("jenkins.yaml", "jenkins.yml", "casc_configs") if files.exists(home + "/" + name)]
+    note = "; %s is there and may set it at the next start" % ", ".join(code) if code else ""
+    if not values:
+        return None, {"state": "absent", "file": path, "reason": "not set: core sends usage statistics" + note}
+    if values not in ({"true"}, {"false"}):
+        raise _Unknown("%s: noUsageStatistics is neither true nor false" % path)
+    detail = {"state": "seen", "file": path}
+    return values == {"true"}, dict(detail, reason=note[2:]) if note else detail
+
+
+def proxy(files: HostFiles, home: str) -> Found:
+    """Proxy of proxy.xml, never its user or password; None where there is no such file."""
+    path = home + "/proxy.xml"
+    if not files.exists(path):
+        try:
+            os.listdir(files.resolve(home))
+        except OSError as error:
+            raise _Unknown("%s: %s" % (home, _why(error)))
+        return None, {"state": "absent", "file": path, "reason": "there is no proxy.xml"}
+    found = _children(files, path)
+    host, port = "".join(found.get("name", set())), "".join(found.get("port", set()))
+    # Separators as in core's ProxyConfiguration.java, getNoProxyHostPatterns.
+    without = [item for value in found.get("noProxyHost", set()) for item in re.split(r"[ \t\n,|]+", value) if item]
+    if not _HOST.match(host) or not re.match(r"[0-9]{1,5}\Z", port) or not all(map(_NO_PROXY.match, without)):
+        raise _Unknown("%s: its name, port or noProxyHost is not valid" % path)
+    return ({"host": host, "port": int(port), "no_proxy": without, "authenticated": any(found.get("userName", ()))},
+            {"state": "seen", "file": path})
+
+
+def product_version(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Found:
+    """Version of the war that the next start uses."""
+    if len(wars) != 1:
+        raise _Unknown("it is not known which war is started")
+    version = _version(files, wars[0], ("jenkins-version", "implementation-version"))
+    detail = {"state": "seen", "file": wars[0]}
+    try:
+        last = "".join(_children(files, home + "/config.xml").get("version", set())) if home else ""
+    except _Unknown:
+        last = ""
+    if _VERSION.match(last) and last != version:
+        detail["reason"] = "config.xml was last written by version %s" % last
+    return version, detail
+
+
+# -- document ---------------------------------------------------------------------------------------
+
+
+def settings(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
+    """``settings`` of the state document: a value each (None: seen to be absent), and ``details`` with reasons."""
+    readers = [(key, lambda at, name=name: plugin(files, at, name)) for key, name in PLUGINS]  # type: List[Any]
+    readers += [("no_usage_statistics", lambda at: no_usage_statistics(files, at)),
+                ("proxy", lambda at: proxy(files, at))]
+    document: Dict[str, Any] = {}
+    details: Dict[str, Any] = {}
+    for key, read in readers + [("product_version", None)]:
+        try:
+            if read is None:
+                document[key], details[key] = product_version(files, home, wars)
+            elif home is None or not home.startswith("/"):
+                raise _Unknown("its JENKINS_HOME is not known")
+            else:
+                document[key], details[key] = read(home.rstrip("/"))
+        except _Unknown as error:
+            document[key], details[key] = UNKNOWN, {"state": UNKNOWN, "reason": str(error)}
+    document["details"] = details
+    return document

@@ -3,19 +3,19 @@
 package executable;
 
 import com.cloudbees.analytics.gatherer.Sender;
-import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.concurrent.Executors;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 
 public final class Main {
-    private static final long STARTING_MS = 1500;
-
     public static void main(String[] args) throws Exception {
         int port = 8080;
         for (String arg : args) {
@@ -24,24 +24,14 @@ public final class Main {
             }
         }
         String product = Main.class.getPackage().getImplementationTitle();
-        prepareHome();
+        String name = System.getProperty("JENKINS_HOME", System.getenv("JENKINS_HOME"));
+        Path home = name == null ? null : Paths.get(name);
+        prepare(home);
 
-        long readyAt = System.nanoTime() + STARTING_MS * 1_000_000;
+        Jenkins jenkins = new Jenkins(home);
         HttpServer server = HttpServer.create(new InetSocketAddress(port), 0);
         server.setExecutor(Executors.newFixedThreadPool(2));
-        server.createContext("/", exchange -> {
-            String path = exchange.getRequestURI().getPath();
-            if (System.nanoTime() < readyAt) {
-                answer(exchange, 503, "text/html", "Please wait while Jenkins is getting ready to work ...");
-            } else if (path.equals("/login")) {
-                answer(exchange, 200, "text/html", "<html><title>Sign in [Jenkins]</title></html>");
-            } else if (path.equals("/whoAmI/api/json")) {
-                answer(exchange, 200, "application/json", "{\"_class\":\"hudson.security.WhoAmI\","
-                        + "\"anonymous\":true,\"authenticated\":true,\"name\":\"anonymous\"}");
-            } else {
-                answer(exchange, 403, "text/html", "Authentication required");
-            }
-        });
+        server.createContext("/", jenkins);
         server.start();
 
         if (!Sender.isDisabled()) {
@@ -49,35 +39,27 @@ public final class Main {
             sender.setDaemon(true);
             sender.start();
         }
-        Thread.sleep(STARTING_MS);
+        while (!jenkins.isReady()) {
+            Thread.sleep(50);
+        }
         System.out.println("INFO hudson.lifecycle.Lifecycle#onReady: Jenkins is fully up and running");
         // The web server's threads keep the JVM alive.
     }
 
-    private static void answer(HttpExchange exchange, int status, String type, String text) throws IOException {
-        byte[] body = text.getBytes(StandardCharsets.UTF_8);
-        exchange.getResponseHeaders().set("Content-Type", type + ";charset=utf-8");
-        exchange.getResponseHeaders().set("X-Jenkins", "2.426.3");
-        exchange.sendResponseHeaders(status, body.length);
-        exchange.getResponseBody().write(body);
-        exchange.close();
-    }
-
     /** What an audit may look for in JENKINS_HOME, laid out at the first start as the product does it. */
-    private static void prepareHome() throws IOException {
-        String name = System.getProperty("JENKINS_HOME", System.getenv("JENKINS_HOME"));
-        if (name == null) {
+    private static void prepare(Path home) throws IOException {
+        if (home == null || !Files.isDirectory(home) || Files.exists(home.resolve("config.xml"))) {
             return;
         }
-        Path home = Paths.get(name);
-        Path config = home.resolve("config.xml");
-        if (Files.isDirectory(home) && !Files.exists(config)) {
-            Files.writeString(config, "<?xml version='1.1' encoding='UTF-8'?>\n<hudson>\n"
-                    + "  <version>2.426.3</version>\n  <numExecutors>2</numExecutors>\n</hudson>\n");
-            Path plugin = home.resolve("plugins/cloudbees-analytics/META-INF");
-            Files.createDirectories(plugin);
-            Files.writeString(plugin.resolve("MANIFEST.MF"), "Manifest-Version: 1.0\n"
-                    + "Short-Name: cloudbees-analytics\nPlugin-Version: 1.28\n");
+        Files.writeString(home.resolve("config.xml"), "<?xml version='1.1' encoding='UTF-8'?>\n<hudson>\n"
+                + "  <version>2.426.3</version>\n  <numExecutors>2</numExecutors>\n</hudson>\n");
+        Path plugins = Files.createDirectories(home.resolve("plugins"));
+        try (OutputStream file = Files.newOutputStream(plugins.resolve("cloudbees-analytics.jpi"));
+                ZipOutputStream archive = new ZipOutputStream(file)) {
+            archive.putNextEntry(new ZipEntry("META-INF/MANIFEST.MF"));
+            archive.write(("Manifest-Version: 1.0\r\nShort-Name: cloudbees-analytics\r\n"
+                    + "Plugin-Version: 1.28\r\n\r\n").getBytes(StandardCharsets.UTF_8));
+            archive.closeEntry();
         }
     }
 }

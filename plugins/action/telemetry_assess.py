@@ -21,6 +21,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     policy_of,
     with_waiver,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     EVIDENCE_SCHEMA,
     now,
@@ -83,9 +84,13 @@ class ActionModule(ActionBase):
             return self._file(host, None, verdict, arguments)
         today = datetime.datetime.now(datetime.timezone.utc).date()
         if arguments["answer"] is None:
-            return {"changed": False, "policy": policy.document(), "enforced": policy.enforced(today)}
+            # A run in which too many restarts failed leaves the hosts that follow as they are.
+            limit = names.get("telemetry_max_failures", 0)
+            stopped = Budget(int(limit)).exhausted() if policy.restart != "never" else None
+            return {"changed": False, "policy": policy.document(), "stopped": stopped,
+                    "enforced": policy.enforced(today) and stopped is None}
         verdict = verdict_of(arguments["answer"], policy, today, arguments["error"])
-        if arguments["note"] and verdict.verdict == "restart_pending":
+        if arguments["note"] and verdict.verdict in ("violation", "restart_pending"):
             verdict.reasons.append(arguments["note"])
         return self._file(host, policy, verdict, arguments)
 

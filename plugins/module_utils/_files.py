@@ -810,6 +810,24 @@ def _chosen(path: str, backup: Optional[str], folder: str, names: List[str]) -> 
     return name
 
 
+def save(path: str, check: bool = False) -> Optional[str]:
+    """Keep a copy of a file as it is, unless the newest one is the same. Returns its path, None for nothing to keep.
+
+    Raises :class:`Refused`.
+    """
+    try:
+        with _place(path) as place, Lock(place.path):
+            if not _exists(place):
+                return None
+            with _opened(place, place.name) as now:
+                newest = _backups(place)[:1]
+                if check or (newest and _is_same(place, newest[0], now)):
+                    return os.path.join(os.path.dirname(place.path), newest[0]) if newest else None
+                return os.path.join(os.path.dirname(place.path), _back_up(place, now)[0])
+    except OSError as error:
+        raise Refused(_explain(path, error))
+
+
 def roll_back(path: str, since: str, created: bool = False, check: bool = False) -> Restored:
     """Bring a file back to how it was at a moment (UTC, ISO 8601, seconds), as far as its backups tell.
 

@@ -6,7 +6,7 @@
 
 DOCUMENTATION = r"""
 module: telemetry_backup
-short_description: List the backups of a launch file, or put one back
+short_description: List the backups of a launch file, make one, or put one back
 version_added: 0.1.0
 description:
   - Lists the copies that M(cbops.telemetry.telemetry_flag) kept of a launch file before it edited it.
@@ -31,6 +31,12 @@ options:
       - The launch file.
     type: path
     required: true
+  save:
+    description:
+      - Keep a copy of the file as it is now, unless the newest one is the same. Nothing is done where there is no file.
+        That is no change of the host's configuration, so it does not count as changed.
+    type: bool
+    default: false
   restore:
     description:
       - Whether to put a backup back.
@@ -103,8 +109,8 @@ restored:
   returned: when O(restore=true)
   type: str
 kept:
-  description: The backup of what was there before, if it differed.
-  returned: when O(restore=true)
+  description: The backup of what was there before, if it differed; with O(save) the one that was made.
+  returned: when O(restore=true) or O(save=true)
   type: str
 """
 
@@ -112,7 +118,13 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused, list_backups, restore, roll_back
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
+    Refused,
+    list_backups,
+    restore,
+    roll_back,
+    save,
+)
 from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import OWN_DROP_IN
 
 
@@ -121,11 +133,12 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "save": {"type": "bool", "default": False},
             "restore": {"type": "bool", "default": False},
             "backup": {"type": "str"},
             "since": {"type": "str"},
         },
-        mutually_exclusive=[("backup", "since")],
+        mutually_exclusive=[("backup", "since"), ("save", "restore")],
         supports_check_mode=True,
     )
     path = module.params["path"]
@@ -136,6 +149,8 @@ def main() -> None:
             module.fail_json(msg="%s says what to put back, so it needs restore: true" % name)
     try:
         result = {"changed": False, "backups": [item._asdict() for item in list_backups(path)]}
+        if module.params["save"]:
+            result["kept"] = save(path, module.check_mode)
         if module.params["restore"]:
             if module.params["since"]:
                 created = os.path.basename(path) == OWN_DROP_IN

@@ -1,0 +1,179 @@
+"""Restarts that drain, wait for their window, and roll back: on real services, with a stand-in's Jenkins endpoints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleethand import BIN, CHECKOUT, FLAG, FLEET, Fleet
+
+HOST = "bookworm-cm-deb"
+SERVICE = "cloudbees-core-cm"
+HOME = "/var/lib/cloudbees-core-cm"
+TOKEN = "11fleet-Token-4712"  # noqa: S105
+SCRIPTS = ["bullseye-script", "trixie-script"]
+SCRIPT = "/opt/cloudbees/cm/start.sh"
+
+
+def inventory(fleet: Fleet, **variables: Any) -> Path:
+    """The host, to be restarted when it is idle."""
+    fleet.shell(HOST, f"printf 'jo:{TOKEN}' >{HOME}/standin-token")
+    return fleet.inventory({HOST: {
+        "telemetry_restart": "when_idle", "telemetry_url": f"http://{fleet.facts[HOST]['address']}:8080/",
+        "telemetry_user": "jo", "telemetry_token": TOKEN, **variables}})
+
+
+def builds(fleet: Fleet, *lines: str) -> None:
+    """What runs on the controller from now on."""
+    fleet.shell(HOST, f"rm -f {HOME}/standin-builds" if not lines else
+                f"printf '%s\\n' {' '.join(repr(line) for line in lines)} >{HOME}/standin-builds")
+
+
+def asked(fleet: Fleet) -> dict[str, Any]:
+    """What the controller says of itself."""
+    done = fleet.inside("curl", "-sf", "-u", f"jo:{TOKEN}", f"http://{fleet.facts[HOST]['address']}:8080/api/json")
+    return json.loads(done.stdout)
+
+
+def pid(fleet: Fleet, host: str = HOST) -> str:
+    """Its JVM."""
+    return fleet.shell(host, "pgrep -x java", check=False).strip()
+
+
+def family(top: int) -> list[int]:
+    """A process and all below it (Ansible's workers have sessions of their own)."""
+    found = [top]
+    for number in found:
+        children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        found += [int(child) for child in children]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def enabled(fleet: Fleet) -> object:
+    """Telemetry on, nothing built, whatever a test before this one did."""
+    builds(fleet)
+    yield
+    builds(fleet)
+    fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_desired=enabled",
+               inventory=fleet.inventory({HOST: {}}))
+
+
+def test_busy_beyond_the_deadline_is_deferred(fleet: Fleet) -> None:
+    builds(fleet, "pipeline payments#12 600", "freestyle docs#3 600")
+    before = pid(fleet)
+    done = fleet.play("enforce", "-vvv", inventory=inventory(fleet, telemetry_idle_timeout=4))
+    assert done.code == 0, done.output
+    assert done.verdicts() == {HOST: "restart_pending"}
+    assert "still busy after 4 seconds: docs#3, payments#12" in done.reasons(HOST)
+    assert pid(fleet) == before, "nothing was restarted"
+    assert asked(fleet)["quietingDown"] is False, "builds are started again"
+    assert TOKEN not in done.output
+
+
+def test_it_waits_until_the_last_build_has_ended(fleet: Fleet) -> None:
+    builds(fleet, "pipeline payments#12 12")
+    before, began = pid(fleet), time.time()
+    with subprocess.Popen([FLEET, "exec", "test", "--", "sh", "-c",
+                           f"for n in $(seq 100); do curl -s -u jo:{TOKEN} http://{fleet.facts[HOST]['address']}:8080/api/json;"
+                           " echo; sleep 0.2; done"], stdout=subprocess.PIPE, text=True) as watch:
+        done = fleet.play("enforce", inventory=inventory(fleet))
+        watch.terminate()
+        seen = watch.communicate()[0]
+    assert done.verdicts() == {HOST: "compliant"}, done.output
+    assert time.time() - began > 12 or pid(fleet) != before
+    assert pid(fleet) != before
+    assert '"quietingDown":true' in seen, "it was quieted down meanwhile"
+    assert "Restart to apply the telemetry policy" in seen, "and said why"
+    started = int(fleet.shell(HOST, "stat -c %Y /proc/$(pgrep -x java)"))
+    assert started >= int(fleet.shell(HOST, f"stat -c %Y {HOME}/standin-builds")) + 12, "no build was cut off"
+
+
+def test_a_wrong_token_restarts_nothing(fleet: Fleet) -> None:
+    before = pid(fleet)
+    done = fleet.play("enforce", inventory=inventory(fleet, telemetry_token="no-such-token"))  # noqa: S106
+    assert "not restarted" in done.reasons(HOST)
+    assert "answers 403" in done.reasons(HOST)
+    assert pid(fleet) == before
+    assert "no-such-token" not in done.output
+
+
+def test_outside_of_the_window_it_is_deferred(fleet: Fleet) -> None:
+    before = pid(fleet)
+    window = {"zone": "Asia/Tokyo", "allow": ["Mon-Sun 00:00-24:00"], "deny": ["2020-01-01..2099-12-31"]}
+    done = fleet.play("enforce", "-e", "telemetry_restart=now",
+                      inventory=inventory(fleet, telemetry_restart_window=window))
+    assert done.verdicts() == {HOST: "restart_pending"}
+    assert "outside of the maintenance window" in done.reasons(HOST)
+    assert pid(fleet) == before
+
+
+def test_a_window_that_cannot_be_read_stops_the_host(fleet: Fleet) -> None:
+    done = fleet.play("enforce", inventory=inventory(fleet, telemetry_restart_window={"zone": "Bärlin"}))
+    assert done.code not in (0, 2), "no verdict without a policy"
+    assert "telemetry_restart_window: zone is" in done.output
+    assert "IANA name" in done.output
+
+
+def test_a_controller_that_does_not_become_ready_is_rolled_back(fleet: Fleet) -> None:
+    """The JVM runs with the right value, but shows the "please wait" page for ever: that is no success."""
+    launch = f"sha256sum </etc/default/{SERVICE}"
+    original = fleet.shell(HOST, launch)
+    fleet.shell(HOST, f"touch {HOME}/standin-never-ready")
+    try:
+        done = fleet.play("enforce", inventory=inventory(
+            fleet, telemetry_restart="now", telemetry_restart_timeout=6))
+    finally:
+        fleet.shell(HOST, f"rm {HOME}/standin-never-ready")
+    assert done.code == 2
+    assert "does not become ready" in done.reasons(HOST)
+    assert f"Rolled back /etc/default/{SERVICE}" in done.reasons(HOST)
+    assert fleet.shell(HOST, launch) == original
+
+
+def test_a_launch_file_that_breaks_the_jvm_is_rolled_back_and_the_next_batch_left_alone(
+        fleet: Fleet, tmp_path: Path) -> None:
+    template = tmp_path / "start.sh.j2"
+    template.write_text("#!/bin/sh\ncd /opt/cloudbees/cm || exit 1\nexport JENKINS_HOME=/var/lib/cloudbees-cm\n"
+                        "exec java {{ '-Xmx32m -XX:NoSuchOption' | cbops.telemetry.with_flag(telemetry_desired) }} "
+                        "-jar /opt/cloudbees/cm/cloudbees-core-cm.war --httpPort=8080\n")
+    states = "sha256sum " + SCRIPT + "; stat -c '%a %u:%g' " + SCRIPT
+    before = {host: fleet.shell(host, states) for host in SCRIPTS}
+    pids = {host: pid(fleet, host) for host in SCRIPTS}
+    done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=20",
+                      "-e", "telemetry_restart_serial=1", inventory=fleet.inventory(
+                          {host: {"telemetry_launch_templates": [{"src": str(template), "dest": SCRIPT}]}
+                           for host in SCRIPTS}))
+    assert done.code == 2, done.output
+    first, second = SCRIPTS
+    assert f"Rolled back {SCRIPT} and restarted: it runs again as before" in done.reasons(first)
+    assert "1 restart failed in this run" in done.reasons(second)
+    assert {host: fleet.shell(host, states) for host in SCRIPTS} == before, "every byte, mode and owner as before"
+    assert pid(fleet, first) not in ("", pids[first])
+    assert pid(fleet, second) == pids[second], "the next batch was left alone"
+    assert all(fleet.wait_for_events(time.time()).values()), "all run, and send as before"
+
+
+def test_a_run_that_is_killed_while_it_drains_is_healed_by_the_next(fleet: Fleet) -> None:
+    builds(fleet, "freestyle docs#3 600")
+    arguments = [FLEET, "exec", "test", "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",
+                 str(inventory(fleet)), "-e", f"telemetry_reports_dir={fleet.folder}/killed"]
+    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          stdin=subprocess.DEVNULL, start_new_session=True) as run:
+        deadline = time.monotonic() + 60
+        while not asked(fleet)["quietingDown"]:
+            assert time.monotonic() < deadline, "it never came as far as draining"
+            time.sleep(0.3)
+        for number in family(run.pid):
+            os.kill(number, signal.SIGKILL)
+    assert FLAG in fleet.shell(HOST, f"cat /etc/default/{SERVICE}"), "edited, not restarted"
+    builds(fleet)
+    done = fleet.play("enforce", inventory=inventory(fleet))
+    assert done.verdicts() == {HOST: "compliant"}, done.output
+    assert asked(fleet)["quietingDown"] is False

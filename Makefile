@@ -57,8 +57,10 @@ test: setup tools lint ## Everything; the last line is pytest's summary
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
 
-test-differential: setup tools ## The engine against bash and dash on N generated launch files (N=20000)
+test-differential: setup tools ## The engine against bash, dash and three systemds on N generated launch files (N=20000)
 	@$(bin)/python -m tests.differential $(or $(N),20000)
+	@$(fleet) up test
+	@$(bin)/python -m tests.differential.units $$(( $(or $(N),20000) / 8 )); result=$$?; $(fleet) down test; exit $$result
 
 test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 	@CBOPS_FUZZ=$(or $(N),20000) $(bin)/python -m pytest tests/differential/test_parsers.py -q

@@ -39,6 +39,7 @@ from ._systemd import (
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
+_ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
 _LIMIT_ROUNDS = 8
 
 Candidates = Dict[str, Optional[str]]
@@ -177,7 +178,7 @@ def _into_word(content: str, word: Word) -> str:
     if not raw:
         return content[:word.end] + FLAG + content[word.end:]
     last = word.parts[-1] if word.parts else None
-    escaped = raw[-1] == '"' and re.search(r"(?<!\\)\\(?:\\\\)*.\Z", raw, re.DOTALL) is not None
+    escaped = raw[-1] == '"' and _ESCAPED_QUOTE.search(raw) is not None
     if raw[-1] in "\"'" and last is not None and last.quoted and not escaped:
         blank = "" if raw in ('""', "''", "$''", '$""') else " "
         return content[:word.end - 1] + blank + FLAG + content[word.end - 1:]
@@ -324,7 +325,8 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         head = content[:line_start]
         return {mention.path: head[:-2] if head.endswith("\r\n") else head[:-1]}
     before, after = content[:start], content[end:]
-    if before.endswith('" ') and after.startswith('"') and before[-3:-2] not in ("", " ", "\t", "\\", '"') \
+    if before.endswith('" ') and after.startswith('"') and (
+            before[-3:-2] not in ("", " ", "\t", "\\", '"') or _ESCAPED_QUOTE.search(before[:-2])) \
             and _WHOLE_VALUE.search(before[:-2]) is None:
         joined = before[:-2] + after[1:]
         if same_vectors(now, evaluate(definition, files.with_candidates({mention.path: joined}))):

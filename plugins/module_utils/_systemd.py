@@ -522,7 +522,9 @@ def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
     prefix = ""
     for word in words + [[Run(";")]]:
         text = text_of(word)
-        if text == ";" and not any(run.quoted for run in word):
+        if text == "\\;":
+            word = [Run(";", run.path, run.position + 1) for run in word[:1]]
+        elif text == ";" and not any(run.quoted for run in word):
             if current:
                 # "@": the word after the program is what the program is called, no argument.
                 commands.append(tuple(current[:1] + current[2:] if "@" in prefix else current))

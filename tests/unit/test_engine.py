@@ -396,6 +396,15 @@ def test_a_backslash_that_is_quoted_itself_does_not_quote_what_follows(host: Hos
     assert host.read("/etc/jenkins") == f'O="-Da=b\\\\ {FLAG}"\n'
 
 
+def test_a_value_that_ends_in_an_escaped_quote_comes_back_as_it_was(host: Host) -> None:
+    host.script('#!/bin/sh\nO=\\"-Dq=a\\ b\\"\neval java $O -jar jenkins.war\n')
+    before = host.read("/opt/cloudbees/cm/start.sh")
+    host.declare("disabled")
+    assert host.verdict() == "disabled"
+    host.declare("enabled")
+    assert host.read("/opt/cloudbees/cm/start.sh") == before
+
+
 PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include common-env\n"
 
 

@@ -1,0 +1,118 @@
+"""What systemd makes of units, drop-ins and environment files: where the engine and a real systemd differed."""
+
+from __future__ import annotations
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unresolvable
+from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles
+
+ETC, RUN, USR = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
+
+
+def environment(host: Host, name: str = "x.service") -> dict[str, str]:
+    """Variables of a unit."""
+    unit = UnitFiles(host.files).load(name)
+    assert unit is not None
+    return {key: "".join(run.text for run in variable.value) for key, variable in unit.environment.items()}
+
+
+def command(host: Host) -> list[str]:
+    """The last command of a unit, variables put in."""
+    from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import substitute
+
+    unit = UnitFiles(host.files).load("x.service")
+    assert unit is not None
+    return ["".join(run.text for run in word) for word in substitute(unit.exec_start[-1], unit.environment)]
+
+
+@pytest.mark.parametrize(("lines", "expected"), [
+    ('Environment="A=b c" D=e', {"A": "b c", "D": "e"}),
+    ("Environment=A=\"b c\" 'D=e f'", {"A": "b c", "D": "e f"}),
+    ('Environment=A=b "D=open', {"A": "b"}),  # what stands before the error counts
+    (r'Environment="A=\x41\101\tb\u00e9"', {"A": "AA\tb\xc3\xa9"}),
+    (r'Environment=A=b "D=\q"', {"A": "b"}),
+    ("Environment=A=%%p B=%p C=%z D=%n", {"A": "%p", "B": "x", "D": "x.service"}),
+    ("Environment=A=b\nEnvironment=\nEnvironment=C=d", {"C": "d"}),
+    ("Environment=A=b \\\n# between\n  C=d", {"A": "b", "C": "d"}),
+    ("Environment=1A=b B-C=d", {}),
+    ("Environment=A=b C=d E=f\nUnsetEnvironment=A C=x E=f", {"C": "d"}),
+    ("Environment=A=b\nUnsetEnvironment=A\nUnsetEnvironment=", {"A": "b"}),
+    ("[X-Own]\nEnvironment=A=b\n[Service]\nEnvironment=C=d", {"C": "d"}),
+    ("Environment = A=b \r", {"A": "b"}),
+])
+def test_environment(host: Host, lines: str, expected: dict[str, str]) -> None:
+    host.write(f"{ETC}/x.service", f"[Service]\n{lines}\n")
+    assert environment(host) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ('A="b\n c"\n', {"A": "b\n c"}),
+    ('A="open\n', {"A": "open\n"}),  # the end of the file closes the quote
+    ("A=b \\\nc\n", {"A": "b c"}),
+    ("A=\"b\"' c'\n", {"A": "b c"}),
+    ("  A  =  b c  \n", {"A": "b c"}),
+    ("export A=b\n", {}),
+    ('A="a\\"b\\$c\\d"\n', {"A": 'a"b$c\\d'}),
+    ("# A=b \\\nC=d\nE=f", {"E": "f"}),  # a joined comment
+])
+def test_environment_files(host: Host, text: str, expected: dict[str, str]) -> None:
+    host.write(f"{ETC}/x.service", "[Service]\nEnvironmentFile=/etc/x\n")
+    host.write("/etc/x", text)
+    assert environment(host) == expected
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    ("/bin/j $A ${A} -Dx=$A -Dy=${A}z $$A $NONE ${NONE}", ["/bin/j", "b", "c", "b c", "-Dx=$A", "-Dy=b cz", "$A", ""]),
+    ("@/bin/j called -Da=b", ["/bin/j", "-Da=b"]),
+    (":/bin/j $A ${A}", ["/bin/j", "$A", "${A}"]),
+    ("-+/bin/j a ; /bin/true", ["/bin/true"]),
+    (r"/bin/j a \; b", ["/bin/j", "a", ";", "b"]),
+    ("/bin/j a\nExecStart=/bin/k %z", ["/bin/j", "a"]),  # a specifier that nobody knows: the line does not count
+])
+def test_commands(host: Host, line: str, expected: list[str]) -> None:
+    host.write(f"{ETC}/x.service", f'[Service]\nEnvironment="A=b c"\nExecStart={line}\n')
+    assert command(host) == expected
+
+
+def test_a_variable_is_split_without_the_escapes_of_a_unit(host: Host) -> None:
+    host.write(f"{ETC}/x.service", '[Service]\nEnvironment="A=a\\\\tb \'c d\'"\nExecStart=/bin/j $A\n')
+    assert command(host) == ["/bin/j", "atb", "c d"]
+
+
+def test_byte_order_marks_and_bytes_that_are_no_utf8(host: Host) -> None:
+    host.write(f"{ETC}/x.service", "\xef\xbb\xbf[Service]\nEnvironment=A=b\n")
+    assert environment(host) == {"A": "b"}
+    host.write(f"{ETC}/x.service", "[Service]\n# \xe9\nEnvironment=A=b\n")
+    assert environment(host) == {"A": "b"}
+    host.write(f"{ETC}/x.service", "[Service]\nEnvironment=A=\xe9\n")
+    with pytest.raises(Unresolvable, match="no UTF-8") as error:
+        environment(host)
+    assert error.value.line == 2
+    host.write(f"{ETC}/x.service", "[Service]\nEnvironmentFile=-/etc/x\n")
+    host.write("/etc/x", "A=b\nC=\xe9\n")
+    assert environment(host) == {}, "the whole file is passed over"
+
+
+def test_instances_and_their_drop_ins(host: Host) -> None:
+    host.write(f"{USR}/x@.service", "[Service]\nEnvironment=A=1 I=%i\n")
+    host.write(f"{RUN}/x@.service.d/50.conf", "[Service]\nEnvironment=A=2\n")
+    host.write(f"{USR}/x@a.service.d/50.conf", "[Service]\nEnvironment=A=3\n")
+    assert environment(host, "x@a.service") == {"A": "2", "I": "a"}, "the stronger folder, not the closer name"
+    host.write(f"{ETC}/multi-user.target.wants/x@a.service", "")
+    assert UnitFiles(host.files).names() == ["x@.service", "x@a.service"]
+
+
+def test_what_a_package_sets_is_overridden_in_a_drop_in_of_our_own(host: Host) -> None:
+    host.oss()
+    unit = "/usr/lib/systemd/system/jenkins.service"
+    host.write(unit, host.read(unit).replace('"JAVA_OPTS=', f'"JAVA_OPTS={FLAG} '))
+    before = host.read(unit)
+    own = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    assert host.declare("enabled") == [own]
+    assert host.verdict() == "enabled"
+    assert host.read(unit) == before
+    assert FLAG not in host.read(own)
+    assert host.declare("disabled") == [own]
+    assert host.verdict() == "disabled"

@@ -25,17 +25,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     EVIDENCE_SCHEMA,
     now,
     path_of,
+    said,
     write_json,
 )
-
-
-def said(answer: Mapping[str, Any]) -> str:
-    """What a failed task answered, in one line and without the program that it ran."""
-    for key in ("msg", "module_stderr", "exception"):
-        text = str(answer.get(key) or "").strip()
-        if text:
-            return " ".join(text.splitlines()[-1].split()) if key != "msg" else " ".join(text.split())[:500]
-    return "it gave no answer"
 
 
 def verdict_of(answer: Mapping[str, Any], policy: Policy, today: datetime.date, error: str) -> Assessment:
@@ -83,7 +75,9 @@ class ActionModule(ActionBase):
             return self._file(host, None, verdict, arguments)
         today = datetime.datetime.now(datetime.timezone.utc).date()
         if arguments["answer"] is None:
-            return {"changed": False, "policy": policy.document(), "enforced": policy.enforced(today)}
+            # A host that is not as its plan says is left alone in all of this run, by the restart too.
+            refused = bool(variables.get("__telemetry_refused"))
+            return {"changed": False, "policy": policy.document(), "enforced": policy.enforced(today) and not refused}
         verdict = verdict_of(arguments["answer"], policy, today, arguments["error"])
         if arguments["note"] and verdict.verdict == "restart_pending":
             verdict.reasons.append(arguments["note"])

@@ -45,21 +45,20 @@ class ActionModule(ActionBase):
         if not arguments["plan"]:
             return {"changed": False, "entry": self._entry(arguments), "differences": []}
         host = self._variables["inventory_hostname"]
+        entry: dict[str, Any] | None = None
         try:
             planned = read_entry(Path(arguments["plan"]), host)
             entry = self._entry(arguments)
             found = differences(planned, entry)
         except PlanError as error:
-            entry, found = None, [str(error)]
-        except (KeyError, TypeError) as error:
-            entry, found = None, [f"its entry in the plan {arguments['plan']} is damaged ({error})"]
+            found = [str(error)]
         except AnsibleError as error:
             # Nor may a host be "unreachable" here: the tasks after this one must not go on without the comparison.
-            entry, found = None, [f"what would be done now is not known: {error}"]
-        result = {"changed": False, "entry": entry, "differences": found}
+            found = [f"what would be done now is not known: {error}"]
+        result: dict[str, Any] = {"changed": False, "entry": entry, "differences": found}
         if found:
-            result.update(failed=True, msg=f"it is not as planned, so it was left alone: {'; '.join(found)}; make a new "
-                                           "plan and have it reviewed")
+            result.update(failed=True, msg=f"it is not as planned, so it was left alone: {'; '.join(found)}; "
+                                           "make a new plan and have it reviewed")
         return result
 
     def _entry(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

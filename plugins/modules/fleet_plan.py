@@ -10,8 +10,8 @@ short_description: Write the plans of all hosts as one document for review
 version_added: 0.1.0
 description:
   - Writes what M(cbops.telemetry.telemetry_plan) found out of each host as JSON, and as Markdown for a pull request.
-  - The hosts stand in the order in which enforce restarts them, each with the number of its batch. All hosts count, also
-    those without a restart, because so does the play.
+  - The hosts stand in the order in which enforce restarts them, each with the number of its batch. All hosts count,
+    also those without a restart, because so does the play.
   - An unchanged fleet gives an unchanged file, byte for byte.
   - Fails where a host cannot be planned, so that C(ansible-playbook) ends with the exit code 2. The plan is written
     nevertheless, and names the host with its error.

@@ -102,16 +102,27 @@ def read_entry(path: Path, host: str) -> dict[str, Any]:
         raise PlanError(f"the plan {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise PlanError(f"the plan {path} is no JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != PLAN_SCHEMA:
+    hosts = document.get("hosts") if isinstance(document, dict) and document.get("schema") == PLAN_SCHEMA else None
+    if not isinstance(hosts, list):
         raise PlanError(f"{path} is no plan ({PLAN_SCHEMA})")
-    for entry in document.get("hosts", []):
-        if entry.get("host") == host:
-            return dict(entry)
+    for entry in hosts:
+        if isinstance(entry, dict) and entry.get("host") == host:
+            return entry
     raise PlanError(f"the host is not in the plan {path}")
 
 
 def differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What enforce would do to a host beyond its plan, or otherwise; what is done already is no difference."""
+    """What enforce would do to a host beyond its plan, or otherwise; what is done already is no difference.
+
+    Raises :class:`PlanError` where the planned entry is no entry.
+    """
+    try:
+        return _differences(planned, now)
+    except (KeyError, TypeError) as error:
+        raise PlanError(f"its entry in the plan is damaged ({error!r})") from error
+
+
+def _differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if planned["error"]:
         return [f"it could not be planned: {planned['error']}"]
     if now["error"]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleethand import CHECKOUT, FLAG, SECRET, Done, Fleet
+import yaml
+from fleethand import BIN, CHECKOUT, FLAG, SECRET, Done, Fleet
 from schemas import validate
 
 EDITED = "bookworm-cm-deb"
@@ -132,7 +136,7 @@ def test_a_restart_that_was_not_planned_is_refused(fleet: Fleet, tmp_path: Path)
 @pytest.mark.parametrize(("content", "said"), [
     ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": []}', "the host is not in the plan"),
     ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": [{"host": "trixie-cm-deb"}]}', "is damaged"),
-    ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is damaged"),
+    ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is no plan"),
     ("{", "is no JSON"), (None, "cannot be read")])
 def test_without_an_entry_nothing_is_done(fleet: Fleet, tmp_path: Path, content: str | None, said: str) -> None:
     before = fleet.launch_files()[OTHER]
@@ -145,7 +149,7 @@ def test_without_an_entry_nothing_is_done(fleet: Fleet, tmp_path: Path, content:
 
 
 def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: Fleet, tmp_path: Path) -> None:
-    """An unreachable host, a wrong policy, a launch file that cannot be known: each with its error; the rest is planned."""
+    """An unreachable host, a wrong policy, a launch file that cannot be known: each with its error; others go on."""
     broken = "trixie-oc-rpm"
     fleet.shell(broken, "cp -p /etc/sysconfig/cloudbees-core-oc /root/kept; "
                         "echo 'JENKINS_JAVA_OPTIONS=\"$(cat /etc/x)\"' >> /etc/sysconfig/cloudbees-core-oc")
@@ -224,6 +228,31 @@ def test_batches_are_those_of_the_restart_play(fleet: Fleet, tmp_path: Path) -> 
         restarted = [sorted({host for host in hosts if f"[{host}]" in text}) for text in plays]
         assert restarted == [[host for host, number in zip(hosts, numbers, strict=True) if number == batch]
                              for batch in range(1, max(numbers) + 1)], played.output
+
+
+def test_the_pipeline_of_the_documentation(fleet: Fleet, tmp_path: Path) -> None:
+    """The steps of docs/howto.md as they stand there: another plan than the committed one fails."""
+    text = (CHECKOUT / "docs/howto.md").read_text()
+    (block,) = re.findall(r"```yaml\n(# \.github/workflows.*?)```", text, re.DOTALL)
+    plan, enforce = (step["run"] for step in yaml.safe_load(block)["jobs"]["telemetry"]["steps"] if "run" in step)
+    shutil.copytree(fleet.inventory({OTHER: {}}), tmp_path / "inventory")
+    (tmp_path / "plan.json").write_text("{}")
+
+    def step(script: str) -> int:
+        # -e: so does GitHub run it
+        return fleet.inside("env", f"PATH={BIN}:{os.environ['PATH']}", "bash", "-e", "-c", script, cwd=tmp_path,
+                            environment={"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}).returncode
+
+    assert step(plan) == 1, "what was committed is another plan"
+    assert f"| {OTHER} |" in (tmp_path / "summary.md").read_text()
+    shutil.copy(tmp_path / "reports/plan.json", tmp_path / "plan.json")
+    assert step(plan) == 0
+    before = pids(fleet, OTHER)
+    assert step(enforce) == 0
+    edit = by_host(json.loads((tmp_path / "plan.json").read_text()))[OTHER]["edits"][0]
+    assert checksum(fleet, OTHER, edit["path"]) == edit["after"]
+    assert pids(fleet, OTHER) != before
+    undo(fleet)
 
 
 def test_make_plan_lists_and_writes(fleet: Fleet) -> None:

@@ -62,8 +62,8 @@ class _Hosts:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 11, 100])
-@pytest.mark.parametrize("serial", [1, 3, 0, -1, "2", "20%", "0%", "100%", "1%", [1, 2, 5, "20%"], [2, "50%"], ["10%", 0],
-                                    [], list(_plan.DEFAULT_SERIAL)])
+@pytest.mark.parametrize("serial", [1, 3, 0, -1, "2", "20%", "0%", "100%", "1%", [1, 2, 5, "20%"], [2, "50%"],
+                                    ["10%", 0], [], list(_plan.DEFAULT_SERIAL)])
 def test_batches_are_those_of_ansible(count: int, serial: Any) -> None:
     hosts = _Hosts(count, serial if isinstance(serial, list) else [serial])
     expected = [number for number, batch in enumerate(PlaybookExecutor._get_serialized_batches(hosts, hosts), 1)
@@ -171,7 +171,7 @@ def test_as_planned_or_partly_done_already(now: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("planned", "now", "said"), [
-    (entry(), changed(edits=edit(before=OTHER)), f"{FILE}: it was changed since .*{'a' * 12} in the plan, {'c' * 12} now"),
+    (entry(), changed(edits=edit(before=OTHER)), f"{FILE}: it was changed since .*{OLD[:12]} in the plan, c{{12}} now"),
     (entry(), changed(edits=edit(before=None)), "no file now"),
     (entry(), changed(edits=edit(after=OTHER)), f"{FILE}: another content would be written"),
     (entry(), changed(edits=edit(path="/etc/x")), "/etc/x: an edit is needed that was not planned"),
@@ -189,6 +189,8 @@ def test_what_no_longer_matches_is_named(planned: dict[str, Any], now: dict[str,
 
 @pytest.mark.parametrize(("content", "said"), [
     (None, "cannot be read"), ("{", "is no JSON"), ("[]", "is no plan"), ('{"schema": "x"}', "is no plan"),
+    ('{"schema": "cbops.telemetry/plan/1", "hosts": 5}', "is no plan"),
+    ('{"schema": "cbops.telemetry/plan/1", "hosts": ["cm2", {}]}', "the host is not in the plan"),
     (json.dumps(_plan.document_of([entry()], 1)), "the host is not in the plan"),
 ])
 def test_a_file_that_is_no_plan_of_the_host(tmp_path: Path, content: str | None, said: str) -> None:
@@ -197,6 +199,15 @@ def test_a_file_that_is_no_plan_of_the_host(tmp_path: Path, content: str | None,
         path.write_text(content)
     with pytest.raises(_plan.PlanError, match=said):
         _plan.read_entry(path, "cm2")
+
+
+@pytest.mark.parametrize("damage", [{"edits": 5}, {"edits": [{}]}, {"edits": [{"path": FILE}]},
+                                    {"edits": edit(before=5)}, {"restarts": None}])
+def test_a_damaged_entry_matches_nothing(damage: dict[str, Any]) -> None:
+    with pytest.raises(_plan.PlanError, match="damaged"):
+        _plan.differences(changed(**damage), entry())
+    with pytest.raises(_plan.PlanError, match="damaged"):
+        _plan.differences({"host": "cm1"}, entry())
 
 
 # -- the document -----------------------------------------------------------------------------------

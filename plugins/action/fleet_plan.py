@@ -69,6 +69,7 @@ class ActionModule(ActionBase):
         extra = load_extra_vars(self._loader)
         if "telemetry_restart_serial" not in extra:
             if "telemetry_restart_serial" in variables:
-                Display().warning("telemetry_restart_serial has no effect in the inventory; give it with -e")
+                # No warning: it would not be shown where results that are well are not (display_ok_hosts).
+                Display().display("\ntelemetry_restart_serial has no effect in the inventory; give it with -e")
             return list(DEFAULT_SERIAL)
         return self._templar.template(extra["telemetry_restart_serial"])

@@ -322,7 +322,12 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         if names and entry.definition.name not in names:
             continue
         try:
-            planned = plan(entry.definition, files, entry.on_disk, entry.live, wanted)
+            on_disk, live = entry.on_disk, entry.live
+            if edited:
+                # What was edited for another installation may be what starts this one too.
+                on_disk = installations.outcome(entry.definition, files)
+                live = installations.live_of(entry.definition, files, on_disk)
+            planned = plan(entry.definition, files, on_disk, live, wanted)
             for path, (old, new) in planned.files.items():
                 kept: List[str] = []
                 if check:

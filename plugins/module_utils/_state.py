@@ -14,7 +14,7 @@ from . import _installations as installations
 from . import _processes as processes
 from . import _systemd as systemd
 from ._connectivity import probe
-from ._edit import describe, plan
+from ._edit import describe, evaluate, plan
 from ._files import HostFiles, Refused, make_folder, replace
 from ._jvm import Unresolvable, shown
 from ._settings import settings
@@ -325,7 +325,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             on_disk, live = entry.on_disk, entry.live
             if edited:
                 # What was edited for another installation may be what starts this one too.
-                on_disk = installations.outcome(entry.definition, files)
+                on_disk = evaluate(entry.definition, files)
                 live = installations.live_of(entry.definition, files, on_disk)
             planned = plan(entry.definition, files, on_disk, live, wanted)
             for path, (old, new) in planned.files.items():

@@ -8,14 +8,18 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Policy, assess
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    Policy,
+    assess_installation,
+    with_waiver,
+    worst,
+)
 
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
 #: The batches of restarts, as playbooks/enforce.yml has them.
@@ -84,7 +88,8 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
         can = found["service"] and (reload or (found["next_start"] in KNOWN and not needed))
         (restarts if can and policy.restart != "never" else owed).append(found["service"] or found["name"])
-    reasons = assess(answer["state"], dataclasses.replace(policy, connectivity="ignored"), today).reasons
+    results = worst([assess_installation(found, policy.desired) for found in answer["state"]["installations"]])
+    reasons = with_waiver(results, policy, today).reasons
     return {"host": host, "desired": policy.desired, "enforced": True,
             "edits": sorted(edits, key=lambda edit: str(edit["path"])), "reload": reload,
             "restarts": list(dict.fromkeys(restarts)), "restarts_owed": list(dict.fromkeys(owed)),

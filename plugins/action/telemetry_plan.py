@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
             "launch_scripts": {"type": "list", "elements": "str", "default": []},
             "templates": {"type": "list", "elements": "dict", "default": []},
             "daemon_reload": {"type": "bool", "default": True},
+            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
             "plan": {"type": "str"},
         })
         if not arguments["plan"]:
@@ -74,7 +75,7 @@ class ActionModule(ActionBase):
         if not policy.enforced(today):
             return idle(host, policy, today)
         answer = self._foresee("cbops.telemetry.telemetry_flag", state=policy.desired,
-                               launch_scripts=arguments["launch_scripts"])
+                               launch_scripts=arguments["launch_scripts"], attach=arguments["attach"])
         if answer.get("failed") or "files" not in answer:
             return broken(host, said(answer))
         return entry_of(host, policy, today, answer, self._rendered(arguments["templates"]),

@@ -36,6 +36,11 @@ options:
     type: list
     elements: dict
     default: []
+  attach:
+    description: As in M(cbops.telemetry.telemetry_info).
+    type: str
+    choices: [auto, never]
+    default: auto
   daemon_reload:
     description: Whether enforce reloads the service manager where that is needed.
     type: bool

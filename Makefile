@@ -19,7 +19,7 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit enforce probe verify lint test test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
+.PHONY: help setup demo audit plan enforce probe verify lint test test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ demo: setup ## Start the embedded fleet
 
 audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; ends with 2 where it is not
 	@$(play) cbops.telemetry.audit
+
+plan: setup $(demo) ## What would enforce edit and restart? Writes reports/plan.json and plan.md for review
+	@$(play) cbops.telemetry.plan
 
 enforce: setup $(demo) ## Put the flag where the policy wants it, restart where the policy allows it, audit
 	@$(play) cbops.telemetry.enforce

@@ -26,17 +26,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     EVIDENCE_SCHEMA,
     now,
     path_of,
+    said,
     write_json,
 )
-
-
-def said(answer: Mapping[str, Any]) -> str:
-    """What a failed task answered, in one line and without the program that it ran."""
-    for key in ("msg", "module_stderr", "exception"):
-        text = str(answer.get(key) or "").strip()
-        if text:
-            return " ".join(text.splitlines()[-1].split()) if key != "msg" else " ".join(text.split())[:500]
-    return "it gave no answer"
 
 
 def verdict_of(answer: Mapping[str, Any], policy: Policy, today: datetime.date, error: str) -> Assessment:
@@ -84,11 +76,13 @@ class ActionModule(ActionBase):
             return self._file(host, None, verdict, arguments)
         today = datetime.datetime.now(datetime.timezone.utc).date()
         if arguments["answer"] is None:
-            # A run in which too many restarts failed leaves the hosts that follow as they are.
+            # A host that is not as its plan says is left alone in all of this run, by the restart too; and a run in
+            # which too many restarts failed leaves the hosts that follow as they are.
+            refused = bool(variables.get("__telemetry_refused"))
             limit = names.get("telemetry_max_failures", 0)
             stopped = Budget(int(limit)).exhausted() if policy.restart != "never" else None
             return {"changed": False, "policy": policy.document(), "stopped": stopped,
-                    "enforced": policy.enforced(today) and stopped is None}
+                    "enforced": policy.enforced(today) and not refused and stopped is None}
         verdict = verdict_of(arguments["answer"], policy, today, arguments["error"])
         if arguments["note"] and verdict.verdict in ("violation", "restart_pending"):
             verdict.reasons.append(arguments["note"])

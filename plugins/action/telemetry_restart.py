@@ -85,8 +85,9 @@ class ActionModule(ActionBase):
         budget = Budget(self._arguments["max_failures"])
         before = self._state()
         due = owing(before, desired)
-        result: dict[str, Any] = {"changed": False, "services": list(dict.fromkeys(entry["service"] for entry in due)),
-                  "state": before, "deferred": None, "rolled_back": []}
+        services = list(dict.fromkeys(entry["service"] for entry in due))
+        result: dict[str, Any] = {"changed": False, "services": services, "state": before, "deferred": None,
+                                  "rolled_back": []}
         if not due:
             return result
         closed = window.closed(datetime.datetime.now(datetime.timezone.utc)) if window is not None else None
@@ -130,8 +131,8 @@ class ActionModule(ActionBase):
 
     # -- restart --------------------------------------------------------------------------------
 
-    def _module(self, name: str, /, **arguments: Any) -> dict[str, Any]:
-        return self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
+    def _module(self, module: str, **arguments: Any) -> dict[str, Any]:
+        return self._execute_module(module_name=module, module_args=arguments, task_vars=self._variables)
 
     def _state(self) -> dict[str, Any]:
         answer = self._module("cbops.telemetry.telemetry_info", launch_scripts=self._arguments["launch_scripts"],

@@ -610,7 +610,7 @@ class Shell:
     def _substitution(self, word: Word, part: Part) -> Value:
         """Command substitution: the few commands that only rewrite their arguments, else unknown."""
         items = part.body.items if part.body is not None else []
-        if len(items) == 1 and items[0].kind == "and_or" and all(joint in ("", "&&") for joint, _ in items[0].items):
+        if len(items) == 1 and items[0].kind == "and_or" and all(joint in ("", "&&") for joint, _item in items[0].items):
             items = [item for _joint, item in items[0].items]
         if [_name_of(item) for item in items] == ["cd", "pwd"]:
             folder = self._folder(items[0], items[1])
@@ -916,8 +916,8 @@ class Shell:
         if unknown_of(field, True) or text.startswith("-") or not _is_glob(field):
             return [field]
         unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
-        if not text.startswith("/") or "\\" in text or any(run.quoted and re.search(r"[*?\[]", run.text)
-                                                            for run in field):
+        quoted = "".join(run.text for run in field if run.quoted)
+        if not text.startswith("/") or "\\" in text or re.search(r"[*?\[]", quoted):
             return unclear
         found = [""]
         for part in text.split("/")[1:]:

@@ -6,6 +6,7 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
+import hashlib
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -13,7 +14,7 @@ from . import _installations as installations
 from . import _processes as processes
 from . import _systemd as systemd
 from ._connectivity import probe
-from ._edit import describe, plan
+from ._edit import describe, evaluate, plan
 from ._files import HostFiles, Refused, make_folder, replace
 from ._jvm import Unresolvable, shown
 from ._settings import settings
@@ -291,6 +292,12 @@ class Declared(NamedTuple):
     document: Dict[str, Any]
     restart_required: List[str]
     reload_required: bool
+    files: List[Dict[str, Optional[str]]]
+
+
+def checksum(content: Optional[str]) -> Optional[str]:
+    """SHA-256 of a file's content (Latin-1 text, as it was read), None for no file."""
+    return None if content is None else hashlib.sha256(content.encode("latin-1")).hexdigest()
 
 
 def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
@@ -309,18 +316,30 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     diffs: List[Dict[str, str]] = []
     backups: List[str] = []
     refused: List[str] = []
+    edited: Dict[str, Dict[str, Optional[str]]] = {}
     changed = False
     for entry in before.entries:
         if names and entry.definition.name not in names:
             continue
         try:
-            planned = plan(entry.definition, files, entry.on_disk, entry.live, wanted)
+            on_disk, live = entry.on_disk, entry.live
+            if edited:
+                # What was edited for another installation may be what starts this one too.
+                on_disk = evaluate(entry.definition, files)
+                live = installations.live_of(entry.definition, files, on_disk)
+            planned = plan(entry.definition, files, on_disk, live, wanted)
             for path, (old, new) in planned.files.items():
+                kept: List[str] = []
                 if check:
                     files = files.with_candidates({path: new})
                 else:
-                    backups.extend(_write(files, path, old, new, backup, entry))
+                    kept = _write(files, path, old, new, backup, entry)
+                    backups.extend(kept)
                     files = HostFiles(root)
+                # Two installations can share a file: then it is one edit, from the first content to the last.
+                edit = edited.setdefault(path, {"path": path, "before": checksum(old),
+                                                "backup": kept[0] if kept else None})
+                edit["after"] = checksum(new)
                 diffs.append(describe(path, old, new))
                 changed = True
         except Refused as error:
@@ -330,7 +349,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     after = survey(root, launch_scripts, attach) if changed and not check else before
     return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
                     root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
-                                        for entry in after.entries))
+                                        for entry in after.entries), list(edited.values()))
 
 
 def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool,

@@ -119,6 +119,25 @@ backup_files:
   type: list
   elements: str
   sample: [/etc/default/cloudbees-core-cm.20261123T040000Z.cbops~]
+files:
+  description:
+    - The files that were edited (in check mode, that would be), without their content.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    before:
+      description: SHA-256 of its content before, null where it did not exist.
+      type: str
+    after:
+      description: SHA-256 of its content after, null where it was removed.
+      type: str
+    backup:
+      description: The copy of it as it was, null where none was made (and in check mode).
+      type: str
 refused:
   description:
     - What was not edited, and why. Not empty only where the task fails.
@@ -160,13 +179,14 @@ def main() -> None:
         done = declare(params["state"], params["root"], params["launch_scripts"], params["name"], params["backup"],
                        module.check_mode, params["attach"])
     except (Refused, OSError, ValueError) as error:
-        module.fail_json(msg=str(error), refused=[str(error)], backup_files=[], restart_required=[],
+        module.fail_json(msg=str(error), refused=[str(error)], backup_files=[], files=[], restart_required=[],
                          reload_required=False)
     result = {
         "changed": done.changed,
         "restart_required": done.restart_required,
         "reload_required": done.reload_required,
         "backup_files": done.backups,
+        "files": done.files,
         "refused": done.refused,
         "state": done.document,
         "diff": done.diffs,

@@ -58,6 +58,7 @@ VARIABLES = (
     "telemetry_user",
     "telemetry_token",
     "telemetry_ca_file",
+    "telemetry_plan",
     "telemetry_reports_dir",
     "telemetry_fail_on",
     "telemetry_hosts",

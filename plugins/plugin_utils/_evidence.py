@@ -28,19 +28,32 @@ def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
+def said(answer: Mapping[str, Any]) -> str:
+    """What a failed task answered, in one line and without the program that it ran."""
+    for key in ("msg", "module_stderr", "exception"):
+        text = str(answer.get(key) or "").strip()
+        if text:
+            return " ".join(text.splitlines()[-1].split()) if key != "msg" else " ".join(text.split())[:500]
+    return "it gave no answer"
+
+
 def path_of(folder: Path, host: str) -> Path:
     """The evidence file of a host; what a file name must not hold is escaped as in a URL."""
     return folder / (urllib.parse.quote(host, safe="@:+,") + ".json")
 
 
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
+def write_json(path: Path, document: Mapping[str, Any], sort_keys: bool = False) -> None:
     """Write a document in one step, so that a reader sees the old or the new one."""
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=sort_keys) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step, so that a reader sees the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=2, ensure_ascii=False, sort_keys=False)
-            stream.write("\n")
+            stream.write(text)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,11 @@ def call(capsys: pytest.CaptureFixture[str], main: Callable[[], None], check: bo
     return answer
 
 
+def sha256(content: str) -> str:
+    """The checksum of a file's content."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_declaring(host: Host, capsys: pytest.CaptureFixture[str], layout: str) -> None:
     prepare, path = LAYOUTS[layout]
@@ -68,6 +74,7 @@ def test_declaring(host: Host, capsys: pytest.CaptureFixture[str], layout: str) 
         assert done["refused"]
         assert host.read(path) == before
         assert done["backup_files"] == []
+        assert done["files"] == foreseen["files"] == []
         return
     assert done["changed"]
     assert [item["after_header"] for item in done["diff"]] == [path]
@@ -76,6 +83,9 @@ def test_declaring(host: Host, capsys: pytest.CaptureFixture[str], layout: str) 
     assert done["state"]["installations"][0]["on_disk"] == "disabled"
     kept = host.read(done["backup_files"][0].removeprefix(root))
     assert kept == before
+    edit = {"path": path, "before": sha256(before), "after": sha256(host.read(path)), "backup": None}
+    assert foreseen["files"] == [edit]
+    assert done["files"] == [{**edit, "backup": done["backup_files"][0]}]
 
     again = call(capsys, telemetry_flag.main, root=root, state="disabled")
     assert not again["changed"]
@@ -110,6 +120,30 @@ def test_limited_to_a_name(host: Host, capsys: pytest.CaptureFixture[str]) -> No
     done = call(capsys, telemetry_flag.main, root=str(host.root), state="disabled", name=["jenkins"])
     assert {item["name"]: item["on_disk"] for item in done["state"]["installations"]} == {
         "cloudbees-core-cm": "enabled", "jenkins": "disabled"}
+
+
+def test_a_file_that_comes_and_goes(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """A drop-in of our own has no checksum before it is there, and none after it went."""
+    host.oss()
+    path = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    foreseen = call(capsys, telemetry_flag.main, check=True, root=str(host.root), state="disabled")["files"]
+    assert [(edit["path"], edit["before"]) for edit in foreseen] == [(path, None)]
+    assert call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")["files"] == foreseen
+    assert sha256(host.read(path)) == foreseen[0]["after"]
+    gone = call(capsys, telemetry_flag.main, root=str(host.root), state="enabled")["files"]
+    assert [(edit["path"], edit["before"], edit["after"]) for edit in gone] == [(path, foreseen[0]["after"], None)]
+
+
+def test_two_services_with_one_launch_file_are_one_edit(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    host.script("#!/bin/sh\nexec java -jar /opt/jenkins.war\n")
+    path = "/opt/cloudbees/cm/start.sh"
+    host.write("/etc/systemd/system/another.service", f"[Service]\nExecStart={path}\n")
+    before = sha256(host.read(path))
+    foreseen = call(capsys, telemetry_flag.main, check=True, root=str(host.root), state="disabled")["files"]
+    done = call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")["files"]
+    assert [(edit["path"], edit["before"], edit["after"]) for edit in done] == [(path, before, sha256(host.read(path)))]
+    assert [{**edit, "backup": None} for edit in done] == foreseen
+    assert host.read(path).count(FLAG) == 1
 
 
 def test_one_refusal_does_not_stop_the_others(host: Host, capsys: pytest.CaptureFixture[str]) -> None:

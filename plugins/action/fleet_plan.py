@@ -1,0 +1,75 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the plans of all hosts of the play as one document for review, and fails where a host has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said, write_json, write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
+    DEFAULT_SERIAL,
+    broken,
+    document_of,
+    markdown,
+    totals,
+)
+
+
+class ActionModule(ActionBase):
+    """Action behind M(cbops.telemetry.fleet_plan)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Collect, write, show, judge."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "registered": {"type": "str", "required": True},
+            "serial": {"type": "raw"},
+            "reports_dir": {"type": "str", "default": "reports"},
+            "name": {"type": "str", "default": "plan"},
+        })
+        entries = []
+        for host in arguments["hosts"]:
+            answer = variables["hostvars"][host].get(arguments["registered"]) or {}
+            entries.append(answer.get("entry") or broken(host, said(answer)))
+        try:
+            document = document_of(entries, self._serial(arguments["serial"], variables))
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from error
+        path = Path(arguments["reports_dir"]) / f"{arguments['name']}.json"
+        try:
+            write_json(path, document, sort_keys=True)
+            write_text(path.with_suffix(".md"), markdown(document))
+        except OSError as error:
+            raise AnsibleActionFail(f"the plan cannot be written: {error}") from error
+        Display().display(f"\n{markdown(document)}\nplan: {path}\n")
+        result: dict[str, Any] = {"changed": False, "plan": str(path)}
+        failed = [f"{entry['host']}: {entry['error']}" for entry in entries if entry["error"]]
+        if failed:
+            result.update(failed=True, msg=f"{totals(document)}. {'; '.join(failed[:20])}"
+                                           f"{' ...' if len(failed) > 20 else ''}")
+        return result
+
+    def _serial(self, given: Any, variables: dict[str, Any]) -> Any:
+        """What makes the batches: a play's ``serial`` sees extra variables and none of the inventory."""
+        if given is not None:
+            return given
+        extra = load_extra_vars(self._loader)
+        if "telemetry_restart_serial" not in extra:
+            if "telemetry_restart_serial" in variables:
+                # No warning: it would not be shown where results that are well are not (display_ok_hosts).
+                Display().display("\ntelemetry_restart_serial has no effect in the inventory; give it with -e")
+            return list(DEFAULT_SERIAL)
+        return self._templar.template(extra["telemetry_restart_serial"])

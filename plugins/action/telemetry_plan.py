@@ -1,0 +1,115 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds out what enforce would do to a host, without doing it; with a plan, holds the host to it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
+    PlanError,
+    broken,
+    differences,
+    entry_of,
+    idle,
+    read_entry,
+)
+
+
+class ActionModule(ActionBase):
+    """Action behind M(cbops.telemetry.telemetry_plan)."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make the entry of this host; with ``plan`` compare it with the one in that file."""
+        super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "launch_scripts": {"type": "list", "elements": "str", "default": []},
+            "templates": {"type": "list", "elements": "dict", "default": []},
+            "daemon_reload": {"type": "bool", "default": True},
+            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+            "plan": {"type": "str"},
+        })
+        if not arguments["plan"]:
+            return {"changed": False, "entry": self._entry(arguments), "differences": []}
+        host = self._variables["inventory_hostname"]
+        entry: dict[str, Any] | None = None
+        try:
+            planned = read_entry(Path(arguments["plan"]), host)
+            entry = self._entry(arguments)
+            found = differences(planned, entry)
+        except PlanError as error:
+            found = [str(error)]
+        except AnsibleError as error:
+            # Nor may a host be "unreachable" here: the tasks after this one must not go on without the comparison.
+            found = [f"what would be done now is not known: {error}"]
+        result: dict[str, Any] = {"changed": False, "entry": entry, "differences": found}
+        if found:
+            result.update(failed=True, msg=f"it is not as planned, so it was left alone: {'; '.join(found)}; "
+                                           "make a new plan and have it reviewed")
+        return result
+
+    def _entry(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        variables = self._variables
+        host = variables["inventory_hostname"]
+        names = {name: self._templar.template(variables[name]) for name in variables
+                 if str(name).startswith("telemetry_")}
+        try:
+            policy = policy_of(names)
+        except PolicyError as error:
+            return broken(host, f"its policy is not valid: {error}")
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        if not policy.enforced(today):
+            return idle(host, policy, today)
+        answer = self._foresee("cbops.telemetry.telemetry_flag", state=policy.desired,
+                               launch_scripts=arguments["launch_scripts"], attach=arguments["attach"])
+        if answer.get("failed") or "files" not in answer:
+            return broken(host, said(answer))
+        return entry_of(host, policy, today, answer, self._rendered(arguments["templates"]),
+                        arguments["daemon_reload"])
+
+    def _foresee(self, name: str, /, **arguments: Any) -> dict[str, Any]:
+        """Run a module in check mode, whatever mode the play is in."""
+        before = self._task.check_mode
+        self._task.check_mode = True
+        try:
+            answer: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments,
+                                                          task_vars=self._variables)
+        finally:
+            self._task.check_mode = before
+        if answer.get("unreachable"):
+            raise AnsibleConnectionFailure(said(answer))
+        return answer
+
+    def _rendered(self, templates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The edits that rendering the user's own templates would make, in the order of the templates."""
+        edits = []
+        for item in templates:
+            lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
+            try:
+                text = lookup.run([self._find_needle("templates", item["src"])], variables=self._variables)[0]
+            except AnsibleError as error:
+                raise AnsibleActionFail(f"the template {item['src']} cannot be rendered: {error}") from error
+            after = hashlib.sha256(text.encode()).hexdigest()
+            answer = self._foresee("ansible.builtin.stat", path=item["dest"], follow=True, checksum_algorithm="sha256",
+                                   get_mime=False, get_attributes=False)
+            if answer.get("failed"):
+                raise AnsibleActionFail(f"{item['dest']}: {said(answer)}")
+            before = answer["stat"].get("checksum")
+            if before != after:
+                edits.append({"path": item["dest"], "before": before, "after": after,
+                              "summary": f"rendered from {item['src']}"})
+        return edits

@@ -610,7 +610,7 @@ class Shell:
     def _substitution(self, word: Word, part: Part) -> Value:
         """Command substitution: the few commands that only rewrite their arguments, else unknown."""
         items = part.body.items if part.body is not None else []
-        if len(items) == 1 and items[0].kind == "and_or" and all(joint in ("", "&&") for joint, _item in items[0].items):
+        if len(items) == 1 and items[0].kind == "and_or" and {pair[0] for pair in items[0].items} == {"", "&&"}:
             items = [item for _joint, item in items[0].items]
         if [_name_of(item) for item in items] == ["cd", "pwd"]:
             folder = self._folder(items[0], items[1])

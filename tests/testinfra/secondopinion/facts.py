@@ -315,9 +315,7 @@ def outcome(tool: str, rc: int, message: str) -> str:
     return "failed"
 
 
-def of_unit(
-    name: str, unit: dict, manager: dict[str, str], texts: Texts, bases: list[str]
-) -> Installation | None:
+def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases: list[str]) -> Installation | None:
     """The unit's start; bases: catalina.base of what runs in it. None for what cannot or need not be looked at."""
     props = unit["properties"]
 

@@ -870,7 +870,7 @@ class Script:
             return True
         for event in self.events:
             words = [self._literal(word) or word[0].text for word in event.words if word]
-            if words[:1] == ["set"] and (words[1:] == ["-o", "allexport"] or re.match(r"-[a-z]*a", " ".join(words[1:]))):
+            if re.match(r"set -(o allexport|[a-z]*a)", " ".join(words)):
                 return True
             if words and words[0] in ("export", "declare", "typeset"):
                 if any(word.split("=")[0] == name for word in words[1:]):

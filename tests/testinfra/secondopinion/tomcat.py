@@ -38,7 +38,8 @@ def base_of(arguments: list[str]) -> str:
 
 
 def serves_ours(bases: Iterable[str], glance: Glance) -> bool:
-    return any([_serves(base, glance) for base in bases])  # no short cut: all that is wanted is asked for at once
+    found = [_serves(base, glance) for base in bases]  # no short cut: all that is wanted is asked for at once
+    return True in found
 
 
 def _serves(base: str, glance: Glance) -> bool:
@@ -46,11 +47,11 @@ def _serves(base: str, glance: Glance) -> bool:
         return False
     # The gatherer's answer to a path that ends with "/": folders carry one, too.
     names = glance(base + "/").split("\n")
-    served = [name for name in names if name.startswith(f"{base}/webapps/")]
+    served = [name for name in names if name.startswith(f"{base}/webapps/") and name.endswith((".war", "/"))]
     for name in names:
         if name.startswith(f"{base}/conf/"):
             served += [_absolute(one, base) for one in _document_bases(glance(name))]
-    return any([_ours(path, glance) for path in served])
+    return True in [_ours(path, glance) for path in served]
 
 
 def _document_bases(text: str) -> list[str]:
@@ -67,12 +68,13 @@ def _absolute(path: str, base: str) -> str:
 
 
 def _ours(path: str, glance: Glance) -> bool:
+    """By its name, or by the manifest of the folder, which for a war in webapps stands there beside it."""
     folder = path.rstrip("/")
-    if path.endswith(".war") or OURS.search(folder.rsplit("/", 1)[-1]):
-        return bool(OURS.search(folder.rsplit("/", 1)[-1]))
-    if path.startswith("/") and (path.endswith("/") or "/webapps/" not in path):
-        return re.search(r"^Jenkins-Version:", glance(folder + "/META-INF/MANIFEST.MF"), re.M) is not None
-    return False
+    if OURS.search(folder.rsplit("/", 1)[-1]):
+        return True
+    if folder.endswith(".war"):
+        return False
+    return re.search(r"^Jenkins-Version:", glance(folder + "/META-INF/MANIFEST.MF"), re.M) is not None
 
 
 class Start:

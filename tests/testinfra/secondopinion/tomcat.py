@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterable
+from xml.etree import ElementTree
 
 from . import jvmtext, shelltext
 from .jvmtext import BOOTSTRAP, UNKNOWN

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import jvmtext, shelltext, unittext
+from . import jvmtext, shelltext, tomcat, unittext
 from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN
 
 ENDPOINT, PORT = "api.segment.io", 443
@@ -56,6 +56,7 @@ class Process:
     layer: str = ""
     why: str = ""
     product: bool = False
+    base: str = ""  # catalina.base, where it is a Tomcat
 
 
 @dataclass
@@ -158,7 +159,7 @@ def gather(ask: Callable[[bytes], bytes], probe: bool, launch_scripts: list[str]
     found = records(ask(script("look", probe, launch_scripts)))
     files: dict[str, File] = {}
     collect_files(found, files)
-    for _unused in range(4):
+    for _unused in range(8):  # a file names a file names a file
         wanted: set[str] = set()
         facts = interpret(found, files, launch_scripts, wanted)
         wanted -= set(files)
@@ -167,7 +168,7 @@ def gather(ask: Callable[[bytes], bytes], probe: bool, launch_scripts: list[str]
         collect_files(records(ask(script("files", False, sorted(wanted)))), files)
         for path in wanted:
             files.setdefault(path, File(path))
-    return facts
+    raise Broken("its launch files lead from one to the next without an end")
 
 
 def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wanted: set[str]) -> Facts:
@@ -207,9 +208,11 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
 
     facts.processes = [one_process(one) for one in processes]
     texts = Texts(files, wanted)
+    for one in facts.processes:
+        one.product = one.product or tomcat.serves_ours([one.base], texts.glance)
     for name, unit in units.items():
-        installation = of_unit(name, unit, manager, texts)
         lives = [one for one in facts.processes if one.service == name]
+        installation = of_unit(name, unit, manager, texts, [one.base for one in lives if one.base])
         if PRODUCT_UNIT.match(name) or any(one.product for one in lives):
             for one in lives:
                 one.product = True
@@ -259,6 +262,10 @@ class Texts:
             raise shelltext.Unreadable(f"{path} is {one.why}")
         return one.text if one.state == "text" else None
 
+    def glance(self, path: str) -> str:
+        """The text, empty where there is none to be had."""
+        return self.get(path).text
+
 
 def one_process(raw: dict) -> Process:
     out = Process(raw["pid"])
@@ -272,6 +279,7 @@ def one_process(raw: dict) -> Process:
     jar = tokens.index("-jar") if "-jar" in tokens else -1
     war = next((token for token in tokens[jar + 1 :] if not token.startswith("-")), "") if jar >= 0 else ""
     out.product = bool(jvmtext.WAR.search(war))
+    out.base = tomcat.base_of(tokens)
     out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
     if raw.get("blind"):
         out.flag, out.why = (
@@ -307,7 +315,8 @@ def outcome(tool: str, rc: int, message: str) -> str:
     return "failed"
 
 
-def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts) -> Installation | None:
+def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases: list[str]) -> Installation | None:
+    """The unit's start; bases: catalina.base of what runs in it. None for what cannot or need not be looked at."""
     props = unit["properties"]
 
     def first(key: str) -> str:
@@ -344,7 +353,8 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts) -> Ins
 
     commands = unittext.commands(props.get("ExecStart", []))
     if source.startswith("/etc/") and "init.d" in source or source.startswith("/etc/rc.d/"):
-        by_script(out, source, environment, texts)
+        if not by_tomcat(out, source, f"{source} start", environment, texts, bases):
+            by_script(out, source, environment, texts)
         return out
     if not commands:
         out.why = "the unit has no ExecStart="
@@ -352,20 +362,52 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts) -> Ins
     executable, argv = commands[-1]
     inline = re.match(r"(?:\S*/)?(?:ba|da)?sh\s+-\w*c\s+(.*)", argv, re.S)
     interpreter = re.match(r"(?:\S*/)?(?:ba|da|k)?sh\s+(/\S+)", argv)
+    start = interpreter.group(1) if interpreter else executable
     if Path(executable).name == "java":
         tokens = unittext.arguments(argv, environment)[1:]
         flag, layer, why = jvmtext.in_effect(tokens, environment)
         out.flag, out.why = flag, why
         out.variables = [layer] if layer.endswith("_OPTIONS") else re.findall(r"\$\{?([A-Za-z_]\w*)", argv)
         decide_file(out, texts)
-        if flag == ABSENT and "-jar" not in tokens:
+        inside = tomcat.serves_ours([tomcat.base_of(tokens), *bases], texts.glance)
+        if flag == ABSENT and "-jar" not in tokens and not inside:
             out.flag, out.why = UNKNOWN, f"no command that starts java -jar with a war was found in {name}"
+    elif by_tomcat(out, start, inline.group(1) if inline else argv, environment, texts, bases):
+        pass
     elif inline:
         answer = shelltext.ask(fragment or name, inline.group(1), environment, texts.load)
         take(out, answer, texts)
     else:
-        by_script(out, interpreter.group(1) if interpreter else executable, environment, texts)
+        by_script(out, start, environment, texts)
+        text = argv + texts.glance(start)
+        if out.flag == UNKNOWN and tomcat.NAMED.search(text) and not tomcat.OURS.search(name + text):
+            return None  # a Tomcat with other applications
     return out
+
+
+def by_tomcat(
+    out: Installation, start: str, command: str, environment: dict[str, str], texts: Texts, bases: list[str]
+) -> bool:
+    """Whether this starts a Tomcat with a war of ours; if so, the installation is filled in."""
+    script = texts.get(start)
+    launcher = tomcat.LAUNCHER.search(command)
+    if not bases and not launcher and not tomcat.NAMED.search(command + script.text):
+        return False
+    bases = [*bases, *(environment.get(name, "").rstrip("/") for name in tomcat.PLACES)]
+    try:
+        # Tomcat's own script, or the text of an sh -c, stands in the unit; else it is what the unit's script starts.
+        file, text = (start, script.text) if script.text and not launcher else (out.name, command)
+        found = tomcat.Start(file, text, environment, texts.load)
+        bases += found.bases()
+        answer = found.answer()
+    except (shelltext.Unreadable, RecursionError) as problem:
+        answer = shelltext.Answer(why=str(problem), files=[start])
+    if not tomcat.serves_ours(bases, texts.glance):
+        return False
+    take(out, answer, texts)
+    having = [path for path in out.files if out.flag == TRUE and jvmtext.PROPERTY in texts.glance(path)]
+    out.file = [*answer.files[-1:], *having][-1]
+    return True
 
 
 def by_script(out: Installation, path: str, environment: dict[str, str], texts: Texts) -> None:
@@ -410,7 +452,8 @@ def dead_mentions(installation: Installation, files: dict[str, File]) -> list[tu
         related = path in installation.files or Path(path).name.startswith(stem) or f"/{stem}." in path
         if one.state == "text" and related:
             for line, variable in shelltext.mentions(one.text, path):
-                if not (path in installation.files and variable in installation.variables):
+                read = path in installation.files and variable in installation.variables
+                if installation.flag == ABSENT or not read:
                     out.append((path, line, variable))
     return out
 
@@ -418,7 +461,7 @@ def dead_mentions(installation: Installation, files: dict[str, File]) -> list[tu
 # --- nothing of other options may show ----------------------------------------------------------------------
 
 SECRET_SHAPES = (
-    re.compile(r"(Picked up \w*OPTIONS:).*"),
+    re.compile(r"(Picked up \w*OPTIONS:|Command line argument:).*"),
     re.compile(r"(-[DX][^\s=:]+[=:])(\"[^\"]*\"|'[^']*'|\S+)"),
     re.compile(r"(--?[A-Za-z][\w.-]*=)(\"[^\"]*\"|'[^']*'|\S+)"),
     re.compile(r"(\b[A-Z][A-Z0-9_]{2,}=)(\"[^\"]*\"|'[^']*'|\S+)"),

@@ -14,7 +14,23 @@ owner() { # of what a link points to: that is what gets read
     stat -L -c '%u %g %a %U %G' -- "$1" 2>/dev/null || echo '- - - - -'
 }
 
+# What a Tomcat with this catalina.base (its path ends with "/") serves: applications, folders with a "/" behind,
+# and the files that configure them. The manifests tell what an application is.
+applications() {
+    say file "$1"
+    if [ ! -d "$1" ]; then say missing; return; fi
+    say stat "$(owner "$1")"
+    say text
+    for f in "$1"webapps/* "$1"conf/server.xml "$1"conf/*/*/*.xml; do
+        if [ -d "$f" ]; then printf '%s/\n' "$f"; elif [ -e "$f" ]; then printf '%s\n' "$f"; fi
+    done | head -n 500 | body
+    for f in "$1"webapps/*/META-INF/MANIFEST.MF "$1"conf/server.xml "$1"conf/*/*/*.xml; do
+        [ -e "$f" ] && printf '%s\n' "$f"
+    done | head -n 100 | while IFS= read -r f; do file "$f"; done
+}
+
 file() {
+    case $1 in */) applications "$1"; return ;; esac
     say file "$1"
     if [ ! -e "$1" ]; then say missing; return; fi
     say stat "$(owner "$1")"
@@ -40,7 +56,7 @@ process() {
     say cgroup; body <"$1/cgroup" 2>/dev/null
     # Values of other options stay on the host: they may be secrets.
     say cmdline
-    arguments "$1/cmdline" | sed -e "/^-D$PROPERTY/b" -e 's/^\(-[^=:]*[=:]\).*/\1/' | body
+    arguments "$1/cmdline" | sed -e "/^-D$PROPERTY/b" -e '/^-Dcatalina\.base=/b' -e 's/^\(-[^=:]*[=:]\).*/\1/' | body
     say environ
     arguments "$1/environ" | grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)=' | body
     [ -r "$1/environ" ] || say environ_unreadable
@@ -65,6 +81,23 @@ unit() {
         while IFS= read -r f; do file "$f"; done
 }
 
+# Units that start a Tomcat, by their command or by a script that it names.
+tomcats() {
+    named='catalina[.]sh|CATALINA_BASE|org[.]apache[.]catalina[.]startup[.]Bootstrap'
+    words=$(limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' 2>/dev/null | awk '
+        /^Id=/ { id = substr($0, 4) } /^ExecStart=/ { run = run " " $0 } /^$/ { out() } END { out() }
+        function out(  i, n, w) {
+            n = split(run, w, /[ \t;]+/)
+            for (i = 1; i <= n; i++) { sub(/^path=/, "", w[i]); if (w[i] ~ /^\//) print id, w[i] }
+            run = ""; id = ""
+        }' | sort -u)
+    # shellcheck disable=SC2046 # one path is one word here
+    hits=$(set -f; find -L $(printf '%s\n' "$words" | sed 's/^[^ ]* //' | sort -u) -prune -type f -size -1024 \
+        -exec grep -l -E "$named" {} + 2>/dev/null)
+    printf '%s\n' "$hits" -- "$words" | awk '
+        $0 == "--" { units = 1; next } !units { hit[$0] = 1; next } ($2 in hit) || $2 ~ /\/catalina[.]sh$/ { print $1 }'
+}
+
 say begin
 say uid "$(id -u)"
 if [ "$(id -u)" != 0 ]; then say end; exit 0; fi
@@ -81,10 +114,11 @@ if [ "$ROUND" = look ]; then
         names=$({
             limited 20 systemctl list-units --all --type=service --plain --no-legend --no-pager
             limited 20 systemctl list-unit-files --type=service --no-legend --no-pager
-        } 2>/dev/null | sed 's/^[^A-Za-z0-9]*//; s/[[:space:]].*//' | grep -i -E 'jenkins|cloudbees' | grep -v '@\.service$'
+        } 2>/dev/null | sed 's/^[^A-Za-z0-9]*//; s/[[:space:]].*//' | grep -i -E 'jenkins|cloudbees|tomcat' | grep -v '@\.service$'
         limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' 2>/dev/null | awk '
             /^Id=/ { id = substr($0, 4) } /^ExecStart=/ { run = run $0 } /^$/ { out() } END { out() }
-            function out() { if (run ~ /[.]war|jenkins|cloudbees/) print id; run = ""; id = "" }'
+            function out() { if (run ~ /[.]war|jenkins|cloudbees|[.]catalina[.]|CATALINA_BASE|catalina[.]sh/) print id; run = ""; id = "" }'
+        tomcats
         for p in /proc/[0-9]*; do
             comm=
             { read -r comm <"$p/comm"; } 2>/dev/null
@@ -100,7 +134,8 @@ if [ "$ROUND" = look ]; then
             [ -f "$f" ] && { say initscript "$f"; file "$f"; }
         done
     fi
-    for f in /etc/default/*jenkins* /etc/default/*cloudbees* /etc/sysconfig/*jenkins* /etc/sysconfig/*cloudbees*; do
+    for f in /etc/default/*jenkins* /etc/default/*cloudbees* /etc/sysconfig/*jenkins* /etc/sysconfig/*cloudbees* \
+        /etc/default/*tomcat* /etc/sysconfig/*tomcat*; do
         [ -e "$f" ] && file "$f"
     done
     if [ "$PROBE" = yes ]; then

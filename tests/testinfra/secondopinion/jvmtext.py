@@ -7,6 +7,7 @@ import re
 
 PROPERTY = "com.cloudbees.analytics.gatherer.Sender.disabled"
 OPTION = "-D" + PROPERTY
+BOOTSTRAP = "org.apache.catalina.startup.Bootstrap"  # what a Tomcat's JVM runs in place of -jar
 
 # Stands for text that only a running shell knows. The name of the variable is between the two marks.
 UNKNOWN_OPEN, UNKNOWN_CLOSE = "\x01", "\x02"
@@ -41,11 +42,11 @@ def of_option(token: str) -> str | None:
 
 
 def of_tokens(tokens: list[str]) -> tuple[str, str]:
-    """(answer, why it is unknown) for JVM options up to the war; the last mention counts."""
+    """(answer, why it is unknown) for JVM options up to the war or Tomcat's class; the last mention counts."""
     answer, why = ABSENT, ""
     after_jar = False
     for token in tokens:
-        if after_jar and not token.startswith("-"):
+        if after_jar and not token.startswith("-") or token == BOOTSTRAP:
             break
         if token == "-jar":
             after_jar = True

@@ -864,15 +864,22 @@ class Script:
         found = re.fullmatch(UNKNOWN_OPEN + "([^\x02]*)" + UNKNOWN_CLOSE, token)
         return bool(found and JAVA_NAME.match(found.group(1)))
 
+    def is_exported(self, name: str) -> bool:
+        """Whether the scripts hand a variable to what they start: by name, or all of them (set -a)."""
+        if name in self.environment:
+            return True
+        for event in self.events:
+            words = [self._literal(word) or word[0].text for word in event.words if word]
+            if re.match(r"set -(o allexport|[a-z]*a)", " ".join(words)):
+                return True
+            if words and words[0] in ("export", "declare", "typeset"):
+                if any(word.split("=")[0] == name for word in words[1:]):
+                    return True
+        return False
+
     def exported(self, name: str) -> list[str]:
         """Alternatives of a variable that java would find in its environment."""
-        used = name in self.environment or any(
-            self._literal(event.words[0]) in ("export", "declare", "typeset")
-            and any((self._literal(word) or word[0].text).split("=")[0] == name for word in event.words[1:] if word)
-            for event in self.events
-            if event.words
-        )
-        if not used:
+        if not self.is_exported(name):
             return [""]
         return [one if isinstance(one, str) else " ".join(one) for one in self.values(name, len(self.events))]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fleethand import FLAG, Fleet
+import subprocess
+import sys
+
+from fleethand import FLAG, FLEET, Fleet
 
 REPLICAS = ("bookworm-cm-deb", "trixie-cm-deb", "bullseye-cm-rpm")
 SERVICE = "cloudbees-core-cm"
@@ -19,11 +22,37 @@ def down_times(fleet: Fleet, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
     return sorted(spans)
 
 
+# Asks all of them again and again, as a load balancer does; prints who does not answer, once a round.
+WATCH = """
+import sys, time, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def down(address):
+    try:
+        opener.open("http://%s:8080/whoAmI/api/json" % address, timeout=2).close()
+    except OSError:
+        return address
+with ThreadPoolExecutor(4) as pool:
+    while True:
+        print(" ".join(filter(None, pool.map(down, sys.argv[1:]))), flush=True)
+        time.sleep(0.1)
+"""
+
+
 def test_replicas_of_one_home_are_never_down_together(fleet: Fleet) -> None:
-    inventory = fleet.inventory({host: {"telemetry_restart_group": "payments"} for host in REPLICAS})
-    done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=3",
-                      inventory=inventory)
+    addresses = [fleet.facts[host]["address"] for host in REPLICAS]
+    inventory = fleet.inventory({host: {"telemetry_restart_group": "payments",
+                                        "telemetry_url": f"http://{fleet.facts[host]['address']}:8080/"}
+                                 for host in REPLICAS})
+    with subprocess.Popen([FLEET, "exec", "test", "--", sys.executable, "-c", WATCH, *addresses],
+                          stdout=subprocess.PIPE, text=True) as watch:
+        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=3",
+                          inventory=inventory)
+        watch.terminate()
+        rounds = [line.split() for line in watch.communicate()[0].splitlines()]
     assert set(done.verdicts().values()) == {"compliant"}, done.output
+    assert {address for line in rounds for address in line} == set(addresses), "each was seen to be down once"
+    assert max(map(len, rounds)) == 1, "never two at a time, as seen from outside"
     spans = down_times(fleet, REPLICAS)
     assert all(begin and begin < end for begin, end in spans), spans
     for (_begin, end), (begin, _end) in zip(spans, spans[1:], strict=False):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
+import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fleethand import BIN, CHECKOUT, FLAG, FLEET, Fleet
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError
 
 HOST = "bookworm-cm-deb"
 SERVICE = "cloudbees-core-cm"
@@ -93,6 +98,42 @@ def test_it_waits_until_the_last_build_has_ended(fleet: Fleet) -> None:
     assert "Restart to apply the telemetry policy" in seen, "and said why"
     started = int(fleet.shell(HOST, "stat -c %Y /proc/$(pgrep -x java)"))
     assert started >= int(fleet.shell(HOST, f"stat -c %Y {HOME}/standin-builds")) + 12, "no build was cut off"
+
+
+def test_a_controller_with_a_certificate_of_its_own_authority(tmp_path: Path) -> None:
+    """Without the authority's file nothing is sent to it, the token least of all."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", tmp_path / "key", "-out", tmp_path / "pem", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    heard: list[str] = []
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.get("Authorization", ""))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"authenticated": true}')
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "pem", tmp_path / "key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"https://localhost:{server.server_address[1]}"
+        with pytest.raises(ControllerError, match="certificate"):
+            Controller(url, "jo", TOKEN).is_quiet()
+        assert heard == []
+        assert Controller(url, "jo", TOKEN, str(tmp_path / "pem")).is_ready()
+        assert len(heard) == 1
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_wrong_token_restarts_nothing(fleet: Fleet) -> None:

@@ -8,12 +8,13 @@ Window and failure budget → drain → restart through the service manager → 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
@@ -103,13 +104,20 @@ class ActionModule(ActionBase):
                 deferred = self._drain() if when_idle else None
                 if deferred:
                     return {**result, "deferred": deferred}
-                failure, result["state"] = self._restart_and_wait(due, result["services"], desired)
             except ControllerError as error:
                 raise AnsibleActionFail(f"not restarted: {error}") from error
-            result["changed"] = True
-            if failure:
-                budget.spend(self._variables["inventory_hostname"])
-                return {**result, "failed": True, **self._roll_back(due, result["services"], failure)}
+            try:
+                failure, result["state"] = self._restart_and_wait(due, services, desired)
+                result["changed"] = True
+                if failure:
+                    result.update(self._roll_back(due, services, failure), failed=True)
+            except AnsibleError:
+                result["failed"] = True
+                raise
+            finally:
+                if result.get("failed"):
+                    budget.spend(self._variables["inventory_hostname"])
+                    self._start_builds()
         return result
 
     # -- before ---------------------------------------------------------------------------------
@@ -128,6 +136,13 @@ class ActionModule(ActionBase):
             return None
         more = f" and {len(running) - 3} more" if len(running) > 3 else ""
         return f"still busy after {seconds} seconds: {', '.join(running[:3])}{more}; builds are started again"
+
+    def _start_builds(self) -> None:
+        """Where the old JVM runs on after all, it must not stay quiet for ever."""
+        controller = self._controller()
+        if self._arguments["when_idle"] and controller is not None:
+            with contextlib.suppress(ControllerError):
+                controller.cancel_quiet_down()
 
     # -- restart --------------------------------------------------------------------------------
 

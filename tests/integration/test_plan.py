@@ -223,7 +223,7 @@ def test_batches_are_those_of_the_restart_play(fleet: Fleet, tmp_path: Path) -> 
         played = fleet.play("enforce", "--check", "--tags", "telemetry_restart", *arguments, inventory=inventory,
                             environment={"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true", "ANSIBLE_DISPLAY_OK_HOSTS": "true"})
         # Each batch is a play of its own in the output.
-        plays = played.output.split("PLAY [Restart what owes a restart]")[1:]
+        plays = played.output.split("PLAY [Declare telemetry and restart what owes a restart]")[1:]
         plays[-1] = plays[-1].split("PLAY [")[0]
         restarted = [sorted({host for host in hosts if f"[{host}]" in text}) for text in plays]
         assert restarted == [[host for host, number in zip(hosts, numbers, strict=True) if number == batch]

@@ -157,6 +157,9 @@ def policy_of(variables: Mapping[str, Any]) -> Policy:
     for path in scripts:
         if not str(path).startswith("/"):
             raise PolicyError(f"telemetry_launch_scripts: {path!r} is no absolute path")
+    limit = variables.get("telemetry_max_failures", 0)
+    if not re.match(r"[0-9]+\Z", str(limit)):
+        raise PolicyError(f"telemetry_max_failures is {limit!r}; it must be a number of restarts, 0 or more")
     restart = _choice(variables, "telemetry_restart", RESTART, "never")
     if restart == "when_idle" and not variables.get("telemetry_url"):
         raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller "

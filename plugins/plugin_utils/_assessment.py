@@ -60,6 +60,10 @@ VARIABLES = (
     "telemetry_ca_file",
     "telemetry_plan",
     "telemetry_reports_dir",
+    "telemetry_report_name",
+    "telemetry_report_formats",
+    "telemetry_report_history",
+    "telemetry_evidence_dirs",
     "telemetry_fail_on",
     "telemetry_hosts",
 )

@@ -9,8 +9,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import assess, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, assess, policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of
 
 TODAY = datetime.date(2026, 11, 23)
@@ -29,8 +28,6 @@ HOSTILE = (
     "@everyone #1 [x](http://x.example) **b** {{ 7*7 }} {% x %}",
     "line\nbreak\ttab",
 )
-
-_OUTCOMES = ("connected", "timeout", "refused", "dns_nxdomain", "proxy_unreachable", "proxy_denied", "tls_untrusted")
 
 
 def answer(via: str, outcome: str) -> dict[str, Any]:
@@ -103,15 +100,13 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     name = "cloudbees-core-oc" if product == "operations_center" else "cloudbees-core-cm"
     answers = []
     if desired == "enabled":
-        proxy = f"proxy-{rng.choice('abc')}.example.org:3128"
-        failed = kind == "violation" and rng.random() < 0.8
-        answers = [answer("direct", "connected" if not failed else rng.choice(_OUTCOMES[1:4])),
-                   answer(proxy, "proxy_unreachable" if failed and "-b" in proxy else "connected")]
-        if failed:
+        # proxy-b is down: whoever goes by it fails. A few others fail on the direct way.
+        if kind == "compliant":
+            answers = [answer("direct", "connected"), answer(f"proxy-{rng.choice('ac')}.example.org:3128", "connected")]
+        else:
             clocks = (desired,) * 3
-            answers = answers[:1] if "-b" not in proxy else [answer("direct", "connected"), answers[1]]
-            if answers[-1]["outcome"] == "connected":
-                answers = [answer(proxy.replace("-a", "-b"), "proxy_unreachable")]
+            answers = [answer("proxy-b.example.org:3128", "proxy_unreachable")] if rng.random() < 0.7 else [
+                answer("direct", rng.choice(("timeout", "refused", "dns_nxdomain")))]
     state = {"schema": "cbops.telemetry/state/1", "host": {"root": "/", "effective_user": 0, "node": host},
              "installations": [installation(name, product, *clocks)], "connectivity": answers, "warnings": []}
     if rng.random() < 0.05 and kind == "compliant":

@@ -69,7 +69,7 @@ def render(report: Report) -> str:
     for host in open_hosts:
         text = _detail(host, report.inventory)
         if len(text) > left:
-            break
+            continue
         left -= len(text)
         details.append(text)
     lines = head
@@ -79,10 +79,10 @@ def render(report: Report) -> str:
     if len(rows) < len(shown):
         lines.append(f"\n{len(shown) - len(rows)} more hosts that are not compliant are left out of this table.\n")
     if details:
-        lines += ["\n<details><summary>Reasons and what mends them</summary>\n\n<pre>\n", *details, "</pre>\n"]
-        if len(details) < len(open_hosts):
-            lines.append(f"\nThe reasons of {len(open_hosts) - len(details)} more hosts are left out; "
-                         "the JSON and HTML reports have them all.\n")
-        lines.append("\n</details>\n")
+        lines += ["\n<details><summary>Reasons and what mends them</summary>\n\n<pre>\n", *details,
+                  "</pre>\n\n</details>\n"]
+    if len(details) < len(open_hosts):
+        lines.append(f"\nThe reasons of {len(open_hosts) - len(details)} more hosts are left out; "
+                     "the JSON and HTML reports have them all.\n")
     lines.append(f"\nMade {report.generated_at}; newest evidence from {report.last_run or 'never'}.\n")
     return "".join(lines)

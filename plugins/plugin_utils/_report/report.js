@@ -175,7 +175,7 @@
     const mend = host.mend.map(([words, where, command]) =>
       make("span", {}, command ? `${words} (${where}):` : words + ".", command ? make("pre", {}, make("code", {}, command)) : ""));
     detail.replaceChildren(
-      make("a", {class: "back", href: "#/"}, "← All hosts"),
+      make("a", {class: "back", href: state.way ? "#/way/" + state.way.map(encodeURIComponent).join("/") : "#/"}, "← Hosts"),
       title,
       make("p", {}, badge(host.verdict), ` – ${data.verdicts[host.verdict]}`),
       ...(host.posture ? [make("p", {}, host.posture)] : []),

@@ -136,6 +136,7 @@ def test_a_disc_of_the_map_shows_its_hosts(page: Page, fleet: Fleet) -> None:
     page.click(".back")
     expect(page.locator("#shown")).to_contain_text(f" of {len(members)} hosts")
     page.click("#clear")
+    expect(page.locator("#shown")).to_have_text(f"1–100 of {len(fleet.report.hosts)} hosts")
     assert names(page) == order(fleet)[:100]
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Merges the evidence of a fleet into one report in many formats, shows it as a table, fails where policy is not met."""
+"""Merges the evidence of a fleet into one report in many formats, shows a table, fails where policy is not met."""
 
 from __future__ import annotations
 

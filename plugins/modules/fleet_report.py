@@ -12,8 +12,8 @@ description:
   - Reads one evidence file a host, prints a table and writes the report in every format that is asked for.
   - Every host that is named comes out with a verdict and the age of its newest evidence. One without evidence is
     V(unknown), with the reason.
-  - When evidence was collected, and how it drifted, is told by C(manifests/) and C(runs/) beside each evidence folder. Of
-    these the 60 newest runs are read, and their totals are the trend.
+  - When evidence was collected, and how it drifted, is told by C(manifests/) and C(runs/) beside each evidence folder.
+    Of these the 60 newest runs are read, and their totals are the trend.
   - Fails where a verdict is in O(fail_on), so that C(ansible-playbook) ends with the exit code 2. The reports are
     written all the same.
   - Runs on the control node and connects to no host. Use it with C(run_once).

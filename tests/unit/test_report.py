@@ -83,7 +83,8 @@ def counted(name: str, text: str) -> dict[str, int]:
     elif name == "csv":
         found.update({line["host"]: line["verdict"] for line in csv.DictReader(io.StringIO(text))}.values())
     else:
-        found.update({verdict: int(number) for verdict, number in re.findall(r"^\| \S+ (\w+) \| (\d+) \|$", text, re.M)})
+        rows = re.findall(r"^\| \S+ (\w+) \| (\d+) \|$", text, re.M)
+        found.update({verdict: int(number) for verdict, number in rows})
     return {verdict: found[verdict] for verdict in VERDICTS}
 
 
@@ -218,7 +219,8 @@ def test_damage_is_said_and_hides_no_host(tmp_path: Path) -> None:
     (tmp_path / "manifests/r4.json").write_text("[]")
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/r5.jsonl").write_text('{"host": "good", "collected_at": "yesterday"}\n')
-    found = gather([tmp_path / "evidence", tmp_path / "nowhere"], ["good", "broken", "other", "gone"], None, fleetmaker.AT)
+    folders = [tmp_path / "evidence", tmp_path / "nowhere"]
+    found = gather(folders, ["good", "broken", "other", "gone"], None, fleetmaker.AT)
     assert [host.verdict for host in found.hosts] == ["compliant", "unknown", "unknown", "unknown"]
     assert ["damaged" in host.reasons[0] for host in found.hosts[1:]] == [True, True, False]
     told = "\n".join(found.notes)
@@ -323,7 +325,8 @@ def test_junit_keeps_the_rules_of_its_schema(fleet: model.Report, texts: dict[st
 
 @pytest.mark.parametrize(("fail_on", "verdict", "element"), [
     (FAIL_ON, "restart_pending", None), (("restart_pending",), "restart_pending", "failure"),
-    ((), "unreachable", "error"), ((), "violation", None), (FAIL_ON, "unknown", "error"), (FAIL_ON, "waived", "skipped")])
+    ((), "unreachable", "error"), ((), "violation", None), (FAIL_ON, "unknown", "error"),
+    (FAIL_ON, "waived", "skipped")])
 def test_junit_fails_what_the_task_fails(fail_on: tuple[str, ...], verdict: str, element: str | None) -> None:
     report = some(**{verdict: 1})
     report = model.Report(report.generated_at, report.hosts, fail_on=fail_on)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The formats of the report: their file extensions and modules. Private to this collection; runs on the control node."""
+"""The formats of the report with their file extensions. Private to this collection. Runs on the control node."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report as one self-contained HTML page that opens offline. Private to this collection; runs on the control node.
 
-``report.html.j2``, ``report.css`` and ``report.js`` lie beside this file. The page's Content-Security-Policy lets nothing
-run but that script, by its hash, and lets nothing be fetched.
+``report.html.j2``, ``report.css`` and ``report.js`` lie beside this file. The page's Content-Security-Policy lets
+nothing run but that script, by its hash, and lets nothing be fetched.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,7 @@ def _hash(text: str) -> str:
 def data(value: Any) -> str:
     """A value as JSON that cannot end the script element it stands in."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    text = re.sub("[<>&\u2028\u2029]|[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
-    return text
+    return re.sub("[<>&\u2028\u2029]|[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _installation(entry: dict[str, Any]) -> dict[str, Any]:
@@ -116,14 +116,14 @@ def paths(hosts: Sequence[Host]) -> dict[str, Any]:
     largest = max(map(len, found.values()), default=1)
     outcomes = sorted({outcome for _via, outcome in found}, key=lambda outcome: (outcome == "connected", outcome))
     lines = []
-    for via in {via for via, _outcome in found}:
+    failures = Counter(via for (via, outcome), members in found.items() for _member in members
+                       if not meets(outcome, "reachable"))
+    for via in sorted({via for via, _outcome in found}, key=lambda via: (-failures[via], via)):
         counts = {outcome: len(found.get((via, outcome), ())) for outcome in outcomes}
-        failed = sum(count for outcome, count in counts.items() if not meets(outcome, "reachable"))
         lines.append({
-            "via": via, "failed": failed, "all": failed == sum(counts.values()),
+            "via": via, "failed": failures[via], "all": failures[via] == sum(counts.values()),
             "cells": [{"outcome": outcome, "count": count, "reached": meets(outcome, "reachable"),
                        "radius": round(7 + 15 * (count / largest) ** 0.5, 1)} for outcome, count in counts.items()]})
-    lines.sort(key=lambda line: (-line["failed"], line["via"]))
     return {"outcomes": outcomes, "lines": lines, "unprobed": sum(not host.answers for host in hosts)}
 
 

@@ -45,10 +45,12 @@ def render(report: Report) -> str:
         for element in ("failure", "error", "skipped")}
     numbers = f'tests="{len(report.hosts)}" failures="{counts["failure"]}" errors="{counts["error"]}"'
     stamp = report.generated_at.split(".")[0].rstrip("Z")
-    properties = "".join(f'      <property name="{verdict}" value="{count}"/>\n' for verdict, count in report.totals.items())
+    properties = "".join(f'      <property name="{verdict}" value="{count}"/>\n'
+                         for verdict, count in report.totals.items())
     return ('<?xml version="1.0" encoding="UTF-8"?>\n'
             f'<testsuites name="cbops.telemetry" {numbers} time="0">\n'
-            f'  <testsuite name="cbops.telemetry" {numbers} skipped="{counts["skipped"]}" timestamp="{stamp}" time="0">\n'
+            f'  <testsuite name="cbops.telemetry" {numbers} skipped="{counts["skipped"]}" timestamp="{stamp}" '
+            'time="0">\n'
             f"    <properties>\n{properties}    </properties>\n"
             + "".join(_case(host, report) for host in report.worst_first())
             + "  </testsuite>\n</testsuites>\n")

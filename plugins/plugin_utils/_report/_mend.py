@@ -33,8 +33,8 @@ def steps(host: Host, inventory: str) -> list[Step]:
                      f"ansible {shlex.quote(host.host)} -i {inventory} -m ansible.builtin.ping -vvv"), audit]
     found: list[Step] = []
     if host.verdict == "waiver_expired":
-        found.append(Step("Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy about",
-                          "control node", ""))
+        found.append(Step("Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy "
+                          "about", "control node", ""))
     desired = host.policy.get("desired")
     for entry in host.installations:
         service = entry.get("service")

@@ -268,7 +268,7 @@ class Place(NamedTuple):
 
 
 def places(host: Host) -> list[Place]:
-    """Where the person who must act will look: the line that decides, else the live launch file; one an installation."""
+    """Where the person who must act will look: the line that decides, else the live launch file; one each."""
     found = []
     for entry in host.installations:
         detail, launch = entry.get("on_disk_detail") or {}, entry.get("launch") or {}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report as metrics for node_exporter's textfile collector, in OpenMetrics text. Private to this collection.
 
-Gauges alone: the collector reads the older text format too, which has neither info nor stateset. Runs on the control node.
+Gauges alone: the collector knows the older text format, which has neither info nor stateset. Runs on the control node.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _stamp(text: str | None) -> float:
 def render(report: Report) -> str:
     """The report as gauges; no sample carries a time of its own, which the collector would refuse."""
     hosts = report.hosts
-    last = [({}, _stamp(report.last_run))] if report.last_run else []
+    last: list[tuple[dict[str, str], float]] = [({}, _stamp(report.last_run))] if report.last_run else []
     lines = [
         *_family("hosts", "Hosts by verdict.", (({"verdict": verdict}, count)
                                                 for verdict, count in report.totals.items())),

@@ -14,7 +14,13 @@ import urllib.parse
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import MEANINGS, Host, Report, places
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
+    MEANINGS,
+    Host,
+    Place,
+    Report,
+    places,
+)
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 HOME = "https://github.com/cbops/telemetry"
@@ -23,8 +29,8 @@ HOME = "https://github.com/cbops/telemetry"
 RULES = {
     "violation": ("error", "Run `ansible-playbook cbops.telemetry.enforce --limit HOST`, or mend the line that is "
                            "named. Where the network is against the policy, mend that."),
-    "waiver_expired": ("error", "Bring the policy about (`cbops.telemetry.enforce`), or renew `telemetry_waiver` in the "
-                                "inventory with a new date and approval."),
+    "waiver_expired": ("error", "Bring the policy about (`cbops.telemetry.enforce`), or renew `telemetry_waiver` in "
+                                "the inventory with a new date and approval."),
     "restart_pending": ("warning", "Restart the service that is named: `ansible-playbook cbops.telemetry.enforce "
                                    "--limit HOST -e telemetry_restart=now`."),
     "unknown": ("warning", "See the reason: what could not be read or resolved proves nothing, so it does not count "
@@ -47,10 +53,9 @@ def _rule(verdict: str) -> dict[str, Any]:
 def _location(host: Host) -> list[dict[str, Any]]:
     """Where to look, as HOST/path below the base FLEET; a host of which no file is known stands for itself."""
     found = []
-    for file, line, installation in places(host) or [(None, None, None)]:
-        uri = urllib.parse.quote(f"{host.host}{file or ''}" if (file or "/").startswith("/") else f"{host.host}/{file}",
-                                 safe="/")
-        physical: dict[str, Any] = {"artifactLocation": {"uri": uri.lstrip("/"), "uriBaseId": "FLEET"}}
+    for file, line, installation in places(host) or [Place("", None, "")]:
+        uri = "/".join(urllib.parse.quote(part, safe="") for part in [host.host, *filter(None, file.split("/"))])
+        physical: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "FLEET"}}
         if line:
             physical["region"] = {"startLine": line}
         name = f"{host.host}/{installation}" if installation else host.host
@@ -77,7 +82,8 @@ def _result(host: Host, number: int, inventory: str) -> dict[str, Any]:
         ticket = f", {waiver['ticket']}" if waiver.get("ticket") else ""
         result["suppressions"] = [{
             "kind": "external", "status": "accepted",
-            "justification": f"{waiver['reason']} (approved by {waiver['approved_by']}, until {waiver['until']}{ticket})",
+            "justification": f"{waiver['reason']} (approved by {waiver['approved_by']}, until {waiver['until']}"
+                             f"{ticket})",
             "properties": dict(waiver)}]
     return result
 

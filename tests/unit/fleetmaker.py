@@ -30,6 +30,9 @@ HOSTILE = (
 )
 
 
+_DRIFT = {"waiver_expired": "intended", "restart_pending": "corrective"}
+
+
 def answer(via: str, outcome: str) -> dict[str, Any]:
     """One answer of the probe, without the times that evidence leaves out."""
     reached = outcome == "connected"
@@ -154,6 +157,7 @@ def make(folder: Path, count: int, seed: int = 1, runs: int = 3, without: int = 
         manifest = {"schema": "cbops.telemetry/manifest/1", "run_id": identity, "started": at, "finished": at,
                     "versions": {"collection": "0.1.0", "ansible_core": "2.19.14", "python": "3.11.2"},
                     "git_commit": None, "git_dirty": None, "hosts": list(kinds), "totals": totals,
-                    "files": {name: {**entry, "collected_at": at} for name, entry in files.items()}}
+                    "files": {name: {**entry, "collected_at": at, "drift": _DRIFT.get(entry["verdict"])}
+                              for name, entry in files.items()}}
         (folder / "manifests" / f"{identity}.json").write_text(json.dumps(manifest, sort_keys=True))
     return list(kinds)

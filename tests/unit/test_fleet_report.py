@@ -90,3 +90,32 @@ def test_an_empty_inventory_is_a_mistake(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert "The inventory has no hosts" in done.stdout + done.stderr
     assert not (tmp_path / "report.json").exists()
+
+
+EXAMPLES = [" ".join(command.replace("\\\n", " ").split())
+            for command in re.findall(r"^(ansible-playbook cbops\.telemetry\.report(?:.*\\\n)*.*)$",
+                                      (CHECKOUT / "docs/reports.md").read_text(), re.M)]
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_the_examples_of_the_documentation_run(tmp_path: Path, command: str) -> None:
+    """Each as it stands, in a folder with an inventory and evidence; only the folder below /var is moved there too."""
+    for part in ("reports", "slice1", "slice2"):
+        hosts = fleetmaker.make(tmp_path / part, 10, runs=2)
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/hosts").write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
+    words = command.replace("/var/lib/", f"{tmp_path}/var/lib/").split()
+    done = subprocess.run([str(Path(sys.executable).with_name(words[0])), *words[1:]], cwd=tmp_path, capture_output=True,
+                          text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")})
+    assert done.returncode == 2, done.stdout + done.stderr
+    named = re.findall(r"telemetry_report_formats=(\S+)", command) or ["json,html"]
+    folder = tmp_path / ("var/lib/prometheus/node-exporter" if "/var/" in command else "reports")
+    assert {path.name for path in folder.glob("report.*")} == {f"report{FORMATS[name][0]}" for name in named[0].split(",")}
+    assert "no evidence was filed" not in done.stdout
+
+
+def test_every_format_has_an_example() -> None:
+    shown = {name for command in EXAMPLES for names in re.findall(r"telemetry_report_formats=(\S+)", command)
+             for name in names.split(",")}
+    assert shown == set(FORMATS)

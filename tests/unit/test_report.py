@@ -156,6 +156,15 @@ def test_age(seconds: float | None, words: str) -> None:
     assert model.age_words(seconds) == words
 
 
+def test_drift_is_told_apart(fleet: model.Report, texts: dict[str, str]) -> None:
+    sentence = (f"Since the evidence before: {fleet.totals['restart_pending']} changed on the host (corrective), "
+                f"{fleet.totals['waiver_expired']} changed with the policy (intended)")
+    assert model.drifts(fleet) == sentence
+    assert sentence in texts["markdown"]
+    assert sentence in texts["html"]
+    assert model.drifts(some(violation=1)) == ""
+
+
 # -- gathering -------------------------------------------------------------------------------------
 
 

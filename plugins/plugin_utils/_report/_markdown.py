@@ -17,6 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     age_words,
     clock,
     connectivity,
+    drifts,
     headline,
     visible,
     waiver,
@@ -44,7 +45,8 @@ def _row(host: Host) -> str:
 
 
 def _detail(host: Host, inventory: str) -> str:
-    lines = [f"{host.host}: {host.verdict}", *(f"  {reason}" for reason in host.reasons)]
+    drift = f", {host.drift} drift" if host.drift else ""
+    lines = [f"{host.host}: {host.verdict}{drift}", *(f"  {reason}" for reason in host.reasons)]
     lines += [f"  warning: {text}" for text in host.warnings]
     for step in steps(host, inventory):
         lines += [f"  {step.words} ({step.where}):", f"    $ {step.command}"] if step.command else [f"  {step.words}"]
@@ -55,6 +57,8 @@ def render(report: Report) -> str:
     """The report: headline, totals, a table of what is open, worst first, details folded; at most LIMIT characters."""
     head = [f"## Telemetry: {headline(report)}\n", "\n", "| verdict | hosts |\n", "|---|---|\n"]
     head += [f"| {SYMBOLS[verdict]} {verdict} | {count} |\n" for verdict, count in report.totals.items()]
+    if drifts(report):
+        head.append(f"\n{drifts(report)}.\n")
     shown = [host for host in report.worst_first() if host.verdict not in ("compliant", "not_applicable")]
     open_hosts = [host for host in shown if host.verdict not in SETTLED]
     left = LIMIT - sum(map(len, head)) - 1200  # what stands around tables and notes

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -201,6 +202,16 @@ def headline(report: Report) -> str:
         ("restart_pending", "waiting for a restart"), ("unknown", "unknown"), ("unreachable", "unreachable"))
         if totals[verdict]]
     return text + (f"; {', '.join(more)}" if more else "")
+
+
+_DRIFTS = {"corrective": "changed on the host", "intended": "changed with the policy"}
+
+
+def drifts(report: Report) -> str:
+    """How many hosts differ from the evidence before, and by whose doing; empty where none does."""
+    counts = Counter(host.drift for host in report.hosts if host.drift)
+    words = [f"{count} {_DRIFTS.get(drift, drift)} ({drift})" for drift, count in sorted(counts.items())]
+    return f"Since the evidence before: {', '.join(words)}" if words else ""
 
 
 # -- the fleet matrix -------------------------------------------------------------------------------

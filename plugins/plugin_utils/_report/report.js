@@ -67,8 +67,8 @@
 
   function hay(host) {
     if (host.hay === undefined) {
-      host.hay = [host.host, host.verdict, host.product, host.drift || "", ...host.reasons, ...host.cells.map((one) => one[0])]
-        .join("\n").toLowerCase();
+      host.hay = [host.host, host.verdict, host.product, host.drift || "", ...host.reasons, ...host.warnings,
+        ...host.cells.map((one) => one[0])].join("\n").toLowerCase();
     }
     return host.hay;
   }
@@ -99,7 +99,7 @@
 
   function line(host) {
     return make("tr", {},
-      make("td", {}, badge(host.verdict)),
+      make("td", {}, badge(host.verdict), host.drift ? make("span", {class: "drift"}, host.drift + " drift") : ""),
       make("th", {scope: "row"}, make("a", {href: address(host.host)}, make("bdi", {}, host.host))),
       make("td", {}, host.product.replace(/_/g, " ") || "–"),
       ...host.cells.map((one) => make("td", {}, cell(one))),

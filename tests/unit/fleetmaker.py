@@ -115,7 +115,7 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     if rng.random() < 0.05 and kind == "compliant":
         state["installations"].append(installation("jenkins", "jenkins", *clocks))
     result = assess(state, policy, TODAY)
-    posture = {"disabled": "off by file and in the running JVM", "enabled": "on"}.get(desired)
+    posture = f"telemetry is {clocks[0]} by its files and {clocks[2]} in the running JVM"
     return {**document, "state": state, "verdict": result.verdict, "reasons": result.reasons, "posture": posture}
 
 
@@ -150,7 +150,7 @@ def make(folder: Path, count: int, seed: int = 1, runs: int = 3, without: int = 
     for back in range(runs):
         at = (day - datetime.timedelta(days=back)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         totals = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
-        moved = min(back * max(1, count // 100), totals["compliant"])
+        moved = min(rng.randrange(back, 3 * back + 1) * max(1, count // 100), totals["compliant"]) if back else 0
         totals["compliant"] -= moved
         totals["violation"] += moved
         identity = f"{(day - datetime.timedelta(days=back)).strftime('%Y%m%dT%H%M%SZ')}-{rng.randrange(16**8):08x}"

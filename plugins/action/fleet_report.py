@@ -20,14 +20,20 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _fo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Report, Run, totals_of
 
+LONG_LIST = 60  # characters
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
 def inventory_words(sources: Any) -> str:
-    """The inventory as a command names it, relative where it lies below the working directory."""
+    """The inventory as a command names it, relative where it lies below the working directory.
+
+    INVENTORY stands for one that is not known, or is a long list of hosts.
+    """
     given = [sources] if isinstance(sources, str) else list(sources or [])
     words = []
     for source in map(str, given):
+        if "," in source and len(source) > LONG_LIST:
+            return "INVENTORY"
         relative = os.path.relpath(source) if os.path.isabs(source) else source
         words.append(shlex.quote(source if relative.startswith("..") else relative))
     return " -i ".join(words) or "INVENTORY"

@@ -137,6 +137,7 @@ def some(**verdicts: int) -> model.Report:
     (some(compliant=1), "The controller meets the policy"),
     (some(compliant=3, unknown=1), "No violation was seen on 4 controllers; 1 unknown"),
     (some(compliant=3, restart_pending=1), "No violation was seen on 4 controllers; 1 waiting for a restart"),
+    (some(unreachable=3, unknown=1), "None of 4 controllers could be judged; 1 unknown, 3 unreachable"),
     (some(compliant=3, waived=1), "4 controllers: the policy is met, or waived on 1"),
 ])
 def test_headline(report: model.Report, sentence: str) -> None:

@@ -192,6 +192,8 @@ def headline(report: Report) -> str:
     things = noun(report.hosts, count)
     if violating:
         text = f"{violating} of {count} {things} violate{'s' if violating == 1 else ''} the policy"
+    elif totals["unknown"] + totals["unreachable"] == count:
+        text = f"None of {count} {things} could be judged"
     elif totals["unknown"] + totals["unreachable"] + totals["restart_pending"]:
         text = f"No violation was seen on {count} {things}"
     elif totals["waived"]:

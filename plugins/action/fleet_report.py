@@ -90,7 +90,9 @@ class ActionModule(ActionBase):
         generated_at = now()
         found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"], generated_at)
         run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
-        trend = [*found.trend, run]
+        trend = list(found.trend)
+        if not trend or trend[-1].totals != run.totals:
+            trend.append(run)  # hosts without evidence, or runs of a part of the fleet
         if arguments["history"]:
             try:
                 trend = history(Path(arguments["history"]), run)

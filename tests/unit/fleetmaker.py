@@ -34,15 +34,15 @@ _DRIFT = {"waiver_expired": "intended", "restart_pending": "corrective"}
 
 
 def answer(via: str, outcome: str) -> dict[str, Any]:
-    """One answer of the probe, without the times that evidence leaves out."""
+    """One answer of the probe, without what the network measured, as evidence has it."""
     reached = outcome == "connected"
     return {"target": "api.segment.io:443", "via": via, "configured_by": [], "outcome": outcome,
-            "address": "203.0.113.7" if reached else None,
-            "addresses": [{"address": "203.0.113.7", "family": "inet", "outcome": outcome}],
+            "address": None, "addresses": [],
+            "phases_ms": dict.fromkeys(("dns", "tcp", "proxy_connect", "tls", "http")),
             "tls": {"version": "TLSv1.3", "issuer": "CN=Example CA", "not_after": "2027-01-01T00:00:00Z",
                     "trusted": True, "authority": "public", "anchor": None} if reached else None,
-            "java": None, "http": None, "findings": [],
-            "message": "Connected to api.segment.io (203.0.113.7) port 443" if reached
+            "java": [], "http": None, "samples": None, "findings": [],
+            "message": "Connected to api.segment.io (its address) port 443" if reached
             else f"{outcome} on the way to api.segment.io:443 ({via}): check the firewall and the proxy."}
 
 
@@ -77,7 +77,7 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
         ("compliant", "violation", "restart_pending", "unknown", "unreachable", "waived", "waiver_expired",
          "not_applicable"), (80, 4, 6, 2, 3, 2, 1, 2))[0]
     document: dict[str, Any] = {"schema": "cbops.telemetry/evidence/1", "host": host, "policy": None, "state": None,
-                                "error": None, "warnings": [], "posture": None, "drift": None}
+                                "error": None, "warnings": [], "posture": None}
     desired = "unmanaged" if kind == "not_applicable" else "disabled"
     names: dict[str, Any] = {"telemetry_desired": desired, "telemetry_connectivity": "ignored"}
     if rng.random() < 0.2 and kind in ("compliant", "violation"):

@@ -138,7 +138,7 @@ def render(report: Report) -> str:
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     when, last = moment(report.generated_at), moment(report.last_run)
     return template.render(
-        headline=headline(report), drifts=drifts(report), report=report, count=len(report.hosts), meanings=MEANINGS, symbols=SYMBOLS,
+        headline=headline(report), drifts=drifts(report), report=report, meanings=MEANINGS, symbols=SYMBOLS,
         trend=trend(report.trend), paths=paths(report.hosts), style=style, script=script,
         style_hash=_hash(style), script_hash=_hash(script),
         made=report.generated_at[:16].replace("T", " "),

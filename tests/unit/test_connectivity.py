@@ -20,13 +20,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
+from ansible_collections.cbops.telemetry.plugins.module_utils import _dial as dial
+from ansible_collections.cbops.telemetry.plugins.module_utils import _tls as tls
+from ansible_collections.cbops.telemetry.plugins.module_utils import _truststore as truststore
 
-probe = connectivity.probe
+
+
+def probe(host, port=443, timeout=5.0, tls=True, cafile=None, proxy=None, **more):
+    return connectivity.probe(host, port, connectivity.Options(timeout, tls, cafile=cafile, **more), proxy)
+
 
 # Long enough for a slow machine, short enough to tell a hang.
 HANG_GUARD = 30.0
 PHASES = {"dns", "tcp", "proxy_connect", "tls", "http"}
-ENTRY = {"target", "via", "outcome", "address", "addresses", "phases_ms", "tls", "message"}
+ENTRY = {"target", "via", "configured_by", "outcome", "address", "addresses", "phases_ms", "tls", "java", "http",
+         "samples", "findings", "message"}
 
 
 # --- What the probe meets ----------------------------------------------------------------------------------
@@ -219,9 +227,9 @@ def resolver(monkeypatch):
                 for address in result
             ]
 
-        monkeypatch.setattr(connectivity, "_lookup", lookup)
+        monkeypatch.setattr(dial, "_lookup", lookup)
 
-    monkeypatch.setattr(connectivity, "_resolver_problem", lambda: None)
+    monkeypatch.setattr(dial, "_resolver_problem", lambda: None)
     return use
 
 
@@ -317,10 +325,10 @@ def test_hanging_resolver(resolver):
 def test_a_process_with_an_abandoned_resolver_ends():
     program = (
         "import sys, time\n"
-        "from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as c\n"
-        "c._lookup = lambda name, port: time.sleep(1000)\n"
-        "c._resolver_problem = lambda: None\n"
-        "print(c.probe('api.example.com', timeout=0.2)['outcome'])\n"
+        "from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as c, _dial as d\n"
+        "d._lookup = lambda name, port: time.sleep(1000)\n"
+        "d._resolver_problem = lambda: None\n"
+        "print(c.probe('api.example.com', 443, c.Options(0.2))['outcome'])\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program],
@@ -336,7 +344,7 @@ def test_a_process_with_an_abandoned_resolver_ends():
 @pytest.mark.parametrize("error", [socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), None])
 def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, error):
     resolver(error if error else lambda: time.sleep(HANG_GUARD))
-    monkeypatch.setattr(connectivity, "_resolver_problem", lambda: "nobody to ask")
+    monkeypatch.setattr(dial, "_resolver_problem", lambda: "nobody to ask")
     entry = check(probe("api.example.com", timeout=0.3), "unknown", ("dns",))
     assert "nobody to ask" in entry["message"]
 
@@ -344,21 +352,21 @@ def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, e
 def test_resolver_problem(tmp_path, monkeypatch):
     path = tmp_path / "resolv.conf"
     monkeypatch.setattr(
-        connectivity, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
+        dial, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
     )
-    assert "names no name server" in connectivity._resolver_problem(str(path))
+    assert "names no name server" in dial._resolver_problem(str(path))
     path.write_text("# nameserver 10.0.0.2\nsearch example.com\n")
-    assert "127.0.0.1: no" in connectivity._resolver_problem(str(path))
+    assert "127.0.0.1: no" in dial._resolver_problem(str(path))
     path.write_text("nameserver 10.0.0.1\n")
-    assert connectivity._resolver_problem(str(path)) == "10.0.0.1: no"
+    assert dial._resolver_problem(str(path)) == "10.0.0.1: no"
     path.write_text("nameserver 10.0.0.1\nnameserver 10.0.0.2\n")
-    assert connectivity._resolver_problem(str(path)) is None
-    assert "cannot be read" in connectivity._resolver_problem(str(tmp_path))
+    assert dial._resolver_problem(str(path)) is None
+    assert "cannot be read" in dial._resolver_problem(str(tmp_path))
 
 
 def test_a_local_name_server_that_does_not_run():
     # 127.0.0.9 rather than .1: a machine may well have a resolver of its own on the latter
-    assert "refused" in connectivity._server_problem("127.0.0.9")
+    assert "refused" in dial._server_problem("127.0.0.9")
 
 
 @pytest.mark.parametrize("sink", ["0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"])
@@ -371,7 +379,7 @@ def test_sinkholed(resolver, sink):
 
 
 def test_a_sink_beside_a_real_address_is_listed_and_not_used(resolver, monkeypatch):
-    monkeypatch.setattr(connectivity, "_is_sink", lambda address: address == "::")
+    monkeypatch.setattr(dial, "_is_sink", lambda address: address == "::")
     resolver(["::", "127.0.0.1"])
     with Server(read_hello) as server:
         entry = check(probe("api.example.com", server.port, HANG_GUARD, tls=False), "connected", ("dns", "tcp"))
@@ -454,8 +462,8 @@ def test_every_address_has_its_own_result(resolver):
 def test_families_take_turns():
     v4 = [(socket.AF_INET, (f"192.0.2.{n}", 443)) for n in (1, 2, 3)]
     v6 = [(socket.AF_INET6, ("2001:db8::1", 443, 0, 0))]
-    assert connectivity._interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
-    assert connectivity._interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
+    assert dial.interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
+    assert dial.interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
 
 
 @pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL])
@@ -596,7 +604,10 @@ def test_a_machine_without_authorities_cannot_judge(authority, monkeypatch, tmp_
 def test_the_machines_own_trust_store_is_used(authority, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
     with TlsServer(authority.server_context()) as server:
-        check(probe("127.0.0.1", server.port, HANG_GUARD), "connected", ("tcp", "tls"))
+        entry = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=authority.cafile)
+    check(entry, "connected", ("tcp", "tls"))
+    assert (entry["tls"]["authority"], entry["findings"]) == ("public", [])
+    assert entry["tls"]["anchor"] in (None, "CN=Trusted CA, O=Tests\\, Ltd, C=CH")
 
 
 def test_a_trust_store_that_is_not_there(tmp_path):
@@ -610,8 +621,8 @@ def test_a_certificate_that_cannot_be_read_decides_nothing(junk):
         def getpeercert(self, _binary):
             return junk
 
-    overheard = connectivity._Overheard(ssl.create_default_context())
-    assert overheard.certificate(Tls()) == (None, None)
+    overheard = tls.Trust(ssl.create_default_context())
+    assert overheard.certificate(Tls()) == truststore.UNKNOWN
 
 
 # --- Expectations ------------------------------------------------------------------------------------------

@@ -130,14 +130,13 @@ def endpoint(text: str) -> Tuple[str, int]:
     return host, int(port)
 
 
-def probe_all(targets: Sequence[Tuple[str, int]], paths: Sequence[Optional[Tuple[str, int]]], options: Options,
-              count: int = 1, interval: float = 1.0) -> List[Dict[str, Any]]:
-    """Probe each target on each path (None: direct, else host and port of a proxy), all at the same time.
+def probe_all(pairs: Sequence[Tuple[Tuple[str, int], Optional[Tuple[str, int]]]], options: Options, count: int = 1,
+              interval: float = 1.0) -> List[Dict[str, Any]]:
+    """Probe pairs of an endpoint and a path (None: direct, else host and port of a proxy), all at the same time.
 
-    One answer for each pair, targets first. With ``count`` each is probed so often, ``interval`` seconds apart,
-    each time with the whole timeout.
+    One answer for each pair. With ``count`` each is probed so often, ``interval`` seconds apart, each time with the
+    whole timeout. Raises ValueError.
     """
-    pairs = [(target, path) for target in targets for path in paths]
     if len(pairs) > _LIMIT_AT_ONCE:
         raise ValueError("%d endpoints and paths are more than %d" % (len(pairs), _LIMIT_AT_ONCE))
     if len(pairs) == 1:
@@ -447,10 +446,15 @@ def _through_proxy(entry: Dict[str, Any], line: Line, path: _Path) -> None:
                    "the access rules of the proxy for this machine and that host")
 
 
+def host_header(name: str, port: int, tls: bool) -> str:
+    """The endpoint as the Host header names it (RFC 9110, section 7.2)."""
+    if port != (443 if tls else 80):
+        return _joined(name, port)
+    return f"[{name}]" if ":" in name else name
+
+
 def _head(entry: Dict[str, Any], channel: Any, path: _Path) -> None:
-    host = wire(path.name).decode("ascii")
-    if path.port != (443 if path.options.tls else 80) or ":" in host:
-        host = _joined(host, path.port) if path.port not in (80, 443) else f"[{host}]"
+    host = host_header(wire(path.name).decode("ascii"), path.port, path.options.tls)
     started = time.monotonic()
     try:
         status, reason = _ask(channel, f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cbops.telemetry\r\n"

@@ -146,7 +146,7 @@ class Secure:
             if hasattr(self.tls, "get_verified_chain"):  # 3.13
                 chain = self.tls.get_verified_chain()
                 return chain[-1] if chain else None
-            inner = getattr(self.tls, "_sslobj", None)
+            inner: Any = getattr(self.tls, "_sslobj", None)
             if hasattr(inner, "get_verified_chain"):
                 chain = inner.get_verified_chain()
                 return ssl.PEM_cert_to_DER_cert(chain[-1].public_bytes()) if chain else None

@@ -83,7 +83,7 @@ def test_damaged_documents_are_refused(host: Host, damage: Callable[[dict[str, A
 
 def test_the_schemas_name_what_the_code_names() -> None:
     found = SCHEMAS["state-1.json"]["$defs"]
-    assert found["answer"]["properties"]["outcome"]["enum"] == list(OUTCOMES)
+    assert found["outcome"]["enum"] == list(OUTCOMES)
     policy = SCHEMAS["evidence-1.json"]["properties"]["policy"]["properties"]
     assert policy["desired"]["enum"] == list(_assessment.DESIRED)
     assert policy["connectivity"]["enum"] == list(_assessment.CONNECTIVITY)

@@ -109,10 +109,19 @@ def meets(outcome: str, expect: str) -> bool:
     return True
 
 
+def outcomes_of(answer: Dict[str, Any]) -> List[str]:
+    """What became of each attempt of an answer, each outcome once."""
+    return list((answer.get("samples") or {}).get("outcomes") or [answer["outcome"]])
+
+
 def answers_meet(answers: Sequence[Dict[str, Any]], expect: str) -> bool:
-    """Whether each path, in each of its samples, is as it was expected to be. No answer at all meets only "any"."""
-    outcomes = [outcome for answer in answers
-                for outcome in ((answer.get("samples") or {}).get("outcomes") or [answer["outcome"]])]
+    """Whether each path, in each of its samples, is as it was expected to be. No answer at all meets only "any".
+
+    What a JVM's trust store refuses is not reachable for that JVM, whatever the machine itself thinks of it.
+    """
+    if expect == "reachable" and any(one["trusted"] is False for answer in answers for one in answer.get("java") or []):
+        return False
+    outcomes = [outcome for answer in answers for outcome in outcomes_of(answer)]
     return all(meets(outcome, expect) for outcome in outcomes) and (bool(outcomes) or expect == "any")
 
 

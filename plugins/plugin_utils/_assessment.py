@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
+from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 #: The closed set of verdicts, worst first.
@@ -46,6 +46,11 @@ VARIABLES = (
     "telemetry_attach",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
+    "telemetry_probe_via",
+    "telemetry_probe_http",
+    "telemetry_probe_count",
+    "telemetry_probe_endpoints",
+    "telemetry_public_authorities",
     "telemetry_backup",
     "telemetry_daemon_reload",
     "telemetry_restart_timeout",
@@ -255,22 +260,37 @@ def assess_installation(entry: Mapping[str, Any], desired: str) -> Assessment:
 
 
 def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
-    """Verdict of the probe's answers against ``required`` or ``forbidden``."""
+    """Verdict of the probe's answers, one a path, against ``required`` or ``forbidden``.
+
+    Nobody outside of CloudBees knows which of several paths the plugin takes. So every one has to be as it is wanted,
+    and what is required is broken only where none is.
+    """
     if wanted == "ignored":
         return Assessment("compliant")
     if not answers:
         return Assessment("unknown", ["the endpoint was not probed from this node"])
-    results = []
-    for answer in answers:
-        outcome, said = answer["outcome"], f"{answer['target']}: {answer['message']}"
-        expect, contrary = ("reachable", "blocked") if wanted == "required" else ("blocked", "reachable")
-        if meets(outcome, expect):
-            results.append(Assessment("compliant"))
-        elif meets(outcome, contrary) or (wanted == "required" and outcome != "unknown"):
-            results.append(Assessment("violation", [f"connectivity is {wanted}, but {said}"]))
-        else:
-            results.append(Assessment("unknown", [said]))
-    return worst(results)
+    expect = "reachable" if wanted == "required" else "blocked"
+    contrary = [answer for answer in answers if not answers_meet([answer], expect)]
+    if not contrary:
+        return Assessment("compliant")
+    said = [f"{_path(answer)}: {answer['message']}" for answer in contrary]
+    if wanted == "forbidden":
+        open_ = [line for answer, line in zip(contrary, said, strict=True) if "connected" in outcomes_of(answer)
+                 or any(one["trusted"] for one in answer.get("java") or [])]
+        if open_:
+            return Assessment("violation", [f"connectivity is forbidden, but {line}" for line in open_])
+        return Assessment("unknown", said)
+    if len(contrary) < len(answers):
+        good = ", ".join(_path(answer) for answer in answers if answer not in contrary)
+        return Assessment("unknown", [*said, f"{good} is reached, but which of the paths the plugin takes is not known"])
+    if any(outcome == "unknown" for answer in contrary for outcome in outcomes_of(answer)):
+        return Assessment("unknown", said)
+    return Assessment("violation", [f"connectivity is required, but {line}" for line in said])
+
+
+def _path(answer: Mapping[str, Any]) -> str:
+    via = answer.get("via", "direct")
+    return str(answer["target"]) + ("" if via == "direct" else f" through the proxy {via}")
 
 
 def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:

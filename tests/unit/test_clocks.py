@@ -84,6 +84,43 @@ def test_connectivity(wanted: str, outcome: str, verdict: str) -> None:
     assert assess_connectivity([answer], wanted).verdict == verdict
 
 
+@pytest.mark.parametrize(("wanted", "direct", "proxied", "verdict"), [
+    ("required", "connected", "connected", "compliant"),
+    ("required", "timeout", "connected", "unknown"),  # nobody knows which of them the plugin takes
+    ("required", "connected", "proxy_denied", "unknown"),
+    ("required", "timeout", "proxy_denied", "violation"),
+    ("required", "timeout", "unknown", "unknown"),
+    ("forbidden", "timeout", "connected", "violation"),
+    ("forbidden", "timeout", "proxy_denied", "compliant"),
+    ("forbidden", "timeout", "proxy_auth_required", "unknown"),  # the controller may have the password
+    ("ignored", "timeout", "connected", "compliant"),
+])
+def test_several_paths(wanted: str, direct: str, proxied: str, verdict: str) -> None:
+    answers = [{"outcome": direct, "target": "api.segment.io:443", "via": "direct", "message": "said so"},
+               {"outcome": proxied, "target": "api.segment.io:443", "via": "proxy:3128", "message": "said so"}]
+    result = assess_connectivity(answers, wanted)
+    assert result.verdict == verdict
+    assert bool(result.reasons) == (verdict != "compliant")
+
+
+@pytest.mark.parametrize(("wanted", "outcome", "java", "verdict"), [
+    ("required", "connected", False, "violation"), ("required", "connected", True, "compliant"),
+    ("required", "connected", None, "compliant"), ("required", "tls_untrusted", True, "violation"),
+    ("forbidden", "tls_untrusted", True, "violation"), ("forbidden", "tls_untrusted", False, "unknown"),
+])
+def test_the_jvms_own_trust_counts(wanted: str, outcome: str, java: bool | None, verdict: str) -> None:
+    answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so",
+              "java": [{"store": "/cacerts", "trusted": java, "reason": None}]}
+    assert assess_connectivity([answer], wanted).verdict == verdict
+
+
+@pytest.mark.parametrize("wanted", ["required", "forbidden"])
+def test_a_path_that_comes_and_goes_is_neither_open_nor_closed(wanted: str) -> None:
+    answer = {"outcome": "timeout", "target": "api.segment.io:443", "message": "said so",
+              "samples": {"outcomes": {"timeout": 1, "connected": 9}}}
+    assert assess_connectivity([answer], wanted).verdict == "violation"
+
+
 def test_a_probe_that_was_not_made_is_unknown() -> None:
     assert assess_connectivity([], "required").verdict == "unknown"
 

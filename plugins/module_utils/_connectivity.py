@@ -10,7 +10,7 @@ import math
 import ssl
 import threading
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from . import _truststore as truststore
 from ._dial import (
@@ -109,12 +109,12 @@ def meets(outcome: str, expect: str) -> bool:
     return True
 
 
-def outcomes_of(answer: Dict[str, Any]) -> List[str]:
+def outcomes_of(answer: Mapping[str, Any]) -> List[str]:
     """What became of each attempt of an answer, each outcome once."""
     return list((answer.get("samples") or {}).get("outcomes") or [answer["outcome"]])
 
 
-def answers_meet(answers: Sequence[Dict[str, Any]], expect: str) -> bool:
+def answers_meet(answers: Sequence[Mapping[str, Any]], expect: str) -> bool:
     """Whether each path, in each of its samples, is as it was expected to be. No answer at all meets only "any".
 
     What a JVM's trust store refuses is not reachable for that JVM, whatever the machine itself thinks of it.

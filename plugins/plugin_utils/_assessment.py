@@ -282,7 +282,7 @@ def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> As
         return Assessment("unknown", said)
     if len(contrary) < len(answers):
         good = ", ".join(_path(answer) for answer in answers if answer not in contrary)
-        return Assessment("unknown", [*said, f"{good} is reached, but which of the paths the plugin takes is not known"])
+        return Assessment("unknown", [*said, f"{good} is reached; which of the paths the plugin takes is not known"])
     if any(outcome == "unknown" for answer in contrary for outcome in outcomes_of(answer)):
         return Assessment("unknown", said)
     return Assessment("violation", [f"connectivity is required, but {line}" for line in said])

@@ -245,7 +245,7 @@ def probe(host: str, port: int, options: Options, proxy: Optional[Tuple[str, int
     if not done.wait(max(0.0, path.deadline + _SLACK - time.monotonic())):
         entry = _entry(path)  # the thread may still write into the other
         entry["message"] = Local(f"{path.name} port {port} could not be probed within {timeout:g} s",
-                                  "it was busy, or a file did not come").message
+                                 "it was busy, or a file did not come").message
     if failures:
         raise failures[0]
     return entry
@@ -431,15 +431,15 @@ def _through_proxy(entry: Dict[str, Any], line: Line, path: _Path) -> None:
     except _NoHttp as error:
         if not error.args[0]:
             raise Finding("reset", f"The proxy {proxy} closed the connection when it was asked for {target}",
-                           "the rules and the log of the proxy, and that this port is an HTTP proxy's")
+                          "the rules and the log of the proxy, and that this port is an HTTP proxy's")
         raise Finding("proxy_unreachable", f"What answers at {proxy} is no HTTP proxy",
-                       "host and port in the controller's proxy settings")
+                      "host and port in the controller's proxy settings")
     except OSError as error:
         outcome = by_errno(error.errno or 0)
         if outcome == "unknown":
             raise
         raise Finding(outcome, f"The connection to the proxy {proxy} broke when it was asked for {target} "
-                                f"({reason_of(error)})", "the rules and the log of the proxy")
+                      f"({reason_of(error)})", "the rules and the log of the proxy")
     finally:
         entry["phases_ms"]["proxy_connect"] = milliseconds(started)
     said = f"{status} {reason}".strip()
@@ -447,12 +447,12 @@ def _through_proxy(entry: Dict[str, Any], line: Line, path: _Path) -> None:
         return
     if status == 407:
         raise Finding("proxy_auth_required", f"The proxy {proxy} wants a password for {target} ({said}), which the "
-                       "probe does not send", "that the controller's proxy settings hold a valid user and password")
+                      "probe does not send", "that the controller's proxy settings hold a valid user and password")
     if status in (500, 502, 503, 504):
         raise Finding("unreachable", f"The proxy {proxy} answers, but cannot reach {target} itself ({said})",
-                       "DNS and firewall on the proxy")
+                      "DNS and firewall on the proxy")
     raise Finding("proxy_denied", f"The proxy {proxy} refuses {target} ({said})",
-                   "the access rules of the proxy for this machine and that host")
+                  "the access rules of the proxy for this machine and that host")
 
 
 def host_header(name: str, port: int, tls: bool) -> str:
@@ -472,20 +472,20 @@ def _head(entry: Dict[str, Any], channel: Any, path: _Path) -> None:
         waited = time.monotonic() - started
         outcome = "peer_silent" if waited >= min(1.0, path.options.timeout / 2) else "timeout"
         raise Finding(outcome, f"{path.place} takes a HEAD request and does not answer it in {waited:.1f} s",
-                       "for a firewall or proxy that lets connections through and drops requests")
+                      "for a firewall or proxy that lets connections through and drops requests")
     except _NoHttp:
         raise Finding("http_error", f"{path.place} answers a HEAD request with something that is no HTTP",
-                       "who really answers there")
+                      "who really answers there")
     except (ssl.SSLError, OSError) as error:
         raise Finding("http_error", f"The connection to {path.place} broke after a HEAD request ({reason_of(error)})",
-                       "for a firewall or proxy that inspects requests")
+                      "for a firewall or proxy that inspects requests")
     finally:
         entry["phases_ms"]["http"] = milliseconds(started)
     entry["http"] = {"status": status}
     if status >= 500:
         raise Finding("http_error", f"{path.place} answers a HEAD request with an error "
-                                     f"({f'{status} {reason}'.strip()})",
-                       "the state of the service, and for a proxy that answers in its place")
+                      f"({f'{status} {reason}'.strip()})",
+                      "the state of the service, and for a proxy that answers in its place")
 
 
 # --- Who signed it -----------------------------------------------------------------------------------------

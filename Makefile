@@ -19,7 +19,7 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit plan enforce probe verify lint test test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
+.PHONY: help setup demo audit plan enforce probe probe-lab probe-compare verify lint test test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ plan: setup $(demo) ## What would enforce edit and restart? Writes reports/plan.
 enforce: setup $(demo) ## Put the flag where the policy wants it, restart where the policy allows it, audit
 	@$(play) cbops.telemetry.enforce
 
+probe-lab: setup ## Every answer that the probe can give, produced for real (root)
+	@$(bin)/python -m tests.probe_lab; result=$$?; $(fleet) down lab; exit $$result
+
+probe-compare: setup ## The same cases asked of nc, curl, wait_for and blackbox_exporter; writes the table of docs/probe.md
+	@$(bin)/python -m tests.probe_lab --compare; result=$$?; $(fleet) down lab; exit $$result
+
 probe: setup $(demo) ## Can every host reach the telemetry endpoint?
 	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.probe
 
@@ -55,7 +61,7 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/integration $(PYTEST_ARGS)
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/probe_lab tests/integration $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -77,6 +83,7 @@ build: setup ## The collection as an artifact, in .build/
 down: ## End the embedded fleets
 	@$(fleet) down demo
 	@$(fleet) down test
+	@$(fleet) down lab
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

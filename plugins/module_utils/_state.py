@@ -334,6 +334,8 @@ def _configured(entry: Entry) -> List[routes.Network]:
     networks = [routes.of_properties(routes.properties([word for layer, words in vector if layer != "program"
                                                         for word in words]), where)
                 for vector in entry.on_disk.vectors]
+    if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
+        return networks
     environment = {name: text_of(variable.value) for name, variable in entry.definition.environment.items()
                    if not unknown_of(variable.value)}
     unit = entry.definition.service or entry.definition.name

@@ -172,8 +172,9 @@ class Lab:
             "/etc/lab/public.pem": folder / "ca-public.crt",
             "/etc/lab/java-only.pem": folder / "ca-java-only.crt",
             f"{HOME}/proxy.xml": PROXY_XML.format(domain=DOMAIN, port=PROXY_PORT, secret=SECRET).encode(),
-            f"/etc/systemd/system/{USER}.service.d/proxy.conf":
-                f"[Service]\nEnvironment=https_proxy=http://lab:{SECRET}@proxy-asks.{DOMAIN}:{PROXY_PORT}\n".encode(),
+            # The launcher of the package logs its user in, so a unit's environment does not reach the JVM; this does.
+            "/etc/profile.d/proxy.sh":
+                f"export https_proxy=http://lab:{SECRET}@proxy-asks.{DOMAIN}:{PROXY_PORT}\n".encode(),
         })
         self.put("node", files)
         fleet_ca = "/usr/share/ca-certificates/mozilla/fleet-test-ca.crt"
@@ -190,7 +191,7 @@ class Lab:
             f"chown {USER}: {HOME}/proxy.xml",
             f"grep -q proxy-open /etc/default/{USER} || "
             f"printf '%s\\n' 'JAVA_ARGS=\"$JAVA_ARGS {options}\"' >>/etc/default/{USER}",
-            f"systemctl daemon-reload; systemctl restart {USER}.service",
+            f"systemctl restart {USER}.service",
         ]))
 
     # -- using it -----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def run(prefix, command, seconds):
     """Output, exit code and seconds of a shell command."""
     started = time.monotonic()
     done = subprocess.run(["unshare", "-m", "sh", "-c", prefix + command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=seconds + 30)
+                          stderr=subprocess.STDOUT, timeout=seconds + 30, check=False)
     return done.stdout.decode("utf-8", "replace"), done.returncode, time.monotonic() - started
 
 
@@ -48,7 +48,7 @@ def blackbox(host, seconds):
     started = time.monotonic()
     query = urllib.parse.urlencode({"module": "tcp_tls", "target": host + ":443"})
     done = subprocess.run(["curl", "-sS", "-m", str(seconds + 10), "http://%s/probe?%s" % (EXPORTER, query)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     text = done.stdout.decode()
     success = re.search(r"^probe_success 1$", text, re.M) is not None
     lookup = re.search(r"^probe_dns_lookup_time_seconds (\S+)$", text, re.M)
@@ -64,8 +64,9 @@ def main():
                                  "--web.listen-address=" + EXPORTER], stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            if subprocess.run(["curl", "-s", "-o", "/dev/null", "http://%s/-/healthy" % EXPORTER]).returncode == 0:
+        for _attempt in range(100):
+            if subprocess.run(["curl", "-s", "-o", "/dev/null", "http://%s/-/healthy" % EXPORTER],
+                              check=False).returncode == 0:
                 break
             time.sleep(0.1)
         found = {}

@@ -150,9 +150,9 @@ class Lab:
                   *[(f"lab-{name}", f"tinyproxy -d -c /etc/lab/{name}.conf") for name in PROXIES]]],
             # The fleet's own servers do as they did; the new ones are waited for.
             *[f"for i in $(seq 100); do ss -Hltn src {address} | grep -q . && break; sleep 0.1; done; "
-              f"ss -Hltn src {address} | grep -q ." for address in
-              [self._v4(RESOLVER), self._v4(101), *[self._v4(next(p.v4[0] for p in PEERS if p.name == name))
-                                                     for name in PROXIES]]],
+              f"ss -Hltn src {address} | grep -q ." for address in [
+                  self._v4(RESOLVER), self._v4(101),
+                  *[self._v4(next(p.v4[0] for p in PEERS if p.name == name)) for name in PROXIES]]],
         ])
         self.shell("internet", script)
 

@@ -107,8 +107,8 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     assert not policy(desired="unmanaged").enforced(TODAY)
     assert not policy(waiver=waiver).enforced(TODAY)
     assert policy(waiver=waiver).enforced(TODAY + datetime.timedelta(days=1))
-    assert policy(waiver={**waiver, "until": datetime.date(2026, 1, 1)}).waiver == Waiver(
-        datetime.date(2026, 1, 1), "x", "y")
+    assert policy(waiver={**waiver, "until": datetime.date(2026, 1, 1), "ticket": 4711}).waiver == Waiver(
+        datetime.date(2026, 1, 1), "x", "y", "4711")
 
 
 @pytest.mark.parametrize(("variables", "said"), [
@@ -128,6 +128,14 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
         {"until": "2026-02-30", "reason": "x", "approved_by": "y"}}, "must be a day"),
     ({"telemetry_desired": "disabled", "telemetry_waiver":
         {"until": "2026-02-03", "reason": "x", "approved_by": "y", "who": "z"}}, "no key who"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": "20260203", "reason": "x", "approved_by": "y"}}, "must be a day"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": datetime.datetime(2026, 2, 3), "reason": "x", "approved_by": "y"}}, "must be a day"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": "2026-02-03", "reason": "  ", "approved_by": "y"}}, "lacks reason"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver_max_days": "long"}, "telemetry_waiver_max_days is 'long'"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver_warn_days": -1}, "telemetry_waiver_warn_days is -1"),
 ])
 def test_policy_that_is_not_valid(variables: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):

@@ -47,9 +47,8 @@ def evidence(host: Host) -> dict[str, Any]:
     """The evidence of a host with a waiver."""
     policy = _assessment.policy_of({"telemetry_desired": "disabled", "telemetry_waiver": {
         "until": "2026-12-31", "reason": "x", "approved_by": "y"}})
-    return {"schema": _evidence.EVIDENCE_SCHEMA, "host": "h", "collected_at": _evidence.now(),
-            "policy": policy.document(), "state": json.loads(json.dumps(state(str(host.root)))), "error": None,
-            "verdict": "waived", "reasons": ["x"]}
+    return _evidence.document_of("h", policy, json.loads(json.dumps(state(str(host.root)))), None,
+                                 _assessment.Assessment("waived", ["x"], ["y"]))
 
 
 def test_evidence_and_report(host: Host) -> None:

@@ -6,6 +6,7 @@ import datetime
 import json
 import multiprocessing
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,35 @@ def test_runs_at_once_do_not_hurt_each_other(tmp_path: Path, keys: Path) -> None
     assert problems(tmp_path, keys) == []
     assert sorted(path.name for path in (tmp_path / "evidence").iterdir()) == ["%C3%BC%2Fx.json", "cm1.json",
                                                                               "cm2.json"]
+
+
+def test_file_and_journal_never_part(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run comes between a file and its line in the journal: it must wait, else the file is the other's."""
+    written, done = threading.Event(), threading.Event()
+    stamp = evidence.now
+
+    def late() -> str:
+        written.set()
+        done.wait(0.5)  # with the lock it is not done before this one is
+        return stamp()
+
+    def second() -> None:
+        written.wait(30)
+        run_of("20261123T120001Z-00000001", state("enabled"))
+        done.set()
+
+    def run_of(run_id: str, seen: dict[str, Any]) -> None:
+        evidence.file_evidence(tmp_path, judged("cm1", seen), [], run_id=run_id)
+
+    monkeypatch.setattr(evidence, "now", late)
+    other = threading.Thread(target=second)
+    other.start()
+    run_of("20261123T120000Z-00000000", state())
+    other.join(30)
+    for run_id in ("20261123T120000Z-00000000", "20261123T120001Z-00000001"):
+        made = manifest.manifest_of([judged("cm1", state())], evidence.read_journal(tmp_path, run_id))
+        manifest.write_manifest(tmp_path, {**made, "run_id": run_id}, str(keys / "key"))
+    assert problems(tmp_path, keys) == []
 
 
 def test_the_day_of_a_run_is_the_one_on_which_it_began(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit plan enforce probe probe-lab probe-compare verify lint test test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
+.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare verify lint test \
+	test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +34,15 @@ demo: setup ## Start the embedded fleet
 		"make audit INVENTORY=localhost, ARGS='-c local -e telemetry_desired=disabled' (with -b where you are not root)" >&2; exit 1; }
 	@$(fleet) up demo
 
-audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; ends with 2 where it is not
-	@$(play) cbops.telemetry.audit
+audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; "Error 2", 3 or 4 where it is not
+	@PATH="$$PWD/$(bin):$$PATH" $(inside) sh scripts/audit -i '$(inventory)' $(ARGS)
+
+audit-as-of: setup ## What would the same evidence say on another day (AS_OF=2027-01-01)? Asks no host
+	@$(bin)/ansible-playbook -i localhost, -e as_of='$(AS_OF)' $(ARGS) cbops.telemetry.replay
+
+verify-evidence: setup ## Is the evidence as it was signed (SIGNERS=allowed_signers)? Asks no host
+	@$(bin)/ansible-playbook -i localhost, -e allowed_signers='$(or $(SIGNERS),allowed_signers)' $(ARGS) \
+		cbops.telemetry.verify_evidence
 
 plan: setup $(demo) ## What would enforce edit and restart? Writes reports/plan.json and plan.md for review
 	@$(play) cbops.telemetry.plan

@@ -13,7 +13,20 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import collect, report, table, write_json
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
+    collect,
+    read_journal,
+    report,
+    table,
+    write_json,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
+    SignatureError,
+    git_commit,
+    manifest_of,
+    write_manifest,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
@@ -30,19 +43,26 @@ class ActionModule(ActionBase):
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
             "reports_dir": {"type": "str", "default": "reports"},
-            "newer_than": {"type": "str"},
+            "this_run": {"type": "bool", "default": False},
+            "signing_key": {"type": "str"},
             "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
         })
         folder = Path(arguments["reports_dir"])
-        evidence = collect(folder / "evidence", arguments["hosts"], arguments["newer_than"])
+        journal = read_journal(folder, RUN_ID)
+        evidence = collect(folder / "evidence", arguments["hosts"], journal if arguments["this_run"] else None)
         document = report(evidence)
         path = folder / f"{arguments['name']}.json"
         try:
             write_json(path, document)
+            if arguments["this_run"]:
+                commit = git_commit((task_vars or {}).get("ansible_inventory_sources") or [])
+                write_manifest(folder, manifest_of(evidence, journal, commit), arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
-        shown = table(evidence)
+        except SignatureError as error:
+            raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
+        shown = table(evidence, {host: line["drift"] for host, line in journal.items()})
         Display().display(f"\n{shown}\n\nreport: {path}\n")
         bad = [item["host"] for item in evidence
                if item["verdict"] in arguments["fail_on"] or (item["error"] and item["state"])]

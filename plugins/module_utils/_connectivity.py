@@ -471,7 +471,8 @@ def _head(entry: Dict[str, Any], channel: Any, path: _Path) -> None:
     except Late:
         waited = time.monotonic() - started
         outcome = "peer_silent" if waited >= min(1.0, path.options.timeout / 2) else "timeout"
-        raise Finding(outcome, f"{path.place} takes a HEAD request and does not answer it in {waited:.1f} s",
+        raise Finding(outcome, f"{path.place} takes a HEAD request and does not answer it within "
+                      f"{path.options.timeout:g} s",
                       "for a firewall or proxy that lets connections through and drops requests")
     except _NoHttp:
         raise Finding("http_error", f"{path.place} answers a HEAD request with something that is no HTTP",

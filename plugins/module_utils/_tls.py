@@ -206,12 +206,12 @@ def _silence(place: str, heard: bytes, waited: float, timeout: float) -> Finding
     if not heard and waited >= min(1.0, timeout / 2):
         return Finding(
             "peer_silent",
-            f"{place} accepts the connection but says nothing, no byte of a TLS handshake in {waited:.1f} s",
+            f"{place} accepts the connection but says nothing, no byte of a TLS handshake within {timeout:g} s",
             "for a firewall or proxy that takes connections and then drops TLS",
         )
     return Finding(
         "timeout",
-        f"The TLS handshake with {place} was not finished after {waited:.1f} s, at the end of {timeout:g} s",
+        f"The TLS handshake with {place} was not finished within {timeout:g} s",
         "for packet loss, a too small MTU on the path, and an inspecting firewall",
     )
 

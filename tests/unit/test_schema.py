@@ -47,9 +47,8 @@ def evidence(host: Host) -> dict[str, Any]:
     """The evidence of a host with a waiver."""
     policy = _assessment.policy_of({"telemetry_desired": "disabled", "telemetry_waiver": {
         "until": "2026-12-31", "reason": "x", "approved_by": "y"}})
-    return {"schema": _evidence.EVIDENCE_SCHEMA, "host": "h", "collected_at": _evidence.now(),
-            "policy": policy.document(), "state": json.loads(json.dumps(state(str(host.root)))), "error": None,
-            "verdict": "waived", "reasons": ["x"]}
+    return _evidence.document_of("h", policy, json.loads(json.dumps(state(str(host.root)))), None,
+                                 _assessment.Assessment("waived", ["x"], ["y"]))
 
 
 def test_evidence_and_report(host: Host) -> None:
@@ -90,5 +89,6 @@ def test_the_schemas_name_what_the_code_names() -> None:
     assert list(_assessment.ATTACH) == list(_processes.ATTACH)
     assert policy["restart"]["enum"] == list(_assessment.RESTART)
     for schema in (SCHEMAS["evidence-1.json"]["properties"]["verdict"],
+                   SCHEMAS["manifest-1.json"]["$defs"]["verdict"],
                    SCHEMAS["report-1.json"]["properties"]["totals"]["propertyNames"]):
         assert schema["enum"] == list(_assessment.VERDICTS)

@@ -19,8 +19,8 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare verify lint test \
-	test-unit test-differential test-fuzz test-faults tools build down clean-fleet clean
+.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
+	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ probe-compare: setup ## The same cases asked of nc, curl, wait_for and blackbox_
 probe: setup $(demo) ## Can every host reach the telemetry endpoint?
 	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.probe
 
+report: setup ## The evidence of the last runs as reports/report.json and report.html, without any connection
+	@$(bin)/ansible-playbook -i '$(inventory)' $(ARGS) cbops.telemetry.report
+
 verify: setup $(demo) ## A second opinion, by a testinfra suite that shares no code with the modules
 	@$(inside) $(bin)/python -m pytest tests/testinfra --ansible-inventory='$(inventory)' $(ARGS)
 
@@ -69,7 +72,8 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/probe_lab tests/integration $(PYTEST_ARGS)
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/browser tests/probe_lab \
+		tests/integration $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -84,6 +88,9 @@ test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 
 test-faults: setup tools ## Kills and errors at every system call of a write, full and read-only disks, crowds (root)
 	@CBOPS_FAULTS=all $(bin)/python -m pytest tests/faults -q
+
+bench-report: setup ## Time and memory of a report on N hosts in all formats (N=10000)
+	@$(bin)/python -m tests.bench.report $(or $(N),10000)
 
 build: setup ## The collection as an artifact, in .build/
 	@$(bin)/ansible-galaxy collection build --force --output-path .build

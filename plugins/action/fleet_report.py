@@ -1,10 +1,12 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Merges the evidence of a fleet into one report, shows it as a table, and fails where policy is not met."""
+"""Merges the evidence of a fleet into one report in many formats, shows a table, fails where policy is not met."""
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,13 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
-    collect,
+    missing,
+    now,
     read_journal,
-    report,
     table,
-    write_json,
+    write_text,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
     SignatureError,
@@ -26,9 +28,28 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
     manifest_of,
     write_manifest,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
+
+
+def inventory_words(sources: Any) -> str:
+    """The inventory as a command names it, relative where it lies below the working directory."""
+    given = [sources] if isinstance(sources, str) else list(sources or [])
+    words = []
+    for source in map(str, given):
+        relative = os.path.relpath(source) if os.path.isabs(source) else source
+        words.append(shlex.quote(source if relative.startswith("..") else relative))
+    return " -i ".join(words) or "INVENTORY"
+
+
+def _not_in_this_run(host: Host) -> Host:
+    """What stands in for a host of which this run has filed nothing."""
+    when = f"; the last is from {host.collected_at}" if host.collected_at else ""
+    return Host(missing(host.host, f"no evidence was filed for it in this run{when}"), host.collected_at, host.age)
 
 
 class ActionModule(ActionBase):
@@ -40,34 +61,66 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Collect, write, show, judge."""
         super().run(tmp, task_vars)
+        variables = task_vars or {}
         _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str", "required": True},
+            "hosts": {"type": "list", "elements": "str"},
+            "evidence_dirs": {"type": "list", "elements": "path"},
+            "formats": {"type": "list", "elements": "str", "choices": list(_formats.FORMATS), "default": ["json"]},
             "reports_dir": {"type": "str", "default": "reports"},
+            "history": {"type": "path"},
+            "newer_than": {"type": "str"},
             "this_run": {"type": "bool", "default": False},
             "signing_key": {"type": "str"},
             "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
         })
+        report = self._report(arguments, variables)
         folder = Path(arguments["reports_dir"])
-        journal = read_journal(folder, RUN_ID)
-        evidence = collect(folder / "evidence", arguments["hosts"], journal if arguments["this_run"] else None)
-        document = report(evidence)
-        path = folder / f"{arguments['name']}.json"
+        paths = {name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
+                 for name in dict.fromkeys(arguments["formats"])}
         try:
-            write_json(path, document)
+            for name, path in paths.items():
+                write_text(Path(path), _formats.render(name, report))
             if arguments["this_run"]:
-                commit = git_commit((task_vars or {}).get("ansible_inventory_sources") or [])
-                write_manifest(folder, manifest_of(evidence, journal, commit), arguments["signing_key"])
+                commit = git_commit(variables.get("ansible_inventory_sources") or [])
+                manifest = manifest_of([host.document for host in report.hosts], read_journal(folder, RUN_ID), commit)
+                write_manifest(folder, manifest, arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         except SignatureError as error:
             raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
-        shown = table(evidence, {host: line["drift"] for host, line in journal.items()})
-        Display().display(f"\n{shown}\n\nreport: {path}\n")
-        bad = [item["host"] for item in evidence
-               if item["verdict"] in arguments["fail_on"] or (item["error"] and item["state"])]
-        result: dict[str, Any] = {"changed": False, "report": str(path), "totals": document["totals"]}
+        shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts})
+        lines = [shown, "", *(f"note: {note}" for note in report.notes),
+                 *(f"report: {path}" for path in paths.values())]
+        Display().display("\n" + "\n".join(lines) + "\n")
+        bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
+               or (host.document.get("error") and host.document.get("state"))]
+        result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
+                                  "totals": report.totals, "notes": list(report.notes)}
         if bad:
-            result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(evidence)} hosts: "
-                                           f"{', '.join(bad[:20])}{' ...' if len(bad) > 20 else ''}")
+            result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} "
+                                           f"hosts: {', '.join(bad[:20])}{' ...' if len(bad) > 20 else ''}")
         return result
+
+    @staticmethod
+    def _report(arguments: dict[str, Any], variables: dict[str, Any]) -> Report:
+        """All that the formats show."""
+        hosts = arguments["hosts"]
+        if hosts is None:
+            hosts = variables["groups"]["all"]
+        folders = [Path(folder) for folder in arguments["evidence_dirs"] or [f"{arguments['reports_dir']}/evidence"]]
+        generated_at = now()
+        found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"], generated_at)
+        if arguments["this_run"]:
+            filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
+            found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
+                                          for host in found.hosts])
+        run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
+        trend = [*found.trend, run]
+        if arguments["history"]:
+            try:
+                trend = history(Path(arguments["history"]), run)
+            except (OSError, ValueError) as error:
+                raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
+        return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
+                      inventory_words(variables.get("ansible_inventory_sources")), found.notes)

@@ -19,8 +19,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     WAIVER_WARN_DAYS,
     PolicyError,
     rejudge,
+    totals_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import read, report, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import read, table
 
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
         Display().display(f"\nas of {day}:\n\n{table(evidence)}\n")
         bad = [item["host"] for item in evidence
                if item["verdict"] in arguments["fail_on"] or (item["error"] and item["state"])]
-        result: dict[str, Any] = {"changed": False, "totals": report(evidence)["totals"],
+        result: dict[str, Any] = {"changed": False, "totals": totals_of(item["verdict"] for item in evidence),
                                   "verdicts": {item["host"]: item["verdict"] for item in evidence}}
         if bad:
             result.update(failed=True, msg=f"on {day} policy is not met, or not proven, on {len(bad)} of "

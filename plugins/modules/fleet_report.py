@@ -9,10 +9,14 @@ module: fleet_report
 short_description: Merge the evidence of a fleet into one report
 version_added: 0.1.0
 description:
-  - Reads one evidence file a host, prints a table and writes the report as JSON.
-  - Every host that is named comes out with a verdict. One without evidence is V(unknown), with the reason.
-  - Fails where a verdict is in O(fail_on), so that C(ansible-playbook) ends with the exit code 2.
-  - Runs on the control node. Use it with C(run_once).
+  - Reads one evidence file a host, prints a table and writes the report in every format that is asked for.
+  - Every host that is named comes out with a verdict and the age of its newest evidence. One without evidence is
+    V(unknown), with the reason.
+  - When evidence was collected, and how it drifted, is told by C(manifests/) and C(runs/) beside each evidence folder.
+    Of these the 60 newest runs are read, and their totals are the trend.
+  - Fails where a verdict is in O(fail_on), so that C(ansible-playbook) ends with the exit code 2. The reports are
+    written all the same.
+  - Runs on the control node and connects to no host. Use it with C(run_once).
 author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
@@ -20,18 +24,42 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
 options:
   hosts:
-    description: The hosts that went in.
+    description:
+      - The hosts that the report is on.
+      - Without it, every host of the inventory.
     type: list
     elements: str
-    required: true
+  evidence_dirs:
+    description:
+      - Folders of evidence. For a host that is in several the newest counts.
+      - Without it, C(evidence) in O(reports_dir).
+    type: list
+    elements: path
+  formats:
+    description:
+      - What to write. The file names are O(name) and C(.json), C(.html), C(.junit.xml), C(.sarif), C(.prom) (for
+        V(openmetrics)), C(.csv) and C(.md).
+    type: list
+    elements: str
+    choices: [json, html, junit, sarif, openmetrics, csv, markdown]
+    default: [json]
   reports_dir:
-    description: Folder on the control node that holds C(evidence/), and gets the report.
+    description: Folder on the control node that gets the reports.
     type: str
     default: reports
   name:
-    description: Name of the report, without C(.json).
+    description: Name of the report's files, without what comes after the first dot.
     type: str
     default: audit
+  history:
+    description:
+      - A file that gets one line a report, with its totals. Then it is the trend, in place of the manifests.
+      - For fleets that are audited in slices, whose manifests each count only their slice, or over longer times.
+    type: path
+  newer_than:
+    description:
+      - Evidence that was collected before this moment (UTC, ISO 8601) counts as none.
+    type: str
   this_run:
     description:
       - Evidence counts only where it was filed by the same C(ansible-playbook) run. At the end the run's manifest is
@@ -59,16 +87,34 @@ EXAMPLES = r"""
     hosts: "{{ ansible_play_hosts_all }}"
     fail_on: [violation, waiver_expired, restart_pending, unknown, unreachable]
   run_once: true
+
+- name: One page for people and a test report for the build server, from the evidence of two job slices
+  cbops.telemetry.fleet_report:
+    evidence_dirs: [slice1/evidence, slice2/evidence]
+    formats: [html, junit]
+    history: reports/history.jsonl
+    name: fleet
+  run_once: true
 """
 
 RETURN = r"""
 report:
-  description: Path of the report.
+  description: Path of the first report.
   returned: always
   type: str
   sample: reports/audit.json
+reports:
+  description: Path of each report by its format.
+  returned: always
+  type: dict
+  sample: {json: reports/audit.json, html: reports/audit.html}
 totals:
   description: Number of hosts for each verdict.
   returned: always
   type: dict
+notes:
+  description: What could not be read, and evidence of hosts that were not asked for.
+  returned: always
+  type: list
+  elements: str
 """

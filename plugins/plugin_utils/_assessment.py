@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,10 @@ VARIABLES = (
     "telemetry_ca_file",
     "telemetry_plan",
     "telemetry_reports_dir",
+    "telemetry_report_name",
+    "telemetry_report_formats",
+    "telemetry_report_history",
+    "telemetry_evidence_dirs",
     "telemetry_fail_on",
     "telemetry_signing_key",
     "telemetry_hosts",
@@ -75,6 +79,14 @@ VARIABLES = (
 #: How many days from today a waiver may reach, and how many before its end it is warned of.
 WAIVER_MAX_DAYS = 365
 WAIVER_WARN_DAYS = 14
+
+
+def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
+    """How often each verdict stands there, all of them named."""
+    totals = dict.fromkeys(VERDICTS, 0)
+    for verdict in verdicts:
+        totals[verdict] += 1
+    return totals
 
 
 class PolicyError(ValueError):

@@ -17,16 +17,15 @@ import os
 import re
 import tempfile
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, Assessment, Policy
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment, Policy, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._posture import posture
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
 
 EVIDENCE_SCHEMA = "cbops.telemetry/evidence/1"
-REPORT_SCHEMA = "cbops.telemetry/report/1"
 
 
 def said(answer: Mapping[str, Any]) -> str:
@@ -218,31 +217,6 @@ def read_journal(reports: Path, run_id: str) -> dict[str, dict[str, Any]]:
 # -- all hosts --------------------------------------------------------------------------------------
 
 
-def collect(folder: Path, hosts: Iterable[str], filed: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The evidence of the hosts that went in, in their order; a host without any is ``unknown``.
-
-    With ``filed`` (the journal of a run) evidence of a host that is not in it does not count.
-    """
-    collected = []
-    for host in hosts:
-        document = read(path_of(folder, host))
-        if document is None:
-            collected.append(missing(host, "no evidence was filed for it: its tasks failed or were not run"))
-        elif filed is not None and host not in filed:
-            collected.append(missing(host, "no evidence was filed for it in this run; what there is, is older"))
-        else:
-            collected.append(document)
-    return collected
-
-
-def report(evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The report on a fleet: totals, and the evidence of each host."""
-    totals = dict.fromkeys(VERDICTS, 0)
-    for document in evidence:
-        totals[document["verdict"]] += 1
-    return {"schema": REPORT_SCHEMA, "generated_at": now(), "totals": totals, "hosts": list(evidence)}
-
-
 COLUMNS = ("host", "product", "on_disk", "next_start", "running", "connectivity", "verdict")
 
 
@@ -272,7 +246,7 @@ def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None]
                for document, said in notes if said]
     if reasons:
         text += ["", *reasons]
-    totals = report(evidence)["totals"]
+    totals = totals_of(document["verdict"] for document in evidence)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
     text += ["", f"{len(evidence)} hosts: {counted or 'none'}"]
     return "\n".join(text)

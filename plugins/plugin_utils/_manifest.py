@@ -23,7 +23,7 @@ from typing import Any
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, PolicyError, rejudge
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, rejudge, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     EVIDENCE_SCHEMA,
     as_text,
@@ -48,9 +48,6 @@ class SignatureError(Exception):
 def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Mapping[str, Any]],
                 commit: tuple[str | None, bool | None] = (None, None)) -> dict[str, Any]:
     """The manifest of this run, from its journal. ``evidence`` has a document for every host that went in."""
-    totals = dict.fromkeys(VERDICTS, 0)
-    for document in evidence:
-        totals[document["verdict"]] += 1
     return {
         "schema": MANIFEST_SCHEMA,
         "run_id": RUN_ID,
@@ -61,7 +58,7 @@ def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Map
         "git_commit": commit[0],
         "git_dirty": commit[1],
         "hosts": [document["host"] for document in evidence],
-        "totals": totals,
+        "totals": totals_of(document["verdict"] for document in evidence),
         "files": {f"evidence/{path_of(Path(), host).name}": {
             "host": host, **{key: line[key] for key in ("sha256", "collected_at", "verdict", "drift")}}
             for host, line in sorted(journal.items())},

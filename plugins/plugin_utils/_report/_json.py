@@ -1,0 +1,35 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report as JSON (docs/schema/report-1.json). Private to this collection; runs on the control node."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, headline
+
+REPORT_SCHEMA = "cbops.telemetry/report/1"
+
+
+def entry(host: Host, inventory: str) -> dict[str, Any]:
+    """A host as the report shows it."""
+    document = {key: value for key, value in host.document.items() if key != "schema"}
+    return {**document, "collected_at": host.collected_at, "age_seconds": host.age, "drift": host.drift,
+            "mend": [step._asdict() for step in steps(host, inventory)]}
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def render(report: Report) -> str:
+    """The report with one line a host, so that it is quick to write and a diff names the hosts."""
+    head = {"schema": REPORT_SCHEMA, "generated_at": report.generated_at, "last_run": report.last_run,
+            "headline": headline(report), "totals": report.totals, "notes": list(report.notes),
+            "trend": [run._asdict() for run in report.trend]}
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)},\n" for key, value in head.items()]
+    hosts = ",\n".join("    " + _line(entry(host, report.inventory)) for host in report.hosts)
+    return "{\n" + "".join(lines) + '  "hosts": [' + (f"\n{hosts}\n  " if hosts else "") + "]\n}\n"

@@ -1,0 +1,310 @@
+"""The report's page as a reader with a mouse, a keyboard or a printer meets it, in a real Chromium (by Playwright)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import fleetmaker
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
+
+
+class Fleet:
+    """A page on disk and the report that it shows."""
+
+    def __init__(self, folder: Path, count: int, hosts: tuple[str, ...] = ()) -> None:
+        names = fleetmaker.make(folder, count, runs=5, without=1, hosts=hosts)
+        found = gather([folder / "evidence"], names, None, fleetmaker.AT)
+        run = model.Run(fleetmaker.AT, model.totals_of(host.verdict for host in found.hosts))
+        self.report = model.Report(fleetmaker.AT, found.hosts, [*found.trend, run], found.last_run)
+        self.path = folder / "report.html"
+        self.path.write_text(_formats.render("html", self.report), encoding="utf-8")
+        self.url = self.path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert program, "no Chromium is installed: sh scripts/tools"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module", params=[1000, 10000])
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """A fleet of 1,000 and one of 10,000 hosts, hostile names among them."""
+    return Fleet(tmp_path_factory.mktemp("fleet"), request.param, fleetmaker.HOSTILE)
+
+
+@pytest.fixture
+def page(browser: Browser, fleet: Fleet) -> Iterator[Page]:
+    """The fleet's page, opened; no error on the console, no request but for the file itself, no dialog, to the end."""
+    context = browser.new_context(offline=True, color_scheme="light", viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(20000)
+    wrong: list[str] = []
+    opened.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
+    opened.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    opened.on("request", lambda request: wrong.append(f"request: {request.url[:200]}")
+              if request.url.split("#")[0] not in (fleet.url, "data:,") else None)
+
+    def refuse(dialog: object) -> None:
+        wrong.append("a dialog: a script of a name has run")
+        dialog.dismiss()  # type: ignore[attr-defined]
+
+    opened.on("dialog", refuse)
+    opened.goto(fleet.url)
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def names(page: Page) -> list[str]:
+    """The hosts of the table, as they show."""
+    return page.locator("#hosts tbody th").all_inner_texts()
+
+
+def order(fleet: Fleet) -> list[str]:
+    """All hosts in the order in which the page shows them at first."""
+    return [model.visible(host.host) for host in fleet.report.worst_first()]
+
+
+def names_of(fleet: Fleet, **wanted: str) -> set[str]:
+    """The hosts of a verdict."""
+    return {model.visible(host.host) for host in fleet.report.hosts if host.verdict == wanted["verdict"]}
+
+
+def test_it_opens_with_the_headline_the_totals_and_the_worst_hosts(page: Page, fleet: Fleet) -> None:
+    assert page.inner_text("h1") in model.headline(fleet.report)
+    for verdict, count in fleet.report.totals.items():
+        assert page.locator(f'.total[data-verdict="{verdict}"] b').inner_text() == str(count)
+    assert names(page) == order(fleet)[:100]
+    expect(page.locator("#shown")).to_have_text(f"1–100 of {len(fleet.report.hosts)} hosts")
+
+
+def test_every_host_can_be_paged_to(page: Page, fleet: Fleet) -> None:
+    seen = names(page)
+    while page.locator("#next").is_enabled():
+        page.locator("#next").click()
+        seen += names(page)
+    assert seen == order(fleet)
+
+
+def test_the_filter_gives_the_right_rows(page: Page, fleet: Fleet) -> None:
+    page.fill("#filter", "cm77.EXAMPLE")
+    assert names(page) == ["cm77.example.org"]
+    page.fill("#filter", "timed out ssh:")  # words of a reason, in any order
+    everything = [host for host in fleet.report.worst_first() if "timed out" in " ".join(host.reasons)]
+    assert names(page) == [host.host for host in everything][:100]
+    page.fill("#filter", "no such host at all")
+    assert names(page) == []
+    expect(page.locator("#rest")).to_have_text("No host matches the filter.")
+    page.click("#clear")
+    assert names(page) == order(fleet)[:100]
+
+
+def test_verdicts_filter_together(page: Page, fleet: Fleet) -> None:
+    page.click('[data-verdict="waived"]')
+    page.click('[data-verdict="unknown"]')
+    expect(page.locator('[aria-pressed="true"]')).to_have_count(2)
+    wanted = names_of(fleet, verdict="waived") | names_of(fleet, verdict="unknown")
+    expect(page.locator("#shown")).to_contain_text(f" of {len(wanted)} hosts (filtered from {len(fleet.report.hosts)})")
+    assert set(names(page)) <= wanted
+    page.click('[data-verdict="unknown"]')
+    expect(page.locator("#shown")).to_contain_text(f" of {len(names_of(fleet, verdict='waived'))} hosts")
+
+
+def test_a_disc_of_the_map_shows_its_hosts(page: Page, fleet: Fleet) -> None:
+    members = model.clusters(fleet.report.hosts)[("proxy-b.example.org:3128", "proxy_unreachable")]
+    line = page.locator(".map tbody tr", has_text="proxy-b.example.org:3128")
+    expect(line).to_contain_text(f"all {len(members)} fail")
+    line.locator("a.failed").click()
+    expect(page.locator("#shown")).to_contain_text(f" of {len(members)} hosts")
+    assert set(names(page)) <= {model.visible(host.host) for host in members}
+    page.locator("#hosts tbody a").first.click()
+    page.click(".back")
+    expect(page.locator("#shown")).to_contain_text(f" of {len(members)} hosts")
+    page.click("#clear")
+    expect(page.locator("#shown")).to_have_text(f"1–100 of {len(fleet.report.hosts)} hosts")
+    assert names(page) == order(fleet)[:100]
+
+
+def test_sorting_by_keyboard(page: Page, fleet: Fleet) -> None:
+    head = page.locator('th[data-key="host"]')
+    page.locator("#next").focus()
+    page.keyboard.press("Tab")  # verdict
+    page.keyboard.press("Tab")
+    expect(head.locator("button")).to_be_focused()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("[aria-sort]")).to_have_count(1)
+    ascending = [name for name in names(page) if re.fullmatch(r"cm\d+.example.org", name)]
+    assert ascending == sorted(ascending, key=model.natural)
+    assert len(ascending) > 80
+    page.keyboard.press("Space")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    first = names(page)[0]
+    assert first == max((host.host for host in fleet.report.hosts if host.host.startswith("oc")), key=model.natural)
+
+
+@pytest.mark.parametrize(("key", "of"), [
+    ("age", lambda host: host.age), ("2", lambda host: model.clock(host, "running").text)])
+def test_sorting_by_another_column(page: Page, fleet: Fleet, key: str, of: Callable[[model.Host], object]) -> None:
+    page.locator(f'th[data-key="{key}"] button').click()
+    page.locator(f'th[data-key="{key}"] button').click()
+    by_name = {model.visible(host.host): of(host) for host in fleet.report.hosts}
+    shown = [by_name[name] for name in names(page)]
+    assert shown == sorted(shown, key=lambda value: (value is None, value or ""), reverse=True)
+
+
+def test_a_host_opens_by_keyboard_and_the_focus_comes_back(page: Page, fleet: Fleet) -> None:
+    page.fill("#filter", "restart is owed")
+    wanted = next(host for host in fleet.report.worst_first() if host.verdict == "restart_pending")
+    page.locator("#hosts tbody a").first.focus()
+    page.keyboard.press("Enter")
+    detail = page.locator("#detail")
+    expect(detail.locator("h2")).to_have_text(wanted.host)
+    expect(detail.locator("h2")).to_be_focused()
+    expect(page.locator("#fleet")).to_be_hidden()
+    text = detail.inner_text()
+    for reason in wanted.reasons:
+        assert reason in text
+    assert "/etc/default/cloudbees-core-" in text
+    assert f"cbops.telemetry.enforce -i INVENTORY --limit {wanted.host} -e telemetry_restart=now" in text
+    assert "3 h old" in text
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".back")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#hosts tbody a").first).to_be_focused()
+    assert page.input_value("#filter") == "restart is owed"
+
+
+def test_a_host_has_an_address_of_its_own(page: Page, fleet: Fleet) -> None:
+    host = fleet.report.worst_first()[-1].host
+    page.goto(f"{fleet.url}#/host/{quote(host, safe='')}")
+    expect(page.locator("#detail h2")).to_have_text(host)
+    page.goto(f"{fleet.url}#/host/nobody")
+    expect(page.locator("#detail")).to_be_hidden()
+    page.goto(f"{fleet.url}#/%E0%A4%A")
+    expect(page.locator("#hosts")).to_be_visible()
+
+
+def test_no_evidence_says_so(page: Page, fleet: Fleet) -> None:
+    missing = fleet.report.hosts[0].host
+    page.goto(f"{fleet.url}#/host/{missing}")
+    expect(page.locator("#detail")).to_contain_text("no evidence was filed for it")
+    expect(page.locator("#detail")).to_contain_text("Evidence\nnone", use_inner_text=True)
+
+
+@pytest.mark.parametrize("name", fleetmaker.HOSTILE)
+def test_a_hostile_name_is_text(page: Page, fleet: Fleet, name: str) -> None:
+    """Nothing of it runs (the page's fixture would see a dialog, an error or a request), and it shows whole."""
+    page.goto(f"{fleet.url}#/host/{quote(name, safe='')}")
+    expect(page.locator("#detail h2")).to_have_text(model.visible(name))
+    assert page.locator("#detail script, #detail img, #detail a:not(.back)").count() == 0
+    page.click(".back")
+    page.fill("#filter", name.split(maxsplit=1)[0])
+    assert model.visible(name) in names(page)
+    links = page.locator("#hosts tbody a").evaluate_all("all => all.map(one => one.protocol + one.hash.slice(0, 7))")
+    assert set(links) == {"file:#/host/"}
+    assert page.locator("#hosts script, #hosts img").count() == 0
+
+
+def test_a_script_from_elsewhere_is_refused(browser: Browser, tmp_path: Path) -> None:
+    """The page's own policy holds even where something had slipped in."""
+    fleet = Fleet(tmp_path, 10)
+    text = fleet.path.read_text(encoding="utf-8")
+    fleet.path.write_text(text.replace("</main>", "<script>document.title = 'broken'</script>"
+                                       "<img src=x onerror=\"document.title = 'broken'\"></main>"), encoding="utf-8")
+    opened = browser.new_page()
+    refused: list[str] = []
+    opened.on("console", lambda message: refused.append(message.text))
+    opened.goto(fleet.url)
+    expect(opened.locator("#hosts tbody tr")).to_have_count(10)
+    assert opened.title() != "broken"
+    assert sum("Content Security Policy" in text for text in refused) >= 2
+    opened.close()
+
+
+def test_print_shows_the_worst_hosts_and_says_what_it_leaves_out(page: Page, fleet: Fleet, tmp_path: Path) -> None:
+    page.evaluate("""addEventListener("beforeprint", () => {
+        const rows = document.querySelectorAll("#hosts tbody tr").length;
+        window.printed = [rows, document.getElementById("rest").textContent];
+    })""")
+    page.pdf(path=tmp_path / "page.pdf", format="A4", landscape=True)
+    count = len(fleet.report.hosts)
+    rows, rest = page.evaluate("window.printed")
+    assert rows == 1000
+    assert rest == f"{count - 1000} more hosts are not printed; the CSV report has them all."
+    assert (tmp_path / "page.pdf").read_bytes().count(b"/Type /Page\n") > 10
+    assert names(page) == order(fleet)[:100]  # afterwards as before
+    page.emulate_media(media="print")
+    expect(page.locator("#filter")).to_be_hidden()
+    expect(page.locator("#next")).to_be_hidden()
+    expect(page.locator("#hosts thead")).to_be_visible()
+
+
+def test_print_of_one_host(page: Page, fleet: Fleet) -> None:
+    page.goto(f"{fleet.url}#/host/{fleet.report.worst_first()[20].host}")
+    page.emulate_media(media="print")
+    expect(page.locator("#detail pre").first).to_be_visible()
+    expect(page.locator(".back")).to_be_hidden()
+
+
+_CONTRAST = """() => {
+    const part = (value) => { value /= 255; return value <= .04045 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4; };
+    const light = ([red, green, blue]) => .2126 * part(red) + .7152 * part(green) + .0722 * part(blue);
+    const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+    const behind = (one) => {
+        for (; one; one = one.parentElement) {
+            const colour = numbers(getComputedStyle(one).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+    };
+    const found = {};
+    for (const one of document.querySelectorAll("body *")) {
+        const own = [...one.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+        if (!own || !one.checkVisibility() || one.closest(".disc, :disabled")) continue;
+        const pair = [light(numbers(getComputedStyle(one).color)), light(behind(one))].sort((a, b) => b - a);
+        const ratio = (pair[0] + .05) / (pair[1] + .05);
+        if (ratio < 4.5) found[one.className + ": " + one.textContent.slice(0, 30)] = ratio;
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_what_is_behind_it(page: Page, scheme: str) -> None:
+    """The contrast of WCAG 2 AA, 4.5 to 1, in both colour schemes, of the fleet and of a host."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", background))) < 200) == (scheme == "dark")
+    assert page.evaluate(_CONTRAST) == {}
+    page.locator("#hosts tbody a").nth(20).click()
+    assert page.evaluate(_CONTRAST) == {}
+
+
+def test_verdicts_and_cells_say_in_words_and_signs_what_their_colour_says(page: Page) -> None:
+    row = page.locator("#hosts tbody tr", has_text="violation").first
+    assert row.locator(".badge").inner_text() == "violation"
+    assert row.locator(".badge use").get_attribute("href") == "#s-violation"
+    assert row.locator(".state.v-violation use").count() > 0
+    marks = page.locator(".state.v-violation").evaluate_all("all => all.map(one => one.title)")
+    assert set(marks) == {"against the policy"}
+
+
+def test_a_narrow_screen_scrolls_only_the_tables(page: Page) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400

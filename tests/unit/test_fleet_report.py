@@ -1,0 +1,121 @@
+"""The playbook that reports, as a user runs it: by ansible-playbook, on hosts that no connection could reach."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import fleetmaker
+import pytest
+import schemas
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
+
+CHECKOUT = Path(__file__).parent.parent.parent
+#: A connection that would fail loudly, and at once, if anything tried it.
+NO_WAY = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_executable=/nonexistent/ssh"
+
+
+def play(folder: Path, hosts: list[str], *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
+    """Run the playbook on an inventory of these hosts, with the reports in a folder."""
+    inventory = folder / "hosts.ini"
+    inventory.write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
+    extra = json.dumps({"telemetry_reports_dir": str(folder), **variables})
+    return subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, "cbops.telemetry.report", "-e", extra,
+         *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")})
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], subprocess.CompletedProcess[str]]:
+    """Twenty hosts, one of them without evidence, reported on in every format."""
+    folder = tmp_path_factory.mktemp("reports")
+    hosts = [*fleetmaker.make(folder, 20), "never.example.org"]
+    return folder, hosts, play(folder, hosts, telemetry_report_formats=list(FORMATS), telemetry_report_name="fleet")
+
+
+def test_every_format_is_written_and_the_exit_code_is_two(
+        reported: tuple[Path, list[str], subprocess.CompletedProcess[str]]) -> None:
+    folder, hosts, done = reported
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "policy is not met, or not proven, on" in done.stdout
+    assert "UNREACHABLE" not in done.stdout
+    assert {path.name for path in folder.glob("fleet.*")} == {f"fleet{ending}" for ending, _render in FORMATS.values()}
+    document = json.loads((folder / "fleet.json").read_text())
+    schemas.validate(document)
+    assert [item["host"] for item in document["hosts"]] == hosts
+    assert sum(document["totals"].values()) == 21
+    assert document["hosts"][-1]["verdict"] == "unknown"
+    assert len(document["trend"]) == 4
+    mend = [step["command"] for item in document["hosts"] for step in item["mend"] if "enforce" in step["command"]]
+    assert f"-i {folder}/hosts.ini " in mend[0]
+
+
+def test_with_limit_it_is_on_those_hosts_alone(tmp_path: Path) -> None:
+    hosts = fleetmaker.make(tmp_path, 20, runs=1)
+    done = play(tmp_path, hosts, "--limit", "cm6.example.org,cm8.example.org", telemetry_fail_on=["unreachable"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert [item["host"] for item in document["hosts"]] == ["cm6.example.org", "cm8.example.org"]
+    assert "note: evidence of 18 hosts that were not asked for is left out" in done.stdout
+    assert "<!DOCTYPE html>" in (tmp_path / "report.html").read_text()
+
+
+def test_folders_are_merged_and_the_history_is_the_trend(tmp_path: Path) -> None:
+    hosts = []
+    for part, seed in (("one", 1), ("two", 2)):
+        hosts += [host for host in fleetmaker.make(tmp_path / part, 20, seed, runs=1) if host not in hosts]
+    variables = {"telemetry_evidence_dirs": [str(tmp_path / part / "evidence") for part in ("one", "two", "three")],
+                 "telemetry_report_history": str(tmp_path / "history.jsonl"), "telemetry_fail_on": ["unreachable"],
+                 "telemetry_report_formats": ["json"]}
+    for count in (1, 2):
+        done = play(tmp_path, hosts, **variables)
+        assert f"there is no folder {tmp_path}/three/evidence" in done.stdout
+        document = json.loads((tmp_path / "report.json").read_text())
+        assert len(document["trend"]) == count
+    assert document["trend"][-1] == {"at": document["generated_at"], "totals": document["totals"]}
+    (tmp_path / "history.jsonl").write_text("nonsense\n")
+    broken = play(tmp_path, hosts, **variables)
+    assert broken.returncode == 2
+    assert re.search(r"history.jsonl, line 1 is no line of a history", broken.stdout + broken.stderr)
+
+
+def test_an_empty_inventory_is_a_mistake(tmp_path: Path) -> None:
+    done = play(tmp_path, [])
+    assert done.returncode != 0
+    assert "The inventory has no hosts" in done.stdout + done.stderr
+    assert not (tmp_path / "report.json").exists()
+
+
+EXAMPLES = [" ".join(command.replace("\\\n", " ").split())
+            for command in re.findall(r"^(ansible-playbook cbops\.telemetry\.report(?:.*\\\n)*.*)$",
+                                      (CHECKOUT / "docs/reports.md").read_text(), re.M)]
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_the_examples_of_the_documentation_run(tmp_path: Path, command: str) -> None:
+    """Each as it stands, in a folder with an inventory and evidence; only the folder below /var is moved there too."""
+    for part in ("reports", "slice1", "slice2"):
+        hosts = fleetmaker.make(tmp_path / part, 10, runs=2)
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/hosts").write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
+    words = command.replace("/var/lib/", f"{tmp_path}/var/lib/").split()
+    done = subprocess.run([str(Path(sys.executable).with_name(words[0])), *words[1:]], cwd=tmp_path, capture_output=True,
+                          text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")})
+    assert done.returncode == 2, done.stdout + done.stderr
+    named = re.findall(r"telemetry_report_formats=(\S+)", command) or ["json,html"]
+    folder = tmp_path / ("var/lib/prometheus/node-exporter" if "/var/" in command else "reports")
+    assert {path.name for path in folder.glob("report.*")} == {f"report{FORMATS[name][0]}" for name in named[0].split(",")}
+    assert "no evidence was filed" not in done.stdout
+
+
+def test_every_format_has_an_example() -> None:
+    shown = {name for command in EXAMPLES for names in re.findall(r"telemetry_report_formats=(\S+)", command)
+             for name in names.split(",")}
+    assert shown == set(FORMATS)

@@ -89,7 +89,8 @@ def test_an_unchanged_fleet_has_unchanged_evidence_and_git_shows_what_changed(fl
         done = play(fleet, "audit", reports, *ON)
         assert done.returncode == 2
         assert "drift: corrective" in done.stdout
-        assert git(tmp_path, "status", "--porcelain", "--", "reports/evidence") == f" M reports/evidence/{EDITED}.json\n"
+        changed = git(tmp_path, "status", "--porcelain", "--", "reports/evidence")
+        assert changed == f" M reports/evidence/{EDITED}.json\n"
         changes = git(tmp_path, "diff", "-U0", "--", "reports/evidence").splitlines()
         assert any(line.startswith("+") and f'"file": "{FILE}"' in line for line in changes), changes
         assert any(line.startswith("+") and '"value": "true"' in line for line in changes), changes
@@ -233,7 +234,8 @@ def test_progress_on_a_terminal_and_none_in_a_log(fleet: Fleet, tmp_path: Path) 
     assert "hosts, " not in shown["CI"]
 
 
-SECRETS = {name: f"planted-{name}-4711" for name in ("option", "argument", "comment", "glued", "unit", "proxy", "broken")}
+SECRETS = {name: f"planted-{name}-4711"
+           for name in ("option", "argument", "comment", "glued", "unit", "proxy", "broken")}
 PASSWORD = f"-Djavax.net.ssl.keyStorePassword={SECRETS['option']}"
 DEAD = f'''# {SECRETS['comment']}
 UNUSED_OPTIONS="{FLAG},-Dpassword={SECRETS['glued']}"'''
@@ -252,8 +254,8 @@ def plant(fleet: Fleet, host: str) -> None:
         "script": f"sed -i 's|^exec java .*|{DEAD.splitlines()[1]}\\n&\\n    {PASSWORD} \\\\|; "
                   f"s|--httpPort=8080|& --httpsKeyStorePassword={SECRETS['argument']}|' {path}; cat {path} >&2\n",
         "systemd": f"mkdir -p /etc/systemd/system/{facts['service']}.d; cat > /etc/systemd/system/{facts['service']}"
-                   f".d/50-x.conf <<'E'\n[Service]\n# {SECRETS['comment']}\nEnvironment=\"JAVA_OPTS=-Xmx32m {PASSWORD}\""
-                   f" \"TOKEN={SECRETS['unit']}\"\nEnvironment=\"DEAD={FLAG},-Dp={SECRETS['glued']}\"\nE\n",
+                   f".d/50-x.conf <<'E'\n[Service]\n# {SECRETS['comment']}\nEnvironment=\"JAVA_OPTS=-Xmx32m "
+                   f"{PASSWORD}\" \"TOKEN={SECRETS['unit']}\"\nEnvironment=\"DEAD={FLAG},-Dp={SECRETS['glued']}\"\nE\n",
     }[facts["packaging"]]
     if facts["kind"] == "cm-rpm-array":
         more = f"cat >> {path} <<'E'\n{variable}+=({PASSWORD} \"-Dtwo=b {SECRETS['argument']}\")\n{DEAD}\nE\n"
@@ -279,7 +281,8 @@ def test_no_secret_of_a_launch_file_is_in_any_output(fleet: Fleet, tmp_path: Pat
         outputs[" ".join((name, *arguments))] = done.stdout + done.stderr
     totals = manifest(tmp_path)["totals"]
     assert totals["compliant"] >= len(fleet.hosts) - 3, totals
-    outputs.update({str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()})
+    outputs.update({str(path.relative_to(tmp_path)): path.read_text()
+                    for path in tmp_path.rglob("*") if path.is_file()})
     assert {path.split("/")[0] for path in outputs} >= {"evidence", "runs", "manifests", "audit.json", "plan.md"}
     for where, text in outputs.items():
         for name, secret in {**SECRETS, "keystore": SECRET, "part": "planted-"}.items():

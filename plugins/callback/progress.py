@@ -40,7 +40,7 @@ def line(task: str, done: int, total: int, violations: int, elapsed: float, colu
     return text[:max(columns - 1, 0)]
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Counts results of this collection's tasks."""
 
     CALLBACK_VERSION = 2.0

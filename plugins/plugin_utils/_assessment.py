@@ -195,7 +195,10 @@ def _day(value: Any) -> datetime.date:
 
 
 def waiver_of(variables: Mapping[str, Any], today: datetime.date | None = None) -> Waiver | None:
-    """The waiver of a host by its variables; with ``today`` it may not reach too far. Raises :class:`PolicyError`."""
+    """The waiver of a host by its variables; with ``today`` it may not reach too far.
+
+    Raises :class:`PolicyError`.
+    """
     longest = _days(variables, "telemetry_waiver_max_days", WAIVER_MAX_DAYS)
     waiver = _waiver(variables.get("telemetry_waiver"))
     if waiver is not None and today is not None and (waiver.until - today).days > longest:

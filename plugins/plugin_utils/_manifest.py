@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifest of a run: who was judged, when, by which versions, the checksums of the evidence; its signature.
+"""The manifest of a run (who was judged, when, by what, and the checksum of every evidence file) and its signature.
 
 Private to this collection. Runs on the control node.
 """

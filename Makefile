@@ -19,7 +19,8 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit plan enforce probe report verify lint test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean
+.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
+	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,14 +34,27 @@ demo: setup ## Start the embedded fleet
 		"make audit INVENTORY=localhost, ARGS='-c local -e telemetry_desired=disabled' (with -b where you are not root)" >&2; exit 1; }
 	@$(fleet) up demo
 
-audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; ends with 2 where it is not
-	@$(play) cbops.telemetry.audit
+audit: setup $(demo) ## Is telemetry as the policy wants it? Writes reports/audit.json; "Error 2", 3 or 4 where it is not
+	@PATH="$$PWD/$(bin):$$PATH" $(inside) sh scripts/audit -i '$(inventory)' $(ARGS)
+
+audit-as-of: setup ## What would the same evidence say on another day (AS_OF=2027-01-01)? Asks no host
+	@$(bin)/ansible-playbook -i localhost, -e as_of='$(AS_OF)' $(ARGS) cbops.telemetry.replay
+
+verify-evidence: setup ## Is the evidence as it was signed (SIGNERS=allowed_signers)? Asks no host
+	@$(bin)/ansible-playbook -i localhost, -e allowed_signers='$(or $(SIGNERS),allowed_signers)' $(ARGS) \
+		cbops.telemetry.verify_evidence
 
 plan: setup $(demo) ## What would enforce edit and restart? Writes reports/plan.json and plan.md for review
 	@$(play) cbops.telemetry.plan
 
 enforce: setup $(demo) ## Put the flag where the policy wants it, restart where the policy allows it, audit
 	@$(play) cbops.telemetry.enforce
+
+probe-lab: setup ## Every answer that the probe can give, produced for real (root)
+	@$(bin)/python -m tests.probe_lab; result=$$?; $(fleet) down lab; exit $$result
+
+probe-compare: setup ## The same cases asked of nc, curl, wait_for and blackbox_exporter; writes the table of docs/probe.md
+	@$(bin)/python -m tests.probe_lab --compare; result=$$?; $(fleet) down lab; exit $$result
 
 probe: setup $(demo) ## Can every host reach the telemetry endpoint?
 	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.probe
@@ -58,7 +72,8 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/browser tests/integration $(PYTEST_ARGS)
+	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/browser tests/probe_lab \
+		tests/integration $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -83,6 +98,7 @@ build: setup ## The collection as an artifact, in .build/
 down: ## End the embedded fleets
 	@$(fleet) down demo
 	@$(fleet) down test
+	@$(fleet) down lab
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

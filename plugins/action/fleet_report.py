@@ -14,11 +14,24 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import now, table, write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
+    missing,
+    now,
+    read_journal,
+    table,
+    write_text,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
+    SignatureError,
+    git_commit,
+    manifest_of,
+    write_manifest,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Report, Run, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 LONG_LIST = 60  # characters
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
@@ -39,6 +52,12 @@ def inventory_words(sources: Any) -> str:
     return " -i ".join(words) or "INVENTORY"
 
 
+def _not_in_this_run(host: Host) -> Host:
+    """What stands in for a host of which this run has filed nothing."""
+    when = f"; the last is from {host.collected_at}" if host.collected_at else ""
+    return Host(missing(host.host, f"no evidence was filed for it in this run{when}"), host.collected_at, host.age)
+
+
 class ActionModule(ActionBase):
     """Action behind M(cbops.telemetry.fleet_report)."""
 
@@ -56,6 +75,8 @@ class ActionModule(ActionBase):
             "reports_dir": {"type": "str", "default": "reports"},
             "history": {"type": "path"},
             "newer_than": {"type": "str"},
+            "this_run": {"type": "bool", "default": False},
+            "signing_key": {"type": "str"},
             "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
         })
@@ -66,9 +87,16 @@ class ActionModule(ActionBase):
         try:
             for name, path in paths.items():
                 write_text(Path(path), _formats.render(name, report))
+            if arguments["this_run"]:
+                commit = git_commit(variables.get("ansible_inventory_sources") or [])
+                manifest = manifest_of([host.document for host in report.hosts], read_journal(folder, RUN_ID), commit)
+                write_manifest(folder, manifest, arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
-        lines = [table([host.document for host in report.hosts]), "", *(f"note: {note}" for note in report.notes),
+        except SignatureError as error:
+            raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
+        shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts})
+        lines = [shown, "", *(f"note: {note}" for note in report.notes),
                  *(f"report: {path}" for path in paths.values())]
         Display().display("\n" + "\n".join(lines) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
@@ -89,6 +117,10 @@ class ActionModule(ActionBase):
         folders = [Path(folder) for folder in arguments["evidence_dirs"] or [f"{arguments['reports_dir']}/evidence"]]
         generated_at = now()
         found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"], generated_at)
+        if arguments["this_run"]:
+            filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
+            found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
+                                          for host in found.hosts])
         run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
         trend = list(found.trend)
         if not trend or trend[-1].totals != run.totals:

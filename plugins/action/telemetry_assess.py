@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,35 +16,30 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     Assessment,
     Policy,
     PolicyError,
-    assess,
+    judge,
     policy_of,
-    with_waiver,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
-    EVIDENCE_SCHEMA,
-    now,
-    path_of,
+    document_of,
+    file_evidence,
     said,
-    write_json,
+    settled,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 
 
-def verdict_of(answer: Mapping[str, Any], policy: Policy, today: datetime.date, error: str) -> Assessment:
-    """The verdict from what the task that reads the state returned."""
-    if policy.desired == "unmanaged" and not answer.get("unreachable"):
-        return assess({}, policy, today)
-    if answer.get("unreachable"):
-        return Assessment("unreachable", [f"the host did not answer: {said(answer)}"])
+def _state_of(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state document of an answer as evidence keeps it; None where the host gave none."""
     state = answer.get("state")
-    if not isinstance(state, Mapping):
-        return with_waiver(Assessment("unknown", [f"its state could not be read: {said(answer)}"]), policy, today)
-    result = assess(state, policy, today)
-    if error:
-        # What this run broke (a service that did not come back) must not pass as compliant.
-        verdict = "unknown" if result.verdict in ("compliant", "not_applicable") else result.verdict
-        return Assessment(verdict, [f"it could not be enforced: {error}", *result.reasons])
-    return result
+    return settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
+
+
+def _error_of(arguments: Mapping[str, Any]) -> str | None:
+    """Why there is no state; where there is one, what went wrong in this run."""
+    if _state_of(arguments["answer"]) is None:
+        return said(arguments["answer"])
+    return arguments["error"] or None
 
 
 class ActionModule(ActionBase):
@@ -63,47 +57,39 @@ class ActionModule(ActionBase):
             "reports_dir": {"type": "str", "default": "reports"},
             "error": {"type": "str", "default": ""},
             "note": {"type": "str", "default": ""},
+            "edited": {"type": "bool", "default": False},
         })
         host = variables["inventory_hostname"]
         names = {name: self._templar.template(variables[name]) for name in variables
                  if str(name).startswith("telemetry_")}
+        answer = arguments["answer"]
         try:
-            policy = policy_of(names)
+            policy = policy_of(names, today())
         except PolicyError as error:
-            if arguments["answer"] is None:
+            if answer is None:
                 raise AnsibleActionFail(f"the policy of {host} is not valid: {error}") from error
-            verdict = Assessment("unknown", [f"its policy is not valid: {error}"])
-            return self._file(host, None, verdict, arguments)
-        today = datetime.datetime.now(datetime.timezone.utc).date()
-        if arguments["answer"] is None:
+            return self._file(host, None, Assessment("unknown", [f"its policy is not valid: {error}"]), arguments)
+        if answer is None:
             # A host that is not as its plan says is left alone in all of this run, by the restart too; and a run in
             # which too many restarts failed leaves the hosts that follow as they are.
             refused = bool(variables.get("__telemetry_refused"))
             limit = names.get("telemetry_max_failures", 0)
             stopped = Budget(int(limit)).exhausted() if policy.restart != "never" else None
             return {"changed": False, "policy": policy.document(), "stopped": stopped,
-                    "enforced": policy.enforced(today) and not refused and stopped is None}
-        verdict = verdict_of(arguments["answer"], policy, today, arguments["error"])
+                    "enforced": policy.enforced(today()) and not refused and stopped is None}
+        state = _state_of(answer)
+        verdict = judge(policy, state, _error_of(arguments), today(), not answer.get("unreachable"))
         if arguments["note"] and verdict.verdict in ("violation", "restart_pending"):
             verdict.reasons.append(arguments["note"])
         return self._file(host, policy, verdict, arguments)
 
     def _file(self, host: str, policy: Policy | None, verdict: Assessment, arguments: dict[str, Any]) -> dict[str, Any]:
-        answer = arguments["answer"]
-        state = answer.get("state")
-        document = {
-            "schema": EVIDENCE_SCHEMA,
-            "host": host,
-            "collected_at": now(),
-            "policy": policy.document() if policy is not None else None,
-            "state": state if isinstance(state, Mapping) else None,
-            "error": (arguments["error"] or None) if isinstance(state, Mapping) else said(answer),
-            "verdict": verdict.verdict,
-            "reasons": verdict.reasons,
-        }
-        path = path_of(Path(arguments["reports_dir"]) / "evidence", host)
+        state = _state_of(arguments["answer"])
+        document = document_of(host, policy, state, _error_of(arguments), verdict)
+        measured = arguments["answer"]["state"].get("connectivity", []) if state is not None else []
         try:
-            write_json(path, document)
+            path, drift = file_evidence(Path(arguments["reports_dir"]), document, measured, arguments["edited"])
         except OSError as error:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
-        return {"changed": False, "verdict": verdict.verdict, "reasons": verdict.reasons, "evidence": str(path)}
+        return {"changed": False, "verdict": verdict.verdict, "reasons": verdict.reasons,
+                "drift": drift, "evidence": str(path)}

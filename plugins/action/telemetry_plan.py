@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     idle,
     read_entry,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 
 
 class ActionModule(ActionBase):
@@ -68,17 +68,16 @@ class ActionModule(ActionBase):
         names = {name: self._templar.template(variables[name]) for name in variables
                  if str(name).startswith("telemetry_")}
         try:
-            policy = policy_of(names)
+            policy = policy_of(names, today())
         except PolicyError as error:
             return broken(host, f"its policy is not valid: {error}")
-        today = datetime.datetime.now(datetime.timezone.utc).date()
-        if not policy.enforced(today):
-            return idle(host, policy, today)
+        if not policy.enforced(today()):
+            return idle(host, policy, today())
         answer = self._foresee("cbops.telemetry.telemetry_flag", state=policy.desired,
                                launch_scripts=arguments["launch_scripts"], attach=arguments["attach"])
         if answer.get("failed") or "files" not in answer:
             return broken(host, said(answer))
-        return entry_of(host, policy, today, answer, self._rendered(arguments["templates"]),
+        return entry_of(host, policy, today(), answer, self._rendered(arguments["templates"]),
                         arguments["daemon_reload"])
 
     def _foresee(self, name: str, /, **arguments: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _attach
+from . import _routes as routes
 from ._child import Late, bounded
 from ._files import HostFiles
 from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layers, shown
@@ -53,6 +54,7 @@ class Process(NamedTuple):
     stale: Optional[str] = None  # what it was started from is not there any more; says what
     controller: Optional[int] = None  # the JVM below which it runs: then it is a build, not a controller
     of_build: bool = False  # its environment is that of a build
+    network: Tuple[Any, ...] = ()  # see _Facts; empty where it is not known
 
     def document(self) -> Dict[str, object]:
         """The process as the state document shows it."""
@@ -99,6 +101,7 @@ class _Facts(NamedTuple):
     stale: Optional[str]
     of_build: bool
     ended: bool
+    network: Sequence[Any] = ()  # its properties and variables about proxies, the folder of its Java
 
 
 def _read(path: str) -> bytes:
@@ -222,7 +225,7 @@ def examine(seen: _Seen, proc: str = "/proc", attach: str = "auto", deadline: Op
         answer = _asked(seen, weak, proc, attach, deadline)
     value, state, source, proof, reason = _settled(weak, answer)
     return Process(seen.pid, started, seen.war, found.home, found.cgroup, value, state, source, proof, reason,
-                   found.user, found.container, found.stale, controller, found.of_build)
+                   found.user, found.container, found.stale, controller, found.of_build, tuple(found.network))
 
 
 def _facts(proc: str, seen: _Seen, start: float) -> _Facts:
@@ -239,6 +242,9 @@ def _facts(proc: str, seen: _Seen, start: float) -> _Facts:
     try:
         facts = facts._replace(user=_user(proc, seen.pid), cgroup=_cgroup(proc, seen.pid),
                                container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start))
+        if weak.options is not None:
+            facts = facts._replace(network=[routes.properties(weak.options), routes.variables(environment),
+                                            _java_home(proc, seen.pid)])
         return facts._replace(ended=_attach.started(seen.pid, proc) != seen.ticks)
     except (OSError, IndexError, ValueError):
         return facts
@@ -333,6 +339,12 @@ def _user(proc: str, pid: int) -> str:
         return pwd.getpwuid(int(number[0])).pw_name
     except KeyError:
         return number[0]
+
+
+def _java_home(proc: str, pid: int) -> str:
+    """The folder of the Java that a process runs; empty where it is not known."""
+    program = os.readlink("%s/%d/exe" % (proc, pid))
+    return program[:-len("/bin/java")] if program.endswith("/bin/java") else ""
 
 
 def _in_container(proc: str, pid: int) -> bool:

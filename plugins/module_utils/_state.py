@@ -11,15 +11,20 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
+from . import _probing as probing
 from . import _processes as processes
+from . import _routes as routes
 from . import _systemd as systemd
-from ._connectivity import probe
 from ._edit import describe, evaluate, plan
 from ._files import HostFiles, Refused, make_folder, replace
 from ._jvm import Unresolvable, shown
 from ._settings import settings
+from ._shell_syntax import text_of, unknown_of
+from ._truststore import java_store
 
 SCHEMA = "cbops.telemetry/state/1"
+#: The Java of a host whose controller does not run.
+_JAVA = "/usr/bin/java"
 
 
 class Entry(NamedTuple):
@@ -270,13 +275,71 @@ def document_of(result: Survey, root: str = "/") -> Dict[str, Any]:
     }
 
 
-def state(root: str = "/", launch_scripts: Sequence[str] = (), connectivity: Optional[Dict[str, Any]] = None,
+def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None,
           attach: str = "auto") -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
-    document = document_of(survey(root, launch_scripts, attach), root)
-    if connectivity is not None and root == "/":
-        document["connectivity"] = [probe(**connectivity)]
+    found = survey(root, launch_scripts, attach)
+    document = document_of(found, root)
+    if probe is not None and root == "/":
+        document["connectivity"], notes = probing.answers(probe, way_of(found, document))
+        document["warnings"] += notes
     return document
+
+
+# -- the way out ------------------------------------------------------------------------------------
+
+
+def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str]]:
+    """The probe's answers, and notes. Raises ValueError where an option is not valid."""
+    probing.check(params)
+    if not probing.wants_configured(params):
+        return probing.answers(params)
+    found = survey(attach="never")
+    return probing.answers(params, way_of(found, document_of(found)))
+
+
+def way_of(found: Survey, document: Dict[str, Any]) -> probing.Way:
+    """What the controllers of this host are configured with: their proxies, and the trust stores of their JVMs."""
+    networks: List[routes.Network] = []
+    stores: List[str] = []
+    for entry, shown_entry in zip(found.entries, document["installations"]):
+        name, own = entry.definition.name, []  # type: str, List[routes.Network]
+        homes = []
+        for jvm in entry.processes:
+            if jvm.container:
+                own.append(routes.Network((), ("the way out of %s was not probed: it runs in a container, with a "
+                                               "network of its own" % name,), None))
+            elif not jvm.network:
+                own.append(routes.Network((), ("what the running JVM of %s says of proxies is not known: %s"
+                                               % (name, jvm.reason or "it could not be read"),), None))
+            else:
+                found_properties, found_variables, home = jvm.network
+                own.append(routes.of_properties(found_properties, "the running JVM of %s" % name))
+                own.append(routes.of_environment(found_variables, "the running JVM of %s" % name))
+                homes.append(home)
+        own += _configured(entry)
+        proxy = shown_entry["settings"]
+        own.append(routes.of_settings(proxy["proxy"], proxy["details"]["proxy"]))
+        network = routes.joined(own)
+        networks.append(network)
+        if not homes and os.path.exists(_JAVA):
+            homes.append(os.path.realpath(_JAVA)[:-len("/bin/java")])
+        stores += [network.trust_store] if network.trust_store else [java_store(home) for home in homes if home]
+    return probing.Way(routes.joined(networks), tuple(dict.fromkeys(stores)))
+
+
+def _configured(entry: Entry) -> List[routes.Network]:
+    """What the launch files say for the next start."""
+    where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
+    networks = [routes.of_properties(routes.properties([word for layer, words in vector if layer != "program"
+                                                        for word in words]), where)
+                for vector in entry.on_disk.vectors]
+    if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
+        return networks
+    environment = {name: text_of(variable.value) for name, variable in entry.definition.environment.items()
+                   if not unknown_of(variable.value)}
+    unit = entry.definition.service or entry.definition.name
+    return networks + [routes.of_environment(routes.variables(environment), "the environment of %s" % unit)]
 
 
 # -- declaring --------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ description:
   - Tells what C(nc -zv api.segment.io 443) and C(curl -v https://api.segment.io/) tell an administrator,
     from every host, as data. The name is looked up as the host itself does it, every address of the name is
     tried over TCP, and a TLS handshake is made and verified with the trust store of the host.
-  - Not one byte of application data is sent. After the handshake the connection is closed.
+  - Each way out is probed and answered apart, the direct one and each proxy that an operations center or
+    controller of the host is configured with, since nobody outside of CloudBees knows which of them is used.
+  - Not one byte of application data is sent, unless O(http=true). After the handshake the connection is closed.
   - The answer is one of a closed set of outcomes, each with a sentence that says what was seen and what to
     check. A name that does not exist, a refused port and a black hole are three different answers.
   - The O(timeout) bounds the whole probe, whatever the resolver, the network or the peer do.
@@ -34,26 +36,76 @@ options:
       - The TCP port to connect to.
     type: int
     default: 443
+  endpoints:
+    description:
+      - Several endpoints, each as V(host), V(host:port) or V([address]:port), instead of O(host) and O(port).
+    type: list
+    elements: str
+  via:
+    description:
+      - The paths to probe.
+      - V(direct) is the way without a proxy.
+      - V(configured) is each proxy that an operations center or controller of this host is configured with, by
+        C($JENKINS_HOME/proxy.xml), by C(-Dhttps.proxyHost) of the running JVM or of the launch files, or by
+        C(https_proxy) in its environment. Where an exception (C(http.nonProxyHosts), C(noProxyHost),
+        C(no_proxy)) takes the endpoint out, the proxy is left out and RV(notes) says so.
+      - Anything else is a proxy, such as V(http://proxy.example.com:3128).
+    type: list
+    elements: str
+    default: [direct, configured]
   timeout:
     description:
-      - How many seconds the whole probe may take, lookup, connection and handshake together. Greater than
-        V(0), at most V(60).
+      - How many seconds the whole probe of an endpoint on a path may take, lookup, connection, handshake and
+        answer together. Greater than V(0), at most V(60). Endpoints and paths are probed at the same time.
     type: float
     default: 5
   tls:
     description:
       - Whether to make a TLS handshake once connected. With V(false) the probe ends with the TCP
-        connection.
+        connection (or with the answer to O(http)).
     type: bool
     default: true
+  http:
+    description:
+      - Whether to send a C(HEAD /) request too. Any answer below 500 is a success, for it comes from there.
+    type: bool
+    default: false
+  count:
+    description:
+      - How often to probe, for a path that comes and goes. Each attempt has the whole O(timeout).
+      - At most V(100).
+    type: int
+    default: 1
+  interval:
+    description:
+      - Seconds between two attempts, at most V(60).
+    type: float
+    default: 1
+  ca_file:
+    description:
+      - Certificates (PEM) on the host to trust instead of the host's own trust store. Then it is not asked
+        whether the authority is a public one, unless O(public_authorities) says what these are.
+    type: path
+  public_authorities:
+    description:
+      - A file or a folder of certificates (PEM) on the host that counts as the list of public authorities,
+        instead of the list that the distribution ships.
+      - A certificate that the host trusts and whose authority is not on the list means that somebody inspects
+        the connection (V(tls_intercepted)).
+    type: path
+  private_authority:
+    description:
+      - Whether the authority may be a private one, as for an endpoint of your own.
+    type: bool
+    default: false
   expect:
     description:
-      - What the task insists on.
+      - What the task insists on, for every endpoint, on every path, in every attempt.
       - With V(any) no answer of the network fails the task.
       - With V(reachable) the task fails unless the outcome is V(connected).
       - With V(blocked) the task fails unless nothing got through. An endpoint that answered is not blocked,
         even when its certificate was refused (V(tls_*)), since a JVM with another trust store may get on
-        with it.
+        with it; nor is one whose proxy wants a password, which a controller may have.
       - The outcome V(unknown) satisfies neither V(reachable) nor V(blocked), for it says nothing of the
         network.
     type: str
@@ -62,7 +114,12 @@ options:
 notes:
   - Runs as any user; privileges are not needed. To see what a service sees, run it as the user of that
     service.
-  - Only the direct path is probed, not a proxy that a product may be configured to use.
+    What the user may not read (the environment of the JVM, a launch file) is then named in RV(notes).
+  - The probe sends no user and no password to a proxy. A tunnel is asked for with CONNECT, as a JVM does it for
+    HTTPS.
+  - Where a JDK or JRE has its own trust store (C(cacerts), or C(javax.net.ssl.trustStore) of the JVM), the
+    certificate is judged by it too, as far as authorities go. If that takes another handshake, it is made, and
+    a difference is a finding. Stores of type JKS and unencrypted PKCS12 are read.
   - With Python 3.6 on the host an expired certificate is reported as V(tls_untrusted). With Python before
     3.8 the issuer of a refused certificate is not known.
 seealso:
@@ -95,20 +152,46 @@ EXAMPLES = r"""
     host: ldap.example.com
     port: 636
     tls: false
+
+- name: Probe what else the product needs, each with an answer to a HEAD request
+  cbops.telemetry.connectivity_probe:
+    endpoints:
+      - api.segment.io:443
+      - jenkins-updates.cloudbees.com:443
+    http: true
+
+- name: Only through the company's proxy
+  cbops.telemetry.connectivity_probe:
+    via: ["http://proxy.example.com:3128"]
+    expect: reachable
+
+- name: Watch a path that comes and goes
+  cbops.telemetry.connectivity_probe:
+    via: [direct]
+    count: 20
+    interval: 0.5
+  register: flapping
+
+- name: Say how often it failed
+  ansible.builtin.debug:
+    msg: "{{ flapping.probe.samples.loss_percent }} % lost, p50 {{ flapping.probe.samples.p50_ms }} ms"
 """
 
 RETURN = r"""
 outcome:
   description:
-    - What became of the probe.
+    - What became of the first probe (RV(probe)).
     - V(unknown) is a failure of the host itself (no name server to ask, no route, no permission, no
       certificate authorities) that says nothing of the network.
     - V(tls_alert) also stands for a peer that answers with something other than TLS.
+    - V(tls_intercepted) is a certificate that the host trusts and whose authority is no public one.
     - V(reset) also stands for a peer that closes the connection during the handshake.
     - V(dns_timeout) also stands for name servers that answer with a failure.
-    - V(timeout) is an end of the time in the TCP connection or midway in the handshake; V(peer_silent) is a
-      peer that accepts the connection and never says a byte.
-    - Not given yet are V(tls_intercepted), V(http_error) and V(proxy_*).
+    - V(timeout) is an end of the time in the TCP connection or midway in the handshake, or a proxy that does not
+      answer; V(peer_silent) is a peer that accepts the connection, or the request, and never says a byte.
+    - V(unreachable) also stands for a proxy that says that it cannot reach the endpoint.
+    - V(proxy_unreachable) is a proxy that was not reached; the message says by which of the other outcomes.
+    - V(http_error) is an answer of 500 or more, or one that is no HTTP.
   returned: success or unmet O(expect)
   type: str
   sample: connected
@@ -146,9 +229,22 @@ message:
   sample: >-
     Connection to api.segment.io port 443 [tcp/https] succeeded!
     Connected to api.segment.io (192.0.2.10) port 443, TLSv1.3, certificate issued by CN=Example CA, O=Example
+notes:
+  description:
+    - Why a configured proxy was not probed, or is not known.
+  returned: success or unmet O(expect)
+  type: list
+  elements: str
+probes:
+  description:
+    - The results of all endpoints, on all paths, each as in RV(probe).
+  returned: success or unmet O(expect)
+  type: list
+  elements: dict
 probe:
   description:
-    - The whole result, as it stands in the state document under C(connectivity).
+    - The whole result of the first endpoint on the first path, as it stands in the state document under
+      C(connectivity).
   returned: success or unmet O(expect)
   type: dict
   contains:
@@ -158,10 +254,16 @@ probe:
       returned: always
       sample: api.segment.io:443
     via:
-      description: The path that was probed.
+      description: The path that was probed, V(direct) or host and port of the proxy.
       type: str
       returned: always
       sample: direct
+    configured_by:
+      description: Where the proxy is configured.
+      type: list
+      elements: str
+      returned: always
+      sample: [/var/lib/cloudbees-core-cm/proxy.xml]
     outcome:
       description: See RV(outcome).
       type: str
@@ -232,6 +334,77 @@ probe:
           type: bool
           returned: always
           sample: true
+        authority:
+          description:
+            - Whether the authority at the end of the chain is a V(public) one or a V(private) one; V(unknown)
+              where there is no list of public authorities to tell by, or where nobody asked.
+          type: str
+          returned: always
+          sample: public
+        anchor:
+          description: The authority at the end of the chain, or V(none) where that cannot be told.
+          type: str
+          returned: always
+          sample: CN=Example Root CA, O=Example
+    java:
+      description: How the trust stores of JVMs judge the same peer.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        store:
+          description: The trust store.
+          type: str
+          returned: always
+          sample: /usr/lib/jvm/java-17-openjdk-amd64/lib/security/cacerts
+        trusted:
+          description: Whether a JVM with it accepts the certificate; V(none) where that is not known.
+          type: bool
+          returned: always
+          sample: true
+        reason:
+          description: Why it is not known.
+          type: str
+          returned: always
+    http:
+      description: The answer to the HEAD request, or V(none) where none was sent or none came.
+      type: dict
+      returned: always
+      sample: {status: 200}
+    samples:
+      description: What became of the attempts, where O(count) is more than V(1).
+      type: dict
+      returned: always
+      contains:
+        count:
+          description: How many attempts were made.
+          type: int
+          returned: always
+        connected:
+          description: How many of them connected.
+          type: int
+          returned: always
+        loss_percent:
+          description: How many of a hundred did not.
+          type: float
+          returned: always
+        p50_ms:
+          description: The median of the milliseconds that those which connected took.
+          type: float
+          returned: always
+        max_ms:
+          description: The longest of them.
+          type: float
+          returned: always
+        outcomes:
+          description: How often there was which outcome.
+          type: dict
+          returned: always
+    findings:
+      description: What else was noticed, such as a difference between the trust of the host and that of its JVM.
+      type: list
+      elements: str
+      returned: always
     message:
       description: See RV(message).
       type: str
@@ -241,36 +414,34 @@ probe:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS, meets, probe
+from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS, answers_meet
+from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
+from ansible_collections.cbops.telemetry.plugins.module_utils._state import connectivity
 
 
 def main() -> None:
+    """Translate the options, probe, judge by what is expected."""
     module = AnsibleModule(
-        argument_spec={
-            "host": {"type": "str", "default": "api.segment.io"},
-            "port": {"type": "int", "default": 443},
-            "timeout": {"type": "float", "default": 5},
-            "tls": {"type": "bool", "default": True},
-            "expect": {"type": "str", "choices": list(EXPECTATIONS), "default": "any"},
-        },
+        argument_spec=dict(SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"}),
         supports_check_mode=True,
     )
-    host, port, timeout = module.params["host"], module.params["port"], module.params["timeout"]
     expect = module.params["expect"]
-    if not host:
-        module.fail_json(msg="host must not be empty")
-    if not 0 < port < 65536:
-        module.fail_json(msg=f"port must be between 1 and 65535, not {port}")
-    if not 0 < timeout <= 60:
-        module.fail_json(msg=f"timeout must be greater than 0 and at most 60 seconds, not {timeout:g}")
-
-    entry = probe(host, port, timeout, module.params["tls"])
-    result = {key: entry[key] for key in ("outcome", "address", "message")}
-    result.update(changed=False, probe=entry)
-    if not meets(entry["outcome"], expect):
-        module.fail_json(
-            msg=f"expected {entry['target']} to be {expect}: {entry['outcome']}. {entry['message']}", **result
-        )
+    try:
+        probes, notes = connectivity(module.params)
+    except ValueError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"the configuration of the controllers on this host cannot be read: {error}")
+    if not probes:
+        module.fail_json(msg="there was no path to probe: no controller of this host is configured with a proxy that "
+                             "counts for the endpoint", notes=notes)
+    first = probes[0]
+    result = {key: first[key] for key in ("outcome", "address", "message")}
+    result.update(changed=False, probe=first, probes=probes, notes=notes)
+    if not answers_meet(probes, expect):
+        other = next((one for one in probes if not answers_meet([one], expect)), first)
+        module.fail_json(msg=f"expected {other['target']} ({other['via']}) to be {expect}: {other['outcome']}. "
+                             f"{other['message']}", **result)
     module.exit_json(**result)
 
 

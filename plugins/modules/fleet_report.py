@@ -60,6 +60,17 @@ options:
     description:
       - Evidence that was collected before this moment (UTC, ISO 8601) counts as none.
     type: str
+  this_run:
+    description:
+      - Evidence counts only where it was filed by the same C(ansible-playbook) run. At the end the run's manifest is
+        written to C(manifests/) in O(reports_dir).
+    type: bool
+    default: false
+  signing_key:
+    description:
+      - A private key without a passphrase on the control node, or a public key that an agent holds. The manifest is
+        signed with it by C(ssh-keygen -Y sign). Empty means no signature.
+    type: str
   fail_on:
     description: Verdicts that make the task fail.
     type: list

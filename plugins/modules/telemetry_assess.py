@@ -39,6 +39,11 @@ options:
       - Why an owed restart was put off, for the report.
     type: str
     default: ""
+  edited:
+    description:
+      - Whether this run edited or restarted something on the host. Then the change that follows is no drift.
+    type: bool
+    default: false
 seealso:
   - module: cbops.telemetry.fleet_report
 """
@@ -68,6 +73,12 @@ reasons:
   returned: with O(answer)
   type: list
   elements: str
+drift:
+  description:
+    - Why the evidence differs from the one that was there before. V(intended) where the policy changed,
+      V(corrective) where the host changed by neither the policy nor this run, nothing where it does not differ.
+  returned: with O(answer)
+  type: str
 evidence:
   description: Path of the evidence file.
   returned: with O(answer)

@@ -51,6 +51,7 @@ options:
   connectivity:
     description:
       - Probe an endpoint from this host in the same round trip. Left out, nothing is probed.
+      - The options are those of M(cbops.telemetry.connectivity_probe), where they are explained.
     type: dict
     suboptions:
       host:
@@ -61,14 +62,45 @@ options:
         description: The TCP port.
         type: int
         default: 443
+      endpoints:
+        description: Several endpoints instead.
+        type: list
+        elements: str
+      via:
+        description: The paths to probe.
+        type: list
+        elements: str
+        default: [direct, configured]
       timeout:
-        description: Seconds for the whole probe.
+        description: Seconds for the whole probe of an endpoint on a path.
         type: float
         default: 5
       tls:
         description: Whether to make a TLS handshake.
         type: bool
         default: true
+      http:
+        description: Whether to send a C(HEAD /) request too.
+        type: bool
+        default: false
+      count:
+        description: How often to probe.
+        type: int
+        default: 1
+      interval:
+        description: Seconds between two attempts.
+        type: float
+        default: 1
+      ca_file:
+        description: Certificates to trust instead of the host's own.
+        type: path
+      public_authorities:
+        description: The list of public authorities, instead of the distribution's.
+        type: path
+      private_authority:
+        description: Whether the authority may be a private one.
+        type: bool
+        default: false
 notes:
   - Run it with C(become). Without, launch files and the environment of foreign processes cannot be read, and
     what depends on them is C(unknown).
@@ -142,15 +174,10 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
 from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
 
 ATTACH: Dict[str, Any] = {"type": "str", "choices": ["auto", "never"], "default": "auto"}
-CONNECTIVITY: Dict[str, Any] = {
-    "host": {"type": "str", "default": "api.segment.io"},
-    "port": {"type": "int", "default": 443},
-    "timeout": {"type": "float", "default": 5},
-    "tls": {"type": "bool", "default": True},
-}
 
 
 def main() -> None:
@@ -160,7 +187,7 @@ def main() -> None:
             "root": {"type": "path", "default": "/"},
             "launch_scripts": {"type": "list", "elements": "path", "default": []},
             "attach": ATTACH,
-            "connectivity": {"type": "dict", "options": CONNECTIVITY},
+            "connectivity": {"type": "dict", "options": SPEC},
         },
         supports_check_mode=True,
     )

@@ -11,11 +11,11 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
+from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 #: The closed set of verdicts, worst first.
@@ -40,12 +40,19 @@ VARIABLES = (
     "telemetry_desired",
     "telemetry_connectivity",
     "telemetry_waiver",
+    "telemetry_waiver_max_days",
+    "telemetry_waiver_warn_days",
     "telemetry_restart",
     "telemetry_launch_scripts",
     "telemetry_launch_templates",
     "telemetry_attach",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
+    "telemetry_probe_via",
+    "telemetry_probe_http",
+    "telemetry_probe_count",
+    "telemetry_probe_endpoints",
+    "telemetry_public_authorities",
     "telemetry_backup",
     "telemetry_daemon_reload",
     "telemetry_restart_timeout",
@@ -65,8 +72,21 @@ VARIABLES = (
     "telemetry_report_history",
     "telemetry_evidence_dirs",
     "telemetry_fail_on",
+    "telemetry_signing_key",
     "telemetry_hosts",
 )
+
+#: How many days from today a waiver may reach, and how many before its end it is warned of.
+WAIVER_MAX_DAYS = 365
+WAIVER_WARN_DAYS = 14
+
+
+def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
+    """How often each verdict stands there, all of them named."""
+    totals = dict.fromkeys(VERDICTS, 0)
+    for verdict in verdicts:
+        totals[verdict] += 1
+    return totals
 
 
 class PolicyError(ValueError):
@@ -80,10 +100,21 @@ class Waiver:
     until: datetime.date
     reason: str
     approved_by: str
+    ticket: str | None = None
 
     def expired(self, today: datetime.date) -> bool:
         """True from the day after ``until``."""
         return today > self.until
+
+    def document(self) -> dict[str, Any]:
+        """The waiver as evidence shows it."""
+        return {"until": self.until.isoformat(), "reason": self.reason, "approved_by": self.approved_by,
+                "ticket": self.ticket}
+
+    def words(self) -> str:
+        """Why, by whom, and where that is written, for a reason."""
+        ticket = f", {self.ticket}" if self.ticket else ""
+        return f"{self.reason} (approved by {self.approved_by}{ticket})"
 
 
 @dataclass(frozen=True)
@@ -95,6 +126,7 @@ class Policy:
     restart: str
     waiver: Waiver | None
     launch_scripts: tuple[str, ...]
+    waiver_warn_days: int = WAIVER_WARN_DAYS
 
     def enforced(self, today: datetime.date) -> bool:
         """True where the policy is to be brought about: it wants something, and no valid waiver stands against it."""
@@ -102,14 +134,22 @@ class Policy:
 
     def document(self) -> dict[str, Any]:
         """The policy as evidence shows it."""
-        waiver = self.waiver
         return {
             "desired": self.desired,
             "connectivity": self.connectivity,
             "restart": self.restart,
-            "waiver": None if waiver is None else {
-                "until": waiver.until.isoformat(), "reason": waiver.reason, "approved_by": waiver.approved_by},
+            "waiver": None if self.waiver is None else self.waiver.document(),
         }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], waiver_warn_days: int = WAIVER_WARN_DAYS) -> Policy:
+        """The policy that evidence shows, without what it does not. Raises :class:`PolicyError`."""
+        try:
+            return cls(
+                _choice(document, "desired", DESIRED, ""), _choice(document, "connectivity", CONNECTIVITY, ""),
+                _choice(document, "restart", RESTART, ""), _waiver(document["waiver"]), (), waiver_warn_days)
+        except KeyError as error:
+            raise PolicyError(f"it has no {error}") from error
 
 
 def _choice(variables: Mapping[str, Any], name: str, choices: Sequence[str], default: str) -> str:
@@ -119,30 +159,59 @@ def _choice(variables: Mapping[str, Any], name: str, choices: Sequence[str], def
     return str(value)
 
 
+def _days(variables: Mapping[str, Any], name: str, default: int) -> int:
+    value = variables.get(name, default)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)):
+        raise PolicyError(f"{name} is {value!r}; it must be a number of days, 0 or more")
+    return int(value)
+
+
 def _waiver(value: Any) -> Waiver | None:
     if value in (None, "", {}):
         return None
     if not isinstance(value, Mapping):
         raise PolicyError("telemetry_waiver must have 'until', 'reason' and 'approved_by'")
-    missing = [key for key in ("until", "reason", "approved_by") if not value.get(key)]
+    missing = [key for key in ("until", "reason", "approved_by") if not str(value.get(key) or "").strip()]
     if missing:
         raise PolicyError(f"telemetry_waiver lacks {', '.join(missing)}")
-    unknown = sorted(set(value) - {"until", "reason", "approved_by"})
+    unknown = sorted(set(value) - {"until", "reason", "approved_by", "ticket"})
     if unknown:
         raise PolicyError(f"telemetry_waiver has no key {', '.join(map(str, unknown))}")
-    until = value["until"]
-    if isinstance(until, datetime.datetime):
-        until = until.date()
-    if not isinstance(until, datetime.date):
-        try:
-            until = datetime.date.fromisoformat(str(until))
-        except ValueError as error:
-            raise PolicyError(f"telemetry_waiver.until is {until!r}; it must be a day such as 2026-12-31") from error
-    return Waiver(until, str(value["reason"]), str(value["approved_by"]))
+    ticket = value.get("ticket")
+    return Waiver(_day(value["until"]), str(value["reason"]), str(value["approved_by"]),
+                  None if ticket in (None, "") else str(ticket))
 
 
-def policy_of(variables: Mapping[str, Any]) -> Policy:
-    """The policy of a host by its variables. Raises :class:`PolicyError`."""
+def _day(value: Any) -> datetime.date:
+    """A day as YAML reads it, or as text; not a moment, whose day would depend on a time zone."""
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(value)):
+            return datetime.date.fromisoformat(str(value))
+    except ValueError:
+        pass  # such as 2026-02-30
+    raise PolicyError(f"telemetry_waiver.until is {str(value)!r}; it must be a day such as 2026-12-31")
+
+
+def waiver_of(variables: Mapping[str, Any], today: datetime.date | None = None) -> Waiver | None:
+    """The waiver of a host by its variables; with ``today`` it may not reach too far.
+
+    Raises :class:`PolicyError`.
+    """
+    longest = _days(variables, "telemetry_waiver_max_days", WAIVER_MAX_DAYS)
+    waiver = _waiver(variables.get("telemetry_waiver"))
+    if waiver is not None and today is not None and (waiver.until - today).days > longest:
+        raise PolicyError(f"telemetry_waiver.until is {waiver.until}, {(waiver.until - today).days} days from "
+                          f"{today}; telemetry_waiver_max_days allows {longest}")
+    return waiver
+
+
+def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) -> Policy:
+    """The policy of a host by its variables; with ``today`` its waiver may not reach too far.
+
+    Raises :class:`PolicyError`.
+    """
     for name in variables:
         if re.match(r"telemetry_", str(name)) and name not in VARIABLES:
             prefix = len("telemetry_")  # which all share: without it the likeness counts
@@ -178,26 +247,28 @@ def policy_of(variables: Mapping[str, Any]) -> Policy:
         desired,
         str(connectivity),
         restart,
-        _waiver(variables.get("telemetry_waiver")),
+        waiver_of(variables, today),
         tuple(str(path) for path in scripts),
+        _days(variables, "telemetry_waiver_warn_days", WAIVER_WARN_DAYS),
     )
 
 
 @dataclass
 class Assessment:
-    """A verdict and the reasons for it, worded for the person who must act."""
+    """A verdict and the reasons for it, worded for the person who must act; warnings change no verdict."""
 
     verdict: str
     reasons: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def worst(assessments: Sequence[Assessment]) -> Assessment:
     """The worst verdict of several, with all reasons that speak for it first."""
     if not assessments:
         return Assessment("not_applicable")
-    verdict = min((item.verdict for item in assessments), key=VERDICTS.index)
     ordered = sorted(assessments, key=lambda item: VERDICTS.index(item.verdict))
-    return Assessment(verdict, [reason for item in ordered for reason in item.reasons])
+    return Assessment(ordered[0].verdict, [reason for item in ordered for reason in item.reasons],
+                      [warning for item in ordered for warning in item.warnings])
 
 
 def _where(detail: Mapping[str, Any]) -> str:
@@ -259,22 +330,46 @@ def assess_installation(entry: Mapping[str, Any], desired: str) -> Assessment:
 
 
 def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
-    """Verdict of the probe's answers against ``required`` or ``forbidden``."""
+    """Verdict of the probe's answers, one a path, against ``required`` or ``forbidden``.
+
+    Nobody outside of CloudBees knows which of several paths the plugin takes. So every one has to be as it is wanted,
+    and what is required is broken only where none is.
+    """
     if wanted == "ignored":
         return Assessment("compliant")
     if not answers:
         return Assessment("unknown", ["the endpoint was not probed from this node"])
-    results = []
-    for answer in answers:
-        outcome, said = answer["outcome"], f"{answer['target']}: {answer['message']}"
-        expect, contrary = ("reachable", "blocked") if wanted == "required" else ("blocked", "reachable")
-        if meets(outcome, expect):
-            results.append(Assessment("compliant"))
-        elif meets(outcome, contrary) or (wanted == "required" and outcome != "unknown"):
-            results.append(Assessment("violation", [f"connectivity is {wanted}, but {said}"]))
-        else:
-            results.append(Assessment("unknown", [said]))
-    return worst(results)
+    targets = dict.fromkeys(answer["target"] for answer in answers)
+    return worst([_assess_paths([answer for answer in answers if answer["target"] == target], wanted)
+                  for target in targets])
+
+
+def _assess_paths(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
+    """Verdict of the paths to one endpoint."""
+    expect = "reachable" if wanted == "required" else "blocked"
+    contrary = [answer for answer in answers if not answers_meet([answer], expect)]
+    if not contrary:
+        return Assessment("compliant")
+    said = [f"{_path(answer)}: {answer['message']}" for answer in contrary]
+    if wanted == "forbidden":
+        open_ = [line for answer, line in zip(contrary, said, strict=True) if "connected" in outcomes_of(answer)
+                 or any(one["trusted"] for one in answer.get("java") or [])]
+        if open_:
+            return Assessment("violation", [f"connectivity is forbidden, but {line}" for line in open_])
+        doubt = "connectivity is forbidden, and whether this path is blocked is not known"
+        return Assessment("unknown", [f"{doubt}: {line}" for line in said])
+    if len(contrary) < len(answers):
+        good = ", ".join(_path(answer) for answer in answers if answer not in contrary)
+        return Assessment("unknown", [f"connectivity is required, and only {good} gets through; which of the paths the "
+                                      "plugin takes is not known", *said])
+    if any(outcome == "unknown" for answer in contrary for outcome in outcomes_of(answer)):
+        return Assessment("unknown", said)
+    return Assessment("violation", [f"connectivity is required, but {line}" for line in said])
+
+
+def _path(answer: Mapping[str, Any]) -> str:
+    via = answer.get("via", "direct")
+    return str(answer["target"]) + ("" if via == "direct" else f" through the proxy {via}")
 
 
 def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -312,9 +407,46 @@ def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> As
 def with_waiver(result: Assessment, policy: Policy, today: datetime.date) -> Assessment:
     """Apply a waiver: it covers what was seen or could not be seen, never a host that did not answer."""
     waiver = policy.waiver
-    if waiver is None or result.verdict not in ("violation", "restart_pending", "unknown"):
+    if waiver is None:
         return result
-    words = f"{waiver.reason} (approved by {waiver.approved_by})"
+    if result.verdict not in ("violation", "restart_pending", "unknown"):
+        more = [f"the waiver until {waiver.until} is not needed any more: the host is compliant without it: "
+                f"{waiver.words()}"] if result.verdict == "compliant" else []
+        return Assessment(result.verdict, result.reasons, [*result.warnings, *more])
     if waiver.expired(today):
-        return Assessment("waiver_expired", [f"the waiver ran out on {waiver.until}: {words}", *result.reasons])
-    return Assessment("waived", [f"waived until {waiver.until}: {words}", *result.reasons])
+        return Assessment("waiver_expired", [f"the waiver ran out on {waiver.until}: {waiver.words()}",
+                                             *result.reasons], result.warnings)
+    soon = (waiver.until - today).days <= policy.waiver_warn_days
+    # Without the number of days that are left: evidence that says the same must look the same tomorrow.
+    more = [f"the waiver runs out on {waiver.until}, within {policy.waiver_warn_days} days"] if soon else []
+    return Assessment("waived", [f"waived until {waiver.until}: {waiver.words()}", *result.reasons],
+                      [*result.warnings, *more])
+
+
+def judge(policy: Policy, state: Mapping[str, Any] | None, error: str | None, today: datetime.date,
+          answered: bool = True) -> Assessment:
+    """The verdict of a host by all that evidence holds: the one evaluator of audit, enforce, replay and verification.
+
+    ``state`` is None where it could not be read, for the reason ``error``; with a state, ``error`` is what went wrong
+    when it was enforced. ``answered`` is False for a host that was unreachable.
+    """
+    if not answered:
+        return Assessment("unreachable", [f"the host did not answer: {error}"])
+    if policy.desired == "unmanaged":
+        return assess({}, policy, today)
+    if state is None:
+        return with_waiver(Assessment("unknown", [f"its state could not be read: {error}"]), policy, today)
+    result = assess(state, policy, today)
+    if error:
+        # What this run broke (a service that did not come back) must not pass as compliant.
+        verdict = "unknown" if result.verdict in ("compliant", "not_applicable") else result.verdict
+        return Assessment(verdict, [f"it could not be enforced: {error}", *result.reasons], result.warnings)
+    return result
+
+
+def rejudge(evidence: Mapping[str, Any], today: datetime.date, waiver_warn_days: int = WAIVER_WARN_DAYS) -> Assessment:
+    """The verdict that the same evidence has on another day. Raises :class:`PolicyError` for a policy that is none."""
+    if evidence["policy"] is None:
+        return Assessment("unknown", list(evidence["reasons"]))
+    policy = Policy.from_document(evidence["policy"], waiver_warn_days)
+    return judge(policy, evidence["state"], evidence["error"], today, evidence["verdict"] != "unreachable")

@@ -8,24 +8,24 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
-import datetime
+import contextlib
+import copy
+import fcntl
+import hashlib
 import json
 import os
+import re
 import tempfile
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment, Policy, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._posture import posture
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
 
 EVIDENCE_SCHEMA = "cbops.telemetry/evidence/1"
-REPORT_SCHEMA = "cbops.telemetry/report/1"
-
-
-def now() -> str:
-    """The present moment in UTC, ISO 8601 with microseconds (so that runs within a second differ)."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 def said(answer: Mapping[str, Any]) -> str:
@@ -44,7 +44,12 @@ def path_of(folder: Path, host: str) -> Path:
 
 def write_json(path: Path, document: Mapping[str, Any], sort_keys: bool = False) -> None:
     """Write a document in one step, so that a reader sees the old or the new one."""
-    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, sort_keys=sort_keys) + "\n")
+    write_text(path, as_text(document, sort_keys))
+
+
+def as_text(document: Mapping[str, Any], sort_keys: bool = False) -> str:
+    """A document as it is written."""
+    return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=sort_keys) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -74,33 +79,142 @@ def read(path: Path) -> dict[str, Any] | None:
     return document
 
 
-def collect(folder: Path, hosts: Iterable[str], newer_than: str | None) -> list[dict[str, Any]]:
-    """The evidence of the hosts that went in, in their order; a host without any is ``unknown``."""
-    collected = []
-    for host in hosts:
-        document = read(path_of(folder, host))
-        if document is None:
-            collected.append(missing(host, "no evidence was filed for it: its tasks failed or were not run"))
-        elif newer_than and document["collected_at"] < newer_than:
-            collected.append(missing(host, f"no evidence was filed for it in this run, the last is from "
-                                           f"{document['collected_at']}"))
-        else:
-            collected.append(document)
-    return collected
+# -- one host ---------------------------------------------------------------------------------------
+
+
+def settled(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state document without what the network measured anew: times, samples, and which address answered.
+
+    The keys stay, empty. What was measured is kept in the journal of the run.
+    """
+    document: dict[str, Any] = json.loads(json.dumps(state))
+    for answer in document.get("connectivity", []):
+        found = [answer.get("address"), *(item.get("address") for item in answer.get("addresses") or [])]
+        # Longest first: one address can be the beginning of another.
+        for address in sorted({str(item) for item in found if item}, key=lambda item: (-len(item), item)):
+            if not answer["target"].startswith((address, f"[{address}]")):
+                answer["message"] = answer["message"].replace(address, "its address")
+        answer["address"], answer["addresses"] = None, []
+        answer["phases_ms"] = dict.fromkeys(answer.get("phases_ms") or {})
+        if answer.get("samples"):
+            # Which outcomes there were decides the verdict; how often each was is another number in every run.
+            answer["samples"].update(dict.fromkeys(("connected", "loss_percent", "p50_ms", "max_ms")),
+                                     outcomes=dict.fromkeys(sorted(answer["samples"]["outcomes"]), 1))
+            answer["message"] = re.sub(r"\A\d+ of (\d+) attempts failed \([^)]*\)", r"some of \1 attempts failed",
+                                       answer["message"])
+    document["connectivity"] = sorted(document.get("connectivity", []),
+                                      key=lambda answer: (answer["target"], answer.get("via", "direct")))
+    return document
+
+
+def document_of(host: str, policy: Policy | None, state: Mapping[str, Any] | None, error: str | None,
+                result: Assessment) -> dict[str, Any]:
+    """The evidence of a host. Nothing in it tells the time of the run, so an unchanged host has unchanged evidence."""
+    return {
+        "schema": EVIDENCE_SCHEMA,
+        "host": host,
+        "policy": policy.document() if policy is not None else None,
+        "state": state,
+        "error": error,
+        "verdict": result.verdict,
+        "reasons": result.reasons,
+        "warnings": result.warnings,
+        "posture": posture(state) if state is not None else None,
+    }
 
 
 def missing(host: str, reason: str) -> dict[str, Any]:
     """What stands in for a host of which nothing was filed."""
-    return {"schema": EVIDENCE_SCHEMA, "host": host, "collected_at": None, "policy": None, "state": None,
-            "error": reason, "verdict": "unknown", "reasons": [reason]}
+    return document_of(host, None, None, reason, Assessment("unknown", [reason]))
 
 
-def report(evidence: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The report on a fleet: totals, and the evidence of each host."""
-    totals = dict.fromkeys(VERDICTS, 0)
-    for document in evidence:
-        totals[document["verdict"]] += 1
-    return {"schema": REPORT_SCHEMA, "generated_at": now(), "totals": totals, "hosts": list(evidence)}
+def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], edited: bool) -> str | None:
+    """What changed a host's evidence: ``intended`` (the policy), ``corrective`` (not the policy, nor this run) or None.
+
+    ``edited`` is whether this run itself has edited or restarted something there: then what it found is told by the
+    evidence before. A host that was right by the same policy and had to be edited was changed by somebody.
+    """
+    if before is None:
+        return None
+    if before["policy"] != after["policy"]:
+        return "intended"
+    if before["state"] is None or after["state"] is None or before["policy"] is None:
+        return None
+    if edited:
+        found = before["state"].get("installations", [])
+        right = found and all(item["on_disk"] == before["policy"]["desired"] for item in found)
+        return "corrective" if right else None
+    return "corrective" if _lasting(before["state"]) != _lasting(after["state"]) else None
+
+
+def _lasting(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state without the process ids and start times of its JVMs: a restart alone is no change."""
+    document = copy.deepcopy(dict(state))
+    for entry in document.get("installations", []):
+        for process in entry.get("processes", []):
+            process.pop("pid", None)
+            process.pop("started", None)
+    return document
+
+
+@contextlib.contextmanager
+def locked(reports: Path) -> Iterator[None]:
+    """One writer at a time: what a file holds and what the last journal says of it must not part."""
+    folder = reports / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = (),
+                  edited: bool = False, run_id: str = RUN_ID) -> tuple[Path, str | None]:
+    """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
+
+    ``measured`` are the answers of the probe as they were given. Raises OSError.
+    """
+    path = path_of(reports / "evidence", document["host"])
+    text = as_text(document, sort_keys=True)
+    with locked(reports):
+        drift = drift_of(read(path), document, edited)
+        write_text(path, text)
+        line = {"host": document["host"], "collected_at": now(),
+                "sha256": hashlib.sha256(text.encode()).hexdigest(), "verdict": document["verdict"], "drift": drift,
+                "measured": list(measured)}
+        _append(journal_of(reports, run_id), json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+    return path, drift
+
+
+def _append(path: Path, line: str) -> None:
+    """One line in one write, so that no reader and no other writer comes between."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        data = line.encode()
+        if os.write(descriptor, data) != len(data):
+            raise OSError(f"{path}: the disk is full")
+    finally:
+        os.close(descriptor)
+
+
+def journal_of(reports: Path, run_id: str) -> Path:
+    """The journal of a run."""
+    return reports / "runs" / f"{run_id}.jsonl"
+
+
+def read_journal(reports: Path, run_id: str) -> dict[str, dict[str, Any]]:
+    """The last line of each host in the journal of a run; empty where there is none."""
+    try:
+        lines = journal_of(reports, run_id).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    entries = (json.loads(line) for line in lines)
+    return {entry["host"]: entry for entry in entries}
+
+
+# -- all hosts --------------------------------------------------------------------------------------
 
 
 COLUMNS = ("host", "product", "on_disk", "next_start", "running", "connectivity", "verdict")
@@ -119,19 +233,27 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
              connectivity, document["verdict"]) for entry in installations]
 
 
-def table(evidence: Sequence[Mapping[str, Any]]) -> str:
-    """The report as text: a table, the reasons of every host that is not compliant, the totals."""
+def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None) -> str:
+    """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host."""
     lines: list[tuple[str, ...]] = [COLUMNS]
     for document in evidence:
         lines.extend(rows(document))
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))
-    reasons = [f"{document['host']}: {document['verdict']}\n" + "\n".join(f"    {r}" for r in document["reasons"])
-               for document in evidence if document["reasons"]]
+    notes = [(document, _notes(document, (drift or {}).get(document["host"]))) for document in evidence]
+    reasons = [f"{document['host']}: {document['verdict']}\n" + "\n".join(f"    {note}" for note in said)
+               for document, said in notes if said]
     if reasons:
         text += ["", *reasons]
-    totals = report(evidence)["totals"]
+    totals = totals_of(document["verdict"] for document in evidence)
     counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
     text += ["", f"{len(evidence)} hosts: {counted or 'none'}"]
     return "\n".join(text)
+
+
+def _notes(document: Mapping[str, Any], drift: str | None) -> list[str]:
+    words = {"corrective": "drift: corrective: it was changed, by neither the policy nor this run",
+             "intended": "drift: intended: its policy changed"}
+    return [*document["reasons"], *(f"warning: {warning}" for warning in document["warnings"]),
+            *([words[drift]] if drift else [])]

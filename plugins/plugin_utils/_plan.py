@@ -55,7 +55,7 @@ def idle(host: str, policy: Policy, today: datetime.date) -> dict[str, Any]:
     """The entry of a host that enforce leaves alone."""
     waiver = policy.waiver
     reason = "telemetry_desired is unmanaged" if waiver is None or policy.desired == "unmanaged" else \
-        f"waived until {waiver.until}: {waiver.reason} (approved by {waiver.approved_by})"
+        f"waived until {waiver.until}: {waiver.words()}"
     return {"host": host, "desired": policy.desired, "enforced": policy.enforced(today), "edits": [], "reload": False,
             "restarts": [], "restarts_owed": [], "reasons": [reason], "error": None}
 

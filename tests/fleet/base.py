@@ -37,7 +37,13 @@ BASE_PACKAGES = [
 RELEASE_PACKAGES = {"bullseye": ["lsb-base"], "jammy": ["lsb-base"]}
 # On Debian hosts there is no rpm, so only the hosts that need it get it.
 EXTRA = {"rpm": ["rpm"], "segment": ["dnsmasq-base"]}
-RELEASE_EXTRA = {"bookworm": {"tomcat": ["tomcat10"]}}
+RELEASE_EXTRA = {
+    "bookworm": {
+        "tomcat": ["tomcat10"],
+        "internet": ["dnsmasq-base", "nftables", "tinyproxy"],
+        "tools": ["curl", "netcat-openbsd", "prometheus-blackbox-exporter"],
+    }
+}
 MMDEBSTRAP = [
     "--mode=root",
     "--variant=minbase",
@@ -84,6 +90,10 @@ segment)
     done
     mkdir -p "$root/etc/segment"
     ;;
+internet)
+    extra "$3/internet"
+    chroot "$root" systemctl disable tinyproxy.service
+    ;;
 script)
     chroot "$root" groupadd --system cloudbees
     chroot "$root" useradd --system --gid cloudbees --home-dir /var/lib/cloudbees-cm --create-home cloudbees
@@ -112,6 +122,12 @@ tomcat)
     chroot "$root" rpm -ivh --nodeps $force "/tmp/$5"
     ;;
 *)
+    case $6 in
+    *-tools)
+        extra "$3/tools"
+        chroot "$root" systemctl disable prometheus-blackbox-exporter.service
+        ;;
+    esac
     cp "$4/$5" "$root/tmp/"
     chroot "$root" dpkg -i "/tmp/$5"
     ;;

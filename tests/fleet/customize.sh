@@ -47,9 +47,11 @@ chmod 440 "$root/etc/sudoers.d/ansible"
 mkdir -p "$root/etc/rpm"
 echo '%_dbpath /var/lib/rpm' >"$root/etc/rpm/macros.fleet"
 
-# Trust the fleet's own CA. Java's trust store is only written when /proc is there, and is not repaired later.
+# Trust the fleet's own CA. It stands among the public authorities that the distribution ships, as the one of the real
+# api.segment.io does; otherwise every answer would be taken for an inspected one. Java's trust store is only written when /proc is there, and is not repaired later.
 mount -t proc proc "$root/proc"
-cp "$ca" "$root/usr/local/share/ca-certificates/fleet-test-ca.crt"
+cp "$ca" "$root/usr/share/ca-certificates/mozilla/fleet-test-ca.crt"
+echo mozilla/fleet-test-ca.crt >>"$root/etc/ca-certificates.conf"
 chroot "$root" update-ca-certificates
 umount "$root/proc"
 test -s "$root/etc/ssl/certs/java/cacerts"

@@ -390,7 +390,7 @@ class Fleet:
         replace(self.files / "id_ed25519", (keys / "id_ed25519").read_text(), 0o600)
         replace(self.files / "id_ed25519.pub", (keys / "id_ed25519.pub").read_text())
         replace(self.files / "ca.pem", (keys / "ca.pem").read_text())
-        managed = [one for one in hosts if one["kind"] != "segment"]
+        managed = [one for one in hosts if one["product"]]
         known, config = [], ["# Written by tests/fleet/fleet up %s." % self.profile]
         for one in managed:
             kind, key = (keys / (one["name"] + ".pub")).read_text().split()[:2]
@@ -470,7 +470,7 @@ class Fleet:
     # ---- what Segment saw ----
 
     def events(self, since):
-        counts = {one["name"]: 0 for one in self.state()["hosts"] if one["kind"] != "segment"}
+        counts = {one["name"]: 0 for one in self.state()["hosts"] if one["product"]}
         if not counts:
             raise FleetError("the fleet %r is not running" % self.profile)
         for name in ("events.jsonl.1", "events.jsonl"):

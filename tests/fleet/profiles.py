@@ -97,7 +97,11 @@ KINDS = {
     },
     # the internet
     "segment": {"package": None, "packaging": None, "service": "segment.service", "product": None, "port": 443},
+    # more of the internet: what the probe can meet, see tests/probe_lab
+    "internet": {"package": None, "packaging": None, "service": None, "product": None, "port": None},
 }
+# a controller with the tools that an administrator would probe with
+KINDS["cm-deb-tools"] = dict(KINDS["cm-deb"])
 
 # An administrator's drop-in on an OSS host: it replaces the vendor's whole JAVA_OPTS.
 DROP_IN = (
@@ -157,12 +161,20 @@ def test():
     ]
 
 
-PROFILES = {"demo": demo, "test": test}
+def lab():
+    return [
+        host("segment", "bookworm", "segment"),
+        host("internet", "bookworm", "internet"),
+        host("node", "bookworm", "cm-deb-tools"),
+    ]
+
+
+PROFILES = {"demo": demo, "test": test, "lab": lab}
 
 
 def load(profile):
     """The hosts of a profile with their addresses: each profile has its own network, so logs cannot be mixed up."""
-    network = "10.77.%d." % sorted(PROFILES).index(profile)
+    network = "10.77.%d." % list(PROFILES).index(profile)
     hosts = PROFILES[profile]()
     for number, one in enumerate(hosts):
         one["address"] = network + str(2 if one["kind"] == "segment" else 10 + number)

@@ -37,6 +37,8 @@ def wait(host, end, authority):
     checks = [("ssh", ssh), ("its JVM", web)]
     if host["kind"] == "segment":
         checks = [("ssh", ssh), ("its TLS server", lambda one: segment(one, authority))]
+    elif not host["product"]:
+        checks = [("ssh", ssh)]
     for what, check in checks:
         while True:
             try:

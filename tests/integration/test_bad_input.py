@@ -90,8 +90,7 @@ def test_a_live_variable_that_cannot_be_known(fleet: Fleet, line: str, reason: s
     ({"telemetry_desired": ""}, "telemetry_desired is not set"),
     ({"telemetry_desirred": "disabled"}, "did you mean telemetry_desired?"),
     ({"telemetry_connectivity": "yes please"}, "telemetry_connectivity"),
-    ({"telemetry_waiver": {"until": "someday", "reason": "x", "approved_by": "y"}}, "telemetry_waiver.until"),
-    ({"telemetry_waiver": {"reason": "x"}}, "lacks until, approved_by"),
+    ({"telemetry_waiver_warn_days": "few"}, "telemetry_waiver_warn_days"),
     ({"telemetry_launch_scripts": ["start.sh"]}, "no absolute path"),
     ({"telemetry_restart": "soon"}, "telemetry_restart"),
     ({"telemetry_attach": "sometimes"}, "telemetry_attach"),
@@ -114,7 +113,8 @@ def test_empty_inventory(fleet: Fleet) -> None:
 
 
 def test_waivers(fleet: Fleet) -> None:
-    valid = {"telemetry_waiver": {"until": "2199-12-31", "reason": "case 12345", "approved_by": "Jo Doe"}}
+    valid = {"telemetry_waiver": {"until": "2199-12-31", "reason": "case 12345", "approved_by": "Jo Doe"},
+             "telemetry_waiver_max_days": 99999}
     ended = {"telemetry_waiver": {"until": "2020-01-01", "reason": "case 1", "approved_by": "Jo Doe"}}
     fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=both(fleet))
     done = fleet.play("enforce", inventory=fleet.inventory({GOOD: valid, BAD: ended}))

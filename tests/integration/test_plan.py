@@ -157,7 +157,8 @@ def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: F
     waiver = {"until": "2199-12-31", "reason": "case 12345", "approved_by": "Jo Doe"}
     inventory = fleet.inventory({
         OTHER: {}, broken: {}, "bullseye-cm-rpm": {"ansible_ssh_extra_args": "-o ConnectTimeout=3"},
-        "trixie-oss": {"telemetry_desired": "off"}, EDITED: {"telemetry_waiver": waiver},
+        "trixie-oss": {"telemetry_desired": "off"},
+        EDITED: {"telemetry_waiver": waiver, "telemetry_waiver_max_days": 99999},
         "trixie-script": {"telemetry_desired": "unmanaged"}})
     try:
         done, document = planned(fleet, tmp_path, inventory=inventory)

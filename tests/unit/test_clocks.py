@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import BLOCKED_OUTCOMES, OUTCOMES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     VERDICTS,
     Assessment,
@@ -18,7 +19,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     assess,
     assess_connectivity,
     assess_installation,
+    judge,
     policy_of,
+    rejudge,
+    waiver_of,
     with_waiver,
     worst,
 )
@@ -84,6 +88,54 @@ def test_connectivity(wanted: str, outcome: str, verdict: str) -> None:
     assert assess_connectivity([answer], wanted).verdict == verdict
 
 
+@pytest.mark.parametrize(("wanted", "direct", "proxied", "verdict"), [
+    ("required", "connected", "connected", "compliant"),
+    ("required", "timeout", "connected", "unknown"),  # nobody knows which of them the plugin takes
+    ("required", "connected", "proxy_denied", "unknown"),
+    ("required", "timeout", "proxy_denied", "violation"),
+    ("required", "timeout", "unknown", "unknown"),
+    ("forbidden", "timeout", "connected", "violation"),
+    ("forbidden", "timeout", "proxy_denied", "compliant"),
+    ("forbidden", "timeout", "proxy_auth_required", "unknown"),  # the controller may have the password
+    ("ignored", "timeout", "connected", "compliant"),
+])
+def test_several_paths(wanted: str, direct: str, proxied: str, verdict: str) -> None:
+    answers = [{"outcome": direct, "target": "api.segment.io:443", "via": "direct", "message": "said so"},
+               {"outcome": proxied, "target": "api.segment.io:443", "via": "proxy:3128", "message": "said so"}]
+    for order in (answers, answers[::-1]):
+        result = assess_connectivity(order, wanted)
+        assert result.verdict == verdict
+        assert bool(result.reasons) == (verdict != "compliant")
+
+
+@pytest.mark.parametrize(("wanted", "outcome", "java", "verdict"), [
+    ("required", "connected", False, "violation"), ("required", "connected", True, "compliant"),
+    ("required", "connected", None, "compliant"), ("required", "tls_untrusted", True, "violation"),
+    ("forbidden", "tls_untrusted", True, "violation"), ("forbidden", "tls_untrusted", False, "unknown"),
+])
+def test_the_jvms_own_trust_counts(wanted: str, outcome: str, java: bool | None, verdict: str) -> None:
+    answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so",
+              "java": [{"store": "/cacerts", "trusted": java, "reason": None}]}
+    assert assess_connectivity([answer], wanted).verdict == verdict
+
+
+@pytest.mark.parametrize("wanted", ["required", "forbidden"])
+def test_a_path_that_comes_and_goes_is_neither_open_nor_closed(wanted: str) -> None:
+    answer = {"outcome": "timeout", "target": "api.segment.io:443", "message": "said so",
+              "samples": {"outcomes": {"timeout": 1, "connected": 9}}}
+    assert assess_connectivity([answer], wanted).verdict == "violation"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_connectivity_of_every_outcome(outcome: str) -> None:
+    """Alone on the direct path: nothing is proven by an outcome that is in neither camp."""
+    answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so"}
+    forbidden = {True: "compliant", False: "unknown"}[outcome in BLOCKED_OUTCOMES]
+    assert assess_connectivity([answer], "forbidden").verdict == ("violation" if outcome == "connected" else forbidden)
+    required = {"connected": "compliant", "unknown": "unknown"}.get(outcome, "violation")
+    assert assess_connectivity([answer], "required").verdict == required
+
+
 def test_a_probe_that_was_not_made_is_unknown() -> None:
     assert assess_connectivity([], "required").verdict == "unknown"
 
@@ -101,14 +153,64 @@ def test_waiver(verdict: str, until: str, covered: str) -> None:
         assert result.verdict == verdict
 
 
+@pytest.mark.parametrize(("verdict", "until", "warned"), [
+    ("violation", "2026-12-07", "runs out on 2026-12-07, within 14 days"), ("violation", "2026-12-08", None),
+    ("violation", "2026-11-23", "runs out on 2026-11-23"), ("violation", "2026-11-22", None),
+    ("compliant", "2026-12-08", "not needed any more"), ("compliant", "2026-01-01", "not needed any more"),
+    ("unreachable", "2026-12-01", None), ("not_applicable", "2026-12-01", None),
+])
+def test_warnings_of_waivers(verdict: str, until: str, warned: str | None) -> None:
+    mine = policy(waiver={"until": until, "reason": "case 1", "approved_by": "Jo"})
+    warnings = with_waiver(Assessment(verdict, ["why"]), mine, TODAY).warnings
+    assert len(warnings) == (warned is not None)
+    assert not warned or warned in warnings[0]
+
+
+@pytest.mark.parametrize(("until", "longest", "valid"), [
+    ("2027-11-23", None, True), ("2027-11-24", None, False), ("2026-11-30", 7, True), ("2026-12-01", 7, False),
+    ("2020-01-01", 0, True), ("2026-11-23", 0, True), ("2026-11-24", "0", False),
+])
+def test_a_waiver_reaches_so_far_and_no_further(until: str, longest: Any, valid: bool) -> None:
+    variables = {"telemetry_waiver": {"until": until, "reason": "x", "approved_by": "y"}}
+    if longest is not None:
+        variables["telemetry_waiver_max_days"] = longest
+    assert waiver_of(variables) is not None, "without a day there is nothing to count from"
+    if valid:
+        assert waiver_of(variables, TODAY) is not None
+        return
+    with pytest.raises(PolicyError, match="telemetry_waiver_max_days allows"):
+        policy_of({"telemetry_desired": "disabled", **variables}, TODAY)
+
+
+@pytest.mark.parametrize("seen", [{"installations": [entry("enabled", "enabled", "enabled")]},
+                                  {"installations": [entry("disabled", "disabled", "disabled")]},
+                                  {"installations": []}, None])
+@pytest.mark.parametrize("error", [None, "it broke"])
+@pytest.mark.parametrize("variables", [{}, {"desired": "unmanaged"},
+                                       {"waiver": {"until": "2026-11-30", "reason": "x", "approved_by": "y"}}])
+@pytest.mark.parametrize("answered", [True, False])
+def test_evidence_judged_again_has_its_verdict(seen: Any, error: str | None, variables: dict[str, Any],
+                                               answered: bool) -> None:
+    """Verification and replay come to what the audit said, from what the evidence holds alone."""
+    mine, seen = policy(**variables), seen if answered else None
+    error = error if seen is not None else "it did not answer"
+    for day in (TODAY, TODAY + datetime.timedelta(days=30)):
+        result = judge(mine, seen, error, day, answered)
+        again = rejudge({"policy": mine.document(), "state": seen, "error": error,
+                         "verdict": judge(mine, seen, error, TODAY, answered).verdict, "reasons": []}, day)
+        assert again == result
+    if answered and seen and seen["installations"] and error and not variables and result.verdict != "violation":
+        assert result.verdict == "unknown", "what was not enforced is not compliant"
+
+
 def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     waiver = {"until": "2026-11-23", "reason": "x", "approved_by": "y"}
     assert policy().enforced(TODAY)
     assert not policy(desired="unmanaged").enforced(TODAY)
     assert not policy(waiver=waiver).enforced(TODAY)
     assert policy(waiver=waiver).enforced(TODAY + datetime.timedelta(days=1))
-    assert policy(waiver={**waiver, "until": datetime.date(2026, 1, 1)}).waiver == Waiver(
-        datetime.date(2026, 1, 1), "x", "y")
+    assert policy(waiver={**waiver, "until": datetime.date(2026, 1, 1), "ticket": 4711}).waiver == Waiver(
+        datetime.date(2026, 1, 1), "x", "y", "4711")
 
 
 @pytest.mark.parametrize(("variables", "said"), [
@@ -128,6 +230,14 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
         {"until": "2026-02-30", "reason": "x", "approved_by": "y"}}, "must be a day"),
     ({"telemetry_desired": "disabled", "telemetry_waiver":
         {"until": "2026-02-03", "reason": "x", "approved_by": "y", "who": "z"}}, "no key who"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": "20260203", "reason": "x", "approved_by": "y"}}, "must be a day"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": datetime.datetime(2026, 2, 3), "reason": "x", "approved_by": "y"}}, "must be a day"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver":
+        {"until": "2026-02-03", "reason": "  ", "approved_by": "y"}}, "lacks reason"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver_max_days": "long"}, "telemetry_waiver_max_days is 'long'"),
+    ({"telemetry_desired": "disabled", "telemetry_waiver_warn_days": -1}, "telemetry_waiver_warn_days is -1"),
 ])
 def test_policy_that_is_not_valid(variables: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):

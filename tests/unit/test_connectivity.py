@@ -20,13 +20,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
+from ansible_collections.cbops.telemetry.plugins.module_utils import _dial as dial
+from ansible_collections.cbops.telemetry.plugins.module_utils import _tls as tls
+from ansible_collections.cbops.telemetry.plugins.module_utils import _truststore as truststore
 
-probe = connectivity.probe
+
+def probe(host, port=443, timeout=5.0, tls=True, cafile=None, proxy=None, **more):
+    return connectivity.probe(host, port, connectivity.Options(timeout, tls, cafile=cafile, **more), proxy)
+
 
 # Long enough for a slow machine, short enough to tell a hang.
 HANG_GUARD = 30.0
 PHASES = {"dns", "tcp", "proxy_connect", "tls", "http"}
-ENTRY = {"target", "via", "outcome", "address", "addresses", "phases_ms", "tls", "message"}
+ENTRY = {"target", "via", "configured_by", "outcome", "address", "addresses", "phases_ms", "tls", "java", "http",
+         "samples", "findings", "message"}
 
 
 # --- What the probe meets ----------------------------------------------------------------------------------
@@ -219,9 +226,9 @@ def resolver(monkeypatch):
                 for address in result
             ]
 
-        monkeypatch.setattr(connectivity, "_lookup", lookup)
+        monkeypatch.setattr(dial, "_lookup", lookup)
 
-    monkeypatch.setattr(connectivity, "_resolver_problem", lambda: None)
+    monkeypatch.setattr(dial, "_resolver_problem", lambda: None)
     return use
 
 
@@ -317,10 +324,10 @@ def test_hanging_resolver(resolver):
 def test_a_process_with_an_abandoned_resolver_ends():
     program = (
         "import sys, time\n"
-        "from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as c\n"
-        "c._lookup = lambda name, port: time.sleep(1000)\n"
-        "c._resolver_problem = lambda: None\n"
-        "print(c.probe('api.example.com', timeout=0.2)['outcome'])\n"
+        "from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as c, _dial as d\n"
+        "d._lookup = lambda name, port: time.sleep(1000)\n"
+        "d._resolver_problem = lambda: None\n"
+        "print(c.probe('api.example.com', 443, c.Options(0.2))['outcome'])\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program],
@@ -336,7 +343,7 @@ def test_a_process_with_an_abandoned_resolver_ends():
 @pytest.mark.parametrize("error", [socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), None])
 def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, error):
     resolver(error if error else lambda: time.sleep(HANG_GUARD))
-    monkeypatch.setattr(connectivity, "_resolver_problem", lambda: "nobody to ask")
+    monkeypatch.setattr(dial, "_resolver_problem", lambda: "nobody to ask")
     entry = check(probe("api.example.com", timeout=0.3), "unknown", ("dns",))
     assert "nobody to ask" in entry["message"]
 
@@ -344,21 +351,21 @@ def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, e
 def test_resolver_problem(tmp_path, monkeypatch):
     path = tmp_path / "resolv.conf"
     monkeypatch.setattr(
-        connectivity, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
+        dial, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
     )
-    assert "names no name server" in connectivity._resolver_problem(str(path))
+    assert "names no name server" in dial._resolver_problem(str(path))
     path.write_text("# nameserver 10.0.0.2\nsearch example.com\n")
-    assert "127.0.0.1: no" in connectivity._resolver_problem(str(path))
+    assert "127.0.0.1: no" in dial._resolver_problem(str(path))
     path.write_text("nameserver 10.0.0.1\n")
-    assert connectivity._resolver_problem(str(path)) == "10.0.0.1: no"
+    assert dial._resolver_problem(str(path)) == "10.0.0.1: no"
     path.write_text("nameserver 10.0.0.1\nnameserver 10.0.0.2\n")
-    assert connectivity._resolver_problem(str(path)) is None
-    assert "cannot be read" in connectivity._resolver_problem(str(tmp_path))
+    assert dial._resolver_problem(str(path)) is None
+    assert "cannot be read" in dial._resolver_problem(str(tmp_path))
 
 
 def test_a_local_name_server_that_does_not_run():
     # 127.0.0.9 rather than .1: a machine may well have a resolver of its own on the latter
-    assert "refused" in connectivity._server_problem("127.0.0.9")
+    assert "refused" in dial._server_problem("127.0.0.9")
 
 
 @pytest.mark.parametrize("sink", ["0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"])
@@ -371,7 +378,7 @@ def test_sinkholed(resolver, sink):
 
 
 def test_a_sink_beside_a_real_address_is_listed_and_not_used(resolver, monkeypatch):
-    monkeypatch.setattr(connectivity, "_is_sink", lambda address: address == "::")
+    monkeypatch.setattr(dial, "_is_sink", lambda address: address == "::")
     resolver(["::", "127.0.0.1"])
     with Server(read_hello) as server:
         entry = check(probe("api.example.com", server.port, HANG_GUARD, tls=False), "connected", ("dns", "tcp"))
@@ -454,8 +461,8 @@ def test_every_address_has_its_own_result(resolver):
 def test_families_take_turns():
     v4 = [(socket.AF_INET, (f"192.0.2.{n}", 443)) for n in (1, 2, 3)]
     v6 = [(socket.AF_INET6, ("2001:db8::1", 443, 0, 0))]
-    assert connectivity._interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
-    assert connectivity._interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
+    assert dial.interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
+    assert dial.interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
 
 
 @pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL])
@@ -596,7 +603,10 @@ def test_a_machine_without_authorities_cannot_judge(authority, monkeypatch, tmp_
 def test_the_machines_own_trust_store_is_used(authority, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
     with TlsServer(authority.server_context()) as server:
-        check(probe("127.0.0.1", server.port, HANG_GUARD), "connected", ("tcp", "tls"))
+        entry = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=authority.cafile)
+    check(entry, "connected", ("tcp", "tls"))
+    assert (entry["tls"]["authority"], entry["findings"]) == ("public", [])
+    assert entry["tls"]["anchor"] in (None, "CN=Trusted CA, O=Tests\\, Ltd, C=CH")
 
 
 def test_a_trust_store_that_is_not_there(tmp_path):
@@ -610,8 +620,314 @@ def test_a_certificate_that_cannot_be_read_decides_nothing(junk):
         def getpeercert(self, _binary):
             return junk
 
-    overheard = connectivity._Overheard(ssl.create_default_context())
-    assert overheard.certificate(Tls()) == (None, None)
+    overheard = tls.Trust(ssl.create_default_context())
+    assert overheard.certificate(Tls()) == truststore.UNKNOWN
+
+
+# --- Authorities and the trust of a JVM ---------------------------------------------------------------------
+
+
+def test_a_private_authority_that_the_machine_trusts_is_interception(authority, stranger, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
+    with TlsServer(authority.server_context()) as server:
+        entry = check(probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile),
+                      "tls_intercepted", ("tcp", "tls"))
+        assert (entry["tls"]["trusted"], entry["tls"]["authority"]) == (True, "private")
+        assert stranger.cafile in entry["message"]
+        assert not connectivity.meets(entry["outcome"], "reachable")
+        expected = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile,
+                         private_authority=True)
+    assert (expected["outcome"], expected["tls"]["authority"]) == ("connected", "unknown")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_without_the_verified_chain_a_second_handshake_tells(authority, stranger, monkeypatch, kept):
+    """Python before 3.10 does not give the chain away."""
+    if not kept:
+        monkeypatch.setattr(tls.Secure, "anchor", lambda _self: None)
+    monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
+    with TlsServer(authority.server_context()) as server:
+        public = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=authority.cafile)
+        private = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile)
+    assert (public["outcome"], public["tls"]["authority"]) == ("connected", "public")
+    assert (private["outcome"], private["tls"]["authority"]) == ("tls_intercepted", "private")
+    assert server.connections == (3 if kept else 4)  # nobody is accused without a second look
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_without_a_list_of_public_authorities_nobody_is_accused(authority, monkeypatch, tmp_path, content):
+    monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
+    listed = tmp_path / "public.pem"
+    if content is not None:
+        listed.write_text(content)
+    with TlsServer(authority.server_context()) as server:
+        entry = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=str(listed))
+    assert (entry["outcome"], entry["tls"]["authority"]) == ("connected", "unknown")
+    assert "is not known" in entry["findings"][0]
+    assert entry["findings"][0] in entry["message"]
+
+
+def java_store(folder: Path, certificate: str, form: str) -> str:
+    """A trust store as the JDK's own keytool makes it."""
+    path = folder / f"{Path(certificate).stem.replace(' ', '')}.{form}"
+    options = {"JKS": [], "PKCS12": ["-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE",
+                                     "-J-Dkeystore.pkcs12.macAlgorithm=NONE"], "encrypted": []}[form]
+    subprocess.run(["keytool", *options, "-importcert", "-noprompt", "-alias", "one", "-file", certificate, "-keystore",
+                    str(path), "-storetype", "JKS" if form == "JKS" else "PKCS12", "-storepass", "changeit"],
+                   check=True, capture_output=True)
+    return str(path)
+
+
+@pytest.mark.parametrize("form", ["JKS", "PKCS12"])
+def test_a_jvms_trust_is_told_from_the_machines(authority, stranger, tmp_path, form):
+    ours, theirs = java_store(tmp_path, authority.cafile, form), java_store(tmp_path, stranger.cafile, form)
+    with TlsServer(authority.server_context()) as server:
+        entry = probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile, java_stores=(ours, theirs))
+        assert entry["outcome"] == "connected"
+        assert [(one["store"], one["trusted"], one["reason"]) for one in entry["java"]] == [
+            (ours, True, None), (theirs, False, None)]
+        assert entry["findings"] == [f"This machine trusts the certificate, but a JVM with {theirs} does not"]
+        assert entry["findings"][0] in entry["message"]
+    with TlsServer(authority.server_context()) as server:
+        entry = probe("127.0.0.1", server.port, HANG_GUARD, cafile=stranger.cafile, java_stores=(ours, theirs))
+        assert entry["outcome"] == "tls_untrusted"
+        assert [one["trusted"] for one in entry["java"]] == [True, False]
+        assert entry["findings"] == [f"This machine does not trust the certificate, but a JVM with {ours} does"]
+        assert server.application_data == b""
+
+
+@pytest.mark.parametrize("kind", ["encrypted", "missing", "broken", "folder", "empty"])
+def test_a_store_that_cannot_be_read_decides_nothing(authority, tmp_path, kind):
+    store = str(tmp_path / kind)
+    if kind == "encrypted":
+        store = java_store(tmp_path, authority.cafile, kind)
+    elif kind == "broken":
+        Path(store).write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\1\0\0\0\2\0\xff")
+    elif kind == "folder":
+        Path(store).mkdir()
+    elif kind == "empty":
+        Path(store).write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\0")
+    with TlsServer(authority.server_context()) as server:
+        entry = probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile, java_stores=(store,))
+    assert entry["outcome"] == "connected"
+    assert entry["java"][0]["trusted"] is None
+    assert store in entry["java"][0]["reason"]
+    assert entry["findings"] == []
+
+
+# --- HTTP --------------------------------------------------------------------------------------------------
+
+
+class WebServer(TlsServer):
+    """Answers every request with the same bytes."""
+
+    def __init__(self, context, answer: bytes, **kwargs) -> None:
+        super().__init__(context, **kwargs)
+        self.answer = answer
+
+    def _talk(self, connection: socket.socket) -> None:
+        with self.context.wrap_socket(connection, server_side=True) as secure:
+            self.application_data += secure.recv(65536)
+            if self.answer == b"silence":
+                secure.recv(65536)
+            secure.sendall(self.answer)
+
+
+@pytest.mark.parametrize("answer, outcome, status", [
+    (b"HTTP/1.1 200 OK\r\n\r\n", "connected", 200),
+    (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n", "connected", 404),
+    (b"HTTP/1.0 405 \r\nServer: x\n\n", "connected", 405),
+    (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "http_error", 503),
+    (b"220 mail.example.com ESMTP\r\n", "http_error", None),
+    (b"HTTP/1.1 2000 OK\r\n\r\n", "http_error", None),
+    (b"HTTP/1.1 200", "http_error", None),
+    (b"", "http_error", None),
+])
+def test_head(authority, answer, outcome, status):
+    with WebServer(authority.server_context(), answer) as server:
+        entry = check(probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile, http=True), outcome,
+                      ("tcp", "tls", "http"))
+    assert server.application_data.startswith(b"HEAD / HTTP/1.1\r\n")
+    assert f"Host: 127.0.0.1:{server.port}\r\n".encode() in server.application_data
+    assert entry["http"] == ({"status": status} if status else None)
+
+
+def test_head_without_an_answer(authority):
+    with WebServer(authority.server_context(), b"silence") as server:
+        entry = check(probe("127.0.0.1", server.port, 2, cafile=authority.cafile, http=True), "peer_silent",
+                      ("tcp", "tls", "http"))
+    assert "HEAD" in entry["message"]
+
+
+@pytest.mark.parametrize("name, port, tls_on, header", [
+    ("api.segment.io", 443, True, b"Host: api.segment.io\r\n"),
+    ("api.segment.io", 8443, True, b"Host: api.segment.io:8443\r\n"),
+    ("api.segment.io", 80, False, b"Host: api.segment.io\r\n"),
+    ("api.segment.io", 443, False, b"Host: api.segment.io:443\r\n"),
+    ("2001:db8::1", 443, True, b"Host: [2001:db8::1]\r\n"),
+    ("2001:db8::1", 8443, True, b"Host: [2001:db8::1]:8443\r\n"),
+])
+def test_the_name_in_a_request(name, port, tls_on, header):
+    assert connectivity.host_header(name, port, tls_on).encode() == header[6:-2]
+
+
+# --- Proxies -----------------------------------------------------------------------------------------------
+
+
+class Proxy(Server):
+    """A proxy that answers CONNECT with `head`, and carries bytes to `target` where it says yes."""
+
+    def __init__(self, head: bytes, target: int = 0) -> None:
+        super().__init__(self._talk)
+        self.head, self.target, self.requests = head, target, []
+
+    def _talk(self, connection: socket.socket) -> None:
+        request = b""
+        while b"\r\n\r\n" not in request:
+            data = connection.recv(65536)
+            if not data:
+                return
+            request += data
+        self.requests.append(request)
+        if self.head == b"silence":
+            connection.recv(1)
+            return
+        connection.sendall(self.head)
+        if not self.target:
+            return
+        with socket.create_connection(("127.0.0.1", self.target), HANG_GUARD) as upstream:
+            back = threading.Thread(target=self._carry, args=(upstream, connection), daemon=True)
+            back.start()
+            self._carry(connection, upstream)
+            back.join(HANG_GUARD)
+
+    @staticmethod
+    def _carry(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    break
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_through_a_proxy_the_endpoints_own_certificate_counts(authority):
+    context = authority.server_context(["api.segment.io"])
+    with TlsServer(context) as server, Proxy(b"HTTP/1.1 200 Connection established\r\n\r\n", server.port) as proxy:
+        entry = probe("api.segment.io", 443, HANG_GUARD, cafile=authority.cafile, proxy=("127.0.0.1", proxy.port))
+        wrong = probe("other.example.com", 443, HANG_GUARD, cafile=authority.cafile, proxy=("127.0.0.1", proxy.port))
+    assert entry["outcome"] == "connected", entry
+    assert entry["via"] == f"127.0.0.1:{proxy.port}"
+    assert {phase for phase, ms in entry["phases_ms"].items() if ms is not None} == {"tcp", "proxy_connect", "tls"}
+    assert proxy.requests[0] == b"CONNECT api.segment.io:443 HTTP/1.1\r\nHost: api.segment.io:443\r\n\r\n"
+    assert "Connection to api.segment.io port 443 [tcp/https] succeeded!" in entry["message"]
+    assert f"through the proxy 127.0.0.1:{proxy.port}" in entry["message"]
+    assert (wrong["outcome"], server.application_data) == ("tls_name_mismatch", b"")
+
+
+@pytest.mark.parametrize("head, outcome", [
+    (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "proxy_auth_required"),
+    (b"HTTP/1.1 403 Forbidden\r\n\r\n", "proxy_denied"),
+    (b"HTTP/1.1 405 Method Not Allowed\r\n\r\n", "proxy_denied"),
+    (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "unreachable"),
+    (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "unreachable"),
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", "proxy_unreachable"),
+    (b"", "reset"),
+    (b"silence", "timeout"),
+])
+def test_what_a_proxy_answers(head, outcome):
+    timeout = 1 if head == b"silence" else HANG_GUARD
+    with Proxy(head) as proxy:
+        entry = probe("api.segment.io", 443, timeout, proxy=("127.0.0.1", proxy.port))
+    assert entry["outcome"] == outcome, entry
+    assert f"127.0.0.1:{proxy.port}" in entry["message"] and "succeeded" not in entry["message"]
+    assert entry["phases_ms"]["proxy_connect"] is not None and entry["phases_ms"]["tls"] is None
+
+
+def test_a_proxy_that_is_not_there(resolver):
+    entry = probe("api.segment.io", 443, HANG_GUARD, proxy=("127.0.0.1", free_port()))
+    assert entry["outcome"] == "proxy_unreachable" and "refused" in entry["message"]
+    resolver(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+    entry = probe("api.segment.io", 443, HANG_GUARD, proxy=("proxy.example.com", 3128))
+    assert entry["outcome"] == "proxy_unreachable" and "DNS knows no address for proxy.example.com" in entry["message"]
+    with BlackHole() as hole:
+        entry = probe("api.segment.io", 443, 0.5, proxy=("127.0.0.1", hole.port))
+    assert entry["outcome"] == "proxy_unreachable" and "No answer" in entry["message"]
+
+
+def test_a_local_failure_on_the_way_to_a_proxy_stays_unknown(resolver, monkeypatch):
+    resolver(socket.gaierror(socket.EAI_AGAIN, "Temporary failure"))
+    monkeypatch.setattr(dial, "_resolver_problem", lambda: "nobody to ask")
+    assert probe("api.segment.io", 443, HANG_GUARD, proxy=("proxy.example.com", 3128))["outcome"] == "unknown"
+
+
+# --- Several at once ---------------------------------------------------------------------------------------
+
+
+def test_paths_and_endpoints_are_probed_at_the_same_time(authority):
+    options = connectivity.Options(2.0, cafile=authority.cafile)
+    with TlsServer(authority.server_context()) as server, BlackHole() as hole:
+        pairs = [(("127.0.0.1", hole.port), None)] * 5 + [(("127.0.0.1", server.port), None)]
+        started = time.monotonic()
+        entries = connectivity.probe_all(pairs, options)
+    assert [entry["outcome"] for entry in entries] == ["timeout"] * 5 + ["connected"]
+    assert time.monotonic() - started < 5 * 2.0
+    with pytest.raises(ValueError, match="more than"):
+        connectivity.probe_all(pairs * 20, options)
+
+
+def test_samples_of_a_path_that_comes_and_goes(authority):
+    turn = iter(range(100))
+
+    class Flapping(TlsServer):
+        def _talk(self, connection: socket.socket) -> None:
+            if next(turn) % 3 == 2:
+                reset(connection)
+            else:
+                super()._talk(connection)
+
+    with Flapping(authority.server_context()) as server:
+        entry = connectivity.probe_all([(("127.0.0.1", server.port), None)],
+                                       connectivity.Options(HANG_GUARD, cafile=authority.cafile), 6, 0)[0]
+    assert entry["outcome"] == "reset"
+    assert entry["samples"]["outcomes"] == {"connected": 4, "reset": 2}
+    assert (entry["samples"]["count"], entry["samples"]["connected"], entry["samples"]["loss_percent"]) == (6, 4, 33.3)
+    assert 0 < entry["samples"]["p50_ms"] <= entry["samples"]["max_ms"]
+    assert entry["message"].startswith("2 of 6 attempts failed (2 reset).")
+    # Half a wall is no wall, and half a way is no way.
+    assert not connectivity.answers_meet([entry], "blocked")
+    assert not connectivity.answers_meet([entry], "reachable")
+    assert connectivity.answers_meet([entry], "any")
+
+
+def test_a_machine_that_hangs_is_left_behind(monkeypatch):
+    """A trust store on a file server that is gone: nothing interrupts reading it."""
+    released = threading.Event()
+    monkeypatch.setattr(connectivity, "context_of", lambda _cafile: released.wait(HANG_GUARD))
+    entry = check(probe("127.0.0.1", 443, 0.3), "unknown")
+    assert "within 0.3 s" in entry["message"]
+    released.set()
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("api.segment.io", ("api.segment.io", 443)),
+    ("api.segment.io:8443", ("api.segment.io", 8443)),
+    ("192.0.2.1:1", ("192.0.2.1", 1)),
+    ("[2001:db8::1]:8443", ("2001:db8::1", 8443)),
+    ("[2001:db8::1]", ("2001:db8::1", 443)),
+    ("2001:db8::1", ("2001:db8::1", 443)),
+])
+def test_endpoints(text, expected):
+    assert connectivity.endpoint(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ":443", "a:", "a:0", "a:65536", "a:b", "[::1]443", "[]:443"])
+def test_no_endpoint(text):
+    with pytest.raises(ValueError, match="no endpoint"):
+        connectivity.endpoint(text)
 
 
 # --- Expectations ------------------------------------------------------------------------------------------
@@ -626,5 +942,6 @@ def test_expectations():
         assert not (connectivity.meets(outcome, "reachable") and connectivity.meets(outcome, "blocked"))
     assert connectivity.meets("refused", "blocked")
     # A local failure proves nothing, and a peer that answered was not blocked.
-    for outcome in ("unknown", "tls_untrusted", "tls_intercepted", "tls_alert", "http_error"):
+    for outcome in ("unknown", "tls_untrusted", "tls_intercepted", "tls_alert", "http_error", "proxy_auth_required"):
         assert not connectivity.meets(outcome, "blocked")
+    assert not connectivity.answers_meet([], "reachable") and not connectivity.answers_meet([], "blocked")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment
 
 
-def filed(folder: Path, host: str, verdict: str = "compliant", collected_at: str | None = None) -> dict[str, Any]:
+def filed(folder: Path, host: str, verdict: str = "compliant") -> dict[str, Any]:
     """An evidence file of a host."""
-    document = {"schema": evidence.EVIDENCE_SCHEMA, "host": host, "collected_at": collected_at or evidence.now(),
-                "policy": None, "state": None, "error": None, "verdict": verdict, "reasons": []}
+    document = evidence.document_of(host, None, None, None, Assessment(verdict))
     evidence.write_json(evidence.path_of(folder, host), document)
     return document
 
@@ -24,7 +24,8 @@ def filed(folder: Path, host: str, verdict: str = "compliant", collected_at: str
 def test_a_host_name_never_leaves_the_folder(tmp_path: Path, host: str) -> None:
     assert evidence.path_of(tmp_path, host).parent == tmp_path
     filed(tmp_path, host)
-    assert evidence.collect(tmp_path, [host], None)[0]["verdict"] == "compliant"
+    found = evidence.read(evidence.path_of(tmp_path, host))
+    assert found is not None and found["verdict"] == "compliant"
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -37,19 +38,6 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
-
-
-def test_missing_old_and_foreign_evidence_is_unknown(tmp_path: Path) -> None:
-    filed(tmp_path, "old", collected_at="2020-01-01T00:00:00Z")
-    began = evidence.now()
-    filed(tmp_path, "new", "violation")
-    (tmp_path / "broken.json").write_text("{")
-    (tmp_path / "foreign.json").write_text('{"schema": "something/else", "verdict": "compliant"}')
-    found = evidence.collect(tmp_path, ["old", "new", "gone", "broken", "foreign"], began)
-    assert [item["host"] for item in found] == ["old", "new", "gone", "broken", "foreign"]
-    assert [item["verdict"] for item in found] == ["unknown", "violation", "unknown", "unknown", "unknown"]
-    assert "2020-01-01" in found[0]["reasons"][0]
-    assert evidence.report(found)["totals"]["unknown"] == 4
 
 
 def test_the_table_names_every_host_and_reason(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_of
 
 #: What each verdict means, in a few words, for legends and rules.
 MEANINGS = {
@@ -152,14 +152,6 @@ class Report:
         """The hosts by verdict, then by name with its numbers as numbers."""
         rank = {verdict: number for number, verdict in enumerate(VERDICTS)}
         return sorted(self.hosts, key=lambda host: (rank[host.verdict], natural(host.host)))
-
-
-def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
-    """How often each verdict stands there, all of them named."""
-    totals = dict.fromkeys(VERDICTS, 0)
-    for verdict in verdicts:
-        totals[verdict] += 1
-    return totals
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges the evidence that is there as of another day, without asking a host and without writing anything."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    VERDICTS,
+    WAIVER_WARN_DAYS,
+    PolicyError,
+    rejudge,
+    totals_of,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import read, table
+
+FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
+
+
+class ActionModule(ActionBase):
+    """Action behind M(cbops.telemetry.replay_evidence)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read, judge, show."""
+        super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "reports_dir": {"type": "str", "default": "reports"},
+            "as_of": {"type": "str", "required": True},
+            "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
+        })
+        day = _day(arguments["as_of"])
+        folder = Path(arguments["reports_dir"]) / "evidence"
+        evidence = []
+        for path in sorted(folder.glob("*.json")):
+            document = read(path)
+            if document is None:
+                raise AnsibleActionFail(f"{path} is no evidence")
+            try:
+                judged = rejudge(document, day, arguments["waiver_warn_days"])
+            except (PolicyError, KeyError, TypeError) as error:
+                raise AnsibleActionFail(f"{path} cannot be judged: {error}") from error
+            evidence.append({**document, "verdict": judged.verdict, "reasons": judged.reasons,
+                             "warnings": judged.warnings})
+        if not evidence:
+            raise AnsibleActionFail(f"{folder} holds no evidence")
+        Display().display(f"\nas of {day}:\n\n{table(evidence)}\n")
+        bad = [item["host"] for item in evidence
+               if item["verdict"] in arguments["fail_on"] or (item["error"] and item["state"])]
+        result: dict[str, Any] = {"changed": False, "totals": totals_of(item["verdict"] for item in evidence),
+                                  "verdicts": {item["host"]: item["verdict"] for item in evidence}}
+        if bad:
+            result.update(failed=True, msg=f"on {day} policy is not met, or not proven, on {len(bad)} of "
+                                           f"{len(evidence)} hosts: {', '.join(bad[:20])}"
+                                           f"{' ...' if len(bad) > 20 else ''}")
+        return result
+
+
+def _day(text: str) -> datetime.date:
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return datetime.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise AnsibleActionFail(f"as_of is {text!r}; it must be a day such as 2027-01-01")

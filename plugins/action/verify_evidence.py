@@ -1,0 +1,42 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks evidence offline: signatures, checksums, and every verdict anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import verify
+
+
+class ActionModule(ActionBase):
+    """Action behind M(cbops.telemetry.verify_evidence)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Verify; every problem is named with its file."""
+        super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "reports_dir": {"type": "str", "default": "reports"},
+            "allowed_signers": {"type": "path", "required": True},
+        })
+        reports, signers = Path(arguments["reports_dir"]), arguments["allowed_signers"]
+        if not os.access(signers, os.R_OK):
+            raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")
+        wrong, seen = verify(reports, signers)
+        result: dict[str, Any] = {"changed": False, "problems": wrong, **seen}
+        if wrong:
+            return {**result, "failed": True, "msg": f"{len(wrong)} problems: {'; '.join(wrong[:20])}"
+                                                     f"{' ...' if len(wrong) > 20 else ''}"}
+        Display().display(f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
+                          f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them")
+        return result

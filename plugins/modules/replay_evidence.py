@@ -1,0 +1,61 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation only: this action runs on the control node (plugins/action/replay_evidence.py)."""
+
+DOCUMENTATION = r"""
+module: replay_evidence
+short_description: Judge the evidence that is there as of another day
+version_added: 0.1.0
+description:
+  - Holds the state and the policy in each evidence file against another day, such as the one after a waiver ends, and
+    prints the table that an audit on that day would have printed, had nothing changed.
+  - Makes no connection and writes nothing.
+  - Fails where a verdict is in O(fail_on).
+author:
+  - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.action
+options:
+  reports_dir:
+    description: Folder on the control node that holds C(evidence/).
+    type: str
+    default: reports
+  as_of:
+    description: The day, such as V(2027-01-01).
+    type: str
+    required: true
+  waiver_warn_days:
+    description: How many days before its end a waiver is warned of.
+    type: int
+    default: 14
+  fail_on:
+    description: Verdicts that make the task fail.
+    type: list
+    elements: str
+    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable]
+    default: [violation, waiver_expired, unknown, unreachable]
+seealso:
+  - module: cbops.telemetry.fleet_report
+"""
+
+EXAMPLES = r"""
+- name: Which waivers will have run out by New Year?
+  cbops.telemetry.replay_evidence:
+    as_of: "2027-01-01"
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+verdicts:
+  description: Verdict by host.
+  returned: always
+  type: dict
+totals:
+  description: Number of hosts for each verdict.
+  returned: always
+  type: dict
+"""

@@ -121,14 +121,18 @@ class ActionModule(ActionBase):
             filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
             found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
                                           for host in found.hosts])
+        notes = list(found.notes)
+        if found.strangers and not arguments["this_run"]:
+            names = f"{', '.join(found.strangers[:20])}{' ...' if len(found.strangers) > 20 else ''}"
+            notes.append(f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): {names}")
         run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
         trend = list(found.trend)
-        if not trend or trend[-1].totals != run.totals:
-            trend.append(run)  # hosts without evidence, or runs of a part of the fleet
+        if arguments["this_run"] or not trend or trend[-1].totals != run.totals:
+            trend.append(run)  # a run without a manifest yet; else hosts without evidence, or runs of a part of the fleet
         if arguments["history"]:
             try:
                 trend = history(Path(arguments["history"]), run)
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), found.notes)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes)

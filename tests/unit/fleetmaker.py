@@ -9,8 +9,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, assess, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, Assessment, assess, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import document_of, path_of
 
 TODAY = datetime.date(2026, 11, 23)
 AT = "2026-11-23T12:00:00Z"
@@ -76,25 +76,21 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     kind = kind or rng.choices(
         ("compliant", "violation", "restart_pending", "unknown", "unreachable", "waived", "waiver_expired",
          "not_applicable"), (80, 4, 6, 2, 3, 2, 1, 2))[0]
-    document: dict[str, Any] = {"schema": "cbops.telemetry/evidence/1", "host": host, "policy": None, "state": None,
-                                "error": None, "warnings": [], "posture": None}
     desired = "unmanaged" if kind == "not_applicable" else "disabled"
     names: dict[str, Any] = {"telemetry_desired": desired, "telemetry_connectivity": "ignored"}
     if rng.random() < 0.2 and kind in ("compliant", "violation"):
         desired = names["telemetry_desired"] = "enabled"
         names["telemetry_connectivity"] = "required"
-    waiver = {"reason": "upgrade under way: <b>CHG-4711</b>", "approved_by": "security@example.org"}
+    waiver = {"reason": "upgrade under way: <b>CHG-4711</b>", "approved_by": "security@example.org",
+              "ticket": "CHG-4711"}
     if kind == "waived":
         names["telemetry_waiver"] = {**waiver, "until": "2026-12-31"}
     if kind == "waiver_expired":
         names["telemetry_waiver"] = {**waiver, "until": "2026-10-31"}
     policy = policy_of(names)
-    document["policy"] = policy.document()
-    if document["policy"]["waiver"]:
-        document["policy"]["waiver"]["ticket"] = "CHG-4711"
     if kind == "unreachable":
         reason = "the host did not answer: ssh: connect to host 192.0.2.9 port 22: Connection timed out"
-        return {**document, "error": reason, "verdict": kind, "reasons": [reason]}
+        return document_of(host, policy, None, reason, Assessment(kind, [reason]))
     other = {"disabled": "enabled", "enabled": "disabled"}.get(desired, "enabled")
     clocks = {"violation": (other, other, other), "waived": (other,) * 3, "waiver_expired": (other,) * 3,
               "restart_pending": (desired, desired, other), "unknown": ("unresolvable", "unresolvable", "unknown"),
@@ -115,8 +111,7 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     if rng.random() < 0.05 and kind == "compliant":
         state["installations"].append(installation("jenkins", "jenkins", *clocks))
     result = assess(state, policy, TODAY)
-    posture = f"telemetry is {clocks[0]} by its files and {clocks[2]} in the running JVM"
-    return {**document, "state": state, "verdict": result.verdict, "reasons": result.reasons, "posture": posture}
+    return document_of(host, policy, state, None, result)
 
 
 def name_of(number: int) -> str:

@@ -62,7 +62,7 @@ def test_with_limit_it_is_on_those_hosts_alone(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads((tmp_path / "report.json").read_text())
     assert [item["host"] for item in document["hosts"]] == ["cm6.example.org", "cm8.example.org"]
-    assert "note: evidence of 18 hosts that were not asked for is left out" in done.stdout
+    assert "note: evidence of hosts that were not asked for is left out (18): cm1.example.org, " in done.stdout
     assert "<!DOCTYPE html>" in (tmp_path / "report.html").read_text()
 
 

@@ -30,6 +30,7 @@ class Gathered(NamedTuple):
     trend: list[Run]
     last_run: str | None
     notes: list[str]
+    strangers: list[str]  # hosts with evidence that were not asked for
 
 
 class _Folder:
@@ -98,13 +99,10 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     found = [_host(read_folders, host, newer_than, at) for host in hosts]
     strange = set().union(*(folder.names or () for folder in read_folders))
     strange -= {path_of(Path(), host).name for host in hosts}
-    if strange:
-        names = ", ".join(urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)[:20])
-        notes.append(f"evidence of {len(strange)} hosts that were not asked for is left out: {names}"
-                     f"{' ...' if len(strange) > 20 else ''}")
+    strangers = [urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)]
     runs = sorted((run for folder in read_folders for run in folder.trend.values()), key=lambda run: run.at)
     collected = [host.collected_at for host in found if host.collected_at]
-    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes)
+    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers)
 
 
 def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str) -> Host:

@@ -128,7 +128,7 @@ class ActionModule(ActionBase):
         run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
         trend = list(found.trend)
         if arguments["this_run"] or not trend or trend[-1].totals != run.totals:
-            trend.append(run)  # a run without a manifest yet; else hosts without evidence, or runs of a part of the fleet
+            trend.append(run)  # no manifest yet; else hosts without evidence, or runs of a part of the fleet
         if arguments["history"]:
             try:
                 trend = history(Path(arguments["history"]), run)

@@ -135,6 +135,8 @@ def some(**verdicts: int) -> model.Report:
     (some(violation=1, unreachable=2), "1 of 3 controllers violates the policy; 2 unreachable"),
     (some(compliant=3), "All 3 controllers meet the policy"),
     (some(compliant=1), "The controller meets the policy"),
+    (some(compliant=3, not_applicable=1), "The policy applies to 3 of 4 controllers, all of which meet it"),
+    (some(not_applicable=2), "The policy applies to none of 2 controllers"),
     (some(compliant=3, unknown=1), "No violation was seen on 4 controllers; 1 unknown"),
     (some(compliant=3, restart_pending=1), "No violation was seen on 4 controllers; 1 waiting for a restart"),
     (some(unreachable=3, unknown=1), "None of 4 controllers could be judged; 1 unknown, 3 unreachable"),

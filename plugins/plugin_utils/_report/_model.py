@@ -180,7 +180,7 @@ def headline(report: Report) -> str:
     totals, count = report.totals, len(report.hosts)
     if not count:
         return "There are no hosts to report on"
-    violating = totals["violation"] + totals["waiver_expired"]
+    violating, idle = totals["violation"] + totals["waiver_expired"], totals["not_applicable"]
     things = noun(report.hosts, count)
     if violating:
         text = f"{violating} of {count} {things} violate{'s' if violating == 1 else ''} the policy"
@@ -190,6 +190,9 @@ def headline(report: Report) -> str:
         text = f"No violation was seen on {count} {things}"
     elif totals["waived"]:
         return f"{count} {things}: the policy is met, or waived on {totals['waived']}"
+    elif idle:
+        return f"The policy applies to {count - idle or 'none'} of {count} {things}" + (
+            ", all of which meet it" if idle < count else "")
     else:
         return f"All {count} {things} meet the policy" if count > 1 else f"The {things} meets the policy"
     more = [f"{totals[verdict]} {words}" for verdict, words in (

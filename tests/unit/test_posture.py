@@ -14,6 +14,17 @@ PAGE = Path(__file__).parent.parent.parent / "docs/posture.md"
 ALL = list(itertools.product(posture.SETTINGS, posture.RUNNING, posture.EGRESS))
 
 
+@pytest.mark.parametrize(("answer", "egress"), [
+    ({"outcome": "timeout", "samples": {"outcomes": {"timeout": 1, "connected": 9}}}, "open"),
+    ({"outcome": "connected", "java": [{"store": "/cacerts", "trusted": False, "reason": None}]}, "unclear"),
+    ({"outcome": "tls_untrusted", "java": [{"store": "/cacerts", "trusted": True, "reason": None}]}, "open"),
+    ({"outcome": "connected", "java": [{"store": "/cacerts", "trusted": None, "reason": "broken"}]}, "open"),
+    ({"outcome": "proxy_auth_required"}, "unclear"),
+])
+def test_egress_is_what_the_sender_would_get(answer: dict[str, Any], egress: str) -> None:
+    assert posture.egress_of([{"target": "api.segment.io:443", "message": "said so", **answer}]) == egress
+
+
 def test_every_combination_has_a_sentence_of_its_own() -> None:
     sentences = {posture.sentence(*combination, second) for combination in ALL for second in (False, True)}
     assert len(sentences) == 2 * len(ALL)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
+import random
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +20,7 @@ import schemas
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats, _markdown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._csv import safe
@@ -239,6 +242,43 @@ def test_damage_is_said_and_hides_no_host(tmp_path: Path) -> None:
     for word in ("r3.json", "r4.json", "r5.jsonl", "nowhere"):
         assert word in told
     assert found.strangers == ["stranger"]
+
+
+def broken_copies(value: Any, whole: Any, path: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """Copies of a document in each of which one place holds something else, or is gone."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        for other in (None, 7, "", "x", [], ["x"], {}, {"x": 1}, True, ...):
+            copied = copy.deepcopy(whole)
+            place = copied
+            for step in path:
+                place = place[step]
+            if other is ...:
+                del place[key]
+            else:
+                place[key] = other
+            yield copied
+        if isinstance(inner, (dict, list)):
+            yield from broken_copies(inner, whole, (*path, key))
+
+
+@pytest.mark.parametrize("kind", ["violation", "waived", "unknown"])
+def test_no_damage_to_evidence_stops_a_report(tmp_path: Path, kind: str) -> None:
+    document = fleetmaker.evidence("h", random.Random(1), kind)
+    document["state"]["connectivity"] = [fleetmaker.answer("direct", "timeout")]
+    hosts = []
+    for number, copied in enumerate(broken_copies(document, document)):
+        hosts.append(f"h{number}")
+        if "host" in copied:
+            copied["host"] = hosts[-1] if copied["host"] == "h" else copied["host"]
+        path = path_of(tmp_path / "evidence", hosts[-1])
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(copied))
+    report = report_of(tmp_path, hosts)
+    assert len(hosts) > 500
+    assert {name: counted(name, _formats.render(name, report)) for name in _formats.FORMATS} == dict.fromkeys(
+        _formats.FORMATS, report.totals)
+    assert table([host.document for host in report.hosts]).count("\nh") >= len(hosts)
+    assert 0 < sum("damaged" in " ".join(host.reasons) for host in report.hosts) < len(hosts)
 
 
 def test_history(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, path_of, read, write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Run, Seen, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
 
 MANIFEST_SCHEMA = "cbops.telemetry/manifest/1"
 #: So many of the newest runs are read; a history file tells of more.
@@ -113,7 +114,7 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
         if path.name not in (folder.names or ()):
             continue
         document = read(path)
-        if document is None or document.get("host") != host:
+        if document is None or not sound(document, host):
             reason = f"its evidence file {path.name} is damaged or of another schema"
             continue
         seen = folder.seen.get(host)

@@ -72,10 +72,10 @@ def _installation(entry: dict[str, Any]) -> dict[str, Any]:
         "launch": " ".join(filter(None, [launch.get("variable"), launch.get("file") and f"in {launch['file']}"])),
         "places": [place(details[name]) for name in CLOCKS],
         "why": [details[name].get("reason") or "" for name in CLOCKS],
-        "proof": ", ".join(f"process {process['pid']} by {process['proof'] or 'nothing'}"
-                           for process in entry.get("processes", ())),
-        "declarations": [[place(item), item["variable"] or "", item["value"], item["live"], item.get("reason", "")]
-                         for item in entry.get("declarations", ())],
+        "proof": ", ".join(f"process {process['pid']} by {process.get('proof') or 'nothing'}"
+                           for process in entry.get("processes") or ()),
+        "declarations": [[place(item), item.get("variable") or "", item["value"], item["live"], item.get("reason") or ""]
+                         for item in entry.get("declarations") or ()],
     }
 
 

@@ -30,7 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 LONG_LIST = 60  # characters
@@ -98,7 +98,8 @@ class ActionModule(ActionBase):
         shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts})
         lines = [shown, "", *(f"note: {note}" for note in report.notes),
                  *(f"report: {path}" for path in paths.values())]
-        Display().display("\n" + "\n".join(lines) + "\n")
+        # What hosts and files are called must not steer a terminal.
+        Display().display("\n" + "\n".join(map(visible, "\n".join(lines).split("\n"))) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
                or (host.document.get("error") and host.document.get("state"))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,

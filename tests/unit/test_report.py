@@ -128,7 +128,7 @@ def some(**verdicts: int) -> model.Report:
     """A report on so many controllers of each verdict."""
     state = {"installations": [{"product": "controller"}]}
     return model.Report(fleetmaker.AT, [model.Host({"host": f"{verdict}{number}", "verdict": verdict, "reasons": [],
-                                                    "state": state})
+                                                    "warnings": [], "state": state})
                                         for verdict, count in verdicts.items() for number in range(count)])
 
 
@@ -151,7 +151,7 @@ def test_headline(report: model.Report, sentence: str) -> None:
 
 def test_hosts_of_which_the_product_is_not_known_are_not_called_controllers() -> None:
     report = model.Report(fleetmaker.AT, [*some(compliant=2).hosts, model.Host(
-        {"host": "x", "verdict": "unreachable", "reasons": ["gone"], "state": None})])
+        {"host": "x", "verdict": "unreachable", "reasons": ["gone"], "warnings": [], "state": None})])
     assert model.headline(report) == "No violation was seen on 3 hosts; 1 unreachable"
 
 
@@ -177,7 +177,7 @@ def test_drift_is_told_apart(fleet: model.Report, texts: dict[str, str]) -> None
 def put(folder: Path, host: str, verdict: str, at: str, run: str, journal: bool = False, **entry: Any) -> None:
     """One host's evidence, and the manifest or journal that tells of it."""
     document = {"schema": "cbops.telemetry/evidence/1", "host": host, "policy": None, "state": None, "error": None,
-                "verdict": verdict, "reasons": []}
+                "verdict": verdict, "reasons": [], "warnings": []}
     path = path_of(folder / "evidence", host)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))
@@ -300,7 +300,7 @@ def one(host: str = "cm1", desired: str = "disabled", verdict: str = "violation"
         clocks: tuple[str, str, str] = ("disabled",) * 3) -> model.Host:
     """A host with one installation."""
     entry = fleetmaker.installation("cloudbees-core-cm", "controller", *clocks)
-    return model.Host({"host": host, "verdict": verdict, "reasons": ["because"],
+    return model.Host({"host": host, "verdict": verdict, "reasons": ["because"], "warnings": [],
                        "policy": {"desired": desired, "connectivity": "ignored"},
                        "state": {"installations": [entry], "connectivity": []}})
 

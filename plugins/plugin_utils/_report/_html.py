@@ -74,7 +74,7 @@ def _installation(entry: dict[str, Any]) -> dict[str, Any]:
         "why": [details[name].get("reason") or "" for name in CLOCKS],
         "proof": ", ".join(f"process {process['pid']} by {process.get('proof') or 'nothing'}"
                            for process in entry.get("processes") or ()),
-        "declarations": [[place(item), item.get("variable") or "", item["value"], item["live"], item.get("reason") or ""]
+        "declarations": [[place(item), item.get("variable"), item["value"], item["live"], item.get("reason") or ""]
                          for item in entry.get("declarations") or ()],
     }
 

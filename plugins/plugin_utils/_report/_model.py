@@ -103,8 +103,7 @@ class Host:
     @property
     def warnings(self) -> Sequence[str]:
         """What is no reason for a verdict and still worth a look."""
-        return [*(self.document.get("warnings") or ()),
-                *((self.document.get("state") or {}).get("warnings") or ())]
+        return [*self.document["warnings"], *((self.document.get("state") or {}).get("warnings") or ())]
 
     @property
     def installations(self) -> Sequence[Mapping[str, Any]]:

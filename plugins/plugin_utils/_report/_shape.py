@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the report relies on in an evidence document; one that is otherwise is damaged. Private to this collection.
 
-The schema (docs/schema/evidence-1.json) says more, but a control node need not have a validator. Runs on the control node.
+The schema (docs/schema/evidence-1.json) says more, but a control node need not have a validator.
 """
 
 from __future__ import annotations
@@ -51,5 +51,6 @@ def _fits(value: Any, shape: Any) -> bool:
 
 def sound(document: Any, host: str) -> bool:
     """Whether a document is evidence of this host that a report can be made of."""
-    return (isinstance(document, dict) and document.get("host") == host and isinstance(document.get("reasons"), list)
+    return (isinstance(document, dict) and document.get("host") == host
+            and all(isinstance(document.get(key), list) for key in ("reasons", "warnings"))
             and _fits(document, _SHAPE) and document["verdict"] in VERDICTS)

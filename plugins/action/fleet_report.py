@@ -33,14 +33,20 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
+LONG_LIST = 60  # characters
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
 def inventory_words(sources: Any) -> str:
-    """The inventory as a command names it, relative where it lies below the working directory."""
+    """The inventory as a command names it, relative where it lies below the working directory.
+
+    INVENTORY stands for one that is not known, or is a long list of hosts.
+    """
     given = [sources] if isinstance(sources, str) else list(sources or [])
     words = []
     for source in map(str, given):
+        if "," in source and len(source) > LONG_LIST:
+            return "INVENTORY"
         relative = os.path.relpath(source) if os.path.isabs(source) else source
         words.append(shlex.quote(source if relative.startswith("..") else relative))
     return " -i ".join(words) or "INVENTORY"
@@ -115,12 +121,18 @@ class ActionModule(ActionBase):
             filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
             found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
                                           for host in found.hosts])
+        notes = list(found.notes)
+        if found.strangers and not arguments["this_run"]:
+            names = f"{', '.join(found.strangers[:20])}{' ...' if len(found.strangers) > 20 else ''}"
+            notes.append(f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): {names}")
         run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
-        trend = [*found.trend, run]
+        trend = list(found.trend)
+        if arguments["this_run"] or not trend or trend[-1].totals != run.totals:
+            trend.append(run)  # no manifest yet; else hosts without evidence, or runs of a part of the fleet
         if arguments["history"]:
             try:
                 trend = history(Path(arguments["history"]), run)
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), found.notes)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes)

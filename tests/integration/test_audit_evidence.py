@@ -162,7 +162,7 @@ def test_a_waived_host_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
     """Enforce with restarts: nothing is written there and its JVM goes on."""
     until = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     inventory = fleet.inventory({EDITED: {"telemetry_waiver": {"until": until, "reason": "x", "approved_by": "y"}}})
-    script = f"sha256sum {FILE}; ls -la --time-style=full-iso /etc/default; pgrep -f cloudbees-core-cm.war"
+    script = f"sha256sum {FILE}; ls -la --time-style=full-iso /etc/default; pgrep -x java"
     before = fleet.shell(EDITED, script)
     done = play(fleet, "enforce", tmp_path, "-e", "telemetry_restart=now", inventory=inventory)
     assert done.returncode == 0, done.stdout

@@ -46,7 +46,8 @@ SHIM = "_shim"
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
 #: Where a Python may be, best first: the distribution's, the newest of them first, RHEL 8's own, then what PATH has (it
 #: may be a version manager's stand-in, which does not run).
-PYTHONS = (*(f"/usr/bin/{name}" for name in _NAMES), "/usr/libexec/platform-python", "/usr/bin/python3", *_NAMES, "python3")
+PYTHONS = (*(f"/usr/bin/{name}" for name in _NAMES), "/usr/libexec/platform-python", "/usr/bin/python3", *_NAMES,
+           "python3")
 #: Reads as many parts as the first line of stdin has lengths, and runs the first. Without quotes, because become and
 #: shell plugins quote it again and again.
 BOOT = ("import sys,zlib;i=sys.stdin.buffer;"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     PlanError,
@@ -27,10 +27,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 
 
-class ActionModule(ActionBase):
+class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_plan)."""
-
-    TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make the entry of this host; with ``plan`` compare it with the one in that file."""
@@ -82,11 +80,12 @@ class ActionModule(ActionBase):
 
     def _foresee(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Run a module in check mode, whatever mode the play is in."""
+        answer: dict[str, Any]
         before = self._task.check_mode
         self._task.check_mode = True
         try:
-            answer: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments,
-                                                          task_vars=self._variables)
+            answer = self.ask(name, arguments, self._variables) if name.startswith("cbops.") else \
+                self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
         finally:
             self._task.check_mode = before
         if answer.get("unreachable"):

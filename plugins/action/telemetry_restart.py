@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
@@ -66,10 +66,8 @@ def launch_files(entry: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(paths + [item["file"] for item in entry.get("declarations", [])]))
 
 
-class ActionModule(ActionBase):
+class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_restart)."""
-
-    TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Find who owes a restart; restart what may be restarted now; see it come back."""
@@ -150,8 +148,8 @@ class ActionModule(ActionBase):
         return self._execute_module(module_name=module, module_args=arguments, task_vars=self._variables)
 
     def _state(self) -> dict[str, Any]:
-        answer = self._module("cbops.telemetry.telemetry_info", launch_scripts=self._arguments["launch_scripts"],
-                              attach=self._arguments["attach"])
+        answer = self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": self._arguments["launch_scripts"],
+                                                             "attach": self._arguments["attach"]}, self._variables)
         if answer.get("failed") or "state" not in answer:
             raise AnsibleActionFail(f"its state could not be read: {answer.get('msg', 'no answer')}", result=answer)
         return answer["state"]

@@ -8,19 +8,20 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import hashlib
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
-from . import _probing as probing
 from . import _processes as processes
 from . import _routes as routes
 from . import _systemd as systemd
-from ._edit import describe, evaluate, plan
 from ._files import HostFiles, Refused, make_folder, replace
 from ._jvm import Unresolvable, shown
 from ._settings import settings
 from ._shell_syntax import text_of, unknown_of
-from ._truststore import java_store
+
+# What an audit does not need is imported where it is used: the carrier then does not send it.
+if TYPE_CHECKING:
+    from . import _probing as probing
 
 SCHEMA = "cbops.telemetry/state/1"
 #: The Java of a host whose controller does not run.
@@ -281,6 +282,8 @@ def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[D
     found = survey(root, launch_scripts, attach)
     document = document_of(found, root)
     if probe is not None and root == "/":
+        from . import _probing as probing
+
         document["connectivity"], notes = probing.answers(probe, way_of(found, document))
         document["warnings"] += notes
     return document
@@ -291,6 +294,8 @@ def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[D
 
 def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str]]:
     """The probe's answers, and notes. Raises ValueError where an option is not valid."""
+    from . import _probing as probing
+
     probing.check(params)
     if not probing.wants_configured(params):
         return probing.answers(params)
@@ -298,8 +303,11 @@ def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str
     return probing.answers(params, way_of(found, document_of(found)))
 
 
-def way_of(found: Survey, document: Dict[str, Any]) -> probing.Way:
+def way_of(found: Survey, document: Dict[str, Any]) -> "probing.Way":
     """What the controllers of this host are configured with: their proxies, and the trust stores of their JVMs."""
+    from . import _probing as probing
+    from ._truststore import java_store
+
     networks: List[routes.Network] = []
     stores: List[str] = []
     for entry, shown_entry in zip(found.entries, document["installations"]):
@@ -370,6 +378,8 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
     are edited. Raises :class:`Refused` where a name is not installed here.
     """
+    from ._edit import describe, evaluate, plan
+
     before = survey(root, launch_scripts, attach)
     unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
     if unknown:

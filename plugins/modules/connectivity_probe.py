@@ -412,36 +412,24 @@ probe:
       sample: See above
 """
 
+from typing import Any, Dict
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS, answers_meet
+from ansible_collections.cbops.telemetry.plugins.module_utils._ask import connectivity_probe
+from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS
 from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import connectivity
+
+ARGUMENTS: Dict[str, Dict[str, Any]] = dict(
+    SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"})
 
 
 def main() -> None:
     """Translate the options, probe, judge by what is expected."""
-    module = AnsibleModule(
-        argument_spec=dict(SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"}),
-        supports_check_mode=True,
-    )
-    expect = module.params["expect"]
-    try:
-        probes, notes = connectivity(module.params)
-    except ValueError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"the configuration of the controllers on this host cannot be read: {error}")
-    if not probes:
-        module.fail_json(msg="there was no path to probe: no controller of this host is configured with a proxy that "
-                             "counts for the endpoint", notes=notes)
-    first = probes[0]
-    result = {key: first[key] for key in ("outcome", "address", "message")}
-    result.update(changed=False, probe=first, probes=probes, notes=notes)
-    if not answers_meet(probes, expect):
-        other = next((one for one in probes if not answers_meet([one], expect)), first)
-        module.fail_json(msg=f"expected {other['target']} ({other['via']}) to be {expect}: {other['outcome']}. "
-                             f"{other['message']}", **result)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    result = connectivity_probe(module.params, module.check_mode)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Declare telemetry off or on: documentation and options; the work is in _state and _edit."""
+"""Declare telemetry off or on: documentation and options; the work is in _ask."""
 
 DOCUMENTATION = r"""
 module: telemetry_flag
@@ -152,47 +152,28 @@ state:
   type: dict
 """
 
+from typing import Any, Dict
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils._ask import telemetry_flag
+
+ARGUMENTS: Dict[str, Dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
+    "root": {"type": "path", "default": "/"},
+    "launch_scripts": {"type": "list", "elements": "path", "default": []},
+    "name": {"type": "list", "elements": "str", "default": []},
+    "backup": {"type": "bool", "default": True},
+    "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+}
 
 
 def main() -> None:
     """Translate the options, declare, return."""
-    module = AnsibleModule(
-        argument_spec={
-            "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
-            "root": {"type": "path", "default": "/"},
-            "launch_scripts": {"type": "list", "elements": "path", "default": []},
-            "name": {"type": "list", "elements": "str", "default": []},
-            "backup": {"type": "bool", "default": True},
-            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    for path in [params["root"]] + params["launch_scripts"]:
-        if not path.startswith("/"):
-            module.fail_json(msg="%s: an absolute path is needed" % path)
-    try:
-        done = declare(params["state"], params["root"], params["launch_scripts"], params["name"], params["backup"],
-                       module.check_mode, params["attach"])
-    except (Refused, OSError, ValueError) as error:
-        module.fail_json(msg=str(error), refused=[str(error)], backup_files=[], files=[], restart_required=[],
-                         reload_required=False)
-    result = {
-        "changed": done.changed,
-        "restart_required": done.restart_required,
-        "reload_required": done.reload_required,
-        "backup_files": done.backups,
-        "files": done.files,
-        "refused": done.refused,
-        "state": done.document,
-        "diff": done.diffs,
-    }
-    if done.refused:
-        module.fail_json(msg="; ".join(done.refused), **result)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    result = telemetry_flag(module.params, module.check_mode)
+    if result.get("failed"):
+        module.fail_json(**result)
     module.exit_json(**result)
 
 

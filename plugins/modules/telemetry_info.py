@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inspect one host: documentation and options; the work is in _state."""
+"""Inspect one host: documentation and options; the work is in _ask."""
 
 DOCUMENTATION = r"""
 module: telemetry_info
@@ -174,33 +174,24 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cbops.telemetry.plugins.module_utils._ask import telemetry_info
 from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
 
-ATTACH: Dict[str, Any] = {"type": "str", "choices": ["auto", "never"], "default": "auto"}
+ARGUMENTS: Dict[str, Dict[str, Any]] = {
+    "root": {"type": "path", "default": "/"},
+    "launch_scripts": {"type": "list", "elements": "path", "default": []},
+    "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+    "connectivity": {"type": "dict", "options": SPEC},
+}
 
 
 def main() -> None:
     """Translate the options, read, return."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "default": "/"},
-            "launch_scripts": {"type": "list", "elements": "path", "default": []},
-            "attach": ATTACH,
-            "connectivity": {"type": "dict", "options": SPEC},
-        },
-        supports_check_mode=True,
-    )
-    root = module.params["root"]
-    for path in [root] + module.params["launch_scripts"]:
-        if not path.startswith("/"):
-            module.fail_json(msg="%s: an absolute path is needed" % path)
-    try:
-        document = state(root, module.params["launch_scripts"], module.params["connectivity"],
-                         module.params["attach"])
-    except (OSError, ValueError) as error:
-        module.fail_json(msg="the state of this host cannot be read: %s" % error)
-    module.exit_json(changed=False, state=document)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    result = telemetry_info(module.params, module.check_mode)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

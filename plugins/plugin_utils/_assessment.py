@@ -46,6 +46,7 @@ VARIABLES = (
     "telemetry_launch_scripts",
     "telemetry_launch_templates",
     "telemetry_attach",
+    "telemetry_carrier",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
     "telemetry_probe_via",

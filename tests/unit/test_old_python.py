@@ -36,6 +36,15 @@ def test_syntax_and_imports(path: Path) -> None:
             assert name not in NEWER, f"line {node.lineno}: {name} is newer than Python 3.6"
 
 
+def test_no_name_of_the_standard_library_is_newer() -> None:
+    """Vermin knows since when each function, option and constant is there."""
+    guarded = ["os.pidfd_open", "signal.pidfd_send_signal"]  # used only where os has it
+    done = subprocess.run([Path(sys.executable).with_name("vermin"), "--no-tips", "--target=3.6-", "--violations",
+                           *[word for name in guarded for word in ("--exclude", name)], *FILES],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def interpreters() -> list[str]:
     """Older Pythons that are on this machine, whatever put them there."""
     found = [shutil.which(f"python3.{minor}") for minor in range(6, 14)]

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules do on the host: options in, result out, the same for the ordinary module and for the carrier.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Each function has the name of
+its module and imports late what it needs, because the carrier sends no more than that.
+"""
+
+from typing import Any, Dict, Optional
+
+#: A module's result. With ``failed`` true it has a ``msg``.
+Result = Dict[str, Any]
+
+
+def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
+    """The state document, under ``state``."""
+    from ._state import state
+
+    refused = _relative(params)
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        document = state(params["root"], params["launch_scripts"], params["connectivity"], params["attach"])
+    except (OSError, ValueError) as error:
+        return {"failed": True, "msg": "the state of this host cannot be read: %s" % error}
+    return {"changed": False, "state": document}
+
+
+def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
+    """What was edited, or in check mode would be, and the state document after it."""
+    from ._files import Refused
+    from ._state import declare
+
+    refused = _relative(params)
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        done = declare(params["state"], params["root"], params["launch_scripts"], params["name"], params["backup"],
+                       check_mode, params["attach"])
+    except (Refused, OSError, ValueError) as error:
+        return {"failed": True, "msg": str(error), "refused": [str(error)], "backup_files": [], "files": [],
+                "restart_required": [], "reload_required": False}
+    result = {
+        "changed": done.changed,
+        "restart_required": done.restart_required,
+        "reload_required": done.reload_required,
+        "backup_files": done.backups,
+        "files": done.files,
+        "refused": done.refused,
+        "state": done.document,
+        "diff": done.diffs,
+    }  # type: Result
+    if done.refused:
+        result.update(failed=True, msg="; ".join(done.refused))
+    return result
+
+
+def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
+    """The probe's answers, judged by what is expected."""
+    from ._connectivity import answers_meet
+    from ._state import connectivity
+
+    expect = params["expect"]
+    try:
+        probes, notes = connectivity(params)
+    except ValueError as error:
+        return {"failed": True, "msg": str(error)}
+    except OSError as error:
+        return {"failed": True, "msg": "the configuration of the controllers on this host cannot be read: %s" % error}
+    if not probes:
+        return {"failed": True, "notes": notes, "msg": "there was no path to probe: no controller of this host is "
+                                                       "configured with a proxy that counts for the endpoint"}
+    first = probes[0]
+    result = {key: first[key] for key in ("outcome", "address", "message")}  # type: Result
+    result.update(changed=False, probe=first, probes=probes, notes=notes)
+    if not answers_meet(probes, expect):
+        other = next((one for one in probes if not answers_meet([one], expect)), first)
+        result.update(failed=True, msg="expected %s (%s) to be %s: %s. %s" % (
+            other["target"], other["via"], expect, other["outcome"], other["message"]))
+    return result
+
+
+def _relative(params: Dict[str, Any]) -> Optional[str]:
+    """What is wrong with the paths among the options."""
+    for path in [params["root"]] + params["launch_scripts"]:
+        if not path.startswith("/"):
+            return "%s: an absolute path is needed" % path
+    return None

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first thing of the carrier that runs on a host: imports the sources from memory, asks, prints the answer.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. It is executed as text, with
+the rest of what was sent in ``parts``: the request, then the sources.
+"""
+
+import json
+import os
+import sys
+from importlib.machinery import ModuleSpec
+from typing import Any, Dict, List
+
+if sys.version_info < (3, 6):
+    sys.exit("Python 3.6 or newer is needed, %s is %d.%d" % (sys.executable, sys.version_info[0], sys.version_info[1]))
+
+PACKAGE = "cbops_telemetry"
+
+
+class Importer:
+    """Finds and loads modules of the package from memory."""
+
+    def __init__(self, sources: Dict[str, str]) -> None:
+        self.sources = sources
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The module's specification, if it is one of ours."""
+        if name == PACKAGE or name.rpartition(".")[2] in self.sources and name.startswith(PACKAGE + "."):
+            return ModuleSpec(name, self, is_package=name == PACKAGE)  # type: ignore[arg-type]
+        return None
+
+    def create_module(self, spec: Any) -> None:
+        """Python's own way."""
+
+    def exec_module(self, module: Any) -> None:
+        """Run the module's source. The name of its file is what a traceback shows."""
+        name = module.__name__.rpartition(".")[2]
+        if name in self.sources:
+            code = compile(self.sources[name], name + ".py", "exec", dont_inherit=True)
+            exec(code, module.__dict__)  # noqa: S102 -- the collection's own source
+
+
+def expand(values: Dict[str, Any], path: List[str]) -> None:
+    """A user's home and variables in an option that is a path, as only the host knows them."""
+    name, value = path[0], values.get(path[0])
+    if value is None:
+        return
+    if path[1:]:
+        expand(value, path[1:])
+    elif isinstance(value, list):
+        values[name] = [os.path.expanduser(os.path.expandvars(one)) for one in value]
+    else:
+        values[name] = os.path.expanduser(os.path.expandvars(value))
+
+
+def where(error: BaseException) -> List[str]:
+    """Where it happened, outermost first; the last line says what too. No message: it can quote a launch file."""
+    lines, trace = [], error.__traceback__  # type: List[str], Any
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        lines.append("%s:%d in %s" % (code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return lines[:-1][-20:] + ["%s at %s" % (type(error).__name__, lines[-1] if lines else "an unknown place")]
+
+
+def run(texts: List[bytes]) -> None:
+    """Answer the request, between its marks."""
+    request = json.loads(texts[0].decode())
+    words = [word for text in texts[1:] for word in text.decode().split("\0")]
+    sys.meta_path.insert(0, Importer(dict(zip(words[::2], words[1::2]))))  # type: ignore[arg-type]
+    params = request["params"]
+    for path in request["paths"]:
+        expand(params, path)
+    try:
+        ask = __import__(PACKAGE + "._ask", fromlist=["_ask"])
+        result = getattr(ask, request["function"])(params, request["check_mode"])
+    except Exception as error:
+        sys.exit("\n".join(where(error)))
+    result["invocation"] = {"module_args": params}
+    sys.stdout.write("\n%s%s%s\n" % (request["begin"], json.dumps(result), request["end"]))
+    sys.stdout.flush()
+
+
+if "parts" in globals():
+    run(globals()["parts"][1:])

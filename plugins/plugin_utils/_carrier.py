@@ -1,0 +1,256 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The carrier: the host's half of a module, sent over stdin in the one command that finds a Python and runs it there.
+
+Private to this collection. Runs on the control node. Where a connection cannot pipe, the ordinary module does the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+import secrets
+import shlex
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
+
+CARRIERS = ("auto", "pipe", "module")
+FOLDER = Path(__file__).resolve().parent.parent / "module_utils"
+
+#: The options of each module that can be carried.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "telemetry_info": telemetry_info.ARGUMENTS,
+    "telemetry_flag": telemetry_flag.ARGUMENTS,
+    "connectivity_probe": connectivity_probe.ARGUMENTS,
+}
+
+#: Sources that only some requests need; all the others go to every host.
+PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore")
+WRITE = ("_edit",)
+SHIM = "_shim"
+
+_NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
+#: Where a Python may be, best first: the distribution's, the newest of them first, RHEL 8's own, then what PATH has (it
+#: may be a version manager's stand-in, which does not run).
+PYTHONS = (*(f"/usr/bin/{name}" for name in _NAMES), "/usr/libexec/platform-python", "/usr/bin/python3", *_NAMES,
+           "python3")
+#: Reads as many parts as the first line of stdin has lengths, and runs the first. Without quotes, because become and
+#: shell plugins quote it again and again.
+BOOT = ("import sys,zlib;i=sys.stdin.buffer;"
+        "parts=[zlib.decompress(i.read(int(n)))for n in i.readline().split()];"
+        "exec(parts[0])")
+#: Isolated, and without site: nothing of the host's own Python packages is imported.
+FLAGS = "-I -S -c"
+#: The shell reads what was sent, so that it does not look like a connection that broke.
+FINDER = ('for p in {pythons}; do command -v $p >/dev/null 2>&1 && exec $p {flags} "{boot}"; done; '
+          'cat >/dev/null; echo "no Python 3 was found; set ansible_python_interpreter" >&2; exit 127')
+
+_DOCSTRING = re.compile(r'^( *)"""(?:[^"]|"(?!""))*"""$', re.MULTILINE)
+_COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
+_NO_TTY = re.compile(r"you must have a tty|no tty present", re.IGNORECASE)
+
+display = Display()
+
+
+def stripped(source: str) -> str:
+    """A source without docstrings and comments; every line keeps its number, so that tracebacks are right."""
+    without = _DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
+    return _COMMENT.sub("", without)
+
+
+@functools.cache
+def packed(*names: str) -> bytes:
+    """Sources by their names, compressed."""
+    texts = [text for name in names for text in (name, stripped((FOLDER / f"{name}.py").read_text("utf-8")))]
+    return zlib.compress("\0".join(texts).encode(), 9)
+
+
+@functools.cache
+def shim() -> bytes:
+    """The first part of every program, compressed."""
+    return zlib.compress(stripped((FOLDER / f"{SHIM}.py").read_text("utf-8")).encode(), 9)
+
+
+@functools.cache
+def common() -> tuple[str, ...]:
+    """The sources that go to every host."""
+    return tuple(sorted({path.stem for path in FOLDER.glob("_*.py")} - {SHIM, "__init__", *PROBE, *WRITE}))
+
+
+def program(function: str, request: Mapping[str, Any]) -> bytes:
+    """What goes over stdin: the lengths of the parts, then the parts."""
+    parts = [shim(), zlib.compress(json.dumps(request, default=str).encode()), packed(*common())]
+    if function == "connectivity_probe" or request["params"].get("connectivity"):
+        parts.append(packed(*PROBE))
+    if function == "telemetry_flag":
+        parts.append(packed(*WRITE))
+    return " ".join(str(len(part)) for part in parts).encode() + b"\n" + b"".join(parts)
+
+
+# Packed when Ansible loads the action, before it forks for each host.
+shim(), packed(*common()), packed(*PROBE), packed(*WRITE)
+
+
+def command(interpreter: str | None, environment: str) -> str:
+    """The remote command, for a POSIX shell; without an interpreter it finds one itself."""
+    if interpreter:
+        return f"{environment} {interpreter} {FLAGS} {shlex.quote(BOOT)}".strip()
+    script = FINDER.format(pythons=" ".join(PYTHONS), flags=FLAGS, boot=BOOT)
+    return f"{environment} /bin/sh -c {shlex.quote(script)}".strip()
+
+
+def without_paths(spec: Mapping[str, Any], above: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[list[str]]]:
+    """An argument spec whose paths are plain text, and where they are: a ``~`` means a home on the host, not here."""
+    changed, paths = {}, []
+    for name, option in spec.items():
+        option = dict(option)
+        for key in ("type", "elements"):
+            if option.get(key) == "path":
+                option[key] = "str"
+                paths.append([*above, name])
+        if "options" in option:
+            option["options"], more = without_paths(option["options"], (*above, name))
+            paths += more
+        changed[name] = option
+    return changed, paths
+
+
+def answer_of(stdout: str, begin: str, end: str) -> dict[str, Any] | None:
+    """The result between its marks, whatever a host says before and after it."""
+    start = stdout.rfind(begin)
+    stop = stdout.find(end, start)
+    if start < 0 or stop < 0:
+        return None
+    try:
+        found = json.loads(stdout[start + len(begin):stop])
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:500] if lines else "it said nothing"
+
+
+class Carrier(ActionBase):
+    """An action that asks hosts by the carrier."""
+
+    TRANSFERS_FILES = False
+
+    def ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The result of one of our modules (by its full name), with check mode as the task has it.
+
+        Raises AnsibleConnectionFailure where the host is unreachable.
+        """
+        carrier = self._templar.template(variables.get("telemetry_carrier", "auto"))
+        if carrier not in CARRIERS:
+            raise AnsibleActionFail(f"telemetry_carrier must be one of {', '.join(CARRIERS)}, not {carrier!r}")
+        reason = self._cannot_pipe() if carrier != "module" else None
+        if carrier != "module" and not reason:
+            result = self._pipe(name, arguments, variables)
+            if result is not None:
+                return result
+            reason = "sudo there wants a terminal"
+        if reason and carrier == "pipe":
+            raise AnsibleActionFail(f"telemetry_carrier is pipe, and {reason}")
+        if reason:
+            display.v(f"{name}: sent as an ordinary module, because {reason}", host=variables.get("inventory_hostname"))
+        return self._execute_module(module_name=name, module_args=dict(arguments), task_vars=variables,
+                                    wrap_async=bool(self._task.async_val))
+
+    def _cannot_pipe(self) -> str | None:
+        """Why a program cannot be piped to this host, if so."""
+        connection = self._connection
+        plugin = f"the connection plugin {connection.transport}"
+        if not (connection.has_pipelining or connection.always_pipeline_modules):
+            return f"{plugin} cannot pipe"
+        if getattr(connection._shell, "_IS_WINDOWS", False):
+            return "it has no POSIX shell"
+        if connection.become and not connection.become.pipelining:
+            return f"become by {connection.become.name} cannot pipe"
+        if getattr(connection, "_is_tty_requested", bool)():
+            return f"{plugin} is set to ask for a terminal"
+        if self._task.async_val:
+            return "the task is asynchronous"
+        if C.DEFAULT_KEEP_REMOTE_FILES:
+            return "remote files are to be kept"
+        return None
+
+    def _pipe(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any] | None:
+        """The result by the carrier; None where the host refuses what is piped."""
+        function = name.rpartition(".")[2]
+        spec, paths = without_paths(ARGUMENTS[function])
+        checked = ArgumentSpecValidator(spec).validate(dict(arguments))
+        params = checked.validated_parameters
+        if checked.error_messages:
+            problem = checked.errors.msg
+            if isinstance(checked.errors[0], UnsupportedError):
+                problem = f"Unsupported parameters for ({name}) module: {problem}"
+            return {"failed": True, "msg": problem, "invocation": {"module_args": params}}
+        begin, end = f"<cbops {secrets.token_hex(16)} ", f" {secrets.token_hex(16)} cbops>"
+        sent = program(function, {"function": function, "params": params, "paths": paths,
+                                  "check_mode": bool(self._task.check_mode), "begin": begin, "end": end})
+        line = command(self._interpreter(variables), self._compute_environment_string())
+        with self._piping():
+            done = self._low_level_execute_command(line, in_data=sent)
+        display.vvv(f"{name}: {len(sent)} bytes sent, exit status {done['rc']}",
+                    host=variables.get("inventory_hostname"))
+        answer = answer_of(done["stdout"], begin, end)
+        if answer is not None:
+            return answer
+        if done["rc"] and _NO_TTY.search(done["stderr"] + done["stdout"]):
+            return None
+        display.vvv(done["stderr"], host=variables.get("inventory_hostname"))
+        return {"failed": True, "rc": done["rc"], "invocation": {"module_args": params},
+                "msg": f"the program on the host ended without an answer (exit status {done['rc']}): "
+                       f"{last_line(done['stderr'])}"}
+
+    def _interpreter(self, variables: Mapping[str, Any]) -> str | None:
+        """The Python that is set for the host; None where one is to be found."""
+        if self._task.delegate_to:
+            variables = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
+        value = self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=dict(variables)))
+        return None if not value or str(value).startswith("auto") else str(value)
+
+    @contextlib.contextmanager
+    def _piping(self) -> Iterator[None]:
+        """The connection's pipelining on: without, the local one gives a terminal to what asks for a password."""
+        connection = self._connection
+        try:
+            before = connection.get_option("pipelining")
+        except KeyError:
+            yield
+            return
+        connection.set_option("pipelining", True)
+        try:
+            yield
+        finally:
+            connection.set_option("pipelining", before)
+
+
+class CarriedModule(Carrier):
+    """The action of a module that is carried: the task's own options, and the result as the module gives it."""
+
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the host."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        result.update(self.ask(self._task.action, self._task.args, task_vars or {}))
+        return result

@@ -1,0 +1,276 @@
+"""The carrier against the ordinary module: the same answers by every connection, in one round trip, and nothing left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleethand import BIN, CHECKOUT, FLAG, Fleet
+
+HOST = "bookworm-cm-deb"
+KINDS = ("bullseye-cm-rpm", "bookworm-cm-rpm-array", "bookworm-tomcat", "trixie-oss", "trixie-script")
+#: What differs from call to call, or says how the module came to the host.
+VOLATILE = {"ansible_facts", "invocation", "phases_ms", "tcp_ms", "backup", "backup_files", "exception", "_ansible_parsed"}
+CARRIERS = ("pipe", "module")
+
+
+@pytest.fixture(scope="module")
+def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """The fleet as other tests left it: two answers are compared here, or what a test itself made."""
+    facts = json.loads((CHECKOUT / ".fleet/test/hosts.json").read_text())
+    return Fleet(facts, tmp_path_factory.mktemp("carrier"))
+
+
+class Asked:
+    """What an ad-hoc task came to."""
+
+    def __init__(self, code: int, output: str, results: dict[str, dict[str, Any]]) -> None:
+        self.code, self.output, self.results = code, output, results
+
+
+def ask(fleet: Fleet, module: str, options: dict[str, Any], *arguments: str, hosts: Any = (HOST,),
+        environment: dict[str, str] | None = None, **variables: Any) -> Asked:
+    """Run a module on hosts; its results by host."""
+    inventory = fleet.inventory({host: {} for host in hosts}, **variables)
+    record = inventory.with_name(f"{inventory.name}-results")
+    record.mkdir()
+    done = fleet.inside(str(BIN / "ansible"), "-i", str(inventory), "all", "-m", f"cbops.telemetry.{module}",
+                        *(["-a", json.dumps(options)] if options else []), *arguments,
+                        environment={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+                                     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback"),
+                                     "ANSIBLE_CALLBACKS_ENABLED": "record", "CBOPS_RECORD": str(record),
+                                     **(environment or {})})
+    results = {path.name: json.loads(path.read_text()) for path in record.glob("*")}
+    return Asked(done.returncode, done.stdout + done.stderr, results)
+
+
+def steady(value: Any) -> Any:
+    """An answer without what changes from call to call."""
+    if isinstance(value, dict):
+        return {key: steady(item) for key, item in value.items() if key not in VOLATILE}
+    return [steady(item) for item in value] if isinstance(value, list) else value
+
+
+def both(fleet: Fleet, module: str, options: dict[str, Any], *arguments: str, **more: Any) -> dict[str, dict[str, Any]]:
+    """The answers by the carrier, after they were found the same as the ordinary module's."""
+    piped, ordinary = (ask(fleet, module, options, *arguments, telemetry_carrier=carrier, **more)
+                       for carrier in CARRIERS)
+    assert piped.results, piped.output
+    assert steady(piped.results) == steady(ordinary.results)
+    for host, answer in piped.results.items():
+        assert answer.get("invocation") == ordinary.results[host].get("invocation")
+    assert piped.code == ordinary.code
+    return piped.results
+
+
+def test_every_host_has_the_same_state_by_both(fleet: Fleet) -> None:
+    answers = both(fleet, "telemetry_info", {"connectivity": {"timeout": 4}}, "-f", "4", hosts=fleet.hosts)
+    assert set(answers) == set(fleet.hosts)
+    for answer in answers.values():
+        assert answer["state"]["installations"]
+        assert answer["state"]["connectivity"]
+
+
+def test_edits_are_the_same_by_both(fleet: Fleet) -> None:
+    """Predicted in check mode, made, made again, and undone: the same results and the same bytes."""
+    made = {}
+    states = (("disabled", ["--check"], True), ("disabled", [], True), ("disabled", [], False), ("enabled", [], True))
+    ask(fleet, "telemetry_flag", {"state": "enabled", "backup": False}, hosts=KINDS)
+    start = fleet.launch_files()
+    for carrier in CARRIERS:
+        made[carrier] = []
+        for state, arguments, changed in states:
+            done = ask(fleet, "telemetry_flag", {"state": state, "backup": False}, "--diff", *arguments, hosts=KINDS,
+                       telemetry_carrier=carrier)
+            assert {answer["changed"] for answer in done.results.values()} == {changed}, done.output
+            assert all(answer["diff"] for answer in done.results.values()) == changed
+            made[carrier].append((steady(done.results), fleet.launch_files()))
+        assert made[carrier][0][1] == start, "check mode wrote"
+        assert made[carrier][-1][1] == start
+        assert made[carrier][1][1] != start
+    assert made["pipe"] == made["module"]
+
+
+@pytest.mark.parametrize(("module", "options", "message"), [
+    ("telemetry_info", {"root": "image"}, "image: an absolute path is needed"),
+    ("telemetry_info", {"rooot": "/"}, "Unsupported parameters for (cbops.telemetry.telemetry_info) module: rooot"),
+    ("telemetry_flag", {}, "missing required arguments: state"),
+    ("telemetry_flag", {"state": "disabled", "name": ["none"]}, "not installed here: none"),
+    ("telemetry_info", {"connectivity": {"port": "https"}}, "port"),
+    ("connectivity_probe", {"timeout": 100}, "timeout must be"),
+    ("connectivity_probe", {"expect": "blocked", "via": ["direct"]}, "to be blocked: connected"),
+])
+def test_bad_input_is_the_same_failure_by_both(fleet: Fleet, module: str, options: dict[str, Any], message: str) -> None:
+    answer = both(fleet, module, options)[HOST]
+    assert answer["failed"]
+    assert message in answer["msg"]
+
+
+def test_the_task_s_environment_and_user_arrive(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text("""
+- hosts: all
+  gather_facts: false
+  environment: {CBOPS_IMAGE: "/srv/an image"}
+  tasks:
+    - cbops.telemetry.telemetry_info: {root: $CBOPS_IMAGE}
+      register: root
+      become_user: cloudbees-core-cm
+    - cbops.telemetry.telemetry_info: {root: ~/image}
+      register: user
+      vars: {ansible_become: false}
+    - cbops.telemetry.telemetry_info:
+      register: secret
+      no_log: true
+    - cbops.telemetry.telemetry_info: {attach: never}
+      register: delegated
+      delegate_to: trixie-oss
+    - ansible.builtin.assert:
+        that:
+          - root.state.host.root == '/srv/an image'
+          - root.state.host.effective_user != 0
+          - user.state.host.root == '/home/ansible/image'
+          - user.state.host.effective_user == 1000
+          - secret.state.host.effective_user == 0
+          - delegated.state.host.node == 'trixie-oss'
+          - root is not changed
+""")
+    for carrier in CARRIERS:
+        inventory = fleet.inventory({HOST: {}, "trixie-oss": {}}, telemetry_carrier=carrier)
+        fleet.shell(HOST, "mkdir -p '/srv/an image' /home/ansible/image")
+        done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i", str(inventory), "--limit",
+                            HOST, "-v", environment={"ANSIBLE_DISPLAY_OK_HOSTS": "1"})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "censored" in done.stdout
+    fleet.shell(HOST, "rmdir '/srv/an image' /home/ansible/image")
+
+
+def test_one_command_and_nothing_left(fleet: Fleet) -> None:
+    listing = "ls -laR --time-style=full-iso /home/ansible /root /tmp /var/tmp | grep -v '^total'"
+    before = fleet.shell(HOST, listing)
+    done = ask(fleet, "telemetry_info", {}, "-vvv", telemetry_carrier="pipe")
+    assert done.code == 0, done.output
+    assert done.output.count("SSH: EXEC") == 1
+    assert "PUT" not in done.output
+    assert "bytes sent" in done.output
+    assert fleet.shell(HOST, listing) == before
+
+
+@pytest.fixture
+def noisy(fleet: Fleet) -> Iterator[None]:
+    """A host whose shell, profile and sudo talk."""
+    fleet.shell(HOST, "usermod -s /bin/bash ansible; cp -p /home/ansible/.bashrc /root/bashrc 2>/dev/null || true\n"
+                      "printf 'echo Welcome; echo {}; echo \"{\\\\\"failed\\\\\": true}\"; echo trouble >&2\\n' "
+                      ">/home/ansible/.bashrc; echo 'Defaults lecture=always' >/etc/sudoers.d/lecture\n"
+                      "echo 'Be careful' >/etc/motd")
+    yield
+    fleet.shell(HOST, "usermod -s /bin/sh ansible; rm -f /home/ansible/.bashrc /etc/sudoers.d/lecture /etc/motd\n"
+                      "[ ! -e /root/bashrc ] || mv /root/bashrc /home/ansible/.bashrc")
+
+
+def test_a_host_that_talks(fleet: Fleet, noisy: None) -> None:
+    # A connection that was there before has the shell that was there before.
+    fresh = {"ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/test/ssh_config -o ControlPath=none"}
+    assert "Welcome" in fleet.inside(str(BIN / "ansible"), "-i", str(fleet.inventory({HOST: {}}, **fresh)), "all", "-m",
+                                     "ansible.builtin.raw", "-a", "true").stdout
+    done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", **fresh)
+    assert done.results[HOST]["state"]["installations"], done.output
+
+
+@pytest.fixture
+def keyholder(fleet: Fleet) -> Iterator[dict[str, Any]]:
+    """A user whose sudo wants a password, and says so at length; the variables for it."""
+    fleet.shell(HOST, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
+                      "install -d -o keyholder -m 700 /home/keyholder/.ssh; "
+                      "install -o keyholder -m 600 /home/ansible/.ssh/authorized_keys /home/keyholder/.ssh/; "
+                      "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' >/etc/sudoers.d/keyholder")
+    yield {"ansible_user": "keyholder", "ansible_become_password": "pass-of-sudo"}
+    fleet.shell(HOST, "userdel -r keyholder 2>/dev/null; rm -f /etc/sudoers.d/keyholder")
+
+
+def test_sudo_with_a_password(fleet: Fleet, keyholder: dict[str, Any]) -> None:
+    done = ask(fleet, "telemetry_info", {}, "-vvv", telemetry_carrier="pipe", **keyholder)
+    assert done.results[HOST]["state"]["host"]["effective_user"] == 0, done.output
+    assert "pass-of-sudo" not in done.output
+    for wrong, said in (("other", "Incorrect sudo password"), (None, "Missing sudo password")):
+        refused = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe",
+                      **{**keyholder, "ansible_become_password": wrong})
+        assert said in refused.results[HOST]["msg"], refused.output
+
+
+def test_sudo_that_wants_a_terminal_gets_the_ordinary_module(fleet: Fleet) -> None:
+    fleet.shell(HOST, "echo 'Defaults requiretty' >/etc/sudoers.d/tty")
+    try:
+        done = ask(fleet, "telemetry_info", {}, "-v", environment={"ANSIBLE_PIPELINING": "false"},
+                   ansible_ssh_use_tty=True)
+        refused = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe")
+    finally:
+        fleet.shell(HOST, "rm -f /etc/sudoers.d/tty")
+    assert done.results[HOST].get("state"), done.output
+    assert "sent as an ordinary module, because sudo there wants a terminal" in done.output
+    assert "telemetry_carrier is pipe, and sudo there wants a terminal" in refused.output
+
+
+def test_through_a_jump_host(fleet: Fleet) -> None:
+    arguments = f"-F {CHECKOUT}/.fleet/test/ssh_config -o ProxyJump=trixie-oss -o ControlPath=none"
+    done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", ansible_ssh_common_args=arguments)
+    assert done.results[HOST]["state"]["host"]["node"] == HOST, done.output
+
+
+def test_the_local_connection(fleet: Fleet, tmp_path: Path) -> None:
+    """With and without a password; root's own sudo asks for none, so something that does stands in for it."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do case $1 in -p) prompt=$2; shift;; -u) shift;; esac; shift; done\n'
+                    'printf "%s" "$prompt" >&2; read -r password; [ "$password" = pass-of-sudo ] || exit 1\nexec "$@"\n')
+    sudo.chmod(0o755)
+    local = {"ansible_connection": "local", "ansible_become_exe": str(sudo), "telemetry_carrier": "pipe"}
+    for variables in ({"ansible_become": False}, {"ansible_become_password": "pass-of-sudo"}):
+        for pipelining in ("true", "false"):
+            done = ask(fleet, "telemetry_info", {"root": str(tmp_path)}, hosts=["here"], **{**local, **variables},
+                       environment={"ANSIBLE_PIPELINING": pipelining})
+            assert done.results["here"]["state"]["host"]["root"] == str(tmp_path), done.output
+
+
+def test_a_connection_that_cannot_pipe(fleet: Fleet) -> None:
+    paramiko = {"ansible_connection": "paramiko_ssh", "ansible_user": "ansible", "ansible_paramiko_host_key_checking": False,
+                "ansible_host": fleet.facts[HOST]["address"],
+                "ansible_ssh_private_key_file": f"{CHECKOUT}/.fleet/test/id_ed25519"}
+    done = ask(fleet, "telemetry_info", {}, "-v", **paramiko)
+    assert done.results[HOST]["state"]["host"]["node"] == HOST, done.output
+    assert "sent as an ordinary module, because the connection plugin paramiko cannot pipe" in done.output
+    refused = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", **paramiko)
+    assert "cannot pipe" in refused.results[HOST]["msg"]
+
+
+def test_interpreters(fleet: Fleet) -> None:
+    missing = ask(fleet, "telemetry_info", {}, ansible_python_interpreter="/opt/no/python")
+    assert "/opt/no/python" in missing.results[HOST]["msg"]
+    fleet.shell(HOST, "printf '#!/bin/sh\\nexec /usr/bin/python3 \"$@\"\\n' >/opt/own-python; chmod 755 /opt/own-python")
+    given = ask(fleet, "telemetry_info", {}, "-vvv", ansible_python_interpreter="/opt/own-python")
+    fleet.shell(HOST, "rm /opt/own-python")
+    assert given.results[HOST]["state"]["installations"]
+    assert "/opt/own-python -I -S -c" in given.output
+
+
+def test_an_unreachable_host_is_unreachable(fleet: Fleet) -> None:
+    done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", ansible_host="10.77.1.250",
+               ansible_ssh_extra_args="-o ConnectTimeout=2 -o HostName=10.77.1.250")
+    assert done.code == 4
+    assert done.results[HOST]["unreachable"]
+
+
+def test_a_value_that_is_no_carrier(fleet: Fleet) -> None:
+    done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pigeon")
+    assert "telemetry_carrier must be one of auto, pipe, module" in done.results[HOST]["msg"]
+
+
+def test_no_secret_and_no_program_in_what_is_said(fleet: Fleet) -> None:
+    """At the highest verbosity that shows what was sent, too: JVM options of a launch file are not repeated."""
+    fleet.shell("bullseye-cm-rpm", "true")
+    done = ask(fleet, "telemetry_flag", {"state": "disabled"}, "-vvv", "--check", "--diff", hosts=("bullseye-cm-rpm",))
+    assert done.code == 0
+    assert FLAG in done.output
+    assert "fleet-Keystore" not in done.output
+    assert "def telemetry_flag" not in done.output

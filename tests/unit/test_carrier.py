@@ -1,0 +1,199 @@
+"""The carrier without a network: its program, piped into a shell as a connection would, on every Python there is."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hostroot import FLAG, Host
+from test_old_python import interpreters
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _ask
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
+
+FILES = sorted(carrier.FOLDER.glob("*.py"))
+PYTHONS = interpreters() or [sys.executable]
+BEGIN, END = "<cbops begin ", " cbops end>"
+SECRET = "-Djavax.net.ssl.keyStorePassword=s3cr3t"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "telemetry_info": {"root": "/", "launch_scripts": [], "attach": "never", "connectivity": None},
+    "telemetry_flag": {"state": "disabled", "root": "/", "launch_scripts": [], "name": [], "backup": False,
+                       "attach": "never"},
+    "connectivity_probe": {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False,
+                           "http": False, "count": 1, "interval": 1.0, "ca_file": None, "public_authorities": None,
+                           "private_authority": False, "expect": "any"},
+}
+
+
+def pipe(line: str, sent: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """What a connection does with a command and its input."""
+    return subprocess.run(["/bin/sh", "-c", line], input=sent, capture_output=True, timeout=60, check=False,
+                          env={**os.environ, **environment})
+
+
+def asked(function: str, python: str | None = None, check: bool = False, paths: list[list[str]] | None = None,
+          environment: str = "", **options: Any) -> dict[str, Any]:
+    """The answer of a program that was carried."""
+    sent = carrier.program(function, {
+        "function": function, "params": {**OPTIONS[function], **options}, "paths": paths or [], "check_mode": check,
+        "begin": BEGIN, "end": END})
+    done = pipe(carrier.command(python, environment), sent)
+    answer = carrier.answer_of(done.stdout.decode(), BEGIN, END)
+    assert answer is not None, done
+    return answer
+
+
+def without_docstrings(source: str) -> ast.Module:
+    """A source's tree without what the carrier leaves out."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                assert isinstance(first.value.value, str)
+                node.body = node.body[1:]
+    return tree
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_stripped_source_is_the_same_program_on_the_same_lines(path: Path) -> None:
+    source = path.read_text()
+    short = carrier.stripped(source)
+    before, after = without_docstrings(source), without_docstrings(short)
+    assert ast.dump(before) == ast.dump(after)
+    assert [getattr(node, "lineno", 0) for node in ast.walk(before)] == [
+        getattr(node, "lineno", 0) for node in ast.walk(after)]
+    assert "Copyright" not in short
+
+
+@pytest.mark.parametrize("python", [None, *PYTHONS])
+def test_the_answer_is_the_module_s(host: Host, python: str | None) -> None:
+    host.deb(f'JAVA_ARGS="{SECRET} -Xmx1g"\n')
+    root = {"root": str(host.root)}
+    answer = asked("telemetry_info", python, **root)
+    params = {**OPTIONS["telemetry_info"], **root}
+    assert answer.pop("invocation") == {"module_args": params}
+    assert answer == _ask.telemetry_info(params, False)
+    assert answer["state"]["installations"][0]["on_disk"] == "enabled"
+    assert "s3cr3t" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_check_mode_arrives_and_an_edit_is_an_edit(host: Host, python: str) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    root = {"root": str(host.root)}
+    before = host.read("/etc/default/cloudbees-core-cm")
+    would = asked("telemetry_flag", python, check=True, **root)
+    assert would["changed"]
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+    done = asked("telemetry_flag", python, **root)
+    assert done["files"][0]["after"] == would["files"][0]["after"]
+    assert FLAG in host.read("/etc/default/cloudbees-core-cm")
+    assert not asked("telemetry_flag", python, **root)["changed"]
+    assert asked("telemetry_flag", python, state="enabled", **root)["changed"]
+    assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_probe_is_carried_with_what_it_needs(python: str) -> None:
+    assert asked("connectivity_probe", python)["outcome"] == "refused"
+    state = asked("telemetry_info", python, connectivity={**OPTIONS["connectivity_probe"]})
+    assert [answer["outcome"] for answer in state["state"]["connectivity"]] == ["refused"]
+
+
+@pytest.mark.parametrize(("function", "options", "message"), [
+    ("telemetry_info", {"root": "relative"}, "relative: an absolute path is needed"),
+    ("telemetry_flag", {"name": ["nothing"]}, "not installed here: nothing"),
+    ("connectivity_probe", {"endpoints": ["one:99999"]}, "99999"),
+    ("connectivity_probe", {"expect": "reachable"}, "expected 127.0.0.1:1 (direct) to be reachable: refused"),
+])
+def test_a_failure_is_a_failure_with_its_message(function: str, options: dict[str, Any], message: str) -> None:
+    answer = asked(function, **options)
+    assert answer["failed"]
+    assert message in answer["msg"]
+
+
+def test_a_path_means_the_host_s_home_and_environment(host: Host) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    spec, paths = carrier.without_paths(carrier.ARGUMENTS["telemetry_info"])
+    assert spec["root"]["type"] == "str"
+    assert ["root"] in paths
+    assert ["launch_scripts"] in paths
+    assert ["connectivity", "ca_file"] in paths
+    answer = asked("telemetry_info", paths=paths, environment=f"CBOPS_IMAGE={host.root}", root="$CBOPS_IMAGE")
+    assert answer["state"]["host"]["root"] == str(host.root)
+    assert answer["invocation"]["module_args"]["root"] == str(host.root)
+
+
+def test_only_what_is_needed_is_sent() -> None:
+    def sent(function: str, **options: Any) -> int:
+        return len(carrier.program(function, {"params": {**OPTIONS[function], **options}}))
+
+    audit = sent("telemetry_info")
+    assert audit < sent("telemetry_info", connectivity={"timeout": 3})
+    assert audit < sent("telemetry_flag")
+
+
+def test_noise_around_the_answer() -> None:
+    answer = BEGIN + json.dumps({"changed": False}) + END
+    assert carrier.answer_of(f"Welcome!\n{{\"failed\": true}}\n\n{answer}\nbye {{\n", BEGIN, END) == {"changed": False}
+    for broken in ("", BEGIN, answer[:-1], f"{BEGIN}{{{END}", f"{BEGIN}[1]{END}"):
+        assert carrier.answer_of(broken, BEGIN, END) is None
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_a_broken_program_says_where_and_tells_no_secret(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = f"\n\ndef telemetry_info(params, check_mode):\n    raise KeyError('{SECRET}')\n"
+    monkeypatch.setattr(carrier, "packed", lambda *names: zlib.compress(f"_ask\0{broken}".encode()))
+    sent = carrier.program("telemetry_info", {"function": "telemetry_info", "params": {}, "paths": [],
+                                              "check_mode": False, "begin": BEGIN, "end": END})
+    done = pipe(carrier.command(python, ""), sent)
+    assert done.returncode == 1
+    assert carrier.last_line(done.stderr.decode()) == "KeyError at _ask.py:4 in telemetry_info"
+    assert b"s3cr3t" not in done.stderr + done.stdout
+
+
+def test_a_host_without_python_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier, "PYTHONS", ("python9.9", "/opt/no/python"))
+    done = pipe(carrier.command(None, ""), b"x" * 1_000_000)
+    assert done.returncode == 127
+    assert "no Python 3 was found" in carrier.last_line(done.stderr.decode())
+
+
+def test_the_first_python_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier, "PYTHONS", ("python9.9", sys.executable))
+    assert asked("connectivity_probe")["outcome"] == "refused"
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    ({"has_pipelining": False}, "ssh cannot pipe"),
+    ({"has_pipelining": False, "always_pipeline_modules": True}, None),
+    ({"become": SimpleNamespace(pipelining=False, name="su")}, "become by su cannot pipe"),
+    ({"become": SimpleNamespace(pipelining=True, name="sudo")}, None),
+    ({"_is_tty_requested": lambda: True}, "set to ask for a terminal"),
+    ({"_shell": SimpleNamespace(_IS_WINDOWS=True)}, "no POSIX shell"),
+    ({}, None),
+])
+def test_why_a_connection_cannot_pipe(change: dict[str, Any], reason: str | None) -> None:
+    plain: dict[str, Any] = {"transport": "ssh", "has_pipelining": True, "always_pipeline_modules": False, "become": None,
+                             "_shell": SimpleNamespace(), "_is_tty_requested": lambda: False}
+    action = carrier.CarriedModule.__new__(carrier.CarriedModule)
+    action._connection, action._task = SimpleNamespace(**{**plain, **change}), SimpleNamespace(async_val=0)
+    found = action._cannot_pipe()
+    assert (reason in found) if reason else found is None
+
+
+def test_an_asynchronous_task_is_an_ordinary_module() -> None:
+    action = carrier.CarriedModule.__new__(carrier.CarriedModule)
+    action._connection = SimpleNamespace(transport="ssh", has_pipelining=True, always_pipeline_modules=False,
+                                         become=None, _shell=SimpleNamespace())
+    action._task = SimpleNamespace(async_val=60)
+    assert action._cannot_pipe() == "the task is asynchronous"

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit of a host in one task: asks it (one round trip), judges its answer, files the evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import Circumstances, file_answer, question
+
+
+class ActionModule(Carrier):
+    """Action behind M(cbops.telemetry.telemetry_audit)."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask, judge, file."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "reports_dir": {"type": "str", "default": "reports"},
+            "error": {"type": "str", "default": ""},
+            "note": {"type": "str", "default": ""},
+            "edited": {"type": "bool", "default": False},
+        })
+        # Of all variables only these are templated: of a host's hundreds that is most of the work.
+        names = {name: self._templar.template(variables[name]) for name in variables
+                 if str(name).startswith("telemetry_")}
+        answer = self._answer(names, variables)
+        circumstances = Circumstances(arguments["error"], arguments["note"], arguments["edited"])
+        try:
+            result = file_answer(variables["inventory_hostname"], names, answer, Path(arguments["reports_dir"]),
+                                 circumstances)
+        except OSError as error:
+            raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
+        if self._display.verbosity:
+            result["answer"] = answer
+        return result
+
+    def _answer(self, names: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """What the host said; that it could not be asked is an answer too."""
+        try:
+            return self.ask("cbops.telemetry.telemetry_info", question(names), variables)
+        except PolicyError as error:
+            return {"failed": True, "msg": f"it was not asked: its policy is not valid: {error}"}
+        except AnsibleConnectionFailure as error:
+            return {"unreachable": True, "msg": str(error)}

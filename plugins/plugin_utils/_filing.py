@@ -1,0 +1,86 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a host's answer to its verdict and its evidence, in one step for every way in which a host is asked.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    Assessment,
+    Policy,
+    PolicyError,
+    judge,
+    policy_of,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
+    document_of,
+    file_evidence,
+    said,
+    settled,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
+
+#: Where the endpoint of the probe and its options come from; what is not set is left to the module.
+_PROBE = {
+    "timeout": "telemetry_probe_timeout",
+    "via": "telemetry_probe_via",
+    "http": "telemetry_probe_http",
+    "count": "telemetry_probe_count",
+    "public_authorities": "telemetry_public_authorities",
+}
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What this run knows of a host beside its answer."""
+
+    error: str = ""  # what went wrong earlier in the run
+    note: str = ""  # why an owed restart was put off
+    edited: bool = False  # whether this run edited or restarted something there
+
+
+def question(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of telemetry_info for a host, by its policy variables. Raises PolicyError."""
+    policy = policy_of(variables, today())
+    scripts = [*policy.launch_scripts, *(one["dest"] for one in variables.get("telemetry_launch_templates") or [])]
+    options: dict[str, Any] = {"launch_scripts": list(dict.fromkeys(scripts)),
+                               "attach": variables.get("telemetry_attach") or "auto"}
+    if policy.connectivity != "ignored":
+        endpoint = variables.get("telemetry_endpoint") or {}
+        options["connectivity"] = {
+            **{key: endpoint[key] for key in ("host", "port") if endpoint.get(key)},
+            **{key: variables[name] for key, name in _PROBE.items() if variables.get(name) not in (None, "")}}
+    return options
+
+
+def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, Any], reports: Path,
+                circumstances: Circumstances = Circumstances()) -> dict[str, Any]:
+    """Judge what a host answered, and file the evidence; what an action returns of it.
+
+    ``answer`` is what telemetry_info returned, also where it failed or the host was unreachable. Raises OSError.
+    """
+    state = answer.get("state")
+    kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
+    error = said(answer) if kept is None else circumstances.error or None
+    policy: Policy | None = None
+    try:
+        policy = policy_of(variables, today())
+    except PolicyError as problem:
+        verdict = Assessment("unknown", [f"its policy is not valid: {problem}"])
+    else:
+        verdict = judge(policy, kept, error, today(), not answer.get("unreachable"))
+        if circumstances.note and verdict.verdict in ("violation", "restart_pending"):
+            verdict.reasons.append(circumstances.note)
+    measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
+    path, drift = file_evidence(reports, document_of(host, policy, kept, error, verdict), measured,
+                                circumstances.edited)
+    return {"changed": False, "verdict": verdict.verdict, "reasons": verdict.reasons, "drift": drift,
+            "evidence": str(path)}

@@ -229,8 +229,7 @@ def test_progress_on_a_terminal_and_none_in_a_log(fleet: Fleet, tmp_path: Path) 
                     pass  # the end: nobody has the terminal open any more
                 process.wait(300)
         shown[name] = data.decode()
-    assert "Read the state of this host: 2/2 hosts, 0 violations so far" in shown["terminal"]
-    assert "2/2 hosts, 2 violations so far" in shown["terminal"]
+    assert "Audit this host: 2/2 hosts, 2 violations so far" in shown["terminal"]
     assert "hosts, " not in shown["CI"]
 
 

@@ -96,9 +96,7 @@ build: setup ## The collection as an artifact, in .build/
 	@$(bin)/ansible-galaxy collection build --force --output-path .build
 
 down: ## End the embedded fleets
-	@$(fleet) down demo
-	@$(fleet) down test
-	@$(fleet) down lab
+	@for profile in demo test lab gitops; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

@@ -30,17 +30,23 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
+LONG_LIST = 60  # characters
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
 def inventory_words(sources: Any) -> str:
-    """The inventory as a command names it, relative where it lies below the working directory."""
+    """The inventory as a command names it, relative where it lies below the working directory.
+
+    INVENTORY stands for one that is not known, or is a long list of hosts.
+    """
     given = [sources] if isinstance(sources, str) else list(sources or [])
     words = []
     for source in map(str, given):
+        if "," in source and len(source) > LONG_LIST:
+            return "INVENTORY"
         relative = os.path.relpath(source) if os.path.isabs(source) else source
         words.append(shlex.quote(source if relative.startswith("..") else relative))
     return " -i ".join(words) or "INVENTORY"
@@ -92,7 +98,8 @@ class ActionModule(ActionBase):
         shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts})
         lines = [shown, "", *(f"note: {note}" for note in report.notes),
                  *(f"report: {path}" for path in paths.values())]
-        Display().display("\n" + "\n".join(lines) + "\n")
+        # What hosts and files are called must not steer a terminal.
+        Display().display("\n" + "\n".join(map(visible, "\n".join(lines).split("\n"))) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
                or (host.document.get("error") and host.document.get("state"))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
@@ -115,12 +122,18 @@ class ActionModule(ActionBase):
             filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
             found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
                                           for host in found.hosts])
+        notes = list(found.notes)
+        if found.strangers and not arguments["this_run"]:
+            names = f"{', '.join(found.strangers[:20])}{' ...' if len(found.strangers) > 20 else ''}"
+            notes.append(f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): {names}")
         run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
-        trend = [*found.trend, run]
+        trend = list(found.trend)
+        if arguments["this_run"] or not trend or trend[-1].totals != run.totals:
+            trend.append(run)  # no manifest yet; else hosts without evidence, or runs of a part of the fleet
         if arguments["history"]:
             try:
                 trend = history(Path(arguments["history"]), run)
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), found.notes)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes)

@@ -5,13 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from typing import Any
-
-from ansible.plugins.callback import CallbackBase
-
 DOCUMENTATION = r"""
 name: progress
 type: notification
@@ -26,6 +19,13 @@ author:
 requirements:
   - C(callbacks_enabled = cbops.telemetry.progress) in the section C([defaults]) of C(ansible.cfg)
 """
+
+import os
+import sys
+import time
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
 
 #: Seconds between two updates: a terminal over a slow line must not hold the run up.
 PERIOD = 0.2

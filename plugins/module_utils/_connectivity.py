@@ -389,7 +389,7 @@ class _NoHttp(Exception):
 
 
 def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
-    """Send a request without a body; status and reason of the answer. Raises _NoHttp, Late and OSError.
+    """Send a request without a body; status and reason of the answer. Raises _NoHttp, Late (what came) and OSError.
 
     With `rest`, what follows the head is kept for the next reader.
     """
@@ -399,7 +399,10 @@ def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
         while b"\r\n\r\n" not in data and b"\n\n" not in data:
             if len(data) > _LIMIT_HEAD or (data and not data.startswith(b"HTTP/"[:len(data)])):
                 raise _NoHttp(data)
-            more = channel.receive()
+            try:
+                more = channel.receive()
+            except Late:
+                raise Late(data)
             if not more:
                 raise _NoHttp(data)
             data += more
@@ -468,11 +471,11 @@ def _head(entry: Dict[str, Any], channel: Any, path: _Path) -> None:
     try:
         status, reason = _ask(channel, f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cbops.telemetry\r\n"
                                        "Accept: */*\r\nConnection: close\r\n\r\n")
-    except Late:
+    except Late as late:
         waited = time.monotonic() - started
-        outcome = "peer_silent" if waited >= min(1.0, path.options.timeout / 2) else "timeout"
-        raise Finding(outcome, f"{path.place} takes a HEAD request and does not answer it within "
-                      f"{path.options.timeout:g} s",
+        silent = late.args in ((), (b"",)) and waited >= min(1.0, path.options.timeout / 2)
+        raise Finding("peer_silent" if silent else "timeout",
+                      f"{path.place} takes a HEAD request and does not answer it within {path.options.timeout:g} s",
                       "for a firewall or proxy that lets connections through and drops requests")
     except _NoHttp:
         raise Finding("http_error", f"{path.place} answers a HEAD request with something that is no HTTP",

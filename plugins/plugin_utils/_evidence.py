@@ -256,4 +256,4 @@ def _notes(document: Mapping[str, Any], drift: str | None) -> list[str]:
     words = {"corrective": "drift: corrective: it was changed, by neither the policy nor this run",
              "intended": "drift: intended: its policy changed"}
     return [*document["reasons"], *(f"warning: {warning}" for warning in document["warnings"]),
-            *([words[drift]] if drift else [])]
+            *([words.get(drift, f"drift: {drift}")] if drift else [])]

@@ -42,7 +42,9 @@ RELEASE_EXTRA = {
         "tomcat": ["tomcat10"],
         "internet": ["dnsmasq-base", "nftables", "tinyproxy"],
         "tools": ["curl", "netcat-openbsd", "prometheus-blackbox-exporter"],
-    }
+    },
+    # the first release whose Ansible is new enough
+    "trixie": {"git": ["git"], "gitops": ["git", "ansible-core"]},
 }
 MMDEBSTRAP = [
     "--mode=root",
@@ -90,6 +92,10 @@ segment)
     done
     mkdir -p "$root/etc/segment"
     ;;
+git-server)
+    extra "$3/git"
+    chroot "$root" useradd --system --create-home --home-dir /srv/git --shell /usr/bin/git-shell git
+    ;;
 internet)
     extra "$3/internet"
     chroot "$root" systemctl disable tinyproxy.service
@@ -127,6 +133,7 @@ tomcat)
         extra "$3/tools"
         chroot "$root" systemctl disable prometheus-blackbox-exporter.service
         ;;
+    *-gitops) extra "$3/gitops" ;;
     esac
     cp "$4/$5" "$root/tmp/"
     chroot "$root" dpkg -i "/tmp/$5"

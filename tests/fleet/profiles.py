@@ -100,8 +100,11 @@ KINDS = {
     # more of the internet: what the probe can meet, see tests/probe_lab
     "internet": {"package": None, "packaging": None, "service": None, "product": None, "port": None},
 }
-# a controller with the tools that an administrator would probe with
+# a controller with the tools that an administrator would probe with, and one that enforces itself from Git
 KINDS["cm-deb-tools"] = dict(KINDS["cm-deb"])
+KINDS["cm-deb-gitops"] = dict(KINDS["cm-deb"])
+# the Git server with the policy
+KINDS["git-server"] = dict(KINDS["internet"])
 
 # An administrator's drop-in on an OSS host: it replaces the vendor's whole JAVA_OPTS.
 DROP_IN = (
@@ -169,7 +172,15 @@ def lab():
     ]
 
 
-PROFILES = {"demo": demo, "test": test, "lab": lab}
+def gitops():
+    return [
+        host("segment", "bookworm", "segment"),
+        host("git", "trixie", "git-server"),
+        host("cm1", "trixie", "cm-deb-gitops"),
+    ]
+
+
+PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops}
 
 
 def load(profile):

@@ -162,7 +162,7 @@ def test_a_waived_host_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
     """Enforce with restarts: nothing is written there and its JVM goes on."""
     until = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     inventory = fleet.inventory({EDITED: {"telemetry_waiver": {"until": until, "reason": "x", "approved_by": "y"}}})
-    script = f"sha256sum {FILE}; ls -la --time-style=full-iso /etc/default; pgrep -f cloudbees-core-cm.war"
+    script = f"sha256sum {FILE}; ls -la --time-style=full-iso /etc/default; pgrep -x java"
     before = fleet.shell(EDITED, script)
     done = play(fleet, "enforce", tmp_path, "-e", "telemetry_restart=now", inventory=inventory)
     assert done.returncode == 0, done.stdout
@@ -254,15 +254,17 @@ def plant(fleet: Fleet, host: str) -> None:
         "script": f"sed -i 's|^exec java .*|{DEAD.splitlines()[1]}\\n&\\n    {PASSWORD} \\\\|; "
                   f"s|--httpPort=8080|& --httpsKeyStorePassword={SECRETS['argument']}|' {path}; cat {path} >&2\n",
         "systemd": f"mkdir -p /etc/systemd/system/{facts['service']}.d; cat > /etc/systemd/system/{facts['service']}"
-                   f".d/50-x.conf <<'E'\n[Service]\n# {SECRETS['comment']}\nEnvironment=\"JAVA_OPTS=-Xmx32m "
+                   f".d/zz-x.conf <<'E'\n[Service]\n# {SECRETS['comment']}\nEnvironment=\"JAVA_OPTS=-Xmx32m "
                    f"{PASSWORD}\" \"TOKEN={SECRETS['unit']}\"\nEnvironment=\"DEAD={FLAG},-Dp={SECRETS['glued']}\"\nE\n",
     }[facts["packaging"]]
     if facts["kind"] == "cm-rpm-array":
         more = f"cat >> {path} <<'E'\n{variable}+=({PASSWORD} \"-Dtwo=b {SECRETS['argument']}\")\n{DEAD}\nE\n"
     fleet.shell(host, f"{more}printf '%s' '{PROXY}' > {facts['home']}/proxy.xml\n"
                       f"systemctl daemon-reload; systemctl restart {facts['service']}")
-    running = fleet.shell(host, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
-    assert SECRETS["option"] in running, f"{host}: the JVM does not have it"
+    # Not by the searching command itself, which has the pattern in its own command line.
+    pattern = SECRETS["option"][:-1] + f"[{SECRETS['option'][-1]}]"
+    fleet.shell(host, f"for i in $(seq 150); do grep -aqs '{pattern}' /proc/[0-9]*/cmdline && exit; sleep 0.2; done; "
+                      "echo the JVM does not have it >&2; exit 1")
 
 
 def test_no_secret_of_a_launch_file_is_in_any_output(fleet: Fleet, tmp_path: Path, keys: Path) -> None:

@@ -9,8 +9,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, assess, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, Assessment, assess, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import document_of, path_of
 
 TODAY = datetime.date(2026, 11, 23)
 AT = "2026-11-23T12:00:00Z"
@@ -34,15 +34,15 @@ _DRIFT = {"waiver_expired": "intended", "restart_pending": "corrective"}
 
 
 def answer(via: str, outcome: str) -> dict[str, Any]:
-    """One answer of the probe, without the times that evidence leaves out."""
+    """One answer of the probe, without what the network measured, as evidence has it."""
     reached = outcome == "connected"
     return {"target": "api.segment.io:443", "via": via, "configured_by": [], "outcome": outcome,
-            "address": "203.0.113.7" if reached else None,
-            "addresses": [{"address": "203.0.113.7", "family": "inet", "outcome": outcome}],
+            "address": None, "addresses": [],
+            "phases_ms": dict.fromkeys(("dns", "tcp", "proxy_connect", "tls", "http")),
             "tls": {"version": "TLSv1.3", "issuer": "CN=Example CA", "not_after": "2027-01-01T00:00:00Z",
                     "trusted": True, "authority": "public", "anchor": None} if reached else None,
-            "java": None, "http": None, "findings": [],
-            "message": "Connected to api.segment.io (203.0.113.7) port 443" if reached
+            "java": [], "http": None, "samples": None, "findings": [],
+            "message": "Connected to api.segment.io (its address) port 443" if reached
             else f"{outcome} on the way to api.segment.io:443 ({via}): check the firewall and the proxy."}
 
 
@@ -76,25 +76,21 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     kind = kind or rng.choices(
         ("compliant", "violation", "restart_pending", "unknown", "unreachable", "waived", "waiver_expired",
          "not_applicable"), (80, 4, 6, 2, 3, 2, 1, 2))[0]
-    document: dict[str, Any] = {"schema": "cbops.telemetry/evidence/1", "host": host, "policy": None, "state": None,
-                                "error": None, "warnings": [], "posture": None, "drift": None}
     desired = "unmanaged" if kind == "not_applicable" else "disabled"
     names: dict[str, Any] = {"telemetry_desired": desired, "telemetry_connectivity": "ignored"}
     if rng.random() < 0.2 and kind in ("compliant", "violation"):
         desired = names["telemetry_desired"] = "enabled"
         names["telemetry_connectivity"] = "required"
-    waiver = {"reason": "upgrade under way: <b>CHG-4711</b>", "approved_by": "security@example.org"}
+    waiver = {"reason": "upgrade under way: <b>CHG-4711</b>", "approved_by": "security@example.org",
+              "ticket": "CHG-4711"}
     if kind == "waived":
         names["telemetry_waiver"] = {**waiver, "until": "2026-12-31"}
     if kind == "waiver_expired":
         names["telemetry_waiver"] = {**waiver, "until": "2026-10-31"}
     policy = policy_of(names)
-    document["policy"] = policy.document()
-    if document["policy"]["waiver"]:
-        document["policy"]["waiver"]["ticket"] = "CHG-4711"
     if kind == "unreachable":
         reason = "the host did not answer: ssh: connect to host 192.0.2.9 port 22: Connection timed out"
-        return {**document, "error": reason, "verdict": kind, "reasons": [reason]}
+        return document_of(host, policy, None, reason, Assessment(kind, [reason]))
     other = {"disabled": "enabled", "enabled": "disabled"}.get(desired, "enabled")
     clocks = {"violation": (other, other, other), "waived": (other,) * 3, "waiver_expired": (other,) * 3,
               "restart_pending": (desired, desired, other), "unknown": ("unresolvable", "unresolvable", "unknown"),
@@ -115,8 +111,7 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     if rng.random() < 0.05 and kind == "compliant":
         state["installations"].append(installation("jenkins", "jenkins", *clocks))
     result = assess(state, policy, TODAY)
-    posture = {"disabled": "off by file and in the running JVM", "enabled": "on"}.get(desired)
-    return {**document, "state": state, "verdict": result.verdict, "reasons": result.reasons, "posture": posture}
+    return document_of(host, policy, state, None, result)
 
 
 def name_of(number: int) -> str:
@@ -150,7 +145,7 @@ def make(folder: Path, count: int, seed: int = 1, runs: int = 3, without: int = 
     for back in range(runs):
         at = (day - datetime.timedelta(days=back)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         totals = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
-        moved = min(back * max(1, count // 100), totals["compliant"])
+        moved = min(rng.randrange(back, 3 * back + 1) * max(1, count // 100), totals["compliant"]) if back else 0
         totals["compliant"] -= moved
         totals["violation"] += moved
         identity = f"{(day - datetime.timedelta(days=back)).strftime('%Y%m%dT%H%M%SZ')}-{rng.randrange(16**8):08x}"

@@ -731,6 +731,8 @@ class WebServer(TlsServer):
             if self.answer == b"silence":
                 secure.recv(65536)
             secure.sendall(self.answer)
+            if self.answer == b"HTTP/1.1 2":
+                secure.recv(65536)
 
 
 @pytest.mark.parametrize("answer, outcome, status", [
@@ -757,6 +759,8 @@ def test_head_without_an_answer(authority):
         entry = check(probe("127.0.0.1", server.port, 2, cafile=authority.cafile, http=True), "peer_silent",
                       ("tcp", "tls", "http"))
     assert "HEAD" in entry["message"]
+    with WebServer(authority.server_context(), b"HTTP/1.1 2") as server:  # that is not silent
+        check(probe("127.0.0.1", server.port, 2, cafile=authority.cafile, http=True), "timeout", ("tcp", "tls", "http"))
 
 
 @pytest.mark.parametrize("name, port, tls_on, header", [

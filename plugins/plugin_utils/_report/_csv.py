@@ -37,7 +37,7 @@ def _rows(host: Host, report: Report) -> list[list[object]]:
                                                     if step.command and step.where == "control node")]
     found: list[list[object]] = []
     for entry in host.installations or [{}]:
-        proofs = dict.fromkeys(str(process["proof"]) for process in entry.get("processes", ()) if process.get("proof"))
+        proofs = dict.fromkeys(process["proof"] for process in entry.get("processes") or () if process.get("proof"))
         found.append([host.host, host.verdict, *(entry.get(key) for key in ("name", "product", "packaging", "service",
                       "on_disk")), place(entry.get("on_disk_detail")), entry.get("next_start"), entry.get("running"),
                       ", ".join(proofs), *behind])

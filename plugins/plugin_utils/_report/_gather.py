@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, path_of, read, write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Run, Seen, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
 
 MANIFEST_SCHEMA = "cbops.telemetry/manifest/1"
 #: So many of the newest runs are read; a history file tells of more.
@@ -30,6 +31,7 @@ class Gathered(NamedTuple):
     trend: list[Run]
     last_run: str | None
     notes: list[str]
+    strangers: list[str]  # hosts with evidence that were not asked for
 
 
 class _Folder:
@@ -98,13 +100,10 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     found = [_host(read_folders, host, newer_than, at) for host in hosts]
     strange = set().union(*(folder.names or () for folder in read_folders))
     strange -= {path_of(Path(), host).name for host in hosts}
-    if strange:
-        names = ", ".join(urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)[:20])
-        notes.append(f"evidence of {len(strange)} hosts that were not asked for is left out: {names}"
-                     f"{' ...' if len(strange) > 20 else ''}")
+    strangers = [urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)]
     runs = sorted((run for folder in read_folders for run in folder.trend.values()), key=lambda run: run.at)
     collected = [host.collected_at for host in found if host.collected_at]
-    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes)
+    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers)
 
 
 def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str) -> Host:
@@ -115,7 +114,7 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
         if path.name not in (folder.names or ()):
             continue
         document = read(path)
-        if document is None or document.get("host") != host:
+        if document is None or not sound(document, host):
             reason = f"its evidence file {path.name} is damaged or of another schema"
             continue
         seen = folder.seen.get(host)

@@ -72,10 +72,10 @@ def _installation(entry: dict[str, Any]) -> dict[str, Any]:
         "launch": " ".join(filter(None, [launch.get("variable"), launch.get("file") and f"in {launch['file']}"])),
         "places": [place(details[name]) for name in CLOCKS],
         "why": [details[name].get("reason") or "" for name in CLOCKS],
-        "proof": ", ".join(f"process {process['pid']} by {process['proof'] or 'nothing'}"
-                           for process in entry.get("processes", ())),
-        "declarations": [[place(item), item["variable"] or "", item["value"], item["live"], item.get("reason", "")]
-                         for item in entry.get("declarations", ())],
+        "proof": ", ".join(f"process {process['pid']} by {process.get('proof') or 'nothing'}"
+                           for process in entry.get("processes") or ()),
+        "declarations": [[place(item), item.get("variable"), item["value"], item["live"], item.get("reason") or ""]
+                         for item in entry.get("declarations") or ()],
     }
 
 
@@ -138,7 +138,7 @@ def render(report: Report) -> str:
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     when, last = moment(report.generated_at), moment(report.last_run)
     return template.render(
-        headline=headline(report), drifts=drifts(report), report=report, count=len(report.hosts), meanings=MEANINGS, symbols=SYMBOLS,
+        headline=headline(report), drifts=drifts(report), report=report, meanings=MEANINGS, symbols=SYMBOLS,
         trend=trend(report.trend), paths=paths(report.hosts), style=style, script=script,
         style_hash=_hash(style), script_hash=_hash(script),
         made=report.generated_at[:16].replace("T", " "),

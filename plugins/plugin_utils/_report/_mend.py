@@ -46,7 +46,7 @@ def steps(host: Host, inventory: str) -> list[Step]:
         elif entry["on_disk"] == desired and entry["next_start"] not in (desired, "unresolvable"):
             found.append(Step(f"Load the unit of {entry['name']} as it is on disk", "host", "systemctl daemon-reload"))
         if entry["on_disk"] == desired and entry["running"] not in (desired, "not_running", "unknown"):
-            found.append(Step(f"Restart {entry['name']} as the policy allows it", "control node",
+            found.append(Step(f"Restart {entry['name']} now", "control node",
                               _playbook("enforce", host, inventory, " -e telemetry_restart=now")))
             if service:
                 found.append(Step("Or restart it by hand", "host", f"systemctl restart {shlex.quote(service)}"))

@@ -103,7 +103,7 @@ class Host:
     @property
     def warnings(self) -> Sequence[str]:
         """What is no reason for a verdict and still worth a look."""
-        return [*self.document.get("warnings", ()), *((self.document.get("state") or {}).get("warnings") or ())]
+        return [*self.document["warnings"], *((self.document.get("state") or {}).get("warnings") or ())]
 
     @property
     def installations(self) -> Sequence[Mapping[str, Any]]:
@@ -180,14 +180,19 @@ def headline(report: Report) -> str:
     totals, count = report.totals, len(report.hosts)
     if not count:
         return "There are no hosts to report on"
-    violating = totals["violation"] + totals["waiver_expired"]
+    violating, idle = totals["violation"] + totals["waiver_expired"], totals["not_applicable"]
     things = noun(report.hosts, count)
     if violating:
         text = f"{violating} of {count} {things} violate{'s' if violating == 1 else ''} the policy"
+    elif totals["unknown"] + totals["unreachable"] == count:
+        text = f"None of {count} {things} could be judged"
     elif totals["unknown"] + totals["unreachable"] + totals["restart_pending"]:
         text = f"No violation was seen on {count} {things}"
     elif totals["waived"]:
         return f"{count} {things}: the policy is met, or waived on {totals['waived']}"
+    elif idle:
+        return f"The policy applies to {count - idle or 'none'} of {count} {things}" + (
+            ", all of which meet it" if idle < count else "")
     else:
         return f"All {count} {things} meet the policy" if count > 1 else f"The {things} meets the policy"
     more = [f"{totals[verdict]} {words}" for verdict, words in (

@@ -49,7 +49,8 @@ def render(report: Report) -> str:
         *_family("host_evidence_timestamp_seconds", "When the newest evidence of a host was collected.", (
             ({"host": host.host}, _stamp(host.collected_at)) for host in hosts if host.collected_at)),
         *_family("waiver_until_timestamp_seconds", "When the last day of a host's waiver begins (UTC).", (
-            ({"host": host.host}, _stamp(host.waiver["until"])) for host in hosts if host.waiver)),
+            ({"host": host.host}, _stamp(host.waiver["until"])) for host in hosts
+            if host.waiver and moment(host.waiver["until"]))),
         *_family("connectivity_hosts", "Hosts by path to the telemetry endpoint and outcome of the probe.", (
             ({"via": via, "outcome": outcome}, len(members))
             for (via, outcome), members in sorted(clusters(hosts).items()))),

@@ -191,7 +191,7 @@
       ...list("Warnings", host.warnings),
       ...host.installations.flatMap((entry) => installation(entry, host)),
       ...(host.answers.length ? [make("h3", {}, "Connectivity"),
-        grid(["way", "target", "outcome", "what was seen"], host.answers.map((one) => [make("bdi", {}, one.via), one.target,
+        grid(["path", "target", "outcome", "what was seen"], host.answers.map((one) => [make("bdi", {}, one.via), one.target,
           one.outcome.replace(/_/g, " "), [one.message, ...(one.findings || [])].join(" ")]))] : []));
     return title;
   }

@@ -28,11 +28,14 @@ def running_fleet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """A fleet as new: hosts with untouched packages, their JVMs running, telemetry on."""
+def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Fleet:
+    """A fleet as new: hosts with untouched packages, their JVMs running, telemetry on.
+
+    Where the tests' file says BOTH_CARRIERS, each audit is made by ordinary modules too and must come to the same.
+    """
     _fleet("up", "test", "--fresh")
     facts = json.loads((CHECKOUT / ".fleet/test/hosts.json").read_text())
-    return Fleet(facts, tmp_path_factory.mktemp("fleet"))
+    return Fleet(facts, tmp_path_factory.mktemp("fleet"), getattr(request.module, "BOTH_CARRIERS", False))
 
 
 @pytest.fixture(autouse=True)

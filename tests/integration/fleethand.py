@@ -47,10 +47,11 @@ class Done:
 class Fleet:
     """The running fleet."""
 
-    def __init__(self, facts: dict[str, Any], folder: Path) -> None:
+    def __init__(self, facts: dict[str, Any], folder: Path, both_carriers: bool = False) -> None:
         self.facts = facts
         self.hosts = sorted(facts)
         self.folder = folder
+        self.both_carriers = both_carriers
         self._runs = 0
 
     def inside(self, *command: str, cwd: Path = CHECKOUT, timeout: int = 600,
@@ -97,6 +98,8 @@ class Fleet:
         done = self.inside(str(BIN / "ansible-playbook"), f"cbops.telemetry.{name}", "-i",
                            str(inventory or self.inventory()), "-e", f"telemetry_reports_dir={reports}", *arguments,
                            cwd=cwd, environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
+        if name == "audit" and self.both_carriers:
+            self._same_by_the_module(reports, arguments, inventory, cwd, environment)
         path = reports / "audit.json"
         report = json.loads(path.read_text()) if path.exists() else {}
         if report:
@@ -105,6 +108,19 @@ class Fleet:
         for line in re.findall(r"^(\S+)\s+: (ok=.*)$", done.stdout, re.MULTILINE):
             recap[line[0]] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line[1])}
         return Done(done.returncode, done.stdout + done.stderr, report, recap)
+
+    def _same_by_the_module(self, reports: Path, arguments: tuple[str, ...], inventory: Path | None, cwd: Path,
+                            environment: dict[str, str] | None) -> None:
+        """The same audit by ordinary modules files the same evidence, byte for byte (an error may have other words)."""
+        self.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory or self.inventory()),
+                    *arguments, "-e", f"telemetry_reports_dir={reports}-module", "-e", "telemetry_carrier=module",
+                    cwd=cwd, environment=environment)
+        for path in (reports / "evidence").glob("*.json"):
+            other = Path(f"{reports}-module") / "evidence" / path.name
+            if json.loads(path.read_text())["error"] is None:
+                assert other.read_text() == path.read_text(), f"{path.name}: carrier and module disagree"
+            else:
+                assert json.loads(other.read_text())["verdict"] == json.loads(path.read_text())["verdict"]
 
     def events(self, since: float) -> dict[str, int]:
         """Events that Segment received from each host since a moment (seconds since the epoch)."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fleethand import FLAG, Fleet
 
+BOTH_CARRIERS = True
 GOOD = "bookworm-cm-deb"
 BAD = "trixie-cm-deb"
 FILE = "/etc/default/cloudbees-core-cm"

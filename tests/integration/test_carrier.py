@@ -24,27 +24,38 @@ def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Flee
     return Fleet(facts, tmp_path_factory.mktemp("carrier"))
 
 
+Task = tuple[str, dict[str, Any], dict[str, Any]]  # module, options, keywords
+
+
 class Asked:
-    """What an ad-hoc task came to."""
+    """What a play came to; ``results`` has the last task's by host, ``all`` has every task's."""
 
-    def __init__(self, code: int, output: str, results: dict[str, dict[str, Any]]) -> None:
-        self.code, self.output, self.results = code, output, results
+    def __init__(self, code: int, output: str, found: dict[str, list[dict[str, Any]]]) -> None:
+        self.code, self.output, self.all = code, output, found
+        self.results = {host: results[-1] for host, results in found.items()}
 
 
-def ask(fleet: Fleet, module: str, options: dict[str, Any], *arguments: str, hosts: Any = (HOST,),
-        environment: dict[str, str] | None = None, **variables: Any) -> Asked:
-    """Run a module on hosts; its results by host."""
+def play(fleet: Fleet, tasks: list[Task], *arguments: str, hosts: Any = (HOST,),
+         environment: dict[str, str] | None = None, **variables: Any) -> Asked:
+    """Run modules on hosts, all of them whatever becomes of the others."""
     inventory = fleet.inventory({host: {} for host in hosts}, **variables)
     record = inventory.with_name(f"{inventory.name}-results")
     record.mkdir()
-    done = fleet.inside(str(BIN / "ansible"), "-i", str(inventory), "all", "-m", f"cbops.telemetry.{module}",
-                        *(["-a", json.dumps(options)] if options else []), *arguments,
-                        environment={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1",
+    written = [{f"cbops.telemetry.{module}": options, "ignore_errors": True, **keywords}
+               for module, options, keywords in tasks]
+    (record.parent / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": written}]))
+    done = fleet.inside(str(BIN / "ansible-playbook"), "-i", str(inventory), str(record.parent / "play.yml"), *arguments,
+                        environment={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACKS_ENABLED": "record",
                                      "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback"),
-                                     "ANSIBLE_CALLBACKS_ENABLED": "record", "CBOPS_RECORD": str(record),
+                                     "ANSIBLE_DISPLAY_OK_HOSTS": "1", "CBOPS_RECORD": str(record),
                                      **(environment or {})})
-    results = {path.name: json.loads(path.read_text()) for path in record.glob("*")}
-    return Asked(done.returncode, done.stdout + done.stderr, results)
+    found = {path.name: [json.loads(line) for line in path.read_text().splitlines()] for path in record.glob("*")}
+    return Asked(done.returncode, done.stdout + done.stderr, found)
+
+
+def ask(fleet: Fleet, module: str, options: dict[str, Any], *arguments: str, **more: Any) -> Asked:
+    """Run a module on hosts."""
+    return play(fleet, [(module, options, {})], *arguments, **more)
 
 
 def steady(value: Any) -> Any:
@@ -54,59 +65,58 @@ def steady(value: Any) -> Any:
     return [steady(item) for item in value] if isinstance(value, list) else value
 
 
-def both(fleet: Fleet, module: str, options: dict[str, Any], *arguments: str, **more: Any) -> dict[str, dict[str, Any]]:
+def both(fleet: Fleet, tasks: list[Task], *arguments: str, **more: Any) -> dict[str, list[dict[str, Any]]]:
     """The answers by the carrier, after they were found the same as the ordinary module's."""
-    piped, ordinary = (ask(fleet, module, options, *arguments, telemetry_carrier=carrier, **more)
-                       for carrier in CARRIERS)
-    assert piped.results, piped.output
-    assert steady(piped.results) == steady(ordinary.results)
-    for host, answer in piped.results.items():
-        assert answer.get("invocation") == ordinary.results[host].get("invocation")
-    assert piped.code == ordinary.code
-    return piped.results
+    piped, ordinary = (play(fleet, tasks, *arguments, telemetry_carrier=carrier, **more) for carrier in CARRIERS)
+    assert piped.all, piped.output
+    assert steady(piped.all) == steady(ordinary.all)
+    for host, answers in piped.all.items():
+        assert len(answers) == len(tasks)
+        assert [answer.get("invocation") for answer in answers] == [
+            answer.get("invocation") for answer in ordinary.all[host]]
+    return piped.all
 
 
 def test_every_host_has_the_same_state_by_both(fleet: Fleet) -> None:
-    answers = both(fleet, "telemetry_info", {"connectivity": {"timeout": 4}}, "-f", "4", hosts=fleet.hosts)
+    answers = both(fleet, [("telemetry_info", {"connectivity": {"timeout": 4}}, {})], "-f", "4", hosts=fleet.hosts)
     assert set(answers) == set(fleet.hosts)
-    for answer in answers.values():
+    for (answer,) in answers.values():
         assert answer["state"]["installations"]
         assert answer["state"]["connectivity"]
 
 
 def test_edits_are_the_same_by_both(fleet: Fleet) -> None:
     """Predicted in check mode, made, made again, and undone: the same results and the same bytes."""
-    made = {}
-    states = (("disabled", ["--check"], True), ("disabled", [], True), ("disabled", [], False), ("enabled", [], True))
+    def flag(state: str, **keywords: Any) -> Task:
+        return "telemetry_flag", {"state": state, "backup": False}, keywords
+
     ask(fleet, "telemetry_flag", {"state": "enabled", "backup": False}, hosts=KINDS)
-    start = fleet.launch_files()
-    for carrier in CARRIERS:
-        made[carrier] = []
-        for state, arguments, changed in states:
-            done = ask(fleet, "telemetry_flag", {"state": state, "backup": False}, "--diff", *arguments, hosts=KINDS,
-                       telemetry_carrier=carrier)
-            assert {answer["changed"] for answer in done.results.values()} == {changed}, done.output
-            assert all(answer["diff"] for answer in done.results.values()) == changed
-            made[carrier].append((steady(done.results), fleet.launch_files()))
-        assert made[carrier][0][1] == start, "check mode wrote"
-        assert made[carrier][-1][1] == start
-        assert made[carrier][1][1] != start
-    assert made["pipe"] == made["module"]
+    answers = both(fleet, [flag("disabled", check_mode=True), flag("disabled"), flag("disabled"), flag("enabled")],
+                   "--diff", hosts=KINDS)
+    assert set(answers) == set(KINDS)
+    for predicted, made, again, undone in answers.values():
+        assert [answer["changed"] for answer in (predicted, made, again, undone)] == [True, True, False, True]
+        assert steady(predicted["files"]) == steady(made["files"])
+        assert predicted["diff"] == made["diff"] != undone["diff"]
+        assert [item["before"] for item in made["files"]] == [item["after"] for item in undone["files"]]
 
 
-@pytest.mark.parametrize(("module", "options", "message"), [
-    ("telemetry_info", {"root": "image"}, "image: an absolute path is needed"),
-    ("telemetry_info", {"rooot": "/"}, "Unsupported parameters for (cbops.telemetry.telemetry_info) module: rooot"),
-    ("telemetry_flag", {}, "missing required arguments: state"),
-    ("telemetry_flag", {"state": "disabled", "name": ["none"]}, "not installed here: none"),
-    ("telemetry_info", {"connectivity": {"port": "https"}}, "port"),
-    ("connectivity_probe", {"timeout": 100}, "timeout must be"),
-    ("connectivity_probe", {"expect": "blocked", "via": ["direct"]}, "to be blocked: connected"),
-])
-def test_bad_input_is_the_same_failure_by_both(fleet: Fleet, module: str, options: dict[str, Any], message: str) -> None:
-    answer = both(fleet, module, options)[HOST]
-    assert answer["failed"]
-    assert message in answer["msg"]
+BAD: dict[str, tuple[str, dict[str, Any]]] = {
+    "image: an absolute path is needed": ("telemetry_info", {"root": "image"}),
+    "Unsupported parameters for (cbops.telemetry.telemetry_info) module: rooot": ("telemetry_info", {"rooot": "/"}),
+    "missing required arguments: state": ("telemetry_flag", {}),
+    "not installed here: none": ("telemetry_flag", {"state": "disabled", "name": ["none"]}),
+    "'port' is of type": ("telemetry_info", {"connectivity": {"port": "https"}}),
+    "timeout must be": ("connectivity_probe", {"timeout": 100}),
+    "to be blocked: connected": ("connectivity_probe", {"expect": "blocked", "via": ["direct"]}),
+}
+
+
+def test_bad_input_is_the_same_failure_by_both(fleet: Fleet) -> None:
+    answers = both(fleet, [(module, options, {}) for module, options in BAD.values()])[HOST]
+    for message, answer in zip(BAD, answers, strict=True):
+        assert answer["failed"]
+        assert message in answer["msg"]
 
 
 def test_the_task_s_environment_and_user_arrive(fleet: Fleet, tmp_path: Path) -> None:

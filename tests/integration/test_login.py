@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fleethand import FLAG, Fleet
 
+BOTH_CARRIERS = True
 HOSTS = ["bullseye-oc-deb", "bookworm-cm-deb", "trixie-cm-deb"]
 SCENES = {
     "PAM's environment file": ("/etc/environment", f"_JAVA_OPTIONS='{FLAG}'", "disabled"),

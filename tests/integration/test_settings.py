@@ -6,6 +6,7 @@ from typing import Any
 
 from fleethand import Fleet
 
+BOTH_CARRIERS = True
 HOST = "trixie-cm-deb"
 HOME = "/var/lib/cloudbees-core-cm"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fleethand import FLAG, Fleet
 
+BOTH_CARRIERS = True
 HOST = "bookworm-tomcat"
 SETENV = "/var/lib/tomcat10/bin/setenv.sh"
 DEFAULT = "/etc/default/tomcat10"

@@ -1,4 +1,4 @@
-"""Writes each host's whole result as JSON into the folder CBOPS_RECORD; what Ansible shows leaves things out."""
+"""Appends each host's whole results as lines of JSON to files in CBOPS_RECORD; what Ansible shows leaves things out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ansible.plugins.callback import CallbackBase
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """The last result of each host counts."""
+    """One file a host, one line a task."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -20,7 +20,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def record(self, answer: Any, **more: Any) -> None:
         """One host's result."""
         host = answer.host.get_name()
-        Path(os.environ["CBOPS_RECORD"], host).write_text(json.dumps({**answer.result, **more}, default=str))
+        with Path(os.environ["CBOPS_RECORD"], host).open("a") as file:
+            file.write(json.dumps({**answer.result, **more}, default=str) + "\n")
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A success."""

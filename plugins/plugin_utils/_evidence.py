@@ -92,7 +92,8 @@ def settled(state: Mapping[str, Any]) -> dict[str, Any]:
         found = [answer.get("address"), *(item.get("address") for item in answer.get("addresses") or [])]
         # Longest first: one address can be the beginning of another.
         for address in sorted({str(item) for item in found if item}, key=lambda item: (-len(item), item)):
-            if not answer["target"].startswith((address, f"[{address}]")):
+            named = (answer["target"], answer.get("via", ""))
+            if not any(name.startswith((address, f"[{address}]")) for name in named):
                 answer["message"] = answer["message"].replace(address, "its address")
         answer["address"], answer["addresses"] = None, []
         answer["phases_ms"] = dict.fromkeys(answer.get("phases_ms") or {})

@@ -240,7 +240,7 @@ PASSWORD = f"-Djavax.net.ssl.keyStorePassword={SECRETS['option']}"
 DEAD = f'''# {SECRETS['comment']}
 UNUSED_OPTIONS="{FLAG},-Dpassword={SECRETS['glued']}"'''
 PROXY = (f"<proxy><name>127.0.0.1</name><port>9</port><userName>u</userName><password>{SECRETS['proxy']}</password>"
-         "</proxy>")
+         "<noProxyHost>api.segment.io</noProxyHost></proxy>")
 
 
 def plant(fleet: Fleet, host: str) -> None:

@@ -4,6 +4,7 @@ import datetime
 import errno
 import ipaddress
 import os
+import shutil
 import socket
 import ssl
 import struct
@@ -669,6 +670,8 @@ def test_without_a_list_of_public_authorities_nobody_is_accused(authority, monke
 
 def java_store(folder: Path, certificate: str, form: str) -> str:
     """A trust store as the JDK's own keytool makes it."""
+    if shutil.which("keytool") is None:
+        pytest.fail("a JRE is needed for this test; `make tools` installs one")
     path = folder / f"{Path(certificate).stem.replace(' ', '')}.{form}"
     options = {"JKS": [], "PKCS12": ["-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE",
                                      "-J-Dkeystore.pkcs12.macAlgorithm=NONE"], "encrypted": []}[form]

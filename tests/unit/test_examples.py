@@ -95,7 +95,7 @@ POLICIES = [
 
 @pytest.mark.parametrize(("policy", "problem"), POLICIES)
 def test_the_pre_commit_hook(tmp_path: Path, policy: str, problem: str | None) -> None:
-    """With pre-commit itself, as a repository of a policy would run it."""
+    """With pre-commit itself, as a repository of a policy would run it; with new files only once they are added."""
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
                    "PATH": f"{BIN}:{os.environ['PATH']}", "PRE_COMMIT_HOME": str(tmp_path / "cache"),
                    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com",

@@ -254,6 +254,8 @@ def test_how_often_an_attempt_failed_is_no_news() -> None:
 def test_an_endpoint_given_as_an_address_keeps_its_name() -> None:
     seen = state(connectivity=[answer(target="192.0.2.1:443", message="192.0.2.1 refused")])
     assert evidence.settled(seen)["connectivity"][0]["message"] == "192.0.2.1 refused"
+    seen = state(connectivity=[answer(via="192.0.2.1:3128", message="The proxy 192.0.2.1:3128 was not reached")])
+    assert "192.0.2.1:3128" in evidence.settled(seen)["connectivity"][0]["message"]
 
 
 @pytest.mark.parametrize(("before", "after", "edited", "drift"), [

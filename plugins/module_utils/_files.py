@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import time
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
@@ -55,6 +55,8 @@ class HostFiles:
     def __init__(self, root: str = "/") -> None:
         self.root = root.rstrip("/") or "/"
         self._content: Dict[str, str] = {}
+        self._links: Dict[str, Optional[str]] = {}
+        self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
 
@@ -62,6 +64,8 @@ class HostFiles:
         """The same view with other content in some files."""
         view = HostFiles(self.root)
         view._content = self._content
+        view._links = self._links
+        view._names = self._names
         view.trees = self.trees
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
@@ -85,9 +89,8 @@ class HostFiles:
                 done = done[:-1]
                 continue
             here = "/" + "/".join(done + [part])
-            try:
-                target = os.readlink(self._join(here))
-            except OSError:
+            target = self._link(here)
+            if target is None:
                 done.append(part)
                 continue
             links += 1
@@ -97,6 +100,15 @@ class HostFiles:
                 done = []
             parts = [item for item in target.split("/") if item not in ("", ".")] + parts
         return "/" + "/".join(done)
+
+    def _link(self, path: str) -> Optional[str]:
+        """Where a link leads; None for anything else. Asked once: a survey comes by a folder thousands of times."""
+        if path not in self._links:
+            try:
+                self._links[path] = os.readlink(self._join(path))
+            except OSError:
+                self._links[path] = None
+        return self._links[path]
 
     def read(self, path: str) -> str:
         """A regular file's bytes as Latin-1 text; raises OSError (also for a file over the limit)."""
@@ -151,10 +163,12 @@ class HostFiles:
 
     def list(self, path: str) -> List[str]:
         """Names in a folder, sorted; empty where there is none."""
-        try:
-            names = set(os.listdir(self.resolve(path)))
-        except OSError:
-            names = set()
+        if path not in self._names:
+            try:
+                self._names[path] = frozenset(os.listdir(self.resolve(path)))
+            except OSError:
+                self._names[path] = frozenset()
+        names = set(self._names[path])
         for candidate, content in self._candidates.items():
             folder, _slash, name = candidate.rpartition("/")
             if folder == path:

@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any, Dict, List
 
 if sys.version_info < (3, 6):
-    sys.exit("Python 3.6 or newer is needed, %s is %d.%d" % (sys.executable, sys.version_info[0], sys.version_info[1]))
+    raise SystemExit("Python 3.6 or newer is needed, %s is %d.%d" % (sys.executable, *sys.version_info[:2]))
 
 PACKAGE = "cbops_telemetry"
 
@@ -77,7 +77,7 @@ def run(texts: List[bytes]) -> None:
         ask = __import__(PACKAGE + "._ask", fromlist=["_ask"])
         result = getattr(ask, request["function"])(params, request["check_mode"])
     except Exception as error:
-        sys.exit("\n".join(where(error)))
+        raise SystemExit("\n".join(where(error)))
     result["invocation"] = {"module_args": params}
     sys.stdout.write("\n%s%s%s\n" % (request["begin"], json.dumps(result), request["end"]))
     sys.stdout.flush()

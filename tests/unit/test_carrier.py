@@ -183,8 +183,8 @@ def test_the_first_python_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch
     ({}, None),
 ])
 def test_why_a_connection_cannot_pipe(change: dict[str, Any], reason: str | None) -> None:
-    plain: dict[str, Any] = {"transport": "ssh", "has_pipelining": True, "always_pipeline_modules": False, "become": None,
-                             "_shell": SimpleNamespace(), "_is_tty_requested": lambda: False}
+    plain: dict[str, Any] = {"transport": "ssh", "has_pipelining": True, "always_pipeline_modules": False,
+                             "become": None, "_shell": SimpleNamespace(), "_is_tty_requested": lambda: False}
     action = carrier.CarriedModule.__new__(carrier.CarriedModule)
     action._connection, action._task = SimpleNamespace(**{**plain, **change}), SimpleNamespace(async_val=0)
     found = action._cannot_pipe()

@@ -12,7 +12,12 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import Circumstances, file_answer, question
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
+    Circumstances,
+    file_answer,
+    question,
+    settings_of,
+)
 
 
 class ActionModule(Carrier):
@@ -28,9 +33,7 @@ class ActionModule(Carrier):
             "note": {"type": "str", "default": ""},
             "edited": {"type": "bool", "default": False},
         })
-        # Of all variables only these are templated: of a host's hundreds that is most of the work.
-        names = {name: self._templar.template(variables[name]) for name in variables
-                 if str(name).startswith("telemetry_")}
+        names = settings_of(variables, self._templar.template)
         answer = self._answer(names, variables)
         circumstances = Circumstances(arguments["error"], arguments["note"], arguments["edited"])
         try:

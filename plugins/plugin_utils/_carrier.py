@@ -16,6 +16,7 @@ import secrets
 import shlex
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,44 @@ def last_line(text: str) -> str:
     return lines[-1][:500] if lines else "it said nothing"
 
 
+@dataclass(frozen=True)
+class Errand:
+    """A module's options made into a program, and its output made into the module's result."""
+
+    params: Mapping[str, Any]
+    program: bytes = b""
+    begin: str = ""
+    end: str = ""
+    #: The result where the options are wrong: then there is no program.
+    problem: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, name: str, arguments: Mapping[str, Any], check_mode: bool) -> Errand:
+        """The errand of a module, by its full name."""
+        function = name.rpartition(".")[2]
+        spec, paths = without_paths(ARGUMENTS[function])
+        checked = ArgumentSpecValidator(spec).validate(dict(arguments))
+        params = checked.validated_parameters
+        if checked.error_messages:
+            problem = checked.errors.msg
+            if isinstance(checked.errors[0], UnsupportedError):
+                problem = f"Unsupported parameters for ({name}) module: {problem}"
+            return cls(params, problem={"failed": True, "msg": problem, "invocation": {"module_args": params}})
+        begin, end = f"<cbops {secrets.token_hex(16)} ", f" {secrets.token_hex(16)} cbops>"
+        return cls(params, program(function, {"function": function, "params": params, "paths": paths,
+                                              "check_mode": check_mode, "begin": begin, "end": end}), begin, end)
+
+    def result(self, status: int, stdout: str, stderr: str) -> dict[str, Any] | None:
+        """The module's result; None where the host refuses what is piped."""
+        answer = answer_of(stdout, self.begin, self.end)
+        if answer is not None:
+            return answer
+        if status and _NO_TTY.search(stderr + stdout):
+            return None
+        return {"failed": True, "rc": status, "invocation": {"module_args": self.params},
+                "msg": f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}"}
+
+
 class Carrier(ActionBase):
     """An action that asks hosts by the carrier."""
 
@@ -194,32 +233,18 @@ class Carrier(ActionBase):
 
     def _pipe(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any] | None:
         """The result by the carrier; None where the host refuses what is piped."""
-        function = name.rpartition(".")[2]
-        spec, paths = without_paths(ARGUMENTS[function])
-        checked = ArgumentSpecValidator(spec).validate(dict(arguments))
-        params = checked.validated_parameters
-        if checked.error_messages:
-            problem = checked.errors.msg
-            if isinstance(checked.errors[0], UnsupportedError):
-                problem = f"Unsupported parameters for ({name}) module: {problem}"
-            return {"failed": True, "msg": problem, "invocation": {"module_args": params}}
-        begin, end = f"<cbops {secrets.token_hex(16)} ", f" {secrets.token_hex(16)} cbops>"
-        sent = program(function, {"function": function, "params": params, "paths": paths,
-                                  "check_mode": bool(self._task.check_mode), "begin": begin, "end": end})
+        errand = Errand.of(name, arguments, bool(self._task.check_mode))
+        if errand.problem:
+            return errand.problem
         line = command(self._interpreter(variables), self._compute_environment_string())
         with self._piping():
-            done = self._low_level_execute_command(line, in_data=sent)
-        display.vvv(f"{name}: {len(sent)} bytes sent, exit status {done['rc']}",
+            done = self._low_level_execute_command(line, in_data=errand.program)
+        display.vvv(f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",
                     host=variables.get("inventory_hostname"))
-        answer = answer_of(done["stdout"], begin, end)
-        if answer is not None:
-            return answer
-        if done["rc"] and _NO_TTY.search(done["stderr"] + done["stdout"]):
-            return None
-        display.vvv(done["stderr"], host=variables.get("inventory_hostname"))
-        return {"failed": True, "rc": done["rc"], "invocation": {"module_args": params},
-                "msg": f"the program on the host ended without an answer (exit status {done['rc']}): "
-                       f"{last_line(done['stderr'])}"}
+        result = errand.result(done["rc"], done["stdout"], done["stderr"])
+        if result is not None and result.get("failed") and done["stderr"]:
+            display.vvv(done["stderr"], host=variables.get("inventory_hostname"))
+        return result
 
     def _interpreter(self, variables: Mapping[str, Any]) -> str | None:
         """The Python that is set for the host; None where one is to be found."""

@@ -8,7 +8,7 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,11 @@ class Circumstances:
     error: str = ""  # what went wrong earlier in the run
     note: str = ""  # why an owed restart was put off
     edited: bool = False  # whether this run edited or restarted something there
+
+
+def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
+    """A host's variables of ours, templated: of its hundreds of others that would be most of the work."""
+    return {name: template(variables[name]) for name in variables if str(name).startswith("telemetry_")}
 
 
 def question(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation only: this action runs on the control node (plugins/action/fleet_sweep.py)."""
+
+DOCUMENTATION = r"""
+module: fleet_sweep
+short_description: Audit many hosts from one process
+version_added: 0.1.0
+description:
+  - Does what M(cbops.telemetry.telemetry_audit) does, for any number of hosts in one task that runs once on the control
+    node. Each host is asked in one connection and one command, judged, and its evidence filed as its answer arrives.
+    The evidence is the same, byte for byte.
+  - Host, port, user, keys, agent, password, hosts on the way, host key checking and become come from the inventory, as
+    Ansible and C(ssh -G) resolve them.
+  - Hosts that it cannot serve as ssh would are returned by name, and left to M(cbops.telemetry.telemetry_audit). Such
+    are hosts with another connection plugin or another become plugin than sudo, hosts whose key is not known (unless
+    host key checking is off), certificates, PKCS#11 tokens, keys with a passphrase that no agent holds, a
+    C(ProxyCommand) other than C(ssh -W %h:%p), and hosts that this run has edited.
+  - Changes nothing on the hosts.
+author:
+  - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.action
+requirements:
+  - paramiko on the control node; without, no host is served.
+options:
+  hosts:
+    description:
+      - The hosts, by their names in the inventory.
+    type: list
+    elements: str
+    required: true
+  reports_dir:
+    description:
+      - Folder on the control node; evidence is written to C(evidence/) in it.
+    type: str
+    default: reports
+  mode:
+    description:
+      - V(auto) asks every host that it can serve, V(never) leaves all of them to the ordinary way.
+    type: str
+    choices: [auto, never]
+    default: auto
+  connections:
+    description:
+      - How many hosts are asked at the same time, from 1 to 1000. A host that is slow gives its place to the next one and
+        is waited for beside it.
+    type: int
+    default: 32
+  limit:
+    description:
+      - Seconds after which a host counts as unreachable whatever it is doing, from 1 to 3600. The C(timeout) of Ansible's
+        connections holds for connecting.
+    type: float
+    default: 60
+notes:
+  - Keys are exchanged by what C(ssh) is set to and paramiko can do. With an OpenSSH whose only post-quantum exchange is
+    C(sntrup761x25519-sha512) that is C(curve25519-sha256).
+  - With C(-v) the reasons for which hosts were left to the ordinary way are shown.
+seealso:
+  - module: cbops.telemetry.telemetry_audit
+  - module: cbops.telemetry.fleet_report
+"""
+
+EXAMPLES = r"""
+- name: Audit all hosts of the play that plain SSH reaches
+  cbops.telemetry.fleet_sweep:
+    hosts: "{{ ansible_play_hosts }}"
+  become: true
+  register: swept
+
+- name: Show which are left
+  ansible.builtin.debug:
+    var: swept.unserved
+  run_once: true
+"""
+
+RETURN = r"""
+served:
+  description: How many hosts have evidence now.
+  returned: always
+  type: int
+verdicts:
+  description: How many of them have which verdict.
+  returned: always
+  type: dict
+unserved:
+  description: The hosts that are left to the ordinary way, each with the reason.
+  returned: always
+  type: dict
+"""

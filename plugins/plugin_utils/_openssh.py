@@ -1,0 +1,205 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How ssh would log in somewhere: its own configuration, as it says itself (``ssh -G``).
+
+Private to this collection. Runs on the control node. Nothing of ssh_config is read by us, so a setting means here what
+it means there; what we cannot do as ssh would is a reason to leave the host to ssh.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Settings = dict[str, list[str]]
+
+#: Stands for the host where its name makes no difference.
+ANY = "any-host.invalid"
+#: What depends on the host's name in a configuration.
+_BLOCK = re.compile(r"^\s*(?:match\b|host\b(?!\s*=?\s*\*\s*$))", re.IGNORECASE | re.MULTILINE)
+_READ = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTILINE)
+_TOKEN = re.compile(r"%[hnkC]")
+#: Settings that are not looked at; some hold tokens of the host.
+_PASSED_OVER = ("host", "hostname", "controlpath", "localcommand", "proxycommand")
+SECONDS = 20
+
+
+class Unserved(Exception):
+    """This host is for ssh; the message says why."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """All that is needed to log in to a host, or to a host on the way there."""
+
+    hostname: str
+    port: int
+    user: str
+    identities: tuple[str, ...]
+    identities_only: bool
+    agent: str | None
+    known_hosts: tuple[str, ...]
+    alias: str | None
+    strict: bool
+    connect_timeout: float
+    address_family: str
+    kex: tuple[str, ...]
+    ciphers: tuple[str, ...]
+    macs: tuple[str, ...]
+    host_keys: tuple[str, ...]
+    methods: tuple[str, ...]
+    via: Login | None = None
+
+
+def parse(text: str) -> Settings:
+    """What ``ssh -G`` printed: values by the setting's name."""
+    found: Settings = {}
+    for line in text.splitlines():
+        name, _blank, value = line.partition(" ")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def ask(arguments: Sequence[str], host: str) -> tuple[Settings, list[str]]:
+    """The settings for a host, and the files that they came from. Raises Unserved."""
+    try:
+        done = subprocess.run([*arguments, "-v", "-G", "--", host], capture_output=True, text=True, timeout=SECONDS,
+                              stdin=subprocess.DEVNULL, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unserved(f"ssh cannot say how it would log in: {error}") from error
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if not line.startswith(("debug", "OpenSSH_"))]
+        raise Unserved(f"ssh cannot say how it would log in: {said[-1] if said else done.returncode}")
+    return parse(done.stdout), _READ.findall(done.stderr)
+
+
+def depends_on_the_host(settings: Settings, files: Sequence[str]) -> bool:
+    """Whether another host could have other settings."""
+    values = [value for name, items in settings.items() if name not in _PASSED_OVER for value in items]
+    if any(_TOKEN.search(value) or ANY in value for value in values):
+        return True
+    return any(_BLOCK.search(Path(path).read_text("utf-8", "replace")) for path in files)
+
+
+class OpenSSH:
+    """Asks ssh, once for all hosts where its answer does not depend on the host. Used by many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._common: dict[tuple[str, ...], Settings | None] = {}
+
+    def settings(self, arguments: tuple[str, ...], host: str) -> Settings:
+        """The settings for a host, with these arguments of ssh before its name. Raises Unserved."""
+        with self._lock:
+            if arguments not in self._common:
+                settings, files = ask(arguments, ANY)
+                self._common[arguments] = None if depends_on_the_host(settings, files) else settings
+            common = self._common[arguments]
+        if common is None:
+            return ask(arguments, host)[0]
+        return {**common, "hostname": [host]}
+
+    def login(self, arguments: tuple[str, ...], host: str) -> Login:
+        """How to log in to a host. Raises Unserved."""
+        settings = self.settings(arguments, host)
+        return login_of(settings, self._via(settings, arguments))
+
+    def _via(self, settings: Settings, arguments: tuple[str, ...]) -> Login | None:
+        """The way to the host, where there is something on it."""
+        jump, command = _one(settings, "proxyjump"), _one(settings, "proxycommand")
+        if jump:
+            via = None
+            # Each is reached through the one before. They have their own settings, of the same file.
+            for hop in jump.split(","):
+                via = self._hop((arguments[0], *_config_file(arguments)), hop, via)
+            return via
+        if not command:
+            return None
+        words = shlex.split(command)
+        forward = next((number for number, word in enumerate(words) if word == "-W"), None)
+        if Path(words[0]).name != "ssh" or forward is None or words[forward + 1:forward + 2] not in (
+                ["%h:%p"], ["[%h]:%p"]) or set(command) & set("|;&<>$`"):
+            raise Unserved("its ProxyCommand is not ssh -W %h:%p")
+        words = [word for word in words[:forward] + words[forward + 2:] if word not in ("-q", "-T", "-N", "--")]
+        return self._hop(tuple(words[:-1]), words[-1], None)
+
+    def _hop(self, arguments: tuple[str, ...], target: str, via: Login | None) -> Login:
+        """A host on the way, as ``[user@]host[:port]``."""
+        target = target.removeprefix("ssh://")
+        user, at, place = target.rpartition("@")
+        found = re.fullmatch(r"\[?(.+?)\]?(?::(\d+))?", place)
+        if not found:
+            raise Unserved(f"the jump host {target} cannot be read")
+        more = (*(("-l", user) if at else ()), *(("-p", found[2]) if found[2] else ()))
+        settings = self.settings((*arguments, *more), found[1])
+        if via is None:
+            via = self._via(settings, arguments)
+        return login_of(settings, via)
+
+
+def _one(settings: Settings, name: str) -> str:
+    """A setting's value; empty where there is none."""
+    value = settings.get(name, [""])[0]
+    return "" if value == "none" else value
+
+
+def _config_file(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The ``-F`` among the arguments of ssh: the only one that a jump inherits (ssh(1), -J)."""
+    for number, word in enumerate(arguments):
+        if word.startswith("-F"):
+            return (word,) if len(word) > 2 else tuple(arguments[number:number + 2])
+    return ()
+
+
+#: What we cannot do, by the setting that asks for it.
+_CANNOT = {"pkcs11provider": "a PKCS#11 token", "certificatefile": "a certificate", "bindaddress": "an address of its own",
+           "bindinterface": "an interface of its own", "knownhostscommand": "a KnownHostsCommand",
+           "remotecommand": "a RemoteCommand"}
+
+
+def login_of(settings: Settings, via: Login | None) -> Login:
+    """The login that settings describe. Raises Unserved."""
+    for name, words in _CANNOT.items():
+        if _one(settings, name):
+            raise Unserved(f"it is logged in to with {words}")
+    if _one(settings, "requesttty") in ("true", "yes", "force"):
+        raise Unserved("ssh is set to ask for a terminal there")
+    agent = settings.get("identityagent", ["SSH_AUTH_SOCK"])[0]
+    if agent.startswith("$") or agent == "SSH_AUTH_SOCK":
+        agent = os.environ.get(agent.lstrip("$"), "")
+    known = [path for name in ("userknownhostsfile", "globalknownhostsfile")
+             for path in shlex.split(" ".join(settings.get(name, [])))]
+    methods = _one(settings, "preferredauthentications").split(",")
+    allowed = [name for name, setting in (("publickey", "pubkeyauthentication"), ("password", "passwordauthentication"),
+                                          ("keyboard-interactive", "kbdinteractiveauthentication"))
+               if _one(settings, setting) not in ("no", "false") and (not methods[0] or name in methods)]
+    return Login(
+        hostname=_one(settings, "hostname"),
+        port=int(_one(settings, "port") or 22),
+        user=_one(settings, "user"),
+        identities=tuple(os.path.expanduser(path) for path in settings.get("identityfile", [])),
+        identities_only=_one(settings, "identitiesonly") in ("yes", "true"),
+        agent=os.path.expanduser(agent) if agent not in ("", "none") else None,
+        known_hosts=tuple(os.path.expanduser(path) for path in known),
+        alias=_one(settings, "hostkeyalias") or None,
+        strict=_one(settings, "stricthostkeychecking") not in ("no", "off", "false"),
+        connect_timeout=float(_one(settings, "connecttimeout") or 0),
+        address_family=_one(settings, "addressfamily") or "any",
+        kex=_names(settings, "kexalgorithms"),
+        ciphers=_names(settings, "ciphers"),
+        macs=_names(settings, "macs"),
+        host_keys=_names(settings, "hostkeyalgorithms"),
+        methods=tuple(allowed),
+        via=via,
+    )
+
+
+def _names(settings: Settings, name: str) -> tuple[str, ...]:
+    return tuple(_one(settings, name).split(","))

@@ -7,7 +7,6 @@ answer is there. What is compared runs on its own defaults; what is set is said 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -77,6 +76,7 @@ def write_program() -> None:
     (PLACE / "program").write_bytes(sent)
     # For what can send text alone
     (PLACE / "program.base64").write_bytes(base64.b64encode(sent))
+    (PLACE / "ansible.cfg").write_text("[defaults]\n", encoding="utf-8")  # nothing but defaults
     (PLACE / "command").write_text(command, encoding="utf-8")
     (PLACE / "marks").write_text(json.dumps([begin, end]), encoding="utf-8")
 
@@ -171,7 +171,7 @@ def admin(*, tuned: bool) -> Callable[[Task], list[str]]:
 def plain_ansible(*, tuned: bool, mitogen: bool = False) -> Callable[[Task], dict[str, str]]:
     """Ansible's defaults; tuned: pipelining; under Mitogen: its strategy."""
     def environment(task: Task) -> dict[str, str]:
-        found = {"ANSIBLE_CONFIG": os.devnull, **ours(task)}
+        found = {"ANSIBLE_CONFIG": str(PLACE / "ansible.cfg"), **ours(task)}
         if tuned:
             found["ANSIBLE_PIPELINING"] = "true"
         if mitogen:

@@ -1,4 +1,4 @@
-"""``python -m tests.bench run|table|profile``; see ``make bench``."""
+"""``python -m tests.bench run|table|profile``; see ``make bench``. ``exec`` runs any command beside the loopback fleet."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ def parse() -> argparse.Namespace:
         profile = commands.add_parser(name)
         profile.add_argument("--hosts", type=int, default=100)
         profile.add_argument("--only", default="pipe,sweep")
+    for name in ("exec", "exec-inside"):
+        run = commands.add_parser(name)
+        run.add_argument("--hosts", type=int, default=32)
+        run.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     unknown = [one for one in words(getattr(arguments, "only", "")) if one not in BY_NAME]
     if unknown:
@@ -92,6 +96,8 @@ def main() -> int:
         return status
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if arguments.action == "exec-inside":
+        return measure.execute(arguments.hosts, arguments.command)
     if arguments.action == "profile-inside":
         from tests.bench import profile
 

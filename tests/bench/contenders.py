@@ -81,19 +81,29 @@ def write_program() -> None:
     (PLACE / "marks").write_text(json.dumps([begin, end]), encoding="utf-8")
 
 
-def answered(text: str) -> bool:
-    """Whether an answer is whole and says what there is to say: a controller that runs with telemetry on."""
+def lacking(text: str) -> str | None:
+    """What an answer lacks; None where it is whole and says what is to be said: a controller with telemetry on."""
     from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import answer_of
 
     begin, end = json.loads((PLACE / "marks").read_text(encoding="utf-8"))
     found = answer_of(text, begin, end)
-    installations = (found or {}).get("state", {}).get("installations", [])
-    return [(one["on_disk"], one["running"]) for one in installations] == [("enabled", "enabled")]
+    if found is None:
+        return f"{len(text)} characters, no answer between the marks"
+    seen = [(one["on_disk"], one["running"]) for one in found["state"]["installations"]]
+    details = [one["running_detail"] for one in found["state"]["installations"]]
+    return None if seen == [("enabled", "enabled")] else f"{seen} {details}"
 
 
 def answers(out: Path) -> set[str]:
     """Hosts with a whole answer, from a file for each."""
-    return {path.name for path in out.iterdir() if answered(path.read_text(encoding="utf-8", errors="replace"))}
+    found = set()
+    for path in out.iterdir():
+        problem = lacking(path.read_text(encoding="utf-8", errors="replace"))
+        if problem is None:
+            found.add(path.name)
+        else:
+            print(f"{path.name}: {problem}", file=sys.stderr)
+    return found
 
 
 def evidence(task: Task) -> set[str]:
@@ -191,7 +201,7 @@ def pyinfra(deploy: str) -> Callable[[Task], list[str]]:
 def clush(task: Task) -> list[str]:
     """ClusterShell, which gives its stdin to every host; one file a host, as the others."""
     return [str(VENV / "bin/clush"), "--hostfile", str(task.inventory / "addresses"), "-f", str(task.forks), "-q",
-            "-o", " ".join(ssh_options(task)), "--outdir", str(task.out),
+            "-o", " ".join(ssh_options(task)).replace("%", "%%"), "--outdir", str(task.out),
             (PLACE / "command").read_text(encoding="utf-8")]
 
 

@@ -32,6 +32,14 @@ PORT, PORT_DEFAULT = 22, 2222  # curve25519 alone; OpenSSH's own key exchange
 LAYERS = "CBOPS_BENCH_LAYERS"
 PLACE = machine.RUN / f"bench-{machine.digest(str(CHECKOUT))[:4]}"
 
+SSHD = """UseDNS no
+MaxStartups 5000
+MaxSessions 1000
+PasswordAuthentication no
+LogLevel ERROR
+PidFile none
+"""
+
 NFT = """
 table ip bench {
   counter sent { }
@@ -171,6 +179,7 @@ class Fleet:
         (home / ".ssh").mkdir(mode=0o700)
         shutil.copy(f"{self.key}.pub", home / ".ssh/authorized_keys")
         machine.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", root / "etc/ssh/ssh_host_ed25519_key"])
+        (root / "etc/ssh/sshd_config.d/fleet.conf").write_text(SSHD, encoding="utf-8")
         (root / "etc/machine-id").write_text("0" * 31 + "1\n", encoding="utf-8")
         launch = root / "etc/default" / name
         text = launch.read_text(encoding="utf-8")

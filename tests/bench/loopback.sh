@@ -30,9 +30,6 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 "/etc/init.d/$name" start
 # One on the wildcard address is every address of 127/8.
-common="-D -e -o LogLevel=ERROR -o PidFile=none -o UseDNS=no -o MaxStartups=5000:30:10000 -o MaxSessions=1000"
-# shellcheck disable=SC2086 # options
-/usr/sbin/sshd $common -p 22 -o KexAlgorithms=curve25519-sha256,curve25519-sha256@libssh.org &
-# shellcheck disable=SC2086
-/usr/sbin/sshd $common -p 2222 &
+/usr/sbin/sshd -D -e -p 22 -o KexAlgorithms=curve25519-sha256,curve25519-sha256@libssh.org &
+/usr/sbin/sshd -D -e -p 2222 &
 wait

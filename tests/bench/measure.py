@@ -307,6 +307,8 @@ class Bench:
         task = Task(inventory, out, self.fleet.home, group.forks, group.warm)
         self.cgroups.renew()
         self._settle(idle)
+        if not group.warm:
+            self._no_sockets()
         limit = 60 + contender.seconds * group.hosts + (30 if group.holes else 0)
         before = cpu(self.cgroups.control), cpu(self.cgroups.hosts), *loopback.wire()
         # Not below `out`, where the bare clients leave answers alone
@@ -338,7 +340,7 @@ class Bench:
 
     def open_connections(self, task: Task, count: int) -> int:
         """A master for every host; how many processes the hosts' side then has."""
-        SOCKETS.mkdir(exist_ok=True)
+        self._no_sockets()
         environment = {"OPTIONS": f"-o ControlMaster=yes -o ControlPersist=yes -o ControlPath={SOCKETS / '%C'}"}
         process = self.spawn(
             ["xargs", "-a", str(task.inventory / "addresses"), "-P", "8", "-n", "1", "sh", "-c",
@@ -353,6 +355,10 @@ class Bench:
     def close_connections(self) -> None:
         """End the masters."""
         fleet_hosts.kill(self.cgroups.masters)
+        self._no_sockets()
+
+    def _no_sockets(self) -> None:
+        """Those of masters that are gone: a new one finds its name taken, and is none."""
         shutil.rmtree(SOCKETS, ignore_errors=True)
         SOCKETS.mkdir()
 
@@ -412,3 +418,15 @@ def run_inside(sizes: Sequence[int], only: Sequence[str], rounds: int, kinds: Se
         (RESULTS / f"{group.name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         failed += sum("error" in entry for entry in result["contenders"].values())
     return failed
+
+
+def execute(size: int, command: Sequence[str]) -> int:
+    """Run a command on the client's side of so many hosts; its exit status. For looking at things by hand."""
+    bench = Bench()
+    bench.start()
+    inventory = bench.fleet.furnish(loopback.hosts(size))
+    (PLACE / "out").mkdir()
+    task = Task(inventory, PLACE / "out", bench.fleet.home)
+    environment = {"HOME": str(bench.fleet.home), "INVENTORY": str(inventory), "PATH": machine.PATH,
+                   **contenders.piping(task)}
+    return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode

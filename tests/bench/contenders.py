@@ -96,14 +96,7 @@ def lacking(text: str) -> str | None:
 
 def answers(out: Path) -> set[str]:
     """Hosts with a whole answer, from a file for each."""
-    found = set()
-    for path in out.iterdir():
-        problem = lacking(path.read_text(encoding="utf-8", errors="replace"))
-        if problem is None:
-            found.add(path.name)
-        else:
-            print(f"{path.name}: {problem}", file=sys.stderr)
-    return found
+    return {path.name for path in out.iterdir() if lacking(path.read_text(encoding="utf-8", errors="replace")) is None}
 
 
 def evidence(task: Task) -> set[str]:
@@ -139,7 +132,8 @@ def ssh_options(task: Task) -> list[str]:
 
 def xargs(task: Task, port: int) -> list[str]:
     """Plain ssh, so many at a time."""
-    each = f'exec ssh -p {port} $OPTIONS "$1" "$COMMAND" <"$PROGRAM" >"$OUT/$1"'
+    # xargs ends where one exits with 255, as ssh does when it does not get through.
+    each = f'ssh -p {port} $OPTIONS "$1" "$COMMAND" <"$PROGRAM" >"$OUT/$1" || exit 1'
     return ["xargs", "-a", str(task.inventory / "addresses"), "-P", str(task.forks), "-n", "1", "sh", "-c", each, "sh"]
 
 

@@ -330,11 +330,12 @@ class Bench:
         wire = loopback.wire()
         expected = [one for one in fleet if not one.hole]
         done = contender.done(task)
-        lacking = [one.name for one in expected if not {one.name, one.address} & done]
+        lacking = [one for one in expected if not {one.name, one.address} & done]
         if lacking or (status and not group.holes):
-            text = log.read_text(encoding="utf-8", errors="replace")
-            raise Failed(f"exit status {status}, {len(lacking)} of {len(expected)} hosts without an answer"
-                         f" ({machine.last_line(text)[:200]})")
+            said = machine.last_line(log.read_text(encoding="utf-8", errors="replace"))
+            if lacking and (out / lacking[0].address).is_file():
+                said += "; " + str(contenders.lacking((out / lacking[0].address).read_text(errors="replace")))
+            raise Failed(f"exit status {status}, {len(lacking)} of {len(expected)} hosts without an answer ({said[:300]})")
         return Figures(wall, control - before[0], cpu(self.cgroups.hosts) - before[1], wire[0] - before[2],
                        wire[1] - before[3], peak)
 

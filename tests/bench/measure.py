@@ -228,8 +228,7 @@ class Cgroups:
 
     def remove(self) -> None:
         """Of this run, or of one that crashed."""
-        for folder in (self.hosts, self.run, self.masters):
-            fleet_hosts.kill(folder)
+        fleet_hosts.kill(self.top)
         fleet_hosts.remove_cgroup(self.top)
         if self.memory is not None:
             fleet_hosts.remove_cgroup(self.memory)

@@ -1,4 +1,4 @@
-"""``python -m tests.bench run|table|profile``; see ``make bench``. ``exec`` runs any command beside the loopback fleet."""
+"""``python -m tests.bench run|table|profile``, see ``make bench``; ``exec`` runs a command beside the loopback fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tests.bench import loopback, measure
 from tests.bench.contenders import BY_NAME, VENV
-from tests.bench.loopback import CHECKOUT, machine
+from tests.bench.loopback import CHECKOUT
+
+import machine  # isort: skip  # of tests/fleet, which loopback puts on the path
 
 sys.path.insert(0, str(CHECKOUT / ".build/collections"))
 
@@ -70,7 +72,8 @@ def enclosed(action: str) -> int:
         return loopback.enclose("tests.bench", [action, *sys.argv[2:]])
     finally:
         measure.Cgroups().remove()
-        loopback.PLACE.rmdir()
+        if loopback.PLACE.is_dir():
+            loopback.PLACE.rmdir()
 
 
 def put(page: Path, text: str) -> None:

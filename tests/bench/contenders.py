@@ -112,7 +112,8 @@ def evidence(task: Task) -> set[str]:
 def recap(task: Task) -> set[str]:
     """Hosts on which every task of a playbook was done, by Ansible's own recap."""
     text = (task.out / "stdout").read_text(encoding="utf-8", errors="replace")
-    return {found[1] for found in re.finditer(r"^(\S+) +: ok=[89] .*unreachable=0 +failed=0 +skipped=0", text, re.MULTILINE)}
+    whole = r"^(\S+) +: ok=[89] .*unreachable=0 +failed=0 +skipped=0"
+    return {found[1] for found in re.finditer(whole, text, re.MULTILINE)}
 
 
 def operations(task: Task) -> set[str]:

@@ -159,7 +159,7 @@ class Fleet:
         machine.run(["nft", "-f", "-"], input=NFT % {"ports": f"{PORT}, {PORT_DEFAULT}"})
 
     def _client(self) -> None:
-        """A clean home. OpenSSH takes it from the password file, whatever HOME says: so root has another one in here."""
+        """A clean home. OpenSSH takes it from the password file, whatever HOME says: so root has another one here."""
         lines = [f"root:x:0:0:root:{self.home}:/bin/sh" if line.startswith("root:") else line
                  for line in Path("/etc/passwd").read_text(encoding="utf-8").splitlines()]
         (PLACE / "passwd").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -20,9 +20,11 @@ from typing import Any
 
 from tests.bench import contenders, loopback
 from tests.bench.contenders import BY_NAME, CONTENDERS, SOCKETS, Contender, Task
-from tests.bench.loopback import CHECKOUT, PLACE, Fleet, Host, machine
+from tests.bench.loopback import CHECKOUT, PLACE, Fleet, Host
 
-import hosts as fleet_hosts  # isort: skip  # of tests/fleet, which loopback puts on the path
+# Of tests/fleet, which loopback puts on the path
+import hosts as fleet_hosts  # isort: skip
+import machine  # isort: skip
 
 RESULTS = CHECKOUT / ".build/bench"
 FLOOR = "ssh"
@@ -142,7 +144,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         lines += [f"| {name} | not run on more than {BY_NAME[name].most} hosts: {BY_NAME[name].why} | | | | | |"
                   for name in result.get("left_out", [])]
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, *slope(results)]) + "\n"
+    return "\n\n".join([*parts, *slope(results), *cost_of_holes(results)]) + "\n"
 
 
 def described(result: Mapping[str, Any]) -> str:
@@ -151,7 +153,7 @@ def described(result: Mapping[str, Any]) -> str:
 
 
 def slope(results: Sequence[Mapping[str, Any]], first: int = 32) -> list[str]:
-    """How wall time and the control node's CPU per host grow with the fleet, from ``first`` hosts on; nothing if alone."""
+    """How wall time and the control node's CPU per host grow with the fleet, from ``first`` hosts on."""
     plain = {one["group"]["hosts"]: one["contenders"] for one in results
              if not one["group"]["warm"] and not one["group"]["holes"] and one["group"]["forks"] == Group(1).forks
              and one["group"]["hosts"] >= first}
@@ -162,7 +164,8 @@ def slope(results: Sequence[Mapping[str, Any]], first: int = 32) -> list[str]:
              "Milliseconds a host: wall / control CPU; in brackets as a multiple of those at the fewest hosts.", "",
              "| | " + " | ".join(f"{size} hosts" for size in sizes) + " |", "|---|" + "--:|" * len(sizes)]
     for name in BY_NAME:
-        cells, base = [], None
+        cells: list[str] = []
+        base: list[float] = []
         for size in sizes:
             runs = plain[size].get(name, {}).get("runs")
             if not runs:
@@ -170,13 +173,33 @@ def slope(results: Sequence[Mapping[str, Any]], first: int = 32) -> list[str]:
                 continue
             found = medians(runs)
             each = [(found[key] or 0.0) * 1000 / size for key in ("wall", "control_cpu")]
-            grown = [value / below for value, below in zip(each, base)] if base and all(base) else []
+            grown = [value / below for value, below in zip(each, base)] if all(base) else []
             base = base or each
             cells.append(" / ".join(f"{one:.1f}" for one in each)
                          + (f" ({' / '.join(f'{one:.2f}' for one in grown)} ×)" if grown else ""))
         if set(cells) != {"–"}:
             lines.append(f"| {name} | {' | '.join(cells)} |")
     return ["\n".join(lines)]
+
+
+def cost_of_holes(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What hosts that never answer cost a run: its wall time beside that of the same fleet without them."""
+    groups = {tuple(sorted({**one["group"], "only": None}.items())): one["contenders"] for one in results}
+    rows = []
+    for result in results:
+        group = result["group"]
+        whole = groups.get(tuple(sorted({**group, "only": None, "holes": 0}.items())))
+        if not group["holes"] or whole is None:
+            continue
+        for name, entry in result["contenders"].items():
+            pair = [medians(one.get("runs", []))["wall"] for one in (whole.get(name, {}), entry)]
+            if pair[0] is not None and pair[1] is not None:
+                rows.append(f"| {name}, {group['hosts']} hosts | {pair[0]:.2f} | {pair[1]:.2f} | "
+                            f"{pair[1] - pair[0]:+.2f} |")
+    if not rows:
+        return []
+    return ["\n".join(["### What black holes cost", "", f"Each may take {contenders.SECONDS} s to connect.", "",
+                       "| | wall s without | with | more |", "|---|--:|--:|--:|", *rows])]
 
 
 def load(folder: Path = RESULTS) -> list[dict[str, Any]]:
@@ -334,7 +357,8 @@ class Bench:
             said = machine.last_line(log.read_text(encoding="utf-8", errors="replace"))
             if lacking and (out / lacking[0].address).is_file():
                 said += "; " + str(contenders.lacking((out / lacking[0].address).read_text(errors="replace")))
-            raise Failed(f"exit status {status}, {len(lacking)} of {len(expected)} hosts without an answer ({said[:300]})")
+            raise Failed(f"exit status {status}, {len(lacking)} of {len(expected)} hosts without an answer "
+                         f"({said[:300]})")
         return Figures(wall, control - before[0], cpu(self.cgroups.hosts) - before[1], wire[0] - before[2],
                        wire[1] - before[3], peak)
 

@@ -1,4 +1,4 @@
-"""Where the control node's CPU goes: samples by CPU time for Python that forks, py-spy for threads, a cgroup for ssh."""
+"""Where the control node's CPU goes: samples by CPU time where Python forks, py-spy for threads, a cgroup for ssh."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Iterable
 
 from tests.bench import loopback, measure
 from tests.bench.contenders import BY_NAME, CLIENTS, VENV, Task
-from tests.bench.loopback import PLACE, machine
+from tests.bench.loopback import PLACE
+
+import machine  # isort: skip  # of tests/fleet, which loopback puts on the path
 
 RATE = 250  # samples a second
 TOP = 30

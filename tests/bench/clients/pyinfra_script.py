@@ -1,7 +1,6 @@
 """pyinfra with the program as one command. It sends text alone, so the bytes go as base64."""
 
 import os
-import shlex
 from pathlib import Path
 
 from pyinfra import host

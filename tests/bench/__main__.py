@@ -1,4 +1,4 @@
-"""``python -m tests.bench run|table|profile``, see ``make bench``; ``exec`` runs a command beside the loopback fleet."""
+"""``python -m tests.bench run|table|profile``, see ``make bench``; ``exec`` runs a command beside the fleet."""
 
 from __future__ import annotations
 
@@ -68,12 +68,13 @@ def enclosed(action: str) -> int:
     """The same command line again, in namespaces; and away with what they used."""
     measure.RESULTS.mkdir(parents=True, exist_ok=True)
     tools()
-    try:
-        return loopback.enclose("tests.bench", [action, *sys.argv[2:]])
-    finally:
-        measure.Cgroups().remove()
-        if loopback.PLACE.is_dir():
-            loopback.PLACE.rmdir()
+    with machine.lock(loopback.PLACE.with_suffix(".lock"), timeout=5, what="another benchmark of this checkout"):
+        try:
+            return loopback.enclose("tests.bench", [action, *sys.argv[2:]])
+        finally:
+            measure.Cgroups().remove()
+            if loopback.PLACE.is_dir():
+                loopback.PLACE.rmdir()
 
 
 def put(page: Path, text: str) -> None:

@@ -86,10 +86,9 @@ def inventory(fleet: Sequence[Host], variables: Mapping[str, object]) -> str:
     return "\n".join([*lines, *(f"{name}={value}" for name, value in {**variables, **policy}.items())]) + "\n"
 
 
-def known_hosts(fleet: Sequence[Host], key: str, ports: Sequence[int] = (PORT, PORT_DEFAULT)) -> str:
-    """A line for each address and port; ``key`` is "type base64"."""
-    return "".join(f"{one.address if port == 22 else f'[{one.address}]:{port}'} {key}\n"
-                   for port in ports for one in fleet)
+def known_hosts(fleet: Sequence[Host], key: str) -> str:
+    """A line for each address, as a fleet's own has; ``key`` is "type base64"."""
+    return "".join(f"{one.address} {key}\n" for one in fleet)
 
 
 # ---- outside: namespaces ---------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ import machine  # isort: skip
 
 RESULTS = CHECKOUT / ".build/bench"
 FLOOR = "ssh"
-BARE = ("ssh", "asyncssh", "parallel-ssh", "paramiko", "clush", "sweep", "pipe", "module", "pyinfra-script")
+BARE = ("ssh", "login", "asyncssh", "parallel-ssh", "paramiko", "clush", "sweep", "pipe", "module", "pyinfra-script")
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
         lines += [f"| {name} | not run on more than {BY_NAME[name].most} hosts: {BY_NAME[name].why} | | | | | |"
                   for name in result.get("left_out", [])]
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, *slope(results), *cost_of_holes(results)]) + "\n"
+    seen = {name for result in results for name in result["contenders"]}
+    legend = ["| | what |", "|---|---|", *(f"| {name} | {one.what} |" for name, one in BY_NAME.items() if name in seen)]
+    return "\n\n".join(["\n".join(legend), *parts, *slope(results), *cost_of_holes(results)]) + "\n"
 
 
 def described(result: Mapping[str, Any]) -> str:

@@ -43,7 +43,10 @@ def test_ratios() -> None:
 
 
 def test_table() -> None:
-    lines = measure.table([result(ssh=[2, 4, 3], pipe=[6, 9, 7], sweep="it hung")]).splitlines()
+    text = measure.table([result(ssh=[2, 4, 3], pipe=[6, 9, 7], sweep="it hung")])
+    legend, _, rest = text.partition("\n\n")
+    assert [line.split()[1] for line in legend.splitlines()[2:]] == ["ssh", "sweep", "pipe"]
+    lines = rest.splitlines()
     assert lines[0] == "### 1 host, 16 at a time, new connections"
     assert "2 cores X; Linux 6.1" in lines[2]
     assert lines[6] == "| ssh | 3.00 | 1500.0 | 750.0 | 10.0 | 2.0 | 1 |"
@@ -142,8 +145,8 @@ def test_inventory() -> None:
 
 
 def test_known_hosts() -> None:
-    assert loopback.known_hosts(loopback.hosts(1), "ssh-ed25519 AAAA") == (
-        "127.1.0.1 ssh-ed25519 AAAA\n[127.1.0.1]:2222 ssh-ed25519 AAAA\n")
+    assert loopback.known_hosts(loopback.hosts(2), "ssh-ed25519 AAAA") == (
+        "127.1.0.1 ssh-ed25519 AAAA\n127.1.0.2 ssh-ed25519 AAAA\n")
 
 
 # -- the page and the profile -----------------------------------------------------------------------

@@ -48,8 +48,6 @@ class Contender:
     lacks: Callable[[], str | None] = field(default=lambda: None)
     #: Whether it can use connections that are open.
     warm: bool = False
-    #: Whether it leaves the number of forks at its default.
-    own_forks: bool = False
     most: int = 4000  # hosts
     why: str = ""  # it is not run on more
     seconds: float = 0.5  # how long a host may take, before the run counts as hanging
@@ -243,7 +241,7 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender("pyinfra", "pyinfra, an administrator's operations", pyinfra("pyinfra_admin"), piping,
               operations, most=1000, why="it keeps an answer of every operation", seconds=2),
     Contender("admin", "an administrator's playbook, Ansible's defaults", admin(tuned=False),
-              plain_ansible(tuned=False), recap, own_forks=True, most=32, why=_ADMIN, seconds=10),
+              plain_ansible(tuned=False), recap, most=32, why=_ADMIN, seconds=10),
     Contender("admin-tuned", "the same, tuned: pipelining, forks, no facts", admin(tuned=True),
               plain_ansible(tuned=True), recap, warm=True, most=100, why=_ADMIN, seconds=6),
     Contender("admin-mitogen", "the same, tuned, under Mitogen's strategy", admin(tuned=True),

@@ -127,7 +127,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     for result in results:
         group, entries = Group(**{**result["group"], "only": ()}), result["contenders"]
         floor = medians(entries[FLOOR]["runs"]) if entries.get(FLOOR, {}).get("runs") else {}
-        lines = [f"### {group.title}", "", f"Medians of {result['rounds']} alternating rounds; {described(result)}", "",
+        lines = [f"### {group.title}", "", f"Rounds: {result['rounds']}; {described(result)}", "",
                  "| | wall s | control CPU ms/host | host CPU ms/host | sent KB/host | received KB/host | peak MB |",
                  "|---|--:|--:|--:|--:|--:|--:|"]
         for name, entry in entries.items():

@@ -93,7 +93,7 @@ def run_inside(size: int, only: list[str]) -> int:
         environment = {**contender.environment(task), "PATH": f"{programs}:{machine.PATH}", "SSH_CGROUP": str(apart),
                        "JOIN": " ".join(str(one) for one in bench.cgroups.enter()), "RATE": str(RATE),
                        "SAMPLES": "" if name in THREADED else str(stacks)}
-        # Who holds the interpreter's lock: without --gil who waits counts as well, without --nonblocking it costs CPU there
+        # Without --gil whoever waits counts as well; without --nonblocking what is measured is slowed down.
         spy = [str(VENV / "bin/py-spy"), "record", "--subprocesses", "--nonblocking", "--gil", "--format", "raw",
                "--rate", str(RATE), "--output", str(stacks), "--"] if name in THREADED else []
         stacks.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean
+	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,15 @@ test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 
 test-faults: setup tools ## Kills and errors at every system call of a write, full and read-only disks, crowds (root)
 	@CBOPS_FAULTS=all $(bin)/python -m pytest tests/faults -q
+
+bench: setup ## Audits beside other ways to do them, on N loopback hosts (N=32 ONLY=ssh,pipe ROUNDS=5 KINDS=cold)
+	@$(bin)/python -m tests.bench run --hosts '$(N)' --only '$(ONLY)' --rounds $(or $(ROUNDS),5) --kinds '$(KINDS)'
+
+bench-table: setup ## The figures of `make bench` into docs/benchmarks.md
+	@$(bin)/python -m tests.bench table --write
+
+bench-profile: setup ## Where the control node's CPU goes (N=100 ONLY=pipe,sweep)
+	@$(bin)/python -m tests.bench profile --hosts $(or $(N),100) $(if $(ONLY),--only '$(ONLY)')
 
 bench-report: setup ## Time and memory of a report on N hosts in all formats (N=10000)
 	@$(bin)/python -m tests.bench.report $(or $(N),10000)

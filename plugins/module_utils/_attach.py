@@ -351,7 +351,14 @@ def _connect(target: _Target, deadline: float) -> Optional[socket.socket]:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(max(0.01, deadline - time.monotonic()))
-        connection.connect("/proc/self/fd/%d/%s" % (target.tmp, name))
+        while True:
+            try:
+                connection.connect("/proc/self/fd/%d/%s" % (target.tmp, name))
+                break
+            except BlockingIOError:  # a few others ask it just now, and there is no room to wait in
+                if time.monotonic() >= deadline:
+                    raise _Silent("it did not answer in time")
+                time.sleep(0.01)
         # The kernel keeps who called listen(): that must be this very process.
         peer, uid, _gid = struct.unpack("3i", connection.getsockopt(
             socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))

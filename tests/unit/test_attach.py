@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -266,6 +267,30 @@ def test_one_that_never_answers(machine: Jvms, jre_only: None) -> None:
     answer = ask(process, seconds=1)
     assert answer == attach.Answer(None, None, "it did not answer in time", True)
     assert process.ended() == f"SIGQUIT {os.geteuid()}\n"
+
+
+def test_one_that_many_ask_at_once(machine: Jvms, jre_only: None) -> None:
+    """It takes a few callers only; whoever comes then waits."""
+    jvm = machine.start(FLAG)
+    ask(jvm)
+    # In a process of their own: the asker's child would hold their connections open.
+    program = ("import socket, sys, time; others = []\n"
+               "try:\n"
+               "    while True:\n"
+               "        others.append(socket.socket(socket.AF_UNIX)); others[-1].setblocking(False)\n"
+               "        others[-1].connect(sys.argv[1])\n"
+               "except BlockingIOError:\n"
+               "    print('full', flush=True); time.sleep(60)\n")
+    with subprocess.Popen([sys.executable, "-I", "-c", program, f"/tmp/.java_pid{jvm.pid}"], stdout=subprocess.PIPE,
+                          text=True) as others:
+        try:
+            assert others.stdout is not None
+            assert others.stdout.readline() == "full\n"
+            assert ask(jvm, seconds=1) == attach.Answer(None, None, "it did not answer in time", True)
+            threading.Timer(0.5, others.kill).start()
+            assert ask(jvm).value == "true"
+        finally:
+            others.kill()
 
 
 def test_one_that_ends_when_asked(machine: Jvms, jre_only: None) -> None:

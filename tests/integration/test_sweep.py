@@ -1,0 +1,283 @@
+"""The sweep against the audit host by host: the same evidence, and what it cannot do as ssh would it leaves to ssh."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleethand import BIN, CHECKOUT, Fleet
+
+HOST, OTHER, JUMP = "bookworm-cm-deb", "trixie-cm-deb", "trixie-oss"
+CONFIG = CHECKOUT / ".fleet/test/ssh_config"
+KEY = CHECKOUT / ".fleet/test/id_ed25519"
+KNOWN = CHECKOUT / ".fleet/test/known_hosts"
+
+
+@pytest.fixture(scope="module")
+def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """The fleet as other tests left it: two audits are compared here."""
+    facts = json.loads((CHECKOUT / ".fleet/test/hosts.json").read_text())
+    return Fleet(facts, tmp_path_factory.mktemp("sweep"))
+
+
+class Swept:
+    """An audit with the sweep: its output, its evidence, and the hosts left to the ordinary way with the reasons."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str], reports: Path) -> None:
+        self.output = done.stdout + done.stderr
+        self.evidence = {path.stem: path.read_bytes() for path in (reports / "evidence").glob("*.json")}
+        self.left = dict(re.findall(r"fleet_sweep: (\d+) hosts are left to the ordinary way: (.*)", self.output))
+        self.report = json.loads((reports / "audit.json").read_text())
+
+    def error(self, host: str) -> str | None:
+        """What the evidence of a host says went wrong."""
+        return json.loads(self.evidence[host])["error"]
+
+
+def audit(fleet: Fleet, sweep: str, hosts: dict[str, dict[str, Any]], *arguments: str,
+          environment: dict[str, str] | None = None, **variables: Any) -> Swept:
+    """One audit; no connection of another test is used."""
+    inventory = fleet.inventory(hosts, **{"telemetry_sweep": sweep, "ansible_ssh_args": "-o ControlPath=none",
+                                          **variables})
+    reports = inventory.with_name(f"{inventory.name}-reports")
+    done = fleet.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory), "-v",
+                        "-e", f"telemetry_reports_dir={reports}", *arguments,
+                        environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
+    assert (reports / "audit.json").exists(), done.stdout + done.stderr
+    return Swept(done, reports)
+
+
+def both(fleet: Fleet, hosts: dict[str, dict[str, Any]], *arguments: str, **more: Any) -> Swept:
+    """The sweep, after its evidence was found to be that of the ordinary way, byte for byte."""
+    swept = audit(fleet, "auto", hosts, *arguments, **more)
+    ordinary = audit(fleet, "never", hosts, *arguments, **more)
+    assert set(swept.evidence) == set(hosts)
+    assert swept.evidence == ordinary.evidence
+    return swept
+
+
+def left(swept: Swept) -> str:
+    """The reasons why hosts were left to the ordinary way."""
+    return "\n".join(f"{count} {reason}" for count, reason in swept.left.items())
+
+
+def test_every_host_has_the_same_evidence(fleet: Fleet) -> None:
+    """With the probe too, as root by sudo, in an audit whose play for single hosts has no host."""
+    hosts: dict[str, dict[str, Any]] = {host: {} for host in fleet.hosts}
+    swept = both(fleet, hosts, telemetry_connectivity="required")
+    assert not swept.left
+    assert all(json.loads(text)["state"]["installations"] for text in swept.evidence.values())
+    assert all(json.loads(text)["state"]["connectivity"] for text in swept.evidence.values())
+    assert swept.report["totals"]["unreachable"] == 0
+    assert "skipping: no hosts matched" in swept.output
+
+
+def test_facts_of_the_connection_come_from_the_inventory(fleet: Fleet, tmp_path: Path) -> None:
+    """Templated and vaulted values, a key file, a port that names nothing else, and no ssh_config at all."""
+    word = tmp_path / "word"
+    word.write_text("open sesame\n")
+    vaulted = subprocess.run([str(BIN / "ansible-vault"), "encrypt_string", "--vault-password-file", str(word), "ansible"],
+                             capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    secret = {"__ansible_vault": "\n".join(line.strip() for line in vaulted.splitlines()[1:]) + "\n"}
+    host = {"ansible_host": "{{ addresses[inventory_hostname] }}", "ansible_user": secret, "ansible_port": "{{ 22 }}",
+            "ansible_ssh_private_key_file": "{{ key }}", "key": str(KEY),
+            "addresses": {"here": fleet.facts[HOST]["address"]}}
+    swept = both(fleet, {"here": host}, "--vault-password-file", str(word),
+                 ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={KNOWN}")
+    assert not swept.left
+    assert json.loads(swept.evidence["here"])["state"]["host"]["node"] == HOST
+
+
+@pytest.fixture
+def keyholder(fleet: Fleet) -> Iterator[dict[str, Any]]:
+    """A user with a password, whose sudo wants it; the variables for it."""
+    fleet.shell(HOST, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
+                      "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' "
+                      ">/etc/sudoers.d/keyholder; install -d -m 755 /etc/ssh/sshd_config.d; "
+                      "printf 'Match User keyholder\\n PasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/00-word.conf; "
+                      "grep -q '^Include' /etc/ssh/sshd_config || echo 'Include /etc/ssh/sshd_config.d/*.conf' "
+                      ">>/etc/ssh/sshd_config; systemctl restart ssh")
+    yield {"ansible_user": "keyholder", "ansible_password": "pass-of-sudo", "ansible_become_password": "pass-of-sudo",
+           "ansible_ssh_common_args": f"-F {CONFIG} -o IdentityFile=none -o User=keyholder"}
+    fleet.shell(HOST, "rm -f /etc/ssh/sshd_config.d/00-word.conf /etc/sudoers.d/keyholder; systemctl restart ssh; "
+                      "userdel -r keyholder 2>/dev/null || true")
+
+
+def test_passwords(fleet: Fleet, keyholder: dict[str, Any]) -> None:
+    """For ssh and for sudo; a wrong one is left to Ansible, whose words it then has."""
+    swept = audit(fleet, "auto", {HOST: {}}, "-vvv", **keyholder)
+    assert not swept.left, swept.output
+    assert json.loads(swept.evidence[HOST])["state"]["host"]["effective_user"] == 0
+    wrong = audit(fleet, "auto", {HOST: {}}, "-vvv", **{**keyholder, "ansible_become_password": "an-other-word"})
+    assert "become did not succeed" in left(wrong)
+    assert "Incorrect sudo password" in (wrong.error(HOST) or ""), wrong.output
+    for done in (swept, wrong):
+        assert "pass-of-sudo" not in done.output
+        assert "an-other-word" not in done.output
+
+
+def test_an_agent_and_a_key_with_a_passphrase(fleet: Fleet, tmp_path: Path) -> None:
+    """The agent's key is found by its public half; without the agent such a key is for ssh."""
+    locked = tmp_path / "locked"
+    locked.write_bytes(KEY.read_bytes())
+    locked.chmod(0o600)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-f", locked, "-P", "", "-N", "a phrase"], check=True)
+    (tmp_path / "locked.pub").write_text(KEY.with_name("id_ed25519.pub").read_text())
+    sock = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
+    try:
+        for _attempt in range(100):
+            if sock.exists():
+                break
+            agent.poll()
+            threading.Event().wait(0.05)
+        subprocess.run(["ssh-add", "-q", KEY], env={"SSH_AUTH_SOCK": str(sock), "PATH": "/usr/bin"}, check=True)
+        arguments = {"ansible_ssh_common_args": f"-F {CONFIG}", "ansible_ssh_private_key_file": str(locked)}
+        held = both(fleet, {HOST: {}}, environment={"SSH_AUTH_SOCK": str(sock)}, **{
+            **arguments, "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={KNOWN} -o HostKeyAlias="
+                                                    f"{fleet.facts[HOST]['address']} -o IdentitiesOnly=yes",
+            "ansible_host": fleet.facts[HOST]["address"], "ansible_user": "ansible"})
+        assert not held.left
+    finally:
+        agent.terminate()
+        agent.wait(10)
+
+
+def hop(command: str) -> str:
+    """The arguments of ssh for a way through the jump host."""
+    return f"-F {CONFIG} -o {command}"
+
+
+@pytest.mark.parametrize("way", [f"ProxyJump={JUMP}", f"ProxyJump={OTHER},{JUMP}",
+                                 f"ProxyCommand='ssh -F {CONFIG} -q -W %h:%p {JUMP}'"])
+def test_through_other_hosts(fleet: Fleet, way: str) -> None:
+    """What the hosts behind see is the last host on the way; ssh's own connection would come from the fleet's hub."""
+    fleet.shell(HOST, "journalctl --rotate --vacuum-time=1s -q 2>/dev/null || true")
+    swept = both(fleet, {HOST: {}, "bullseye-oc-deb": {}}, ansible_ssh_common_args=hop(way))
+    assert not swept.left
+    log = fleet.shell(HOST, "journalctl -u ssh -o cat --no-pager | grep 'Accepted publickey'")
+    assert {re.search(r"from (\S+)", line)[1] for line in log.splitlines()} == {fleet.facts[JUMP]["address"]}  # type: ignore[index]
+
+
+def test_a_host_key_that_is_not_known(fleet: Fleet, tmp_path: Path) -> None:
+    """Unknown, changed, revoked: never asked by the sweep, and by ssh only where it would."""
+    address = fleet.facts[HOST]["address"]
+    keys = [line.split() for line in KNOWN.read_text().splitlines() if line.split()[0] in (HOST, address)]
+    other = next(line.split() for line in KNOWN.read_text().splitlines() if fleet.facts[OTHER]["address"] in line)
+    assert keys
+    cases = {
+        "unknown": "",
+        "changed": f"{address} {other[1]} {other[2]}\n",
+        "revoked": "".join(f"{address} {kind} {key}\n@revoked * {kind} {key}\n" for _name, kind, key in keys),
+    }
+    for reason, text in cases.items():
+        known = tmp_path / reason
+        known.write_text(text)
+        arguments = (f"-F none -o UserKnownHostsFile={known} -o GlobalKnownHostsFile=none -o IdentityFile={KEY} "
+                     "-o User=ansible -o UpdateHostKeys=no")
+        swept = audit(fleet, "auto", {HOST: {"ansible_host": address}}, ansible_ssh_common_args=arguments)
+        assert f"its host key is {reason}" in left(swept), swept.output
+        assert "Host key verification failed" in (swept.error(HOST) or "")
+        assert known.read_text() == text
+    (tmp_path / "off").write_text("")
+    off = audit(fleet, "auto", {HOST: {"ansible_host": address}}, ansible_host_key_checking=False,
+                ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={tmp_path / 'off'} -o GlobalKnownHostsFile=none "
+                                        f"-o IdentityFile={KEY} -o User=ansible")
+    assert not off.left
+    assert off.error(HOST) is None
+
+
+def test_hosts_that_are_left_to_the_ordinary_way(fleet: Fleet, tmp_path: Path) -> None:
+    """Each kind with its reason, in one audit with hosts that are served; all have evidence in the end."""
+    hosts: dict[str, dict[str, Any]] = {
+        HOST: {},
+        "bullseye-oc-deb": {"telemetry_carrier": "module"},
+        "bullseye-cm-rpm": {"ansible_become_method": "su"},
+        "bullseye-script": {"ansible_ssh_extra_args": "-o ProxyCommand='nc %h %p'"},
+        "bookworm-oss": {"ansible_ssh_extra_args": "-tt"},
+        "trixie-oc-rpm": {"telemetry_desired": "of"},
+        "trixie-script": {"ansible_user": "{{ nothing_of_that_name }}"},
+        "here": {"ansible_connection": "local", "ansible_become": False},
+    }
+    swept = audit(fleet, "auto", hosts)
+    assert set(swept.evidence) == set(hosts)
+    for reason in ("telemetry_carrier is module", "become is by su", "its ProxyCommand is not ssh -W",
+                   "ssh is set to ask for a terminal", "its policy is not valid", "its variables cannot be resolved",
+                   "its connection plugin is local"):
+        assert reason in left(swept), swept.output
+    verdicts = {item["host"]: item["verdict"] for item in swept.report["hosts"]}
+    assert verdicts[HOST] == "violation"
+    assert verdicts["trixie-oc-rpm"] == "unknown"
+    assert verdicts["here"] in ("not_applicable", "unknown")
+
+
+def test_hosts_that_do_not_answer(fleet: Fleet) -> None:
+    """A black hole, a closed port, a name that is none: the words are ssh's. Then one that answers, but not as ssh."""
+    fleet.shell(OTHER, "iptables -A INPUT -p tcp --dport 2201 -j DROP 2>/dev/null || "
+                       "nft 'add table inet hole; add chain inet hole in { type filter hook input priority 0; }; "
+                       "add rule inet hole in tcp dport 2201 drop'")
+    address = fleet.facts[OTHER]["address"]
+    base = {"ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={KNOWN} -o ConnectTimeout=2"}
+    hosts: dict[str, dict[str, Any]] = {
+        "hole": {"ansible_host": address, "ansible_port": 2201, **base},
+        "closed": {"ansible_host": address, "ansible_port": 2202, **base},
+        "nameless": {"ansible_host": "no.such.host.invalid", **base},
+        "gone": {"ansible_host": "10.77.1.250", **base},
+        HOST: {},
+    }
+    swept = both(fleet, hosts)
+    assert not swept.left
+    for host, words in {"hole": "Connection timed out", "closed": "Connection refused", "gone": "No route to host",
+                        "nameless": "Could not resolve hostname"}.items():
+        assert words in (swept.error(host) or ""), (host, swept.error(host))
+    assert swept.report["totals"]["unreachable"] == 4
+    assert swept.error(HOST) is None
+
+
+def test_one_limit_for_each_host(fleet: Fleet) -> None:
+    """A server that takes connections and says nothing: its limit, once for all such hosts, and nobody waits for them."""
+    fleet.shell(OTHER, "systemd-run -q --unit=mute python3 -c \"import socket, time; s = socket.socket(); "
+                       "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('', 2203)); s.listen(100); "
+                       "time.sleep(120)\"")
+    mute = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_port": 2203}
+    hosts: dict[str, dict[str, Any]] = {**{f"mute-{number}": mute for number in range(12)}, HOST: {}}
+    try:
+        # One at a time: HOST comes last, and all of the others are still waited for then.
+        swept = audit(fleet, "auto", hosts, "-e", "telemetry_sweep_connections=1", "-e", "telemetry_sweep_limit=40",
+                      ansible_ssh_common_args=f"-F {CONFIG}")
+    finally:
+        fleet.shell(OTHER, "systemctl stop mute")
+    assert not swept.left
+    assert {swept.error(host) for host in hosts if host != HOST} == {"no answer within 40 seconds"}
+    assert swept.error(HOST) is None
+    assert "fleet_sweep: " in swept.output
+    assert re.search(r"fleet_sweep: \d+/13 hosts, \d violations so far, about \d+:\d\d left", swept.output)
+
+
+def test_what_this_run_edited_is_for_the_ordinary_way(fleet: Fleet) -> None:
+    """Enforce audits what it did, and says so in the evidence."""
+    inventory = fleet.inventory({HOST: {}, OTHER: {}}, telemetry_sweep="auto", telemetry_desired="enabled")
+    done = fleet.play("enforce", "-v", inventory=inventory)
+    assert "2 hosts are left to the ordinary way: this run has acted on it" in done.output
+    assert set(done.verdicts()) == {HOST, OTHER}
+
+
+def test_settings_that_are_none(fleet: Fleet) -> None:
+    for setting, words in {"telemetry_sweep_connections=0": "connections must be", "telemetry_sweep_limit=0": "limit must be",
+                           "telemetry_sweep=always": "must be one of"}.items():
+        done = fleet.play("audit", "-e", setting, inventory=fleet.inventory({HOST: {}}, telemetry_sweep="auto"))
+        assert done.code
+        assert words in done.output
+
+
+def test_without_paramiko_every_host_is_for_the_ordinary_way(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "paramiko.py").write_text("raise ImportError('it is not here')\n")
+    swept = audit(fleet, "auto", {HOST: {}}, environment={"PYTHONPATH": str(tmp_path)})
+    assert "paramiko cannot be imported on the control node: it is not here" in swept.output
+    assert swept.error(HOST) is None

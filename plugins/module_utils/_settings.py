@@ -18,7 +18,7 @@ import zlib
 from typing import IO, Any, Dict, List, Optional, Sequence, Set, Tuple
 from xml.parsers import expat
 
-from ._files import HostFiles, _open_regular
+from ._files import HostFiles, open_regular
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
@@ -82,7 +82,7 @@ def _manifest(files: HostFiles, path: str) -> Dict[str, str]:
     """The manifest of an archive, or of a folder. Raises _Unknown."""
     try:
         folder = os.path.isdir(files.resolve(path))
-        descriptor, status = _open_regular(files.resolve(path + "/" + _MANIFEST if folder else path))
+        descriptor, status = open_regular(files.resolve(path + "/" + _MANIFEST if folder else path))
         with os.fdopen(descriptor, "rb") as stream:
             if not folder:
                 return manifest_of(_zip_manifest(stream, status.st_size))

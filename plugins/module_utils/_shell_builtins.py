@@ -50,8 +50,6 @@ class Builtins(Flow):
         numbers = [calculate(text_of(field)) if unknown_of(field, True) is None else None for field in fields[1:]]
         return None if not numbers or None in numbers else numbers[-1] != 0
 
-    # -- builtins -----------------------------------------------------------------------------
-
     def _source(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         if len(fields) < 2:
             return False

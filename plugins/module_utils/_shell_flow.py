@@ -7,7 +7,6 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
-from copy import copy
 from typing import Any, List, Optional
 
 from ._shell_patterns import calculate, compare, matches_regex, pattern_of
@@ -141,7 +140,7 @@ class Flow(Words):
         variables = {name: variable.copy() for name, variable in self.variables.items()}
         kept = {name: getattr(self, name) for name in _OWN}
         for name in _OWN:
-            setattr(self, name, copy(kept[name]))
+            setattr(self, name, kept[name].copy() if isinstance(kept[name], (dict, list)) else kept[name])
         self.variables = variables
         self.scopes = [dict(scope) for scope in self.scopes]
         try:

@@ -6,7 +6,6 @@
 Private to this collection. Python 3.6+, standard library only.
 """
 
-import ast
 import re
 from typing import Any, Optional
 
@@ -95,31 +94,9 @@ def _bracket(body: str, negated: bool) -> str:
 
 def calculate(expression: str) -> Optional[int]:
     """The value of an arithmetic expression of numbers alone, else None."""
-    try:
-        tree = ast.parse(expression.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    return _calculated(tree)
+    from ._shell_arithmetic import value_of  # few scripts calculate, and its parser is dear to import
 
-
-def _calculated(tree: Any) -> Optional[int]:
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-        number = _calculated(tree.operand)
-        return None if number is None else -number
-    if isinstance(tree, ast.BinOp):
-        left, right = _calculated(tree.left), _calculated(tree.right)
-        if left is None or right is None:
-            return None
-        return {"Add": left + right, "Sub": left - right, "Mult": left * right}.get(type(tree.op).__name__)
-    if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
-        left, right = _calculated(tree.left), _calculated(tree.comparators[0])
-        if left is None or right is None:
-            return None
-        known = {"Lt": left < right, "LtE": left <= right, "Gt": left > right, "GtE": left >= right,
-                 "Eq": left == right, "NotEq": left != right}.get(type(tree.ops[0]).__name__)
-        return None if known is None else int(known)
-    value = getattr(tree, "n", None) if type(tree).__name__ == "Num" else getattr(tree, "value", None)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 31 else None
+    return value_of(expression)
 
 
 def matches_regex(text: str, pattern: Value) -> Optional[bool]:

@@ -98,26 +98,22 @@ def running(proc: str = "/proc", attach: str = "auto") -> List[Process]:
         raise PermissionError(errno.EACCES, "those of other users are hidden (hidepid); run with become")
     try:
         # Even the command line of a process can hang, where the kernel holds its memory.
-        pairs, candidates = bounded(lambda: _scan(proc, names), _SCAN_SECONDS)
+        found = bounded(lambda: _scan(proc, names), _SCAN_SECONDS)
     except Late as error:
         raise OSError(errno.ETIMEDOUT, "they could not be read (%s)" % error)
-    parents = dict(pairs)
-    found = [Seen(*seen) for seen in candidates]
     if not found:
         return []
     from ._examination import examine  # only on a host where a controller runs
 
-    controllers = {seen.pid for seen in found}
     deadline = time.monotonic() + _HOST_SECONDS
-    return [examine(seen, proc, attach, deadline, _above(seen.pid, parents, controllers))
-            for seen in sorted(found)]
+    return [examine(Seen(*seen), proc, attach, deadline, controller) for seen, controller in found]
 
 
-def _scan(proc: str, names: Sequence[str]) -> Tuple[List[Tuple[int, int]], List[Seen]]:
-    """Who is whose parent, and who is a JVM on a war."""
-    parents: Dict[int, int] = {}
-    seen = [_look(proc, int(name), parents) for name in names]
-    return list(parents.items()), [one for one in seen if one is not None]
+def _scan(proc: str, names: Sequence[str]) -> List[Tuple[Seen, Optional[int]]]:
+    """The JVMs on a war, by process id, each with the nearest of the others that it runs below."""
+    found = sorted(one for one in (look(int(name), proc) for name in names) if one is not None)
+    controllers = {seen.pid for seen in found}
+    return [(seen, _above(proc, seen.parent, controllers, len(names))) for seen in found]
 
 
 def _hidden(proc: str, name: str) -> bool:
@@ -130,18 +126,20 @@ def _hidden(proc: str, name: str) -> bool:
     return False
 
 
-def _above(pid: int, parents: Dict[int, int], controllers: Set[int]) -> Optional[int]:
-    """The nearest of the ``controllers`` among the ancestors of a process."""
-    for _generation in range(len(parents)):
-        pid = parents.get(pid, 0)
-        if pid in controllers:
-            return pid
+def _above(proc: str, pid: int, controllers: Set[int], limit: int) -> Optional[int]:
+    """The nearest of the ``controllers`` among a process and its ancestors, of which ``limit`` are asked."""
+    for _generation in range(limit):
+        if pid in controllers or not pid:
+            return pid or None
+        try:
+            pid = _parent(proc, pid)
+        except (OSError, IndexError, ValueError):
+            return None  # it ended
     return None
 
 
-def look(pid: int, proc: str = "/proc") -> Optional[Seen]:
-    """A process, where it is a JVM that runs a Jenkins or CloudBees war, else None."""
-    return _look(proc, pid, {})
+def _parent(proc: str, pid: int) -> int:
+    return int(read_file("%s/%d/stat" % (proc, pid)).rsplit(b")", 1)[1].split()[1])
 
 
 def started(pid: int, proc: str = "/proc") -> int:
@@ -161,16 +159,16 @@ def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
     return {name: value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
 
 
-def _look(proc: str, pid: int, parents: Dict[int, int]) -> Optional[Seen]:
+def look(pid: int, proc: str = "/proc") -> Optional[Seen]:
+    """A process, where it is a JVM that runs a Jenkins or CloudBees war, else None."""
     try:
-        parents[pid] = int(read_file("%s/%d/stat" % (proc, pid)).rsplit(b")", 1)[1].split()[1])
         argv = read_file("%s/%d/cmdline" % (proc, pid)).decode("latin-1").split("\0")[:-1]
         if len(argv) < 2 or not _is_jvm(proc, pid, argv):
             return None
         war = _war(argv, "%s/%d" % (proc, pid))
         if war is None:
             return None
-        return Seen(pid, started(pid, proc), parents[pid], argv, war)
+        return Seen(pid, started(pid, proc), _parent(proc, pid), argv, war)
     except (OSError, IndexError, ValueError):
         return None  # it ended before it could be told what it is
 

@@ -146,7 +146,7 @@ def _trim(value: Value, start: int) -> Value:
 
 
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
-            '"': '"', "'": "'", "s": " "}
+           '"': '"', "'": "'", "s": " "}
 
 
 def _character(code: int, is_unicode: bool) -> Optional[str]:

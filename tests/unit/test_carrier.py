@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shlex
 import subprocess
 import sys
 import zlib
@@ -177,6 +178,24 @@ def test_only_what_is_needed_is_sent() -> None:
     audit = sent("telemetry_info")
     assert audit < sent("telemetry_info", connectivity={"timeout": 3})
     assert audit < sent("telemetry_flag")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str) -> None:
+    """Each costs a host milliseconds that an audit can do without."""
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    sent = carrier.program("telemetry_info", {
+        "function": "telemetry_info", "params": {**OPTIONS["telemetry_info"], "root": str(host.root)}, "paths": [],
+        "check_mode": False, "begin": BEGIN, "end": END})
+    # The answer ends the process; before that, it says what was imported.
+    boot = carrier.BOOT.replace("exec(parts[0])", "import os;end=os._exit;os._exit=lambda n:("
+                                                  "sys.stderr.write(' '.join(sys.modules)),sys.stderr.flush(),end(n));"
+                                                  "exec(parts[0])")
+    done = pipe(f"{python} {carrier.FLAGS} {shlex.quote(boot)}", sent)
+    imported = set(done.stderr.decode().split())
+    assert "cbops_telemetry._shell" in imported, done
+    assert imported.isdisjoint({"ast", "copy", "socket", "subprocess", "typing", "zipfile",
+                                "cbops_telemetry._attach", "cbops_telemetry._service_manager"})
 
 
 def test_noise_around_the_answer() -> None:

@@ -29,8 +29,8 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
 
 def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     """What was edited, or in check mode would be, and the state document after it."""
-    from ._files import Refused
-    from ._state import declare
+    from ._declaring import declare
+    from ._writing import Refused
 
     refused = _relative(params)
     if refused:
@@ -59,7 +59,7 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
 def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
     """The probe's answers, judged by what is expected."""
     from ._connectivity import answers_meet
-    from ._state import connectivity
+    from ._way_out import connectivity
 
     expect = params["expect"]
     try:

@@ -23,6 +23,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._child import Late, bounded
 from ._jvm import PROPERTY
+from ._processes import started, status
 
 #: Seconds for one JVM; ``jcmd`` gets the first part of them.
 SECONDS = 10.0
@@ -70,23 +71,6 @@ class _Target(NamedTuple):
     tmp: int
     cwd: Optional[int]
     handle: Optional[int]  # pidfd
-
-
-def started(pid: int, proc: str = "/proc") -> int:
-    """When a process started, in clock ticks since boot. Raises OSError, IndexError where it has ended."""
-    with open("%s/%d/stat" % (proc, pid), "rb") as stream:
-        # Counted behind the command name, which may hold blanks and parentheses.
-        fields = stream.read().rsplit(b")", 1)[1].split()
-    if fields[0] in (b"Z", b"X", b"x"):
-        raise ProcessLookupError(errno.ESRCH, "it ended")
-    return int(fields[19])
-
-
-def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
-    """The lines of ``/proc/PID/status``. Raises OSError."""
-    with open("%s/%d/status" % (proc, pid), "rb") as stream:
-        lines = stream.read().decode("latin-1").split("\n")  # other line ends may stand in its name
-    return {name: value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
 
 
 def ask(pid: int, start: int, options: Optional[Sequence[str]], seconds: float = SECONDS) -> Answer:

@@ -11,7 +11,7 @@ Python 3.6+, standard library only.
 import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ._files import HostFiles, Refused
+from ._files import HostFiles
 from ._installations import (
     DISABLED,
     ENABLED,
@@ -34,8 +34,8 @@ from ._systemd import (
     UnitFiles,
     Variable,
     parse_environment_file,
-    quote,
 )
+from ._writing import Refused
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
@@ -278,7 +278,13 @@ def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
     return ("# Written by the Ansible collection cbops.telemetry: it %s adds the telemetry flag.\n"
             "# \"state: enabled\" removes it again.\n"
-            "[Service]\nEnvironment=%s\n" % (kept, quote("%s=%s" % (variable, value))))
+            "[Service]\nEnvironment=%s\n" % (kept, quoted_assignment("%s=%s" % (variable, value))))
+
+
+def quoted_assignment(text: str) -> str:
+    """A whole ``Environment=`` assignment in quotes, with what is special to systemd escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return '"%s"' % escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
 # -- enabled: take the flag out ---------------------------------------------------------------------

@@ -108,7 +108,7 @@ def of_settings(proxy: Any, detail: Mapping[str, Any]) -> Network:
     """What proxy.xml configures, by the ``proxy`` of the state document's settings and its details."""
     if proxy is None:
         return Network((), (), None)
-    if not isinstance(proxy, Mapping):
+    if not isinstance(proxy, dict):
         reason = detail.get("reason", "it cannot be read")
         return Network((), ("the proxy in proxy.xml is not known: %s" % reason,), None)
     place = str(detail.get("file", "proxy.xml"))

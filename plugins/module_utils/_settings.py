@@ -13,12 +13,11 @@ leaves but values of a narrow form.
 import os
 import re
 import struct
-import zipfile
 import zlib
 from typing import IO, Any, Dict, List, Optional, Sequence, Set, Tuple
 from xml.parsers import expat
 
-from ._files import HostFiles, _open_regular
+from ._files import HostFiles, open_regular
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
@@ -30,7 +29,12 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}\Z")
 _HOST = re.compile(r"[0-9A-Za-z._:\[\]-]{1,253}\Z")
 _NO_PROXY = re.compile(r"[0-9A-Za-z.*_:\[\]-]{1,253}\Z")
 _XML_11 = re.compile(r"\A(<\?xml\s+version\s*=\s*['\"]1\.)1(?=['\"])")
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, struct.error)
+_BROKEN_ZIP = (zlib.error, ValueError, struct.error)
+#: What ends a zip, an entry of its central directory, what stands in front of an entry (PKWARE's APPNOTE.TXT, 4.3).
+_END = struct.Struct("<12xII2x")
+_ENTRY = struct.Struct("<4s4xHH4xIIIHHH8xI")
+_LOCAL = struct.Struct("<4s22xHH")
+_STORED, _DEFLATED = 0, 8
 
 
 class _Unknown(Exception):
@@ -63,26 +67,52 @@ def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
     tail = stream.read(_TAIL)
     if b"PK\x06\x07" in tail:
         raise _Unknown("a zip64 archive, which is not read")
-    for match in re.finditer(b"PK\x05\x06", tail):
-        record = tail[match.start():match.start() + 22]
-        if len(record) == 22 and struct.unpack("<I", record[12:16])[0] > LIMIT_DIRECTORY:
-            raise _Unknown("its zip directory is larger than %d bytes" % LIMIT_DIRECTORY)
-    with zipfile.ZipFile(stream) as archive:
-        info = archive.getinfo(_MANIFEST)
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # all that Java reads
-            raise _Unknown("its manifest is compressed in a way that Java does not read")
-        with archive.open(info) as member:
-            data = member.read(LIMIT_MANIFEST + 1)
-    if len(data) > LIMIT_MANIFEST:
+    ends = [match.start() for match in re.finditer(b"PK\x05\x06", tail) if match.start() + _END.size <= len(tail)]
+    if not ends:
+        raise ValueError("no archive")
+    length, offset = _END.unpack_from(tail, ends[-1])
+    if length > LIMIT_DIRECTORY:
+        raise _Unknown("its zip directory is larger than %d bytes" % LIMIT_DIRECTORY)
+    start = size - len(tail) + ends[-1] - length
+    stream.seek(start)
+    flags, method, checksum, packed, whole, position = _entry(stream.read(length), _MANIFEST.encode())
+    if method not in (_STORED, _DEFLATED):  # all that Java reads
+        raise _Unknown("its manifest is compressed in a way that Java does not read")
+    if max(packed, whole) > LIMIT_MANIFEST:
         raise _Unknown("its manifest is larger than %d bytes" % LIMIT_MANIFEST)
+    stream.seek(start - offset + position)  # a program in front of the archive counts in no position
+    signature, name, extra = _LOCAL.unpack(stream.read(_LOCAL.size))
+    stream.seek(name + extra, os.SEEK_CUR)
+    data = stream.read(packed)
+    if method == _DEFLATED:
+        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, LIMIT_MANIFEST)
+    if signature != b"PK\x03\x04" or flags & 1 or len(data) != whole or zlib.crc32(data) != checksum:
+        raise ValueError("broken or encrypted")
     return data
+
+
+def _entry(directory: bytes, wanted: bytes) -> Tuple[int, int, int, int, int, int]:
+    """Flags, method, checksum, packed and whole size, position of an entry; the last of a name counts. ValueError."""
+    found = None
+    at = 0
+    while at < len(directory):
+        signature, flags, method, checksum, packed, whole, name, extra, comment, position = _ENTRY.unpack_from(
+            directory, at)
+        if signature != b"PK\x01\x02":
+            raise ValueError("no directory")
+        if directory[at + _ENTRY.size:at + _ENTRY.size + name] == wanted:
+            found = flags, method, checksum, packed, whole, position
+        at += _ENTRY.size + name + extra + comment
+    if found is None:
+        raise ValueError("not in the archive")
+    return found
 
 
 def _manifest(files: HostFiles, path: str) -> Dict[str, str]:
     """The manifest of an archive, or of a folder. Raises _Unknown."""
     try:
         folder = os.path.isdir(files.resolve(path))
-        descriptor, status = _open_regular(files.resolve(path + "/" + _MANIFEST if folder else path))
+        descriptor, status = open_regular(files.resolve(path + "/" + _MANIFEST if folder else path))
         with os.fdopen(descriptor, "rb") as stream:
             if not folder:
                 return manifest_of(_zip_manifest(stream, status.st_size))

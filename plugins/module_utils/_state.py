@@ -6,26 +6,17 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
-import hashlib
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
 from . import _processes as processes
-from . import _routes as routes
-from . import _systemd as systemd
-from ._files import HostFiles, Refused, make_folder, replace
+from ._files import HostFiles
 from ._jvm import Unresolvable, shown
 from ._settings import settings
-from ._shell_syntax import text_of, unknown_of
-
-# What an audit does not need is imported where it is used: the carrier then does not send it.
-if TYPE_CHECKING:
-    from . import _probing as probing
+from ._systemd import Loaded, Variable
 
 SCHEMA = "cbops.telemetry/state/1"
-#: The Java of a host whose controller does not run.
-_JAVA = "/usr/bin/java"
 
 
 class Entry(NamedTuple):
@@ -35,7 +26,7 @@ class Entry(NamedTuple):
     on_disk: installations.Outcome
     live: Optional[installations.Live]
     next_start: installations.Outcome
-    loaded: Optional[systemd.Loaded]
+    loaded: Optional[Loaded]
     processes: Tuple[processes.Process, ...]
     running: str
     running_reason: Optional[str]
@@ -57,13 +48,15 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     live_host = root == "/"
     files = HostFiles(root)
     warnings: List[str] = []
-    manager: Optional[Dict[str, systemd.Variable]] = None
+    manager: Optional[Dict[str, Variable]] = None
     manager_error: Optional[str] = None
     if live_host:
         if os.path.isdir("/run/systemd/system"):
+            from . import _service_manager as service_manager
+
             try:
-                manager = systemd.manager_environment()
-            except systemd.Unavailable as error:
+                manager = service_manager.manager_environment()
+            except service_manager.Unavailable as error:
                 manager_error = str(error)
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
@@ -109,16 +102,18 @@ def _no_installation(jvm: processes.Process, reason: str) -> str:
 
 
 def _next_start(definition: installations.Definition, on_disk: installations.Outcome, files: HostFiles,
-                live_host: bool, manager: Optional[Dict[str, systemd.Variable]], manager_error: Optional[str],
-                ) -> Tuple[Optional[systemd.Loaded], installations.Outcome]:
+                live_host: bool, manager: Optional[Dict[str, Variable]], manager_error: Optional[str],
+                ) -> Tuple[Optional[Loaded], installations.Outcome]:
     """What the next start would do with what the service manager has loaded."""
     if definition.unit is None or not live_host:
         return None, on_disk
     if manager is None:
         return None, _unresolvable(manager_error or "no systemd runs here that could be asked")
+    from . import _service_manager as service_manager
+
     try:
-        loaded = systemd.loaded(definition.unit.name, files)
-    except systemd.Unavailable as error:
+        loaded = service_manager.loaded(definition.unit.name, files)
+    except service_manager.Unavailable as error:
         return None, _unresolvable(str(error))
     except Unresolvable as error:
         return None, _unresolvable(error.reason, error.path, error.line)
@@ -282,171 +277,10 @@ def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[D
     found = survey(root, launch_scripts, attach)
     document = document_of(found, root)
     if probe is not None and root == "/":
+        # What an audit does not need is imported where it is used: the carrier then does not send it.
         from . import _probing as probing
+        from ._way_out import way_of
 
         document["connectivity"], notes = probing.answers(probe, way_of(found, document))
         document["warnings"] += notes
     return document
-
-
-# -- the way out ------------------------------------------------------------------------------------
-
-
-def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str]]:
-    """The probe's answers, and notes. Raises ValueError where an option is not valid."""
-    from . import _probing as probing
-
-    probing.check(params)
-    if not probing.wants_configured(params):
-        return probing.answers(params)
-    found = survey(attach="never")
-    return probing.answers(params, way_of(found, document_of(found)))
-
-
-def way_of(found: Survey, document: Dict[str, Any]) -> "probing.Way":
-    """What the controllers of this host are configured with: their proxies, and the trust stores of their JVMs."""
-    from . import _probing as probing
-    from ._truststore import java_store
-
-    networks: List[routes.Network] = []
-    stores: List[str] = []
-    for entry, shown_entry in zip(found.entries, document["installations"]):
-        name, own = entry.definition.name, []  # type: str, List[routes.Network]
-        homes = []
-        for jvm in entry.processes:
-            if jvm.container:
-                own.append(routes.Network((), ("the way out of %s was not probed: it runs in a container, with a "
-                                               "network of its own" % name,), None))
-            elif not jvm.network:
-                own.append(routes.Network((), ("what the running JVM of %s says of proxies is not known: %s"
-                                               % (name, jvm.reason or "it could not be read"),), None))
-            else:
-                found_properties, found_variables, home = jvm.network
-                own.append(routes.of_properties(found_properties, "the running JVM of %s" % name))
-                own.append(routes.of_environment(found_variables, "the running JVM of %s" % name))
-                homes.append(home)
-        own += _configured(entry)
-        proxy = shown_entry["settings"]
-        own.append(routes.of_settings(proxy["proxy"], proxy["details"]["proxy"]))
-        network = routes.joined(own)
-        networks.append(network)
-        if not homes and os.path.exists(_JAVA):
-            homes.append(os.path.realpath(_JAVA)[:-len("/bin/java")])
-        stores += [network.trust_store] if network.trust_store else [java_store(home) for home in homes if home]
-    return probing.Way(routes.joined(networks), tuple(dict.fromkeys(stores)))
-
-
-def _configured(entry: Entry) -> List[routes.Network]:
-    """What the launch files say for the next start."""
-    where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
-    networks = [routes.of_properties(routes.properties([word for layer, words in vector if layer != "program"
-                                                        for word in words]), where)
-                for vector in entry.on_disk.vectors]
-    if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
-        return networks
-    environment = {name: text_of(variable.value) for name, variable in entry.definition.environment.items()
-                   if not unknown_of(variable.value)}
-    unit = entry.definition.service or entry.definition.name
-    return networks + [routes.of_environment(routes.variables(environment), "the environment of %s" % unit)]
-
-
-# -- declaring --------------------------------------------------------------------------------------
-
-
-class Declared(NamedTuple):
-    """What ``declare`` did, or would do."""
-
-    changed: bool
-    diffs: List[Dict[str, str]]
-    backups: List[str]
-    refused: List[str]
-    document: Dict[str, Any]
-    restart_required: List[str]
-    reload_required: bool
-    files: List[Dict[str, Optional[str]]]
-
-
-def checksum(content: Optional[str]) -> Optional[str]:
-    """SHA-256 of a file's content (Latin-1 text, as it was read), None for no file."""
-    return None if content is None else hashlib.sha256(content.encode("latin-1")).hexdigest()
-
-
-def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
-            backup: bool = True, check: bool = False, attach: str = "auto") -> Declared:
-    """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
-
-    What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
-    are edited. Raises :class:`Refused` where a name is not installed here.
-    """
-    from ._edit import describe, evaluate, plan
-
-    before = survey(root, launch_scripts, attach)
-    unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
-    if unknown:
-        raise Refused("not installed here: %s (installed: %s)" % (
-            ", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing"))
-    files = HostFiles(root)
-    diffs: List[Dict[str, str]] = []
-    backups: List[str] = []
-    refused: List[str] = []
-    edited: Dict[str, Dict[str, Optional[str]]] = {}
-    changed = False
-    for entry in before.entries:
-        if names and entry.definition.name not in names:
-            continue
-        try:
-            on_disk, live = entry.on_disk, entry.live
-            if edited:
-                # What was edited for another installation may be what starts this one too.
-                on_disk = evaluate(entry.definition, files)
-                live = installations.live_of(entry.definition, files, on_disk)
-            planned = plan(entry.definition, files, on_disk, live, wanted)
-            for path, (old, new) in planned.files.items():
-                kept: List[str] = []
-                if check:
-                    files = files.with_candidates({path: new})
-                else:
-                    kept = _write(files, path, old, new, backup, entry)
-                    backups.extend(kept)
-                    files = HostFiles(root)
-                # Two installations can share a file: then it is one edit, from the first content to the last.
-                edit = edited.setdefault(path, {"path": path, "before": checksum(old),
-                                                "backup": kept[0] if kept else None})
-                edit["after"] = checksum(new)
-                diffs.append(describe(path, old, new))
-                changed = True
-        except Refused as error:
-            refused.append(str(error))
-        except OSError as error:
-            refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
-    after = survey(root, launch_scripts, attach) if changed and not check else before
-    return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
-                    root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
-                                        for entry in after.entries), list(edited.values()))
-
-
-def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool,
-           entry: Entry) -> List[str]:
-    real = files.root.rstrip("/") + path
-    if files.root != "/":
-        # Below another root the links of the image count, not those of this machine.
-        real = files.resolve(path)
-    model: Optional[str] = None
-    if old is None:
-        make_folder(os.path.dirname(real))
-        origin = entry.live.path if entry.live is not None else None
-        model = files.resolve(origin) if origin and files.exists(origin) else None
-    kept = replace(real, old, new, backup, model)
-    return [kept] if kept else []
-
-
-def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
-    """Services whose running JVM has another value than the next start would give it."""
-    services = []
-    for entry in result.entries:
-        if names and entry.definition.name not in names:
-            continue
-        stale = entry.running not in ("not_running", wanted)
-        if entry.on_disk.verdict == wanted and stale and entry.definition.service:
-            services.append(entry.definition.service)
-    return services

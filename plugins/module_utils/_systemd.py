@@ -1,16 +1,13 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemd units: what the files say, and what the running service manager has loaded.
+"""systemd units as the files say: unit, drop-ins, ``Environment=``, ``EnvironmentFile=``, ``ExecStart=``.
 
-The files are parsed here (unit, drop-ins, ``Environment=``, ``EnvironmentFile=``, ``ExecStart=``) so that
-an image without a running systemd can be read too; what is loaded is asked over D-Bus with ``busctl``,
-because ``systemctl show`` joins arguments with blanks. Private to this collection. Python 3.6+, standard
-library only.
+They are parsed here so that an image without a running systemd can be read too; what is loaded, :mod:`_service_manager`
+asks. Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
-import subprocess
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
@@ -32,9 +29,6 @@ OWN_DROP_IN = "90-cbops-telemetry.conf"
 #: Key of a setting that stands for a line which is no UTF-8.
 NOT_UTF8 = "(not UTF-8)"
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
-
-_BUSCTL_TIMEOUT = 10
-_DESTINATION = "org.freedesktop.systemd1"
 
 
 class Setting(NamedTuple):
@@ -67,6 +61,16 @@ class Unit(NamedTuple):
     exec_start: Tuple[Tuple[Value, ...], ...]  # program and arguments, variables not yet put in
     user: str
     masked: bool = False
+
+
+class Loaded(NamedTuple):
+    """What the service manager has loaded for a unit, and its state."""
+
+    unit: Unit
+    load_state: str
+    active_state: str
+    control_group: str
+    need_reload: bool
 
 
 # -- unit files -------------------------------------------------------------------------------------
@@ -141,8 +145,8 @@ def _trim(value: Value, start: int) -> Value:
     return result
 
 
-_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
-            '"': '"', "'": "'", "s": " "}
+ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
+           '"': '"', "'": "'", "s": " "}
 
 
 def _character(code: int, is_unicode: bool) -> Optional[str]:
@@ -187,8 +191,8 @@ def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> 
                     character = "\\" + numeric.group(0)
                 current = (current or []) + [Run(character, run.path, run.position + offset, bool(quote))]
                 index += numeric.end()
-            elif follower in _ESCAPES:
-                current = (current or []) + [Run(_ESCAPES[follower], run.path, run.position + offset, bool(quote))]
+            elif follower in ESCAPES:
+                current = (current or []) + [Run(ESCAPES[follower], run.path, run.position + offset, bool(quote))]
                 index += 1
             elif lenient:
                 current = (current or []) + [Run("\\", run.path, run.position + offset, bool(quote))]
@@ -574,129 +578,3 @@ def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[
         pieces.extend(_slice(word, offset))
         result.append(pieces)
     return result
-
-
-def quote(text: str) -> str:
-    """A whole ``Environment=`` assignment in quotes, with what is special to systemd escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return '"%s"' % escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-
-
-# -- the running service manager --------------------------------------------------------------------
-
-
-class Loaded(NamedTuple):
-    """What the service manager has loaded for a unit, and its state."""
-
-    unit: Unit
-    load_state: str
-    active_state: str
-    control_group: str
-    need_reload: bool
-
-
-class Unavailable(Exception):
-    """The service manager cannot be asked; says why."""
-
-
-def object_path(unit: str) -> str:
-    """D-Bus object of a unit (``sd_bus_path_encode``)."""
-    return "/org/freedesktop/systemd1/unit/" + "".join(
-        char if re.match(r"[A-Za-z]", char) or (index and char.isdigit()) else "_%02x" % ord(char)
-        for index, char in enumerate(unit))
-
-
-def _busctl(arguments: Sequence[str]) -> str:
-    try:
-        process = subprocess.Popen(["busctl", "--system"] + list(arguments), stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    except OSError as error:
-        raise Unavailable("busctl cannot be run: %s" % error.strerror)
-    try:
-        output, errors = process.communicate(timeout=_BUSCTL_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise Unavailable("the service manager did not answer in %d seconds" % _BUSCTL_TIMEOUT)
-    if process.returncode != 0:
-        message = errors.decode("utf-8", "replace").strip().splitlines()
-        raise Unavailable("the service manager did not answer: %s" % (message[-1] if message else "no message"))
-    return output.decode("latin-1")
-
-
-def _tokens(line: str) -> List[str]:
-    """Words of one line of ``busctl get-property``, C escapes undone."""
-    tokens = []
-    for match in re.finditer(r'"((?:[^"\\]|\\.)*)"|(\S+)', line):
-        if match.group(2) is not None:
-            tokens.append(match.group(2))
-            continue
-        tokens.append(re.sub(r"\\(x[0-9a-fA-F]{2}|[0-7]{3}|.)", _unescape, match.group(1)))
-    return tokens
-
-
-def _unescape(match: "re.Match[str]") -> str:
-    code = match.group(1)
-    if code[0] == "x" and len(code) == 3:
-        return chr(int(code[1:], 16))
-    if len(code) == 3 and code.isdigit():
-        return chr(int(code, 8))
-    return _ESCAPES.get(code, code)
-
-
-_UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
-_SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart")
-
-
-def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
-    output = _busctl(["get-property", _DESTINATION, object_path(unit), _DESTINATION + "." + interface] + list(names))
-    lines = output.splitlines()
-    if len(lines) != len(names):
-        raise Unavailable("the service manager gave an answer that is not understood")
-    return {name: _tokens(line) for name, line in zip(names, lines)}
-
-
-def _array(tokens: List[str]) -> List[str]:
-    return tokens[2:]  # signature, count, elements
-
-
-def manager_environment() -> Dict[str, Variable]:
-    """What the service manager itself gives every service. Raises :class:`Unavailable`."""
-    output = _busctl(["get-property", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager",
-                      "Environment"])
-    result = {}
-    for entry in _array(_tokens(output)):
-        name, _separator, value = entry.partition("=")
-        result[name] = Variable([Run(value)], "systemctl show-environment", 0, "Environment")
-    return result
-
-
-def loaded(name: str, files: HostFiles) -> Loaded:
-    """The unit as the service manager has it. Raises :class:`Unavailable`, :class:`Unresolvable`."""
-    unit = _properties(name, "Unit", _UNIT_PROPERTIES)
-    service = _properties(name, "Service", _SERVICE_PROPERTIES)
-    environment: Dict[str, Variable] = {}
-    for entry in _array(service["Environment"]):
-        key, _separator, value = entry.partition("=")
-        environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
-    entries = []
-    pairs = _array(service["EnvironmentFiles"])
-    for index in range(0, len(pairs) - 1, 2):
-        entries.append(("-" if pairs[index + 1] == "true" else "") + pairs[index])
-    environment.update(read_environment_files(entries, files))
-    for key in _array(service["UnsetEnvironment"]):
-        environment.pop(key, None)
-    exec_start = []
-    tokens = service["ExecStart"][2:]
-    while tokens:
-        count = int(tokens[1])
-        argv = tokens[2:2 + count]
-        if argv:
-            argv = [tokens[0]] + argv[1:]
-        exec_start.append(tuple([Run(word)] for word in argv))
-        tokens = tokens[2 + count + 8:]  # ignore_failure, four times, pid, code, status
-    definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
-                      tuple(_array(unit["DropInPaths"])), environment, tuple(exec_start),
-                      service["User"][1], unit["LoadState"][1] == "masked")
-    return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
-                  unit["NeedDaemonReload"][1] == "true")

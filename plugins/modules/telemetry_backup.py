@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups of a launch file: documentation and options; the work is in _files."""
+"""Backups of a launch file: documentation and options; the work is in _writing."""
 
 DOCUMENTATION = r"""
 module: telemetry_backup
@@ -118,14 +118,14 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
+from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import OWN_DROP_IN
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import (
     Refused,
     list_backups,
     restore,
     roll_back,
     save,
 )
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import OWN_DROP_IN
 
 
 def main() -> None:

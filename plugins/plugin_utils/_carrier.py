@@ -28,6 +28,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 
 CARRIERS = ("auto", "pipe", "module")
 FOLDER = Path(__file__).resolve().parent.parent / "module_utils"
@@ -40,8 +41,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 #: Sources that only some requests need; all the others go to every host.
-PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore")
-WRITE = ("_edit",)
+PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore", "_way_out")
+WRITE = ("_declaring", "_edit", "_writing")
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
@@ -60,17 +61,9 @@ FLAGS = "-I -S -c"
 FINDER = ('for p in {pythons}; do command -v $p >/dev/null 2>&1 && exec $p {flags} "{boot}"; done; '
           'cat >/dev/null; echo "no Python 3 was found; set ansible_python_interpreter" >&2; exit 127')
 
-_DOCSTRING = re.compile(r'^( *)"""(?:[^"]|"(?!""))*"""$', re.MULTILINE)
-_COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
 _NO_TTY = re.compile(r"you must have a tty|no tty present", re.IGNORECASE)
 
 display = Display()
-
-
-def stripped(source: str) -> str:
-    """A source without docstrings and comments; every line keeps its number, so that tracebacks are right."""
-    without = _DOCSTRING.sub(lambda found: found[1] + '""' + "\n" * found[0].count("\n"), source)
-    return _COMMENT.sub("", without)
 
 
 @functools.cache

@@ -7,8 +7,9 @@ from typing import Dict, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._edit import MARK, plan
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles, Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 from .grammar import Case
 from .real import PROPERTY, Machine, Start, is_valid, vague

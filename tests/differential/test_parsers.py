@@ -20,7 +20,8 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _jvm as jvm
 from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_syntax as syntax
 from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils._edit import plan
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles, Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 from .fuzz import corpus
 from .grammar import FLAG, WAR, sample

@@ -20,6 +20,7 @@ from jvms import Jvms, Running, jvms, needs_root
 from test_old_python import interpreters
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _attach as attach
+from ansible_collections.cbops.telemetry.plugins.module_utils import _examination as examination
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils._child import bounded
 
@@ -60,7 +61,7 @@ def examined(running: Running, how: str = "auto") -> processes.Process:
     """The process as the state document would have it."""
     seen = processes.look(running.pid)
     assert seen is not None
-    return processes.examine(seen, attach=how)
+    return examination.examine(seen, attach=how)
 
 
 @contextlib.contextmanager
@@ -167,7 +168,7 @@ def test_the_time_of_a_host_is_bounded(machine: Jvms, jre_only: None) -> None:
     jvm = machine.start(FLAG, war=True)
     seen = processes.look(jvm.pid)
     assert seen is not None
-    found = processes.examine(seen, deadline=0)
+    found = examination.examine(seen, deadline=0)
     assert (found.state, found.proof) == ("disabled", "cmdline+environ")
     assert "time for all JVMs" in (found.reason or "")
 
@@ -304,7 +305,7 @@ def test_one_that_ended_before_it_could_be_asked(machine: Jvms) -> None:
     assert seen is not None
     jvm.process.kill()
     jvm.process.wait()
-    found = processes.examine(seen)
+    found = examination.examine(seen)
     assert (found.state, found.reason) == ("unknown", "it ended while it was read")
     assert attach.ask(seen.pid, seen.ticks, [], 5).silent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shlex
 import subprocess
 import sys
 import zlib
@@ -18,6 +19,7 @@ from test_old_python import interpreters
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _ask
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 
 FILES = sorted(carrier.FOLDER.glob("*.py"))
 PYTHONS = interpreters() or [sys.executable]
@@ -51,27 +53,63 @@ def asked(function: str, python: str | None = None, check: bool = False, paths: 
     return answer
 
 
-def without_docstrings(source: str) -> ast.Module:
-    """A source's tree without what the carrier leaves out."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
+class Without(ast.NodeTransformer):
+    """Takes out of a source's tree what the carrier leaves out."""
+
+    def generic_visit(self, node: Any) -> Any:
+        """Docstrings, and what annotations leave."""
+        super().generic_visit(node)
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 assert isinstance(first.value.value, str)
                 node.body = node.body[1:]
-    return tree
+        for hint in ("annotation", "returns"):
+            if isinstance(node, (ast.arg, ast.FunctionDef)) and hasattr(node, hint):
+                setattr(node, hint, None)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        """The import of typing."""
+        return ast.copy_location(ast.Pass(), node) if node.module == "typing" else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        """A variable's annotation."""
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign([node.target], self.visit(node.value), lineno=0), node)
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        """An alias of a type."""
+        if isinstance(node.value, ast.Subscript) and ast.unparse(node.value.value) in ("Dict", "List", "Tuple"):
+            node.value = ast.copy_location(ast.Constant(None), node.value)
+        return self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        """The fields of a NamedTuple, which stand in a call then."""
+        if [ast.unparse(base) for base in node.bases] == ["NamedTuple"]:
+            fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+            node.body = [ast.copy_location(ast.Pass(), one) if one in fields else one for one in node.body]
+            values = [ast.Constant(node.name), ast.Constant(" ".join(ast.unparse(one.target) for one in fields))]
+            call = ast.Call(ast.Name("record", ast.Load()), values + [one.value for one in fields if one.value], [])
+            for inner in ast.walk(call):
+                ast.copy_location(inner, node.bases[0])
+            node.bases = [call]
+        return self.generic_visit(node)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_stripped_source_is_the_same_program_on_the_same_lines(path: Path) -> None:
     source = path.read_text()
-    short = carrier.stripped(source)
-    before, after = without_docstrings(source), without_docstrings(short)
+    short = stripped(source)
+    before, after = Without().visit(ast.parse(source)), Without().visit(ast.parse(short))
     assert ast.dump(before) == ast.dump(after)
     assert [getattr(node, "lineno", 0) for node in ast.walk(before)] == [
         getattr(node, "lineno", 0) for node in ast.walk(after)]
     assert "Copyright" not in short
+    hints = {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)
+             and node.module == "typing" for alias in node.names}
+    assert hints.isdisjoint(node.id for node in ast.walk(ast.parse(short)) if isinstance(node, ast.Name))
 
 
 @pytest.mark.parametrize("python", [None, *PYTHONS])
@@ -140,6 +178,24 @@ def test_only_what_is_needed_is_sent() -> None:
     audit = sent("telemetry_info")
     assert audit < sent("telemetry_info", connectivity={"timeout": 3})
     assert audit < sent("telemetry_flag")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str) -> None:
+    """Each costs a host milliseconds that an audit can do without."""
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    sent = carrier.program("telemetry_info", {
+        "function": "telemetry_info", "params": {**OPTIONS["telemetry_info"], "root": str(host.root)}, "paths": [],
+        "check_mode": False, "begin": BEGIN, "end": END})
+    # The answer ends the process; before that, it says what was imported.
+    boot = carrier.BOOT.replace("exec(parts[0])", "import os;end=os._exit;os._exit=lambda n:("
+                                                  "sys.stderr.write(' '.join(sys.modules)),sys.stderr.flush(),end(n));"
+                                                  "exec(parts[0])")
+    done = pipe(f"{python} {carrier.FLAGS} {shlex.quote(boot)}", sent)
+    imported = set(done.stderr.decode().split())
+    assert "cbops_telemetry._shell" in imported, done
+    assert imported.isdisjoint({"ast", "copy", "socket", "subprocess", "typing", "zipfile",
+                                "cbops_telemetry._attach", "cbops_telemetry._service_manager"})
 
 
 def test_noise_around_the_answer() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 PROPERTY = FLAG[2:-len("=true")]
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _files as files
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles, Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as files
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
 NEW = OLD.replace("1g", "2g")

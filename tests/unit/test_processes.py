@@ -11,6 +11,7 @@ import pytest
 from hostroot import FLAG
 from jvms import jvms
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _examination as examination
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
@@ -82,7 +83,7 @@ def test_processes_that_are_hidden_are_not_said_to_be_gone(proc: Proc, monkeypat
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(processes, "_read", refuse)
+    monkeypatch.setattr(processes, "read_file", refuse)
     with pytest.raises(PermissionError, match="hidepid"):
         processes.running(str(proc.root))
     monkeypatch.setattr(processes, "running", lambda attach: refuse("/proc"))
@@ -97,14 +98,14 @@ def test_a_name_with_parentheses(proc: Proc) -> None:
 
 def test_an_environment_that_cannot_be_read_is_unknown(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
     proc.process(10, ["java", FLAG, "-jar", WAR])
-    real = processes._read
+    real = processes.read_file
 
     def refuse(path: str) -> bytes:
         if path.endswith("/environ"):
             raise PermissionError(13, "Permission denied", path)
         return real(path)
 
-    monkeypatch.setattr(processes, "_read", refuse)
+    monkeypatch.setattr(examination, "read_file", refuse)
     found, = processes.running(str(proc.root))
     assert (found.state, found.value) == ("unknown", None)
     assert "Permission denied" in (found.reason or "")
@@ -149,7 +150,7 @@ def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: 
     environ.unlink()
     os.mkfifo(environ)
     proc.process(11, ["java", FLAG, "-jar", WAR])
-    monkeypatch.setattr(processes, "_READ_SECONDS", 0.1)
+    monkeypatch.setattr(examination, "_READ_SECONDS", 0.1)
     assert [(item.state, item.reason) for item in processes.running(str(proc.root))] == [
         ("unknown", "it could not be read (not in time)"), ("disabled", None)]
 
@@ -202,13 +203,13 @@ def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPa
     """A zombie has an empty environment: that proves nothing."""
     folder = proc.process(10, ["java", "-jar", WAR])
     proc.process(11, ["java", FLAG, "-jar", WAR])
-    real = processes._home
+    real = examination._home
 
     def end(argv: list[str], environment: dict[str, str]) -> str:
         (folder / "stat").write_text("10 (java) Z 1 " + " ".join(["0"] * 17) + " 1000 0 0\n")
         return real(argv, environment)
 
-    monkeypatch.setattr(processes, "_home", end)
+    monkeypatch.setattr(examination, "_home", end)
     assert [(item.state, item.reason) for item in processes.running(str(proc.root))] == [
         ("unknown", "it ended while it was read"), ("disabled", None)]
 
@@ -217,9 +218,9 @@ def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPa
     ("false", "JDK_JAVA_OPTIONS"), ("true", "JAVA_TOOL_OPTIONS"), ("other", "set inside the JVM"), (None, None)])
 def test_the_source_of_what_a_jvm_said(said: str | None, source: str | None) -> None:
     """A JVM 8 has no JDK_JAVA_OPTIONS: what it says comes from the layer below."""
-    weak = processes._Weak("false", "JDK_JAVA_OPTIONS", [], None,
+    weak = examination._Weak("false", "JDK_JAVA_OPTIONS", [], None,
                            {"true": "JAVA_TOOL_OPTIONS", "false": "JDK_JAVA_OPTIONS"})
-    assert processes._settled(weak, processes._attach.Answer("attach", said, None, False)) == (
+    assert examination._settled(weak, examination._attach.Answer("attach", said, None, False)) == (
         said, "disabled" if said == "true" else "enabled", source, "attach", None)
 
 
@@ -254,7 +255,7 @@ def test_stale_jvms(change: Callable[[Path], None], stale: str | None) -> None:
         seen = processes.look(jvm.pid)
         assert seen is not None
         change(machine.war)
-        assert processes.examine(seen, attach="never").stale == stale
+        assert examination.examine(seen, attach="never").stale == stale
 
 
 # -- whose it is ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,23 @@ def test_jpi_wins_and_only_its_own_marker_disables(host: Host) -> None:
     assert "hpi is ignored" in detail["reason"] and "1.1 was unpacked" in detail["reason"]
     host.write(path + ".jpi.disabled", "")
     assert read(host)["details"]["license_tracker_plugin"]["state"] == "disabled"
+
+
+@pytest.mark.parametrize("change", [
+    lambda whole: "#!/bin/sh\nexec java -jar $0\n" + whole, lambda whole: whole[:-2] + "\5\0PK\5\6.",
+    lambda whole: archive("Plugin-Version: 1.896\n", zipfile.ZIP_STORED),
+], ids=["a program in front", "a comment that looks like its end", "stored"])
+def test_archives_as_java_reads_them(host: Host, change: Callable[[str], str]) -> None:
+    host.write(PLUGINS + "/cloudbees-analytics.jpi", change(jar("1.896")))
+    assert read(host)["analytics_plugin"] == "1.896"
+
+
+def test_a_manifest_that_is_not_what_the_archive_says_is_unknown(host: Host) -> None:
+    whole = archive("Plugin-Version: 1.896\n", zipfile.ZIP_STORED)
+    for broken in (whole.replace("1.896", "1.897"), whole.replace("META-INF/M", "META-INF/N"),
+                   whole.replace("PK\3\4", "PK\3\5"), whole.replace("PK\1\2", "PK\1\3"), whole[:-1]):
+        host.write(PLUGINS + "/cloudbees-analytics.jpi", broken)
+        assert read(host)["analytics_plugin"] == "unknown"
 
 
 @pytest.mark.parametrize("content", [

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declares the state of telemetry: edits the launch files of a host's installations, and says what is still owed.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import hashlib
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from . import _installations as installations
+from ._edit import describe, evaluate, plan
+from ._files import HostFiles
+from ._state import Entry, Survey, document_of, installation_document, survey
+from ._writing import Refused, make_folder, replace
+
+
+class Declared(NamedTuple):
+    """What ``declare`` did, or would do."""
+
+    changed: bool
+    diffs: List[Dict[str, str]]
+    backups: List[str]
+    refused: List[str]
+    document: Dict[str, Any]
+    restart_required: List[str]
+    reload_required: bool
+    files: List[Dict[str, Optional[str]]]
+
+
+def checksum(content: Optional[str]) -> Optional[str]:
+    """SHA-256 of a file's content (Latin-1 text, as it was read), None for no file."""
+    return None if content is None else hashlib.sha256(content.encode("latin-1")).hexdigest()
+
+
+def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
+            backup: bool = True, check: bool = False, attach: str = "auto") -> Declared:
+    """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
+
+    What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
+    are edited. Raises :class:`Refused` where a name is not installed here.
+    """
+    before = survey(root, launch_scripts, attach)
+    unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
+    if unknown:
+        raise Refused("not installed here: %s (installed: %s)" % (
+            ", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing"))
+    files = HostFiles(root)
+    diffs: List[Dict[str, str]] = []
+    backups: List[str] = []
+    refused: List[str] = []
+    edited: Dict[str, Dict[str, Optional[str]]] = {}
+    changed = False
+    for entry in before.entries:
+        if names and entry.definition.name not in names:
+            continue
+        try:
+            on_disk, live = entry.on_disk, entry.live
+            if edited:
+                # What was edited for another installation may be what starts this one too.
+                on_disk = evaluate(entry.definition, files)
+                live = installations.live_of(entry.definition, files, on_disk)
+            planned = plan(entry.definition, files, on_disk, live, wanted)
+            for path, (old, new) in planned.files.items():
+                kept: List[str] = []
+                if check:
+                    files = files.with_candidates({path: new})
+                else:
+                    kept = _write(files, path, old, new, backup, entry)
+                    backups.extend(kept)
+                    files = HostFiles(root)
+                # Two installations can share a file: then it is one edit, from the first content to the last.
+                edit = edited.setdefault(path, {"path": path, "before": checksum(old),
+                                                "backup": kept[0] if kept else None})
+                edit["after"] = checksum(new)
+                diffs.append(describe(path, old, new))
+                changed = True
+        except Refused as error:
+            refused.append(str(error))
+        except OSError as error:
+            refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
+    after = survey(root, launch_scripts, attach) if changed and not check else before
+    return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
+                    root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
+                                        for entry in after.entries), list(edited.values()))
+
+
+def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool,
+           entry: Entry) -> List[str]:
+    real = files.root.rstrip("/") + path
+    if files.root != "/":
+        # Below another root the links of the image count, not those of this machine.
+        real = files.resolve(path)
+    model: Optional[str] = None
+    if old is None:
+        make_folder(os.path.dirname(real))
+        origin = entry.live.path if entry.live is not None else None
+        model = files.resolve(origin) if origin and files.exists(origin) else None
+    kept = replace(real, old, new, backup, model)
+    return [kept] if kept else []
+
+
+def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
+    """Services whose running JVM has another value than the next start would give it."""
+    services = []
+    for entry in result.entries:
+        if names and entry.definition.name not in names:
+            continue
+        stale = entry.running not in ("not_running", wanted)
+        if entry.on_disk.verdict == wanted and stale and entry.definition.service:
+            services.append(entry.definition.service)
+    return services

@@ -1,0 +1,260 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a running JVM runs with, and whose it is: asked of the JVM itself, else read from ``/proc``.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import errno
+import os
+import pwd
+import re
+import time
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from . import _attach
+from . import _routes as routes
+from ._child import Late, bounded
+from ._files import HostFiles
+from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layers
+from ._processes import Process, Seen, read_file, started, status
+
+#: Seconds for what can be read of a JVM.
+_READ_SECONDS = 5.0
+_LATE_READ_SECONDS = 1.0  # where the time for all was used up
+_CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
+_INSIDE = "set inside the JVM"
+#: Environment by which Jenkins knows again what its builds have started.
+_BUILD = frozenset(["JENKINS_SERVER_COOKIE", "HUDSON_SERVER_COOKIE", "JENKINS_NODE_COOKIE"])
+
+
+class _Weak(NamedTuple):
+    """The value by command line and environment."""
+
+    value: Optional[str]
+    source: Optional[str]
+    options: Optional[List[str]]  # of all layers; None: not known
+    reason: Optional[str]  # why the value is not known
+    layers: Dict[str, str]  # the strongest layer that mentions each value
+
+
+class _Facts(NamedTuple):
+    """What can be read of a process."""
+
+    weak: Sequence[Any]  # the fields of _Weak
+    home: str
+    user: str
+    cgroup: str
+    container: bool
+    stale: Optional[str]
+    of_build: bool
+    ended: bool
+    network: Sequence[Any] = ()  # its properties and variables about proxies, the folder of its Java
+
+
+def _boot_time(proc: str) -> float:
+    for line in read_file(proc + "/stat").splitlines():
+        if line.startswith(b"btime "):
+            return float(line.split()[1])
+    raise OSError("no btime in %s/stat" % proc)
+
+
+def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Optional[float] = None,
+            controller: Optional[int] = None) -> Process:
+    """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking."""
+    start = _boot_time(proc) + seen.ticks / float(os.sysconf("SC_CLK_TCK"))
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
+    in_time = deadline is None or time.monotonic() < deadline
+    try:
+        found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))
+    except Late as error:
+        found = _Facts(_unknown("it could not be read (%s)" % error), "", "", "", False, None, False, False)
+    weak = _Weak(*found.weak)
+    if found.ended:
+        weak, answer = _unknown("it ended while it was read"), _attach.NOT_ASKED
+    else:
+        answer = _asked(seen, weak, proc, attach, deadline)
+    value, state, source, proof, reason = _settled(weak, answer)
+    return Process(seen.pid, started, seen.war, found.home, found.cgroup, value, state, source, proof, reason,
+                   found.user, found.container, found.stale, controller, found.of_build, tuple(found.network))
+
+
+def _facts(proc: str, seen: Seen, start: float) -> _Facts:
+    """What can be read of a process. Runs in a child: a file that it names may be on a server that is gone."""
+    environment: Dict[str, str] = {}
+    try:
+        entries = read_file("%s/%d/environ" % (proc, seen.pid)).decode("latin-1").split("\0")
+        environment = dict(entry.partition("=")[::2] for entry in entries if "=" in entry)
+        weak = _weak(proc, seen, environment)
+    except OSError as error:
+        weak = _unknown("its environment cannot be read (%s); run with become" % error.strerror)
+    facts = _Facts(list(weak), _home(seen.argv, environment), "", "", False, None, not _BUILD.isdisjoint(environment),
+                   True)
+    try:
+        facts = facts._replace(user=_user(proc, seen.pid), cgroup=_cgroup(proc, seen.pid),
+                               container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start))
+        if weak.options is not None:
+            facts = facts._replace(network=[routes.properties(weak.options), routes.variables(environment),
+                                            _java_home(proc, seen.pid)])
+        return facts._replace(ended=started(seen.pid, proc) != seen.ticks)
+    except (OSError, IndexError, ValueError):
+        return facts
+
+
+# -- the value --------------------------------------------------------------------------------------
+
+
+def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
+    own = "%s/%d" % (proc, seen.pid)
+
+    def read(path: str) -> Optional[str]:
+        # Where the JVM itself would have found it: from its working directory, with links that stay below its root.
+        try:
+            return HostFiles(own + "/root").read(os.path.join(os.readlink(own + "/cwd"), path)
+                                                 if not path.startswith("/") else path)
+        except OSError:
+            return None
+
+    try:
+        layers = process_layers(seen.argv, environment, read)
+    except Unresolvable as error:
+        return _unknown(str(error))
+    options = [word for _layer, words in layers for word in words]
+    mentions, winner = decide(layers)
+    value, source = (None, None) if winner is None else (winner.value, winner.layer)
+    return _Weak(value, source, options, None, {mention.value: mention.layer for mention in mentions})
+
+
+def _unknown(reason: str) -> _Weak:
+    return _Weak(None, None, None, reason, {})
+
+
+def _asked(seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[float]) -> _attach.Answer:
+    if proc != "/proc":
+        return _attach.NOT_ASKED
+    if attach == "never":
+        return _attach.Answer(None, None, "the JVM was not asked (attach is never)", False)
+    seconds = _attach.SECONDS
+    if deadline is not None:
+        seconds = min(seconds, deadline - time.monotonic())
+    if seconds <= 0:
+        return _attach.Answer(None, None, "the JVM was not asked: the time for all JVMs of this host was used up",
+                              False)
+    answer = _attach.ask(seen.pid, seen.ticks, weak.options, seconds)
+    if answer.proof is None:
+        said = "the JVM was asked: %s" if answer.silent else "the JVM was not asked: %s"
+        return answer._replace(reason=said % answer.reason)
+    return answer
+
+
+def _settled(weak: _Weak, answer: _attach.Answer,
+             ) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
+    """Value, state, source, proof and reason: the JVM's own answer, else the weaker proof."""
+    if answer.proof is not None:
+        source = None
+        if answer.value is not None and weak.options is not None:
+            # A JVM may not read all layers that we know of (JDK 8 has no JDK_JAVA_OPTIONS).
+            source = weak.source if weak.value == answer.value else weak.layers.get(answer.value, _INSIDE)
+        return answer.value, _state(answer.value), source, answer.proof, None
+    if weak.options is None:
+        return None, "unknown", None, None, weak.reason
+    if answer.silent:
+        # A JVM that does not answer may be one whose value has changed since its start.
+        return None, "unknown", None, None, "%s (its command line and environment say %s)" % (
+            answer.reason, _state(weak.value))
+    return weak.value, _state(weak.value), weak.source, "cmdline+environ", answer.reason
+
+
+def _state(value: Optional[str]) -> str:
+    return "disabled" if get_boolean(value) else "enabled"
+
+
+# -- whose it is ------------------------------------------------------------------------------------
+
+
+def _home(argv: Sequence[str], environment: Dict[str, str]) -> str:
+    home = environment.get("JENKINS_HOME", "")
+    words = argv[1:]
+    for index in command_line(words).options:
+        if words[index].startswith("-DJENKINS_HOME="):
+            home = words[index].partition("=")[2]
+    return home
+
+
+def _user(proc: str, pid: int) -> str:
+    """The effective user of a process; empty where it is not known."""
+    number = status(pid, proc).get("Uid", "").split()[1:2]
+    if not number:
+        return ""
+    try:
+        return pwd.getpwuid(int(number[0])).pw_name
+    except KeyError:
+        return number[0]
+
+
+def _java_home(proc: str, pid: int) -> str:
+    """The folder of the Java that a process runs; empty where it is not known."""
+    program = os.readlink("%s/%d/exe" % (proc, pid))
+    return program[:-len("/bin/java")] if program.endswith("/bin/java") else ""
+
+
+def _in_container(proc: str, pid: int) -> bool:
+    """True where a process has process ids of its own, or another root than we."""
+    if len(status(pid, proc).get("NSpid", "").split()) > 1:
+        return True
+    try:
+        theirs, ours = os.stat("%s/%d/root" % (proc, pid)), os.stat("%s/self/root" % proc)
+    except OSError:
+        return False  # not for us to see
+    return (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino)
+
+
+def _cgroup(proc: str, pid: int) -> str:
+    """The process's cgroup: the unified one, else systemd's own hierarchy."""
+    unified = named = ""
+    for line in read_file("%s/%d/cgroup" % (proc, pid)).decode("latin-1").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            unified = path
+        elif controllers == "name=systemd":
+            named = path
+    return unified if unified not in ("", "/") else (named or unified)
+
+
+def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
+    """What a JVM was started from and is not there any more; None where nothing of the kind is seen.
+
+    ``start`` in seconds since the epoch.
+    """
+    own = "%s/%d" % (proc, seen.pid)
+    try:
+        if os.readlink(own + "/exe").endswith(" (deleted)"):
+            return "its java was replaced or removed after its start"
+        opened = _opened_war(own)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return None
+        raise
+    try:
+        now = os.stat("%s/%s" % (own + ("/root" if seen.war.startswith("/") else "/cwd"), seen.war.lstrip("/")))
+    except FileNotFoundError:
+        return None if opened is None else "its war was removed after its start"
+    except OSError:
+        return None
+    if opened is not None and (now.st_dev, now.st_ino) != (opened.st_dev, opened.st_ino):
+        return "its war was replaced after its start"
+    if now.st_mtime > start + _CLOCK_SECONDS:
+        return "its war was written after its start"
+    return None
+
+
+def _opened_war(own: str) -> Optional[os.stat_result]:
+    """The war as the JVM holds it open (a JVM keeps the file it runs), or None where it is not seen."""
+    for number in os.listdir(own + "/fd"):
+        try:
+            if re.search(r"\.war(?: \(deleted\))?\Z", os.readlink("%s/fd/%s" % (own, number))):
+                return os.stat("%s/fd/%s" % (own, number))
+        except OSError:
+            continue  # closed meanwhile
+    return None

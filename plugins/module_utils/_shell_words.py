@@ -1,0 +1,669 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One shell process as :mod:`_shell` walks it: its variables, and what its words stand for.
+
+Private to this collection. Python 3.6+, standard library only.
+"""
+
+import os
+import posixpath
+import re
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from ._files import HostFiles
+from ._jvm import Unresolvable, command_line
+from ._shell_patterns import LIMIT_MATCH, calculate, first_of, pattern_of, strip_match, without_first
+from ._shell_syntax import (
+    BASH,
+    DASH,
+    Assignment,
+    Node,
+    Part,
+    Run,
+    ShellSyntaxError,
+    Text,
+    Value,
+    Word,
+    line_of,
+    parse,
+    text_of,
+    unknown_of,
+)
+from ._tomcat import BOOTSTRAP, base_of, starts
+
+LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
+#: Set by every shell for itself: unknown here, but never a JVM option.
+_PROVIDED = frozenset([
+    "RANDOM", "SECONDS", "LINENO", "UID", "EUID", "PPID", "HOSTNAME", "PWD", "OLDPWD", "BASHPID", "BASH",
+    "BASH_VERSION", "HOSTTYPE", "OSTYPE", "MACHTYPE", "OPTIND", "HOME", "USER", "LOGNAME", "SHELL", "PATH",
+    "LANG", "TERM", "IFS", "MAINPID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET",
+])
+#: Commands whose output is a name, a number, a path or a date, never a JVM option.
+_HARMLESS_OUTPUT = frozenset([
+    "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
+    "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc", "umask",
+])
+#: Of these, those that print several words unless they are told otherwise.
+_MANY_WORDS = frozenset(["date", "id", "type", "wc", "pidof", "pgrep", "pidofproc"])
+#: Expansions that may name a variable which is not set, also under ``set -u``.
+_ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
+#: First characters of expansions that dash does not have; so is ``${a:1:2}``.
+_BASH_OPERATORS = ("/", "^", ",", "@", "!")
+_TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
+_DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
+
+
+class Launch:
+    """One ``java`` command as the script would run it.
+
+    ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
+    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named.
+    """
+
+    __slots__ = ("words", "environment", "closed", "java", "main", "options")
+
+    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "") -> None:
+        self.words = words
+        self.java = java
+        self.environment = environment
+        self.closed = closed
+        line = command_line([_shape(word) for word in words])
+        self.options = line.options
+        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
+        self.main = line.main if line.jar or tomcat else None
+
+    @property
+    def program(self) -> str:
+        """The jar that is started (or Tomcat's class), an empty string where it is not known."""
+        return text_of(self.words[self.main]) if self.main is not None else ""
+
+    @property
+    def tomcat(self) -> Optional[str]:
+        """``catalina.base`` of a Tomcat that is started, an empty string where it is not known; else None."""
+        if self.program != BOOTSTRAP:
+            return None
+        return base_of([text_of(word) for word in self.words[:self.main] if not unknown_of(word, True)])
+
+
+def _shape(word: Value) -> str:
+    # A word that begins with an unknown may be an option: count it as one, so that it is not overlooked,
+    # unless what follows shows that it is a path ("$DIR/x.war").
+    text = text_of(word)
+    if word and word[0].unknown and not text.startswith("/") and not text.endswith((".war", ".jar")):
+        if word[0].quoted and word[0].harmless:
+            return text or "?"
+        return "-?" + text
+    return text
+
+
+class Variable:
+    """A shell variable: one value, or the elements of an array."""
+
+    __slots__ = ("value", "array", "exported")
+
+    def __init__(self, value: Value, array: Optional[List[Value]] = None, exported: bool = False) -> None:
+        self.value = value
+        self.array = array
+        self.exported = exported
+
+    def copy(self) -> "Variable":
+        """The same for another process."""
+        return Variable(self.value, self.array, self.exported)
+
+
+class Leave(Exception):
+    """Part of the script ends here; ``status`` is its exit status as far as that is known."""
+
+    def __init__(self, status: Optional[bool] = None) -> None:
+        super().__init__()
+        self.status = status
+
+
+class Exit(Leave):
+    """The script ends here."""
+
+
+class Return(Leave):
+    """The function or sourced file ends here."""
+
+
+class Break(Exception):
+    """So many loops end here; with ``again`` the last of them goes on with its next round."""
+
+    def __init__(self, levels: int, again: bool) -> None:
+        super().__init__()
+        self.levels = levels
+        self.again = again
+
+
+class Oracle:
+    """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
+
+    def __init__(self, prefix: Sequence[int]) -> None:
+        self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
+        self._prefix = list(prefix)
+        self.steps = 0
+
+    def choose(self, count: int) -> int:
+        """A number below ``count``."""
+        index = len(self.taken)
+        choice = self._prefix[index] if index < len(self._prefix) else 0
+        self.taken.append((choice, count))
+        return choice
+
+    def following(self) -> Optional[List[int]]:
+        """The prefix of the next combination, or None after the last."""
+        taken = list(self.taken)
+        while taken:
+            choice, count = taken.pop()
+            if choice + 1 < count:
+                return [item[0] for item in taken] + [choice + 1]
+        return None
+
+
+class Words:
+    """A shell process: its variables, and what its words stand for."""
+
+    def __init__(self, files: HostFiles, oracle: Oracle, dialect: str = BASH, zero: str = "",
+                 arguments: Sequence[Value] = (), environment: Optional[Dict[str, Value]] = None,
+                 closed: bool = True, depth: int = 0) -> None:
+        self.files = files
+        self.oracle = oracle
+        self.dialect = dialect
+        self.zero = zero
+        self.arguments = list(arguments)
+        self.variables: Dict[str, Variable] = {}
+        for name, value in (environment or {}).items():
+            self.variables[name] = Variable(value, exported=True)
+        self.closed = closed
+        self.depth = depth
+        self.functions: Dict[str, Node] = {}
+        self.found: List[Launch] = []
+        self.sourced: List[str] = []
+        self.followed: List[str] = []  # scripts that were started, not sourced
+        self.names: List[str] = []  # every variable that was looked at, in order
+        self.all_exported = False
+        self.stops_on_failure = False  # set -e
+        self.stops_on_unset = False  # set -u
+        self.forgiving = 0  # inside a condition, where set -e does not count
+        self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known
+        self.returns = 0  # functions and sourced files around the present command
+        self.background = False  # a command was started in the background
+        self.loops = 0  # loops around the present command
+        self.status: Optional[bool] = True  # of the last command
+        self.marked_exported: List[str] = []  # exported before they are set
+        self.read_only: List[str] = []
+        self.temporary: List[str] = []  # assigned in front of the function that is running
+        self.aliases: List[str] = []
+        self.scopes: List[Dict[str, Optional[Variable]]] = []  # what a function's local variables hide
+
+    # -- places -------------------------------------------------------------------------------
+
+    def unresolvable(self, reason: str, text: Optional[Text] = None, position: int = 0) -> Unresolvable:
+        """An error that names the line."""
+        if text is None:
+            return Unresolvable(reason)
+        path, offset = text.origin(position)
+        if path is None:
+            return Unresolvable(reason)
+        try:
+            return Unresolvable(reason, path, line_of(self.files.read(path), offset))
+        except (OSError, ValueError):
+            return Unresolvable(reason, path)
+
+    def unknown(self, reason: str, word: Word, part: Part, harmless: bool = False) -> Run:
+        """An unknown stretch, its reason ending in file and line."""
+        path, offset = word.text.origin(part.start)
+        where = ""
+        if path is not None:
+            try:
+                where = " (%s:%d)" % (path, line_of(self.files.read(path), offset))
+            except (OSError, ValueError):
+                where = " (%s)" % path
+        return Run("", path, offset, part.quoted, reason + where, harmless)
+
+    # -- variables ----------------------------------------------------------------------------
+
+    def lookup(self, name: str) -> Optional[Variable]:
+        """A variable, or None where it is not set (as far as is known)."""
+        if name not in self.names:
+            self.names.append(name)
+        return self.variables.get(name)
+
+    def assign(self, name: str, value: Value, append: bool = False, array: Optional[List[Value]] = None,
+               element: Optional[str] = None) -> None:
+        """``NAME=value`` and its variants."""
+        if name in self.read_only:
+            if self.dialect == DASH:
+                raise Exit(False)
+            raise Unresolvable("$%s is assigned although it is read-only" % name)
+        old = self.variables.get(name)
+        exported = self.all_exported or name in self.marked_exported or (old is not None and old.exported)
+        if old is None and append and not self.closed:
+            old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
+        if array is not None:
+            elements = list(array)
+            if append and old is not None and old.array is None and unknown_of(old.value):
+                # Not even whether it is set is known, so neither is the number of elements.
+                unknown = [Run("", None, 0, False, "$%s may be unset before it is appended to" % name)]
+                self.variables[name] = Variable(unknown, [unknown, unknown], exported)
+                return
+            if append and old is not None:
+                elements = (old.array if old.array is not None else [old.value]) + elements
+            self.variables[name] = Variable(elements[0] if elements else [], elements, exported)
+            return
+        if element is not None:
+            self._assign_element(name, value, append, element, exported)
+            return
+        if append and old is not None:
+            if old.array is not None:
+                elements = list(old.array) or [[]]
+                elements[0] = elements[0] + value
+                self.variables[name] = Variable(elements[0], elements, exported)
+                return
+            value = old.value + value
+        elif old is not None and old.array is not None and self.dialect == BASH:
+            elements = [value] + old.array[1:]
+            self.variables[name] = Variable(value, elements, exported)
+            return
+        self.variables[name] = Variable(value, None, exported)
+
+    def _assign_element(self, name: str, value: Value, append: bool, element: str, exported: bool) -> None:
+        old = self.variables.get(name)
+        elements = [] if old is None else list(old.array) if old.array is not None else [old.value]
+        if re.match(r"\$\{#%s\[[@*]\]\}\Z" % name, element):
+            if old is None and self.stops_on_unset:
+                raise Exit(False)
+            if self.stops_on_unset and old is not None and old.array is None:
+                raise Unresolvable("bash takes $%s for unset there, because it is no array" % name)
+            element = str(len(elements))
+        if not element.isdigit() or int(element) > len(elements) or (old is None and not self.closed):
+            raise Unresolvable("the array %s is built element by element" % name)
+        number = int(element)
+        elements[number:number + 1] = [elements[number] + value if append and number < len(elements) else value]
+        self.variables[name] = Variable(elements[0], elements, exported)
+
+    def do_assignment(self, assignment: Assignment) -> str:
+        """Carry out an assignment; returns the name."""
+        if assignment.array is not None:
+            elements: List[Value] = []
+            for word in assignment.array:
+                if re.match(r"\[[^\]]*\]=", word.literal() or ""):
+                    raise self.unresolvable("an array with indexes", assignment.text, word.start)
+                elements.extend(self.fields(word))
+            self.assign(assignment.name, [], assignment.append, array=elements)
+        elif assignment.word is not None:
+            self.assign(assignment.name, self.single(assignment.word), assignment.append,
+                        element=assignment.element)
+        return assignment.name
+
+    def exported(self) -> Dict[str, Value]:
+        """The environment that a command started now would get."""
+        return {name: variable.value for name, variable in self.variables.items()
+                if variable.exported and variable.array is None}
+
+    # -- expansion ----------------------------------------------------------------------------
+
+    def single(self, word: Word) -> Value:
+        """A word where no field splitting happens (an assignment, a here-string, ``case``)."""
+        result: Value = []
+        for part in word.parts:
+            if part.kind == "literal":
+                result.extend(self._literal(word, part, colons=True))
+            else:
+                for index, value in enumerate(self._values(word, part)):
+                    if index:
+                        result.append(Run(self._joint(word, part)))
+                    result.extend(run.requoted(part.quoted or (run.quoted and part.argument is not None))
+                                  for run in value)
+            if len(result) > LIMIT_RUNS:
+                raise self.unresolvable("a value grows too long to follow", word.text, word.start)
+        return result
+
+    def _separators(self, word: Word, part: Part) -> Any:
+        """A pattern that takes a value apart at the characters of IFS: separators are its group."""
+        variable = self.variables.get("IFS")
+        if variable is None:
+            return _DEFAULT_SEPARATORS
+        if unknown_of(variable.value, True):
+            raise self.unresolvable("IFS is changed", word.text, part.start)
+        text = text_of(variable.value)
+        blanks = "".join(re.escape(char) for char in text if char in " \t\n")
+        others = "".join(re.escape(char) for char in text if char not in " \t\n")
+        kinds = ["[%s]*[%s][%s]*" % (blanks, others, blanks) if blanks else "[%s]" % others] if others else []
+        kinds += ["[%s]+" % blanks] if blanks else []
+        return re.compile("(%s)|[^%s]+" % ("|".join(kinds), blanks + others) if kinds else r"(?!)(x)|[\s\S]+")
+
+    def _joint(self, word: Word, part: Part) -> str:
+        """What stands between the elements of ``$*`` and ``$@`` where they become one word."""
+        variable = self.variables.get("IFS")
+        if variable is None or (self.dialect == BASH and "@" in (part.name, part.index)):
+            return " "
+        if unknown_of(variable.value, True):
+            raise self.unresolvable("IFS is changed", word.text, part.start)
+        return text_of(variable.value)[:1]
+
+    def fields(self, word: Word) -> List[Value]:
+        """A word in a command line: expanded and split into fields."""
+        if self.dialect == BASH and any(
+                part.kind == "literal" and not part.quoted
+                and re.search(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}", word.characters(part)) for part in word.parts):
+            part = word.parts[0]
+            return [[self.unknown("a brace expansion", word, part)]]
+        fields: List[Value] = []
+        current: Optional[Value] = None
+        after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
+        for part in word.parts:
+            if part.kind == "literal":
+                current = (current or []) + self._literal(word, part)
+                continue
+            values = self._values(word, part)
+            if sum(map(len, values)) + len(fields) > LIMIT_RUNS:
+                raise self.unresolvable("a value grows too long to follow", word.text, word.start)
+            if part.quoted:
+                many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
+                if many:
+                    for index, value in enumerate(values):
+                        if index:
+                            fields.append(current or [])
+                            current = None
+                        current = (current or []) + [run.requoted(True) for run in value]
+                    continue
+                current = current or []
+                for index, value in enumerate(values):
+                    if index:
+                        current.append(Run(self._joint(word, part), quoted=True))
+                    current.extend(run.requoted(True) for run in value)
+                continue
+            separators = self._separators(word, part)
+            for index, value in enumerate(values):
+                if index and current is not None:
+                    fields.append(current)
+                    current = None
+                for run in value:
+                    if run.unknown or run.quoted:  # quoted: "b c" of ${a:-"b c"}
+                        current, after_blank = (current or []) + [run], False
+                        continue
+                    for match in separators.finditer(run.text):
+                        if match.group(1) is None:
+                            piece = run.part(match.start(), match.end())
+                            piece.quoted = False
+                            current, after_blank = (current or []) + [piece], False
+                            continue
+                        blank = not match.group(1).strip(" \t\n")
+                        if current is not None or not (blank or after_blank):
+                            fields.append(current or [])
+                            after_blank = blank
+                        elif not blank:
+                            after_blank = False
+                        current = None
+        if current is not None:
+            fields.append(current)
+        return fields
+
+    def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
+        if part.start in word.decoded:
+            path, offset = word.text.origin(part.start)
+            return [Run(word.decoded[part.start], None, 0, True)]
+        if part.start == part.end:
+            return [Run("", None, 0, True)] if part.quoted else []
+        if part.quoted or "~" not in word.characters(part):
+            return word.text.runs(part.start, part.end, part.quoted)
+        # ~ and ~user are somebody's home; behind a colon only in assignments.
+        result: Value = []
+        done = part.start
+        for match in _TILDE.finditer(word.characters(part)):
+            if (colons and match.start()) or part.start + match.start() == word.start:
+                result.extend(word.text.runs(done, part.start + match.start(), False))
+                result.append(self.unknown("a home directory", word, part, harmless=True))
+                done = part.start + match.end()
+        return result + word.text.runs(done, part.end, False)
+
+    def _values(self, word: Word, part: Part) -> List[Value]:
+        """What a part expands to: one value, or several for ``$@`` and arrays."""
+        if part.kind == "parameter":
+            return self._parameter(word, part)
+        if part.kind == "command":
+            return [self._substitution(word, part)]
+        if part.kind == "arithmetic":
+            number = calculate(word.text.characters[part.start + 3:part.end - 2])
+            if number is not None:
+                return [[Run(str(number), quoted=part.quoted)]]
+            return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
+        return [[self.unknown("a process substitution", word, part, harmless=True)]]
+
+    def _parameter(self, word: Word, part: Part) -> List[Value]:
+        if self.dialect == DASH and (part.index is not None or part.operator[:1] in _BASH_OPERATORS
+                                     or part.operator == ":"):
+            raise Exit(False)  # "Bad substitution"
+        values, is_set = self._plain_parameter(word, part)
+        values = [[run.requoted(part.quoted) for run in value] for value in values]
+        if self.stops_on_unset and not is_set and (
+                part.length or not {part.name, part.index} & {"@", "*"}) and (
+                part.length or part.operator not in _ASKS_WHETHER_SET) and not any(map(unknown_of, values)):
+            raise Exit(False)
+        if part.length:
+            return [[self.unknown("a length", word, part, harmless=True)]]
+        if not part.operator:
+            return values
+        null = not any(text_of(value) or unknown_of(value, True) for value in values)
+        reason = next((unknown_of(value, True) for value in values if unknown_of(value, True)), None)
+        operator = part.operator
+        if operator in _ASKS_WHETHER_SET:
+            if reason and (operator[0] == ":" or not is_set) and not any(text_of(value) for value in values):
+                # Neither "set" nor "empty" is known of it.
+                is_set = self.oracle.choose(2) == 0
+                if not is_set:
+                    null, reason = True, None
+            use_word = (null if operator[0] == ":" else not is_set)
+            if operator[-1] == "+":
+                return [self.single(part.argument)] if part.argument and not use_word else [[]]
+            if not use_word:
+                return values
+            if operator[-1] == "?":
+                raise Exit(False)
+            value = self.single(part.argument) if part.argument else []
+            if operator[-1] == "=":
+                self.assign(part.name, value)
+                value = [run.requoted(part.quoted) for run in value]
+            return [value]
+        if operator in ("%", "%%", "#", "##") and part.argument is not None:
+            pattern = self.single(part.argument)
+            if unknown_of(pattern, True) is None and reason is None and all(
+                    len(text_of(value)) <= LIMIT_MATCH for value in values):
+                return [[run.requoted(part.quoted) for run in strip_match(value, operator, pattern_of(pattern))]
+                        for value in values]
+        if reason is None and operator != "!":
+            changed = [self._changed(value, operator, part.argument) for value in values]
+            if None not in changed:
+                return [[run.requoted(part.quoted) for run in value or []] for value in changed]
+        return [[self.unknown("${%s%s…}" % (part.name, operator), word, part)]]
+
+    def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
+        """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""
+        text = text_of(value)
+        given = self.single(argument) if argument is not None else []
+        if unknown_of(given, True):
+            return None
+        if operator == ":":
+            match = re.match(r"([0-9]+)(?::([0-9]+))?\Z", text_of(given))
+            if match is None:
+                return None
+            first = int(match.group(1))
+            rest = without_first(value, min(first, len(text)))
+            return first_of(rest, int(match.group(2))) if match.group(2) else rest
+        if operator == "@":
+            return [Run("'"), *value, Run("'")] if text_of(given) == "Q" and "'" not in text else None
+        if operator[0] in "^,":
+            if given or max(text, default="") > "\x7f":
+                return None
+            count = len(text) if len(operator) == 2 else 1
+            head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
+            return value if head == text[:count] else [Run(head)] + without_first(value, count)
+        parts = text_of(given).split("/")
+        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=-]+\Z", parts[0]):
+            return None
+        if parts[0] not in text:
+            return value
+        return [Run(text.replace(parts[0], "".join(parts[1:]), -1 if operator == "//" else 1))]
+
+    def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
+        name = part.name
+        if name in ("@", "*"):
+            return list(self.arguments), bool(self.arguments)
+        if name == "#":
+            return [[Run(str(len(self.arguments)))]], True
+        if name == "?" and self.status:
+            return [[Run("0")]], True
+        if name == "!" and not self.background:
+            return [[]], False
+        if name == "-" and self.dialect == DASH and not (
+                self.all_exported or self.stops_on_failure or self.stops_on_unset):
+            return [[]], True
+        if name in "?$!-":
+            # "$-" can be nothing at all, and what follows it then is no option.
+            return [[self.unknown("$" + name, word, part, harmless=name != "-")]], True
+        if name == "0":
+            return [[Run(self.zero)]], True
+        if name.isdigit():
+            index = int(name) - 1
+            return ([self.arguments[index]], True) if index < len(self.arguments) else ([[]], False)
+        variable = self.lookup(name)
+        if variable is None:
+            if part.index in ("@", "*") and self.closed:
+                return [], False
+            if name == "BASH_SOURCE":
+                return [[Run(word.text.path or self.zero)]], True
+            if name == "IFS":
+                return [[Run(" \t\n")]], True
+            if name in _PROVIDED:
+                return [[self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)]], True
+            if not self.closed:
+                return [[self.unknown("$%s comes from the environment of whoever starts the script" % name,
+                                      word, part)]], False
+            return [[]], False
+        if part.index is not None:
+            elements = variable.array if variable.array is not None else [variable.value]
+            if part.index in ("@", "*"):
+                return list(elements), bool(elements)
+            if part.index.isdigit():
+                number = int(part.index)
+                return ([elements[number]], True) if number < len(elements) else ([[]], False)
+            return [[self.unknown("an array element", word, part)]], True
+        return [variable.value], variable.array is None or bool(variable.array)
+
+    def _substitution(self, word: Word, part: Part) -> Value:
+        """Command substitution: the few commands that only rewrite their arguments, else unknown."""
+        items = part.body.items if part.body is not None else []
+        if len(items) == 1 and items[0].kind == "and_or" and {pair[0] for pair in items[0].items} == {"", "&&"}:
+            items = [item for _joint, item in items[0].items]
+        if [_name_of(item) for item in items] == ["cd", "pwd"]:
+            folder = self._folder(items[0], items[1])
+            return [Run(folder, quoted=part.quoted) if folder else
+                    self.unknown("the folder of a script", word, part, harmless=True)]
+        command = items[0] if len(items) == 1 else None
+        if command is not None and command.kind == "simple" and not command.assignments and command.words:
+            name = command.words[0].literal() if isinstance(command.words[0], Word) else None
+            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset", "uname", "run-parts"):
+                fields = [field for item in command.words[1:] if isinstance(item, Word)
+                          for field in self.fields(item)]
+                known = not any(unknown_of(field, True) for field in fields)
+                value = self._pure(name, fields) if known else None
+                if value is not None:
+                    return [run.requoted(part.quoted) for run in value]
+            if (name in _HARMLESS_OUTPUT and (name not in _MANY_WORDS or _prints_one_word(command))) or (
+                    name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"):
+                return [self.unknown("the output of a command", word, part, harmless=True)]
+        return [self.unknown("a command substitution", word, part)]
+
+    def _folder(self, change: Node, tell: Node) -> Optional[str]:
+        """What ``cd FOLDER; pwd`` prints, None where that cannot be known."""
+        fields = [field for word in change.words[1:] if isinstance(word, Word) for field in self.fields(word)]
+        options = [text_of(field) for field in fields[:-1]] + [word.literal() for word in tell.words[1:]]
+        path = text_of(fields[-1]) if fields else ""
+        if not set(options) <= {"--", "-L", "-P"} or tell.redirects or unknown_of(fields[-1], True) \
+                or not path.startswith("/") or not self.files.test("d", path):
+            return None
+        try:
+            return self.files.canonical(path) if "-P" in options else posixpath.normpath("/" + path.lstrip("/"))
+        except OSError:
+            return None
+
+    def _run_parts(self, texts: List[str]) -> Optional[Value]:
+        pattern = "^[a-zA-Z0-9_-]+$"
+        if len(texts) == 3 and texts[0] == "--regex":
+            pattern = texts[1]
+        elif len(texts) == 2 and texts[0].startswith("--regex="):
+            pattern = texts[0].partition("=")[2]
+        elif len(texts) != 1:
+            return None
+        # Only what means the same in Python: names, sets, anchors.
+        if not re.match(r"[\w^$.*+\[\]\\-]*\Z", pattern):
+            return None
+        names = [name for name in self.files.list(texts[-1]) if re.search(pattern, name)]
+        return [Run("\n".join("%s/%s" % (texts[-1].rstrip("/"), name) for name in names))]
+
+    def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
+        texts = [text_of(field) for field in fields]
+        if name == "run-parts" and "--list" in texts:  # Debian's /etc/profile asks it for the files to source
+            return self._run_parts([text for text in texts if text != "--list"])
+        if name == "uname":
+            return [Run(os.uname().sysname)] if texts in ([], ["-s"]) else None
+        if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
+            result: Value = []
+            for index, field in enumerate(fields):
+                if index:
+                    result.append(Run(" "))
+                result.extend(field)
+            return result
+        if name == "printf" and len(texts) == 2 and texts[0] in ("%s", "%s\\n"):
+            return list(fields[1])
+        if name == "dirname" and len(texts) == 1:
+            path = texts[0].rstrip("/") or "/"
+            return [Run((path.rsplit("/", 1)[0] or "/") if "/" in path else ".")]
+        if name == "basename" and texts:
+            base = texts[0].rstrip("/").rsplit("/", 1)[-1]
+            if len(texts) == 2 and base != texts[1] and base.endswith(texts[1]):
+                base = base[:-len(texts[1])]
+            return [Run(base)] if len(texts) <= 2 else None
+        if name in ("declare", "typeset") and len(texts) == 2 and texts[0] == "-p" and self.dialect == BASH:
+            # A common way for launchers to ask whether a variable is an array.
+            variable = self.lookup(texts[1])
+            if variable is None:
+                return [] if self.closed else None
+            kind = "-a" if variable.array is not None else ("-x" if variable.exported else "--")
+            return [Run("declare %s %s=" % (kind, texts[1]))]
+        return None
+
+    def _restore(self, name: str, variable: Optional[Variable]) -> None:
+        if variable is None:
+            self.variables.pop(name, None)
+        else:
+            self.variables[name] = variable
+
+    def parsed(self, text: Text) -> Node:
+        """The tree of a text; files are parsed once, however many ways there are through them."""
+        key = (text.path or "", text.characters, self.dialect)
+        tree = self.files.trees.get(key) if text.path is not None else None
+        if tree is None:
+            try:
+                tree, _parser = parse(text, self.dialect)
+            except ShellSyntaxError as error:
+                raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+            if text.path is not None:
+                self.files.trees[key] = tree
+        return tree
+
+
+def _prints_one_word(command: Node) -> bool:
+    """True for ``id -u`` and ``date +%s``."""
+    words = [word.literal() or "" for word in command.words[1:] if isinstance(word, Word)]
+    return len(words) > 0 and all(re.match(r"-[a-z]+\Z|--[a-z]+\Z|\+\S+\Z", word) for word in words)
+
+
+def _name_of(node: Node) -> Optional[str]:
+    """The name of a plain command, where it is a literal word."""
+    if node.kind != "simple" or node.assignments or not node.words or not isinstance(node.words[0], Word):
+        return None
+    return node.words[0].literal()

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way out of this host's controllers: what they are configured with, from their launch files, JVMs and settings.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import os
+from typing import Any, Dict, List, Tuple
+
+from . import _probing as probing
+from . import _routes as routes
+from ._shell_syntax import text_of, unknown_of
+from ._state import Entry, Survey, document_of, survey
+from ._truststore import java_store
+
+#: The Java of a host whose controller does not run.
+_JAVA = "/usr/bin/java"
+
+
+def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str]]:
+    """The probe's answers, and notes. Raises ValueError where an option is not valid."""
+    probing.check(params)
+    if not probing.wants_configured(params):
+        return probing.answers(params)
+    found = survey(attach="never")
+    return probing.answers(params, way_of(found, document_of(found)))
+
+
+def way_of(found: Survey, document: Dict[str, Any]) -> probing.Way:
+    """What the controllers of this host are configured with: their proxies, and the trust stores of their JVMs."""
+    networks: List[routes.Network] = []
+    stores: List[str] = []
+    for entry, shown_entry in zip(found.entries, document["installations"]):
+        name, own = entry.definition.name, []  # type: str, List[routes.Network]
+        homes = []
+        for jvm in entry.processes:
+            if jvm.container:
+                own.append(routes.Network((), ("the way out of %s was not probed: it runs in a container, with a "
+                                               "network of its own" % name,), None))
+            elif not jvm.network:
+                own.append(routes.Network((), ("what the running JVM of %s says of proxies is not known: %s"
+                                               % (name, jvm.reason or "it could not be read"),), None))
+            else:
+                found_properties, found_variables, home = jvm.network
+                own.append(routes.of_properties(found_properties, "the running JVM of %s" % name))
+                own.append(routes.of_environment(found_variables, "the running JVM of %s" % name))
+                homes.append(home)
+        own += _configured(entry)
+        proxy = shown_entry["settings"]
+        own.append(routes.of_settings(proxy["proxy"], proxy["details"]["proxy"]))
+        network = routes.joined(own)
+        networks.append(network)
+        if not homes and os.path.exists(_JAVA):
+            homes.append(os.path.realpath(_JAVA)[:-len("/bin/java")])
+        stores += [network.trust_store] if network.trust_store else [java_store(home) for home in homes if home]
+    return probing.Way(routes.joined(networks), tuple(dict.fromkeys(stores)))
+
+
+def _configured(entry: Entry) -> List[routes.Network]:
+    """What the launch files say for the next start."""
+    where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
+    networks = [routes.of_properties(routes.properties([word for layer, words in vector if layer != "program"
+                                                        for word in words]), where)
+                for vector in entry.on_disk.vectors]
+    if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
+        return networks
+    environment = {name: text_of(variable.value) for name, variable in entry.definition.environment.items()
+                   if not unknown_of(variable.value)}
+    unit = entry.definition.service or entry.definition.name
+    return networks + [routes.of_environment(routes.variables(environment), "the environment of %s" % unit)]

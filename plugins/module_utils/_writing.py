@@ -1,0 +1,658 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Replacing a file of the managed host without losing anything: locked, backed up, in one step; and putting back.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Everything here works relative
+to an open folder that was reached without following a link that is not checked: a folder that is swapped under our
+hands cannot lead the write elsewhere.
+"""
+
+import binascii
+import calendar
+import errno
+import fcntl
+import os
+import re
+import stat
+import time
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from ._files import LIMIT_LINKS, LIMIT_SIZE, open_regular
+
+LIMIT_BACKUPS = 1000  # in one second
+LOCK_SECONDS = 20
+LOCK_FILE = "/run/cbops-telemetry.lock"
+BACKUP_SUFFIX = ".cbops~"
+TEMPORARY_SUFFIX = ".cbops-new~"
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+_START_MARGIN = 1  # second: a process's start is counted in ticks since a boot that is known by the second
+
+
+class Refused(Exception):
+    """A write that is not made; the message says why and what to do."""
+
+
+class Target(NamedTuple):
+    """Where a file really is, after links, and what it is now."""
+
+    path: str
+    status: Optional[os.stat_result]  # None: it does not exist yet
+
+
+class Backup(NamedTuple):
+    """A backup of a file; it has the owner, mode and attributes that the file had."""
+
+    path: str
+    made: str  # when, as 2026-11-23T08:00:00Z
+    size: int
+    mode: str  # octal, as 0640
+    uid: int
+    gid: int
+
+
+class Restored(NamedTuple):
+    """What ``restore`` did, or would do."""
+
+    changed: bool
+    source: Optional[str]  # the backup that was put back; None where none was
+    backup: Optional[str]  # of what was there before
+
+
+class _Place:
+    """A file's folder, held open, its name there, and its path without links."""
+
+    def __init__(self, folders: List[int], names: List[str], status: Optional[os.stat_result]) -> None:
+        self._folders = folders
+        self.folder = folders[-1]
+        self.name = names[-1] if names else "."
+        self.path = "/" + "/".join(names)
+        self.status = status
+
+    def __enter__(self) -> "_Place":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _close(self._folders)
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass  # what had to reach the disk was synced before
+
+
+def _trusted(status: os.stat_result) -> bool:
+    # Root's own (or the user's own, where we are not root) and writable for nobody else. A sticky folder
+    # (/tmp) lets others make links in it, so it is no exception.
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
+
+
+def _place(path: str) -> _Place:
+    """Walk to a path, one open folder after the other. Raises :class:`Refused`, OSError."""
+    if not path.startswith("/") or "\0" in path:
+        raise Refused("%r: not an absolute path" % path)
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    folders = [os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+    names: List[str] = []
+    links = 0
+    untrusted: Optional[str] = None
+    try:
+        while parts:
+            part = parts.pop(0)
+            if part == "..":
+                if names:
+                    names.pop()
+                    os.close(folders.pop())
+                continue
+            folder = folders[-1]
+            if not _trusted(os.fstat(folder)):
+                untrusted = untrusted or "/" + "/".join(names)
+            here = "/" + "/".join(names + [part])
+            try:
+                descriptor = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            except FileNotFoundError:
+                if parts:
+                    raise Refused("%s: the folder %s does not exist" % (path, here))
+                _refuse_link(path, links, untrusted)
+                return _Place(folders, names + [part], None)
+            status = os.fstat(descriptor)
+            if stat.S_ISLNK(status.st_mode):
+                try:
+                    # Read from the open link: its owner and its target belong together.
+                    target = os.readlink("", dir_fd=descriptor)
+                finally:
+                    os.close(descriptor)
+                links += 1
+                if links > LIMIT_LINKS:
+                    raise Refused("%s: too many symbolic links" % path)
+                if status.st_uid not in (0, os.geteuid()):
+                    raise Refused("%s: the symbolic link %s does not belong to root; edit its target yourself, or "
+                                  "name the target" % (path, here))
+                if target.startswith("/"):
+                    _close(folders[1:])
+                    del folders[1:], names[:]
+                parts = [item for item in target.split("/") if item not in ("", ".")] + parts
+            elif parts:
+                folders.append(descriptor)
+                names.append(part)
+                if not stat.S_ISDIR(status.st_mode):
+                    raise Refused("%s: %s is not a folder" % (path, here))
+            else:
+                os.close(descriptor)
+                _refuse_link(path, links, untrusted)
+                return _Place(folders, names + [part], status)
+        _refuse_link(path, links, untrusted)
+        return _Place(folders, names, os.fstat(folders[-1]))  # "/", or a path that ends in ".."
+    except BaseException:
+        _close(folders)
+        raise
+
+
+def _refuse_link(path: str, links: int, untrusted: Optional[str]) -> None:
+    if links and untrusted:
+        raise Refused("%s: a symbolic link is on its way and others than root may write %s; name the target "
+                      "instead of the link" % (path, untrusted))
+
+
+def safe_target(path: str) -> Target:
+    """Resolve a path for writing. Raises :class:`Refused` where a link could be somebody else's.
+
+    As root, a link is followed only where it and every folder on its way belong to root and nobody else
+    may write them: else the owner of the link decides which file root overwrites. A file in a folder of
+    the service's own user is edited only where no link is on the way.
+    """
+    with _place(path) as place:
+        return Target(place.path, place.status)
+
+
+_HINTS = {
+    errno.EROFS: "the file system is read-only; remount it, or change the image it comes from",
+    errno.ENOSPC: "the disk is full; make room and run again",
+    errno.EDQUOT: "the quota is used up; make room and run again",
+    errno.EPERM: "not permitted; is the file or its folder immutable (lsattr shows 'i' or 'a')?",
+    errno.EACCES: "permission denied; run with become",
+    errno.ENOENT: "it vanished while it was being edited; run again",
+    errno.ELOOP: "it became a symbolic link while it was being edited; run again",
+    errno.EBUSY: "it is in use as a mount point (a file bound into a container?); edit it where it comes from",
+    errno.EIO: "the disk reports an error (see dmesg)",
+}
+
+
+def _explain(path: str, error: OSError) -> str:
+    return "%s: %s (nothing was changed)" % (path, _HINTS.get(error.errno or 0, error.strerror or str(error)))
+
+
+class Lock:
+    """An advisory lock, so that two runs do not edit one file at a time.
+
+    Root locks a file in /run that nobody else can open: a lock on the folder could be held by any user who
+    may read it, is not to be had in every folder (unreadable ones, some network file systems) and the file
+    itself is replaced, and with it any lock on it. Others lock the folder.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.folder = os.path.dirname(path) or "/"
+        self._descriptor = -1
+
+    def _open(self) -> int:
+        if os.geteuid() == 0:
+            try:
+                return os.open(LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            except OSError:
+                pass  # an image without /run, or one that is read-only
+        try:
+            return os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except PermissionError:
+            raise Refused("%s: the folder cannot be read, so it cannot be locked (nothing was changed); run with "
+                          "become" % self.folder)
+
+    def __enter__(self) -> "Lock":
+        self._descriptor = self._open()
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return self
+            except (BlockingIOError, InterruptedError):
+                if time.monotonic() > deadline:
+                    _close([self._descriptor])
+                    raise Refused("%s: another run has been editing files for %d seconds (nothing was changed); try "
+                                  "again later" % (self.folder, LOCK_SECONDS))
+                time.sleep(0.02)
+            except OSError as error:
+                _close([self._descriptor])
+                raise Refused("%s: its file system cannot lock (%s), and two runs at a time could lose an edit "
+                              "(nothing was changed)" % (self.folder, error.strerror))
+
+    def __exit__(self, *_error: object) -> None:
+        _close([self._descriptor])
+
+
+#: Attributes that are made from a file's bytes; those of the old bytes would condemn the new ones.
+_NOT_COPIED = ("security.ima", "security.evm")
+_ACL = "system.posix_acl_access"
+
+
+def _attributes(descriptor: int) -> Dict[str, bytes]:
+    """Extended attributes: SELinux context, ACLs, capabilities."""
+    try:
+        names = os.listxattr(descriptor)
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOSYS):
+            return {}
+        raise
+    return {name: os.getxattr(descriptor, name) for name in names if name not in _NOT_COPIED}
+
+
+def _copy_attributes(path: str, source: int, descriptor: int) -> None:
+    """Owner, group, extended attributes, then mode, onto an open file that is written already.
+
+    In this order and after the bytes: a change of owner takes set-user-ID bits and capabilities away, a
+    write takes capabilities, and the mode must agree with the ACL.
+    """
+    status, now = os.fstat(source), os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (now.st_uid, now.st_gid):
+        try:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        except PermissionError:
+            raise Refused("%s: its owner cannot be kept (nothing was changed); run with become" % path)
+    kept = _attributes(source)
+    have = _attributes(descriptor)
+    if _ACL in have and _ACL not in kept:
+        os.removexattr(descriptor, _ACL)  # the folder gives it to new files
+    for name, value in kept.items():
+        if have.get(name) == value:
+            continue  # a label that is right already need not be written, and often may not
+        try:
+            os.setxattr(descriptor, name, value)
+        except OSError as error:
+            raise Refused("%s: its attribute %s cannot be kept: %s (nothing was changed)"
+                          % (path, name, error.strerror))
+    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+
+
+def _stem(name: str) -> str:
+    # A name that is nearly as long as a name may be must leave room.
+    return os.fsdecode(os.fsencode(name)[:200])
+
+
+def _temporary(name: str) -> str:
+    # The leading dot and the "~" at the end: globs, run-parts, systemd and friends pass such files over.
+    return ".%s.%s%s" % (_stem(name), binascii.hexlify(os.urandom(8)).decode("ascii"), TEMPORARY_SUFFIX)
+
+
+def _clean(place: _Place) -> None:
+    """Remove what a run that was killed left beside the file. Only under the lock: nobody is at work then."""
+    ours = re.compile(r"\.%s\.[0-9a-f]{16}%s\Z" % (re.escape(_stem(place.name)), re.escape(TEMPORARY_SUFFIX)))
+    try:
+        names = _names(place)
+    except OSError:
+        return  # the next run cleans up
+    for name in names:
+        if ours.match(name):
+            _unlink_quietly(place.folder, name)
+
+
+def _names(place: _Place) -> List[str]:
+    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
+    try:
+        return os.listdir(folder)
+    finally:
+        _close([folder])
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view):]
+
+
+def _sync_folder(place: _Place) -> None:
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # such file systems have nothing to sync
+            raise
+    finally:
+        _close([descriptor])
+
+
+def _rename_to_free_name(folder: int, old: str, new: str) -> None:
+    """Rename in one step, never over a file that came meanwhile. Raises FileExistsError."""
+    try:
+        import ctypes
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (ImportError, OSError, AttributeError):
+        code = errno.ENOSYS
+    else:
+        no_replace = 1
+        if rename(folder, os.fsencode(old), folder, os.fsencode(new), no_replace) == 0:
+            return
+        code = ctypes.get_errno()
+    if code not in (errno.ENOSYS, errno.EINVAL, errno.EPERM):
+        raise OSError(code, os.strerror(code), new)
+    # An older libc, a file system or a sandbox that does not know it.
+    os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    _unlink_quietly(folder, old)
+
+
+def _put(place: _Place, name: str, content: bytes, dress: Callable[[int], None],
+         unchanged: Optional[os.stat_result]) -> None:
+    """Write ``content`` beside the file, ``dress`` it (owner, mode), then give it its name in one step.
+
+    With ``unchanged`` it takes the place of the file with that status, else the name must be free.
+    """
+    temporary = _temporary(place.name)
+    # Until it has its owner and mode, nobody else can read it.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
+                         dir_fd=place.folder)
+    try:
+        try:
+            _write_whole(descriptor, content)
+            dress(descriptor)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if unchanged is None:
+            _rename_to_free_name(place.folder, temporary, name)
+        else:
+            _check_unchanged(place, unchanged)
+            os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    except BaseException:
+        _unlink_quietly(place.folder, temporary)
+        raise
+
+
+def _unlink_quietly(folder: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        pass  # the next run cleans up
+
+
+def _check_unchanged(place: _Place, status: os.stat_result) -> None:
+    """The last look before the file is replaced or removed, for those who do not know of the lock."""
+    now = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"):
+        if getattr(now, key) != getattr(status, key):
+            raise _changed_meanwhile(place.path)
+
+
+def _changed_meanwhile(path: str) -> Refused:
+    return Refused("%s: somebody else changed it meanwhile (nothing was changed); run again" % path)
+
+
+def _settle(path: str, place: _Place, kept: Optional[str]) -> None:
+    """Make what was done outlast a power cut; it is done, so an error must not say otherwise."""
+    try:
+        _sync_folder(place)
+    except OSError as error:
+        raise Refused("%s: it was written%s, but whether that outlasts a power cut is not certain: %s" % (
+            path, " (backup: %s)" % kept if kept else "", error.strerror))
+
+
+class _Opened:
+    """An open regular file that has one name, with its bytes and status. Raises :class:`Refused`, OSError."""
+
+    def __init__(self, descriptor: int, status: os.stat_result, content: bytes) -> None:
+        self.descriptor = descriptor
+        self.status = status
+        self.content = content
+
+    def __enter__(self) -> "_Opened":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _close([self.descriptor])
+
+
+def _opened(place: _Place, name: str) -> _Opened:
+    descriptor, status = open_regular(name, os.O_NOFOLLOW, place.folder)
+    try:
+        if status.st_nlink > 1:
+            raise Refused("%s: it has %d names (hard links), and replacing it would part them; edit it yourself"
+                          % (os.path.join(os.path.dirname(place.path), name), status.st_nlink))
+        content = b""
+        while len(content) <= LIMIT_SIZE:
+            block = os.read(descriptor, min(1 << 16, LIMIT_SIZE + 1 - len(content)))
+            if not block:
+                return _Opened(descriptor, status, content)
+            content += block
+        raise Refused("%s: larger than %d bytes" % (place.path, LIMIT_SIZE))
+    except BaseException:
+        _close([descriptor])
+        raise
+
+
+def replace(path: str, expected: Optional[str], content: Optional[str], backup: bool,
+            model: Optional[str] = None) -> Optional[str]:
+    """Replace, create or remove a file in one step, so that at any moment the old or the new one is there.
+
+    ``expected`` is what the file must still hold (None: it must not exist), ``content`` what it shall hold
+    (None: it is removed), both Latin-1. A new file takes owner and mode of ``model``, if given, else
+    root and 0644. Returns the path of the backup, if one was made. Raises :class:`Refused`.
+    """
+    new = None if content is None else content.encode("latin-1")
+    try:
+        with _place(path) as place, Lock(place.path):
+            _clean(place)
+            if expected is None:
+                _create(path, place, new or b"", _dress_as(model))
+                return None
+            with _opened(place, place.name) as now:
+                if now.content != expected.encode("latin-1"):
+                    raise _changed_meanwhile(path)
+                kept = _exchange(path, place, now, new, lambda to: _copy_attributes(path, now.descriptor, to), backup)
+            _settle(path, place, kept)
+            return kept
+    except OSError as error:
+        raise Refused(_explain(path, error))
+
+
+def _dress_as(model: Optional[str]) -> Callable[[int], None]:
+    status = os.stat(model) if model else None
+
+    def dress(descriptor: int) -> None:
+        if status is not None and os.geteuid() == 0:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        # A drop-in beside a launch script is no program.
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & 0o666 if status is not None else 0o644)
+
+    return dress
+
+
+def _create(path: str, place: _Place, content: bytes, dress: Callable[[int], None]) -> None:
+    try:
+        _put(place, place.name, content, dress, None)
+    except FileExistsError:
+        raise Refused("%s: somebody else made it meanwhile (nothing was changed); run again" % path)
+    _settle(path, place, None)
+
+
+def _exchange(path: str, place: _Place, now: _Opened, content: Optional[bytes], dress: Callable[[int], None],
+              backup: bool) -> Optional[str]:
+    """Put other content (None: nothing) in the place of the file; returns the path of its backup, if wanted."""
+    kept, fresh = _back_up(place, now) if backup else ("", False)
+    try:
+        if content is None:
+            _check_unchanged(place, now.status)
+            os.unlink(place.name, dir_fd=place.folder)
+        else:
+            _put(place, place.name, content, dress, now.status)
+    except BaseException:
+        if fresh:  # of a change that did not happen
+            _unlink_quietly(place.folder, kept)
+        raise
+    return os.path.join(os.path.dirname(place.path), kept) if kept else None
+
+
+def make_folder(path: str) -> None:
+    """Make a folder of root's, 0755, where it is missing (one level). Raises :class:`Refused`."""
+    try:
+        with _place(path) as place:
+            if place.status is None:
+                umask = os.umask(0o022)  # not chmod afterwards: a crash between the two would leave it closed
+                try:
+                    os.mkdir(place.name, 0o755, dir_fd=place.folder)
+                except FileExistsError:
+                    pass
+                finally:
+                    os.umask(umask)
+                _sync_folder(place)
+            elif not stat.S_ISDIR(place.status.st_mode):
+                raise Refused("%s: not a folder" % path)
+    except OSError as error:
+        raise Refused(_explain(path, error))
+
+
+# -- backups ----------------------------------------------------------------------------------------
+
+
+def _back_up(place: _Place, now: _Opened) -> Tuple[str, bool]:
+    """Name of a copy beside the file, and whether it is new: the newest one is enough where it is the same."""
+    newest = _backups(place)[:1]
+    if newest and _is_same(place, newest[0], now):
+        return newest[0], False
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for count in range(LIMIT_BACKUPS):
+        name = "%s.%s%s%s" % (place.name, stamp, "-%d" % count if count else "", BACKUP_SUFFIX)
+        try:
+            _put(place, name, now.content, lambda to: _copy_attributes(place.path, now.descriptor, to), None)
+        except FileExistsError:
+            continue
+        _sync_folder(place)
+        return name, True
+    raise Refused("%s: too many backups are made at a time (nothing was changed)" % place.path)
+
+
+def _is_same(place: _Place, name: str, now: _Opened) -> bool:
+    """Whether a file has the content, owner, mode and attributes of another."""
+    try:
+        with _opened(place, name) as other:
+            return (other.content == now.content
+                    and all(getattr(other.status, key) == getattr(now.status, key)
+                            for key in ("st_uid", "st_gid", "st_mode"))
+                    and _attributes(other.descriptor) == _attributes(now.descriptor))
+    except (OSError, Refused):
+        return False
+
+
+def _backups(place: _Place) -> List[str]:
+    """Names of the file's backups, newest first."""
+    pattern = re.compile(r"%s\.(\d{8}T\d{6}Z)(?:-(\d+))?%s\Z" % (re.escape(place.name), re.escape(BACKUP_SUFFIX)))
+    found = [(match.group(1), int(match.group(2) or 0), name) for name, match in
+             ((name, pattern.match(name)) for name in _names(place)) if match]
+    return [name for _stamp, _count, name in sorted(found, reverse=True)]
+
+
+def list_backups(path: str) -> List[Backup]:
+    """The backups of a file, newest first; the file itself may be gone. Raises :class:`Refused`."""
+    result = []
+    try:
+        with _place(path) as place:
+            for name in _backups(place):
+                status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    stamp = name[len(place.name) + 1:][:16]
+                    made = time.strftime(_ISO, time.strptime(stamp, "%Y%m%dT%H%M%SZ"))
+                    result.append(Backup(os.path.join(os.path.dirname(place.path), name), made, status.st_size,
+                                         "%04o" % stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
+    except (OSError, ValueError) as error:
+        raise Refused("%s: its backups cannot be listed: %s" % (path, getattr(error, "strerror", "") or error))
+    return result
+
+
+def restore(path: str, backup: Optional[str] = None, keep: bool = True, check: bool = False) -> Restored:
+    """Put a backup of a file back, with owner, mode and attributes, in one step.
+
+    ``backup`` is the path or the name of one of its backups, None for the newest. What is there now is
+    backed up first if ``keep``. Nothing changes where the file is like its backup, or with ``check``.
+    Raises :class:`Refused`.
+    """
+    try:
+        with _place(path) as place, Lock(place.path):
+            folder = os.path.dirname(place.path)
+            names = _backups(place)
+            name = _chosen(path, backup, folder, names)
+            with _opened(place, name) as source:
+                if not _exists(place):
+                    if not check:
+                        _clean(place)
+                        _create(path, place, source.content,
+                                lambda to: _copy_attributes(path, source.descriptor, to))
+                    return Restored(True, os.path.join(folder, name), None)
+                with _opened(place, place.name) as now:
+                    if check or _is_same(place, name, now):
+                        return Restored(not _is_same(place, name, now), os.path.join(folder, name), None)
+                    _clean(place)
+                    kept = _exchange(path, place, now, source.content,
+                                     lambda to: _copy_attributes(path, source.descriptor, to), keep)
+            _settle(path, place, kept)
+            return Restored(True, os.path.join(folder, name), kept)
+    except OSError as error:
+        raise Refused(_explain(path, error))
+
+
+def _exists(place: _Place) -> bool:
+    try:
+        os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _chosen(path: str, backup: Optional[str], folder: str, names: List[str]) -> str:
+    if not names:
+        raise Refused("%s: there is no backup of it" % path)
+    if backup is None:
+        return names[0]
+    name = os.path.basename(backup)
+    if name not in names or backup not in (name, os.path.join(folder, name),
+                                           os.path.join(os.path.dirname(path), name)):
+        raise Refused("%s: %s is not a backup of it (there are: %s)" % (path, backup, ", ".join(names)))
+    return name
+
+
+def save(path: str, check: bool = False) -> Optional[str]:
+    """Keep a copy of a file as it is, unless the newest one is the same. Returns its path, None for nothing to keep.
+
+    Raises :class:`Refused`.
+    """
+    try:
+        with _place(path) as place, Lock(place.path):
+            if not _exists(place):
+                return None
+            with _opened(place, place.name) as now:
+                newest = _backups(place)[:1]
+                if check or (newest and _is_same(place, newest[0], now)):
+                    return os.path.join(os.path.dirname(place.path), newest[0]) if newest else None
+                return os.path.join(os.path.dirname(place.path), _back_up(place, now)[0])
+    except OSError as error:
+        raise Refused(_explain(path, error))
+
+
+def roll_back(path: str, since: str, created: bool = False, check: bool = False) -> Restored:
+    """Bring a file back to how it was at a moment (UTC, ISO 8601, seconds), as far as its backups tell.
+
+    The oldest backup made after that moment holds what was there at it. Where there is none, nothing was edited since;
+    but with ``created`` (a file that only this collection makes) a younger file is removed. Raises :class:`Refused`.
+    """
+    try:
+        moment = calendar.timegm(time.strptime(since, _ISO)) + _START_MARGIN
+    except ValueError:
+        raise Refused("%r is no moment such as 2026-12-31T23:59:59Z" % since)
+    later = [backup for backup in list_backups(path) if calendar.timegm(time.strptime(backup.made, _ISO)) > moment]
+    if later:
+        return restore(path, later[-1].path, check=check)
+    try:
+        if not created or os.stat(path).st_mtime <= moment:
+            return Restored(False, None, None)
+        with open(path, "rb") as stream:
+            content = stream.read(LIMIT_SIZE).decode("latin-1")
+    except OSError:
+        return Restored(False, None, None)
+    return Restored(True, None, None if check else replace(path, content, None, True))

@@ -72,12 +72,13 @@ class ActionModule(Carrier):
             raise AnsibleActionFail("limit must be from 1 to 3600 seconds")
         hosts: list[str] = list(dict.fromkeys(arguments["hosts"]))
         reason = NO_PARAMIKO if arguments["mode"] == "auto" else "telemetry_sweep is never"
-        if reason:
-            return {"changed": False, "verdicts": {}, "served": 0, "unserved": dict.fromkeys(hosts, reason)}
         tally = Tally(len(hosts), Path(arguments["reports_dir"]), self._display)
-        prepared = Preparation(self, hosts, tally)
-        asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"], arguments["limit"],
-                                 prepared.file))
+        if reason:
+            tally.unserved = dict.fromkeys(hosts, reason)
+        else:
+            prepared = Preparation(self, hosts, tally)
+            asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"],
+                                     arguments["limit"], prepared.file))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved}

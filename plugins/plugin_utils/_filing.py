@@ -8,6 +8,7 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ _PROBE = {
     "count": "telemetry_probe_count",
     "public_authorities": "telemetry_public_authorities",
 }
+
+_ABOUT_SSH = re.compile(r"\A.*?(?:Failed to connect to the host via ssh: |can be reached over ssh: )(?=.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,14 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+def words_of_ssh(message: str) -> str:
+    """Why ssh could not connect, in its own words.
+
+    Ansible's differ from run to run: whether ssh ended before or after it had taken all of the program.
+    """
+    return _ABOUT_SSH.sub("", message)
+
+
 def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, Any], reports: Path,
                 circumstances: Circumstances = Circumstances()) -> dict[str, Any]:
     """Judge what a host answered, and file the evidence; what an action returns of it.
@@ -74,7 +85,7 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
     """
     state = answer.get("state")
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
-    error = said(answer) if kept is None else circumstances.error or None
+    error = words_of_ssh(said(answer)) if kept is None else circumstances.error or None
     policy: Policy | None = None
     try:
         policy = policy_of(variables, today())

@@ -36,7 +36,6 @@ PATIENCE = 2.0
 SLOW = 512
 #: Bytes of an answer that are too many for one.
 LARGEST = 64 * 1024 * 1024
-_PREFIX = "Failed to connect to the host via ssh: "
 
 # A failed connection is an answer here; paramiko's threads would write each of them into a log as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -290,7 +289,7 @@ def dial(login: Login, seconds: float) -> socket.socket:
     try:
         found = socket.getaddrinfo(login.hostname, login.port, family, socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise Unreachable(f"{_PREFIX}ssh: Could not resolve hostname {login.hostname}: {error.strerror}") from error
+        raise Unreachable(f"ssh: Could not resolve hostname {login.hostname}: {error.strerror}") from error
     until = time.monotonic() + seconds
     problem: OSError = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     for family, kind, protocol, _name, address in found:
@@ -306,7 +305,7 @@ def dial(login: Login, seconds: float) -> socket.socket:
             line.settimeout(None)
             return line
     number = errno.ETIMEDOUT if isinstance(problem, TimeoutError) else problem.errno or errno.EIO
-    raise Unreachable(f"{_PREFIX}ssh: connect to host {login.hostname} port {login.port}: {os.strerror(number)}")
+    raise Unreachable(f"ssh: connect to host {login.hostname} port {login.port}: {os.strerror(number)}")
 
 
 def _escalate(channel: paramiko.Channel, escalation: Escalation | None) -> None:

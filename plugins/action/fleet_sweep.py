@@ -21,6 +21,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _sweep
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CARRIERS, Carrier, Errand, command
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
@@ -30,13 +31,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     settings_of,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
-
-try:
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils import _sweep
-except ImportError as missing:
-    NO_PARAMIKO: str | None = f"paramiko cannot be imported on the control node: {missing}"
-else:
-    NO_PARAMIKO = None
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
@@ -71,7 +65,7 @@ class ActionModule(Carrier):
         if not 1 <= arguments["limit"] <= 3600:
             raise AnsibleActionFail("limit must be from 1 to 3600 seconds")
         hosts: list[str] = list(dict.fromkeys(arguments["hosts"]))
-        reason = NO_PARAMIKO if arguments["mode"] == "auto" else "telemetry_sweep is never"
+        reason = _sweep.MISSING if arguments["mode"] == "auto" else "telemetry_sweep is never"
         tally = Tally(len(hosts), Path(arguments["reports_dir"]), self._display)
         if reason:
             tally.unserved = dict.fromkeys(hosts, reason)
@@ -184,8 +178,8 @@ class Preparation:
         if errand.problem:
             raise Unserved("its options are not valid")
         arguments, address, password = self._login(variables, templar)
-        line = f"/bin/sh -c {shlex.quote(command(action._interpreter(variables), action._compute_environment_string()))}"
-        line, escalation = self._become(line, variables, templar)
+        line = command(action._interpreter(variables), action._compute_environment_string())
+        line, escalation = self._become(f"/bin/sh -c {shlex.quote(line)}", variables, templar)
         self._kept[host] = settings, errand
         return _sweep.Question(host, lambda: self._ssh.login(arguments, address), password, line, errand.program,
                                escalation)
@@ -210,11 +204,11 @@ class Preparation:
     def _arguments(self) -> tuple[tuple[str, ...], str | None]:
         """The arguments in the order of Ansible's plugin: of two that contradict each other ssh takes the first."""
         option = self._connection.get_option
-        for name, words in (("pkcs11_provider", "a PKCS#11 token"), ("private_key", "a key from a variable"),
-                            ("private_key_passphrase", "a key with a passphrase")):
+        for name, what in (("pkcs11_provider", "a PKCS#11 token"), ("private_key", "a key from a variable"),
+                           ("private_key_passphrase", "a key with a passphrase")):
             try:
                 if option(name):
-                    raise Unserved(f"it is logged in to with {words}")
+                    raise Unserved(f"it is logged in to with {what}")
             except KeyError:
                 continue  # not in this version of Ansible
         password = option("password")

@@ -46,14 +46,14 @@ options:
     default: auto
   connections:
     description:
-      - How many hosts are asked at the same time, from 1 to 1000. A host that is slow gives its place to the next one and
-        is waited for beside it.
+      - How many hosts are asked at the same time, from 1 to 1000. A host that is slow gives its place to the next one
+        and is waited for beside it.
     type: int
     default: 32
   limit:
     description:
-      - Seconds after which a host counts as unreachable whatever it is doing, from 1 to 3600. The C(timeout) of Ansible's
-        connections holds for connecting.
+      - Seconds after which a host counts as unreachable whatever it is doing, from 1 to 3600. The C(timeout) of
+        Ansible's connections holds for connecting.
     type: float
     default: 60
 notes:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is this the key of that host? Answered by known_hosts files, as ssh reads them (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
+"""Is this the key of that host? Answered by known_hosts files, read as ssh reads them (sshd(8)).
 
 Private to this collection. Runs on the control node. paramiko's own reader knows no patterns, and passes over revoked
 keys.
@@ -84,7 +84,7 @@ class KnownHosts:
         if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked"):
             return
         try:
-            line = Line(words[0], words[1], base64.b64decode(words[2]))
+            line = Line(words[0], words[1], base64.b64decode(words[2], validate=True))
         except (ValueError, binascii.Error):
             return
         if marker:

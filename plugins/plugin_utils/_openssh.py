@@ -9,6 +9,7 @@ it means there; what we cannot do as ssh would is a reason to leave the host to 
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
@@ -144,6 +145,13 @@ class OpenSSH:
         return login_of(settings, via)
 
 
+def _path(path: str, settings: Settings) -> str:
+    """A path with ssh's tokens and the user's home filled in; a file with a token that we do not know is not found."""
+    tokens = {"%%": "%", "%d": str(Path.home()), "%h": _one(settings, "hostname"), "%r": _one(settings, "user"),
+              "%u": getpass.getuser()}
+    return re.sub("%.", lambda token: tokens.get(token[0], token[0]), os.path.expanduser(path))
+
+
 def _one(settings: Settings, name: str) -> str:
     """A setting's value; empty where there is none."""
     value = settings.get(name, [""])[0]
@@ -159,9 +167,9 @@ def _config_file(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 #: What we cannot do, by the setting that asks for it.
-_CANNOT = {"pkcs11provider": "a PKCS#11 token", "certificatefile": "a certificate", "bindaddress": "an address of its own",
-           "bindinterface": "an interface of its own", "knownhostscommand": "a KnownHostsCommand",
-           "remotecommand": "a RemoteCommand"}
+_CANNOT = {"pkcs11provider": "a PKCS#11 token", "certificatefile": "a certificate",
+           "bindaddress": "an address of its own", "bindinterface": "an interface of its own",
+           "knownhostscommand": "a KnownHostsCommand", "remotecommand": "a RemoteCommand"}
 
 
 def login_of(settings: Settings, via: Login | None) -> Login:
@@ -184,10 +192,10 @@ def login_of(settings: Settings, via: Login | None) -> Login:
         hostname=_one(settings, "hostname"),
         port=int(_one(settings, "port") or 22),
         user=_one(settings, "user"),
-        identities=tuple(os.path.expanduser(path) for path in settings.get("identityfile", [])),
+        identities=tuple(_path(path, settings) for path in settings.get("identityfile", [])),
         identities_only=_one(settings, "identitiesonly") in ("yes", "true"),
         agent=os.path.expanduser(agent) if agent not in ("", "none") else None,
-        known_hosts=tuple(os.path.expanduser(path) for path in known),
+        known_hosts=tuple(_path(path, settings) for path in known),
         alias=_one(settings, "hostkeyalias") or None,
         strict=_one(settings, "stricthostkeychecking") not in ("no", "off", "false"),
         connect_timeout=float(_one(settings, "connecttimeout") or 0),

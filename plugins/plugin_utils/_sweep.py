@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import paramiko
-
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._known_hosts import (
     KNOWN,
     UNKNOWN,
@@ -30,6 +28,14 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._known_hosts impor
     name_of,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import Login, Unserved
+
+try:
+    import paramiko
+    from paramiko.pkey import PublicBlob
+except ImportError as error:
+    MISSING: str | None = f"paramiko cannot be imported on the control node: {error}"
+else:
+    MISSING = None
 
 #: Seconds after which a host gives its place to the next one, and how many may be waited for like that.
 PATIENCE = 2.0
@@ -105,7 +111,7 @@ class Keys:
             return self._known[paths]
 
     def offered(self, login: Login, agent: paramiko.Agent | None) -> Iterator[paramiko.PKey]:
-        """The keys to log in with, in the order of ssh: those of the agent first that are named, then files, then the rest."""
+        """The keys to log in with, in the order of ssh: the agent's that are named, files, the agent's others."""
         files = [(path, self.private(path)) for path in login.identities]
         named = {key.asbytes() for _path, key in files if key is not None}
         named |= {blob for blob in (_public(path) for path in login.identities) if blob}
@@ -121,7 +127,7 @@ def _public(path: str) -> bytes | None:
     """The public half beside a private key, by which an agent's key is found."""
     with contextlib.suppress(OSError, IndexError, ValueError):
         with open(path + ".pub", encoding="utf-8") as stream:
-            return paramiko.PublicBlob.from_string(stream.read()).key_blob
+            return PublicBlob.from_string(stream.read()).key_blob
     return None
 
 
@@ -181,7 +187,7 @@ class Talk:
             return self._run(transport, question, session)
         except (Unreachable, Unserved):
             raise
-        except Exception as error:  # whatever it is, it is one host's: ssh may come further, or have better words for it
+        except Exception as error:  # whatever it is, it is one host's; ssh may come further, or have better words
             raise Unserved(f"the connection ended: {error or type(error).__name__}") from error
 
     def close(self) -> None:
@@ -193,7 +199,7 @@ class Talk:
     def _connect(self, login: Login, password: str | None, session: Session,
                  keep: Callable[[Any], Any]) -> paramiko.Transport:
         """A connection that is logged in."""
-        stream = keep(self._through(login, session) if login.via else dial(login, session.left()))
+        stream = keep(self._through(login.via, login, session) if login.via else dial(login, session.left()))
         transport = keep(paramiko.Transport(stream))
         known = self._keys.known(login.known_hosts)
         options = transport.get_security_options()
@@ -231,15 +237,14 @@ class Talk:
                     return
         raise Unserved("no key and no password that we can use was taken")
 
-    def _through(self, login: Login, session: Session) -> paramiko.Channel:
+    def _through(self, via: Login, login: Login, session: Session) -> paramiko.Channel:
         """A way to a host through the one before it; that connection is shared by all hosts behind."""
-        assert login.via is not None  # noqa: S101 -- the caller asked
         with self._lock:
-            hop = self._hops.setdefault(login.via, Hop())
+            hop = self._hops.setdefault(via, Hop())
         with hop.lock:
             if hop.transport is None and hop.problem is None:
                 try:
-                    hop.transport = self._connect(login.via, None, session, lambda thing: thing)
+                    hop.transport = self._connect(via, None, session, lambda thing: thing)
                 except (Unreachable, Unserved, paramiko.SSHException, OSError, EOFError) as error:
                     hop.problem = error
             if hop.transport is None:
@@ -254,18 +259,19 @@ class Talk:
         """Run the command, and give it what it reads."""
         channel = session.keep(transport.open_session(timeout=session.left()))
         channel.settimeout(session.left())
-        asks = question.escalation is not None and question.escalation.prompt
-        channel.set_combine_stderr(bool(asks))
+        escalation = question.escalation
+        asks = escalation is not None and bool(escalation.prompt)
+        channel.set_combine_stderr(asks)
         channel.exec_command(question.command)
-        if asks:
-            _escalate(channel, question.escalation)
+        if escalation is not None and asks:
+            _escalate(channel, escalation)
             channel.set_combine_stderr(False)
         channel.sendall(question.program)
         channel.shutdown_write()
         stdout = _all(channel.recv)
         stderr = _all(channel.recv_stderr)
         status = channel.recv_exit_status()
-        if question.escalation is not None and not asks and question.escalation.success not in stdout:
+        if escalation is not None and not asks and escalation.success not in stdout:
             raise Unserved("become did not succeed")
         return Answer(status, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
 
@@ -308,9 +314,8 @@ def dial(login: Login, seconds: float) -> socket.socket:
     raise Unreachable(f"ssh: connect to host {login.hostname} port {login.port}: {os.strerror(number)}")
 
 
-def _escalate(channel: paramiko.Channel, escalation: Escalation | None) -> None:
+def _escalate(channel: paramiko.Channel, escalation: Escalation) -> None:
     """Answer the prompt of become, and wait until it succeeded. Raises Unserved."""
-    assert escalation is not None  # noqa: S101 -- the caller asked
     said, answered = b"", 0
     while escalation.success not in said:
         chunk = channel.recv(4096)

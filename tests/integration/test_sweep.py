@@ -82,7 +82,7 @@ def test_facts_of_the_connection_come_from_the_inventory(fleet: Fleet, tmp_path:
     """Templated and vaulted values, a key file, a port that names nothing else, and no ssh_config at all."""
     word = tmp_path / "word"
     word.write_text("open sesame\n")
-    vaulted = subprocess.run([str(BIN / "ansible-vault"), "encrypt_string", "--vault-password-file", str(word), "ansible"],
+    vaulted = subprocess.run([BIN / "ansible-vault", "encrypt_string", "--vault-password-file", word, "ansible"],
                              capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
     secret = {"__ansible_vault": "\n".join(line.strip() for line in vaulted.splitlines()[1:]) + "\n"}
     host = {"ansible_host": "{{ addresses[inventory_hostname] }}", "ansible_user": secret, "ansible_port": "{{ 22 }}",
@@ -100,7 +100,8 @@ def keyholder(fleet: Fleet) -> Iterator[dict[str, Any]]:
     fleet.shell(HOST, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
                       "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' "
                       ">/etc/sudoers.d/keyholder; install -d -m 755 /etc/ssh/sshd_config.d; "
-                      "printf 'Match User keyholder\\n PasswordAuthentication yes\\n' >/etc/ssh/sshd_config.d/00-word.conf; "
+                      "printf 'Match User keyholder\\n PasswordAuthentication yes\\n' "
+                      ">/etc/ssh/sshd_config.d/00-word.conf; "
                       "grep -q '^Include' /etc/ssh/sshd_config || echo 'Include /etc/ssh/sshd_config.d/*.conf' "
                       ">>/etc/ssh/sshd_config; systemctl restart ssh")
     yield {"ansible_user": "keyholder", "ansible_password": "pass-of-sudo", "ansible_become_password": "pass-of-sudo",
@@ -189,8 +190,8 @@ def test_a_host_key_that_is_not_known(fleet: Fleet, tmp_path: Path) -> None:
         assert known.read_text() == text
     (tmp_path / "off").write_text("")
     off = audit(fleet, "auto", {HOST: {"ansible_host": address}}, ansible_host_key_checking=False,
-                ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={tmp_path / 'off'} -o GlobalKnownHostsFile=none "
-                                        f"-o IdentityFile={KEY} -o User=ansible")
+                ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={tmp_path / 'off'} -o IdentityFile={KEY} "
+                                        "-o GlobalKnownHostsFile=none -o User=ansible")
     assert not off.left
     assert off.error(HOST) is None
 
@@ -250,7 +251,7 @@ def test_hosts_that_do_not_answer(fleet: Fleet, hole: str) -> None:
 
 
 def test_one_limit_for_each_host(fleet: Fleet) -> None:
-    """A server that takes connections and says nothing: its limit, once for all such hosts, and nobody waits for them."""
+    """A server that takes connections and says nothing: its limit, once for all such hosts; nobody waits for them."""
     fleet.shell(OTHER, "systemd-run -q --unit=mute python3 -c \"import socket, time; s = socket.socket(); "
                        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('', 2203)); s.listen(100); "
                        "time.sleep(120)\"")
@@ -278,7 +279,8 @@ def test_what_this_run_edited_is_for_the_ordinary_way(fleet: Fleet) -> None:
 
 
 def test_settings_that_are_none(fleet: Fleet) -> None:
-    for setting, words in {"telemetry_sweep_connections=0": "connections must be", "telemetry_sweep_limit=0": "limit must be",
+    for setting, words in {"telemetry_sweep_connections=0": "connections must be",
+                           "telemetry_sweep_limit=0": "limit must be",
                            "telemetry_sweep=always": "must be one of"}.items():
         done = fleet.play("audit", "-e", setting, inventory=fleet.inventory({HOST: {}}, telemetry_sweep="auto"))
         assert done.code

@@ -1,0 +1,107 @@
+"""What we make of ssh's own settings, asked of the real ssh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _openssh
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
+
+
+def write(folder: Path, text: str) -> tuple[str, ...]:
+    """The arguments of ssh for a configuration."""
+    path = folder / "config"
+    path.write_text(text)
+    return ("ssh", "-F", str(path))
+
+
+def test_settings_are_those_of_the_configuration(tmp_path: Path) -> None:
+    login = OpenSSH().login((*write(tmp_path, """
+Host cm1
+    HostName 10.1.2.3
+    Port 2222
+    User ops
+    HostKeyAlias controllers
+    IdentitiesOnly yes
+Host *
+    IdentityFile ~/.ssh/%h
+    UserKnownHostsFile /a/known "/b c/known"
+    GlobalKnownHostsFile none
+    StrictHostKeyChecking accept-new
+    AddressFamily inet6
+"""), "-o", "ConnectTimeout=7", "-o", "PasswordAuthentication=no", "-o", "KexAlgorithms=curve25519-sha256"), "cm1")
+    assert (login.hostname, login.port, login.user, login.alias) == ("10.1.2.3", 2222, "ops", "controllers")
+    assert login.identities == (str(Path.home() / ".ssh/10.1.2.3"),)
+    assert login.identities_only
+    assert login.known_hosts[0] == "/a/known"
+    assert login.strict  # what accept-new would add is for ssh to add
+    assert login.connect_timeout == 7
+    assert login.address_family == "inet6"
+    assert login.kex == ("curve25519-sha256",)
+    assert login.methods == ("publickey", "keyboard-interactive")
+    assert login.via is None
+
+
+def test_ssh_is_asked_once_where_its_answer_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "more").write_text("Port 2200\n")
+    asked = []
+    real = _openssh.ask
+    monkeypatch.setattr(_openssh, "ask", lambda arguments, host: asked.append(host) or real(arguments, host))
+    plain = OpenSSH()
+    arguments = write(tmp_path, f"Host *\n  User ops\nInclude {tmp_path}/more\n")
+    for number in range(3):
+        login = plain.login(arguments, f"cm{number}")
+        assert (login.hostname, login.user, login.port) == (f"cm{number}", "ops", 2200)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("text", ["Match host cm*\n  User ops\n", "Host cm1 cm2\n  User ops\n",
+                                  "host=cm?\n  User ops\n", "User ops\nInclude {more}\n",
+                                  "User ops\nIdentityFile ~/.ssh/id_%h\n",
+                                  "User ops\nProxyJump %h.gate\n"])
+def test_ssh_is_asked_for_each_host_where_its_name_counts(tmp_path: Path, text: str) -> None:
+    (tmp_path / "more").write_text("Host cm9\n  Port 9\n")
+    settings, files = _openssh.ask(write(tmp_path, text.format(more=tmp_path / "more")), _openssh.ANY)
+    assert _openssh.depends_on_the_host(settings, files)
+
+
+def test_ways_through_other_hosts(tmp_path: Path) -> None:
+    arguments = write(tmp_path, """
+Host gate
+    HostName 10.0.0.1
+    User guard
+Host inner
+    ProxyJump gate
+Host deep
+    ProxyJump ann@[fe80::1]:2201,inner
+""")
+    one = OpenSSH().login(arguments, "inner")
+    assert one.via is not None
+    assert (one.via.hostname, one.via.user, one.via.via) == ("10.0.0.1", "guard", None)
+    two = OpenSSH().login(arguments, "deep")
+    assert two.via is not None
+    assert two.via.hostname == "inner"
+    assert two.via.via is not None
+    assert (two.via.via.hostname, two.via.via.port, two.via.via.user) == ("fe80::1", 2201, "ann")
+    command = f"ProxyCommand=ssh -F {tmp_path}/config -q -l root -W [%h]:%p gate"
+    three = OpenSSH().login(("ssh", "-F", "none", "-o", command), "cm1")
+    assert three.via is not None
+    assert (three.via.hostname, three.via.user) == ("10.0.0.1", "root")
+
+
+@pytest.mark.parametrize(("setting", "reason"), [
+    ("ProxyCommand=nc %h %p", "ProxyCommand"), ("ProxyCommand=ssh -W %h:%p gate | tee log", "ProxyCommand"),
+    ("ProxyCommand=ssh gate nc %h %p", "ProxyCommand"), ("CertificateFile=/a/cert", "a certificate"),
+    ("PKCS11Provider=/a/lib.so", "PKCS#11"), ("BindAddress=10.0.0.9", "an address of its own"),
+    ("RequestTTY=force", "a terminal"), ("RemoteCommand=true", "RemoteCommand"), ("NoSuchSetting=1", "cannot say"),
+    ("KnownHostsCommand=/bin/true", "KnownHostsCommand")])
+def test_what_is_left_to_ssh(setting: str, reason: str) -> None:
+    with pytest.raises(Unserved, match=reason):
+        OpenSSH().login(("ssh", "-F", "none", "-o", setting), "cm1")
+
+
+def test_an_ssh_that_is_not_there() -> None:
+    with pytest.raises(Unserved, match="cannot say how it would log in"):
+        OpenSSH().login(("/no/such/ssh",), "cm1")

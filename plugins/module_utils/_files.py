@@ -41,6 +41,7 @@ class HostFiles:
         self.root = root.rstrip("/") or "/"
         self._content: Dict[str, str] = {}
         self._links: Dict[str, Optional[str]] = {}
+        self._folders: Dict[str, str] = {"": "/"}
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
@@ -50,6 +51,7 @@ class HostFiles:
         view = HostFiles(self.root)
         view._content = self._content
         view._links = self._links
+        view._folders = self._folders
         view._names = self._names
         view.trees = self.trees
         view._candidates = dict(self._candidates)
@@ -64,7 +66,17 @@ class HostFiles:
         return path if self.root == "/" else self.root + path
 
     def canonical(self, path: str) -> str:
-        """The path without links, as seen from the root."""
+        """The path without links, as seen from the root. Raises OSError."""
+        folder, _slash, name = path.rpartition("/")
+        if name in ("", ".", "..") or not path.startswith("/"):
+            return self._canonical(path)
+        # A survey comes by the same folders thousands of times.
+        if folder not in self._folders:
+            self._folders[folder] = self._canonical(folder)
+        place = self._folders[folder].rstrip("/") + "/" + name
+        return place if self._link(place) is None else self._canonical(path)
+
+    def _canonical(self, path: str) -> str:
         parts = [part for part in path.split("/") if part not in ("", ".")]
         done: List[str] = []
         links = 0
@@ -160,6 +172,8 @@ class HostFiles:
                 names.discard(name)
                 if content is not None:
                     names.add(name)
+            elif content is not None and folder.startswith(path + "/"):
+                names.add(folder[len(path) + 1:].partition("/")[0])  # a file makes its folders
         return sorted(names)
 
     def glob(self, path: str) -> List[str]:

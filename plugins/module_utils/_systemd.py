@@ -82,6 +82,7 @@ def parse_unit(content: str, path: str) -> List[Setting]:
     section = ""
     logical: Value = []
     logical_start = 0
+    is_utf8 = _is_utf8(content)
     position = len(_BYTE_ORDER_MARK) if content.startswith(_BYTE_ORDER_MARK) else 0
     for line in re.findall(r"[^\n]*\n|[^\n]+\Z", content[position:]):
         start = position
@@ -97,13 +98,13 @@ def parse_unit(content: str, path: str) -> List[Setting]:
             logical.append(Run(" "))
             continue
         logical.append(Run(body, path, start))
-        if not _is_utf8(text_of(logical)):
+        if not is_utf8 and not _is_utf8(text_of(logical)):
             # What systemd makes of the rest of the file, and of the unit, depends on its version.
             settings.append(Setting(section, NOT_UTF8, [], path, logical_start))
             return settings
         section = _logical_line(logical, logical_start, section, path, settings)
         logical = []
-    if logical and _is_utf8(text_of(logical)):
+    if logical and (is_utf8 or _is_utf8(text_of(logical))):
         _logical_line(logical, logical_start, section, path, settings)
     return settings
 
@@ -388,12 +389,14 @@ class UnitFiles:
 
     def __init__(self, files: HostFiles) -> None:
         self.files = files
+        # A name is looked for in thousands of places of which few exist.
+        self._names = {folder: frozenset(files.list(folder)) for folder in UNIT_PATH}
 
     def names(self) -> List[str]:
         """All services that have a unit file, aliases left out."""
         names = set()
         for folder in UNIT_PATH:
-            for name in self.files.list(folder):
+            for name in self._names[folder]:
                 if name.endswith(".service"):
                     names.add(name)
                 elif name.endswith((".wants", ".requires")):  # instances of templates exist where they are enabled
@@ -407,7 +410,7 @@ class UnitFiles:
         for candidate in dict.fromkeys([name, template]):
             for folder in UNIT_PATH:
                 path = "%s/%s" % (folder, candidate)
-                if self.files.exists(path):
+                if candidate in self._names[folder] and self.files.exists(path):
                     return path
         return None
 
@@ -422,9 +425,10 @@ class UnitFiles:
             folders.insert(0, stem.partition("@")[0] + "@.service.d")
         chosen: Dict[str, str] = {}
         # The stronger folder counts more than the closer name; what is for all services comes last.
-        places = ["%s/%s" % (folder, suffix) for folder in UNIT_PATH for suffix in [name + ".d"] + folders]
-        for place in places + ["%s/service.d" % folder for folder in UNIT_PATH]:
-            for entry in self.files.list(place):
+        places = [(folder, suffix) for folder in UNIT_PATH for suffix in [name + ".d"] + folders]
+        for folder, suffix in places + [(folder, "service.d") for folder in UNIT_PATH]:
+            place = "%s/%s" % (folder, suffix)
+            for entry in self.files.list(place) if suffix in self._names[folder] else ():
                 if entry.endswith(".conf") and entry not in chosen:
                     chosen[entry] = "%s/%s" % (place, entry)
         return [chosen[entry] for entry in sorted(chosen)]

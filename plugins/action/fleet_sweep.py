@@ -12,6 +12,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CARRIERS, Carrier, Errand, command
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
+    circumstances_of,
     file_answer,
     question,
     settings_of,
@@ -38,8 +40,6 @@ SUDO = ("sudo", "ansible.builtin.sudo")
 #: Variables that name the host itself; all other settings of a connection are mostly the same for many hosts.
 NAMES = ("inventory_hostname", "ansible_host", "ansible_ssh_host", "delegated_vars['ansible_host']",
          "delegated_vars['ansible_ssh_host']")
-#: Variables of a run that edited or restarted something: what it did belongs into the evidence.
-ACTED = ("__telemetry_error", "__telemetry_edited", "__telemetry_restarted", "__telemetry_policy")
 #: Seconds between two words on how far it is.
 PERIOD = 5.0
 
@@ -78,6 +78,16 @@ class ActionModule(Carrier):
         return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved}
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a host while its answer is waited for."""
+
+    host: str
+    settings: dict[str, Any]
+    circumstances: Circumstances
+    errand: Errand
+
+
 class Tally:
     """What came of the hosts so far."""
 
@@ -98,10 +108,10 @@ class Tally:
         self.unserved[host] = reason
         self._tell()
 
-    def file(self, host: str, settings: dict[str, Any], answer: dict[str, Any]) -> None:
+    def file(self, known: Known, answer: dict[str, Any]) -> None:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
         try:
-            filed = file_answer(host, settings, answer, self.reports, Circumstances())
+            filed = file_answer(known.host, known.settings, answer, self.reports, known.circumstances)
         except OSError as error:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         self.verdicts[filed["verdict"]] += 1
@@ -128,7 +138,7 @@ class Preparation:
         self._ssh = OpenSSH()
         self._connection = connection_loader.get("ansible.builtin.ssh", action._play_context, os.devnull)
         self._logins: dict[str, tuple[tuple[str, ...], str | None]] = {}
-        self._kept: dict[str, tuple[dict[str, Any], Errand]] = {}
+        self._known: dict[str, Known] = {}
 
     def of(self, host: str) -> Callable[[], Any]:
         """Makes the question of a host when its turn comes; None where there is nothing to ask."""
@@ -144,17 +154,17 @@ class Preparation:
 
     def file(self, asked: Any, outcome: Any) -> None:
         """What came of a question."""
-        settings, errand = self._kept.pop(asked.host)
+        known = self._known.pop(asked.host)
         if isinstance(outcome, Unserved):
             self._tally.leave(asked.host, str(outcome))
         elif isinstance(outcome, _sweep.Unreachable):
-            self._tally.file(asked.host, settings, {"unreachable": True, "msg": str(outcome)})
+            self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
         else:
-            result = errand.result(outcome.status, outcome.stdout, outcome.stderr)
+            result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
             if result is None:
                 self._tally.leave(asked.host, "sudo there wants a terminal")
             else:
-                self._tally.file(asked.host, settings, result)
+                self._tally.file(known, result)
 
     def _question(self, host: str) -> Any:
         variables = self._manager.get_vars(play=self._task.get_play(), host=self._manager._inventory.get_host(host),
@@ -162,8 +172,6 @@ class Preparation:
         templar = Templar(loader=self._action._loader, variables=variables)
         action = self._action
         action._templar = templar  # what the carrier templates is this host's
-        if any(name in variables for name in ACTED):
-            raise Unserved("this run has acted on it")
         plugin = templar.template(variables.get("ansible_connection")) or self._task.connection
         if plugin not in SSH:
             raise Unserved(f"its connection plugin is {plugin}")
@@ -180,7 +188,7 @@ class Preparation:
         arguments, address, password = self._login(variables, templar)
         line = command(action._interpreter(variables), action._compute_environment_string())
         line, escalation = self._become(f"/bin/sh -c {shlex.quote(line)}", variables, templar)
-        self._kept[host] = settings, errand
+        self._known[host] = Known(host, settings, circumstances_of(variables), errand)
         return _sweep.Question(host, lambda: self._ssh.login(arguments, address), password, line, errand.program,
                                escalation)
 

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
-    Circumstances,
+    circumstances_of,
     file_answer,
     question,
     settings_of,
@@ -29,16 +29,12 @@ class ActionModule(Carrier):
         variables = task_vars or {}
         _result, arguments = self.validate_argument_spec(argument_spec={
             "reports_dir": {"type": "str", "default": "reports"},
-            "error": {"type": "str", "default": ""},
-            "note": {"type": "str", "default": ""},
-            "edited": {"type": "bool", "default": False},
         })
         names = settings_of(variables, self._templar.template)
         answer = self._answer(names, variables)
-        circumstances = Circumstances(arguments["error"], arguments["note"], arguments["edited"])
         try:
             result = file_answer(variables["inventory_hostname"], names, answer, Path(arguments["reports_dir"]),
-                                 circumstances)
+                                 circumstances_of(variables))
         except OSError as error:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         if self._display.verbosity:

@@ -24,23 +24,10 @@ options:
       - Folder on the control node; evidence is written to C(evidence/) in it.
     type: str
     default: reports
-  error:
-    description:
-      - What went wrong for this host earlier in the run, for the report.
-    type: str
-    default: ""
-  note:
-    description:
-      - Why an owed restart was put off, for the report.
-    type: str
-    default: ""
-  edited:
-    description:
-      - Whether this run edited or restarted something on the host. Then the change that follows is no drift.
-    type: bool
-    default: false
 notes:
   - Run it with C(become), as M(cbops.telemetry.telemetry_info).
+  - Where the role P(cbops.telemetry.telemetry#role) acted on the host earlier in the run, what it remembers of that
+    (what went wrong, why a restart was put off, that it edited something) is filed with the verdict.
 seealso:
   - module: cbops.telemetry.telemetry_info
   - module: cbops.telemetry.fleet_report

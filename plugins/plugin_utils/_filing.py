@@ -50,6 +50,16 @@ class Circumstances:
     edited: bool = False  # whether this run edited or restarted something there
 
 
+def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
+    """What the role remembers of a host that it acted on in this run; templates would cost more than the audit."""
+    restarted = variables.get("__telemetry_restarted") or {}
+    policy = variables.get("__telemetry_policy") or {}
+    return Circumstances(
+        str(variables.get("__telemetry_error") or ""),
+        str(restarted.get("deferred") or policy.get("stopped") or ""),
+        bool(variables.get("__telemetry_edited") or restarted.get("changed")))
+
+
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """A host's variables of ours, templated: of its hundreds of others that would be most of the work."""
     return {name: template(variables[name]) for name in variables if str(name).startswith("telemetry_")}

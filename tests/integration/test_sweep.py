@@ -270,12 +270,18 @@ def test_one_limit_for_each_host(fleet: Fleet) -> None:
     assert re.search(r"fleet_sweep: \d+/13 hosts, \d violations so far, about \d+:\d\d left", swept.output)
 
 
-def test_what_this_run_edited_is_for_the_ordinary_way(fleet: Fleet) -> None:
-    """Enforce audits what it did, and says so in the evidence."""
-    inventory = fleet.inventory({HOST: {}, OTHER: {}}, telemetry_sweep="auto", telemetry_desired="enabled")
-    done = fleet.play("enforce", "-v", inventory=inventory)
-    assert "2 hosts are left to the ordinary way: this run has acted on it" in done.output
-    assert set(done.verdicts()) == {HOST, OTHER}
+def test_what_this_run_did_is_in_the_evidence(fleet: Fleet, tmp_path: Path) -> None:
+    """What an audit found wrong and enforce put right is no drift; to an audit that knew of no edit it would be."""
+    drifts = []
+    for play, desired in (("enforce", "enabled"), ("audit", "disabled"), ("enforce", "disabled"),
+                          ("enforce", "enabled")):
+        inventory = fleet.inventory({HOST: {}, OTHER: {}}, telemetry_sweep="auto", telemetry_desired=desired)
+        done = fleet.play(play, "-v", "-e", f"telemetry_reports_dir={tmp_path}", inventory=inventory)
+        assert "are left to the ordinary way" not in done.output
+        journal = max((tmp_path / "runs").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+        lines = [json.loads(line) for line in journal.read_text().splitlines()]
+        drifts.append({line["host"]: line["drift"] for line in lines})
+    assert drifts[2] == {HOST: None, OTHER: None}
 
 
 def test_settings_that_are_none(fleet: Fleet) -> None:

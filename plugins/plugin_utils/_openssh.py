@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How ssh would log in somewhere: its own configuration, as it says itself (``ssh -G``).
 
-Private to this collection. Runs on the control node. Nothing of ssh_config is read by us, so a setting means here what
+Private to this collection. Runs on the control node. No setting of ssh_config is read by us, so each means here what
 it means there; what we cannot do as ssh would is a reason to leave the host to ssh.
 """
 
@@ -21,10 +21,10 @@ from pathlib import Path
 
 Settings = dict[str, list[str]]
 
-#: Stands for the host where its name makes no difference.
-ANY = "any-host.invalid"
-#: What depends on the host's name in a configuration.
-_BLOCK = re.compile(r"^\s*(?:match\b|host\b(?!\s*=?\s*\*\s*$))", re.IGNORECASE | re.MULTILINE)
+#: What makes one host's settings differ from another's in ways that only ssh knows.
+_CONDITION = re.compile(r'^\s*"?(?:match\b|include\b.*%|host\b.*\\)', re.IGNORECASE | re.MULTILINE)
+#: The patterns of a block.
+_HOST = re.compile(r'^\s*"?host"?(?:\s*=\s*|\s+)(.*)$', re.IGNORECASE | re.MULTILINE)
 _READ = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTILINE)
 _TOKEN = re.compile(r"%[hnkC]")
 #: Settings that are not looked at; some hold tokens of the host.
@@ -81,31 +81,56 @@ def ask(arguments: Sequence[str], host: str) -> tuple[Settings, list[str]]:
     return parse(done.stdout), _READ.findall(done.stderr)
 
 
-def depends_on_the_host(settings: Settings, files: Sequence[str]) -> bool:
-    """Whether another host could have other settings."""
+def is_anybodys(settings: Settings, host: str) -> bool:
+    """Whether a host's settings have nothing of its name in them."""
     values = [value for name, items in settings.items() if name not in _PASSED_OVER for value in items]
-    if any(_TOKEN.search(value) or ANY in value for value in values):
-        return True
-    return any(_BLOCK.search(Path(path).read_text("utf-8", "replace")) for path in files)
+    return (settings.get("hostname") == [host] and _one(settings, "canonicalizehostname") in ("", "no", "false")
+            and not any(_TOKEN.search(value) or host in value for value in values))
+
+
+class Blocks:
+    """The ``Host`` lines of a configuration: hosts that the same of their patterns match have the same settings."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        texts = [Path(path).read_text("utf-8", "replace") for path in files]
+        self.conditional = any(_CONDITION.search(text) for text in texts)
+        # Whatever else is in such a line, a comment for one, only makes for finer differences.
+        found = {part.lstrip("!") for text in texts for line in _HOST.findall(text)
+                 for part in re.split(r"""[\s"',]+""", line)}
+        self._names = {word for word in found if not set(word) & set("*?")}
+        self._patterns = [re.compile("".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern))
+                          for pattern in sorted(found - self._names)]
+
+    def of(self, host: str) -> tuple[str, ...] | None:
+        """The patterns that match a host; None where its settings are its own, or only ssh knows whose else."""
+        # Versions of ssh differ in whether case counts.
+        if self.conditional or host in self._names or host != host.lower():
+            return None
+        return tuple(pattern.pattern for pattern in self._patterns if pattern.fullmatch(host))
 
 
 class OpenSSH:
-    """Asks ssh, once for all hosts where its answer does not depend on the host. Used by many threads."""
+    """Asks ssh, once for all hosts for which its answer is the same. Used by many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._common: dict[tuple[str, ...], Settings | None] = {}
+        self._blocks: dict[tuple[str, ...], Blocks] = {}
+        self._shared: dict[tuple[tuple[str, ...], tuple[str, ...]], Settings | None] = {}
 
     def settings(self, arguments: tuple[str, ...], host: str) -> Settings:
         """The settings for a host, with these arguments of ssh before its name. Raises Unserved."""
         with self._lock:
-            if arguments not in self._common:
-                settings, files = ask(arguments, ANY)
-                self._common[arguments] = None if depends_on_the_host(settings, files) else settings
-            common = self._common[arguments]
-        if common is None:
-            return ask(arguments, host)[0]
-        return {**common, "hostname": [host]}
+            blocks = self._blocks.get(arguments)
+            block = blocks.of(host) if blocks is not None else None
+            if blocks is None or (block is not None and (arguments, block) not in self._shared):
+                settings, files = ask(arguments, host)
+                self._blocks[arguments] = blocks = blocks or Blocks(files)
+                block = blocks.of(host)
+                if block is not None:
+                    self._shared[arguments, block] = settings if is_anybodys(settings, host) else None
+                return settings
+            shared = self._shared[arguments, block] if block is not None else None
+        return {**shared, "hostname": [host]} if shared is not None else ask(arguments, host)[0]
 
     def login(self, arguments: tuple[str, ...], host: str) -> Login:
         """How to log in to a host. Raises Unserved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -57,14 +58,48 @@ def test_ssh_is_asked_once_where_its_answer_is_the_same(tmp_path: Path, monkeypa
     assert len(asked) == 1
 
 
+def agree(arguments: tuple[str, ...], hosts: list[str]) -> None:
+    """Every host has the settings that ssh says for it."""
+    for first in (hosts, hosts[::-1]):
+        shared = OpenSSH()
+        for host in first:
+            mine, its_own = shared.settings(arguments, host), _openssh.ask(arguments, host)[0]
+            for name in {*mine, *its_own} - {"host"}:
+                assert mine.get(name) == its_own.get(name), (host, name)
+
+
 @pytest.mark.parametrize("text", ["Match host cm*\n  User ops\n", "Host cm1 cm2\n  User ops\n",
                                   "host=cm?\n  User ops\n", "User ops\nInclude {more}\n",
-                                  "User ops\nIdentityFile ~/.ssh/id_%h\n",
-                                  "User ops\nProxyJump %h.gate\n"])
-def test_ssh_is_asked_for_each_host_where_its_name_counts(tmp_path: Path, text: str) -> None:
+                                  "User ops\nIdentityFile ~/.ssh/id_%h\n", '"Host" "cm1" \'cm2\'\n  User ops\n',
+                                  "User ops\nProxyJump %h.gate\n", "Host cm*\n  HostName %h.example.com\n",
+                                  "Host cm9 # cm2\n  User ops\n", "Host db,cm1\n  User ops\n",
+                                  "Host CM1\n  User ops\n", "Host c\\m1 \\db\n  User ops\n", "HostKeyAlias %n\n", "Host !cm1 *\n  User ops\n",
+                                  "CanonicalizeHostname yes\nCanonicalDomains localdomain\n"])
+def test_no_host_has_the_settings_of_another(tmp_path: Path, text: str) -> None:
     (tmp_path / "more").write_text("Host cm9\n  Port 9\n")
-    settings, files = _openssh.ask(write(tmp_path, text.format(more=tmp_path / "more")), _openssh.ANY)
-    assert _openssh.depends_on_the_host(settings, files)
+    agree(write(tmp_path, text.format(more=tmp_path / "more")), ["cm1", "cm2", "CM1", "db", "cm9", "localhost"])
+
+
+def test_no_host_has_the_settings_of_another_in_a_thicket(tmp_path: Path) -> None:
+    chance = random.Random(4711)
+    words = ["a", "b", "ab", "a*", "*b", "?", "??", "*", "!a", "!*b", "!ab", '"b a"', "a,b", "a?", "b*a"]
+    for number in range(25):
+        lines = [f"Host{chance.choice([' ', '=', ' = '])}{' '.join(chance.choices(words, k=chance.randint(1, 3)))}\n"
+                 f"  {chance.choice([f'Port {place + 1}', f'User u{place}', 'HostName %h.c', 'HostName d'])}\n"
+                 for place in range(chance.randint(1, 4))]
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        agree(write(folder, "".join(lines)), chance.sample(["a", "b", "ab", "ba", "aa", "bb", "abb", "c"], 4))
+
+
+def test_ssh_is_asked_once_for_the_hosts_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    real = _openssh.ask
+    monkeypatch.setattr(_openssh, "ask", lambda arguments, host: asked.append(host) or real(arguments, host))
+    arguments, one = write(tmp_path, "Host cm*\n  User ops\nHost cm7\n  User other\n"), OpenSSH()
+    users = {host: one.login(arguments, host).user for host in ("cm1", "cm2", "cm7", "cm3", "db1", "db2")}
+    assert [users[host] for host in ("cm1", "cm2", "cm3", "cm7")] == ["ops"] * 4
+    assert asked == ["cm1", "cm7", "db1"]
 
 
 def test_ways_through_other_hosts(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[in
     def end(node: ast.expr | ast.stmt | ast.arg) -> int:
         return starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
 
-    nodes = list(ast.walk(tree))
+    nodes = list(_nodes(tree))
     fields = {id(field) for node in nodes for field in _fields(node)}
     hints = {alias.name for node in tree.body if _is_typing(node) for alias in node.names}  # type: ignore[attr-defined]
     for node in nodes:
@@ -68,6 +68,18 @@ def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[in
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) \
                 and getattr(node.value.value, "id", None) in hints:
             yield begin(node.value), end(node.value), "None"
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Statements and arguments: in expressions, which are most of a program, there is nothing to cut."""
+    yield tree
+    if isinstance(tree, ast.FunctionDef):
+        spec = tree.args
+        yield from (arg for arg in (*spec.posonlyargs, *spec.args, spec.vararg, *spec.kwonlyargs, spec.kwarg) if arg)
+    for name in ("body", "handlers", "orelse", "finalbody"):
+        children = getattr(tree, name, ())
+        for child in children if isinstance(children, list) else ():  # a lambda's body is an expression
+            yield from _nodes(child)
 
 
 def _fields(node: ast.AST) -> list[ast.AnnAssign]:

@@ -28,13 +28,13 @@ class ActionModule(Carrier):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         _result, arguments = self.validate_argument_spec(argument_spec={
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
         })
         names = settings_of(variables, self._templar.template)
         answer = self._answer(names, variables)
+        reports = Path(arguments["reports_dir"] or names.get("telemetry_reports_dir") or "reports")
         try:
-            result = file_answer(variables["inventory_hostname"], names, answer, Path(arguments["reports_dir"]),
-                                 circumstances_of(variables))
+            result = file_answer(variables["inventory_hostname"], names, answer, reports, circumstances_of(variables))
         except OSError as error:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         if self._display.verbosity:

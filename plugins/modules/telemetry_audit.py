@@ -22,8 +22,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node; evidence is written to C(evidence/) in it.
+      - Without it, that of the variable C(telemetry_reports_dir); without that, C(reports).
     type: str
-    default: reports
 notes:
   - Run it with C(become), as M(cbops.telemetry.telemetry_info).
   - Where the role P(cbops.telemetry.telemetry#role) acted on the host earlier in the run, what it remembers of that

@@ -31,6 +31,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     file_answer,
     question,
     settings_of,
+    templated,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
 
@@ -139,6 +140,7 @@ class Preparation:
         self._connection = connection_loader.get("ansible.builtin.ssh", action._play_context, os.devnull)
         self._logins: dict[str, tuple[tuple[str, ...], str | None]] = {}
         self._known: dict[str, Known] = {}
+        self._names: dict[tuple[str, str], list[str]] = {}
 
     def of(self, host: str) -> Callable[[], Any]:
         """Makes the question of a host when its turn comes; None where there is nothing to ask."""
@@ -257,8 +259,9 @@ class Preparation:
 
     def _options(self, kind: str, name: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
         """The variables that a plugin takes its options from, templated."""
-        return {key: templar.template(variables[key]) for key in C.config.get_plugin_vars(kind, name)
-                if key in variables}
+        if (kind, name) not in self._names:
+            self._names[kind, name] = C.config.get_plugin_vars(kind, name)
+        return {key: templated(variables[key], templar.template) for key in self._names[kind, name] if key in variables}
 
     def _task_keys(self) -> dict[str, Any]:
         """The keywords of the task, from which plugins take options, too."""

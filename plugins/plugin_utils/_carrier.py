@@ -123,6 +123,13 @@ def without_paths(spec: Mapping[str, Any], above: tuple[str, ...] = ()) -> tuple
     return changed, paths
 
 
+@functools.cache
+def checker(function: str) -> tuple[list[list[str]], ArgumentSpecValidator]:
+    """Which options of a module are paths, and what checks its options."""
+    spec, paths = without_paths(ARGUMENTS[function])
+    return paths, ArgumentSpecValidator(spec)
+
+
 def answer_of(stdout: str, begin: str, end: str) -> dict[str, Any] | None:
     """The result between its marks, whatever a host says before and after it."""
     start = stdout.rfind(begin)
@@ -157,8 +164,8 @@ class Errand:
     def of(cls, name: str, arguments: Mapping[str, Any], check_mode: bool) -> Errand:
         """The errand of a module, by its full name."""
         function = name.rpartition(".")[2]
-        spec, paths = without_paths(ARGUMENTS[function])
-        checked = ArgumentSpecValidator(spec).validate(dict(arguments))
+        paths, validator = checker(function)
+        checked = validator.validate(dict(arguments))
         params = checked.validated_parameters
         if checked.error_messages:
             problem = checked.errors.msg

@@ -62,7 +62,14 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
 
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """A host's variables of ours, templated: of its hundreds of others that would be most of the work."""
-    return {name: template(variables[name]) for name in variables if str(name).startswith("telemetry_")}
+    return {name: templated(value, template) for name, value in variables.items() if str(name).startswith("telemetry_")}
+
+
+def templated(value: Any, template: Callable[[Any], Any]) -> Any:
+    """A variable's value; what cannot be a template is not treated as one, which would cost time."""
+    if "{" not in value if isinstance(value, str) else value is None or isinstance(value, bool | int | float):
+        return value
+    return template(value)
 
 
 def question(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import fnmatch
-import hashlib
+import functools
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable
@@ -27,14 +27,21 @@ def name_of(hostname: str, port: int) -> str:
     return hostname.lower() if port == 22 else f"[{hostname.lower()}]:{port}"
 
 
-def is_hash_of(field: str, name: str) -> bool:
-    """Whether ``|1|salt|hash`` stands for the name."""
+@functools.cache
+def _salted(field: str) -> tuple[bytes, bytes] | None:
+    """Salt and hash of ``|1|salt|hash``."""
     try:
         _empty, kind, salt, digest = field.split("|")
-        found = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
-        return kind == "1" and hmac.compare_digest(found, base64.b64decode(digest))
+        return (base64.b64decode(salt), base64.b64decode(digest)) if kind == "1" else None
     except (ValueError, binascii.Error):
-        return False
+        return None
+
+
+def is_hash_of(field: str, name: str) -> bool:
+    """Whether ``|1|salt|hash`` stands for the name."""
+    # Nothing but to compute it tells that, for each name from each line: so it is what a large file costs.
+    salted = _salted(field)
+    return salted is not None and hmac.digest(salted[0], name.encode(), "sha1") == salted[1]
 
 
 def matches(field: str, name: str) -> bool:
@@ -106,7 +113,9 @@ class KnownHosts:
         """What a key that a host showed is. ``changed``: the files have another one for the name."""
         if any(line.key == key and matches(line.names, name) for line in self._revoked):
             return REVOKED
-        # Asked of the lines with this key first: of thousands of hashed names each would have to be computed.
+        # Of the lines with this key, too, before all others: of thousands of hashed names each would be computed.
+        if any(line.key == key for line in self._by_name.get(name, [])):
+            return KNOWN
         if any(matches(line.names, name) for line in self._by_key.get(key, [])):
             return KNOWN
         return CHANGED if self.of(name) else UNKNOWN

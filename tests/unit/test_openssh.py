@@ -73,7 +73,8 @@ def agree(arguments: tuple[str, ...], hosts: list[str]) -> None:
                                   "User ops\nIdentityFile ~/.ssh/id_%h\n", '"Host" "cm1" \'cm2\'\n  User ops\n',
                                   "User ops\nProxyJump %h.gate\n", "Host cm*\n  HostName %h.example.com\n",
                                   "Host cm9 # cm2\n  User ops\n", "Host db,cm1\n  User ops\n",
-                                  "Host CM1\n  User ops\n", "Host c\\m1 \\db\n  User ops\n", "HostKeyAlias %n\n", "Host !cm1 *\n  User ops\n",
+                                  "Host CM1\n  User ops\n", "Host c\\m1 \\db\n  User ops\n",
+                                  "HostKeyAlias %n\n", "Host !cm1 *\n  User ops\n",
                                   "CanonicalizeHostname yes\nCanonicalDomains localdomain\n"])
 def test_no_host_has_the_settings_of_another(tmp_path: Path, text: str) -> None:
     (tmp_path / "more").write_text("Host cm9\n  Port 9\n")

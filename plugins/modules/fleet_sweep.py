@@ -16,8 +16,8 @@ description:
     Ansible and C(ssh -G) resolve them.
   - Hosts that it cannot serve as ssh would are returned by name, and left to M(cbops.telemetry.telemetry_audit). Such
     are hosts with another connection plugin or another become plugin than sudo, hosts whose key is not known (unless
-    host key checking is off), certificates, PKCS#11 tokens, keys with a passphrase that no agent holds, a
-    C(ProxyCommand) other than C(ssh -W %h:%p), and hosts that this run has edited.
+    host key checking is off), certificates, PKCS#11 tokens, keys with a passphrase that no agent holds, and a
+    C(ProxyCommand) other than C(ssh -W %h:%p).
   - Changes nothing on the hosts.
 author:
   - The cbops.telemetry maintainers (@cbops)

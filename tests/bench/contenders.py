@@ -115,6 +115,12 @@ def recap(task: Task) -> set[str]:
     return {found[1] for found in re.finditer(whole, text, re.MULTILINE)}
 
 
+def gathered(task: Task) -> set[str]:
+    """Hosts whose facts came."""
+    text = (task.out / "stdout").read_text(encoding="utf-8", errors="replace")
+    return {found[1] for found in re.finditer(r"^(\S+) \| SUCCESS", text, re.MULTILINE)}
+
+
 def operations(task: Task) -> set[str]:
     """Hosts on which every operation of pyinfra_admin gave what it should."""
     return {path.name for path in task.out.iterdir() if ".war" in (text := path.read_text(encoding="utf-8"))
@@ -182,6 +188,17 @@ def admin(*, tuned: bool) -> Callable[[Task], list[str]]:
     return command
 
 
+def with_setting(name: str, value: str) -> Callable[[Task], dict[str, str]]:
+    """Ours, with another value of one setting of Ansible."""
+    return lambda task: {**ours(task), name: value}
+
+
+def facts(task: Task) -> list[str]:
+    """Facts alone, as a play gathers them that is not told otherwise."""
+    return [str(VENV / "bin/ansible"), "all", "-m", "ansible.builtin.setup", "-i", str(task.inventory / "hosts.ini"),
+            "-f", str(task.forks), "-o"]
+
+
 def plain_ansible(*, tuned: bool, mitogen: bool = False) -> Callable[[Task], dict[str, str]]:
     """Ansible's defaults; tuned: pipelining; under Mitogen: its strategy."""
     def environment(task: Task) -> dict[str, str]:
@@ -237,6 +254,13 @@ CONTENDERS: tuple[Contender, ...] = (
               ours, evidence, warm=True),
     Contender("module", "`cbops.telemetry.audit`, `telemetry_carrier: module`", audit("telemetry_carrier=module"),
               ours, evidence, warm=True, most=1000, why="as `pipe`, only slower", seconds=1),
+    Contender("pipe-alone", "`pipe`, no master left for the next run (`ControlMaster=no`)",
+              audit("telemetry_carrier=pipe"), with_setting("ANSIBLE_SSH_ARGS", "-o ControlMaster=no"), evidence,
+              most=100, why="as `pipe`"),
+    Contender("module-files", "`module` without pipelining", audit("telemetry_carrier=module"),
+              with_setting("ANSIBLE_PIPELINING", "false"), evidence, most=100, why="as `module`, only slower", seconds=2),
+    Contender("facts", "Ansible's facts alone, pipelined", facts, plain_ansible(tuned=True), gathered,
+              most=100, why="it is no audit", seconds=2),
     Contender("pyinfra-script", "pyinfra, the program as one command", pyinfra("pyinfra_script"), piping),
     Contender("pyinfra", "pyinfra, an administrator's operations", pyinfra("pyinfra_admin"), piping,
               operations, most=1000, why="it keeps an answer of every operation", seconds=2),

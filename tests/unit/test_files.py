@@ -575,6 +575,19 @@ def test_links_never_lead_out_of_the_root(tmp_path: Path) -> None:
     assert not view.exists("/ring")
 
 
+def test_a_path_means_the_same_however_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real/deep").mkdir(parents=True)
+    (tmp_path / "real/deep/file").write_text("x")
+    (tmp_path / "real/other").symlink_to("deep/file")
+    (tmp_path / "link").symlink_to("/real/deep")
+    view = HostFiles(str(tmp_path))
+    for path in ("/real/deep/file", "/link/file", "/link/../other", "//link/./file", "/link/file/", "/../link/file"):
+        assert view.canonical(path) == "/real/deep/file", path
+        assert view.canonical(path) == "/real/deep/file", f"{path}, asked again"
+    assert [view.canonical(path) for path in ("/link", "/link/..", "/", "/none/file", "/link/none")] == [
+        "/real/deep", "/real", "/", "/none/file", "/real/deep/none"]
+
+
 def test_an_image_without_devices_still_has_masked_units(tmp_path: Path) -> None:
     (tmp_path / "unit").symlink_to("/dev/null")
     (tmp_path / "empty").write_text("")
@@ -600,6 +613,9 @@ def test_candidates_stand_in_for_files_that_are_not_written(tmp_path: Path) -> N
         candidate.read("/etc/b.conf")
     assert view.read("/etc/a.conf") == "old"
     assert candidate.with_candidates({"/etc/b.conf": "back"}).read("/etc/a.conf") == "new"
+    deep = view.with_candidates({"/etc/x.d/y/z.conf": ""})  # a folder that comes with its first file
+    assert (deep.list("/etc"), deep.list("/etc/x.d"), deep.list("/etc/x.d/y")) == (
+        ["a.conf", "b.conf", "x.d"], ["y"], ["z.conf"])
 
 
 def test_odd_files_are_no_trap_for_the_audit(tmp_path: Path) -> None:

@@ -336,7 +336,7 @@ class Bench:
         limit = 60 + contender.seconds * group.hosts + (30 if group.holes else 0)
         before = cpu(self.cgroups.control), cpu(self.cgroups.hosts), *loopback.wire()
         # Not below `out`, where the bare clients leave answers alone
-        log = out / "stdout" if contender.done is contenders.recap else PLACE / "stdout"
+        log = out / "stdout" if contender.done in (contenders.recap, contenders.gathered) else PLACE / "stdout"
         began = time.monotonic()
         process = self.spawn(contender.command(task), contender.environment(task), log, self.cgroups.enter(),
                              PLACE / contender.redirect if contender.redirect else Path(os.devnull))

@@ -21,8 +21,9 @@ def test_what_can_be_a_template_is_treated_as_one_and_nothing_else() -> None:
         seen.append(value)
         return "templated"
 
-    variables = {"telemetry_desired": "{{ state }}", "telemetry_attach": "never", "telemetry_endpoint": {"host": "{{ a }}"},
-                 "telemetry_backup": True, "telemetry_probe_timeout": 5, "telemetry_plan": None, "secret": "{{ b }}",
+    variables = {"telemetry_desired": "{{ state }}", "telemetry_attach": "never",
+                 "telemetry_endpoint": {"host": "{{ a }}"}, "telemetry_backup": True,
+                 "telemetry_probe_timeout": 5, "telemetry_plan": None, "secret": "{{ b }}",
                  "telemetry_probe_via": ["{% if c %}direct{% endif %}"], "telemetry_url": "{# nothing #}"}
     assert settings_of(variables, template) == {
         "telemetry_desired": "templated", "telemetry_attach": "never", "telemetry_endpoint": "templated",

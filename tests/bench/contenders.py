@@ -168,10 +168,12 @@ def client(name: str, python: str) -> Callable[[Task], list[str]]:
 
 def audit(*variables: str) -> Callable[[Task], list[str]]:
     """The collection's own playbook, with the settings of this checkout's ansible.cfg."""
-    extra = [word for one in variables for word in ("-e", one)]
-    return lambda task: [str(CHECKOUT / ".venv/bin/ansible-playbook"), "cbops.telemetry.audit", "-i",
-                         str(task.inventory / "hosts.ini"), "-f", str(task.forks), *extra, "-e",
-                         json.dumps({"telemetry_reports_dir": str(task.out), "telemetry_fail_on": []})]
+    def command(task: Task) -> list[str]:
+        extra = [word for one in variables for word in ("-e", one.format(forks=task.forks))]
+        return [str(CHECKOUT / ".venv/bin/ansible-playbook"), "cbops.telemetry.audit", "-i",
+                str(task.inventory / "hosts.ini"), "-f", str(task.forks), *extra, "-e",
+                json.dumps({"telemetry_reports_dir": str(task.out), "telemetry_fail_on": []})]
+    return command
 
 
 def ours(task: Task) -> dict[str, str]:
@@ -248,8 +250,8 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender("parallel-ssh", "parallel-ssh (libssh2), the program piped", client("bare_pssh", _VENV_PYTHON), piping),
     Contender("paramiko", "paramiko in threads, the program piped", client("bare_paramiko", sys.executable), piping),
     Contender("clush", "`clush`, the program piped", clush, piping, warm=True, redirect="program"),
-    Contender("sweep", "`cbops.telemetry.audit`, `telemetry_sweep: auto`", audit("telemetry_sweep=auto"),
-              ours, evidence, no_sweep),
+    Contender("sweep", "`cbops.telemetry.audit`, `telemetry_sweep: auto`",
+              audit("telemetry_sweep=auto", "telemetry_sweep_connections={forks}"), ours, evidence, no_sweep),
     Contender("pipe", "`cbops.telemetry.audit`, `telemetry_carrier: pipe`", audit("telemetry_carrier=pipe"),
               ours, evidence, warm=True),
     Contender("module", "`cbops.telemetry.audit`, `telemetry_carrier: module`", audit("telemetry_carrier=module"),

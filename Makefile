@@ -73,7 +73,7 @@ tools: setup
 
 test: setup tools lint ## Everything; the last line is pytest's summary
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/browser tests/probe_lab \
-		tests/integration $(PYTEST_ARGS)
+		tests/integration tests/hostile $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -105,7 +105,7 @@ build: setup ## The collection as an artifact, in .build/
 	@$(bin)/ansible-galaxy collection build --force --output-path .build
 
 down: ## End the embedded fleets
-	@for profile in demo test lab gitops; do $(fleet) down $$profile; done
+	@for profile in demo test lab gitops hostile; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

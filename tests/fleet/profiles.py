@@ -180,7 +180,18 @@ def gitops():
     ]
 
 
-PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops}
+def hostile():
+    # One of each packaging, for the tests in which a host, or somebody on it, attacks.
+    return [
+        host("segment", "bookworm", "segment"),
+        host("deb", "trixie", "cm-deb"),
+        host("rpm", "bullseye", "cm-rpm"),
+        host("oss", "bookworm", "oss"),
+        host("script", "bookworm", "script"),
+    ]
+
+
+PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile}
 
 
 def load(profile):

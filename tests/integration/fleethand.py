@@ -47,7 +47,8 @@ class Done:
 class Fleet:
     """The running fleet."""
 
-    def __init__(self, facts: dict[str, Any], folder: Path, both_carriers: bool = False) -> None:
+    def __init__(self, facts: dict[str, Any], folder: Path, both_carriers: bool = False, profile: str = "test") -> None:
+        self.profile = profile
         self.facts = facts
         self.hosts = sorted(facts)
         self.folder = folder
@@ -57,13 +58,13 @@ class Fleet:
     def inside(self, *command: str, cwd: Path = CHECKOUT, timeout: int = 600,
                environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """A command where the fleet's network is."""
-        return subprocess.run([FLEET, "exec", "test", "--", *command], capture_output=True, text=True, cwd=cwd,
+        return subprocess.run([FLEET, "exec", self.profile, "--", *command], capture_output=True, text=True, cwd=cwd,
                               timeout=timeout, check=False, env={**os.environ, **(environment or {})},
                               stdin=subprocess.DEVNULL)
 
     def shell(self, host: str, script: str, check: bool = True) -> str:
         """A shell script as root inside a host; its standard output."""
-        done = subprocess.run([FLEET, "shell", "test", host, "--", "sh", "-c", script], capture_output=True,
+        done = subprocess.run([FLEET, "shell", self.profile, host, "--", "sh", "-c", script], capture_output=True,
                               text=True, timeout=120, check=False)
         if check and done.returncode:
             raise AssertionError(f"{host}: {script!r} ended with {done.returncode}: {done.stderr}")
@@ -71,7 +72,7 @@ class Fleet:
 
     def power(self, host: str, state: str) -> None:
         """Switch a host off or on."""
-        subprocess.run([FLEET, "power", "test", host, state], check=True, capture_output=True, timeout=120)
+        subprocess.run([FLEET, "power", self.profile, host, state], check=True, capture_output=True, timeout=120)
 
     def inventory(self, hosts: dict[str, dict[str, Any]] | None = None, **variables: Any) -> Path:
         """An inventory with these variables; ``hosts`` limits it and adds variables of single hosts."""
@@ -79,7 +80,7 @@ class Fleet:
         folder = self.folder / f"inventory-{self._runs}"
         folder.mkdir()
         everything = {
-            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/test/ssh_config",
+            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{self.profile}/ssh_config",
             "ansible_become": True,
             "ansible_python_interpreter": "auto_silent",
             "telemetry_desired": "disabled",
@@ -124,7 +125,7 @@ class Fleet:
 
     def events(self, since: float) -> dict[str, int]:
         """Events that Segment received from each host since a moment (seconds since the epoch)."""
-        done = subprocess.run([FLEET, "events", "test", "--since", str(since)], capture_output=True, text=True,
+        done = subprocess.run([FLEET, "events", self.profile, "--since", str(since)], capture_output=True, text=True,
                               timeout=60, check=True)
         return json.loads(done.stdout)
 

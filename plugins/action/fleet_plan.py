@@ -14,13 +14,16 @@ from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said, write_json, write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     DEFAULT_SERIAL,
     broken,
     document_of,
     markdown,
     totals,
+    words,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
 class ActionModule(ActionBase):
@@ -33,6 +36,7 @@ class ActionModule(ActionBase):
         """Collect, write, show, judge."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
+        refuse_facts(variables)
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
             "registered": {"type": "str", "required": True},
@@ -54,11 +58,11 @@ class ActionModule(ActionBase):
             write_text(path.with_suffix(".md"), markdown(document))
         except OSError as error:
             raise AnsibleActionFail(f"the plan cannot be written: {error}") from error
-        Display().display(f"\n{markdown(document)}\nplan: {path}\n")
+        Display().display(f"\n{words(document)}\n\nplan: {visible(str(path))}\n")
         result: dict[str, Any] = {"changed": False, "plan": str(path)}
         failed = [f"{entry['host']}: {entry['error']}" for entry in entries if entry["error"]]
         if failed:
-            result.update(failed=True, msg=f"{totals(document)}. {'; '.join(failed[:20])}"
+            result.update(failed=True, msg=f"{totals(document)}. {visible('; '.join(failed[:20]))}"
                                            f"{' ...' if len(failed) > 20 else ''}")
         return result
 

@@ -22,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     table,
     write_text,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
     SignatureError,
     git_commit,
@@ -30,8 +31,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 LONG_LIST = 60  # characters
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
@@ -68,6 +70,7 @@ class ActionModule(ActionBase):
         """Collect, write, show, judge."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
+        refuse_facts(variables)
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str"},
             "evidence_dirs": {"type": "list", "elements": "path"},
@@ -96,17 +99,16 @@ class ActionModule(ActionBase):
         except SignatureError as error:
             raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
         shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts})
-        lines = [shown, "", *(f"note: {note}" for note in report.notes),
-                 *(f"report: {path}" for path in paths.values())]
-        # What hosts and files are called must not steer a terminal.
-        Display().display("\n" + "\n".join(map(visible, "\n".join(lines).split("\n"))) + "\n")
+        lines = [shown, "", *(f"note: {visible(note)}" for note in report.notes),
+                 *(f"report: {visible(path)}" for path in paths.values())]
+        Display().display("\n" + "\n".join(lines) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
                or (host.document.get("error") and host.document.get("state"))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
                                   "totals": report.totals, "notes": list(report.notes)}
         if bad:
             result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} "
-                                           f"hosts: {', '.join(bad[:20])}{' ...' if len(bad) > 20 else ''}")
+                                           f"hosts: {visible(', '.join(bad[:20]))}{' ...' if len(bad) > 20 else ''}")
         return result
 
     @staticmethod

@@ -30,10 +30,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     circumstances_of,
     file_answer,
     question,
+    refuse_facts,
     settings_of,
     templated,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._gate import NotAdmitted
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
@@ -54,6 +57,7 @@ class ActionModule(Carrier):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask all hosts that can be served here, and name the others."""
         super().run(tmp, task_vars)
+        refuse_facts(task_vars or {})
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
             "reports_dir": {"type": "str", "default": "reports"},
@@ -75,7 +79,7 @@ class ActionModule(Carrier):
             asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"],
                                      arguments["limit"], prepared.file))
         for text, count in Counter(tally.unserved.values()).items():
-            self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
+            self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {visible(text)}")
         return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved}
 
 
@@ -159,6 +163,8 @@ class Preparation:
         known = self._known.pop(asked.host)
         if isinstance(outcome, Unserved):
             self._tally.leave(asked.host, str(outcome))
+        elif isinstance(outcome, NotAdmitted):
+            self._tally.file(known, {"failed": True, "msg": f"its answer was not taken: {outcome}"})
         elif isinstance(outcome, _sweep.Unreachable):
             self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
         else:

@@ -13,7 +13,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import Circumstances, file_answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
+    Circumstances,
+    file_answer,
+    settings_of,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 
 
@@ -35,8 +39,7 @@ class ActionModule(ActionBase):
             "edited": {"type": "bool", "default": False},
         })
         host = variables["inventory_hostname"]
-        names = {name: self._templar.template(variables[name]) for name in variables
-                 if str(name).startswith("telemetry_")}
+        names = settings_of(variables, self._templar.template)
         if arguments["answer"] is not None:
             circumstances = Circumstances(arguments["error"], arguments["note"], arguments["edited"])
             try:

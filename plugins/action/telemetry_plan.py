@@ -16,6 +16,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import settings_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     PlanError,
     broken,
@@ -63,8 +64,7 @@ class ActionModule(Carrier):
     def _entry(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         variables = self._variables
         host = variables["inventory_hostname"]
-        names = {name: self._templar.template(variables[name]) for name in variables
-                 if str(name).startswith("telemetry_")}
+        names = settings_of(variables, self._templar.template)
         try:
             policy = policy_of(names, today())
         except PolicyError as error:

@@ -87,7 +87,6 @@ def run(texts: List[bytes]) -> None:
         result = getattr(ask, request["function"])(params, request["check_mode"])
     except Exception as error:
         raise SystemExit("\n".join(where(error)))
-    result["invocation"] = {"module_args": params}
     sys.stdout.write("\n%s%s%s\n" % (request["begin"], json.dumps(result), request["end"]))
     sys.stdout.flush()
     os._exit(0)  # the kernel is quicker at taking memory back, and no thread of a probe is waited for

@@ -93,6 +93,10 @@ def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
     return totals
 
 
+#: Where what a host's facts would set is kept among its settings; no variable has this name.
+FROM_FACTS = "from facts"
+
+
 class PolicyError(ValueError):
     """The policy of a host is not valid; the message names the variable and what it may be."""
 
@@ -216,6 +220,10 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
 
     Raises :class:`PolicyError`.
     """
+    if variables.get(FROM_FACTS):
+        raise PolicyError(f"{', '.join(variables[FROM_FACTS])}: this is set by facts of the host itself, and policy "
+                          "comes from the inventory alone; find out which module returned it (inject_facts_as_vars = "
+                          "false in ansible.cfg keeps facts from being variables)")
     for name in variables:
         if re.match(r"telemetry_", str(name)) and name not in VARIABLES:
             prefix = len("telemetry_")  # which all share: without it the likeness counts

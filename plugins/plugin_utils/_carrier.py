@@ -15,20 +15,22 @@ import re
 import secrets
 import shlex
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 CARRIERS = ("auto", "pipe", "module")
 FOLDER = Path(__file__).resolve().parent.parent / "module_utils"
@@ -130,29 +132,37 @@ def checker(function: str) -> tuple[list[list[str]], ArgumentSpecValidator]:
     return paths, ArgumentSpecValidator(spec)
 
 
-def answer_of(stdout: str, begin: str, end: str) -> dict[str, Any] | None:
-    """The result between its marks, whatever a host says before and after it."""
+def answer_of(stdout: str, begin: str, end: str) -> str | None:
+    """What stands between the marks, whatever a host says before and after it; None where they are not there."""
     start = stdout.rfind(begin)
     stop = stdout.find(end, start)
-    if start < 0 or stop < 0:
-        return None
-    try:
-        found = json.loads(stdout[start + len(begin):stop])
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+    return None if start < 0 or stop < 0 else stdout[start + len(begin):stop]
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """The last line that says something, made visible."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:500] if lines else "it said nothing"
+    return visible(lines[-1][:500]) if lines else "it said nothing"
+
+
+def one_line(text: str) -> str:
+    """A message in one line that nothing in it can steer; it may hold what a host has said."""
+    return visible(" ".join(text.split()))
+
+
+def admitted(function: str, make: Callable[[], Any]) -> dict[str, Any]:
+    """A module's answer as the gate lets it pass; where it does not, a failure with the reason."""
+    try:
+        return gate.admitted(function, make())
+    except gate.NotAdmitted as error:
+        return {"failed": True, "msg": f"its answer was not taken: {error}"}
 
 
 @dataclass(frozen=True)
 class Errand:
     """A module's options made into a program, and its output made into the module's result."""
 
+    function: str
     params: Mapping[str, Any]
     program: bytes = b""
     begin: str = ""
@@ -171,19 +181,20 @@ class Errand:
             problem = checked.errors.msg
             if isinstance(checked.errors[0], UnsupportedError):
                 problem = f"Unsupported parameters for ({name}) module: {problem}"
-            return cls(params, problem={"failed": True, "msg": problem, "invocation": {"module_args": params}})
+            return cls(function, params, problem={"failed": True, "msg": problem})
         begin, end = f"<cbops {secrets.token_hex(16)} ", f" {secrets.token_hex(16)} cbops>"
-        return cls(params, program(function, {"function": function, "params": params, "paths": paths,
-                                              "check_mode": check_mode, "begin": begin, "end": end}), begin, end)
+        return cls(function, params, program(function, {
+            "function": function, "params": params, "paths": paths, "check_mode": check_mode, "begin": begin,
+            "end": end}), begin, end)
 
     def result(self, status: int, stdout: str, stderr: str) -> dict[str, Any] | None:
         """The module's result; None where the host refuses what is piped."""
         answer = answer_of(stdout, self.begin, self.end)
         if answer is not None:
-            return answer
+            return admitted(self.function, lambda: gate.read(answer))
         if status and _NO_TTY.search(stderr + stdout):
             return None
-        return {"failed": True, "rc": status, "invocation": {"module_args": self.params},
+        return {"failed": True, "rc": status,
                 "msg": f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}"}
 
 
@@ -197,6 +208,16 @@ class Carrier(ActionBase):
 
         Raises AnsibleConnectionFailure where the host is unreachable.
         """
+        try:
+            result = self._ask(name, arguments, variables)
+        except AnsibleConnectionFailure as error:  # ssh repeats what a host says before it logs in
+            raise type(error)(one_line(str(error))) from None
+        # What was asked, not what a host says was asked.
+        result["invocation"] = {"module_args": dict(checker(name.rpartition(".")[2])[1].validate(
+            dict(arguments)).validated_parameters)}
+        return result
+
+    def _ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         carrier = self._templar.template(variables.get("telemetry_carrier", "auto"))
         if carrier not in CARRIERS:
             raise AnsibleActionFail(f"telemetry_carrier must be one of {', '.join(CARRIERS)}, not {carrier!r}")
@@ -210,8 +231,19 @@ class Carrier(ActionBase):
             raise AnsibleActionFail(f"telemetry_carrier is pipe, and {reason}")
         if reason:
             display.v(f"{name}: sent as an ordinary module, because {reason}", host=variables.get("inventory_hostname"))
-        return self._execute_module(module_name=name, module_args=dict(arguments), task_vars=variables,
-                                    wrap_async=bool(self._task.async_val))
+        return self._as_module(name, arguments, variables)
+
+    def _as_module(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The result of one of our modules as an ordinary module, through the same gate as any answer."""
+        answer = self._execute_module(module_name=name, module_args=dict(arguments), task_vars=variables)
+        if answer.get("unreachable"):
+            raise AnsibleConnectionFailure(str(answer.get("msg")))
+        function = name.rpartition(".")[2]
+        if answer.get("failed") and answer.get("module_stderr"):
+            answer["msg"] = f"{answer.get('msg')}: {last_line(str(answer['module_stderr']))}"
+        # Core adds members of its own, and takes some out.
+        known = {key: value for key, value in answer.items() if key in gate.known_keys(function)}
+        return admitted(function, lambda: gate.tidied(known))
 
     def _cannot_pipe(self) -> str | None:
         """Why a program cannot be piped to this host, if so."""
@@ -225,8 +257,6 @@ class Carrier(ActionBase):
             return f"become by {connection.become.name} cannot pipe"
         if getattr(connection, "_is_tty_requested", bool)():
             return f"{plugin} is set to ask for a terminal"
-        if self._task.async_val:
-            return "the task is asynchronous"
         if C.DEFAULT_KEEP_REMOTE_FILES:
             return "remote files are to be kept"
         return None
@@ -270,9 +300,10 @@ class Carrier(ActionBase):
 
 
 class CarriedModule(Carrier):
-    """The action of a module that is carried: the task's own options, and the result as the module gives it."""
+    """The action of a module that is carried: the task's own options, and the result as the module gives it.
 
-    _supports_async = True
+    Not asynchronous: then Ansible would take the result from the host itself, past the gate.
+    """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the host."""

@@ -24,6 +24,7 @@ from typing import Any
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment, Policy, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._posture import posture
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 EVIDENCE_SCHEMA = "cbops.telemetry/evidence/1"
 
@@ -33,7 +34,7 @@ def said(answer: Mapping[str, Any]) -> str:
     for key in ("msg", "module_stderr", "exception"):
         text = str(answer.get(key) or "").strip()
         if text:
-            return " ".join(text.splitlines()[-1].split()) if key != "msg" else " ".join(text.split())[:500]
+            return visible(" ".join((text if key == "msg" else text.splitlines()[-1]).split())[:500])
     return "it gave no answer"
 
 
@@ -235,15 +236,19 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None) -> str:
-    """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host."""
+    """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host.
+
+    No line begins with what a host said: a pipeline's runner may take such a line for a command.
+    """
     lines: list[tuple[str, ...]] = [COLUMNS]
     for document in evidence:
-        lines.extend(rows(document))
+        lines.extend(tuple(map(visible, row)) for row in rows(document))
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))
     notes = [(document, _notes(document, (drift or {}).get(document["host"]))) for document in evidence]
-    reasons = [f"{document['host']}: {document['verdict']}\n" + "\n".join(f"    {note}" for note in said)
+    reasons = [f"{visible(document['host'])}: {document['verdict']}\n" + "\n".join(
+        f"    - {visible(note)}" for note in said)
                for document, said in notes if said]
     if reasons:
         text += ["", *reasons]

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible import constants as C
+from ansible.errors import AnsibleActionFail
+
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    FROM_FACTS,
     Assessment,
     Policy,
     PolicyError,
@@ -28,6 +32,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     settled,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
 _PROBE = {
@@ -38,6 +43,8 @@ _PROBE = {
     "public_authorities": "telemetry_public_authorities",
 }
 
+#: The policy's variables, and what the role remembers.
+_OURS = re.compile(r"_{0,2}telemetry_")
 _ABOUT_SSH = re.compile(r"\A.*?(?:Failed to connect to the host via ssh: |can be reached over ssh: )(?=.)", re.DOTALL)
 
 
@@ -55,14 +62,36 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
     restarted = variables.get("__telemetry_restarted") or {}
     policy = variables.get("__telemetry_policy") or {}
     return Circumstances(
-        str(variables.get("__telemetry_error") or ""),
-        str(restarted.get("deferred") or policy.get("stopped") or ""),
+        visible(str(variables.get("__telemetry_error") or "")),
+        visible(str(restarted.get("deferred") or policy.get("stopped") or "")),
         bool(variables.get("__telemetry_edited") or restarted.get("changed")))
 
 
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
-    """A host's variables of ours, templated: of its hundreds of others that would be most of the work."""
-    return {name: templated(value, template) for name, value in variables.items() if str(name).startswith("telemetry_")}
+    """A host's variables of ours, templated: of its hundreds of others that would be most of the work.
+
+    What facts of the host set is left out and named under FROM_FACTS: any module may return facts, and they count for
+    more than the inventory.
+    """
+    facts = set_by_facts(variables)
+    settings = {name: templated(value, template) for name, value in variables.items()
+                if str(name).startswith("telemetry_") and name not in facts}
+    return {**settings, FROM_FACTS: facts} if facts else settings
+
+
+def set_by_facts(variables: Mapping[str, Any]) -> list[str]:
+    """Names of variables of ours among the facts of a host."""
+    facts = variables.get("ansible_facts")
+    return sorted(visible(str(name))[:100] for name in facts if _OURS.match(str(name))) \
+        if isinstance(facts, Mapping) else []
+
+
+def refuse_facts(variables: Mapping[str, Any]) -> None:
+    """For what is done once for all hosts, in the name of one. Raises AnsibleActionFail where facts decide."""
+    names = set_by_facts(variables)
+    if names and getattr(C, "INJECT_FACTS_AS_VARS", False):
+        raise AnsibleActionFail(f"facts of the host {variables['inventory_hostname']} would set {', '.join(names)} for "
+                                "all hosts; set inject_facts_as_vars = false in ansible.cfg, and look at that host")
 
 
 def templated(value: Any, template: Callable[[Any], Any]) -> Any:

@@ -20,6 +20,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     with_waiver,
     worst,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
 
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
 #: The batches of restarts, as playbooks/enforce.yml has them.
@@ -205,26 +206,39 @@ def totals(document: Mapping[str, Any]) -> str:
             f"cannot be planned: {failed}")
 
 
+def words(document: Mapping[str, Any]) -> str:
+    """The plan for a terminal: a line for each host on which something is to be done or is wrong."""
+    lines = [totals(document)]
+    for entry in _shown(document):
+        edits = "; ".join(f"{edit['path']}: {edit['summary']}" for edit in entry["edits"]) or "no edit"
+        said = [edits, *(["daemon-reload"] if entry["reload"] else []),
+                *([f"restart {', '.join(entry['restarts'])}"] if entry["restarts"] else []), *_note(entry)]
+        lines.append(visible(f"  batch {entry['batch']}, {entry['host']}, telemetry {entry['desired'] or 'unknown'}: "
+                             f"{'; '.join(said)}"))
+    return "\n".join(lines)
+
+
 def markdown(document: Mapping[str, Any]) -> str:
     """The plan as a comment of a pull request: one line for each host on which something is to be done or is wrong."""
     lines = ["## Telemetry plan", "", totals(document)]
-    rows = [entry for entry in document["hosts"] if not is_idle(entry) or entry["restarts_owed"]]
+    rows = _shown(document)
     if rows:
         lines += ["", "| batch | host | telemetry | edits | daemon-reload | restarts | note |",
                   "|---|---|---|---|---|---|---|"]
     for entry in rows:
-        edits = "<br>".join(f"{_cell(edit['path'])}: {_cell(edit['summary'])}" for edit in entry["edits"])
-        note = f"cannot be planned: {entry['error']}" if entry["error"] else \
-            f"a restart is owed: {', '.join(entry['restarts_owed'])}" if entry["restarts_owed"] else ""
-        lines.append(f"| {entry['batch']} | {_cell(entry['host'])} | {entry['desired'] or 'unknown'} | {edits or '-'} "
-                     f"| {'yes' if entry['reload'] else '-'} | {_cell(', '.join(entry['restarts'])) or '-'} "
-                     f"| {_cell(note) or '-'} |")
+        edits = "<br>".join(f"{markdown_cell(edit['path'])}: {markdown_cell(edit['summary'])}"
+                            for edit in entry["edits"])
+        lines.append(f"| {entry['batch']} | {markdown_cell(entry['host'])} | {entry['desired'] or 'unknown'} | "
+                     f"{edits or '-'} | {'yes' if entry['reload'] else '-'} | "
+                     f"{markdown_cell(', '.join(entry['restarts']))} | {markdown_cell('; '.join(_note(entry)))} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
-    """Text that stays within its cell and is no markup."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("\\", "\\\\")
-    for character in "|`*_[]":
-        escaped = escaped.replace(character, "\\" + character)
-    return " ".join(escaped.split())
+def _shown(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for entry in document["hosts"] if not is_idle(entry) or entry["restarts_owed"]]
+
+
+def _note(entry: Mapping[str, Any]) -> list[str]:
+    if entry["error"]:
+        return [f"cannot be planned: {entry['error']}"]
+    return [f"a restart is owed: {', '.join(entry['restarts_owed'])}"] if entry["restarts_owed"] else []

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._gate import LARGEST_ANSWER, NotAdmitted
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._known_hosts import (
     KNOWN,
     UNKNOWN,
@@ -41,7 +42,7 @@ else:
 PATIENCE = 2.0
 SLOW = 512
 #: Bytes of an answer that are too many for one.
-LARGEST = 64 * 1024 * 1024
+LARGEST = LARGEST_ANSWER
 
 # A failed connection is an answer here; paramiko's threads would write each of them into a log as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -82,7 +83,7 @@ class Answer:
     stderr: str
 
 
-Outcome = Answer | Unreachable | Unserved
+Outcome = Answer | Unreachable | Unserved | NotAdmitted
 
 
 class Keys:
@@ -185,7 +186,7 @@ class Talk:
             login = question.login()
             transport = self._connect(login, question.password, session, session.keep)
             return self._run(transport, question, session)
-        except (Unreachable, Unserved):
+        except (Unreachable, Unserved, NotAdmitted):
             raise
         except Exception as error:  # whatever it is, it is one host's; ssh may come further, or have better words
             raise Unserved(f"the connection ended: {error or type(error).__name__}") from error
@@ -335,7 +336,7 @@ def _all(receive: Callable[[int], bytes]) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > LARGEST:
-            raise Unserved("its answer has no end")
+            raise NotAdmitted(f"it is larger than {LARGEST} bytes")
     return b"".join(parts)
 
 
@@ -382,7 +383,7 @@ async def _one(talk: Talk, question: Question, limit: float, places: asyncio.Sem
     if not work.done():
         session.close()
         outcome = Unreachable(f"no answer within {limit:g} seconds")
-    elif isinstance(problem := work.exception(), Unreachable | Unserved):
+    elif isinstance(problem := work.exception(), Unreachable | Unserved | NotAdmitted):
         outcome = problem
     else:
         outcome = work.result()

@@ -15,6 +15,11 @@ _REGISTRY: Registry = Registry().with_resources(
     (schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values())
 
 
+def registry() -> Registry:
+    """All of them, by their names."""
+    return _REGISTRY
+
+
 def validate(document: dict[str, Any]) -> None:
     """Raise jsonschema.ValidationError unless the document is as its own ``schema`` says."""
     schema = next(item for item in SCHEMAS.values()

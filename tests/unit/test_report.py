@@ -26,6 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _mo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._csv import safe
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 FAIL_ON = ("violation", "waiver_expired", "unknown", "unreachable")
 
@@ -103,7 +104,7 @@ def test_every_host_is_in_every_list(fleet: model.Report, texts: dict[str, str])
     assert {item["host"] for item in embedded(texts["html"])["hosts"]} == hosts
     families = {family.name: family for family in text_string_to_metric_families(texts["openmetrics"])}
     assert {sample.labels["host"] for sample in families["cbops_telemetry_host_info"].samples} == hosts
-    shown = {model.visible(host) for host in hosts}
+    shown = {visible(host) for host in hosts}
     assert {case.get("name") for case in ElementTree.fromstring(texts["junit"]).iter("testcase")} == shown  # noqa: S314
     assert {line["host"] for line in csv.DictReader(io.StringIO(texts["csv"]))} == {safe(host) for host in hosts}
     settled = {host.host for host in fleet.hosts if host.verdict in ("compliant", "not_applicable")}

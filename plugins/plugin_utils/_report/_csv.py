@@ -15,8 +15,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     Report,
     connectivity,
     place,
-    visible,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 COLUMNS = ("host", "verdict", "installation", "product", "packaging", "service", "on_disk", "on_disk_at", "next_start",
            "running", "proof", "connectivity", "desired", "waiver_until", "collected_at", "age_seconds", "drift",

@@ -37,9 +37,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     headline,
     moment,
     place,
-    visible,
     waiver,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 #: The drawings that stand for verdicts beside their words: paths of SVG in a square of 16, drawn with a pen of 2.
 SYMBOLS = {

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, age_words, visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, age_words
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
 def outcome(verdict: str, fail_on: object) -> str:

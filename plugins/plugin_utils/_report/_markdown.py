@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import html
-import re
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
@@ -19,9 +18,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     connectivity,
     drifts,
     headline,
-    visible,
     waiver,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
 
 #: The longest comment that GitHub takes, in characters.
 LIMIT = 65536
@@ -29,18 +28,9 @@ SYMBOLS = {"violation": "❌", "waiver_expired": "⌛", "restart_pending": "🔁
            "waived": "📝", "compliant": "✅", "not_applicable": "➖"}
 
 
-def cell(text: str) -> str:
-    """Text that stays within its cell, is no markup and calls nobody by ``@``."""
-    if not text:
-        return "-"
-    escaped = re.sub(r"[&<>\"'`*_~|\\\[\]()!#@:.]", lambda match: f"&#{ord(match[0])};", visible(text))
-    return f"<code>{escaped}</code>"
-
-
 def _row(host: Host) -> str:
-    cells = [f"{SYMBOLS[host.verdict]} {host.verdict}", cell(host.host),
-             *(cell(clock(host, name).text) for name in CLOCKS), cell(connectivity(host).text), cell(waiver(host).text),
-             age_words(host.age)]
+    texts = [host.host, *(clock(host, name).text for name in CLOCKS), connectivity(host).text, waiver(host).text]
+    cells = [f"{SYMBOLS[host.verdict]} {host.verdict}", *map(markdown_cell, texts), age_words(host.age)]
     return f"| {' | '.join(cells)} |\n"
 
 

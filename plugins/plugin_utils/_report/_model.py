@@ -36,15 +36,6 @@ SETTLED = ("waived", "compliant", "not_applicable")
 #: The cells of the fleet matrix, in the order in which they are shown.
 CLOCKS = ("on_disk", "next_start", "running")
 
-# Controls and marks that change the direction of text would let a name show as another one.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]"
-                     "|[\ud800-\udfff]")
-
-
-def visible(text: str) -> str:
-    """Text with its controls, line ends and direction marks written out (``\\u202e``), for readers of one line."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
 
 def moment(text: str | None) -> datetime.datetime | None:
     """A moment of ISO 8601 in UTC; None where there is none or it is not one."""

@@ -1,0 +1,20 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module of the same name as Ansible does; what the host answers passes the gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+
+
+class ActionModule(Carrier):
+    """Action behind M(cbops.telemetry.telemetry_backup)."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the host."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        result.update(self._as_module(self._task.action, self._task.args, task_vars or {}))
+        return result

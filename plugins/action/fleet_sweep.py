@@ -115,8 +115,15 @@ class Tally:
 
     def file(self, known: Known, answer: dict[str, Any]) -> None:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
+        def file(answer: dict[str, Any]) -> dict[str, Any]:
+            return file_answer(known.host, known.settings, answer, self.reports, known.circumstances)
+
         try:
-            filed = file_answer(known.host, known.settings, answer, self.reports, known.circumstances)
+            try:
+                filed = file(answer)
+            except (TypeError, ValueError, LookupError, AttributeError) as error:
+                # Whatever one host says, it must not end the audit of the others.
+                filed = file({"failed": True, "msg": f"its answer could not be judged ({type(error).__name__})"})
         except OSError as error:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         self.verdicts[filed["verdict"]] += 1

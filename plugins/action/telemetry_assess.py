@@ -13,6 +13,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import registered
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
     file_answer,
@@ -42,8 +44,11 @@ class ActionModule(ActionBase):
         names = settings_of(variables, self._templar.template)
         if arguments["answer"] is not None:
             circumstances = Circumstances(arguments["error"], arguments["note"], arguments["edited"])
+            given = arguments["answer"]
+            answer = {"unreachable": True, "msg": said(given)} if given.get("unreachable") else \
+                registered("telemetry_info", given)
             try:
-                return file_answer(host, names, arguments["answer"], Path(arguments["reports_dir"]), circumstances)
+                return file_answer(host, names, answer, Path(arguments["reports_dir"]), circumstances)
             except OSError as error:
                 raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         try:

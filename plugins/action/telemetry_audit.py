@@ -10,9 +10,10 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import FROM_FACTS, PolicyError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
+    among_facts,
     circumstances_of,
     file_answer,
     question,
@@ -31,7 +32,7 @@ class ActionModule(Carrier):
             "reports_dir": {"type": "str"},
         })
         names = settings_of(variables, self._templar.template)
-        if "telemetry_reports_dir" in names.get(FROM_FACTS, ()):
+        if "telemetry_reports_dir" in among_facts(variables)[1]:
             raise AnsibleActionFail("telemetry_reports_dir is set by facts of the host itself; nothing is filed")
         answer = self._answer(names, variables)
         reports = Path(arguments["reports_dir"] or names.get("telemetry_reports_dir") or "reports")

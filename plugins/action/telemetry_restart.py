@@ -17,8 +17,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 POLL_SECONDS = 1.0
@@ -151,7 +152,7 @@ class ActionModule(Carrier):
         answer = self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": self._arguments["launch_scripts"],
                                                              "attach": self._arguments["attach"]}, self._variables)
         if answer.get("failed") or "state" not in answer:
-            raise AnsibleActionFail(f"its state could not be read: {answer.get('msg', 'no answer')}", result=answer)
+            raise AnsibleActionFail(f"its state could not be read: {said(answer)}", result=answer)
         return answer["state"]
 
     def _restart(self, services: Sequence[str]) -> str | None:
@@ -162,10 +163,11 @@ class ActionModule(Carrier):
                 # -vvv Ansible prints what a module returns.
                 ended = self._low_level_execute_command(
                     f"systemctl restart {self._connection._shell.quote(service)}")
-                problem = str(ended.get("stderr") or ended.get("stdout") or "").strip() if ended.get("rc") else None
+                problem = one_line(str(ended.get("stderr") or ended.get("stdout") or ""))[:500] if ended.get("rc") \
+                    else None
             else:
                 answer = self._module("ansible.builtin.sysvinit", name=service, state="restarted")
-                problem = str(answer.get("msg", "no answer")) if answer.get("failed") else None
+                problem = said(answer) if answer.get("failed") else None
             if problem is not None:
                 return f"{service} could not be restarted: {problem or 'no answer'}"
         return None
@@ -215,9 +217,10 @@ class ActionModule(Carrier):
         for entry in due:
             started = min((process["started"] for process in entry["processes"]), default=None)
             for path in launch_files(entry) if started else []:
-                answer = self._module("cbops.telemetry.telemetry_backup", path=path, restore=True, since=started)
+                answer = self._as_module("cbops.telemetry.telemetry_backup",
+                                         {"path": path, "restore": True, "since": started}, self._variables)
                 if answer.get("failed"):
-                    failure += f"; {path} could not be rolled back: {answer.get('msg')}"
+                    failure += f"; {path} could not be rolled back: {said(answer)}"
                 elif answer.get("changed"):
                     restored.append(path)
         if not restored:

@@ -158,6 +158,12 @@ def admitted(function: str, make: Callable[[], Any]) -> dict[str, Any]:
         return {"failed": True, "msg": f"its answer was not taken: {error}"}
 
 
+def registered(function: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A module's result as Ansible hands it on, through the gate: core adds members of its own, which are left out."""
+    known = {key: value for key, value in answer.items() if key in gate.known_keys(function)}
+    return admitted(function, lambda: gate.tidied(known))
+
+
 @dataclass(frozen=True)
 class Errand:
     """A module's options made into a program, and its output made into the module's result."""
@@ -238,12 +244,9 @@ class Carrier(ActionBase):
         answer = self._execute_module(module_name=name, module_args=dict(arguments), task_vars=variables)
         if answer.get("unreachable"):
             raise AnsibleConnectionFailure(str(answer.get("msg")))
-        function = name.rpartition(".")[2]
         if answer.get("failed") and answer.get("module_stderr"):
             answer["msg"] = f"{answer.get('msg')}: {last_line(str(answer['module_stderr']))}"
-        # Core adds members of its own, and takes some out.
-        known = {key: value for key, value in answer.items() if key in gate.known_keys(function)}
-        return admitted(function, lambda: gate.tidied(known))
+        return registered(name.rpartition(".")[2], answer)
 
     def _cannot_pipe(self) -> str | None:
         """Why a program cannot be piped to this host, if so."""
@@ -273,7 +276,8 @@ class Carrier(ActionBase):
                     host=variables.get("inventory_hostname"))
         result = errand.result(done["rc"], done["stdout"], done["stderr"])
         if result is not None and result.get("failed") and done["stderr"]:
-            display.vvv(done["stderr"], host=variables.get("inventory_hostname"))
+            for text in str(done["stderr"]).splitlines():
+                display.vvv(f"| {visible(text)}", host=variables.get("inventory_hostname"))
         return result
 
     def _interpreter(self, variables: Mapping[str, Any]) -> str | None:

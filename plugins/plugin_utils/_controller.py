@@ -9,8 +9,10 @@ Private to this collection. Runs on the control node. Sources: jenkinsci/jenkins
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -18,6 +20,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.urls import open_url
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 REQUEST_SECONDS = 30
 POLL_SECONDS = 2.0
@@ -41,7 +45,28 @@ class Controller:
         self._ca_file = ca_file or None
 
     def _ask(self, path: str, method: str = "GET", timeout: float = REQUEST_SECONDS) -> tuple[int, str]:
-        """Status and text of an answer; a redirect is an answer. Raises :class:`ControllerError`."""
+        """Status and text of an answer; a redirect is an answer. Raises :class:`ControllerError`.
+
+        ``timeout``, in seconds, is for each byte; a peer that drips is left behind after twice as long.
+        """
+        found: list[tuple[int, str] | ControllerError] = []
+
+        def work() -> None:
+            try:
+                found.append(self._request(path, method, timeout))
+            except ControllerError as error:
+                found.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(2 * timeout)
+        if not found:
+            raise ControllerError(f"{self.url} does not come to the end of its answer")
+        if isinstance(found[0], ControllerError):
+            raise found[0]
+        return found[0]
+
+    def _request(self, path: str, method: str, timeout: float) -> tuple[int, str]:
         try:
             with open_url(f"{self.url}{path}", method=method, timeout=timeout, follow_redirects="none",
                           url_username=self._user or None, url_password=self._token or None,
@@ -51,8 +76,8 @@ class Controller:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read(1 << 16).decode("utf-8", "replace")
-        except (OSError, ssl.SSLError, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
+        except (OSError, ssl.SSLError, ValueError, http.client.HTTPException) as error:
+            reason = visible(str(getattr(error, "reason", None) or error))[:500]  # may quote the peer
             raise ControllerError(f"{self.url} does not answer: {reason}") from error
 
     def _post(self, path: str) -> None:
@@ -69,9 +94,11 @@ class Controller:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers {status}")
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers no JSON") from error
-        return document if isinstance(document, Mapping) else {}
+        if not isinstance(document, Mapping):
+            raise ControllerError(f"{self.url}{path.partition('?')[0]} answers with something else than was asked for")
+        return document
 
     def is_quiet(self) -> bool:
         """True where it is about to shut down already: no new builds are started."""
@@ -87,13 +114,16 @@ class Controller:
 
     def builds(self) -> list[str]:
         """Names of the builds that run, Pipelines too (they run on executors that are not counted as busy)."""
-        names: dict[str, str] = {}
-        for computer in self._json("/computer/api/json?tree=" + _BUILDS).get("computer") or []:
-            for executor in [*(computer.get("executors") or []), *(computer.get("oneOffExecutors") or [])]:
-                build = executor.get("currentExecutable")
-                if build:
-                    name = str(build.get("fullDisplayName") or build.get("url") or "a build without a name")
-                    names[str(build.get("url") or name)] = name
+        document, names = self._json("/computer/api/json?tree=" + _BUILDS), {}
+        try:
+            for computer in document["computer"]:
+                for executor in [*(computer.get("executors") or []), *(computer.get("oneOffExecutors") or [])]:
+                    build = executor.get("currentExecutable")
+                    if build:
+                        name = str(build.get("fullDisplayName") or build.get("url") or "a build without a name")
+                        names[str(build.get("url") or name)] = visible(name)[:200]
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ControllerError(f"{self.url}/computer answers with something else than was asked for") from error
         return list(names.values())
 
     def is_ready(self) -> bool:
@@ -101,7 +131,7 @@ class Controller:
         try:
             status, text = self._ask("/whoAmI/api/json?tree=authenticated", timeout=10)
             return status == 200 and "authenticated" in json.loads(text)
-        except (ControllerError, ValueError):
+        except (ControllerError, ValueError, TypeError, RecursionError):
             return False
 
 

@@ -70,28 +70,30 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """A host's variables of ours, templated: of its hundreds of others that would be most of the work.
 
-    What facts of the host set is left out and named under FROM_FACTS: any module may return facts, and they count for
-    more than the inventory.
+    Those that facts of the host set are left out, and all that are among its facts are named under FROM_FACTS: any
+    module may return facts, and they count for more than the inventory.
     """
-    facts = set_by_facts(variables)
+    facts, effective = among_facts(variables)
     settings = {name: templated(value, template) for name, value in variables.items()
-                if str(name).startswith("telemetry_") and name not in facts}
-    return {**settings, FROM_FACTS: facts} if facts else settings
+                if str(name).startswith("telemetry_") and name not in effective}
+    return {**settings, FROM_FACTS: [visible(name)[:100] for name in facts]} if facts else settings
 
 
-def set_by_facts(variables: Mapping[str, Any]) -> list[str]:
-    """Names of variables of ours among the facts of a host."""
+def among_facts(variables: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of variables of ours among the facts of a host, and those of them whose value comes from there."""
     facts = variables.get("ansible_facts")
-    return sorted(visible(str(name))[:100] for name in facts if _OURS.match(str(name))) \
-        if isinstance(facts, Mapping) else []
+    found = sorted(str(name) for name in facts if _OURS.match(str(name))) if isinstance(facts, Mapping) else []
+    injected = found and getattr(C, "INJECT_FACTS_AS_VARS", False)
+    return found, [name for name in found if injected and name in variables and variables[name] == facts[name]]
 
 
 def refuse_facts(variables: Mapping[str, Any]) -> None:
-    """For what is done once for all hosts, in the name of one. Raises AnsibleActionFail where facts decide."""
-    names = set_by_facts(variables)
-    if names and getattr(C, "INJECT_FACTS_AS_VARS", False):
-        raise AnsibleActionFail(f"facts of the host {variables['inventory_hostname']} would set {', '.join(names)} for "
-                                "all hosts; set inject_facts_as_vars = false in ansible.cfg, and look at that host")
+    """For what is done once for all hosts, in the name of one. Raises AnsibleActionFail where its facts decide."""
+    names = among_facts(variables)[1]
+    if names:
+        raise AnsibleActionFail(f"facts of the host {variables['inventory_hostname']} would set "
+                                f"{visible(', '.join(names))[:500]} for all hosts; set inject_facts_as_vars = false in "
+                                "ansible.cfg, and look at that host")
 
 
 def templated(value: Any, template: Callable[[Any], Any]) -> Any:

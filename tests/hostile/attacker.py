@@ -62,22 +62,32 @@ class Site(Fleet):
         that program leaves in ``answer``; only for one function where it is named."""
         data = payload.encode() if isinstance(payload, str) else payload
         self.put(host, "/root/payload" + (f".{function}" if function else ""), data, 0o600)
-        self.put(host, "/root/evil-python", (PROGRAMS / "evil-python").read_bytes(), 0o755)
-        # Every name under which the carrier finds a Python leads to the liar.
+        self._in_place_of_python(host, (PROGRAMS / "evil-python").read_bytes())
+
+    def replace_python(self, host: str, script: str) -> None:
+        """A shell script in place of a host's Python; the real one is /usr/bin/python3.real."""
+        self._in_place_of_python(host, f"#!/bin/sh\n{script}\n".encode())
+
+    def _in_place_of_python(self, host: str, program: bytes) -> None:
+        # Every name under which the carrier finds a Python leads to it.
+        self.put(host, "/root/liar", program, 0o755)
         self.shell(host, f"""
             real={_PYTHON}
-            [ -e /usr/bin/python3.real ] || {{ cp $real /usr/bin/python3.real; cp /root/evil-python $real; }}""")
+            [ -e /usr/bin/python3.real ] || cp $real /usr/bin/python3.real
+            cp /root/liar $real.new; mv $real.new $real""")
 
     def heal(self, host: str) -> None:
         """The host's own Python again, and nothing left to answer."""
         self.shell(host, f"""
             rm -f /root/payload*
-            [ ! -e /usr/bin/python3.real ] || {{ cp /usr/bin/python3.real {_PYTHON}; rm /usr/bin/python3.real; }}""")
+            [ ! -e /usr/bin/python3.real ] || {{ real={_PYTHON}; mv /usr/bin/python3.real $real; }}""")
 
-    def playbook(self, plays: list[dict[str, Any]], *arguments: str, **variables: Any) -> Done:
+    def playbook(self, plays: list[dict[str, Any]], *arguments: str, environment: dict[str, str] | None = None,
+                 **variables: Any) -> Done:
         """A playbook of the test's own on all hosts."""
         path = self.folder / f"play-{len(list(self.folder.iterdir()))}.json"
         path.write_text(json.dumps(plays))
         done = self.inside(str(Path(FLEET).parents[2] / ".venv/bin/ansible-playbook"), str(path), "-i",
-                           str(self.inventory(**variables)), *arguments)
+                           str(self.inventory(**variables)), *arguments,
+                           environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
         return Done(done.returncode, done.stdout + done.stderr, {}, {})

@@ -198,7 +198,8 @@ def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str) -> None
 
 def test_noise_around_the_answer() -> None:
     answer = BEGIN + json.dumps({"changed": False}) + END
-    assert carrier.answer_of(f"Welcome!\n{{\"failed\": true}}\n\n{answer}\nbye {{\n", BEGIN, END) == '{"changed": false}'
+    said = f"Welcome!\n{{\"failed\": true}}\n\n{answer}\nbye {{\n"
+    assert carrier.answer_of(said, BEGIN, END) == '{"changed": false}'
     for broken in ("", BEGIN, answer[:-1], f"{END}{BEGIN}"):
         assert carrier.answer_of(broken, BEGIN, END) is None
 

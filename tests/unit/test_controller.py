@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ class Jenkins(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.ended = threading.Event()
         self.quiet = False
         self.starting = False
         self.reasons: list[str] = []
@@ -30,6 +32,7 @@ class Jenkins(ThreadingHTTPServer):
         self.builds: list[list[str]] = []  # running at each look, the last stays
         self.pipeline = True
         self.broken = ""
+        self.odd: object = None  # what it answers to the question for its builds
 
     @property
     def url(self) -> str:
@@ -67,6 +70,15 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, {"quietingDown": self.server.quiet})
         if path == "/whoAmI/api/json":
             return self.answer(200, {"authenticated": True})
+        if path == "/computer/api/json" and self.server.odd is not None:
+            return self.answer(200, self.server.odd)
+        if path == "/slow":
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not self.server.ended.wait(0.05):
+                    self.wfile.write(b"x")
+            return None
         if path == "/computer/api/json":
             running = self.server.builds[0] if self.server.builds else []
             if len(self.server.builds) > 1:
@@ -202,3 +214,24 @@ def test_a_file_that_somebody_laid_there_is_not_followed(tmp_path: Path, monkeyp
     path.symlink_to("elsewhere")
     with pytest.raises(OSError, match="symbolic link"):
         budgets.Budget(0, "a").spend("cm2")
+
+
+@pytest.mark.parametrize("odd", [
+    {"computer": 5}, {"computer": [5]}, {"computer": [{"executors": [None]}]}, [], "5", "{", {}, "[" * 100_000,
+    {"computer": [{"executors": [{"currentExecutable": 5}]}]}])
+def test_an_answer_of_another_shape_is_no_idle_controller_and_builds_start_again(jenkins: Jenkins, odd: object) -> None:
+    jenkins.odd = odd
+    with pytest.raises(ControllerError, match="answers"):
+        drain(Controller(jenkins.url, "admin", TOKEN), "why", 5)
+    assert not jenkins.quiet
+
+
+def test_names_of_builds_are_shown_in_one_line(jenkins: Jenkins) -> None:
+    jenkins.builds = [["a\n::error::b\x1b[2J"]]
+    assert Controller(jenkins.url).builds() == ["a\\u000a::error::b\\u001b[2J"]
+
+
+def test_a_peer_that_drips_is_left_behind(jenkins: Jenkins) -> None:
+    with pytest.raises(ControllerError, match="does not come to the end"):
+        Controller(jenkins.url)._ask("/slow", timeout=0.5)
+    jenkins.ended.set()

@@ -84,7 +84,8 @@ def test_the_gate_says_what_a_validator_of_json_schema_says(host: Host) -> None:
     """Every value of real answers put in the place of others, taken away, and members added."""
     chance, refused = random.Random(15), 0
     for function, given in answers(host).items():
-        schema = {"$schema": SCHEMAS["answer-1.json"]["$schema"], "$ref": f"urn:cbops.telemetry:answer:1#/$defs/{function}"}
+        schema = {"$schema": SCHEMAS["answer-1.json"]["$schema"],
+                  "$ref": f"urn:cbops.telemetry:answer:1#/$defs/{function}"}
         validator = jsonschema.Draft202012Validator(schema, registry=registry())
         for answer in given:
             for place in places(answer):

@@ -112,7 +112,7 @@ class KnownHosts:
         return self._by_name.get(name, []) + [line for line in self._others if matches(line.names, name)]
 
     def has_marks(self, name: str) -> bool:
-        """Whether a line with a marker is for the name: an authority, or a key, perhaps an authority's, that is revoked.
+        """Whether a line with a marker is for the name: an authority, or a revoked key, perhaps an authority's.
 
         ssh then judges the certificate that the host may have beside its key, which paramiko does not ask for.
         """

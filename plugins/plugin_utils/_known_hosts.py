@@ -75,6 +75,7 @@ class KnownHosts:
         self._by_name: dict[str, list[Line]] = defaultdict(list)
         self._others: list[Line] = []  # hashes and patterns
         self._revoked: list[Line] = []
+        self._marked: set[str] = set()
         #: The kinds of keys that stand there at all.
         self.kinds: set[str] = set()
         for path in paths:
@@ -82,12 +83,13 @@ class KnownHosts:
                 text = Path(path).read_text("utf-8", "replace")
             except OSError:
                 continue
-            for line in text.splitlines():
+            for line in text.split("\n"):
                 self._add(line.split())
 
     def _add(self, words: list[str]) -> None:
         marker = words.pop(0) if words and words[0].startswith("@") else ""
-        # An authority signs keys of hosts, which paramiko cannot check: such a host stays unknown here.
+        if marker and words:
+            self._marked.add(words[0])
         if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked"):
             return
         try:
@@ -108,6 +110,13 @@ class KnownHosts:
     def of(self, name: str) -> list[Line]:
         """The lines for a name."""
         return self._by_name.get(name, []) + [line for line in self._others if matches(line.names, name)]
+
+    def has_marks(self, name: str) -> bool:
+        """Whether a line with a marker is for the name: an authority, or a revoked key, perhaps an authority's.
+
+        ssh then judges the certificate that the host may have beside its key, which paramiko does not ask for.
+        """
+        return any(matches(names, name) for names in self._marked)
 
     def judge(self, name: str, key: bytes) -> str:
         """What a key that a host showed is. ``changed``: the files have another one for the name."""

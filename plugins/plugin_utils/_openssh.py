@@ -29,6 +29,34 @@ _READ = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTILIN
 _TOKEN = re.compile(r"%[hnkC]")
 #: Settings that are not looked at; some hold tokens of the host.
 _PASSED_OVER = ("host", "hostname", "controlpath", "localcommand", "proxycommand")
+#: Settings that ``login_of`` and ``OpenSSH`` turn into a login.
+_HANDLED = {"host", "hostname", "port", "user", "addressfamily", "connecttimeout", "batchmode", "requesttty",
+            "identityfile", "identitiesonly", "identityagent", "preferredauthentications", "pubkeyauthentication",
+            "passwordauthentication", "kbdinteractiveauthentication", "pubkeyacceptedalgorithms", "requiredrsasize",
+            "userknownhostsfile", "globalknownhostsfile", "hostkeyalias", "stricthostkeychecking", "hostkeyalgorithms",
+            "kexalgorithms", "ciphers", "macs", "proxyjump", "proxycommand", "sendenv"}
+#: Settings that change neither whom we trust nor what the host is asked.
+_HARMLESS = {
+    # What ssh shows or writes into logs.
+    "loglevel", "logverbose", "syslogfacility", "fingerprinthash", "visualhostkey", "escapechar",
+    "enableescapecommandline",
+    # How a connection is kept; ours lasts for one question.
+    "controlmaster", "controlpath", "controlpersist", "serveraliveinterval", "serveralivecountmax", "tcpkeepalive",
+    "compression",
+    # What ssh remembers for another time.
+    "hashknownhosts", "updatehostkeys", "addkeystoagent",
+    # What would be lent to the host; an audit uses none of it, so it is not lent.
+    "forwardagent", "forwardx11trusted",
+    # A way to log in that we do not have: where no key of ours is taken, the host is left to ssh anyway.
+    "gssapiauthentication", "gssapikeyexchange", "gssapidelegatecredentials", "gssapitrustdns", "gssapikexalgorithms",
+    "gssapirenewalforcesrekey", "gssapiclientidentity", "gssapiserveridentity", "hostbasedacceptedalgorithms",
+    # Certificates of hosts: where known_hosts names an authority for a host, it is left to ssh anyway.
+    "casignaturealgorithms",
+}
+#: What a default asks for in some version of ssh, and we do not do.
+_NOT_AS_IN_ALL = {"checkhostip": ["no"]}
+#: Variables that distributions let ssh send, and that change no answer.
+_SENT = re.compile(r"LANG|LANGUAGE|LC_[A-Z*]+|XMODIFIERS|COLORTERM|NO_COLOR")
 SECONDS = 20
 
 
@@ -56,6 +84,8 @@ class Login:
     macs: tuple[str, ...]
     host_keys: tuple[str, ...]
     methods: tuple[str, ...]
+    signatures: tuple[str, ...]
+    rsa_bits: int
     via: Login | None = None
 
 
@@ -116,6 +146,7 @@ class OpenSSH:
         self._lock = threading.Lock()
         self._blocks: dict[tuple[str, ...], Blocks] = {}
         self._shared: dict[tuple[tuple[str, ...], tuple[str, ...]], Settings | None] = {}
+        self._own: dict[str, Settings] = {}
 
     def settings(self, arguments: tuple[str, ...], host: str) -> Settings:
         """The settings for a host, with these arguments of ssh before its name. Raises Unserved."""
@@ -135,7 +166,14 @@ class OpenSSH:
     def login(self, arguments: tuple[str, ...], host: str) -> Login:
         """How to log in to a host. Raises Unserved."""
         settings = self.settings(arguments, host)
-        return login_of(settings, self._via(settings, arguments))
+        return login_of(settings, self._defaults(arguments[0]), self._via(settings, arguments))
+
+    def _defaults(self, executable: str) -> Settings:
+        """What this ssh does by itself. Raises Unserved."""
+        with self._lock:
+            if executable not in self._own:
+                self._own[executable] = ask((executable, "-F", "none"), "host")[0]
+            return self._own[executable]
 
     def _via(self, settings: Settings, arguments: tuple[str, ...]) -> Login | None:
         """The way to the host, where there is something on it."""
@@ -167,20 +205,26 @@ class OpenSSH:
         settings = self.settings((*arguments, *more), found[1])
         if via is None:
             via = self._via(settings, arguments)
-        return login_of(settings, via)
+        return login_of(settings, self._defaults(arguments[0]), via)
 
 
 def _path(path: str, settings: Settings) -> str:
-    """A path with ssh's tokens and the user's home filled in; a file with a token that we do not know is not found."""
+    """A path with ssh's tokens and the user's home filled in. Raises Unserved where only ssh can fill it in."""
     tokens = {"%%": "%", "%d": str(Path.home()), "%h": _one(settings, "hostname"), "%r": _one(settings, "user"),
               "%u": getpass.getuser()}
-    return re.sub("%.", lambda token: tokens.get(token[0], token[0]), os.path.expanduser(path))
+    if "${" in path or not set(re.findall("%.?", path)) <= set(tokens):
+        raise Unserved(f"the path {path} is not one that we can fill in")
+    return re.sub("%.", lambda token: tokens[token[0]], os.path.expanduser(path))
+
+
+def _set(settings: Settings, name: str) -> list[str]:
+    """A setting's values; none is as good as not set."""
+    return [value for value in settings.get(name, []) if value != "none"]
 
 
 def _one(settings: Settings, name: str) -> str:
     """A setting's value; empty where there is none."""
-    value = settings.get(name, [""])[0]
-    return "" if value == "none" else value
+    return next(iter(_set(settings, name)), "")
 
 
 def _config_file(arguments: Sequence[str]) -> tuple[str, ...]:
@@ -191,33 +235,35 @@ def _config_file(arguments: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-#: What we cannot do, by the setting that asks for it.
-_CANNOT = {"pkcs11provider": "a PKCS#11 token", "certificatefile": "a certificate",
-           "bindaddress": "an address of its own", "bindinterface": "an interface of its own",
-           "knownhostscommand": "a KnownHostsCommand", "remotecommand": "a RemoteCommand"}
+def login_of(settings: Settings, defaults: Settings, via: Login | None) -> Login:
+    """The login that settings describe. Raises Unserved.
 
-
-def login_of(settings: Settings, via: Login | None) -> Login:
-    """The login that settings describe. Raises Unserved."""
-    for name, words in _CANNOT.items():
-        if _one(settings, name):
-            raise Unserved(f"it is logged in to with {words}")
+    A setting that is not known here may be one by which ssh refuses a host (``RevokedHostKeys``), of this version or of
+    one to come: where it is not as ssh has it by itself, the host is for ssh.
+    """
+    defaults = {**defaults, **_NOT_AS_IN_ALL}
+    for name in sorted({*settings, *defaults} - _HANDLED - _HARMLESS):
+        if _set(settings, name) != _set(defaults, name):
+            raise Unserved(f"ssh has a setting of its own for {name}")  # not its value, which may be a secret
+    if not all(_SENT.fullmatch(name) for name in settings.get("sendenv", [])):
+        raise Unserved("ssh is set to send variables of the environment there")
     if _one(settings, "requesttty") in ("true", "yes", "force"):
         raise Unserved("ssh is set to ask for a terminal there")
     agent = settings.get("identityagent", ["SSH_AUTH_SOCK"])[0]
     if agent.startswith("$") or agent == "SSH_AUTH_SOCK":
         agent = os.environ.get(agent.lstrip("$"), "")
     known = [path for name in ("userknownhostsfile", "globalknownhostsfile")
-             for path in shlex.split(" ".join(settings.get(name, [])))]
+             for path in shlex.split(" ".join(_set(settings, name)))]
     methods = _one(settings, "preferredauthentications").split(",")
     allowed = [name for name, setting in (("publickey", "pubkeyauthentication"), ("password", "passwordauthentication"),
                                           ("keyboard-interactive", "kbdinteractiveauthentication"))
-               if _one(settings, setting) not in ("no", "false") and (not methods[0] or name in methods)]
+               if _one(settings, setting) not in ("no", "false") and (not methods[0] or name in methods)
+               and (name == "publickey" or _one(settings, "batchmode") != "yes")]
     return Login(
         hostname=_one(settings, "hostname"),
         port=int(_one(settings, "port") or 22),
         user=_one(settings, "user"),
-        identities=tuple(_path(path, settings) for path in settings.get("identityfile", [])),
+        identities=tuple(_path(path, settings) for path in _set(settings, "identityfile")),
         identities_only=_one(settings, "identitiesonly") in ("yes", "true"),
         agent=os.path.expanduser(agent) if agent not in ("", "none") else None,
         known_hosts=tuple(_path(path, settings) for path in known),
@@ -230,6 +276,8 @@ def login_of(settings: Settings, via: Login | None) -> Login:
         macs=_names(settings, "macs"),
         host_keys=_names(settings, "hostkeyalgorithms"),
         methods=tuple(allowed),
+        signatures=_names(settings, "pubkeyacceptedalgorithms"),
+        rsa_bits=int(_one(settings, "requiredrsasize") or 1024),
         via=via,
     )
 

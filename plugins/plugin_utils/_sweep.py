@@ -214,9 +214,14 @@ class Talk:
                                    key=lambda kind: _family(kind) not in kinds)
         transport.banner_timeout = transport.auth_timeout = session.left()
         transport.start_client(timeout=session.left())
-        judged = known.judge(name, transport.get_remote_server_key().asbytes())
+        key = transport.get_remote_server_key()
+        judged = known.judge(name, key.asbytes())
         if judged != KNOWN and (login.strict or judged != UNKNOWN):
             raise Unserved(f"its host key is {judged}")
+        if _is_short(key, login):
+            raise Unserved("its host key is shorter than RequiredRSASize")
+        if known.has_marks(name):
+            raise Unserved("known_hosts has an authority or a revoked key for its name")
         self._log_in(transport, login, password)
         return transport
 
@@ -225,7 +230,11 @@ class Talk:
         if "publickey" in login.methods:
             agent = paramiko.Agent() if login.agent and login.agent == os.environ.get("SSH_AUTH_SOCK") else None
             try:
+                transport.disabled_algorithms = {"pubkeys": [kind for kind in transport.preferred_pubkeys
+                                                             if kind not in login.signatures]}
                 for key in self._keys.offered(login, agent):
+                    if _is_short(key, login) or key.get_name() not in {_family(kind) for kind in login.signatures}:
+                        continue
                     with contextlib.suppress(paramiko.AuthenticationException):
                         if not transport.auth_publickey(login.user, key):
                             return
@@ -275,6 +284,11 @@ class Talk:
         if escalation is not None and not asks and escalation.success not in stdout:
             raise Unserved("become did not succeed")
         return Answer(status, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+def _is_short(key: paramiko.PKey, login: Login) -> bool:
+    """Whether an RSA key, the host's or ours, is one that ssh would not use."""
+    return key.get_name() == "ssh-rsa" and key.get_bits() < login.rsa_bits
 
 
 def _family(kind: str) -> str:

@@ -71,3 +71,18 @@ def test_changed_and_revoked(tmp_path: Path, keys: list[list[str]]) -> None:
     assert known.judge("cm3", b) == UNKNOWN  # an authority's key is no host's key
     assert known.judge("broken", a) == UNKNOWN
     assert known.kinds == {kind}
+
+
+def test_names_with_a_marker(tmp_path: Path, keys: list[list[str]]) -> None:
+    """An authority, a revoked key, and a line that we cannot read all the same; plain, by pattern, hashed."""
+    (kind, first), (_kind, second) = keys
+    path = tmp_path / "known"
+    path.write_text(f"cm5 {kind} {first}\n")
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", path], check=True, capture_output=True)
+    hashed = path.read_text().split()[0]
+    path.write_text(f"@cert-authority *.a,!cm2.a {kind} {second}\n@revoked cm3 {kind} {first}\n@revoked cm4 {kind} %%\n"
+                    f"@revoked {hashed} {kind} {second}\ncm1 {kind} {first} of\fcm6 {kind} {second}\n")
+    known = KnownHosts([str(path)])
+    assert [name for name in ("cm1.a", "cm2.a", "cm3", "cm4", "cm5", "cm1", "[cm3]:2222") if known.has_marks(name)] == [
+        "cm1.a", "cm3", "cm4", "cm5"]
+    assert known.judge("cm6", base64.b64decode(second)) == UNKNOWN  # a comment, for ssh

@@ -55,7 +55,7 @@ def test_ssh_is_asked_once_where_its_answer_is_the_same(tmp_path: Path, monkeypa
     for number in range(3):
         login = plain.login(arguments, f"cm{number}")
         assert (login.hostname, login.user, login.port) == (f"cm{number}", "ops", 2200)
-    assert len(asked) == 1
+    assert asked == ["cm0", "host"]  # and once for what ssh does by itself
 
 
 def agree(arguments: tuple[str, ...], hosts: list[str]) -> None:
@@ -100,7 +100,7 @@ def test_ssh_is_asked_once_for_the_hosts_of_a_block(tmp_path: Path, monkeypatch:
     arguments, one = write(tmp_path, "Host cm*\n  User ops\nHost cm7\n  User other\n"), OpenSSH()
     users = {host: one.login(arguments, host).user for host in ("cm1", "cm2", "cm7", "cm3", "db1", "db2")}
     assert [users[host] for host in ("cm1", "cm2", "cm3", "cm7")] == ["ops"] * 4
-    assert asked == ["cm1", "cm7", "db1"]
+    assert asked == ["cm1", "host", "cm7", "db1"]
 
 
 def test_ways_through_other_hosts(tmp_path: Path) -> None:
@@ -129,13 +129,114 @@ Host deep
 
 @pytest.mark.parametrize(("setting", "reason"), [
     ("ProxyCommand=nc %h %p", "ProxyCommand"), ("ProxyCommand=ssh -W %h:%p gate | tee log", "ProxyCommand"),
-    ("ProxyCommand=ssh gate nc %h %p", "ProxyCommand"), ("CertificateFile=/a/cert", "a certificate"),
-    ("PKCS11Provider=/a/lib.so", "PKCS#11"), ("BindAddress=10.0.0.9", "an address of its own"),
-    ("RequestTTY=force", "a terminal"), ("RemoteCommand=true", "RemoteCommand"), ("NoSuchSetting=1", "cannot say"),
-    ("KnownHostsCommand=/bin/true", "KnownHostsCommand")])
+    ("ProxyCommand=ssh gate nc %h %p", "ProxyCommand"), ("CertificateFile=/a/cert", "certificatefile"),
+    ("PKCS11Provider=/a/lib.so", "pkcs11provider"), ("BindAddress=10.0.0.9", "bindaddress"),
+    ("BindInterface=eth9", "bindinterface"), ("RequestTTY=force", "a terminal"),
+    ("RemoteCommand=true", "remotecommand"),
+    ("NoSuchSetting=1", "cannot say"), ("KnownHostsCommand=/bin/true", "knownhostscommand"),
+    ("RevokedHostKeys=/a/krl", "revokedhostkeys"), ("VerifyHostKeyDNS=yes", "verifyhostkeydns"),
+    ("CheckHostIP=yes", "checkhostip"), ("NoHostAuthenticationForLocalhost=yes", "nohostauthentication"),
+    ("PermitLocalCommand=yes", "permitlocalcommand"), ("ProxyUseFdpass=yes", "proxyusefdpass"),
+    ("SecurityKeyProvider=/a/lib.so", "securitykeyprovider"), ("Tunnel=yes", "tunnel"), ("SetEnv=A=token", "setenv"),
+    ("SendEnv=TOKEN", "environment"), ("SendEnv=LANG L* LC_ALL", "environment"),
+    ("CanonicalizeHostname=yes", "canonical"), ("LocalForward=8022 h:22", "localforward"),
+    ("RemoteForward=8022 h:22", "remoteforward"), ("DynamicForward=8022", "dynamicforward"),
+    ("ForwardX11=yes", "forwardx11"), ("SessionType=none", "sessiontype"), ("StdinNull=yes", "stdinnull"),
+    ("ConnectionAttempts=3", "connectionattempts"), ("HostbasedAuthentication=yes", "hostbasedauthentication"),
+    ("GlobalKnownHostsFile=/a/known /a/%k", "/a/%k"), ("GlobalKnownHostsFile=${HOME}/known", "known")])
 def test_what_is_left_to_ssh(setting: str, reason: str) -> None:
-    with pytest.raises(Unserved, match=reason):
+    with pytest.raises(Unserved, match=reason) as why:
         OpenSSH().login(("ssh", "-F", "none", "-o", setting), "cm1")
+    assert "token" not in str(why.value)
+
+
+@pytest.mark.parametrize("word", ["-N", "-n", "-X", "-tt", "-s", "-g"])
+def test_words_that_are_left_to_ssh(word: str) -> None:
+    with pytest.raises(Unserved):
+        OpenSSH().login(("ssh", "-F", "none", word), "cm1")
+
+
+def test_the_way_there_is_held_to_the_same(tmp_path: Path) -> None:
+    """A jump host that ssh would refuse is one that the sweep does not go through."""
+    for setting in ("RevokedHostKeys /a/krl", "VerifyHostKeyDNS yes"):
+        arguments = write(tmp_path, f"Host gate\n  {setting}\nHost cm1\n  ProxyJump gate\n")
+        with pytest.raises(Unserved, match="a setting of its own"):
+            OpenSSH().login(arguments, "cm1")
+
+
+def test_ordinary_settings_are_served(tmp_path: Path) -> None:
+    """What a user's, a distribution's or Ansible's configuration usually says is no reason to leave a host to ssh."""
+    arguments = write(tmp_path, """
+Host gate
+    User guard
+    ProxyJump none
+Host *
+    User ops
+    Port 2222
+    IdentityFile ~/.ssh/ops
+    IdentitiesOnly yes
+    ProxyJump gate
+    ServerAliveInterval 15
+    ServerAliveCountMax 4
+    TCPKeepAlive no
+    ForwardAgent yes
+    ForwardX11Trusted yes
+    AddKeysToAgent yes
+    HashKnownHosts yes
+    UpdateHostKeys yes
+    UserKnownHostsFile /a/known
+    GlobalKnownHostsFile none
+    StrictHostKeyChecking accept-new
+    SendEnv LANG LC_* LC_CTYPE LANGUAGE XMODIFIERS COLORTERM NO_COLOR
+    GSSAPIAuthentication yes
+    GSSAPIDelegateCredentials yes
+    RequiredRSASize 2048
+    CASignatureAlgorithms ssh-ed25519,rsa-sha2-512
+    PubkeyAcceptedAlgorithms ssh-ed25519,rsa-sha2-512
+    HostKeyAlgorithms ssh-ed25519,rsa-sha2-512
+    KexAlgorithms curve25519-sha256
+    Ciphers aes256-ctr
+    MACs hmac-sha2-256
+    LogLevel ERROR
+    BatchMode yes
+    VisualHostKey yes
+""")
+    login = OpenSSH().login((*arguments, "-C", "-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o",
+                             f"ControlPath={tmp_path}/%C", "-o", "KbdInteractiveAuthentication=no", "-o",
+                             "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey", "-o",
+                             "ConnectTimeout=10"), "cm1")
+    assert login.via is not None
+    assert (login.rsa_bits, login.signatures) == (2048, ("ssh-ed25519", "rsa-sha2-512"))
+    assert login.methods == ("publickey",)
+    assert login.known_hosts == ("/a/known",)
+
+
+def test_a_version_to_come_is_safe(tmp_path: Path) -> None:
+    """A setting that nobody here has heard of counts, as soon as it is not what that ssh does by itself."""
+    program = tmp_path / "ssh"
+    program.write_text("""#!/bin/sh
+ssh "$@" || exit
+case "$*" in *none*) echo "refusehosts never" ;; *) echo "refusehosts $REFUSE" ;; esac
+""")
+    program.chmod(0o755)
+    write(tmp_path, "User ops\n")
+    arguments = (str(program), "-F", str(tmp_path / "config"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REFUSE", "never")
+        assert OpenSSH().login(arguments, "cm1").user == "ops"
+        patch.setenv("REFUSE", "always")
+        with pytest.raises(Unserved, match="refusehosts"):
+            OpenSSH().login(arguments, "cm1")
+
+
+def test_an_older_ssh_that_looks_at_addresses_too(tmp_path: Path) -> None:
+    """Before OpenSSH 8.5 CheckHostIP was on by default, which the sweep does not do."""
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\nssh -o CheckHostIP=yes \"$@\"\n")
+    program.chmod(0o755)
+    with pytest.raises(Unserved, match="checkhostip"):
+        OpenSSH().login((str(program), "-F", "none"), "cm1")
+    assert OpenSSH().login(("ssh", "-F", "none"), "cm1")
 
 
 def test_an_ssh_that_is_not_there() -> None:

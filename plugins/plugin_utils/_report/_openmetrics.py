@@ -8,9 +8,10 @@ Gauges alone: the collector knows the older text format, which has neither info 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Report, clusters, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Report, clusters, moment, visible
 
 _PREFIX = "cbops_telemetry_"
 
@@ -39,6 +40,10 @@ def _stamp(text: str | None) -> float:
 def render(report: Report) -> str:
     """The report as gauges; no sample carries a time of its own, which the collector would refuse."""
     hosts = report.hosts
+    # Where two paths are written alike they are one series: of two the collector would refuse the whole file.
+    paths: Counter[tuple[str, str]] = Counter()
+    for (via, outcome), members in sorted(clusters(hosts).items()):
+        paths[visible(via), visible(outcome)] += len(members)
     last: list[tuple[dict[str, str], float]] = [({}, _stamp(report.last_run))] if report.last_run else []
     lines = [
         *_family("hosts", "Hosts by verdict.", (({"verdict": verdict}, count)
@@ -52,8 +57,7 @@ def render(report: Report) -> str:
             ({"host": host.host}, _stamp(host.waiver["until"])) for host in hosts
             if host.waiver and moment(host.waiver["until"]))),
         *_family("connectivity_hosts", "Hosts by path to the telemetry endpoint and outcome of the probe.", (
-            ({"via": via, "outcome": outcome}, len(members))
-            for (via, outcome), members in sorted(clusters(hosts).items()))),
+            ({"via": via, "outcome": outcome}, count) for (via, outcome), count in paths.items())),
         *_family("last_run_timestamp_seconds", "When the newest evidence of the fleet was collected.", last),
         *_family("report_timestamp_seconds", "When this report was made.", [({}, _stamp(report.generated_at))]),
         "# EOF",

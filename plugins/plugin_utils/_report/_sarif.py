@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
+import re
 import urllib.parse
 from typing import Any
 
@@ -20,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     Place,
     Report,
     places,
+    visible,
 )
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -54,7 +57,9 @@ def _location(host: Host) -> list[dict[str, Any]]:
     """Where to look, as HOST/path below the base FLEET; a host of which no file is known stands for itself."""
     found = []
     for file, line, installation in places(host) or [Place("", None, "")]:
-        uri = "/".join(urllib.parse.quote(part, safe="") for part in [host.host, *filter(None, file.split("/"))])
+        # Without ``..``, by which a file of one host would stand for one of another.
+        parts = [host.host, *filter(None, posixpath.normpath(f"/{file}").split("/"))]
+        uri = "/".join(urllib.parse.quote(part.encode("utf-8", "surrogatepass"), safe="") for part in parts)
         physical: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "FLEET"}}
         if line:
             physical["region"] = {"startLine": line}
@@ -65,12 +70,17 @@ def _location(host: Host) -> list[dict[str, Any]]:
     return found
 
 
+def _plain(text: str) -> str:
+    """Text of one line for a message, in which ``[text](target)`` would be a link (SARIF 2.1.0, 3.11.6)."""
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", visible(text))
+
+
 def _result(host: Host, number: int, inventory: str) -> dict[str, Any]:
     reasons = list(host.reasons) or [MEANINGS[host.verdict]]
     commands = [step.command for step in steps(host, inventory) if step.command]
     result: dict[str, Any] = {
         "ruleId": host.verdict, "ruleIndex": number, "level": RULES[host.verdict][0],
-        "message": {"text": f"{host.host}: " + "\n".join(reasons)},
+        "message": {"text": f"{_plain(host.host)}: " + "\n".join(map(_plain, reasons))},
         "locations": _location(host),
         "partialFingerprints": {"hostVerdict/v1": hashlib.sha256(
             f"{host.host}\0{host.verdict}".encode("utf-8", "surrogatepass")).hexdigest()[:32]},
@@ -101,6 +111,7 @@ def render(report: Report) -> str:
         "columnKind": "utf16CodeUnits",
         "properties": {"totals": report.totals},
     }
-    text = json.dumps(head, ensure_ascii=False)
-    lines = ",\n".join(json.dumps(result, ensure_ascii=False) for result in results)
+    # In JSON what is written out that way is the same text.
+    text, *written = (visible(json.dumps(part, ensure_ascii=False)) for part in (head, *results))
+    lines = ",\n".join(written)
     return (f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [\n{text[:-1]}, "results": [\n{lines}\n]}}\n]}}\n')

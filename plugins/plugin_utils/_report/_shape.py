@@ -8,6 +8,7 @@ The schema (docs/schema/evidence-1.json) says more, but a control node need not 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
@@ -37,11 +38,13 @@ _SHAPE = {
         "connectivity": [{"target": _TEXT, "via": _TEXT, "outcome": _TEXT, "message": _TEXT, "findings": [_TEXT]}],
     },
 }
+#: Half a character: JSON can say it, no file and no page can hold it.
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def _fits(value: Any, shape: Any) -> bool:
     if isinstance(shape, tuple):
-        return isinstance(value, shape)
+        return isinstance(value, shape) and not (isinstance(value, str) and _HALF.search(value))
     if value is None:  # an object or a list may be absent
         return True
     if isinstance(shape, list):

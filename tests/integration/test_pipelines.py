@@ -13,8 +13,12 @@ HOSTS = ("bookworm-cm-deb", "trixie-oc-rpm")
 
 def test_plan_enforce_and_audit(fleet: Fleet, tmp_path: Path) -> None:
     """What a pull request, a merge and a night do, in the repository of a policy."""
-    inventory = fleet.inventory({host: {} for host in HOSTS}, telemetry_restart="now")
-    environment = {"TELEMETRY_INVENTORY": str(inventory), "PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin",
+    # What the repository of a policy holds is data; how the hosts are reached stands beside it.
+    inventory = fleet.inventory({host: {} for host in HOSTS}, telemetry_restart="now", ansible_ssh_common_args=None)
+    reach = tmp_path / "reach.json"
+    reach.write_text(json.dumps({"ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{fleet.profile}/ssh_config"}))
+    environment = {"TELEMETRY_INVENTORY": str(inventory), "TELEMETRY_VARIABLES": str(reach),
+                   "PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin",
                    "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
                    "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")}
 

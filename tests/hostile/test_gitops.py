@@ -108,8 +108,9 @@ def test_a_key_that_has_ended(pull: PolicySite) -> None:
     ("not data, or cannot be read", {"telemetry_launch_templates": [{"src": "/etc/shadow", "dest": "/tmp/shadow"}]}),
     ("not data, or cannot be read", {"files": {"evil.sh": f"#!/bin/sh\ntouch {WAS_RUN}\necho '{{}}'\n"}}),
     ("its policy of this host is not valid", {"telemetry_restart": "perhaps"}),
+    ("its policy of this host is not valid", {"telemetry_backup": "perhaps"}),
     ("its policy of this host is not valid", {"files": {"hosts.yml": "all: {hosts: {another: }}"}}),
-], ids=["no-yaml", "value", "list", "ini", "interpreter", "templates", "script", "policy", "host"])
+], ids=["no-yaml", "value", "list", "ini", "interpreter", "templates", "script", "policy", "type", "host"])
 def test_a_signed_commit_with_an_inventory_that_is_no_good(pull: PolicySite, why: str,
                                                            policy: dict[str, object]) -> None:
     """It runs nothing, and it does not stop what was in force."""

@@ -115,6 +115,7 @@ POLICIES = [
     ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_waiver: {until: '2026-02-30', reason: a, "
      "approved_by: b}}}}", "must be a day"),
     ("all: {hosts: {}}", "no hosts"),
+    ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_backup: perhaps}}}", "unable to convert to bool"),
     ("all: {hosts: {cm1: {telemetry_desired: \"{{ lookup('pipe', 'touch was-run') }}\"}}}", "is a template"),
     ("all: {hosts: {cm1: {telemetry_desired: disabled, ansible_python_interpreter: ./evil}}}", "may not be './evil'"),
 ]
@@ -182,5 +183,7 @@ def test_a_check_runs_nothing_of_the_branch(tmp_path: Path, how: str) -> None:
     for value in ("{{ lookup('pipe', '%s') }}", "{{ cycler.__init__.__globals__.os.system('%s') }}"):
         (branch / "inventory/hosts.yml").write_text(json.dumps({"all": {"hosts": {"cm1": {
             "telemetry_desired": "disabled", "telemetry_waiver": {"reason": value % f"touch {tmp_path}/was-run"}}}}}))
-        assert run(*command, cwd=folder, env=environment).returncode != 0
+        for word in command[-1:] if how == "check-policy" else ("check", "plan"):
+            done = run(*command[:-1], word, cwd=folder, env=environment)
+            assert done.returncode != 0 and "is a template" in " ".join((done.stdout + done.stderr).split())
     assert not (tmp_path / "was-run").exists()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,12 +50,35 @@ def test_what_a_pull_request_may_do() -> None:
     plan = workflow["jobs"]["plan"]
     assert "fork" in plan["if"] or "head.repo.full_name == github.repository" in plan["if"]
     assert "enforce" not in str(plan["steps"])
+    for name, job in workflow["jobs"].items():
+        # What a branch may rewrite has neither a key nor a machine that reaches the hosts.
+        untrusted = "'pull_request'" in job["if"]
+        assert untrusted == (name == "check")
+        assert untrusted == ("environment" not in job) == (job["runs-on"] == "ubuntu-latest")
+        assert not untrusted or "secrets." not in str(job)
+        checkouts = [step["with"] for step in job["steps"] if step.get("uses", "").startswith("actions/checkout")]
+        assert all(one["persist-credentials"] is False for one in checkouts)
+        # The first is what is run; what was proposed lies apart from it, and is named as an inventory alone.
+        for one in checkouts:
+            assert ("head" in one.get("ref", "")) == ("path" in one)
+        for step in job["steps"]:
+            assert "proposed" not in str(step.get("run", "")) + str(step.get("working-directory", ""))
+    assert "pull_request_target" in plan["if"] and "base.ref == 'main'" in plan["if"], "the file is main's"
     for job in workflow["jobs"].values():
         for step in job["steps"]:
             assert re.search(r"@v\d+$", step.get("uses", "x@v1")), "pinned"
             assert not re.search(r"\$\{\{\s*github\.event\.(?!pull_request\.number)", str(step.get("run", "")))
     pipeline = yaml.safe_load(GITLAB.read_text())
     assert "enforce" not in str(pipeline["plan"]["script"])
+    for name in ("plan", "enforce", "audit"):
+        assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in pipeline[name]["rules"][0]["if"], "the file is main's"
+        assert pipeline[name]["environment"]
+    assert "SSH_KEY" not in str(pipeline["check"]) + str(pipeline["default"])
+    assert {name for name, job in pipeline.items() if "merge_request_event" in str(job)} == {"check"}
+    assert "SSH_KEY" in str(pipeline[".fleet"])
+    jenkins = JENKINS.read_text()
+    assert "changeRequest()" not in jenkins and "BRANCH_NAME" not in jenkins, "no multibranch pipeline"
+    assert re.search(r"stage\('Plan'\) \{\s+when \{\s+beforeInput true[^}]*\}\s+\}\s+input \{", jenkins)
     assert pipeline["enforce"]["resource_group"]
 
 
@@ -72,7 +97,7 @@ def test_the_jenkinsfile_has_the_structure_of_a_declarative_pipeline() -> None:
         word = re.sub(r"\(.*\)\s*$", "", piece.strip().split("\n")[-1].strip()).strip() if piece not in "{}" else ""
     assert sections == [["pipeline"]], "every brace is closed"
     names = set(re.findall(r"^ {4}(\w+) \{", text, re.MULTILINE))
-    assert names == {"agent", "options", "triggers", "stages", "post"}
+    assert names == {"agent", "parameters", "options", "triggers", "environment", "stages", "post"}
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
@@ -90,7 +115,24 @@ POLICIES = [
     ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_waiver: {until: '2026-02-30', reason: a, "
      "approved_by: b}}}}", "must be a day"),
     ("all: {hosts: {}}", "no hosts"),
+    ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_backup: perhaps}}}", "unable to convert to bool"),
+    ("all: {hosts: {cm1: {telemetry_desired: \"{{ lookup('pipe', 'touch was-run') }}\"}}}", "is a template"),
+    ("all: {hosts: {cm1: {telemetry_desired: disabled, ansible_python_interpreter: ./evil}}}", "may not be './evil'"),
 ]
+#: Where a branch may have put programs beside its policy, in the hope that somebody's Ansible runs them.
+PLANTED = ("plugins/evil.py", "vars_plugins/evil.py", "inventory_plugins/evil.py", "callback_plugins/evil.py",
+           "action_plugins/telemetry_assess.py", "library/evil.py", "filter_plugins/evil.py", "yaml.py", "ansible.py",
+           "collections/ansible_collections/cbops/telemetry/plugins/action/telemetry_assess.py", "sitecustomize.py",
+           "inventory/vars_plugins/evil.py")
+CONFIGURATION = """[defaults]
+callback_plugins = plugins
+callbacks_enabled = evil
+vars_plugins = plugins
+inventory_plugins = plugins
+filter_plugins = plugins
+[inventory]
+enable_plugins = script, evil, yaml
+"""
 
 
 @pytest.mark.parametrize(("policy", "problem"), POLICIES)
@@ -112,3 +154,36 @@ def test_the_pre_commit_hook(tmp_path: Path, policy: str, problem: str | None) -
     assert done.returncode == (1 if problem else 0), done.stdout + done.stderr
     if problem:
         assert problem in " ".join(done.stdout.split()), done.stdout
+
+
+@pytest.mark.parametrize("how", ["check-policy", "telemetry.sh"])
+def test_a_check_runs_nothing_of_the_branch(tmp_path: Path, how: str) -> None:
+    """Whatever lies in the folder that it is started in; telemetry.sh is started beside it, with main's."""
+    program = f"#!/usr/bin/env python3\nopen({str(tmp_path / 'was-run')!r}, 'w').close()\n"
+    branch = tmp_path / "main/proposed"
+    for name, text in {**dict.fromkeys(PLANTED, program), "ansible.cfg": CONFIGURATION,
+                       "inventory/hosts.yml": POLICIES[0][0]}.items():
+        path = branch / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755 if text is program else 0o644)
+    environment = {**{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+                   "PATH": f"{BIN}:{os.environ['PATH']}"}
+    if how == "check-policy":
+        command, folder = [str(CHECKOUT / "scripts/check-policy")], branch
+    else:
+        command, folder = ["sh", str(EXAMPLES / "telemetry.sh"), "check"], branch.parent
+        environment.update(TELEMETRY_INVENTORY="proposed/inventory",
+                           ANSIBLE_COLLECTIONS_PATH=str(CHECKOUT / ".build/collections"))
+    done = run(*command, cwd=folder, env=environment)
+    assert done.returncode != 0 and "is made of YAML and INI" in " ".join((done.stdout + done.stderr).split())
+    shutil.rmtree(branch / "inventory/vars_plugins")
+    done = run(*command, cwd=folder, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for value in ("{{ lookup('pipe', '%s') }}", "{{ cycler.__init__.__globals__.os.system('%s') }}"):
+        (branch / "inventory/hosts.yml").write_text(json.dumps({"all": {"hosts": {"cm1": {
+            "telemetry_desired": "disabled", "telemetry_waiver": {"reason": value % f"touch {tmp_path}/was-run"}}}}}))
+        for word in command[-1:] if how == "check-policy" else ("check", "plan"):
+            done = run(*command[:-1], word, cwd=folder, env=environment)
+            assert done.returncode != 0 and "is a template" in " ".join((done.stdout + done.stderr).split())
+    assert not (tmp_path / "was-run").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import multiprocessing
 import subprocess
@@ -85,7 +86,10 @@ def problems(reports: Path, keys: Path) -> list[str]:
 def test_what_a_run_left_is_good(reports: Path, keys: Path) -> None:
     wrong, seen = manifest.verify(reports, str(keys / "allowed"))
     assert wrong == []
-    assert seen == {"manifests": 1, "files": 3, "signers": ["jo@example.com"]}
+    (path,) = (reports / "manifests").glob("*.json")
+    newest = {"run_id": path.stem, "sequence": 1, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert seen == {"manifests": 1, "files": 3, "signers": ["jo@example.com"], "notes": [], "newest": [newest]}
+    validate(json.loads(path.read_text()))
     (journal,) = (reports / "runs").glob("*.jsonl")
     for line in journal.read_text().splitlines():
         validate_line(json.loads(line))
@@ -127,7 +131,7 @@ def remade(reports: Path, change: Callable[[dict[str, Any]], object], name: str 
     document = json.loads(path.read_text())
     change(document)
     evidence.write_json(path, document, sort_keys=True)
-    return evidence.hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def resigned(reports: Path, key: Path, **more: Any) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     SETTLED,
     Host,
     Report,
-    age_words,
+    age_of,
     clock,
     connectivity,
     drifts,
@@ -40,7 +40,7 @@ def cell(text: str) -> str:
 def _row(host: Host) -> str:
     cells = [f"{SYMBOLS[host.verdict]} {host.verdict}", cell(host.host),
              *(cell(clock(host, name).text) for name in CLOCKS), cell(connectivity(host).text), cell(waiver(host).text),
-             age_words(host.age)]
+             age_of(host)]
     return f"| {' | '.join(cells)} |\n"
 
 

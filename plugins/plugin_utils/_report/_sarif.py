@@ -9,10 +9,10 @@ Private to this collection; runs on the control node.
 from __future__ import annotations
 
 import hashlib
-import json
 import urllib.parse
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
     MEANINGS,
@@ -101,6 +101,6 @@ def render(report: Report) -> str:
         "columnKind": "utf16CodeUnits",
         "properties": {"totals": report.totals},
     }
-    text = json.dumps(head, ensure_ascii=False)
-    lines = ",\n".join(json.dumps(result, ensure_ascii=False) for result in results)
+    text = written(head)
+    lines = ",\n".join(written(result) for result in results)
     return (f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [\n{text[:-1]}, "results": [\n{lines}\n]}}\n]}}\n')

@@ -17,7 +17,6 @@ from ansible.utils.display import Display
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     missing,
-    now,
     read_journal,
     table,
     write_text,
@@ -118,8 +117,8 @@ class ActionModule(ActionBase):
         if hosts is None:
             hosts = variables["groups"]["all"]
         folders = [Path(folder) for folder in arguments["evidence_dirs"] or [f"{arguments['reports_dir']}/evidence"]]
-        generated_at = now()
-        found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"], generated_at)
+        found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"])
+        generated_at = found.at
         if arguments["this_run"]:
             filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
             found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)

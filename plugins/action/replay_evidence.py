@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     rejudge,
     totals_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import read, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, read, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
@@ -45,20 +48,13 @@ class ActionModule(ActionBase):
         folder = Path(arguments["reports_dir"]) / "evidence"
         evidence = []
         for path in sorted(folder.glob("*.json")):
-            document = read(path)
-            if document is None:
-                raise AnsibleActionFail(f"{path} is no evidence")
-            try:
-                judged = rejudge(document, day, arguments["waiver_warn_days"])
-            except (PolicyError, KeyError, TypeError) as error:
-                raise AnsibleActionFail(f"{path} cannot be judged: {error}") from error
-            evidence.append({**document, "verdict": judged.verdict, "reasons": judged.reasons,
-                             "warnings": judged.warnings})
+            evidence.append(_replayed(path, day, arguments["waiver_warn_days"]))
         if not evidence:
             raise AnsibleActionFail(f"{folder} holds no evidence")
-        Display().display(f"\nas of {day}:\n\n{table(evidence)}\n")
+        # What hosts and files are called must not steer a terminal.
+        Display().display("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
         bad = [item["host"] for item in evidence
-               if item["verdict"] in arguments["fail_on"] or (item["error"] and item["state"])]
+               if item["verdict"] in arguments["fail_on"] or (item.get("error") and item.get("state"))]
         result: dict[str, Any] = {"changed": False, "totals": totals_of(item["verdict"] for item in evidence),
                                   "verdicts": {item["host"]: item["verdict"] for item in evidence}}
         if bad:
@@ -66,6 +62,19 @@ class ActionModule(ActionBase):
                                            f"{len(evidence)} hosts: {', '.join(bad[:20])}"
                                            f"{' ...' if len(bad) > 20 else ''}")
         return result
+
+
+def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> dict[str, Any]:
+    """The evidence of a host as of another day; unknown where the file is damaged, which says nothing of the others."""
+    host = urllib.parse.unquote(path.name.removesuffix(".json"))
+    document = read(path)
+    if document is None or not sound(document, host):
+        return missing(host, f"its evidence file {path} is damaged or of another schema")
+    try:
+        judged = rejudge(document, day, waiver_warn_days)
+    except (PolicyError, KeyError, TypeError, AttributeError, ValueError) as error:
+        return missing(host, f"its evidence file {path} cannot be judged: {error}")
+    return {**document, "verdict": judged.verdict, "reasons": judged.reasons, "warnings": judged.warnings}
 
 
 def _day(text: str) -> datetime.date:

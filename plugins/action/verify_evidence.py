@@ -14,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import verify
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
 class ActionModule(ActionBase):
@@ -28,15 +29,20 @@ class ActionModule(ActionBase):
         _result, arguments = self.validate_argument_spec(argument_spec={
             "reports_dir": {"type": "str", "default": "reports"},
             "allowed_signers": {"type": "path", "required": True},
+            "known": {"type": "list", "elements": "str", "default": []},
         })
         reports, signers = Path(arguments["reports_dir"]), arguments["allowed_signers"]
         if not os.access(signers, os.R_OK):
             raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")
-        wrong, seen = verify(reports, signers)
+        wrong, seen = verify(reports, signers, arguments["known"])
         result: dict[str, Any] = {"changed": False, "problems": wrong, **seen}
+        for note in seen["notes"]:
+            Display().display(visible(f"note: {note}"))
         if wrong:
-            return {**result, "failed": True, "msg": f"{len(wrong)} problems: {'; '.join(wrong[:20])}"
-                                                     f"{' ...' if len(wrong) > 20 else ''}"}
+            return {**result, "failed": True, "msg": visible(f"{len(wrong)} problems: {'; '.join(wrong[:20])}"
+                                                             f"{' ...' if len(wrong) > 20 else ''}")}
         Display().display(f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
                           f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them")
+        for one in seen["newest"]:
+            Display().display(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")
         return result

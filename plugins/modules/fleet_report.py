@@ -13,7 +13,9 @@ description:
   - Every host that is named comes out with a verdict and the age of its newest evidence. One without evidence is
     V(unknown), with the reason.
   - When evidence was collected, and how it drifted, is told by C(manifests/) and C(runs/) beside each evidence folder.
-    Of these the 60 newest runs are read, and their totals are the trend.
+    Of these the last 60 runs are read, and their totals are the trend. The last is the one that follows the others, not
+    the one with the latest time.
+  - Evidence with a time in the future has no age, and a note says so. With O(newer_than) it counts as none.
   - Fails where a verdict is in O(fail_on), so that C(ansible-playbook) ends with the exit code 2. The reports are
     written all the same.
   - Runs on the control node and connects to no host. Use it with C(run_once).
@@ -58,7 +60,8 @@ options:
     type: path
   newer_than:
     description:
-      - Evidence that was collected before this moment (UTC, ISO 8601) counts as none.
+      - Evidence that was collected before this moment (UTC, ISO 8601) counts as none, and so does evidence with a time
+        in the future.
     type: str
   this_run:
     description:
@@ -113,7 +116,7 @@ totals:
   returned: always
   type: dict
 notes:
-  description: What could not be read, and evidence of hosts that were not asked for.
+  description: What could not be read, times in the future, and evidence of hosts that were not asked for.
   returned: always
   type: list
   elements: str

@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Holds the state and the policy in each evidence file against another day, such as the one after a waiver ends, and
     prints the table that an audit on that day would have printed, had nothing changed.
+  - A host whose evidence file is damaged is V(unknown), with the reason.
   - Makes no connection and writes nothing.
   - Fails where a verdict is in O(fail_on).
 author:

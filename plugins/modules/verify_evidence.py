@@ -9,9 +9,14 @@ module: verify_evidence
 short_description: Check evidence offline, its signatures, its checksums and every verdict
 version_added: 0.1.0
 description:
-  - Every manifest in O(reports_dir) must have a signature of somebody in O(allowed_signers).
-  - Every evidence file must be, byte for byte, as the last run that judged its host left it. A file that no manifest
-    names and one that is missing are problems too.
+  - Every manifest in O(reports_dir) must have a signature of somebody in O(allowed_signers). Those that the first
+    signed one found without a signature are from before signing; they are named in RV(notes) and are no problem.
+  - A key that has ended is good for what a later manifest confirms, and where no key is valid any more, for what it
+    signed by the manifest's own time.
+  - None of the manifests that others name may be missing, unless all before it are gone too.
+  - Every evidence file must be, byte for byte, as the last run that judged its host left it. Which run was the last,
+    the manifests tell by naming the ones before them, not by their times. A file that no manifest names and one that is
+    missing are problems too.
   - Every verdict is found again from the state and the policy in the file and the day of the run.
   - Makes no connection and writes nothing.
 author:
@@ -28,6 +33,14 @@ options:
     description: Who may sign, in the format of C(ssh-keygen), see its section ALLOWED SIGNERS.
     type: path
     required: true
+  known:
+    description:
+      - Checksums (SHA-256) of manifests that were seen before, such as the ones that RV(newest) had. It is a problem
+        where none has one of these any more.
+      - Without it, nobody sees that manifests and evidence were both put back to an older state.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: cbops.telemetry.fleet_report
 """
@@ -55,6 +68,16 @@ files:
   description: Number of evidence files that trusted manifests name.
   returned: always
   type: int
+notes:
+  description: What is no problem and worth knowing, such as times in the future.
+  returned: always
+  type: list
+  elements: str
+newest:
+  description: The manifests that no other follows, each with its run, its sequence and its checksum.
+  returned: always
+  type: list
+  elements: dict
 signers:
   description: Who signed.
   returned: always

@@ -3,75 +3,127 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the hosts of one run must know of each other: who restarts now, and how many restarts failed.
 
-Each host's task runs in a process of its own, and batches are plays of their own, so this lives in small files of
-the user's in the folder for temporary files. Private to this collection. Runs on the control node.
+Each host's task runs in a process of its own, and batches are plays of their own, so this lives in small files: the
+failures in ansible-playbook's own temporary folder, which is new for every run, nobody else's, and removed at its end;
+the locks, which runs at the same time share, in a private folder of the user's beside it. Names in a folder for
+everybody's temporary files would belong to whoever makes them first.
+
+Private to this collection. Runs on the control node.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ansible import constants
 
-def _open(name: str, create: bool = True) -> int:
-    path = os.path.join(tempfile.gettempdir(), f"cbops-telemetry-{os.getuid()}-{name}")
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | (os.O_CREAT if create else 0), 0o600)
-    if os.fstat(descriptor).st_uid != os.getuid():
+_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def _places() -> list[Path]:
+    """Where the private folder can be: in Ansible's home, else beside its temporary folders."""
+    home = getattr(constants, "ANSIBLE_HOME", None)
+    beside = Path(constants.DEFAULT_LOCAL_TMP).parent
+    return [*([Path(home)] if home else []), beside]
+
+
+def private_folder(places: Sequence[Path]) -> int:
+    """A descriptor of a folder that is this user's alone, in the first place where there can be one. Raises OSError."""
+    problems = []
+    for place in places:
+        path = place / f"cbops.telemetry-{os.geteuid()}"
+        try:
+            place.mkdir(0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(0o700)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _FLAGS)
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+            continue
+        status = os.fstat(descriptor)
+        if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
+            return descriptor
         os.close(descriptor)
-        raise OSError(f"{path} belongs to somebody else")
-    return descriptor
+        problems.append(f"{path}: it is not this user's alone")
+    raise OSError(errno.EPERM, f"no private folder for locks ({'; '.join(problems)}); ANSIBLE_HOME can name another")
 
 
 @contextlib.contextmanager
-def one_at_a_time(group: str) -> Iterator[None]:
-    """Hold the restart of a group's hosts one by one, whatever the number of forks or the batch."""
+def one_at_a_time(group: str, places: Sequence[Path] | None = None) -> Iterator[None]:
+    """Hold the restart of a group's hosts one by one, whatever the number of forks, the batch or the run."""
     if not group:
         yield
         return
-    descriptor = _open(f"{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock")
+    folder = private_folder(_places() if places is None else places)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        _sweep(folder)
+        name = f"{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock"
+        descriptor = _locked(folder, name)
+        try:
+            yield
+        finally:
+            # While it is locked: whoever waits for it sees that it is gone, and makes another.
+            os.unlink(name, dir_fd=folder)
+            os.close(descriptor)
     finally:
+        os.close(folder)
+
+
+def _locked(folder: int, name: str) -> int:
+    """A descriptor of the file of this name, locked."""
+    while True:
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600, dir_fd=folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _is_there(descriptor, folder, name):
+            return descriptor
         os.close(descriptor)
 
 
-def this_run() -> str:
-    """A name for the running playbook: its process and when that began."""
-    pid = os.getppid()
+def _is_there(descriptor: int, folder: int, name: str) -> bool:
     try:
-        started = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        started = "0"
-    return f"{pid}-{started}"
+        return os.path.samestat(os.fstat(descriptor), os.stat(name, dir_fd=folder, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _sweep(folder: int) -> None:
+    """Remove the locks of runs that were killed: those that nobody holds."""
+    for name in os.listdir(folder):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(name, os.O_RDWR | _FLAGS, dir_fd=folder)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_there(descriptor, folder, name):
+                    os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(descriptor)
 
 
 class Budget:
     """Failed restarts of one run, and how many of them stop it."""
 
-    def __init__(self, limit: int, run: str | None = None) -> None:
+    def __init__(self, limit: int, folder: Path | None = None) -> None:
         self.limit = limit
-        self._name = f"{run or this_run()}.failures"
+        self._path = (folder or Path(constants.DEFAULT_LOCAL_TMP)) / "cbops.telemetry.failures"
 
     def failed(self) -> list[str]:
         """Hosts whose restart failed in this run."""
         try:
-            descriptor = _open(self._name, create=False)
+            descriptor = os.open(self._path, os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
             return []
-        try:
-            return os.pread(descriptor, 1 << 20, 0).decode().splitlines()
-        finally:
-            os.close(descriptor)
+        with os.fdopen(descriptor, encoding="utf-8") as stream:
+            return stream.read().splitlines()
 
     def spend(self, host: str) -> None:
         """Note a failed restart."""
-        descriptor = _open(self._name)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS, 0o600)
         try:
             os.write(descriptor, f"{host}\n".encode())
         finally:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment, Policy, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest, sound_entry
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._posture import posture
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, opened, parsed, written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 EVIDENCE_SCHEMA = "cbops.telemetry/evidence/1"
+#: How files end that are being written; what a run that was killed has left of them the next one removes.
+UNFINISHED = ".new"
 
 
 def said(answer: Mapping[str, Any]) -> str:
@@ -49,35 +54,56 @@ def write_json(path: Path, document: Mapping[str, Any], sort_keys: bool = False)
 
 
 def as_text(document: Mapping[str, Any], sort_keys: bool = False) -> str:
-    """A document as it is written."""
-    return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=sort_keys) + "\n"
+    """A document as it is written. Raises ValueError for what JSON cannot hold."""
+    return written(document, indent=2, sort_keys=sort_keys) + "\n"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one step, so that a reader sees the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
+def write_text(path: Path, text: str, lasting: bool = False) -> None:
+    """Write a file in one step, so that a reader sees the old or the new one; ``lasting`` also after a power cut."""
+    make_folder(path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+            stream.flush()
+            umask = os.umask(0)
+            os.umask(umask)
+            # Not by its name, which in a folder that others may write can be another file by now.
+            os.fchmod(descriptor, 0o666 & ~umask)
+            if lasting:
+                os.fsync(descriptor)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """A folder to write in. Raises OSError where somebody else has laid a link there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.lstat()
+    if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
+        raise OSError(errno.EPERM, "it is a link of somebody else's", str(folder))
 
 
 def read(path: Path) -> dict[str, Any] | None:
     """An evidence document, None where the file is none."""
+    return read_with_digest(path)[0]
+
+
+def read_with_digest(path: Path) -> tuple[dict[str, Any] | None, str]:
+    """An evidence document, None where the file is none; and the checksum of the file."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(document, dict) or document.get("schema") != EVIDENCE_SCHEMA:
-        return None
-    return document
+        data = content(path)
+    except OSError:
+        return None, ""
+    try:
+        document = parsed(data)
+    except ValueError:
+        document = None
+    good = isinstance(document, dict) and document.get("schema") == EVIDENCE_SCHEMA
+    return document if good else None, digest(data)
 
 
 # -- one host ---------------------------------------------------------------------------------------
@@ -163,9 +189,13 @@ def _lasting(state: Mapping[str, Any]) -> dict[str, Any]:
 def locked(reports: Path) -> Iterator[None]:
     """One writer at a time: what a file holds and what the last journal says of it must not part."""
     folder = reports / "runs"
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    make_folder(folder)
+    # Not for others: whoever can open it can keep it locked.
+    descriptor = opened(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o660)
     try:
+        status = os.fstat(descriptor)
+        if status.st_uid == os.geteuid() and status.st_mode & 0o007:
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~0o007)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -176,27 +206,45 @@ def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence
                   edited: bool = False, run_id: str = RUN_ID) -> tuple[Path, str | None]:
     """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
 
-    ``measured`` are the answers of the probe as they were given. Raises OSError.
+    ``measured`` are the answers of the probe as they were given. Raises OSError, and ValueError for what JSON cannot
+    hold (see :func:`writable`).
     """
     path = path_of(reports / "evidence", document["host"])
     text = as_text(document, sort_keys=True)
     with locked(reports):
-        drift = drift_of(read(path), document, edited)
+        try:
+            drift = drift_of(read(path), document, edited)
+        except (KeyError, TypeError, AttributeError):
+            drift = None  # what was there before is damaged
+        line = written({"host": document["host"], "collected_at": now(), "sha256": digest(text.encode()),
+                        "verdict": document["verdict"], "drift": drift, "measured": list(measured)}, sort_keys=True)
         write_text(path, text)
-        line = {"host": document["host"], "collected_at": now(),
-                "sha256": hashlib.sha256(text.encode()).hexdigest(), "verdict": document["verdict"], "drift": drift,
-                "measured": list(measured)}
-        _append(journal_of(reports, run_id), json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+        _append(journal_of(reports, run_id), line + "\n")
     return path, drift
+
+
+def writable(document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> Mapping[str, Any]:
+    """The evidence of a host; what JSON cannot hold (NaN, half a character) makes the host unknown, not the run end."""
+    try:
+        as_text(document)
+        written(list(measured))
+        return document
+    except ValueError as error:
+        reason = f"its answer cannot be written as JSON: {error}".encode("ascii", "backslashreplace").decode()
+        return missing(document["host"], reason)
 
 
 def _append(path: Path, line: str) -> None:
     """One line in one write, so that no reader and no other writer comes between."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = "\n" + line  # whoever wrote there was killed in the middle of a line
         data = line.encode()
         if os.write(descriptor, data) != len(data):
-            raise OSError(f"{path}: the disk is full")
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(descriptor)
 
@@ -206,13 +254,27 @@ def journal_of(reports: Path, run_id: str) -> Path:
     return reports / "runs" / f"{run_id}.jsonl"
 
 
+def lines_of(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The lines of a journal that are sound, and the number of those that are not. Raises OSError."""
+    entries, damaged = [], 0
+    for line in content(path).splitlines():
+        try:
+            entry = parsed(line)
+        except ValueError:
+            entry = None
+        if sound_entry(entry):
+            entries.append(entry)
+        else:
+            damaged += 1
+    return entries, damaged
+
+
 def read_journal(reports: Path, run_id: str) -> dict[str, dict[str, Any]]:
-    """The last line of each host in the journal of a run; empty where there is none."""
+    """The last line of each host in the journal of a run; empty where there is none, without those that are damaged."""
     try:
-        lines = journal_of(reports, run_id).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+        entries, _damaged = lines_of(journal_of(reports, run_id))
+    except OSError:
         return {}
-    entries = (json.loads(line) for line in lines)
     return {entry["host"]: entry for entry in entries}
 
 

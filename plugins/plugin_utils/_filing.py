@@ -30,6 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     file_evidence,
     said,
     settled,
+    writable,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
@@ -144,7 +145,8 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
         if circumstances.note and verdict.verdict in ("violation", "restart_pending"):
             verdict.reasons.append(circumstances.note)
     measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
-    path, drift = file_evidence(reports, document_of(host, policy, kept, error, verdict), measured,
-                                circumstances.edited)
-    return {"changed": False, "verdict": verdict.verdict, "reasons": verdict.reasons, "drift": drift,
+    whole = document_of(host, policy, kept, error, verdict)
+    document = writable(whole, measured)
+    path, drift = file_evidence(reports, document, measured if document is whole else [], circumstances.edited)
+    return {"changed": False, "verdict": document["verdict"], "reasons": document["reasons"], "drift": drift,
             "evidence": str(path)}

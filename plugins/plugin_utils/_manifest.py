@@ -10,29 +10,44 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime
-import hashlib
 import json
 import os
 import platform
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, rejudge, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import (
+    MANIFEST_SCHEMA,
+    Chain,
+    LastWords,
+    Link,
+    Word,
+    digest,
+    link_of,
+    manifest_in,
+    quick_link,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     EVIDENCE_SCHEMA,
+    UNFINISHED,
     as_text,
+    locked,
     path_of,
     write_text,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, parsed, why
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import moment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, STARTED, now, stamp
 
-MANIFEST_SCHEMA = "cbops.telemetry/manifest/1"
 NAMESPACE = "cbops.telemetry"
 #: Seconds for git or ssh-keygen.
 PATIENCE = 30
@@ -47,7 +62,10 @@ class SignatureError(Exception):
 
 def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Mapping[str, Any]],
                 commit: tuple[str | None, bool | None] = (None, None)) -> dict[str, Any]:
-    """The manifest of this run, from its journal. ``evidence`` has a document for every host that went in."""
+    """The manifest of this run, from its journal. ``evidence`` has a document for every host that went in.
+
+    Its place in the chain it gets when it is written.
+    """
     return {
         "schema": MANIFEST_SCHEMA,
         "run_id": RUN_ID,
@@ -106,13 +124,67 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def write_manifest(reports: Path, document: Mapping[str, Any], key: str | None) -> Path:
-    """Write the manifest, with ``key`` its signature first. Raises OSError and :class:`SignatureError`."""
+    """Give a manifest its place in the chain and write it, with ``key`` its signature first.
+
+    So a manifest that is there is signed, wherever the run is killed; a signature without a manifest the next run takes
+    away. Raises OSError and :class:`SignatureError`.
+    """
     path = reports / "manifests" / f"{document['run_id']}.json"
-    text = as_text(document, sort_keys=True)
-    if key:
-        write_text(signature_of(path), sign(text.encode(), key))
-    write_text(path, text)
+    with locked(reports):
+        _tidy(reports)
+        text = as_text({**document, **_place(path), "files": _as_left(reports, document["files"])}, sort_keys=True)
+        signature = sign(text.encode(), key) if key else None
+        if signature is not None:
+            write_text(signature_of(path), signature, lasting=True)
+        write_text(path, text, lasting=True)
     return path
+
+
+def _tidy(reports: Path) -> None:
+    """Remove what runs that were killed have left; under the lock nobody is writing."""
+    for folder in (reports / "evidence", reports / "manifests"):
+        for path in folder.glob("*"):
+            unfinished = path.name.startswith(".") and path.name.endswith(UNFINISHED)
+            orphan = path.suffix == ".sig" and not os.path.lexists(path.with_suffix(""))
+            if unfinished or orphan:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _place(path: Path) -> dict[str, Any]:
+    """The place in the chain of a manifest that is to be written: after all that none follows."""
+    links = []
+    for other in path.parent.glob("*.json"):
+        if other != path:
+            # One that is damaged is no link; verification names it.
+            with contextlib.suppress(OSError, ValueError):
+                link = quick_link(other)
+                if f"{link.run_id}.json" == other.name:
+                    links.append(link)
+    signed = [link for link in links if os.path.lexists(signature_of(path.with_name(f"{link.run_id}.json")))]
+    # Signed ones are followed also where one that nobody signed says it does so already.
+    heads = {link.run_id: (link, False) for link in Chain(links).heads()}
+    heads.update({link.run_id: (link, True) for link in Chain(signed).heads()})
+    previous: list[dict[str, Any]] = []
+    for run_id, (link, is_signed) in sorted(heads.items()):
+        with contextlib.suppress(OSError):
+            previous.append({"run_id": run_id, "sequence": link.sequence or None, "signed": is_signed,
+                             "sha256": digest(content(path.with_name(f"{run_id}.json")))})
+    followed = [heads[entry["run_id"]][0].sequence for entry in previous]
+    return {"sequence": 1 + max(followed, default=0), "previous": previous}
+
+
+def _as_left(reports: Path, files: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What a manifest says of each file, and of those that another run has written since, which content they have."""
+    found = {}
+    for name, given in files.items():
+        entry = {key: value for key, value in given.items() if key != "replaced_by"}
+        with contextlib.suppress(OSError):
+            there = digest(content(reports / name))
+            if there != entry["sha256"]:
+                entry["replaced_by"] = there
+        found[name] = entry
+    return found
 
 
 def signature_of(manifest: Path) -> Path:
@@ -142,18 +214,41 @@ def sign(data: bytes, key: str) -> str:
 # -- verifying --------------------------------------------------------------------------------------
 
 
-def verify_signature(data: bytes, signature: Path, allowed_signers: str) -> str:
-    """Who signed the data, by the ``allowed_signers`` file. Raises :class:`SignatureError`."""
+def verify_signature(data: bytes, signature: Path, allowed_signers: str, at: str | None = None) -> tuple[str, bool]:
+    """Who signed the data, by the ``allowed_signers`` file; and whether that key is valid now.
+
+    A key that is not may have been ``at`` the time at which the data says that it was made. Raises SignatureError.
+    """
     try:
-        _insist_on_canonical(signature.read_bytes())
+        armored = content(signature, 1 << 16)
     except OSError as error:
-        raise SignatureError(f"it cannot be read: {error.strerror}") from error
-    found = _keygen("find-principals", "-s", str(signature), "-f", allowed_signers)
+        raise SignatureError(f"it cannot be read: {why(error)}") from error
+    _insist_on_canonical(armored)
+    # ssh-keygen opens the file itself, so it gets one that nobody changes meanwhile.
+    with tempfile.NamedTemporaryFile(suffix=".sig") as copy:
+        copy.write(armored)
+        copy.flush()
+        try:
+            return _signer(data, copy.name, allowed_signers), True
+        except SignatureError:
+            # Nothing was made in the future, whatever a clock said.
+            then = moment(at) if at is not None and at < now() else None
+            if then is None:
+                raise
+            # In local time, which every ssh-keygen understands.
+            local = then.astimezone().strftime("%Y%m%d%H%M%S")
+            with contextlib.suppress(SignatureError):
+                return _signer(data, copy.name, allowed_signers, "-O", f"verify-time={local}"), False
+            raise
+
+
+def _signer(data: bytes, signature: str, allowed_signers: str, *options: str) -> str:
+    found = _keygen("find-principals", "-s", signature, "-f", allowed_signers, *options)
     if found.returncode or not found.stdout.strip():
         raise SignatureError("no signer that is allowed made it: "
                              f"{found.stderr.decode(errors='replace').strip() or 'it is unknown'}")
     who = found.stdout.decode(errors="replace").splitlines()[0].strip()
-    done = _keygen("verify", "-f", allowed_signers, "-I", who, "-n", NAMESPACE, "-s", str(signature), data=data)
+    done = _keygen("verify", "-f", allowed_signers, "-I", who, "-n", NAMESPACE, "-s", signature, *options, data=data)
     if done.returncode:
         raise SignatureError("it does not fit the manifest: "
                              f"{(done.stderr or done.stdout).decode(errors='replace').strip()}")
@@ -173,75 +268,244 @@ def _insist_on_canonical(armored: bytes) -> None:
         raise SignatureError("it is damaged: it is not written as ssh-keygen writes it")
 
 
-def verify(reports: Path, allowed_signers: str) -> tuple[list[str], dict[str, Any]]:
+class Manifest(NamedTuple):
+    """A manifest that verification has read."""
+
+    path: Path
+    link: Link
+    sha256: str
+    started: str
+    finished: str
+    signer: str | None  # None for one without a signature
+    valid: bool  # whether the signer's key is valid now
+
+
+class _Verification:
+    """What is wrong in a reports folder, what is worth a note, and which manifests can be trusted for what."""
+
+    def __init__(self, reports: Path, allowed_signers: str) -> None:
+        self.reports = reports
+        self.wrong: list[str] = []
+        self.notes: list[str] = []
+        self.seen: dict[str, Manifest] = {}
+        self.count = 0
+        for path in sorted((reports / "manifests").glob("*.json")):
+            self.count += 1
+            self._read(path, allowed_signers)
+        self.signed = {run_id: one for run_id, one in self.seen.items() if one.signer is not None}
+        self._ended()
+        self.from_before = self._unsigned()
+        self._links()
+        self._times()
+
+    def say(self, one: Manifest, text: str) -> None:
+        """Something is wrong with a manifest."""
+        self.wrong.append(f"{one.path}: {text}")
+
+    def _read(self, path: Path, allowed_signers: str) -> None:
+        try:
+            data = content(path)
+        except OSError as error:
+            self.wrong.append(f"{path}: it is no manifest: {why(error)}")
+            return
+        document, problem = None, ""
+        try:
+            document = manifest_in(data)
+        except ValueError as error:
+            problem = why(error)
+        signer, valid = None, True
+        signature = signature_of(path)
+        try:
+            signer, valid = verify_signature(data, signature, allowed_signers,
+                                             document["finished"] if document is not None else None)
+        except SignatureError as error:
+            if document is None or os.path.lexists(signature):
+                self.wrong.append(f"{path}: its signature {signature.name} is not good: {error}")
+                return
+        if document is None:
+            self.wrong.append(f"{path}: it is no manifest: {problem}")
+            return
+        one = Manifest(path, link_of(document), digest(data), document["started"], document["finished"], signer, valid)
+        if one.link.run_id != path.stem:
+            self.say(one, f"it is the manifest of another run, {one.link.run_id}")
+            return
+        if sum(document["totals"].values()) != len(document["hosts"]):
+            self.say(one, "its totals are not those of its hosts")
+        self.seen[one.link.run_id] = one
+
+    def _unsigned(self) -> dict[str, Manifest]:
+        """Manifests from before the first signed one, which names them by their checksum; of others without a signature
+        it is said that they count for nothing.
+        """
+        before: dict[str, Manifest] = {}
+        after: dict[str, Manifest] = {}
+        chain = Chain(one.link for one in self.signed.values())
+        in_sequence = sum(chain.bit[link.run_id] for link in chain.links if link.sequence)
+        for run_id, one in self.signed.items():
+            _follow(one, self.seen, after if chain.before[run_id] & in_sequence else before)
+        for run_id, one in sorted(self.seen.items()):
+            if one.signer is None and run_id in after:
+                self.notes.append(f"{one.path}: it is not signed and counts for nothing; a later run that is signed "
+                                  "has seen it so")
+                before.pop(run_id, None)
+            elif one.signer is None and run_id not in before:
+                self.say(one, f"its signature {signature_of(one.path).name} is not good: it cannot be read: it is not "
+                              "there. It counts for nothing; the next run that is signed (telemetry_signing_key) puts "
+                              "that right for the hosts that it judges")
+        if before:
+            self.notes.append(f"from before signing: {len(before)} manifests are not signed and are as the first "
+                              f"signed one found them: {_some(sorted(one.path.name for one in before.values()))}")
+        return before
+
+    def _links(self) -> None:
+        """What each names as the one before it must be there as it was, or be older than all that is there."""
+        old = [one for one in self.seen.values() if not one.link.sequence]
+        if old:
+            self.notes.append(f"{len(old)} manifests are from before there was a sequence: "
+                              f"{_some(sorted(one.path.name for one in old))}")
+        holes: dict[str, tuple[int, list[str]]] = {}
+        for one in self.signed.values():
+            highest = max((previous.sequence for previous in one.link.previous), default=0)
+            if one.link.sequence and one.link.sequence != highest + 1:
+                self.say(one, f"its sequence is {one.link.sequence} and the highest before it {highest}")
+            for previous in one.link.previous:
+                there = self.seen.get(previous.run_id)
+                if there is not None and there.sha256 != previous.sha256:
+                    self.say(there, f"its content is not the one that {one.path.name} names (sha256)")
+                elif (there is None and previous.signed and previous.sequence
+                      and not os.path.lexists(self.reports / "manifests" / f"{previous.run_id}.json")):
+                    holes.setdefault(previous.run_id, (previous.sequence, []))[1].append(one.path.name)
+        for run_id, (sequence, namers) in sorted(holes.items()):
+            older = sorted(one.path.name for one in self.signed.values()
+                           if one.link.sequence < sequence and one.link.run_id < run_id)
+            if older:
+                self.wrong.append(f"{self.reports / 'manifests' / run_id}.json: it is missing, {_some(namers)} names "
+                                  f"it, and older ones are there: {_some(older)}")
+
+    def _ended(self) -> None:
+        """A key that has ended can still make a signature: only one that a later manifest confirms is from before."""
+        chain = Chain(one.link for one in self.signed.values())
+        confirmed = 0
+        for one in self.signed.values():
+            if one.valid:
+                confirmed |= chain.before[one.link.run_id]
+        by_now = any(one.valid for one in self.signed.values())
+        ended = [one for run_id, one in self.signed.items() if not one.valid and not confirmed & chain.bit[run_id]]
+        for one in ended if by_now else []:
+            self.say(one, f"its signature is by a key of {one.signer} that has ended, and no later manifest names it: "
+                          "it may have been made afterwards")
+            del self.signed[one.link.run_id]
+        if ended and not by_now:
+            self.notes.append(f"the key of {_some(sorted({str(one.signer) for one in ended}))} has ended: it was valid "
+                              "when the last manifests say that they were made, which nothing later confirms")
+
+    def _times(self) -> None:
+        """What clocks cannot have been right about."""
+        present = now()
+        late = sorted(one.path.name for one in self.seen.values() if one.finished > present)
+        if late:
+            last = max(one.finished for one in self.seen.values())
+            self.notes.append(f"a clock was wrong: {len(late)} manifests have times in the future, up to {last} "
+                              f"(it is {present}): {_some(late)}")
+        for one in self.signed.values():
+            for previous in one.link.previous:
+                there = self.seen.get(previous.run_id)
+                if there is not None and there.finished > one.finished:
+                    self.notes.append(f"a clock was wrong: {one.path.name} is from {one.finished} and follows "
+                                      f"{there.path.name}, which is from {there.finished}")
+
+    def last_words(self) -> LastWords:
+        """What trusted manifests say of the evidence files."""
+        trusted = {**self.from_before, **self.signed}
+        chain = Chain(one.link for one in trusted.values())
+        words = LastWords(chain, now())
+        for run_id in chain.newest_first():
+            one = trusted[run_id]
+            # Read again, for those of a large fleet do not all fit into memory.
+            data = content(one.path)
+            if digest(data) != one.sha256:
+                self.say(one, "it was changed meanwhile")
+                continue
+            for name, entry in manifest_in(data)["files"].items():
+                words.add(run_id, name, entry, one.signer is not None)
+        return words
+
+
+def _follow(one: Manifest, seen: Mapping[str, Manifest], into: dict[str, Manifest]) -> None:
+    """Collect the unsigned manifests that a manifest names by their checksum, and those that these name."""
+    waiting = [one]
+    while waiting:
+        for previous in waiting.pop().link.previous:
+            there = seen.get(previous.run_id)
+            if (there is not None and there.signer is None and not previous.signed and previous.run_id not in into
+                    and there.sha256 == previous.sha256):
+                into[previous.run_id] = there
+                waiting.append(there)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Some names, and that there are more."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tuple[list[str], dict[str, Any]]:
     """What is wrong with the evidence of a reports folder, each with its file; and what was looked at.
 
-    Every manifest must have a good signature. Every evidence file must be as the last run that judged its host left
-    it, and its verdict must be the one that its own content has on the day of that run.
+    Every manifest must have a good signature, but those from before the first that has. None may be missing between
+    two. Every evidence file must be as the run with the last word on it left it, and its verdict must be the one that
+    its own content has on the day of that run. ``known`` are checksums of manifests that must still be there.
     """
-    wrong: list[str] = []
-    signers: set[str] = set()
-    last: dict[str, dict[str, Any]] = {}
-    manifests = sorted((reports / "manifests").glob("*.json"))
-    if not manifests:
-        return [f"{reports / 'manifests'}: no manifest is there"], {"manifests": 0, "files": 0, "signers": []}
+    found = _Verification(reports, allowed_signers)
+    wrong = found.wrong
+    if not found.count:
+        return [f"{reports / 'manifests'}: no manifest is there"], {
+            "manifests": 0, "files": 0, "signers": [], "notes": [], "newest": []}
     for signature in sorted((reports / "manifests").glob("*.sig")):
-        if not signature.with_suffix("").exists():
-            wrong.append(f"{signature}: its manifest is missing")
-    for path in manifests:
-        try:
-            data = path.read_bytes()
-            signers.add(verify_signature(data, signature_of(path), allowed_signers))
-            document = json.loads(data)
-            wrong += [f"{path}: {text}" for text in _contradictions(path, document)]
-            for name, entry in document["files"].items():
-                if name not in last or entry["collected_at"] > last[name]["collected_at"]:
-                    last[name] = {**entry, "started": document["started"], "manifest": path.name}
-        except SignatureError as error:
-            wrong.append(f"{path}: its signature {signature_of(path).name} is not good: {error}")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            wrong.append(f"{path}: it is no manifest: {error!r}")
+        if not os.path.lexists(signature.with_suffix("")):
+            wrong.append(f"{signature}: its manifest is missing: the run was killed while it wrote it, or somebody has "
+                         "taken it away. The next run removes the signature")
+    there_now = {one.sha256 for one in found.signed.values()}
+    wrong += [f"{reports / 'manifests'}: none has the checksum {sha256}, which was known: the folder was put back to "
+              "an older state, or emptied" for sha256 in known if sha256 not in there_now]
+    words = found.last_words()
     there = {f"evidence/{path.name}" for path in (reports / "evidence").glob("*")
-             if not (path.name.startswith(".") and path.name.endswith(".new"))}
-    wrong += [f"{reports / name}: no manifest that can be trusted names it" for name in sorted(there - set(last))]
-    for name in sorted(last):
-        problem = _evidence_problem(reports / name, name, last[name])
+             if not (path.name.startswith(".") and path.name.endswith(UNFINISHED))}
+    wrong += [f"{reports / name}: no manifest that can be trusted names it" for name in sorted(there - words.names())]
+    unsigned = 0
+    for name in sorted(words.names()):
+        last, word = words[name], words.left_by(name)
+        unsigned += last.run_id in found.from_before
+        problem = f"{last.run_id}.json says that a run has written it since of which no manifest is there" \
+            if word is None else _evidence_problem(reports / name, name, word, found.seen[word.run_id])
         if problem:
             wrong.append(f"{reports / name}: {problem}")
-    return wrong, {"manifests": len(manifests), "files": len(last), "signers": sorted(signers)}
+    if unsigned:
+        found.notes.append(f"from before signing: of {unsigned} evidence files no signed manifest speaks")
+    newest = [{"run_id": link.run_id, "sequence": link.sequence or None, "sha256": found.signed[link.run_id].sha256}
+              for link in Chain(one.link for one in found.signed.values()).heads()]
+    return wrong, {"manifests": found.count, "files": len(words.names()), "notes": found.notes, "newest": newest,
+                   "signers": sorted({str(one.signer) for one in found.signed.values()})}
 
 
-def _contradictions(path: Path, document: Mapping[str, Any]) -> list[str]:
-    """What a signed manifest says that cannot be."""
-    found = []
-    if document["schema"] != MANIFEST_SCHEMA:
-        found.append(f"its schema is {document['schema']!r}")
-    if f"{document['run_id']}.json" != path.name:
-        found.append(f"it is the manifest of another run, {document['run_id']}")
-    if sum(document["totals"].values()) != len(document["hosts"]):
-        found.append("its totals are not those of its hosts")
-    return found
-
-
-def _evidence_problem(path: Path, name: str, entry: Mapping[str, Any]) -> str | None:
-    """Why an evidence file is not to be trusted, or None. ``entry`` is what the last manifest says of it."""
+def _evidence_problem(path: Path, name: str, word: Word, manifest: Manifest) -> str | None:
+    """Why an evidence file is not to be trusted, or None. ``word`` is what the manifest says of it."""
     try:
-        data = path.read_bytes()
+        data = content(path)
     except FileNotFoundError:
-        return f"it is missing, {entry['manifest']} names it"
+        return f"it is missing, {manifest.path.name} names it"
     except OSError as error:
-        return f"it cannot be read: {error.strerror}"
-    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        return f"its content is not the one that {entry['manifest']} names (sha256)"
+        return f"it cannot be read: {why(error)}"
+    if digest(data) != word.entry["sha256"]:
+        return f"its content is not the one that {manifest.path.name} names (sha256)"
+    day = datetime.date.fromisoformat(manifest.started[:10])
     try:
-        document = json.loads(data)
+        document = parsed(data)
         if document["schema"] != EVIDENCE_SCHEMA or f"evidence/{path_of(Path(), document['host']).name}" != name:
             return "it is not the evidence of its host"
-        day = datetime.date.fromisoformat(entry["started"][:10])
         verdict = rejudge(document, day).verdict
     except (ValueError, KeyError, TypeError, AttributeError, PolicyError) as error:
         return f"it cannot be judged: {error!r}"
-    if not verdict == document["verdict"] == entry["verdict"]:
-        return (f"its verdict is {document['verdict']} (in the manifest: {entry['verdict']}), but on {day} its content "
-                f"gives {verdict}")
+    if not verdict == document["verdict"] == word.entry["verdict"]:
+        return (f"its verdict is {document['verdict']} (in the manifest: {word.entry['verdict']}), but on {day} its "
+                f"content gives {verdict}")
     return None

@@ -8,6 +8,7 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
+import json
 import re
 
 #: How a pipeline's runner is told what to do from within a line (Azure Pipelines, older GitHub Actions, TeamCity).
@@ -25,6 +26,13 @@ def visible(text: str) -> str:
 
 def _written(code: int) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def visible_json(text: str) -> str:
+    """JSON in which the same is written out; to a program that reads it, it is the same document."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    return _COMMAND.sub(r"#\\u0023", text) if "##" in text else text
 
 
 def markdown_cell(text: str) -> str:

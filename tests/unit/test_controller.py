@@ -5,13 +5,20 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import multiprocessing
+import os
+import signal
+import stat
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ansible import constants
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _budget as budgets
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
@@ -194,26 +201,92 @@ def test_the_please_wait_page_is_not_ready(jenkins: Jenkins) -> None:
     assert controller.is_ready()
 
 
-def test_the_budget_is_counted_over_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert budgets.Budget(0, "a").exhausted() is None
-    assert list(tmp_path.iterdir()) == [], "a run without failures leaves nothing behind"
-    budgets.Budget(0, "a").spend("cm1")
-    said = budgets.Budget(0, "a").exhausted()
+def test_the_budget_is_counted_over_all_processes(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    assert budgets.Budget(0, tmp_path).exhausted() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["other"], "a run without failures leaves nothing behind"
+    budgets.Budget(0, tmp_path).spend("cm1")
+    said = budgets.Budget(0, tmp_path).exhausted()
     assert said is not None
     assert "cm1" in said
-    assert budgets.Budget(1, "a").exhausted() is None
-    assert budgets.Budget(0, "b").exhausted() is None
+    assert budgets.Budget(1, tmp_path).exhausted() is None
+    assert budgets.Budget(0, tmp_path / "other").exhausted() is None
 
 
-def test_a_file_that_somebody_laid_there_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets.tempfile, "gettempdir", lambda: str(tmp_path))
-    budgets.Budget(0, "a").spend("cm1")
+def test_a_file_that_somebody_laid_there_is_not_followed(tmp_path: Path) -> None:
+    budgets.Budget(0, tmp_path).spend("cm1")
     (path,) = tmp_path.iterdir()
     path.rename(tmp_path / "elsewhere")
     path.symlink_to("elsewhere")
     with pytest.raises(OSError, match="symbolic link"):
-        budgets.Budget(0, "a").spend("cm2")
+        budgets.Budget(0, tmp_path).spend("cm2")
+
+
+def test_the_budget_lies_in_the_folder_that_ansible_makes_for_the_run_and_removes() -> None:
+    budgets.Budget(0).spend("cm1")
+    (path,) = Path(constants.DEFAULT_LOCAL_TMP).glob("*.failures")
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    path.unlink()
+
+
+def hold(place: Path, ready: Any, log: Path) -> None:
+    """Hold a group's lock for a moment, and write down when it was taken and left."""
+    ready.wait()
+    with budgets.one_at_a_time("payments", [place]):
+        for word in ("in", "out"):
+            with log.open("a") as stream:
+                stream.write(f"{word}\n")
+            time.sleep(0.02)
+
+
+def test_a_group_is_restarted_one_by_one_and_its_lock_is_gone_afterwards(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    workers = [context.Process(target=hold, args=(tmp_path / "home", ready, tmp_path / "log")) for _number in range(6)]
+    for worker in workers:
+        worker.start()
+    ready.set()
+    for worker in workers:
+        worker.join(60)
+    assert (tmp_path / "log").read_text().split() == ["in", "out"] * 6
+    (folder,) = (tmp_path / "home").iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert list(folder.iterdir()) == []
+
+
+def test_the_lock_of_a_run_that_was_killed_holds_nobody_and_is_removed(tmp_path: Path) -> None:
+    def killed() -> None:
+        with budgets.one_at_a_time("payments", [tmp_path]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    worker = multiprocessing.get_context("fork").Process(target=killed)
+    worker.start()
+    worker.join(60)
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.iterdir())) == 1
+    with budgets.one_at_a_time("another", [tmp_path]):
+        assert len(list(folder.iterdir())) == 1, "the stale one is gone, and this one is there"
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("laid", ["link", "file", "open folder"])
+def test_a_folder_that_somebody_laid_there_is_not_taken(tmp_path: Path, laid: str) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    path = first / f"cbops.telemetry-{os.geteuid()}"
+    first.mkdir()
+    if laid == "link":
+        (tmp_path / "elsewhere").mkdir(0o700)
+        path.symlink_to("../elsewhere")
+    elif laid == "file":
+        path.touch()
+    else:
+        path.mkdir()
+        path.chmod(0o777)
+    with pytest.raises(OSError, match="no private folder"):
+        budgets.private_folder([first])
+    with budgets.one_at_a_time("payments", [first, second]):
+        assert list(second.glob("*/*.lock")), "the next place is taken"
+    assert not list(tmp_path.glob("elsewhere/*"))
 
 
 @pytest.mark.parametrize("odd", [

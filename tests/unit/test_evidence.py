@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _reading as reading
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import file_answer
 
 
 def filed(folder: Path, host: str, verdict: str = "compliant") -> dict[str, Any]:
@@ -55,3 +58,69 @@ def test_the_table_names_every_host_and_reason(tmp_path: Path) -> None:
     assert "the flag is not there" in text
     assert "it is gone" in text
     assert lines[-1] == "2 hosts: 1 violation, 1 unknown"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), "half a pair: \ud800"], ids=repr)
+def test_what_json_cannot_hold_makes_its_host_unknown(tmp_path: Path, value: object) -> None:
+    """Not the run end, and no file that other programs cannot read."""
+    state = {"installations": [], "connectivity": [], "warnings": [], "host": {"node": value}}
+    result = file_answer("cm1", {"telemetry_desired": "disabled"}, {"state": state}, tmp_path)
+    assert result["verdict"] == "unknown"
+    assert "cannot be written as JSON" in result["reasons"][0]
+    found = reading.parsed(evidence.path_of(tmp_path / "evidence", "cm1").read_bytes())
+    assert (found["verdict"], found["state"], found["reasons"]) == ("unknown", None, result["reasons"])
+    (journal,) = (tmp_path / "runs").glob("*.jsonl")
+    assert evidence.lines_of(journal)[1] == 0
+    with pytest.raises(ValueError, match="."):
+        evidence.as_text({"x": value})
+
+
+def test_what_was_measured_must_be_json_too(tmp_path: Path) -> None:
+    answer = {"target": "x:443", "via": "direct", "outcome": "connected", "message": "",
+              "phases_ms": {"tcp": float("nan")}}
+    state = {"installations": [], "connectivity": [answer], "warnings": []}
+    assert file_answer("cm1", {"telemetry_desired": "enabled"}, {"state": state}, tmp_path)["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "1e999", '"\\ud800"', "[" * 100_000,
+                                  "[" * 65 + "]" * 65, '{"a":' * 100_000, "{", "", "\0", "1 2"])
+def test_what_could_not_be_written_again_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match="."):
+        reading.parsed(text)
+
+
+@pytest.mark.parametrize("document", [
+    {"a": ["]" * 100 + "[" * 100, '\\"[[' * 90]}, [[[[1.5e300, -0.0, None, True]]]], "\u202e \U0001f600", {}, []])
+def test_what_is_read_is_what_was_written(document: object) -> None:
+    for text in (json.dumps(document), json.dumps(document, ensure_ascii=False, indent=2)):
+        assert reading.parsed(text) == document
+    assert reading.parsed(reading.written(document)) == document
+
+
+@pytest.mark.parametrize("what", ["link", "fifo", "folder", "device"])
+def test_only_a_regular_file_is_read_and_nothing_is_waited_for(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "x"
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if what == "device" else __file__)
+    with pytest.raises(OSError, match="."):
+        reading.content(path)
+
+
+def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with path.open("wb") as stream:
+        stream.truncate(reading.LARGEST + 1)
+    with pytest.raises(OSError, match="more than"):
+        reading.content(path)
+    assert reading.content(path, 10) == bytes(10)
+
+
+def test_the_mode_is_given_to_the_file_and_not_to_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may write to the folder could put a link to another file in its place before it is renamed."""
+    monkeypatch.setattr(evidence.os, "chmod", None)
+    evidence.write_text(tmp_path / "x", "y")
+    assert (tmp_path / "x").read_text() == "y"

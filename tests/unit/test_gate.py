@@ -19,7 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._ask import (
     telemetry_info,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible, visible_json
 
 FUNCTIONS = ("telemetry_info", "telemetry_flag", "connectivity_probe", "telemetry_backup")
 PROBE = {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False, "http": False, "count": 2,
@@ -175,6 +175,14 @@ def test_text_is_made_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
     assert visible(shown) == shown
     shown.encode()
+
+
+@pytest.mark.parametrize("text", ["a\x1b\x9b\u202e\u2028\U000e0041 ##[x] \\ \"", "plain"])
+def test_json_is_made_visible_and_stays_the_same_document(text: str) -> None:
+    shown = visible_json(json.dumps({text: [text]}, ensure_ascii=False))
+    assert shown.isprintable()
+    assert "##[" not in shown
+    assert json.loads(shown) == {text: [text]}
 
 
 def test_strings_and_names_of_an_answer_are_made_visible_and_a_diff_keeps_its_lines() -> None:

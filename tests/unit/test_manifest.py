@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import hashlib
 import json
 import multiprocessing
+import os
+import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +19,12 @@ import pytest
 from schemas import validate, validate_line
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import outcomes_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _chain as chain
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _manifest as manifest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _run
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
 
 HOSTS = ("cm1", "cm2", "ü/x")
 TODAY = _run.today()
@@ -36,8 +42,9 @@ def answer(**more: Any) -> dict[str, Any]:
 
 def state(on_disk: str = "disabled", **more: Any) -> dict[str, Any]:
     """A state document with one installation."""
-    entry = {"name": "cm", "product": "controller", "service": "cm.service", "launch": None, "declarations": [],
-             "on_disk": on_disk, "on_disk_detail": {}, "next_start": on_disk, "next_start_detail": {},
+    entry = {"name": "cm", "product": "controller", "packaging": "deb", "service": "cm.service", "launch": None,
+             "declarations": [], "on_disk": on_disk, "on_disk_detail": {}, "next_start": on_disk,
+             "next_start_detail": {},
              "running": on_disk, "running_detail": {}, "processes": [{"pid": 7, "started": "2026-01-01T00:00:00Z"}]}
     return {"schema": "cbops.telemetry/state/1", "installations": [entry], "connectivity": [answer()], **more}
 
@@ -85,7 +92,10 @@ def problems(reports: Path, keys: Path) -> list[str]:
 def test_what_a_run_left_is_good(reports: Path, keys: Path) -> None:
     wrong, seen = manifest.verify(reports, str(keys / "allowed"))
     assert wrong == []
-    assert seen == {"manifests": 1, "files": 3, "signers": ["jo@example.com"]}
+    (path,) = (reports / "manifests").glob("*.json")
+    newest = {"run_id": path.stem, "sequence": 1, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert seen == {"manifests": 1, "files": 3, "signers": ["jo@example.com"], "notes": [], "newest": [newest]}
+    validate(json.loads(path.read_text()))
     (journal,) = (reports / "runs").glob("*.jsonl")
     for line in journal.read_text().splitlines():
         validate_line(json.loads(line))
@@ -127,7 +137,7 @@ def remade(reports: Path, change: Callable[[dict[str, Any]], object], name: str 
     document = json.loads(path.read_text())
     change(document)
     evidence.write_json(path, document, sort_keys=True)
-    return evidence.hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def resigned(reports: Path, key: Path, **more: Any) -> None:
@@ -218,6 +228,473 @@ def test_the_commit_of_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert manifest.git_commit(["cm1,"]) == (None, None)
     monkeypatch.setenv("PATH", "/nowhere")
     assert manifest.git_commit([str(inventory)]) == (None, None)
+
+
+# -- the chain --------------------------------------------------------------------------------------
+
+
+def run_id_of(number: int) -> str:
+    """The name of the how many-th run of a test."""
+    return f"20261101T{number // 60:02d}{number % 60:02d}00Z-{number:08x}"
+
+
+@contextlib.contextmanager
+def clock(days: float) -> Iterator[None]:
+    """A clock of the control node that is this many days off."""
+    def wrong() -> str:
+        return _run.stamp(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidence, "now", wrong)
+        patch.setattr(manifest, "now", wrong)
+        yield
+
+
+class Runs:
+    """Runs into one folder, one after the other."""
+
+    def __init__(self, reports: Path, keys: Path) -> None:
+        self.reports = reports
+        self.keys = keys
+        self.count = 0
+
+    def file(self, number: int, *documents: dict[str, Any]) -> None:
+        """The first half of a run: its evidence."""
+        for document in documents:
+            evidence.file_evidence(self.reports, document, [], run_id=run_id_of(number))
+
+    def end(self, number: int, key: str | None = "key", *documents: dict[str, Any]) -> Path:
+        """The second half: its manifest."""
+        made = manifest.manifest_of(documents, evidence.read_journal(self.reports, run_id_of(number)))
+        path = manifest.write_manifest(self.reports, {**made, "run_id": run_id_of(number)},
+                                       str(self.keys / key) if key else None)
+        validate(json.loads(path.read_text()))
+        return path
+
+    def __call__(self, *documents: dict[str, Any], key: str | None = "key") -> Path:
+        self.count += 1
+        self.file(self.count, *documents)
+        return self.end(self.count, key, *documents)
+
+    def check(self, *known: str, allowed: str = "allowed") -> tuple[list[str], str]:
+        """What verification finds wrong, and its notes."""
+        wrong, seen = manifest.verify(self.reports, str(self.keys / allowed), known)
+        return wrong, "\n".join(seen["notes"])
+
+
+@pytest.fixture
+def runs(tmp_path: Path, keys: Path) -> Runs:
+    return Runs(tmp_path / "r", keys)
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def place_of(path: Path) -> tuple[int, list[tuple[str, str, bool]]]:
+    """Sequence of a manifest, and what it follows."""
+    document = json.loads(path.read_text())
+    return document["sequence"], [(entry["run_id"], entry["sha256"], entry["signed"])
+                                  for entry in document["previous"]]
+
+
+def take_away(*paths: Path) -> None:
+    """Remove manifests with their signatures."""
+    for path in paths:
+        path.unlink()
+        manifest.signature_of(path).unlink(missing_ok=True)
+
+
+def as_an_earlier_version_wrote(path: Path, key: Path | None) -> None:
+    """A manifest without its place in the chain, signed again."""
+    document = json.loads(path.read_text())
+    del document["sequence"], document["previous"]
+    path.write_text(evidence.as_text(document, sort_keys=True))
+    signature = manifest.signature_of(path)
+    signature.unlink(missing_ok=True)
+    if key:
+        signature.write_text(manifest.sign(path.read_bytes(), str(key)))
+
+
+def test_each_manifest_names_the_one_before_it(runs: Runs) -> None:
+    first, second, third = (runs(judged("cm1", state())) for _number in range(3))
+    assert place_of(first) == (1, [])
+    assert place_of(second) == (2, [(first.stem, sha256_of(first), True)])
+    assert place_of(third) == (3, [(second.stem, sha256_of(second), True)])
+    assert runs.check() == ([], "")
+
+
+def test_a_run_by_a_wrong_clock_poisons_nothing(runs: Runs) -> None:
+    """Ten days ahead, then right again: what was judged last counts, and how old it is is told by its own time."""
+    with clock(10):
+        wrong = runs(judged("cm1", state("enabled")), judged("cm2", state()))
+    runs(judged("cm1", state()))
+    problems_found, notes = runs.check()
+    assert problems_found == []
+    assert f"a clock was wrong: 1 manifests have times in the future, up to {finished(wrong)}" in notes
+    found = gather([runs.reports / "evidence"], ["cm1", "cm2"], None)
+    assert [host.verdict for host in found.hosts] == ["compliant", "compliant"]
+    assert found.hosts[0].age is not None and found.hosts[0].age < 3600
+    assert found.hosts[1].age is None, "never 0: nobody knows how old it is"
+    (about_hosts, about_runs) = found.notes
+    assert about_hosts.endswith(": cm2")
+    assert found.at in about_hosts and str(found.hosts[1].collected_at) in about_hosts
+    assert "left out of the trend" in about_runs
+    assert found.last_run == found.hosts[0].collected_at
+    # When that time has come, the order has not changed.
+    later = _run.stamp(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=11))
+    age = gather([runs.reports / "evidence"], ["cm1"], None, later).hosts[0].age
+    assert age is not None and age > 10.5 * 86400, "not the day that the wrong clock would make of it"
+    # Old evidence put back is found, also where its time is the later one.
+    evidence.write_json(runs.reports / "evidence/cm1.json", judged("cm1", state("enabled")), sort_keys=True)
+    assert any("cm1.json: its content is not the one" in text for text in runs.check()[0])
+
+
+def finished(path: Path) -> str:
+    return str(json.loads(path.read_text())["finished"])
+
+
+def test_a_clock_behind_is_noted(runs: Runs) -> None:
+    first = runs(judged("cm1", state()))
+    with clock(-10):
+        second = runs(judged("cm1", state("enabled")))
+    assert runs.check() == ([], f"a clock was wrong: {second.name} is from {finished(second)} and follows "
+                                f"{first.name}, which is from {finished(first)}")
+
+
+def test_with_newer_than_a_time_in_the_future_counts_as_none(runs: Runs) -> None:
+    with clock(10):
+        runs(judged("cm1", state()))
+    (host,) = gather([runs.reports / "evidence"], ["cm1"], _run.now()).hosts
+    assert (host.verdict, host.age) == ("unknown", None)
+    assert "how old it is nobody knows" in host.reasons[0]
+
+
+@pytest.mark.parametrize("ahead", [0, 10])
+def test_a_folder_of_an_earlier_version_goes_on(runs: Runs, ahead: int) -> None:
+    """Its manifests have no sequence: named, no error; the next one follows them all. One may be from a wrong clock."""
+    with clock(ahead):
+        first = runs(judged("cm1", state("enabled")), judged("cm2", state()))
+    as_an_earlier_version_wrote(first, runs.keys / "key")
+    assert runs.check()[0] == []
+    second = runs(judged("cm1", state()))
+    as_an_earlier_version_wrote(second, runs.keys / "key")
+    wrong, notes = runs.check()
+    assert wrong == []
+    assert f"2 manifests are from before there was a sequence: {first.name}, {second.name}" in notes
+    third = runs(judged("cm1", state("enabled")))
+    assert place_of(third) == (1, [(first.stem, sha256_of(first), True), (second.stem, sha256_of(second), True)])
+    assert runs.check()[0] == []
+    take_away(first)
+    assert [text for text in runs.check()[0] if "cm2.json" not in text] == [], "old ones may be deleted"
+
+
+def test_slices_that_follow_the_same_manifest_are_merged(runs: Runs, tmp_path: Path) -> None:
+    root = runs(judged("cm1", state()), judged("cm2", state()))
+    other = Runs(tmp_path / "other", runs.keys)
+    shutil.copytree(runs.reports, other.reports)
+    other.count = 1
+    runs.count = 2
+    mine = runs(judged("cm1", state("enabled")))
+    theirs = other(judged("cm2", state("enabled")))
+    assert place_of(mine) == place_of(theirs) == (2, [(root.stem, sha256_of(root), True)])
+    for name in (f"manifests/{theirs.name}", f"manifests/{theirs.name}.sig", "evidence/cm2.json"):
+        shutil.copy(other.reports / name, runs.reports / name)
+    assert runs.check() == ([], "")
+    merged = runs(judged("cm1", state()))
+    assert place_of(merged)[0] == 3
+    assert {run_id for run_id, *_rest in place_of(merged)[1]} == {mine.stem, theirs.stem}
+    assert runs.check() == ([], "")
+
+
+def test_slices_from_empty_folders_are_told_apart_by_time(runs: Runs, tmp_path: Path) -> None:
+    """Containers that know of no run before: of two that judged a host the later counts, but not one of the future."""
+    nights = []
+    for night, (days, seen) in enumerate(((-2, "enabled"), (10, "enabled"), (-1, "disabled"))):
+        one = Runs(tmp_path / f"night{night}", runs.keys)
+        one.count = night
+        with clock(days):
+            one(judged("cm1", state(seen)))
+        nights.append(one)
+        shutil.copytree(one.reports, runs.reports, dirs_exist_ok=True)
+    assert runs.check()[0] == []
+    shutil.copy(nights[0].reports / "evidence/cm1.json", runs.reports / "evidence/cm1.json")
+    assert len(runs.check()[0]) == 1, "put back"
+
+
+def test_a_hole_is_named_and_the_oldest_may_go(runs: Runs) -> None:
+    first, second, third = (runs(judged("cm1", state(seen))) for seen in ("disabled", "enabled", "disabled"))
+    kept = {path: path.read_bytes() for path in (second, manifest.signature_of(second))}
+    take_away(second)
+    (wrong,) = runs.check()[0]
+    assert f"{second.name}: it is missing, {third.name} names it, and older ones are there: {first.name}" in wrong
+    for path, data in kept.items():
+        path.write_bytes(data)
+    take_away(first)
+    assert runs.check() == ([], "")
+    take_away(second)
+    assert runs.check() == ([], "")
+
+
+def test_what_was_known_must_be_there(runs: Runs) -> None:
+    """Manifest and evidence, both put back: that, only somebody who remembers a checksum can see."""
+    first = runs(judged("cm1", state("enabled")))
+    old = (runs.reports / "evidence/cm1.json").read_bytes()
+    second = runs(judged("cm1", state()))
+    checksum = sha256_of(second)
+    assert manifest.verify(runs.reports, str(runs.keys / "allowed"))[1]["newest"] == [
+        {"run_id": second.stem, "sequence": 2, "sha256": checksum}]
+    assert runs.check(checksum, sha256_of(first)) == ([], "")
+    take_away(second)
+    (runs.reports / "evidence/cm1.json").write_bytes(old)
+    assert runs.check() == ([], "")
+    (wrong,) = runs.check(checksum)[0]
+    assert f"none has the checksum {checksum}" in wrong
+
+
+def test_a_run_that_was_overtaken_says_so(runs: Runs) -> None:
+    """Two at once: the second judges the host after the first, and ends before it."""
+    runs.file(1, judged("cm1", state("enabled")))
+    runs.file(2, judged("cm1", state()))
+    runs.end(2)
+    first = runs.end(1)
+    assert json.loads(first.read_text())["files"]["evidence/cm1.json"]["replaced_by"] == \
+        sha256_of(runs.reports / "evidence/cm1.json")
+    assert runs.check() == ([], "")
+    (host,) = gather([runs.reports / "evidence"], ["cm1"], None).hosts
+    journal = evidence.read_journal(runs.reports, run_id_of(2))
+    assert (host.verdict, host.collected_at) == ("compliant", journal["cm1"]["collected_at"])
+    evidence.write_json(runs.reports / "evidence/cm1.json", judged("cm1", state("enabled")), sort_keys=True)
+    assert len(runs.check()[0]) == 1, "the first one's evidence put back"
+
+
+def test_a_run_that_overtook_and_was_killed_is_named_until_the_next(runs: Runs) -> None:
+    runs.file(1, judged("cm1", state("enabled")))
+    runs.file(2, judged("cm1", state()))
+    runs.end(1)
+    (wrong,) = runs.check()[0]
+    assert "says that a run has written it since of which no manifest is there" in wrong
+    runs.count = 2
+    runs(judged("cm1", state()))
+    assert runs.check() == ([], "")
+
+
+# -- from before signing, and afterwards -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_what_is_from_before_signing_is_named(runs: Runs, earlier: bool) -> None:
+    """Also where an earlier version wrote it, and where no signed run speaks of the host: its checksum is known."""
+    unsigned = [runs(judged("cm1", state()), judged("gone", state()), key=None), runs(judged("cm1", state()), key=None)]
+    if earlier:
+        for path in unsigned:
+            as_an_earlier_version_wrote(path, None)
+    assert len(runs.check()[0]) == 4, "nothing is signed yet"
+    runs(judged("cm1", state("enabled")))
+    wrong, notes = runs.check()
+    assert wrong == []
+    assert "from before signing: 2 manifests" in notes
+    assert "of 1 evidence files no signed manifest speaks" in notes
+    evidence.write_json(runs.reports / "evidence/gone.json", judged("gone", state("enabled")), sort_keys=True)
+    assert any("gone.json: its content" in text for text in runs.check()[0])
+
+
+def test_a_manifest_from_before_signing_cannot_be_changed_or_added(runs: Runs) -> None:
+    unsigned = runs(judged("cm1", state()), key=None)
+    runs(judged("cm1", state()))
+    original = unsigned.read_text()
+    unsigned.write_text(original.replace('"hosts": [', '"hosts":  ['))
+    assert any(unsigned.name in text for text in runs.check()[0])
+    unsigned.write_text(original)
+    added = unsigned.with_name(f"{run_id_of(0)}.json")
+    added.write_text(original.replace(unsigned.stem, run_id_of(0)))
+    (wrong,) = runs.check()[0]
+    assert added.name in wrong and "telemetry_signing_key" in wrong
+
+
+def test_one_without_a_signature_after_one_with_is_an_error_until_the_next_signed_run(runs: Runs) -> None:
+    runs(judged("cm1", state()))
+    unsigned = runs(judged("cm1", state("enabled")), judged("new", state()), key=None)
+    wrong = runs.check()[0]
+    assert any(unsigned.name in text and "telemetry_signing_key" in text for text in wrong)
+    assert sum("evidence/" in text for text in wrong) == 2
+    runs(judged("cm1", state()))
+    wrong, notes = runs.check()
+    assert len(wrong) == 1 and "new.json: no manifest that can be trusted names it" in wrong[0], "it counts for nothing"
+    assert f"{unsigned.name}: it is not signed and counts for nothing" in notes
+    runs(judged("cm1", state()), judged("new", state()))
+    assert runs.check()[0] == []
+
+
+def test_taking_a_signature_away_is_found(runs: Runs) -> None:
+    first = runs(judged("cm1", state()))
+    runs(judged("cm1", state()))
+    manifest.signature_of(first).unlink()
+    assert any(first.name in text for text in runs.check()[0])
+    runs(judged("cm1", state()))
+    assert any(first.name in text for text in runs.check()[0]), "and no later run makes it good"
+
+
+def test_a_signature_in_another_namespace_is_found(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(manifest, "NAMESPACE", "file")
+        path = runs(judged("cm1", state()))
+    assert any(f"its signature {path.name}.sig is not good" in text for text in runs.check()[0])
+
+
+# -- keys that have ended -----------------------------------------------------------------------------
+
+
+def day(days: int) -> str:
+    return (datetime.datetime.now() + datetime.timedelta(days=days)).strftime("%Y%m%d")
+
+
+@pytest.fixture
+def ended(runs: Runs) -> str:
+    """Signers of whom the first has ended five days ago; the name of the file."""
+    keys = [(runs.keys / f"{name}.pub").read_text() for name in ("key", "other")]
+    (runs.keys / "ended").write_text(f'jo@example.com valid-before="{day(-5)}" {keys[0]}kim@example.com {keys[1]}')
+    return "ended"
+
+
+def test_a_key_that_has_ended_is_good_for_what_it_signed_before(runs: Runs, ended: str) -> None:
+    with clock(-9):
+        runs(judged("cm1", state("enabled")))
+    with clock(-8):
+        runs(judged("cm1", state()))
+    wrong, notes = runs.check(allowed=ended)
+    assert wrong == []
+    assert "the key of jo@example.com has ended" in notes
+    runs(judged("cm2", state()), key="other")
+    assert runs.check(allowed=ended) == ([], "")
+    runs(judged("cm1", state("enabled")))
+    assert any("no signer that is allowed made it" in text for text in runs.check(allowed=ended)[0])
+
+
+def test_a_key_that_has_ended_cannot_add_to_what_later_ones_confirm(runs: Runs, ended: str) -> None:
+    """Whoever has it can make a manifest that says it is from before."""
+    with clock(-9):
+        runs(judged("cm1", state()))
+    last = runs(judged("cm1", state()), key="other")
+    hidden = [path.rename(path.with_name(f"kept-{path.name}")) for path in last.parent.glob(f"{last.name}*")]
+    with clock(-8):
+        forged = runs(judged("cm1", state("enabled")))
+    for path in hidden:
+        path.rename(path.with_name(path.name.removeprefix("kept-")))
+    wrong = runs.check(allowed=ended)[0]
+    assert any(f"{forged.name}: its signature is by a key of jo@example.com that has ended" in text for text in wrong)
+    assert any("cm1.json: its content is not the one" in text for text in wrong)
+
+
+# -- runs that were killed, and what others have laid there -------------------------------------------
+
+
+def test_the_next_run_removes_what_a_killed_one_left(runs: Runs) -> None:
+    first = runs(judged("cm1", state()))
+    manifest.signature_of(first.with_name("x.json")).write_bytes(manifest.signature_of(first).read_bytes())
+    for folder in ("evidence", "manifests"):
+        (runs.reports / folder / f".abc{evidence.UNFINISHED}").write_text("{")
+    (wrong,) = runs.check()[0]
+    assert "x.json.sig: its manifest is missing" in wrong and "The next run removes" in wrong
+    runs(judged("cm1", state()))
+    assert runs.check() == ([], "")
+    assert [path.name for path in runs.reports.rglob("*") if path.name.startswith(".")] == [".lock"]
+
+
+def test_a_line_that_was_cut_short_costs_no_other(runs: Runs) -> None:
+    runs.file(1, judged("cm1", state()))
+    path = evidence.journal_of(runs.reports, run_id_of(1))
+    with path.open("a") as stream:
+        stream.write('{"host": "cm2", "coll')
+    runs.file(1, judged("cm3", state()))
+    assert set(evidence.read_journal(runs.reports, run_id_of(1))) == {"cm1", "cm3"}
+    assert evidence.lines_of(path)[1] == 1
+
+
+def lay(path: Path, what: str) -> None:
+    """Something at a place where a file was."""
+    path.unlink(missing_ok=True)
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    elif what == "link":
+        path.symlink_to("/etc/shadow")
+    else:
+        path.write_text(what)
+
+
+DAMAGE = ["fifo", "folder", "link", "", "{", "[]", "null", "7", '"x"', "[" * 200_000, '{"a":' * 200_000, "\0",
+          '{"files": NaN}', '{"schema": "cbops.telemetry/manifest/1"}',
+          '{"schema": "cbops.telemetry/evidence/1", "host": "cm1"}', "[" * 70 + "]" * 70, '{"a": "\\ud800"}',
+          '{"a": 1e999}', "9" * 5000]
+
+
+@pytest.mark.parametrize(("where", "what"), [
+    *((where, what) for where in ("evidence/cm1.json", "manifests/{}.json", "runs/x.jsonl") for what in DAMAGE),
+    *((where, what) for where in ("runs/{}.jsonl", "manifests/x.json", "manifests/{}.json.sig", "evidence/x.json")
+      for what in (*DAMAGE[:3], "[" * 200_000))], ids=lambda text: text[:20])
+def test_what_is_damaged_is_named_and_hides_nothing_else(runs: Runs, where: str, what: str) -> None:
+    run_path = runs(judged("cm1", state()), judged("cm2", state()))
+    path = runs.reports / where.format(run_path.stem)
+    lay(path, what)
+    found = gather([runs.reports / "evidence"], ["cm1", "cm2"], None)
+    assert found.hosts[1].verdict == "compliant"
+    assert found.hosts[0].verdict == ("unknown" if where == "evidence/cm1.json" else "compliant")
+    if where in ("manifests/{}.json", "manifests/x.json") or (where == "runs/x.jsonl" and what):
+        assert any(path.name in note for note in found.notes), found.notes
+    if not where.startswith("runs/"):
+        assert any(path.name in text for text in runs.check()[0])
+    # The next run replaces what it judges, whatever lies there.
+    if what != "folder" or where != "evidence/cm1.json":
+        runs.count = 7
+        runs(judged("cm1", state()), judged("cm2", state()))
+        assert gather([runs.reports / "evidence"], ["cm1"], None).hosts[0].verdict == "compliant"
+
+
+@pytest.mark.parametrize("name", [".lock", f"{run_id_of(1)}.jsonl"])
+def test_what_is_written_in_place_follows_no_link_and_waits_for_nobody(runs: Runs, tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim"
+    (runs.reports / "runs").mkdir(parents=True)
+    (runs.reports / "runs" / name).symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        runs(judged("cm1", state()))
+    assert not victim.exists()
+    (runs.reports / "runs" / name).unlink()
+    runs.count = 0
+    os.mkfifo(runs.reports / "runs" / name)
+    with pytest.raises(OSError, match="no regular file"):
+        runs(judged("cm1", state()))
+
+
+def test_a_folder_that_is_somebody_elses_link_is_not_written_to(runs: Runs, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("it takes root to give a link away")
+    runs.reports.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (runs.reports / "evidence").symlink_to("../elsewhere")
+    runs(judged("cm1", state()))
+    os.lchown(runs.reports / "evidence", 12345, 12345)
+    with pytest.raises(OSError, match="somebody else"):
+        runs(judged("cm1", state()))
+
+
+def test_nobody_else_can_hold_the_lock(runs: Runs) -> None:
+    runs(judged("cm1", state()))
+    lock = runs.reports / "runs/.lock"
+    assert lock.stat().st_mode & 0o007 == 0
+    lock.chmod(0o666)
+    runs(judged("cm1", state()))
+    assert lock.stat().st_mode & 0o007 == 0
+
+
+def test_how_many_places_are_read_does_not_grow_with_the_hosts(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a manifest the end tells its place: a run over one host must not read a year of ten thousand."""
+    hosts = [judged(f"cm{number}", state()) for number in range(400)]
+    path = runs(*hosts)
+    assert path.stat().st_size > 1 << 16
+    monkeypatch.setattr(chain, "manifest_in", None)  # would be the whole of it
+    assert chain.quick_link(path) == chain.Link(path.stem, 1, ())
 
 
 # -- evidence ---------------------------------------------------------------------------------------

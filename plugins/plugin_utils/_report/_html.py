@@ -60,7 +60,7 @@ def _hash(text: str) -> str:
 
 def data(value: Any) -> str:
     """A value as JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return re.sub("[<>&\u2028\u2029]|[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

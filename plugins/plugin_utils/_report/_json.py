@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, headline, visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, headline
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible_json
 
 REPORT_SCHEMA = "cbops.telemetry/report/1"
 
@@ -22,8 +23,7 @@ def entry(host: Host, inventory: str) -> dict[str, Any]:
 
 
 def _line(value: Any) -> str:
-    # In JSON what is written out that way is the same text.
-    return visible(json.dumps(value, ensure_ascii=False, sort_keys=True))
+    return visible_json(written(value, sort_keys=True))
 
 
 def render(report: Report) -> str:
@@ -31,6 +31,6 @@ def render(report: Report) -> str:
     head = {"schema": REPORT_SCHEMA, "generated_at": report.generated_at, "last_run": report.last_run,
             "headline": headline(report), "totals": report.totals, "notes": list(report.notes),
             "trend": [run._asdict() for run in report.trend]}
-    lines = [f"  {json.dumps(key)}: {_line(value)},\n" for key, value in head.items()]
+    lines = [f"  {written(key)}: {_line(value)},\n" for key, value in head.items()]
     hosts = ",\n".join("    " + _line(entry(host, report.inventory)) for host in report.hosts)
     return "{\n" + "".join(lines) + '  "hosts": [' + (f"\n{hosts}\n  " if hosts else "") + "]\n}\n"

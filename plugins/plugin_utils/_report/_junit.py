@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, age_words
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
@@ -26,7 +26,8 @@ def _case(host: Host, report: Report) -> str:
     reasons = [visible(reason) for reason in host.reasons]
     mend = [f"{step.words} ({step.where}): {step.command}" if step.command else step.words
             for step in steps(host, report.inventory)]
-    said = "\n".join([f"verdict: {host.verdict}", f"evidence: {age_words(host.age)} old" if host.age is not None
+    said = "\n".join([f"verdict: {host.verdict}", f"evidence: {age_of(host)} old" if host.age is not None
+                      else f"evidence: its age is not known ({host.collected_at})" if host.collected_at
                       else "evidence: none", *reasons, *(f"warning: {visible(text)}" for text in host.warnings),
                       *map(visible, mend)])
     element = outcome(host.verdict, report.fail_on)

@@ -13,7 +13,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     SETTLED,
     Host,
     Report,
-    age_words,
+    age_of,
     clock,
     connectivity,
     drifts,
@@ -30,7 +30,7 @@ SYMBOLS = {"violation": "❌", "waiver_expired": "⌛", "restart_pending": "🔁
 
 def _row(host: Host) -> str:
     texts = [host.host, *(clock(host, name).text for name in CLOCKS), connectivity(host).text, waiver(host).text]
-    cells = [f"{SYMBOLS[host.verdict]} {host.verdict}", *map(markdown_cell, texts), age_words(host.age)]
+    cells = [f"{SYMBOLS[host.verdict]} {host.verdict}", *map(markdown_cell, texts), age_of(host)]
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -41,16 +41,9 @@ def moment(text: str | None) -> datetime.datetime | None:
     """A moment of ISO 8601 in UTC; None where there is none or it is not one."""
     try:
         parsed = datetime.datetime.fromisoformat((text or "").replace("Z", "+00:00"))
-    except ValueError:
+    except (ValueError, AttributeError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.timezone.utc)
-
-
-class Seen(NamedTuple):
-    """What a manifest or journal says of a host's evidence."""
-
-    collected_at: str
-    drift: str | None = None
 
 
 class Run(NamedTuple):
@@ -73,7 +66,7 @@ class Host:
 
     document: Mapping[str, Any]
     collected_at: str | None = None
-    age: float | None = None  # seconds
+    age: float | None = None  # seconds; None also where collected_at is in the future, so that a clock was wrong
     drift: str | None = None
 
     @property
@@ -158,6 +151,11 @@ def age_words(seconds: float | None) -> str:
         if seconds >= (2 if unit == "days" else 1) * size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
+
+
+def age_of(host: Host) -> str:
+    """The age of a host's evidence, as one reads it."""
+    return "unknown" if host.age is None and host.collected_at else age_words(host.age)
 
 
 def noun(hosts: Sequence[Host], count: int) -> str:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Report, clusters, moment, visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Report, clusters, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 _PREFIX = "cbops_telemetry_"
 
@@ -44,15 +45,19 @@ def render(report: Report) -> str:
     paths: Counter[tuple[str, str]] = Counter()
     for (via, outcome), members in sorted(clusters(hosts).items()):
         paths[visible(via), visible(outcome)] += len(members)
-    last: list[tuple[dict[str, str], float]] = [({}, _stamp(report.last_run))] if report.last_run else []
+    last: list[tuple[dict[str, str], float]] = [({}, _stamp(report.last_run))] if report.last_run or any(
+        host.collected_at for host in hosts) else []
     lines = [
         *_family("hosts", "Hosts by verdict.", (({"verdict": verdict}, count)
                                                 for verdict, count in report.totals.items())),
         *_family("host_info", "One a host, always 1: its verdict, product and desired state.", (
             ({"host": host.host, "verdict": host.verdict, "product": host.products,
               "desired": str(host.policy.get("desired") or "")}, 1) for host in hosts)),
-        *_family("host_evidence_timestamp_seconds", "When the newest evidence of a host was collected.", (
-            ({"host": host.host}, _stamp(host.collected_at)) for host in hosts if host.collected_at)),
+        # What would make an alert on old evidence wait until a wrong clock was right.
+        *_family("host_evidence_timestamp_seconds", "When the newest evidence of a host was collected; 0 where that is "
+                 "in the future, so not known.", (
+            ({"host": host.host}, 0 if host.age is None else _stamp(host.collected_at))
+            for host in hosts if host.collected_at)),
         *_family("waiver_until_timestamp_seconds", "When the last day of a host's waiver begins (UTC).", (
             ({"host": host.host}, _stamp(host.waiver["until"])) for host in hosts
             if host.waiver and moment(host.waiver["until"]))),

@@ -9,12 +9,12 @@ Private to this collection; runs on the control node.
 from __future__ import annotations
 
 import hashlib
-import json
 import posixpath
 import re
 import urllib.parse
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
     MEANINGS,
@@ -22,8 +22,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     Place,
     Report,
     places,
-    visible,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 HOME = "https://github.com/cbops/telemetry"
@@ -111,7 +111,6 @@ def render(report: Report) -> str:
         "columnKind": "utf16CodeUnits",
         "properties": {"totals": report.totals},
     }
-    # In JSON what is written out that way is the same text.
-    text, *written = (visible(json.dumps(part, ensure_ascii=False)) for part in (head, *results))
-    lines = ",\n".join(written)
+    text, *lines_of = (visible_json(written(part)) for part in (head, *results))
+    lines = ",\n".join(lines_of)
     return (f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [\n{text[:-1]}, "results": [\n{lines}\n]}}\n]}}\n')

@@ -54,8 +54,9 @@
     return make("span", {class: "state v-" + MARKS[mark], title: told}, symbol(MARKS[mark]), words);
   }
 
-  function age(seconds) {
-    if (seconds === null) return "never";
+  function age(host) {
+    const seconds = host.age;
+    if (seconds === null) return host.at ? "unknown" : "never";
     if (seconds >= 172800) return Math.floor(seconds / 86400) + " days";
     if (seconds >= 3600) return Math.floor(seconds / 3600) + " h";
     return seconds >= 60 ? Math.floor(seconds / 60) + " min" : Math.floor(seconds) + " s";
@@ -103,7 +104,7 @@
       make("th", {scope: "row"}, make("a", {href: address(host.host)}, make("bdi", {}, host.host))),
       make("td", {}, host.product.replace(/_/g, " ") || "–"),
       ...host.cells.map((one) => make("td", {}, cell(one))),
-      make("td", {class: "number"}, age(host.age)));
+      make("td", {class: "number"}, age(host)));
   }
 
   function show(all) {
@@ -180,7 +181,7 @@
       make("p", {}, badge(host.verdict), ` – ${data.verdicts[host.verdict]}`),
       ...(host.posture ? [make("p", {}, host.posture)] : []),
       facts([
-        ["Evidence", host.at ? `${age(host.age)} old (${host.at})` : "none"],
+        ["Evidence", host.at ? (host.age === null ? `its age is not known (${host.at})` : `${age(host)} old (${host.at})`) : "none"],
         ["Wanted", policy.desired && `telemetry ${policy.desired}, connectivity ${policy.connectivity}, restart ${policy.restart}`],
         ["Drift", host.drift],
         ["Waiver", waived && `until ${waived.until}: ${waived.reason} (approved by ${waived.approved_by}` +

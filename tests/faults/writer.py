@@ -35,7 +35,7 @@ def write(folder, content, backup):
     except OSError as error:
         raise Unread(error)
     if old != content:
-        files.replace(path, old, content, backup, folder + "/model" if old is None else None)
+        files.replace(path, old, content, backup)
 
 
 def put_back(folder):
@@ -50,8 +50,19 @@ def put_back(folder):
 def drop_in(folder):
     """Make a folder and a file in it."""
     files.make_folder(folder + "/unit.d")
-    if not os.path.exists(folder + "/unit.d/own.conf"):
-        files.replace(folder + "/unit.d/own.conf", None, NEW, False, folder + "/model")
+    if not os.path.exists(own_drop_in(folder)):
+        files.replace(own_drop_in(folder), None, NEW, False)
+
+
+def own_drop_in(folder):
+    """Where it is."""
+    return folder + "/unit.d/" + files.OWN_DROP_IN
+
+
+def give_to_root(folder):
+    """A drop-in of ours that somebody else owns becomes root's."""
+    if os.stat(own_drop_in(folder)).st_uid:
+        files.replace(own_drop_in(folder), OLD, OLD, False)
 
 
 DEEDS = {
@@ -61,6 +72,7 @@ DEEDS = {
     "create": lambda folder: write(folder, NEW, False),
     "remove with backup": lambda folder: write(folder, None, True),
     "drop-in": drop_in,
+    "somebody's drop-in": give_to_root,
     "restore": put_back,
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as files
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN, HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
@@ -211,14 +211,24 @@ def test_a_new_file_where_renaming_cannot_be_made_safe(place: Path, monkeypatch:
     assert only(place) == ["new"]
 
 
-def test_a_new_file_takes_owner_and_mode_of_its_model_but_is_no_program(file: Path, place: Path) -> None:
-    file.chmod(0o4750)
+def test_a_new_file_is_roots_alone_whatever_its_folder_passes_on(place: Path) -> None:
+    try:
+        os.setxattr(place, "system.posix_acl_default", ACL)
+    except OSError:
+        pass  # a file system without access lists
     if os.geteuid() == 0:
-        os.chown(file, 1234, 4321)
-    new = place / "drop-in.conf"
-    files.replace(str(new), None, NEW, False, str(file))
-    assert mode(new) == 0o640
-    assert (new.stat().st_uid, new.stat().st_gid) == (file.stat().st_uid, file.stat().st_gid)
+        os.chown(place, 0, 4321)
+    place.chmod(0o2755)
+    folder = place / "jenkins.service.d"
+    files.make_folder(str(folder))
+    new = folder / OWN_DROP_IN
+    files.replace(str(new), None, NEW, False)
+    assert mode(new) == 0o644
+    for status in (new.stat(), folder.stat()):
+        assert status.st_uid == os.geteuid()
+        assert not status.st_mode & 0o022
+        assert os.geteuid() or status.st_gid == 0
+    assert "system.posix_acl_access" not in os.listxattr(new)
 
 
 def test_removing_leaves_the_backup_alone(file: Path, place: Path) -> None:
@@ -396,6 +406,126 @@ def test_a_file_swapped_for_a_link_is_refused(own: Path, monkeypatch: pytest.Mon
     with pytest.raises(Refused, match="became a symbolic link"):
         files.replace(str(own / "etc/file"), OLD, NEW, False)
     assert text(victim) == OLD
+
+
+# -- what PID 1 reads -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unit(own: Path) -> Path:
+    """A folder for drop-ins of an image that is root's."""
+    unit = own / "etc/systemd/system/jenkins.service.d"
+    unit.mkdir(mode=0o755, parents=True)
+    return unit
+
+
+LOOSE: dict[str, Callable[[Path], object]] = {
+    "the folder is somebody's": lambda unit: os.chown(unit, 1234, 1234),
+    "the folder is for a group": lambda unit: (os.chown(unit, 0, 1234), os.chmod(unit, 0o775)),
+    "the folder is for everybody": lambda unit: os.chmod(unit, 0o1777),
+    "an access list": lambda unit: os.setxattr(unit, "system.posix_acl_access", bytes.fromhex(
+        "02000000" "01000700ffffffff" "02000700d2040000" "04000500ffffffff" "10000700ffffffff" "20000500ffffffff")),
+    "a folder above is somebody's": lambda unit: os.chown(unit.parent, 1234, 0),
+    "a folder far above is somebody's": lambda unit: os.chown(unit.parents[2], 1234, 0),
+}
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "edited"])
+@pytest.mark.parametrize("loosen", LOOSE.values(), ids=LOOSE)
+def test_nothing_that_pid_1_obeys_is_written_where_others_could_change_it(
+        unit: Path, loosen: Callable[[Path], object], there: bool) -> None:
+    drop_in = unit / OWN_DROP_IN
+    if there:
+        drop_in.write_text("old")
+    loosen(unit)
+    for deed in (lambda: files.check_new(str(drop_in)),
+                 lambda: files.replace(str(drop_in), "old" if there else None, NEW, True)):
+        with pytest.raises(Refused, match="PID 1 does as root what such a file says, and its folder .* is not root's"):
+            deed()
+    assert only(unit) == ([OWN_DROP_IN] if there else [])
+    if there:
+        files.replace(str(drop_in), "old", None, False)  # to take it away opens nothing
+        assert only(unit) == []
+
+
+def test_no_folder_is_made_for_pid_1_where_others_could_change_it(unit: Path) -> None:
+    os.chown(unit.parent, 1234, 0)
+    folder = unit.parent / "other.service.d"
+    for deed in (lambda: files.make_folder(str(folder)), lambda: files.check_new(str(folder / OWN_DROP_IN))):
+        with pytest.raises(Refused, match="is not root's alone"):
+            deed()
+    assert not folder.exists()
+
+
+def test_who_owns_what_lies_above_an_image_does_not_matter_to_its_pid_1(unit: Path, own: Path) -> None:
+    os.chown(own, 1234, 1234)
+    image = own / "image"
+    image.mkdir(mode=0o755)
+    (own / "etc").rename(image / "etc")
+    drop_in = image / "etc/systemd/system/jenkins.service.d" / OWN_DROP_IN
+    files.replace(str(drop_in), None, NEW, False)
+    assert text(drop_in) == NEW
+    os.chown(image, 1234, 1234)
+    with pytest.raises(Refused, match="is not root's alone"):
+        files.replace(str(drop_in), NEW, OLD, False)
+
+
+@pytest.mark.parametrize(("bits", "after"), [(0o640, 0o644), (0o666, 0o644), (0o4755, 0o644)])
+def test_our_drop_in_never_keeps_an_owner_who_is_not_root(unit: Path, bits: int, after: int,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_in = unit / OWN_DROP_IN
+    drop_in.write_text("old")
+    os.chown(drop_in, 1234, 4321)
+    drop_in.chmod(bits)
+    held = os.open(drop_in, os.O_WRONLY)  # its owner has it open
+    owners = []
+    real = os.fchown
+    monkeypatch.setattr(os, "fchown", lambda file, *whose: owners.append(whose) or real(file, *whose))
+    kept = files.replace(str(drop_in), "old", NEW, True)
+    os.write(held, b"[Service]\nExecStartPre=+/bin/true\n")
+    os.close(held)
+    for path in (drop_in, Path(str(kept))):
+        assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (0, 0, after)
+    assert set(owners) == {(0, 0)}, "for a moment it was somebody else's, who may have opened it"
+    assert text(drop_in) == NEW
+
+
+def test_our_drop_in_that_root_has_closed_to_others_stays_so(unit: Path) -> None:
+    drop_in = unit / OWN_DROP_IN
+    drop_in.write_text("old")
+    drop_in.chmod(0o600)
+    files.replace(str(drop_in), "old", NEW, False)
+    assert mode(drop_in) == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_backup_that_others_could_write_is_not_put_back_for_pid_1(unit: Path, there: bool) -> None:
+    drop_in = unit / OWN_DROP_IN
+    if there:
+        drop_in.write_text("now")
+    backup = unit / f"{OWN_DROP_IN}.20260101T000000Z{files.BACKUP_SUFFIX}"
+    backup.write_text("ExecStartPre=+/bin/true")
+    os.chown(backup, 1234, 1234)
+    for deed in (lambda: files.restore(str(drop_in)), lambda: files.restore(str(drop_in), check=True),
+                 lambda: files.roll_back(str(drop_in), "2025-01-01T00:00:00Z")):
+        with pytest.raises(Refused, match=r"its backup .* is not root's alone"):
+            deed()
+    assert drop_in.exists() == there
+    os.chown(backup, 0, 0)
+    assert files.restore(str(drop_in)).changed
+
+
+@pytest.mark.parametrize("target", ["../other", "/dev/null", "nowhere"])
+def test_a_link_in_the_place_of_our_drop_in_is_not_followed(unit: Path, target: str) -> None:
+    drop_in = unit / OWN_DROP_IN
+    (unit.parent / "other").write_text("old")
+    drop_in.symlink_to(target)
+    for deed in (lambda: files.check_new(str(drop_in)),
+                 lambda: files.replace(str(drop_in), "old", NEW, False),
+                 lambda: files.replace(str(drop_in), None, NEW, False)):
+        with pytest.raises(Refused, match="a symbolic link stands where"):
+            deed()
+    assert (unit.parent / "other").read_text() == "old"
 
 
 # -- folders and the lock ---------------------------------------------------------------------------

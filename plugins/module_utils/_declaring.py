@@ -126,8 +126,8 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
     except (Unresolvable, OSError) as error:
         reason = str(error)
     if reason is not None:
-        raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and remove it"
-                      % (path, was, reason))
+        raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
+                      "remove it" % (path, was, reason))
     if check:
         check_new(real)
     else:

@@ -39,8 +39,8 @@ def open_regular(path: str, flags: int = 0, folder: Optional[int] = None) -> Tup
 def _reopened(held: int, path: str, kind: int = stat.S_IFREG) -> Tuple[int, os.stat_result]:
     """A file that is held by O_PATH, opened for reading where it is of this kind.
 
-    To open a device does something already: a watchdog starts, a terminal is made. And what is read of a file of the
-    kernel's may be gone for those whom it was for (/proc/kmsg).
+    To open a device does something already: a watchdog starts, a terminal is made. And what is read of a file of
+    the kernel's may be gone for those whom it was for (/proc/kmsg).
     """
     status = os.fstat(held)
     if stat.S_IFMT(status.st_mode) != kind:
@@ -77,7 +77,7 @@ def owner_and_mode(status: os.stat_result) -> str:
 
 
 class _Rights:
-    """The rights of whoever made a link, while it is followed: what that user cannot read, root does not read for it."""
+    """The rights of whoever made a link, while it is followed: root reads nothing for a user that the user cannot."""
 
     def __init__(self) -> None:
         self._before: Optional[Tuple[int, List[int]]] = None
@@ -189,7 +189,8 @@ def _check_mount(descriptor: int, home: Optional[str], by_others: bool) -> None:
         options = [line.split()[-1] for line in stream if line.split()[0] == mount]
     # Users mount programs of theirs as file systems (FUSE).
     if not options or re.search(r"(?:^|,)user_id=[1-9]", options[0]):
-        raise OSError(errno.EXDEV, "it is on another file system than its home, which root is not known to have mounted")
+        raise OSError(errno.EXDEV, "it is on another file system than its home, and root is not known to have mounted "
+                                   "that")
 
 
 def text_of_open(descriptor: int, status: os.stat_result, path: str) -> str:

@@ -13,6 +13,7 @@ from ._installations import Definition, Outcome
 from ._shell_syntax import text_of
 
 _BY_HAND = "give it to root (chown root:root, chmod go-w)"
+_PID_1 = "PID 1 does as root what it says"
 _ROOT = ("", "root", "0")
 
 
@@ -24,7 +25,7 @@ def own_drop_ins(files: HostFiles) -> List[str]:
 
 def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> List[str]:
     """A sentence for each place where somebody who is not root can become it at the next start."""
-    readers: Dict[str, str] = {path: "PID 1 does as root what it says" for path in own_drop_ins(files)}
+    readers: Dict[str, str] = dict.fromkeys(own_drop_ins(files), _PID_1)
     for definition, result in found:
         for path, reader in _obeyed(definition, result):
             readers.setdefault(path, reader)
@@ -35,8 +36,8 @@ def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> L
             spot, status = weak
             mend = "telemetry_flag (the playbook enforce) gives it to root" if spot == path \
                 and path.rpartition("/")[2] == OWN_DROP_IN else _BY_HAND
-            sentences["%s: %s, but %s not root's alone (%s): who can change it is root at the next start; %s"
-                      % (path, reader, "it is" if spot == path else "%s is" % spot, owner_and_mode(status), mend)] = None
+            sentences["%s: %s, but %s is not root's alone (%s): who can change it is root at the next start; %s" % (
+                path, reader, "it" if spot == path else spot, owner_and_mode(status), mend)] = None
     return list(sentences)
 
 
@@ -46,7 +47,7 @@ def _obeyed(definition: Definition, result: Outcome) -> Iterator[Tuple[str, str]
     if unit is not None:
         for path in (unit.fragment,) + unit.drop_ins:
             if path:
-                yield path, "PID 1 does as root what it says"
+                yield path, _PID_1
     if definition.service is None or (unit is not None and unit.user not in _ROOT):
         return
     program = text_of(definition.program[0]) if definition.program else ""

@@ -7,7 +7,8 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 The files belong to the service's user, who may put anything there, also links to files of others (administrators
 link plugins, so links are followed, with the rights of whoever made them): only regular files are opened, on the home's
-own file system or where root has led, sizes are bounded, and nothing of their content leaves but values of a narrow form.
+own file system or where root has led, sizes are bounded, and nothing of their content leaves but values of a narrow
+form.
 """
 
 import os

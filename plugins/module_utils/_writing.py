@@ -181,8 +181,8 @@ def _refuse_unless_roots(path: str, place: _Place) -> None:
     image = path.rpartition(ADMIN_PATH)[0]  # what lies above an image is none of its PID 1's
     for folder, status in place.walk.open_to_others:
         if not image or not (image + "/").startswith(folder.rstrip("/") + "/") or folder == image:
-            raise Refused("%s: PID 1 does as root what such a file says, and its folder %s is not root's alone (%s); give "
-                          "it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
+            raise Refused("%s: PID 1 does as root what such a file says, and its folder %s is not root's alone (%s); "
+                          "give it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
                           % (path, folder, owner_and_mode(status)))
 
 
@@ -212,8 +212,8 @@ def _is_own(path: str) -> bool:
 
 def _refuse_own_link(path: str, place: _Place) -> None:
     if _is_own(path) and place.walk.is_link:
-        raise Refused("%s: a symbolic link stands where this collection puts a file of its own; remove it and run again "
-                      "(nothing was changed)" % path)
+        raise Refused("%s: a symbolic link stands where this collection puts a file of its own; remove it and run "
+                      "again (nothing was changed)" % path)
 
 
 def safe_target(path: str) -> Target:
@@ -310,8 +310,8 @@ def _copy_attributes(path: str, source: int, descriptor: int) -> None:
     """Owner, group, extended attributes, then mode, onto an open file that is written already.
 
     In this order and after the bytes: a change of owner takes set-user-ID bits and capabilities away, a
-    write takes capabilities, and the mode must agree with the ACL. What PID 1 reads is root's from its first byte to its
-    last: whoever has opened it once can write it for ever.
+    write takes capabilities, and the mode must agree with the ACL. What PID 1 reads is root's from the beginning:
+    whoever has opened it once can write it for ever.
     """
     status, now = os.fstat(source), os.fstat(descriptor)
     if _is_own(path):
@@ -511,11 +511,17 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
             with _opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
                     raise _changed_meanwhile(path)
-                kept = _exchange(path, place, now, new, lambda to: _copy_attributes(path, now.descriptor, to), backup)
+                kept = _exchange(path, place, now, new, lambda to: _dress_as(path, now, to, new == now.content), backup)
             _settle(path, place, kept)
             return kept
     except OSError as error:
         raise Refused(_explain(path, error))
+
+
+def _dress_as(path: str, now: _Opened, descriptor: int, is_same: bool) -> None:
+    _copy_attributes(path, now.descriptor, descriptor)
+    if is_same:  # rolling back, and the service manager, go by the time of the content
+        os.utime(descriptor, ns=(now.status.st_atime_ns, now.status.st_mtime_ns))
 
 
 def _make_roots(descriptor: int, mode: int = 0o644) -> None:
@@ -649,8 +655,8 @@ def restore(path: str, backup: Optional[str] = None, keep: bool = True, check: b
                 if _is_own(path):
                     _refuse_unless_roots(path, place)
                     if not only_roots(source.status):
-                        raise Refused("%s: its backup %s is not root's alone (%s): others could have changed what PID 1 then "
-                                      "does as root (nothing was changed); look at it, and give it to root"
+                        raise Refused("%s: its backup %s is not root's alone (%s): others could have changed what "
+                                      "PID 1 does as root (nothing was changed); look at it, and give it to root"
                                       % (path, name, owner_and_mode(source.status)))
                 if not _exists(place):
                     if not check:

@@ -80,7 +80,8 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
     edits = [*rendered, *({"path": edit["path"], "before": edit["before"], "after": edit["after"],
                            "summary": summary(edit, diffs[edit["path"]])}
                           for edit in answer["files"] if edit["path"] not in paths)]
-    needed = answer["reload_required"] or any(is_unit(edit["path"]) and edit["before"] != edit["after"] for edit in edits)
+    needed = answer["reload_required"] or any(is_unit(edit["path"]) and edit["before"] != edit["after"]
+                                              for edit in edits)
     reload = needed and daemon_reload
     restarts: list[str] = []
     owed: list[str] = []

@@ -61,7 +61,11 @@ def own_drop_in(folder):
 
 def give_to_root(folder):
     """A drop-in of ours that somebody else owns becomes root's."""
-    if os.stat(own_drop_in(folder)).st_uid:
+    try:
+        owner = os.stat(own_drop_in(folder)).st_uid
+    except OSError as error:
+        raise Unread(error)
+    if owner:
         files.replace(own_drop_in(folder), OLD, OLD, False)
 
 

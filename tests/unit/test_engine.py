@@ -599,11 +599,10 @@ def holes(host: Host) -> list[str]:
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
 def test_a_new_drop_in_is_roots_whoever_owns_the_launch_file(host: Host, umask: int) -> None:
     host.oss()
-    host.write("/etc/systemd/system/jenkins.service", "[Service]\nExecStart=/opt/start.sh\n")
-    (host.root / "etc/systemd/system/jenkins.service").rename(host.root / "usr/lib/systemd/system/jenkins.service")
-    script = host.write("/opt/start.sh", "#!/bin/sh\n. /home/env.sh\nexec java $JAVA_OPTS $EXTRA -jar jenkins.war\n", 0o755)
-    unit = host.root / "usr/lib/systemd/system/jenkins.service"
-    unit.write_text(f'[Service]\nEnvironment="JAVA_OPTS=-D{PROPERTY}=false"\nExecStart=/opt/start.sh\n')
+    script = host.write("/opt/start.sh", "#!/bin/sh\n. /home/env.sh\nexec java $JAVA_OPTS $EXTRA -jar jenkins.war\n",
+                        0o755)
+    host.write("/usr/lib/systemd/system/jenkins.service",
+               f'[Service]\nEnvironment="JAVA_OPTS=-D{PROPERTY}=false"\nExecStart=/opt/start.sh\n')
     live = host.write("/home/env.sh", "EXTRA=-Xmx32m\n", 0o666)
     for path in (script, live):
         os.chown(path, SOMEBODY, SOMEBODY)
@@ -619,6 +618,7 @@ def test_a_new_drop_in_is_roots_whoever_owns_the_launch_file(host: Host, umask: 
 
 def test_a_drop_in_of_ours_that_is_not_roots_is_said_and_mended(host: Host, given_away: Path) -> None:
     content = host.read(OWN)
+    os.utime(given_away, (1_000_000_000, 1_000_000_000))
     assert ["uid 1234, gid 1234, mode 0640" in text and text.startswith(OWN + ": ") for text in holes(host)] == [True]
     foreseen = declare("disabled", str(host.root), check=True)
     assert whose(given_away) == (SOMEBODY, SOMEBODY, 0o640)
@@ -630,6 +630,7 @@ def test_a_drop_in_of_ours_that_is_not_roots_is_said_and_mended(host: Host, give
             ("uid 1234, gid 1234, mode 0640\n", "uid 0, gid 0, mode 0644\n")]
     assert whose(given_away) == (0, 0, 0o644)
     assert host.read(OWN) == content
+    assert given_away.stat().st_mtime == 1_000_000_000, "a roll-back takes a young drop-in away"
     assert holes(host) == []
     assert not declare("disabled", str(host.root)).changed
 

@@ -15,8 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _files as files_module
 from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as files
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN, HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
+    OWN_DROP_IN,
+    HostFiles,
+    open_regular,
+    text_of_open,
+)
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
@@ -757,6 +763,161 @@ def test_odd_files_are_no_trap_for_the_audit(tmp_path: Path) -> None:
         with pytest.raises(OSError):
             view.read(f"/{name}")
     assert view.head("/pipe") == b""
+
+
+def test_looking_at_what_is_no_file_does_not_open_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    # A writer waits until somebody opens the pipe for reading.
+    writer = subprocess.Popen(["sh", "-c", "exec 3> \"$0\"", str(tmp_path / "pipe")])
+    try:
+        view = HostFiles(str(tmp_path))
+        for _ in range(20):
+            for name in ("/pipe", "/link"):
+                with pytest.raises(OSError, match="not a regular file"):
+                    view.read(name)
+                with pytest.raises(OSError, match="not a regular file"):
+                    view.open_below("/", name)
+                assert view.head(name) == b""
+            time.sleep(0.01)
+        assert writer.poll() is None
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/self/mounts", "/sys/kernel/notes", "/dev/ptmx", "/dev/null"])
+def test_files_of_the_kernel_are_not_read(tmp_path: Path, path: str) -> None:
+    if not os.path.exists(path):
+        pytest.skip("not on this machine")
+    with pytest.raises(OSError, match=r"of the kernel's|not a regular file"):
+        HostFiles().read(path)
+    (tmp_path / "link").symlink_to(path)
+    for deed in (lambda: HostFiles().read(str(tmp_path / "link")),
+                 lambda: HostFiles().open_below(str(tmp_path), "link"), lambda: open_regular(path)):
+        with pytest.raises(OSError, match=r"of the kernel's|not a regular file"):
+            deed()
+
+
+def test_without_proc_nothing_is_opened_and_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    assert HostFiles(str(tmp_path)).read("/file") == "x"  # its file system is known now
+    real = os.open
+
+    def without(path: object, flags: int, *more: int, dir_fd: int | None = None) -> int:
+        if str(path).startswith("/proc/"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return real(path, flags, *more, dir_fd=dir_fd)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", without)
+    with pytest.raises(OSError, match="/proc is not mounted") as caught:
+        HostFiles(str(tmp_path)).read("/file")
+    assert caught.value.filename == "/file" or caught.value.filename == str(tmp_path / "file")
+
+
+SOMEBODY = 1234
+
+
+@pytest.fixture
+def theirs(own: Path) -> Path:
+    """A folder of somebody's, beside one that is root's alone, in an image that everybody may enter."""
+    theirs = own / "home"
+    theirs.mkdir(mode=0o755)
+    os.chown(theirs, SOMEBODY, SOMEBODY)
+    (own / "secret").mkdir(mode=0o700)
+    for path, bits in (("secret/file", 0o644), ("closed", 0o600), ("group", 0o640), ("known", 0o644)):
+        (own / path).write_text("content")
+        (own / path).chmod(bits)
+    os.chown(own / "group", 0, SOMEBODY)
+    return theirs
+
+
+@pytest.mark.parametrize(("target", "readable"), [
+    ("/closed", False), ("../closed", False), ("/secret/file", False), ("/known", True), ("/group", True),
+    ("/home/../secret/file", False), ("chain", False), ("/none", None),
+])
+def test_a_link_is_followed_with_the_rights_of_whoever_made_it(theirs: Path, own: Path, target: str,
+                                                              readable: bool | None) -> None:
+    (theirs / "chain").symlink_to("/closed")  # root's, in somebody's folder
+    (theirs / "link").symlink_to(target)
+    (theirs / "folder").symlink_to("/secret")
+    view = HostFiles(str(own))
+    assert readable is None or view.read("/home/link") == "content", "a link of root's own"
+    assert view.read("/home/folder/file") == "content"
+    assert view.list("/home/folder") == ["file"]
+    for name in ("link", "folder"):
+        os.lchown(theirs / name, SOMEBODY, SOMEBODY)
+    view = HostFiles(str(own))
+    identity = os.geteuid(), os.getegid(), os.getgroups()
+    for read in (lambda: view.read("/home/link"), lambda: text_of_open(*view.open_below("/home", "link"), "link")):
+        if readable:
+            assert read() == "content"
+        else:
+            with pytest.raises(FileNotFoundError if readable is None else PermissionError):
+                read()
+        assert (os.geteuid(), os.getegid(), os.getgroups()) == identity
+    with pytest.raises(PermissionError):
+        view.read("/home/folder/file")
+    assert view.list("/home/folder") == []
+    with pytest.raises(PermissionError):
+        view.list_below("/home", "folder")
+
+
+def test_a_folder_swapped_while_it_is_read_does_not_lead_elsewhere(theirs: Path, own: Path,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    (theirs / "d").mkdir()
+    (theirs / "d/file").write_text("theirs")
+    real = HostFiles._is_roots
+
+    def swap(view: HostFiles, folder: str) -> bool:
+        result = real(view, folder)
+        if folder == "/home/d":
+            (theirs / "d").rename(theirs / "moved")
+            (theirs / "d").symlink_to("/secret")
+            os.lchown(theirs / "d", SOMEBODY, SOMEBODY)
+        return result
+
+    monkeypatch.setattr(HostFiles, "_is_roots", swap)
+    with pytest.raises(PermissionError):
+        HostFiles(str(own)).read("/home/d/file")
+
+
+def test_a_hard_link_to_a_file_of_others_is_not_read(theirs: Path, own: Path) -> None:
+    os.link(own / "closed", theirs / "file")
+    with pytest.raises(OSError, match="several names"):
+        HostFiles(str(own)).read("/home/file")
+    with pytest.raises(OSError, match="several names"):
+        HostFiles(str(own)).open_below("/home", "file")
+    os.chown(own / "closed", SOMEBODY, SOMEBODY)
+    assert HostFiles(str(own)).read("/home/file") == "content"
+
+
+def test_a_home_has_its_files_on_its_own_file_system(own: Path, theirs: Path) -> None:
+    """Another one counts where root has mounted it or linked to it; not where somebody else has."""
+    (theirs / "mine").write_text("x")
+    (theirs / "mounted").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", str(theirs / "mounted")]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        (theirs / "mounted/file").write_text("there")
+        (theirs / "roots").symlink_to("mounted/file")
+        (theirs / "link").symlink_to("mounted/file")
+        os.lchown(theirs / "link", SOMEBODY, SOMEBODY)
+        view = HostFiles(str(own))
+        for name, content in (("mine", "x"), ("mounted/file", "there"), ("roots", "there")):
+            assert text_of_open(*view.open_below("/home", name), name) == content
+        with pytest.raises(OSError, match="not root's leads to another file system"):
+            view.open_below("/home", "link")
+        real = files_module._mount
+        try:  # as where the kernel lists no such mount
+            files_module._mount = lambda descriptor: None
+            with pytest.raises(OSError, match="root is not known to have mounted"):
+                view.open_below("/home", "mounted/file")
+        finally:
+            files_module._mount = real
+    finally:
+        subprocess.run(["umount", str(theirs / "mounted")], check=True)
 
 
 @pytest.mark.parametrize(("pattern", "found"), [

@@ -13,7 +13,7 @@ import fnmatch
 import os
 import re
 import stat
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
 #: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
 ADMIN_PATH = "/etc/systemd/system/"
@@ -76,6 +76,13 @@ def owner_and_mode(status: os.stat_result) -> str:
     return "uid %d, gid %d, mode %04o" % (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
 
+class Reader(NamedTuple):
+    """A user as the kernel knows one, by numbers; the first of the groups is the user's own."""
+
+    user: int
+    groups: List[int]
+
+
 class _Rights:
     """The rights of whoever made a link, while it is followed: root reads nothing for a user that the user cannot."""
 
@@ -85,14 +92,14 @@ class _Rights:
     def __enter__(self) -> "_Rights":
         return self
 
-    def of(self, link: os.stat_result) -> None:
+    def of(self, reader: "Reader") -> None:
         """Take them on. The first link counts: the others are where its owner has led."""
-        if link.st_uid == 0 or os.geteuid() != 0:
+        if reader.user == 0 or os.geteuid() != 0:
             return
         self._before = os.getegid(), os.getgroups()
-        os.setgroups([link.st_gid])
-        os.setegid(link.st_gid)
-        os.seteuid(link.st_uid)
+        os.setgroups(reader.groups)
+        os.setegid(reader.groups[0])
+        os.seteuid(reader.user)
 
     @property
     def taken(self) -> bool:
@@ -106,15 +113,19 @@ class _Rights:
             os.setgroups(self._before[1])
 
 
-def _open_step_by_step(root: str, home: Optional[str], path: str, kind: int) -> Tuple[int, os.stat_result]:
+def _open_step_by_step(root: str, home: Optional[str], path: str, kind: int, reader: Optional[Reader] = None,
+                       ) -> Tuple[int, os.stat_result]:
     """Open ``path`` (below the folder ``home``), one open folder after the other: none can be swapped meanwhile.
 
-    Links stay below ``root`` and are followed with the rights of whoever made them. The files of a home lie on its own
+    Links stay below ``root`` and are followed with the rights of whoever made them, all with those of ``reader`` where
+    there is one. The files of a home lie on its own
     file system, unless root has mounted or linked another one there.
     """
     folders = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
     try:
         with _Rights() as rights:
+            if reader is not None:
+                rights.of(reader)
             _walk(folders, _parts(home or ""), rights)
             here = (os.fstat(folders[-1]).st_dev, _mount(folders[-1])) if home is not None else None
             _walk(folders, _parts(path), rights)
@@ -153,7 +164,7 @@ def _walk(folders: List[int], parts: List[str], rights: _Rights) -> None:
         links += 1
         if links > LIMIT_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        rights.of(status)
+        rights.of(Reader(status.st_uid, [status.st_gid]))
         if target.startswith("/"):
             while len(folders) > 1:
                 os.close(folders.pop())
@@ -209,12 +220,13 @@ class HostFiles:
     """Files as a process on the host sees them; ``root`` is where its file system is mounted.
 
     Symbolic links are resolved below ``root``, so an image never leads to the files of the machine that
-    inspects it. ``candidate`` content stands in for a file that is not written yet (None: the file is gone).
-    Text is Latin-1, one character a byte.
+    inspects it. Files are opened with the rights of ``reader``, if given. ``candidate`` content stands in
+    for a file that is not written yet (None: the file is gone). Text is Latin-1, one character a byte.
     """
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", reader: Optional[Reader] = None) -> None:
         self.root = root.rstrip("/") or "/"
+        self._reader = reader
         self._content: Dict[str, str] = {}
         self._links: Dict[str, Optional[str]] = {}
         self._folders: Dict[str, str] = {"": "/"}
@@ -225,7 +237,7 @@ class HostFiles:
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
-        view = HostFiles(self.root)
+        view = HostFiles(self.root, self._reader)
         view._content = self._content
         view._links = self._links
         view._folders = self._folders
@@ -287,9 +299,9 @@ class HostFiles:
 
     def open(self, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""
-        if self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
+        if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
             return open_regular(self._join(path), os.O_NOFOLLOW)
-        return _open_step_by_step(self.root, None, path, stat.S_IFREG)
+        return _open_step_by_step(self.root, None, path, stat.S_IFREG, self._reader)
 
     def open_below(self, home: str, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file of a home: of a folder that is not root's. Raises OSError."""

@@ -20,6 +20,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
     OWN_DROP_IN,
     HostFiles,
+    Reader,
     open_regular,
     text_of_open,
 )
@@ -861,6 +862,18 @@ def test_a_link_is_followed_with_the_rights_of_whoever_made_it(theirs: Path, own
     assert view.list("/home/folder") == []
     with pytest.raises(PermissionError):
         view.list_below("/home", "folder")
+
+
+def test_a_view_of_somebodys_reads_what_that_user_may(theirs: Path, own: Path) -> None:
+    (theirs / "link").symlink_to("/closed")  # root's
+    view = HostFiles(str(own), Reader(SOMEBODY, [9999, SOMEBODY]))
+    assert [view.read(path) for path in ("/known", "/group")] == ["content"] * 2
+    assert view.with_candidates({"/x": ""}).read("/known") == "content"
+    for path in ("/closed", "/secret/file", "/home/link"):
+        for one in (view, view.with_candidates({"/x": ""})):
+            with pytest.raises(PermissionError):
+                one.read(path)
+    assert os.geteuid() == 0
 
 
 def test_a_folder_swapped_while_it_is_read_does_not_lead_elsewhere(theirs: Path, own: Path,

@@ -79,14 +79,14 @@ class Scene:
     @property
     def after(self) -> str | None:
         """Its content afterwards."""
-        return {"remove with backup": None, "restore": OLD, "somebody's drop-in": OLD}.get(self.deed, NEW)
+        return {"remove with backup": None, "restore": OLD}.get(self.deed, NEW)
 
     def check(self) -> str | None:
         """The file is the old or the new one, whole, its owner's and its mode's; so is every backup."""
         content = content_of(self.file)
         assert content in (self.before, self.after), f"neither old nor new: {len(content or '')} characters"
         if content is not None:
-            if self.deed in NEW_FILES or (self.deed in OWN and self.file.stat().st_uid == 0):
+            if self.deed in NEW_FILES or (self.deed in OWN and content == NEW):
                 status = self.file.stat()
                 assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o644)
             else:
@@ -94,7 +94,7 @@ class Scene:
         for backup in self.names(files.BACKUP_SUFFIX):
             assert content_of(backup) in (OLD, NEW), f"{backup.name} is not whole"
             check_dress(backup)
-        if self.before is not None and content != self.before and self.deed not in ("edit", "restore"):
+        if self.before is not None and content != self.before and self.deed not in ("edit", "restore", *OWN):
             assert OLD in [content_of(backup) for backup in self.names(files.BACKUP_SUFFIX)], "no backup"
         if (self.etc / "unit.d").exists():
             assert stat.S_IMODE((self.etc / "unit.d").stat().st_mode) == 0o755

@@ -24,9 +24,9 @@ class Unread(Exception):
     """What the module reads before it writes cannot be read."""
 
 
-def write(folder, content, backup):
+def write(folder, content, backup, path=None):
     """Bring the file to this content, as a run of the module does: read it, write where it differs."""
-    path = folder + "/file"
+    path = path or folder + "/file"
     try:
         with open(path, "rb") as stream:
             old = stream.read().decode("latin-1")
@@ -59,14 +59,9 @@ def own_drop_in(folder):
     return folder + "/unit.d/" + files.OWN_DROP_IN
 
 
-def give_to_root(folder):
-    """A drop-in of ours that somebody else owns becomes root's."""
-    try:
-        owner = os.stat(own_drop_in(folder)).st_uid
-    except OSError as error:
-        raise Unread(error)
-    if owner:
-        files.replace(own_drop_in(folder), OLD, OLD, False)
+def edit_and_give_to_root(folder):
+    """A drop-in of ours that somebody else owns is edited, and so becomes root's."""
+    write(folder, NEW, False, own_drop_in(folder))
 
 
 DEEDS = {
@@ -76,7 +71,7 @@ DEEDS = {
     "create": lambda folder: write(folder, NEW, False),
     "remove with backup": lambda folder: write(folder, None, True),
     "drop-in": drop_in,
-    "somebody's drop-in": give_to_root,
+    "somebody's drop-in": edit_and_give_to_root,
     "restore": put_back,
 }
 

@@ -328,8 +328,11 @@ class HostFiles:
                 self._roots[folder] = False
         return self._roots[folder]
 
-    def weak_spot(self, path: str) -> Optional[Tuple[str, os.stat_result]]:
-        """The first folder, link or file on the way to a path that others than root may change; None for none."""
+    def weak_spot(self, path: str, nobodys: FrozenSet[int] = frozenset()) -> Optional[Tuple[str, os.stat_result]]:
+        """The first folder, link or file on the way to a path that others than root may change; None for none.
+
+        The groups ``nobodys`` have no members who are not root.
+        """
         root = 0 if self.root == "/" else os.geteuid()  # whoever makes an image is its root to be
         parts, done, links = _parts(path), [], 0  # type: List[str], List[str], int
         while parts and links <= LIMIT_LINKS:
@@ -344,7 +347,8 @@ class HostFiles:
             except OSError:
                 return None  # it is not there
             sticky = parts and status.st_uid == 0 and status.st_mode & stat.S_ISVTX
-            if status.st_uid not in (0, root) or (target is None and status.st_mode & 0o022 and not sticky):
+            open_to = 0o002 if status.st_gid in nobodys and not self._has_access_list(here) else 0o022
+            if status.st_uid not in (0, root) or (target is None and status.st_mode & open_to and not sticky):
                 return here, status
             if target is None:
                 done.append(part)
@@ -353,6 +357,12 @@ class HostFiles:
             done = [] if target.startswith("/") else done
             parts = _parts(target) + parts
         return None
+
+    def _has_access_list(self, path: str) -> bool:
+        try:
+            return "system.posix_acl_access" in os.listxattr(self._join(path), follow_symlinks=False)
+        except OSError:
+            return False  # a file system without them
 
     def read(self, path: str) -> str:
         """A regular file's bytes as Latin-1 text; raises OSError (also for a file over the limit)."""

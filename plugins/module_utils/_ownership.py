@@ -6,7 +6,7 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 
 from ._files import ADMIN_PATH, OWN_DROP_IN, HostFiles, owner_and_mode
 from ._installations import Definition, Outcome
@@ -30,8 +30,9 @@ def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> L
         for path, reader in _obeyed(definition, result):
             readers.setdefault(path, reader)
     sentences: Dict[str, None] = {}
+    nobodys = _groups_of_nobody(files) if readers else frozenset()
     for path, reader in readers.items():
-        weak = files.weak_spot(path)
+        weak = files.weak_spot(path, frozenset() if path.endswith("/" + OWN_DROP_IN) else nobodys)
         if weak is not None:
             spot, status = weak
             mend = "telemetry_flag (the playbook enforce) gives it to root" if spot == path \
@@ -39,6 +40,18 @@ def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> L
             sentences["%s: %s, but %s is not root's alone (%s): who can change it is root at the next start; %s" % (
                 path, reader, "it" if spot == path else spot, owner_and_mode(status), mend)] = None
     return list(sentences)
+
+
+def _groups_of_nobody(files: HostFiles) -> FrozenSet[int]:
+    """Groups without members who are not root: as Debian's "staff", to which /usr/local belongs, mostly is."""
+    try:
+        groups = [line.split(":") for line in files.read("/etc/group").split("\n")]
+        users = [line.split(":") for line in files.read("/etc/passwd").split("\n")]
+    except OSError:
+        return frozenset()
+    own = {user[3] for user in users if len(user) > 3 and user[2] != "0"}
+    return frozenset(int(group[2]) for group in groups if len(group) > 3 and group[2].isdigit()
+                     and group[3].strip() in ("", "root") and group[2] not in own)
 
 
 def _obeyed(definition: Definition, result: Outcome) -> Iterator[Tuple[str, str]]:

@@ -760,6 +760,27 @@ def test_units_of_others_are_said_and_stay_theirs(host: Host, path: str, text: s
 
 
 @as_root
+def test_a_group_without_members_is_nobody(host: Host) -> None:
+    """Debian's /usr/local belongs to the group staff, which may write it."""
+    host.write("/usr/local/bin/start.sh", "#!/bin/sh\njava -jar jenkins.war\n", 0o755)
+    host.write("/etc/systemd/system/cm.service", "[Service]\nExecStart=/usr/local/bin/start.sh\n")
+    place = host.root / "usr/local/bin"
+    os.chown(place, 0, 50)
+    place.chmod(0o2775)
+    root = "root:x:0:0::/root:/bin/sh\n"
+    for passwd, group, count in (
+            (root, "staff:x:50:\n", 0), (root, "staff:x:50:root\n", 0), (root, "", 1), (root, "staff:x:50:bob\n", 1),
+            (root + "bob:x:1:50::/:/bin/sh\n", "staff:x:50:\n", 1)):
+        host.write("/etc/passwd", passwd)
+        host.write("/etc/group", group)
+        assert len(holes(host)) == count, (passwd, group)
+    host.write("/etc/group", "staff:x:50:\n")
+    host.write("/etc/passwd", root)
+    place.chmod(0o2777)
+    assert len(holes(host)) == 1
+
+
+@as_root
 def test_what_root_runs_at_a_start_is_said_too(host: Host) -> None:
     host.deb('JAVA_ARGS="-Xmx1g"\n')
     os.chown(host.root / "etc/default/cloudbees-core-cm", SOMEBODY, 0)

@@ -28,6 +28,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Re
 
 OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
 NEW = OLD.replace("1g", "2g")
+OWN = f"/run/cbops-telemetry-unit-{os.getpid()}"  # two runs at a time must not meet
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 
 
@@ -319,7 +320,7 @@ def own() -> Path:
     """A folder of root's below folders of root's, all the way."""
     if os.geteuid():
         pytest.skip("only root has folders that are root's all the way")
-    base = Path("/run/cbops-telemetry-unit")
+    base = Path(OWN)
     subprocess.run(["rm", "-rf", str(base)], check=True)
     base.mkdir(mode=0o755)
     (base / "etc").mkdir(mode=0o755)
@@ -331,7 +332,7 @@ def own() -> Path:
 def _clean_own() -> object:
     yield
     if os.geteuid() == 0:
-        subprocess.run(["rm", "-rf", "/run/cbops-telemetry-unit"], check=True)
+        subprocess.run(["rm", "-rf", OWN], check=True)
 
 
 LINKS: dict[str, tuple[Callable[[Path], object], str | None]] = {

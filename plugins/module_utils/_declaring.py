@@ -8,13 +8,15 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import hashlib
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from . import _installations as installations
-from ._edit import describe, evaluate, plan
-from ._files import HostFiles
-from ._state import Entry, Survey, document_of, installation_document, survey
-from ._writing import Refused, make_folder, replace
+from ._edit import describe, describe_mended, evaluate, own_drop_in, plan, why_not_ours
+from ._files import OWN_DROP_IN, HostFiles, only_roots, owner_and_mode
+from ._jvm import Unresolvable
+from ._ownership import own_drop_ins
+from ._state import Survey, document_of, installation_document, survey
+from ._writing import Refused, check_new, make_folder, replace
 
 
 class Declared(NamedTuple):
@@ -53,8 +55,27 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     refused: List[str] = []
     edited: Dict[str, Dict[str, Optional[str]]] = {}
     changed = False
+    held: Set[str] = set()
+    for path in own_drop_ins(files):
+        unit = os.path.basename(os.path.dirname(path))[:-len(".d")]
+        if names and unit not in [entry.definition.service for entry in before.entries
+                                  if entry.definition.name in names]:
+            continue
+        try:
+            diff = _mend(files, path, unit, check)
+        except Refused as error:
+            held.add(path)
+            refused.append(str(error))
+            continue
+        if diff is not None:
+            changed = True
+            diffs.append(diff)
+            content = checksum(files.read(path))
+            edited[path] = {"path": path, "before": content, "after": content, "backup": None}
     for entry in before.entries:
         if names and entry.definition.name not in names:
+            continue
+        if entry.definition.service is not None and own_drop_in(entry.definition.service) in held:
             continue
         try:
             on_disk, live = entry.on_disk, entry.live
@@ -66,9 +87,11 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             for path, (old, new) in planned.files.items():
                 kept: List[str] = []
                 if check:
+                    if old is None:
+                        check_new(_real(files, path))
                     files = files.with_candidates({path: new})
                 else:
-                    kept = _write(files, path, old, new, backup, entry)
+                    kept = _write(files, path, old, new, backup)
                     backups.extend(kept)
                     files = HostFiles(root)
                 # Two installations can share a file: then it is one edit, from the first content to the last.
@@ -87,18 +110,45 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
                                         for entry in after.entries), list(edited.values()))
 
 
-def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool,
-           entry: Entry) -> List[str]:
-    real = files.root.rstrip("/") + path
-    if files.root != "/":
-        # Below another root the links of the image count, not those of this machine.
-        real = files.resolve(path)
-    model: Optional[str] = None
+def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:
+    """Give a drop-in of ours to root where it is not root's alone, and say so; None where it is.
+
+    It becomes another file with the same bytes: who has the old one open can go on writing to that alone.
+    """
+    real = _real(files, path)
+    status = os.lstat(real)
+    if files.weak_spot(path) is None or only_roots(status):  # a folder that is not root's is not ours to mend
+        return None
+    was = "others than root could write it (%s), and PID 1 does as root what it says" % owner_and_mode(status)
+    try:
+        reason = why_not_ours(files, unit)
+        content = files.read(path)
+    except (Unresolvable, OSError) as error:
+        reason = str(error)
+    if reason is not None:
+        raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
+                      "remove it" % (path, was, reason))
+    if check:
+        check_new(real)
+    else:
+        replace(real, content, content, False)
+    return describe_mended(path, owner_and_mode(status), "uid 0, gid 0, mode 0644")
+
+
+def _real(files: HostFiles, path: str) -> str:
+    """Where a file is on this machine. Below another root the links of the image count, not those of this machine."""
+    if files.root == "/":
+        return path
+    folder, name = os.path.split(path)
+    # A link in the place of our own file is refused, not followed.
+    return files.resolve(folder) + "/" + name if name == OWN_DROP_IN else files.resolve(path)
+
+
+def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool) -> List[str]:
+    real = _real(files, path)
     if old is None:
         make_folder(os.path.dirname(real))
-        origin = entry.live.path if entry.live is not None else None
-        model = files.resolve(origin) if origin and files.exists(origin) else None
-    kept = replace(real, old, new, backup, model)
+    kept = replace(real, old, new, backup)
     return [kept] if kept else []
 
 

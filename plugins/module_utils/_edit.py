@@ -11,7 +11,7 @@ Python 3.6+, standard library only.
 import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ._files import HostFiles
+from ._files import ADMIN_PATH, OWN_DROP_IN, HostFiles
 from ._installations import (
     DISABLED,
     ENABLED,
@@ -27,14 +27,8 @@ from ._installations import (
 )
 from ._jvm import FLAG, get_boolean
 from ._login import ENVIRONMENT_FILE, PROFILE
-from ._shell_syntax import Assignment, ShellSyntaxError, Text, Word, line_of, parse, text_of
-from ._systemd import (
-    ADMIN_PATH,
-    OWN_DROP_IN,
-    UnitFiles,
-    Variable,
-    parse_environment_file,
-)
+from ._shell_syntax import Assignment, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
+from ._systemd import UnitFiles, Variable, build, parse_environment_file, parse_unit
 from ._writing import Refused
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
@@ -287,6 +281,40 @@ def quoted_assignment(text: str) -> str:
     return '"%s"' % escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
+#: A line of our own drop-in, as we write it: no other setting, nothing that an older systemd takes for one (.include),
+#: no character that it takes for the end of a line, no line that goes on in the next.
+_OWN_LINE = re.compile(r'(?:#(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\\])?|\[Service\]'
+                       r'|Environment="(?:[^\x00-\x1f\x7f"\\]|\\["\\nrt])*")?\Z')
+_MENTION = re.compile(r"(?<![^\s\"'])%s(?:=[A-Za-z]{0,5})?(?![^\s\"'])" % re.escape(FLAG.rpartition("=")[0]))
+
+
+def why_not_ours(files: HostFiles, unit: str) -> Optional[str]:
+    """Why our own drop-in may hold more than we write, None where it does not.
+
+    It says what we write where each variable in it has the value that it has without it, the flag apart. A drop-in that
+    somebody else could write is not made root's before that is known: it may hold ``ExecStartPre=+``.
+    """
+    path = own_drop_in(unit)
+    content = files.read(path)
+    for number, line in enumerate(content.split("\n"), 1):
+        if not _OWN_LINE.match(line):
+            return "line %d is not one that this collection writes" % number
+    below = UnitFiles(files.with_candidates({path: None})).load(unit)
+    if below is None:
+        return "there is no %s" % unit
+    for name, variable in build(unit, path, (), parse_unit(content, path), files).environment.items():
+        under = below.environment.get(name)
+        if unknown_of(variable.value) or (under is not None and unknown_of(under.value)):
+            return "the value of %s is not known" % name
+        if _without_flag(variable.value) != _without_flag(under.value if under is not None else []):
+            return "it gives %s another value than %s" % (name, under.path if under is not None else "none")
+    return None
+
+
+def _without_flag(value: Value) -> List[str]:
+    return _MENTION.sub("", text_of(value)).split()
+
+
 # -- enabled: take the flag out ---------------------------------------------------------------------
 
 
@@ -354,6 +382,11 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
 
 
 # -- what people see --------------------------------------------------------------------------------
+
+
+def describe_mended(path: str, before: str, after: str) -> Dict[str, str]:
+    """A diff of whose a file is."""
+    return {"before_header": path, "after_header": path, "before": before + "\n", "after": after + "\n"}
 
 
 def describe(path: str, old: Optional[str], new: Optional[str]) -> Dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
-from ._files import HostFiles
+from ._files import HostFiles, Reader
 from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layers
 from ._processes import Process, Seen, read_file, started, status
 
@@ -109,9 +109,10 @@ def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
     own = "%s/%d" % (proc, seen.pid)
 
     def read(path: str) -> Optional[str]:
-        # Where the JVM itself would have found it: from its working directory, with links that stay below its root.
+        # Where the JVM itself would have found it: from its working directory, with links that stay below its root. And
+        # only what it may read itself: whoever started it chose the name.
         try:
-            return HostFiles(own + "/root").read(os.path.join(os.readlink(own + "/cwd"), path)
+            return HostFiles(own + "/root", _reader(proc, seen.pid)).read(os.path.join(os.readlink(own + "/cwd"), path)
                                                  if not path.startswith("/") else path)
         except OSError:
             return None
@@ -124,6 +125,15 @@ def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
     mentions, winner = decide(layers)
     value, source = (None, None) if winner is None else (winner.value, winner.layer)
     return _Weak(value, source, options, None, {mention.value: mention.layer for mention in mentions})
+
+
+def _reader(proc: str, pid: int) -> Optional[Reader]:
+    """The user and groups of a process. Raises OSError."""
+    lines = status(pid, proc)
+    users, groups = lines.get("Uid", "").split(), lines.get("Gid", "").split()
+    if len(users) < 2 or len(groups) < 2:
+        return None
+    return Reader(int(users[1]), [int(group) for group in [groups[1]] + lines.get("Groups", "").split()])
 
 
 def _unknown(reason: str) -> _Weak:

@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of the managed host: a read-only view below a root.
 
-Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+What somebody else than root may have put there is opened like something that bites: looked at before it is opened, and
+a link followed with the rights of whoever made it. Private to this collection. Runs on the managed host: Python 3.6+,
+standard library only.
 """
 
 import errno
@@ -11,48 +13,236 @@ import fnmatch
 import os
 import re
 import stat
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
+#: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
+ADMIN_PATH = "/etc/systemd/system/"
+#: Name of the drop-in that this collection writes for a unit.
+OWN_DROP_IN = "90-cbops-telemetry.conf"
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 _NULL = "/dev/null"
 
 
+_stores: Dict[int, bool] = {}  # by device: whether it is a file system that keeps files
+
+
 def open_regular(path: str, flags: int = 0, folder: Optional[int] = None) -> Tuple[int, os.stat_result]:
     """Open a regular file (of an open folder) for reading. Raises OSError for anything else."""
-    # O_NONBLOCK: a named pipe must not hold the audit up.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, dir_fd=folder)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
+    held = os.open(path, os.O_PATH | os.O_CLOEXEC | flags, dir_fd=folder)
+    try:
+        return _reopened(held, path)
+    finally:
+        os.close(held)
+
+
+def _reopened(held: int, path: str, kind: int = stat.S_IFREG) -> Tuple[int, os.stat_result]:
+    """A file that is held by O_PATH, opened for reading where it is of this kind.
+
+    To open a device does something already: a watchdog starts, a terminal is made. And what is read of a file of
+    the kernel's may be gone for those whom it was for (/proc/kmsg).
+    """
+    status = os.fstat(held)
+    if stat.S_IFMT(status.st_mode) != kind:
+        number = {stat.S_IFLNK: errno.ELOOP, stat.S_IFDIR: errno.EISDIR}.get(stat.S_IFMT(status.st_mode), errno.EINVAL)
+        if kind == stat.S_IFDIR:
+            number = errno.ENOTDIR
+        raise OSError(number, "not a regular file" if number == errno.EINVAL else os.strerror(number), path)
+    name = "/proc/self/fd/%d" % held
+    try:
+        if status.st_dev not in _stores:
+            _stores[status.st_dev] = os.statvfs(name).f_blocks > 0 or status.st_dev == os.stat("/").st_dev
+        if not _stores[status.st_dev]:
+            raise OSError(errno.EINVAL, "a file of the kernel's, which is not read")
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise OSError(errno.ENOSYS, "/proc is not mounted, and without it nothing can be opened safely", path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path)
+    opened = os.fstat(descriptor)
+    if (opened.st_dev, opened.st_ino) != (status.st_dev, status.st_ino):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", path)
-    return descriptor, status
+        raise OSError(errno.EINVAL, "/proc leads to another file", path)
+    return descriptor, opened
+
+
+def only_roots(status: os.stat_result) -> bool:
+    """Whether nobody but root (or we ourselves) may write a file or folder. Access lists show in the group's bits."""
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
+
+
+def owner_and_mode(status: os.stat_result) -> str:
+    """In words for people: whose a file is, by numbers, because its names may be those of an image."""
+    return "uid %d, gid %d, mode %04o" % (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
+class Reader(NamedTuple):
+    """A user as the kernel knows one, by numbers; the first of the groups is the user's own."""
+
+    user: int
+    groups: List[int]
+
+
+class _Rights:
+    """The rights of whoever made a link, while it is followed: root reads nothing for a user that the user cannot."""
+
+    def __init__(self) -> None:
+        self._before: Optional[Tuple[int, List[int]]] = None
+
+    def __enter__(self) -> "_Rights":
+        return self
+
+    def of(self, reader: "Reader") -> None:
+        """Take them on. The first link counts: the others are where its owner has led."""
+        if reader.user == 0 or os.geteuid() != 0:
+            return
+        self._before = os.getegid(), os.getgroups()
+        os.setgroups(reader.groups)
+        os.setegid(reader.groups[0])
+        os.seteuid(reader.user)
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody else's link was followed."""
+        return self._before is not None
+
+    def __exit__(self, *_error: object) -> None:
+        if self._before is not None:
+            os.seteuid(0)
+            os.setegid(self._before[0])
+            os.setgroups(self._before[1])
+
+
+def _open_step_by_step(root: str, home: Optional[str], path: str, kind: int, reader: Optional[Reader] = None,
+                       ) -> Tuple[int, os.stat_result]:
+    """Open ``path`` (below the folder ``home``), one open folder after the other: none can be swapped meanwhile.
+
+    Links stay below ``root`` and are followed with the rights of whoever made them, all with those of ``reader`` where
+    there is one. The files of a home lie on its own
+    file system, unless root has mounted or linked another one there.
+    """
+    folders = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+    try:
+        with _Rights() as rights:
+            if reader is not None:
+                rights.of(reader)
+            _walk(folders, _parts(home or ""), rights)
+            here = (os.fstat(folders[-1]).st_dev, _mount(folders[-1])) if home is not None else None
+            _walk(folders, _parts(path), rights)
+            _check_names(folders)
+            descriptor, status = _reopened(folders[-1], path, kind)
+        if here is not None and status.st_dev != here[0]:
+            try:
+                _check_mount(descriptor, here[1], rights.taken)
+            except OSError:
+                os.close(descriptor)
+                raise
+        return descriptor, status
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path)
+    finally:
+        for folder in folders:
+            os.close(folder)
+
+
+def _walk(folders: List[int], parts: List[str], rights: _Rights) -> None:
+    """Hold what a path leads to, and each folder on its way from the first of ``folders``. Raises OSError."""
+    links = 0
+    while parts:
+        part = parts.pop(0)
+        if part == "..":
+            if len(folders) > 1:
+                os.close(folders.pop())
+            continue
+        held = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
+        folders.append(held)
+        status = os.fstat(held)
+        if not stat.S_ISLNK(status.st_mode):
+            continue
+        target = os.readlink("", dir_fd=held)
+        os.close(folders.pop())
+        links += 1
+        if links > LIMIT_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        rights.of(Reader(status.st_uid, [status.st_gid]))
+        if target.startswith("/"):
+            while len(folders) > 1:
+                os.close(folders.pop())
+        parts = _parts(target) + parts
+
+
+def _check_names(folders: List[int]) -> None:
+    """Raise OSError where whoever may write a folder could have put somebody else's file into it by a hard link."""
+    status = os.fstat(folders[-1])
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        folder = os.fstat(folders[-2])
+        if not only_roots(folder) and folder.st_uid != status.st_uid:
+            raise OSError(errno.EPERM, "it has several names (hard links) and is not of its folder's owner")
+
+
+def _mount(descriptor: int) -> Optional[str]:
+    """The number of the mount on which an open file is; None where the kernel does not say."""
+    with open("/proc/self/fdinfo/%d" % descriptor) as stream:
+        return next((line.split()[1] for line in stream if line.startswith("mnt_id:")), None)
+
+
+def _check_mount(descriptor: int, home: Optional[str], by_others: bool) -> None:
+    """Raise OSError where a file is not on the mount of its home and root has not led there.
+
+    (A file's device may differ from its folder's on one mount: overlays, subvolumes.)
+    """
+    mount = _mount(descriptor)
+    if mount is not None and mount == home:
+        return
+    if by_others:
+        raise OSError(errno.EXDEV, "a link that is not root's leads to another file system")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        options = [line.split()[-1] for line in stream if line.split()[0] == mount]
+    # Users mount programs of theirs as file systems (FUSE).
+    if not options or re.search(r"(?:^|,)user_id=[1-9]", options[0]):
+        raise OSError(errno.EXDEV, "it is on another file system than its home, and root is not known to have mounted "
+                                   "that")
+
+
+def text_of_open(descriptor: int, status: os.stat_result, path: str) -> str:
+    """The bytes of an open file as Latin-1 text; it is closed. Raises OSError, also for a file over the limit."""
+    with os.fdopen(descriptor, "rb") as stream:
+        if status.st_size > LIMIT_SIZE:
+            raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
+        return stream.read(LIMIT_SIZE + 1).decode("latin-1")
+
+
+def _parts(path: str) -> List[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
 
 
 class HostFiles:
     """Files as a process on the host sees them; ``root`` is where its file system is mounted.
 
     Symbolic links are resolved below ``root``, so an image never leads to the files of the machine that
-    inspects it. ``candidate`` content stands in for a file that is not written yet (None: the file is gone).
-    Text is Latin-1, one character a byte.
+    inspects it. Files are opened with the rights of ``reader``, if given. ``candidate`` content stands in
+    for a file that is not written yet (None: the file is gone). Text is Latin-1, one character a byte.
     """
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", reader: Optional[Reader] = None) -> None:
         self.root = root.rstrip("/") or "/"
+        self._reader = reader
         self._content: Dict[str, str] = {}
         self._links: Dict[str, Optional[str]] = {}
         self._folders: Dict[str, str] = {"": "/"}
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
+        self._roots: Dict[str, bool] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
-        view = HostFiles(self.root)
+        view = HostFiles(self.root, self._reader)
         view._content = self._content
         view._links = self._links
         view._folders = self._folders
         view._names = self._names
+        view._roots = self._roots
         view.trees = self.trees
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
@@ -77,7 +267,7 @@ class HostFiles:
         return place if self._link(place) is None else self._canonical(path)
 
     def _canonical(self, path: str) -> str:
-        parts = [part for part in path.split("/") if part not in ("", ".")]
+        parts = _parts(path)
         done: List[str] = []
         links = 0
         while parts:
@@ -95,7 +285,7 @@ class HostFiles:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
             if target.startswith("/"):
                 done = []
-            parts = [item for item in target.split("/") if item not in ("", ".")] + parts
+            parts = _parts(target) + parts
         return "/" + "/".join(done)
 
     def _link(self, path: str) -> Optional[str]:
@@ -107,6 +297,73 @@ class HostFiles:
                 self._links[path] = None
         return self._links[path]
 
+    def open(self, path: str) -> Tuple[int, os.stat_result]:
+        """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""
+        if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
+            return open_regular(self._join(path), os.O_NOFOLLOW)
+        return _open_step_by_step(self.root, None, path, stat.S_IFREG, self._reader)
+
+    def open_below(self, home: str, path: str) -> Tuple[int, os.stat_result]:
+        """Open a regular file of a home: of a folder that is not root's. Raises OSError."""
+        return _open_step_by_step(self.root, home, path, stat.S_IFREG)
+
+    def list_below(self, home: str, path: str) -> List[str]:
+        """Names in a folder of a home. Raises OSError."""
+        return self._listed(home, path)
+
+    def _listed(self, home: Optional[str], path: str) -> List[str]:
+        descriptor, _status = _open_step_by_step(self.root, home, path, stat.S_IFDIR)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _is_roots(self, folder: str) -> bool:
+        """Whether a folder without links on its way is root's, and each above it below the root."""
+        if folder not in self._roots:
+            above = not folder or self._is_roots(folder.rpartition("/")[0])
+            try:
+                self._roots[folder] = above and only_roots(os.lstat(self._join(folder or "/")))
+            except OSError:
+                self._roots[folder] = False
+        return self._roots[folder]
+
+    def weak_spot(self, path: str, nobodys: FrozenSet[int] = frozenset()) -> Optional[Tuple[str, os.stat_result]]:
+        """The first folder, link or file on the way to a path that others than root may change; None for none.
+
+        The groups ``nobodys`` have no members who are not root.
+        """
+        root = 0 if self.root == "/" else os.geteuid()  # whoever makes an image is its root to be
+        parts, done, links = _parts(path), [], 0  # type: List[str], List[str], int
+        while parts and links <= LIMIT_LINKS:
+            part = parts.pop(0)
+            if part == "..":
+                done = done[:-1]
+                continue
+            here = "/" + "/".join(done + [part])
+            target = self._link(here)
+            try:
+                status = os.lstat(self._join(here))
+            except OSError:
+                return None  # it is not there
+            sticky = parts and status.st_uid == 0 and status.st_mode & stat.S_ISVTX
+            open_to = 0o002 if status.st_gid in nobodys and not self._has_access_list(here) else 0o022
+            if status.st_uid not in (0, root) or (target is None and status.st_mode & open_to and not sticky):
+                return here, status
+            if target is None:
+                done.append(part)
+                continue
+            links += 1
+            done = [] if target.startswith("/") else done
+            parts = _parts(target) + parts
+        return None
+
+    def _has_access_list(self, path: str) -> bool:
+        try:
+            return "system.posix_acl_access" in os.listxattr(self._join(path), follow_symlinks=False)
+        except OSError:
+            return False  # a file system without them
+
     def read(self, path: str) -> str:
         """A regular file's bytes as Latin-1 text; raises OSError (also for a file over the limit)."""
         if path in self._candidates:
@@ -115,11 +372,7 @@ class HostFiles:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return candidate
         if path not in self._content:
-            descriptor, status = open_regular(self.resolve(path))
-            with os.fdopen(descriptor, "rb") as stream:
-                if status.st_size > LIMIT_SIZE:
-                    raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
-                self._content[path] = stream.read(LIMIT_SIZE + 1).decode("latin-1")
+            self._content[path] = text_of_open(*self.open(path), path)
         return self._content[path]
 
     def head(self, path: str, count: int = 2) -> bytes:
@@ -127,7 +380,7 @@ class HostFiles:
         if self._candidates.get(path) is not None:
             return (self._candidates[path] or "").encode("latin-1")[:count]
         try:
-            descriptor, _status = open_regular(self.resolve(path))
+            descriptor, _status = self.open(path)
         except OSError:
             return b""
         with os.fdopen(descriptor, "rb") as stream:
@@ -162,7 +415,8 @@ class HostFiles:
         """Names in a folder, sorted; empty where there is none."""
         if path not in self._names:
             try:
-                self._names[path] = frozenset(os.listdir(self.resolve(path)))
+                self._names[path] = frozenset(os.listdir(self._join(path)) if self.canonical(path) == path
+                                              else self._listed(None, path))
             except OSError:
                 self._names[path] = frozenset()
         names = set(self._names[path])

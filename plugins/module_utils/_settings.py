@@ -6,18 +6,19 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 
 The files belong to the service's user, who may put anything there, also links to files of others (administrators
-link plugins, so links are followed): only regular files are opened, sizes are bounded, and nothing of their content
-leaves but values of a narrow form.
+link plugins, so links are followed, with the rights of whoever made them): only regular files are opened, on the home's
+own file system or where root has led, sizes are bounded, and nothing of their content leaves but values of a narrow
+form.
 """
 
 import os
 import re
 import struct
 import zlib
-from typing import IO, Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from xml.parsers import expat
 
-from ._files import HostFiles, open_regular
+from ._files import HostFiles, text_of_open
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
@@ -108,11 +109,15 @@ def _entry(directory: bytes, wanted: bytes) -> Tuple[int, int, int, int, int, in
     return found
 
 
-def _manifest(files: HostFiles, path: str) -> Dict[str, str]:
+def _manifest(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str) -> Dict[str, str]:
     """The manifest of an archive, or of a folder. Raises _Unknown."""
+    folder = False
     try:
-        folder = os.path.isdir(files.resolve(path))
-        descriptor, status = open_regular(files.resolve(path + "/" + _MANIFEST if folder else path))
+        try:
+            descriptor, status = open_file(path)
+        except IsADirectoryError:
+            folder = True
+            descriptor, status = open_file(path + "/" + _MANIFEST)
         with os.fdopen(descriptor, "rb") as stream:
             if not folder:
                 return manifest_of(_zip_manifest(stream, status.st_size))
@@ -128,8 +133,8 @@ def _manifest(files: HostFiles, path: str) -> Dict[str, str]:
     return manifest_of(data)
 
 
-def _version(files: HostFiles, path: str, names: Sequence[str]) -> str:
-    manifest = _manifest(files, path)
+def _version(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str, names: Sequence[str]) -> str:
+    manifest = _manifest(open_file, path)
     value = next((manifest[name] for name in names if name in manifest), "")
     # Old plugins are built as "1.2 (private-...)" on a developer's machine.
     value = value.split(" ")[0]
@@ -150,7 +155,7 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     """
     folder = home + "/plugins"
     try:
-        names = set(os.listdir(files.resolve(folder)))
+        names = set(files.list_below(home, "plugins"))
     except OSError as error:
         raise _Unknown("%s: %s" % (folder, _why(error)))
     archives = [name + suffix for suffix in (".jpl", ".hpl", ".jpi", ".hpi") if name + suffix in names]
@@ -159,6 +164,10 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     if not archives:
         return None, {"state": "absent", "file": folder, "reason": "no %s.jpi or .hpi is there" % name}
     archive = archives[0]
+
+    def opened(path: str) -> Tuple[int, os.stat_result]:
+        return files.open_below(home, path[len(home):])
+
     detail: Dict[str, Any] = {
         "state": "disabled" if archive + ".disabled" in names else "enabled",
         "pinned": archive + ".pinned" in names,
@@ -167,13 +176,13 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     try:
         if archive.endswith("pl"):
             raise _Unknown("%s/%s: a plugin linked for development, which is not read" % (folder, archive))
-        version = _version(files, folder + "/" + archive, ("plugin-version", "implementation-version"))
+        version = _version(opened, folder + "/" + archive, ("plugin-version", "implementation-version"))
     except _Unknown as error:
         return UNKNOWN, dict(detail, reason=str(error))
     notes = ["%s is ignored beside %s" % (other, archive) for other in archives[1:]]
     if name in names:
         try:
-            unpacked = _version(files, folder + "/" + name, ("plugin-version", "implementation-version"))
+            unpacked = _version(opened, folder + "/" + name, ("plugin-version", "implementation-version"))
             if unpacked != version:
                 notes.append("version %s was unpacked at an earlier start" % unpacked)
         except _Unknown:
@@ -223,9 +232,10 @@ def children(text: str) -> Dict[str, Set[str]]:
     return found
 
 
-def _children(files: HostFiles, path: str) -> Dict[str, Set[str]]:
+def _children(files: HostFiles, home: str, name: str) -> Dict[str, Set[str]]:
+    path = home + "/" + name
     try:
-        return children(files.read(path))
+        return children(text_of_open(*files.open_below(home, name), path))
     except OSError as error:
         raise _Unknown("%s: %s" % (path, _why(error)))
     except ValueError as error:
@@ -235,7 +245,7 @@ def _children(files: HostFiles, path: str) -> Dict[str, Set[str]]:
 def no_usage_statistics(files: HostFiles, home: str) -> Found:
     """Core's own opt-out in config.xml: True or False, None where it is not there (then core sends)."""
     path = home + "/config.xml"
-    values = {value.lower() for value in _children(files, path).get("noUsageStatistics", set())}
+    values = {value.lower() for value in _children(files, home, "config.xml").get("noUsageStatistics", set())}
     # Configuration as code sets it at every start; what it says is not read, so it is only named.
     code = [name for name in ("jenkins.yaml", "jenkins.yml", "casc_configs") if files.exists(home + "/" + name)]
     note = "; %s is there and may set it at the next start" % ", ".join(code) if code else ""
@@ -250,13 +260,13 @@ def no_usage_statistics(files: HostFiles, home: str) -> Found:
 def proxy(files: HostFiles, home: str) -> Found:
     """Proxy of proxy.xml, never its user or password; None where there is no such file."""
     path = home + "/proxy.xml"
-    if not files.exists(path):
-        try:
-            os.listdir(files.resolve(home))
-        except OSError as error:
-            raise _Unknown("%s: %s" % (home, _why(error)))
+    try:
+        is_there = "proxy.xml" in files.list_below(home, "")
+    except OSError as error:
+        raise _Unknown("%s: %s" % (home, _why(error)))
+    if not is_there:
         return None, {"state": "absent", "file": path, "reason": "there is no proxy.xml"}
-    found = _children(files, path)
+    found = _children(files, home, "proxy.xml")
     host, port = "".join(found.get("name", set())), "".join(found.get("port", set()))
     # Separators as in core's ProxyConfiguration.java, getNoProxyHostPatterns.
     without = [item for value in found.get("noProxyHost", set()) for item in re.split(r"[ \t\n,|]+", value) if item]
@@ -270,10 +280,10 @@ def product_version(files: HostFiles, home: Optional[str], wars: Sequence[str]) 
     """Version of the war that the next start uses."""
     if len(wars) != 1:
         raise _Unknown("it is not known which war is started")
-    version = _version(files, wars[0], ("jenkins-version", "implementation-version"))
+    version = _version(files.open, wars[0], ("jenkins-version", "implementation-version"))
     detail = {"state": "seen", "file": wars[0]}
     try:
-        last = "".join(_children(files, home + "/config.xml").get("version", set())) if home else ""
+        last = "".join(_children(files, home, "config.xml").get("version", set())) if home else ""
     except _Unknown:
         last = ""
     if _VERSION.match(last) and last != version:

@@ -10,6 +10,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
+from . import _ownership as ownership
 from . import _processes as processes
 from ._files import HostFiles
 from ._jvm import Unresolvable, shown
@@ -62,6 +63,7 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     found, more = installations.discover(files, launch_scripts, manager)
     warnings.extend(more)
+    warnings.extend(ownership.warnings(files, found))
     jvms, hidden = _running(live_host, attach, warnings)
     started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
                for definition, on_disk in found]

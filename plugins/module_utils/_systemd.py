@@ -22,9 +22,6 @@ UNIT_PATH = (
     "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
     "/run/systemd/generator.late",
 )
-#: What belongs to the administrator and may be edited in place; the rest belongs to packages.
-ADMIN_PATH = "/etc/systemd/system/"
-OWN_DROP_IN = "90-cbops-telemetry.conf"
 
 #: Key of a setting that stands for a line which is no UTF-8.
 NOT_UTF8 = "(not UTF-8)"

@@ -5,7 +5,8 @@
 
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Everything here works relative
 to an open folder that was reached without following a link that is not checked: a folder that is swapped under our
-hands cannot lead the write elsewhere.
+hands cannot lead the write elsewhere. The only files that are made anew are drop-ins, and what they say PID 1 does as
+root: so they are root's, in folders of root's, whoever owns the launch file.
 """
 
 import binascii
@@ -18,7 +19,16 @@ import stat
 import time
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from ._files import LIMIT_LINKS, LIMIT_SIZE, open_regular
+from ._files import (
+    ADMIN_PATH,
+    LIMIT_LINKS,
+    LIMIT_SIZE,
+    OWN_DROP_IN,
+    only_roots,
+    open_regular,
+    owner_and_mode,
+    text_of_open,
+)
 
 LIMIT_BACKUPS = 1000  # in one second
 LOCK_SECONDS = 20
@@ -62,8 +72,10 @@ class Restored(NamedTuple):
 class _Place:
     """A file's folder, held open, its name there, and its path without links."""
 
-    def __init__(self, folders: List[int], names: List[str], status: Optional[os.stat_result]) -> None:
+    def __init__(self, folders: List[int], names: List[str], status: Optional[os.stat_result],
+                 walk: "_Walked") -> None:
         self._folders = folders
+        self.walk = walk
         self.folder = folders[-1]
         self.name = names[-1] if names else "."
         self.path = "/" + "/".join(names)
@@ -84,10 +96,14 @@ def _close(descriptors: Iterable[int]) -> None:
             pass  # what had to reach the disk was synced before
 
 
-def _trusted(status: os.stat_result) -> bool:
-    # Root's own (or the user's own, where we are not root) and writable for nobody else. A sticky folder
-    # (/tmp) lets others make links in it, so it is no exception.
-    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
+class _Walked:
+    """What was met on the way to a file."""
+
+    def __init__(self) -> None:
+        self.links = 0
+        self.is_link = False  # the path itself, not a folder on its way
+        self.untrusted: Optional[str] = None  # the first folder in which others may make links (so also /tmp)
+        self.open_to_others: List[Tuple[str, os.stat_result]] = []  # folders in which others may put another thing
 
 
 def _place(path: str) -> _Place:
@@ -97,8 +113,7 @@ def _place(path: str) -> _Place:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     folders = [os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
     names: List[str] = []
-    links = 0
-    untrusted: Optional[str] = None
+    walk = _Walked()
     try:
         while parts:
             part = parts.pop(0)
@@ -107,17 +122,18 @@ def _place(path: str) -> _Place:
                     names.pop()
                     os.close(folders.pop())
                 continue
-            folder = folders[-1]
-            if not _trusted(os.fstat(folder)):
-                untrusted = untrusted or "/" + "/".join(names)
+            folder = os.fstat(folders[-1])
+            if not only_roots(folder):
+                walk.untrusted = walk.untrusted or "/" + "/".join(names)
+                walk.open_to_others.append(("/" + "/".join(names), folder))
             here = "/" + "/".join(names + [part])
             try:
-                descriptor = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                descriptor = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
             except FileNotFoundError:
                 if parts:
                     raise Refused("%s: the folder %s does not exist" % (path, here))
-                _refuse_link(path, links, untrusted)
-                return _Place(folders, names + [part], None)
+                _refuse_link(path, walk)
+                return _Place(folders, names + [part], None, walk)
             status = os.fstat(descriptor)
             if stat.S_ISLNK(status.st_mode):
                 try:
@@ -125,8 +141,9 @@ def _place(path: str) -> _Place:
                     target = os.readlink("", dir_fd=descriptor)
                 finally:
                     os.close(descriptor)
-                links += 1
-                if links > LIMIT_LINKS:
+                walk.links += 1
+                walk.is_link = walk.is_link or not parts
+                if walk.links > LIMIT_LINKS:
                     raise Refused("%s: too many symbolic links" % path)
                 if status.st_uid not in (0, os.geteuid()):
                     raise Refused("%s: the symbolic link %s does not belong to root; edit its target yourself, or "
@@ -136,25 +153,67 @@ def _place(path: str) -> _Place:
                     del folders[1:], names[:]
                 parts = [item for item in target.split("/") if item not in ("", ".")] + parts
             elif parts:
+                if folder.st_mode & stat.S_ISVTX and folder.st_uid == 0 and status.st_uid in (0, os.geteuid()):
+                    del walk.open_to_others[-1:]  # nobody else can put another folder in the place of this one
                 folders.append(descriptor)
                 names.append(part)
                 if not stat.S_ISDIR(status.st_mode):
                     raise Refused("%s: %s is not a folder" % (path, here))
             else:
                 os.close(descriptor)
-                _refuse_link(path, links, untrusted)
-                return _Place(folders, names + [part], status)
-        _refuse_link(path, links, untrusted)
-        return _Place(folders, names, os.fstat(folders[-1]))  # "/", or a path that ends in ".."
+                _refuse_link(path, walk)
+                return _Place(folders, names + [part], status, walk)
+        _refuse_link(path, walk)
+        return _Place(folders, names, os.fstat(folders[-1]), walk)  # "/", or a path that ends in ".."
     except BaseException:
         _close(folders)
         raise
 
 
-def _refuse_link(path: str, links: int, untrusted: Optional[str]) -> None:
-    if links and untrusted:
+def _refuse_link(path: str, walk: _Walked) -> None:
+    if walk.links and walk.untrusted:
         raise Refused("%s: a symbolic link is on its way and others than root may write %s; name the target "
-                      "instead of the link" % (path, untrusted))
+                      "instead of the link" % (path, walk.untrusted))
+
+
+def _refuse_unless_roots(path: str, place: _Place) -> None:
+    """Nobody but root may be able to change, or to put something else in the place of, what PID 1 obeys."""
+    image = path.rpartition(ADMIN_PATH)[0]  # what lies above an image is none of its PID 1's
+    for folder, status in place.walk.open_to_others:
+        if not image or not (image + "/").startswith(folder.rstrip("/") + "/") or folder == image:
+            raise Refused("%s: PID 1 does as root what such a file says, and its folder %s is not root's alone (%s); "
+                          "give it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
+                          % (path, folder, owner_and_mode(status)))
+
+
+def check_new(path: str) -> None:
+    """Raise :class:`Refused` where a file of ours would be refused because of its folder, or of what it is now.
+
+    Neither need be there yet.
+    """
+    folder = os.path.dirname(path)
+    try:
+        with _place(folder) as place:
+            _refuse_unless_roots(path, place)
+            exists = place.status is not None
+        if exists:
+            with _place(path) as place:
+                _refuse_unless_roots(path, place)
+                _refuse_own_link(path, place)
+                if place.status is not None:
+                    _opened(place, place.name).__exit__()
+    except OSError as error:
+        raise Refused(_explain(path, error))
+
+
+def _is_own(path: str) -> bool:
+    return os.path.basename(path) == OWN_DROP_IN
+
+
+def _refuse_own_link(path: str, place: _Place) -> None:
+    if _is_own(path) and place.walk.is_link:
+        raise Refused("%s: a symbolic link stands where this collection puts a file of its own; remove it and run "
+                      "again (nothing was changed)" % path)
 
 
 def safe_target(path: str) -> Target:
@@ -251,9 +310,13 @@ def _copy_attributes(path: str, source: int, descriptor: int) -> None:
     """Owner, group, extended attributes, then mode, onto an open file that is written already.
 
     In this order and after the bytes: a change of owner takes set-user-ID bits and capabilities away, a
-    write takes capabilities, and the mode must agree with the ACL.
+    write takes capabilities, and the mode must agree with the ACL. What PID 1 reads is root's from the beginning:
+    whoever has opened it once can write it for ever.
     """
     status, now = os.fstat(source), os.fstat(descriptor)
+    if _is_own(path):
+        _make_roots(descriptor, stat.S_IMODE(status.st_mode) & 0o644 if only_roots(status) else 0o644)
+        return
     if (status.st_uid, status.st_gid) != (now.st_uid, now.st_gid):
         try:
             os.fchown(descriptor, status.st_uid, status.st_gid)
@@ -428,41 +491,46 @@ def _opened(place: _Place, name: str) -> _Opened:
         raise
 
 
-def replace(path: str, expected: Optional[str], content: Optional[str], backup: bool,
-            model: Optional[str] = None) -> Optional[str]:
+def replace(path: str, expected: Optional[str], content: Optional[str], backup: bool) -> Optional[str]:
     """Replace, create or remove a file in one step, so that at any moment the old or the new one is there.
 
     ``expected`` is what the file must still hold (None: it must not exist), ``content`` what it shall hold
-    (None: it is removed), both Latin-1. A new file takes owner and mode of ``model``, if given, else
-    root and 0644. Returns the path of the backup, if one was made. Raises :class:`Refused`.
+    (None: it is removed), both Latin-1. A new file is root's, 0644. Returns the path of the backup, if one was made.
+    Raises :class:`Refused`.
     """
     new = None if content is None else content.encode("latin-1")
     try:
         with _place(path) as place, Lock(place.path):
+            _refuse_own_link(path, place)
+            if new is not None and (expected is None or _is_own(path)):
+                _refuse_unless_roots(path, place)
             _clean(place)
             if expected is None:
-                _create(path, place, new or b"", _dress_as(model))
+                _create(path, place, new or b"", _make_roots)
                 return None
             with _opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
                     raise _changed_meanwhile(path)
-                kept = _exchange(path, place, now, new, lambda to: _copy_attributes(path, now.descriptor, to), backup)
+                kept = _exchange(path, place, now, new, lambda to: _dress_as(path, now, to, new == now.content), backup)
             _settle(path, place, kept)
             return kept
     except OSError as error:
         raise Refused(_explain(path, error))
 
 
-def _dress_as(model: Optional[str]) -> Callable[[int], None]:
-    status = os.stat(model) if model else None
+def _dress_as(path: str, now: _Opened, descriptor: int, is_same: bool) -> None:
+    _copy_attributes(path, now.descriptor, descriptor)
+    if is_same:  # rolling back, and the service manager, go by the time of the content
+        os.utime(descriptor, ns=(now.status.st_atime_ns, now.status.st_mtime_ns))
 
-    def dress(descriptor: int) -> None:
-        if status is not None and os.geteuid() == 0:
-            os.fchown(descriptor, status.st_uid, status.st_gid)
-        # A drop-in beside a launch script is no program.
-        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & 0o666 if status is not None else 0o644)
 
-    return dress
+def _make_roots(descriptor: int, mode: int = 0o644) -> None:
+    """Give an open file to root, with this mode and no access list (the folder gives one to new files)."""
+    if os.geteuid() == 0:
+        os.fchown(descriptor, 0, 0)
+    if _ACL in _attributes(descriptor):
+        os.removexattr(descriptor, _ACL)
+    os.fchmod(descriptor, mode)
 
 
 def _create(path: str, place: _Place, content: bytes, dress: Callable[[int], None]) -> None:
@@ -495,11 +563,15 @@ def make_folder(path: str) -> None:
     try:
         with _place(path) as place:
             if place.status is None:
+                _refuse_unless_roots(path, place)
                 umask = os.umask(0o022)  # not chmod afterwards: a crash between the two would leave it closed
                 try:
                     os.mkdir(place.name, 0o755, dir_fd=place.folder)
                 except FileExistsError:
                     pass
+                else:
+                    if os.geteuid() == 0:  # its parent may pass on a group
+                        os.chown(place.name, 0, 0, dir_fd=place.folder, follow_symlinks=False)
                 finally:
                     os.umask(umask)
                 _sync_folder(place)
@@ -578,7 +650,14 @@ def restore(path: str, backup: Optional[str] = None, keep: bool = True, check: b
             folder = os.path.dirname(place.path)
             names = _backups(place)
             name = _chosen(path, backup, folder, names)
+            _refuse_own_link(path, place)
             with _opened(place, name) as source:
+                if _is_own(path):
+                    _refuse_unless_roots(path, place)
+                    if not only_roots(source.status):
+                        raise Refused("%s: its backup %s is not root's alone (%s): others could have changed what "
+                                      "PID 1 does as root (nothing was changed); look at it, and give it to root"
+                                      % (path, name, owner_and_mode(source.status)))
                 if not _exists(place):
                     if not check:
                         _clean(place)
@@ -649,10 +728,11 @@ def roll_back(path: str, since: str, created: bool = False, check: bool = False)
     if later:
         return restore(path, later[-1].path, check=check)
     try:
-        if not created or os.stat(path).st_mtime <= moment:
+        if not created or os.lstat(path).st_mtime <= moment:
             return Restored(False, None, None)
-        with open(path, "rb") as stream:
-            content = stream.read(LIMIT_SIZE).decode("latin-1")
-    except OSError:
+        content = text_of_open(*open_regular(path, os.O_NOFOLLOW), path)
+    except FileNotFoundError:
         return Restored(False, None, None)
+    except OSError as error:
+        raise Refused(_explain(path, error))
     return Restored(True, None, None if check else replace(path, content, None, True))

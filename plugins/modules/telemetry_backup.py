@@ -118,7 +118,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import OWN_DROP_IN
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import (
     Refused,
     list_backups,

@@ -14,6 +14,9 @@ description:
   - Finds the launch file and the variable that really reach the JVM, and edits them in place. Every byte that
     is not the flag stays, as do owner, mode and security context. Where a unit of a package sets the variable,
     a drop-in of our own repeats its value and adds the flag.
+  - PID 1 does as root what a drop-in says. So ours belongs to root, whoever owns the launch file, and is put only into
+    folders that are root's alone. One from earlier that others can write is given to root, with the same content, where
+    that is what this collection writes; else the task fails and says what else is in it.
   - Before anything is written the new content is read again in memory. It is written only where the options
     of the JVM differ by the flag alone; else the file is refused and stays untouched.
   - Nothing is ever restarted. RV(restart_required) names the services whose running JVM has another value.
@@ -28,7 +31,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The diff shows where the flag comes or goes and no other option, because options can be secret.
+      - The diff shows where the flag comes or goes and no other option, because options can be secret. Where a file is
+        given to root it shows owner and mode.
 options:
   state:
     description:
@@ -133,7 +137,7 @@ files:
       description: SHA-256 of its content before, null where it did not exist.
       type: str
     after:
-      description: SHA-256 of its content after, null where it was removed.
+      description: SHA-256 of its content after, null where it was removed. As before where it was given to root alone.
       type: str
     backup:
       description: The copy of it as it was, null where none was made (and in check mode).

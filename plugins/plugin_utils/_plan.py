@@ -40,6 +40,8 @@ def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
     """An edit in a few words, from the diff that shows nothing but the flag's lines."""
     if edit["after"] is None:
         return "removed"
+    if edit["after"] == edit["before"]:
+        return "given to root"
     before, after = diff["before"].splitlines(), diff["after"].splitlines()
     comes, more = (after, before) if len(after) >= len(before) else (before, after)
     lines = [line.partition(":")[0] for line in comes if line not in more]
@@ -79,7 +81,8 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
     edits = [*rendered, *({"path": edit["path"], "before": edit["before"], "after": edit["after"],
                            "summary": summary(edit, diffs[edit["path"]])}
                           for edit in answer["files"] if edit["path"] not in paths)]
-    needed = answer["reload_required"] or any(is_unit(edit["path"]) for edit in edits)
+    needed = answer["reload_required"] or any(is_unit(edit["path"]) and edit["before"] != edit["after"]
+                                              for edit in edits)
     reload = needed and daemon_reload
     restarts: list[str] = []
     owed: list[str] = []

@@ -23,9 +23,9 @@ sys.path.insert(0, str(ROOT / ".build" / "collections"))
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations  # noqa: E402
 from ansible_collections.cbops.telemetry.plugins.module_utils._edit import plan  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN, HostFiles  # noqa: E402
 from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unresolvable  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import OWN_DROP_IN, UnitFiles  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles  # noqa: E402
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused  # noqa: E402
 
 from .real import PROPERTY, Start, vague  # noqa: E402

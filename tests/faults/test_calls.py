@@ -21,6 +21,8 @@ import pytest
 from . import writer
 from .writer import DEEDS, NEW, OLD, files
 
+OWN = ("drop-in", "somebody's drop-in")  # deeds with the file that PID 1 reads
+NEW_FILES = ("create", "drop-in")
 OWNER, GROUP, MODE, NOTE = 1234, 4321, 0o640, b"by hand"
 ERRORS = ("EIO", "ENOSPC", "EINTR", "EACCES")
 # Calls that cannot fail, or whose failure is one of memory.
@@ -53,6 +55,8 @@ class Scene:
         dress(model)
         (self.etc / "link.d").mkdir()
         (self.etc / "link.d/file").symlink_to("../file")
+        if self.deed == "somebody's drop-in":
+            self.file.parent.mkdir(mode=0o755)
         if self.before is not None:
             self.file.write_bytes(OLD.encode("latin-1"))
             dress(self.file)
@@ -65,7 +69,7 @@ class Scene:
     @property
     def file(self) -> Path:
         """The file that is written."""
-        return self.etc / ("unit.d/own.conf" if self.deed == "drop-in" else "file")
+        return self.etc / (f"unit.d/{files.OWN_DROP_IN}" if self.deed in OWN else "file")
 
     @property
     def before(self) -> str | None:
@@ -82,11 +86,15 @@ class Scene:
         content = content_of(self.file)
         assert content in (self.before, self.after), f"neither old nor new: {len(content or '')} characters"
         if content is not None:
-            check_dress(self.file, self.deed not in ("create", "drop-in"))
+            if self.deed in NEW_FILES or (self.deed in OWN and content == NEW):
+                status = self.file.stat()
+                assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o644)
+            else:
+                check_dress(self.file)
         for backup in self.names(files.BACKUP_SUFFIX):
             assert content_of(backup) in (OLD, NEW), f"{backup.name} is not whole"
             check_dress(backup)
-        if self.before is not None and content != self.before and self.deed not in ("edit", "restore"):
+        if self.before is not None and content != self.before and self.deed not in ("edit", "restore", *OWN):
             assert OLD in [content_of(backup) for backup in self.names(files.BACKUP_SUFFIX)], "no backup"
         if (self.etc / "unit.d").exists():
             assert stat.S_IMODE((self.etc / "unit.d").stat().st_mode) == 0o755
@@ -101,6 +109,8 @@ class Scene:
         """The next run, which nothing disturbs, gets it done and tidies up."""
         DEEDS[self.deed](str(self.etc))
         assert self.check() == self.after
+        if self.deed in OWN:
+            assert self.file.stat().st_uid == 0
         assert len(self.names(files.BACKUP_SUFFIX)) <= (2 if self.deed == "restore" else 1)
 
 
@@ -114,12 +124,12 @@ def dress(path: Path) -> None:
         pass  # a file system without them
 
 
-def check_dress(path: Path, attributes: bool = True) -> None:
+def check_dress(path: Path) -> None:
     """It still is."""
     status = path.stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (OWNER, GROUP, MODE), path.name
     model = path.parent / "model"
-    if attributes and model.exists():
+    if model.exists():
         assert os.listxattr(path) == os.listxattr(model), path.name
 
 

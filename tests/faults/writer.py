@@ -24,9 +24,9 @@ class Unread(Exception):
     """What the module reads before it writes cannot be read."""
 
 
-def write(folder, content, backup):
+def write(folder, content, backup, path=None):
     """Bring the file to this content, as a run of the module does: read it, write where it differs."""
-    path = folder + "/file"
+    path = path or folder + "/file"
     try:
         with open(path, "rb") as stream:
             old = stream.read().decode("latin-1")
@@ -35,7 +35,7 @@ def write(folder, content, backup):
     except OSError as error:
         raise Unread(error)
     if old != content:
-        files.replace(path, old, content, backup, folder + "/model" if old is None else None)
+        files.replace(path, old, content, backup)
 
 
 def put_back(folder):
@@ -50,8 +50,18 @@ def put_back(folder):
 def drop_in(folder):
     """Make a folder and a file in it."""
     files.make_folder(folder + "/unit.d")
-    if not os.path.exists(folder + "/unit.d/own.conf"):
-        files.replace(folder + "/unit.d/own.conf", None, NEW, False, folder + "/model")
+    if not os.path.exists(own_drop_in(folder)):
+        files.replace(own_drop_in(folder), None, NEW, False)
+
+
+def own_drop_in(folder):
+    """Where it is."""
+    return folder + "/unit.d/" + files.OWN_DROP_IN
+
+
+def edit_and_give_to_root(folder):
+    """A drop-in of ours that somebody else owns is edited, and so becomes root's."""
+    write(folder, NEW, False, own_drop_in(folder))
 
 
 DEEDS = {
@@ -61,6 +71,7 @@ DEEDS = {
     "create": lambda folder: write(folder, NEW, False),
     "remove with backup": lambda folder: write(folder, None, True),
     "drop-in": drop_in,
+    "somebody's drop-in": edit_and_give_to_root,
     "restore": put_back,
 }
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 PROPERTY = FLAG[2:-len("=true")]
@@ -554,3 +562,234 @@ def test_several_installations_on_one_host(host: Host) -> None:
     found, _warnings = installations.discover(host.files)
     assert {definition.name: outcome.verdict for definition, outcome in found} == {
         "cloudbees-core-cm": "disabled", "jenkins": "enabled"}
+
+
+# -- what PID 1 obeys is root's ---------------------------------------------------------------------
+
+OWN = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+SOMEBODY = 1234
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+def whose(path: Path) -> tuple[int, int, int]:
+    """Owner, group, mode."""
+    status = path.lstat()
+    return status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+
+
+@pytest.fixture
+def given_away(host: Host) -> Path:
+    """A drop-in of ours from earlier, which belongs to somebody else."""
+    if os.geteuid():
+        pytest.skip("only root may give files away")
+    host.oss()
+    declare("disabled", str(host.root))
+    path = host.root / OWN[1:]
+    os.chown(path, SOMEBODY, SOMEBODY)
+    path.chmod(0o640)
+    return path
+
+
+def holes(host: Host) -> list[str]:
+    """What an audit says of places where others are root."""
+    return [text for text in state(str(host.root))["warnings"] if "is root at the next start" in text]
+
+
+@as_root
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_a_new_drop_in_is_roots_whoever_owns_the_launch_file(host: Host, umask: int) -> None:
+    host.oss()
+    script = host.write("/opt/start.sh", "#!/bin/sh\n. /home/env.sh\nexec java $JAVA_OPTS $EXTRA -jar jenkins.war\n",
+                        0o755)
+    host.write("/usr/lib/systemd/system/jenkins.service",
+               f'[Service]\nEnvironment="JAVA_OPTS=-D{PROPERTY}=false"\nExecStart=/opt/start.sh\n')
+    live = host.write("/home/env.sh", "EXTRA=-Xmx32m\n", 0o666)
+    for path in (script, live):
+        os.chown(path, SOMEBODY, SOMEBODY)
+    before = os.umask(umask)
+    try:
+        done = declare("disabled", str(host.root))
+    finally:
+        os.umask(before)
+    assert (done.refused, [edit["path"] for edit in done.files]) == ([], [OWN])
+    assert whose(host.root / OWN[1:]) == (0, 0, 0o644)
+    assert whose((host.root / OWN[1:]).parent) == (0, 0, 0o755)
+
+
+def test_a_drop_in_of_ours_that_is_not_roots_is_said_and_mended(host: Host, given_away: Path) -> None:
+    content = host.read(OWN)
+    os.utime(given_away, (1_000_000_000, 1_000_000_000))
+    assert ["uid 1234, gid 1234, mode 0640" in text and text.startswith(OWN + ": ") for text in holes(host)] == [True]
+    foreseen = declare("disabled", str(host.root), check=True)
+    assert whose(given_away) == (SOMEBODY, SOMEBODY, 0o640)
+    done = declare("disabled", str(host.root))
+    for result in (foreseen, done):
+        assert (result.changed, result.refused, result.backups) == (True, [], [])
+        assert [(edit["path"], edit["before"] == edit["after"]) for edit in result.files] == [(OWN, True)]
+        assert [(diff["before"], diff["after"]) for diff in result.diffs] == [
+            ("uid 1234, gid 1234, mode 0640\n", "uid 0, gid 0, mode 0644\n")]
+    assert whose(given_away) == (0, 0, 0o644)
+    assert host.read(OWN) == content
+    assert given_away.stat().st_mtime == 1_000_000_000, "a roll-back takes a young drop-in away"
+    assert holes(host) == []
+    assert not declare("disabled", str(host.root)).changed
+
+
+def test_it_is_mended_where_nothing_else_is_known_of_its_unit(host: Host, given_away: Path) -> None:
+    (host.root / "usr/bin/jenkins").write_text("#!/bin/sh\n")  # it starts no war any more
+    assert state(str(host.root))["installations"] == []
+    assert len(holes(host)) == 1
+    assert declare("disabled", str(host.root)).changed
+    assert whose(given_away) == (0, 0, 0o644)
+
+
+def test_whoever_has_it_open_does_not_write_into_the_mended_one(host: Host, given_away: Path) -> None:
+    content = host.read(OWN)
+    held = os.open(given_away, os.O_WRONLY | os.O_APPEND)
+    declare("disabled", str(host.root))
+    os.write(held, b"ExecStartPre=+/bin/true\n")
+    os.close(held)
+    assert host.read(OWN) == content
+
+
+FOREIGN: dict[str, Callable[[str], str]] = {
+    "another setting": lambda text: text + "ExecStartPre=+/home/x\n",
+    "hidden behind a carriage return": lambda text: "# x\rExecStartPre=+/home/x\n" + text,
+    "hidden behind a null": lambda text: "# x\0ExecStartPre=+/home/x\n" + text,
+    "a comment that goes on": lambda text: "# x \\\n" + text,
+    "an include": lambda text: ".include /home/x.conf\n" + text,
+    "another section": lambda text: "[Unit]\nOnFailure=x.service\n" + text,
+    "a file of variables": lambda text: text + "EnvironmentFile=/home/x\n",
+    "another variable": lambda text: text + 'Environment="LD_PRELOAD=/home/x.so"\n',
+    "another variable beside the flag": lambda text: text + f'Environment="LD_PRELOAD=/home/x.so {FLAG}"\n',
+    "another value": lambda text: text.replace(FLAG, FLAG + " -javaagent:/home/x.jar"),
+    "a value beside the flag": lambda text: text.replace(FLAG, FLAG + "$(id)"),
+    "a command in the flag": lambda text: text.replace(FLAG, f"-D{PROPERTY}=$(id)"),
+    "no blank around": lambda text: text.replace("JAVA_OPTS=", "JAVA_OPTS=x", 1),
+    "unquoted": lambda text: text + "Environment=A=b\n",
+}
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
+def test_what_somebody_put_into_it_does_not_become_roots(host: Host, given_away: Path,
+                                                        change: Callable[[str], str]) -> None:
+    text = change(host.read(OWN))
+    given_away.write_bytes(text.encode("latin-1"))
+    for check in (True, False):
+        for wanted in ("disabled", "enabled"):
+            done = declare(wanted, str(host.root), check=check)
+            assert not done.changed
+            assert len(done.refused) == 1
+            assert "look at it, and remove it" in done.refused[0]
+    assert host.read(OWN) == text
+    assert whose(given_away) == (SOMEBODY, SOMEBODY, 0o640)
+    assert len(holes(host)) == 1
+
+
+def test_it_is_mended_and_edited_at_once(host: Host, given_away: Path) -> None:
+    content = host.read(OWN).replace(FLAG, f"-D{PROPERTY}=false")
+    given_away.write_text(content)
+    done = declare("disabled", str(host.root))
+    assert (done.changed, done.refused) == (True, [])
+    assert whose(given_away) == (0, 0, 0o644)
+    assert host.verdict() == "disabled"
+    assert [(path, *whose(given_away.parent / path)) for path in os.listdir(given_away.parent)
+            if whose(given_away.parent / path)[0]] == []
+    os.chown(given_away, SOMEBODY, SOMEBODY)
+    declare("enabled", str(host.root))
+    assert not given_away.exists()
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [
+    (lambda path: os.chown(path.parent, SOMEBODY, SOMEBODY), "its folder .* is not root's alone"),
+    (lambda path: path.parent.chmod(0o777), "its folder .* is not root's alone"),
+    (lambda path: os.link(path, path.parent / "other"), "hard links"),
+    (lambda path: (path.rename(path.parent / "other"), path.symlink_to("other"), os.lchown(path, SOMEBODY, SOMEBODY)),
+     "symbolic link"),
+], ids=["the folder is somebody's", "the folder is everybody's", "it has two names", "it is a link"])
+def test_what_cannot_be_mended_is_refused(host: Host, given_away: Path, spoil: Callable[[Path], object],
+                                          reason: str) -> None:
+    spoil(given_away)
+    for check in (True, False):
+        done = declare("disabled", str(host.root), check=check)
+        assert not done.changed
+        assert len(done.refused) == 1
+        assert re.search(reason, done.refused[0])
+    assert len(holes(host)) == 1
+
+
+def test_of_a_folder_that_is_not_roots_it_is_only_said(host: Host, given_away: Path) -> None:
+    declare("disabled", str(host.root))
+    os.chown(given_away.parent, SOMEBODY, SOMEBODY)
+    done = declare("disabled", str(host.root))
+    assert (done.changed, done.refused) == (False, [])
+    assert len(holes(host)) == 1
+
+
+@as_root
+@pytest.mark.parametrize("loosen", [
+    lambda folder: os.chown(folder, SOMEBODY, SOMEBODY), lambda folder: folder.chmod(0o775),
+    lambda folder: os.chown(folder.parent, SOMEBODY, SOMEBODY)], ids=["somebody's", "for the group", "above"])
+def test_no_drop_in_in_a_folder_that_is_not_roots_alone(host: Host, loosen: Callable[[Path], None]) -> None:
+    host.oss()
+    folder = host.root / "etc/systemd/system/jenkins.service.d"
+    folder.mkdir(mode=0o755)
+    loosen(folder)
+    for check in (True, False):
+        done = declare("disabled", str(host.root), check=check)
+        assert not done.changed
+        assert "is not root's alone" in done.refused[0]
+    assert os.listdir(folder) == []
+
+
+@as_root
+@pytest.mark.parametrize(("path", "text", "said"), [
+    ("/etc/systemd/system/jenkins.service.d/10-admin.conf", "", "PID 1 does as root what it says, but it is not"),
+    ("/usr/lib/systemd/system/jenkins.service", "", "PID 1 does as root what it says, but it is not"),
+    ("/etc/systemd/system/jenkins.service.d", "", "/jenkins.service.d is not root's alone"),
+], ids=["drop-in", "unit", "folder"])
+def test_units_of_others_are_said_and_stay_theirs(host: Host, path: str, text: str, said: str) -> None:
+    host.oss('[Service]\nEnvironment="JAVA_OPTS=-Xmx1g"\n')
+    real = host.root / path[1:]
+    os.chown(real, SOMEBODY, SOMEBODY)
+    assert [said in text for text in holes(host)] == [True]
+    done = declare("disabled", str(host.root))
+    assert done.changed
+    assert whose(real)[0] == SOMEBODY
+    assert len(holes(host)) == 1
+
+
+@as_root
+def test_a_group_without_members_is_nobody(host: Host) -> None:
+    """Debian's /usr/local belongs to the group staff, which may write it."""
+    host.write("/usr/local/bin/start.sh", "#!/bin/sh\njava -jar jenkins.war\n", 0o755)
+    host.write("/etc/systemd/system/cm.service", "[Service]\nExecStart=/usr/local/bin/start.sh\n")
+    place = host.root / "usr/local/bin"
+    os.chown(place, 0, 50)
+    place.chmod(0o2775)
+    root = "root:x:0:0::/root:/bin/sh\n"
+    for passwd, group, count in (
+            (root, "staff:x:50:\n", 0), (root, "staff:x:50:root\n", 0), (root, "", 1), (root, "staff:x:50:bob\n", 1),
+            (root + "bob:x:1:50::/:/bin/sh\n", "staff:x:50:\n", 1)):
+        host.write("/etc/passwd", passwd)
+        host.write("/etc/group", group)
+        assert len(holes(host)) == count, (passwd, group)
+    host.write("/etc/group", "staff:x:50:\n")
+    host.write("/etc/passwd", root)
+    place.chmod(0o2777)
+    assert len(holes(host)) == 1
+
+
+@as_root
+def test_what_root_runs_at_a_start_is_said_too(host: Host) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    os.chown(host.root / "etc/default/cloudbees-core-cm", SOMEBODY, 0)
+    assert ["root runs it" in text for text in holes(host)] == [True]
+    os.chown(host.root / "etc/default/cloudbees-core-cm", 0, 0)
+    host.write("/etc/env", "A=b\n", 0o666)
+    host.write("/etc/systemd/system/cm.service",
+               "[Service]\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    assert ["/etc/env: root runs with the variables" in text for text in holes(host)] == [True]
+    host.write("/etc/systemd/system/cm.service",
+               "[Service]\nUser=cm\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    assert holes(host) == []

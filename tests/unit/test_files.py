@@ -15,12 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _files as files_module
 from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as files
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
+    OWN_DROP_IN,
+    HostFiles,
+    Reader,
+    open_regular,
+    text_of_open,
+)
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
 NEW = OLD.replace("1g", "2g")
+OWN = f"/run/cbops-telemetry-unit-{os.getpid()}"  # two runs at a time must not meet
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 
 
@@ -211,14 +219,24 @@ def test_a_new_file_where_renaming_cannot_be_made_safe(place: Path, monkeypatch:
     assert only(place) == ["new"]
 
 
-def test_a_new_file_takes_owner_and_mode_of_its_model_but_is_no_program(file: Path, place: Path) -> None:
-    file.chmod(0o4750)
+def test_a_new_file_is_roots_alone_whatever_its_folder_passes_on(place: Path) -> None:
+    try:
+        os.setxattr(place, "system.posix_acl_default", ACL)
+    except OSError:
+        pass  # a file system without access lists
     if os.geteuid() == 0:
-        os.chown(file, 1234, 4321)
-    new = place / "drop-in.conf"
-    files.replace(str(new), None, NEW, False, str(file))
-    assert mode(new) == 0o640
-    assert (new.stat().st_uid, new.stat().st_gid) == (file.stat().st_uid, file.stat().st_gid)
+        os.chown(place, 0, 4321)
+    place.chmod(0o2755)
+    folder = place / "jenkins.service.d"
+    files.make_folder(str(folder))
+    new = folder / OWN_DROP_IN
+    files.replace(str(new), None, NEW, False)
+    assert mode(new) == 0o644
+    for status in (new.stat(), folder.stat()):
+        assert status.st_uid == os.geteuid()
+        assert not status.st_mode & 0o022
+        assert os.geteuid() or status.st_gid == 0
+    assert "system.posix_acl_access" not in os.listxattr(new)
 
 
 def test_removing_leaves_the_backup_alone(file: Path, place: Path) -> None:
@@ -302,7 +320,7 @@ def own() -> Path:
     """A folder of root's below folders of root's, all the way."""
     if os.geteuid():
         pytest.skip("only root has folders that are root's all the way")
-    base = Path("/run/cbops-telemetry-unit")
+    base = Path(OWN)
     subprocess.run(["rm", "-rf", str(base)], check=True)
     base.mkdir(mode=0o755)
     (base / "etc").mkdir(mode=0o755)
@@ -314,7 +332,7 @@ def own() -> Path:
 def _clean_own() -> object:
     yield
     if os.geteuid() == 0:
-        subprocess.run(["rm", "-rf", "/run/cbops-telemetry-unit"], check=True)
+        subprocess.run(["rm", "-rf", OWN], check=True)
 
 
 LINKS: dict[str, tuple[Callable[[Path], object], str | None]] = {
@@ -396,6 +414,126 @@ def test_a_file_swapped_for_a_link_is_refused(own: Path, monkeypatch: pytest.Mon
     with pytest.raises(Refused, match="became a symbolic link"):
         files.replace(str(own / "etc/file"), OLD, NEW, False)
     assert text(victim) == OLD
+
+
+# -- what PID 1 reads -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unit(own: Path) -> Path:
+    """A folder for drop-ins of an image that is root's."""
+    unit = own / "etc/systemd/system/jenkins.service.d"
+    unit.mkdir(mode=0o755, parents=True)
+    return unit
+
+
+LOOSE: dict[str, Callable[[Path], object]] = {
+    "the folder is somebody's": lambda unit: os.chown(unit, 1234, 1234),
+    "the folder is for a group": lambda unit: (os.chown(unit, 0, 1234), os.chmod(unit, 0o775)),
+    "the folder is for everybody": lambda unit: os.chmod(unit, 0o1777),
+    "an access list": lambda unit: os.setxattr(unit, "system.posix_acl_access", bytes.fromhex(
+        "02000000" "01000700ffffffff" "02000700d2040000" "04000500ffffffff" "10000700ffffffff" "20000500ffffffff")),
+    "a folder above is somebody's": lambda unit: os.chown(unit.parent, 1234, 0),
+    "a folder far above is somebody's": lambda unit: os.chown(unit.parents[2], 1234, 0),
+}
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "edited"])
+@pytest.mark.parametrize("loosen", LOOSE.values(), ids=LOOSE)
+def test_nothing_that_pid_1_obeys_is_written_where_others_could_change_it(
+        unit: Path, loosen: Callable[[Path], object], there: bool) -> None:
+    drop_in = unit / OWN_DROP_IN
+    if there:
+        drop_in.write_text("old")
+    loosen(unit)
+    for deed in (lambda: files.check_new(str(drop_in)),
+                 lambda: files.replace(str(drop_in), "old" if there else None, NEW, True)):
+        with pytest.raises(Refused, match="PID 1 does as root what such a file says, and its folder .* is not root's"):
+            deed()
+    assert only(unit) == ([OWN_DROP_IN] if there else [])
+    if there:
+        files.replace(str(drop_in), "old", None, False)  # to take it away opens nothing
+        assert only(unit) == []
+
+
+def test_no_folder_is_made_for_pid_1_where_others_could_change_it(unit: Path) -> None:
+    os.chown(unit.parent, 1234, 0)
+    folder = unit.parent / "other.service.d"
+    for deed in (lambda: files.make_folder(str(folder)), lambda: files.check_new(str(folder / OWN_DROP_IN))):
+        with pytest.raises(Refused, match="is not root's alone"):
+            deed()
+    assert not folder.exists()
+
+
+def test_who_owns_what_lies_above_an_image_does_not_matter_to_its_pid_1(unit: Path, own: Path) -> None:
+    os.chown(own, 1234, 1234)
+    image = own / "image"
+    image.mkdir(mode=0o755)
+    (own / "etc").rename(image / "etc")
+    drop_in = image / "etc/systemd/system/jenkins.service.d" / OWN_DROP_IN
+    files.replace(str(drop_in), None, NEW, False)
+    assert text(drop_in) == NEW
+    os.chown(image, 1234, 1234)
+    with pytest.raises(Refused, match="is not root's alone"):
+        files.replace(str(drop_in), NEW, OLD, False)
+
+
+@pytest.mark.parametrize(("bits", "after"), [(0o640, 0o644), (0o666, 0o644), (0o4755, 0o644)])
+def test_our_drop_in_never_keeps_an_owner_who_is_not_root(unit: Path, bits: int, after: int,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_in = unit / OWN_DROP_IN
+    drop_in.write_text("old")
+    os.chown(drop_in, 1234, 4321)
+    drop_in.chmod(bits)
+    held = os.open(drop_in, os.O_WRONLY)  # its owner has it open
+    owners = []
+    real = os.fchown
+    monkeypatch.setattr(os, "fchown", lambda file, *whose: owners.append(whose) or real(file, *whose))
+    kept = files.replace(str(drop_in), "old", NEW, True)
+    os.write(held, b"[Service]\nExecStartPre=+/bin/true\n")
+    os.close(held)
+    for path in (drop_in, Path(str(kept))):
+        assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (0, 0, after)
+    assert set(owners) == {(0, 0)}, "for a moment it was somebody else's, who may have opened it"
+    assert text(drop_in) == NEW
+
+
+def test_our_drop_in_that_root_has_closed_to_others_stays_so(unit: Path) -> None:
+    drop_in = unit / OWN_DROP_IN
+    drop_in.write_text("old")
+    drop_in.chmod(0o600)
+    files.replace(str(drop_in), "old", NEW, False)
+    assert mode(drop_in) == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_backup_that_others_could_write_is_not_put_back_for_pid_1(unit: Path, there: bool) -> None:
+    drop_in = unit / OWN_DROP_IN
+    if there:
+        drop_in.write_text("now")
+    backup = unit / f"{OWN_DROP_IN}.20260101T000000Z{files.BACKUP_SUFFIX}"
+    backup.write_text("ExecStartPre=+/bin/true")
+    os.chown(backup, 1234, 1234)
+    for deed in (lambda: files.restore(str(drop_in)), lambda: files.restore(str(drop_in), check=True),
+                 lambda: files.roll_back(str(drop_in), "2025-01-01T00:00:00Z")):
+        with pytest.raises(Refused, match=r"its backup .* is not root's alone"):
+            deed()
+    assert drop_in.exists() == there
+    os.chown(backup, 0, 0)
+    assert files.restore(str(drop_in)).changed
+
+
+@pytest.mark.parametrize("target", ["../other", "/dev/null", "nowhere"])
+def test_a_link_in_the_place_of_our_drop_in_is_not_followed(unit: Path, target: str) -> None:
+    drop_in = unit / OWN_DROP_IN
+    (unit.parent / "other").write_text("old")
+    drop_in.symlink_to(target)
+    for deed in (lambda: files.check_new(str(drop_in)),
+                 lambda: files.replace(str(drop_in), "old", NEW, False),
+                 lambda: files.replace(str(drop_in), None, NEW, False)):
+        with pytest.raises(Refused, match="a symbolic link stands where"):
+            deed()
+    assert (unit.parent / "other").read_text() == "old"
 
 
 # -- folders and the lock ---------------------------------------------------------------------------
@@ -627,6 +765,173 @@ def test_odd_files_are_no_trap_for_the_audit(tmp_path: Path) -> None:
         with pytest.raises(OSError):
             view.read(f"/{name}")
     assert view.head("/pipe") == b""
+
+
+def test_looking_at_what_is_no_file_does_not_open_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    # A writer waits until somebody opens the pipe for reading.
+    writer = subprocess.Popen(["sh", "-c", "exec 3> \"$0\"", str(tmp_path / "pipe")])
+    try:
+        view = HostFiles(str(tmp_path))
+        for _ in range(20):
+            for name in ("/pipe", "/link"):
+                with pytest.raises(OSError, match="not a regular file"):
+                    view.read(name)
+                with pytest.raises(OSError, match="not a regular file"):
+                    view.open_below("/", name)
+                assert view.head(name) == b""
+            time.sleep(0.01)
+        assert writer.poll() is None
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+@pytest.mark.parametrize("path", ["/proc/version", "/proc/self/mounts", "/sys/kernel/notes", "/dev/ptmx", "/dev/null"])
+def test_files_of_the_kernel_are_not_read(tmp_path: Path, path: str) -> None:
+    if not os.path.exists(path):
+        pytest.skip("not on this machine")
+    with pytest.raises(OSError, match=r"of the kernel's|not a regular file"):
+        HostFiles().read(path)
+    (tmp_path / "link").symlink_to(path)
+    for deed in (lambda: HostFiles().read(str(tmp_path / "link")),
+                 lambda: HostFiles().open_below(str(tmp_path), "link"), lambda: open_regular(path)):
+        with pytest.raises(OSError, match=r"of the kernel's|not a regular file"):
+            deed()
+
+
+def test_without_proc_nothing_is_opened_and_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    assert HostFiles(str(tmp_path)).read("/file") == "x"  # its file system is known now
+    real = os.open
+
+    def without(path: object, flags: int, *more: int, dir_fd: int | None = None) -> int:
+        if str(path).startswith("/proc/"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return real(path, flags, *more, dir_fd=dir_fd)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", without)
+    with pytest.raises(OSError, match="/proc is not mounted") as caught:
+        HostFiles(str(tmp_path)).read("/file")
+    assert caught.value.filename == "/file" or caught.value.filename == str(tmp_path / "file")
+
+
+SOMEBODY = 1234
+
+
+@pytest.fixture
+def theirs(own: Path) -> Path:
+    """A folder of somebody's, beside one that is root's alone, in an image that everybody may enter."""
+    theirs = own / "home"
+    theirs.mkdir(mode=0o755)
+    os.chown(theirs, SOMEBODY, SOMEBODY)
+    (own / "secret").mkdir(mode=0o700)
+    for path, bits in (("secret/file", 0o644), ("closed", 0o600), ("group", 0o640), ("known", 0o644)):
+        (own / path).write_text("content")
+        (own / path).chmod(bits)
+    os.chown(own / "group", 0, SOMEBODY)
+    return theirs
+
+
+@pytest.mark.parametrize(("target", "readable"), [
+    ("/closed", False), ("../closed", False), ("/secret/file", False), ("/known", True), ("/group", True),
+    ("/home/../secret/file", False), ("chain", False), ("/none", None),
+])
+def test_a_link_is_followed_with_the_rights_of_whoever_made_it(theirs: Path, own: Path, target: str,
+                                                              readable: bool | None) -> None:
+    (theirs / "chain").symlink_to("/closed")  # root's, in somebody's folder
+    (theirs / "link").symlink_to(target)
+    (theirs / "folder").symlink_to("/secret")
+    view = HostFiles(str(own))
+    assert readable is None or view.read("/home/link") == "content", "a link of root's own"
+    assert view.read("/home/folder/file") == "content"
+    assert view.list("/home/folder") == ["file"]
+    for name in ("link", "folder"):
+        os.lchown(theirs / name, SOMEBODY, SOMEBODY)
+    view = HostFiles(str(own))
+    identity = os.geteuid(), os.getegid(), os.getgroups()
+    for read in (lambda: view.read("/home/link"), lambda: text_of_open(*view.open_below("/home", "link"), "link")):
+        if readable:
+            assert read() == "content"
+        else:
+            with pytest.raises(FileNotFoundError if readable is None else PermissionError):
+                read()
+        assert (os.geteuid(), os.getegid(), os.getgroups()) == identity
+    with pytest.raises(PermissionError):
+        view.read("/home/folder/file")
+    assert view.list("/home/folder") == []
+    with pytest.raises(PermissionError):
+        view.list_below("/home", "folder")
+
+
+def test_a_view_of_somebodys_reads_what_that_user_may(theirs: Path, own: Path) -> None:
+    (theirs / "link").symlink_to("/closed")  # root's
+    view = HostFiles(str(own), Reader(SOMEBODY, [9999, SOMEBODY]))
+    assert [view.read(path) for path in ("/known", "/group")] == ["content"] * 2
+    assert view.with_candidates({"/x": ""}).read("/known") == "content"
+    for path in ("/closed", "/secret/file", "/home/link"):
+        for one in (view, view.with_candidates({"/x": ""})):
+            with pytest.raises(PermissionError):
+                one.read(path)
+    assert os.geteuid() == 0
+
+
+def test_a_folder_swapped_while_it_is_read_does_not_lead_elsewhere(theirs: Path, own: Path,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    (theirs / "d").mkdir()
+    (theirs / "d/file").write_text("theirs")
+    real = HostFiles._is_roots
+
+    def swap(view: HostFiles, folder: str) -> bool:
+        result = real(view, folder)
+        if folder == "/home/d":
+            (theirs / "d").rename(theirs / "moved")
+            (theirs / "d").symlink_to("/secret")
+            os.lchown(theirs / "d", SOMEBODY, SOMEBODY)
+        return result
+
+    monkeypatch.setattr(HostFiles, "_is_roots", swap)
+    with pytest.raises(PermissionError):
+        HostFiles(str(own)).read("/home/d/file")
+
+
+def test_a_hard_link_to_a_file_of_others_is_not_read(theirs: Path, own: Path) -> None:
+    os.link(own / "closed", theirs / "file")
+    with pytest.raises(OSError, match="several names"):
+        HostFiles(str(own)).read("/home/file")
+    with pytest.raises(OSError, match="several names"):
+        HostFiles(str(own)).open_below("/home", "file")
+    os.chown(own / "closed", SOMEBODY, SOMEBODY)
+    assert HostFiles(str(own)).read("/home/file") == "content"
+
+
+def test_a_home_has_its_files_on_its_own_file_system(own: Path, theirs: Path) -> None:
+    """Another one counts where root has mounted it or linked to it; not where somebody else has."""
+    (theirs / "mine").write_text("x")
+    (theirs / "mounted").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", str(theirs / "mounted")]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        (theirs / "mounted/file").write_text("there")
+        (theirs / "roots").symlink_to("mounted/file")
+        (theirs / "link").symlink_to("mounted/file")
+        os.lchown(theirs / "link", SOMEBODY, SOMEBODY)
+        view = HostFiles(str(own))
+        for name, content in (("mine", "x"), ("mounted/file", "there"), ("roots", "there")):
+            assert text_of_open(*view.open_below("/home", name), name) == content
+        with pytest.raises(OSError, match="not root's leads to another file system"):
+            view.open_below("/home", "link")
+        real = files_module._mount
+        try:  # as where the kernel lists no such mount
+            files_module._mount = lambda descriptor: None
+            with pytest.raises(OSError, match="root is not known to have mounted"):
+                view.open_below("/home", "mounted/file")
+        finally:
+            files_module._mount = real
+    finally:
+        subprocess.run(["umount", str(theirs / "mounted")], check=True)
 
 
 @pytest.mark.parametrize(("pattern", "found"), [

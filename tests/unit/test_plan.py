@@ -122,6 +122,13 @@ def test_a_reload_where_a_unit_is_edited_or_owes_it(options: dict[str, Any], rel
     assert entry(**options)["reload"] is reload
 
 
+def test_a_drop_in_that_is_only_given_to_root_needs_no_reload() -> None:
+    said = answer(path=DROP_IN)
+    said["files"][0]["after"] = OLD
+    found = _plan.entry_of("cm1", policy(telemetry_restart="now"), TODAY, said, (), True)
+    assert (found["edits"][0]["summary"], found["reload"]) == ("given to root", False)
+
+
 def test_a_rendered_file_takes_the_place_of_its_edit() -> None:
     rendered = [{"path": FILE, "before": OLD, "after": OTHER, "summary": "rendered from x.j2"}]
     assert entry(rendered=rendered)["edits"] == rendered

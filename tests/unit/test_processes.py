@@ -125,6 +125,19 @@ def test_an_argument_file_is_read_where_the_process_is(proc: Proc) -> None:
     assert found.state == "disabled"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users' processes")
+@pytest.mark.parametrize(("bits", "state"), [(0o600, "unknown"), (0o640, "disabled")])
+def test_an_argument_file_is_read_with_the_rights_of_the_process(proc: Proc, bits: int, state: str) -> None:
+    folder = proc.process(10, ["java", "@/opts", "-jar", WAR])
+    (folder / "status").write_text("Name:\tjava\nUid:\t0\t1234\t0\t0\nGid:\t0\t1234\t0\t0\nGroups:\t77 78\n")
+    (folder / "root").mkdir()
+    (folder / "root/opts").write_text(FLAG)
+    os.chown(folder / "root/opts", 0, 78)
+    (folder / "root/opts").chmod(bits)
+    found, = processes.running(str(proc.root))
+    assert found.state == state
+
+
 def test_an_argument_file_that_is_a_pipe_does_not_hold_us(proc: Proc) -> None:
     folder = proc.process(10, ["java", "@/opts", "-jar", WAR])
     (folder / "root").mkdir()

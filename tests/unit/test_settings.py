@@ -116,6 +116,31 @@ def test_a_fifo_or_a_link_to_a_secret_gives_nothing(host: Host) -> None:
     assert "s3cr3t" not in str(found)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give links away")
+def test_a_link_of_the_services_shows_what_the_service_may_see(host: Host) -> None:
+    host.root.chmod(0o755)
+    host.write("/root/config.xml", HEAD + "<hudson><noUsageStatistics>true</noUsageStatistics></hudson>", 0o600)
+    host.write("/root/proxy.xml", HEAD + "<proxy><name>s3cr3t.example</name><port>3128</port></proxy>", 0o600)
+    host.write("/root/x.jpi", jar("1.77"), 0o600)
+    host.write("/usr/share/x.jpi", jar("1.896"))
+    links = {"config.xml": "/root/config.xml", "proxy.xml": "../../../root/proxy.xml",
+             "plugins/cloudbees-license-tracker.jpi": "/root/x.jpi",
+             "plugins/cloudbees-analytics.jpi": "/usr/share/x.jpi"}
+    (host.root / PLUGINS[1:]).mkdir(parents=True)
+    for name, target in links.items():
+        (host.root / HOME[1:] / name).symlink_to(target)
+    found = read(host)  # root's own links
+    assert (found["no_usage_statistics"], found["license_tracker_plugin"], found["proxy"]["host"]) == (
+        True, "1.77", "s3cr3t.example")
+    for name in links:
+        os.lchown(host.root / HOME[1:] / name, 1234, 1234)
+    found = read(host)
+    assert [found[key] for key in ("no_usage_statistics", "license_tracker_plugin", "proxy", "analytics_plugin")] == [
+        "unknown", "unknown", "unknown", "1.896"]
+    assert "Permission denied" in found["details"]["proxy"]["reason"]
+    assert "s3cr3t" not in str(found) and "1.77" not in str(found)
+
+
 @pytest.mark.parametrize(("body", "expected"), [
     ("<hudson><noUsageStatistics>true</noUsageStatistics></hudson>", True),
     ("<hudson><noUsageStatistics>false</noUsageStatistics></hudson>", False),

@@ -1,0 +1,218 @@
+"""Nothing of ours opens a door: what we write, and what we open to read, gives nobody what root alone has."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attacker import PROGRAMS, USER, Site
+from fleethand import FLAG, Done
+
+UNIT = "cloudbees-cm.service"
+FOLDER = f"/etc/systemd/system/{UNIT}.d"
+DROP_IN = f"{FOLDER}/90-cbops-telemetry.conf"
+SERVICE = "cloudbees"
+LAUNCH_FILE = "/var/lib/cloudbees-cm/env.sh"
+HOME = "/var/lib/jenkins"
+SECRET = "s3cr3t.example"
+
+
+def play(site: Site, name: str, host: str, *arguments: str) -> Done:
+    """A playbook on one host; it restarts nothing."""
+    return site.play(name, *arguments, inventory=site.inventory({host: {}}))
+
+
+def whose(site: Site, path: str) -> str:
+    """Owner, group and mode of a file, empty where it is not there."""
+    return site.shell("script", f"stat -c '%U:%G %a' {path} 2>/dev/null || true").strip()
+
+
+def warnings(done: Done) -> str:
+    """All warnings about the one host."""
+    (entry,) = done.report["hosts"]
+    return "\n".join([*entry["warnings"], *(entry["state"] or {})["warnings"]])
+
+
+@pytest.fixture
+def package(site: Site) -> Iterator[Site]:
+    """A controller whose live launch file belongs to the service's user, as new."""
+    site.put("script", "/root/dropin-setup.sh", (PROGRAMS / "dropin-setup.sh").read_bytes())
+    site.shell("script", "sh /root/dropin-setup.sh")
+    yield site
+    site.shell("script", f"rm -rf {FOLDER}; systemctl daemon-reload")
+
+
+# -- what PID 1 obeys -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("umask", ["0022", "0000"])
+def test_a_drop_in_is_roots_though_the_launch_file_is_the_services(package: Site, umask: str) -> None:
+    package.put("script", "/etc/sudoers.d/umask", f"Defaults umask={umask}, umask_override\n".encode(), 0o440)
+    try:
+        done = play(package, "enforce", "script")
+    finally:
+        package.shell("script", "rm /etc/sudoers.d/umask")
+    assert done.verdicts() == {"script": "restart_pending"}, done.output
+    assert whose(package, DROP_IN) == "root:root 644"
+    assert whose(package, FOLDER) == "root:root 755"
+    assert f"{SERVICE}:{SERVICE}" in whose(package, LAUNCH_FILE)
+    assert "root at the next start" not in warnings(done)
+    refused = package.as_user("script", f"echo x >>{DROP_IN} || echo no; mv {DROP_IN} {FOLDER}/x || echo no",
+                              SERVICE)
+    assert refused.split() == ["no", "no"]
+
+
+def test_a_drop_in_from_earlier_is_said_foreseen_and_given_to_root(package: Site) -> None:
+    play(package, "enforce", "script")
+    content = package.shell("script", f"cat {DROP_IN}")
+    package.shell("script", f"chown {SERVICE}: {DROP_IN}; chmod 664 {DROP_IN}")
+    audit = play(package, "audit", "script")
+    assert re.search(rf"{DROP_IN}: .*uid \d+, gid \d+, mode 0664.* root at the next start", warnings(audit))
+    check = play(package, "enforce", "script", "--check", "--diff")
+    assert check.changed()["script"]
+    assert "uid 0, gid 0, mode 0644" in check.output
+    assert whose(package, DROP_IN) == f"{SERVICE}:{SERVICE} 664"
+    done = play(package, "enforce", "script")
+    assert done.changed()["script"]
+    assert whose(package, DROP_IN) == "root:root 644"
+    assert package.shell("script", f"cat {DROP_IN}") == content
+    assert "root at the next start" not in warnings(done)
+    assert not play(package, "enforce", "script").changed()["script"]
+
+
+@pytest.mark.parametrize("line", ["ExecStartPre=+/bin/touch /root/owned", '# x\\rExecStartPre=+/bin/touch /root/owned',
+                                  'Environment="LD_PRELOAD=/home/x.so"'])
+def test_what_the_service_put_into_its_drop_in_does_not_become_roots(package: Site, line: str) -> None:
+    play(package, "enforce", "script")
+    package.shell("script", f"chown {SERVICE}: {DROP_IN}")
+    package.as_user("script", f"printf '%b\\n' '{line}' >>{DROP_IN}", SERVICE)
+    before = package.shell("script", f"sha256sum {DROP_IN}")
+    done = play(package, "enforce", "script")
+    assert done.code
+    assert "it is not made root's as it is" in done.output
+    assert package.shell("script", f"sha256sum {DROP_IN}") == before
+    assert whose(package, DROP_IN).startswith(f"{SERVICE}:")
+    assert "root at the next start" in warnings(done)
+
+
+@pytest.mark.parametrize("scene", [
+    f"mkdir {FOLDER}; chown {SERVICE}: {FOLDER}", f"mkdir -m 777 {FOLDER}",
+    f"mkdir /home/{USER}/d && chown {USER}: /home/{USER}/d && ln -s /home/{USER}/d {FOLDER}",
+], ids=["the service's folder", "everybody's folder", "a link to a user's folder"])
+def test_nothing_is_put_where_others_could_change_it(package: Site, scene: str) -> None:
+    package.shell("script", scene)
+    try:
+        for arguments in (["--check"], []):
+            done = play(package, "enforce", "script", *arguments)
+            assert done.code
+            assert re.search(r"is not root's alone|others than root may write", done.output), done.output
+        assert package.shell("script", f"ls {FOLDER}/") == ""
+    finally:
+        package.shell("script", f"rm -rf {FOLDER} /home/{USER}/d")
+
+
+def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site) -> None:
+    play(package, "enforce", "script")
+    backup = f"{DROP_IN}.20200101T000000Z.cbops~"
+    package.shell("script", f"echo ExecStartPre=+/bin/true >{backup}; chown {SERVICE}: {backup}")
+    before = package.shell("script", f"sha256sum {DROP_IN}")
+    done = package.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": DROP_IN, "restore": True}}]}])
+    assert done.code
+    assert "root's alone" in done.output
+    assert package.shell("script", f"sha256sum {DROP_IN}") == before
+
+
+def test_races_against_the_writing_lead_it_nowhere(package: Site) -> None:
+    """The service's user swaps the launch file for links while it is edited: what the links lead to stays as it is."""
+    package.shell("script", f"""sed -i 's/ $JAVA_OPTS//' /opt/cloudbees/cm/start.sh
+        echo 'EXTRA="-Xmx32m"' >{LAUNCH_FILE}; cp {LAUNCH_FILE} /root/victim; chmod 600 /root/victim""")
+    before = package.shell("script", "sha256sum /root/victim; stat -c '%U %a %h %i' /root/victim")
+    program = package.give("script", "swap", SERVICE)
+    package.as_user("script", f"{program} {LAUNCH_FILE} /root/victim </dev/null >/dev/null 2>&1 &", SERVICE)
+    try:
+        for wanted in ("disabled", "enabled") * 3:
+            play(package, "enforce", "script", "-e", f"telemetry_desired={wanted}")
+            assert package.shell("script", "sha256sum /root/victim; stat -c '%U %a %h %i' /root/victim") == before
+    finally:
+        package.shell("script", f"pkill -KILL -u {SERVICE} swap; rm -f {LAUNCH_FILE}*")
+    assert package.shell("script", "ls -A /root | grep cbops || true") == ""
+
+
+# -- what is opened ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(site: Site) -> Iterator[Site]:
+    """The home of a running product, to be put back as it was."""
+    site.shell("oss", f"rm -rf /root/home; cp -a {HOME} /root/home")
+    yield site
+    site.shell("oss", f"pkill -KILL -u jenkins bash; rm -rf {HOME}/config.xml {HOME}/proxy.xml {HOME}/plugins; "
+                      f"cp -a /root/home/. {HOME}")
+
+
+def settings(site: Site) -> tuple[dict[str, object], Done]:
+    """The settings of the one product of the host."""
+    done = play(site, "audit", "oss")
+    (entry,) = done.report["hosts"][0]["state"]["installations"]
+    return entry["settings"], done
+
+
+@pytest.mark.parametrize("target", ["/dev/ptmx", "/dev/watchdog", "/dev/tty", "/proc/kmsg", "/proc/1/environ",
+                                    "/sys/kernel/notes", "/etc/shadow", "/root/secret.xml", "/dev/shm/x",
+                                    "/proc/self/root/root/secret.xml"])
+def test_a_home_leads_root_nowhere(home: Site, target: str) -> None:
+    home.shell("oss", f"""
+        echo '<hudson><noUsageStatistics>true</noUsageStatistics><name>{SECRET}</name><port>1</port></hudson>' \
+            >/root/secret.xml
+        chmod 600 /root/secret.xml; cp /root/secret.xml /dev/shm/x; chmod 644 /dev/shm/x""")
+    home.as_user("oss", f"cd {HOME}; rm -f proxy.xml; ln -sfn {target} config.xml; ln -s {target} proxy.xml; "
+                        f"ln -sfn {target} plugins/cloudbees-license-tracker.jpi", "jenkins")
+    found, done = settings(home)
+    for key in ("no_usage_statistics", "proxy", "license_tracker_plugin"):
+        assert found[key] == "unknown", (key, found)
+        assert found["details"][key]["reason"]  # type: ignore[index]
+    assert SECRET not in json.dumps(done.report)
+    assert done.verdicts() == {"oss": "violation"}
+
+
+def test_a_pipe_in_a_home_is_not_opened(home: Site) -> None:
+    home.as_user("oss", f"""cd {HOME}; rm -f config.xml; mkfifo config.xml
+        (exec 3>config.xml; touch {HOME}/opened) </dev/null >/dev/null 2>&1 &""", "jenkins")
+    found, _done = settings(home)
+    time.sleep(1)
+    assert found["no_usage_statistics"] == "unknown"
+    assert home.shell("oss", f"ls {HOME} | grep -c opened || true").strip() == "0"
+
+
+def test_what_root_linked_or_mounted_into_a_home_is_read(home: Site) -> None:
+    program = "import zipfile; z = zipfile.ZipFile('/dev/shm/t.jpi', 'w'); z.writestr('META-INF/MANIFEST.MF', " \
+              "'Plugin-Version: 2.1\\n')"
+    home.shell("oss", f'python3 -c "{program}"; ln -s /dev/shm/t.jpi {HOME}/plugins/cloudbees-license-tracker.jpi')
+    assert settings(home)[0]["license_tracker_plugin"] == "2.1"
+    home.shell("oss", f"""cp -a {HOME}/plugins /dev/shm/plugins; rm /dev/shm/plugins/cloudbees-license-tracker.jpi
+        cp /dev/shm/t.jpi /dev/shm/plugins/cloudbees-license-tracker.jpi
+        rm {HOME}/plugins/cloudbees-license-tracker.jpi; mount --bind /dev/shm/plugins {HOME}/plugins""")
+    try:
+        found, _done = settings(home)
+    finally:
+        home.shell("oss", f"umount {HOME}/plugins")
+    assert found["license_tracker_plugin"] == "2.1", found
+
+
+@pytest.mark.parametrize("target", ["/proc/kmsg", "/dev/ptmx", "/root/options", "pipe"])
+def test_a_launch_file_of_the_services_leads_root_nowhere(package: Site, target: str) -> None:
+    package.shell("script", f"echo 'EXTRA={FLAG} # {SECRET}' >/root/options; chmod 600 /root/options")
+    package.as_user("script", f"cd {Path(LAUNCH_FILE).parent}; mkfifo pipe; ln -sfn {target} env.sh", SERVICE)
+    try:
+        done = play(package, "audit", "script")
+    finally:
+        package.shell("script", f"rm -f {LAUNCH_FILE} {Path(LAUNCH_FILE).parent}/pipe")
+    (entry,) = done.report["hosts"][0]["state"]["installations"]
+    assert entry["on_disk"] == "unresolvable"
+    assert entry["on_disk_detail"]["file"] == "/opt/cloudbees/cm/start.sh"
+    assert SECRET not in json.dumps(done.report)

@@ -56,6 +56,8 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     for entry in before.entries:
         if names and entry.definition.name not in names:
             continue
+        if entry.stray and not names:
+            continue  # nobody asked for it: whoever may log in could start one, and stop this
         try:
             on_disk, live = entry.on_disk, entry.live
             if edited:

@@ -127,7 +127,7 @@ def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
     try:
         argv = arguments(own)
     except OSError as error:
-        return _unknown(error.strerror)
+        return _unknown(error.strerror or "its command line cannot be read")
     if not seen.launcher:
         return _unknown("it was not started by java, so its arguments do not tell its options")
     files = HostFiles(own + "/root")

@@ -125,8 +125,8 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
     return walk(shell, program)
 
 
-def _with_argument_files(fields: Sequence[Value], files: HostFiles) -> Sequence[Value]:
-    """The words of a ``java`` command that names its program in an ``@file``: that file's, which are no place to edit."""
+def _with_argument_files(fields: List[Value], files: HostFiles) -> List[Value]:
+    """The words of a ``java`` command, with those of the ``@file`` that names its program; that is no place to edit."""
     texts = [text_of(field) for field in fields]
     if {"-jar", BOOTSTRAP} & set(texts) or not any(map(_is_argument_file, texts)):
         return fields

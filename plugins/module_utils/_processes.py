@@ -23,11 +23,13 @@ from ._jvm import shown
 ATTACH = ("auto", "never")
 #: Seconds for asking all JVMs of a host.
 _HOST_SECONDS = 30.0
-#: Seconds for finding the JVMs, and then their wars: for one process, until the trusted ones are put first, for all.
+#: Seconds for finding the JVMs, and then their wars: for one process (for its files), until the trusted ones are put
+#: first, for all.
 _ONE_SECONDS = 1.0
+_FILES_SECONDS = 3.0
 _PATIENCE = 2.0
 _SCAN_SECONDS = 10.0
-#: Processes of a host, JVMs whose files are looked at, JVMs that are examined, and those of them that are ordinary users'.
+#: Processes of a host, JVMs whose files are looked at, JVMs that are examined, of them those of ordinary users.
 _LIMIT_PROCESSES = 1 << 15
 _LIMIT_JVMS = 512
 _LIMIT_EXAMINED = 64
@@ -304,8 +306,8 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
     jvms = {pid: scan.Sighted(*one) for pid, one in sighted.found}
     order = sorted(jvms, key=by_trust)
     leave(order[_LIMIT_JVMS:], "more than %d JVMs run here" % _LIMIT_JVMS)
-    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _ONE_SECONDS, _SCAN_SECONDS,
-                 by_trust, _PATIENCE)
+    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _FILES_SECONDS,
+                 _SCAN_SECONDS, by_trust, _PATIENCE)
     leave(found.late, "what they have open could not be read in time")
     if not found.found:
         return Running([], unseen)

@@ -14,7 +14,7 @@ import re
 import stat
 import struct
 import zlib
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import IO, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ._files import HostFiles
 from ._jvm import Unresolvable, command_line, launcher_words
@@ -29,7 +29,7 @@ _LIMIT_MAPS = 4 << 20
 _PART = 1 << 18
 _OVERLAP = 4096 + 100  # no line is longer
 #: Open files that are looked at, those that are archives without their manifest in front, and unpacked folders.
-_LIMIT_FILES = 4096
+_LIMIT_FILES = 1 << 16
 _LIMIT_SEARCHED = 64
 _LIMIT_FOLDERS = 64
 _HEAD = 16 << 10
@@ -41,8 +41,11 @@ _AGENT_MAIN = "hudson.remoting."
 _MANIFEST = "META-INF/MANIFEST.MF"
 _UNPACKED = "/WEB-INF/"
 _DELETED = " (deleted)"
+_JAVA = re.compile(rb"(?:[^\0]*/)?java\0")
+_THREADS = 4
 #: What stands in front of an entry of an archive, up to its name (PKWARE's APPNOTE.TXT, 4.3.7).
 _LOCAL = struct.Struct("<4s4xH8xI4xHH")
+_END = 22  # bytes of what ends an archive without a comment
 
 
 class Sighted(NamedTuple):
@@ -62,8 +65,8 @@ def sighted(proc: str, pid: int) -> Optional[Sighted]:
     own = "%s/%d" % (proc, pid)
     try:
         name, fields = stat_of(read_file(own + "/stat"))
-        # A JVM has threads of its own from its first moment on; before that it is a java that loads its library.
-        if int(fields[17]) < 2 and name != b"java":
+        # A map is dear to read. What has neither a JVM's threads (never fewer than eight) nor its name, has no JVM's map.
+        if int(fields[17]) < _THREADS and name != b"java" and not _JAVA.match(read_file(own + "/cmdline")):
             return None
         ticks, parent = int(fields[19]), int(fields[1])
     except (OSError, IndexError, ValueError):
@@ -71,8 +74,7 @@ def sighted(proc: str, pid: int) -> Optional[Sighted]:
     try:
         found = _libraries(own + "/maps")
     except PermissionError:
-        argv = arguments(own)
-        return Sighted(ticks, parent, True, False) if re.search(r"(?:\A|/)java\Z", argv[0] if argv else "") else None
+        return Sighted(ticks, parent, True, False) if _JAVA.match(read_file(own + "/cmdline")) else None
     except (FileNotFoundError, ProcessLookupError):
         return None
     if found & {b"jvm", b"j9vm"}:
@@ -207,8 +209,9 @@ def _manifest(path: str, searched: List[int]) -> bytes:
     finally:
         os.close(handle)
     with os.fdopen(descriptor, "rb") as stream:
-        found = _first_manifest(stream.read(_HEAD))
-        if found is None and searched[0]:
+        head = stream.read(_HEAD)
+        found = _first_manifest(head)
+        if found is None and searched[0] and _may_be_an_archive(stream, head, status.st_size):
             # It need not stand first, and there may be a program in front of the archive.
             searched[0] -= 1
             try:
@@ -216,6 +219,12 @@ def _manifest(path: str, searched: List[int]) -> bytes:
             except (_Unknown, *_BROKEN_ZIP):
                 pass
     return found or b""
+
+
+def _may_be_an_archive(stream: IO[bytes], head: bytes, size: int) -> bool:
+    """False for what is surely none: what a JVM has open are mostly data of its own."""
+    stream.seek(max(0, size - _END))
+    return head.startswith((b"PK\x03\x04", b"#!")) or stream.read(_END).startswith(b"PK\x05\x06")
 
 
 def _first_manifest(head: bytes) -> Optional[bytes]:

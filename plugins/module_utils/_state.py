@@ -22,8 +22,8 @@ SCHEMA = "cbops.telemetry/state/1"
 _LIMIT_STRAYS = 8
 _LIMIT_NOTES = 8
 _STAT_SECONDS = 1.0
-#: A unit in which runs what it was told to start, whoever told it.
-_UNIT = re.compile(r"\A/(?!user\.slice/)(?:.*/)?([^/]+)\.service(?:/|\Z)")
+#: The unit of a cgroup, and those in which runs what users tell them to run.
+_UNIT = re.compile(r"\A/(?!user\.slice/)(?:.*?/)?([^/]+)\.service(?:/|\Z)")
 _FOR_USERS = frozenset(["anacron", "atd", "cron", "crond", "dropbear", "fcron", "ssh", "sshd"])
 #: States of a unit in which its processes are there.
 _AWAKE = frozenset(["active", "activating", "deactivating", "reloading", "refreshing"])
@@ -84,7 +84,8 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
         running, reason = _summary(mine, hidden or _unseen(owner, unseen, live_host) if not mine else hidden)
         entries.append(Entry(owner.definition, owner.on_disk, live, next_start, loaded, mine, running, reason))
     claimed = {jvm.pid for mine in owned for jvm in mine}
-    strays = [jvm for jvm in jvms if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)]
+    strays = [jvm for jvm in jvms
+              if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)]
     builds = [_no_installation(jvm, "its environment says so") for jvm in strays if jvm.of_build]
     warnings.extend(_at_most(_LIMIT_NOTES, builds))
     entries = _without_dead(entries)
@@ -284,8 +285,8 @@ def _strays(jvms: Sequence[processes.Process], names: Sequence[str], warnings: L
     """A row for each place from which JVMs run that belong to no installation."""
     found: Dict[str, List[processes.Process]] = {}
     for jvm in jvms:
-        name = _unit_of(jvm)
-        found.setdefault(name if name and name not in names else jvm.war, []).append(jvm)
+        name = next((one for one in (_unit_of(jvm), jvm.war) if one and one not in names), "process %d" % jvm.pid)
+        found.setdefault(name, []).append(jvm)
     left = list(found)[_LIMIT_STRAYS:]
     if left:
         warnings.append("JVMs on %d more wars run here that belong to no installation" % len(left))
@@ -335,8 +336,8 @@ def _clock(result: installations.Outcome) -> Dict[str, Any]:
 
 
 #: The settings of a process that no installation owns: whoever started it named the home, so it is not read.
-_UNREAD = dict([(key, UNKNOWN) for key in [name for name, _plugin in PLUGINS]
-                + ["no_usage_statistics", "proxy", "product_version"]])  # type: Dict[str, Any]
+_UNREAD = dict.fromkeys([key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"],
+                        UNKNOWN)  # type: Dict[str, Any]
 _UNREAD["details"] = {key: {"state": UNKNOWN, "reason": "the home and war of a process that no installation owns are "
                                                         "not read"} for key in _UNREAD}
 

@@ -36,9 +36,10 @@ def way_of(found: Survey, document: Dict[str, Any]) -> probing.Way:
         name, own = entry.definition.name, []  # type: str, List[routes.Network]
         homes = []
         if entry.stray and not all(jvm.container for jvm in entry.processes):
-            networks.append(routes.Network((), ("the way out of %s was not probed: it belongs to no installation" % name,),
-                                           None))
-            continue  # whoever started it named its proxy, its settings and its trust store
+            # Whoever started it named its proxy, its settings and its trust store.
+            note = "the way out of %s was not probed: it belongs to no installation" % name
+            networks.append(routes.Network((), (note,), None))
+            continue
         for jvm in entry.processes:
             if jvm.container:
                 own.append(routes.Network((), ("the way out of %s was not probed: it runs in a container, with a "

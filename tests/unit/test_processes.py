@@ -98,7 +98,7 @@ def test_processes_that_are_hidden_are_not_said_to_be_gone(proc: Proc, monkeypat
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(processes, "read_file", refuse)
     with pytest.raises(PermissionError, match="hidepid"):
-        processes.running(str(proc.root)).jvms
+        processes.running(str(proc.root))
     monkeypatch.setattr(processes, "running", lambda **_arguments: refuse("/proc"))
     jvms, _unseen, hidden = state._running(True, "never", [], [])
     assert state._summary(jvms, hidden) == ("unknown", "running processes cannot be listed: Permission denied")
@@ -261,7 +261,7 @@ def test_a_jvm_is_what_has_the_library_of_one_mapped(proc: Proc, library: str, i
     assert (scan.sighted(str(proc.root), 10) is not None) == is_jvm
 
 
-def test_what_calls_itself_java_is_nothing_and_costs_two_files(proc: Proc) -> None:
+def test_what_calls_itself_java_is_nothing_and_costs_three_files(proc: Proc) -> None:
     """However many of them there are, and whatever they are called."""
     opened: list[str] = []
     counting = [False]
@@ -273,16 +273,18 @@ def test_what_calls_itself_java_is_nothing_and_costs_two_files(proc: Proc) -> No
         counting[0] = True
         assert [scan.sighted(str(proc.root), pid) for pid in range(first, first + count)] == [None] * count
         counting[0] = False
-        assert len(opened) <= 2 * count
+        assert len(opened) <= 3 * count
     found = processes.running(str(proc.root))
     assert (found.jvms, found.unseen) == ([], [])
 
 
-def test_a_process_without_threads_is_not_looked_into(proc: Proc) -> None:
-    """A JVM has threads of its own; what has none cannot make reading its map dear."""
-    folder = proc.process(10, ["java", "-jar", WAR], name="pause")
-    (folder / "stat").write_text("10 (pause) S 1 " + " ".join(["0"] * 15) + " 1 0 1000 0 0\n")
-    assert processes.running(str(proc.root)).jvms == []
+@pytest.mark.parametrize(("called", "threads", "is_jvm"), [("java", 1, True), ("x", 4, True), ("x", 3, False)])
+def test_a_process_with_few_threads_is_looked_into_where_it_is_called_java(proc: Proc, called: str, threads: int,
+                                                                           is_jvm: bool) -> None:
+    """Every JVM has more; and to read the map of every process of a host is dear."""
+    folder = proc.process(10, [called, "-jar", WAR], name="pause")
+    (folder / "stat").write_text("10 (pause) S 1 " + " ".join(["0"] * 15) + f" {threads} 0 1000 0 0\n")
+    assert bool(processes.running(str(proc.root)).jvms) == is_jvm
 
 
 def test_a_java_that_has_not_loaded_its_library_yet(proc: Proc, tmp_path: Path) -> None:
@@ -346,6 +348,7 @@ PLUGIN = "Manifest-Version: 1.0\nShort-Name: git\nJenkins-Version: 2.426.3\nPlug
     (["java", "-jar", "/opt/x/app.bin"], PRODUCT, ["META-INF/"], b"", True),
     (["java", "-jar", "/opt/x/app.bin"], PRODUCT, ["a", "b", "c", "d"], b"", True),  # the manifest is not in front
     (["java", "-jar", "/opt/x/app.bin"], PRODUCT, [], b"#!/bin/sh\nexec java -jar $0\n", True),  # a program is
+    (["java", "-jar", "/opt/x/app.bin"], PRODUCT, [], b"anything", True),
     (["java", "-cp", "/opt/x/app.bin", "executable.Main"], PRODUCT, [], b"", True),
     (["java", "@/etc/args"], PRODUCT, [], b"", True),
     (["jsvc", "-user", "x", "app.Daemon"], PRODUCT, [], b"", True),
@@ -412,7 +415,7 @@ def test_a_program_that_embeds_the_jvm(tmp_path: Path) -> None:
         include = Path(os.path.realpath(machine.java)).parent.parent / "include"
         if shutil.which("gcc") is None or not include.is_dir():
             pytest.skip("no compiler, or no headers of the JDK")
-        subprocess.run(["gcc", f"-I{include}", f"-I{include}/linux", "-o", str(program), str(tmp_path / "ourd.c"), "-ldl"],
+        subprocess.run(["gcc", f"-I{include}", f"-I{include}/linux", "-o", str(program), f"{program}.c", "-ldl"],
                        check=True)
         war = machine.folder / "app.bin"
         archive(war, PRODUCT, "META-INF/")
@@ -437,7 +440,8 @@ int main(int count, char **words) {
     if (create(&machine, (void **) &env, &arguments)) return 1;
     jclass type = (*env)->FindClass(env, "Standin");
     jobjectArray none = (*env)->NewObjectArray(env, 0, (*env)->FindClass(env, "java/lang/String"), 0);
-    (*env)->CallStaticVoidMethod(env, type, (*env)->GetStaticMethodID(env, type, "main", "([Ljava/lang/String;)V"), none);
+    jmethodID start = (*env)->GetStaticMethodID(env, type, "main", "([Ljava/lang/String;)V");
+    (*env)->CallStaticVoidMethod(env, type, start, none);
     return 0;
 }
 """
@@ -651,6 +655,8 @@ def test_strays_are_named_by_their_unit_and_bounded() -> None:
     assert "93 more wars" in warnings[0]
     entry, = state._strays([inside], ["cloudbees-core-cm3"], [])
     assert entry.definition.name == inside.war, "no second row of an installation's name"
+    entry, = state._strays([ALICE], [ALICE.war], [])
+    assert entry.definition.name == "process 5"
     entry, = state._strays([inside._replace(cgroup="/system.slice/cron.service")], [], [])
     assert entry.definition.name == inside.war, "cron runs what users tell it to run"
 
@@ -685,8 +691,8 @@ def test_agents_beside_their_controller_are_none_of_it_and_alone_they_are_no_age
 
 @pytest.mark.parametrize(("active", "count", "known"), [
     ("active", 1, False), ("activating", 1, False), ("active", 0, True), ("inactive", 1, True), ("failed", 0, True)])
-def test_a_unit_that_runs_without_a_jvm_is_not_known_not_to_run(monkeypatch: pytest.MonkeyPatch, active: str, count: int,
-                                                               known: bool) -> None:
+def test_a_unit_that_runs_without_a_jvm(monkeypatch: pytest.MonkeyPatch, active: str, count: int, known: bool) -> None:
+    """It is not known not to run."""
     monkeypatch.setattr(processes, "members", lambda _cgroup: count)
     reason = state._unseen(owner("a", active=active), [], True)
     assert (reason is None) == known

@@ -23,10 +23,8 @@ from ._jvm import shown
 ATTACH = ("auto", "never")
 #: Seconds for asking all JVMs of a host.
 _HOST_SECONDS = 30.0
-#: Seconds for finding the JVMs, and then their wars: for one process (for its files), until the trusted ones are put
-#: first, for all.
-_ONE_SECONDS = 1.0
-_FILES_SECONDS = 3.0
+#: Seconds for finding the JVMs, and then their wars: for one process, until the trusted ones are put first, for all.
+_ONE_SECONDS = 3.0
 _PATIENCE = 2.0
 _SCAN_SECONDS = 10.0
 #: Processes of a host, JVMs whose files are looked at, JVMs that are examined, of them those of ordinary users.
@@ -302,13 +300,13 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
         leave(pids[_LIMIT_PROCESSES:], "more than %d processes run here" % _LIMIT_PROCESSES)
     sighted = each(lambda pid: scan.sighted(proc, pid), pids[:_LIMIT_PROCESSES], _ONE_SECONDS, _SCAN_SECONDS, by_trust,
                    _PATIENCE)
-    leave(sighted.late, "what they have mapped could not be read in time")
+    leave(sighted.late, "what they have mapped could not be read, or not in time")
     jvms = {pid: scan.Sighted(*one) for pid, one in sighted.found}
     order = sorted(jvms, key=by_trust)
     leave(order[_LIMIT_JVMS:], "more than %d JVMs run here" % _LIMIT_JVMS)
-    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _FILES_SECONDS,
-                 _SCAN_SECONDS, by_trust, _PATIENCE)
-    leave(found.late, "what they have open could not be read in time")
+    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _ONE_SECONDS, _SCAN_SECONDS,
+                 by_trust, _PATIENCE)
+    leave(found.late, "what they have open could not be read, or not in time")
     if not found.found:
         return Running([], unseen)
     from ._examination import examine  # only on a host where a controller runs

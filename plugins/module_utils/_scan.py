@@ -65,7 +65,7 @@ def sighted(proc: str, pid: int) -> Optional[Sighted]:
     own = "%s/%d" % (proc, pid)
     try:
         name, fields = stat_of(read_file(own + "/stat"))
-        # A map is dear to read. What has neither a JVM's threads (never fewer than eight) nor its name, has no JVM's map.
+        # A map is dear to read, and what has neither a JVM's threads (never fewer than eight) nor its name is none.
         if int(fields[17]) < _THREADS and name != b"java" and not _JAVA.match(read_file(own + "/cmdline")):
             return None
         ticks, parent = int(fields[19]), int(fields[1])
@@ -79,9 +79,7 @@ def sighted(proc: str, pid: int) -> Optional[Sighted]:
         return None
     if found & {b"jvm", b"j9vm"}:
         return Sighted(ticks, parent, b"jli" in found or _exe(own).endswith("/java"), True)
-    if name == b"java" and re.search(r"/java\Z", _exe(own)) and only_roots(_exe(own)):
-        return Sighted(ticks, parent, True, True)
-    return None
+    return Sighted(ticks, parent, True, True) if name == b"java" and _is_roots_java(own) else None
 
 
 def _libraries(path: str) -> Set[bytes]:
@@ -101,6 +99,18 @@ def _libraries(path: str) -> Set[bytes]:
     if found & {b"jvm", b"j9vm"}:
         return found
     raise OSError("too much is mapped")
+
+
+def _is_roots_java(own: str) -> bool:
+    """True for a program of that name which only root can have put there: it has not loaded its library yet."""
+    path = _exe(own)
+    if not path.endswith("/java") or not only_roots(path):
+        return False
+    try:
+        theirs, ours = os.stat(own + "/exe"), os.stat(path)  # with mounts of its own, it may be another one
+    except OSError:
+        return False
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _exe(own: str) -> str:

@@ -110,7 +110,7 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
 
     try:
         found = processes.running(attach=attach, cgroups=[owner.cgroup for owner in owners if owner.cgroup],
-                                  users=[owner.user for owner in owners if owner.user], asks=asks)
+                                  users=list(filter(None, map(_starter, owners))), asks=asks)
     except OSError as error:
         return [], [], "running processes cannot be listed: %s" % error.strerror
     builds = [_no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
@@ -123,6 +123,16 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
         warnings.append("%d processes call themselves java and name a war; whether they are JVMs only root can see; "
                         "run with become" % maybe)
     return [jvm for jvm in found.jvms if jvm.controller is None], found.unseen, None
+
+
+def _starter(owner: "Owner") -> str:
+    """Who starts an installation: whom its unit names, or whose its launch script is."""
+    if owner.definition.unit is not None or not owner.definition.name.startswith("/"):
+        return owner.user
+    try:
+        return processes.name_of(os.stat(owner.definition.name).st_uid)
+    except OSError:
+        return ""
 
 
 def _at_most(count: int, lines: List[str]) -> List[str]:

@@ -16,12 +16,14 @@ import pytest
 from hostroot import FLAG, Host
 from jvms import jvms
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring as declaring
 from ansible_collections.cbops.telemetry.plugins.module_utils import _examination as examination
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _scan as scan
 from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
 from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils import _way_out as way_out
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
 
 MAPS = """\
@@ -157,7 +159,7 @@ def test_a_process_that_hangs_costs_itself_alone(proc: Proc, monkeypatch: pytest
     found = processes.running(str(proc.root))
     assert [jvm.pid for jvm in found.jvms] == [11]
     (unseen,) = found.unseen
-    assert ("could not be read in time" in unseen.reason, len(unseen.places)) == (True, 1)
+    assert ("could not be read, or not in time" in unseen.reason, len(unseen.places)) == (True, 1)
 
 
 def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -643,6 +645,31 @@ def test_a_stray_is_unknown_and_says_whose_it_is(tmp_path: Path) -> None:
     assert set(document["settings"].values()) == {"unknown"}, "its home is not read"
     assert {detail["reason"] for detail in details.values()} == {
         "the home and war of a process that no installation owns are not read"}
+
+
+def test_the_way_out_of_a_stray_is_not_looked_at() -> None:
+    """Whoever started it named its proxy and its trust store."""
+    network = ({"https.proxyHost": "proxy.evil", "javax.net.ssl.trustStore": "/home/alice/store"}, {}, "/home/alice")
+    entries = state._strays([ALICE._replace(network=network)], [], [])
+    survey = state.Survey(entries, [], {})
+    way = way_out.way_of(survey, state.document_of(survey))
+    assert (way.network.routes, way.java_stores) == ((), ())
+    assert "belongs to no installation" in way.network.notes[0]
+
+
+def test_a_stray_is_not_edited_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    survey = state.Survey(state._strays([ALICE], [], []), [], {})
+    monkeypatch.setattr(declaring, "survey", lambda *_arguments: survey)
+    done = declaring.declare("disabled")
+    assert (done.changed, done.refused, done.restart_required, done.reload_required) == (False, [], [], False)
+    assert declaring.declare("disabled", names=[ALICE.war]).refused, "who names it is told"
+
+
+def test_a_tomcat_whose_war_has_a_name_that_is_no_text(proc: Proc) -> None:
+    folder = proc.process(10, ["java", "-Dcatalina.base=/t", "org.apache.catalina.startup.Bootstrap", "start"])
+    (folder / "root/t/webapps").mkdir(parents=True)
+    (folder / "root/t/webapps" / os.fsdecode(b"jenkins\xff.war")).write_text("")
+    assert [jvm.war for jvm in processes.running(str(proc.root)).jvms] == ["/t/webapps/jenkins\xff.war"]
 
 
 def test_strays_are_named_by_their_unit_and_bounded() -> None:

@@ -304,8 +304,8 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
     jvms = {pid: scan.Sighted(*one) for pid, one in sighted.found}
     order = sorted(jvms, key=by_trust)
     leave(order[_LIMIT_JVMS:], "more than %d JVMs run here" % _LIMIT_JVMS)
-    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _ONE_SECONDS, _SCAN_SECONDS,
-                 by_trust, _PATIENCE)
+    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _ONE_SECONDS,
+                 _SCAN_SECONDS, by_trust, _PATIENCE)
     leave(found.late, "what they have open could not be read, or not in time")
     if not found.found:
         return Running([], unseen)

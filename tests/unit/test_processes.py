@@ -378,6 +378,7 @@ def test_devices_and_pipes_among_the_open_files_are_left_alone(proc: Proc, tmp_p
     os.mkfifo(tmp_path / "app.war")
     (folder / "fd/7").symlink_to(tmp_path / "app.war")
     (folder / "fd/8").symlink_to(tmp_path)
+    assert [scan._manifest(str(folder / f"fd/{number}"), [9]) for number in (7, 8)] == [b"", b""], "not even opened"
     found = processes.running(str(proc.root))
     assert (found.jvms, found.unseen) == ([], [])
 

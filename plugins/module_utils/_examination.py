@@ -15,7 +15,6 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
-from ._files import HostFiles
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
 from ._processes import (
     LIMIT,
@@ -23,6 +22,7 @@ from ._processes import (
     Process,
     Seen,
     arguments,
+    files_of,
     name_of,
     native,
     own_users,
@@ -130,7 +130,7 @@ def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
         return _unknown(error.strerror or "its command line cannot be read")
     if not seen.launcher:
         return _unknown("it was not started by java, so its arguments do not tell its options")
-    files = HostFiles(own + "/root")
+    files = files_of(own)
     try:
         layers = process_layers(argv, environment, lambda path: read_for(own, files, path))
     except Unresolvable as error:

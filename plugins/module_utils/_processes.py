@@ -154,6 +154,11 @@ def native(path: str) -> str:
         return path
 
 
+def files_of(own: str) -> HostFiles:
+    """The files that a process sees, links on the way as it sees them."""
+    return HostFiles(own + "/root")
+
+
 def read_for(own: str, files: HostFiles, path: str) -> Optional[str]:
     """A file as a process finds it: from its working directory, with links that stay below its root (``files``)."""
     try:

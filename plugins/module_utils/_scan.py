@@ -18,7 +18,7 @@ from typing import IO, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ._files import HostFiles
 from ._jvm import Unresolvable, command_line, launcher_words
-from ._processes import arguments, native, only_roots, read_file, read_for, stat_of
+from ._processes import arguments, files_of, native, only_roots, read_file, read_for, stat_of
 from ._settings import _BROKEN_ZIP, LIMIT_MANIFEST, _Unknown, _zip_manifest, manifest_of
 from ._tomcat import base_of, starts, wars
 
@@ -130,7 +130,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
     Raises OSError where what it has open cannot be looked at.
     """
     own = "%s/%d" % (proc, pid)
-    files = HostFiles(own + "/root")
+    files = files_of(own)
     try:
         argv = arguments(own)
     except (FileNotFoundError, ProcessLookupError):

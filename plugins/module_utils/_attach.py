@@ -23,7 +23,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._child import Late, bounded
 from ._jvm import PROPERTY
-from ._processes import started, status
+from ._processes import only_roots, started, status
 
 #: Seconds for one JVM; ``jcmd`` gets the first part of them.
 SECONDS = 10.0
@@ -237,25 +237,9 @@ def _jcmd_of(target: _Target) -> Optional[str]:
     candidates = [folder, folder + "/../../bin"] + os.get_exec_path()
     for place in candidates:
         path = os.path.realpath(place + "/jcmd")
-        if place.startswith("/") and os.path.basename(path) == "jcmd" and _only_roots(path):
+        if place.startswith("/") and os.path.basename(path) == "jcmd" and only_roots(path):
             return path
     return None
-
-
-def _only_roots(path: str) -> bool:
-    """True for a program that, like every folder on its way, belongs to root and that nobody else may write."""
-    try:
-        if not stat.S_ISREG(os.lstat(path).st_mode) or not os.access(path, os.X_OK):
-            return False
-        while True:
-            entry = os.lstat(path)
-            if entry.st_uid != 0 or entry.st_mode & 0o022:
-                return False
-            if path == "/":
-                return True
-            path = os.path.dirname(path)
-    except OSError:
-        return False
 
 
 def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:

@@ -77,6 +77,8 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             continue
         if entry.definition.service is not None and own_drop_in(entry.definition.service) in held:
             continue
+        if entry.stray and not names:
+            continue  # nobody asked for it: whoever may log in could start one, and stop this
         try:
             on_disk, live = entry.on_disk, entry.live
             if edited:

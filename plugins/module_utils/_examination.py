@@ -8,21 +8,35 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import errno
 import os
-import pwd
 import re
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
-from ._files import HostFiles, Reader
-from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layers
-from ._processes import Process, Seen, read_file, started, status
+from ._jvm import Unresolvable, decide, get_boolean, process_layers
+from ._processes import (
+    LIMIT,
+    LOGIN,
+    Process,
+    Seen,
+    arguments,
+    files_of,
+    name_of,
+    native,
+    own_users,
+    read_file,
+    read_for,
+    reader_of,
+    short,
+    started,
+    status,
+)
 
 #: Seconds for what can be read of a JVM.
 _READ_SECONDS = 5.0
-_LATE_READ_SECONDS = 1.0  # where the time for all was used up
+_LATE_READ_SECONDS = 1.0  # where the time for all was used up, or where an ordinary user may let us wait
 _CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
 _INSIDE = "set inside the JVM"
 #: Environment by which Jenkins knows again what its builds have started.
@@ -44,13 +58,12 @@ class _Facts(NamedTuple):
 
     weak: Sequence[Any]  # the fields of _Weak
     home: str
-    user: str
-    cgroup: str
     container: bool
     stale: Optional[str]
     of_build: bool
     ended: bool
     network: Sequence[Any] = ()  # its properties and variables about proxies, the folder of its Java
+    own_users: bool = False
 
 
 def _boot_time(proc: str) -> float:
@@ -61,39 +74,44 @@ def _boot_time(proc: str) -> float:
 
 
 def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Optional[float] = None,
-            controller: Optional[int] = None) -> Process:
-    """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking."""
+            controller: Optional[int] = None, asks: Callable[[Process], bool] = lambda _jvm: True) -> Process:
+    """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking, ``asks`` says who is asked."""
     start = _boot_time(proc) + seen.ticks / float(os.sysconf("SC_CLK_TCK"))
-    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start))
-    in_time = deadline is None or time.monotonic() < deadline
+    in_time = (deadline is None or time.monotonic() < deadline) and seen.place.rank < LOGIN
     try:
         found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))
     except Late as error:
-        found = _Facts(_unknown("it could not be read (%s)" % error), "", "", "", False, None, False, False)
+        found = _Facts(_unknown("it could not be read (%s)" % error), "", False, None, False, False)
     weak = _Weak(*found.weak)
     if found.ended:
-        weak, answer = _unknown("it ended while it was read"), _attach.NOT_ASKED
-    else:
+        weak = _unknown("it ended while it was read")
+    user = name_of(seen.place.uid)
+    jvm = Process(seen.pid, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)), short(seen.war), found.home,
+                  seen.place.cgroup, None, "unknown", None, None, None, user, found.container, found.stale, controller,
+                  found.of_build, tuple(found.network), seen.place.uid, seen.sure, found.own_users)
+    if found.ended:
+        answer = _attach.NOT_ASKED
+    elif asks(jvm):
         answer = _asked(seen, weak, proc, attach, deadline)
+    else:
+        answer = _attach.Answer(None, None, "the JVM was not asked: it belongs to no installation", False)
     value, state, source, proof, reason = _settled(weak, answer)
-    return Process(seen.pid, started, seen.war, found.home, found.cgroup, value, state, source, proof, reason,
-                   found.user, found.container, found.stale, controller, found.of_build, tuple(found.network))
+    return jvm._replace(value=value, state=state, source=source, proof=proof, reason=reason)
 
 
 def _facts(proc: str, seen: Seen, start: float) -> _Facts:
     """What can be read of a process. Runs in a child: a file that it names may be on a server that is gone."""
     environment: Dict[str, str] = {}
     try:
-        entries = read_file("%s/%d/environ" % (proc, seen.pid)).decode("latin-1").split("\0")
-        environment = dict(entry.partition("=")[::2] for entry in entries if "=" in entry)
-        weak = _weak(proc, seen, environment)
+        data = read_file("%s/%d/environ" % (proc, seen.pid))
+        environment = dict(entry.partition("=")[::2] for entry in data.decode("latin-1").split("\0") if "=" in entry)
+        weak = _weak(proc, seen, environment) if len(data) < LIMIT else _unknown("its environment is too long")
     except OSError as error:
         weak = _unknown("its environment cannot be read (%s); run with become" % error.strerror)
-    facts = _Facts(list(weak), _home(seen.argv, environment), "", "", False, None, not _BUILD.isdisjoint(environment),
-                   True)
+    facts = _Facts(list(weak), _home(weak.options, environment), False, None, not _BUILD.isdisjoint(environment), True)
     try:
-        facts = facts._replace(user=_user(proc, seen.pid), cgroup=_cgroup(proc, seen.pid),
-                               container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start))
+        facts = facts._replace(container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start),
+                               own_users=own_users(seen.pid, proc) is not False)
         if weak.options is not None:
             facts = facts._replace(network=[routes.properties(weak.options), routes.variables(environment),
                                             _java_home(proc, seen.pid)])
@@ -107,33 +125,23 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
 
 def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
     own = "%s/%d" % (proc, seen.pid)
-
-    def read(path: str) -> Optional[str]:
-        # Where the JVM itself would have found it: from its working directory, with links that stay below its root. And
-        # only what it may read itself: whoever started it chose the name.
-        try:
-            return HostFiles(own + "/root", _reader(proc, seen.pid)).read(os.path.join(os.readlink(own + "/cwd"), path)
-                                                 if not path.startswith("/") else path)
-        except OSError:
-            return None
-
     try:
-        layers = process_layers(seen.argv, environment, read)
+        argv = arguments(own)
+    except OSError as error:
+        return _unknown(error.strerror or "its command line cannot be read")
+    if not seen.launcher:
+        return _unknown("it was not started by java, so its arguments do not tell its options")
+    try:
+        files = files_of(own, reader_of(seen.pid, proc))  # what it may read itself: whoever started it chose the name
+        layers = process_layers(argv, environment, lambda path: read_for(own, files, path))
     except Unresolvable as error:
         return _unknown(str(error))
+    except OSError as error:
+        return _unknown(error.strerror or "it cannot be looked at")
     options = [word for _layer, words in layers for word in words]
     mentions, winner = decide(layers)
     value, source = (None, None) if winner is None else (winner.value, winner.layer)
     return _Weak(value, source, options, None, {mention.value: mention.layer for mention in mentions})
-
-
-def _reader(proc: str, pid: int) -> Optional[Reader]:
-    """The user and groups of a process. Raises OSError."""
-    lines = status(pid, proc)
-    users, groups = lines.get("Uid", "").split(), lines.get("Gid", "").split()
-    if len(users) < 2 or len(groups) < 2:
-        return None
-    return Reader(int(users[1]), [int(group) for group in [groups[1]] + lines.get("Groups", "").split()])
 
 
 def _unknown(reason: str) -> _Weak:
@@ -183,24 +191,12 @@ def _state(value: Optional[str]) -> str:
 # -- whose it is ------------------------------------------------------------------------------------
 
 
-def _home(argv: Sequence[str], environment: Dict[str, str]) -> str:
+def _home(options: Optional[Sequence[str]], environment: Dict[str, str]) -> str:
     home = environment.get("JENKINS_HOME", "")
-    words = argv[1:]
-    for index in command_line(words).options:
-        if words[index].startswith("-DJENKINS_HOME="):
-            home = words[index].partition("=")[2]
+    for word in options or ():
+        if word.startswith("-DJENKINS_HOME="):
+            home = word.partition("=")[2]
     return home
-
-
-def _user(proc: str, pid: int) -> str:
-    """The effective user of a process; empty where it is not known."""
-    number = status(pid, proc).get("Uid", "").split()[1:2]
-    if not number:
-        return ""
-    try:
-        return pwd.getpwuid(int(number[0])).pw_name
-    except KeyError:
-        return number[0]
 
 
 def _java_home(proc: str, pid: int) -> str:
@@ -220,18 +216,6 @@ def _in_container(proc: str, pid: int) -> bool:
     return (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino)
 
 
-def _cgroup(proc: str, pid: int) -> str:
-    """The process's cgroup: the unified one, else systemd's own hierarchy."""
-    unified = named = ""
-    for line in read_file("%s/%d/cgroup" % (proc, pid)).decode("latin-1").splitlines():
-        number, controllers, path = line.split(":", 2)
-        if number == "0":
-            unified = path
-        elif controllers == "name=systemd":
-            named = path
-    return unified if unified not in ("", "/") else (named or unified)
-
-
 def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
     """What a JVM was started from and is not there any more; None where nothing of the kind is seen.
 
@@ -241,13 +225,13 @@ def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
     try:
         if os.readlink(own + "/exe").endswith(" (deleted)"):
             return "its java was replaced or removed after its start"
-        opened = _opened_war(own)
+        opened = _opened_war(own, seen.war)
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
             return None
         raise
     try:
-        now = os.stat("%s/%s" % (own + ("/root" if seen.war.startswith("/") else "/cwd"), seen.war.lstrip("/")))
+        now = os.stat("%s/%s" % (own + ("/root" if seen.war.startswith("/") else "/cwd"), native(seen.war.lstrip("/"))))
     except FileNotFoundError:
         return None if opened is None else "its war was removed after its start"
     except OSError:
@@ -259,11 +243,12 @@ def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
     return None
 
 
-def _opened_war(own: str) -> Optional[os.stat_result]:
+def _opened_war(own: str, war: str) -> Optional[os.stat_result]:
     """The war as the JVM holds it open (a JVM keeps the file it runs), or None where it is not seen."""
     for number in os.listdir(own + "/fd"):
         try:
-            if re.search(r"\.war(?: \(deleted\))?\Z", os.readlink("%s/fd/%s" % (own, number))):
+            target = re.sub(r" \(deleted\)\Z", "", os.readlink("%s/fd/%s" % (own, number)))
+            if target == native(war) or target.endswith(".war"):
                 return os.stat("%s/fd/%s" % (own, number))
         except OSError:
             continue  # closed meanwhile

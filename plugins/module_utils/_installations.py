@@ -18,6 +18,7 @@ from ._jvm import (
     WEAKER_ENVIRONMENT,
     Unresolvable,
     expand_all,
+    expand_files,
     get_boolean,
     is_java,
     is_mention,
@@ -117,10 +118,33 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
         node = Node("simple", 0, Text("", source))
         for fields in filter(None, commands):
             name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+            fields = _with_argument_files(fields, files) if is_java(name) else fields
             if not is_java(name) or {"-jar", BOOTSTRAP} & {text_of(field) for field in fields}:
                 start._external(node, name, fields)
 
     return walk(shell, program)
+
+
+def _with_argument_files(fields: List[Value], files: HostFiles) -> List[Value]:
+    """The words of a ``java`` command, with those of the ``@file`` that names its program; that is no place to edit."""
+    texts = [text_of(field) for field in fields]
+    if {"-jar", BOOTSTRAP} & set(texts) or not any(map(_is_argument_file, texts)):
+        return fields
+
+    def read(path: str) -> Optional[str]:
+        try:
+            return files.read(path) if path.startswith("/") else None
+        except OSError:
+            return None
+
+    words: List[Value] = []
+    for word, index in expand_files(texts, read):
+        words.append([Run(word)] if _is_argument_file(texts[index]) else fields[index])
+    return words
+
+
+def _is_argument_file(word: str) -> bool:
+    return word.startswith("@/")
 
 
 def _word_origin(word: Value) -> Tuple[Optional[str], int, int]:
@@ -329,6 +353,11 @@ def _launcher_texts(unit: Unit, files: HostFiles) -> Iterator[str]:
     for command in unit.exec_start:
         words = [text_of(word) for word in command]
         yield " ".join(words)
+        for path in [word[1:] for word in words[1:] if _is_argument_file(word)]:
+            try:
+                yield files.read(path)
+            except OSError:
+                continue
         for path in words[:1] + [word for word in words[1:] if word.startswith("/")]:
             script = read_script(files, path) if files.head(path) == b"#!" else None
             if script is not None:

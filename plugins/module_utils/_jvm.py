@@ -238,6 +238,14 @@ def decide(layers: Sequence[Tuple[str, Sequence[str]]]) -> Tuple[List[Mention], 
     return mentions, (mentions[-1] if mentions else None)
 
 
+def launcher_words(argv: Sequence[str], read: Callable[[str], Optional[str]]) -> List[str]:
+    """The words after ``java``, with those of its option files in their place. Raises :class:`Unresolvable`."""
+    raw = list(argv[1:])
+    main = command_line(raw).main
+    end = len(raw) if main is None else main  # what follows the program is its own, "@x" included
+    return expand_all(raw[:end], read, True) + raw[end:]
+
+
 def process_layers(argv: Sequence[str], environment: Dict[str, str],
                    read: Callable[[str], Optional[str]]) -> List[Tuple[str, List[str]]]:
     """The options a running JVM got, by its argument vector and environment: (layer, words), weakest layer first.
@@ -247,10 +255,7 @@ def process_layers(argv: Sequence[str], environment: Dict[str, str],
     def variable(name: str) -> Tuple[str, List[str]]:
         return name, expand_all(split_environment(environment.get(name, "")), read, name == "JDK_JAVA_OPTIONS")
 
-    raw = list(argv[1:])
-    main = command_line(raw).main
-    end = len(raw) if main is None else main  # what follows the program is its own, "@x" included
-    words = expand_all(raw[:end], read, True) + raw[end:]
+    words = launcher_words(argv, read)
     line = command_line(words)
     layers = [variable(name) for name in WEAKER_ENVIRONMENT]
     layers.append(("command line", [words[index] for index in line.options]))

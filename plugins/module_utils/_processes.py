@@ -1,29 +1,45 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which JVMs run that were started on a war of ours; what each runs with, :mod:`_examination` finds out.
+"""Which JVMs run a war of ours, the trusted ones first; what each runs with, :mod:`_examination` finds out.
 
+Whoever may log in can start any number of processes that look like anything. So what a host's services run is looked at
+before what its users run, and what users run is bounded in number: it can neither hide the others nor hold them up.
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
 import errno
 import os
+import pwd
 import re
+import stat
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import HostFiles
-from ._jvm import command_line, shown
-from ._tomcat import base_of, starts, wars
+from ._files import HostFiles, Reader
+from ._jvm import shown
 
 #: Whether JVMs are asked themselves.
 ATTACH = ("auto", "never")
 #: Seconds for asking all JVMs of a host.
 _HOST_SECONDS = 30.0
-#: Seconds for finding the JVMs.
-_SCAN_SECONDS = 20.0
-_LIMIT = 1 << 20
-_WAR = re.compile(r"(?:cloudbees|jenkins)[^/]*\.war\Z", re.IGNORECASE)
+#: Seconds for finding the JVMs, and then their wars: for one process, until the trusted ones are put first, for all.
+_ONE_SECONDS = 3.0
+_PATIENCE = 2.0
+_SCAN_SECONDS = 10.0
+#: Processes of a host, JVMs whose files are looked at, JVMs that are examined, of them those of ordinary users.
+_LIMIT_PROCESSES = 1 << 15
+_LIMIT_JVMS = 512
+_LIMIT_EXAMINED = 64
+_LIMIT_USERS = 8
+#: Bytes of a file of /proc.
+LIMIT = 1 << 20
+_LIMIT_WAR = 512
+#: The first number of an ordinary user (UID_MIN of login.defs, as all distributions have it).
+LOGIN_UID = 1000
+#: How near a process is to a service that is known here: see :func:`place_of`.
+OURS, SYSTEM, SERVICE, LOGIN = range(4)
+_AGENT = re.compile(r"(?:\A|/)(?:agent|slave|remoting|swarm-client)[^/]*\.jar\Z")
 
 
 class Process(NamedTuple):
@@ -45,6 +61,19 @@ class Process(NamedTuple):
     controller: Optional[int] = None  # the JVM below which it runs: then it is a build, not a controller
     of_build: bool = False  # its environment is that of a build
     network: Tuple[Any, ...] = ()  # see _examination; empty where it is not known
+    uid: int = 0
+    sure: bool = True  # False: it calls itself java, and whether it is a JVM is not for us to see
+    own_users: bool = False  # it has user ids of its own, or may have: no root was needed to contain it
+
+    @property
+    def ordinary(self) -> bool:
+        """True where somebody who may only log in can have started it."""
+        return self.uid >= LOGIN_UID
+
+    @property
+    def agent(self) -> bool:
+        """True for a JVM that is named as agents are."""
+        return _AGENT.search(self.war) is not None
 
     def document(self) -> Dict[str, object]:
         """The process as the state document shows it."""
@@ -60,65 +89,275 @@ class Process(NamedTuple):
         return result
 
 
+class Place(NamedTuple):
+    """Where a process runs, and for whom: what says how far it is to be trusted."""
+
+    rank: int  # OURS | SYSTEM | SERVICE | LOGIN
+    uid: int
+    cgroup: str
+
+
 class Seen(NamedTuple):
     """What identifies a JVM, before its value is read."""
 
     pid: int
     ticks: int  # its start, in clock ticks since boot
     parent: int
-    argv: List[str]
+    launcher: bool  # started by the java launcher, so its arguments are java's
+    sure: bool
     war: str
+    place: Place
+
+
+class Unseen(NamedTuple):
+    """Processes of which it is not known whether they are controllers."""
+
+    places: List[Place]
+    reason: str
+
+
+class Running(NamedTuple):
+    """The JVMs that run a war, the most trusted first, and what was not looked at."""
+
+    jvms: List[Process]
+    unseen: List[Unseen]
+
+
+# -- what /proc says --------------------------------------------------------------------------------
 
 
 def read_file(path: str) -> bytes:
+    """The begin of a file of /proc, up to :data:`LIMIT`."""
     with open(path, "rb") as stream:
-        return stream.read(_LIMIT)
+        return stream.read(LIMIT)
 
 
-def _is_jvm(proc: str, pid: int, argv: List[str]) -> bool:
-    if argv and re.search(r"(?:^|/)java[^/]*\Z", argv[0]):
-        return True
+def stat_of(data: bytes) -> Tuple[bytes, List[bytes]]:
+    """The command name of ``/proc/PID/stat``, which may hold blanks and parentheses, and the fields behind it."""
+    before, _end, after = data.rpartition(b")")
+    return before.partition(b"(")[2], after.split()
+
+
+def arguments(own: str) -> List[str]:
+    """The arguments of a process, Latin-1. Raises OSError, also where they are too long to be known."""
+    data = read_file(own + "/cmdline")
+    if len(data) >= LIMIT:
+        raise OSError(errno.E2BIG, "its command line is too long")
+    return data.decode("latin-1").split("\0")[:-1]
+
+
+def native(path: str) -> str:
+    """A path of Latin-1 text, one character a byte, as Python's own functions want it."""
     try:
-        return os.readlink("%s/%d/exe" % (proc, pid)).rsplit("/", 1)[-1] == "java"
+        return os.fsdecode(path.encode("latin-1"))
+    except UnicodeEncodeError:
+        return path
+
+
+def files_of(own: str, reader: Optional[Reader] = None) -> HostFiles:
+    """The files that a process sees, links on the way as it sees them; with ``reader`` those that it may read."""
+    return HostFiles(own + "/root", reader)
+
+
+def reader_of(pid: int, proc: str = "/proc") -> Optional[Reader]:
+    """The user and groups of a process. Raises OSError."""
+    lines = status(pid, proc)
+    users, groups = lines.get("Uid", "").split(), lines.get("Gid", "").split()
+    if len(users) < 2 or len(groups) < 2:
+        return None
+    return Reader(int(users[1]), [int(group) for group in [groups[1]] + lines.get("Groups", "").split()])
+
+
+def read_for(own: str, files: HostFiles, path: str) -> Optional[str]:
+    """A file as a process finds it: from its working directory, with links that stay below its root (``files``)."""
+    try:
+        path = native(path)
+        return files.read(path if path.startswith("/") else os.path.join(os.readlink(own + "/cwd"), path))
+    except (OSError, ValueError):
+        return None
+
+
+def only_roots(path: str) -> bool:
+    """True for a program that, like every folder on its way, belongs to root and that nobody else may write."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode) or not os.access(path, os.X_OK):
+            return False
+        while True:
+            entry = os.lstat(path)
+            if entry.st_uid != 0 or entry.st_mode & 0o022:
+                return False
+            if path == "/":
+                return True
+            path = os.path.dirname(path)
     except OSError:
         return False
 
 
-def running(proc: str = "/proc", attach: str = "auto") -> List[Process]:
-    """All JVMs that run a Jenkins or CloudBees war, in the order of their process ids.
+def started(pid: int, proc: str = "/proc") -> int:
+    """When a process started, in clock ticks since boot. Raises OSError, IndexError where it has ended."""
+    _name, fields = stat_of(read_file("%s/%d/stat" % (proc, pid)))
+    if fields[0] in (b"Z", b"X", b"x"):
+        raise ProcessLookupError(errno.ESRCH, "it ended")
+    return int(fields[19])
 
-    Agents, build JVMs and everything else that is not started on such a war is left out. What cannot be
-    read is ``unknown`` with the reason. With ``attach`` "never", or in another ``proc``, no JVM is asked.
+
+def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
+    """The lines of ``/proc/PID/status``. Raises OSError."""
+    with open("%s/%d/status" % (proc, pid), "rb") as stream:
+        lines = stream.read().decode("latin-1").split("\n")  # other line ends may stand in its name
+    return {name: value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
+
+
+def cgroup_of(pid: int, proc: str = "/proc") -> str:
+    """The process's cgroup: the unified one, else systemd's own hierarchy. Raises OSError."""
+    unified = named = ""
+    for line in read_file("%s/%d/cgroup" % (proc, pid)).decode("latin-1").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            unified = path
+        elif controllers == "name=systemd":
+            named = path
+    return unified if unified not in ("", "/") else (named or unified)
+
+
+def below(cgroup: str, above: str) -> bool:
+    """True where a cgroup is another one, or part of it."""
+    return bool(above) and (cgroup == above or cgroup.startswith(above.rstrip("/") + "/"))
+
+
+def members(cgroup: str, proc: str = "/proc") -> int:
+    """How many processes are in a cgroup and those below it."""
+    count = 0
+    for name in os.listdir(proc):
+        try:
+            count += name.isdigit() and below(cgroup_of(int(name), proc), cgroup)
+        except (OSError, ValueError):
+            continue  # it ended
+    return count
+
+
+def place_of(pid: int, proc: str, cgroups: Collection[str], users: Collection[str]) -> Place:
+    """Where a process runs; ``cgroups`` and ``users`` are those of the installations that are known here."""
+    try:
+        cgroup = cgroup_of(pid, proc)
+        lines = status(pid, proc)
+        uid = int(lines["Uid"].split()[1])
+        if any(below(cgroup, one) for one in cgroups):
+            return Place(OURS, uid, cgroup)
+        if uid < LOGIN_UID or name_of(uid) in users or _of_roots_container(pid, proc, lines):
+            return Place(SYSTEM, uid, cgroup)
+        return Place(LOGIN if below(cgroup, "/user.slice") else SERVICE, uid, cgroup)
+    except (OSError, ValueError, KeyError, IndexError):
+        return Place(LOGIN, LOGIN_UID, "")  # it ended
+
+
+def name_of(uid: int) -> str:
+    """The name of a user, or the number where he has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _of_roots_container(pid: int, proc: str, lines: Dict[str, str]) -> bool:
+    """True for process ids of its own without users of its own, which only root can give."""
+    return len(lines.get("NSpid", "").split()) > 1 and own_users(pid, proc) is False
+
+
+def own_users(pid: int, proc: str = "/proc") -> Optional[bool]:
+    """Whether a process has user ids of its own, which anybody can give; None where that is not known."""
+    try:
+        ours = os.readlink("%s/self/ns/user" % proc)
+    except OSError:
+        return False  # a kernel without them
+    try:
+        return os.readlink("%s/%d/ns/user" % (proc, pid)) != ours
+    except OSError:
+        return None
+
+
+# -- the JVMs ---------------------------------------------------------------------------------------
+
+
+def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] = (), users: Collection[str] = (),
+            asks: Callable[[Process], bool] = lambda _jvm: True) -> Running:
+    """All JVMs that run a Jenkins or CloudBees war.
+
+    Agents, build JVMs and everything else that runs no such war is left out. What cannot be read is ``unknown`` with
+    the reason. With ``attach`` "never", or in another ``proc``, no JVM is asked; else those that ``asks`` names.
     Raises OSError where processes cannot be listed, or not those of other users.
     """
-    from ._child import Late, bounded  # only on a host whose processes are looked at
+    from . import _scan as scan  # only on a host whose processes are looked at
+    from ._children import each
 
-    names = [name for name in os.listdir(proc) if name.isdigit()]
-    if os.geteuid() != 0 and (proc == "/proc" and "1" not in names or any(_hidden(proc, name) for name in names)):
+    pids = sorted(int(name) for name in os.listdir(proc) if name.isdigit())
+    if os.geteuid() != 0 and (proc == "/proc" and 1 not in pids or any(_hidden(proc, pid) for pid in pids)):
         raise PermissionError(errno.EACCES, "those of other users are hidden (hidepid); run with become")
-    try:
-        # Even the command line of a process can hang, where the kernel holds its memory.
-        found = bounded(lambda: _scan(proc, names), _SCAN_SECONDS)
-    except Late as error:
-        raise OSError(errno.ETIMEDOUT, "they could not be read (%s)" % error)
-    if not found:
-        return []
+    places: Dict[int, Place] = {}
+
+    def place(pid: int) -> Place:
+        if pid not in places:
+            places[pid] = place_of(pid, proc, cgroups, users)
+        return places[pid]
+
+    def by_trust(pid: int) -> Tuple[int, int]:
+        return place(pid).rank, pid
+
+    unseen: List[Unseen] = []
+
+    def leave(left: Sequence[int], reason: str) -> None:
+        if left:
+            unseen.append(Unseen([place(pid) for pid in left], reason))
+
+    if len(pids) > _LIMIT_PROCESSES:
+        pids.sort(key=by_trust)
+        leave(pids[_LIMIT_PROCESSES:], "more than %d processes run here" % _LIMIT_PROCESSES)
+    sighted = each(lambda pid: scan.sighted(proc, pid), pids[:_LIMIT_PROCESSES], _ONE_SECONDS, _SCAN_SECONDS, by_trust,
+                   _PATIENCE)
+    leave(sighted.late, "what they have mapped could not be read, or not in time")
+    jvms = {pid: scan.Sighted(*one) for pid, one in sighted.found}
+    order = sorted(jvms, key=by_trust)
+    leave(order[_LIMIT_JVMS:], "more than %d JVMs run here" % _LIMIT_JVMS)
+    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _ONE_SECONDS,
+                 _SCAN_SECONDS, by_trust, _PATIENCE)
+    leave(found.late, "what they have open could not be read, or not in time")
+    if not found.found:
+        return Running([], unseen)
     from ._examination import examine  # only on a host where a controller runs
 
+    of_users = [pid for pid, _war in found.found if place(pid).rank >= SERVICE]
+    left = of_users[_LIMIT_USERS:]
+    chosen = [(pid, war) for pid, war in found.found if pid not in set(left)]
+    leave(left + [pid for pid, _war in chosen[_LIMIT_EXAMINED:]], "more JVMs on a war run here than are examined")
+    controllers = {pid for pid, _war in found.found}
     deadline = time.monotonic() + _HOST_SECONDS
-    return [examine(Seen(*seen), proc, attach, deadline, controller) for seen, controller in found]
+    result = []
+    for pid, war in chosen[:_LIMIT_EXAMINED]:
+        jvm = jvms[pid]
+        seen = Seen(pid, jvm.ticks, jvm.parent, jvm.launcher, jvm.sure, war, place(pid))
+        result.append(examine(seen, proc, attach, deadline, _above(proc, jvm.parent, controllers, len(pids)), asks))
+    return Running(result, unseen)
 
 
-def _scan(proc: str, names: Sequence[str]) -> List[Tuple[Seen, Optional[int]]]:
-    """The JVMs on a war, by process id, each with the nearest of the others that it runs below."""
-    found = sorted(one for one in (look(int(name), proc) for name in names) if one is not None)
-    controllers = {seen.pid for seen in found}
-    return [(seen, _above(proc, seen.parent, controllers, len(names))) for seen in found]
+def look(pid: int, proc: str = "/proc") -> Optional[Seen]:
+    """A process, where it is a JVM that runs a Jenkins or CloudBees war, else None."""
+    from . import _scan as scan
+
+    jvm = scan.sighted(proc, pid)
+    war = scan.war_of(proc, pid, jvm.launcher) if jvm is not None else None
+    if jvm is None or war is None:
+        return None
+    return Seen(pid, jvm.ticks, jvm.parent, jvm.launcher, jvm.sure, war, place_of(pid, proc, (), ()))
 
 
-def _hidden(proc: str, name: str) -> bool:
+def short(war: str) -> str:
+    """The name of a war as it is shown: nobody fills a report with one."""
+    return war if len(war) <= _LIMIT_WAR else war[:_LIMIT_WAR] + "..."
+
+
+def _hidden(proc: str, pid: int) -> bool:
     try:
-        read_file("%s/%s/stat" % (proc, name))
+        read_file("%s/%d/stat" % (proc, pid))
     except PermissionError:
         return True
     except OSError:
@@ -132,57 +371,7 @@ def _above(proc: str, pid: int, controllers: Set[int], limit: int) -> Optional[i
         if pid in controllers or not pid:
             return pid or None
         try:
-            pid = _parent(proc, pid)
+            pid = int(stat_of(read_file("%s/%d/stat" % (proc, pid)))[1][1])
         except (OSError, IndexError, ValueError):
             return None  # it ended
-    return None
-
-
-def _parent(proc: str, pid: int) -> int:
-    return int(read_file("%s/%d/stat" % (proc, pid)).rsplit(b")", 1)[1].split()[1])
-
-
-def started(pid: int, proc: str = "/proc") -> int:
-    """When a process started, in clock ticks since boot. Raises OSError, IndexError where it has ended."""
-    with open("%s/%d/stat" % (proc, pid), "rb") as stream:
-        # Counted behind the command name, which may hold blanks and parentheses.
-        fields = stream.read().rsplit(b")", 1)[1].split()
-    if fields[0] in (b"Z", b"X", b"x"):
-        raise ProcessLookupError(errno.ESRCH, "it ended")
-    return int(fields[19])
-
-
-def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
-    """The lines of ``/proc/PID/status``. Raises OSError."""
-    with open("%s/%d/status" % (proc, pid), "rb") as stream:
-        lines = stream.read().decode("latin-1").split("\n")  # other line ends may stand in its name
-    return {name: value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
-
-
-def look(pid: int, proc: str = "/proc") -> Optional[Seen]:
-    """A process, where it is a JVM that runs a Jenkins or CloudBees war, else None."""
-    try:
-        argv = read_file("%s/%d/cmdline" % (proc, pid)).decode("latin-1").split("\0")[:-1]
-        if len(argv) < 2 or not _is_jvm(proc, pid, argv):
-            return None
-        war = _war(argv, "%s/%d" % (proc, pid))
-        if war is None:
-            return None
-        return Seen(pid, started(pid, proc), _parent(proc, pid), argv, war)
-    except (OSError, IndexError, ValueError):
-        return None  # it ended before it could be told what it is
-
-
-def _war(argv: List[str], own: str) -> Optional[str]:
-    words = argv[1:]
-    line = command_line(words)
-    if line.main is None:
-        return None
-    if line.jar and _WAR.search(words[line.main]):
-        return words[line.main]
-    if starts(words[line.main:]):
-        base = base_of([words[index] for index in line.options])
-        # Its own root is not for everybody to see; where it is no container, ours is the same.
-        served = wars(HostFiles(own + "/root"), base) or wars(HostFiles("/"), base)
-        return served[0] if served else None
     return None

@@ -7,17 +7,27 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+import re
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
 from . import _ownership as ownership
 from . import _processes as processes
 from ._files import HostFiles
 from ._jvm import Unresolvable, shown
-from ._settings import settings
+from ._settings import PLUGINS, UNKNOWN, settings
 from ._systemd import Loaded, Variable
 
 SCHEMA = "cbops.telemetry/state/1"
+#: Rows of JVMs that belong to no installation, and notes on builds: whoever may log in can start any number of them.
+_LIMIT_STRAYS = 8
+_LIMIT_NOTES = 8
+_STAT_SECONDS = 1.0
+#: The unit of a cgroup, and those in which runs what users tell them to run.
+_UNIT = re.compile(r"\A/(?!user\.slice/)(?:.*?/)?([^/]+)\.service(?:/|\Z)")
+_FOR_USERS = frozenset(["anacron", "atd", "cron", "crond", "dropbear", "fcron", "ssh", "sshd"])
+#: States of a unit in which its processes are there.
+_AWAKE = frozenset(["active", "activating", "deactivating", "reloading", "refreshing"])
 
 
 class Entry(NamedTuple):
@@ -31,6 +41,7 @@ class Entry(NamedTuple):
     processes: Tuple[processes.Process, ...]
     running: str
     running_reason: Optional[str]
+    stray: bool = False  # JVMs that belong to no installation: seen, and never touched
 
 
 class Survey(NamedTuple):
@@ -64,21 +75,24 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     found, more = installations.discover(files, launch_scripts, manager)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
-    jvms, hidden = _running(live_host, attach, warnings)
     started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
                for definition, on_disk in found]
-    owned = _owned([Owner(definition, on_disk, loaded.control_group if loaded is not None else "")
-                    for (definition, on_disk), (loaded, _next) in zip(found, started)], jvms)
+    owners = [Owner(definition, on_disk, loaded) for (definition, on_disk), (loaded, _next) in zip(found, started)]
+    jvms, unseen, hidden = _running(live_host, attach, owners, warnings)
+    owned = _owned(owners, jvms)
     entries = []
-    for (definition, on_disk), (loaded, next_start), mine in zip(found, started, owned):
-        live = installations.live_of(definition, files, on_disk)
-        running, reason = _summary(mine, hidden)
-        entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
+    for owner, (loaded, next_start), mine in zip(owners, started, owned):
+        live = installations.live_of(owner.definition, files, owner.on_disk)
+        running, reason = _summary(mine, hidden or _unseen(owner, unseen, live_host) if not mine else hidden)
+        entries.append(Entry(owner.definition, owner.on_disk, live, next_start, loaded, mine, running, reason))
     claimed = {jvm.pid for mine in owned for jvm in mine}
-    strays = [jvm for jvm in jvms if jvm.pid not in claimed]
-    warnings.extend(_no_installation(jvm, "its environment says so") for jvm in strays if jvm.of_build)
-    entries.extend(_stray(jvm) for jvm in strays if not jvm.of_build)
+    strays = [jvm for jvm in jvms
+              if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)]
+    builds = [_no_installation(jvm, "its environment says so") for jvm in strays if jvm.of_build]
+    warnings.extend(_at_most(_LIMIT_NOTES, builds))
     entries = _without_dead(entries)
+    entries.extend(_strays([jvm for jvm in strays if not jvm.of_build], [entry.definition.name for entry in entries],
+                           warnings))
     return Survey(entries, warnings, _host(root))
 
 
@@ -86,17 +100,62 @@ def _host(root: str) -> Dict[str, Any]:
     return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None}
 
 
-def _running(live_host: bool, attach: str, warnings: List[str]) -> Tuple[List[processes.Process], Optional[str]]:
-    """The JVMs, and why there may be others."""
+def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str],
+             ) -> Tuple[List[processes.Process], List[processes.Unseen], Optional[str]]:
+    """The JVMs, the processes that may be more of them, and why nothing is known of any."""
     if not live_host:
-        return [], "processes of an image are not looked at"
+        return [], [], "processes of an image are not looked at"
+
+    def asks(jvm: processes.Process) -> bool:
+        # What belongs to nobody is unknown whatever it says, so nobody waits for it.
+        return jvm.container and not jvm.own_users or any(_owned(owners, [jvm]))
+
     try:
-        found = processes.running(attach=attach)
+        found = processes.running(attach=attach, cgroups=[owner.cgroup for owner in owners if owner.cgroup],
+                                  users=list(filter(None, map(_starter, owners))), asks=asks)
     except OSError as error:
-        return [], "running processes cannot be listed: %s" % error.strerror
-    warnings.extend(_no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
-                    for jvm in found if jvm.controller is not None)
-    return [jvm for jvm in found if jvm.controller is None], None
+        return [], [], "running processes cannot be listed: %s" % error.strerror
+    builds = [_no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
+              for jvm in found.jvms if jvm.controller is not None]
+    warnings.extend(_at_most(_LIMIT_NOTES, builds))
+    warnings.extend("%d processes were not looked at, and may run a controller: %s" % (len(one.places), one.reason)
+                    for one in found.unseen)
+    maybe = sum(not jvm.sure for jvm in found.jvms)
+    if maybe:
+        warnings.append("%d processes call themselves java and name a war; whether they are JVMs only root can see; "
+                        "run with become" % maybe)
+    return [jvm for jvm in found.jvms if jvm.controller is None], found.unseen, None
+
+
+def _starter(owner: "Owner") -> str:
+    """Who starts an installation: whom its unit names, or whose its launch script is."""
+    if owner.definition.unit is not None or not owner.definition.name.startswith("/"):
+        return owner.user
+    try:
+        return processes.name_of(os.stat(owner.definition.name).st_uid)
+    except OSError:
+        return ""
+
+
+def _at_most(count: int, lines: List[str]) -> List[str]:
+    return lines[:count] + (["and %d more of this kind" % (len(lines) - count)] if len(lines) > count else [])
+
+
+def _unseen(owner: "Owner", unseen: Sequence[processes.Unseen], live_host: bool) -> Optional[str]:
+    """Why an installation of which no JVM is seen may run one all the same."""
+    if live_host and owner.loaded is not None and owner.cgroup and owner.loaded.active_state in _AWAKE:
+        try:
+            count = processes.members(owner.cgroup)
+        except OSError as error:
+            return "running processes cannot be listed: %s" % error.strerror
+        if count:
+            return ("its unit is %s with %d processes, and none of them is seen to be a JVM that runs its war"
+                    % (owner.loaded.active_state, count))
+    for one in unseen:
+        # A process of whoever may log in is not a service's; of a script nobody knows who starts it.
+        if owner.definition.unit is None or any(place.rank <= processes.SYSTEM for place in one.places):
+            return "%d processes were not looked at: %s" % (len(one.places), one.reason)
+    return None
 
 
 def _no_installation(jvm: processes.Process, reason: str) -> str:
@@ -134,7 +193,18 @@ class Owner(NamedTuple):
 
     definition: installations.Definition
     on_disk: installations.Outcome
-    cgroup: str  # of its unit; empty where it has none, or is not running
+    loaded: Optional[Loaded]
+
+    @property
+    def cgroup(self) -> str:
+        """That of its unit; empty where it has none, or is not running."""
+        return self.loaded.control_group if self.loaded is not None else ""
+
+    @property
+    def user(self) -> str:
+        """Whom its unit names, empty where it names nobody or root: then its launcher may change the user."""
+        user = self.definition.unit.user if self.definition.unit is not None else ""
+        return "" if user == "root" else user
 
 
 def _owned(owners: Sequence[Owner], jvms: Sequence[processes.Process]) -> List[Tuple[processes.Process, ...]]:
@@ -144,14 +214,25 @@ def _owned(owners: Sequence[Owner], jvms: Sequence[processes.Process]) -> List[T
     """
     found: List[List[processes.Process]] = [[] for _owner in owners]
     for jvm in jvms:
-        inside = [bool(owner.cgroup) and (jvm.cgroup == owner.cgroup or jvm.cgroup.startswith(owner.cgroup + "/"))
-                  for owner in owners]
+        inside = [processes.below(jvm.cgroup, owner.cgroup) for owner in owners]
         for owner, is_inside, mine in zip(owners, inside, found):
             if is_inside and _may_be_its_own(owner, jvm):
                 mine.append(_noting_other_war(owner, jvm))
             elif not any(inside) and not jvm.container and _runs_the_same(owner, jvm):
                 mine.append(jvm)
-    return [tuple(mine) for mine in found]
+    return [_without_agents(mine) for mine in found]
+
+
+def _without_agents(mine: Sequence[processes.Process]) -> Tuple[processes.Process, ...]:
+    """Agents are started by a controller, and then it is there itself: alone, what is called one is none."""
+    controllers = tuple(jvm for jvm in mine if not jvm.agent)
+    return controllers or tuple(mine)
+
+
+def _is_agent_of(jvm: processes.Process, owners: Sequence[Owner], claimed: Collection[int],
+                 jvms: Sequence[processes.Process]) -> bool:
+    return jvm.agent and any(processes.below(jvm.cgroup, owner.cgroup) and processes.below(other.cgroup, owner.cgroup)
+                             for owner in owners for other in jvms if other.pid in claimed)
 
 
 def _same_home(owner: Owner, jvm: processes.Process) -> bool:
@@ -172,9 +253,29 @@ def _noting_other_war(owner: Owner, jvm: processes.Process) -> processes.Process
 
 
 def _runs_the_same(owner: Owner, jvm: processes.Process) -> bool:
-    user = owner.definition.unit.user if owner.definition.unit is not None else ""
     return (jvm.war in owner.on_disk.programs and _same_home(owner, jvm)
-            and (user in ("", "root") or not jvm.user or jvm.user == user))  # a unit of root's may change the user
+            and (jvm.user == owner.user if owner.user else not jvm.ordinary or _belongs_to(owner, jvm.uid)))
+
+
+def _belongs_to(owner: Owner, uid: int) -> bool:
+    """True where an ordinary user has the home or the launch script, so that it is his to start."""
+    paths = list(owner.on_disk.homes) + ([owner.definition.name] if owner.definition.unit is None else [])
+
+    def has() -> bool:
+        for path in paths:
+            try:
+                if path.startswith("/") and os.stat(path).st_uid == uid:
+                    return True
+            except OSError:
+                continue
+        return False
+
+    from ._child import Late, bounded
+
+    try:
+        return bool(bounded(has, _STAT_SECONDS))  # a home can be on a server that is gone
+    except Late:
+        return False
 
 
 def _summary(mine: Sequence[processes.Process], hidden: Optional[str] = None) -> Tuple[str, Optional[str]]:
@@ -192,16 +293,38 @@ def _summary(mine: Sequence[processes.Process], hidden: Optional[str] = None) ->
     return states.pop(), None
 
 
-def _stray(jvm: processes.Process) -> Entry:
-    """A JVM that runs, of which nobody knows how it is started."""
-    definition = installations.Definition(jvm.war, None, (), {}, False)
-    reason = ("it runs in a container, whose image and environment decide" if jvm.container else
-              "no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")
-    unknown = installations.Outcome(
-        installations.UNRESOLVABLE, reason,
-        None, None, (), (), None, (jvm.war,), (jvm.home,) if jvm.home else ())
-    running, why = _summary([jvm])
-    return Entry(definition, unknown, None, unknown, None, (jvm,), running, why)
+def _strays(jvms: Sequence[processes.Process], names: Sequence[str], warnings: List[str]) -> List[Entry]:
+    """A row for each place from which JVMs run that belong to no installation."""
+    found: Dict[str, List[processes.Process]] = {}
+    for jvm in jvms:
+        name = next((one for one in (_unit_of(jvm), jvm.war) if one and one not in names), "process %d" % jvm.pid)
+        found.setdefault(name, []).append(jvm)
+    left = list(found)[_LIMIT_STRAYS:]
+    if left:
+        warnings.append("JVMs on %d more wars run here that belong to no installation" % len(left))
+    return [_stray(name, mine) for name, mine in list(found.items())[:_LIMIT_STRAYS]]
+
+
+def _unit_of(jvm: processes.Process) -> Optional[str]:
+    match = None if jvm.container else _UNIT.match(jvm.cgroup)
+    return match.group(1) if match is not None and match.group(1) not in _FOR_USERS else None
+
+
+def _stray(name: str, mine: Sequence[processes.Process]) -> Entry:
+    """JVMs that run, of which nobody knows how they are started."""
+    definition = installations.Definition(name, None, (), {}, False)
+    contained = mine[0].container and not mine[0].own_users
+    who = "; ".join("process %d of %s runs %s%s" % (
+        jvm.pid, jvm.user, jvm.war, "" if jvm.state == "unknown" else " with telemetry " + jvm.state)
+        for jvm in mine[:_LIMIT_NOTES])
+    reason = who + (": it runs in a container, whose image and environment decide" if mine[0].container else
+                    ": no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")
+    homes = tuple(dict.fromkeys(jvm.home for jvm in mine if jvm.home))
+    unknown = installations.Outcome(installations.UNRESOLVABLE, reason, None, None, (), (), None,
+                                    tuple(dict.fromkeys(jvm.war for jvm in mine)), homes)
+    # What anybody can start is seen, and proves nothing against this host.
+    running, why = _summary(mine) if contained else ("unknown", who + ", and belongs to no installation")
+    return Entry(definition, unknown, None, unknown, None, tuple(mine), running, why, True)
 
 
 def _without_dead(entries: List[Entry]) -> List[Entry]:
@@ -222,6 +345,13 @@ def _clock(result: installations.Outcome) -> Dict[str, Any]:
         if result.line:
             document["line"] = result.line
     return document
+
+
+#: The settings of a process that no installation owns: whoever started it named the home, so it is not read.
+_UNREAD = dict.fromkeys([key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"],
+                        UNKNOWN)  # type: Dict[str, Any]
+_UNREAD["details"] = {key: {"state": UNKNOWN, "reason": "the home and war of a process that no installation owns are "
+                                                        "not read"} for key in _UNREAD}
 
 
 def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
@@ -249,7 +379,8 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "processes": [jvm.document() for jvm in entry.processes],
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
-        "settings": settings(files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
+        "settings": _UNREAD if entry.stray else settings(files, homes[0] if len(homes) == 1 else None,
+                                                         entry.on_disk.programs),
     }
 
 

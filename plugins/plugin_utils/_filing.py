@@ -83,8 +83,10 @@ def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) ->
 def among_facts(variables: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Names of variables of ours among the facts of a host, and those of them whose value comes from there."""
     facts = variables.get("ansible_facts")
-    found = sorted(str(name) for name in facts if _OURS.match(str(name))) if isinstance(facts, Mapping) else []
-    injected = found and getattr(C, "INJECT_FACTS_AS_VARS", False)
+    if not isinstance(facts, Mapping):
+        return [], []
+    found = sorted(str(name) for name in facts if _OURS.match(str(name)))
+    injected = getattr(C, "INJECT_FACTS_AS_VARS", False)
     return found, [name for name in found if injected and name in variables and variables[name] == facts[name]]
 
 

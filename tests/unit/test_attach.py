@@ -79,7 +79,7 @@ def in_tmp(name: str) -> Iterator[Path]:
 
 def test_jcmd(machine: Jvms) -> None:
     path = next((path for path in ("/usr/bin/jcmd", "/usr/local/bin/jcmd") if os.path.exists(path)), None)
-    if path is None or not attach._only_roots(os.path.realpath(path)):
+    if path is None or not processes.only_roots(os.path.realpath(path)):
         pytest.skip("no jcmd that belongs to root on this machine (scripts/tools installs one)")
     assert ask(machine.start(FLAG)) == attach.Answer("jcmd", "true", None, False)
 
@@ -219,8 +219,8 @@ def test_what_is_only_named_java_gets_no_signal(machine: Jvms, tmp_path: Path, c
         + "print('ready', flush=True)\nsys.stdin.read()\nsys.stdout.flush()\nimport os\nos._exit(0)\n")
     process = machine.run(["java", "-c", "-jar", "/opt/jenkins.war"], {"PYTHONPATH": str(tmp_path)},
                           executable=sys.executable)
-    found = examined(process)
-    assert (found.proof, "no HotSpot JVM" in (found.reason or "")) == ("cmdline+environ", True)
+    assert processes.look(process.pid) is None
+    assert "no HotSpot JVM" in (ask(process).reason or "")
     assert process.ended() == ""
 
 
@@ -462,11 +462,11 @@ def test_a_jcmd_of_somebody_else_is_not_run(tmp_path: Path, monkeypatch: pytest.
         # /tmp, where this file is, is everybody's: leave it out of the question.
         monkeypatch.setattr(attach.os, "lstat", lambda name: os.stat("/") if not name.startswith(str(tmp_path))
                             else os.stat(name, follow_symlinks=False))
-        assert attach._only_roots(str(program)) is trusted, (path, oct(mode), owner)
+        assert processes.only_roots(str(program)) is trusted, (path, oct(mode), owner)
         monkeypatch.undo()
         path.chmod(stat.S_IMODE(before.st_mode))
         os.chown(path, 0, 0)
-    assert not attach._only_roots(str(program)), "below /tmp nothing is"
+    assert not processes.only_roots(str(program)), "below /tmp nothing is"
 
 
 USER = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups")

@@ -1,0 +1,245 @@
+"""Whoever may log in can neither hide a controller nor invent one, nor hold anybody up; nor does a launcher hide it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from attacker import USER, Site
+from fleethand import FLAG, Done
+
+WAR = "/usr/share/java/jenkins.war"
+#: Names that speak to logs, terminals, pages, tables, comments.
+NASTY = [r"$'/x/</script><img src=x onerror=alert(1)>jenkins.war'", r"$'/x/\e]0;owned\a\e[2J\e[1;1Hjenkins.war'",
+         r"$'/x/jenkins\n## All hosts compliant\n@everyone cloudbees.war'", r"'=HYPERLINK(\"x\",\"x\")/cloudbees.war'",
+         r"'{{ lookup(\"pipe\",\"id\") }}jenkins.war'", r"$'/x/\u202egnp.jenkins.war'",
+         r"$'/x\n##vso[task.prependpath]/tmp/evil\n::error::forged\n/jenkins.war'", r"$'/x/\xff\xc3\x28jenkins.war'"]
+
+
+def audit(site: Site, *hosts: str, desired: str = "enabled", **variables: Any) -> Done:
+    """Audit some hosts; as the fleet is new, telemetry is on everywhere."""
+    return site.play("audit", inventory=site.inventory({host: {} for host in hosts}, telemetry_desired=desired,
+                                                       telemetry_connectivity="ignored", **variables))
+
+
+def state(done: Done, host: str) -> dict[str, Any]:
+    """The state document of a host."""
+    return next(item for item in done.report["hosts"] if item["host"] == host)["state"]
+
+
+def rows(done: Done, host: str) -> dict[str, dict[str, Any]]:
+    """The installations of a host by name."""
+    return {entry["name"]: entry for entry in state(done, host)["installations"]}
+
+
+def start(site: Site, host: str, command: str, user: str = USER) -> None:
+    """A process in the background, outside of any unit; given time to come up."""
+    site.shell(host, f"runuser -u {user} -- bash -c {quoted(f'cd; {command} </dev/null >/dev/null 2>&1 & sleep 2')}")
+
+
+def quoted(script: str) -> str:
+    """A word of a shell."""
+    return "'" + script.replace("'", "'\\''") + "'"
+
+
+@pytest.fixture
+def attacked(site: Site) -> Iterator[Site]:
+    """Nothing of the attack is left afterwards."""
+    yield site
+    for host in site.hosts:
+        site.stop_pretending(host)
+        site.shell(host, "systemctl stop hidden.service 2>/dev/null; rm -rf /etc/systemd/system/hidden.service "
+                         "/opt/hidden /etc/hidden; systemctl daemon-reload; systemctl reset-failed", check=False)
+
+
+@pytest.fixture(scope="module")
+def off(site: Site) -> str:
+    """A host on which telemetry is off, so that nothing but the attack stands against its compliance."""
+    done = site.play("enforce", "-e", "telemetry_restart=now", inventory=site.inventory({"oss": {}}))
+    assert done.verdicts() == {"oss": "compliant"}, done.output
+    return "oss"
+
+
+def serve(site: Site, host: str, command: str, before: str = "", home: str = "JENKINS_HOME") -> None:
+    """A service of the administrator's, whose program tells nothing of what it runs."""
+    site.shell(host, f"mkdir -p /opt/hidden /etc/hidden /var/lib/hidden; {before}\n"
+                     f"printf '[Service]\\nEnvironment={home}=/var/lib/hidden\\nSuccessExitStatus=143\\n"
+                     f"ExecStart=%s\\n' {quoted(command)} >/etc/systemd/system/hidden.service\n"
+                     "systemctl daemon-reload; systemctl start hidden; sleep 3; systemctl is-active hidden")
+
+
+# -- nobody invents a controller, or stops anything ---------------------------------------------------
+
+
+def test_what_calls_itself_java_is_nothing(attacked: Site) -> None:
+    """Whatever its name, it is no row and no warning, and plan and enforce do as without it."""
+    host = "deb"
+    before = state(audit(attacked, host), host)
+    attacked.give(host, "pause")
+    for name in NASTY:
+        attacked.as_user(host, f"(exec -a java ./pause -jar {name}) </dev/null >/dev/null 2>&1 &")
+    attacked.as_user(host, r"""mkdir -p t/webapps; : >"$(printf 't/webapps/jenkins\377.war')"; cp pause java
+        (exec -a java ./pause -Dcatalina.base=$HOME/t org.apache.catalina.startup.Bootstrap start) \
+            </dev/null >/dev/null 2>&1 &
+        ./java -jar /x/jenkins.war </dev/null >/dev/null 2>&1 &""")
+    done = audit(attacked, host)
+    assert done.verdicts() == {host: "compliant"}, done.output
+    assert state(done, host) == before
+    planned = attacked.play("plan", inventory=attacked.inventory({host: {}}))
+    assert planned.code == 0, planned.output
+    enforced = attacked.play("enforce", "-e", "telemetry_restart=now", inventory=attacked.inventory({host: {}}))
+    assert (enforced.code, enforced.verdicts()) == (0, {host: "compliant"}), enforced.output
+    assert list(rows(enforced, host)) == ["cloudbees-core-cm"]
+
+
+def test_a_stray_is_unknown_and_stops_nothing(attacked: Site) -> None:
+    """A true JVM on a true war in a login: seen, named with its user, and the others are enforced and restarted."""
+    host = "oss"
+    attacked.as_user(host, f"cp {WAR} jenkins.war; mkdir -p h; "
+                           "echo '<proxy><name>proxy.evil</name><port>1</port></proxy>' >h/proxy.xml; "
+                           "echo '<a><noUsageStatistics>true</noUsageStatistics></a>' >h/config.xml")
+    start(attacked, host, "JENKINS_HOME=$HOME/h exec java -Xmx32m -Dhttps.proxyHost=proxy.evil -jar ~/jenkins.war "
+                          "--httpPort=9191")
+    done = attacked.play("plan", inventory=attacked.inventory({host: {}}))
+    assert (done.code, "it could not be planned" in done.output) == (0, False), done.output
+    done = attacked.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_connectivity=required",
+                         "-e", "telemetry_probe_via=configured", inventory=attacked.inventory({host: {}}))
+    ours, stray = (rows(done, host)[name] for name in ("jenkins", f"/home/{USER}/jenkins.war"))
+    assert (ours["on_disk"], ours["running"]) == ("disabled", "disabled"), done.output
+    assert done.verdicts() == {host: "unknown"}, "not compliant, and no violation"
+    pid = stray["processes"][0]["pid"]
+    assert f"process {pid} of {USER} runs /home/{USER}/jenkins.war with telemetry enabled" in done.reasons(host)
+    assert done.recap[host]["rescued"] == 0, "nothing went wrong on the way to the report"
+    assert {value for name, value in stray["settings"].items() if name != "details"} == {"unknown"}
+    assert "proxy.evil" not in str(state(done, host)["connectivity"]), "no way out of a stray is probed"
+    assert stray["processes"][0]["proof"] != "attach", "nobody waits for it"
+
+
+def test_the_installations_own_war_in_a_login_is_a_stray_too(attacked: Site) -> None:
+    """Its unit names no user, so the war alone must not do: she could make it look disabled, or owing a restart."""
+    host = "deb"
+    war = attacked.facts[host]["war"]
+    audit(attacked, host)
+    start(attacked, host, f"exec java {FLAG} -Xmx32m -jar {war} --httpPort=9191")
+    found = rows(audit(attacked, host), host)
+    assert len(found["cloudbees-core-cm"]["processes"]) == 1
+    assert found["cloudbees-core-cm"]["running"] != "mixed"
+    assert found[war]["running"] == "unknown"
+
+
+def test_a_crowd_of_lookalikes_crowds_nobody_out(attacked: Site) -> None:
+    """They have a file of that name mapped and the war open: as many as she likes, they are few rows and few notes."""
+    host = "script"
+    program = attacked.give(host, "lookalike")
+    attacked.as_user(host, f"""head -c 8192 /dev/zero >libjvm.so; cp {attacked.facts[host]['war']} jenkins.war
+        for i in $(seq 120); do (LIBRARY=libjvm.so HELD=jenkins.war exec -a java {program} \
+        -jar /x/$(head -c 4000 /dev/zero | tr '\\0' y)$i/jenkins.war) </dev/null >/dev/null 2>&1 & done""")
+    done = audit(attacked, host)
+    document = state(done, host)
+    ours = rows(done, host)["cloudbees-cm"]
+    assert [process["proof"] for process in ours["processes"]] == ["attach"]
+    assert (ours["on_disk"], ours["running"]) == ("enabled", "enabled")
+    assert done.verdicts() == {host: "unknown"}
+    assert len(document["installations"]) <= 9
+    assert len(document["warnings"]) <= 3
+    assert len(str(document)) < 60_000
+
+
+# -- nobody hides one -------------------------------------------------------------------------------
+
+UNPACK = "python3 -c \"import zipfile; zipfile.ZipFile('{war}').extractall('/opt/hidden/app')\""
+HIDDEN = {
+    "argument-file": ("/usr/bin/java @/etc/hidden/java.args",
+                      "printf -- '-Xmx32m\\n-jar\\n/opt/hidden/cloudbees-core-cm.war\\n--httpPort=9292' "
+                      ">/etc/hidden/java.args; cp {war} /opt/hidden/cloudbees-core-cm.war"),
+    "argument-file-renamed": ("/usr/bin/java @/etc/hidden/java.args",
+                              "printf -- '-Xmx32m\\n-jar\\n/opt/hidden/app.bin\\n--httpPort=9292' "
+                              ">/etc/hidden/java.args; cp {war} /opt/hidden/app.bin"),
+    "renamed": ("/usr/bin/java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292", "cp {war} /opt/hidden/app.bin"),
+    "named-as-an-agent": ("/usr/bin/java -Xmx32m -jar /opt/hidden/agent.jar --httpPort=9292",
+                          "cp {war} /opt/hidden/agent.jar"),
+    "class-path": ("/usr/bin/java -Xmx32m -cp /opt/hidden/app.bin executable.Main --httpPort=9292",
+                   "cp {war} /opt/hidden/app.bin"),
+    "unpacked": ("/usr/bin/java -Xmx32m -cp /opt/hidden/app executable.Main --httpPort=9292", UNPACK),
+    "folder": ("/usr/bin/java -Xmx32m -jar /opt/hidden/a.d/b.d/data --httpPort=9292",
+               "mkdir -p /opt/hidden/a.d/b.d; cp {war} /opt/hidden/a.d/b.d/data"),
+    "launcher-renamed": ("{bin}/ourd -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292",
+                         "cp {war} /opt/hidden/app.bin; cp {bin}/java {bin}/ourd"),
+    "named-otherwise": ("/bin/bash -c 'exec -a postgres java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292'",
+                        "cp {war} /opt/hidden/app.bin"),
+    "deleted": ("/usr/bin/java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292",
+                "cp {war} /opt/hidden/app.bin; (sleep 2; rm -f /opt/hidden/app.bin) &"),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_controller_that_does_not_look_like_one_is_seen(attacked: Site, off: str, how: str) -> None:
+    host = off
+    places = {"war": WAR, "bin": attacked.shell(host, "dirname $(readlink -f /usr/bin/java)").strip()}
+    command, before = (text.format(**places) for text in HIDDEN[how])
+    serve(attacked, host, command, before)
+    done = audit(attacked, host, desired="disabled")
+    found = rows(done, host)["hidden"]
+    assert len(found["processes"]) == 1, done.output
+    if how == "argument-file":
+        assert (found["service"], found["on_disk"], found["running"]) == ("hidden.service", "enabled", "enabled")
+        attacked.shell(host, f"sed -i '1i {FLAG}' /etc/hidden/java.args")
+        assert rows(audit(attacked, host), host)["hidden"]["on_disk"] == "disabled"
+    else:
+        assert (found["on_disk"], found["running"]) == ("unresolvable", "unknown")
+        assert done.verdicts() == {host: "unknown"}, "never compliant"
+        assert f"process {found['processes'][0]['pid']} of root runs " in done.reasons(host)
+
+
+def test_a_host_without_an_installation_is_not_without_a_verdict(attacked: Site) -> None:
+    """A JVM is seen, and no unit starts it."""
+    host = "oss"
+    attacked.shell(host, f"systemctl disable --now jenkins 2>/dev/null; mkdir -p /opt/hidden /root/units; cp {WAR} "
+                         "/opt/hidden/app.bin; mv /lib/systemd/system/jenkins.service /etc/init.d/jenkins /root/units; "
+                         "systemctl daemon-reload", check=False)
+    try:
+        start(attacked, host, "exec java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292", user="daemon")
+        done = audit(attacked, host)
+    finally:
+        attacked.shell(host, "pkill -KILL -u daemon; mv /root/units/jenkins.service /lib/systemd/system; "
+                             "mv /root/units/jenkins /etc/init.d; systemctl daemon-reload; "
+                             "systemctl enable --now jenkins; sleep 2", check=False)
+    assert done.verdicts() == {host: "unknown"}, done.output
+
+
+def test_a_unit_that_runs_and_shows_no_jvm_is_unknown(attacked: Site) -> None:
+    """Its launcher waits, or what it runs is not to be told from outside: that is not 'not running'."""
+    host = "script"
+    file = attacked.facts[host]["launch_file"]
+    attacked.shell(host, f"cp -p {file} /root/kept; sed -i '2i sleep 1000' {file}; "
+                         "systemctl restart cloudbees-cm; sleep 1")
+    try:
+        done = audit(attacked, host)
+        entry = rows(done, host)["cloudbees-cm"]
+        assert (entry["on_disk"], entry["running"], entry["processes"]) == ("enabled", "unknown", [])
+        assert "none of them is seen to be a JVM" in done.reasons(host)
+        assert done.verdicts() == {host: "unknown"}
+        attacked.shell(host, "systemctl stop cloudbees-cm")
+        done = audit(attacked, host)
+        assert (rows(done, host)["cloudbees-cm"]["running"], done.verdicts()) == ("not_running", {host: "compliant"})
+    finally:
+        attacked.shell(host, f"cp -p /root/kept {file}; systemctl restart cloudbees-cm; sleep 2")
+
+
+def test_an_agent_beside_its_controller_is_no_controller(attacked: Site) -> None:
+    """Nor is a plugin's test, or whatever else has a plugin open."""
+    host = "oss"
+    attacked.shell(host, r"""mkdir -p /opt/hidden; cat >/opt/hidden/make.py <<'E'
+import zipfile
+with zipfile.ZipFile("/opt/hidden/git.jpi", "w") as plugin:
+    plugin.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nShort-Name: git\nJenkins-Version: 2.400\n")
+    war = zipfile.ZipFile("/usr/share/java/jenkins.war")
+    for name in war.namelist():
+        if name.endswith(".class"):
+            plugin.writestr(name, war.read(name))
+E
+python3 /opt/hidden/make.py""")
+    serve(attacked, host, "/usr/bin/java -Xmx32m -cp /opt/hidden/git.jpi executable.Main --httpPort=9292", home="X")
+    done = audit(attacked, host)
+    assert list(rows(done, host)) == ["jenkins"], done.output

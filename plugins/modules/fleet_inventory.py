@@ -13,8 +13,9 @@ description:
     it, and writes a copy that Ansible can be given. The copy is made of what was read and looked at, never of the
     files.
   - Fails where the inventory is more than data, such as a template (also in a value or a key far down), a YAML tag or
-    alias, a link, a script or a plugin, a variable that is neither policy (C(telemetry_*)) nor on a short list of
-    harmless ones for connections, a host name that a command would take for an option.
+    alias, a key that stands there twice, a link, a script or a plugin, a variable that is neither policy
+    (C(telemetry_*)) nor on a short list of harmless ones for connections, a host name that a command would take for an
+    option.
   - Of the policy, C(telemetry_launch_templates), C(telemetry_token), C(telemetry_ca_file), C(telemetry_plan),
     C(telemetry_reports_dir), C(telemetry_report_name), C(telemetry_evidence_dirs), C(telemetry_signing_key) and
     C(telemetry_public_authorities) are refused too. They are for whoever runs the playbook to set, as extra variables.

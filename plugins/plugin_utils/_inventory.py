@@ -180,6 +180,17 @@ class _Reading:
                 if getattr(event, "tag", None) is not None:
                     raise InventoryError(f"{_shown(path)}, line {event.start_mark.line + 1}: "
                                          f"no tag is taken: {_shown(event.tag)}")
+            nodes = [yaml.compose(text, Loader=_Loader)]
+            while nodes:
+                node = nodes.pop()
+                if isinstance(node, yaml.MappingNode):
+                    keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
+                    # The last one would count, and the first one would be read in a review.
+                    if len(keys) != len(set(keys)):
+                        raise InventoryError(f"{_shown(path)}, line {node.start_mark.line + 1}: a key is there twice")
+                    nodes += [part for pair in node.value for part in pair]
+                elif isinstance(node, yaml.SequenceNode):
+                    nodes += node.value
             return yaml.load(text, Loader=_Loader)  # noqa: S506 (the loader is the safe one)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             if isinstance(error, InventoryError):

@@ -87,6 +87,8 @@ VARIABLES = [
     "__telemetry_policy: {enforced: false}", "hostvars: {}", "omit: x", "groups: {}", "environment: {}", "x: 1",
     "gitops_pull_variables: {}", "TELEMETRY_DESIRED: x", "1: 2", "? [a]\n: b", "? telemetry_x y\n: z",
     "telemetry_url: file:///etc/shadow", "telemetry_url: -x", *(f"{name}: x" for name in KEPT),
+    "telemetry_desired: disabled\ntelemetry_restart: now\ntelemetry_desired: unmanaged",
+    "telemetry_waiver: {until: x, 'until': y}", "telemetry_probe_via: [{a: 1, a: 2}]",
     # no data, or too much of it
     "[a, b]", "x", "telemetry_desired: .nan", "telemetry_desired: .inf", "telemetry_waiver: {1: 2}",
     "a: &a [x]\ntelemetry_desired: *a", "telemetry_waiver: &a {x: *a}", "telemetry_waiver: {<<: {until: x}, a: *b}",

@@ -7,7 +7,9 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 its module and imports late what it needs, because the carrier sends no more than that.
 """
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
+
+from ._files import bytewise, readable
 
 #: A module's result. With ``failed`` true it has a ``msg``.
 Result = Dict[str, Any]
@@ -21,10 +23,11 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
     if refused:
         return {"failed": True, "msg": refused}
     try:
-        document = state(params["root"], params["launch_scripts"], params["connectivity"], params["attach"])
+        document = state(params["root"], _bytewise(params["launch_scripts"]), params["connectivity"], params["attach"])
     except (OSError, ValueError) as error:
-        return {"failed": True, "msg": "the state of this host cannot be read: %s" % error}
-    return {"changed": False, "state": document}
+        return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
+    return {"changed": False, "state": {key: value if key == "connectivity" else readable(value)
+                                        for key, value in document.items()}}
 
 
 def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
@@ -36,11 +39,11 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     if refused:
         return {"failed": True, "msg": refused}
     try:
-        done = declare(params["state"], params["root"], params["launch_scripts"], params["name"], params["backup"],
-                       check_mode, params["attach"])
+        done = declare(params["state"], params["root"], _bytewise(params["launch_scripts"]), _bytewise(params["name"]),
+                       params["backup"], check_mode, params["attach"])
     except (Refused, OSError, ValueError) as error:
-        return {"failed": True, "msg": str(error), "refused": [str(error)], "backup_files": [], "files": [],
-                "restart_required": [], "reload_required": False}
+        return {"failed": True, "msg": readable(str(error)), "refused": [readable(str(error))], "backup_files": [],
+                "files": [], "restart_required": [], "reload_required": False}
     result = {
         "changed": done.changed,
         "restart_required": done.restart_required,
@@ -53,7 +56,7 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     }  # type: Result
     if done.refused:
         result.update(failed=True, msg="; ".join(done.refused))
-    return result
+    return readable(result)  # type: ignore[no-any-return]
 
 
 def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
@@ -79,6 +82,11 @@ def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
         result.update(failed=True, msg="expected %s (%s) to be %s: %s. %s" % (
             other["target"], other["via"], expect, other["outcome"], other["message"]))
     return result
+
+
+def _bytewise(values: List[str]) -> List[str]:
+    """Paths and names among the options, one character a byte, as launch files and folders are read."""
+    return [bytewise(value) for value in values]
 
 
 def _relative(params: Dict[str, Any]) -> Optional[str]:

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from . import _installations as installations
 from ._edit import describe, describe_mended, evaluate, own_drop_in, plan, why_not_ours
-from ._files import OWN_DROP_IN, HostFiles, only_roots, owner_and_mode
+from ._files import OWN_DROP_IN, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Survey, document_of, installation_document, survey
@@ -140,7 +140,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
 def _real(files: HostFiles, path: str) -> str:
     """Where a file is on this machine. Below another root the links of the image count, not those of this machine."""
     if files.root == "/":
-        return path
+        return native(path)
     folder, name = os.path.split(path)
     # A link in the place of our own file is refused, not followed.
     return files.resolve(folder) + "/" + name if name == OWN_DROP_IN else files.resolve(path)
@@ -151,7 +151,7 @@ def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], 
     if old is None:
         make_folder(os.path.dirname(real))
     kept = replace(real, old, new, backup)
-    return [kept] if kept else []
+    return [bytewise(kept)] if kept else []
 
 
 def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
+from ._files import native
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
 from ._processes import (
     LIMIT,
@@ -24,7 +25,6 @@ from ._processes import (
     arguments,
     files_of,
     name_of,
-    native,
     own_users,
     read_file,
     read_for,

@@ -24,6 +24,33 @@ LIMIT_LINKS = 20
 _NULL = "/dev/null"
 
 
+def native(path: str) -> str:
+    """A path of ours, one character a byte, as Python's own functions want it; the reverse of :func:`bytewise`."""
+    try:
+        return os.fsdecode(path.encode("latin-1"))
+    except UnicodeEncodeError:
+        return path
+
+
+def bytewise(name: str) -> str:
+    """A name that Python's own functions gave, one character a byte, as launch files are read. Cannot fail."""
+    return os.fsencode(name).decode("latin-1")
+
+
+def readable(value: Any) -> Any:
+    """What people are shown of a document whose text has one character a byte: UTF-8 where it is. Cannot fail."""
+    if isinstance(value, dict):
+        return {key: readable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [readable(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 _stores: Dict[int, bool] = {}  # by device: whether it is a file system that keeps files
 
 
@@ -154,12 +181,12 @@ def _walk(folders: List[int], parts: List[str], rights: _Rights) -> None:
             if len(folders) > 1:
                 os.close(folders.pop())
             continue
-        held = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
+        held = os.open(native(part), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
         folders.append(held)
         status = os.fstat(held)
         if not stat.S_ISLNK(status.st_mode):
             continue
-        target = os.readlink("", dir_fd=held)
+        target = bytewise(os.readlink("", dir_fd=held))
         os.close(folders.pop())
         links += 1
         if links > LIMIT_LINKS:
@@ -249,11 +276,11 @@ class HostFiles:
         return view
 
     def resolve(self, path: str) -> str:
-        """Path on this machine, every link on the way resolved below the root. Raises OSError."""
+        """Path on this machine as Python's functions want it, links resolved below the root. Raises OSError."""
         return self._join(self.canonical(path))
 
     def _join(self, path: str) -> str:
-        return path if self.root == "/" else self.root + path
+        return native(path) if self.root == "/" else self.root + native(path)
 
     def canonical(self, path: str) -> str:
         """The path without links, as seen from the root. Raises OSError."""
@@ -292,7 +319,7 @@ class HostFiles:
         """Where a link leads; None for anything else. Asked once: a survey comes by a folder thousands of times."""
         if path not in self._links:
             try:
-                self._links[path] = os.readlink(self._join(path))
+                self._links[path] = bytewise(os.readlink(self._join(path)))
             except OSError:
                 self._links[path] = None
         return self._links[path]
@@ -314,7 +341,7 @@ class HostFiles:
     def _listed(self, home: Optional[str], path: str) -> List[str]:
         descriptor, _status = _open_step_by_step(self.root, home, path, stat.S_IFDIR)
         try:
-            return os.listdir(descriptor)
+            return [bytewise(name) for name in os.listdir(descriptor)]
         finally:
             os.close(descriptor)
 
@@ -415,8 +442,8 @@ class HostFiles:
         """Names in a folder, sorted; empty where there is none."""
         if path not in self._names:
             try:
-                self._names[path] = frozenset(os.listdir(self._join(path)) if self.canonical(path) == path
-                                              else self._listed(None, path))
+                self._names[path] = frozenset(map(bytewise, os.listdir(self._join(path)))
+                                              if self.canonical(path) == path else self._listed(None, path))
             except OSError:
                 self._names[path] = frozenset()
         names = set(self._names[path])
@@ -455,7 +482,7 @@ class HostFiles:
         try:
             if operator in "hL":
                 folder, _slash, name = path.rstrip("/").rpartition("/")
-                status = os.lstat(self._join(self.canonical(folder)).rstrip("/") + "/" + name)
+                status = os.lstat(self._join(self.canonical(folder).rstrip("/") + "/" + name))
             else:
                 status = os.stat(self.resolve(path))
         except FileNotFoundError:

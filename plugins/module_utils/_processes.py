@@ -16,7 +16,7 @@ import stat
 import time
 from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import HostFiles, Reader
+from ._files import HostFiles, Reader, bytewise
 from ._jvm import shown
 
 #: Whether JVMs are asked themselves.
@@ -146,14 +146,6 @@ def arguments(own: str) -> List[str]:
     return data.decode("latin-1").split("\0")[:-1]
 
 
-def native(path: str) -> str:
-    """A path of Latin-1 text, one character a byte, as Python's own functions want it."""
-    try:
-        return os.fsdecode(path.encode("latin-1"))
-    except UnicodeEncodeError:
-        return path
-
-
 def files_of(own: str, reader: Optional[Reader] = None) -> HostFiles:
     """The files that a process sees, links on the way as it sees them; with ``reader`` those that it may read."""
     return HostFiles(own + "/root", reader)
@@ -171,8 +163,7 @@ def reader_of(pid: int, proc: str = "/proc") -> Optional[Reader]:
 def read_for(own: str, files: HostFiles, path: str) -> Optional[str]:
     """A file as a process finds it: from its working directory, with links that stay below its root (``files``)."""
     try:
-        path = native(path)
-        return files.read(path if path.startswith("/") else os.path.join(os.readlink(own + "/cwd"), path))
+        return files.read(path if path.startswith("/") else bytewise(os.readlink(own + "/cwd")) + "/" + path)
     except (OSError, ValueError):
         return None
 
@@ -254,7 +245,7 @@ def place_of(pid: int, proc: str, cgroups: Collection[str], users: Collection[st
 def name_of(uid: int) -> str:
     """The name of a user, or the number where he has none."""
     try:
-        return pwd.getpwuid(uid).pw_name
+        return bytewise(pwd.getpwuid(uid).pw_name)
     except KeyError:
         return str(uid)
 

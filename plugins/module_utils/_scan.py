@@ -16,9 +16,9 @@ import struct
 import zlib
 from typing import IO, Dict, List, NamedTuple, Optional, Sequence, Set
 
-from ._files import HostFiles
+from ._files import HostFiles, bytewise
 from ._jvm import Unresolvable, command_line, launcher_words
-from ._processes import arguments, files_of, native, only_roots, read_file, read_for, reader_of, stat_of
+from ._processes import arguments, files_of, only_roots, read_file, read_for, reader_of, stat_of
 from ._settings import _BROKEN_ZIP, LIMIT_MANIFEST, _Unknown, _zip_manifest, manifest_of
 from ._tomcat import base_of, starts, wars
 
@@ -151,7 +151,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
         # Its own root is not for everybody to see; where it is no container, ours is the same.
         served = wars(files, base) or wars(HostFiles("/"), base)
         if served:
-            return _text(served[0])
+            return served[0]
     if main.startswith(_AGENT_MAIN):
         return None
     held = _held(own, files, [main] if line.jar else _class_path(words))
@@ -172,15 +172,15 @@ def _held(own: str, files: HostFiles, places: Sequence[str]) -> Optional[str]:
     for target in sorted(opened, key=lambda name: not name.endswith(".war")):
         try:
             if _is_product(_manifest(opened[target], searched)):
-                return _text(target)
+                return bytewise(target)
         except OSError:
             continue  # closed meanwhile, or nothing for us to see
-    folders = [target.partition(_UNPACKED)[0] for target in opened if _UNPACKED in target]
-    folders += [native(place) for place in places]
+    folders = [bytewise(target.partition(_UNPACKED)[0]) for target in opened if _UNPACKED in target]
+    folders.extend(places)
     for folder in list(dict.fromkeys(folders))[:_LIMIT_FOLDERS]:
-        text = read_for(own, files, _text(folder) + "/" + _MANIFEST)
+        text = read_for(own, files, folder + "/" + _MANIFEST)
         if text is not None and _is_product(text.encode("latin-1")):
-            return _text(folder)
+            return folder
     if not searched[0]:
         raise OSError("it has too many archives open")
     return None
@@ -263,7 +263,3 @@ def _is_product(manifest: bytes) -> bool:
     """True for the war's; its plugins name the version that they need, in the same attribute."""
     attributes = manifest_of(manifest) if b"jenkins-version" in manifest.lower() else {}
     return "jenkins-version" in attributes and not {"plugin-version", "short-name"} & set(attributes)
-
-
-def _text(path: str) -> str:
-    return os.fsencode(path).decode("latin-1")

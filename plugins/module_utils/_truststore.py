@@ -14,7 +14,7 @@ import struct
 import time
 from typing import Iterator, List, NamedTuple, Optional, Set, Tuple
 
-from ._files import HostFiles
+from ._files import HostFiles, bytewise
 
 #: Where distributions keep the list of public authorities that they ship, apart from what an administrator adds.
 PUBLIC = (
@@ -129,7 +129,7 @@ def certificate(der: bytes) -> Certificate:
 
 def _read(path: str) -> bytes:
     try:
-        descriptor, _status = HostFiles().open(path)
+        descriptor, _status = HostFiles().open(bytewise(path))
         with os.fdopen(descriptor, "rb") as stream:
             data = stream.read(LIMIT + 1)
     except OSError as error:

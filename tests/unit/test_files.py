@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import re
 import stat
@@ -22,6 +23,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
     HostFiles,
     Reader,
     open_regular,
+    readable,
     text_of_open,
 )
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
@@ -944,3 +946,29 @@ def test_patterns_match_as_glob_does(tmp_path: Path, pattern: str, found: list[s
         (tmp_path / "d" / name).write_text("")
     (tmp_path / "d/dangling").symlink_to("nowhere")
     assert HostFiles(str(tmp_path)).glob(pattern) == found
+
+
+@pytest.mark.parametrize("name", [b"t\xc3\xa4st", b"\xff\xfe", b"a\xc3\xa4\xff", b"plain", "日本".encode()])
+def test_a_name_is_found_however_it_is_written(tmp_path: Path, name: bytes) -> None:
+    """Names from folders, links and launch files are the same text: one character a byte."""
+    folder = os.fsencode(tmp_path) + b"/" + name
+    os.mkdir(folder)
+    with open(folder + b"/file", "wb") as stream:
+        stream.write(name)
+    os.symlink(name + b"/file", os.fsencode(tmp_path) + b"/link")
+    view = HostFiles(str(tmp_path))
+    text = name.decode("latin-1")
+    assert view.list("/") == sorted([text, "link"])
+    assert view.read(f"/{text}/file") == text
+    assert view.canonical("/link") == f"/{text}/file"
+    assert view.read("/link") == text
+    assert view.list(f"/{text}") == ["file"]
+    assert view.test("f", f"/{text}/file")
+    assert view.list_below(f"/{text}", "") == ["file"]
+    json.dumps(readable([text]), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("t\xc3\xa4st", "täst"), ("\xff", "\\xff"), ("a\udcff", "a\\udcff"), ("日本", "日本"), ("plain", "plain")])
+def test_what_people_are_shown_of_a_name(text: str, shown: str) -> None:
+    assert readable({"a": [text, 1, None]}) == {"a": [shown, 1, None]}

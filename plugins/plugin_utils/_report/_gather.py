@@ -52,8 +52,9 @@ class Gathered(NamedTuple):
 class _Folder:
     """An evidence directory with what its manifests and journals say of each host."""
 
-    def __init__(self, evidence: Path) -> None:
+    def __init__(self, evidence: Path, at: str) -> None:
         self.evidence = evidence
+        self._at = at
         self.trend: list[Run] = []
         self.notes: list[str] = []
         self.names = {path.name for path in evidence.glob("*.json")} if evidence.is_dir() else None
@@ -71,7 +72,7 @@ class _Folder:
             else:
                 self._unread(path, "it is the manifest of another run")
         chain = Chain(links)
-        self._words = LastWords(chain, now())
+        self._words = LastWords(chain, at)
         for run_id in chain.newest_first()[:RUNS]:
             self._manifest(evidence.parent / "manifests" / f"{run_id}.json", run_id)
         journals = {path.stem: path for path in (evidence.parent / "runs").glob("*.jsonl")}
@@ -121,8 +122,7 @@ class _Folder:
         matching = [entry for entry in unended if entry["sha256"] == sha256]
         if word is not None and (word.entry["sha256"] == sha256 or not matching):
             return word.entry
-        present = now()
-        return max(matching or unended, key=lambda entry: (entry["collected_at"] <= present, entry["collected_at"]),
+        return max(matching or unended, key=lambda entry: (entry["collected_at"] <= self._at, entry["collected_at"]),
                    default=None)
 
 
@@ -136,7 +136,7 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     ``newer_than`` and ``at`` (the report's own time, from which ages are told; without it the present) are ISO 8601 in
     UTC. What has a time after that has no age, for a clock was wrong.
     """
-    read_folders = [_Folder(folder) for folder in folders]
+    read_folders = [_Folder(folder, at or now()) for folder in folders]
     at = at or now()  # not before, for runs may go on
     notes = [note for folder in read_folders for note in folder.notes]
     notes += [f"there is no folder {folder.evidence}" for folder in read_folders if folder.names is None]

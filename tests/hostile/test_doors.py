@@ -180,6 +180,35 @@ def test_a_home_leads_root_nowhere(home: Site, target: str) -> None:
     assert done.verdicts() == {"oss": "violation"}
 
 
+#: As root: leaves a file where somebody opens what is watched.
+_WATCH = """
+import ctypes, os, select, sys
+libc = ctypes.CDLL(None)
+watch = libc.inotify_init1(0)
+assert libc.inotify_add_watch(watch, sys.argv[1].encode(), 0x20) >= 0
+open("/root/watching", "w").close()
+os.read(watch, 4096)
+open("/root/was-opened", "w").close()
+"""
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "/proc/sys/kernel/ostype"])  # nobody else opens these
+def test_a_device_and_a_file_of_the_kernels_are_not_even_opened(home: Site, target: str) -> None:
+    home.put("oss", "/root/watch.py", _WATCH.encode())
+    home.shell("oss", f"""rm -f /root/was-opened /root/watching
+        nohup python3 /root/watch.py {target} >/dev/null 2>&1 </dev/null & echo $! >/root/watch.pid
+        until [ -e /root/watching ]; do sleep 0.1; done""")
+    home.as_user("oss", f"""cd {HOME}; rm -f proxy.xml; ln -sfn {target} config.xml; ln -s {target} proxy.xml
+        ln -s {target} plugins/cloudbees-license-tracker.jpi""", "jenkins")
+    try:
+        found, _done = settings(home)
+        assert found["no_usage_statistics"] == found["proxy"] == found["license_tracker_plugin"] == "unknown"
+        assert home.shell("oss", "ls /root").split().count("was-opened") == 0
+        home.shell("oss", f"head -c1 {target} >/dev/null; sleep 1; ls /root/was-opened")  # it would have been seen
+    finally:
+        home.shell("oss", "kill $(cat /root/watch.pid); rm -f /root/was-opened /root/watching", False)
+
+
 def test_a_pipe_in_a_home_is_not_opened(home: Site) -> None:
     home.as_user("oss", f"""cd {HOME}; rm -f config.xml; mkfifo config.xml
         (exec 3>config.xml; touch {HOME}/opened) </dev/null >/dev/null 2>&1 &""", "jenkins")

@@ -7,10 +7,27 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 its module and imports late what it needs, because the carrier sends no more than that.
 """
 
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
+
+from . import _limits as limits
+from ._child import supervised
 
 #: A module's result. With ``failed`` true it has a ``msg``.
 Result = Dict[str, Any]
+
+
+def answer(function: str, params: Dict[str, Any], check_mode: bool,
+           prepare: Callable[[], None] = lambda: None) -> Result:
+    """What one of the functions below returns, as it ran within the limits of a host; ``prepare`` runs there first."""
+    def work() -> Result:
+        prepare()
+        result = globals()[function](params, check_mode)  # type: Result
+        return dict(result, invocation={"module_args": params})
+
+    probes = function == "connectivity_probe" or params.get("connectivity") is not None
+    result = supervised(work, limits.MEMORY_OF_PROBES if probes else limits.MEMORY)
+    result.setdefault("invocation", {"module_args": params})  # also where there is none of its own
+    return result
 
 
 def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:

@@ -21,7 +21,7 @@ import subprocess
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ._child import Late, bounded
+from ._child import Late, bounded, unlimited_memory
 from ._jvm import PROPERTY
 from ._processes import started, status
 
@@ -260,11 +260,12 @@ def _only_roots(path: str) -> bool:
 
 def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
     trace = _Trace(target)
+    unlimited_memory()
     try:
         process = subprocess.Popen(
             [jcmd] + list(_JCMD_OPTIONS) + [str(target.pid), "VM.system_properties"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            start_new_session=True)
+            start_new_session=True, preexec_fn=lambda: signal.alarm(int(SECONDS) + 5))
         try:
             pipe = process.stdout.fileno()  # type: ignore[union-attr]
             output = _read_to_end(pipe, deadline, lambda: os.read(pipe, 1 << 16))

@@ -11,6 +11,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from . import _installations as installations
+from . import _limits as limits
 from ._edit import describe, evaluate, plan
 from ._files import HostFiles
 from ._state import Entry, Survey, document_of, installation_document, survey
@@ -89,6 +90,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
 
 def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool,
            entry: Entry) -> List[str]:
+    limits.write()
     real = files.root.rstrip("/") + path
     if files.root != "/":
         # Below another root the links of the image count, not those of this machine.

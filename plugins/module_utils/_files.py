@@ -11,7 +11,9 @@ import fnmatch
 import os
 import re
 import stat
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Tuple
+
+from ._patience import Silent, look
 
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
@@ -29,12 +31,26 @@ def open_regular(path: str, flags: int = 0, folder: Optional[int] = None) -> Tup
     return descriptor, status
 
 
+def _content(place: str, path: str) -> str:
+    descriptor, status = open_regular(place)
+    with os.fdopen(descriptor, "rb") as stream:
+        if status.st_size > LIMIT_SIZE:
+            raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
+        return stream.read(LIMIT_SIZE + 1).decode("latin-1")
+
+
+def _head(place: str, count: int) -> str:
+    with os.fdopen(open_regular(place)[0], "rb") as stream:
+        return stream.read(count).decode("latin-1")
+
+
 class HostFiles:
     """Files as a process on the host sees them; ``root`` is where its file system is mounted.
 
     Symbolic links are resolved below ``root``, so an image never leads to the files of the machine that
     inspects it. ``candidate`` content stands in for a file that is not written yet (None: the file is gone).
-    Text is Latin-1, one character a byte.
+    Text is Latin-1, one character a byte. Everything but ``test`` raises :class:`Silent` for what lies on a file system
+    that does not answer.
     """
 
     def __init__(self, root: str = "/") -> None:
@@ -57,6 +73,13 @@ class HostFiles:
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view
+
+    def _look(self, place: str, work: Callable[[], Any]) -> Any:
+        # Whoever names an image says where to look.
+        return look(place, work) if self.root == "/" else work()
+
+    def _status(self, place: str, follow: bool = True) -> os.stat_result:
+        return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))
 
     def resolve(self, path: str) -> str:
         """Path on this machine, every link on the way resolved below the root. Raises OSError."""
@@ -101,8 +124,11 @@ class HostFiles:
     def _link(self, path: str) -> Optional[str]:
         """Where a link leads; None for anything else. Asked once: a survey comes by a folder thousands of times."""
         if path not in self._links:
+            place = self._join(path)
             try:
-                self._links[path] = os.readlink(self._join(path))
+                self._links[path] = self._look(place, lambda: os.readlink(place))
+            except Silent:
+                raise
             except OSError:
                 self._links[path] = None
         return self._links[path]
@@ -115,11 +141,8 @@ class HostFiles:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return candidate
         if path not in self._content:
-            descriptor, status = open_regular(self.resolve(path))
-            with os.fdopen(descriptor, "rb") as stream:
-                if status.st_size > LIMIT_SIZE:
-                    raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
-                self._content[path] = stream.read(LIMIT_SIZE + 1).decode("latin-1")
+            place = self.resolve(path)
+            self._content[path] = self._look(place, lambda: _content(place, path))
         return self._content[path]
 
     def head(self, path: str, count: int = 2) -> bytes:
@@ -127,11 +150,13 @@ class HostFiles:
         if self._candidates.get(path) is not None:
             return (self._candidates[path] or "").encode("latin-1")[:count]
         try:
-            descriptor, _status = open_regular(self.resolve(path))
+            place = self.resolve(path)
+            text = self._look(place, lambda: _head(place, count))  # type: str
+        except Silent:
+            raise
         except OSError:
             return b""
-        with os.fdopen(descriptor, "rb") as stream:
-            return stream.read(count)
+        return text.encode("latin-1")
 
     def exists(self, path: str) -> bool:
         """True where something is there (a dangling link counts as nothing)."""
@@ -140,7 +165,9 @@ class HostFiles:
         try:
             canonical = self.canonical(path)
             if canonical != _NULL:  # an image need not have devices
-                os.stat(self._join(canonical))
+                self._status(self._join(canonical))
+        except Silent:
+            raise
         except OSError:
             return False
         return True
@@ -153,7 +180,9 @@ class HostFiles:
             canonical = self.canonical(path)
             if canonical == _NULL:
                 return True
-            status = os.stat(self._join(canonical))
+            status = self._status(self._join(canonical))
+        except Silent:
+            raise
         except OSError:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_size == 0
@@ -162,7 +191,10 @@ class HostFiles:
         """Names in a folder, sorted; empty where there is none."""
         if path not in self._names:
             try:
-                self._names[path] = frozenset(os.listdir(self.resolve(path)))
+                place = self.resolve(path)
+                self._names[path] = frozenset(self._look(place, lambda: os.listdir(place)))
+            except Silent:
+                raise
             except OSError:
                 self._names[path] = frozenset()
         names = set(self._names[path])
@@ -201,9 +233,9 @@ class HostFiles:
         try:
             if operator in "hL":
                 folder, _slash, name = path.rstrip("/").rpartition("/")
-                status = os.lstat(self._join(self.canonical(folder)).rstrip("/") + "/" + name)
+                status = self._status(self._join(self.canonical(folder)).rstrip("/") + "/" + name, False)
             else:
-                status = os.stat(self.resolve(path))
+                status = self._status(self.resolve(path))
         except FileNotFoundError:
             return False
         except OSError:

@@ -13,10 +13,12 @@ leaves but values of a narrow form.
 import os
 import re
 import struct
+import time
 import zlib
 from typing import IO, Any, Dict, List, Optional, Sequence, Set, Tuple
 from xml.parsers import expat
 
+from . import _limits as limits
 from ._files import HostFiles, open_regular
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
@@ -303,3 +305,28 @@ def settings(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict
             document[key], details[key] = UNKNOWN, {"state": UNKNOWN, "reason": str(error)}
     document["details"] = details
     return document
+
+
+class _Time:
+    """What all homes together may still take: one that is dead must not cost its time once for each installation."""
+
+    wasted = 0.0
+
+
+def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
+    """The same, each value ``unknown`` where a home or a war does not answer in time, or takes too much."""
+    from ._child import Late, bounded
+
+    limits.phase("reading the settings of the product")
+    seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
+    began = time.monotonic()
+    try:
+        if seconds <= 0:
+            raise Late("the time for all of this host was used up")
+        return bounded(lambda: settings(files, home, wars), seconds, 0)  # type: ignore[no-any-return]
+    except Late as error:
+        _Time.wasted += time.monotonic() - began
+        reason = "%s could not be read: %s" % (home or "its JENKINS_HOME", error)
+    keys = [key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"]
+    document = dict.fromkeys(keys, UNKNOWN)  # type: Dict[str, Any]
+    return dict(document, details={key: {"state": UNKNOWN, "reason": reason} for key in keys})

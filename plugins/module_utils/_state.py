@@ -10,10 +10,11 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
+from . import _limits as limits
 from . import _processes as processes
 from ._files import HostFiles
 from ._jvm import Unresolvable, shown
-from ._settings import settings
+from ._settings import settings_in_time
 from ._systemd import Loaded, Variable
 
 SCHEMA = "cbops.telemetry/state/1"
@@ -60,9 +61,12 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
                 manager_error = str(error)
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
+    limits.phase("looking for installations")
     found, more = installations.discover(files, launch_scripts, manager)
     warnings.extend(more)
+    limits.phase("looking at processes")
     jvms, hidden = _running(live_host, attach, warnings)
+    limits.phase("reading what the service manager has loaded")
     started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
                for definition, on_disk in found]
     owned = _owned([Owner(definition, on_disk, loaded.control_group if loaded is not None else "")
@@ -247,7 +251,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "processes": [jvm.document() for jvm in entry.processes],
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
-        "settings": settings(files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
+        "settings": settings_in_time(files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
     }
 
 

@@ -28,6 +28,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    HOST_LIMIT,
+    PolicyError,
+    host_limit,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 
 CARRIERS = ("auto", "pipe", "module")
@@ -195,8 +201,20 @@ class Carrier(ActionBase):
     def ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The result of one of our modules (by its full name), with check mode as the task has it.
 
-        Raises AnsibleConnectionFailure where the host is unreachable.
+        Raises AnsibleConnectionFailure where the host is unreachable. A host that takes longer than telemetry_host_limit, or
+        has no end of answering, has failed.
         """
+        try:
+            seconds = host_limit({"telemetry_host_limit": self._templar.template(
+                variables.get("telemetry_host_limit", HOST_LIMIT))})
+        except PolicyError as error:
+            raise AnsibleActionFail(str(error)) from error
+        result: dict[str, Any] = {}
+        with Deadline(seconds, self._connection) as deadline:
+            result = self._asked(name, arguments, variables)
+        return {"failed": True, "msg": deadline.problem} if deadline.problem else result
+
+    def _asked(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         carrier = self._templar.template(variables.get("telemetry_carrier", "auto"))
         if carrier not in CARRIERS:
             raise AnsibleActionFail(f"telemetry_carrier must be one of {', '.join(CARRIERS)}, not {carrier!r}")
@@ -241,6 +259,8 @@ class Carrier(ActionBase):
             done = self._low_level_execute_command(line, in_data=errand.program)
         display.vvv(f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",
                     host=variables.get("inventory_hostname"))
+        if len(done["stdout"]) > LARGEST:
+            return {"failed": True, "msg": TOO_LARGE}
         result = errand.result(done["rc"], done["stdout"], done["stderr"])
         if result is not None and result.get("failed") and done["stderr"]:
             display.vvv(done["stderr"], host=variables.get("inventory_hostname"))

@@ -1,0 +1,90 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at file systems that may never answer (a server that is gone, FUSE): each look in a child, for a short time.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. A file system that did not
+answer once is not asked again. The machine's own disks are looked at directly: a child costs a millisecond.
+"""
+
+import errno
+import re
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+from . import _limits as limits
+
+#: Kinds that the kernel serves from this machine.
+_LOCAL = frozenset(
+    "bcachefs bpf btrfs cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs erofs exfat ext2 ext3 ext4 f2fs "
+    "fusectl hugetlbfs iso9660 jfs mqueue nsfs overlay proc pstore ramfs reiserfs rootfs securityfs selinuxfs squashfs "
+    "sysfs tmpfs tracefs udf vfat xfs zfs".split())
+
+
+class Silent(OSError):
+    """A file system does not answer: what lies there is not known, and must not pass for absent."""
+
+
+class _State:
+    mounts = None  # type: Optional[Dict[str, Optional[str]]]  # by place the kind that may hang; see _mounts
+    silent = set()  # type: Any
+    wasted = 0.0
+
+
+def _mounts(table: str = "/proc/self/mountinfo") -> Dict[str, Optional[str]]:
+    """What is mounted where: the kind where it may hang, else None. Empty where nothing can hang."""
+    found = {}  # type: Dict[str, Optional[str]]
+    try:
+        with open(table, encoding="utf-8", errors="surrogateescape") as stream:
+            for line in stream:
+                fields, _dash, rest = line.partition(" - ")
+                place = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), fields.split(" ")[4])
+                kind = rest.split(" ")[0]
+                # Python itself has just been read from some of them.
+                found[place] = None if kind in _LOCAL or place in ("/", "/etc", "/usr") else kind
+    except OSError:
+        pass
+    return found if any(found.values()) else {}
+
+
+def place_of(path: str) -> Optional[str]:
+    """Where the file system of a path (without links) is mounted, if it may hang."""
+    if _State.mounts is None:
+        _State.mounts = _mounts()
+    while _State.mounts and path:
+        if path in _State.mounts:
+            return path if _State.mounts[path] else None
+        path = path.rpartition("/")[0]
+    return None
+
+
+def look(path: str, work: Callable[[], Any]) -> Any:
+    """What ``work`` returns (anything that JSON knows), which looks at a path without links. Raises OSError."""
+    place = None if limits.Budget.bounded else place_of(path)
+    return work() if place is None else _asked(place, path, work)
+
+
+def _asked(place: str, path: str, work: Callable[[], Any]) -> Any:
+    from ._child import Late, bounded  # only where there is something to be careful with
+
+    if place not in _State.silent and _State.wasted >= limits.LOOKS:
+        raise Silent(errno.ETIMEDOUT, "the file system at %s was not asked: others do not answer" % place, path)
+    if place not in _State.silent:
+        began = time.monotonic()
+        try:
+            number, problem, result = bounded(lambda: _tried(work), limits.LOOK, 0)
+        except Late:
+            _State.silent.add(place)
+            _State.wasted += time.monotonic() - began
+        else:
+            if number:
+                raise OSError(number, problem, path)
+            return result
+    raise Silent(errno.ETIMEDOUT, "the file system at %s does not answer" % place, path)
+
+
+def _tried(work: Callable[[], Any]) -> List[Any]:
+    try:
+        return [0, "", work()]
+    except OSError as error:
+        return [error.errno or errno.EIO, error.strerror, None]

@@ -23,6 +23,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._child import Late, bounded, unlimited_memory
 from ._jvm import PROPERTY
+from ._patience import hangs
 from ._processes import started, status
 
 #: Seconds for one JVM; ``jcmd`` gets the first part of them.
@@ -124,6 +125,10 @@ def _target(pid: int, start: int, options: Optional[Sequence[str]]) -> _Target:
         tmp = os.open("tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
     except OSError as error:
         raise _NotAsked("its /tmp cannot be opened, or is a link (%s)" % error.strerror)
+    here = os.readlink("/proc/%d/cwd" % pid)
+    if hangs(pid, here, lambda: os.stat("/proc/%d/cwd/.attach_pid%d" % (pid, pid))):
+        # The JVM itself would look there, and hang with it.
+        raise _NotAsked("its working directory %s is on a file system that does not answer" % here)
     try:
         cwd: Optional[int] = os.open("/proc/%d/cwd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

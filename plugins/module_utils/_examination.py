@@ -18,6 +18,7 @@ from . import _routes as routes
 from ._child import Late, bounded
 from ._files import HostFiles
 from ._jvm import Unresolvable, command_line, decide, get_boolean, process_layers
+from ._patience import hangs
 from ._processes import Process, Seen, read_file, started, status
 
 #: Seconds for what can be read of a JVM.
@@ -93,7 +94,7 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
                    True)
     try:
         facts = facts._replace(user=_user(proc, seen.pid), cgroup=_cgroup(proc, seen.pid),
-                               container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start))
+                               container=_in_container(proc, seen.pid), stale=_stale_in_time(proc, seen, start))
         if weak.options is not None:
             facts = facts._replace(network=[routes.properties(weak.options), routes.variables(environment),
                                             _java_home(proc, seen.pid)])
@@ -220,6 +221,12 @@ def _cgroup(proc: str, pid: int) -> str:
         elif controllers == "name=systemd":
             named = path
     return unified if unified not in ("", "/") else (named or unified)
+
+
+def _stale_in_time(proc: str, seen: Seen, start: float) -> Optional[str]:
+    """The same; nothing is seen of a war on a file system that does not answer, and that costs no other fact."""
+    war = os.path.join(os.readlink("%s/%d/cwd" % (proc, seen.pid)), seen.war)
+    return None if hangs(seen.pid, war, lambda: _stale(proc, seen, start)) else _stale(proc, seen, start)
 
 
 def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:

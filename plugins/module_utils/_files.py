@@ -61,6 +61,7 @@ class HostFiles:
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
+        self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
@@ -70,6 +71,7 @@ class HostFiles:
         view._folders = self._folders
         view._names = self._names
         view.trees = self.trees
+        view.unread = self.unread
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view

@@ -47,20 +47,35 @@ def _mounts(table: str = "/proc/self/mountinfo") -> Dict[str, Optional[str]]:
     return found if any(found.values()) else {}
 
 
-def place_of(path: str) -> Optional[str]:
+def _place_of(path: str, mounts: Dict[str, Optional[str]]) -> Optional[str]:
     """Where the file system of a path (without links) is mounted, if it may hang."""
-    if _State.mounts is None:
-        _State.mounts = _mounts()
-    while _State.mounts and path:
-        if path in _State.mounts:
-            return path if _State.mounts[path] else None
+    while mounts and path:
+        if path in mounts:
+            return path if mounts[path] else None
         path = path.rpartition("/")[0]
     return None
 
 
+def hangs(pid: int, path: str, work: Callable[[], Any]) -> bool:
+    """Whether ``work``, which looks at a path as a process sees it, would not end here."""
+    from ._child import Late, bounded
+
+    if _place_of(path, _mounts("/proc/%d/mountinfo" % pid)) is None:
+        return False
+    try:
+        bounded(lambda: _tried(lambda: bool(work())), limits.LOOK, 0)
+    except Late:
+        return True
+    return False
+
+
 def look(path: str, work: Callable[[], Any]) -> Any:
     """What ``work`` returns (anything that JSON knows), which looks at a path without links. Raises OSError."""
-    place = None if limits.Budget.bounded else place_of(path)
+    if limits.Budget.bounded:
+        return work()
+    if _State.mounts is None:
+        _State.mounts = _mounts()
+    place = _place_of(path, _State.mounts)
     return work() if place is None else _asked(place, path, work)
 
 

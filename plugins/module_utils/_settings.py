@@ -20,6 +20,7 @@ from xml.parsers import expat
 
 from . import _limits as limits
 from ._files import HostFiles, open_regular
+from ._patience import Silent
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
@@ -308,25 +309,43 @@ def settings(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict
 
 
 class _Time:
-    """What all homes together may still take: one that is dead must not cost its time once for each installation."""
+    """What homes that are dead have taken: one must not cost its time once for each installation."""
 
     wasted = 0.0
 
 
 def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
-    """The same, each value ``unknown`` where a home or a war does not answer in time, or takes too much."""
-    from ._child import Late, bounded
-
+    """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``."""
     limits.phase("reading the settings of the product")
-    seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
-    began = time.monotonic()
-    try:
-        if seconds <= 0:
-            raise Late("the time for all of this host was used up")
-        return bounded(lambda: settings(files, home, wars), seconds, 0)  # type: ignore[no-any-return]
-    except Late as error:
-        _Time.wasted += time.monotonic() - began
-        reason = "%s could not be read: %s" % (home or "its JENKINS_HOME", error)
+    found = _bounded(files, home, wars)
+    if not isinstance(found, str):
+        return found
+    without = _bounded(files, None, wars) if home else found  # the war may lie elsewhere
+    reason = "%s could not be read: %s" % (home or "its war", found)
     keys = [key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"]
     document = dict.fromkeys(keys, UNKNOWN)  # type: Dict[str, Any]
-    return dict(document, details={key: {"state": UNKNOWN, "reason": reason} for key in keys})
+    document["details"] = {key: {"state": UNKNOWN, "reason": reason} for key in keys}
+    if not isinstance(without, str):
+        document["product_version"] = without["product_version"]
+        document["details"]["product_version"] = without["details"]["product_version"]
+    return document
+
+
+def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Any:
+    """The settings; why there are none, as text."""
+    from ._child import Late, bounded
+
+    try:
+        for path in [path for path in [home] + list(wars) if path and path.startswith("/")]:
+            files.exists(path)  # what is known to be dead costs no more time, and leaves no process behind
+    except Silent as error:
+        return error.strerror
+    seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
+    if seconds <= 0:
+        return "the time for all homes of this host was used up"
+    began = time.monotonic()
+    try:
+        return bounded(lambda: settings(files, home, wars), seconds, 0)
+    except Late as error:
+        _Time.wasted += time.monotonic() - began
+        return str(error)

@@ -74,8 +74,12 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     entries = []
     for (definition, on_disk), (loaded, next_start), mine in zip(found, started, owned):
         live = installations.live_of(definition, files, on_disk)
+        if files.unread and not mine:
+            # A profile that cannot be read may set options: only a JVM that was started with it shows that it does not.
+            on_disk = next_start = _unresolvable("%s may set options, and %s" % next(iter(files.unread.items())))
         running, reason = _summary(mine, hidden)
         entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
+    warnings.extend("the profile %s was not read: %s" % one for one in files.unread.items())
     claimed = {jvm.pid for mine in owned for jvm in mine}
     strays = [jvm for jvm in jvms if jvm.pid not in claimed]
     warnings.extend(_no_installation(jvm, "its environment says so") for jvm in strays if jvm.of_build)

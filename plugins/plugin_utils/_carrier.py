@@ -201,8 +201,8 @@ class Carrier(ActionBase):
     def ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The result of one of our modules (by its full name), with check mode as the task has it.
 
-        Raises AnsibleConnectionFailure where the host is unreachable. A host that takes longer than telemetry_host_limit, or
-        has no end of answering, has failed.
+        Raises AnsibleConnectionFailure where the host is unreachable. A host that takes longer than
+        telemetry_host_limit, or whose answer has no end, has failed.
         """
         try:
             seconds = host_limit({"telemetry_host_limit": self._templar.template(

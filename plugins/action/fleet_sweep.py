@@ -161,6 +161,8 @@ class Preparation:
             self._tally.leave(asked.host, str(outcome))
         elif isinstance(outcome, _sweep.Unreachable):
             self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
+        elif isinstance(outcome, _sweep.TooLarge):
+            self._tally.file(known, {"failed": True, "msg": str(outcome)})
         else:
             result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
             if result is None:

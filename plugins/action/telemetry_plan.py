@@ -85,7 +85,8 @@ class ActionModule(Carrier):
         self._task.check_mode = True
         try:
             answer = self.ask(name, arguments, self._variables) if name.startswith("cbops.") else \
-                self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
+                self.in_time(lambda: self._execute_module(module_name=name, module_args=arguments,
+                                                          task_vars=self._variables), self._variables)
         finally:
             self._task.check_mode = before
         if answer.get("unreachable"):

@@ -10,13 +10,14 @@ holds nothing that others wait for: no standard output, and answers end with the
 pipe. Every child also has an alarm of its own, which ends it where nobody else does.
 """
 
+import gc
 import json
 import os
 import resource
 import select
 import signal
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import _limits as limits
 
@@ -47,7 +48,7 @@ def bounded(work: Callable[[], Any], seconds: float, grace: float = _GRACE) -> A
     except OSError as error:  # too many processes
         raise Late(error.strerror)
     deadline = time.monotonic() + seconds + grace
-    parts = []  # type: List[bytes]
+    parts: List[bytes] = []
     size, answered, ended = 0, False, False
     try:
         while select.select([reader], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -70,6 +71,7 @@ def bounded(work: Callable[[], Any], seconds: float, grace: float = _GRACE) -> A
 
 
 def _run(work: Callable[[], Any], writer: int, seconds: float) -> None:
+    gc.disable()  # what it looks through, it would copy
     limits.Budget.tell, limits.Budget.bounded = None, True
     signal.alarm(int(seconds) + 3)
     _on_signals(_end_here)
@@ -141,17 +143,16 @@ def _supervise(work: Callable[[], Dict[str, Any]], memory: int, seconds: float) 
         os.close(reader)
         if answered:
             _kill(-child)  # nothing is left to do, not even for a thread of a probe
-        else:
-            _end(child, _GRACE, False, group=True)
+        _end(child, 0 if answered else _GRACE, False, group=not answered)
 
 
 def _work(work: Callable[[], Dict[str, Any]], writer: int, memory: int, seconds: float) -> None:
     """In the child: its limits, the work, the answer."""
     os.setpgid(0, 0)
     _on_signals(_end_here)
-    for what, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, limits.CPU), (resource.RLIMIT_CORE, 0)):
-        hard = resource.getrlimit(what)[1]
-        resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, limits.CPU), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     longest = [seconds]
 
     def tell(note: Dict[str, Any]) -> None:
@@ -243,7 +244,7 @@ def _end_here(number: int, _frame: Any) -> None:
 
 def _on_signals(handler: Any) -> Dict[int, Any]:
     """Handle the signals that tell a process to end; what handled them before. Nothing in a thread, which gets none."""
-    before = {}  # type: Dict[int, Any]
+    before: Dict[int, Any] = {}
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             before[number] = signal.signal(number, handler)
@@ -262,7 +263,7 @@ def _kill(process: int, number: int = signal.SIGKILL) -> None:
 
 def _end(child: int, grace: float, answered: bool, group: bool = False) -> bool:
     """See a child end, by signals where it does not by itself, and its group with it; False where it is left behind."""
-    stages = [(signal.SIGKILL, 0.5)]  # type: List[Tuple[Optional[int], float]]
+    stages: List[Tuple[Optional[int], float]] = [(signal.SIGKILL, 0.5)]
     if grace:
         stages.insert(0, (signal.SIGTERM, grace))
     if answered:

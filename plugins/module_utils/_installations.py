@@ -250,7 +250,7 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
 
 
 def _unanswered(error: Silent) -> Outcome:
-    return Outcome(UNRESOLVABLE, error.strerror, error.filename, None, (), (), None, (), ())
+    return Outcome(UNRESOLVABLE, error.reason, error.path, None, (), (), None, (), ())
 
 
 def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
@@ -452,7 +452,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             try:
                 reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
             except Silent as error:
-                reason = error.strerror
+                reason = error.reason
             found.append((definition, Outcome(UNRESOLVABLE, reason, path, None, (), (), None, (), ())))
             continue
         found.append((definition, outcome(definition, files)))

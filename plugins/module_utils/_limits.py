@@ -7,7 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 #: Seconds for an answer, and for what follows the first write of an edit: less than any wait of the control node.
 SECONDS = 50.0
@@ -34,8 +34,8 @@ MANAGER = 10.0
 class Budget:
     """What is left to the process that does the work, and whom it tells how far it is."""
 
-    until = None  # type: Optional[float]  # on the monotonic clock; None: nobody holds us to a limit
-    tell = None  # type: Optional[Callable[[Any], None]]
+    until: Optional[float] = None  # on the monotonic clock; None: nobody holds us to a limit
+    tell: Optional[Callable[[Any], None]] = None
     bounded = False  # a process that may hang: nobody waits for it longer than for what it does
 
 

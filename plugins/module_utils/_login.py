@@ -85,7 +85,7 @@ def profiles(files: HostFiles, dialect: str, words: Sequence[str]) -> List[str]:
         try:
             paths.extend([path for path in own if files.exists(path)][:1])
         except Silent as error:  # a home that is dead must not cost the launch files, which are elsewhere
-            files.unread[error.filename] = error.strerror
+            files.unread[error.path] = error.reason
     folder = PROFILE + ".d"
     texts = paths + ["%s/%s" % (folder, name) for name in files.list(folder) if name.endswith(".sh")]
     return [path for path in paths if files.exists(path)] if any(_sets_options(files, path) for path in texts) else []

@@ -10,7 +10,7 @@ answer once is not asked again. The machine's own disks are looked at directly: 
 import errno
 import re
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from . import _limits as limits
 
@@ -24,16 +24,20 @@ _LOCAL = frozenset(
 class Silent(OSError):
     """A file system does not answer: what lies there is not known, and must not pass for absent."""
 
+    def __init__(self, reason: str, path: str) -> None:
+        super().__init__(errno.ETIMEDOUT, reason, path)
+        self.reason, self.path = reason, path
+
 
 class _State:
-    mounts = None  # type: Optional[Dict[str, Optional[str]]]  # by place the kind that may hang; see _mounts
-    silent = set()  # type: Any
+    mounts: Optional[Dict[str, Optional[str]]] = None  # by place the kind that may hang; see _mounts
+    silent: Set[str] = set()
     wasted = 0.0
 
 
 def _mounts(table: str = "/proc/self/mountinfo") -> Dict[str, Optional[str]]:
     """What is mounted where: the kind where it may hang, else None. Empty where nothing can hang."""
-    found = {}  # type: Dict[str, Optional[str]]
+    found: Dict[str, Optional[str]] = {}
     try:
         with open(table, encoding="utf-8", errors="surrogateescape") as stream:
             for line in stream:
@@ -83,7 +87,7 @@ def _asked(place: str, path: str, work: Callable[[], Any]) -> Any:
     from ._child import Late, bounded  # only where there is something to be careful with
 
     if place not in _State.silent and _State.wasted >= limits.LOOKS:
-        raise Silent(errno.ETIMEDOUT, "the file system at %s was not asked: others do not answer" % place, path)
+        raise Silent("the file system at %s was not asked: others do not answer" % place, path)
     if place not in _State.silent:
         began = time.monotonic()
         try:
@@ -95,7 +99,7 @@ def _asked(place: str, path: str, work: Callable[[], Any]) -> Any:
             if number:
                 raise OSError(number, problem, path)
             return result
-    raise Silent(errno.ETIMEDOUT, "the file system at %s does not answer" % place, path)
+    raise Silent("the file system at %s does not answer" % place, path)
 
 
 def _tried(work: Callable[[], Any]) -> List[Any]:

@@ -11,7 +11,7 @@ import re
 import select
 import subprocess
 import time
-from typing import Dict, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 from . import _limits as limits
 from ._files import HostFiles
@@ -59,7 +59,7 @@ def _busctl(arguments: Sequence[str]) -> str:
 
 def _said(process: "subprocess.Popen[bytes]", deadline: float) -> List[bytes]:
     """What a process writes until its end. Raises TimeoutExpired, ValueError where that is too much."""
-    said = {}  # type: Dict[Any, bytes]
+    said: Dict[Any, bytes] = {}
     for stream in (process.stdout, process.stderr):
         said[stream] = b""
     streams = list(said)

@@ -339,7 +339,7 @@ def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Any:
         for path in [path for path in [home] + list(wars) if path and path.startswith("/")]:
             files.exists(path)  # what is known to be dead costs no more time, and leaves no process behind
     except Silent as error:
-        return error.strerror
+        return error.reason
     seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
     if seconds <= 0:
         return "the time for all homes of this host was used up"

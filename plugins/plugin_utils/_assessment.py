@@ -176,14 +176,14 @@ def _days(variables: Mapping[str, Any], name: str, default: int) -> int:
     return int(value)
 
 
-def host_limit(variables: Mapping[str, Any]) -> float:
+def host_limit(variables: Mapping[str, Any]) -> int:
     """Seconds in which a host must have answered. Raises :class:`PolicyError`."""
     value = variables.get("telemetry_host_limit", HOST_LIMIT)
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", str(value)) \
-            or not 1 <= float(value) <= LONGEST_HOST_LIMIT:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)) \
+            or not 1 <= int(value) <= LONGEST_HOST_LIMIT:
         raise PolicyError(f"telemetry_host_limit is {value!r}; it must be a number of seconds, from 1 to "
                           f"{LONGEST_HOST_LIMIT}")
-    return float(value)
+    return int(value)
 
 
 def _waiver(value: Any) -> Waiver | None:

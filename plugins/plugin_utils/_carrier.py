@@ -15,7 +15,7 @@ import re
 import secrets
 import shlex
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,8 +201,15 @@ class Carrier(ActionBase):
     def ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The result of one of our modules (by its full name), with check mode as the task has it.
 
-        Raises AnsibleConnectionFailure where the host is unreachable. A host that takes longer than
-        telemetry_host_limit, or whose answer has no end, has failed.
+        Raises AnsibleConnectionFailure where the host is unreachable.
+        """
+        return self.in_time(lambda: self._asked(name, arguments, variables), variables)
+
+    def in_time(self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any],
+                more: float = 0) -> dict[str, Any]:
+        """What came of asking the host for something, which may take telemetry_host_limit and so many seconds more.
+
+        A host that takes longer, or whose answer has no end, has failed.
         """
         try:
             seconds = host_limit({"telemetry_host_limit": self._templar.template(
@@ -210,8 +217,8 @@ class Carrier(ActionBase):
         except PolicyError as error:
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, Any] = {}
-        with Deadline(seconds, self._connection) as deadline:
-            result = self._asked(name, arguments, variables)
+        with Deadline(seconds + more, self._connection) as deadline:
+            result = work()
         return {"failed": True, "msg": deadline.problem} if deadline.problem else result
 
     def _asked(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

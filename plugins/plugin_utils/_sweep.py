@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._known_hosts import (
     KNOWN,
     UNKNOWN,
@@ -40,8 +41,6 @@ else:
 #: Seconds after which a host gives its place to the next one, and how many may be waited for like that.
 PATIENCE = 2.0
 SLOW = 512
-#: Bytes of an answer that are too many for one.
-LARGEST = 64 * 1024 * 1024
 
 # A failed connection is an answer here; paramiko's threads would write each of them into a log as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -50,6 +49,10 @@ logging.getLogger("paramiko").propagate = False
 
 class Unreachable(Exception):
     """The host cannot be connected to; the message is ssh's own."""
+
+
+class TooLarge(Exception):
+    """The host's answer has no end. It is not asked for again in another way."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Answer:
     stderr: str
 
 
-Outcome = Answer | Unreachable | Unserved
+Outcome = Answer | Unreachable | TooLarge | Unserved
 
 
 class Keys:
@@ -185,7 +188,7 @@ class Talk:
             login = question.login()
             transport = self._connect(login, question.password, session, session.keep)
             return self._run(transport, question, session)
-        except (Unreachable, Unserved):
+        except (Unreachable, TooLarge, Unserved):
             raise
         except Exception as error:  # whatever it is, it is one host's; ssh may come further, or have better words
             raise Unserved(f"the connection ended: {error or type(error).__name__}") from error
@@ -335,7 +338,7 @@ def _all(receive: Callable[[int], bytes]) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > LARGEST:
-            raise Unserved("its answer has no end")
+            raise TooLarge(TOO_LARGE)
     return b"".join(parts)
 
 
@@ -382,7 +385,7 @@ async def _one(talk: Talk, question: Question, limit: float, places: asyncio.Sem
     if not work.done():
         session.close()
         outcome = Unreachable(f"no answer within {limit:g} seconds")
-    elif isinstance(problem := work.exception(), Unreachable | Unserved):
+    elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
         outcome = problem
     else:
         outcome = work.result()

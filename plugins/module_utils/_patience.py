@@ -42,7 +42,9 @@ def _mounts(table: str = "/proc/self/mountinfo") -> Dict[str, Optional[str]]:
         with open(table, encoding="utf-8", errors="surrogateescape") as stream:
             for line in stream:
                 fields, _dash, rest = line.partition(" - ")
-                place = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), fields.split(" ")[4])
+                place = fields.split(" ", 5)[4]
+                if "\\" in place:
+                    place = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), place)
                 kind = rest.split(" ")[0]
                 # Python itself has just been read from some of them.
                 found[place] = None if kind in _LOCAL or place in ("/", "/etc", "/usr") else kind

@@ -225,7 +225,10 @@ def _cgroup(proc: str, pid: int) -> str:
 
 def _stale_in_time(proc: str, seen: Seen, start: float) -> Optional[str]:
     """The same; nothing is seen of a war on a file system that does not answer, and that costs no other fact."""
-    war = os.path.join(os.readlink("%s/%d/cwd" % (proc, seen.pid)), seen.war)
+    try:
+        war = os.path.join(os.readlink("%s/%d/cwd" % (proc, seen.pid)), seen.war)
+    except OSError:
+        war = seen.war
     return None if hangs(seen.pid, war, lambda: _stale(proc, seen, start)) else _stale(proc, seen, start)
 
 

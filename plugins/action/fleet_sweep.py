@@ -34,7 +34,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     settings_of,
     templated,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._gate import NotAdmitted
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -170,10 +169,10 @@ class Preparation:
         known = self._known.pop(asked.host)
         if isinstance(outcome, Unserved):
             self._tally.leave(asked.host, str(outcome))
-        elif isinstance(outcome, NotAdmitted):
-            self._tally.file(known, {"failed": True, "msg": f"its answer was not taken: {outcome}"})
         elif isinstance(outcome, _sweep.Unreachable):
             self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
+        elif isinstance(outcome, _sweep.TooLarge):
+            self._tally.file(known, {"failed": True, "msg": str(outcome)})
         else:
             result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
             if result is None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ class ActionModule(Carrier):
         self._task.check_mode = True
         try:
             answer = self.ask(name, arguments, self._variables) if name.startswith("cbops.") else \
-                self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables)
+                self.in_time(lambda: self._execute_module(module_name=name, module_args=arguments,
+                                                          task_vars=self._variables), self._variables)
         finally:
             self._task.check_mode = before
         if answer.get("unreachable"):
@@ -106,7 +108,10 @@ class ActionModule(Carrier):
                                    get_mime=False, get_attributes=False)
             if answer.get("failed"):
                 raise AnsibleActionFail(f"{item['dest']}: {said(answer)}")
-            before = answer["stat"].get("checksum")
+            found = answer.get("stat")
+            before = found.get("checksum") if isinstance(found, Mapping) else ""
+            if before is not None and not re.fullmatch(r"[0-9a-f]{64}", str(before)):
+                raise AnsibleActionFail(f"{item['dest']}: what the host said of it is no answer")
             if before != after:
                 edits.append({"path": item["dest"], "before": before, "after": after,
                               "summary": f"rendered from {item['src']}"})

@@ -146,7 +146,12 @@ class ActionModule(Carrier):
     # -- restart --------------------------------------------------------------------------------
 
     def _module(self, module: str, **arguments: Any) -> dict[str, Any]:
-        return self._execute_module(module_name=module, module_args=arguments, task_vars=self._variables)
+        return self.in_time(lambda: self._execute_module(module_name=module, module_args=arguments,
+                                                         task_vars=self._variables), self._variables)
+
+    def _command(self, line: str, seconds: float = 0) -> dict[str, Any]:
+        """A command's end; it may take so much longer than a host that is asked something."""
+        return self.in_time(lambda: self._low_level_execute_command(line), self._variables, seconds)
 
     def _state(self) -> dict[str, Any]:
         answer = self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": self._arguments["launch_scripts"],
@@ -161,10 +166,10 @@ class ActionModule(Carrier):
             if service.endswith(".service"):
                 # Not by the module systemd_service: it returns the unit's Environment=, which holds passwords, and at
                 # -vvv Ansible prints what a module returns.
-                ended = self._low_level_execute_command(
-                    f"systemctl restart {self._connection._shell.quote(service)}")
-                problem = one_line(str(ended.get("stderr") or ended.get("stdout") or ""))[:500] if ended.get("rc") \
-                    else None
+                ended = self._command(f"systemctl restart {self._connection._shell.quote(service)}",
+                                      self._arguments["timeout"])
+                problem = one_line(str(ended.get("msg") or ended.get("stderr") or ended.get("stdout") or ""))[:500] \
+                    if ended.get("rc") or ended.get("failed") else None
             else:
                 answer = self._module("ansible.builtin.sysvinit", name=service, state="restarted")
                 problem = said(answer) if answer.get("failed") else None
@@ -203,7 +208,7 @@ class ActionModule(Carrier):
         """A service that the service manager has given up, so that nobody need wait for it."""
         for service in services:
             if service.endswith(".service"):
-                answer = self._low_level_execute_command(
+                answer = self._command(
                     f"systemctl show --property=ActiveState {self._connection._shell.quote(service)}")
                 if answer.get("stdout", "").strip() == "ActiveState=failed":
                     return f"{service} has failed; look at its journal"

@@ -7,12 +7,25 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 its module and imports late what it needs, because the carrier sends no more than that.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
+from . import _limits as limits
+from ._child import supervised
 from ._files import bytewise, readable
 
 #: A module's result. With ``failed`` true it has a ``msg``.
 Result = Dict[str, Any]
+
+
+def answer(function: str, params: Dict[str, Any], check_mode: bool,
+           prepare: Callable[[], None] = lambda: None) -> Result:
+    """What one of the functions below returns, as it ran within the limits of a host; ``prepare`` runs there first."""
+    def work() -> Result:
+        prepare()
+        return globals()[function](params, check_mode)  # type: ignore[no-any-return]
+
+    probes = function == "connectivity_probe" or params.get("connectivity") is not None
+    return supervised(work, limits.MEMORY_OF_PROBES if probes else limits.MEMORY)
 
 
 def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:

@@ -21,8 +21,9 @@ import subprocess
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ._child import Late, bounded
+from ._child import Late, bounded, unlimited_memory
 from ._jvm import PROPERTY
+from ._patience import hangs
 from ._processes import only_roots, started, status
 
 #: Seconds for one JVM; ``jcmd`` gets the first part of them.
@@ -124,6 +125,10 @@ def _target(pid: int, start: int, options: Optional[Sequence[str]]) -> _Target:
         tmp = os.open("tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
     except OSError as error:
         raise _NotAsked("its /tmp cannot be opened, or is a link (%s)" % error.strerror)
+    here = os.readlink("/proc/%d/cwd" % pid)
+    if hangs(pid, here, lambda: os.stat("/proc/%d/cwd/.attach_pid%d" % (pid, pid))):
+        # The JVM itself would look there, and hang with it.
+        raise _NotAsked("its working directory %s is on a file system that does not answer" % here)
     try:
         cwd: Optional[int] = os.open("/proc/%d/cwd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -244,11 +249,12 @@ def _jcmd_of(target: _Target) -> Optional[str]:
 
 def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
     trace = _Trace(target)
+    unlimited_memory()
     try:
         process = subprocess.Popen(
             [jcmd] + list(_JCMD_OPTIONS) + [str(target.pid), "VM.system_properties"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            start_new_session=True)
+            start_new_session=True, preexec_fn=lambda: signal.alarm(int(SECONDS) + 5))
         try:
             pipe = process.stdout.fileno()  # type: ignore[union-attr]
             output = _read_to_end(pipe, deadline, lambda: os.read(pipe, 1 << 16))

@@ -13,6 +13,9 @@ import signal
 import time
 from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
 
+from . import _limits as limits
+from ._child import end, forked
+
 _NOTHING = b"\n"
 _BROKEN = b"!\n"
 
@@ -36,6 +39,7 @@ def each(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, tota
     late: List[Any] = []
     left = list(things)
     now = time.monotonic()
+    total = min(total, limits.left())
     deadline, change = now + total, now + min(patience, total)
     sorted_yet = False
     while left and time.monotonic() < deadline:
@@ -57,20 +61,10 @@ def each(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, tota
 def _lines(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, deadline: float,
            ) -> Tuple[List[bytes], bool]:
     """A line for each thing until one hangs (then True) or the time is over."""
-    reader, writer = os.pipe()
     try:
-        child = os.fork()
+        child, reader = forked(lambda writer: _run(work, things, writer, deadline - time.monotonic()))
     except OSError:  # too many processes
-        os.close(reader)
-        os.close(writer)
         return [], True
-    if child == 0:
-        try:
-            os.close(reader)
-            _run(work, things, writer)
-        finally:
-            os._exit(0)
-    os.close(writer)
     parts: List[bytes] = []
     hangs = True
     try:
@@ -85,12 +79,14 @@ def _lines(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, de
             parts.append(part)
     finally:
         os.close(reader)
-        _end(child)
+        end(child, 0, False)
     whole = b"".join(parts)
     return whole[:whole.rfind(b"\n") + 1].splitlines(True), hangs
 
 
-def _run(work: Callable[[Any], Any], things: Sequence[Any], writer: int) -> None:
+def _run(work: Callable[[Any], Any], things: Sequence[Any], writer: int, seconds: float) -> None:
+    limits.Budget.tell, limits.Budget.bounded = None, True
+    signal.alarm(int(max(seconds, 0)) + 3)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     for thing in things:
@@ -101,14 +97,3 @@ def _run(work: Callable[[Any], Any], things: Sequence[Any], writer: int) -> None
             line = _BROKEN
         while line:
             line = line[os.write(writer, line):]
-
-
-def _end(child: int) -> None:
-    """End the child, and wait for it as long as a dead file server lets us."""
-    try:
-        os.kill(child, signal.SIGKILL)
-        until = time.monotonic() + 1
-        while not os.waitpid(child, os.WNOHANG)[0] and time.monotonic() < until:
-            time.sleep(0.001)
-    except (ChildProcessError, ProcessLookupError):
-        pass

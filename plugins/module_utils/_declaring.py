@@ -11,6 +11,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from . import _installations as installations
+from . import _limits as limits
 from ._edit import describe, describe_mended, evaluate, own_drop_in, plan, why_not_ours
 from ._files import OWN_DROP_IN, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
@@ -133,6 +134,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
     if check:
         check_new(real)
     else:
+        limits.write()
         replace(real, content, content, False)
     return describe_mended(path, owner_and_mode(status), "uid 0, gid 0, mode 0644")
 
@@ -147,6 +149,7 @@ def _real(files: HostFiles, path: str) -> str:
 
 
 def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool) -> List[str]:
+    limits.write()
     real = _real(files, path)
     if old is None:
         make_folder(os.path.dirname(real))

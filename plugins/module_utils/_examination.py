@@ -17,6 +17,7 @@ from . import _routes as routes
 from ._child import Late, bounded
 from ._files import native
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
+from ._patience import hangs
 from ._processes import (
     LIMIT,
     LOGIN,
@@ -110,7 +111,7 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
         weak = _unknown("its environment cannot be read (%s); run with become" % error.strerror)
     facts = _Facts(list(weak), _home(weak.options, environment), False, None, not _BUILD.isdisjoint(environment), True)
     try:
-        facts = facts._replace(container=_in_container(proc, seen.pid), stale=_stale(proc, seen, start),
+        facts = facts._replace(container=_in_container(proc, seen.pid), stale=_stale_in_time(proc, seen, start),
                                own_users=own_users(seen.pid, proc) is not False)
         if weak.options is not None:
             facts = facts._replace(network=[routes.properties(weak.options), routes.variables(environment),
@@ -214,6 +215,15 @@ def _in_container(proc: str, pid: int) -> bool:
     except OSError:
         return False  # not for us to see
     return (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino)
+
+
+def _stale_in_time(proc: str, seen: Seen, start: float) -> Optional[str]:
+    """The same; nothing is seen of a war on a file system that does not answer, and that costs no other fact."""
+    try:
+        war = os.path.join(os.readlink("%s/%d/cwd" % (proc, seen.pid)), native(seen.war))
+    except OSError:
+        war = native(seen.war)
+    return None if hangs(seen.pid, war, lambda: _stale(proc, seen, start)) else _stale(proc, seen, start)
 
 
 def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:

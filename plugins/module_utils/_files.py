@@ -13,7 +13,9 @@ import fnmatch
 import os
 import re
 import stat
-from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+
+from ._patience import Silent, look
 
 #: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
 ADMIN_PATH = "/etc/systemd/system/"
@@ -249,6 +251,7 @@ class HostFiles:
     Symbolic links are resolved below ``root``, so an image never leads to the files of the machine that
     inspects it. Files are opened with the rights of ``reader``, if given. ``candidate`` content stands in
     for a file that is not written yet (None: the file is gone). Text is Latin-1, one character a byte.
+    Everything but ``test`` raises :class:`Silent` for what lies on a file system that does not answer.
     """
 
     def __init__(self, root: str = "/", reader: Optional[Reader] = None) -> None:
@@ -261,6 +264,7 @@ class HostFiles:
         self._candidates: Dict[str, Optional[str]] = {}
         self._roots: Dict[str, bool] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
+        self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
@@ -271,9 +275,17 @@ class HostFiles:
         view._names = self._names
         view._roots = self._roots
         view.trees = self.trees
+        view.unread = self.unread
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view
+
+    def _look(self, place: str, work: Callable[[], Any]) -> Any:
+        # Whoever names an image says where to look.
+        return look(place, work) if self.root == "/" else work()
+
+    def _status(self, place: str, follow: bool = True) -> os.stat_result:
+        return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))
 
     def resolve(self, path: str) -> str:
         """Path on this machine as Python's functions want it, links resolved below the root. Raises OSError."""
@@ -318,8 +330,11 @@ class HostFiles:
     def _link(self, path: str) -> Optional[str]:
         """Where a link leads; None for anything else. Asked once: a survey comes by a folder thousands of times."""
         if path not in self._links:
+            place = self._join(path)
             try:
-                self._links[path] = bytewise(os.readlink(self._join(path)))
+                self._links[path] = bytewise(self._look(place, lambda: os.readlink(place)))
+            except Silent:
+                raise
             except OSError:
                 self._links[path] = None
         return self._links[path]
@@ -329,6 +344,15 @@ class HostFiles:
         if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
             return open_regular(self._join(path), os.O_NOFOLLOW)
         return _open_step_by_step(self.root, None, path, stat.S_IFREG, self._reader)
+
+    def _head(self, path: str, count: int) -> str:
+        with os.fdopen(self.open(path)[0], "rb") as stream:
+            return stream.read(count).decode("latin-1")
+
+    def _entries(self, path: str) -> List[str]:
+        if self.canonical(path) == path:
+            return [bytewise(name) for name in os.listdir(self._join(path))]
+        return self._listed(None, path)
 
     def open_below(self, home: str, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file of a home: of a folder that is not root's. Raises OSError."""
@@ -399,7 +423,7 @@ class HostFiles:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return candidate
         if path not in self._content:
-            self._content[path] = text_of_open(*self.open(path), path)
+            self._content[path] = self._look(self.resolve(path), lambda: text_of_open(*self.open(path), path))
         return self._content[path]
 
     def head(self, path: str, count: int = 2) -> bytes:
@@ -407,11 +431,12 @@ class HostFiles:
         if self._candidates.get(path) is not None:
             return (self._candidates[path] or "").encode("latin-1")[:count]
         try:
-            descriptor, _status = self.open(path)
+            text = self._look(self.resolve(path), lambda: self._head(path, count))  # type: str
+        except Silent:
+            raise
         except OSError:
             return b""
-        with os.fdopen(descriptor, "rb") as stream:
-            return stream.read(count)
+        return text.encode("latin-1")
 
     def exists(self, path: str) -> bool:
         """True where something is there (a dangling link counts as nothing)."""
@@ -420,7 +445,9 @@ class HostFiles:
         try:
             canonical = self.canonical(path)
             if canonical != _NULL:  # an image need not have devices
-                os.stat(self._join(canonical))
+                self._status(self._join(canonical))
+        except Silent:
+            raise
         except OSError:
             return False
         return True
@@ -433,7 +460,9 @@ class HostFiles:
             canonical = self.canonical(path)
             if canonical == _NULL:
                 return True
-            status = os.stat(self._join(canonical))
+            status = self._status(self._join(canonical))
+        except Silent:
+            raise
         except OSError:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_size == 0
@@ -442,8 +471,9 @@ class HostFiles:
         """Names in a folder, sorted; empty where there is none."""
         if path not in self._names:
             try:
-                self._names[path] = frozenset(map(bytewise, os.listdir(self._join(path)))
-                                              if self.canonical(path) == path else self._listed(None, path))
+                self._names[path] = frozenset(self._look(self.resolve(path), lambda: self._entries(path)))
+            except Silent:
+                raise
             except OSError:
                 self._names[path] = frozenset()
         names = set(self._names[path])
@@ -482,9 +512,9 @@ class HostFiles:
         try:
             if operator in "hL":
                 folder, _slash, name = path.rstrip("/").rpartition("/")
-                status = os.lstat(self._join(self.canonical(folder).rstrip("/") + "/" + name))
+                status = self._status(self._join(self.canonical(folder).rstrip("/") + "/" + name), False)
             else:
-                status = os.stat(self.resolve(path))
+                status = self._status(self.resolve(path))
         except FileNotFoundError:
             return False
         except OSError:

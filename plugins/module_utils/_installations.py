@@ -26,6 +26,7 @@ from ._jvm import (
     mention_value,
     split_environment,
 )
+from ._patience import Silent
 from ._shell import Launch, Oracle, Shell, Walk, assignments, read_script, walk
 from ._shell_syntax import (
     Node,
@@ -267,6 +268,17 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
 def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
     """What the next start of an installation would run with."""
     try:
+        return _outcome(definition, files, extra)
+    except Silent as error:
+        return _unanswered(error)
+
+
+def _unanswered(error: Silent) -> Outcome:
+    return Outcome(UNRESOLVABLE, error.reason, error.path, None, (), (), None, (), ())
+
+
+def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
+    try:
         if definition.unit is not None and definition.unit.masked:
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
         result = _start(definition, files, extra or {})
@@ -427,10 +439,14 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             continue
         if unit.masked:
             continue
-        if not _is_candidate(unit, files):
-            continue
         definition = definition_of(unit, manager)
-        result = outcome(definition, files)
+        try:
+            if not _is_candidate(unit, files):
+                continue
+            result = _outcome(definition, files)
+        except Silent as error:  # it may be anything, so also a controller
+            found.append((definition, _unanswered(error)))
+            continue
         if in_tomcat(result):
             relevant = bool(result.programs)
         elif result.programs:
@@ -462,7 +478,10 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             continue
         definition = script_definition(path)
         if read_script(files, path) is None:
-            reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
+            try:
+                reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
+            except Silent as error:
+                reason = error.reason
             found.append((definition, Outcome(UNRESOLVABLE, reason, path, None, (), (), None, (), ())))
             continue
         found.append((definition, outcome(definition, files)))

@@ -13,6 +13,7 @@ from typing import Dict, Iterator, List, Sequence
 
 from ._files import HostFiles
 from ._jvm import ENVIRONMENT
+from ._patience import Silent
 from ._shell_syntax import BASH, Run, Value
 
 ENVIRONMENT_FILE = "/etc/environment"
@@ -81,7 +82,10 @@ def profiles(files: HostFiles, dialect: str, words: Sequence[str]) -> List[str]:
     home = _home(files, words)
     if home:
         own = ["%s/%s" % (home, name) for name in _OWN_PROFILES.get(dialect, (".profile",))]
-        paths.extend([path for path in own if files.exists(path)][:1])
+        try:
+            paths.extend([path for path in own if files.exists(path)][:1])
+        except Silent as error:  # a home that is dead must not cost the launch files, which are elsewhere
+            files.unread[error.path] = error.reason
     folder = PROFILE + ".d"
     texts = paths + ["%s/%s" % (folder, name) for name in files.list(folder) if name.endswith(".sh")]
     return [path for path in paths if files.exists(path)] if any(_sets_options(files, path) for path in texts) else []

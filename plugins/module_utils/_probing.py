@@ -6,8 +6,10 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
+import threading
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from . import _limits as limits
 from ._connectivity import Options, endpoint, probe_all
 from ._routes import Network, paths
 
@@ -127,6 +129,9 @@ def answers(params: Mapping[str, Any], way: Way = NOTHING) -> Tuple[List[Dict[st
                 chosen.setdefault(_named(one), []).append("the task")
         pairs += [(target, proxy) for proxy in chosen]
         places += list(chosen.values())
+    threading.stack_size(1 << 20)  # as much as they use, not the 8 MiB that they would reserve of the limit
+    limits.phase("probing")
+    limits.more(_value(params, "count") * (options.timeout + float(_value(params, "interval"))))
     found_answers = probe_all(pairs, options, _value(params, "count"), float(_value(params, "interval")))
     for answer, where in zip(found_answers, places):
         answer["configured_by"] = where

@@ -6,15 +6,18 @@
 ``systemctl show`` would join arguments with blanks. Private to this collection. Python 3.6+, standard library only.
 """
 
+import os
 import re
+import select
 import subprocess
-from typing import Dict, List, Sequence
+import time
+from typing import Any, Dict, List, Sequence
 
+from . import _limits as limits
 from ._files import HostFiles
 from ._shell_syntax import Run
 from ._systemd import ESCAPES, Loaded, Unit, Variable, read_environment_files
 
-_BUSCTL_TIMEOUT = 10
 _DESTINATION = "org.freedesktop.systemd1"
 
 
@@ -29,22 +32,52 @@ def object_path(unit: str) -> str:
         for index, char in enumerate(unit))
 
 
+class _Manager:
+    silent = False  # it did not answer once, so it is not asked again
+
+
 def _busctl(arguments: Sequence[str]) -> str:
+    if _Manager.silent or limits.left() <= 0:
+        raise Unavailable("the service manager did not answer in time")
     try:
         process = subprocess.Popen(["busctl", "--system"] + list(arguments), stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     except OSError as error:
         raise Unavailable("busctl cannot be run: %s" % error.strerror)
     try:
-        output, errors = process.communicate(timeout=_BUSCTL_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise Unavailable("the service manager did not answer in %d seconds" % _BUSCTL_TIMEOUT)
+        said = _said(process, time.monotonic() + min(limits.MANAGER, limits.left()))
+    except (subprocess.TimeoutExpired, ValueError):
+        _Manager.silent = True
+        process.kill()  # and not waited for: it may hang in the kernel
+        raise Unavailable("the service manager did not answer in %d seconds" % limits.MANAGER)
+    output, errors = (text.decode("latin-1") for text in said)
     if process.returncode != 0:
-        message = errors.decode("utf-8", "replace").strip().splitlines()
+        message = errors.strip().splitlines()
         raise Unavailable("the service manager did not answer: %s" % (message[-1] if message else "no message"))
-    return output.decode("latin-1")
+    return output
+
+
+def _said(process: "subprocess.Popen[bytes]", deadline: float) -> List[bytes]:
+    """What a process writes until its end. Raises TimeoutExpired, ValueError where that is too much."""
+    said: Dict[Any, bytes] = {}
+    for stream in (process.stdout, process.stderr):
+        said[stream] = b""
+    streams = list(said)
+    while streams:
+        ready = select.select(streams, [], [], max(0.0, deadline - time.monotonic()))[0]
+        if not ready:
+            raise subprocess.TimeoutExpired("busctl", limits.MANAGER)
+        for stream in ready:
+            part = os.read(stream.fileno(), 1 << 16)
+            said[stream] += part
+            if not part:
+                streams.remove(stream)
+            if len(said[stream]) > limits.ANSWER:
+                raise ValueError("no end")
+    process.wait(max(0.1, deadline - time.monotonic()))
+    for stream in said:
+        stream.close()
+    return list(said.values())
 
 
 def _tokens(line: str) -> List[str]:

@@ -14,11 +14,14 @@ form.
 import os
 import re
 import struct
+import time
 import zlib
 from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 from xml.parsers import expat
 
+from . import _limits as limits
 from ._files import HostFiles, text_of_open
+from ._patience import Silent
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
@@ -313,3 +316,46 @@ def settings(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict
             document[key], details[key] = UNKNOWN, {"state": UNKNOWN, "reason": str(error)}
     document["details"] = details
     return document
+
+
+class _Time:
+    """What homes that are dead have taken: one must not cost its time once for each installation."""
+
+    wasted = 0.0
+
+
+def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
+    """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``."""
+    limits.phase("reading the settings of the product")
+    found = _bounded(files, home, wars)
+    if not isinstance(found, str):
+        return found
+    without = _bounded(files, None, wars) if home else found  # the war may lie elsewhere
+    reason = "%s could not be read: %s" % (home or "its war", found)
+    keys = [key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"]
+    document = dict.fromkeys(keys, UNKNOWN)  # type: Dict[str, Any]
+    document["details"] = {key: {"state": UNKNOWN, "reason": reason} for key in keys}
+    if not isinstance(without, str):
+        document["product_version"] = without["product_version"]
+        document["details"]["product_version"] = without["details"]["product_version"]
+    return document
+
+
+def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Any:
+    """The settings; why there are none, as text."""
+    from ._child import Late, bounded
+
+    try:
+        for path in [path for path in [home] + list(wars) if path and path.startswith("/")]:
+            files.exists(path)  # what is known to be dead costs no more time, and leaves no process behind
+    except Silent as error:
+        return error.reason
+    seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
+    if seconds <= 0:
+        return "the time for all homes of this host was used up"
+    began = time.monotonic()
+    try:
+        return bounded(lambda: settings(files, home, wars), seconds, 0)
+    except Late as error:
+        _Time.wasted += time.monotonic() - began
+        return str(error)

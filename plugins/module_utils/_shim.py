@@ -64,32 +64,22 @@ def expand(values: Dict[str, Any], path: List[str]) -> None:
         values[name] = os.path.expanduser(os.path.expandvars(value))
 
 
-def where(error: BaseException) -> List[str]:
-    """Where it happened, outermost first; the last line says what too. No message: it can quote a launch file."""
-    lines, trace = [], error.__traceback__  # type: List[str], Any
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        lines.append("%s:%d in %s" % (code.co_filename, trace.tb_lineno, code.co_name))
-        trace = trace.tb_next
-    return lines[:-1][-20:] + ["%s at %s" % (type(error).__name__, lines[-1] if lines else "an unknown place")]
-
-
 def run(texts: List[bytes]) -> None:
     """Answer the request, between its marks."""
     request = json.loads(texts[0].decode())
     words = [word for text in texts[1:] for word in text.decode().split("\0")]
     sys.meta_path.insert(0, Importer(dict(zip(words[::2], words[1::2]))))  # type: ignore[arg-type]
     params = request["params"]
-    for path in request["paths"]:
-        expand(params, path)
-    try:
-        ask = __import__(PACKAGE + "._ask", fromlist=["_ask"])
-        result = getattr(ask, request["function"])(params, request["check_mode"])
-    except Exception as error:
-        raise SystemExit("\n".join(where(error)))
+
+    def prepare() -> None:
+        for path in request["paths"]:
+            expand(params, path)
+
+    ask = __import__(PACKAGE + "._ask", fromlist=["_ask"])
+    result = ask.answer(request["function"], params, request["check_mode"], prepare)
     sys.stdout.write("\n%s%s%s\n" % (request["begin"], json.dumps(result), request["end"]))
     sys.stdout.flush()
-    os._exit(0)  # the kernel is quicker at taking memory back, and no thread of a probe is waited for
+    os._exit(0)  # the kernel is quicker at taking memory back
 
 
 if "parts" in globals():

@@ -11,11 +11,12 @@ import re
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _installations as installations
+from . import _limits as limits
 from . import _ownership as ownership
 from . import _processes as processes
 from ._files import HostFiles
 from ._jvm import Unresolvable, shown
-from ._settings import PLUGINS, UNKNOWN, settings
+from ._settings import PLUGINS, UNKNOWN, settings_in_time
 from ._systemd import Loaded, Variable
 
 SCHEMA = "cbops.telemetry/state/1"
@@ -72,19 +73,27 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
                 manager_error = str(error)
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
+    limits.phase("looking for installations")
     found, more = installations.discover(files, launch_scripts, manager)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
+    limits.phase("reading what the service manager has loaded")
     started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
                for definition, on_disk in found]
     owners = [Owner(definition, on_disk, loaded) for (definition, on_disk), (loaded, _next) in zip(found, started)]
+    limits.phase("looking at processes")
     jvms, unseen, hidden = _running(live_host, attach, owners, warnings)
     owned = _owned(owners, jvms)
     entries = []
     for owner, (loaded, next_start), mine in zip(owners, started, owned):
-        live = installations.live_of(owner.definition, files, owner.on_disk)
+        definition, on_disk = owner.definition, owner.on_disk
+        live = installations.live_of(definition, files, on_disk)
+        if files.unread and not mine:
+            # A profile that cannot be read may set options: only a JVM that was started with it shows that it does not.
+            on_disk = next_start = _unresolvable("%s may set options, and %s" % next(iter(files.unread.items())))
         running, reason = _summary(mine, hidden or _unseen(owner, unseen, live_host) if not mine else hidden)
-        entries.append(Entry(owner.definition, owner.on_disk, live, next_start, loaded, mine, running, reason))
+        entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
+    warnings.extend("the profile %s was not read: %s" % one for one in files.unread.items())
     claimed = {jvm.pid for mine in owned for jvm in mine}
     strays = [jvm for jvm in jvms
               if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)]
@@ -379,8 +388,8 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "processes": [jvm.document() for jvm in entry.processes],
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
-        "settings": _UNREAD if entry.stray else settings(files, homes[0] if len(homes) == 1 else None,
-                                                         entry.on_disk.programs),
+        "settings": _UNREAD if entry.stray else settings_in_time(files, homes[0] if len(homes) == 1 else None,
+                                                                 entry.on_disk.programs),
     }
 
 

@@ -10,6 +10,7 @@ import re
 from typing import List, Sequence, Tuple
 
 from ._files import HostFiles
+from ._patience import Silent
 
 #: The class that catalina.sh starts (Apache Tomcat, bin/catalina.sh).
 BOOTSTRAP = "org.apache.catalina.startup.Bootstrap"
@@ -57,6 +58,8 @@ def _contexts(files: HostFiles, configuration: str, webapps: str) -> List[str]:
     for path in texts:
         try:
             content = _COMMENT.sub("", files.read(path))
+        except Silent:
+            raise
         except OSError:
             continue
         for match in _DOCUMENT_BASE.finditer(content):
@@ -70,5 +73,7 @@ def _is_ours(files: HostFiles, path: str) -> bool:
     unpacked = path[:-len(".war")] if path.endswith(".war") else path
     try:
         return _MANIFEST.search(files.read(unpacked + "/META-INF/MANIFEST.MF")) is not None
+    except Silent:
+        raise
     except OSError:
         return False

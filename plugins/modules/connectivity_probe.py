@@ -416,7 +416,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import connectivity_probe
+from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS
 from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
 
@@ -427,7 +427,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = dict(
 def main() -> None:
     """Translate the options, probe, judge by what is expected."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    result = connectivity_probe(module.params, module.check_mode)
+    result = answer("connectivity_probe", module.params, module.check_mode)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

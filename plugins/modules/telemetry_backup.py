@@ -115,9 +115,12 @@ kept:
 """
 
 import os
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
+from ansible_collections.cbops.telemetry.plugins.module_utils._child import supervised
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import (
     Refused,
@@ -147,20 +150,29 @@ def main() -> None:
     for name in ("backup", "since"):
         if module.params[name] and not module.params["restore"]:
             module.fail_json(msg="%s says what to put back, so it needs restore: true" % name)
+    result = supervised(lambda: _done(path, module.params, module.check_mode))
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
+    """The result."""
+    limits.write()
     try:
-        result = {"changed": False, "backups": [item._asdict() for item in list_backups(path)]}
-        if module.params["save"]:
-            result["kept"] = save(path, module.check_mode)
-        if module.params["restore"]:
-            if module.params["since"]:
+        result = {"changed": False, "backups": [item._asdict() for item in list_backups(path)]}  # type: Dict[str, Any]
+        if params["save"]:
+            result["kept"] = save(path, check)
+        if params["restore"]:
+            if params["since"]:
                 created = os.path.basename(path) == OWN_DROP_IN
-                done = roll_back(path, module.params["since"], created, module.check_mode)
+                done = roll_back(path, params["since"], created, check)
             else:
-                done = restore(path, module.params["backup"], check=module.check_mode)
+                done = restore(path, params["backup"], check=check)
             result.update(changed=done.changed, restored=done.source, kept=done.backup)
     except Refused as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        return {"failed": True, "msg": str(error)}
+    return result
 
 
 if __name__ == "__main__":

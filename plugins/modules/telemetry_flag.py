@@ -160,7 +160,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import telemetry_flag
+from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
@@ -175,7 +175,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
 def main() -> None:
     """Translate the options, declare, return."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    result = telemetry_flag(module.params, module.check_mode)
+    result = answer("telemetry_flag", module.params, module.check_mode)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

@@ -174,7 +174,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import telemetry_info
+from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
 from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
@@ -188,7 +188,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
 def main() -> None:
     """Translate the options, read, return."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    result = telemetry_info(module.params, module.check_mode)
+    result = answer("telemetry_info", module.params, module.check_mode)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

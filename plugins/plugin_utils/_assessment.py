@@ -47,6 +47,7 @@ VARIABLES = (
     "telemetry_launch_templates",
     "telemetry_attach",
     "telemetry_carrier",
+    "telemetry_host_limit",
     "telemetry_sweep",
     "telemetry_sweep_connections",
     "telemetry_sweep_limit",
@@ -83,6 +84,11 @@ VARIABLES = (
 #: How many days from today a waiver may reach, and how many before its end it is warned of.
 WAIVER_MAX_DAYS = 365
 WAIVER_WARN_DAYS = 14
+
+
+#: Seconds in which a host that is asked alone must have answered: more than it takes for an edit (see _limits).
+HOST_LIMIT = 150
+LONGEST_HOST_LIMIT = 3600
 
 
 def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
@@ -174,6 +180,16 @@ def _days(variables: Mapping[str, Any], name: str, default: int) -> int:
     return int(value)
 
 
+def host_limit(variables: Mapping[str, Any]) -> int:
+    """Seconds in which a host must have answered. Raises :class:`PolicyError`."""
+    value = variables.get("telemetry_host_limit", HOST_LIMIT)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)) \
+            or not 1 <= int(value) <= LONGEST_HOST_LIMIT:
+        raise PolicyError(f"telemetry_host_limit is {value!r}; it must be a number of seconds, from 1 to "
+                          f"{LONGEST_HOST_LIMIT}")
+    return int(value)
+
+
 def _waiver(value: Any) -> Waiver | None:
     if value in (None, "", {}):
         return None
@@ -255,6 +271,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
         except ValueError as error:
             raise PolicyError(f"telemetry_restart_window: {error}") from error
     _choice(variables, "telemetry_attach", ATTACH, "auto")
+    host_limit(variables)
     return Policy(
         desired,
         str(connectivity),

@@ -29,6 +29,12 @@ from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    HOST_LIMIT,
+    PolicyError,
+    host_limit,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -153,7 +159,11 @@ def one_line(text: str) -> str:
 def admitted(function: str, make: Callable[[], Any]) -> dict[str, Any]:
     """A module's answer as the gate lets it pass; where it does not, a failure with the reason."""
     try:
-        return gate.admitted(function, make())
+        answer = gate.admitted(function, make())
+        places = answer.pop("exception", None)  # Ansible has ideas of its own of what that is
+        if places:
+            display.vvv(f"{function}: {places}")
+        return answer
     except gate.NotAdmitted as error:
         return {"failed": True, "msg": f"its answer was not taken: {error}"}
 
@@ -214,16 +224,32 @@ class Carrier(ActionBase):
 
         Raises AnsibleConnectionFailure where the host is unreachable.
         """
-        try:
-            result = self._ask(name, arguments, variables)
-        except AnsibleConnectionFailure as error:  # ssh repeats what a host says before it logs in
-            raise type(error)(one_line(str(error))) from None
+        result = self.in_time(lambda: self._asked(name, arguments, variables), variables)
         # What was asked, not what a host says was asked.
         result["invocation"] = {"module_args": dict(checker(name.rpartition(".")[2])[1].validate(
             dict(arguments)).validated_parameters)}
         return result
 
-    def _ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def in_time(self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any],
+                more: float = 0) -> dict[str, Any]:
+        """What came of asking the host for something, which may take telemetry_host_limit and so many seconds more.
+
+        A host that takes longer, or whose answer has no end, has failed. Raises AnsibleConnectionFailure.
+        """
+        try:
+            seconds = host_limit({"telemetry_host_limit": self._templar.template(
+                variables.get("telemetry_host_limit", HOST_LIMIT))})
+        except PolicyError as error:
+            raise AnsibleActionFail(str(error)) from error
+        result: dict[str, Any] = {}
+        try:
+            with Deadline(seconds + more, self._connection) as deadline:
+                result = work()
+        except AnsibleConnectionFailure as error:  # ssh repeats what a host says before it logs in
+            raise type(error)(one_line(str(error))) from None
+        return {"failed": True, "msg": deadline.problem} if deadline.problem else result
+
+    def _asked(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         carrier = self._templar.template(variables.get("telemetry_carrier", "auto"))
         if carrier not in CARRIERS:
             raise AnsibleActionFail(f"telemetry_carrier must be one of {', '.join(CARRIERS)}, not {carrier!r}")
@@ -274,6 +300,8 @@ class Carrier(ActionBase):
             done = self._low_level_execute_command(line, in_data=errand.program)
         display.vvv(f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",
                     host=variables.get("inventory_hostname"))
+        if len(done["stdout"]) > LARGEST:
+            return {"failed": True, "msg": TOO_LARGE}
         result = errand.result(done["rc"], done["stdout"], done["stderr"])
         if result is not None and result.get("failed") and done["stderr"]:
             for text in str(done["stderr"]).splitlines():

@@ -17,11 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 SCHEMAS = Path(__file__).resolve().parent.parent.parent / "docs/schema"
-#: The largest answer, in characters; one of a host with ten installations has about 20,000.
-LARGEST_ANSWER = 8 << 20
 LONGEST_STRING = 16384
 LONGEST_LIST = 2000
 MOST_VALUES = 100_000
@@ -39,8 +38,8 @@ class NotAdmitted(ValueError):
 
 def read(text: str) -> Any:
     """The JSON of an answer, within limits, with visible strings. Raises :class:`NotAdmitted`."""
-    if len(text) > LARGEST_ANSWER:
-        raise NotAdmitted(f"it is larger than {LARGEST_ANSWER} characters")
+    if len(text) > LARGEST:
+        raise NotAdmitted(f"it is larger than {LARGEST} bytes")
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except RecursionError:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._gate import LARGEST_ANSWER, NotAdmitted
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._known_hosts import (
     KNOWN,
     UNKNOWN,
@@ -41,8 +41,6 @@ else:
 #: Seconds after which a host gives its place to the next one, and how many may be waited for like that.
 PATIENCE = 2.0
 SLOW = 512
-#: Bytes of an answer that are too many for one.
-LARGEST = LARGEST_ANSWER
 
 # A failed connection is an answer here; paramiko's threads would write each of them into a log as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -51,6 +49,10 @@ logging.getLogger("paramiko").propagate = False
 
 class Unreachable(Exception):
     """The host cannot be connected to; the message is ssh's own."""
+
+
+class TooLarge(Exception):
+    """The host's answer has no end. It is not asked for again in another way."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Answer:
     stderr: str
 
 
-Outcome = Answer | Unreachable | Unserved | NotAdmitted
+Outcome = Answer | Unreachable | TooLarge | Unserved
 
 
 class Keys:
@@ -186,7 +188,7 @@ class Talk:
             login = question.login()
             transport = self._connect(login, question.password, session, session.keep)
             return self._run(transport, question, session)
-        except (Unreachable, Unserved, NotAdmitted):
+        except (Unreachable, TooLarge, Unserved):
             raise
         except Exception as error:  # whatever it is, it is one host's; ssh may come further, or have better words
             raise Unserved(f"the connection ended: {error or type(error).__name__}") from error
@@ -350,7 +352,7 @@ def _all(receive: Callable[[int], bytes]) -> bytes:
         parts.append(chunk)
         size += len(chunk)
         if size > LARGEST:
-            raise NotAdmitted(f"it is larger than {LARGEST} bytes")
+            raise TooLarge(TOO_LARGE)
     return b"".join(parts)
 
 
@@ -397,7 +399,7 @@ async def _one(talk: Talk, question: Question, limit: float, places: asyncio.Sem
     if not work.done():
         session.close()
         outcome = Unreachable(f"no answer within {limit:g} seconds")
-    elif isinstance(problem := work.exception(), Unreachable | Unserved | NotAdmitted):
+    elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
         outcome = problem
     else:
         outcome = work.result()

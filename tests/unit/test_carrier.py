@@ -179,18 +179,19 @@ def test_only_what_is_needed_is_sent() -> None:
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str) -> None:
+def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str, tmp_path: Path) -> None:
     """Each costs a host milliseconds that an audit can do without."""
     host.deb('JAVA_ARGS="-Xmx1g"\n')
     sent = carrier.program("telemetry_info", {
         "function": "telemetry_info", "params": {**OPTIONS["telemetry_info"], "root": str(host.root)}, "paths": [],
         "check_mode": False, "begin": BEGIN, "end": END})
-    # The answer ends the process; before that, it says what was imported.
-    boot = carrier.BOOT.replace("exec(parts[0])", "import os;end=os._exit;os._exit=lambda n:("
-                                                  "sys.stderr.write(' '.join(sys.modules)),sys.stderr.flush(),end(n));"
+    # The answer ends the process and its child; before that, each says what was imported.
+    boot = carrier.BOOT.replace("exec(parts[0])", f"import os;end=os._exit;log=os.open('{tmp_path}/log',1025|64,0o600);"
+                                                  "os._exit=lambda n:("
+                                                  "os.write(log,(' '.join(sys.modules)+' ').encode()),end(n));"
                                                   "exec(parts[0])")
     done = pipe(f"{python} {carrier.FLAGS} {shlex.quote(boot)}", sent)
-    imported = set(done.stderr.decode().split())
+    imported = set((tmp_path / "log").read_text().split())
     assert "cbops_telemetry._shell" in imported, done
     assert imported.isdisjoint({"ast", "copy", "socket", "subprocess", "typing", "zipfile",
                                 "cbops_telemetry._attach", "cbops_telemetry._service_manager"})
@@ -204,15 +205,30 @@ def test_noise_around_the_answer() -> None:
         assert carrier.answer_of(broken, BEGIN, END) is None
 
 
+@pytest.mark.parametrize(("mistake", "said"), [
+    (f"raise KeyError('{SECRET}')", "failed: KeyError at {where}"),
+    (f"raise SystemExit('{SECRET}')", "failed: SystemExit at {where}"),
+    ("telemetry_info(params, check_mode)", "failed: RecursionError at {where}"),
+    ("'x' * (2 << 30)", "needed more than 1073741824 bytes of memory: MemoryError at {where}"),
+    ("import os; os.kill(os.getpid(), 24)", "used up its 40 seconds of CPU while it was starting"),
+    ("import os; os.kill(os.getpid(), 11)", "was ended by signal 11 while it was starting"),
+    ("import os; os._exit(0)", "ended without an answer while it was starting"),
+])
 @pytest.mark.parametrize("python", PYTHONS)
-def test_a_broken_program_says_where_and_tells_no_secret(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = f"\n\ndef telemetry_info(params, check_mode):\n    raise KeyError('{SECRET}')\n"
-    monkeypatch.setattr(carrier, "packed", lambda *names: zlib.compress(f"_ask\0{broken}".encode()))
+def test_a_broken_program_says_where_and_tells_no_secret(python: str, mistake: str, said: str,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {name: stripped((carrier.FOLDER / f"{name}.py").read_text()) for name in ("_ask", "_child", "_limits")}
+    line = texts["_ask"].count("\n") + 2
+    texts["_ask"] += f"def telemetry_info(params, check_mode):\n    {mistake}\n"
+    words = [word for pair in texts.items() for word in pair]
+    monkeypatch.setattr(carrier, "packed", lambda *names: zlib.compress("\0".join(words).encode()))
     sent = carrier.program("telemetry_info", {"function": "telemetry_info", "params": {}, "paths": [],
                                               "check_mode": False, "begin": BEGIN, "end": END})
     done = pipe(carrier.command(python, ""), sent)
-    assert done.returncode == 1
-    assert carrier.last_line(done.stderr.decode()) == "KeyError at _ask.py:4 in telemetry_info"
+    answer = carrier.answer_of(done.stdout.decode(), BEGIN, END)
+    assert answer is not None, done
+    assert answer["failed"]
+    assert answer["msg"] == "the program on the host " + said.format(where=f"_ask.py:{line} in telemetry_info")
     assert b"s3cr3t" not in done.stderr + done.stdout
 
 

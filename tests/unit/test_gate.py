@@ -128,7 +128,7 @@ def test_the_gate_says_what_a_validator_of_json_schema_says(host: Host) -> None:
     (json.dumps([0] * 2001), "list of more than"),
     (json.dumps([[0] * 1999] * 60), "more than 100000 values"),
     (json.dumps({str(number): 0 for number in range(2001)}), "object of more than"),
-    (" " * (gate.LARGEST_ANSWER + 1), "larger than"),
+    (" " * (gate.LARGEST + 1), "larger than"),
 ])
 def test_limits(text: str, reason: str) -> None:
     with pytest.raises(gate.NotAdmitted, match=reason):

@@ -7,7 +7,6 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import errno
-import fnmatch
 import os
 import re
 import stat
@@ -15,6 +14,8 @@ from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
+LIMIT_FOUND = 1000  # paths that a pattern stands for
+LIMIT_KEPT = 64 << 20  # bytes of files that are kept in memory together
 _NULL = "/dev/null"
 
 
@@ -40,20 +41,24 @@ class HostFiles:
     def __init__(self, root: str = "/") -> None:
         self.root = root.rstrip("/") or "/"
         self._content: Dict[str, str] = {}
+        self._kept = [0]  # bytes of it
         self._links: Dict[str, Optional[str]] = {}
         self._folders: Dict[str, str] = {"": "/"}
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
+        self.work = [0]  # what following launch files has cost so far, see _shell_words
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
         view = HostFiles(self.root)
         view._content = self._content
+        view._kept = self._kept
         view._links = self._links
         view._folders = self._folders
         view._names = self._names
-        view.trees = self.trees
+        view.trees = dict(self.trees)  # what is parsed of candidates goes with them
+        view.work = self.work
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view
@@ -119,7 +124,12 @@ class HostFiles:
             with os.fdopen(descriptor, "rb") as stream:
                 if status.st_size > LIMIT_SIZE:
                     raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
-                self._content[path] = stream.read(LIMIT_SIZE + 1).decode("latin-1")
+                content = stream.read(LIMIT_SIZE + 1).decode("latin-1")
+            self._kept[0] += len(content)
+            if self._kept[0] > LIMIT_KEPT:
+                self._content.clear()
+                self._kept[0] = len(content)
+            self._content[path] = content
         return self._content[path]
 
     def head(self, path: str, count: int = 2) -> bytes:
@@ -177,16 +187,21 @@ class HostFiles:
         return sorted(names)
 
     def glob(self, path: str) -> List[str]:
-        """Paths that match a pattern, as seen from the root and never outside it, sorted."""
+        """Paths that match a pattern, as seen from the root and never outside it, sorted. Raises OSError."""
         found = ["/"]
         for part in [part for part in path.split("/") if part]:
             stems = [stem.rstrip("/") + "/" for stem in found]
             if not re.search(r"[*?\[]", part):
                 found = [stem + part for stem in stems]
                 continue
-            matches = re.compile(fnmatch.translate(part.replace("[^", "[!"))).match
+            from ._shell_patterns import Pattern  # only units with such a path need it
+            from ._shell_syntax import Run
+
+            matches = Pattern([Run(part)]).match
             found = [stem + name for stem in stems for name in self.list(stem.rstrip("/") or "/")
                      if matches(name) and (part.startswith(".") or not name.startswith("."))]
+            if len(found) > LIMIT_FOUND:
+                raise OSError(errno.E2BIG, "stands for more than %d files" % LIMIT_FOUND, path)
         return sorted(name for name in found if self._is_listed(name))
 
     def _is_listed(self, path: str) -> bool:

@@ -13,7 +13,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import command_line, shown
+from ._jvm import Unresolvable, command_line, shown
 from ._tomcat import base_of, starts, wars
 
 #: Whether JVMs are asked themselves.
@@ -183,6 +183,9 @@ def _war(argv: List[str], own: str) -> Optional[str]:
     if starts(words[line.main:]):
         base = base_of([words[index] for index in line.options])
         # Its own root is not for everybody to see; where it is no container, ours is the same.
-        served = wars(HostFiles(own + "/root"), base) or wars(HostFiles("/"), base)
+        try:
+            served = wars(HostFiles(own + "/root"), base) or wars(HostFiles("/"), base)
+        except Unresolvable as error:  # it is not known what it serves: that it does is assumed
+            return error.path
         return served[0] if served else None
     return None

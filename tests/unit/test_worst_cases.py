@@ -171,7 +171,7 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     # Tomcat
     "open tags": (tomcat_configuration, _times("<Context "), 20000),
     "open tags, one end": (tomcat_configuration, _times("<Context ", ">"), 20000),
-    "open comments": (tomcat_configuration, _times("<!--"), 20000),
+    "open comments": (tomcat_configuration, _times("<!--"), 200000),
     "open attributes": (tomcat_configuration, _times("<Context docBase='x\" "), 20000),
     "blanks in tags": (tomcat_configuration, _times(" ", start="<Context docBase"), 20000),
     "applications": (tomcat_configuration, lambda size: "".join(
@@ -184,7 +184,7 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "open arithmetic commands": (parsed, _times("((echo '(('); )\n"), 10000),
     "open quotes": (parsed, _times("'\""), 20000),
     "joined lines": (parsed, _times("a\\\n"), 10000),
-    "a joined name": (parsed, _times("\\\na", start="$a"), 20000),
+    "a joined name": (parsed, _times("\\\na", start="$a"), 200000),
     "a name": (parsed, _times("a", start="$"), 200000),
     "here-documents": (parsed, _times("<<a "), 4000),
     "a here-document of joined lines": (parsed, _times("x\\\n", start=": <<a\n"), 20000),
@@ -228,7 +228,7 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "arguments of one test": (launch_file, lambda size: f"[ a {'-a a ' * (size // 5)}]", 4000),
     "programs with an environment": (launch_file, _times("env ", start="x "), 1500),
     "lines of a here-document": (launch_file, lambda size: "mapfile -t X <<E\n" + "a\n" * (size // 2) + "E\n", 2000),
-    "a read line": (launch_file, lambda size: f"read -r X Y <<E\na{' ' * size}b\nE\n", 50000),
+    "a read line": (launch_file, lambda size: f"read -r X Y <<E\na c{' ' * size}b\nE\n", 50000),
     "places for an option": (launch_script, _times("echo -jar x\n"), 2000),
     "places for an option in one line": (launch_script, lambda size: "echo" + " " * size + "-jar x", 20000),
     "false branches": (launch_file,
@@ -257,7 +257,7 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
         + "${A}" * (size // 4) + " $A" * (size // 4) + f" -jar {WAR}", 1000),
     "mentions in a unit": (unit_file, _times(
         f"Environment=X={FLAG}\n", start=f"[Service]\nExecStart=java -jar {WAR}\n"), 20000),
-    "a long variable": (environment_file, _times("a", start="A="), 20000),
+    "a long variable": (environment_file, _times("a", start="A="), 100000),
     "a variable in pieces": (environment_file, _times("\\a", start="A="), 20000),
     "many variables": (environment_file, _times("A=\n"), 10000),
     "open values": (environment_file, _times("A='\n"), 10000),

@@ -16,7 +16,7 @@ BASH = "bash"
 DASH = "dash"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_JOINED_NAME = re.compile(r"(?:(?:\\\n)+[A-Za-z0-9_]+)+")
+_JOINED_NAME = re.compile(r"(?:(?:\\\n)+[A-Za-z0-9_]+){1,1000}")  # no name is longer, see _LIMIT_NAME
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\$\{#[A-Za-z_0-9]+\[[@*]\]\}|[^\]\s]*)\](\+?)=")
 _RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"

@@ -9,12 +9,14 @@ Python 3.6+, standard library only.
 """
 
 import re
+from itertools import islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ._files import ADMIN_PATH, OWN_DROP_IN, HostFiles
 from ._installations import (
     DISABLED,
     ENABLED,
+    LIMIT_TRYING,
     Definition,
     Found,
     Live,
@@ -24,8 +26,9 @@ from ._installations import (
     outcome,
     same_vectors,
     shell_append,
+    unresolved,
 )
-from ._jvm import FLAG, get_boolean
+from ._jvm import FLAG, Unresolvable, get_boolean
 from ._login import ENVIRONMENT_FILE, PROFILE
 from ._shell_syntax import Assignment, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
 from ._systemd import UnitFiles, Variable, build, parse_environment_file, parse_unit
@@ -35,6 +38,7 @@ MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
 _LIMIT_ROUNDS = 8
+_LIMIT_CANDIDATES = 200
 
 Candidates = Dict[str, Optional[str]]
 
@@ -61,7 +65,10 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
         choices = _disabling(definition, files, before, live)
     else:
         choices = _enabling(definition, files, before)
-    for candidates in choices:
+    until = files.work[0] + LIMIT_TRYING
+    for count, candidates in enumerate(choices):
+        if count >= _LIMIT_CANDIDATES or files.work[0] >= until:
+            break
         changed = {path: content for path, content in candidates.items()
                    if content != (files.read(path) if files.exists(path) else None)}
         if not changed:
@@ -80,7 +87,10 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
 
 def evaluate(definition: Definition, files: HostFiles) -> Outcome:
     """The outcome with the files as they are in this view, unit and drop-ins read again."""
-    return outcome(reload_definition(definition, files), files)
+    try:
+        return outcome(reload_definition(definition, files), files)
+    except Unresolvable as error:
+        return unresolved(error)
 
 
 def reload_definition(definition: Definition, files: HostFiles) -> Definition:
@@ -126,7 +136,7 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
         yield {live.path: append_assignment(content, shell_append(live.variable, FLAG, live.array) + "  " + MARK)}
     elif live.reader == "command line":
         content = files.read(live.path)
-        positions = list(_command_positions(content, live.path))
+        positions = list(islice(_command_positions(content), _LIMIT_CANDIDATES))
         for position in positions:
             yield {live.path: content[:position] + " " + FLAG + content[position:]}
         # A script that starts the JVM in several places needs it in each.
@@ -180,20 +190,18 @@ def _into_word(content: str, word: Word) -> str:
     return '%s" %s"%s' % (content[:word.end], FLAG, content[word.end:])
 
 
-def _command_positions(content: str, path: str) -> Iterator[int]:
+def _command_positions(content: str) -> Iterator[int]:
     """Ends of the words before ``-jar``, last command first: there an option can be put in."""
     for match in reversed(list(re.finditer(r"(?<=[\s\"'])-jar(?=\s)", content))):
         position = match.start()
         while True:
-            before = content[:position]
-            stripped = before.rstrip(" \t")
-            if stripped.endswith("\\\n"):
-                position = len(stripped) - 2
-            elif stripped.endswith("\\\r\n"):
+            while content.endswith((" ", "\t"), 0, position):
+                position -= 1
+            if not content.endswith("\\\n", 0, position):
                 break
-            else:
-                yield len(stripped)
-                break
+            position -= len("\\\n")
+        if not content.endswith("\\\r\n", 0, position):
+            yield position
 
 
 def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]:

@@ -9,7 +9,6 @@ standard library only.
 """
 
 import errno
-import fnmatch
 import os
 import re
 import stat
@@ -23,6 +22,8 @@ ADMIN_PATH = "/etc/systemd/system/"
 OWN_DROP_IN = "90-cbops-telemetry.conf"
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
+LIMIT_FOUND = 1000  # paths that a pattern stands for
+LIMIT_KEPT = 64 << 20  # bytes of files that are kept in memory together
 _NULL = "/dev/null"
 
 
@@ -258,6 +259,7 @@ class HostFiles:
         self.root = root.rstrip("/") or "/"
         self._reader = reader
         self._content: Dict[str, str] = {}
+        self._kept = [0]  # bytes of it
         self._links: Dict[str, Optional[str]] = {}
         self._folders: Dict[str, str] = {"": "/"}
         self._names: Dict[str, FrozenSet[str]] = {}
@@ -265,17 +267,20 @@ class HostFiles:
         self._roots: Dict[str, bool] = {}
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
+        self.work = [0]  # what following launch files has cost so far, see _shell_words
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
         view = HostFiles(self.root, self._reader)
         view._content = self._content
+        view._kept = self._kept
         view._links = self._links
         view._folders = self._folders
         view._names = self._names
         view._roots = self._roots
-        view.trees = self.trees
         view.unread = self.unread
+        view.trees = dict(self.trees)  # what is parsed of candidates goes with them
+        view.work = self.work
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view
@@ -423,7 +428,12 @@ class HostFiles:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return candidate
         if path not in self._content:
-            self._content[path] = self._look(self.resolve(path), lambda: text_of_open(*self.open(path), path))
+            content = self._look(self.resolve(path), lambda: text_of_open(*self.open(path), path))  # type: str
+            self._kept[0] += len(content)
+            if self._kept[0] > LIMIT_KEPT:
+                self._content.clear()
+                self._kept[0] = len(content)
+            self._content[path] = content
         return self._content[path]
 
     def head(self, path: str, count: int = 2) -> bytes:
@@ -488,16 +498,21 @@ class HostFiles:
         return sorted(names)
 
     def glob(self, path: str) -> List[str]:
-        """Paths that match a pattern, as seen from the root and never outside it, sorted."""
+        """Paths that match a pattern, as seen from the root and never outside it, sorted. Raises OSError."""
         found = ["/"]
         for part in [part for part in path.split("/") if part]:
             stems = [stem.rstrip("/") + "/" for stem in found]
             if not re.search(r"[*?\[]", part):
                 found = [stem + part for stem in stems]
                 continue
-            matches = re.compile(fnmatch.translate(part.replace("[^", "[!"))).match
+            from ._shell_patterns import Pattern  # only units with such a path need it
+            from ._shell_syntax import Run
+
+            matches = Pattern([Run(part)]).match
             found = [stem + name for stem in stems for name in self.list(stem.rstrip("/") or "/")
                      if matches(name) and (part.startswith(".") or not name.startswith("."))]
+            if len(found) > LIMIT_FOUND:
+                raise OSError(errno.E2BIG, "stands for more than %d files" % LIMIT_FOUND, path)
         return sorted(name for name in found if self._is_listed(name))
 
     def _is_listed(self, path: str) -> bool:

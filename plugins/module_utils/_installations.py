@@ -9,6 +9,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 """
 
 import re
+from bisect import bisect_left
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
@@ -62,6 +63,11 @@ _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
 _NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
 _INIT_FOLDER = "/etc/init.d"
+LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
+LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
+#: What finding the live launch file may cost, as LIMIT_WORK of _shell_words counts it; a try costs something by itself.
+LIMIT_TRYING = 3000000
+_TRY = 1000
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -192,11 +198,23 @@ def _is_older_than_9(launch: Launch, files: HostFiles) -> bool:
 def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[Found], Any]:
     """Verdict of one ``java`` command, the reason where it is unresolvable, its mentions, its vector."""
 
+    size = 0
+
     def read(path: str) -> Optional[str]:
+        nonlocal size
         try:
-            return files.read(path) if path.startswith("/") else None
+            content = files.read(path) if path.startswith("/") else None
         except OSError:
             return None
+        size += len(content or "")
+        if size > LIMIT_OPTION_FILES:
+            raise Unresolvable("the JVM reads more than %d bytes of options from files" % LIMIT_OPTION_FILES, path)
+        return content
+
+    def mentioned(mention: Found) -> None:
+        if len(mentions) >= LIMIT_MENTIONS:
+            raise Unresolvable("the options mention the flag more than %d times" % LIMIT_MENTIONS, mention.path)
+        mentions.append(mention)
 
     decisive: Optional[Tuple[str, Optional[str]]] = None  # ("value" or "unknown", value or reason)
     mentions: List[Found] = []
@@ -215,11 +233,11 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
                 for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
                     if is_mention(inner):
                         path, position, _length = _inside(value, word)
-                        mentions.append(Found(path, position, 0, mention_value(inner), "%s, %s" % (name, word)))
+                        mentioned(Found(path, position, 0, mention_value(inner), "%s, %s" % (name, word)))
                         decisive = ("value", mention_value(inner))
             elif is_mention(word):
                 path, position, length = _inside(value, word)
-                mentions.append(Found(path, position, length, mention_value(word), name))
+                mentioned(Found(path, position, length, mention_value(word), name))
                 decisive = ("value", mention_value(word))
         if reason:
             decisive = ("unknown", "%s: %s" % (name, reason))
@@ -241,7 +259,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             for inner in expand_all([text], read, True):
                 if is_mention(inner):
                     path, position, _length = _word_origin(word)
-                    mentions.append(Found(path, position, 0, mention_value(inner), text))
+                    mentioned(Found(path, position, 0, mention_value(inner), text))
                     decisive = ("value", mention_value(inner))
             continue
         if is_mention(text):
@@ -249,7 +267,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
                 decisive = ("unknown", unknown_of(word, True))
                 continue
             path, position, length = _word_origin(word)
-            mentions.append(Found(path, position, length, mention_value(text), "command line"))
+            mentioned(Found(path, position, length, mention_value(text), "command line"))
             decisive = ("value", mention_value(text))
             continue
         options.append(text)
@@ -289,14 +307,18 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             raise Unresolvable("no 'java … -jar ….war' command was found", _program_path(definition))
         judged = [_judge(launch, files) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
-        others = [_judge(launch, files)[3] for found in result.paths for launch in found if launch not in ways]
+        counting = set(map(id, ways))
+        others = [_judge(launch, files)[3] for found in result.paths for launch in found if id(launch) not in counting]
     except Unresolvable as error:
-        return Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
-    mentions: List[Found] = []
-    for _verdict, _reason, found_mentions, _vector in judged:
-        mentions.extend(mention for mention in found_mentions if mention not in mentions)
+        return unresolved(error)
+    except MemoryError:
+        return unresolved(Unresolvable("reading it takes more memory than there is"))
+    mentions = list(dict.fromkeys(mention for _verdict, _reason, found, _vector in judged for mention in found))
     vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
-    programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, files)))
+    try:
+        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, files)))
+    except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
+        return unresolved(error)._replace(walk=result, vectors=vectors, programs=(error.path or "",))
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
     verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
@@ -309,6 +331,11 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     elif reason is None:
         reason = "it depends on a condition in the launch files that is not known before the start"
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
+
+
+def unresolved(error: Unresolvable) -> Outcome:
+    """The outcome where it cannot be told."""
+    return Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
 
 
 def _place(files: HostFiles, mention: Optional[Found]) -> Tuple[Optional[str], Optional[int]]:
@@ -393,6 +420,16 @@ def _launches(text: str) -> bool:
     return _LAUNCHES_WAR.search(text) is not None or _LAUNCHES_TOMCAT.search(text) is not None
 
 
+def _names_a_war(units: UnitFiles, name: str) -> bool:
+    """True where the text of a unit that cannot be understood has to do with an installation."""
+    fragment = units.fragment(name)
+    try:
+        content = units.files.read(fragment) if fragment is not None else ""
+    except OSError:
+        return False
+    return _launches(content) and _OF_INTEREST.search(content) is not None
+
+
 def _masked_name(name: str) -> bool:
     return _OF_INTEREST.search(name) is not None
 
@@ -425,15 +462,12 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
     for name in names:
         try:
             unit = units.load(name)
-        except Unresolvable as error:
-            if _masked_name(name):
+        except (Unresolvable, OSError) as error:
+            if _masked_name(name) or _names_a_war(units, name):
                 definition = Definition(name.rsplit(".", 1)[0], name, (), {}, True)
-                found.append((definition, Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None,
-                                                  (), ())))
-            continue
-        except OSError as error:
-            if _masked_name(name):
-                warnings.append("%s cannot be read: %s" % (error.filename or name, error.strerror))
+                found.append((definition, unresolved(
+                    error if isinstance(error, Unresolvable) else
+                    Unresolvable("it cannot be read: %s" % error.strerror, error.filename))))
             continue
         if unit is None or "@." in name:
             continue
@@ -540,32 +574,47 @@ def shell_append(variable: str, word: str, array: bool) -> str:
 
 
 def live_of(definition: Definition, files: HostFiles, before: Outcome) -> Optional[Live]:
-    """Find the live launch file and variable by trying, in memory, where one more option would arrive."""
+    """Find the live launch file and variable by trying, in memory, where one more option would arrive.
+
+    None where there is none, or where finding it would take too long.
+    """
     if before.walk is None:
         return None
     result = before.walk
+    until = files.work[0] + LIMIT_TRYING
+    read = set(result.names)
+
+    def tried(content: Dict[str, Optional[str]], extra: Optional[Dict[str, Value]] = None) -> bool:
+        files.work[0] += _TRY
+        return files.work[0] < until and same_but_probe(
+            before, outcome(definition, files.with_candidates(content), extra))
+
     configuration = [path for path in reversed(result.sourced) if not _NOT_A_LAUNCH_FILE.match(path)]
     for path in configuration:
-        content = files.read(path)
+        if files.work[0] >= until:
+            return None
+        try:
+            content = files.read(path)
+        except OSError:
+            continue  # it is gone
+        files.work[0] += len(content) // 8
         assigned = {assignment.name: assignment.array is not None for assignment in assignments(content, path)}
-        names = [name for name in KNOWN_VARIABLES if name in result.names]
-        names += [name for name in result.names if name in assigned and name not in names]
+        names = [name for name in KNOWN_VARIABLES if name in read]
+        names += [name for name in result.names if name in assigned and name not in KNOWN_VARIABLES]
         for name in sorted(names, key=lambda item: item not in assigned):
             for array in ([True, False] if assigned.get(name) else [False]):
                 line = shell_append(name, PROBE, array)
-                after = outcome(definition, files.with_candidates({path: append_assignment(content, line)}))
-                if same_but_probe(before, after):
+                if tried({path: append_assignment(content, line)}):
                     return Live(path, name, "shell", array, name not in assigned)
     if definition.unit is not None:
         known = definition.unit.environment
         names = [name for name in KNOWN_VARIABLES if name in known]
-        names += [name for name in known if name in result.names and name not in names]
-        names += [name for name in KNOWN_VARIABLES if name in result.names and name not in names]
+        names += [name for name in known if name in read and name not in KNOWN_VARIABLES]
+        names += [name for name in KNOWN_VARIABLES if name in read and name not in known]
         for name in names:
             variable = known.get(name)
             value = list(variable.value) if variable is not None else []
-            after = outcome(definition, files, {name: value + [Run(" " + PROBE)]})
-            if same_but_probe(before, after):
+            if tried({}, {name: value + [Run(" " + PROBE)]}):
                 if variable is None:
                     return Live(definition.unit.fragment or "", name, "Environment", False, True)
                 return Live(variable.path, name, variable.reader)
@@ -596,6 +645,8 @@ def packaging_of(definition: Definition, live: Optional[Live], result: Outcome) 
 
 # -- every mention ----------------------------------------------------------------------------------
 
+LIMIT_LISTED = 200  # mentions of one file that are listed, beside those that count
+_FIRST = re.compile(r"[ \t]*(.?)", re.DOTALL)
 _MENTION = re.compile(r"-D" + re.escape(PROPERTY) + r"(?:=([^\s\"'\\;)]*))?(?![\w.])")
 
 
@@ -634,6 +685,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
                  ) -> List[Declaration]:
     """All mentions of the flag around an installation, each live or dead and why."""
     effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
+    winner = "%s:%s" % _place(files, result.mentions[-1]) if result.mentions else ""
     read = set(result.walk.sourced + result.walk.followed) if result.walk is not None else set()
     if definition.unit is not None:
         read.update(filter(None, [definition.unit.fragment]))
@@ -647,41 +699,78 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
             continue
         if PROPERTY not in content:
             continue
-        for match in _MENTION.finditer(content):
+        matches = list(_MENTION.finditer(content))
+        listed = [match for number, match in enumerate(matches)
+                  if number < LIMIT_LISTED or (path, match.start()) in effective]
+        variables, commented = _circumstances(content, path, [match.start() for match in listed])
+        for match, variable, in_comment in zip(listed, variables, commented):
             line = line_of(content, match.start())
-            variable = _variable_at(content, path, match.start())
-            order = effective.get((path, match.start()))
-            if order is not None:
-                winner = result.mentions[-1]
-                if order == len(result.mentions) - 1:
-                    found.append((order, Declaration(path, line, variable, match.group(1) or "", True, None)))
-                else:
-                    place = "%s:%s" % _place(files, winner)
-                    found.append((order, Declaration(path, line, variable, match.group(1) or "", False,
-                                                     "overridden by %s" % place)))
-                continue
-            reason = _why_dead(content, path, match.start(), variable, path in read, live, result)
-            found.append((-1, Declaration(path, line, variable, match.group(1) or "", False, reason)))
+            order = effective.get((path, match.start()), -1)
+            reason: Optional[str] = None
+            if order < 0:
+                reason = _why_dead(in_comment, variable, path in read, live, result)
+            elif order < len(result.mentions) - 1:
+                reason = "overridden by %s" % winner
+            found.append((order, Declaration(path, line, variable, match.group(1) or "", reason is None, reason)))
+        if len(listed) < len(matches):
+            found.append((-1, Declaration(path, line_of(content, matches[LIMIT_LISTED].start()), None, "", False,
+                                          "the file holds %d mentions more, which are not listed"
+                                          % (len(matches) - len(listed)))))
     return [item for _order, item in sorted(found, key=lambda pair: pair[0])]
 
 
-def _variable_at(content: str, path: str, position: int) -> Optional[str]:
+def _circumstances(content: str, path: str, positions: Sequence[int]) -> Tuple[List[Optional[str]], List[bool]]:
+    """For places in a file (in rising order): the variable that is assigned there, and whether it is a comment."""
+    variables: List[Optional[str]] = [None] * len(positions)
+    commented = [False] * len(positions)
+    start = -1
+    for number, position in enumerate(positions):
+        previous = positions[number - 1] if number else 0
+        end = content.rfind("\n", previous, position)
+        if start < 0 or end >= 0:  # a line that was not looked at yet
+            start = (end if end >= 0 else content.rfind("\n", 0, previous)) + 1
+            first = _FIRST.match(content, start)
+            comment = first is not None and first.group(1) in (
+                "#;" if path.endswith((".service", ".conf")) else "#")
+        commented[number] = comment
+
+    def inside(begin: int, end: int) -> range:
+        return range(bisect_left(positions, begin), bisect_left(positions, end))
+
     if path.endswith((".service", ".conf")) and "/systemd/" in path:
-        for setting in parse_unit(content, path):
-            for word in split_words(setting.value) if setting.key == "Environment" else []:
-                runs = [run for run in word if run.path]
-                if runs and runs[0].position <= position < runs[-1].position + len(runs[-1].text):
-                    return text_of(word).partition("=")[0]
-        return None
-    for assignment in assignments(content, path):
-        if assignment.start <= position < assignment.end:
-            return assignment.name
-    return None
+        for begin, end, name in _assigned_in_unit(content, path):
+            for number in inside(begin, end):
+                variables[number] = variables[number] or name
+        return variables, commented
+    try:
+        _tree, parser = parse(Text(content, path))
+    except ShellSyntaxError:
+        return variables, commented
+    for assignment in parser.assignments:  # inner ones come before those that they stand in
+        for number in inside(assignment.start, assignment.end):
+            variables[number] = variables[number] or assignment.name
+    if not path.endswith((".service", ".conf")):
+        for begin, end in parser.comments + parser.heredocs:
+            for number in inside(begin, end):
+                commented[number] = True
+    return variables, commented
 
 
-def _why_dead(content: str, path: str, position: int, variable: Optional[str], is_read: bool,
-              live: Optional[Live], result: Outcome) -> str:
-    if _in_comment(content, path, position):
+def _assigned_in_unit(content: str, path: str) -> Iterator[Tuple[int, int, str]]:
+    """Where the assignments of a unit file or drop-in stand, and to which variable."""
+    try:
+        settings = parse_unit(content, path)
+    except Unresolvable:
+        return
+    for setting in settings:
+        for word in split_words(setting.value) if setting.key == "Environment" else []:
+            runs = [run for run in word if run.path]
+            if runs:
+                yield runs[0].position, runs[-1].position + len(runs[-1].text), text_of(word).partition("=")[0]
+
+
+def _why_dead(in_comment: bool, variable: Optional[str], is_read: bool, live: Optional[Live], result: Outcome) -> str:
+    if in_comment:
         return "it is a comment"
     if not is_read:
         return "nothing that starts the service reads this file"
@@ -692,16 +781,3 @@ def _why_dead(content: str, path: str, position: int, variable: Optional[str], i
     if variable is not None:
         return "a later assignment of %s replaces it, or it stands in a branch that is not taken" % variable
     return "it is not among the options of the JVM (after the war, or not part of a command)"
-
-
-def _in_comment(content: str, path: str, position: int) -> bool:
-    start = content.rfind("\n", 0, position) + 1
-    if content[start:position].lstrip(" \t").startswith("#"):
-        return True
-    if path.endswith((".service", ".conf")):
-        return content[start:position].lstrip(" \t").startswith(";")
-    try:
-        _tree, parser = parse(Text(content, path))
-    except (ShellSyntaxError, RecursionError):
-        return False
-    return any(first <= position < last for first, last in parser.comments + parser.heredocs)

@@ -27,6 +27,8 @@ _TAKES_WORD = frozenset([
 _VM_OPTIONS_FILE = "-XX:VMOptionsFile="
 
 _LIMIT_ARGFILE = 1 << 20
+_LIMIT_EXPANDED = 4 << 20  # characters of all option files of one command line
+_LIMIT_REASON = 500  # characters
 
 
 class Mention(NamedTuple):
@@ -102,38 +104,36 @@ def split_environment(value: str) -> List[str]:
     escape character (HotSpot's ``parse_options_buffer``).
     """
     words: List[str] = []
-    current: Optional[str] = None
+    current: Optional[List[str]] = None
     quote = ""
     for char in value:
-        if quote:
-            if char == quote:
-                quote = ""
-            else:
-                current = (current or "") + char
-        elif char in "'\"":
-            quote = char
-            current = current or ""
-        elif char in " \t\n\r\v\f":
+        if not quote and char in " \t\n\r\v\f":
             if current is not None:
-                words.append(current)
+                words.append("".join(current))
             current = None
+            continue
+        current = [] if current is None else current
+        if char == quote:
+            quote = ""
+        elif not quote and char in "'\"":
+            quote = char
         else:
-            current = (current or "") + char
+            current.append(char)
     if current is not None:
-        words.append(current)
+        words.append("".join(current))
     return words
 
 
 def split_argfile(text: str) -> List[str]:
     """Split the content of an ``@argfile`` (JDK 9+ launcher): blanks, ``#`` comments, quotes, backslash."""
     words: List[str] = []
-    current: Optional[str] = None
+    current: Optional[List[str]] = None
     quote = ""
     escapes = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
     index = 0
     while index < len(text):
         char = text[index]
-        if quote:
+        if quote and current is not None:  # what opened the quote began the word
             if char == "\\" and index + 1 < len(text):
                 index += 1
                 follower = text[index]
@@ -142,26 +142,27 @@ def split_argfile(text: str) -> List[str]:
                     while index + 1 < len(text) and text[index + 1] in " \t\r\n\f":
                         index += 1
                 else:
-                    current = (current or "") + escapes.get(follower, follower)
+                    current.append(escapes.get(follower, follower))
             elif char == quote or char in "\r\n":
                 quote = ""
             else:
-                current = (current or "") + char
+                current.append(char)
         elif char in "'\"":
             quote = char
-            current = current or ""
+            current = [] if current is None else current
         elif char == "#" and current is None:
             while index < len(text) and text[index] not in "\r\n":
                 index += 1
         elif char in " \t\n\r\f":
             if current is not None:
-                words.append(current)
+                words.append("".join(current))
             current = None
         else:
-            current = (current or "") + char
+            current = [] if current is None else current
+            current.append(char)
         index += 1
     if current is not None:
-        words.append(current)
+        words.append("".join(current))
     return words
 
 
@@ -169,8 +170,8 @@ class Unresolvable(Exception):
     """What the next start will do cannot be known without running something; says why, and where."""
 
     def __init__(self, reason: str, path: Optional[str] = None, line: Optional[int] = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = reason if len(reason) <= _LIMIT_REASON else reason[:_LIMIT_REASON] + "…"
+        super().__init__(self.reason)
         self.path = path
         self.line = line
 
@@ -196,6 +197,7 @@ def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]], arg
     a word that begins with "@" is an ordinary one.
     """
     result: List[Tuple[str, int]] = []
+    size = 0
     expand = argfiles
     for index, word in enumerate(words):
         path = ""
@@ -215,6 +217,9 @@ def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]], arg
         text = read(path)
         if text is None or len(text) > _LIMIT_ARGFILE:
             raise Unresolvable("the JVM reads more options from %s, which cannot be read here" % path)
+        size += len(text)
+        if size > _LIMIT_EXPANDED:
+            raise Unresolvable("the JVM reads more than %d bytes of options from files" % _LIMIT_EXPANDED)
         result.extend((inner, index) for inner in split(text))
     return result
 

@@ -12,7 +12,7 @@ import re
 from typing import Dict, Iterator, List, Sequence
 
 from ._files import HostFiles
-from ._jvm import ENVIRONMENT
+from ._jvm import ENVIRONMENT, Unresolvable
 from ._patience import Silent
 from ._shell_syntax import BASH, Run, Value
 
@@ -23,29 +23,33 @@ _OWN_PROFILES = {BASH: (".bash_profile", ".bash_login", ".profile")}
 _SETS_OPTIONS = re.compile(r"\b(?:%s)\b" % "|".join(ENVIRONMENT))
 _SESSION = re.compile(r"-?session\s+(?:\[[^\]]*\]|\S+)\s+(\S+)\s*(.*)")
 _INCLUDE = re.compile(r"(?:@include|-?session\s+(?:include|substack))\s+(\S+)")
-_ASSIGNMENT = re.compile(r"[ \t]*(?:export )?([A-Za-z0-9_]+)=([^\n#]*)", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^[ \t]*(?:export )?([A-Za-z0-9_]+)=([^\n#]*)", re.MULTILINE)
 _LIMIT_DEPTH = 10
+_LIMIT_FILES = 50
 
 
 def pam_environment(files: HostFiles, program: str) -> Dict[str, Value]:
     """Variables that the PAM session of ``su``, ``runuser`` or ``sudo`` sets, over those that are there.
 
+    Raises Unresolvable where its configuration includes too many files.
     Source: Linux-PAM, pam_env(8) and ``_parse_env_file``. pam_env.conf is not read: its values are made of
     other variables, and its stock file sets none.
     """
     found: Dict[str, Value] = {}
-    for path in _environment_files(files, program, 0):
+    for path in _environment_files(files, program, 0, [0]):
         try:
             content = files.read(path)
         except OSError:
             continue
         for match in _ASSIGNMENT.finditer(content):
-            if content.rfind("\n", 0, match.start()) + 1 == match.start():
-                found[match.group(1)] = _value(match.group(2), path, match.start(2))
+            found[match.group(1)] = _value(match.group(2), path, match.start(2))
     return found
 
 
-def _environment_files(files: HostFiles, service: str, depth: int) -> Iterator[str]:
+def _environment_files(files: HostFiles, service: str, depth: int, count: List[int]) -> Iterator[str]:
+    count[0] += 1
+    if count[0] > _LIMIT_FILES:
+        raise Unresolvable("its PAM configuration includes more than %d files" % _LIMIT_FILES, "/etc/pam.d/" + service)
     try:
         lines: List[str] = files.read("/etc/pam.d/" + service).replace("\\\n", " ").split("\n")
     except OSError:
@@ -54,7 +58,7 @@ def _environment_files(files: HostFiles, service: str, depth: int) -> Iterator[s
         line = line.strip()
         include = _INCLUDE.match(line)
         if include:
-            yield from _environment_files(files, include.group(1), depth + 1)
+            yield from _environment_files(files, include.group(1), depth + 1, count)
         session = _SESSION.match(line)
         if session is None or session.group(1).rsplit("/", 1)[-1] != "pam_env.so":
             continue

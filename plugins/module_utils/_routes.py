@@ -142,7 +142,18 @@ def _java(exception: str, name: str) -> bool:
 
 def _jenkins(exception: str, name: str) -> bool:
     """A star stands for anything (core's ProxyConfiguration.java, getNoProxyHostPatterns)."""
-    return re.match(".*".join(map(re.escape, exception.split("*"))) + r"\Z", name) is not None
+    first, *pieces = exception.split("*")
+    if not pieces:
+        return name == first
+    last = pieces.pop()
+    at, end = len(first), len(name) - len(last)
+    if at > end or not name.startswith(first) or not name.endswith(last):
+        return False
+    for piece in pieces:  # the first place that fits is as good as any
+        at = name.find(piece, at, end) + len(piece)
+        if at < len(piece):
+            return False
+    return True
 
 
 def _environment(exception: str, name: str) -> bool:

@@ -149,7 +149,10 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
     if line.main is not None and starts(words[line.main:]):
         base = base_of([words[index] for index in line.options])
         # Its own root is not for everybody to see; where it is no container, ours is the same.
-        served = wars(files, base) or wars(HostFiles("/"), base)
+        try:
+            served = wars(files, base) or wars(HostFiles("/"), base)
+        except Unresolvable as error:  # it is not known what it serves: that it does is assumed
+            return error.path
         if served:
             return served[0]
     if main.startswith(_AGENT_MAIN):

@@ -83,7 +83,7 @@ def _said(process: "subprocess.Popen[bytes]", deadline: float) -> List[bytes]:
 def _tokens(line: str) -> List[str]:
     """Words of one line of ``busctl get-property``, C escapes undone."""
     tokens = []
-    for match in re.finditer(r'"((?:[^"\\]|\\.)*)"|(\S+)', line):
+    for match in re.finditer(r'"([^"\\]*(?:\\.[^"\\]*)*)"|(\S+)', line):
         if match.group(2) is not None:
             tokens.append(match.group(2))
             continue
@@ -96,7 +96,7 @@ def _unescape(match: "re.Match[str]") -> str:
     if code[0] == "x" and len(code) == 3:
         return chr(int(code[1:], 16))
     if len(code) == 3 and code.isdigit():
-        return chr(int(code, 8))
+        return chr(int(code, 8) & 255)
     return ESCAPES.get(code, code)
 
 
@@ -143,14 +143,15 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     for key in _array(service["UnsetEnvironment"]):
         environment.pop(key, None)
     exec_start = []
-    tokens = service["ExecStart"][2:]
-    while tokens:
-        count = int(tokens[1])
-        argv = tokens[2:2 + count]
+    tokens = service["ExecStart"]
+    at = 2
+    while at < len(tokens):
+        count = int(tokens[at + 1])
+        argv = tokens[at + 2:at + 2 + count]
         if argv:
-            argv = [tokens[0]] + argv[1:]
+            argv = [tokens[at]] + argv[1:]
         exec_start.append(tuple([Run(word)] for word in argv))
-        tokens = tokens[2 + count + 8:]  # ignore_failure, four times, pid, code, status
+        at += 2 + count + 8  # ignore_failure, four times, pid, code, status
     definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
                       tuple(_array(unit["DropInPaths"])), environment, tuple(exec_start),
                       service["User"][1], unit["LoadState"][1] == "masked")

@@ -26,6 +26,7 @@ from ._patience import Silent
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
 LIMIT_MANIFEST = 256 << 10
+LIMIT_NO_PROXY = 200  # hosts without the proxy
 LIMIT_DIRECTORY = 8 << 20  # of a zip's central directory; a product's war has some 100 KiB
 _TAIL = 22 + 0xFFFF  # end of central directory, with the longest comment
 _MANIFEST = "META-INF/MANIFEST.MF"
@@ -273,6 +274,8 @@ def proxy(files: HostFiles, home: str) -> Found:
     host, port = "".join(found.get("name", set())), "".join(found.get("port", set()))
     # Separators as in core's ProxyConfiguration.java, getNoProxyHostPatterns.
     without = [item for value in found.get("noProxyHost", set()) for item in re.split(r"[ \t\n,|]+", value) if item]
+    if len(without) > LIMIT_NO_PROXY:
+        raise _Unknown("%s: its noProxyHost has more than %d entries" % (path, LIMIT_NO_PROXY))
     if not _HOST.match(host) or not re.match(r"[0-9]{1,5}\Z", port) or not all(map(_NO_PROXY.match, without)):
         raise _Unknown("%s: its name, port or noProxyHost is not valid" % path)
     return ({"host": host, "port": int(port), "no_proxy": without, "authenticated": any(found.get("userName", ()))},

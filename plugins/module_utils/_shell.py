@@ -36,6 +36,7 @@ from ._tomcat import BOOTSTRAP
 
 LIMIT_PATHS = 200
 LIMIT_TOTAL = 100000  # steps of all ways together
+LIMIT_LAUNCHES = 100  # that one way through a script starts
 #: Special builtins: in dash, assignments in front of them stay, and their errors end the script.
 _SPECIAL = frozenset([".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
                       "shift", "times", "trap", "unset"])
@@ -78,14 +79,14 @@ class Shell(Builtins):
             return self._command(node, name, fields, declared)
         # VAR=value command: for that command only.
         saved = {a.name: self.variables.get(a.name) for a in node.assignments}
-        read_only = list(self.read_only)
+        read_only = set(self.read_only)
         for assignment in node.assignments:
             self.do_assignment(assignment)
             variable = self.variables[assignment.name] = self.variables[assignment.name].copy()
             variable.exported = True
         temporary = self.temporary
         if name in self.functions:
-            self.temporary = temporary + list(saved)
+            self.temporary = temporary | set(saved)
         named = [item.name for item in declared] + [text_of(field) for field in fields[1:]]
         try:
             return self._command(node, name, fields, declared)
@@ -155,6 +156,7 @@ class Shell(Builtins):
     def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
         texts = [text_of(field) for field in fields]
+        self.spend(len(fields), 0, node.text, node.start)
         environment, closed = self._passed_on(before), self.closed and "sudo" not in before
         login = any(text in ("-", "-l", "--login") for text in texts[1:])
         if base in _CHANGES_USER:
@@ -220,6 +222,7 @@ class Shell(Builtins):
             if script is None:
                 continue
             content, dialect = script
+            self.spend(0, len(content), node.text, node.start)
             if not re.search(r"java|jar|war\b|catalina", content, re.IGNORECASE):
                 return
             if self.depth > LIMIT_DEPTH:
@@ -243,6 +246,8 @@ class Shell(Builtins):
         environment = self.exported()
         names = [text.rsplit("/", 1)[-1] for text in texts]
         for index, name in enumerate(names):
+            if name in ("sudo", "env") or name in _CHANGES_USER:
+                self.spend(100 + len(names))
             if name == "sudo" and not {"-E", "--preserve-env"} & set(texts[index:]):
                 environment = {}
             if name == "sudo" or name in _CHANGES_USER:
@@ -291,6 +296,8 @@ class Shell(Builtins):
                 environment[match.group(1)] = without_first(fields[index], match.end())
         kept = {name: value for name, value in environment.items()
                 if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
+        if len(self.found) >= LIMIT_LAUNCHES:
+            raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else ""))
         return True
 
@@ -303,7 +310,8 @@ def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
         return None
     # The kernel takes a carriage return as part of the name, so such a script does not start.
     match = re.match(r"#![ \t]*([^ \t\n]+)(?:[ \t]+([^ \t\n]+))?", content)
-    if match is None or "\r" in content.partition("\n")[0]:
+    first_line = re.match(r"[^\n]*", content)
+    if match is None or first_line is None or "\r" in first_line.group(0):
         return None
     program = match.group(1)
     if program.endswith("/env") and match.group(2):
@@ -330,13 +338,16 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
     Raises :class:`Unresolvable` where one of the ways cannot be followed, or where there are too many.
     """
     result = Walk()
+    names: Dict[str, None] = {}
+    sourced: Dict[str, None] = {}
+    followed: Dict[str, None] = {}
     prefix: Optional[List[int]] = []
-    count = steps = 0
+    count = steps = work = 0
     while prefix is not None:
         count += 1
         if count > LIMIT_PATHS:
             raise Unresolvable("the launch script can go more than %d ways" % LIMIT_PATHS)
-        oracle = Oracle(prefix)
+        oracle = Oracle(prefix, work)
         shell = start(oracle)
         try:
             program(shell)
@@ -344,15 +355,17 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             pass
         except RecursionError:
             raise Unresolvable("the launch script is nested too deeply")
-        steps += oracle.steps
+        except MemoryError:
+            raise Unresolvable("following the launch script takes more memory than there is")
+        steps, work = steps + oracle.steps, oracle.work
         if steps > LIMIT_TOTAL:
             raise Unresolvable("the launch script is too long to follow every way")
         if shell.found:
             result.paths.append(shell.found)
-        for kept, seen in ((result.names, shell.names), (result.sourced, shell.sourced),
-                           (result.followed, shell.followed)):
-            kept.extend(item for item in dict.fromkeys(seen) if item not in kept)
+        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed)):
+            kept.update(dict.fromkeys(seen))
         prefix = oracle.following()
+    result.names, result.sourced, result.followed = list(names), list(sourced), list(followed)
     result.ways = count
     return result
 

@@ -6,34 +6,92 @@
 Private to this collection. Python 3.6+, standard library only.
 """
 
-import ast
-from typing import Any, Optional
+import re
+from typing import List, Optional
+
+LIMIT_TOKENS = 10000
+_LIMIT_DEPTH = 50
+_TOKEN = re.compile(r"[ \t\n]*(?:(0[xX][0-9A-Fa-f]{1,8}|0|[1-9][0-9]{0,9})(?![0-9A-Za-z_#@.])|([<>=!]=|[-+*<>()]))")
+_COMPARISONS = frozenset(["<", "<=", ">", ">=", "==", "!="])
 
 
 def value_of(expression: str) -> Optional[int]:
     """The value of an arithmetic expression of numbers alone, else None."""
+    tokens: List[str] = []
+    at, end = 0, len(expression.rstrip(" \t\n"))
+    while at < end:
+        match = _TOKEN.match(expression, at)
+        if match is None or len(tokens) >= LIMIT_TOKENS:
+            return None
+        tokens.append(match.group(1) or match.group(2))
+        at = match.end()
     try:
-        tree = ast.parse(expression.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return _Calculation(tokens).whole()
+    except ValueError:
         return None
-    return _calculated(tree)
 
 
-def _calculated(tree: Any) -> Optional[int]:
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-        number = _calculated(tree.operand)
-        return None if number is None else -number
-    if isinstance(tree, ast.BinOp):
-        left, right = _calculated(tree.left), _calculated(tree.right)
-        if left is None or right is None:
-            return None
-        return {"Add": left + right, "Sub": left - right, "Mult": left * right}.get(type(tree.op).__name__)
-    if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
-        left, right = _calculated(tree.left), _calculated(tree.comparators[0])
-        if left is None or right is None:
-            return None
-        known = {"Lt": left < right, "LtE": left <= right, "Gt": left > right, "GtE": left >= right,
-                 "Eq": left == right, "NotEq": left != right}.get(type(tree.ops[0]).__name__)
-        return None if known is None else int(known)
-    value = getattr(tree, "n", None) if type(tree).__name__ == "Num" else getattr(tree, "value", None)
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 31 else None
+class _Calculation:
+    """Recursive descent; raises ValueError for whatever is not understood."""
+
+    def __init__(self, tokens: List[str]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.depth = 0
+
+    def _next(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def _take(self) -> str:
+        self.at += 1
+        return self.tokens[self.at - 1] if self.at <= len(self.tokens) else ""
+
+    def whole(self) -> int:
+        number = self._comparison()
+        if self._next():
+            raise ValueError("more than one expression")
+        return number
+
+    def _comparison(self) -> int:
+        left = self._sum()
+        operator = self._next()
+        if operator not in _COMPARISONS:
+            return left
+        self._take()
+        right = self._sum()
+        return int({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right,
+                    "==": left == right, "!=": left != right}[operator])
+
+    def _sum(self) -> int:
+        number = self._product()
+        while self._next() in ("+", "-"):
+            number = _wrapped(number + self._product() if self._take() == "+" else number - self._product())
+        return number
+
+    def _product(self) -> int:
+        number = self._single()
+        while self._next() == "*":
+            self._take()
+            number = _wrapped(number * self._single())
+        return number
+
+    def _single(self) -> int:
+        token = self._take()
+        if token in ("-", "("):
+            self.depth += 1
+            if self.depth > _LIMIT_DEPTH:
+                raise ValueError("nested too deeply")
+            number = self._comparison() if token == "(" else _wrapped(-self._single())
+            if token == "(" and self._take() != ")":
+                raise ValueError("unfinished")
+            self.depth -= 1
+            return number
+        number = int(token, 16 if token[:2] in ("0x", "0X") else 10)
+        if number >= 1 << 31:
+            raise ValueError("a number that shells may read differently")
+        return number
+
+
+def _wrapped(number: int) -> int:
+    """As the shells calculate: in 64 bits, and what is more runs over."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)

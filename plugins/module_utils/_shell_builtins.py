@@ -11,23 +11,22 @@ from typing import Callable, Dict, List, Optional
 
 from ._jvm import Unresolvable
 from ._shell_flow import LIMIT_DEPTH, NAME, Flow
-from ._shell_patterns import calculate, first_of, without_first
+from ._shell_patterns import calculate, first_of, number_of, without_first
 from ._shell_syntax import (
     BASH,
     DASH,
     Assignment,
     Node,
     Run,
-    ShellSyntaxError,
     Text,
     Value,
     is_reserved,
-    parse,
     text_of,
     unknown_of,
 )
 from ._shell_words import Break, Exit, Return, Variable
 
+_WORD = re.compile(r"[^ \t]*")
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
 _SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob",
@@ -97,11 +96,7 @@ class Builtins(Flow):
                 value.append(Run(" "))
             value.extend(field)
         text = Text.from_value(value)
-        try:
-            tree, _parser = parse(text, self.dialect)
-        except ShellSyntaxError as error:
-            raise self.unresolvable("'eval' of no valid shell text: " + error.message, node.text, node.start)
-        return self.run(tree)
+        return self.run(self.parsed_once(text, "'eval' of no valid shell text: ", node.text, node.start))
 
     def _exec(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
@@ -212,15 +207,14 @@ class Builtins(Flow):
             raise Unresolvable("$%s is set for one command and exported in it" % name)
         if exports and variable is not None:
             variable.exported = True
-        elif exports and name not in self.marked_exported:
-            self.marked_exported.append(name)
+        elif exports:
+            self.marked_exported.add(name)
         if unexports:
             if variable is not None:
                 variable.exported = False
-            if name in self.marked_exported:
-                self.marked_exported.remove(name)
-        if read_only and name not in self.read_only:
-            self.read_only.append(name)
+            self.marked_exported.discard(name)
+        if read_only:
+            self.read_only.add(name)
 
     def _set(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         index = 1
@@ -259,13 +253,15 @@ class Builtins(Flow):
 
     def _shift(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         text = text_of(fields[1]) if len(fields) > 1 else "1"
-        if not text.isdigit():
+        count = number_of(text)
+        if count is None:
             raise self.unresolvable("'shift' by a number that is not known", node.text, node.start)
-        if int(text) > len(self.arguments):
+        self.spend(len(self.arguments) // 64)
+        if count > len(self.arguments):
             if self.dialect == DASH:
                 raise Exit(False)
             return False
-        self.arguments = self.arguments[int(text):]
+        self.arguments = self.arguments[count:]
         return True
 
     def _unset(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -290,8 +286,7 @@ class Builtins(Flow):
             if name not in self.variables and self.closed and self.dialect == BASH:
                 self.functions.pop(name, None)
             self.variables.pop(name, None)
-            if name in self.marked_exported:
-                self.marked_exported.remove(name)
+            self.marked_exported.discard(name)
             if not self.closed:
                 self.variables[name] = Variable([])
         return True
@@ -319,21 +314,32 @@ class Builtins(Flow):
         text = text_of(line).rstrip("\n")
         first = 0
         for index, name in enumerate(texts):
-            match = re.compile(r"[ \t]*(.*?)[ \t]*\Z" if index == len(texts) - 1 else r"[ \t]*([^ \t]*)").match(
-                text, first)
-            start, first = (match.start(1), match.end()) if match else (len(text), len(text))
-            self.assign(name, first_of(without_first(line, start), match.end(1) - start) if match else [])
+            start = len(text) - len(text[first:].lstrip(" \t"))
+            word = _WORD.match(text, start)
+            end = len(text.rstrip(" \t")) if index == len(texts) - 1 or word is None else word.end()
+            self.spend(len(line), len(text))
+            self.assign(name, first_of(without_first(line, start), max(0, end - start)))
+            first = end
         return len(text) < len(text_of(line))
 
     def _mapfile(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         if len(texts) != 2 or texts[0] != "-t" or self.input is None or not NAME.match(texts[1]):
             return self._opaque(node, fields, declared)
-        lines: List[Value] = []
-        while text_of(self.input[0]):
-            line = self._line()
-            lines.append(first_of(line, len(text_of(line).rstrip("\n"))))
-        self.assign(texts[1], [], array=lines)
+        lines: List[Value] = [[]]
+        for run in self.input.pop():
+            start = 0
+            while start < len(run.text):
+                end = run.text.find("\n", start) + 1 or len(run.text)
+                self.spend(1)
+                ended = run.text.endswith("\n", start, end)
+                if end - start > ended:
+                    lines[-1].append(run.part(start, end - ended))
+                if ended:
+                    lines.append([])
+                start = end
+        self.input.append([])
+        self.assign(texts[1], [], array=lines if lines[-1] else lines[:-1])
         return True
 
     def _line(self) -> Value:
@@ -341,6 +347,7 @@ class Builtins(Flow):
         if not self.input:
             return []
         text = text_of(self.input[0])
+        self.spend(len(self.input[0]), len(text))
         end = text.find("\n") + 1 or len(text)
         line = first_of(self.input[0], end)
         self.input[0] = without_first(self.input[0], end)
@@ -350,8 +357,8 @@ class Builtins(Flow):
         """The status that ``exit`` and ``return`` leave with."""
         if len(fields) < 2:
             return self.status
-        text = text_of(fields[1])
-        return int(text) % 256 == 0 if text.isdigit() and unknown_of(fields[1], True) is None else None
+        number = number_of(text_of(fields[1]))
+        return None if number is None or unknown_of(fields[1], True) else number % 256 == 0
 
     def _exit(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         raise Exit(self._status(fields))
@@ -363,12 +370,13 @@ class Builtins(Flow):
 
     def _break(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         levels = text_of(fields[1]) if len(fields) > 1 else "1"
-        if not levels.isdigit():
+        number = number_of(levels)
+        if number is None:
             raise self.unresolvable("'%s' out of a number of loops that is not known" % text_of(fields[0]),
                                     node.text, node.start)
         if not self.loops:
             return True  # outside a loop it does nothing
-        raise Break(int(levels), text_of(fields[0]) == "continue")
+        raise Break(number, text_of(fields[0]) == "continue")
 
     def _bracket(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
@@ -396,7 +404,7 @@ class Builtins(Flow):
             if self.dialect == DASH and equals:
                 if unknown_of(field, True) or is_reserved(name):
                     raise self.unresolvable("an alias that is not followed", node.text, node.start)
-                self.aliases.append(name)
+                self.aliases.add(name)
         return True
 
     def _trap(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:

@@ -7,15 +7,17 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
-from typing import Any, List, Optional
+from collections import deque
+from typing import Any, Deque, List, Optional
 
-from ._shell_patterns import calculate, compare, matches_regex, pattern_of
+from ._shell_patterns import Pattern, calculate, compare, matches_regex
 from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Value, Word, text_of, unknown_of
 from ._shell_words import Break, Exit, Leave, Variable, Words
 
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
 LIMIT_FILES = 1000  # that a pattern stands for
+LIMIT_TEST = 50  # words of one test
 #: Builtins that change the shell itself; a command that is none of them (and no function) cannot.
 _CHANGES_SHELL = DECLARATIONS | frozenset([
     ".", "source", "eval", "exec", "set", "shift", "unset", "read", "return", "exit", "break", "continue",
@@ -72,6 +74,7 @@ class Flow(Words):
         """True where nothing in a command can change the shell or start a JVM, whichever way it goes."""
         if node is None:
             return True
+        self.spend(1, 0, node.text, node.start)
         if node.kind == "simple":
             if not node.words:
                 return all(assignment.name in _NO_OPTION for assignment in node.assignments)
@@ -83,6 +86,7 @@ class Flow(Words):
             if name in self.functions:
                 return self.depth < LIMIT_DEPTH and _guarded(self, name)
             raw = node.text.characters[node.start:node.end]
+            self.spend(0, len(raw), node.text, node.start)
             return re.search(r"java|jar|\.sh\b|-c\b", raw, re.IGNORECASE) is None
         if node.kind in ("block", "pipeline"):
             return all(self.inert(item) for item in node.items)
@@ -97,7 +101,7 @@ class Flow(Words):
 
     def _forget(self, passed_over: List[Any]) -> None:
         """What inert commands may have set that were passed over."""
-        for name in _assigned(passed_over):
+        for name in self._assigned(passed_over):
             old = self.variables.get(name)
             unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
             self.variables[name] = Variable([unknown], None, old is not None and old.exported)
@@ -137,10 +141,11 @@ class Flow(Words):
 
     def _apart(self, node: Node) -> Optional[bool]:
         """A command in a process of its own: what it changes is lost."""
+        self.spend(len(self.variables), 0, node.text, node.start)
         variables = {name: variable.copy() for name, variable in self.variables.items()}
         kept = {name: getattr(self, name) for name in _OWN}
         for name in _OWN:
-            setattr(self, name, kept[name].copy() if isinstance(kept[name], (dict, list)) else kept[name])
+            setattr(self, name, kept[name].copy() if isinstance(kept[name], (dict, list, set)) else kept[name])
         self.variables = variables
         self.scopes = [dict(scope) for scope in self.scopes]
         try:
@@ -175,10 +180,12 @@ class Flow(Words):
     def _run_if(self, node: Node) -> Optional[bool]:
         for index, (condition, body) in enumerate(node.items):
             status = self.try_out(condition)
-            rest = [body, *(part for pair in node.items[index + 1:] for part in pair), node.otherwise]
-            if status is None and all(self.inert(part) for part in rest):
-                self._forget(rest)
-                return None
+            if status is None:
+                rest = [body, *(part for pair in node.items[index + 1:] for part in pair), node.otherwise]
+                self.spend(len(rest) // 8)
+                if all(self.inert(part) for part in rest):
+                    self._forget(rest)
+                    return None
             if self.decide(status):
                 return self.run(body)
         return self.run(node.otherwise) if node.otherwise is not None else True
@@ -194,7 +201,7 @@ class Flow(Words):
                 expanded = self.single(pattern)
                 if unknown_of(expanded, True):
                     possible.append(index)
-                elif pattern_of(expanded).match(subject) if known else True:
+                elif self.pattern(expanded, len(subject)).match(subject) if known else True:
                     possible.append(index)
                     sure = sure or known or (text_of(expanded) == "*" and not any(run.quoted for run in expanded))
                 else:
@@ -215,7 +222,7 @@ class Flow(Words):
             if terminator == ";;&" and not known:
                 raise self.unresolvable("';;&' in 'case'", node.text, node.start)
             following = [index for index in range(choice + 1, len(node.items)) if terminator == ";&" or (
-                terminator == ";;&" and any(pattern_of(self.single(pattern)).match(subject)
+                terminator == ";;&" and any(self.pattern(self.single(pattern), len(subject)).match(subject)
                                             for pattern in node.items[index][0]))]
             choice = following[0] if following else None
         return status
@@ -235,11 +242,32 @@ class Flow(Words):
 
     def _havoc(self, node: Node) -> None:
         """After a loop of which the number of rounds is not known, so are the variables it sets."""
-        for name in _assigned(node):
+        for name in self._assigned(node):
             unknown = [Run("", None, 0, False, "$%s is set in a loop" % name)]
             old = self.variables.get(name)
             elements = [unknown, unknown] if old is not None and old.array is not None else None
             self.variables[name] = Variable(unknown, elements, old is not None and old.exported)
+
+    def _assigned(self, node: Any) -> List[str]:
+        """Names that a command assigns anywhere inside."""
+        names: List[str] = []
+        stack = [node]
+        while stack:
+            item = stack.pop()
+            self.spend(1)
+            if isinstance(item, Assignment):
+                names.append(item.name)
+            elif isinstance(item, Node):
+                stack.extend(item.assignments + item.words + item.items + item.expression + [item.body, item.otherwise])
+                if item.kind in ("for", "for_arguments"):
+                    names.append(item.name)
+                if item.kind == "simple" and item.words and isinstance(item.words[0], Word) \
+                        and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset"):
+                    names.extend(word.literal() or "" for word in item.words[1:] if isinstance(word, Word)
+                                 and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", word.literal() or ""))
+            elif isinstance(item, (tuple, list)):
+                stack.extend(item)
+        return names
 
     def _run_for(self, node: Node) -> Optional[bool]:
         fields = [field for word in node.words for field in self.fields(word)]
@@ -261,9 +289,12 @@ class Flow(Words):
         found = [""]
         for part in text.split("/")[1:]:
             if re.search(r"[*?\[]", part):
-                pattern = pattern_of([Run(part)])
-                found = ["%s/%s" % (folder, name) for folder in found for name in self.files.list(folder or "/")
-                         if pattern.match(name) and (name[0] != "." or part[0] == ".")]
+                pattern, folders, found = Pattern([Run(part)]), found, []
+                for folder in folders:
+                    names = self.files.list(folder or "/")
+                    self.spend(8 + 8 * len(names))
+                    found.extend("%s/%s" % (folder, name) for name in names
+                                 if pattern.match(name) and (name[0] != "." or part[0] == "."))
             else:
                 found = ["%s/%s" % (folder, part) for folder in found]
             if len(found) > LIMIT_FILES:
@@ -320,39 +351,40 @@ class Flow(Words):
 
     def _run_condition(self, node: Node) -> Optional[bool]:
         """``[[ … ]]``: tests joined by ``&&``, ``||``, ``!`` and parentheses."""
-        rest = list(node.expression)
-        return self._condition_any(rest)
+        self.spend(len(node.expression), 0, node.text, node.start)
+        return self._condition_any(deque(node.expression))
 
-    def _condition_any(self, rest: List[Any]) -> Optional[bool]:
+    def _condition_any(self, rest: Deque[Any]) -> Optional[bool]:
         """Takes tests joined by ``||`` from the front of a list, so long as there are."""
         status = self._condition_all(rest)
         while rest and rest[0] == "||":
-            rest.pop(0)
+            rest.popleft()
             other = self._condition_all(rest)
             status = True if True in (status, other) else None if None in (status, other) else False
         return status
 
-    def _condition_all(self, rest: List[Any]) -> Optional[bool]:
+    def _condition_all(self, rest: Deque[Any]) -> Optional[bool]:
         status = self._condition_one(rest)
         while rest and rest[0] == "&&":
-            rest.pop(0)
+            rest.popleft()
             other = self._condition_one(rest)
             status = False if False in (status, other) else None if None in (status, other) else True
         return status
 
-    def _condition_one(self, rest: List[Any]) -> Optional[bool]:
+    def _condition_one(self, rest: Deque[Any]) -> Optional[bool]:
         if rest and rest[0] == "!":
-            rest.pop(0)
+            rest.popleft()
             status = self._condition_one(rest)
             return None if status is None else not status
         if rest and rest[0] == "(":
-            rest.pop(0)
+            rest.popleft()
             status = self._condition_any(rest)
-            del rest[:1]
+            if rest:
+                rest.popleft()
             return status
         term: List[Any] = []
         while rest and rest[0] not in ("&&", "||", ")"):
-            term.append(rest.pop(0))
+            term.append(rest.popleft())
         return self._condition_term(term)
 
     def _condition_term(self, term: List[Any]) -> Optional[bool]:
@@ -361,7 +393,7 @@ class Flow(Words):
             if unknown_of(left, True) or unknown_of(right, True):
                 return None
             if term[1] in ("=", "==", "!="):
-                equal = pattern_of(right).match(text_of(left)) is not None
+                equal = self.pattern(right, len(text_of(left))).match(text_of(left))
                 return equal == (term[1] != "!=")
             if term[1] in ("<", ">") and re.match(r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z",
                                                   text_of(left) + " " + text_of(right)):
@@ -378,6 +410,8 @@ class Flow(Words):
 
     def _test(self, fields: List[Value]) -> Optional[bool]:
         """``[ … ]`` with up to four arguments."""
+        if len(fields) > LIMIT_TEST:
+            return None
         if fields and text_of(fields[0]) == "!" and not unknown_of(fields[0], True) and len(fields) > 1:
             status = self._test(fields[1:])
             return None if status is None else not status
@@ -425,6 +459,7 @@ class Flow(Words):
         if source.operator not in ("<<", "<<-"):
             return None
         characters = node.text.characters
+        self.spend(1, 16 * (source.end - source.start), node.text, node.start)
         if source.joins and re.search(r"[$`\\]", characters[source.start:source.end]):
             return None
         value = []
@@ -449,24 +484,3 @@ def _guarded(shell: Flow, name: str) -> bool:
         return shell.inert(shell.functions[name])
     finally:
         shell.depth -= 1
-
-
-def _assigned(node: Any) -> List[str]:
-    """Names that a command assigns anywhere inside."""
-    names: List[str] = []
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Assignment):
-            names.append(item.name)
-        elif isinstance(item, Node):
-            stack.extend(item.assignments + item.words + item.items + item.expression + [item.body, item.otherwise])
-            if item.kind in ("for", "for_arguments"):
-                names.append(item.name)
-            if item.kind == "simple" and item.words and isinstance(item.words[0], Word) \
-                    and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset"):
-                names.extend(word.literal() or "" for word in item.words[1:] if isinstance(word, Word)
-                             and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", word.literal() or ""))
-        elif isinstance(item, (tuple, list)):
-            stack.extend(item)
-    return names

@@ -8,13 +8,15 @@ and a position is a byte offset. Private to this collection. Python 3.6+, standa
 """
 
 import re
-from typing import Any, List, Optional, Sequence, Tuple
+from bisect import bisect_right
+from functools import lru_cache
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 BASH = "bash"
 DASH = "dash"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_JOINED_NAME = re.compile(r"(?:\\\n)+([A-Za-z0-9_]+)")
+_JOINED_NAME = re.compile(r"(?:(?:\\\n)+[A-Za-z0-9_]+){1,1000}")  # no name is longer, see _LIMIT_NAME
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\$\{#[A-Za-z_0-9]+\[[@*]\]\}|[^\]\s]*)\](\+?)=")
 _RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"
@@ -22,10 +24,17 @@ _RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|es
 _REDIRECTION = re.compile(r"(?:[0-9]*|\{[A-Za-z_][A-Za-z0-9_]*\})(<<<|<<-|<<|<>|<&|>&|>>|>\||&>>|&>|<|>)")
 _EXPANSION = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?")
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@")
+_PARENTHESIS = re.compile(r"[()]")
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEXADECIMAL = re.compile(r"x([0-9A-Fa-f]{1,2})")
 _META = " \t\n;&|<>()"
+_PLAIN = {stops: re.compile("[^\\\\'\"$`}%s]+" % re.escape(stops)) for stops in (_META, " \t\n", "")}
+_PLAIN_IN_QUOTES = re.compile("[^\\\\\"$`}]+")
 _LIMIT_DEPTH = 60
+LIMIT_TEXT = 1 << 20  # characters of one program; launchers have some 30,000
+LIMIT_PIECES = 100000  # commands, words and parts of words of one program
+_LIMIT_NAME = 1000  # characters of a variable's name
+_BLOCK = 1 << 16  # characters between two counts of line ends
 
 #: Builtins whose arguments may be assignments, arrays included.
 DECLARATIONS = frozenset(["declare", "typeset", "export", "readonly", "local"])
@@ -94,52 +103,52 @@ class Text:
     def __init__(self, characters: str, path: Optional[str]) -> None:
         self.characters = characters
         self.path = path
-        self._origins: Optional[List[Tuple[Run, int]]] = None
+        # Of a text that was put together: its runs, and where in it each begins.
+        self._runs: Optional[List[Run]] = None
+        self._starts: List[int] = []
 
     @classmethod
     def from_value(cls, value: Sequence[Run]) -> "Text":
         """Text whose characters remember the files they came from; an unknown run is one NUL."""
         text = cls("".join("\0" if run.unknown else run.text for run in value), None)
-        origins: List[Tuple[Run, int]] = []
+        text._runs = []
+        start = 0
         for run in value:
-            if run.unknown:
-                origins.append((run, 0))
-            else:
-                origins.extend((run, offset) for offset in range(len(run.text)))
-        text._origins = origins
+            if run.unknown or run.text:
+                text._runs.append(run)
+                text._starts.append(start)
+                start += 1 if run.unknown else len(run.text)
         return text
 
     def runs(self, start: int, end: int, quoted: bool) -> Value:
         """The characters from ``start`` to ``end`` with their origins."""
         if start >= end:
             return []
-        if self._origins is None:
+        if self._runs is None:
             return [Run(self.characters[start:end], self.path, start, quoted)]
         result: Value = []
-        index = start
-        while index < end:
-            run, offset = self._origins[index]
+        number = bisect_right(self._starts, start) - 1
+        while number < len(self._runs) and self._starts[number] < end:
+            run, first = self._runs[number], self._starts[number]
             if run.unknown:
                 result.append(run.requoted(quoted))
-                index += 1
-                continue
-            stop = index + 1
-            while stop < end and self._origins[stop][0] is run:
-                stop += 1
-            piece = run.part(offset, offset + stop - index)
-            piece.quoted = quoted
-            result.append(piece)
-            index = stop
+            else:
+                piece = run.part(max(start - first, 0), min(end - first, len(run.text)))
+                piece.quoted = quoted
+                result.append(piece)
+            number += 1
         return result
 
     def origin(self, position: int) -> Tuple[Optional[str], int]:
         """File and byte offset of a character."""
-        if self._origins is None:
+        if self._runs is None:
             return self.path, min(position, len(self.characters))
-        if not self._origins:
+        if not self._runs:
             return None, 0
-        run, offset = self._origins[min(position, len(self._origins) - 1)]
-        return run.path, run.position + offset
+        position = min(position, len(self.characters) - 1)
+        number = bisect_right(self._starts, position) - 1
+        run = self._runs[number]
+        return run.path, run.position + position - self._starts[number]
 
 
 class Part:
@@ -266,12 +275,26 @@ class Parser:
         self.heredocs: List[Tuple[int, int]] = []
         self.assignments: List[Assignment] = []
         self._pending: List[Input] = []
+        self._closing: Optional[Dict[int, int]] = None  # of each parenthesis the one that closes it
+        self._pieces = 0
 
     # -- characters ---------------------------------------------------------------------------
 
     def error(self, message: str) -> ShellSyntaxError:
         """A syntax error at the present position."""
         return ShellSyntaxError(message, min(self.position, len(self.characters)))
+
+    def count_piece(self) -> None:
+        """One command or word more; a program of too many is not read."""
+        self._pieces += 1
+        if self._pieces > LIMIT_PIECES:
+            raise self.error("it has more than %d commands and words" % LIMIT_PIECES)
+
+    def deeper(self) -> None:
+        """One level of nesting more."""
+        self.depth += 1
+        if self.depth > _LIMIT_DEPTH:
+            raise self.error("nested too deeply")
 
     def peek(self, length: int = 1) -> str:
         """The next characters, without taking them."""
@@ -350,6 +373,8 @@ class Parser:
 
     def parse(self) -> Node:
         """The whole text as one list of commands."""
+        if len(self.characters) > LIMIT_TEXT:
+            raise self.error("it is longer than %d bytes" % LIMIT_TEXT)
         if "\0" in self.characters and self.text.path is not None:
             self.position = self.characters.index("\0")
             raise self.error("a NUL byte")
@@ -372,9 +397,7 @@ class Parser:
 
     def block(self, stops: Sequence[str], may_be_empty: bool = False) -> Node:
         """Commands up to one of ``stops``, or to the end of the text."""
-        self.depth += 1
-        if self.depth > _LIMIT_DEPTH:
-            raise self.error("nested too deeply")
+        self.deeper()
         node = Node("block", self.position, self.text)
         while True:
             self.skip_newlines()
@@ -446,6 +469,7 @@ class Parser:
     def command(self) -> Node:
         """One command, simple or compound."""
         self.skip_blanks()
+        self.count_piece()
         start = self.position
         word = self.reserved()
         if self.peek(2) == "((" and self.dialect == BASH:
@@ -610,7 +634,9 @@ class Parser:
         node = Node("function", start, self.text)
         node.name = name
         self.skip_newlines()
+        self.deeper()
         node.body = self.command()
+        self.depth -= 1
         if self.dialect == BASH and node.body.kind == "simple":
             raise self.error("a function without a body")
         if self.dialect == DASH and _NAME.fullmatch(name) is None:
@@ -645,18 +671,16 @@ class Parser:
 
     def _arithmetic_end(self, start: int) -> Optional[int]:
         """The position behind the ``))`` that closes an arithmetic expression, or None."""
-        depth = 0
-        index = start
-        while index < len(self.characters):
-            char = self.characters[index]
-            if char == "(":
-                depth += 1
-            elif char == ")":
-                if depth == 0:
-                    return index + 2 if self.characters.startswith("))", index) else None
-                depth -= 1
-            index += 1
-        return None
+        if self._closing is None:
+            self._closing = {}
+            still_open: List[int] = []
+            for match in _PARENTHESIS.finditer(self.characters):
+                if match.group(0) == "(":
+                    still_open.append(match.start())
+                elif still_open:
+                    self._closing[still_open.pop()] = match.start()
+        end = self._closing.get(start - 1)
+        return end + 2 if end is not None and self.characters.startswith("))", end) else None
 
     def _redirect(self, node: Node) -> bool:
         """Take a redirection of a command where one stands here; say whether it did."""
@@ -771,6 +795,7 @@ class Parser:
 
     def word(self, stops: str = _META, allow_empty: bool = False) -> Word:
         """One word, up to an unquoted character of ``stops``."""
+        self.count_piece()
         word = Word(self.text, self.position)
         characters = self.characters
         while self.position < len(characters):
@@ -779,7 +804,7 @@ class Parser:
                 start = self.position
                 self.position += 2
                 self._nested_block()
-                word.parts.append(Part("process", start, self.position, False))
+                self._part(word, Part("process", start, self.position, False))
                 continue
             if char in stops:
                 break
@@ -797,7 +822,11 @@ class Parser:
                     and last.start not in word.decoded and last.start != last.end):
                 last.end = end
                 return
-        word.parts.append(Part("literal", start, end, quoted))
+        self._part(word, Part("literal", start, end, quoted))
+
+    def _part(self, word: Word, part: Part) -> None:
+        self.count_piece()
+        word.parts.append(part)
 
     def _word_part(self, word: Word, in_quotes: bool, stops: str) -> None:
         characters = self.characters
@@ -829,11 +858,8 @@ class Parser:
         elif char == "`":
             self._backticks(word, in_quotes)
         else:
-            end = start + 1
-            special = "\\'\"$`" if not in_quotes else "\\\"$`"
-            while (end < len(characters) and characters[end] not in special
-                   and (in_quotes or characters[end] not in stops) and characters[end] not in "}"):
-                end += 1
+            plain = (_PLAIN_IN_QUOTES if in_quotes else _PLAIN[stops]).match(characters, start + 1)
+            end = plain.end() if plain is not None else start + 1
             self._literal(word, start, end, in_quotes)
             self.position = end
 
@@ -888,7 +914,7 @@ class Parser:
             if decoded == "\0":
                 raise self.error("a NUL byte in $'…'")
             word.decoded[index] = decoded
-            word.parts.append(Part("literal", index, end, True))
+            self._part(word, Part("literal", index, end, True))
             index = end
         self.position = index + 1
 
@@ -907,14 +933,14 @@ class Parser:
             end = self._arithmetic_end(start + 3)
             if end is not None:
                 self.position = end
-                word.parts.append(Part("arithmetic", start, end, in_quotes))
+                self._part(word, Part("arithmetic", start, end, in_quotes))
                 return
         if follower == "(":
             self.position += 2
             body = self._nested_block()
             part = Part("command", start, self.position, in_quotes)
             part.body = body
-            word.parts.append(part)
+            self._part(word, part)
             return
         if follower == "{":
             self._braces(word, in_quotes)
@@ -923,9 +949,10 @@ class Parser:
         if match is not None:
             name, end = match.group(0), match.end()
             joined = _JOINED_NAME.match(characters, end)
-            while joined is not None:
-                name, end = name + joined.group(1), joined.end()
-                joined = _JOINED_NAME.match(characters, end)
+            if joined is not None:
+                name, end = name + joined.group(0).replace("\\\n", ""), joined.end()
+            if len(name) > _LIMIT_NAME:
+                raise self.error("a name of more than %d characters" % _LIMIT_NAME)
         elif follower and follower in "0123456789@*#?$!-":
             name, end = follower, start + 2
         else:
@@ -935,7 +962,7 @@ class Parser:
         self.position = end
         part = Part("parameter", start, end, in_quotes)
         part.name = name
-        word.parts.append(part)
+        self._part(word, part)
 
     def _nested_block(self) -> Node:
         """Commands up to the ``)`` that closes a substitution; takes that too."""
@@ -955,13 +982,12 @@ class Parser:
         if index >= len(self.characters):
             raise self.error("unfinished backtick")
         inner = re.sub(r"\\([$`\\])", r"\1", self.characters[start + 1:index])
-        text = Text(inner, None)
-        text._origins = [(Run(inner, None, 0), offset) for offset in range(len(inner))]
         part = Part("command", start, index + 1, in_quotes)
-        parser = Parser(text, self.dialect)
-        parser.depth = self.depth
+        parser = Parser(Text.from_value([Run(inner)]), self.dialect)
+        parser.depth, parser._pieces = self.depth, self._pieces
         part.body = parser.parse()
-        word.parts.append(part)
+        self._pieces = parser._pieces
+        self._part(word, part)
         self.position = index + 1
 
     def _braces(self, word: Word, in_quotes: bool) -> None:
@@ -973,6 +999,8 @@ class Parser:
         part = Part("parameter", start, start, in_quotes)
         part.length = bool(match.group(1))
         part.name = match.group(3)
+        if len(part.name) > _LIMIT_NAME:
+            raise self.error("a name of more than %d characters" % _LIMIT_NAME)
         part.index = match.group(4)[1:-1] if match.group(4) else None
         self.position = match.end()
         if match.group(2):
@@ -981,6 +1009,7 @@ class Parser:
         if operator is not None and self.peek() != "}":
             part.operator = part.operator or operator.group(0)
             self.position = operator.end()
+            self.deeper()
             argument = Word(self.text, self.position)
             while self.peek() != "}":
                 if self.position >= len(characters):
@@ -995,11 +1024,12 @@ class Parser:
                     self._word_part(argument, inner, "")
             argument.end = self.position
             part.argument = argument
+            self.depth -= 1
         if self.peek() != "}":
             raise self.error("expected '}'")
         self.position += 1
         part.end = self.position
-        word.parts.append(part)
+        self._part(word, part)
 
 
 def parse(text: Text, dialect: str = BASH) -> Tuple[Node, Parser]:
@@ -1020,6 +1050,18 @@ def is_reserved(word: str) -> bool:
     return match is not None and match.end() == len(word)
 
 
+@lru_cache(maxsize=4)
+def _line_ends(characters: str) -> List[int]:
+    """How many line ends stand in front of each block of a text."""
+    counts = [0]
+    for start in range(0, len(characters), _BLOCK):
+        counts.append(counts[-1] + characters.count("\n", start, start + _BLOCK))
+    return counts
+
+
 def line_of(characters: str, position: int) -> int:
     """The number of the line (from 1) in which a byte offset stands."""
-    return characters.count("\n", 0, position) + 1
+    if position < _BLOCK:
+        return characters.count("\n", 0, position) + 1
+    block = min(position, len(characters)) // _BLOCK
+    return _line_ends(characters)[block] + characters.count("\n", block * _BLOCK, position) + 1

@@ -9,11 +9,20 @@ Private to this collection. Python 3.6+, standard library only.
 import os
 import posixpath
 import re
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import Unresolvable, command_line
-from ._shell_patterns import LIMIT_MATCH, calculate, first_of, pattern_of, strip_match, without_first
+from ._shell_patterns import (
+    LIMIT_MATCH,
+    Pattern,
+    calculate,
+    first_of,
+    number_of,
+    regex_ends_soon,
+    strip_match,
+    without_first,
+)
 from ._shell_syntax import (
     BASH,
     DASH,
@@ -33,6 +42,11 @@ from ._shell_syntax import (
 from ._tomcat import BOOTSTRAP, base_of, starts
 
 LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
+LIMIT_VALUE = 1 << 20  # characters of one value; the kernel starts no program with so long a word
+#: What all ways through a launch script may cost together, counted in the time that it takes to copy a piece of a value
+#: (about a microsecond). A product's launcher takes some thousands.
+LIMIT_WORK = 1000000
+_CHARACTERS = 64  # that are copied or looked at in the time of one piece
 #: Set by every shell for itself: unknown here, but never a JVM option.
 _PROVIDED = frozenset([
     "RANDOM", "SECONDS", "LINENO", "UID", "EUID", "PPID", "HOSTNAME", "PWD", "OLDPWD", "BASHPID", "BASH",
@@ -51,6 +65,7 @@ _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 #: First characters of expansions that dash does not have; so is ``${a:1:2}``.
 _BASH_OPERATORS = ("/", "^", ",", "@", "!")
 _TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
+_BRACES = re.compile(r"\{([^{}\s]*)\}")
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
 
 
@@ -140,10 +155,11 @@ class Break(Exception):
 class Oracle:
     """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
 
-    def __init__(self, prefix: Sequence[int]) -> None:
+    def __init__(self, prefix: Sequence[int], work: int = 0) -> None:
         self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
         self._prefix = list(prefix)
         self.steps = 0
+        self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 
     def choose(self, count: int) -> int:
         """A number below ``count``."""
@@ -182,7 +198,7 @@ class Words:
         self.found: List[Launch] = []
         self.sourced: List[str] = []
         self.followed: List[str] = []  # scripts that were started, not sourced
-        self.names: List[str] = []  # every variable that was looked at, in order
+        self.names: Dict[str, None] = {}  # every variable that was looked at, in order
         self.all_exported = False
         self.stops_on_failure = False  # set -e
         self.stops_on_unset = False  # set -u
@@ -192,10 +208,10 @@ class Words:
         self.background = False  # a command was started in the background
         self.loops = 0  # loops around the present command
         self.status: Optional[bool] = True  # of the last command
-        self.marked_exported: List[str] = []  # exported before they are set
-        self.read_only: List[str] = []
-        self.temporary: List[str] = []  # assigned in front of the function that is running
-        self.aliases: List[str] = []
+        self.marked_exported: Set[str] = set()  # exported before they are set
+        self.read_only: Set[str] = set()
+        self.temporary: Set[str] = set()  # assigned in front of the function that is running
+        self.aliases: Set[str] = set()
         self.scopes: List[Dict[str, Optional[Variable]]] = []  # what a function's local variables hide
 
     # -- places -------------------------------------------------------------------------------
@@ -223,12 +239,28 @@ class Words:
                 where = " (%s)" % path
         return Run("", path, offset, part.quoted, reason + where, harmless)
 
+    # -- work ---------------------------------------------------------------------------------
+
+    def spend(self, pieces: int, characters: int = 0, text: Optional[Text] = None, position: int = 0) -> None:
+        """Count work before it is done. Raises Unresolvable where it is too much."""
+        work = pieces + characters // _CHARACTERS
+        self.oracle.work += work
+        self.files.work[0] += work
+        if self.oracle.work > LIMIT_WORK:
+            raise self.unresolvable("it would take too long to follow", text, position)
+
+    def _weigh(self, value: Value, word: Word) -> None:
+        """Count what it takes to make and to use a value, and refuse one that no program could be given."""
+        size = sum([len(run.text) for run in value])
+        if len(value) > LIMIT_RUNS or size > LIMIT_VALUE:
+            raise self.unresolvable("a value grows too long to follow", word.text, word.start)
+        self.spend(len(value), size, word.text, word.start)
+
     # -- variables ----------------------------------------------------------------------------
 
     def lookup(self, name: str) -> Optional[Variable]:
         """A variable, or None where it is not set (as far as is known)."""
-        if name not in self.names:
-            self.names.append(name)
+        self.names.setdefault(name)
         return self.variables.get(name)
 
     def assign(self, name: str, value: Value, append: bool = False, array: Optional[List[Value]] = None,
@@ -239,6 +271,8 @@ class Words:
                 raise Exit(False)
             raise Unresolvable("$%s is assigned although it is read-only" % name)
         old = self.variables.get(name)
+        if old is not None and (append or element is not None or old.array is not None):
+            self.spend(len(old.value) + len(old.array or ()))
         exported = self.all_exported or name in self.marked_exported or (old is not None and old.exported)
         if old is None and append and not self.closed:
             old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
@@ -263,6 +297,8 @@ class Words:
                 self.variables[name] = Variable(elements[0], elements, exported)
                 return
             value = old.value + value
+            if len(value) > LIMIT_RUNS or sum([len(run.text) for run in value]) > LIMIT_VALUE:
+                raise Unresolvable("$%s grows too long to follow" % name)
         elif old is not None and old.array is not None and self.dialect == BASH:
             elements = [value] + old.array[1:]
             self.variables[name] = Variable(value, elements, exported)
@@ -278,9 +314,9 @@ class Words:
             if self.stops_on_unset and old is not None and old.array is None:
                 raise Unresolvable("bash takes $%s for unset there, because it is no array" % name)
             element = str(len(elements))
-        if not element.isdigit() or int(element) > len(elements) or (old is None and not self.closed):
+        number = number_of(element)
+        if number is None or number > len(elements) or (old is None and not self.closed):
             raise Unresolvable("the array %s is built element by element" % name)
-        number = int(element)
         elements[number:number + 1] = [elements[number] + value if append and number < len(elements) else value]
         self.variables[name] = Variable(elements[0], elements, exported)
 
@@ -300,6 +336,7 @@ class Words:
 
     def exported(self) -> Dict[str, Value]:
         """The environment that a command started now would get."""
+        self.spend(len(self.variables) // 8)
         return {name: variable.value for name, variable in self.variables.items()
                 if variable.exported and variable.array is None}
 
@@ -308,6 +345,7 @@ class Words:
     def single(self, word: Word) -> Value:
         """A word where no field splitting happens (an assignment, a here-string, ``case``)."""
         result: Value = []
+        self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         for part in word.parts:
             if part.kind == "literal":
                 result.extend(self._literal(word, part, colons=True))
@@ -318,7 +356,8 @@ class Words:
                     result.extend(run.requoted(part.quoted or (run.quoted and part.argument is not None))
                                   for run in value)
             if len(result) > LIMIT_RUNS:
-                raise self.unresolvable("a value grows too long to follow", word.text, word.start)
+                break
+        self._weigh(result, word)
         return result
 
     def _separators(self, word: Word, part: Part) -> Any:
@@ -346,20 +385,27 @@ class Words:
 
     def fields(self, word: Word) -> List[Value]:
         """A word in a command line: expanded and split into fields."""
-        if self.dialect == BASH and any(
-                part.kind == "literal" and not part.quoted
-                and re.search(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}", word.characters(part)) for part in word.parts):
+        self.spend(len(word.parts), word.end - word.start, word.text, word.start)
+        if self.dialect == BASH and any(part.kind == "literal" and not part.quoted and _is_brace_expansion(
+                word.characters(part)) for part in word.parts):
             part = word.parts[0]
             return [[self.unknown("a brace expansion", word, part)]]
         fields: List[Value] = []
         current: Optional[Value] = None
         after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
+
+        def add(*runs: Run) -> None:
+            nonlocal current
+            if current is None:
+                current = []
+            current.extend(runs)
+
         for part in word.parts:
             if part.kind == "literal":
-                current = (current or []) + self._literal(word, part)
+                add(*self._literal(word, part))
                 continue
             values = self._values(word, part)
-            if sum(map(len, values)) + len(fields) > LIMIT_RUNS:
+            if len(values) + len(fields) > LIMIT_RUNS:
                 raise self.unresolvable("a value grows too long to follow", word.text, word.start)
             if part.quoted:
                 many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
@@ -368,13 +414,13 @@ class Words:
                         if index:
                             fields.append(current or [])
                             current = None
-                        current = (current or []) + [run.requoted(True) for run in value]
+                        add(*(run.requoted(True) for run in value))
                     continue
-                current = current or []
+                add()
                 for index, value in enumerate(values):
                     if index:
-                        current.append(Run(self._joint(word, part), quoted=True))
-                    current.extend(run.requoted(True) for run in value)
+                        add(Run(self._joint(word, part), quoted=True))
+                    add(*(run.requoted(True) for run in value))
                 continue
             separators = self._separators(word, part)
             for index, value in enumerate(values):
@@ -383,13 +429,15 @@ class Words:
                     current = None
                 for run in value:
                     if run.unknown or run.quoted:  # quoted: "b c" of ${a:-"b c"}
-                        current, after_blank = (current or []) + [run], False
+                        add(run)
+                        after_blank = False
                         continue
                     for match in separators.finditer(run.text):
                         if match.group(1) is None:
                             piece = run.part(match.start(), match.end())
                             piece.quoted = False
-                            current, after_blank = (current or []) + [piece], False
+                            add(piece)
+                            after_blank = False
                             continue
                         blank = not match.group(1).strip(" \t\n")
                         if current is not None or not (blank or after_blank):
@@ -398,8 +446,12 @@ class Words:
                         elif not blank:
                             after_blank = False
                         current = None
+                        if len(fields) > LIMIT_RUNS:
+                            raise self.unresolvable("a value grows too long to follow", word.text, word.start)
         if current is not None:
             fields.append(current)
+        for field in fields:
+            self._weigh(field, word)
         return fields
 
     def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
@@ -438,6 +490,8 @@ class Words:
                                      or part.operator == ":"):
             raise Exit(False)  # "Bad substitution"
         values, is_set = self._plain_parameter(word, part)
+        for value in values:
+            self._weigh(value, word)
         values = [[run.requoted(part.quoted) for run in value] for value in values]
         if self.stops_on_unset and not is_set and (
                 part.length or not {part.name, part.index} & {"@", "*"}) and (
@@ -472,13 +526,23 @@ class Words:
             pattern = self.single(part.argument)
             if unknown_of(pattern, True) is None and reason is None and all(
                     len(text_of(value)) <= LIMIT_MATCH for value in values):
-                return [[run.requoted(part.quoted) for run in strip_match(value, operator, pattern_of(pattern))]
+                held = self.pattern(pattern, sum(len(text_of(value)) for value in values))
+                return [[run.requoted(part.quoted) for run in strip_match(value, operator, held)]
                         for value in values]
         if reason is None and operator != "!":
             changed = [self._changed(value, operator, part.argument) for value in values]
             if None not in changed:
                 return [[run.requoted(part.quoted) for run in value or []] for value in changed]
         return [[self.unknown("${%s%s…}" % (part.name, operator), word, part)]]
+
+    def pattern(self, value: Value, against: int) -> Pattern:
+        """A pattern that is to be held against so many characters."""
+        pattern = Pattern(value)
+        size = len(pattern)
+        # Each set of characters is compiled; each kind of character is held against each of the pattern's once.
+        self.spend(5 + 30 * sum(run.text.count("[") for run in value) + min(against, 256) * size // 16
+                   + against * (size // 512 + 1) // 4)
+        return pattern
 
     def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
         """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""
@@ -487,7 +551,7 @@ class Words:
         if unknown_of(given, True):
             return None
         if operator == ":":
-            match = re.match(r"([0-9]+)(?::([0-9]+))?\Z", text_of(given))
+            match = re.match(r"([0-9]{1,18})(?::([0-9]{1,18}))?\Z", text_of(given))
             if match is None:
                 return None
             first = int(match.group(1))
@@ -506,7 +570,10 @@ class Words:
             return None
         if parts[0] not in text:
             return value
-        return [Run(text.replace(parts[0], "".join(parts[1:]), -1 if operator == "//" else 1))]
+        count = text.count(parts[0]) if operator == "//" else 1
+        if len(text) + count * len("".join(parts[1:])) > LIMIT_VALUE:
+            return None
+        return [Run(text.replace(parts[0], "".join(parts[1:]), count))]
 
     def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
         name = part.name
@@ -527,8 +594,8 @@ class Words:
         if name == "0":
             return [[Run(self.zero)]], True
         if name.isdigit():
-            index = int(name) - 1
-            return ([self.arguments[index]], True) if index < len(self.arguments) else ([[]], False)
+            number = number_of(name) or 1 << 20
+            return ([self.arguments[number - 1]], True) if number <= len(self.arguments) else ([[]], False)
         variable = self.lookup(name)
         if variable is None:
             if part.index in ("@", "*") and self.closed:
@@ -547,9 +614,9 @@ class Words:
             elements = variable.array if variable.array is not None else [variable.value]
             if part.index in ("@", "*"):
                 return list(elements), bool(elements)
-            if part.index.isdigit():
-                number = int(part.index)
-                return ([elements[number]], True) if number < len(elements) else ([[]], False)
+            place = number_of(part.index)
+            if place is not None:
+                return ([elements[place]], True) if place < len(elements) else ([[]], False)
             return [[self.unknown("an array element", word, part)]], True
         return [variable.value], variable.array is None or bool(variable.array)
 
@@ -599,9 +666,14 @@ class Words:
         elif len(texts) != 1:
             return None
         # Only what means the same in Python: names, sets, anchors.
-        if not re.match(r"[\w^$.*+\[\]\\-]*\Z", pattern):
+        if not re.match(r"[\w^$.*+\[\]\\-]*\Z", pattern) or not regex_ends_soon(pattern, 64):
             return None
-        names = [name for name in self.files.list(texts[-1]) if re.search(pattern, name)]
+        names = self.files.list(texts[-1])
+        self.spend(8 * len(names))
+        try:
+            names = [name for name in names if len(name) <= 64 and re.search(pattern, name)]
+        except re.error:
+            return None
         return [Run("\n".join("%s/%s" % (texts[-1].rstrip("/"), name) for name in names))]
 
     def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
@@ -647,13 +719,23 @@ class Words:
         key = (text.path or "", text.characters, self.dialect)
         tree = self.files.trees.get(key) if text.path is not None else None
         if tree is None:
-            try:
-                tree, _parser = parse(text, self.dialect)
-            except ShellSyntaxError as error:
-                raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
+            tree = self.parsed_once(text, "no valid shell text: ", text)
             if text.path is not None:
                 self.files.trees[key] = tree
         return tree
+
+    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Node:
+        """The tree of a text; ``place`` and ``position`` say which command wants it."""
+        self.spend(1, 8 * len(text.characters), place, position or 0)
+        try:
+            return parse(text, self.dialect)[0]
+        except ShellSyntaxError as error:
+            raise self.unresolvable(what + error.message, place, error.position if position is None else position)
+
+
+def _is_brace_expansion(characters: str) -> bool:
+    return "{" in characters and any("," in match.group(1) or ".." in match.group(1)
+                                     for match in _BRACES.finditer(characters))
 
 
 def _prints_one_word(command: Node) -> bool:

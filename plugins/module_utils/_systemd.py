@@ -8,11 +8,12 @@ asks. Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
+from bisect import bisect_left
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
 from ._jvm import Unresolvable
-from ._shell_syntax import Run, Value, line_of, text_of
+from ._shell_syntax import Run, Text, Value, line_of, text_of
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
 UNIT_PATH = (
@@ -23,8 +24,15 @@ UNIT_PATH = (
     "/run/systemd/generator.late",
 )
 
+LIMIT_LINE = 1 << 20  # characters of a line with those that are joined to it: LONG_LINE_MAX of systemd
+LIMIT_SETTINGS = 50000  # of a unit with its drop-ins
+LIMIT_PIECES = 100000  # of one value: a backslash begins a new one
+LIMIT_ENVIRONMENT = 4 << 20  # bytes of all EnvironmentFiles of a unit; the kernel takes less
+LIMIT_ARGUMENTS = 4 << 20  # characters of a command line with its variables; the kernel takes less
+
 #: Key of a setting that stands for a line which is no UTF-8.
 NOT_UTF8 = "(not UTF-8)"
+_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
 
 
@@ -74,22 +82,29 @@ class Loaded(NamedTuple):
 
 
 def parse_unit(content: str, path: str) -> List[Setting]:
-    """The settings of a unit file or drop-in, in order; joined lines and comments as systemd.syntax(7) says."""
+    """The settings of a unit file or drop-in, in order; joined lines and comments as systemd.syntax(7) says.
+
+    Raises Unresolvable for a file that systemd does not read to its end.
+    """
     settings: List[Setting] = []
     section = ""
     logical: Value = []
-    logical_start = 0
+    logical_start = length = 0
     is_utf8 = _is_utf8(content)
     position = len(_BYTE_ORDER_MARK) if content.startswith(_BYTE_ORDER_MARK) else 0
-    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", content[position:]):
-        start = position
-        position += len(line)
+    for found in _LINE.finditer(content, position):
+        start, line = found.start(), found.group(0)
         body = line.rstrip("\r\n")
         lead = len(body) - len(body.lstrip(" \t"))
         if body[lead:lead + 1] in ("#", ";"):
             continue
         if not logical:
-            logical_start = start
+            logical_start, length = start, 0
+        length += len(body)
+        if length > LIMIT_LINE or len(settings) > LIMIT_SETTINGS:
+            raise Unresolvable("systemd does not read a line of more than %d bytes" % LIMIT_LINE
+                               if length > LIMIT_LINE else "it has more than %d settings" % LIMIT_SETTINGS,
+                               path, line_of(content, logical_start))
         if body.endswith("\\"):
             logical.append(Run(body[:-1], path, start))
             logical.append(Run(" "))
@@ -143,6 +158,9 @@ def _trim(value: Value, start: int) -> Value:
     return result
 
 
+#: What means nothing but itself, outside of quotes and in them.
+_PLAIN = {"": re.compile("[^\\\\'\" \t\n\r]+"), "'": re.compile(r"[^\\']+"), '"': re.compile(r'[^\\"]+')}
+_NUMERIC = re.compile(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
            '"': '"', "'": "'", "s": " "}
 
@@ -162,24 +180,30 @@ def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> 
     words: List[Value] = []
     current: Optional[Value] = None
     quote = ""
-    characters = [(char, run, offset) for run in value for offset, char in enumerate(run.text)]
+    text = Text.from_value([run for run in value if run.text])
+    characters = text.characters
     index = 0
     while index < len(characters):
-        char, run, offset = characters[index]
+        plain = _PLAIN[quote].match(characters, index)
+        if plain is not None:
+            current = _joined(current or [], text.runs(index, plain.end(), bool(quote)))
+            index = plain.end()
+            continue
+        char = characters[index]
+        path, position = text.origin(index)
         index += 1
         if char == "\\":
             if index >= len(characters):
                 if not lenient:
                     return words
                 break
-            follower = characters[index][0]
+            current = current or []
+            follower = characters[index]
+            numeric = _NUMERIC.match(characters, index)
             if not c_escapes:
-                current = (current or []) + [Run(follower, run.path, run.position + offset, bool(quote))]
+                current.append(Run(follower, path, position, bool(quote)))
                 index += 1
-                continue
-            rest = "".join(item[0] for item in characters[index:index + 9])
-            numeric = re.match(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})", rest)
-            if numeric:
+            elif numeric:
                 code = int(numeric.group(2), 8) if numeric.group(2) else int(
                     numeric.group(1) or numeric.group(3) or numeric.group(4), 16)
                 character = _character(code, numeric.group(1) is None and numeric.group(2) is None)
@@ -187,37 +211,41 @@ def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> 
                     if not lenient:
                         return words
                     character = "\\" + numeric.group(0)
-                current = (current or []) + [Run(character, run.path, run.position + offset, bool(quote))]
-                index += numeric.end()
+                current.append(Run(character, path, position, bool(quote)))
+                index = numeric.end()
             elif follower in ESCAPES:
-                current = (current or []) + [Run(ESCAPES[follower], run.path, run.position + offset, bool(quote))]
+                current.append(Run(ESCAPES[follower], path, position, bool(quote)))
                 index += 1
             elif lenient:
-                current = (current or []) + [Run("\\", run.path, run.position + offset, bool(quote))]
+                current.append(Run("\\", path, position, bool(quote)))
             else:
                 return words
-        elif quote and char == quote:
+        elif quote:
             quote = ""
-        elif not quote and char in "'\"":
+        elif char in "'\"":
             quote = char
             current = current or []
-        elif not quote and char in " \t\n\r":
+        else:
             if current is not None:
                 words.append(current)
             current = None
-        else:
-            current = current or []
-            last = current[-1] if current else None
-            if (last is not None and last.path == run.path and last.quoted == bool(quote)
-                    and last.position + len(last.text) == run.position + offset and run.path is not None):
-                current[-1] = Run(last.text + char, run.path, last.position, bool(quote))
-            else:
-                current = current + [Run(char, run.path, run.position + offset, bool(quote))]
     if quote and not lenient:
         return words
     if current is not None:
         words.append(current)
     return words
+
+
+def _joined(value: Value, more: Value) -> Value:
+    """The value with more at its end; what was one stretch of a file becomes one run."""
+    for run in more:
+        last = value[-1] if value else None
+        if (last is not None and last.path == run.path and run.path is not None and last.quoted == run.quoted
+                and last.position + len(last.text) == run.position):
+            value[-1] = Run(last.text + run.text, run.path, last.position, run.quoted)
+        else:
+            value.append(run)
+    return value
 
 
 def _specifiers(value: Value, unit: str) -> Optional[Value]:
@@ -278,23 +306,30 @@ def _slice(value: Value, count: int) -> Value:
 
 
 def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]]:
-    """Assignments of an ``EnvironmentFile=``, by systemd's own rules (no expansion, quotes, joined lines)."""
+    """Assignments of an ``EnvironmentFile=``, by systemd's own rules (no expansion, quotes, joined lines).
+
+    Raises Unresolvable where there are too many.
+    """
     result: List[Tuple[str, Variable]] = []
     state = "pre_key"
     key: List[str] = []
-    value: Value = []
+    value: List[List[int]] = []  # where the stretches begin and end that it is made of
     start = 0
     blanks = 0  # unquoted blanks at the end of the value, dropped at the line's end
 
-    def push(index: int, char: str) -> None:
-        last = value[-1] if value else None
-        if last is not None and last.position + len(last.text) == index:
-            value[-1] = Run(last.text + char, path, last.position)
+    def push(index: int) -> None:
+        if value and value[-1][1] == index:
+            value[-1][1] += 1
         else:
-            value.append(Run(char, path, index))
+            value.append([index, index + 1])
+        if len(value) > LIMIT_PIECES:
+            raise Unresolvable("the value of a variable has more than %d quoted characters" % LIMIT_PIECES, path,
+                               line_of(content, start))
 
     def finish() -> None:
-        kept = _cut_end(value, blanks)
+        if len(result) >= LIMIT_SETTINGS:
+            raise Unresolvable("it has more than %d variables" % LIMIT_SETTINGS, path)
+        kept = _cut_end([Run(content[first:last], path, first) for first, last in value], blanks)
         name = "".join(key).rstrip(" \t")
         if _VALID_NAME.match(name):
             result.append((name, Variable(kept, path, start, "EnvironmentFile")))
@@ -324,7 +359,7 @@ def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]
             elif char == "\\":
                 state = "escape"
             elif char not in " \t":
-                push(index, char)
+                push(index)
                 state, blanks = "value", 0
         elif state == "value":
             if end:
@@ -334,30 +369,30 @@ def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]
                 state, blanks = "escape", 0
             else:
                 blanks = blanks + 1 if char in " \t" else 0
-                push(index, char)
+                push(index)
         elif state == "escape":
             state = "value"
             if not end:
-                push(index, char)
+                push(index)
         elif state == "single":
             if char == "'":
                 state, blanks = "pre_value", 0
             else:
-                push(index, char)
+                push(index)
         elif state == "double":
             if char == '"':
                 state, blanks = "pre_value", 0
             elif char == "\\":
                 state = "double_escape"
             else:
-                push(index, char)
+                push(index)
         elif state == "double_escape":
             state = "double"
             if char in '"\\`$':
-                push(index, char)
+                push(index)
             elif not end:
-                push(index - 1, "\\")
-                push(index, char)
+                push(index - 1)
+                push(index)
         elif state == "comment":
             if char == "\\":
                 state = "comment_escape"
@@ -388,6 +423,7 @@ class UnitFiles:
         self.files = files
         # A name is looked for in thousands of places of which few exist.
         self._names = {folder: frozenset(files.list(folder)) for folder in UNIT_PATH}
+        self._drop_ins = {name for names in self._names.values() for name in names if name.endswith(".service.d")}
 
     def names(self) -> List[str]:
         """All services that have a unit file, aliases left out."""
@@ -418,6 +454,7 @@ class UnitFiles:
         parts = stem.split("-")
         for count in range(len(parts) - 1, 0, -1):
             folders.append("-".join(parts[:count]) + "-.service.d")
+        folders = [folder for folder in folders if folder in self._drop_ins]
         if "@" in stem:
             folders.insert(0, stem.partition("@")[0] + "@.service.d")
         chosen: Dict[str, str] = {}
@@ -444,6 +481,8 @@ class UnitFiles:
         settings: List[Setting] = []
         for path in paths:
             settings.extend(parse_unit(self.files.read(path), path))
+            if len(settings) > LIMIT_SETTINGS:
+                raise Unresolvable("the unit has more than %d settings" % LIMIT_SETTINGS, path)
         return build(name, fragment, tuple(paths[1:]), settings, self.files)
 
 
@@ -481,7 +520,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 environment_files = []
         elif setting.key == "UnsetEnvironment":
             words = [_specifiers(word, name) for word in split_words(setting.value)]
-            unset = unset + [text_of(word) for word in words if word is not None] if text else []
+            unset.extend(text_of(word) for word in words if word is not None)
+            if not text:
+                unset = []
         elif setting.key == "ExecStart":
             if not text:
                 exec_start = []
@@ -500,10 +541,14 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
 def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str, Variable]:
     """Variables from ``EnvironmentFile=`` entries ("-" first: may be missing), later files winning."""
     environment: Dict[str, Variable] = {}
+    size = 0
     for entry in entries:
         optional = entry.startswith("-")
         path = entry.lstrip("-")
-        paths = files.glob(path)
+        try:
+            paths = files.glob(path)
+        except OSError as error:
+            raise Unresolvable("the unit's EnvironmentFile %s" % error.strerror, path)
         if not paths and not optional:
             raise Unresolvable("the unit cannot start: its EnvironmentFile is missing", path)
         for found in paths:
@@ -511,6 +556,9 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
                 content = files.read(found)
             except OSError as error:
                 raise Unresolvable("the unit's EnvironmentFile cannot be read: %s" % error.strerror, found)
+            size += len(content)
+            if size > LIMIT_ENVIRONMENT:
+                raise Unresolvable("the unit's EnvironmentFiles have more than %d bytes" % LIMIT_ENVIRONMENT, found)
             if not _is_utf8(content):
                 if optional:
                     continue
@@ -555,27 +603,64 @@ def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[
     ``${A}`` is put in anywhere and is not split; ``$$`` is a dollar sign.
     """
     result: List[Value] = []
+    size = 0
+
+    def put_in(value: Value) -> Value:
+        nonlocal size
+        size += len(value) + sum([len(run.text) for run in value])
+        if size > LIMIT_ARGUMENTS:
+            raise Unresolvable("the command of the unit grows too long to follow")
+        return value
+
     for index, word in enumerate(argv):
         text = text_of(word)
         alone = re.match(r"\$([A-Za-z_][A-Za-z0-9_]*)\Z", text)
         if index and alone:
             variable = environment.get(alone.group(1))
             if variable is not None:
-                result.extend(split_words(variable.value, lenient=True, c_escapes=False))
+                result.extend(split_words(put_in(variable.value), lenient=True, c_escapes=False))
             continue
         if not index or "$" not in text:
-            result.append(word)
+            result.append(put_in(word))
             continue
         pieces: Value = []
+        starts = _starts(word)
         offset = 0
         for match in re.finditer(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}", text):
-            pieces.extend(_cut_end(_slice(word, offset), len(text) - match.start()))
+            pieces.extend(_between(word, starts, offset, match.start()))
             if match.group(0) == "$$":
                 pieces.append(Run("$"))
             else:
                 variable = environment.get(match.group(1))
-                pieces.extend(variable.value if variable is not None else [])
+                pieces.extend(put_in(variable.value) if variable is not None else [])
             offset = match.end()
-        pieces.extend(_slice(word, offset))
-        result.append(pieces)
+        pieces.extend(_between(word, starts, offset, len(text) + 1))
+        result.append(put_in(pieces))
+    return result
+
+
+def _starts(value: Value) -> List[int]:
+    """Where in a value's text each of its runs begins."""
+    starts = []
+    start = 0
+    for run in value:
+        starts.append(start)
+        start += len(run.text)
+    return starts
+
+
+def _between(value: Value, starts: List[int], begin: int, end: int) -> Value:
+    """A stretch of a value, with the unknowns that stand in it."""
+    number = bisect_left(starts, begin)
+    if number > 0 and (number == len(starts) or starts[number] > begin):
+        number -= 1
+    result: Value = []
+    while number < len(value) and starts[number] < end:
+        run, first = value[number], starts[number]
+        low, high = max(begin - first, 0), min(end - first, len(run.text))
+        if run.unknown:
+            result.append(run)
+        elif low < high:
+            result.append(run.part(low, high))
+        number += 1
     return result

@@ -7,9 +7,10 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import List, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from ._files import HostFiles
+from ._jvm import Unresolvable
 from ._patience import Silent
 
 #: The class that catalina.sh starts (Apache Tomcat, bin/catalina.sh).
@@ -19,8 +20,11 @@ _NOT_A_START = frozenset(["stop", "configtest", "version"])
 _OURS = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: How the application's folder that Tomcat unpacks tells what it is, whatever its name (ROOT.war).
 _MANIFEST = re.compile(r"^Jenkins-Version:", re.MULTILINE)
-_DOCUMENT_BASE = re.compile(r"<Context\b[^>]*?\sdocBase\s*=\s*([\"'])(.*?)\1", re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_TOKEN = re.compile(r"<Context\b|>|\sdocBase\s*=\s*([\"'])")
+LIMIT_FILES = 1000  # configuration files of one Tomcat
+LIMIT_SIZE = 16 << 20  # bytes of them together
+LIMIT_MANIFEST = 1 << 16  # bytes of a manifest that are looked at
+LIMIT_APPLICATIONS = 5000  # that one Tomcat may serve
 
 
 def starts(words: Sequence[str]) -> bool:
@@ -35,16 +39,22 @@ def base_of(options: Sequence[str]) -> str:
 
 
 def wars(files: HostFiles, base: str) -> Tuple[str, ...]:
-    """Paths of the Jenkins and CloudBees wars (or folders) that a Tomcat with this ``catalina.base`` serves."""
+    """Paths of the Jenkins and CloudBees wars (or folders) that a Tomcat with this ``catalina.base`` serves.
+
+    Raises Unresolvable, with the folder of its applications, where there are too many to look at.
+    """
     if not base.startswith("/"):
         return ()
     webapps = base.rstrip("/") + "/webapps"
     names = files.list(webapps)
+    unpacked = {name[:-len(".war")] for name in names if name.endswith(".war")}
     found = ["%s/%s" % (webapps, name) for name in names
-             if name + ".war" not in names  # what Tomcat unpacked is the war beside it
+             if name not in unpacked  # what Tomcat unpacked is the war beside it
              and (name.endswith(".war") or "." not in name)]
-    found.extend(_contexts(files, base.rstrip("/") + "/conf", webapps))
-    return tuple(dict.fromkeys(path for path in found if _is_ours(files, path)))
+    found = list(dict.fromkeys(found + _contexts(files, base.rstrip("/") + "/conf", webapps)))
+    if len(found) > LIMIT_APPLICATIONS:
+        raise Unresolvable("its Tomcat has more than %d applications" % LIMIT_APPLICATIONS, webapps)
+    return tuple(path for path in found if _is_ours(files, path))
 
 
 def _contexts(files: HostFiles, configuration: str, webapps: str) -> List[str]:
@@ -54,26 +64,56 @@ def _contexts(files: HostFiles, configuration: str, webapps: str) -> List[str]:
         for host in files.list("%s/%s" % (configuration, engine)):
             folder = "%s/%s/%s" % (configuration, engine, host)
             texts.extend("%s/%s" % (folder, name) for name in files.list(folder) if name.endswith(".xml"))
-    found = []
+            if len(texts) > LIMIT_FILES:
+                raise Unresolvable("its Tomcat has more than %d configuration files" % LIMIT_FILES, webapps)
+    found: List[str] = []
+    size = 0
     for path in texts:
         try:
-            content = _COMMENT.sub("", files.read(path))
+            content = _without_comments(files.read(path))
         except Silent:
             raise
         except OSError:
             continue
-        for match in _DOCUMENT_BASE.finditer(content):
-            found.append(match.group(2) if match.group(2).startswith("/") else "%s/%s" % (webapps, match.group(2)))
+        size += len(content)
+        if size > LIMIT_SIZE:
+            raise Unresolvable("its Tomcat's configuration has more than %d bytes" % LIMIT_SIZE, webapps)
+        found.extend(base if base.startswith("/") else "%s/%s" % (webapps, base) for base in _document_bases(content))
     return found
+
+
+def _without_comments(text: str) -> str:
+    parts: List[str] = []
+    at = 0
+    while True:
+        begin = text.find("<!--", at)
+        end = text.find("-->", begin + len("<!--")) if begin >= 0 else -1
+        if end < 0:
+            return "".join(parts) + text[at:]
+        parts.append(text[at:begin])
+        at = end + len("-->")
+
+
+def _document_bases(text: str) -> Iterator[str]:
+    """``docBase`` of each ``<Context …>``."""
+    inside = False
+    match = _TOKEN.search(text)
+    while match is not None:
+        at = match.end()
+        quote = match.group(1)
+        if quote is None:
+            inside = match.group(0) != ">"
+        elif inside:
+            end = text.find(quote, at)
+            if end >= 0:
+                yield text[at:end]
+                at, inside = end + 1, False
+        match = _TOKEN.search(text, at)
 
 
 def _is_ours(files: HostFiles, path: str) -> bool:
     if _OURS.search(path.rsplit("/", 1)[-1]):
         return True
     unpacked = path[:-len(".war")] if path.endswith(".war") else path
-    try:
-        return _MANIFEST.search(files.read(unpacked + "/META-INF/MANIFEST.MF")) is not None
-    except Silent:
-        raise
-    except OSError:
-        return False
+    manifest = files.head(unpacked + "/META-INF/MANIFEST.MF", LIMIT_MANIFEST)
+    return _MANIFEST.search(manifest.decode("latin-1")) is not None

@@ -24,6 +24,8 @@ PUBLIC = (
 )
 LIMIT = 16 << 20  # bytes of a store; those of the JDK have some 200 KiB
 LIMIT_FILES = 2000  # of a folder of authorities
+LIMIT_CERTIFICATES = 5000  # of a store; OpenSSL takes longer for each the more there are
+LIMIT_ELEMENTS = 100000  # of one DER structure
 
 _PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]+)-----END ")
 _DATA = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"  # PKCS #7 data
@@ -66,8 +68,8 @@ UNKNOWN = Certificate(None, None, None, b"")
 # -- DER --------------------------------------------------------------------------------------------
 
 
-def _element(data: bytes, at: int) -> _Element:
-    """One DER element: its tag, where its content begins and where it ends. Raises ValueError."""
+def _element(data: bytes, at: int, limit: Optional[int] = None) -> _Element:
+    """One DER element: its tag, where its content begins and where it ends (``limit`` at most). Raises ValueError."""
     try:
         tag, size, at = data[at], data[at + 1], at + 2
         if size & 0x80:
@@ -75,7 +77,7 @@ def _element(data: bytes, at: int) -> _Element:
             size, at = int.from_bytes(data[at:at + count], "big"), at + count
     except IndexError:
         raise ValueError("truncated DER")
-    if at + size > len(data):
+    if at + size > (len(data) if limit is None else limit):
         raise ValueError("truncated DER")
     return tag, at, at + size
 
@@ -83,8 +85,10 @@ def _element(data: bytes, at: int) -> _Element:
 def _elements(data: bytes, begin: int, end: int) -> List[_Element]:
     found = []
     while begin < end:
-        found.append(_element(data, begin))
+        found.append(_element(data, begin, end))
         begin = found[-1][2]
+        if len(found) > LIMIT_ELEMENTS:
+            raise ValueError("too many elements")
     return found
 
 
@@ -194,7 +198,7 @@ def _pkcs12(data: bytes) -> List[bytes]:
     encrypted = False
     found: List[bytes] = []
     for info in _contents(data, safe):
-        kind = _element(data, info[1])
+        kind = _element(data, info[1], info[2])
         if data[kind[1]:kind[2]] != _DATA:
             encrypted = True
             continue
@@ -210,8 +214,8 @@ def _contents(data: bytes, info: _Element) -> List[_Element]:
     kind, explicit = _inside(data, info[1], info[2], 2)[:2]
     if data[kind[1]:kind[2]] != _DATA:
         raise ValueError("no plain data")
-    octets = _element(data, explicit[1])
-    sequence = _element(data, octets[1])
+    octets = _element(data, explicit[1], explicit[2])
+    sequence = _element(data, octets[1], octets[2])
     return _elements(data, sequence[1], sequence[2])
 
 
@@ -221,11 +225,11 @@ def _bag(data: bytes, begin: int, end: int) -> List[bytes]:
     if data[kind[1]:kind[2]] != _CERT_BAG or not any(
             _TRUSTED_KEY_USAGE in data[first:last] for _tag, first, last in attributes):
         return []
-    bag = _element(data, value[1])
+    bag = _element(data, value[1], value[2])
     kind, explicit = _inside(data, bag[1], bag[2], 2)[:2]
     if data[kind[1]:kind[2]] != _X509:
         return []
-    octets = _element(data, explicit[1])
+    octets = _element(data, explicit[1], explicit[2])
     return [data[octets[1]:octets[2]]]
 
 
@@ -248,6 +252,8 @@ def java(path: str) -> List[bytes]:
         raise Unreadable("%s: a broken store" % path)
     if not found:
         raise Unreadable("%s: no trusted certificate is in it" % path)
+    if len(found) > LIMIT_CERTIFICATES:
+        raise Unreadable("%s: more than %d trusted certificates are in it" % (path, LIMIT_CERTIFICATES))
     return found
 
 
@@ -276,11 +282,13 @@ def _bundles(path: str) -> Iterator[bytes]:
 def authorities(path: str) -> List[bytes]:
     """The certificates (DER) of a file, or of the files of a folder. Raises :class:`Unreadable`."""
     try:
-        found = [der for data in _bundles(path) for der in pem(data)]
+        found = [der for data in _bundles(path) for der in pem(data)][:LIMIT_CERTIFICATES + 1]
     except OSError as error:
         raise Unreadable("%s: %s" % (path, error.strerror))
     if not found:
         raise Unreadable("%s: no certificate is in it" % path)
+    if len(found) > LIMIT_CERTIFICATES:
+        raise Unreadable("%s: more than %d certificates are in it" % (path, LIMIT_CERTIFICATES))
     return found
 
 

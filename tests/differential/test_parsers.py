@@ -140,6 +140,16 @@ HEAVY = {
     "a long line": 'JAVA_OPTS="' + "-Da=b " * 20000 + '"',
     "many lines": 'JAVA_OPTS="$JAVA_OPTS -Da=b"\n' * 2000,
     "sources itself": ". /etc/x",
+    "a regular expression of choices": f"[[ {'a' * 60} =~ {'a?' * 60}{'a' * 60} ]] && Y=1",
+    "few repetitions of much": f"[[ {'a' * 4000} =~ a*a*a*b ]] && Y=1",
+    "arithmetic that is none": "X=$((echo '(('); )\n" * 40000,
+    "factors": f"X=$((7{'*7' * 100000}))",
+    "functions of functions": "f()" * 5000,
+    "dead mentions": f"Y='{FLAG}'\n" * 20000,
+    "users of users": "x " + "sudo " * 20000,
+    "a line of commas in braces": "echo {" + "," * 500000,
+    "lines of a here-document": "mapfile -t X <<E\n" + "a\n" * 100000 + "E\n",
+    "blanks to be read": f"read -r X Y <<E\na{' ' * 500000}b\nE\n",
 }
 
 

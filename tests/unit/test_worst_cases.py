@@ -1,0 +1,445 @@
+"""The worst case of every reader of the host: four times the input takes about four times the work, or an answer.
+
+Whoever may write one of these files chooses its content. So each reader is either linear in what it reads (CPU time
+at two sizes, each the least of several runs), or has a budget after which its answer is "unresolvable" with the reason
+(steps are counted). The budgets are small here, so that the tests are quick.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _edit as edit
+from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils import _jvm as jvm
+from ansible_collections.cbops.telemetry.plugins.module_utils import _login as login
+from ansible_collections.cbops.telemetry.plugins.module_utils import _routes as routes
+from ansible_collections.cbops.telemetry.plugins.module_utils import _service_manager as service_manager
+from ansible_collections.cbops.telemetry.plugins.module_utils import _settings as settings
+from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_syntax as syntax
+from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_words as shell_words
+from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils import _tomcat as tomcat
+from ansible_collections.cbops.telemetry.plugins.module_utils import _truststore as truststore
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._shell_arithmetic import value_of
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
+
+RATIO = 4 * 2.5  # generous: what is quadratic takes sixteen times as long
+LEAST = 0.005  # seconds; below it a clock measures itself
+WAR = "/opt/cloudbees-core-cm.war"
+Reader = Callable[[str], Any]
+
+
+def _followed(launcher: str, more: dict[str, str | None]) -> installations.Outcome:
+    """A launch script as an audit and an edit read it: verdict, live file, all mentions, a plan."""
+    files = HostFiles("/nonexistent").with_candidates({"/etc/init.d/jenkins": launcher, **more})
+    definition = installations.init_definition("jenkins")
+    outcome = installations.outcome(definition, files)
+    live = installations.live_of(definition, files, outcome)
+    installations.declarations(definition, outcome, live, files)
+    for wanted in (installations.DISABLED, installations.ENABLED):
+        try:
+            edit.plan(definition, files, outcome, live, wanted)
+        except Refused:
+            pass
+    return outcome
+
+
+def launch_file(text: str) -> installations.Outcome:
+    """As a launch file that its launcher sources."""
+    return _followed(f'#!/bin/bash\n. /etc/x\nexec java $JAVA_ARGS $JAVA_OPTS -jar {WAR}\n', {"/etc/x": text})
+
+
+def launch_script(text: str) -> installations.Outcome:
+    """As the launch script itself."""
+    return _followed(f"#!/bin/bash\n{text}\nexec java $JAVA_OPTS -jar {WAR}\n", {})
+
+
+def parsed(text: str) -> None:
+    for dialect in (syntax.BASH, syntax.DASH):
+        try:
+            syntax.parse(syntax.Text(text, "/etc/x"), dialect)
+        except syntax.ShellSyntaxError:
+            pass
+
+
+def unit_file(text: str) -> None:
+    """As a unit with all that follows from it."""
+    files = HostFiles("/nonexistent").with_candidates({"/etc/systemd/system/jenkins.service": text})
+    try:
+        unit = systemd.build("jenkins.service", "/etc/systemd/system/jenkins.service", (),
+                             systemd.parse_unit(text, "/etc/systemd/system/jenkins.service"), files)
+    except jvm.Unresolvable:
+        return
+    definition = installations.definition_of(unit)
+    outcome = installations.outcome(definition, files)
+    installations.declarations(definition, outcome, installations.live_of(definition, files, outcome), files)
+
+
+def environment_file(text: str) -> None:
+    try:
+        systemd.parse_environment_file(text, "/etc/x")
+    except jvm.Unresolvable:
+        pass
+
+
+def tomcat_configuration(text: str) -> None:
+    try:
+        tomcat.wars(HostFiles("/nonexistent").with_candidates({"/opt/t/conf/server.xml": text}), "/opt/t")
+    except jvm.Unresolvable:
+        pass
+
+
+def pam(text: str) -> None:
+    files = HostFiles("/nonexistent").with_candidates(
+        {"/etc/pam.d/su": "session required pam_env.so\n", "/etc/environment": text})
+    login.pam_environment(files, "su")
+
+
+def pam_configuration(text: str) -> None:
+    try:
+        login.pam_environment(HostFiles("/nonexistent").with_candidates({"/etc/pam.d/su": text}), "su")
+    except jvm.Unresolvable:
+        pass
+
+
+def xml(text: str) -> None:
+    try:
+        settings.children(text)
+    except ValueError:
+        pass
+
+
+def proxy_exception(text: str) -> None:
+    routes.exception_for(routes.Route("p", 1, "x", "jenkins", (text,)), "a" * len(text))
+
+
+def java_store(text: str) -> None:
+    try:
+        truststore._pkcs12(text.encode("latin-1"))
+    except (ValueError, truststore.Unreadable):
+        pass
+
+
+def jks(text: str) -> None:
+    try:
+        truststore._jks(text.encode("latin-1"))
+    except (ValueError, struct.error):
+        pass
+
+
+def option_files(text: str) -> None:
+    """As an ``@file`` among a JVM's options, and as the options themselves."""
+    for words in (["@/f"], text.split()):
+        try:
+            jvm.expand_files(words, lambda _path: text)
+        except jvm.Unresolvable:
+            pass
+    jvm.decide([("x", jvm.split_environment(text)), ("y", jvm.split_argfile(text))])
+
+
+def _long_der(count: int) -> str:
+    """Elements that each claim all that follows as their own."""
+    def length(size: int) -> bytes:
+        return b"\x84" + size.to_bytes(4, "big")
+
+    data = b"\x06\x09" + truststore._DATA
+    number = count // 23
+    body = b"".join(b"\x30\x15" + data + b"\xa0\x08\x04\x06\x30" + length(23 * (number - one - 1))
+                    for one in range(number))
+    inner = b"\x30" + length(len(body)) + body
+    octets = b"\x04" + length(len(inner)) + inner
+    safe = data + b"\xa0" + length(len(octets)) + octets
+    return (b"\x30" + length(len(safe) + 9) + b"\x02\x01\x03" + b"\x30" + length(len(safe)) + safe).decode("latin-1")
+
+
+def _times(piece: str, end: str = "", start: str = "") -> Callable[[int], str]:
+    return lambda size: start + piece * (size // len(piece)) + end
+
+
+#: Name -> reader, its input of about a size, and the size at which it takes some milliseconds.
+CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
+    # Tomcat
+    "open tags": (tomcat_configuration, _times("<Context "), 20000),
+    "open tags, one end": (tomcat_configuration, _times("<Context ", ">"), 20000),
+    "open comments": (tomcat_configuration, _times("<!--"), 200000),
+    "open attributes": (tomcat_configuration, _times("<Context docBase='x\" "), 20000),
+    "blanks in tags": (tomcat_configuration, _times(" ", start="<Context docBase"), 20000),
+    "applications": (tomcat_configuration, lambda size: "".join(
+        f"<Context docBase='{number}'/>" for number in range(size // 22)), 5000),
+    # the shell's parser
+    "a plain line": (parsed, _times("a"), 200000),
+    "plain words": (parsed, _times("a "), 4000),
+    "commands": (parsed, _times("a;"), 4000),
+    "open arithmetic": (parsed, _times("$((echo '(('); )\n"), 10000),
+    "open arithmetic commands": (parsed, _times("((echo '(('); )\n"), 10000),
+    "open quotes": (parsed, _times("'\""), 20000),
+    "joined lines": (parsed, _times("a\\\n"), 10000),
+    "a joined name": (parsed, _times("\\\na", start="$a"), 200000),
+    "a name": (parsed, _times("a", start="$"), 200000),
+    "here-documents": (parsed, _times("<<a "), 4000),
+    "a here-document of joined lines": (parsed, _times("x\\\n", start=": <<a\n"), 20000),
+    "comments": (parsed, _times("#\n"), 20000),
+    "backticks": (parsed, _times("`a`"), 4000),
+    "substitutions in substitutions": (parsed, _times("$("), 20000),
+    "expansions in expansions": (parsed, _times("${a:-"), 20000),
+    "functions of functions": (parsed, _times("f()"), 20000),
+    "open brackets": (parsed, _times("a["), 20000),
+    "array elements": (parsed, _times("a[1]=1 "), 8000),
+    "escapes": (parsed, _times("\\x41", "'", "$'"), 8000),
+    "cases": (parsed, _times("a|", "a) ;; esac", "case x in "), 6000),
+    # what the shell makes of words
+    "a long assignment by the environment": (launch_file, lambda size:
+        f"export JAVA_TOOL_OPTIONS='{'-Da=b ' * (size // 6)}'", 6000),
+    "mentions in the environment": (launch_file, lambda size:
+        f"export JAVA_TOOL_OPTIONS='{(FLAG + ' ') * (size // 60)}'", 6000),
+    "mentions that count": (launch_file, lambda size: f"JAVA_OPTS='{(FLAG + ' ') * (size // 60)}'", 6000),
+    "mentions that are dead": (launch_file, _times(f"Y='{FLAG}'\n"), 6000),
+    "mentions in one line": (launch_file, lambda size: f"Y='{(FLAG + ' ') * (size // 60)}'", 12000),
+    "mentions in comments": (launch_file, _times(f"# {FLAG}\n"), 12000),
+    "open braces": (launch_file, lambda size: "echo {" + "," * size, 20000),
+    "many braces": (launch_file, _times("{a", start="echo "), 4000),
+    "separators": (launch_file, lambda size: f"X='{' ' * size}'\nIFS=' :'\nset -- $X", 20000),
+    "unknown words": (launch_file, _times("echo $(x) $Y\n"), 1500),
+    "a replacement": (launch_file, lambda size: f"X={'a' * size}\nX=${{X//a/$X}}\nX=${{X//a/$X}}", 4000),
+    "names": (launch_file, lambda size: "".join(f"V{number}=1\n" for number in range(size // 7)), 2000),
+    # patterns
+    "stars": (launch_file, lambda size: f"X={'a' * size}\ncase $X in {'*a' * (size // 2)}b) Y=1;; esac", 1000),
+    "stars at the end": (launch_file, lambda size: f"X={'a' * size}\nY=${{X%{'*a' * (size // 2)}b}}", 1000),
+    "open sets": (launch_file, lambda size: f"case x in {'[' * size}) Y=1;; esac", 1000),
+    "sets": (launch_file, lambda size: f"case {'a' * (size // 3)} in {'[a]' * (size // 3)}) Y=1;; esac", 1000),
+    "repetitions": (launch_file, lambda size: f"X={'a' * size}\n[[ $X =~ a*a*a*b ]] && Y=1", 1000),
+    "choices": (launch_file, lambda size: f"[[ {'a' * size} =~ {'a?' * size}{'a' * size} ]] && Y=1", 200),
+    "alternatives": (launch_file, lambda size: f"[[ {'a' * size} =~ {'(a|a)' * size}b ]] && Y=1", 200),
+    "patterns in a case": (launch_file, lambda size: f"case y in {'x|' * (size // 2)}x) Y=1;; esac", 2000),
+    # commands
+    "conditions in a row": (launch_file, _times("coin && "), 2000),
+    "tests joined": (launch_file, lambda size: f"[[ a {'&& a ' * (size // 5)}]]", 5000),
+    "tests negated": (launch_file, lambda size: f"[ {'! ' * (size // 2)}a ]", 4000),
+    "arguments of one test": (launch_file, lambda size: f"[ a {'-a a ' * (size // 5)}]", 4000),
+    "programs with an environment": (launch_file, _times("env ", start="x "), 1500),
+    "lines of a here-document": (launch_file, lambda size: "mapfile -t X <<E\n" + "a\n" * (size // 2) + "E\n", 2000),
+    "a read line": (launch_file, lambda size: f"read -r X Y <<E\na c{' ' * size}b\nE\n", 50000),
+    "places for an option": (launch_script, _times("echo -jar x\n"), 2000),
+    "places for an option in one line": (launch_script, lambda size: "echo" + " " * size + "-jar x", 20000),
+    "false branches": (launch_file,
+        lambda size: "if false; then :; " + "elif false; then :; " * (size // 20) + "fi", 4000),
+    "subshells": (launch_file, _times("(X=1)\n"), 2000),
+    "evals": (launch_file, _times("eval 'X=1'\n"), 1500),
+    "sources": (launch_file, lambda size: f"for i in {'x ' * (size // 2)}; do . /etc/y; done", 1000),
+    "a factor more": (launch_file, lambda size: f"X=$((1{'*7' * (size // 2)}))", 4000),
+    "JVMs": (launch_script, lambda size: f"java -jar {WAR}\n" * (size // 40), 2000),
+    # arithmetic
+    "factors": (value_of, _times("7*", "7"), 4000),
+    "parentheses": (value_of, _times("("), 20000),
+    "signs": (value_of, _times("-"), 20000),
+    "digits": (value_of, _times("1"), 200000),
+    # systemd
+    "a long setting": (unit_file, lambda size: "[Service]\nEnvironment=A=" + "a" * size, 200000),
+    "escaped characters": (unit_file, _times("\\x41", start="[Service]\nEnvironment=A="), 8000),
+    "settings": (unit_file, _times("a=b\n", start="[Service]\n"), 8000),
+    "joined settings": (unit_file, _times("a\\\n", start="[Service]\nEnvironment=A="), 8000),
+    "quotes": (unit_file, _times("'a b' ", start="[Service]\nEnvironment="), 8000),
+    "specifiers": (unit_file, _times("%%", start="[Service]\nEnvironment=A="), 8000),
+    "removed variables": (unit_file, _times("UnsetEnvironment=A\n", start="[Service]\n"), 20000),
+    "dollars": (unit_file, _times("$$", start=f"[Service]\nExecStart=/usr/bin/java -jar {WAR} x"), 8000),
+    "a variable often": (unit_file,
+        lambda size: f"[Service]\nEnvironment=A={'a ' * (size // 2)}\nExecStart=/usr/bin/java "
+        + "${A}" * (size // 4) + " $A" * (size // 4) + f" -jar {WAR}", 1000),
+    "mentions in a unit": (unit_file, _times(
+        f"Environment=X={FLAG}\n", start=f"[Service]\nExecStart=java -jar {WAR}\n"), 20000),
+    "a long variable": (environment_file, _times("a", start="A="), 100000),
+    "a variable in pieces": (environment_file, _times("\\a", start="A="), 20000),
+    "many variables": (environment_file, _times("A=\n"), 10000),
+    "open values": (environment_file, _times("A='\n"), 10000),
+    # what is asked and what logs in
+    "an open answer": (service_manager._tokens, _times("\\a", start='"'), 50000),
+    "words of an answer": (service_manager._tokens, _times('"a" '), 10000),
+    "a line without a name": (pam, _times("a"), 20000),
+    "a line of names": (pam, _times("a=b "), 20000),
+    "sessions": (pam_configuration, _times("session a pam_x.so "), 20000),
+    "includes of itself": (pam_configuration, _times("@include su\n"), 2000),
+    # the home
+    "open elements": (xml, _times("<a>"), 30000),
+    "attributes": (xml, lambda size: "<a " + "".join(f"a{number}='' " for number in range(size // 8)) + "/>", 30000),
+    "references": (xml, _times("&lt;", "</b></a>", "<a><b>"), 30000),
+    "exceptions of the proxy": (proxy_exception, _times("*a", "b"), 20000),
+    # options and trust
+    "option words": (option_files, _times("-a "), 10000),
+    "an option": (option_files, _times("a"), 20000),
+    "option files": (option_files, _times("@/f "), 2000),
+    "quoted options": (option_files, _times("\\\\", start='"'), 20000),
+    "overlapping elements": (java_store, _long_der, 20000),
+    "elements": (java_store, lambda size: "\x30\x84\x7f\x00\x00\x00" + "\x05\x00" * (size // 2), 20000),
+    "entries": (jks,
+        lambda size: "\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + ("\0\0\0\2" + "\0" * 16) * (size // 20), 20000),
+}
+
+
+#: What costs more than its length by its nature: launch files that exhaust the budget, whatever their size.
+EXHAUSTING = {
+    "a value that doubles": "X=x\n" + 'X="$X$X"\n' * 60,
+    "a long value that doubles": f"X={'x' * 100000}\n" + 'X="$X$X"\n' * 40,
+    "values that double beside each other": "X=x\n" + 'X="$X$X"\n' * 13 +
+        "".join(f'Y{number}="$X"\n' for number in range(60)),
+    "a value that grows": 'X="$X -a"\n' * 2000,
+    "an array that grows": "X+=(a)\n" * 2000,
+    "array elements one by one": "X=()\n" + "X[${#X[@]}]=a\n" * 2000,
+    "arguments that grow": 'set -- "$@" a\n' * 2000,
+    "branches": "if coin; then :; " + "elif coin; then :; " * 2000 + "else X=1; fi",
+    "functions that call twice": "f0() { :; }\n" + "".join(
+        f"f{number}() {{ f{number - 1}; f{number - 1}; }}\n" for number in range(1, 19)) + "if coin; then f18; fi",
+    "shells of shells": "x " + "sh " * 3000,
+    "users of users": "x " + "sudo " * 3000,
+    "reading line by line": "while read -r X; do :; done <<E\n" + "a\n" * 3000 + "E\n",
+    "an eval of itself": "X='eval \"$X\"" + " " * 10000 + "'\neval \"$X\"",
+    "an endless loop": "X=" + "a" * 60000 + '\nwhile :; do Y="$X"; done',
+    "a replacement": f"X={'a' * 1000}\nX=${{X//a/$X}}\nfor i in 1 2 3 4 5 6 7 8 9; do set -- ${{X//a/b}}; done",
+    "stars": f"X={'a' * 4000}\nfor i in {'x ' * 100}; do case $X in {'*a' * 2000}b) ;; esac; done",
+}
+BUDGET = 60000
+
+
+@pytest.fixture(autouse=True)
+def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell_words, "LIMIT_WORK", BUDGET)
+    for module in (installations, edit):
+        monkeypatch.setattr(module, "LIMIT_TRYING", BUDGET)
+    monkeypatch.setattr(jvm, "_LIMIT_EXPANDED", 1 << 18)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_four_times_the_input_is_about_four_times_the_work(name: str) -> None:
+    read, made, size = CASES[name]
+    small, large = made(size), made(4 * size)
+    pairs = [(_seconds(lambda: read(small)), _seconds(lambda: read(large))) for _run in range(3)]
+    before, after = (min(run[number] for run in pairs) for number in (0, 1))
+    assert after < RATIO * max(before, LEAST), f"{before:.4f} s, then {after:.4f} s"
+
+
+@pytest.mark.parametrize("name", EXHAUSTING)
+def test_what_costs_more_ends_with_a_reason(name: str) -> None:
+    files = HostFiles("/nonexistent").with_candidates(
+        {"/etc/x": EXHAUSTING[name], "/start": f"#!/bin/bash\n. /etc/x\nexec java $X -jar {WAR}\n"})
+    outcome = installations.outcome(installations.script_definition("/start"), files)
+    assert outcome.verdict == installations.UNRESOLVABLE
+    assert any(part in (outcome.reason or "") for part in ("too long", "too deeply")), outcome.reason
+    assert files.work[0] < 2 * BUDGET
+
+
+def test_dead_mentions_cost_no_walk_each_and_are_counted() -> None:
+    work = []
+    for count in (50, 5000):
+        files = HostFiles("/nonexistent").with_candidates(
+            {"/etc/x": f"Y='{FLAG}'\n" * count,
+             "/etc/init.d/jenkins": f"#!/bin/bash\n. /etc/x\nexec java -jar {WAR}\n"})
+        definition = installations.init_definition("jenkins")
+        outcome = installations.outcome(definition, files)
+        before = files.work[0]
+        found = installations.declarations(definition, outcome, None, files)
+        work.append(files.work[0] - before)
+    assert work == [0, 0]
+    assert len(found) == installations.LIMIT_LISTED + 1
+    assert [item.line for item in found][-2:] == [200, 201] and "4800 mentions more" in (found[-1].reason or "")
+
+
+def test_finding_the_live_file_ends_with_its_budget() -> None:
+    launcher = "#!/bin/bash\n" + "".join(f"V{number}=a\necho $V{number}\n" for number in range(100))
+    launcher += f"java -jar {WAR}\n"
+    files = HostFiles("/nonexistent").with_candidates(
+        {"/etc/x": launcher, "/etc/init.d/jenkins": "#!/bin/bash\n. /etc/x  # starts java\n"})
+    definition = installations.init_definition("jenkins")
+    outcome = installations.outcome(definition, files)
+    before = files.work[0]
+    assert installations.live_of(definition, files, outcome) is None
+    assert BUDGET <= files.work[0] - before < 3 * BUDGET
+
+
+@pytest.mark.parametrize(("expression", "value"), [
+    ("2147483647*2147483647*5", 4611685996952551429),  # as bash 5 and dash calculate it
+    ("7*" * 500 + "1", 7 ** 500 % (1 << 64)), ("-" * 3 + "1", -1), ("(1+2)*3==9", 1), ("0x10+1", 17),
+    ("010", None), ("1_0", None), ("1//2", None), ("True", None), ("1<2<3", None), ("", None),
+    ("(" * 1000 + "1" + ")" * 1000, None),
+])
+def test_arithmetic_runs_over_as_in_the_shells(expression: str, value: int | None) -> None:
+    wrapped = value - (1 << 64) if value is not None and value >= 1 << 63 else value
+    assert value_of(expression) == wrapped
+
+
+def test_what_latin_1_takes_for_digits_are_none() -> None:
+    for text in ("shift \xb2", "X[\xb9]=1", "break \xb3", "exit \xb2", "[ \xb2 -eq 1 ]",
+                 "X=abc; echo ${X:99999999999999999999}",
+                 "shift " + "9" * 5000, "[ " + "9" * 5000 + " -gt 1 ]", "echo ${" + "9" * 5000 + "}"):
+        assert launch_file(text).verdict in (installations.ENABLED, installations.UNRESOLVABLE), text
+
+
+def test_lines_are_counted_alike_in_long_texts() -> None:
+    text = "ab\n" * 100000
+    positions = (0, 2, 3, 1 << 16, (1 << 16) + 1, len(text) - 1, len(text))
+    assert [syntax.line_of(text, position) for position in positions] == [
+        text.count("\n", 0, position) + 1 for position in positions]
+
+
+def test_a_tomcat_that_cannot_be_looked_through_is_an_installation(host: Host) -> None:
+    host.write("/opt/t/conf/server.xml", "".join(f"<Context docBase='{number}'/>" for number in range(6000)))
+    host.write("/etc/systemd/system/t.service", "[Service]\nExecStart=/usr/bin/java -Dcatalina.base=/opt/t "
+               "org.apache.catalina.startup.Bootstrap start\n")
+    ((definition, outcome),), _warnings = installations.discover(host.files)
+    assert (definition.name, outcome.verdict, outcome.programs) == ("t", "unresolvable", ("/opt/t/webapps",))
+
+
+@pytest.mark.parametrize(("unit", "reason"), [
+    ("Environment=A=" + "a" * (1 << 20), "does not read a line of more than"),
+    ("a=b\n" * 60000, "more than 50000 settings"),
+    ("Environment=A=" + "a" * (5 << 20), "cannot be read"),
+    ("EnvironmentFile=/many/*", "more than 1000 files"),
+])
+def test_a_unit_that_is_too_much_is_unresolvable_and_no_other(host: Host, unit: str, reason: str) -> None:
+    for number in range(1100 if "/many" in unit else 0):
+        host.write(f"/many/{number}", "")
+    host.write("/etc/systemd/system/jenkins.service", f"[Service]\nExecStart=/usr/bin/java -jar {WAR}\n")
+    host.write("/etc/systemd/system/jenkins.service.d/a.conf", f"[Service]\n{unit}\n")
+    host.write("/etc/systemd/system/app.service", f"[Service]\nExecStart=/usr/bin/java -jar {WAR}\n")
+    found, _warnings = installations.discover(host.files)
+    outcomes = {definition.name: outcome for definition, outcome in found}
+    assert outcomes["app"].verdict == installations.ENABLED
+    assert outcomes["jenkins"].verdict == installations.UNRESOLVABLE and reason in (outcomes["jenkins"].reason or "")
+
+
+def test_ten_thousand_units_are_read_in_the_time_of_ten_thousand(host: Host) -> None:
+    def survey(count: int) -> float:
+        folder = host.root / f"{count}"
+        (folder / "etc/systemd/system").mkdir(parents=True)
+        for number in range(count):
+            (folder / f"etc/systemd/system/{'a-' * 20}{number}.service").write_text("[Service]\nExecStart=/bin/true\n")
+        return min(_seconds(lambda: installations.discover(HostFiles(str(folder)))) for _run in range(3))
+
+    assert survey(800) < RATIO * survey(200)
+
+
+def test_an_archive_of_many_entries_is_read_in_one_pass(host: Host) -> None:
+    def seconds(count: int) -> float:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for number in range(count):
+                archive.writestr(f"{number}", "")
+            archive.writestr("META-INF/MANIFEST.MF", "Jenkins-Version: 2.1\n")
+        host.write(f"/{count}.war", buffer.getvalue().decode("latin-1"))
+        return min(_seconds(lambda: settings.product_version(host.files, None, [f"/{count}.war"])) for _run in range(3))
+
+    assert seconds(8000) < RATIO * max(LEAST, seconds(2000))

@@ -11,7 +11,6 @@ from typing import Any, Callable, Dict, List, Optional
 
 from . import _limits as limits
 from ._child import supervised
-from ._files import bytewise, readable
 
 #: A module's result. With ``failed`` true it has a ``msg``.
 Result = Dict[str, Any]
@@ -30,6 +29,7 @@ def answer(function: str, params: Dict[str, Any], check_mode: bool,
 
 def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
     """The state document, under ``state``."""
+    from ._files import readable
     from ._state import state
 
     refused = _relative(params)
@@ -46,6 +46,7 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
 def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     """What was edited, or in check mode would be, and the state document after it."""
     from ._declaring import declare
+    from ._files import readable
     from ._writing import Refused
 
     refused = _relative(params)
@@ -99,6 +100,8 @@ def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
 
 def _bytewise(values: List[str]) -> List[str]:
     """Paths and names among the options, one character a byte, as launch files and folders are read."""
+    from ._files import bytewise
+
     return [bytewise(value) for value in values]
 
 

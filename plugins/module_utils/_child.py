@@ -150,7 +150,8 @@ def _work(work: Callable[[], Dict[str, Any]], writer: int, memory: int, seconds:
     """In the child: its limits, the work, the answer."""
     os.setpgid(0, 0)
     _on_signals(_end_here)
-    for kind, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, limits.CPU), (resource.RLIMIT_CORE, 0)):
+    for kind, limit in ((resource.RLIMIT_AS, memory + _used()), (resource.RLIMIT_CPU, limits.CPU),
+                        (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     longest = [seconds]
@@ -169,6 +170,15 @@ def _work(work: Callable[[], Dict[str, Any]], writer: int, memory: int, seconds:
         what = "needed more than %d bytes of memory: " % memory if isinstance(error, MemoryError) else "failed: "
         result = dict(_failed("the program on the host " + what + lines[-1]), exception="\n".join(lines))
     _send(writer, {"result": result})
+
+
+def _used() -> int:
+    """Bytes of address space that this process has already: an ordinary module's has much that is not our work's."""
+    try:
+        with open("/proc/self/statm") as stream:
+            return int(stream.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def unlimited_memory() -> None:

@@ -327,6 +327,14 @@ class _Time:
     wasted = 0.0
 
 
+def unknown_settings(reason: str) -> Dict[str, Any]:
+    """The settings of which nothing is known."""
+    keys = [key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"]
+    document = dict.fromkeys(keys, UNKNOWN)  # type: Dict[str, Any]
+    document["details"] = {key: {"state": UNKNOWN, "reason": reason} for key in keys}
+    return document
+
+
 def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
     """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``."""
     limits.phase("reading the settings of the product")
@@ -335,9 +343,7 @@ def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str])
         return found
     without = _bounded(files, None, wars) if home else found  # the war may lie elsewhere
     reason = "%s could not be read: %s" % (home or "its war", found)
-    keys = [key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"]
-    document = dict.fromkeys(keys, UNKNOWN)  # type: Dict[str, Any]
-    document["details"] = {key: {"state": UNKNOWN, "reason": reason} for key in keys}
+    document = unknown_settings(reason)
     if not isinstance(without, str):
         document["product_version"] = without["product_version"]
         document["details"]["product_version"] = without["details"]["product_version"]

@@ -16,7 +16,7 @@ from . import _ownership as ownership
 from . import _processes as processes
 from ._files import HostFiles
 from ._jvm import Unresolvable, shown
-from ._settings import PLUGINS, UNKNOWN, settings_in_time
+from ._settings import settings_in_time, unknown_settings
 from ._systemd import Loaded, Variable
 
 SCHEMA = "cbops.telemetry/state/1"
@@ -356,11 +356,8 @@ def _clock(result: installations.Outcome) -> Dict[str, Any]:
     return document
 
 
-#: The settings of a process that no installation owns: whoever started it named the home, so it is not read.
-_UNREAD = dict.fromkeys([key for key, _name in PLUGINS] + ["no_usage_statistics", "proxy", "product_version"],
-                        UNKNOWN)  # type: Dict[str, Any]
-_UNREAD["details"] = {key: {"state": UNKNOWN, "reason": "the home and war of a process that no installation owns are "
-                                                        "not read"} for key in _UNREAD}
+#: Whoever started a process that no installation owns has named its home.
+_UNREAD = "the home and war of a process that no installation owns are not read"
 
 
 def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
@@ -388,8 +385,8 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "processes": [jvm.document() for jvm in entry.processes],
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
-        "settings": _UNREAD if entry.stray else settings_in_time(files, homes[0] if len(homes) == 1 else None,
-                                                                 entry.on_disk.programs),
+        "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
+            files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
     }
 
 

@@ -225,8 +225,9 @@ def test_a_broken_program_says_where_and_tells_no_secret(python: str, mistake: s
     sent = carrier.program("telemetry_info", {"function": "telemetry_info", "params": {}, "paths": [],
                                               "check_mode": False, "begin": BEGIN, "end": END})
     done = pipe(carrier.command(python, ""), sent)
-    answer = carrier.answer_of(done.stdout.decode(), BEGIN, END)
-    assert answer is not None, done
+    text = carrier.answer_of(done.stdout.decode(), BEGIN, END)
+    assert text is not None, done
+    answer = gate.admitted("telemetry_info", gate.read(text))
     assert answer["failed"]
     assert answer["msg"] == "the program on the host " + said.format(where=f"_ask.py:{line} in telemetry_info")
     assert b"s3cr3t" not in done.stderr + done.stdout

@@ -7,11 +7,12 @@ at two sizes, each the least of several runs), or has a budget after which its a
 
 from __future__ import annotations
 
+import gc
 import io
 import struct
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -315,6 +316,15 @@ def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (installations, edit):
         monkeypatch.setattr(module, "LIMIT_TRYING", BUDGET)
     monkeypatch.setattr(jvm, "_LIMIT_EXPANDED", 1 << 18)
+
+
+@pytest.fixture(autouse=True)
+def _what_is_there_is_no_garbage() -> Iterator[None]:
+    """The collector does not look through all that other tests have left, which costs more than the work."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def _seconds(work: Callable[[], Any]) -> float:

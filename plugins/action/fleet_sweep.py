@@ -78,7 +78,7 @@ class ActionModule(Carrier):
             asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"],
                                      arguments["limit"], prepared.file))
         for text, count in Counter(tally.unserved.values()).items():
-            self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {visible(text)}")
+            self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved}
 
 
@@ -109,7 +109,7 @@ class Tally:
 
     def leave(self, host: str, reason: str) -> None:
         """A host is for the ordinary way."""
-        self.unserved[host] = reason
+        self.unserved[host] = visible(reason)
         self._tell()
 
     def file(self, known: Known, answer: dict[str, Any]) -> None:

@@ -16,5 +16,6 @@ class ActionModule(Carrier):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the host."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self._as_module(self._task.action, self._task.args, task_vars or {}))
+        variables = task_vars or {}
+        result.update(self.in_time(lambda: self._as_module(self._task.action, self._task.args, variables), variables))
         return result

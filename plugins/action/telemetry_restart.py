@@ -23,6 +23,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import s
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 POLL_SECONDS = 1.0
+#: Services of one host that are restarted; a host says itself how many there are.
+MOST_SERVICES = 20
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
     "launch_scripts": {"type": "list", "elements": "str", "default": []},
@@ -90,6 +92,9 @@ class ActionModule(Carrier):
                                   "rolled_back": []}
         if not due:
             return result
+        if len(services) > MOST_SERVICES:
+            raise AnsibleActionFail(f"{len(services)} services would be restarted, and {MOST_SERVICES} are the most: "
+                                    "look at what this host says")
         closed = window.closed(datetime.datetime.now(datetime.timezone.utc)) if window is not None else None
         if closed:
             return {**result, "deferred": closed}
@@ -166,7 +171,7 @@ class ActionModule(Carrier):
             if service.endswith(".service"):
                 # Not by the module systemd_service: it returns the unit's Environment=, which holds passwords, and at
                 # -vvv Ansible prints what a module returns.
-                ended = self._command(f"systemctl restart {self._connection._shell.quote(service)}",
+                ended = self._command(f"systemctl restart -- {self._connection._shell.quote(service)}",
                                       self._arguments["timeout"])
                 problem = one_line(str(ended.get("msg") or ended.get("stderr") or ended.get("stdout") or ""))[:500] \
                     if ended.get("rc") or ended.get("failed") else None
@@ -209,21 +214,30 @@ class ActionModule(Carrier):
         for service in services:
             if service.endswith(".service"):
                 answer = self._command(
-                    f"systemctl show --property=ActiveState {self._connection._shell.quote(service)}")
+                    f"systemctl show --property=ActiveState -- {self._connection._shell.quote(service)}")
                 if answer.get("stdout", "").strip() == "ActiveState=failed":
                     return f"{service} has failed; look at its journal"
         return None
 
     # -- after a failure ------------------------------------------------------------------------
 
+    def _back(self, path: str, since: str | None) -> dict[str, Any]:
+        """A launch file put back as it was at a moment."""
+        arguments = {"path": path, "restore": True, "since": since}
+        return self.in_time(lambda: self._as_module("cbops.telemetry.telemetry_backup", arguments, self._variables),
+                            self._variables)
+
     def _roll_back(self, due: Sequence[Mapping[str, Any]], services: Sequence[str], failure: str) -> dict[str, Any]:
         """Put back what was edited since the JVMs started, restart once more, and say what came of it."""
-        restored = []
+        restored: list[str] = []
+        until = time.monotonic() + self._arguments["timeout"]
         for entry in due:
             started = min((process["started"] for process in entry["processes"]), default=None)
             for path in launch_files(entry) if started else []:
-                answer = self._as_module("cbops.telemetry.telemetry_backup",
-                                         {"path": path, "restore": True, "since": started}, self._variables)
+                if time.monotonic() > until:
+                    return {"msg": f"{failure}; the roll-back was given up: the time for it is over",
+                            "rolled_back": restored}
+                answer = self._back(path, started)
                 if answer.get("failed"):
                     failure += f"; {path} could not be rolled back: {said(answer)}"
                 elif answer.get("changed"):

@@ -156,6 +156,34 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+@contextlib.contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """What Ansible warns of meanwhile in one line: it repeats what a host printed beside the output of a module."""
+    before = {name: vars(display).get(name) for name in ("warning", "deprecated")}
+
+    def safe(show: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda text, *more, **options: show(one_line(str(text))[:500], *more, **options)
+
+    for name in before:
+        setattr(display, name, safe(getattr(display, name)))
+    try:
+        yield
+    finally:
+        for name, show in before.items():
+            if show is None:
+                delattr(display, name)
+            else:
+                setattr(display, name, show)
+
+
+def plain(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the result of one of Ansible's own modules what we go by: did it fail, why, and was anything changed."""
+    found: dict[str, Any] = {"changed": answer.get("changed") is True}
+    if answer.get("failed") or answer.get("unreachable"):
+        found.update(failed=True, msg=one_line(str(answer.get("msg") or "no message"))[:500])
+    return found
+
+
 def admitted(function: str, make: Callable[[], Any]) -> dict[str, Any]:
     """A module's answer as the gate lets it pass; where it does not, a failure with the reason."""
     try:
@@ -170,7 +198,7 @@ def admitted(function: str, make: Callable[[], Any]) -> dict[str, Any]:
 
 def registered(function: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """A module's result as Ansible hands it on, through the gate: core adds members of its own, which are left out."""
-    known = {key: value for key, value in answer.items() if key in gate.known_keys(function)}
+    known = {key: value for key, value in answer.items() if key in gate.known_keys(function) and key != "exception"}
     return admitted(function, lambda: gate.tidied(known))
 
 
@@ -243,7 +271,7 @@ class Carrier(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, Any] = {}
         try:
-            with Deadline(seconds + more, self._connection) as deadline:
+            with Deadline(seconds + more, self._connection) as deadline, one_line_warnings():
                 result = work()
         except AnsibleConnectionFailure as error:  # ssh repeats what a host says before it logs in
             raise type(error)(one_line(str(error))) from None

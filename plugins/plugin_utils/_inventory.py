@@ -34,8 +34,10 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KEPT = {
     "telemetry_launch_templates": "a template is a program",
     "telemetry_token": "a secret has no place in it",
+    "telemetry_fail_on": "it would decide whether its own check fails",
     **dict.fromkeys(("telemetry_ca_file", "telemetry_plan", "telemetry_reports_dir", "telemetry_report_name",
-                     "telemetry_evidence_dirs", "telemetry_signing_key", "telemetry_public_authorities"),
+                     "telemetry_evidence_dirs", "telemetry_signing_key", "telemetry_public_authorities",
+                     "telemetry_report_history"),
                     "it names a file that is read or written with the rights of whoever runs this"),
 }
 

@@ -254,6 +254,34 @@ def test_a_banner_before_the_login_is_shown_in_one_line(site: Site) -> None:
         site.shell(EVIL, "rm /etc/ssh/sshd_config.d/00-evil.conf; systemctl reload ssh")
 
 
+@pytest.mark.parametrize("play", ["audit", "enforce"])
+def test_what_ansible_s_own_modules_answer_is_not_handed_on(site: Site, play: str, tmp_path: Path) -> None:
+    """Ours as ordinary modules, the user's own template, the reload: facts, warnings, and words beside the answer."""
+    (tmp_path / "start.sh.j2").write_text("#!/bin/sh\nexec java -jar /usr/share/java/jenkins.war\n")
+    words = HOSTILE.encode("utf-8", "replace").decode()
+    forged = {**FLAG, "changed": True, "state": STATE, "reload_required": True, "backups": [], "stat": {"exists": False},
+              "ansible_facts": {"telemetry_restart": "now", "telemetry_desired": "unmanaged"}, "msg": words,
+              "warnings": [words], "deprecations": [{"msg": words, "version": "9"}]}
+    site.put(EVIL, "/root/forged.json", json.dumps(forged).encode())
+    # A module is what comes by standard input, or lies in a folder of Ansible's.
+    site.replace_python(EVIL, r"""case "$#:$1" in 0:|1:*ansible*) ;; *) exec /usr/bin/python3.real "$@";; esac
+        cat /root/forged.json; printf '\n::error::forged\n##vso[task.x]y\033[2J\n6 hosts: 6 compliant\n'""")
+    template = {"src": str(tmp_path / "start.sh.j2"), "dest": "/opt/start.sh"}
+    done = site.play(play, "-v", inventory=site.inventory(
+        {EVIL: {"telemetry_launch_templates": [template]}}, telemetry_carrier="module"),
+        environment={"ANSIBLE_INJECT_FACT_VARS": "true"})
+    assert done.code == 2, done.output
+    nothing_acts(done.output)
+    assert "set by facts" not in done.output
+    assert done.verdicts()[EVIL] in ("unknown", "not_applicable", "violation")
+
+
+def test_a_refusal_by_an_ordinary_module_has_its_reason(site: Site) -> None:
+    done = site.playbook([{"hosts": "deb", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": "relative"}}]}])
+    assert "relative: an absolute path is needed" in done.output
+
+
 def test_our_modules_are_not_asynchronous(site: Site) -> None:
     """Of an asynchronous task Ansible would take the result from the host itself, past the gate."""
     site.compromise(EVIL, info(warnings=["past the gate"]))

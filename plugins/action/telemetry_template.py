@@ -1,0 +1,28 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders a launch script by Ansible's own template action; of what the host answers to it nothing is handed on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, plain
+
+
+class ActionModule(Carrier):
+    """Action behind M(cbops.telemetry.telemetry_template)."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Render."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        template = self._shared_loader_obj.action_loader.get(
+            "ansible.builtin.template", task=self._task, connection=self._connection, play_context=self._play_context,
+            loader=self._loader, templar=self._templar, shared_loader_obj=self._shared_loader_obj)
+        # It may contain secrets, and the host says what was there before: no diff.
+        self._task.diff = False
+        return {**plain(self.in_time(lambda: template.run(task_vars=variables), variables)),
+                "dest": self._task.args.get("dest")}

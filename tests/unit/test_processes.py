@@ -371,7 +371,8 @@ PLUGIN = "Manifest-Version: 1.0\nShort-Name: git\nJenkins-Version: 2.426.3\nPlug
     (["java", "-jar", "/opt/x/app.bin"], PLUGIN, [], b"", False),
     (["java", "-jar", "/opt/x/app.bin"], "Manifest-Version: 1.0\n", [], b"", False),
     (["java", "-jar", "/opt/x/app.bin"], None, ["a"], b"", False),
-    (["java", "-cp", "/opt/agent.jar", "hudson.remoting.jnlp.Main"], PRODUCT, [], b"", False),
+    (["java", "-cp", "/opt/agent.jar", "hudson.remoting.jnlp.Main"], "Version: 3131\n", [], b"", False),
+    (["java", "-cp", "/opt/agent.jar:/opt/x/app.bin", "hudson.remoting.Mine"], PRODUCT, [], b"", True),
 ])
 def test_a_war_is_known_by_what_is_in_it(proc: Proc, tmp_path: Path, argv: list[str], manifest: str | None,
                                          names: list[str], before: bytes, is_war: bool) -> None:

@@ -824,9 +824,10 @@ def test_what_was_not_looked_at_makes_the_host_unknown(monkeypatch: pytest.Monke
 
 def test_no_crowd_of_containers_hides_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root's containers have a verdict; what is beyond the bounds has one row, and the host none that is good."""
-    crowd = [JVM._replace(pid=pid, container=True, war=f"/{pid}/jenkins.war", state="disabled") for pid in range(100, 108)]
-    for jvms, unseen in (([*crowd, ALICE], []), (crowd, [processes.Unseen([PLACE], "no time", [(70, PLACE)])])):
-        entries = surveyed(monkeypatch, processes.Running(jvms, unseen))["installations"]
+    crowd = [JVM._replace(pid=pid, container=True, war=f"/{pid}/jenkins.war", state="disabled")
+             for pid in range(100, 108)]
+    for running, unseen in (([*crowd, ALICE], []), (crowd, [processes.Unseen([PLACE], "no time", [(70, PLACE)])])):
+        entries = surveyed(monkeypatch, processes.Running(running, unseen))["installations"]
         assert [entry["running"] for entry in entries] == ["disabled"] * 8 + ["unknown"]
 
 

@@ -25,6 +25,7 @@ from ._processes import (
     Seen,
     arguments,
     files_of,
+    folder_of,
     name_of,
     own_users,
     read_file,
@@ -104,11 +105,12 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
     """What can be read of a process. Runs in a child: a file that it names may be on a server that is gone."""
     environment: Dict[str, str] = {}
     try:
-        data = read_file("%s/%d/environ" % (proc, seen.pid))
+        data = read_file(folder_of(seen.pid, proc) + "/environ")
         environment = dict(entry.partition("=")[::2] for entry in data.decode("latin-1").split("\0") if "=" in entry)
         weak = _weak(proc, seen, environment) if len(data) < LIMIT else _unknown("its environment is too long")
-    except OSError as error:
-        weak = _unknown("its environment cannot be read (%s); run with become" % error.strerror)
+    except (OSError, IndexError) as error:
+        weak = _unknown("its environment cannot be read (%s); run with become"
+                        % (getattr(error, "strerror", None) or "it ended"))
     facts = _Facts(list(weak), _home(weak.options, environment), False, None, not _BUILD.isdisjoint(environment), True)
     try:
         facts = facts._replace(container=_in_container(proc, seen.pid), stale=_stale_in_time(proc, seen, start),
@@ -125,8 +127,8 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
 
 
 def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
-    own = "%s/%d" % (proc, seen.pid)
     try:
+        own = folder_of(seen.pid, proc)
         argv = arguments(own)
     except OSError as error:
         return _unknown(error.strerror or "its command line cannot be read")
@@ -202,7 +204,7 @@ def _home(options: Optional[Sequence[str]], environment: Dict[str, str]) -> str:
 
 def _java_home(proc: str, pid: int) -> str:
     """The folder of the Java that a process runs; empty where it is not known."""
-    program = os.readlink("%s/%d/exe" % (proc, pid))
+    program = os.readlink(folder_of(pid, proc) + "/exe")
     return program[:-len("/bin/java")] if program.endswith("/bin/java") else ""
 
 
@@ -211,8 +213,8 @@ def _in_container(proc: str, pid: int) -> bool:
     if len(status(pid, proc).get("NSpid", "").split()) > 1:
         return True
     try:
-        theirs, ours = os.stat("%s/%d/root" % (proc, pid)), os.stat("%s/self/root" % proc)
-    except OSError:
+        theirs, ours = os.stat(folder_of(pid, proc) + "/root"), os.stat("%s/self/root" % proc)
+    except (OSError, IndexError):
         return False  # not for us to see
     return (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino)
 
@@ -220,8 +222,8 @@ def _in_container(proc: str, pid: int) -> bool:
 def _stale_in_time(proc: str, seen: Seen, start: float) -> Optional[str]:
     """The same; nothing is seen of a war on a file system that does not answer, and that costs no other fact."""
     try:
-        war = os.path.join(os.readlink("%s/%d/cwd" % (proc, seen.pid)), native(seen.war))
-    except OSError:
+        war = os.path.join(os.readlink(folder_of(seen.pid, proc) + "/cwd"), native(seen.war))
+    except (OSError, IndexError):
         war = native(seen.war)
     return None if hangs(seen.pid, war, lambda: _stale(proc, seen, start)) else _stale(proc, seen, start)
 
@@ -231,7 +233,7 @@ def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
 
     ``start`` in seconds since the epoch.
     """
-    own = "%s/%d" % (proc, seen.pid)
+    own = folder_of(seen.pid, proc)
     try:
         if os.readlink(own + "/exe").endswith(" (deleted)"):
             return "its java was replaced or removed after its start"

@@ -9,6 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import errno
+import itertools
 import os
 import pwd
 import re
@@ -32,6 +33,8 @@ _LIMIT_PROCESSES = 1 << 15
 _LIMIT_JVMS = 512
 _LIMIT_EXAMINED = 64
 _LIMIT_USERS = 8
+#: Rows that are made of processes that were not looked at.
+LIMIT_ROWS = 8
 #: Bytes of a file of /proc.
 LIMIT = 1 << 20
 _LIMIT_WAR = 512
@@ -39,6 +42,7 @@ _LIMIT_WAR = 512
 LOGIN_UID = 1000
 #: How near a process is to a service that is known here: see :func:`place_of`.
 OURS, SYSTEM, SERVICE, LOGIN = range(4)
+_ENDED = (b"Z", b"X", b"x")
 _AGENT = re.compile(r"(?:\A|/)(?:agent|slave|remoting|swarm-client)[^/]*\.jar\Z")
 
 
@@ -114,6 +118,7 @@ class Unseen(NamedTuple):
 
     places: List[Place]
     reason: str
+    rows: Sequence[Tuple[int, Place]] = ()  # the first of those that are no part of what is known here
 
 
 class Running(NamedTuple):
@@ -184,11 +189,31 @@ def only_roots(path: str) -> bool:
         return False
 
 
+def folder_of(pid: int, proc: str = "/proc", fields: Optional[Sequence[bytes]] = None) -> str:
+    """Where /proc shows a process: a thread that lives, where the first one has ended and others go on.
+
+    ``fields`` are those of its ``stat``. Raises OSError, IndexError where it has ended.
+    """
+    own = "%s/%d" % (proc, pid)
+    if fields is None:
+        fields = stat_of(read_file(own + "/stat"))[1]
+    if fields[0] not in _ENDED:
+        return own
+    if int(fields[17]) > 1:
+        for name in os.listdir(own + "/task"):
+            thread = "%s/task/%s" % (own, name)
+            try:
+                if stat_of(read_file(thread + "/stat"))[1][0] not in _ENDED:
+                    return thread
+            except (OSError, IndexError):
+                continue  # it ended
+    raise ProcessLookupError(errno.ESRCH, "it ended")
+
+
 def started(pid: int, proc: str = "/proc") -> int:
     """When a process started, in clock ticks since boot. Raises OSError, IndexError where it has ended."""
     _name, fields = stat_of(read_file("%s/%d/stat" % (proc, pid)))
-    if fields[0] in (b"Z", b"X", b"x"):
-        raise ProcessLookupError(errno.ESRCH, "it ended")
+    folder_of(pid, proc, fields)
     return int(fields[19])
 
 
@@ -202,7 +227,7 @@ def status(pid: int, proc: str = "/proc") -> Dict[str, str]:
 def cgroup_of(pid: int, proc: str = "/proc") -> str:
     """The process's cgroup: the unified one, else systemd's own hierarchy. Raises OSError."""
     unified = named = ""
-    for line in read_file("%s/%d/cgroup" % (proc, pid)).decode("latin-1").splitlines():
+    for line in read_file(folder_of(pid, proc) + "/cgroup").decode("latin-1").splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":
             unified = path
@@ -262,8 +287,8 @@ def own_users(pid: int, proc: str = "/proc") -> Optional[bool]:
     except OSError:
         return False  # a kernel without them
     try:
-        return os.readlink("%s/%d/ns/user" % (proc, pid)) != ours
-    except OSError:
+        return os.readlink(folder_of(pid, proc) + "/ns/user") != ours
+    except (OSError, IndexError):
         return None
 
 
@@ -294,11 +319,23 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
     def by_trust(pid: int) -> Tuple[int, int]:
         return place(pid).rank, pid
 
-    unseen: List[Unseen] = []
+    unlooked: List[Tuple[List[int], str]] = []
+    controllers: Set[int] = set()
 
     def leave(left: Sequence[int], reason: str) -> None:
-        if left:
-            unseen.append(Unseen([place(pid) for pid in left], reason))
+        there = sorted((pid for pid in left if _is_there(pid, proc)), key=by_trust)
+        if there:
+            unlooked.append((there, reason))
+
+    def unseen() -> List[Unseen]:
+        """A row is made of what is in no unit that is known here, and is no build of a controller's."""
+        result = []
+        for left, reason in unlooked:
+            apart = (pid for pid in left if place(pid).rank > OURS
+                     and _above(proc, _parent(proc, pid), controllers, len(pids)) is None)
+            rows = [(pid, place(pid)) for pid in itertools.islice(apart, LIMIT_ROWS)]
+            result.append(Unseen([place(pid) for pid in left], reason, rows))
+        return result
 
     if len(pids) > _LIMIT_PROCESSES:
         pids.sort(key=by_trust)
@@ -313,21 +350,21 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
                  _SCAN_SECONDS, by_trust, _PATIENCE)
     leave(found.late, "what they have open could not be read, or not in time")
     if not found.found:
-        return Running([], unseen)
+        return Running([], unseen())
     from ._examination import examine  # only on a host where a controller runs
 
     of_users = [pid for pid, _war in found.found if place(pid).rank >= SERVICE]
     left = of_users[_LIMIT_USERS:]
     chosen = [(pid, war) for pid, war in found.found if pid not in set(left)]
     leave(left + [pid for pid, _war in chosen[_LIMIT_EXAMINED:]], "more JVMs on a war run here than are examined")
-    controllers = {pid for pid, _war in found.found}
+    controllers.update(pid for pid, _war in found.found)
     deadline = time.monotonic() + _HOST_SECONDS
     result = []
     for pid, war in chosen[:_LIMIT_EXAMINED]:
         jvm = jvms[pid]
         seen = Seen(pid, jvm.ticks, jvm.parent, jvm.launcher, jvm.sure, war, place(pid))
         result.append(examine(seen, proc, attach, deadline, _above(proc, jvm.parent, controllers, len(pids)), asks))
-    return Running(result, unseen)
+    return Running(result, unseen())
 
 
 def look(pid: int, proc: str = "/proc") -> Optional[Seen]:
@@ -361,8 +398,19 @@ def _above(proc: str, pid: int, controllers: Set[int], limit: int) -> Optional[i
     for _generation in range(limit):
         if pid in controllers or not pid:
             return pid or None
-        try:
-            pid = int(stat_of(read_file("%s/%d/stat" % (proc, pid)))[1][1])
-        except (OSError, IndexError, ValueError):
-            return None  # it ended
+        pid = _parent(proc, pid)
     return None
+
+
+def _parent(proc: str, pid: int) -> int:
+    try:
+        return int(stat_of(read_file("%s/%d/stat" % (proc, pid)))[1][1])
+    except (OSError, IndexError, ValueError):
+        return 0  # it ended
+
+
+def _is_there(pid: int, proc: str) -> bool:
+    try:
+        return started(pid, proc) >= 0
+    except (OSError, IndexError, ValueError):
+        return False

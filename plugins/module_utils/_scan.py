@@ -18,26 +18,26 @@ from typing import IO, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ._files import HostFiles, bytewise
 from ._jvm import Unresolvable, command_line, launcher_words
-from ._processes import arguments, files_of, only_roots, read_file, read_for, reader_of, stat_of
+from ._processes import arguments, files_of, folder_of, only_roots, read_file, read_for, reader_of, stat_of
 from ._settings import _BROKEN_ZIP, LIMIT_MANIFEST, _Unknown, _zip_manifest, manifest_of
 from ._tomcat import base_of, starts, wars
 
 #: HotSpot's and its relatives' library (OpenJ9 has one of that name beside its own), and that of the ``java`` launcher.
 _LIBRARY = re.compile(rb"/lib(jvm|j9vm[0-9]*|jli)\.so(?: \(deleted\))?$", re.MULTILINE)
-#: Bytes of a process's list of mapped files. A controller with thousands of threads needs some 100 KiB.
-_LIMIT_MAPS = 4 << 20
+#: Bytes of a process's list of mapped files. A controller with thousands of threads needs some 100 KiB; a database, or
+#: whoever wants to be none, as much as the kernel allows: 65,530 lines.
+_LIMIT_MAPS = 64 << 20
 _PART = 1 << 18
 _OVERLAP = 4096 + 100  # no line is longer
 #: Open files that are looked at, those that are archives without their manifest in front, and unpacked folders.
 _LIMIT_FILES = 1 << 16
-_LIMIT_SEARCHED = 64
-_LIMIT_FOLDERS = 64
+_LIMIT_SEARCHED = 512
+_LIMIT_FOLDERS = 4096
 _HEAD = 16 << 10
 
 _WAR = re.compile(r"(?:cloudbees|jenkins)[^/]*\.war\Z", re.IGNORECASE)
 #: What starts the product from a class path (Jenkins' executable/Main.java; old wars have it without a package).
 _MAINS = frozenset(["executable.Main", "winstone.Launcher"])
-_AGENT_MAIN = "hudson.remoting."
 _MANIFEST = "META-INF/MANIFEST.MF"
 _UNPACKED = "/WEB-INF/"
 _DELETED = " (deleted)"
@@ -65,6 +65,7 @@ def sighted(proc: str, pid: int) -> Optional[Sighted]:
     own = "%s/%d" % (proc, pid)
     try:
         name, fields = stat_of(read_file(own + "/stat"))
+        own = folder_of(pid, proc, fields)
         # A map is dear to read, and what has neither a JVM's threads (never fewer than eight) nor its name is none.
         if int(fields[17]) < _THREADS and name != b"java" and not _JAVA.match(read_file(own + "/cmdline")):
             return None
@@ -129,7 +130,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
 
     Raises OSError where what it has open cannot be looked at.
     """
-    own = "%s/%d" % (proc, pid)
+    own = folder_of(pid, proc)
     files = files_of(own)
     try:
         argv = arguments(own)
@@ -155,8 +156,6 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
             return error.path
         if served:
             return served[0]
-    if main.startswith(_AGENT_MAIN):
-        return None
     held = _held(own, files, [main] if line.jar else _class_path(words))
     if held is None and main in _MAINS and b"JENKINS_HOME=" in read_file(own + "/environ"):
         return main
@@ -180,12 +179,13 @@ def _held(own: str, files: HostFiles, places: Sequence[str]) -> Optional[str]:
             continue  # closed meanwhile, or nothing for us to see
     folders = [bytewise(target.partition(_UNPACKED)[0]) for target in opened if _UNPACKED in target]
     folders.extend(places)
-    for folder in list(dict.fromkeys(folders))[:_LIMIT_FOLDERS]:
+    folders = list(dict.fromkeys(folders))
+    for folder in folders[:_LIMIT_FOLDERS]:
         text = read_for(own, files, folder + "/" + _MANIFEST)
         if text is not None and _is_product(text.encode("latin-1")):
             return folder
-    if not searched[0]:
-        raise OSError("it has too many archives open")
+    if not searched[0] or len(folders) > _LIMIT_FOLDERS:
+        raise OSError("it has too many archives or folders open")
     return None
 
 
@@ -205,7 +205,7 @@ def _open_files(own: str) -> Dict[str, str]:
             target = os.readlink("%s/fd/%s" % (own, number))
         except OSError:
             continue  # closed meanwhile
-        if target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/sys/")):
+        if target.startswith("/"):
             name = target[:-len(_DELETED)] if target.endswith(_DELETED) else target
             found.setdefault(name, "%s/fd/%s" % (own, number))
     return found
@@ -217,7 +217,7 @@ def _manifest(path: str, searched: List[int]) -> bytes:
     handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) or status.st_size < _END or status.st_dev in _of_the_kernel():
             return b""
         descriptor = os.open("/proc/self/fd/%d" % handle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     finally:
@@ -233,6 +233,11 @@ def _manifest(path: str, searched: List[int]) -> bytes:
             except (_Unknown, *_BROKEN_ZIP):
                 pass
     return found or b""
+
+
+def _of_the_kernel() -> Set[int]:
+    """Devices whose files are the kernel's: not by name, for whoever has mounts of his own chooses where they are."""
+    return {os.stat(path).st_dev for path in ("/proc", "/sys") if os.path.isdir(path)}
 
 
 def _may_be_an_archive(stream: IO[bytes], head: bytes, size: int) -> bool:

@@ -97,11 +97,11 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     claimed = {jvm.pid for mine in owned for jvm in mine}
     strays = [jvm for jvm in jvms
               if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)]
-    builds = [_no_installation(jvm, "its environment says so") for jvm in strays if jvm.of_build]
-    warnings.extend(_at_most(_LIMIT_NOTES, builds))
+    builds = [jvm for jvm in strays if _is_build_of(jvm, owners)]
+    warnings.extend(_at_most(_LIMIT_NOTES, [_no_installation(jvm, "its environment says so") for jvm in builds]))
     entries = _without_dead(entries)
-    entries.extend(_strays([jvm for jvm in strays if not jvm.of_build], [entry.definition.name for entry in entries],
-                           warnings))
+    rows = _strays([jvm for jvm in strays if jvm not in builds], [entry.definition.name for entry in entries], warnings)
+    entries.extend(rows + _unlooked(unseen, rows))
     return Survey(entries, warnings, _host(root))
 
 
@@ -117,7 +117,7 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
 
     def asks(jvm: processes.Process) -> bool:
         # What belongs to nobody is unknown whatever it says, so nobody waits for it.
-        return jvm.container and not jvm.own_users or any(_owned(owners, [jvm]))
+        return _contained(jvm) or any(_owned(owners, [jvm]))
 
     try:
         found = processes.running(attach=attach, cgroups=[owner.cgroup for owner in owners if owner.cgroup],
@@ -244,6 +244,11 @@ def _is_agent_of(jvm: processes.Process, owners: Sequence[Owner], claimed: Colle
                              for owner in owners for other in jvms if other.pid in claimed)
 
 
+def _is_build_of(jvm: processes.Process, owners: Sequence[Owner]) -> bool:
+    """Anybody can have the environment of a build; to be where a controller runs needs root, or that controller."""
+    return jvm.of_build and any(processes.below(jvm.cgroup, owner.cgroup) for owner in owners)
+
+
 def _same_home(owner: Owner, jvm: processes.Process) -> bool:
     """False only where both homes are known and differ."""
     return not owner.on_disk.homes or not jvm.home or jvm.home in owner.on_disk.homes
@@ -263,17 +268,23 @@ def _noting_other_war(owner: Owner, jvm: processes.Process) -> processes.Process
 
 def _runs_the_same(owner: Owner, jvm: processes.Process) -> bool:
     return (jvm.war in owner.on_disk.programs and _same_home(owner, jvm)
-            and (jvm.user == owner.user if owner.user else not jvm.ordinary or _belongs_to(owner, jvm.uid)))
+            and (jvm.user == owner.user if owner.user else jvm.uid == 0 or _belongs_to(owner, jvm)))
 
 
-def _belongs_to(owner: Owner, uid: int) -> bool:
-    """True where an ordinary user has the home or the launch script, so that it is his to start."""
+def _belongs_to(owner: Owner, jvm: processes.Process) -> bool:
+    """True where a user has the home or the launch script, so that it is his to start.
+
+    No number says who is a service's user: others run services too, and users log in from 500 on where a host is old.
+    A service manager has what it starts in the unit's cgroup, unless that logs in on the way (su): into its user's.
+    """
+    if not owner.on_disk.homes and owner.loaded is None and not jvm.ordinary:
+        return True  # there is nothing that would tell
     paths = list(owner.on_disk.homes) + ([owner.definition.name] if owner.definition.unit is None else [])
 
     def has() -> bool:
         for path in paths:
             try:
-                if path.startswith("/") and os.stat(path).st_uid == uid:
+                if path.startswith("/") and os.stat(path).st_uid == jvm.uid:
                     return True
             except OSError:
                 continue
@@ -306,12 +317,40 @@ def _strays(jvms: Sequence[processes.Process], names: Sequence[str], warnings: L
     """A row for each place from which JVMs run that belong to no installation."""
     found: Dict[str, List[processes.Process]] = {}
     for jvm in jvms:
-        name = next((one for one in (_unit_of(jvm), jvm.war) if one and one not in names), "process %d" % jvm.pid)
+        # What is no container of root's shares no row with one: it would be judged with it.
+        name = next((one for one in (_unit_of(jvm), jvm.war) if one and one not in names
+                     and (one not in found or _contained(found[one][0]) == _contained(jvm))), "process %d" % jvm.pid)
         found.setdefault(name, []).append(jvm)
+    rows = [_stray(name, mine) for name, mine in list(found.items())[:_LIMIT_STRAYS]]
     left = list(found)[_LIMIT_STRAYS:]
     if left:
-        warnings.append("JVMs on %d more wars run here that belong to no installation" % len(left))
-    return [_stray(name, mine) for name, mine in list(found.items())[:_LIMIT_STRAYS]]
+        more = "JVMs on %d more wars run here that belong to no installation" % len(left)
+        warnings.append(more)
+        if all(row.running != "unknown" for row in rows):  # else what has no row would not count
+            rows.append(_unknown_row("process %d" % found[left[0]][0].pid, more))
+    return rows
+
+
+def _unlooked(unseen: Sequence[processes.Unseen], rows: Sequence[Entry]) -> List[Entry]:
+    """Rows of processes of which it is not known whether they are controllers; that they are none would be said else.
+
+    One at least, where no other row makes the host unknown.
+    """
+    found = [_unknown_row("process %d" % pid, "process %d of %s was not looked at, and may run a controller: %s"
+                          % (pid, processes.name_of(place.uid), one.reason))
+             for one in unseen for pid, place in one.rows]
+    return found[:max(_LIMIT_STRAYS - len(rows), 0 if any(row.running == "unknown" for row in rows) else 1)]
+
+
+def _unknown_row(name: str, reason: str) -> Entry:
+    nothing = _unresolvable(reason)
+    return Entry(installations.Definition(name, None, (), {}, False), nothing, None, nothing, None, (), "unknown",
+                 reason, True)
+
+
+def _contained(jvm: processes.Process) -> bool:
+    """True for a container that only root can have made."""
+    return jvm.container and not jvm.own_users
 
 
 def _unit_of(jvm: processes.Process) -> Optional[str]:
@@ -322,9 +361,10 @@ def _unit_of(jvm: processes.Process) -> Optional[str]:
 def _stray(name: str, mine: Sequence[processes.Process]) -> Entry:
     """JVMs that run, of which nobody knows how they are started."""
     definition = installations.Definition(name, None, (), {}, False)
-    contained = mine[0].container and not mine[0].own_users
-    who = "; ".join("process %d of %s runs %s%s" % (
-        jvm.pid, jvm.user, jvm.war, "" if jvm.state == "unknown" else " with telemetry " + jvm.state)
+    contained = _contained(mine[0])
+    who = "; ".join("process %d of %s runs %s%s%s" % (
+        jvm.pid, jvm.user, jvm.war, "" if jvm.state == "unknown" else " with telemetry " + jvm.state,
+        ", in the environment of a build, and no controller is seen to have started it" if jvm.of_build else "")
         for jvm in mine[:_LIMIT_NOTES])
     reason = who + (": it runs in a container, whose image and environment decide" if mine[0].container else
                     ": no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")

@@ -35,7 +35,7 @@ def way_of(found: Survey, document: Dict[str, Any]) -> probing.Way:
     for entry, shown_entry in zip(found.entries, document["installations"]):
         name, own = entry.definition.name, []  # type: str, List[routes.Network]
         homes = []
-        if entry.stray and not all(jvm.container for jvm in entry.processes):
+        if entry.stray and not (entry.processes and all(jvm.container for jvm in entry.processes)):
             # Whoever started it named its proxy, its settings and its trust store.
             note = "the way out of %s was not probed: it belongs to no installation" % name
             networks.append(routes.Network((), (note,), None))

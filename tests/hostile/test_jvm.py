@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +192,53 @@ def test_a_controller_that_does_not_look_like_one_is_seen(attacked: Site, off: s
         assert (found["on_disk"], found["running"]) == ("unresolvable", "unknown")
         assert done.verdicts() == {host: "unknown"}, "never compliant"
         assert f"process {found['processes'][0]['pid']} of root runs " in done.reasons(host)
+
+
+#: What she starts, and what is in the reason then.
+ORDINARY = {
+    "environment-of-a-build": ("JENKINS_NODE_COOKIE=x exec java -Xmx32m -jar ~/jenkins.war --httpPort=9191",
+                               "in the environment of a build"),
+    "in-memory": ("cp app.bin /dev/shm/app.bin; exec java -Xmx32m -jar /dev/shm/app.bin --httpPort=9191",
+                  "runs /dev/shm/app.bin"),
+    "named-as-an-agent": ("exec java -Xmx32m -cp app.bin:c hudson.remoting.Mine", "app.bin"),
+    "first-thread-ended": ("LEADERLESS=1 LIBRARY=libjvm.so HELD=app.bin exec -a java ./lookalike", "app.bin"),
+    "endless-command-line": ("exec java -Xmx32m -jar app.bin --httpPort=9191 $(for i in $(seq 12); do "
+                             "head -c 100000 /dev/zero | tr '\\0' y; echo; done)", "was not looked at"),
+    "many-archives": ("python3 -c 'import zipfile; zipfile.ZipFile(\"a\", \"w\").writestr(\"x\", \"y\")'; "
+                      "for i in $(seq 600); do cp a a$i.jar; exec {fd}<a$i.jar; done; "
+                      "exec java -Xmx32m -jar app.bin --httpPort=9191", "was not looked at"),
+}
+MINE = """package hudson.remoting;
+public class Mine {
+    public static void main(String[] none) throws Exception {
+        Thread.sleep(Long.MAX_VALUE);
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("how", ORDINARY)
+def test_an_ordinary_user_cannot_hide_a_controller(attacked: Site, off: str, how: str, tmp_path: Path) -> None:
+    """A host that is compliant but for it is unknown, and nothing is stopped."""
+    host = off
+    command, said = ORDINARY[how]
+    attacked.give(host, "lookalike")
+    (tmp_path / "Mine.java").write_text(MINE)
+    subprocess.run(["javac", "--release", "8", "-Xlint:-options", "-d", tmp_path, tmp_path / "Mine.java"], check=True)
+    attacked.put(host, f"/home/{USER}/c/hudson/remoting/Mine.class",
+                 (tmp_path / "hudson/remoting/Mine.class").read_bytes())
+    attacked.put(host, f"/home/{USER}/go.sh", command.encode())
+    attacked.as_user(host, f"head -c 8192 /dev/zero >libjvm.so; cp {WAR} app.bin; cp {WAR} jenkins.war")
+    start(attacked, host, "exec bash go.sh")
+    try:
+        done = audit(attacked, host, desired="disabled")
+    finally:
+        attacked.stop_pretending(host)
+        attacked.shell(host, "rm -f /dev/shm/app.bin")
+    assert done.verdicts() == {host: "unknown"}, done.output
+    assert said in done.reasons(host)
+    assert f"of {USER}" in done.reasons(host)
+    assert rows(done, host)["jenkins"]["running"] == "disabled"
 
 
 def test_a_host_without_an_installation_is_not_without_a_verdict(attacked: Site) -> None:

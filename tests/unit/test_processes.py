@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any
 import pytest
 from hostroot import FLAG, Host
 from jvms import jvms
+from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring as declaring
 from ansible_collections.cbops.telemetry.plugins.module_utils import _examination as examination
@@ -25,6 +29,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _state as s
 from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils import _way_out as way_out
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import assess, policy_of
 
 MAPS = """\
 55d0c8a00000-55d0c8a01000 r-xp 00000000 08:01 11  /usr/lib/jvm/bin/java
@@ -371,7 +376,8 @@ PLUGIN = "Manifest-Version: 1.0\nShort-Name: git\nJenkins-Version: 2.426.3\nPlug
     (["java", "-jar", "/opt/x/app.bin"], PLUGIN, [], b"", False),
     (["java", "-jar", "/opt/x/app.bin"], "Manifest-Version: 1.0\n", [], b"", False),
     (["java", "-jar", "/opt/x/app.bin"], None, ["a"], b"", False),
-    (["java", "-cp", "/opt/agent.jar", "hudson.remoting.jnlp.Main"], PRODUCT, [], b"", False),
+    (["java", "-cp", "/opt/agent.jar", "hudson.remoting.jnlp.Main"], "Version: 3131\n", [], b"", False),
+    (["java", "-cp", "/opt/agent.jar:/opt/x/app.bin", "hudson.remoting.Mine"], PRODUCT, [], b"", True),
 ])
 def test_a_war_is_known_by_what_is_in_it(proc: Proc, tmp_path: Path, argv: list[str], manifest: str | None,
                                          names: list[str], before: bytes, is_war: bool) -> None:
@@ -421,6 +427,60 @@ def test_what_is_open_is_looked_at_in_bounds(proc: Proc, tmp_path: Path, monkeyp
         (folder / f"fd/{number}").symlink_to(archive(tmp_path / f"{number}.jar", "Manifest-Version: 1.0\n", "a", "b"))
     found = processes.running(str(proc.root))
     assert (found.jvms, [len(one.places) for one in found.unseen]) == ([], [1])
+
+
+def test_what_is_open_in_memory_is_looked_at_and_what_is_the_kernels_is_not(proc: Proc, tmp_path: Path) -> None:
+    folder = proc.process(10, ["java", "-jar", "/dev/shm/app.bin"])
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        held = archive(Path(place) / "app.bin", PRODUCT)
+        (folder / "fd/7").symlink_to(held)
+        assert [jvm.war for jvm in processes.running(str(proc.root)).jvms] == [str(held)]
+    opened: list[str] = []
+    sys.addaudithook(lambda event, what: opened.append(str(what[0])) if event == "open" else None)
+    for path in ("/proc/version", "/sys/kernel/uevent_seqnum", "/dev/null"):
+        if os.path.exists(path):
+            (tmp_path / "link").symlink_to(path)
+            del opened[:]
+            assert scan._manifest(str(tmp_path / "link"), [9]) == b""
+            assert len(opened) == 1, "held, and not opened for reading"
+            (tmp_path / "link").unlink()
+
+
+def test_folders_beyond_the_bound_are_not_said_to_be_none(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_LIMIT_FOLDERS", 3)
+    folder = proc.process(10, ["java", "-cp", "a:b:c:/x", "y"])
+    (folder / "root/x/META-INF").mkdir(parents=True)
+    (folder / "root/x/META-INF/MANIFEST.MF").write_text(PRODUCT)
+    found = processes.running(str(proc.root))
+    assert (found.jvms, [len(one.rows) for one in found.unseen]) == ([], [1])
+
+
+def test_a_process_whose_first_thread_has_ended(tmp_path: Path) -> None:
+    """Of that thread nothing is mapped and nothing is open any more; the others run on."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no compiler")
+    (tmp_path / "libjvm.so").write_bytes(bytes(8192))
+    source = Path(__file__).parent.parent / "hostile/programs/lookalike.c"
+    subprocess.run(["gcc", "-pthread", "-o", str(tmp_path / "program"), str(source)], check=True)
+    held = archive(tmp_path / "app.bin", PRODUCT)
+    process = subprocess.Popen(["java", "-cp", "x", "y"], executable=str(tmp_path / "program"), cwd=tmp_path, env={
+        "LIBRARY": str(tmp_path / "libjvm.so"), "HELD": str(held), "LEADERLESS": "1", "JENKINS_HOME": "/x"})
+    try:
+        for _moment in range(100):
+            if Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].startswith("Z"):
+                break
+            time.sleep(0.05)
+        assert Path(f"/proc/{process.pid}/maps").read_bytes() == b""
+        seen = processes.look(process.pid)
+        assert seen is not None
+        assert (seen.war, seen.place.cgroup) == (str(held), processes.cgroup_of(os.getpid()))
+        found = examination.examine(seen, attach="never")
+        assert (found.home, found.container) == ("/x", False)
+        assert "ended" not in (found.reason or "")
+    finally:
+        process.kill()
+        process.wait()
+    assert processes.look(process.pid) is None
 
 
 def test_a_program_that_embeds_the_jvm(tmp_path: Path) -> None:
@@ -722,6 +782,87 @@ def test_only_what_may_be_an_installations_is_asked(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(processes, "running", running)
     state._running(True, "auto", [owner("a")], [])
     assert list(asked.values()) == [True, False, False, True]
+
+
+def surveyed(monkeypatch: pytest.MonkeyPatch, found: processes.Running) -> dict[str, Any]:
+    """The state document of a host without installations, on which these run."""
+    monkeypatch.setattr(installations, "discover", lambda *_arguments: ([], []))
+    monkeypatch.setattr(processes, "running", lambda **_arguments: found)
+    document = state.document_of(state.survey("/"))
+    validate(document)
+    return document
+
+
+def verdict(document: dict[str, Any]) -> str:
+    return assess(document, policy_of({"telemetry_desired": "disabled"}), datetime.date(2026, 11, 23)).verdict
+
+
+def test_the_environment_of_a_build_makes_no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can have it; to be where a controller runs needs that controller, or root."""
+    document = surveyed(monkeypatch, processes.Running([ALICE._replace(of_build=True)], []))
+    entry, = document["installations"]
+    assert (entry["name"], verdict(document)) == (ALICE.war, "unknown")
+    assert "no controller is seen to have started it" in entry["running_detail"]["reason"]
+    inside = JVM._replace(of_build=True, war="/tmp/b/jenkins.war")
+    assert state._is_build_of(inside, [owner("a")])
+    assert not state._is_build_of(ALICE._replace(of_build=True), [owner("a"), owner("a")._replace(loaded=None)])
+
+
+PLACE = processes.Place(processes.LOGIN, 4242, "/user.slice")
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_what_was_not_looked_at_makes_the_host_unknown(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    found = [(pid, PLACE) for pid in range(70, 70 + rows)]
+    document = surveyed(monkeypatch, processes.Running([], [processes.Unseen([PLACE] * 99, "no time", found)]))
+    entries = document["installations"]
+    assert (len(entries), verdict(document)) == (rows, "unknown")
+    assert (entries[0]["name"], entries[0]["running_detail"]["reason"]) == (
+        "process 70", "process 70 of 4242 was not looked at, and may run a controller: no time")
+    assert document["warnings"] == ["99 processes were not looked at, and may run a controller: no time"]
+
+
+def test_no_crowd_of_containers_hides_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root's containers have a verdict; what is beyond the bounds has one row, and the host none that is good."""
+    crowd = [JVM._replace(pid=pid, container=True, war=f"/{pid}/jenkins.war", state="disabled")
+             for pid in range(100, 108)]
+    for running, unseen in (([*crowd, ALICE], []), (crowd, [processes.Unseen([PLACE], "no time", [(70, PLACE)])])):
+        entries = surveyed(monkeypatch, processes.Running(running, unseen))["installations"]
+        assert [entry["running"] for entry in entries] == ["disabled"] * 8 + ["unknown"]
+
+
+def test_a_stray_is_not_judged_with_a_container_on_a_war_of_that_name() -> None:
+    inside = JVM._replace(container=True, state="disabled")
+    rows = state._strays([inside, ALICE._replace(war=WAR)], [], [])
+    assert [(row.definition.name, row.running) for row in rows] == [(WAR, "disabled"), ("process 5", "unknown")]
+
+
+def test_rows_are_made_of_strays_alone(proc: Proc) -> None:
+    """A build that cannot be looked at, or a process in a unit that is known, is that unit's matter."""
+    proc.process(10, ["java", "-jar", WAR])
+    for pid, parent, cgroup in ((11, 10, "/y"), (12, 1, "/system.slice/cloudbees-core-cm.service"), (13, 1, "/y")):
+        folder = proc.process(pid, ["java", "x" * (1 << 20)], parent=parent)
+        (folder / "cgroup").write_text(f"0::{cgroup}\n")
+    ended = proc.process(14, ["java", "x" * (1 << 20)])
+    (ended / "stat").write_text("14 (java) Z 1 " + " ".join(["0"] * 15) + " 1 0 1000 0 0\n")
+    unseen, = processes.running(str(proc.root), cgroups=["/system.slice/cloudbees-core-cm.service"]).unseen
+    assert [pid for pid, _place in unseen.rows] == [13]
+    assert len(unseen.places) == 3
+
+
+@pytest.mark.parametrize(("uid", "homes", "loaded", "owned"), [
+    (0, "other's", True, True), (33, "other's", True, False), (33, "his", True, True), (33, "", True, False),
+    (33, "", False, True), (1000, "", False, False), (1000, "his", False, True), (33, "other's", False, False),
+])
+def test_a_unit_without_a_user_is_not_everybodys(tmp_path: Path, uid: int, homes: str, loaded: bool,
+                                                 owned: bool) -> None:
+    """With the very war and no home of his own: a web server's user, or who logs in with a number below 1000."""
+    if homes == "his":
+        os.chown(tmp_path, uid, -1)
+    mine = owner("a", user="", home=str(tmp_path) if homes else "")
+    jvm = JVM._replace(uid=uid, user="x", cgroup="/user.slice/session-1.scope", home="")
+    found, = state._owned([mine if loaded else mine._replace(loaded=None)], [jvm])
+    assert bool(found) == owned
 
 
 def test_agents_beside_their_controller_are_none_of_it_and_alone_they_are_no_agents() -> None:

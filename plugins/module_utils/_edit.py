@@ -29,7 +29,6 @@ from ._installations import (
     unresolved,
 )
 from ._jvm import FLAG, Unresolvable, get_boolean
-from ._login import ENVIRONMENT_FILE, PROFILE
 from ._shell_syntax import Assignment, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
 from ._systemd import UnitFiles, Variable, build, parse_environment_file, parse_unit
 from ._writing import Refused
@@ -71,14 +70,14 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
             break
         changed = {path: content for path, content in candidates.items()
                    if content != (files.read(path) if files.exists(path) else None)}
-        if not changed:
+        if not changed or not all(map(files.may_be_edited, changed)):
             continue
         after = evaluate(definition, files.with_candidates(changed))
         if after.verdict == wanted and same_vectors(before, after):
             return Plan({path: (files.read(path) if files.exists(path) else None, content)
                          for path, content in changed.items()}, after)
     last = before.mentions[-1] if before.mentions else None
-    if last is not None and last.path is not None and not _editable(last.path):
+    if last is not None and last.path is not None and not files.may_be_edited(last.path):
         raise Refused("%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
                       "machine); change it yourself" % (definition.name, last.layer, last.path))
     raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)" % (
@@ -113,12 +112,12 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
     # 1. A mention with another value decides: give it the right one.
     for mention in reversed(before.mentions):
         # A value with blanks is the work of quotes that hold several options together: none of them may be lost.
-        if mention.path and mention.length and not get_boolean(mention.value) and _editable(mention.path) \
+        if mention.path and mention.length and not get_boolean(mention.value) and files.may_be_edited(mention.path) \
                 and not re.search(r"\s", mention.value):
             content = files.read(mention.path)
             yield {mention.path: content[:mention.position] + FLAG + content[mention.position + mention.length:]}
     last = before.mentions[-1] if before.mentions else None
-    if last is not None and last.path is not None and last.length and not _editable(last.path):
+    if last is not None and last.path is not None and last.length and not files.may_be_edited(last.path):
         override = _override(definition, files, last, FLAG)
         if override is not None:
             yield override
@@ -147,12 +146,6 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
         yield from _into_environment_file(files, live)
     elif live.reader == "Environment" and live.variable is not None:
         yield from _into_unit(definition, files, live)
-
-
-def _editable(path: str) -> bool:
-    """Files of packages that an upgrade replaces are never edited, nor what is the whole machine's."""
-    return not path.startswith(("/usr/", "/lib/", "/lib64/", "/run/", "/etc/init.d/", "/etc/rc.d/",
-                                ENVIRONMENT_FILE, PROFILE))
 
 
 def _assignments(content: str, path: str) -> List[Assignment]:
@@ -345,11 +338,11 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
     if not live:
         return None
     mention = live[-1]
-    if mention.path is not None and mention.length and not _editable(mention.path):
+    if mention.path is not None and mention.length and not files.may_be_edited(mention.path):
         override = _override(definition, files, mention, "")
         if override is not None:
             return override
-    if mention.path is None or not mention.length or not _editable(mention.path):
+    if mention.path is None or not mention.length or not files.may_be_edited(mention.path):
         raise Refused("%s: the flag comes from %s, which is not edited here; take it out there"
                       % (definition.name, mention.path or mention.layer))
     content = files.read(mention.path)

@@ -110,6 +110,73 @@ def test_enabled_gives_back_every_byte(host: Host, text: str) -> None:
     assert host.read("/etc/default/cloudbees-core-cm") == before
 
 
+@pytest.mark.parametrize("locale", [None, "LANG=C.UTF-8\n", 'LANG=C\nJAVA_TOOL_OPTIONS="-Da=b"\n'])
+@pytest.mark.parametrize("name", EDITABLE)
+def test_files_of_the_machine_are_sourced_last_and_never_edited(host: Host, name: str, locale: str | None) -> None:
+    host.deb(DEB_CASES[name][0], locale)
+    kept = {path: host.read(path) for path in ("/etc/environment", "/etc/default/locale") if locale or "env" in path}
+    assert host.live().path == "/etc/default/cloudbees-core-cm"
+    host.declare("disabled")
+    assert host.verdict() == "disabled"
+    assert {path: host.read(path) for path in kept} == kept
+
+
+WHOLE_MACHINE = ("/etc/environment", "/etc/environment.d/java.conf", "/etc/default/locale", "/etc/locale.conf",
+                 "/etc/sysconfig/i18n", "/etc/sysconfig/network", "/etc/profile", "/etc/profile.d/java.sh",
+                 "/etc/bashrc", "/etc/bash.bashrc", "/etc/security/pam_env.conf", "/etc/pam.d/su", "/etc/login.defs",
+                 "/etc/default/useradd", "/etc/default/java", "/etc/rc.conf", "/etc/java/java.conf",
+                 "/etc/rc.d/init.d/functions", "/run/jenkins/env", "/var/run/env", "/usr/lib/ci/settings",
+                 "/etc/skel/x", "/var/lib/jenkins/.bash_profile", "/etc/./environment", "/etc/default/../environment")
+
+
+@pytest.mark.parametrize("path", WHOLE_MACHINE)
+def test_a_file_that_others_read_is_edited_in_no_way(host: Host, path: str) -> None:
+    """Not where a script sources it, nor as EnvironmentFile, nor through a link, nor where the flag is in it."""
+    real = os.path.normpath(path)
+    for options in ("-Xmx1g", f"-D{PROPERTY}=false"):
+        for link in (False, True):
+            named = "/etc/ci/options" if link else path
+            if link:
+                (host.root / "etc/ci").mkdir(exist_ok=True)
+                (host.root / "etc/ci/options").unlink(missing_ok=True)
+                (host.root / "etc/ci/options").symlink_to(real)
+            host.write(real, f'JAVA_OPTS="{options}"\n')
+            host.script(f"#!/bin/sh\n. {named}\nJAVA_OPTS=\"$JAVA_OPTS\" exec java $JAVA_OPTS -jar jenkins.war\n")
+            try:
+                assert real not in host.declare("disabled")
+            except Refused:
+                pass
+            host.script("#!/bin/sh\nexec java $JAVA_OPTS -jar jenkins.war\n", "/opt/start.sh")
+            host.write("/etc/systemd/system/cloudbees-cm.service",
+                       f"[Service]\nEnvironmentFile={named}\nExecStart=/opt/start.sh\n")
+            try:
+                assert not {real, named} & set(host.declare("disabled"))
+            except Refused:
+                pass
+            assert host.read(real) == f'JAVA_OPTS="{options}"\n'
+
+
+@pytest.mark.parametrize("path", ["/etc/default/cloudbees-core-cm", "/etc/sysconfig/jenkins", "/etc/conf.d/jenkins",
+                                  "/etc/rc.local", "/etc/rc.d/rc.local", "/opt/ci/setenv.sh", "/srv/ci/env",
+                                  "/etc/default/locale-tools", "/etc/jenkins/jenkins.conf", "/root/start.sh",
+                                  "/etc/systemd/system/x.service", "/var/lib/jenkins/environment"])
+def test_an_installations_own_files_may_be_edited(host: Host, path: str) -> None:
+    assert host.files.may_be_edited(path)
+
+
+def test_the_file_that_sets_the_options_comes_before_the_one_that_is_read_last(host: Host) -> None:
+    host.write("/etc/default/ci", 'JAVA=/usr/bin/java\nJAVA_OPTS="-Xmx1g"\n')
+    host.write("/opt/ci/later.sh", "TZ=UTC\n")
+    host.script("#!/bin/sh\n. /etc/default/ci\n. /opt/ci/later.sh\nexec $JAVA $JAVA_OPTS -jar jenkins.war\n")
+    assert host.declare("disabled") == ["/etc/default/ci"]
+    assert host.read("/etc/default/ci") == f'JAVA=/usr/bin/java\nJAVA_OPTS="-Xmx1g {FLAG}"\n'
+    host.write("/etc/default/ci", "JAVA=/usr/bin/java\n")
+    host.write("/opt/ci/cloudbees-cm.conf", "TZ=UTC\n")
+    host.script("#!/bin/sh\n. /opt/ci/cloudbees-cm.conf\n. /etc/default/ci\n. /opt/ci/later.sh\n"
+                "exec $JAVA $JAVA_OPTS -jar jenkins.war\n")
+    assert host.live() == installations.Live("/opt/ci/cloudbees-cm.conf", "JAVA_OPTS", "shell", False, True)
+
+
 def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
     host.deb('JAVA_ARGS="$(cat /etc/java-options)"\n')
     before = host.read("/etc/default/cloudbees-core-cm")
@@ -425,7 +492,7 @@ PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include
     (f"x y=1 _JAVA_OPTIONS={FLAG}\n", "enabled"),
 ])
 def test_su_gets_what_pam_puts_into_the_environment(host: Host, text: str, verdict: str) -> None:
-    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.deb('JAVA_ARGS="-Xmx1g"\n', "LANG=C\n")  # with a locale, the script itself does not read it
     host.write("/etc/environment", text)
     assert host.verdict() == "enabled", "no PAM session, no such environment"
     host.write("/etc/pam.d/su-l", "@include su\n")

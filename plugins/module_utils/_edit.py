@@ -31,7 +31,7 @@ from ._installations import (
 from ._jvm import FLAG, Unresolvable, get_boolean
 from ._shell_syntax import Assignment, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
 from ._systemd import UnitFiles, Variable, build, parse_environment_file, parse_unit
-from ._writing import Refused
+from ._writing import Refused, backup_name
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
@@ -49,10 +49,12 @@ class Plan(NamedTuple):
     after: Outcome
 
 
-def plan(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> Plan:
+def plan(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str,
+         backup: bool = False) -> Plan:
     """What to write so that the next start has telemetry ``disabled`` or ``enabled``.
 
-    Raises :class:`Refused` where no edit is safe; the message names file and reason.
+    With ``backup`` a copy of each old file will lie beside it, which what reads all of a folder reads too. Raises
+    :class:`Refused` where no edit is safe; the message names file and reason.
     """
     if before.verdict == wanted:
         return Plan({}, before)
@@ -72,7 +74,11 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
                    if content != (files.read(path) if files.exists(path) else None)}
         if not changed or not all(map(files.may_be_edited, changed)):
             continue
-        after = evaluate(definition, files.with_candidates(changed))
+        written = dict(changed)
+        if backup:
+            written.update({backup_name(files.canonical(path)): files.read(path) for path in changed
+                            if files.exists(path)})
+        after = evaluate(definition, files.with_candidates(written))
         if after.verdict == wanted and same_vectors(before, after):
             return Plan({path: (files.read(path) if files.exists(path) else None, content)
                          for path, content in changed.items()}, after)

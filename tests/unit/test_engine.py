@@ -7,10 +7,12 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
 from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
@@ -860,3 +862,100 @@ def test_what_root_runs_at_a_start_is_said_too(host: Host) -> None:
     host.write("/etc/systemd/system/cm.service",
                "[Service]\nUser=cm\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
     assert holes(host) == []
+
+
+GLOBBED = "[Service]\nEnvironmentFile=/etc/env.d/*\nExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war\n"
+
+
+def snapshot(root: Path) -> dict[str, tuple[bytes, int, int, int, int]]:
+    """Each file with bytes, mode, owner and time."""
+    return {str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_uid, path.stat().st_gid,
+                        path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def globbed(host: Host) -> Host:
+    """A host on which each file of a folder is read, so also what an edit leaves there."""
+    host.write("/etc/systemd/system/jenkins.service", GLOBBED)
+    os.utime(host.write("/etc/env.d/jenkins.env", "JAVA_OPTS=-Xmx1g\n", 0o640), (1, 2))
+    return host
+
+
+@pytest.mark.parametrize("backup", [True, False])
+@pytest.mark.parametrize("wanted", ["disabled", "enabled"])
+def test_what_was_changed_is_what_the_next_start_gets(globbed: Host, backup: bool, wanted: str) -> None:
+    """The copy of the old file is read last: it must not undo the edit unseen."""
+    if wanted == "enabled":
+        globbed.write("/etc/env.d/jenkins.env", f"JAVA_OPTS=-Xmx1g {FLAG}\n", 0o640)
+    before = snapshot(globbed.root)
+    foreseen = declare(wanted, str(globbed.root), backup=backup, check=True, attach="never")
+    assert snapshot(globbed.root) == before
+    done = declare(wanted, str(globbed.root), backup=backup, attach="never")
+    assert (done.changed, bool(done.refused)) == (foreseen.changed, bool(foreseen.refused))
+    assert done.changed != bool(done.refused)
+    if done.changed:
+        assert globbed.verdict() == wanted
+    else:
+        assert snapshot(globbed.root) == before
+    assert done.changed or backup
+
+
+def test_a_backup_is_never_edited(globbed: Host) -> None:
+    left = "/etc/env.d/jenkins.env.20260101T000000Z.cbops~"
+    for text in ("JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n"):
+        globbed.write(left, text)
+        declare("disabled", str(globbed.root), attach="never")
+        assert globbed.read(left) == text
+
+
+@pytest.mark.parametrize("other", ["JAVA_OPTS=-Xmx2g\n", f"JAVA_OPTS=-Xmx2g {FLAG}\n", "JAVA_TOOL_OPTIONS=-Da=b\n"])
+@pytest.mark.parametrize("backup", [True, False])
+def test_the_old_bytes_come_back_where_the_disk_says_something_else(
+        host: Host, monkeypatch: pytest.MonkeyPatch, backup: bool, other: str) -> None:
+    """Something that wakes up when the file changes writes another one."""
+    host.write("/etc/systemd/system/jenkins.service", GLOBBED.replace("/etc/env.d/*", "/etc/ci/env\nEnvironmentFile="
+                                                                      "-/etc/ci/more"))
+    os.utime(host.write("/etc/ci/env", "JAVA_OPTS=-Xmx1g\n", 0o640), (1, 2))
+    before = snapshot(host.root)
+    real = _declaring.replace
+
+    def woken(*arguments: Any) -> Any:
+        kept = real(*arguments)
+        host.write("/etc/ci/more", other)
+        return kept
+
+    monkeypatch.setattr(_declaring, "replace", woken)
+    done = declare("disabled", str(host.root), backup=backup, attach="never")
+    assert not done.changed and not done.diffs and not done.backups and not done.files
+    assert "the old bytes are back" in done.refused[0]
+    (host.root / "etc/ci/more").unlink()
+    assert snapshot(host.root) == before
+
+
+def test_a_new_drop_in_goes_with_its_folder_where_it_does_not_count(
+        host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.oss()
+    before = snapshot(host.root)
+    real = _declaring.replace
+
+    def woken(*arguments: Any) -> Any:
+        kept = real(*arguments)
+        host.write("/usr/lib/systemd/system/jenkins.service", "[Service]\nExecStart=/usr/bin/false\n")
+        return kept
+
+    monkeypatch.setattr(_declaring, "replace", woken)
+    done = declare("disabled", str(host.root), attach="never")
+    assert not done.changed and "the old bytes are back" in done.refused[0]
+    assert not (host.root / "etc/systemd/system/jenkins.service.d").exists()
+    assert len(snapshot(host.root)) == len(before)
+
+
+def test_an_edit_that_gives_another_installation_more_than_the_flag_is_undone(host: Host) -> None:
+    host.write("/etc/ci/env", 'JAVA_OPTS="-Xmx1g"\n')
+    for name, line in {"one": "", "two": '[ "$JAVA_OPTS" = "-Xmx1g" ] || JAVA_OPTS="$JAVA_OPTS -Dother=1"\n'}.items():
+        host.write(f"/opt/{name}.sh", f"#!/bin/sh\n. /etc/ci/env\n{line}exec java $JAVA_OPTS -jar jenkins.war\n", 0o755)
+        host.write(f"/etc/systemd/system/{name}.service", f"[Service]\nExecStart=/opt/{name}.sh\n")
+    before = snapshot(host.root)
+    done = declare("disabled", str(host.root), names=["one"], attach="never")
+    assert not done.changed and done.refused
+    assert snapshot(host.root) == before

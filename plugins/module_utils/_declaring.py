@@ -12,8 +12,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from . import _installations as installations
 from . import _limits as limits
-from ._edit import Plan, describe, describe_mended, evaluate, own_drop_in, plan, why_not_ours
-from ._files import OWN_DROP_IN, HostFiles, bytewise, native, only_roots, owner_and_mode
+from ._edit import Plan, describe, describe_mended, evaluate, own_drop_ins_of, plan, why_not_ours
+from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Survey, document_of, installation_document, survey
@@ -77,7 +77,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     for entry in before.entries:
         if names and entry.definition.name not in names:
             continue
-        if entry.definition.service is not None and own_drop_in(entry.definition.service) in held:
+        if entry.definition.service is not None and held & set(own_drop_ins_of(entry.definition.service)):
             continue
         if entry.stray and not names:
             continue  # nobody asked for it: whoever may log in could start one, and stop this
@@ -145,7 +145,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
         return None
     was = "others than root could write it (%s), and PID 1 does as root what it says" % owner_and_mode(status)
     try:
-        reason = why_not_ours(files, unit)
+        reason = why_not_ours(files, unit, path)
         content = files.read(path)
     except (Unresolvable, OSError) as error:
         reason = str(error)
@@ -166,7 +166,7 @@ def _real(files: HostFiles, path: str) -> str:
         return native(path)
     folder, name = os.path.split(path)
     # A link in the place of our own file is refused, not followed.
-    return files.resolve(folder) + "/" + name if name == OWN_DROP_IN else files.resolve(path)
+    return files.resolve(folder) + "/" + name if name in OWN_DROP_INS else files.resolve(path)
 
 
 class _Write(NamedTuple):

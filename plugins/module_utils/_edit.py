@@ -12,7 +12,7 @@ import re
 from itertools import islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ._files import ADMIN_PATH, OWN_DROP_IN, HostFiles
+from ._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
 from ._installations import (
     DISABLED,
     ENABLED,
@@ -23,19 +23,22 @@ from ._installations import (
     Outcome,
     append_assignment,
     definition_of,
+    live_of,
     outcome,
     same_vectors,
     shell_append,
     unresolved,
 )
 from ._jvm import FLAG, Unresolvable, get_boolean
-from ._shell_syntax import Assignment, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
-from ._systemd import UnitFiles, Variable, build, parse_environment_file, parse_unit
+from ._shell_syntax import Assignment, Run, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
+from ._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
 from ._writing import Refused, backup_name
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
+#: What the tokenizer of units takes for one character.
+_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _LIMIT_ROUNDS = 8
 _LIMIT_CANDIDATES = 200
 
@@ -56,6 +59,15 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
     With ``backup`` a copy of each old file will lie beside it, which what reads all of a folder reads too. Raises
     :class:`Refused` where no edit is safe; the message names file and reason.
     """
+    moved = _moved(definition, files)
+    if moved:
+        view = files.with_candidates(moved)
+        then = reload_definition(definition, view)
+        now = evaluate(then, view)
+        inner = plan(then, view, now, live_of(then, view, now), wanted, backup)
+        moved.update({path: new for path, (_old, new) in inner.files.items()})
+        there = {path: files.read(path) if files.exists(path) else None for path in moved}
+        return Plan({path: (there[path], new) for path, new in moved.items() if new != there[path]}, inner.after)
     if before.verdict == wanted:
         return Plan({}, before)
     if before.verdict not in (DISABLED, ENABLED):
@@ -228,19 +240,25 @@ def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator
     variable = definition.unit.environment.get(live.variable)
     if variable is not None and variable.path.startswith(ADMIN_PATH):
         content = files.read(variable.path)
-        runs = [run for run in variable.value if run.path == variable.path and run.text]
+        runs = [run for run in variable.value if run.path == variable.path and (run.text or run.unknown)]
         if runs:
-            end = runs[-1].position + len(runs[-1].text)
-            follower = content[end:end + 1]
-            if follower in ('"', "'"):
+            end = _end_in_unit(runs[-1], content)
+            if content[end:end + 1] in ('"', "'"):
                 yield {variable.path: content[:end] + " " + FLAG + content[end:]}
-            else:
-                yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
+            yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
         else:
             name = content.index(live.variable + "=", variable.position) + len(live.variable) + 1
             yield {variable.path: content[:name] + FLAG + content[name:]}
     merged = (text_of(variable.value) + " " if variable is not None and text_of(variable.value) else "") + FLAG
     yield _own(definition.unit.name, files, live.variable, merged, variable.path if variable is not None else None)
+
+
+def _end_in_unit(run: Run, content: str) -> int:
+    """Where a run of a value ends in its unit file: an escape and a specifier are longer than what they stand for."""
+    escape = _ESCAPE.match(content, run.position)
+    if escape is not None:
+        return escape.end()
+    return run.position + (len(run.text) if run.text and content.startswith(run.text, run.position) else 1)
 
 
 def _own(unit: str, files: HostFiles, variable: str, value: str, origin: Optional[str]) -> Candidates:
@@ -274,6 +292,42 @@ def own_drop_in(unit: str) -> str:
     return "%s%s.d/%s" % (ADMIN_PATH, unit, OWN_DROP_IN)
 
 
+def own_drop_ins_of(unit: str) -> List[str]:
+    """Paths of our drop-in for a unit: what it is called now, and before."""
+    return ["%s%s.d/%s" % (ADMIN_PATH, unit, name) for name in OWN_DROP_INS]
+
+
+def _moved(definition: Definition, files: HostFiles) -> Candidates:
+    """Our drop-in with its former name moved to its present one, or taken out where it did not count any more.
+
+    Nothing where there is none, where it holds more than we write, or where the unit would get another environment.
+    """
+    if definition.unit is None:
+        return {}
+    own, former = own_drop_ins_of(definition.unit.name)
+    units = UnitFiles(files)
+    try:
+        if former not in units.drop_ins(definition.unit.name):
+            return {}
+        content = files.read(former)
+        if not all(map(_OWN_LINE.match, content.split("\n"))):
+            return {}
+        now = units.load(definition.unit.name)
+        choices: List[Candidates] = [{own: content, former: None}, {former: None}]
+        for choice in choices:
+            then = UnitFiles(files.with_candidates(choice)).load(definition.unit.name)
+            if now is not None and then is not None and not (own in choice and files.exists(own)) \
+                    and _values(now) == _values(then):
+                return choice
+    except (Unresolvable, OSError):
+        pass  # planning says why
+    return {}
+
+
+def _values(unit: Unit) -> Dict[str, str]:
+    return {name: text_of(variable.value) for name, variable in unit.environment.items()}
+
+
 def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
     """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
@@ -295,13 +349,12 @@ _OWN_LINE = re.compile(r'(?:#(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\\])?|\[Service\
 _MENTION = re.compile(r"(?<![^\s\"'])%s(?:=[A-Za-z]{0,5})?(?![^\s\"'])" % re.escape(FLAG.rpartition("=")[0]))
 
 
-def why_not_ours(files: HostFiles, unit: str) -> Optional[str]:
+def why_not_ours(files: HostFiles, unit: str, path: str) -> Optional[str]:
     """Why our own drop-in may hold more than we write, None where it does not.
 
     It says what we write where each variable in it has the value that it has without it, the flag apart. A drop-in that
     somebody else could write is not made root's before that is known: it may hold ``ExecStartPre=+``.
     """
-    path = own_drop_in(unit)
     content = files.read(path)
     for number, line in enumerate(content.split("\n"), 1):
         if not _OWN_LINE.match(line):

@@ -18,8 +18,12 @@ from ._patience import Silent, look
 
 #: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
 ADMIN_PATH = "/etc/systemd/system/"
-#: Name of the drop-in that this collection writes for a unit.
-OWN_DROP_IN = "90-cbops-telemetry.conf"
+#: Name of the drop-in that this collection writes for a unit. The last one counts: after "override.conf", the name that
+#: "systemctl edit" gives.
+OWN_DROP_IN = "zzz-cbops-telemetry.conf"
+#: Its former name, which sorts before "override.conf": enforcing moves it.
+FORMER_DROP_IN = "90-cbops-telemetry.conf"
+OWN_DROP_INS = (OWN_DROP_IN, FORMER_DROP_IN)
 _PACKAGES = "usr|bin|sbin|lib|lib32|lib64|libx32|boot|dev|proc|run|sys|var/run"
 _OF_LOGINS = "bash_profile|bash_login|bashrc|profile|zprofile|zshenv|zshrc|cshrc|login|kshrc|pam_environment"
 _OF_THE_MACHINE = (

@@ -23,7 +23,7 @@ from ._files import (
     ADMIN_PATH,
     LIMIT_LINKS,
     LIMIT_SIZE,
-    OWN_DROP_IN,
+    OWN_DROP_INS,
     only_roots,
     open_regular,
     owner_and_mode,
@@ -207,7 +207,7 @@ def check_new(path: str) -> None:
 
 
 def _is_own(path: str) -> bool:
-    return os.path.basename(path) == OWN_DROP_IN
+    return os.path.basename(path) in OWN_DROP_INS
 
 
 def _refuse_own_link(path: str, place: _Place) -> None:

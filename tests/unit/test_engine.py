@@ -281,7 +281,7 @@ def test_a_missing_environment_file_is_unresolvable(host: Host) -> None:
 
 def test_a_drop_in_of_our_own_keeps_what_the_vendor_set(host: Host) -> None:
     host.oss()
-    own = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
     assert host.declare("disabled") == [own]
     assert f'Environment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"' in host.read(own)
     assert host.verdict() == "disabled"
@@ -298,6 +298,95 @@ def test_the_drop_in_that_sets_the_variable_is_edited_in_place(host: Host) -> No
     assert host.read(path) == text.replace("-Xmx1g", f"-Xmx1g {FLAG}")
     host.declare("enabled")
     assert host.read(path) == text
+
+
+FORMER = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+FORMER_TEXT = ("# Written by the Ansible collection cbops.telemetry: it repeats it, and adds the telemetry flag.\n"
+               f'[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"\n')
+
+
+def test_our_drop_in_is_moved_to_the_name_that_sorts_last(host: Host) -> None:
+    """One change, of which "enabled" leaves nothing."""
+    host.oss()
+    host.write(FORMER, FORMER_TEXT)
+    foreseen = declare("disabled", str(host.root), check=True, attach="never")
+    assert host.read(FORMER) == FORMER_TEXT
+    done = declare("disabled", str(host.root), attach="never")
+    assert done.changed and foreseen.changed and not done.refused
+    assert sorted(item["path"] or "" for item in done.files) == [FORMER, OWN]
+    assert [item["path"] for item in foreseen.files] == [item["path"] for item in done.files]
+    assert host.read(OWN) == FORMER_TEXT and not (host.root / FORMER[1:]).exists()
+    assert host.verdict() == "disabled"
+    assert not declare("disabled", str(host.root), attach="never").changed
+    done = declare("enabled", str(host.root), attach="never")
+    assert done.changed and not (host.root / OWN[1:]).exists() and host.verdict() == "enabled"
+
+
+def test_enabling_takes_our_former_drop_in_out(host: Host) -> None:
+    host.oss()
+    host.write(FORMER, FORMER_TEXT)
+    done = declare("enabled", str(host.root), attach="never")
+    assert [item["path"] for item in done.files] == [FORMER] and host.verdict() == "enabled"
+    assert not (host.root / FORMER[1:]).exists() and not (host.root / OWN[1:]).exists()
+
+
+@pytest.mark.parametrize("wanted", ["disabled", "enabled"])
+def test_our_former_drop_in_never_comes_to_win_over_what_was_set_since(host: Host, wanted: str) -> None:
+    """It lost against what "systemctl edit" wrote: moved as it is, it would take the administrator's memory back."""
+    override = "/etc/systemd/system/jenkins.service.d/override.conf"
+    host.oss()
+    host.write(FORMER, FORMER_TEXT)
+    text = '[Service]\nEnvironment="JAVA_OPTS=-Xmx8g -Dx.CSP=\\"default-src \'self\'\\""\n'
+    host.write(override, text)
+    assert host.verdict() == "enabled"
+    done = declare(wanted, str(host.root), attach="never")
+    assert done.changed and not done.refused
+    assert not (host.root / FORMER[1:]).exists() and not (host.root / OWN[1:]).exists()
+    assert host.verdict() == wanted
+    assert host.read(override) == (text.replace('""\n', f'" {FLAG}"\n') if wanted == "disabled" else text)
+    declare("enabled", str(host.root), attach="never")
+    assert host.read(override) == text
+
+
+def test_a_drop_in_of_that_name_that_holds_more_stays(host: Host) -> None:
+    host.oss()
+    host.write(FORMER, FORMER_TEXT + "LimitNOFILE=4096\n")
+    assert not declare("disabled", str(host.root), attach="never").changed
+    declare("enabled", str(host.root), attach="never")
+    assert host.read(FORMER) == (FORMER_TEXT + "LimitNOFILE=4096\n").replace(" " + FLAG, "")
+
+
+# (assignment, the same with the flag): where a value ends in its file.
+UNIT_VALUES = {
+    "escaped quote": ('"JAVA_OPTS=-Da=\\"b\\""', '"JAVA_OPTS=-Da=\\"b\\" %F"'),
+    "two escaped quotes": ('"JAVA_OPTS=-Da=\\"\\""', '"JAVA_OPTS=-Da=\\"\\" %F"'),
+    "escaped backslash": ('"JAVA_OPTS=-Da=b\\\\"', '"JAVA_OPTS=-Da=b\\\\ %F"'),
+    "hexadecimal": ('"JAVA_OPTS=-Da=\\x62"', '"JAVA_OPTS=-Da=\\x62 %F"'),
+    "octal": ('"JAVA_OPTS=-Da=\\142"', '"JAVA_OPTS=-Da=\\142 %F"'),
+    "single quotes": ("'JAVA_OPTS=-Da=\\'b\\''", "'JAVA_OPTS=-Da=\\'b\\' %F'"),
+    "percent": ('"JAVA_OPTS=-Da=100%%"', '"JAVA_OPTS=-Da=100%% %F"'),
+    "specifier": ('"JAVA_OPTS=-Da=%t"', '"JAVA_OPTS=-Da=%t %F"'),
+    "unquoted": ("JAVA_OPTS=-Da=b", 'JAVA_OPTS=-Da=b" %F"'),
+    "unquoted, escape": ('JAVA_OPTS=-Da=b\\"', 'JAVA_OPTS=-Da=b\\"" %F"'),
+    "quotes inside": ('JAVA_OPTS="-Da=b"', 'JAVA_OPTS="-Da=b %F"'),
+    "empty quotes behind": ('JAVA_OPTS=-Da=b""', 'JAVA_OPTS=-Da=b" %F"""'),
+    "more assignments": ('"JAVA_OPTS=-Da=\\"b\\"" A=c', '"JAVA_OPTS=-Da=\\"b\\" %F" A=c'),
+    "joined lines": ('"JAVA_OPTS=-Xmx1g \\\n  -Da=\\"b\\""', '"JAVA_OPTS=-Xmx1g \\\n  -Da=\\"b\\" %F"'),
+}
+
+
+@pytest.mark.parametrize("name", UNIT_VALUES)
+def test_the_flag_goes_to_the_end_of_a_units_value(host: Host, name: str) -> None:
+    text, edited = UNIT_VALUES[name]
+    host.oss()
+    path = "/etc/systemd/system/jenkins.service.d/override.conf"
+    host.write("/usr/bin/jenkins", "#!/bin/sh\nexec java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n", 0o755)
+    host.write(path, f"[Service]\nEnvironment={text}\n")
+    assert host.declare("disabled") == [path]
+    assert host.read(path) == f"[Service]\nEnvironment={edited}\n".replace("%F", FLAG)
+    assert host.verdict() == "disabled" and host.declare("disabled") == []
+    host.declare("enabled")
+    assert host.read(path) == f"[Service]\nEnvironment={text}\n"
 
 
 SCRIPT = """#!/bin/sh
@@ -635,7 +724,7 @@ def test_several_installations_on_one_host(host: Host) -> None:
 
 # -- what PID 1 obeys is root's ---------------------------------------------------------------------
 
-OWN = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+OWN = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
 SOMEBODY = 1234
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 

@@ -17,6 +17,7 @@ from ._installations import (
     DISABLED,
     ENABLED,
     LIMIT_TRYING,
+    MAIN,
     Definition,
     Found,
     Live,
@@ -24,12 +25,13 @@ from ._installations import (
     append_assignment,
     definition_of,
     live_of,
+    lives_of,
     outcome,
     same_vectors,
     shell_append,
     unresolved,
 )
-from ._jvm import FLAG, Unresolvable, get_boolean
+from ._jvm import FLAG, WEAKER_ENVIRONMENT, Unresolvable, get_boolean
 from ._shell_syntax import Assignment, Run, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
 from ._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
 from ._writing import Refused, backup_name
@@ -39,6 +41,7 @@ _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # the
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
 #: What the tokenizer of units takes for one character.
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+_TOOL_OPTIONS = WEAKER_ENVIRONMENT[0]
 _LIMIT_ROUNDS = 8
 _LIMIT_CANDIDATES = 200
 
@@ -139,8 +142,18 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
         override = _override(definition, files, last, FLAG)
         if override is not None:
             yield override
-    if live is None:
-        return
+    if live is not None:
+        yield from _into(definition, files, live)
+        for other in lives_of(definition, files, before):
+            if other != live:
+                yield from _into(definition, files, other)
+    # Last, for a unit: the JVM itself reads this variable. It is weaker than any argument.
+    if definition.unit is not None and _TOOL_OPTIONS not in definition.environment:
+        yield _own(definition.unit.name, files, _TOOL_OPTIONS, FLAG, None)
+
+
+def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Candidates]:
+    """The flag in a live launch file."""
     if live.reader == "shell" and live.variable is not None:
         content = files.read(live.path)
         # 2. In place, in the assignment that counts (the last one that the reader accepts).
@@ -202,9 +215,11 @@ def _into_word(content: str, word: Word) -> str:
 
 
 def _command_positions(content: str) -> Iterator[int]:
-    """Ends of the words before ``-jar``, last command first: there an option can be put in."""
-    for match in reversed(list(re.finditer(r"(?<=[\s\"'])-jar(?=\s)", content))):
+    """Ends of the words before ``-jar`` or Tomcat's class, last command first: there an option can be put in."""
+    for match in reversed(list(MAIN.finditer(content))):
         position = match.start()
+        if content[match.end():match.end() + 1] == content[position - 1:position] and content[position - 1] in "\"'":
+            position -= 1  # the word is in quotes of its own
         while True:
             while content.endswith((" ", "\t"), 0, position):
                 position -= 1

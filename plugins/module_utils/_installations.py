@@ -57,6 +57,8 @@ _PRODUCTS = (
     (re.compile(r"cloudbees-core-cm|cloudbees"), "controller"),
     (re.compile(r"jenkins"), "jenkins"),
 )
+#: What stands before the program among the words of a ``java``: there its options end.
+MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s)(?![^\s\"'])" % re.escape(BOOTSTRAP))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
@@ -227,7 +229,9 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             return
         reason = unknown_of(value)
         words = split_environment(text_of(value))
-        vector.append((name, tuple(word for word in words if not is_mention(word))))
+        rest = tuple(word for word in words if not is_mention(word))
+        if rest:
+            vector.append((name, rest))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):
                 for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
@@ -536,7 +540,8 @@ class Live(NamedTuple):
 
 
 def _without_probe(vector: Any) -> Any:
-    return tuple((layer, tuple(word for word in words if word != PROBE)) for layer, words in vector)
+    layers = [(layer, tuple(word for word in words if word != PROBE)) for layer, words in vector]
+    return tuple((layer, words) for layer, words in layers if words or layer in ("options", "program"))
 
 
 def same_but_probe(before: Outcome, after: Outcome) -> bool:
@@ -620,12 +625,12 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     for path in reversed(result.followed):
         if files.may_be_edited(path):
             yield Live(path, None, "command line")
-    if definition.unit is not None and definition.unit.fragment and before.programs:
-        command = definition.program
-        if any(text_of(word) == "-jar" for word in command):
-            path = next((run.path for word in command for run in word if run.path), definition.unit.fragment)
-            if files.may_be_edited(path):
-                yield Live(path, None, "command line")
+    if definition.unit is not None and before.programs:
+        command = [run for word in definition.program for run in word if run.path]
+        if any(MAIN.search(run.text) for run in command):  # also inside the string of a "sh -c"
+            for place in dict.fromkeys(run.path for run in command):
+                if place is not None and files.may_be_edited(place):
+                    yield Live(place, None, "command line")
 
 
 #: Of places for an option: where a variable that holds options is assigned, the file named after the service, any other

@@ -389,6 +389,58 @@ def test_the_flag_goes_to_the_end_of_a_units_value(host: Host, name: str) -> Non
     assert host.read(path) == f"[Service]\nEnvironment={text}\n"
 
 
+COMMANDS = {
+    "string of sh": "/bin/sh -c 'exec java -Xmx1g -jar /srv/jenkins.war >/var/log/x 2>&1'",
+    "string of sh without options": '/bin/sh -c "exec java -jar /srv/jenkins.war"',
+    "escaped quotes in it": '/bin/sh -c "exec java -Da=\\"b c\\" -jar /srv/jenkins.war"',
+    "a string in a string": "/bin/sh -c 'su ci -c \"java -Xmx1g -jar /srv/jenkins.war\"'",
+    "joined lines": "/usr/bin/java -Xmx1g \\\n  -jar /srv/jenkins.war",
+    "quoted words": '"/usr/bin/java" "-Xmx1g" "-jar" "/srv/jenkins.war"',
+    "braces": "/usr/bin/java ${JAVA_ARGS} -jar /srv/jenkins.war",
+    "Tomcat": "/usr/bin/java -Xmx1g -Dcatalina.base=/srv/tomcat -cp /srv/bootstrap.jar "
+              "org.apache.catalina.startup.Bootstrap start",
+    "Tomcat in a string": "/bin/sh -c 'exec java -Dcatalina.base=/srv/tomcat -cp /srv/bootstrap.jar "
+                          "org.apache.catalina.startup.Bootstrap start'",
+}
+
+
+@pytest.mark.parametrize("folder", ["/etc/systemd/system", "/usr/lib/systemd/system"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_line_of_a_unit_is_edited(host: Host, folder: str, name: str) -> None:
+    """The administrator's own at the place, a package's by a drop-in for the JVM itself."""
+    host.write("/srv/tomcat/webapps/jenkins.war", "PK")
+    host.write("/etc/passwd", "ci:x:1:1::/srv:/bin/sh\n")
+    (host.root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
+    path = f"{folder}/jenkins.service"
+    text = f"[Service]\nEnvironment=JAVA_ARGS=-Xmx1g\nExecStart={COMMANDS[name]}\n"
+    host.write(path, text)
+    assert host.verdict() == "enabled"
+    own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
+    assert host.declare("disabled") == [path if folder.startswith("/etc") else own]
+    assert host.verdict() == "disabled" and host.declare("disabled") == []
+    if not folder.startswith("/etc"):
+        assert f'Environment="JAVA_TOOL_OPTIONS={FLAG}"' in host.read(own)
+    host.declare("enabled")
+    assert host.read(path) == text and not (host.root / own[1:]).exists() and host.verdict() == "enabled"
+
+
+@pytest.mark.parametrize("more", [
+    'Environment="JAVA_TOOL_OPTIONS=-Da=b"\n',
+    "UnsetEnvironment=JAVA_TOOL_OPTIONS\n",
+    "EnvironmentFile=/usr/lib/ci/env\n",
+])
+def test_no_drop_in_for_the_jvm_where_it_does_not_decide(host: Host, more: str) -> None:
+    host.write("/usr/lib/ci/env", "JAVA_TOOL_OPTIONS=-Da=b\n")
+    host.write("/usr/lib/systemd/system/jenkins.service",
+               f"[Service]\n{more}ExecStart=/bin/sh -c 'exec java -jar /srv/jenkins.war'\n")
+    with pytest.raises(Refused):
+        host.declare("disabled")
+    host.write("/usr/lib/systemd/system/jenkins.service",
+               f"[Service]\nExecStart=/bin/sh -c 'exec java -D{PROPERTY}=false -jar /srv/jenkins.war'\n")
+    with pytest.raises(Refused):
+        host.declare("disabled")
+
+
 SCRIPT = """#!/bin/sh
 cd /opt/cloudbees/cm || exit 1
 exec java \\

@@ -16,6 +16,7 @@ from ._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
 from ._installations import (
     DISABLED,
     ENABLED,
+    KNOWN_VARIABLES,
     LIMIT_TRYING,
     MAIN,
     Definition,
@@ -27,6 +28,7 @@ from ._installations import (
     live_of,
     lives_of,
     outcome,
+    related_files,
     same_vectors,
     shell_append,
     unresolved,
@@ -73,10 +75,11 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
         return Plan({path: (there[path], new) for path, new in moved.items() if new != there[path]}, inner.after)
     if before.verdict == wanted:
         return Plan({}, before)
-    if before.verdict not in (DISABLED, ENABLED):
+    # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
+    if before.verdict not in (DISABLED, ENABLED) and not (wanted == DISABLED and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
-        raise Refused("%s: its launch configuration cannot be resolved, so nothing is edited: %s%s"
-                      % (definition.name, where, before.reason))
+        raise Refused("%s: its launch configuration cannot be resolved, so nothing is edited: %s%s; %s"
+                      % (definition.name, where, before.reason, _by_hand(definition, files, before, live, wanted)))
     if wanted == DISABLED:
         choices = _disabling(definition, files, before, live)
     else:
@@ -100,9 +103,42 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
     last = before.mentions[-1] if before.mentions else None
     if last is not None and last.path is not None and not files.may_be_edited(last.path):
         raise Refused("%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
-                      "machine); change it yourself" % (definition.name, last.layer, last.path))
-    raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)" % (
-        definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known"))
+                      "machine); %s" % (definition.name, last.layer, last.path,
+                                        _by_hand(definition, files, before, live, wanted)))
+    raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)%s; %s" % (
+        definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known",
+        ": %s" % before.reason if before.reason else "", _by_hand(definition, files, before, live, wanted)))
+
+
+def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> str:
+    """What a person should write, and where: one line, without anything of what stands there."""
+    deciding = [mention for mention in before.mentions if get_boolean(mention.value) or wanted == DISABLED]
+    if wanted == ENABLED or (deciding and not get_boolean(deciding[-1].value)):
+        last = deciding[-1] if deciding else None
+        place = last.path if last is not None and last.path else "the launch file"
+        if last is not None and last.path and last.length:
+            place += ":%d" % line_of(files.read(last.path), last.position)
+        return "by hand: %s in %s" % ("take out %s" % FLAG if wanted == ENABLED else "write %s" % FLAG, place)
+    if live is not None and live.variable is not None:
+        if live.reader == "shell":
+            return "by hand, as the last line of %s: %s" % (live.path, shell_append(live.variable, FLAG, live.array))
+        return "by hand, at the end of the value of %s in %s: %s" % (live.variable, live.path, FLAG)
+    read = before.walk.names if before.walk is not None else ()
+    variable = next((name for name in KNOWN_VARIABLES if name in read), None)
+    named = [path for path in related_files(definition, before, files) if files.may_be_edited(path)
+             and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)]
+    if live is None and variable is not None and named:
+        return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, False))
+    followed = before.walk.followed if before.walk is not None else ()
+    program = text_of(definition.program[0]) if definition.program else ""
+    path = live.path if live is not None else next(
+        (path for path in reversed(followed) if files.may_be_edited(path)), before.path or program or definition.name)
+    if live is None and named and not files.may_be_edited(path):
+        return "by hand, in %s, among the options of the JVM: %s" % (named[0], FLAG)
+    if definition.unit is not None and not files.may_be_edited(path):
+        return "by hand, in the command of the unit (systemctl edit --full %s), before -jar: %s" % (
+            definition.unit.name, FLAG)
+    return "by hand, in %s, among the words of java before -jar: %s" % (path, FLAG)
 
 
 def evaluate(definition: Definition, files: HostFiles) -> Outcome:
@@ -417,8 +453,8 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         if override is not None:
             return override
     if mention.path is None or not mention.length or not files.may_be_edited(mention.path):
-        raise Refused("%s: the flag comes from %s, which is not edited here; take it out there"
-                      % (definition.name, mention.path or mention.layer))
+        raise Refused("%s: the flag comes from %s, which is not edited here; %s" % (
+            definition.name, mention.path or mention.layer, _by_hand(definition, files, now, None, ENABLED)))
     content = files.read(mention.path)
     if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
         without: Candidates = {mention.path: None}

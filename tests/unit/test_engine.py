@@ -180,11 +180,47 @@ def test_the_file_that_sets_the_options_comes_before_the_one_that_is_read_last(h
 
 
 def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
-    host.deb('JAVA_ARGS="$(cat /etc/java-options)"\n')
+    host.deb('JAVA_ARGS="-Xmx1g\n')
     before = host.read("/etc/default/cloudbees-core-cm")
     with pytest.raises(Refused, match="cannot be resolved"):
         host.declare("disabled")
     assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+@pytest.mark.parametrize("text", ['JAVA_ARGS="$(cat /etc/java-options)"\n', 'JAVA_ARGS="-Xmx1g $(cat /etc/options)"\n',
+                                  f'if grep -q x /proc/cmdline; then JAVA_ARGS="-Xmx1g {FLAG}"; fi\n'])
+def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text: str) -> None:
+    host.deb(text)
+    assert host.verdict() == "unresolvable"
+    assert host.declare("disabled") == ["/etc/default/cloudbees-core-cm"]
+    assert host.verdict() == "disabled" and host.declare("disabled") == []
+
+
+@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(cat /etc/x) $JENKINS_WAR"; fi\n',
+                                  'JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n'])
+def test_what_is_not_known_behind_the_flag_prevents_it(host: Host, text: str) -> None:
+    host.deb(text)
+    with pytest.raises(Refused):
+        host.declare("disabled")
+
+
+def test_a_refusal_says_the_line_to_write_and_where(host: Host) -> None:
+    """Without a word of what stands there: values can be secret."""
+    host.deb('JAVA_ARGS="-Xmx1g -Dpassword=s3cr3t\n')
+    with pytest.raises(Refused, match="/etc/default/cloudbees-core-cm") as error:
+        host.declare("disabled")
+    assert FLAG in str(error.value) and "s3cr3t" not in str(error.value) and "\n" not in str(error.value)
+    host.deb('JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n')
+    with pytest.raises(Refused, match="by hand, as the last line of /etc/default/cloudbees-core-cm: JAVA_AR") as error:
+        host.declare("disabled")
+    assert f'JAVA_ARGS="$JAVA_ARGS {FLAG}"' in str(error.value)
+    host.deb("")
+    host.write("/etc/environment", f"JAVA_ARGS=-D{PROPERTY}=false\n")
+    with pytest.raises(Refused, match="by hand: write .* in /etc/environment:1"):
+        host.declare("disabled")
+    host.write("/etc/environment", f"JAVA_ARGS={FLAG}\n")
+    with pytest.raises(Refused, match="by hand: take out .* in /etc/environment:1"):
+        host.declare("enabled")
 
 
 def test_the_flag_is_not_taken_out_where_the_rest_is_unknown(host: Host) -> None:

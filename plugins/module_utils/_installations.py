@@ -10,7 +10,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 
 import re
 from bisect import bisect_left
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import (
@@ -229,9 +229,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             return
         reason = unknown_of(value)
         words = split_environment(text_of(value))
-        rest = tuple(word for word in words if not is_mention(word))
-        if rest:
-            vector.append((name, rest))
+        vector.append((name, tuple(word for word in words if not is_mention(word))))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):
                 for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
@@ -539,9 +537,13 @@ class Live(NamedTuple):
     fresh: bool = False  # the variable is not set there yet
 
 
-def _without_probe(vector: Any) -> Any:
-    layers = [(layer, tuple(word for word in words if word != PROBE)) for layer, words in vector]
-    return tuple((layer, words) for layer, words in layers if words or layer in ("options", "program"))
+def _bare(result: Outcome) -> Set[Any]:
+    """The vectors without the probe, and without variables that hold nothing else: such a one is as good as none."""
+    found = set()
+    for vector in result.vectors:
+        layers = [(layer, tuple(word for word in words if word != PROBE)) for layer, words in vector]
+        found.add(tuple((layer, words) for layer, words in layers if words or layer in ("options", "program")))
+    return found
 
 
 def same_but_probe(before: Outcome, after: Outcome) -> bool:
@@ -551,12 +553,12 @@ def same_but_probe(before: Outcome, after: Outcome) -> bool:
     for vector in after.vectors:
         if all(PROBE not in words for layer, words in vector if layer != "program"):
             return False
-    return bool(after.vectors) and {_without_probe(vector) for vector in after.vectors} == set(before.vectors)
+    return bool(after.vectors) and _bare(after) == _bare(before)
 
 
 def same_vectors(before: Outcome, after: Outcome) -> bool:
     """True where two outcomes differ at most in mentions of the property."""
-    return bool(after.vectors) and set(after.vectors) == set(before.vectors) and _keeps_starts(before, after)
+    return bool(after.vectors) and _bare(after) == _bare(before) and _keeps_starts(before, after)
 
 
 def _keeps_starts(before: Outcome, after: Outcome) -> bool:

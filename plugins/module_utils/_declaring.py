@@ -12,12 +12,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from . import _installations as installations
 from . import _limits as limits
-from ._edit import describe, describe_mended, evaluate, own_drop_in, plan, why_not_ours
-from ._files import OWN_DROP_IN, HostFiles, bytewise, native, only_roots, owner_and_mode
+from ._edit import Plan, describe, describe_mended, evaluate, own_drop_ins_of, plan, why_not_ours
+from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Survey, document_of, installation_document, survey
-from ._writing import Refused, check_new, make_folder, replace
+from ._writing import Refused, check_new, list_backups, make_folder, replace
 
 
 class Declared(NamedTuple):
@@ -57,6 +57,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     edited: Dict[str, Dict[str, Optional[str]]] = {}
     changed = False
     held: Set[str] = set()
+    done: Dict[str, List[_Write]] = {}
     for path in own_drop_ins(files):
         unit = os.path.basename(os.path.dirname(path))[:-len(".d")]
         if names and unit not in [entry.definition.service for entry in before.entries
@@ -76,7 +77,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     for entry in before.entries:
         if names and entry.definition.name not in names:
             continue
-        if entry.definition.service is not None and own_drop_in(entry.definition.service) in held:
+        if entry.definition.service is not None and held & set(own_drop_ins_of(entry.definition.service)):
             continue
         if entry.stray and not names:
             continue  # nobody asked for it: whoever may log in could start one, and stop this
@@ -86,17 +87,25 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
                 # What was edited for another installation may be what starts this one too.
                 on_disk = evaluate(entry.definition, files)
                 live = installations.live_of(entry.definition, files, on_disk)
-            planned = plan(entry.definition, files, on_disk, live, wanted)
-            for path, (old, new) in planned.files.items():
-                kept: List[str] = []
-                if check:
+            planned = plan(entry.definition, files, on_disk, live, wanted, backup)
+            if check:
+                for path, (old, new) in planned.files.items():
                     if old is None:
                         check_new(_real(files, path))
                     files = files.with_candidates({path: new})
-                else:
-                    kept = _write(files, path, old, new, backup)
-                    backups.extend(kept)
-                    files = HostFiles(root)
+            elif planned.files:
+                writes = _written(files, planned, backup)
+                files = HostFiles(root)
+                reached = evaluate(entry.definition, files)
+                if reached.verdict != wanted or not installations.same_vectors(on_disk, reached):
+                    raise Refused(_undone(entry.definition.name, writes, "the next start would be %s%s" % (
+                        reached.verdict, " (%s)" % reached.reason if reached.reason else "")
+                        if reached.verdict != wanted else "more than the flag would be another"))
+                done[entry.definition.name] = writes
+            for path, (old, new) in planned.files.items():
+                kept = [write.backup for write in done.get(entry.definition.name, ())
+                        if write.path == path and write.backup]
+                backups.extend(kept)
                 # Two installations can share a file: then it is one edit, from the first content to the last.
                 edit = edited.setdefault(path, {"path": path, "before": checksum(old),
                                                 "backup": kept[0] if kept else None})
@@ -107,7 +116,19 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             refused.append(str(error))
         except OSError as error:
             refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
+        files = files if check else HostFiles(root)
     after = survey(root, launch_scripts, attach) if changed and not check else before
+    wrong = _wrong(before, after, wanted, done)
+    if wrong is not None:
+        # What was right for one installation is not for another: a file that both read.
+        refused.append(_undone(wrong, [write for writes in done.values() for write in writes],
+                               "it or another installation would get more than the flag, or not the flag"))
+        written = {write.path for writes in done.values() for write in writes}
+        diffs = [diff for diff in diffs if diff["before_header"] not in written]
+        backups = [backup for backup in backups if os.path.lexists(native(backup))]
+        edited = {path: edit for path, edit in edited.items() if path not in written}
+        changed = bool(edited)
+        after = survey(root, launch_scripts, attach)
     return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
                     root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
                                         for entry in after.entries), list(edited.values()))
@@ -124,7 +145,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
         return None
     was = "others than root could write it (%s), and PID 1 does as root what it says" % owner_and_mode(status)
     try:
-        reason = why_not_ours(files, unit)
+        reason = why_not_ours(files, unit, path)
         content = files.read(path)
     except (Unresolvable, OSError) as error:
         reason = str(error)
@@ -145,16 +166,71 @@ def _real(files: HostFiles, path: str) -> str:
         return native(path)
     folder, name = os.path.split(path)
     # A link in the place of our own file is refused, not followed.
-    return files.resolve(folder) + "/" + name if name == OWN_DROP_IN else files.resolve(path)
+    return files.resolve(folder) + "/" + name if name in OWN_DROP_INS else files.resolve(path)
 
 
-def _write(files: HostFiles, path: str, old: Optional[str], new: Optional[str], backup: bool) -> List[str]:
+class _Write(NamedTuple):
+    """One file that was written, and what brings the old one back."""
+
+    path: str
+    real: str
+    old: Optional[str]
+    new: Optional[str]
+    status: Optional[os.stat_result]
+    backup: Optional[str]
+    is_fresh: bool  # the backup was not there before
+    folder: Optional[str]  # that was made for it
+
+
+def _written(files: HostFiles, planned: Plan, backup: bool) -> List[_Write]:
+    """Write what is planned, all of it or nothing. Raises :class:`Refused`, OSError."""
+    writes: List[_Write] = []
     limits.write()
-    real = _real(files, path)
-    if old is None:
-        make_folder(os.path.dirname(real))
-    kept = replace(real, old, new, backup)
-    return [bytewise(kept)] if kept else []
+    try:
+        for path, (old, new) in planned.files.items():
+            real = _real(files, path)
+            status = os.stat(real) if old is not None else None
+            there = [item.path for item in list_backups(real)] if old is not None else []
+            folder = os.path.dirname(real)
+            made = folder if old is None and make_folder(folder) else None
+            kept = replace(real, old, new, backup)
+            writes.append(_Write(path, real, old, new, status, bytewise(kept) if kept else None,
+                                 kept is not None and kept not in there, made))
+    except (Refused, OSError) as error:
+        if writes:
+            raise Refused(_undone(str(error), writes, "the other files of this edit stay as they were"))
+        raise
+    return writes
+
+
+def _undone(name: str, writes: Sequence[_Write], reason: str) -> str:
+    """Put the old bytes back, with owner, mode and times as before, and take our new backups away; says so."""
+    failed: List[str] = []
+    for write in reversed(writes):
+        try:
+            replace(write.real, write.new, write.old, False, write.status)
+            if write.backup is not None and write.is_fresh:
+                replace(native(write.backup), write.old, None, False)
+            if write.folder is not None:
+                os.rmdir(write.folder)
+        except (Refused, OSError) as error:
+            failed.append(str(error))
+    return "%s: after the edit %s; %s" % (name, reason, "the old bytes are back" if not failed else
+                                          "and the old bytes could not be put back: " + "; ".join(failed))
+
+
+def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Write]]) -> Optional[str]:
+    """The installation that the edits of all together left with another verdict, or with more changed than the flag."""
+    now = {entry.definition.name: entry.on_disk for entry in after.entries}
+    for entry in before.entries if done else ():
+        name, was = entry.definition.name, entry.on_disk
+        reached = now.get(name)
+        if entry.stray or (reached is None and name not in done):
+            continue  # it ended meanwhile
+        if reached is None or (name in done and reached.verdict != wanted) or (
+                was.vectors and not installations.same_vectors(was, reached)):
+            return name
+    return None
 
 
 def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:

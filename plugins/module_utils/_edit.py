@@ -12,31 +12,38 @@ import re
 from itertools import islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from ._files import ADMIN_PATH, OWN_DROP_IN, HostFiles
+from ._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
 from ._installations import (
     DISABLED,
     ENABLED,
+    KNOWN_VARIABLES,
     LIMIT_TRYING,
+    MAIN,
     Definition,
     Found,
     Live,
     Outcome,
     append_assignment,
     definition_of,
+    live_of,
+    lives_of,
     outcome,
+    related_files,
     same_vectors,
     shell_append,
     unresolved,
 )
-from ._jvm import FLAG, Unresolvable, get_boolean
-from ._login import ENVIRONMENT_FILE, PROFILE
-from ._shell_syntax import Assignment, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
-from ._systemd import UnitFiles, Variable, build, parse_environment_file, parse_unit
-from ._writing import Refused
+from ._jvm import FLAG, WEAKER_ENVIRONMENT, Unresolvable, get_boolean
+from ._shell_syntax import Assignment, Run, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
+from ._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
+from ._writing import Refused, backup_name
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
+#: What the tokenizer of units takes for one character.
+_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+_TOOL_OPTIONS = WEAKER_ENVIRONMENT[0]
 _LIMIT_ROUNDS = 8
 _LIMIT_CANDIDATES = 200
 
@@ -50,17 +57,29 @@ class Plan(NamedTuple):
     after: Outcome
 
 
-def plan(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> Plan:
+def plan(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str,
+         backup: bool = False) -> Plan:
     """What to write so that the next start has telemetry ``disabled`` or ``enabled``.
 
-    Raises :class:`Refused` where no edit is safe; the message names file and reason.
+    With ``backup`` a copy of each old file will lie beside it, which what reads all of a folder reads too. Raises
+    :class:`Refused` where no edit is safe; the message names file and reason.
     """
+    moved = _moved(definition, files)
+    if moved:
+        view = files.with_candidates(moved)
+        then = reload_definition(definition, view)
+        now = evaluate(then, view)
+        inner = plan(then, view, now, live_of(then, view, now), wanted, backup)
+        moved.update({path: new for path, (_old, new) in inner.files.items()})
+        there = {path: files.read(path) if files.exists(path) else None for path in moved}
+        return Plan({path: (there[path], new) for path, new in moved.items() if new != there[path]}, inner.after)
     if before.verdict == wanted:
         return Plan({}, before)
-    if before.verdict not in (DISABLED, ENABLED):
+    # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
+    if before.verdict not in (DISABLED, ENABLED) and not (wanted == DISABLED and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
-        raise Refused("%s: its launch configuration cannot be resolved, so nothing is edited: %s%s"
-                      % (definition.name, where, before.reason))
+        raise Refused("%s: its launch configuration cannot be resolved, so nothing is edited: %s%s; %s"
+                      % (definition.name, where, before.reason, _by_hand(definition, files, before, live, wanted)))
     if wanted == DISABLED:
         choices = _disabling(definition, files, before, live)
     else:
@@ -71,18 +90,55 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
             break
         changed = {path: content for path, content in candidates.items()
                    if content != (files.read(path) if files.exists(path) else None)}
-        if not changed:
+        if not changed or not all(map(files.may_be_edited, changed)):
             continue
-        after = evaluate(definition, files.with_candidates(changed))
+        written = dict(changed)
+        if backup:
+            written.update({backup_name(files.canonical(path)): files.read(path) for path in changed
+                            if files.exists(path)})
+        after = evaluate(definition, files.with_candidates(written))
         if after.verdict == wanted and same_vectors(before, after):
             return Plan({path: (files.read(path) if files.exists(path) else None, content)
                          for path, content in changed.items()}, after)
     last = before.mentions[-1] if before.mentions else None
-    if last is not None and last.path is not None and not _editable(last.path):
+    if last is not None and last.path is not None and not files.may_be_edited(last.path):
         raise Refused("%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
-                      "machine); change it yourself" % (definition.name, last.layer, last.path))
-    raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)" % (
-        definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known"))
+                      "machine); %s" % (definition.name, last.layer, last.path,
+                                        _by_hand(definition, files, before, live, wanted)))
+    raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)%s; %s" % (
+        definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known",
+        ": %s" % before.reason if before.reason else "", _by_hand(definition, files, before, live, wanted)))
+
+
+def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> str:
+    """What a person should write, and where: one line, without anything of what stands there."""
+    deciding = [mention for mention in before.mentions if get_boolean(mention.value) or wanted == DISABLED]
+    if wanted == ENABLED or (deciding and not get_boolean(deciding[-1].value)):
+        last = deciding[-1] if deciding else None
+        place = last.path if last is not None and last.path else "the launch file"
+        if last is not None and last.path and last.length:
+            place += ":%d" % line_of(files.read(last.path), last.position)
+        return "by hand: %s in %s" % ("take out %s" % FLAG if wanted == ENABLED else "write %s" % FLAG, place)
+    if live is not None and live.variable is not None:
+        if live.reader == "shell":
+            return "by hand, as the last line of %s: %s" % (live.path, shell_append(live.variable, FLAG, live.array))
+        return "by hand, at the end of the value of %s in %s: %s" % (live.variable, live.path, FLAG)
+    read = before.walk.names if before.walk is not None else ()
+    variable = next((name for name in KNOWN_VARIABLES if name in read), None)
+    named = [path for path in related_files(definition, before, files) if files.may_be_edited(path)
+             and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)]
+    if live is None and variable is not None and named:
+        return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, False))
+    followed = before.walk.followed if before.walk is not None else ()
+    program = text_of(definition.program[0]) if definition.program else ""
+    path = live.path if live is not None else next(
+        (path for path in reversed(followed) if files.may_be_edited(path)), before.path or program or definition.name)
+    if live is None and named and not files.may_be_edited(path):
+        return "by hand, in %s, among the options of the JVM: %s" % (named[0], FLAG)
+    if definition.unit is not None and not files.may_be_edited(path):
+        return "by hand, in the command of the unit (systemctl edit --full %s), before -jar: %s" % (
+            definition.unit.name, FLAG)
+    return "by hand, in %s, among the words of java before -jar: %s" % (path, FLAG)
 
 
 def evaluate(definition: Definition, files: HostFiles) -> Outcome:
@@ -113,17 +169,27 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
     # 1. A mention with another value decides: give it the right one.
     for mention in reversed(before.mentions):
         # A value with blanks is the work of quotes that hold several options together: none of them may be lost.
-        if mention.path and mention.length and not get_boolean(mention.value) and _editable(mention.path) \
+        if mention.path and mention.length and not get_boolean(mention.value) and files.may_be_edited(mention.path) \
                 and not re.search(r"\s", mention.value):
             content = files.read(mention.path)
             yield {mention.path: content[:mention.position] + FLAG + content[mention.position + mention.length:]}
     last = before.mentions[-1] if before.mentions else None
-    if last is not None and last.path is not None and last.length and not _editable(last.path):
+    if last is not None and last.path is not None and last.length and not files.may_be_edited(last.path):
         override = _override(definition, files, last, FLAG)
         if override is not None:
             yield override
-    if live is None:
-        return
+    if live is not None:
+        yield from _into(definition, files, live)
+        for other in lives_of(definition, files, before):
+            if other != live:
+                yield from _into(definition, files, other)
+    # Last, for a unit: the JVM itself reads this variable. It is weaker than any argument.
+    if definition.unit is not None and _TOOL_OPTIONS not in definition.environment:
+        yield _own(definition.unit.name, files, _TOOL_OPTIONS, FLAG, None)
+
+
+def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Candidates]:
+    """The flag in a live launch file."""
     if live.reader == "shell" and live.variable is not None:
         content = files.read(live.path)
         # 2. In place, in the assignment that counts (the last one that the reader accepts).
@@ -147,12 +213,6 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
         yield from _into_environment_file(files, live)
     elif live.reader == "Environment" and live.variable is not None:
         yield from _into_unit(definition, files, live)
-
-
-def _editable(path: str) -> bool:
-    """Files of packages that an upgrade replaces are never edited, nor what is the whole machine's."""
-    return not path.startswith(("/usr/", "/lib/", "/lib64/", "/run/", "/etc/init.d/", "/etc/rc.d/",
-                                ENVIRONMENT_FILE, PROFILE))
 
 
 def _assignments(content: str, path: str) -> List[Assignment]:
@@ -191,9 +251,11 @@ def _into_word(content: str, word: Word) -> str:
 
 
 def _command_positions(content: str) -> Iterator[int]:
-    """Ends of the words before ``-jar``, last command first: there an option can be put in."""
-    for match in reversed(list(re.finditer(r"(?<=[\s\"'])-jar(?=\s)", content))):
+    """Ends of the words before ``-jar`` or Tomcat's class, last command first: there an option can be put in."""
+    for match in reversed(list(MAIN.finditer(content))):
         position = match.start()
+        if content[match.end():match.end() + 1] == content[position - 1:position] and content[position - 1] in "\"'":
+            position -= 1  # the word is in quotes of its own
         while True:
             while content.endswith((" ", "\t"), 0, position):
                 position -= 1
@@ -229,19 +291,25 @@ def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator
     variable = definition.unit.environment.get(live.variable)
     if variable is not None and variable.path.startswith(ADMIN_PATH):
         content = files.read(variable.path)
-        runs = [run for run in variable.value if run.path == variable.path and run.text]
+        runs = [run for run in variable.value if run.path == variable.path and (run.text or run.unknown)]
         if runs:
-            end = runs[-1].position + len(runs[-1].text)
-            follower = content[end:end + 1]
-            if follower in ('"', "'"):
+            end = _end_in_unit(runs[-1], content)
+            if content[end:end + 1] in ('"', "'"):
                 yield {variable.path: content[:end] + " " + FLAG + content[end:]}
-            else:
-                yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
+            yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
         else:
             name = content.index(live.variable + "=", variable.position) + len(live.variable) + 1
             yield {variable.path: content[:name] + FLAG + content[name:]}
     merged = (text_of(variable.value) + " " if variable is not None and text_of(variable.value) else "") + FLAG
     yield _own(definition.unit.name, files, live.variable, merged, variable.path if variable is not None else None)
+
+
+def _end_in_unit(run: Run, content: str) -> int:
+    """Where a run of a value ends in its unit file: an escape and a specifier are longer than what they stand for."""
+    escape = _ESCAPE.match(content, run.position)
+    if escape is not None:
+        return escape.end()
+    return run.position + (len(run.text) if run.text and content.startswith(run.text, run.position) else 1)
 
 
 def _own(unit: str, files: HostFiles, variable: str, value: str, origin: Optional[str]) -> Candidates:
@@ -275,6 +343,42 @@ def own_drop_in(unit: str) -> str:
     return "%s%s.d/%s" % (ADMIN_PATH, unit, OWN_DROP_IN)
 
 
+def own_drop_ins_of(unit: str) -> List[str]:
+    """Paths of our drop-in for a unit: what it is called now, and before."""
+    return ["%s%s.d/%s" % (ADMIN_PATH, unit, name) for name in OWN_DROP_INS]
+
+
+def _moved(definition: Definition, files: HostFiles) -> Candidates:
+    """Our drop-in with its former name moved to its present one, or taken out where it did not count any more.
+
+    Nothing where there is none, where it holds more than we write, or where the unit would get another environment.
+    """
+    if definition.unit is None:
+        return {}
+    own, former = own_drop_ins_of(definition.unit.name)
+    units = UnitFiles(files)
+    try:
+        if former not in units.drop_ins(definition.unit.name):
+            return {}
+        content = files.read(former)
+        if not all(map(_OWN_LINE.match, content.split("\n"))):
+            return {}
+        now = units.load(definition.unit.name)
+        choices: List[Candidates] = [{own: content, former: None}, {former: None}]
+        for choice in choices:
+            then = UnitFiles(files.with_candidates(choice)).load(definition.unit.name)
+            if now is not None and then is not None and not (own in choice and files.exists(own)) \
+                    and _values(now) == _values(then):
+                return choice
+    except (Unresolvable, OSError):
+        pass  # planning says why
+    return {}
+
+
+def _values(unit: Unit) -> Dict[str, str]:
+    return {name: text_of(variable.value) for name, variable in unit.environment.items()}
+
+
 def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
     """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
@@ -296,13 +400,12 @@ _OWN_LINE = re.compile(r'(?:#(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\\])?|\[Service\
 _MENTION = re.compile(r"(?<![^\s\"'])%s(?:=[A-Za-z]{0,5})?(?![^\s\"'])" % re.escape(FLAG.rpartition("=")[0]))
 
 
-def why_not_ours(files: HostFiles, unit: str) -> Optional[str]:
+def why_not_ours(files: HostFiles, unit: str, path: str) -> Optional[str]:
     """Why our own drop-in may hold more than we write, None where it does not.
 
     It says what we write where each variable in it has the value that it has without it, the flag apart. A drop-in that
     somebody else could write is not made root's before that is known: it may hold ``ExecStartPre=+``.
     """
-    path = own_drop_in(unit)
     content = files.read(path)
     for number, line in enumerate(content.split("\n"), 1):
         if not _OWN_LINE.match(line):
@@ -345,13 +448,13 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
     if not live:
         return None
     mention = live[-1]
-    if mention.path is not None and mention.length and not _editable(mention.path):
+    if mention.path is not None and mention.length and not files.may_be_edited(mention.path):
         override = _override(definition, files, mention, "")
         if override is not None:
             return override
-    if mention.path is None or not mention.length or not _editable(mention.path):
-        raise Refused("%s: the flag comes from %s, which is not edited here; take it out there"
-                      % (definition.name, mention.path or mention.layer))
+    if mention.path is None or not mention.length or not files.may_be_edited(mention.path):
+        raise Refused("%s: the flag comes from %s, which is not edited here; %s" % (
+            definition.name, mention.path or mention.layer, _by_hand(definition, files, now, None, ENABLED)))
     content = files.read(mention.path)
     if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
         without: Candidates = {mention.path: None}

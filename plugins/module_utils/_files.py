@@ -18,8 +18,29 @@ from ._patience import Silent, look
 
 #: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
 ADMIN_PATH = "/etc/systemd/system/"
-#: Name of the drop-in that this collection writes for a unit.
-OWN_DROP_IN = "90-cbops-telemetry.conf"
+#: Name of the drop-in that this collection writes for a unit. The last one counts: after "override.conf", the name that
+#: "systemctl edit" gives.
+OWN_DROP_IN = "zzz-cbops-telemetry.conf"
+#: Its former name, which sorts before "override.conf": enforcing moves it.
+FORMER_DROP_IN = "90-cbops-telemetry.conf"
+OWN_DROP_INS = (OWN_DROP_IN, FORMER_DROP_IN)
+_PACKAGES = "usr|bin|sbin|lib|lib32|lib64|libx32|boot|dev|proc|run|sys|var/run"
+_OF_LOGINS = "bash_profile|bash_login|bashrc|profile|zprofile|zshenv|zshrc|cshrc|login|kshrc|pam_environment"
+_OF_THE_MACHINE = (
+    "environment|locale|i18n|profile|bash|bashrc|zsh|zshenv|zshrc|csh|ksh|mkshrc|inputrc|security|pam|login|skel|rc|init"
+    "|inittab|lsb|lsb-base-logging|os-release|java|jvm|alternatives|passwd|group|shadow|sudo|sudoers|hosts|host|hostname"
+    "|resolv|nsswitch|fstab|sysctl|ld|modprobe|modules|udev|dbus-1|shells|default|sysconfig")
+_OF_OTHERS = (  # in /etc/default, /etc/sysconfig and /etc/conf.d
+    "locale|i18n|language|keyboard|console|console-setup|clock|hwclock|useradd|login|su|networking|networks?|init|rcS|halt"
+    "|network-scripts|grub2?|kernel|selinux|authconfig|nss|java|java-common|jre|jdk|jvm|ulimit|limits|proxy|sysstat"
+    "|crond?|sshd?|r?syslog|docker|environment|bootloader|windowmanager|mail|security|suseconfig|shadow|profile|functions"
+    "|ntpd?|chronyd?|nfs|nfs-common|iptables|firewalld")
+#: Files that an edit never touches. What packages bring goes at the next upgrade, what lies below /run at the next
+#: boot, and what others than one installation read is theirs too: logins, PAM, each shell, each service.
+_NOT_TO_EDIT = re.compile(
+    r"/(?:%s)/|.*/\.(?:%s)\Z|.*\.cbops~\Z|/etc/(?:default|sysconfig|conf\.d)/(?:%s)(?:[./].*)?\Z"
+    r"|/etc/(?!default/|sysconfig/|rc\.local\Z|rc\.d/rc\.local\Z)(?:rc[0-9S]|%s)(?:[./].*)?\Z|/etc/systemd/(?!system/)"
+    % (_PACKAGES, _OF_LOGINS, _OF_OTHERS, _OF_THE_MACHINE), re.DOTALL)
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 LIMIT_FOUND = 1000  # paths that a pattern stands for
@@ -309,6 +330,13 @@ class HostFiles:
             self._folders[folder] = self._canonical(folder)
         place = self._folders[folder].rstrip("/") + "/" + name
         return place if self._link(place) is None else self._canonical(path)
+
+    def may_be_edited(self, path: str) -> bool:
+        """Whether a file is an installation's own: none of a package, none that others read. Links are followed."""
+        try:
+            return not _NOT_TO_EDIT.match("/" + "/".join(_parts(path))) and not _NOT_TO_EDIT.match(self.canonical(path))
+        except OSError:
+            return False
 
     def _canonical(self, path: str) -> str:
         parts = _parts(path)

@@ -10,7 +10,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 
 import re
 from bisect import bisect_left
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import (
@@ -57,11 +57,13 @@ _PRODUCTS = (
     (re.compile(r"cloudbees-core-cm|cloudbees"), "controller"),
     (re.compile(r"jenkins"), "jenkins"),
 )
+#: What stands before the program among the words of a ``java``: there its options end.
+MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s)(?![^\s\"'])" % re.escape(BOOTSTRAP))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
-#: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
-_NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
+#: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
+_HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
 _INIT_FOLDER = "/etc/init.d"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
@@ -535,8 +537,13 @@ class Live(NamedTuple):
     fresh: bool = False  # the variable is not set there yet
 
 
-def _without_probe(vector: Any) -> Any:
-    return tuple((layer, tuple(word for word in words if word != PROBE)) for layer, words in vector)
+def _bare(result: Outcome) -> Set[Any]:
+    """The vectors without the probe, and without variables that hold nothing else: such a one is as good as none."""
+    found = set()
+    for vector in result.vectors:
+        layers = [(layer, tuple(word for word in words if word != PROBE)) for layer, words in vector]
+        found.add(tuple((layer, words) for layer, words in layers if words or layer in ("options", "program")))
+    return found
 
 
 def same_but_probe(before: Outcome, after: Outcome) -> bool:
@@ -546,12 +553,12 @@ def same_but_probe(before: Outcome, after: Outcome) -> bool:
     for vector in after.vectors:
         if all(PROBE not in words for layer, words in vector if layer != "program"):
             return False
-    return bool(after.vectors) and {_without_probe(vector) for vector in after.vectors} == set(before.vectors)
+    return bool(after.vectors) and _bare(after) == _bare(before)
 
 
 def same_vectors(before: Outcome, after: Outcome) -> bool:
     """True where two outcomes differ at most in mentions of the property."""
-    return bool(after.vectors) and set(after.vectors) == set(before.vectors) and _keeps_starts(before, after)
+    return bool(after.vectors) and _bare(after) == _bare(before) and _keeps_starts(before, after)
 
 
 def _keeps_starts(before: Outcome, after: Outcome) -> bool:
@@ -574,59 +581,108 @@ def shell_append(variable: str, word: str, array: bool) -> str:
 
 
 def live_of(definition: Definition, files: HostFiles, before: Outcome) -> Optional[Live]:
-    """Find the live launch file and variable by trying, in memory, where one more option would arrive.
+    """The live launch file and variable; None where there is none, or where finding it would take too long."""
+    return next(lives_of(definition, files, before), None)
 
-    None where there is none, or where finding it would take too long.
+
+def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Iterator[Live]:
+    """Where one more option would arrive at the JVM, found by trying in memory; the best place first.
+
+    That is one which assigns the variable already, then the file that is named after the service. A file that others
+    than this installation read is none (:meth:`HostFiles.may_be_edited`).
     """
     if before.walk is None:
-        return None
+        return
     result = before.walk
     until = files.work[0] + LIMIT_TRYING
-    read = set(result.names)
 
     def tried(content: Dict[str, Optional[str]], extra: Optional[Dict[str, Value]] = None) -> bool:
         files.work[0] += _TRY
         return files.work[0] < until and same_but_probe(
             before, outcome(definition, files.with_candidates(content), extra))
 
-    configuration = [path for path in reversed(result.sourced) if not _NOT_A_LAUNCH_FILE.match(path)]
-    for path in configuration:
-        if files.work[0] >= until:
-            return None
+    sourced = _sourced_variables(definition, files, before)
+    environment = _unit_variables(definition, before)
+    for rank in range(_RANKS):
+        for path, name, array, assigned in sourced.get(rank, ()):
+            if files.work[0] >= until:
+                return
+            try:
+                content = files.read(path)
+            except OSError:
+                continue  # it is gone
+            files.work[0] += len(content) // 8
+            if tried({path: append_assignment(content, shell_append(name, PROBE, array))}):
+                yield Live(path, name, "shell", array, not assigned)
+        for name in environment.get(rank, ()):
+            variable = definition.unit.environment.get(name) if definition.unit is not None else None
+            if variable is not None and variable.reader != "Environment" and not files.may_be_edited(variable.path):
+                continue
+            value = list(variable.value) if variable is not None else []
+            if tried({}, {name: value + [Run(" " + PROBE)]}):
+                if variable is not None:
+                    yield Live(variable.path, name, variable.reader)
+                elif definition.unit is not None:
+                    yield Live(definition.unit.fragment or "", name, "Environment", False, True)
+    for path in reversed(result.followed):
+        if files.may_be_edited(path):
+            yield Live(path, None, "command line")
+    if definition.unit is not None and before.programs:
+        command = [run for word in definition.program for run in word if run.path]
+        if any(MAIN.search(run.text) for run in command):  # also inside the string of a "sh -c"
+            for place in dict.fromkeys(run.path for run in command):
+                if place is not None and files.may_be_edited(place):
+                    yield Live(place, None, "command line")
+
+
+#: Of places for an option: where a variable that holds options is assigned, the file named after the service, any other
+#: file that is read, and where something else is assigned that reaches the JVM.
+_ASSIGNED, _NAMED, _OTHER, _ANYTHING, _RANKS = range(5)
+
+
+def _sourced_variables(definition: Definition, files: HostFiles, before: Outcome,
+                       ) -> Dict[int, List[Tuple[str, str, bool, bool]]]:
+    """Where an assignment could be appended in sourced files, by rank: path, name, whether as array, if it is assigned.
+
+    The file that is sourced last comes first.
+    """
+    result = before.walk
+    found: Dict[int, List[Tuple[str, str, bool, bool]]] = {}
+    if result is None:
+        return found
+    read = set(result.names)
+    stems = {definition.name} | {program.rsplit("/", 1)[-1].rsplit(".", 1)[0] for program in before.programs}
+    for path in reversed(result.sourced):
+        if not files.may_be_edited(path):
+            continue
         try:
             content = files.read(path)
         except OSError:
-            continue  # it is gone
+            continue
         files.work[0] += len(content) // 8
         assigned = {assignment.name: assignment.array is not None for assignment in assignments(content, path)}
         names = [name for name in KNOWN_VARIABLES if name in read]
         names += [name for name in result.names if name in assigned and name not in KNOWN_VARIABLES]
-        for name in sorted(names, key=lambda item: item not in assigned):
-            for array in ([True, False] if assigned.get(name) else [False]):
-                line = shell_append(name, PROBE, array)
-                if tried({path: append_assignment(content, line)}):
-                    return Live(path, name, "shell", array, name not in assigned)
-    if definition.unit is not None:
-        known = definition.unit.environment
-        names = [name for name in KNOWN_VARIABLES if name in known]
-        names += [name for name in known if name in read and name not in KNOWN_VARIABLES]
-        names += [name for name in KNOWN_VARIABLES if name in read and name not in known]
         for name in names:
-            variable = known.get(name)
-            value = list(variable.value) if variable is not None else []
-            if tried({}, {name: value + [Run(" " + PROBE)]}):
-                if variable is None:
-                    return Live(definition.unit.fragment or "", name, "Environment", False, True)
-                return Live(variable.path, name, variable.reader)
-    for path in reversed(result.followed):
-        if not _NOT_A_LAUNCH_FILE.match(path):
-            return Live(path, None, "command line")
-    if definition.unit is not None and definition.unit.fragment and before.programs:
-        command = definition.program
-        if any(text_of(word) == "-jar" for word in command):
-            return Live(next((run.path for word in command for run in word if run.path), definition.unit.fragment),
-                        None, "command line")
-    return None
+            if name in assigned:
+                rank = _ASSIGNED if _HOLDS_OPTIONS.search(name) else _ANYTHING
+            else:
+                rank = _NAMED if path.rsplit("/", 1)[-1].rsplit(".", 1)[0] in stems else _OTHER
+            for array in ([True, False] if assigned.get(name) else [False]):
+                found.setdefault(rank, []).append((path, name, array, name in assigned))
+    return found
+
+
+def _unit_variables(definition: Definition, before: Outcome) -> Dict[int, List[str]]:
+    """Variables that the unit sets, or could set, by rank."""
+    if definition.unit is None or before.walk is None:
+        return {}
+    known, read = definition.unit.environment, set(before.walk.names)
+    options = [name for name in KNOWN_VARIABLES if name in known]
+    others = [name for name in known if name in read and name not in KNOWN_VARIABLES]
+    return {_ASSIGNED: options + [name for name in others if _HOLDS_OPTIONS.search(name)],
+            _OTHER: [name for name in KNOWN_VARIABLES if name in read and name not in known],
+            _ANYTHING: [name for name in others if not _HOLDS_OPTIONS.search(name)]}
 
 
 def packaging_of(definition: Definition, live: Optional[Live], result: Outcome) -> str:

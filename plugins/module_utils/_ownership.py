@@ -8,7 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 
-from ._files import ADMIN_PATH, OWN_DROP_IN, HostFiles, owner_and_mode
+from ._files import ADMIN_PATH, OWN_DROP_INS, HostFiles, owner_and_mode
 from ._installations import Definition, Outcome
 from ._shell_syntax import text_of
 
@@ -19,8 +19,8 @@ _ROOT = ("", "root", "0")
 
 def own_drop_ins(files: HostFiles) -> List[str]:
     """Drop-ins of this collection, also those of units that start nothing of interest any more."""
-    return ["%s%s/%s" % (ADMIN_PATH, folder, OWN_DROP_IN) for folder in files.list(ADMIN_PATH.rstrip("/"))
-            if folder.endswith(".d") and OWN_DROP_IN in files.list(ADMIN_PATH + folder)]
+    return ["%s%s/%s" % (ADMIN_PATH, folder, name) for folder in files.list(ADMIN_PATH.rstrip("/"))
+            if folder.endswith(".d") for name in OWN_DROP_INS if name in files.list(ADMIN_PATH + folder)]
 
 
 def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> List[str]:
@@ -32,11 +32,11 @@ def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> L
     sentences: Dict[str, None] = {}
     nobodys = _groups_of_nobody(files) if readers else frozenset()
     for path, reader in readers.items():
-        weak = files.weak_spot(path, frozenset() if path.endswith("/" + OWN_DROP_IN) else nobodys)
+        weak = files.weak_spot(path, frozenset() if path.rpartition("/")[2] in OWN_DROP_INS else nobodys)
         if weak is not None:
             spot, status = weak
             mend = "telemetry_flag (the playbook enforce) gives it to root" if spot == path \
-                and path.rpartition("/")[2] == OWN_DROP_IN else _BY_HAND
+                and path.rpartition("/")[2] in OWN_DROP_INS else _BY_HAND
             sentences["%s: %s, but %s is not root's alone (%s): who can change it is root at the next start; %s" % (
                 path, reader, "it" if spot == path else spot, owner_and_mode(status), mend)] = None
     return list(sentences)

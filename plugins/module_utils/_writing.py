@@ -23,7 +23,7 @@ from ._files import (
     ADMIN_PATH,
     LIMIT_LINKS,
     LIMIT_SIZE,
-    OWN_DROP_IN,
+    OWN_DROP_INS,
     only_roots,
     open_regular,
     owner_and_mode,
@@ -207,7 +207,7 @@ def check_new(path: str) -> None:
 
 
 def _is_own(path: str) -> bool:
-    return os.path.basename(path) == OWN_DROP_IN
+    return os.path.basename(path) in OWN_DROP_INS
 
 
 def _refuse_own_link(path: str, place: _Place) -> None:
@@ -491,13 +491,26 @@ def _opened(place: _Place, name: str) -> _Opened:
         raise
 
 
-def replace(path: str, expected: Optional[str], content: Optional[str], backup: bool) -> Optional[str]:
+def replace(path: str, expected: Optional[str], content: Optional[str], backup: bool,
+            was: Optional[os.stat_result] = None) -> Optional[str]:
     """Replace, create or remove a file in one step, so that at any moment the old or the new one is there.
 
     ``expected`` is what the file must still hold (None: it must not exist), ``content`` what it shall hold
-    (None: it is removed), both Latin-1. A new file is root's, 0644. Returns the path of the backup, if one was made.
-    Raises :class:`Refused`.
+    (None: it is removed), both Latin-1. A new file is root's, 0644. ``was`` is the status of a file whose bytes come
+    back. Returns the path of the backup, if one was made. Raises :class:`Refused`.
     """
+    def dated(descriptor: int) -> None:
+        if was is not None:
+            os.utime(descriptor, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+    def fresh(descriptor: int) -> None:
+        _make_roots(descriptor, 0o644 if was is None else stat.S_IMODE(was.st_mode) & 0o644)
+        dated(descriptor)
+
+    def dressed(descriptor: int) -> None:
+        _dress_as(path, now, descriptor, new == now.content)
+        dated(descriptor)
+
     new = None if content is None else content.encode("latin-1")
     try:
         with _place(path) as place, Lock(place.path):
@@ -506,12 +519,12 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
                 _refuse_unless_roots(path, place)
             _clean(place)
             if expected is None:
-                _create(path, place, new or b"", _make_roots)
+                _create(path, place, new or b"", fresh)
                 return None
             with _opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
                     raise _changed_meanwhile(path)
-                kept = _exchange(path, place, now, new, lambda to: _dress_as(path, now, to, new == now.content), backup)
+                kept = _exchange(path, place, now, new, dressed, backup)
             _settle(path, place, kept)
             return kept
     except OSError as error:
@@ -558,8 +571,8 @@ def _exchange(path: str, place: _Place, now: _Opened, content: Optional[bytes], 
     return os.path.join(os.path.dirname(place.path), kept) if kept else None
 
 
-def make_folder(path: str) -> None:
-    """Make a folder of root's, 0755, where it is missing (one level). Raises :class:`Refused`."""
+def make_folder(path: str) -> bool:
+    """Make a folder of root's, 0755, where it is missing (one level): whether it was. Raises :class:`Refused`."""
     try:
         with _place(path) as place:
             if place.status is None:
@@ -568,15 +581,17 @@ def make_folder(path: str) -> None:
                 try:
                     os.mkdir(place.name, 0o755, dir_fd=place.folder)
                 except FileExistsError:
-                    pass
+                    return False
                 else:
                     if os.geteuid() == 0:  # its parent may pass on a group
                         os.chown(place.name, 0, 0, dir_fd=place.folder, follow_symlinks=False)
                 finally:
                     os.umask(umask)
                 _sync_folder(place)
-            elif not stat.S_ISDIR(place.status.st_mode):
+                return True
+            if not stat.S_ISDIR(place.status.st_mode):
                 raise Refused("%s: not a folder" % path)
+            return False
     except OSError as error:
         raise Refused(_explain(path, error))
 
@@ -584,14 +599,19 @@ def make_folder(path: str) -> None:
 # -- backups ----------------------------------------------------------------------------------------
 
 
+def backup_name(path: str, count: int = 0) -> str:
+    """What a backup of a file, made now, would be called; its folder is the file's."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return "%s.%s%s%s" % (path, stamp, "-%d" % count if count else "", BACKUP_SUFFIX)
+
+
 def _back_up(place: _Place, now: _Opened) -> Tuple[str, bool]:
     """Name of a copy beside the file, and whether it is new: the newest one is enough where it is the same."""
     newest = _backups(place)[:1]
     if newest and _is_same(place, newest[0], now):
         return newest[0], False
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     for count in range(LIMIT_BACKUPS):
-        name = "%s.%s%s%s" % (place.name, stamp, "-%d" % count if count else "", BACKUP_SUFFIX)
+        name = backup_name(place.name, count)
         try:
             _put(place, name, now.content, lambda to: _copy_attributes(place.path, now.descriptor, to), None)
         except FileExistsError:

@@ -121,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
 from ansible_collections.cbops.telemetry.plugins.module_utils._child import supervised
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_INS
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import (
     Refused,
     list_backups,
@@ -165,7 +165,7 @@ def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
             result["kept"] = save(path, check)
         if params["restore"]:
             if params["since"]:
-                created = os.path.basename(path) == OWN_DROP_IN
+                created = os.path.basename(path) in OWN_DROP_INS
                 done = roll_back(path, params["since"], created, check)
             else:
                 done = restore(path, params["backup"], check=check)

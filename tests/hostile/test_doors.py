@@ -14,7 +14,7 @@ from fleethand import FLAG, Done
 
 UNIT = "cloudbees-cm.service"
 FOLDER = f"/etc/systemd/system/{UNIT}.d"
-DROP_IN = f"{FOLDER}/90-cbops-telemetry.conf"
+DROP_IN = f"{FOLDER}/zzz-cbops-telemetry.conf"
 SERVICE = "cloudbees"
 LAUNCH_FILE = "/var/lib/cloudbees-cm/env.sh"
 HOME = "/var/lib/jenkins"

@@ -39,8 +39,11 @@ class Host:
         text = (PACKAGES / folder / name).read_text(encoding="latin-1")
         return text.replace("@NAME@", "cloudbees-core-cm").replace("@TITLE@", "CloudBees CI controller")
 
-    def deb(self, default: str) -> None:
-        """The DEB layout with this /etc/default file."""
+    def deb(self, default: str, locale: str | None = None) -> None:
+        """The DEB layout with this /etc/default file; the script sources the locale's or else /etc/environment too."""
+        self.write("/etc/environment", "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n")
+        if locale is not None:
+            self.write("/etc/default/locale", locale)
         self.write("/etc/init.d/cloudbees-core-cm", self.package("cloudbees-deb", "init"), 0o755)
         self.write("/etc/default/cloudbees-core-cm", DEB_HEAD + default)
 

@@ -7,10 +7,12 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
 from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
@@ -110,12 +112,115 @@ def test_enabled_gives_back_every_byte(host: Host, text: str) -> None:
     assert host.read("/etc/default/cloudbees-core-cm") == before
 
 
+@pytest.mark.parametrize("locale", [None, "LANG=C.UTF-8\n", 'LANG=C\nJAVA_TOOL_OPTIONS="-Da=b"\n'])
+@pytest.mark.parametrize("name", EDITABLE)
+def test_files_of_the_machine_are_sourced_last_and_never_edited(host: Host, name: str, locale: str | None) -> None:
+    host.deb(DEB_CASES[name][0], locale)
+    kept = {path: host.read(path) for path in ("/etc/environment", "/etc/default/locale") if locale or "env" in path}
+    assert host.live().path == "/etc/default/cloudbees-core-cm"
+    host.declare("disabled")
+    assert host.verdict() == "disabled"
+    assert {path: host.read(path) for path in kept} == kept
+
+
+WHOLE_MACHINE = ("/etc/environment", "/etc/environment.d/java.conf", "/etc/default/locale", "/etc/locale.conf",
+                 "/etc/sysconfig/i18n", "/etc/sysconfig/network", "/etc/profile", "/etc/profile.d/java.sh",
+                 "/etc/bashrc", "/etc/bash.bashrc", "/etc/security/pam_env.conf", "/etc/pam.d/su", "/etc/login.defs",
+                 "/etc/default/useradd", "/etc/default/java", "/etc/rc.conf", "/etc/java/java.conf",
+                 "/etc/rc.d/init.d/functions", "/run/jenkins/env", "/var/run/env", "/usr/lib/ci/settings",
+                 "/etc/skel/x", "/var/lib/jenkins/.bash_profile", "/etc/./environment", "/etc/default/../environment")
+
+
+@pytest.mark.parametrize("path", WHOLE_MACHINE)
+def test_a_file_that_others_read_is_edited_in_no_way(host: Host, path: str) -> None:
+    """Not where a script sources it, nor as EnvironmentFile, nor through a link, nor where the flag is in it."""
+    real = os.path.normpath(path)
+    for options in ("-Xmx1g", f"-D{PROPERTY}=false"):
+        for link in (False, True):
+            named = "/etc/ci/options" if link else path
+            if link:
+                (host.root / "etc/ci").mkdir(exist_ok=True)
+                (host.root / "etc/ci/options").unlink(missing_ok=True)
+                (host.root / "etc/ci/options").symlink_to(real)
+            host.write(real, f'JAVA_OPTS="{options}"\n')
+            host.script(f"#!/bin/sh\n. {named}\nJAVA_OPTS=\"$JAVA_OPTS\" exec java $JAVA_OPTS -jar jenkins.war\n")
+            try:
+                assert real not in host.declare("disabled")
+            except Refused:
+                pass
+            host.script("#!/bin/sh\nexec java $JAVA_OPTS -jar jenkins.war\n", "/opt/start.sh")
+            host.write("/etc/systemd/system/cloudbees-cm.service",
+                       f"[Service]\nEnvironmentFile={named}\nExecStart=/opt/start.sh\n")
+            try:
+                assert not {real, named} & set(host.declare("disabled"))
+            except Refused:
+                pass
+            assert host.read(real) == f'JAVA_OPTS="{options}"\n'
+
+
+@pytest.mark.parametrize("path", ["/etc/default/cloudbees-core-cm", "/etc/sysconfig/jenkins", "/etc/conf.d/jenkins",
+                                  "/etc/rc.local", "/etc/rc.d/rc.local", "/opt/ci/setenv.sh", "/srv/ci/env",
+                                  "/etc/default/locale-tools", "/etc/jenkins/jenkins.conf", "/root/start.sh",
+                                  "/etc/systemd/system/x.service", "/var/lib/jenkins/environment"])
+def test_an_installations_own_files_may_be_edited(host: Host, path: str) -> None:
+    assert host.files.may_be_edited(path)
+
+
+def test_the_file_that_sets_the_options_comes_before_the_one_that_is_read_last(host: Host) -> None:
+    host.write("/etc/default/ci", 'JAVA=/usr/bin/java\nJAVA_OPTS="-Xmx1g"\n')
+    host.write("/opt/ci/later.sh", "TZ=UTC\n")
+    host.script("#!/bin/sh\n. /etc/default/ci\n. /opt/ci/later.sh\nexec $JAVA $JAVA_OPTS -jar jenkins.war\n")
+    assert host.declare("disabled") == ["/etc/default/ci"]
+    assert host.read("/etc/default/ci") == f'JAVA=/usr/bin/java\nJAVA_OPTS="-Xmx1g {FLAG}"\n'
+    host.write("/etc/default/ci", "JAVA=/usr/bin/java\n")
+    host.write("/opt/ci/cloudbees-cm.conf", "TZ=UTC\n")
+    host.script("#!/bin/sh\n. /opt/ci/cloudbees-cm.conf\n. /etc/default/ci\n. /opt/ci/later.sh\n"
+                "exec $JAVA $JAVA_OPTS -jar jenkins.war\n")
+    assert host.live() == installations.Live("/opt/ci/cloudbees-cm.conf", "JAVA_OPTS", "shell", False, True)
+
+
 def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
-    host.deb('JAVA_ARGS="$(cat /etc/java-options)"\n')
+    host.deb('JAVA_ARGS="-Xmx1g\n')
     before = host.read("/etc/default/cloudbees-core-cm")
     with pytest.raises(Refused, match="cannot be resolved"):
         host.declare("disabled")
     assert host.read("/etc/default/cloudbees-core-cm") == before
+
+
+@pytest.mark.parametrize("text", ['JAVA_ARGS="$(cat /etc/java-options)"\n', 'JAVA_ARGS="-Xmx1g $(cat /etc/options)"\n',
+                                  f'if grep -q x /proc/cmdline; then JAVA_ARGS="-Xmx1g {FLAG}"; fi\n'])
+def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text: str) -> None:
+    host.deb(text)
+    assert host.verdict() == "unresolvable"
+    assert host.declare("disabled") == ["/etc/default/cloudbees-core-cm"]
+    assert host.verdict() == "disabled" and host.declare("disabled") == []
+
+
+@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(cat /etc/x) $JENKINS_WAR"; fi\n',
+                                  'JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n'])
+def test_what_is_not_known_behind_the_flag_prevents_it(host: Host, text: str) -> None:
+    host.deb(text)
+    with pytest.raises(Refused):
+        host.declare("disabled")
+
+
+def test_a_refusal_says_the_line_to_write_and_where(host: Host) -> None:
+    """Without a word of what stands there: values can be secret."""
+    host.deb('JAVA_ARGS="-Xmx1g -Dpassword=s3cr3t\n')
+    with pytest.raises(Refused, match="/etc/default/cloudbees-core-cm") as error:
+        host.declare("disabled")
+    assert FLAG in str(error.value) and "s3cr3t" not in str(error.value) and "\n" not in str(error.value)
+    host.deb('JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n')
+    with pytest.raises(Refused, match="by hand, as the last line of /etc/default/cloudbees-core-cm: JAVA_AR") as error:
+        host.declare("disabled")
+    assert f'JAVA_ARGS="$JAVA_ARGS {FLAG}"' in str(error.value)
+    host.deb("")
+    host.write("/etc/environment", f"JAVA_ARGS=-D{PROPERTY}=false\n")
+    with pytest.raises(Refused, match="by hand: write .* in /etc/environment:1"):
+        host.declare("disabled")
+    host.write("/etc/environment", f"JAVA_ARGS={FLAG}\n")
+    with pytest.raises(Refused, match="by hand: take out .* in /etc/environment:1"):
+        host.declare("enabled")
 
 
 def test_the_flag_is_not_taken_out_where_the_rest_is_unknown(host: Host) -> None:
@@ -212,7 +317,7 @@ def test_a_missing_environment_file_is_unresolvable(host: Host) -> None:
 
 def test_a_drop_in_of_our_own_keeps_what_the_vendor_set(host: Host) -> None:
     host.oss()
-    own = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
     assert host.declare("disabled") == [own]
     assert f'Environment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"' in host.read(own)
     assert host.verdict() == "disabled"
@@ -229,6 +334,147 @@ def test_the_drop_in_that_sets_the_variable_is_edited_in_place(host: Host) -> No
     assert host.read(path) == text.replace("-Xmx1g", f"-Xmx1g {FLAG}")
     host.declare("enabled")
     assert host.read(path) == text
+
+
+FORMER = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+FORMER_TEXT = ("# Written by the Ansible collection cbops.telemetry: it repeats it, and adds the telemetry flag.\n"
+               f'[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"\n')
+
+
+def test_our_drop_in_is_moved_to_the_name_that_sorts_last(host: Host) -> None:
+    """One change, of which "enabled" leaves nothing."""
+    host.oss()
+    host.write(FORMER, FORMER_TEXT)
+    foreseen = declare("disabled", str(host.root), check=True, attach="never")
+    assert host.read(FORMER) == FORMER_TEXT
+    done = declare("disabled", str(host.root), attach="never")
+    assert done.changed and foreseen.changed and not done.refused
+    assert sorted(item["path"] or "" for item in done.files) == [FORMER, OWN]
+    assert [item["path"] for item in foreseen.files] == [item["path"] for item in done.files]
+    assert host.read(OWN) == FORMER_TEXT and not (host.root / FORMER[1:]).exists()
+    assert host.verdict() == "disabled"
+    assert not declare("disabled", str(host.root), attach="never").changed
+    done = declare("enabled", str(host.root), attach="never")
+    assert done.changed and not (host.root / OWN[1:]).exists() and host.verdict() == "enabled"
+
+
+def test_enabling_takes_our_former_drop_in_out(host: Host) -> None:
+    host.oss()
+    host.write(FORMER, FORMER_TEXT)
+    done = declare("enabled", str(host.root), attach="never")
+    assert [item["path"] for item in done.files] == [FORMER] and host.verdict() == "enabled"
+    assert not (host.root / FORMER[1:]).exists() and not (host.root / OWN[1:]).exists()
+
+
+@pytest.mark.parametrize("wanted", ["disabled", "enabled"])
+def test_our_former_drop_in_never_comes_to_win_over_what_was_set_since(host: Host, wanted: str) -> None:
+    """It lost against what "systemctl edit" wrote: moved as it is, it would take the administrator's memory back."""
+    override = "/etc/systemd/system/jenkins.service.d/override.conf"
+    host.oss()
+    host.write(FORMER, FORMER_TEXT)
+    text = '[Service]\nEnvironment="JAVA_OPTS=-Xmx8g -Dx.CSP=\\"default-src \'self\'\\""\n'
+    host.write(override, text)
+    assert host.verdict() == "enabled"
+    done = declare(wanted, str(host.root), attach="never")
+    assert done.changed and not done.refused
+    assert not (host.root / FORMER[1:]).exists() and not (host.root / OWN[1:]).exists()
+    assert host.verdict() == wanted
+    assert host.read(override) == (text.replace('""\n', f'" {FLAG}"\n') if wanted == "disabled" else text)
+    declare("enabled", str(host.root), attach="never")
+    assert host.read(override) == text
+
+
+def test_a_drop_in_of_that_name_that_holds_more_stays(host: Host) -> None:
+    host.oss()
+    host.write(FORMER, FORMER_TEXT + "LimitNOFILE=4096\n")
+    assert not declare("disabled", str(host.root), attach="never").changed
+    declare("enabled", str(host.root), attach="never")
+    assert host.read(FORMER) == (FORMER_TEXT + "LimitNOFILE=4096\n").replace(" " + FLAG, "")
+
+
+# (assignment, the same with the flag): where a value ends in its file.
+UNIT_VALUES = {
+    "escaped quote": ('"JAVA_OPTS=-Da=\\"b\\""', '"JAVA_OPTS=-Da=\\"b\\" %F"'),
+    "two escaped quotes": ('"JAVA_OPTS=-Da=\\"\\""', '"JAVA_OPTS=-Da=\\"\\" %F"'),
+    "escaped backslash": ('"JAVA_OPTS=-Da=b\\\\"', '"JAVA_OPTS=-Da=b\\\\ %F"'),
+    "hexadecimal": ('"JAVA_OPTS=-Da=\\x62"', '"JAVA_OPTS=-Da=\\x62 %F"'),
+    "octal": ('"JAVA_OPTS=-Da=\\142"', '"JAVA_OPTS=-Da=\\142 %F"'),
+    "single quotes": ("'JAVA_OPTS=-Da=\\'b\\''", "'JAVA_OPTS=-Da=\\'b\\' %F'"),
+    "percent": ('"JAVA_OPTS=-Da=100%%"', '"JAVA_OPTS=-Da=100%% %F"'),
+    "specifier": ('"JAVA_OPTS=-Da=%t"', '"JAVA_OPTS=-Da=%t %F"'),
+    "unquoted": ("JAVA_OPTS=-Da=b", 'JAVA_OPTS=-Da=b" %F"'),
+    "unquoted, escape": ('JAVA_OPTS=-Da=b\\"', 'JAVA_OPTS=-Da=b\\"" %F"'),
+    "quotes inside": ('JAVA_OPTS="-Da=b"', 'JAVA_OPTS="-Da=b %F"'),
+    "empty quotes behind": ('JAVA_OPTS=-Da=b""', 'JAVA_OPTS=-Da=b" %F"""'),
+    "more assignments": ('"JAVA_OPTS=-Da=\\"b\\"" A=c', '"JAVA_OPTS=-Da=\\"b\\" %F" A=c'),
+    "joined lines": ('"JAVA_OPTS=-Xmx1g \\\n  -Da=\\"b\\""', '"JAVA_OPTS=-Xmx1g \\\n  -Da=\\"b\\" %F"'),
+}
+
+
+@pytest.mark.parametrize("name", UNIT_VALUES)
+def test_the_flag_goes_to_the_end_of_a_units_value(host: Host, name: str) -> None:
+    text, edited = UNIT_VALUES[name]
+    host.oss()
+    path = "/etc/systemd/system/jenkins.service.d/override.conf"
+    host.write("/usr/bin/jenkins", "#!/bin/sh\nexec java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n", 0o755)
+    host.write(path, f"[Service]\nEnvironment={text}\n")
+    assert host.declare("disabled") == [path]
+    assert host.read(path) == f"[Service]\nEnvironment={edited}\n".replace("%F", FLAG)
+    assert host.verdict() == "disabled" and host.declare("disabled") == []
+    host.declare("enabled")
+    assert host.read(path) == f"[Service]\nEnvironment={text}\n"
+
+
+COMMANDS = {
+    "string of sh": "/bin/sh -c 'exec java -Xmx1g -jar /srv/jenkins.war >/var/log/x 2>&1'",
+    "string of sh without options": '/bin/sh -c "exec java -jar /srv/jenkins.war"',
+    "escaped quotes in it": '/bin/sh -c "exec java -Da=\\"b c\\" -jar /srv/jenkins.war"',
+    "a string in a string": "/bin/sh -c 'su ci -c \"java -Xmx1g -jar /srv/jenkins.war\"'",
+    "joined lines": "/usr/bin/java -Xmx1g \\\n  -jar /srv/jenkins.war",
+    "quoted words": '"/usr/bin/java" "-Xmx1g" "-jar" "/srv/jenkins.war"',
+    "braces": "/usr/bin/java ${JAVA_ARGS} -jar /srv/jenkins.war",
+    "Tomcat": "/usr/bin/java -Xmx1g -Dcatalina.base=/srv/tomcat -cp /srv/bootstrap.jar "
+              "org.apache.catalina.startup.Bootstrap start",
+    "Tomcat in a string": "/bin/sh -c 'exec java -Dcatalina.base=/srv/tomcat -cp /srv/bootstrap.jar "
+                          "org.apache.catalina.startup.Bootstrap start'",
+}
+
+
+@pytest.mark.parametrize("folder", ["/etc/systemd/system", "/usr/lib/systemd/system"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_line_of_a_unit_is_edited(host: Host, folder: str, name: str) -> None:
+    """The administrator's own at the place, a package's by a drop-in for the JVM itself."""
+    host.write("/srv/tomcat/webapps/jenkins.war", "PK")
+    host.write("/etc/passwd", "ci:x:1:1::/srv:/bin/sh\n")
+    (host.root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
+    path = f"{folder}/jenkins.service"
+    text = f"[Service]\nEnvironment=JAVA_ARGS=-Xmx1g\nExecStart={COMMANDS[name]}\n"
+    host.write(path, text)
+    assert host.verdict() == "enabled"
+    own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
+    assert host.declare("disabled") == [path if folder.startswith("/etc") else own]
+    assert host.verdict() == "disabled" and host.declare("disabled") == []
+    if not folder.startswith("/etc"):
+        assert f'Environment="JAVA_TOOL_OPTIONS={FLAG}"' in host.read(own)
+    host.declare("enabled")
+    assert host.read(path) == text and not (host.root / own[1:]).exists() and host.verdict() == "enabled"
+
+
+@pytest.mark.parametrize("more", [
+    'Environment="JAVA_TOOL_OPTIONS=-Da=b"\n',
+    "UnsetEnvironment=JAVA_TOOL_OPTIONS\n",
+    "EnvironmentFile=/usr/lib/ci/env\n",
+])
+def test_no_drop_in_for_the_jvm_where_it_does_not_decide(host: Host, more: str) -> None:
+    host.write("/usr/lib/ci/env", "JAVA_TOOL_OPTIONS=-Da=b\n")
+    host.write("/usr/lib/systemd/system/jenkins.service",
+               f"[Service]\n{more}ExecStart=/bin/sh -c 'exec java -jar /srv/jenkins.war'\n")
+    with pytest.raises(Refused):
+        host.declare("disabled")
+    host.write("/usr/lib/systemd/system/jenkins.service",
+               f"[Service]\nExecStart=/bin/sh -c 'exec java -D{PROPERTY}=false -jar /srv/jenkins.war'\n")
+    with pytest.raises(Refused):
+        host.declare("disabled")
 
 
 SCRIPT = """#!/bin/sh
@@ -425,7 +671,7 @@ PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include
     (f"x y=1 _JAVA_OPTIONS={FLAG}\n", "enabled"),
 ])
 def test_su_gets_what_pam_puts_into_the_environment(host: Host, text: str, verdict: str) -> None:
-    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.deb('JAVA_ARGS="-Xmx1g"\n', "LANG=C\n")  # with a locale, the script itself does not read it
     host.write("/etc/environment", text)
     assert host.verdict() == "enabled", "no PAM session, no such environment"
     host.write("/etc/pam.d/su-l", "@include su\n")
@@ -566,7 +812,7 @@ def test_several_installations_on_one_host(host: Host) -> None:
 
 # -- what PID 1 obeys is root's ---------------------------------------------------------------------
 
-OWN = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+OWN = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
 SOMEBODY = 1234
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 
@@ -793,3 +1039,100 @@ def test_what_root_runs_at_a_start_is_said_too(host: Host) -> None:
     host.write("/etc/systemd/system/cm.service",
                "[Service]\nUser=cm\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
     assert holes(host) == []
+
+
+GLOBBED = "[Service]\nEnvironmentFile=/etc/env.d/*\nExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war\n"
+
+
+def snapshot(root: Path) -> dict[str, tuple[bytes, int, int, int, int]]:
+    """Each file with bytes, mode, owner and time."""
+    return {str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_uid, path.stat().st_gid,
+                        path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def globbed(host: Host) -> Host:
+    """A host on which each file of a folder is read, so also what an edit leaves there."""
+    host.write("/etc/systemd/system/jenkins.service", GLOBBED)
+    os.utime(host.write("/etc/env.d/jenkins.env", "JAVA_OPTS=-Xmx1g\n", 0o640), (1, 2))
+    return host
+
+
+@pytest.mark.parametrize("backup", [True, False])
+@pytest.mark.parametrize("wanted", ["disabled", "enabled"])
+def test_what_was_changed_is_what_the_next_start_gets(globbed: Host, backup: bool, wanted: str) -> None:
+    """The copy of the old file is read last: it must not undo the edit unseen."""
+    if wanted == "enabled":
+        globbed.write("/etc/env.d/jenkins.env", f"JAVA_OPTS=-Xmx1g {FLAG}\n", 0o640)
+    before = snapshot(globbed.root)
+    foreseen = declare(wanted, str(globbed.root), backup=backup, check=True, attach="never")
+    assert snapshot(globbed.root) == before
+    done = declare(wanted, str(globbed.root), backup=backup, attach="never")
+    assert (done.changed, bool(done.refused)) == (foreseen.changed, bool(foreseen.refused))
+    assert done.changed != bool(done.refused)
+    if done.changed:
+        assert globbed.verdict() == wanted
+    else:
+        assert snapshot(globbed.root) == before
+    assert done.changed or backup
+
+
+def test_a_backup_is_never_edited(globbed: Host) -> None:
+    left = "/etc/env.d/jenkins.env.20260101T000000Z.cbops~"
+    for text in ("JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n"):
+        globbed.write(left, text)
+        declare("disabled", str(globbed.root), attach="never")
+        assert globbed.read(left) == text
+
+
+@pytest.mark.parametrize("other", ["JAVA_OPTS=-Xmx2g\n", f"JAVA_OPTS=-Xmx2g {FLAG}\n", "JAVA_TOOL_OPTIONS=-Da=b\n"])
+@pytest.mark.parametrize("backup", [True, False])
+def test_the_old_bytes_come_back_where_the_disk_says_something_else(
+        host: Host, monkeypatch: pytest.MonkeyPatch, backup: bool, other: str) -> None:
+    """Something that wakes up when the file changes writes another one."""
+    host.write("/etc/systemd/system/jenkins.service", GLOBBED.replace("/etc/env.d/*", "/etc/ci/env\nEnvironmentFile="
+                                                                      "-/etc/ci/more"))
+    os.utime(host.write("/etc/ci/env", "JAVA_OPTS=-Xmx1g\n", 0o640), (1, 2))
+    before = snapshot(host.root)
+    real = _declaring.replace
+
+    def woken(*arguments: Any) -> Any:
+        kept = real(*arguments)
+        host.write("/etc/ci/more", other)
+        return kept
+
+    monkeypatch.setattr(_declaring, "replace", woken)
+    done = declare("disabled", str(host.root), backup=backup, attach="never")
+    assert not done.changed and not done.diffs and not done.backups and not done.files
+    assert "the old bytes are back" in done.refused[0]
+    (host.root / "etc/ci/more").unlink()
+    assert snapshot(host.root) == before
+
+
+def test_a_new_drop_in_goes_with_its_folder_where_it_does_not_count(
+        host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.oss()
+    before = snapshot(host.root)
+    real = _declaring.replace
+
+    def woken(*arguments: Any) -> Any:
+        kept = real(*arguments)
+        host.write("/usr/lib/systemd/system/jenkins.service", "[Service]\nExecStart=/usr/bin/false\n")
+        return kept
+
+    monkeypatch.setattr(_declaring, "replace", woken)
+    done = declare("disabled", str(host.root), attach="never")
+    assert not done.changed and "the old bytes are back" in done.refused[0]
+    assert not (host.root / "etc/systemd/system/jenkins.service.d").exists()
+    assert len(snapshot(host.root)) == len(before)
+
+
+def test_an_edit_that_gives_another_installation_more_than_the_flag_is_undone(host: Host) -> None:
+    host.write("/etc/ci/env", 'JAVA_OPTS="-Xmx1g"\n')
+    for name, line in {"one": "", "two": '[ "$JAVA_OPTS" = "-Xmx1g" ] || JAVA_OPTS="$JAVA_OPTS -Dother=1"\n'}.items():
+        host.write(f"/opt/{name}.sh", f"#!/bin/sh\n. /etc/ci/env\n{line}exec java $JAVA_OPTS -jar jenkins.war\n", 0o755)
+        host.write(f"/etc/systemd/system/{name}.service", f"[Service]\nExecStart=/opt/{name}.sh\n")
+    before = snapshot(host.root)
+    done = declare("disabled", str(host.root), names=["one"], attach="never")
+    assert not done.changed and done.refused
+    assert snapshot(host.root) == before

@@ -125,7 +125,7 @@ def test_limited_to_a_name(host: Host, capsys: pytest.CaptureFixture[str]) -> No
 def test_a_file_that_comes_and_goes(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """A drop-in of our own has no checksum before it is there, and none after it went."""
     host.oss()
-    path = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    path = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
     foreseen = call(capsys, telemetry_flag.main, check=True, root=str(host.root), state="disabled")["files"]
     assert [(edit["path"], edit["before"]) for edit in foreseen] == [(path, None)]
     assert call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")["files"] == foreseen

@@ -22,7 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 TODAY = datetime.date(2026, 11, 23)
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
 FILE = "/etc/default/cloudbees-core-cm"
-DROP_IN = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+DROP_IN = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
 CHECKOUT = Path(__file__).parent.parent.parent
 
 

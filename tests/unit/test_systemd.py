@@ -109,7 +109,7 @@ def test_what_a_package_sets_is_overridden_in_a_drop_in_of_our_own(host: Host) -
     unit = "/usr/lib/systemd/system/jenkins.service"
     host.write(unit, host.read(unit).replace('"JAVA_OPTS=', f'"JAVA_OPTS={FLAG} '))
     before = host.read(unit)
-    own = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
+    own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
     assert host.declare("enabled") == [own]
     assert host.verdict() == "enabled"
     assert host.read(unit) == before

@@ -106,7 +106,7 @@ def test_the_flag_goes_where_setenv_sets_options(server: Host) -> None:
 
 
 def test_without_setenv_it_goes_into_the_unit(server: Host) -> None:
-    assert server.declare("disabled") == ["/etc/systemd/system/tomcat.service.d/90-cbops-telemetry.conf"]
+    assert server.declare("disabled") == ["/etc/systemd/system/tomcat.service.d/zzz-cbops-telemetry.conf"]
     assert server.verdict() == "disabled"
 
 

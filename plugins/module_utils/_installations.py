@@ -452,13 +452,34 @@ def script_definition(path: str) -> Definition:
     return Definition(path, None, ([Run(path)],), {}, False)
 
 
+def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> List[str]:
+    """Names of all services that may start something: a template does not, its instances do."""
+    names = set(units.names())
+    names.update(name for name in loaded if units.fragment(name) is not None)
+    for template in sorted(name for name in names if "@." in name):
+        try:
+            unit = units.load(template)
+            starts = unit is not None and not unit.masked and _is_candidate(unit, units.files)
+        except (Unresolvable, OSError):
+            starts = _masked_name(template) or _names_a_war(units, template)
+        if not starts:
+            continue
+        names.update(units.wanted_instances(template))
+        if not any(name.startswith(template.partition("@")[0] + "@") for name in names if "@." not in name):
+            warnings.append("%s is a template of a service that starts a war, and no instance of it is enabled" % template)
+    return sorted(name for name in names if "@." not in name)
+
+
 def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
-             ) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
-    """All installations under the view's root with what their files say, and warnings."""
+             instances: Sequence[str] = ()) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
+    """All installations under the view's root with what their files say, and warnings.
+
+    ``instances`` are those of templates that the service manager has loaded.
+    """
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
     units = UnitFiles(files)
-    names = units.names()
+    names = _services(units, instances, warnings)
     for name in names:
         try:
             unit = units.load(name)
@@ -469,9 +490,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                     error if isinstance(error, Unresolvable) else
                     Unresolvable("it cannot be read: %s" % error.strerror, error.filename))))
             continue
-        if unit is None or "@." in name:
-            continue
-        if unit.masked:
+        if unit is None or unit.masked:
             continue
         definition = definition_of(unit, manager)
         try:

@@ -127,6 +127,14 @@ def manager_environment() -> Dict[str, Variable]:
     return result
 
 
+def instances() -> List[str]:
+    """Instances of templates that are loaded: somebody may have started one that nothing enables. Unavailable."""
+    tokens = _tokens(_busctl(["call", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager",
+                              "ListUnitsByPatterns", "asas", "0", "1", "*@?*.service"]))
+    # Each unit: name, description, three states, followed unit, path, job, its type and path.
+    return [name for name in tokens[2::10] if re.match(r"[^@]+@.+\.service\Z", name)]
+
+
 def loaded(name: str, files: HostFiles) -> Loaded:
     """The unit as the service manager has it. Raises :class:`Unavailable`, :class:`Unresolvable`."""
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)

@@ -63,18 +63,20 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     warnings: List[str] = []
     manager: Optional[Dict[str, Variable]] = None
     manager_error: Optional[str] = None
+    instances: List[str] = []
     if live_host:
         if os.path.isdir("/run/systemd/system"):
             from . import _service_manager as service_manager
 
             try:
                 manager = service_manager.manager_environment()
+                instances = service_manager.instances()
             except service_manager.Unavailable as error:
                 manager_error = str(error)
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     limits.phase("looking for installations")
-    found, more = installations.discover(files, launch_scripts, manager)
+    found, more = installations.discover(files, launch_scripts, manager, instances)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
     limits.phase("reading what the service manager has loaded")

@@ -7,13 +7,15 @@ They are parsed here so that an image without a running systemd can be read too;
 asks. Private to this collection. Python 3.6+, standard library only.
 """
 
+import os
 import re
+import string
 from bisect import bisect_left
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
 from ._jvm import Unresolvable
-from ._shell_syntax import Run, Text, Value, line_of, text_of
+from ._shell_syntax import Run, Text, Value, line_of, text_of, unknown_of
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
 UNIT_PATH = (
@@ -248,38 +250,97 @@ def _joined(value: Value, more: Value) -> Value:
     return value
 
 
-def _specifiers(value: Value, unit: str) -> Optional[Value]:
-    """Put specifiers in; None where systemd does not know one and drops the assignment."""
-    if "%" not in text_of(value):
-        return value
-    prefix = unit.rsplit(".", 1)[0]
-    instance = prefix.partition("@")[2]
-    known = {"%": "%", "n": unit, "N": prefix, "p": prefix.partition("@")[0], "i": instance, "I": instance,
-             "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc",
-             "T": "/tmp", "V": "/var/tmp"}
-    result: Value = []
-    pending = False
-    for run in value:
-        start = 0
-        for offset, char in enumerate(run.text):
-            if pending:
-                pending = False
-                if char in known:
-                    result.append(Run(known[char], run.path, run.position + offset, run.quoted))
-                elif char in "abBcdDfgGhHJjlmMoqsuUvwWAyY":
-                    result.append(Run("", run.path, run.position + offset, run.quoted,
-                                      "the specifier %%%s" % char, True))
-                else:
-                    return None
-                start = offset + 1
-            elif char == "%":
-                if offset > start:
-                    result.append(run.part(start, offset))
-                pending = True
-                start = offset + 1
-        if start < len(run.text):
-            result.append(run.part(start, len(run.text)))
-    return None if pending else result
+_ALPHANUMERICAL = frozenset(string.ascii_letters + string.digits)
+#: Specifiers that some version of systemd knows and whose text is known only where the unit runs.
+_NOT_KNOWN_HERE = frozenset("abBcdDfgGlmMoqrRsvwWAyY")
+
+
+class Specifiers:
+    """What ``%n`` and its like stand for in the settings of one unit (systemd.unit(5), unit-printf.c)."""
+
+    def __init__(self, unit: str, files: HostFiles) -> None:
+        self._files = files
+        stem = unit.rpartition(".")[0]
+        prefix, _at, instance = stem.partition("@")
+        last = prefix.rpartition("-")[2]
+        self._known = {"%": "%", "n": unit, "N": stem, "p": prefix, "i": instance, "j": last,
+                       "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc",
+                       "T": "/tmp", "V": "/var/tmp"}  # type: Dict[str, Optional[str]]
+        for letter, text in (("I", instance), ("P", prefix), ("J", last)):
+            self._known[letter] = _unescaped(text)
+
+    def of(self, letter: str) -> Tuple[Optional[str], str]:
+        """The text; None where systemd refuses the specifier, or where it is not known, with the reason."""
+        if letter in self._known:
+            return self._known[letter], ""
+        if letter == "H":
+            return self._host_name()
+        if letter in "uUh":
+            # Before 229 they were those of User=; since then systemd has a library of its own.
+            folders = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib/*/systemd")
+            old = any(self._files.exists(folder + "/systemd") for folder in folders[:2]) and not any(
+                self._files.glob(folder + "/libsystemd-shared-*.so") for folder in folders)
+            return (None, "the specifier %%%s of an old systemd" % letter) if old else (
+                {"u": "root", "U": "0", "h": "/root"}[letter], "")
+        return None, "the specifier %%%s" % letter if letter in _NOT_KNOWN_HERE else ""
+
+    def _host_name(self) -> Tuple[Optional[str], str]:
+        try:
+            lines = [line.strip() for line in self._files.read("/etc/hostname").split("\n")]
+        except OSError:
+            lines = []
+        written = next((line for line in lines if line and not line.startswith("#")), None)
+        if self._files.root == "/" and written != os.uname().nodename:
+            return None, "%H: the host's name is another than the one in /etc/hostname"
+        return written, "" if written else "%H: /etc/hostname gives no name"
+
+    def put_in(self, value: Value) -> Optional[Value]:
+        """The value with its specifiers put in; None where systemd refuses one of them."""
+        if "%" not in text_of(value):
+            return value
+        result: Value = []
+        pending: Optional[Run] = None
+        for run in value:
+            start = 0
+            for offset, char in enumerate(run.text):
+                if pending is not None:
+                    text, reason = self.of(char)
+                    if text is not None:
+                        result.append(Run(text, run.path, run.position + offset, run.quoted))
+                    elif reason:
+                        result.append(Run("", run.path, run.position + offset, run.quoted, reason, True))
+                    elif char in _ALPHANUMERICAL:
+                        return None
+                    else:
+                        result.append(pending)
+                        result.append(run.part(offset, offset + 1))
+                    pending = None
+                    start = offset + 1
+                elif char == "%":
+                    if offset > start:
+                        result.append(run.part(start, offset))
+                    pending = run.part(offset, offset + 1)
+                    start = offset + 1
+            if start < len(run.text):
+                result.append(run.part(start, len(run.text)))
+        if pending is not None:
+            result.append(pending)
+        return result
+
+    def text(self, value: Value) -> Optional[str]:
+        """As :meth:`put_in`, for a setting that must be known. Raises Unresolvable."""
+        expanded = self.put_in(value)
+        reason = unknown_of(expanded, True) if expanded is not None else None
+        if reason:
+            raise Unresolvable("%s: %s is not known before the start" % (text_of(value), reason))
+        return text_of(expanded) if expanded is not None else None
+
+
+def _unescaped(text: str) -> Optional[str]:
+    """A part of a unit's name as it was before systemd-escape(1); None for what systemd refuses."""
+    if re.search(r"\\(?!x[0-9a-fA-F]{2})", text):
+        return None
+    return re.sub(r"\\x(..)", lambda match: chr(int(match.group(1), 16)), text.replace("-", "/"))
 
 
 _VALID_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -416,6 +477,18 @@ def _cut_end(value: Value, count: int) -> Value:
     return result
 
 
+def _drop_in_folders(name: str) -> Iterator[str]:
+    """Folders of drop-ins for a unit in one folder of the unit path, the closest first (systemd: dropin.c)."""
+    yield name + ".d"
+    stem, _dot, kind = name.rpartition(".")
+    prefix, at, instance = stem.partition("@")
+    if instance:
+        yield from _drop_in_folders("%s@.%s" % (prefix, kind))
+    shorter = prefix.rstrip("-").rpartition("-")[0]
+    if shorter:
+        yield from _drop_in_folders("%s-%s.%s" % (shorter, at + instance if instance else "", kind))
+
+
 class UnitFiles:
     """Finds units and their drop-ins under a root; ``files`` shows them."""
 
@@ -426,7 +499,7 @@ class UnitFiles:
         self._drop_ins = {name for names in self._names.values() for name in names if name.endswith(".service.d")}
 
     def names(self) -> List[str]:
-        """All services that have a unit file, aliases left out."""
+        """All services that have a unit file, templates among them, and the instances that something enables."""
         names = set()
         for folder in UNIT_PATH:
             for name in self._names[folder]:
@@ -436,6 +509,24 @@ class UnitFiles:
                     names.update(entry for entry in self.files.list("%s/%s" % (folder, name))
                                  if re.match(r"[^@]+@.+\.service\Z", entry))
         return sorted(names)
+
+    def wanted_instances(self, template: str) -> List[str]:
+        """Instances of a template that other units name, as in ``Wants=`` of a target."""
+        stem = template.partition("@")[0]
+        pattern = re.compile(r"(?<![\w@.:\\-])%s@[^\s%%/]+\.service(?!\S)" % re.escape(stem))
+        found = set()
+        for folder in UNIT_PATH:
+            for name in self._names[folder]:
+                if not name.endswith((".target", ".service", ".timer", ".path", ".socket")):
+                    continue
+                try:
+                    content = self.files.read("%s/%s" % (folder, name))
+                except OSError:
+                    continue
+                for line in content.split("\n") if stem + "@" in content else ():
+                    if not line.lstrip().startswith(("#", ";", "ExecStop", "After", "Before")):
+                        found.update(pattern.findall(line.replace("=", " ")))
+        return sorted(found)
 
     def fragment(self, name: str) -> Optional[str]:
         """Path of the unit file that counts, an instance's own or its template's."""
@@ -449,17 +540,10 @@ class UnitFiles:
 
     def drop_ins(self, name: str) -> List[str]:
         """Drop-ins in the order in which they apply; for one file name the strongest folder counts."""
-        stem = name.rsplit(".", 1)[0]
-        folders = []
-        parts = stem.split("-")
-        for count in range(len(parts) - 1, 0, -1):
-            folders.append("-".join(parts[:count]) + "-.service.d")
-        folders = [folder for folder in folders if folder in self._drop_ins]
-        if "@" in stem:
-            folders.insert(0, stem.partition("@")[0] + "@.service.d")
+        folders = [folder for folder in dict.fromkeys(_drop_in_folders(name)) if folder in self._drop_ins]
         chosen: Dict[str, str] = {}
         # The stronger folder counts more than the closer name; what is for all services comes last.
-        places = [(folder, suffix) for folder in UNIT_PATH for suffix in [name + ".d"] + folders]
+        places = [(folder, suffix) for folder in UNIT_PATH for suffix in folders]
         for folder, suffix in places + [(folder, "service.d") for folder in UNIT_PATH]:
             place = "%s/%s" % (folder, suffix)
             for entry in self.files.list(place) if suffix in self._names[folder] else ():
@@ -494,6 +578,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     exec_start: List[Tuple[Value, ...]] = []
     user = ""
     source: Optional[str] = None
+    specifiers = Specifiers(name, files)
     for setting in settings:
         text = text_of(setting.value)
         if setting.key == NOT_UTF8:
@@ -507,19 +592,20 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             if not text:
                 environment = {}
             for word in split_words(setting.value):
-                expanded = _specifiers(word, name)
+                expanded = specifiers.put_in(word)
                 pair = _split_assignment(expanded) if expanded is not None else None
                 if pair is not None and expanded is not None:
                     first = next((run for run in expanded if run.path), None)
                     environment[pair[0]] = Variable(pair[1], setting.path,
                                                     first.position if first else setting.position, "Environment")
         elif setting.key == "EnvironmentFile":
-            if text:
-                environment_files.append(text)
-            else:
+            if not text:
                 environment_files = []
+            entry = specifiers.text(setting.value) or ""
+            if entry.startswith(("/", "-/")):  # else systemd passes the line over
+                environment_files.append(entry)
         elif setting.key == "UnsetEnvironment":
-            words = [_specifiers(word, name) for word in split_words(setting.value)]
+            words = [specifiers.put_in(word) for word in split_words(setting.value)]
             unset.extend(text_of(word) for word in words if word is not None)
             if not text:
                 unset = []
@@ -527,9 +613,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             if not text:
                 exec_start = []
             else:
-                exec_start.extend(_commands(setting.value, name))
+                exec_start.extend(_commands(setting.value, specifiers))
         elif setting.key == "User":
-            user = text
+            user = specifiers.text(setting.value) or ""
     environment.update(read_environment_files(environment_files, files))
     for entry in unset:
         variable, separator, value = entry.partition("=")
@@ -544,7 +630,7 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     size = 0
     for entry in entries:
         optional = entry.startswith("-")
-        path = entry.lstrip("-")
+        path = entry[1:] if optional else entry
         try:
             paths = files.glob(path)
         except OSError as error:
@@ -568,7 +654,7 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     return environment
 
 
-def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
+def _commands(value: Value, specifiers: Specifiers) -> List[Tuple[Value, ...]]:
     words = split_words(value, lenient=True)
     commands: List[Tuple[Value, ...]] = []
     current: List[Value] = []
@@ -586,7 +672,7 @@ def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
         if not current:
             prefix = text[:len(text) - len(text.lstrip("@-:+!|"))]
             word = _slice(word, len(prefix))
-        expanded = _specifiers(word, unit)
+        expanded = specifiers.put_in(word)
         if expanded is None:
             return commands  # systemd passes the line over from here on
         word = expanded

@@ -27,6 +27,7 @@ from ._jvm import (
     mention_value,
     split_environment,
 )
+from ._login import account
 from ._patience import Silent
 from ._shell import Launch, Oracle, Shell, Walk, assignments, read_script, walk
 from ._shell_syntax import (
@@ -40,7 +41,17 @@ from ._shell_syntax import (
     text_of,
     unknown_of,
 )
-from ._systemd import Unit, UnitFiles, Variable, parse_unit, split_words, substitute
+from ._systemd import (
+    Unit,
+    UnitFiles,
+    Variable,
+    default_environment,
+    environment_generators,
+    parse_unit,
+    split_words,
+    substitute,
+    written_before,
+)
 from ._tomcat import BOOTSTRAP, wars
 
 DISABLED = "disabled"
@@ -112,6 +123,9 @@ class Outcome(NamedTuple):
 def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) -> Walk:
     environment = {name: variable.value for name, variable in definition.environment.items()}
     environment.update(extra)
+    if definition.unit is not None and definition.unit.user:
+        for name, text in account(files, definition.unit.user).items():
+            environment.setdefault(name, [Run(text)])
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
     commands = [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)] \
@@ -299,7 +313,14 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     try:
         if definition.unit is not None and definition.unit.masked:
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
+        if definition.unit is not None and definition.unit.doubt is not None:
+            raise Unresolvable(*definition.unit.doubt)
         result = _start(definition, files, extra or {})
+        if definition.unit is not None and definition.unit.before:
+            written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
+                                     + result.sourced + result.followed, files)
+            if written:
+                raise Unresolvable(written, definition.unit.fragment)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
                 and (launch.program.endswith(".war") or launch.tomcat is not None
                      or unknown_of(launch.words[launch.main], True))]
@@ -480,6 +501,15 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
     warnings: List[str] = []
     units = UnitFiles(files)
     names = _services(units, instances, warnings)
+    unknown: Optional[Unresolvable] = None  # what every service gets
+    if manager is None:
+        try:
+            manager = default_environment(files)
+            generators = environment_generators(files)
+            if generators:
+                unknown = Unresolvable("a program sets variables for all services when systemd starts", generators[0])
+        except Unresolvable as error:
+            unknown = error
     for name in names:
         try:
             unit = units.load(name)
@@ -492,6 +522,8 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             continue
         if unit is None or unit.masked:
             continue
+        if unknown is not None and unit.doubt is None:
+            unit = unit._replace(doubt=(unknown.reason, unknown.path))
         definition = definition_of(unit, manager)
         try:
             if not _is_candidate(unit, files):

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 from ._files import HostFiles
 from ._jvm import ENVIRONMENT, Unresolvable, is_java
-from ._login import pam_environment, profiles
+from ._login import login_files, pam_environment, profiles
 from ._shell_builtins import BUILTINS, Builtins
 from ._shell_flow import LIMIT_DEPTH
 from ._shell_patterns import without_first
@@ -46,6 +46,10 @@ _BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile
 #: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.
 _NO_COMMAND = re.compile(r"^$|^-|^\xef\xbb\xbf|=|\r")
 _SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
+_TAKES_WORD = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file"])
+#: What the environment of a service has that no option of a JVM depends on.
+_NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "MAIL", "PS1", "i"])
+_NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _CHANGES_USER = frozenset(["su", "runuser"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
@@ -174,16 +178,52 @@ class Shell(Builtins):
             command: Optional[Value] = None
             following = index + 1
             if text in ("-c", "--command") or (base in _SHELLS and re.match(r"-[a-z]*c\Z", text)):
-                command = fields[index + 1] if index + 1 < len(fields) else None
-                following = index + 2
+                following = index + 1
+                while base in _SHELLS and following < len(fields) and re.match("[-+].", texts[following]):
+                    following += 1 + (texts[following] in _TAKES_WORD)  # options may stand behind it
+                command = fields[following] if following < len(fields) else None
+                following += 1
             elif text.startswith("--command="):
                 command = list(without_first(fields[index], len("--command=")))
             if command is not None:
                 letters = text[1:] if base in _SHELLS else ""
-                read_first = profiles(self.files, dialect, texts) if base in _CHANGES_USER and login else []
-                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
+                if base in _SHELLS:
+                    read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
+                    self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
+                    return True
+                read_first = profiles(self.files, dialect, texts) if login else []
+                self._nested(command, dialect, fields[following + 1:], environment, closed or bool(read_first), node,
+                             letters, read_first)  # a login starts from nothing, and what it reads is read
                 return True
         return False
+
+    def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
+                    node: Node) -> List[str]:
+        """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
+        given, arguments = set(), list(options[1:])
+        while arguments and re.match(r"[-+].", arguments[0]):
+            word = arguments.pop(0)
+            given.update([word] if word.startswith("--") else word[1:])
+            if word in _TAKES_WORD:
+                arguments = arguments[1:]
+        names = set(ENVIRONMENT) | set(environment) | set(_NAMED.findall(program))
+        sets = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(names - _NOT_OF_INTEREST))))
+        if re.search(r"(?:^|[\s;&|])(?:\.|source|eval)\s", program):
+            sets = re.compile("")  # it reads more, and with that other names
+        home = text_of(environment.get("HOME", [Run("/root")]))
+        if given & {"l", "--login"}:
+            return login_files(self.files, dialect, home, sets)
+        files: List[str] = []
+        if dialect == BASH and "i" in given:
+            for path in ("/etc/bash.bashrc", "/etc/bashrc", home + "/.bashrc"):
+                if self.files.exists(path) and sets.search(self.files.read(path)):
+                    raise self.unresolvable("an interactive shell reads %s" % path, node.text, node.start)
+        elif shell == "bash" and "BASH_ENV" in environment:
+            reason = unknown_of(environment["BASH_ENV"], True)
+            if reason:
+                raise self.unresolvable("what $BASH_ENV names is not known: " + reason, node.text, node.start)
+            files = [text_of(environment["BASH_ENV"])]
+        return [path for path in files if self.files.exists(path)]
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
                 closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = ()) -> None:
@@ -193,21 +233,16 @@ class Shell(Builtins):
         child.found, child.names = self.found, self.names
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
-        if read_first:
-            child.closed = True  # a login starts from nothing, and what it reads is read
-            if dialect == BASH:
-                child.variables["PS1"] = Variable([])  # it is not interactive
+        child.execute(Text.from_value(command), read_first, node)
+
+    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Node] = None) -> Optional[bool]:
+        """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
+        if read_first and self.dialect == BASH:
+            self.variables["PS1"] = Variable([])  # it is not interactive
         try:
             for path in read_first:
-                child._source(node, [[Run(".")], [Run(path)]], [])
-        except (Leave, Break):
-            return
-        child.execute(Text.from_value(command))
-
-    def execute(self, text: Text) -> Optional[bool]:
-        """Parse and walk a whole program text; ``exit`` ends it."""
-        tree = self.parsed(text)
-        try:
+                self._source(node or Node("simple", 0, text), [[Run(".")], [Run(path)]], [])
+            tree = self.parsed(text)
             return self.run(tree)
         except (Leave, Break):
             return None
@@ -234,7 +269,12 @@ class Shell(Builtins):
             options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
             child.options("-", options.group(1) if options else "")
             self.followed.append(path)
-            child.execute(Text(content, path))
+            interpreter, given = _interpreter(content)
+            shell = next((number for number, word in enumerate(map(text_of, fields[:index]))
+                          if word.rsplit("/", 1)[-1] in _SHELLS), None)
+            words = [interpreter, given] if shell is None else [text_of(field) for field in fields[shell:index + 1]]
+            read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
+            child.execute(Text(content, path), read_first, node)
             return
 
     def files_script(self, path: str) -> Optional[Tuple[str, str]]:
@@ -300,6 +340,14 @@ class Shell(Builtins):
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else ""))
         return True
+
+
+def _interpreter(content: str) -> Tuple[str, str]:
+    """The program of a ``#!`` line and its options."""
+    words = content.split("\n", 1)[0][2:].split()
+    while words and (words[0].endswith("/env") or words[0] == "-S"):
+        words = words[1:]
+    return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
 
 
 def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:

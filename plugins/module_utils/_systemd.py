@@ -32,6 +32,8 @@ LIMIT_PIECES = 100000  # of one value: a backslash begins a new one
 LIMIT_ENVIRONMENT = 4 << 20  # bytes of all EnvironmentFiles of a unit; the kernel takes less
 LIMIT_ARGUMENTS = 4 << 20  # characters of a command line with its variables; the kernel takes less
 
+#: What lies there is gone with a reboot, and made anew by whoever wants it.
+_PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")
 #: Key of a setting that stands for a line which is no UTF-8.
 NOT_UTF8 = "(not UTF-8)"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
@@ -68,6 +70,9 @@ class Unit(NamedTuple):
     exec_start: Tuple[Tuple[Value, ...], ...]  # program and arguments, variables not yet put in
     user: str
     masked: bool = False
+    environment_files: Tuple[str, ...] = ()
+    before: Tuple[Tuple[Value, ...], ...] = ()  # commands that are run before
+    doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
 
 
 class Loaded(NamedTuple):
@@ -576,6 +581,10 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     environment_files: List[str] = []
     unset: List[str] = []
     exec_start: List[Tuple[Value, ...]] = []
+    before: List[Tuple[Value, ...]] = []
+    passed: Dict[str, Variable] = {}
+    doubt: Optional[Tuple[str, Optional[str]]] = None
+    pam: Optional[Setting] = None
     user = ""
     source: Optional[str] = None
     specifiers = Specifiers(name, files)
@@ -614,14 +623,153 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 exec_start = []
             else:
                 exec_start.extend(_commands(setting.value, specifiers))
+        elif setting.key in ("ExecStartPre", "ExecCondition"):
+            before = before + _commands(setting.value, specifiers) if text else []
+        elif setting.key == "PAMName":
+            pam = setting if text else None
+        elif setting.key == "PassEnvironment":
+            for word in split_words(setting.value):
+                passed[text_of(word)] = passed_on(text_of(word), setting.path, setting.position)
+            passed = passed if text else {}
         elif setting.key == "User":
             user = specifiers.text(setting.value) or ""
-    environment.update(read_environment_files(environment_files, files))
+    environment = dict(passed, **environment)
+    try:
+        environment.update(read_environment_files(environment_files, files))
+        if pam is not None:
+            environment.update(session(specifiers.text(pam.value) or "", user, files))
+    except Unresolvable as error:
+        doubt = doubt or (error.reason, error.path)
     for entry in unset:
         variable, separator, value = entry.partition("=")
         if not separator or (variable in environment and text_of(environment[variable].value) == value):
             environment.pop(variable, None)
-    return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user)
+    return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
+                tuple(environment_files), tuple(before), doubt)
+
+
+def passed_on(name: str, path: str, position: int = 0) -> Variable:
+    """A variable of ``PassEnvironment=``: the service manager's own, as it was started."""
+    reason = "PassEnvironment=%s: what the service manager was started with is not known" % name
+    return Variable([Run("", None, 0, False, reason)], path, position, "PassEnvironment")
+
+
+def session(service: str, user: str, files: HostFiles) -> Dict[str, Variable]:
+    """Variables that the PAM session of ``PAMName=`` sets; they count more than all others. Raises Unresolvable."""
+    from ._login import pam_environment  # few units have one
+
+    if not files.exists("/etc/pam.d/" + service):
+        raise Unresolvable("PAMName=%s: what that sets is not known, there is no /etc/pam.d/%s" % (service, service))
+    found = pam_environment(files, service, True)
+    if found and not user:
+        raise Unresolvable("PAMName=%s without User=: whether that sets variables is not known" % service)
+    return {name: Variable(value, value[0].path or "", value[0].position, "PAM") if value else
+            Variable([], "", 0, "PAM") for name, value in found.items()}
+
+
+def default_environment(files: HostFiles) -> Dict[str, Variable]:
+    """``DefaultEnvironment=`` of the service manager's own files: what every service gets in an image that is started.
+
+    Raises Unresolvable for a file that systemd does not read to its end.
+    """
+    folders = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"]
+    main = next((path for path in [folder + "/system.conf" for folder in folders] if files.exists(path)), None)
+    chosen: Dict[str, str] = {}
+    for folder in folders:
+        for name in files.list(folder + "/system.conf.d"):
+            if name.endswith(".conf"):
+                chosen.setdefault(name, "%s/system.conf.d/%s" % (folder, name))
+    found: Dict[str, Variable] = {}
+    specifiers = Specifiers("", files)
+    for path in ([main] if main else []) + [chosen[name] for name in sorted(chosen)]:
+        if files.is_masked(path):
+            continue
+        try:
+            settings = parse_unit(files.read(path), path)
+        except OSError:
+            continue
+        for setting in settings:
+            if setting.section != "Manager" or setting.key != "DefaultEnvironment":
+                continue
+            if not text_of(setting.value):
+                found = {}
+            for word in split_words(setting.value):
+                pair = _split_assignment(specifiers.put_in(word) or [])
+                if pair is not None:
+                    found[pair[0]] = Variable(pair[1], path, setting.position, "DefaultEnvironment")
+    return found
+
+
+#: What is of no interest in the environment of the service manager.
+_OF_THE_MANAGER = re.compile(r"(?:PATH|LANG|LANGUAGE|LC_[A-Z]+|HOME|TERM|SHELL|USER|LOGNAME)\Z")
+
+
+def lasting(manager: Dict[str, Variable], files: HostFiles) -> Dict[str, Variable]:
+    """The service manager's environment without what a reboot takes from it: such a variable is not known.
+
+    It was set by ``systemctl set-environment``, a generator or the kernel's command line. Raises Unresolvable.
+    """
+    written = default_environment(files)
+    found: Dict[str, Variable] = {}
+    for name, variable in manager.items():
+        same = name in written and text_of(written[name].value) == text_of(variable.value)
+        if not same and not _OF_THE_MANAGER.match(name):
+            reason = ("systemctl set-environment, or another who is not followed, gives $%s to the service manager, and "
+                      "no file does" % name)
+            variable = variable._replace(value=[Run("", None, 0, False, reason)])
+        found[name] = variable
+    return found
+
+
+def environment_generators(files: HostFiles) -> List[str]:
+    """Programs that give the service manager variables when it starts, those left out that set PATH alone."""
+    chosen: Dict[str, str] = {}
+    for folder in ("/run", "/etc", "/usr/local/lib", "/usr/lib"):
+        place = folder + "/systemd/system-environment-generators"
+        for name in files.list(place):
+            chosen.setdefault(name, place + "/" + name)
+    return [path for name, path in sorted(chosen.items())
+            if name != "snapd-env-generator" and not files.is_masked(path) and files.test("x", path) is not False]
+
+
+#: Commands that only look at a file that they name, or change whose it is.
+_LOOKS = frozenset(["[", "cat", "chmod", "chown", "echo", "grep", "logger", "ls", "mkdir", "setfacl", "stat", "test",
+                    "true"])
+
+
+def written_before(unit: Unit, paths: Sequence[str], files: HostFiles) -> Optional[str]:
+    """Why one of these files may be another one when the unit has started: a command before may write it."""
+    targets = [path for path in dict.fromkeys(paths) if path.startswith("/")]
+    for command in unit.before:
+        words = [text_of(word) for word in command]
+        text = " ".join(words)
+        names_it = any(target in text for target in targets)
+        for word in words:
+            if word.startswith("/") and files.head(word) == b"#!":
+                try:
+                    text += "\n" + files.read(word)
+                except OSError:
+                    return "ExecStartPre= starts %s, which cannot be read" % word
+        if "set-environment" in text:
+            return "ExecStartPre= changes the environment of the service manager"
+        for target in targets:
+            folder, _slash, name = target.rpartition("/")
+            place = folder if re.search(r"[*?\[]", name) else target
+            only_looks = words[0].rsplit("/", 1)[-1] in _LOOKS
+            into = re.search(r">\|?\s*[\"']?(?:[^\s\"'>]*/)?%s(?![\w.-])" % re.escape(name), text)
+            if into or (place in text and not only_looks):
+                return "ExecStartPre= may write %s before it is read" % target
+        if unit.environment_files and not names_it and _is_foreign(words[0], files):
+            return "ExecStartPre= starts %s, which may write its EnvironmentFile" % words[0]
+    return None
+
+
+def _is_foreign(program: str, files: HostFiles) -> bool:
+    """Whether a program is none of the distribution's, and no script of a shell that can be read."""
+    if re.match(r"(?:/usr)?/s?bin/", program) or "/" not in program:
+        return False
+    head = files.head(program, 64).decode("latin-1").split("\n")[0]
+    return re.match(r"#!.*\b(?:sh|bash|dash|ksh)\b", head) is None
 
 
 def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str, Variable]:
@@ -631,6 +779,8 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     for entry in entries:
         optional = entry.startswith("-")
         path = entry[1:] if optional else entry
+        if _PASSING.match(path):
+            raise Unresolvable("the unit's EnvironmentFile is made anew before it starts", path)
         try:
             paths = files.glob(path)
         except OSError as error:
@@ -638,6 +788,8 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
         if not paths and not optional:
             raise Unresolvable("the unit cannot start: its EnvironmentFile is missing", path)
         for found in paths:
+            if _PASSING.match(files.canonical(found) + "/"):
+                raise Unresolvable("the unit's EnvironmentFile leads to a file that is made anew before it starts", found)
             try:
                 content = files.read(found)
             except OSError as error:
@@ -703,7 +855,9 @@ def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[
         alone = re.match(r"\$([A-Za-z_][A-Za-z0-9_]*)\Z", text)
         if index and alone:
             variable = environment.get(alone.group(1))
-            if variable is not None:
+            if variable is not None and unknown_of(variable.value):
+                result.append(put_in(variable.value))
+            elif variable is not None:
                 result.extend(split_words(put_in(variable.value), lenient=True, c_escapes=False))
             continue
         if not index or "$" not in text:

@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._edit import Refused, plan
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
+from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import Variable, lasting
 
 CASES = Path(__file__).parent / "cases_units"
 
@@ -43,3 +45,132 @@ def refuses(definition: installations.Definition, outcome: installations.Outcome
 def test_enabled(name: str, tmp_path: Path) -> None:
     found, _warnings = installations.discover(lay(name, tmp_path))
     assert [(outcome.verdict, outcome.reason) for _definition, outcome in found] == [("enabled", None)]
+
+
+@pytest.mark.parametrize(("name", "verdicts", "reason"), [
+    ("own_bash_login_resets", ("enabled", "unresolvable"), "login shell"),
+    ("own_pre_resets_env", ("unresolvable",), "EnvironmentFile is made anew"),
+    ("own_pam_name", ("unresolvable",), "PAMName=login"),
+])
+def test_what_somebody_else_writes(name: str, verdicts: tuple[str, ...], reason: str, tmp_path: Path) -> None:
+    files = lay(name, tmp_path)
+    [(definition, outcome)] = installations.discover(files)[0]
+    assert outcome.verdict in verdicts
+    assert reason in str(outcome.reason) or outcome.verdict != "unresolvable"
+    assert refuses(definition, outcome, files)
+
+
+JAVA = "/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war"
+FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true"
+FLAGGED = f'[Service]\nUser=jenkins\nEnvironment="JAVA_OPTS=-Xmx1g {FLAG}"\n'
+PROFILE = "for i in /etc/profile.d/*.sh; do . $i; done\n"
+
+
+def judged(root: Path, unit: str, files: dict[str, str]) -> tuple[str, str]:
+    """The verdict, and its reason, of a unit that starts a JVM on a war."""
+    for path, text in {"/etc/systemd/system/jenkins.service": unit, "/etc/passwd": "jenkins:x:9:9::/home/j:/bin/bash\n",
+                       **files}.items():
+        real = root / path.lstrip("/")
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_text(text)
+        real.chmod(0o755)
+    found, _warnings = installations.discover(HostFiles(str(root)))
+    assert len(found) == 1
+    return found[0][1].verdict, str(found[0][1].reason)
+
+
+SETS = {"/etc/profile": PROFILE, "/etc/profile.d/ci.sh": "export JAVA_OPTS=-Xmx2g\n"}
+
+
+@pytest.mark.parametrize(("command", "files", "verdict"), [
+    (f"/bin/bash -c 'exec {JAVA}'", SETS, "disabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'", SETS, "enabled"),
+    (f"/bin/bash --login -c 'exec {JAVA}'", SETS, "enabled"),
+    (f"/bin/bash -c -l 'exec {JAVA}'", SETS, "enabled"),
+    (f"/bin/sh -l -c 'exec {JAVA}'", SETS, "enabled"),
+    (f"/usr/bin/env bash -e -lc '{JAVA}'", SETS, "enabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile": "umask 022\n", "/home/j/.bash_profile": "JAVA_OPTS=\n"}, "enabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile": "umask 022\n", "/root/.bash_profile": "JAVA_OPTS=\n"}, "disabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile": PROFILE, "/etc/profile.d/x.sh": "shopt -s nullglob\n"}, "disabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile.d/x.sh": "JAVA_OPTS=\n"}, "unresolvable"),
+    (f"/bin/bash -ic 'exec {JAVA}'", {"/home/j/.bashrc": "JAVA_OPTS=\n"}, "unresolvable"),
+    ("/bin/bash -l /opt/start.sh", {**SETS, "/opt/start.sh": f"#!/bin/bash\n{JAVA}\n"}, "enabled"),
+    ("/opt/start.sh", {**SETS, "/opt/start.sh": f"#!/bin/bash -l\n{JAVA}\n"}, "enabled"),
+    ("/opt/start.sh", {**SETS, "/opt/start.sh": f"#!/bin/bash\n{JAVA}\n"}, "disabled"),
+])
+def test_login_shells(command: str, files: dict[str, str], verdict: str, tmp_path: Path) -> None:
+    assert judged(tmp_path, f"{FLAGGED}ExecStart={command}\n", files)[0] == verdict
+
+
+def test_what_bash_reads_before_a_script(tmp_path: Path) -> None:
+    unit = f"{FLAGGED}Environment=BASH_ENV=/etc/ci.sh\nExecStart=/bin/bash -c 'exec {JAVA}'\n"
+    assert judged(tmp_path, unit, {})[0] == "disabled"
+    assert judged(tmp_path, unit, {"/etc/ci.sh": "JAVA_OPTS=-Xmx1g\n"})[0] == "enabled"
+    assert judged(tmp_path, unit.replace("/bin/bash", "/bin/sh"), {})[0] == "disabled", "not as sh"
+
+
+@pytest.mark.parametrize(("lines", "files", "verdict"), [
+    ("ExecStartPre=/bin/sh -c 'echo JAVA_OPTS= >/etc/ci/env'", {}, "unresolvable"),
+    ("ExecStartPre=/bin/sh -c 'cd /etc/ci && echo JAVA_OPTS= >env'", {}, "unresolvable"),
+    ("ExecStartPre=/opt/make-env", {"/opt/make-env": "#!/bin/sh\nset -e\necho JAVA_OPTS= >/etc/ci/env\n"}, "unresolvable"),
+    ("ExecStartPre=/opt/make-env", {"/opt/make-env": "\x7fELF"}, "unresolvable"),
+    ("ExecStartPre=/usr/bin/cp /etc/ci/next /etc/ci/env", {}, "unresolvable"),
+    ("ExecStartPre=/usr/bin/systemctl set-environment JAVA_TOOL_OPTIONS=-Dx", {}, "unresolvable"),
+    ("ExecStartPre=/usr/bin/test -r /etc/ci/env", {}, "disabled"),
+    ("ExecStartPre=/usr/bin/install -d -o jenkins /run/jenkins", {}, "disabled"),
+    ("ExecStartPre=/bin/cp x /etc/ci/env\nExecStartPre=", {}, "disabled"),
+    ("EnvironmentFile=-/run/ci/env", {}, "unresolvable"),
+    ("EnvironmentFile=-/var/run/ci/env", {}, "unresolvable"),
+    ("EnvironmentFile=-%t/ci/*.env", {}, "unresolvable"),
+    ("EnvironmentFile=-/run/ci/env\nEnvironmentFile=", {}, "disabled"),
+    ("PassEnvironment=_JAVA_OPTIONS", {}, "unresolvable"),
+    ("PassEnvironment=JAVA_OPTS TZ", {}, "disabled"),  # the unit's own counts more
+    ("PAMName=ci", {"/etc/pam.d/ci": "session optional pam_unix.so\n", "/etc/environment": "JAVA_OPTS=\n"}, "disabled"),
+    ("PAMName=ci", {"/etc/pam.d/ci": "session optional pam_env.so\n", "/etc/environment": "JAVA_OPTS=\n"}, "enabled"),
+    ("PAMName=ci", {"/etc/pam.d/ci": "auth include both\n", "/etc/pam.d/both": "auth required pam_env.so\n",
+                    "/etc/environment": "JAVA_OPTS=\n"}, "enabled"),
+    ("PAMName=ci\nUnsetEnvironment=_JAVA_OPTIONS", {
+        "/etc/pam.d/ci": "session optional pam_env.so\n",
+        "/etc/environment": f"_JAVA_OPTIONS={FLAG.replace('true', 'false')}\n"}, "disabled"),
+    ("PAMName=ci", {"/etc/pam.d/ci": "session optional pam_env.so\n",
+                    "/etc/security/pam_env.conf": "# X DEFAULT=y\nJAVA_OPTS DEFAULT=-Xmx1g\n"}, "unresolvable"),
+    ("PAMName=ci\nUser=", {"/etc/pam.d/ci": "session optional pam_env.so\n", "/etc/environment": "JAVA_OPTS=\n"},
+     "unresolvable"),
+])
+def test_who_else_writes_the_environment(lines: str, files: dict[str, str], verdict: str, tmp_path: Path) -> None:
+    unit = f"{FLAGGED}EnvironmentFile=-/etc/ci/env\n{lines}\nExecStart={JAVA}\n"
+    assert judged(tmp_path, unit, files)[0] == verdict
+
+
+def test_a_launch_file_that_is_written_before_the_start(tmp_path: Path) -> None:
+    unit = f"{FLAGGED}ExecStartPre=/bin/sh -c 'echo JAVA_OPTS= >/etc/default/ci'\nExecStart=/opt/start.sh\n"
+    files = {"/opt/start.sh": f"#!/bin/sh\n. /etc/default/ci\n{JAVA}\n", "/etc/default/ci": "\n"}
+    verdict, reason = judged(tmp_path, unit, files)
+    assert verdict == "unresolvable" and "/etc/default/ci" in reason
+
+
+@pytest.mark.parametrize(("files", "verdict"), [
+    ({"/etc/systemd/system.conf": f'[Manager]\nDefaultEnvironment="JAVA_TOOL_OPTIONS={FLAG}"\n'}, "disabled"),
+    ({"/usr/lib/systemd/system.conf.d/a.conf": f'[Manager]\nDefaultEnvironment="_JAVA_OPTIONS={FLAG}"\n'}, "disabled"),
+    ({"/etc/systemd/system.conf": f'[Manager]\nDefaultEnvironment="_JAVA_OPTIONS={FLAG}"\n',
+      "/etc/systemd/system.conf.d/a.conf": "[Manager]\nDefaultEnvironment=\n"}, "enabled"),
+    ({"/etc/systemd/system.conf": f'[Manager]\nManagerEnvironment="_JAVA_OPTIONS={FLAG}"\n'}, "enabled"),
+    ({"/etc/systemd/system-environment-generators/50-ci": "#!/bin/sh\necho X=y\n"}, "unresolvable"),
+    ({"/usr/lib/systemd/system-environment-generators/snapd-env-generator": "ELF"}, "enabled"),
+    ({"/usr/lib/systemd/system-environment-generators/50-ci": "#!/bin/sh\n",
+      "/etc/systemd/system-environment-generators/50-ci": ""}, "enabled"),
+    ({"/etc/environment.d/50.conf": f"_JAVA_OPTIONS={FLAG}\n"}, "enabled"),  # for users' managers
+])
+def test_what_an_image_gives_every_service(files: dict[str, str], verdict: str, tmp_path: Path) -> None:
+    assert judged(tmp_path, f"[Service]\nExecStart={JAVA}\n", files)[0] == verdict
+
+
+def test_what_was_told_to_the_service_manager_does_not_last(tmp_path: Path) -> None:
+    judged(tmp_path, f"[Service]\nExecStart={JAVA}\n", {
+        "/etc/systemd/system.conf": f"[Manager]\nDefaultEnvironment=_JAVA_OPTIONS={FLAG}\n"})
+    files = HostFiles(str(tmp_path))
+    for names, verdict in ((["_JAVA_OPTIONS"], "disabled"), (["JAVA_TOOL_OPTIONS", "LANG"], "unresolvable"),
+                           (["LANG"], "enabled")):
+        manager = lasting({name: Variable([Run(FLAG)], "", 0, "") for name in names}, files)
+        [(_definition, outcome)] = installations.discover(files, manager=manager)[0]
+        assert outcome.verdict == verdict

@@ -526,7 +526,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             unit = unit._replace(doubt=(unknown.reason, unknown.path))
         definition = definition_of(unit, manager)
         try:
-            if not _is_candidate(unit, files):
+            if not _is_candidate(unit, files) and not (unit.refused and _names_a_war(units, name)):
                 continue
             result = _outcome(definition, files)
         except Silent as error:  # it may be anything, so also a controller

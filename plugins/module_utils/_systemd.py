@@ -73,6 +73,7 @@ class Unit(NamedTuple):
     environment_files: Tuple[str, ...] = ()
     before: Tuple[Tuple[Value, ...], ...] = ()  # commands that are run before
     doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
+    refused: bool = False  # the doubt is that systemd does not start it at all
 
 
 class Loaded(NamedTuple):
@@ -584,6 +585,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     before: List[Tuple[Value, ...]] = []
     passed: Dict[str, Variable] = {}
     doubt: Optional[Tuple[str, Optional[str]]] = None
+    refused: Optional[Tuple[str, Optional[str]]] = None
+    stopped: Optional[str] = None
+    last: Dict[str, str] = {}
     pam: Optional[Setting] = None
     user = ""
     source: Optional[str] = None
@@ -595,7 +599,8 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                                line_of(files.read(setting.path), setting.position))
         if setting.section == "Unit" and setting.key == "SourcePath":
             source = text
-        if setting.section != "Service":
+        # Of a drop-in with such an error systemd reads no more.
+        if setting.section != "Service" or setting.path == stopped:
             continue
         if setting.key == "Environment":
             if not text:
@@ -618,13 +623,20 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             unset.extend(text_of(word) for word in words if word is not None)
             if not text:
                 unset = []
-        elif setting.key == "ExecStart":
-            if not text:
-                exec_start = []
-            else:
-                exec_start.extend(_commands(setting.value, specifiers))
-        elif setting.key in ("ExecStartPre", "ExecCondition"):
-            before = before + _commands(setting.value, specifiers) if text else []
+        elif setting.key in _EXEC:
+            commands, reason = _commands(setting.value, specifiers)
+            if setting.key == "ExecStart":
+                exec_start = exec_start + commands if text else []
+            elif setting.key in ("ExecStartPre", "ExecCondition"):
+                before = before + commands if text else []
+            elif setting.key == "ExecStop":
+                last[setting.key] = text
+            if reason and setting.path == fragment:
+                refused = refused or ("systemd refuses the unit: %s= has %s" % (setting.key, reason), fragment)
+            elif reason:
+                stopped = setting.path
+        elif setting.key in ("BusName", "Restart") or setting.key == "Type" and (text in _TYPES or not text):
+            last[setting.key] = text
         elif setting.key == "PAMName":
             pam = setting if text else None
         elif setting.key == "PassEnvironment":
@@ -633,6 +645,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             passed = passed if text else {}
         elif setting.key == "User":
             user = specifiers.text(setting.value) or ""
+    together = _refused(len(exec_start), last)
+    if together:
+        refused = refused or ("systemd refuses the unit: " + together, drop_ins[-1] if drop_ins else fragment)
     environment = dict(passed, **environment)
     try:
         environment.update(read_environment_files(environment_files, files))
@@ -645,7 +660,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
         if not separator or (variable in environment and text_of(environment[variable].value) == value):
             environment.pop(variable, None)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
-                tuple(environment_files), tuple(before), doubt)
+                tuple(environment_files), tuple(before), refused or doubt, refused is not None)
 
 
 def passed_on(name: str, path: str, position: int = 0) -> Variable:
@@ -806,33 +821,76 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     return environment
 
 
-def _commands(value: Value, specifiers: Specifiers) -> List[Tuple[Value, ...]]:
+def _commands(value: Value, specifiers: Specifiers) -> Tuple[List[Tuple[Value, ...]], Optional[str]]:
+    """The commands of a line, and why systemd refuses it."""
+    if _is_open(text_of(value)):
+        return [], "a quote that is not closed"
     words = split_words(value, lenient=True)
     commands: List[Tuple[Value, ...]] = []
     current: List[Value] = []
     prefix = ""
+    skips = False  # an ignored command that cannot be read does not count
     for word in words + [[Run(";")]]:
         text = text_of(word)
         if text == "\\;":
             word = [Run(";", run.path, run.position + 1) for run in word[:1]]
         elif text == ";" and not any(run.quoted for run in word):
-            if current:
+            if current and not skips:
                 # "@": the word after the program is what the program is called, no argument.
                 commands.append(tuple(current[:1] + current[2:] if "@" in prefix else current))
-            current = []
+            current, skips = [], False
             continue
-        if not current:
+        is_program = not current
+        if is_program:
             prefix = text[:len(text) - len(text.lstrip("@-:+!|"))]
             word = _slice(word, len(prefix))
         expanded = specifiers.put_in(word)
-        if expanded is None:
-            return commands  # systemd passes the line over from here on
-        word = expanded
+        refused = None if expanded is not None else "a specifier that it does not know"
+        if refused is None and is_program and not _may_be_program(text_of(expanded or [])):
+            refused = "a program by a path that is not absolute"
+        if refused is not None:
+            if "-" not in prefix:
+                return commands, refused
+            skips = True
+        word = expanded or [Run("")]
         if ":" in prefix:  # no variables are put in
             word = [Run(run.text.replace("$", "$$"), run.path, run.position, run.quoted, run.unknown, run.harmless)
                     if "$" in run.text else run for run in word]
         current.append(word)
-    return commands
+    return commands, None
+
+
+def _is_open(text: str) -> bool:
+    """Whether a quote is open at the end."""
+    quote = ""
+    for found in re.finditer(r"\\.|[\"']", text, re.DOTALL):
+        if not quote:
+            quote = found.group(0) if found.group(0) in "\"'" else ""
+        elif found.group(0) == quote:
+            quote = ""
+    return bool(quote)
+
+
+def _may_be_program(path: str) -> bool:
+    """An absolute path, or a name that is looked for."""
+    return not path.endswith("/") and (path.startswith("/") or ("/" not in path and path not in ("", ".", "..")))
+
+
+_TYPES = frozenset(["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"])
+_EXEC = frozenset(["ExecStart", "ExecStartPre", "ExecCondition", "ExecStartPost", "ExecReload", "ExecStop",
+                   "ExecStopPost"])
+
+
+def _refused(commands: int, last: Dict[str, str]) -> Optional[str]:
+    """Why systemd refuses a service by its settings together (``service_verify``)."""
+    kind = last.get("Type") or ("dbus" if last.get("BusName") else "simple" if commands else "oneshot")
+    if not commands and (kind != "oneshot" or not last.get("ExecStop")):
+        return "it has no ExecStart="
+    if kind != "oneshot" and commands > 1:
+        return "it has %d commands in ExecStart=, and is not of Type=oneshot" % commands
+    if kind == "oneshot" and last.get("Restart") in ("always", "on-success"):
+        return "Restart=%s is not allowed for Type=oneshot" % last["Restart"]
+    return "it is of Type=dbus and has no BusName=" if kind == "dbus" and not last.get("BusName") else None
 
 
 def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[Value]:

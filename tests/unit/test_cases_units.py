@@ -174,3 +174,37 @@ def test_what_was_told_to_the_service_manager_does_not_last(tmp_path: Path) -> N
         manager = lasting({name: Variable([Run(FLAG)], "", 0, "") for name in names}, files)
         [(_definition, outcome)] = installations.discover(files, manager=manager)[0]
         assert outcome.verdict == verdict
+
+
+def test_what_systemd_refuses_cannot_be_told_and_is_not_edited(tmp_path: Path) -> None:
+    files = lay("unit_exec_start_twice", tmp_path)
+    [(definition, outcome)] = installations.discover(files)[0]
+    assert outcome.verdict == "unresolvable" and "2 commands in ExecStart=" in str(outcome.reason)
+    assert refuses(definition, outcome, files)
+
+
+@pytest.mark.parametrize(("fragment", "drop_in", "verdict"), [
+    ("ExecStart={java}\nExecStart={java}", "", "unresolvable"),
+    ("ExecStart={java} ; {java}", "", "unresolvable"),
+    ("Type=oneshot\nExecStart=/usr/bin/true\nExecStart={java}", "", "disabled"),
+    ("Type=oneshot\nRestart=always\nExecStart={java}", "", "unresolvable"),
+    ("ExecStart={java}\nExecStart=", "ExecStart={java}", "disabled"),
+    ("ExecStart={java}", "ExecStart=\nExecStart={java}", "disabled"),
+    ("ExecStart=usr/bin/java -jar /usr/share/java/jenkins.war", "", "unresolvable"),
+    ("ExecStart=./start /usr/share/java/jenkins.war", "ExecStart=\nExecStart={java}", "unresolvable"),
+    ("ExecStart=java $JAVA_OPTS -jar /usr/share/java/jenkins.war", "", "disabled"),  # is looked for
+    ("ExecStart=-usr/bin/true\nExecStart={java}", "", "disabled"),  # a line that systemd passes over
+    ("ExecStartPre=usr/bin/true\nExecStart={java}", "", "unresolvable"),
+    ("ExecStart={java} %z", "", "unresolvable"),
+    ("ExecStart={java} 'open", "", "unresolvable"),
+    # An error in a drop-in ends that drop-in alone.
+    ("ExecStart={java}", "ExecStartPre=usr/bin/true\nEnvironment=JAVA_OPTS=", "disabled"),
+    ("ExecStart={java}", "ExecStart=\nExecStart=usr/bin/java", "unresolvable"),
+    ("Type=unknown\nExecStart={java}", "", "disabled"),  # systemd passes that over
+    ("Type=unknown\nExecStart={java}\nExecStart={java}", "", "unresolvable"),
+    ("Type=dbus\nExecStart={java}", "", "unresolvable"),
+    ("Type=dbus\nBusName=org.example\nExecStart={java}", "", "disabled"),
+])
+def test_what_systemd_refuses(fragment: str, drop_in: str, verdict: str, tmp_path: Path) -> None:
+    files = {"/etc/systemd/system/jenkins.service.d/a.conf": "[Service]\n" + drop_in.format(java=JAVA) + "\n"}
+    assert judged(tmp_path, FLAGGED + fragment.format(java=JAVA) + "\n", files if drop_in else {})[0] == verdict

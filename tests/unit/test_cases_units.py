@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def refuses(definition: installations.Definition, outcome: installations.Outcome
 
 @pytest.mark.parametrize("name", [
     "deb2022_as_plain_sh", "own_environment_file_specifier", "own_env_dir_glob", "rpm_stock", "rpm_kb_csp_daemonize",
-    "unit_percent_specifiers",
+    "unit_percent_specifiers", "rpm_kb_csp_plain", "rpm_kb_csp_split", "rpm_glob_csp",
 ])
 def test_enabled(name: str, tmp_path: Path) -> None:
     found, _warnings = installations.discover(lay(name, tmp_path))
@@ -208,3 +209,29 @@ def test_what_systemd_refuses_cannot_be_told_and_is_not_edited(tmp_path: Path) -
 def test_what_systemd_refuses(fragment: str, drop_in: str, verdict: str, tmp_path: Path) -> None:
     files = {"/etc/systemd/system/jenkins.service.d/a.conf": "[Service]\n" + drop_in.format(java=JAVA) + "\n"}
     assert judged(tmp_path, FLAGGED + fragment.format(java=JAVA) + "\n", files if drop_in else {})[0] == verdict
+
+
+def test_the_command_of_red_hats_daemon_ends_at_a_semicolon(tmp_path: Path) -> None:
+    files = lay("rpm_semicolon_unquoted", tmp_path)
+    [(definition, outcome)] = installations.discover(files)[0]
+    assert outcome.verdict == "unresolvable" and "no 'java" in str(outcome.reason)
+    assert refuses(definition, outcome, files)
+
+
+@pytest.mark.parametrize(("options", "verdict"), [
+    ("-Xmx1g", "enabled"),
+    (FLAG, "disabled"),
+    (f"-Da=b|c {FLAG}", "unresolvable"),
+    (f"-Da=b&c {FLAG}", "unresolvable"),
+    (f"-Da=b<c {FLAG}", "disabled"),  # the rest of the command stands behind it
+    (f"-Da='b;c' {FLAG}", "disabled"),
+    (f"-Da='b {FLAG}'", "enabled"),
+    (f"-Da='b' '{FLAG}'", "disabled"),
+    (f"-Da=* {FLAG}", "disabled"),
+])
+def test_red_hats_daemon_gives_its_words_to_a_shell_once_more(options: str, verdict: str, tmp_path: Path) -> None:
+    files = lay("rpm_stock", tmp_path)
+    settings = tmp_path / "etc/sysconfig/cloudbees-core-cm"
+    settings.write_text(re.sub("(?m)^JENKINS_JAVA_OPTIONS=.*", f'JENKINS_JAVA_OPTIONS="{options}"', settings.read_text()))
+    [(_definition, outcome)] = installations.discover(files)[0]
+    assert outcome.verdict == verdict

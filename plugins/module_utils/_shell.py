@@ -57,6 +57,9 @@ _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", 
 class Shell(Builtins):
     """One shell process, walked symbolically."""
 
+    calling = ""  # the function that is called
+    joined = False  # its text is words of another command, put together
+
     def _run_simple(self, node: Node) -> Optional[bool]:
         fields: List[Value] = []
         declared: List[Assignment] = []
@@ -117,6 +120,7 @@ class Shell(Builtins):
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
         saved, self.arguments = self.arguments, list(arguments)
         loops, self.loops = self.loops, 0
+        calling, self.calling = self.calling, name
         self.scopes.append({})
         self.depth += 1
         self.returns += 1
@@ -128,6 +132,7 @@ class Shell(Builtins):
             self.depth -= 1
             self.returns -= 1
             self.loops = loops
+            self.calling = calling
             self.arguments = saved
             for hidden, variable in self.scopes.pop().items():
                 self._restore(hidden, variable)
@@ -137,6 +142,8 @@ class Shell(Builtins):
     def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
         known_name = unknown_of(fields[0], True) is None
+        if self.joined:
+            self._opens(node)
         texts = [text_of(field) for field in fields]
         if self._record(fields):
             return None
@@ -156,6 +163,14 @@ class Shell(Builtins):
         if base == "cd" and "\r" in "".join(texts):
             return False
         return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
+
+    def _opens(self, node: Node) -> None:
+        """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
+        for word in node.opened:
+            path = word.literal() or "?"
+            if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
+                raise self.unresolvable("'daemon' joins its words to a command that opens %s where it is started" % path,
+                                        node.text, node.start)
 
     def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
@@ -233,6 +248,7 @@ class Shell(Builtins):
         child.found, child.names = self.found, self.names
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
+        child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
 
     def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Node] = None) -> Optional[bool]:

@@ -10,7 +10,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 
 import re
 from bisect import bisect_left
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Container, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import HostFiles
 from ._jvm import (
@@ -29,7 +29,7 @@ from ._jvm import (
 )
 from ._login import account
 from ._patience import Silent
-from ._shell import Launch, Oracle, Shell, Walk, assignments, read_script, walk
+from ._shell import Launch, Oracle, Shell, Walk, assignments, interpreted, read_script, walk
 from ._shell_syntax import (
     Node,
     Run,
@@ -69,8 +69,22 @@ _PRODUCTS = (
     (re.compile(r"jenkins"), "jenkins"),
 )
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
+_UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
+_STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
+                               r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
+#: Images and programs of build agents, which have the name of the product and are none.
+_AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*")
+_STARTS = re.compile(r"-jar\b|\bjava\b|" + _STARTS_CONTAINER.pattern)
+#: Where others than systemd and init scripts are told what to start.
+_OTHER_STARTERS = (
+    "/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*", "/etc/supervisord.d/*",
+    "/etc/crontab", "/etc/cron.d/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*", "/var/spool/cron/tabs/*",
+    "/etc/anacrontab", "/etc/inittab", "/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init/*.conf", "/etc/sv/*/run",
+    "/etc/service/*/run", "/service/*/run", "/etc/s6/*/run", "/etc/monit/conf.d/*", "/etc/monit.d/*", "/etc/monitrc",
+    "/etc/containers/systemd/*.container", "/usr/share/containers/systemd/*.container",
+)
 #: Sourced files that belong to packages or to the whole machine, never an installation's launch file.
 _NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
 _INIT_FOLDER = "/etc/init.d"
@@ -419,9 +433,52 @@ def _launcher_texts(unit: Unit, files: HostFiles) -> Iterator[str]:
             except OSError:
                 continue
         for path in words[:1] + [word for word in words[1:] if word.startswith("/")]:
-            script = read_script(files, path) if files.head(path) == b"#!" else None
+            script = _script_text(files, path) if files.head(path) == b"#!" else None
             if script is not None:
-                yield script[0]
+                yield script
+    for variable in unit.environment.values():  # a war, or a whole command, that the command line only names
+        yield text_of(variable.value)
+
+
+def _script_text(files: HostFiles, path: str) -> Optional[str]:
+    script = read_script(files, path) or interpreted(files, path)
+    return script[0] if script is not None else None
+
+
+def _container(unit: Unit, files: HostFiles) -> Optional[str]:
+    """The command of a unit that starts a container with a product in it."""
+    for text in _launcher_texts(unit, files):
+        for line in text.replace("\\\n", " ").split("\n"):
+            if _STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line)):
+                return line.strip()
+    return None
+
+
+def _started_by_others(files: HostFiles, services: Container[str], launch_scripts: Sequence[str],
+                       ) -> Iterator[Tuple[str, Optional[int], bool]]:
+    """Files of those who start programs beside systemd and init scripts that tell of a war: path, line, whether it starts.
+
+    A command that only names a script counts by what that script says.
+    """
+    for pattern in _OTHER_STARTERS:
+        if pattern == "/etc/rc.local" and {"rc-local.service", "rc.local.service"} & set(services):
+            continue  # it is read as that
+        for path in files.glob(pattern):
+            try:
+                content = files.read(path)
+            except OSError:
+                continue
+            for number, line in enumerate(content.split("\n"), 1):
+                if re.match(r"\s*[#;]", line):
+                    continue
+                scripts = [word for word in re.findall(r"(?<![\w.])/[^\s\"';|&<>=]+", line) if files.head(word) == b"#!"]
+                texts = [line] + [_script_text(files, word) or "" for word in scripts if word not in launch_scripts]
+                telling = [text for text in texts if _OF_INTEREST.search(text + path)
+                           and (_LAUNCHES_WAR.search(text) or _STARTS_CONTAINER.search(text)
+                                or path.endswith(".container") and text.startswith("Image="))]
+                if telling and _OF_INTEREST.search(_AGENT.sub("", "".join(telling) + path)):
+                    yield path, number, any(_STARTS.search(text) for text in telling) or path.endswith(".container")
+                    break
 
 
 def _is_candidate(unit: Unit, files: HostFiles) -> bool:
@@ -438,7 +495,7 @@ def _not_followed(name: str, result: Outcome) -> str:
 
 
 def _launches(text: str) -> bool:
-    return _LAUNCHES_WAR.search(text) is not None or _LAUNCHES_TOMCAT.search(text) is not None
+    return any(pattern.search(text) for pattern in (_LAUNCHES_WAR, _LAUNCHES_TOMCAT, _UNKNOWN_PROGRAM))
 
 
 def _names_a_war(units: UnitFiles, name: str) -> bool:
@@ -526,6 +583,12 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             unit = unit._replace(doubt=(unknown.reason, unknown.path))
         definition = definition_of(unit, manager)
         try:
+            contained = _container(unit, files)
+            if contained is not None:
+                found.append((definition, unresolved(Unresolvable(
+                    "it starts a container, whose image and environment decide: " + contained, unit.fragment))))
+                warnings.append("%s starts a container, and what runs in it is not looked at" % (unit.fragment or name))
+                continue
             if not _is_candidate(unit, files) and not (unit.refused and _names_a_war(units, name)):
                 continue
             result = _outcome(definition, files)
@@ -542,22 +605,31 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             found.append((definition, result))
         elif result.walk is None and _is_tomcat(unit, files):
             warnings.append(_not_followed(name, result))
+        elif result.walk is None and any(_UNKNOWN_PROGRAM.search(text) for text in _launcher_texts(unit, files)):
+            warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
+                name, Unresolvable(result.reason or "", result.path, result.line)))
     services = set(names)
     for name in files.list(_INIT_FOLDER):
         if name + ".service" in services:
             continue
-        script = read_script(files, "%s/%s" % (_INIT_FOLDER, name))
-        if script is None or not _launches(script[0]):
+        script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
+        if script is None or not _launches(script):
             continue
         definition = init_definition(name)
-        if _masked_name(name) or _OF_INTEREST.search(script[0]):
+        if _masked_name(name) or _OF_INTEREST.search(script):
             found.append((definition, outcome(definition, files)))
-        elif _LAUNCHES_TOMCAT.search(script[0]):
+        elif _LAUNCHES_TOMCAT.search(script):
             result = outcome(definition, files)
             if result.programs:
                 found.append((definition, result))
             elif not in_tomcat(result):
                 warnings.append(_not_followed(name, result))
+    for path, line, starts in _started_by_others(files, services, launch_scripts):
+        reason = "something else than systemd or an init script starts it, which is not followed"
+        if starts:
+            found.append((script_definition(path)._replace(program=()), Outcome(
+                UNRESOLVABLE, reason + "; name its script in telemetry_launch_scripts", path, line, (), (), None, (), ())))
+        warnings.append("%s:%s tells of a CloudBees or Jenkins war, and what it starts is not followed" % (path, line))
     for path in launch_scripts:
         if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
             continue

@@ -270,15 +270,20 @@ class Shell(Builtins):
             if not path.startswith("/") or unknown_of(field, True):
                 continue
             script = self.files_script(path)
+            inner = interpreted(self.files, path) if script is None else None
+            arguments = fields[index + 1:]
+            if inner is not None:
+                self.followed.append(path)
+                script, path, arguments = self.files_script(inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not re.search(r"java|jar|war\b|catalina", content, re.IGNORECASE):
+            if not re.search(r"java|jar|war\b|catalina", inner[0] if inner else content, re.IGNORECASE):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
-            child = Shell(self.files, self.oracle, dialect, path, fields[index + 1:], self.exported(),
+            child = Shell(self.files, self.oracle, dialect, path, arguments, self.exported(),
                           self.closed, self.depth + 1)
             child.found, child.names = self.found, self.names
             child.sourced, child.followed = self.sourced, self.followed
@@ -364,6 +369,18 @@ def _interpreter(content: str) -> Tuple[str, str]:
     while words and (words[0].endswith("/env") or words[0] == "-S"):
         words = words[1:]
     return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
+
+
+def interpreted(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
+    """A script whose interpreter is a shell script itself (init-d-script of Debian): its text and the interpreter."""
+    try:
+        content = files.read(path) if files.head(path) == b"#!" else ""
+    except (OSError, ValueError):
+        return None
+    interpreter = _interpreter(content)[0]
+    if not interpreter.startswith("/") or interpreter == path or read_script(files, interpreter) is None:
+        return None
+    return content, interpreter
 
 
 def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:

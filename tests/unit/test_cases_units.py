@@ -41,7 +41,7 @@ def refuses(definition: installations.Definition, outcome: installations.Outcome
 
 @pytest.mark.parametrize("name", [
     "deb2022_as_plain_sh", "own_environment_file_specifier", "own_env_dir_glob", "rpm_stock", "rpm_kb_csp_daemonize",
-    "unit_percent_specifiers", "rpm_kb_csp_plain", "rpm_kb_csp_split", "rpm_glob_csp",
+    "deb2022_stock", "own_arch", "own_arch_override", "own_war_in_variable", "unit_percent_specifiers", "rpm_kb_csp_plain", "rpm_kb_csp_split", "rpm_glob_csp",
 ])
 def test_enabled(name: str, tmp_path: Path) -> None:
     found, _warnings = installations.discover(lay(name, tmp_path))
@@ -237,3 +237,17 @@ def test_red_hats_daemon_gives_its_words_to_a_shell_once_more(options: str, verd
     settings.write_text(re.sub("(?m)^JENKINS_JAVA_OPTIONS=.*", f'JENKINS_JAVA_OPTIONS="{options}"', settings.read_text()))
     [(_definition, outcome)] = installations.discover(files)[0]
     assert outcome.verdict == verdict
+
+
+@pytest.mark.parametrize(("name", "path"), [
+    ("own_docker_run", "/etc/systemd/system/jenkins.service"),
+    ("other_supervisord", "/etc/supervisor/conf.d/jenkins.conf"),
+    ("other_cron_reboot", "/var/spool/cron/crontabs/jenkins"),
+])
+def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tmp_path: Path) -> None:
+    files = lay(name, tmp_path)
+    found, warnings = installations.discover(files)
+    [(definition, outcome)] = found
+    assert (outcome.verdict, outcome.path) == ("unresolvable", path)
+    assert [path in warning for warning in warnings] == [True]
+    assert refuses(definition, outcome, files)

@@ -76,7 +76,7 @@ _STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|system
                                r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
 #: Images and programs of build agents, which have the name of the product and are none.
 _AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*")
-_STARTS = re.compile(r"-jar\b|\bjava\b|" + _STARTS_CONTAINER.pattern)
+_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
 #: Where others than systemd and init scripts are told what to start.
 _OTHER_STARTERS = (
     "/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*", "/etc/supervisord.d/*",
@@ -89,6 +89,7 @@ _OTHER_STARTERS = (
 _NOT_A_LAUNCH_FILE = re.compile(r"/(?:usr|lib|lib64|etc/init\.d|etc/rc\.d|etc/profile|etc/rc\.|etc/lsb)")
 _INIT_FOLDER = "/etc/init.d"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
+LIMIT_LOOKED_AT = 1000  # programs that a crontab or its like names
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
 #: What finding the live launch file may cost, as LIMIT_WORK of _shell_words counts it; a try costs something by itself.
 LIMIT_TRYING = 3000000
@@ -335,6 +336,10 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                                      + result.sourced + result.followed, files)
             if written:
                 raise Unresolvable(written, definition.unit.fragment)
+        if definition.unit is not None and definition.unit.overlays:
+            hidden = _hidden(definition.unit, result, files)
+            if hidden:
+                raise Unresolvable("%s shows the service other files than the host's" % hidden, definition.unit.fragment)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
                 and (launch.program.endswith(".war") or launch.tomcat is not None
                      or unknown_of(launch.words[launch.main], True))]
@@ -366,6 +371,22 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     elif reason is None:
         reason = "it depends on a condition in the launch files that is not known before the start"
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
+
+
+def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
+    """The setting by which the service sees something else where its launch files, or what they name, may lie."""
+    texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
+    for path in result.followed + result.sourced:
+        try:
+            texts.append(path + "\n" + files.read(path))
+        except OSError:
+            continue
+    for place, setting in unit.overlays:
+        folder = place.rpartition("/")[0]
+        near = folder + "/" if folder.count("/") > 1 else place
+        if place == "/" or any(near in text or place in text for text in texts):
+            return setting
+    return None
 
 
 def unresolved(error: Unresolvable) -> Outcome:
@@ -445,13 +466,20 @@ def _script_text(files: HostFiles, path: str) -> Optional[str]:
     return script[0] if script is not None else None
 
 
-def _container(unit: Unit, files: HostFiles) -> Optional[str]:
-    """The command of a unit that starts a container with a product in it."""
-    for text in _launcher_texts(unit, files):
-        for line in text.replace("\\\n", " ").split("\n"):
-            if _STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line)):
-                return line.strip()
-    return None
+def _starts_container(unit: Unit, files: HostFiles) -> bool:
+    """Whether a unit starts a container with a product in it."""
+    return any(_STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line))
+               for text in _launcher_texts(unit, files) for line in text.replace("\\\n", " ").split("\n"))
+
+
+def _is_ordinary(files: HostFiles, user: str) -> bool:
+    """Whether a user is one of those who log in, who may tell cron to start what they like."""
+    try:
+        accounts = [line.split(":") for line in files.read("/etc/passwd").split("\n")]
+    except OSError:
+        return False
+    return any(len(fields) > 2 and fields[0] == user and fields[2].isdigit() and int(fields[2]) >= 1000
+               for fields in accounts)
 
 
 def _started_by_others(files: HostFiles, services: Container[str], launch_scripts: Sequence[str],
@@ -465,20 +493,31 @@ def _started_by_others(files: HostFiles, services: Container[str], launch_script
             continue  # it is read as that
         for path in files.glob(pattern):
             try:
-                content = files.read(path)
+                told = _tells_of_a_war(files, path, launch_scripts)
             except OSError:
                 continue
-            for number, line in enumerate(content.split("\n"), 1):
-                if re.match(r"\s*[#;]", line):
-                    continue
-                scripts = [word for word in re.findall(r"(?<![\w.])/[^\s\"';|&<>=]+", line) if files.head(word) == b"#!"]
-                texts = [line] + [_script_text(files, word) or "" for word in scripts if word not in launch_scripts]
-                telling = [text for text in texts if _OF_INTEREST.search(text + path)
-                           and (_LAUNCHES_WAR.search(text) or _STARTS_CONTAINER.search(text)
-                                or path.endswith(".container") and text.startswith("Image="))]
-                if telling and _OF_INTEREST.search(_AGENT.sub("", "".join(telling) + path)):
-                    yield path, number, any(_STARTS.search(text) for text in telling) or path.endswith(".container")
-                    break
+            if told is not None:
+                by_anybody = path.startswith("/var/spool/") and _is_ordinary(files, path.rpartition("/")[2])
+                yield path, told[0], told[1] and not by_anybody
+
+
+def _tells_of_a_war(files: HostFiles, path: str, launch_scripts: Sequence[str]) -> Optional[Tuple[int, bool]]:
+    """The first line that does so, by itself or by a script that it names, and whether it starts a JVM or container."""
+    looked = 0
+    for number, line in enumerate(files.read(path).split("\n"), 1):
+        if re.match(r"\s*[#;]", line):
+            continue
+        texts = [line]
+        for word in re.findall(r"(?<![\w.])/[^\s\"';|&<>=]+", line):
+            looked += 1
+            if word not in launch_scripts and looked <= LIMIT_LOOKED_AT and files.head(word) == b"#!":
+                texts.append(_script_text(files, word) or "")
+        is_image = path.endswith(".container") and line.startswith("Image=")
+        telling = "\n".join(text for text in texts if is_image or _LAUNCHES_WAR.search(text)
+                            or _STARTS_CONTAINER.search(text))
+        if telling and _OF_INTEREST.search(_AGENT.sub("", telling + path)):
+            return number, is_image or _STARTS.search(telling) is not None
+    return None
 
 
 def _is_candidate(unit: Unit, files: HostFiles) -> bool:
@@ -583,10 +622,9 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             unit = unit._replace(doubt=(unknown.reason, unknown.path))
         definition = definition_of(unit, manager)
         try:
-            contained = _container(unit, files)
-            if contained is not None:
+            if _starts_container(unit, files):
                 found.append((definition, unresolved(Unresolvable(
-                    "it starts a container, whose image and environment decide: " + contained, unit.fragment))))
+                    "it starts a container, whose image and environment decide", unit.fragment))))
                 warnings.append("%s starts a container, and what runs in it is not looked at" % (unit.fragment or name))
                 continue
             if not _is_candidate(unit, files) and not (unit.refused and _names_a_war(units, name)):

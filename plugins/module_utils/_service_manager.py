@@ -16,7 +16,17 @@ from typing import Any, Dict, List, Sequence, Tuple
 from . import _limits as limits
 from ._files import HostFiles
 from ._shell_syntax import Run, Value
-from ._systemd import ESCAPES, Loaded, Unit, Variable, passed_on, read_environment_files, session
+from ._systemd import (
+    ESCAPES,
+    Loaded,
+    Unit,
+    Variable,
+    other_root,
+    overlaid,
+    passed_on,
+    read_environment_files,
+    session,
+)
 
 _DESTINATION = "org.freedesktop.systemd1"
 
@@ -102,9 +112,9 @@ def _unescape(match: "re.Match[str]") -> str:
 
 _UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
 _SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
-                       "ExecStartPre", "PAMName")
+                       "ExecStartPre", "PAMName", "RootDirectory")
 #: A systemd before 233 has not all of them, and answers with an error.
-_NEWER_PROPERTIES = ("PassEnvironment",)
+_NEWER_PROPERTIES = ("PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem")
 
 
 def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
@@ -157,12 +167,19 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
     service = _properties(name, "Service", _SERVICE_PROPERTIES)
     environment: Dict[str, Variable] = {}
+    overlays: List[Tuple[str, str]] = []
     try:
         newer = _properties(name, "Service", _NEWER_PROPERTIES)
-        for key in _array(newer["PassEnvironment"]):
-            environment[key] = passed_on(key, "loaded unit")
     except Unavailable:
-        pass
+        newer = {}
+    for key in _array(newer.get("PassEnvironment", [])):
+        environment[key] = passed_on(key, "loaded unit")
+    for setting, size in (("BindPaths", 4), ("BindReadOnlyPaths", 4), ("TemporaryFileSystem", 2)):
+        fields = _array(newer.get(setting, []))
+        overlays.extend(overlaid(setting, ":".join(fields[at:at + 2])) for at in range(0, len(fields), size))
+    roots = {"RootDirectory": service["RootDirectory"][1], "RootImage": newer.get("RootImage", ["s", ""])[1]}
+    doubt = next(((other_root(setting, value), unit["FragmentPath"][1]) for setting, value in roots.items()
+                  if value.strip("/")), None)
     for entry in _array(service["Environment"]):
         key, _separator, value = entry.partition("=")
         environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
@@ -178,6 +195,7 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
                       tuple(_array(unit["DropInPaths"])), environment,
                       _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
-                      tuple(entries), _commands(service["ExecStartPre"]))
+                      tuple(entries), _commands(service["ExecStartPre"]), doubt,
+                      tuple(one for one in overlays if one[0]))
     return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
                   unit["NeedDaemonReload"][1] == "true")

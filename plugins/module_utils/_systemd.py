@@ -73,6 +73,7 @@ class Unit(NamedTuple):
     environment_files: Tuple[str, ...] = ()
     before: Tuple[Tuple[Value, ...], ...] = ()  # commands that are run before
     doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
+    overlays: Tuple[Tuple[str, str], ...] = ()  # where the service sees other files than the host has, and by what
     refused: bool = False  # the doubt is that systemd does not start it at all
 
 
@@ -589,6 +590,8 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     stopped: Optional[str] = None
     last: Dict[str, str] = {}
     pam: Optional[Setting] = None
+    root: Optional[Tuple[str, str]] = None
+    overlays: List[Tuple[str, str]] = []
     user = ""
     source: Optional[str] = None
     specifiers = Specifiers(name, files)
@@ -637,6 +640,12 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 stopped = setting.path
         elif setting.key in ("BusName", "Restart") or setting.key == "Type" and (text in _TYPES or not text):
             last[setting.key] = text
+        elif setting.key in ROOTS:
+            root = (setting.key, text) if text.strip("/") else None
+        elif setting.key in _OVERLAYS:
+            words = [text_of(specifiers.put_in(word) or []) for word in split_words(setting.value)]
+            overlays = [one for one in overlays if text or one[1] != setting.key + "="]
+            overlays.extend(overlaid(setting.key, word) for word in words)
         elif setting.key == "PAMName":
             pam = setting if text else None
         elif setting.key == "PassEnvironment":
@@ -648,6 +657,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     together = _refused(len(exec_start), last)
     if together:
         refused = refused or ("systemd refuses the unit: " + together, drop_ins[-1] if drop_ins else fragment)
+    if root is not None:
+        doubt = (other_root(*root), fragment)
+    overlays = [one for one in overlays if one[0]]
     environment = dict(passed, **environment)
     try:
         environment.update(read_environment_files(environment_files, files))
@@ -660,7 +672,31 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
         if not separator or (variable in environment and text_of(environment[variable].value) == value):
             environment.pop(variable, None)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
-                tuple(environment_files), tuple(before), refused or doubt, refused is not None)
+                tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
+                refused is not None)
+
+
+#: Settings that give the service a root of its own.
+ROOTS = ("RootDirectory", "RootImage")
+_OVERLAYS = frozenset(["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages", "ExtensionImages",
+                       "ExtensionDirectories"])
+
+
+def other_root(setting: str, value: str) -> str:
+    """Why it cannot be told what a service with a root of its own reads."""
+    return "%s=%s: the service sees other files than the host's, and they are not read" % (setting, value)
+
+
+def overlaid(setting: str, word: str) -> Tuple[str, str]:
+    """Where a word of such a setting puts other files; an empty place where they are the same."""
+    parts = re.split(r"(?<!\\):", word.lstrip("-+"))
+    if setting.startswith("Extension"):
+        place = "/"
+    elif setting == "TemporaryFileSystem" or len(parts) < 2:
+        place = parts[0] if setting == "TemporaryFileSystem" else ""
+    else:
+        place = "" if parts[0] == parts[1] else parts[1]
+    return ("/" + place.strip("/") if place else ""), setting + "="
 
 
 def passed_on(name: str, path: str, position: int = 0) -> Variable:

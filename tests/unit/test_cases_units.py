@@ -251,3 +251,64 @@ def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tm
     assert (outcome.verdict, outcome.path) == ("unresolvable", path)
     assert [path in warning for warning in warnings] == [True]
     assert refuses(definition, outcome, files)
+
+
+@pytest.mark.parametrize(("files", "count", "warned"), [
+    ({"/etc/systemd/system/agent.service": "[Service]\nExecStart=/usr/bin/docker run jenkins/inbound-agent:latest\n"}, 0, 0),
+    ({"/etc/systemd/system/jenkins-agent.service": "[Service]\nExecStart=/usr/bin/java -jar /opt/agent.jar\n"}, 0, 0),
+    ({"/etc/systemd/system/ci.service": "[Service]\nExecStart=/usr/bin/podman run --rm x/cloudbees-core-cm\n"}, 1, 1),
+    ({"/etc/systemd/system/ci.service": "[Service]\nExecStart=/opt/run\n",
+      "/opt/run": "#!/bin/sh\nexec docker run \\\n  --rm jenkins/jenkins:lts\n"}, 1, 1),
+    ({"/etc/containers/systemd/ci.container": "[Container]\nImage=docker.io/jenkins/jenkins:lts\nSecret=jenkins.war\n"}, 1, 1),
+    ({"/etc/cron.d/backup": "0 3 * * * root tar cf /b.tar /usr/share/java/jenkins.war\n"}, 0, 1),
+    ({"/etc/cron.d/ci": "# @reboot root java -jar /opt/jenkins.war\n"}, 0, 0),
+    ({"/etc/cron.d/ci": "@reboot root /opt/start\n", "/opt/start": "#!/bin/sh\njava -jar /opt/jenkins.war\n"}, 1, 1),
+    ({"/etc/cron.d/other": "@reboot root java -jar /opt/other.war\n"}, 0, 0),
+    ({"/etc/inittab": "ci:3:respawn:/usr/bin/java -jar /opt/jenkins.war\n"}, 1, 1),
+    ({"/etc/systemd/system/ci.service": "[Service]\nEnvironment=X=/opt/other.war\nExecStart=/usr/bin/env java -jar $X\n"},
+     0, 0),
+    ({"/etc/systemd/system/ci.service": "[Service]\nEnvironmentFile=/etc/none\nExecStart=/usr/bin/java -jar $X\n"}, 0, 1),
+])
+def test_what_is_found_and_what_is_not(files: dict[str, str], count: int, warned: int, tmp_path: Path) -> None:
+    for path, text in files.items():
+        real = tmp_path / path.lstrip("/")
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_text(text)
+    found, warnings = installations.discover(HostFiles(str(tmp_path)))
+    assert (len(found), len(warnings)) == (count, warned), warnings
+    assert all(outcome.verdict == "unresolvable" for _definition, outcome in found)
+
+
+def test_a_script_that_cron_starts_is_named_by_people(tmp_path: Path) -> None:
+    for path, text in {"etc/cron.d/ci": "@reboot root /opt/start\n", "opt/start": f"#!/bin/sh\njava {FLAG} -jar /j.war\n"}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    found, warnings = installations.discover(HostFiles(str(tmp_path)), ["/opt/start"])
+    assert [outcome.verdict for _definition, outcome in found] == ["disabled"] and not warnings
+
+
+@pytest.mark.parametrize(("lines", "verdict"), [
+    ("RootDirectory=/srv/root", "unresolvable"),
+    ("RootDirectory=/", "disabled"),
+    ("RootDirectory=/srv/root\nRootDirectory=", "disabled"),
+    ("RootImage=/srv/root.raw", "unresolvable"),
+    ("BindPaths=/data/ci:/var/lib/ci", "disabled"),
+    ("BindReadOnlyPaths=/srv/start:/opt/start", "unresolvable"),
+    ("BindReadOnlyPaths=/srv/ci:/etc/ci/%p.conf", "unresolvable"),  # which the script would read if it were there
+    ("BindReadOnlyPaths=/opt/start", "disabled"),
+    ("BindReadOnlyPaths=/srv/start:/opt/start\nBindReadOnlyPaths=", "disabled"),
+    ("TemporaryFileSystem=/etc/ci:ro", "unresolvable"),
+    ("ExtensionImages=/srv/x.raw", "unresolvable"),
+])
+def test_a_service_that_sees_other_files(lines: str, verdict: str, tmp_path: Path) -> None:
+    script = f"#!/bin/sh\n[ -r /etc/ci/$NAME.conf ] && . /etc/ci/$NAME.conf\n{JAVA}\n"
+    unit = f"{FLAGGED}Environment=NAME=jenkins\n{lines}\nExecStart=/opt/start\n"
+    assert judged(tmp_path, unit, {"/opt/start": script})[0] == verdict
+
+
+def test_whoever_may_log_in_makes_no_installation_of_his_crontab(tmp_path: Path) -> None:
+    files = lay("other_cron_reboot", tmp_path)
+    passwd = tmp_path / "etc/passwd"
+    passwd.write_text(passwd.read_text().replace("jenkins:x:900", "jenkins:x:1000"))
+    found, warnings = installations.discover(files)
+    assert not found and len(warnings) == 1

@@ -10,7 +10,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 
 import re
 from bisect import bisect_left
-from typing import Any, Container, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import (
@@ -69,13 +69,15 @@ _PRODUCTS = (
     (re.compile(r"jenkins"), "jenkins"),
 )
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
+_NO_WAR = "no 'java … -jar ….war' command"
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 _STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
                                r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
 #: Images and programs of build agents, which have the name of the product and are none.
-_AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*")
+_AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
+                    r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
 _STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
 #: Where others than systemd and init scripts are told what to start.
 _OTHER_STARTERS = (
@@ -339,12 +341,13 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         if definition.unit is not None and definition.unit.overlays:
             hidden = _hidden(definition.unit, result, files)
             if hidden:
-                raise Unresolvable("%s shows the service other files than the host's" % hidden, definition.unit.fragment)
+                raise Unresolvable("%s shows the service other files than the host's" % hidden,
+                                   definition.unit.fragment)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
                 and (launch.program.endswith(".war") or launch.tomcat is not None
                      or unknown_of(launch.words[launch.main], True))]
         if not ways:
-            raise Unresolvable("no 'java … -jar ….war' command was found", _program_path(definition))
+            raise Unresolvable(_NO_WAR + " was found", _program_path(definition))
         judged = [_judge(launch, files) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
@@ -468,8 +471,10 @@ def _script_text(files: HostFiles, path: str) -> Optional[str]:
 
 def _starts_container(unit: Unit, files: HostFiles) -> bool:
     """Whether a unit starts a container with a product in it."""
-    return any(_STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line))
-               for text in _launcher_texts(unit, files) for line in text.replace("\\\n", " ").split("\n"))
+    texts = list(_launcher_texts(unit, files))
+    return not any("-jar" in text for text in texts) and any(
+        _STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line))
+        for text in texts for line in text.replace("\\\n", " ").split("\n"))
 
 
 def _is_ordinary(files: HostFiles, user: str) -> bool:
@@ -482,14 +487,14 @@ def _is_ordinary(files: HostFiles, user: str) -> bool:
                for fields in accounts)
 
 
-def _started_by_others(files: HostFiles, services: Container[str], launch_scripts: Sequence[str],
+def _started_by_others(files: HostFiles, services: Set[str], launch_scripts: Sequence[str],
                        ) -> Iterator[Tuple[str, Optional[int], bool]]:
-    """Files of those who start programs beside systemd and init scripts that tell of a war: path, line, whether it starts.
+    """Files of those who start programs beside systemd and init scripts, that tell of a war: path, line, does it start.
 
     A command that only names a script counts by what that script says.
     """
     for pattern in _OTHER_STARTERS:
-        if pattern == "/etc/rc.local" and {"rc-local.service", "rc.local.service"} & set(services):
+        if pattern == "/etc/rc.local" and {"rc-local.service", "rc.local.service"} & services:
             continue  # it is read as that
         for path in files.glob(pattern):
             try:
@@ -524,6 +529,10 @@ def _is_candidate(unit: Unit, files: HostFiles) -> bool:
     return any(_launches(text) for text in _launcher_texts(unit, files))
 
 
+def _starts_unknown(unit: Unit, files: HostFiles) -> bool:
+    return any(_UNKNOWN_PROGRAM.search(text) for text in _launcher_texts(unit, files))
+
+
 def _is_tomcat(unit: Unit, files: HostFiles) -> bool:
     return any(_LAUNCHES_TOMCAT.search(text) for text in _launcher_texts(unit, files))
 
@@ -534,7 +543,7 @@ def _not_followed(name: str, result: Outcome) -> str:
 
 
 def _launches(text: str) -> bool:
-    return any(pattern.search(text) for pattern in (_LAUNCHES_WAR, _LAUNCHES_TOMCAT, _UNKNOWN_PROGRAM))
+    return _LAUNCHES_WAR.search(text) is not None or _LAUNCHES_TOMCAT.search(text) is not None
 
 
 def _names_a_war(units: UnitFiles, name: str) -> bool:
@@ -583,7 +592,8 @@ def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> L
             continue
         names.update(units.wanted_instances(template))
         if not any(name.startswith(template.partition("@")[0] + "@") for name in names if "@." not in name):
-            warnings.append("%s is a template of a service that starts a war, and no instance of it is enabled" % template)
+            warnings.append("%s is the template of a service that starts a war, and no instance of it is enabled"
+                            % template)
     return sorted(name for name in names if "@." not in name)
 
 
@@ -627,9 +637,12 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                     "it starts a container, whose image and environment decide", unit.fragment))))
                 warnings.append("%s starts a container, and what runs in it is not looked at" % (unit.fragment or name))
                 continue
-            if not _is_candidate(unit, files) and not (unit.refused and _names_a_war(units, name)):
+            certain = _is_candidate(unit, files) or unit.refused and _names_a_war(units, name)
+            if not certain and not _starts_unknown(unit, files):
                 continue
             result = _outcome(definition, files)
+            if not certain and result.reason is not None and result.reason.startswith(_NO_WAR):
+                continue  # it is known now, and is none
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
             continue
@@ -643,7 +656,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             found.append((definition, result))
         elif result.walk is None and _is_tomcat(unit, files):
             warnings.append(_not_followed(name, result))
-        elif result.walk is None and any(_UNKNOWN_PROGRAM.search(text) for text in _launcher_texts(unit, files)):
+        elif result.walk is None and _starts_unknown(unit, files):
             warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
                 name, Unresolvable(result.reason or "", result.path, result.line)))
     services = set(names)
@@ -665,8 +678,8 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
     for path, line, starts in _started_by_others(files, services, launch_scripts):
         reason = "something else than systemd or an init script starts it, which is not followed"
         if starts:
-            found.append((script_definition(path)._replace(program=()), Outcome(
-                UNRESOLVABLE, reason + "; name its script in telemetry_launch_scripts", path, line, (), (), None, (), ())))
+            found.append((script_definition(path)._replace(program=()), unresolved(Unresolvable(
+                reason + "; name its script in telemetry_launch_scripts", path, line))))
         warnings.append("%s:%s tells of a CloudBees or Jenkins war, and what it starts is not followed" % (path, line))
     for path in launch_scripts:
         if any(result.walk is not None and path in result.walk.followed for _definition, result in found):

@@ -89,7 +89,7 @@ def _value(text: str, path: str, position: int) -> Value:
 
 
 def account(files: HostFiles, user: str) -> Dict[str, str]:
-    """What systemd and login tell a user's processes of the user, by name or number; nothing for one that is unknown."""
+    """What systemd and login tell a user's processes of the user (by name or number), if there is one."""
     for line in _text(files, "/etc/passwd").split("\n"):
         fields = line.split(":")
         if len(fields) > 6 and user in (fields[0], fields[2]):

@@ -9,7 +9,7 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import ENVIRONMENT, Unresolvable, is_java
@@ -169,8 +169,8 @@ class Shell(Builtins):
         for word in node.opened:
             path = word.literal() or "?"
             if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
-                raise self.unresolvable("'daemon' joins its words to a command that opens %s where it is started" % path,
-                                        node.text, node.start)
+                raise self.unresolvable("'daemon' joins its words to a command that opens %s where it is started"
+                                        % path, node.text, node.start)
 
     def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
@@ -204,18 +204,18 @@ class Shell(Builtins):
                 letters = text[1:] if base in _SHELLS else ""
                 if base in _SHELLS:
                     read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
-                    self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
-                    return True
-                read_first = profiles(self.files, dialect, texts) if login else []
-                self._nested(command, dialect, fields[following + 1:], environment, closed or bool(read_first), node,
-                             letters, read_first)  # a login starts from nothing, and what it reads is read
+                else:
+                    read_first = profiles(self.files, dialect, texts) if login else []
+                    closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
                 return True
         return False
 
     def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
                     node: Node) -> List[str]:
         """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
-        given, arguments = set(), list(options[1:])
+        given: Set[str] = set()
+        arguments = list(options[1:])
         while arguments and re.match(r"[-+].", arguments[0]):
             word = arguments.pop(0)
             given.update([word] if word.startswith("--") else word[1:])

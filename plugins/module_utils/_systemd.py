@@ -643,9 +643,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
         elif setting.key in ROOTS:
             root = (setting.key, text) if text.strip("/") else None
         elif setting.key in _OVERLAYS:
-            words = [text_of(specifiers.put_in(word) or []) for word in split_words(setting.value)]
             overlays = [one for one in overlays if text or one[1] != setting.key + "="]
-            overlays.extend(overlaid(setting.key, word) for word in words)
+            overlays.extend(overlaid(setting.key, text_of(specifiers.put_in(word) or []))
+                            for word in split_words(setting.value))
         elif setting.key == "PAMName":
             pam = setting if text else None
         elif setting.key == "PassEnvironment":
@@ -765,8 +765,8 @@ def lasting(manager: Dict[str, Variable], files: HostFiles) -> Dict[str, Variabl
     for name, variable in manager.items():
         same = name in written and text_of(written[name].value) == text_of(variable.value)
         if not same and not _OF_THE_MANAGER.match(name):
-            reason = ("systemctl set-environment, or another who is not followed, gives $%s to the service manager, and "
-                      "no file does" % name)
+            reason = ("systemctl set-environment, or another who is not followed, gives the service manager $%s, "
+                      "and no file does" % name)
             variable = variable._replace(value=[Run("", None, 0, False, reason)])
         found[name] = variable
     return found
@@ -840,7 +840,7 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
             raise Unresolvable("the unit cannot start: its EnvironmentFile is missing", path)
         for found in paths:
             if _PASSING.match(files.canonical(found) + "/"):
-                raise Unresolvable("the unit's EnvironmentFile leads to a file that is made anew before it starts", found)
+                raise Unresolvable("the unit's EnvironmentFile is a link to what is made anew before it starts", found)
             try:
                 content = files.read(found)
             except OSError as error:

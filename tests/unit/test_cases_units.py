@@ -1,4 +1,4 @@
-"""Launch files of all kinds in ``cases_units``, each with what must come out: seen with a booted systemd, bash and dash."""
+"""Launch files in ``cases_units``, each with what must come out: that was seen with a booted systemd, bash and dash."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def refuses(definition: installations.Definition, outcome: installations.Outcome
 
 @pytest.mark.parametrize("name", [
     "deb2022_as_plain_sh", "own_environment_file_specifier", "own_env_dir_glob", "rpm_stock", "rpm_kb_csp_daemonize",
-    "deb2022_stock", "own_arch", "own_arch_override", "own_war_in_variable", "unit_percent_specifiers", "rpm_kb_csp_plain", "rpm_kb_csp_split", "rpm_glob_csp",
+    "deb2022_stock", "own_arch", "own_arch_override", "own_war_in_variable", "unit_percent_specifiers",
+    "rpm_kb_csp_plain", "rpm_kb_csp_split", "rpm_glob_csp",
 ])
 def test_enabled(name: str, tmp_path: Path) -> None:
     found, _warnings = installations.discover(lay(name, tmp_path))
@@ -90,9 +91,12 @@ SETS = {"/etc/profile": PROFILE, "/etc/profile.d/ci.sh": "export JAVA_OPTS=-Xmx2
     (f"/bin/bash -c -l 'exec {JAVA}'", SETS, "enabled"),
     (f"/bin/sh -l -c 'exec {JAVA}'", SETS, "enabled"),
     (f"/usr/bin/env bash -e -lc '{JAVA}'", SETS, "enabled"),
-    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile": "umask 022\n", "/home/j/.bash_profile": "JAVA_OPTS=\n"}, "enabled"),
-    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile": "umask 022\n", "/root/.bash_profile": "JAVA_OPTS=\n"}, "disabled"),
-    (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile": PROFILE, "/etc/profile.d/x.sh": "shopt -s nullglob\n"}, "disabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'",
+     {"/etc/profile": "umask 022\n", "/home/j/.bash_profile": "JAVA_OPTS=\n"}, "enabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'",
+     {"/etc/profile": "umask 022\n", "/root/.bash_profile": "JAVA_OPTS=\n"}, "disabled"),
+    (f"/bin/bash -lc 'exec {JAVA}'",
+     {"/etc/profile": PROFILE, "/etc/profile.d/x.sh": "shopt -s nullglob\n"}, "disabled"),
     (f"/bin/bash -lc 'exec {JAVA}'", {"/etc/profile.d/x.sh": "JAVA_OPTS=\n"}, "unresolvable"),
     (f"/bin/bash -ic 'exec {JAVA}'", {"/home/j/.bashrc": "JAVA_OPTS=\n"}, "unresolvable"),
     ("/bin/bash -l /opt/start.sh", {**SETS, "/opt/start.sh": f"#!/bin/bash\n{JAVA}\n"}, "enabled"),
@@ -113,7 +117,8 @@ def test_what_bash_reads_before_a_script(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("lines", "files", "verdict"), [
     ("ExecStartPre=/bin/sh -c 'echo JAVA_OPTS= >/etc/ci/env'", {}, "unresolvable"),
     ("ExecStartPre=/bin/sh -c 'cd /etc/ci && echo JAVA_OPTS= >env'", {}, "unresolvable"),
-    ("ExecStartPre=/opt/make-env", {"/opt/make-env": "#!/bin/sh\nset -e\necho JAVA_OPTS= >/etc/ci/env\n"}, "unresolvable"),
+    ("ExecStartPre=/opt/make-env",
+     {"/opt/make-env": "#!/bin/sh\nset -e\necho JAVA_OPTS= >/etc/ci/env\n"}, "unresolvable"),
     ("ExecStartPre=/opt/make-env", {"/opt/make-env": "\x7fELF"}, "unresolvable"),
     ("ExecStartPre=/usr/bin/cp /etc/ci/next /etc/ci/env", {}, "unresolvable"),
     ("ExecStartPre=/usr/bin/systemctl set-environment JAVA_TOOL_OPTIONS=-Dx", {}, "unresolvable"),
@@ -234,7 +239,8 @@ def test_the_command_of_red_hats_daemon_ends_at_a_semicolon(tmp_path: Path) -> N
 def test_red_hats_daemon_gives_its_words_to_a_shell_once_more(options: str, verdict: str, tmp_path: Path) -> None:
     files = lay("rpm_stock", tmp_path)
     settings = tmp_path / "etc/sysconfig/cloudbees-core-cm"
-    settings.write_text(re.sub("(?m)^JENKINS_JAVA_OPTIONS=.*", f'JENKINS_JAVA_OPTIONS="{options}"', settings.read_text()))
+    text = re.sub("(?m)^JENKINS_JAVA_OPTIONS=.*", f'JENKINS_JAVA_OPTIONS="{options}"', settings.read_text())
+    settings.write_text(text)
     [(_definition, outcome)] = installations.discover(files)[0]
     assert outcome.verdict == verdict
 
@@ -254,20 +260,30 @@ def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tm
 
 
 @pytest.mark.parametrize(("files", "count", "warned"), [
-    ({"/etc/systemd/system/agent.service": "[Service]\nExecStart=/usr/bin/docker run jenkins/inbound-agent:latest\n"}, 0, 0),
+    ({"/etc/systemd/system/agent.service":
+      "[Service]\nExecStart=/usr/bin/docker run jenkins/inbound-agent:latest\n"}, 0, 0),
     ({"/etc/systemd/system/jenkins-agent.service": "[Service]\nExecStart=/usr/bin/java -jar /opt/agent.jar\n"}, 0, 0),
     ({"/etc/systemd/system/ci.service": "[Service]\nExecStart=/usr/bin/podman run --rm x/cloudbees-core-cm\n"}, 1, 1),
     ({"/etc/systemd/system/ci.service": "[Service]\nExecStart=/opt/run\n",
       "/opt/run": "#!/bin/sh\nexec docker run \\\n  --rm jenkins/jenkins:lts\n"}, 1, 1),
-    ({"/etc/containers/systemd/ci.container": "[Container]\nImage=docker.io/jenkins/jenkins:lts\nSecret=jenkins.war\n"}, 1, 1),
+    ({"/etc/containers/systemd/ci.container":
+      "[Container]\nImage=docker.io/jenkins/jenkins:lts\nSecret=jenkins.war\n"}, 1, 1),
+    ({"/etc/systemd/system/agent.service":
+      "[Service]\nExecStart=/usr/bin/docker run -e JENKINS_URL=https://jenkins.x/ jenkins/agent\n"}, 0, 0),
+    ({"/etc/systemd/system/jenkins-agent.service":
+      "[Service]\nEnvironment=JAR=/opt/agent.jar\nExecStart=/usr/bin/java -jar $JAR\n"}, 0, 0),
+    ({"/etc/systemd/system/ci.service": "[Service]\nEnvironment=X=/opt/x.jar\nExecStart=/usr/bin/java -jar $X\n"},
+     0, 0),
     ({"/etc/cron.d/backup": "0 3 * * * root tar cf /b.tar /usr/share/java/jenkins.war\n"}, 0, 1),
     ({"/etc/cron.d/ci": "# @reboot root java -jar /opt/jenkins.war\n"}, 0, 0),
     ({"/etc/cron.d/ci": "@reboot root /opt/start\n", "/opt/start": "#!/bin/sh\njava -jar /opt/jenkins.war\n"}, 1, 1),
     ({"/etc/cron.d/other": "@reboot root java -jar /opt/other.war\n"}, 0, 0),
     ({"/etc/inittab": "ci:3:respawn:/usr/bin/java -jar /opt/jenkins.war\n"}, 1, 1),
-    ({"/etc/systemd/system/ci.service": "[Service]\nEnvironment=X=/opt/other.war\nExecStart=/usr/bin/env java -jar $X\n"},
+    ({"/etc/systemd/system/ci.service":
+      "[Service]\nEnvironment=X=/opt/other.war\nExecStart=/usr/bin/env java -jar $X\n"},
      0, 0),
-    ({"/etc/systemd/system/ci.service": "[Service]\nEnvironmentFile=/etc/none\nExecStart=/usr/bin/java -jar $X\n"}, 0, 1),
+    ({"/etc/systemd/system/ci.service": "[Service]\nEnvironmentFile=/etc/none\nExecStart=/usr/bin/java -jar $X\n"},
+     0, 1),
 ])
 def test_what_is_found_and_what_is_not(files: dict[str, str], count: int, warned: int, tmp_path: Path) -> None:
     for path, text in files.items():
@@ -280,7 +296,8 @@ def test_what_is_found_and_what_is_not(files: dict[str, str], count: int, warned
 
 
 def test_a_script_that_cron_starts_is_named_by_people(tmp_path: Path) -> None:
-    for path, text in {"etc/cron.d/ci": "@reboot root /opt/start\n", "opt/start": f"#!/bin/sh\njava {FLAG} -jar /j.war\n"}.items():
+    for path, text in {"etc/cron.d/ci": "@reboot root /opt/start\n",
+                       "opt/start": f"#!/bin/sh\njava {FLAG} -jar /j.war\n"}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     found, warnings = installations.discover(HostFiles(str(tmp_path)), ["/opt/start"])

@@ -20,6 +20,8 @@ from ._patience import Silent, look
 ADMIN_PATH = "/etc/systemd/system/"
 #: Name of the drop-in that this collection writes for a unit.
 OWN_DROP_IN = "90-cbops-telemetry.conf"
+#: What lies there is gone with a reboot, and made anew by whoever wants it.
+PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 LIMIT_FOUND = 1000  # paths that a pattern stands for

@@ -9,6 +9,7 @@ Private to this collection. Python 3.6+, standard library only.
 import re
 from typing import Callable, Dict, List, Optional
 
+from ._files import PASSING
 from ._jvm import Unresolvable
 from ._shell_flow import LIMIT_DEPTH, NAME, Flow
 from ._shell_patterns import calculate, first_of, number_of, without_first
@@ -82,6 +83,8 @@ class Builtins(Flow):
             if _RED_HATS.fullmatch(path) and self.files.exists(path):
                 self.run(self.parsed(Text(_DAEMON, None)))
             return None
+        if PASSING.match(path):
+            raise self.unresolvable("it sources %s, which is made anew before it starts" % path, node.text, node.start)
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("files source each other too deeply", node.text, node.start)
         try:

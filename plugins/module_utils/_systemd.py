@@ -13,7 +13,7 @@ import string
 from bisect import bisect_left
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ._files import HostFiles
+from ._files import PASSING, HostFiles
 from ._jvm import Unresolvable
 from ._shell_syntax import Run, Text, Value, line_of, text_of, unknown_of
 
@@ -32,8 +32,6 @@ LIMIT_PIECES = 100000  # of one value: a backslash begins a new one
 LIMIT_ENVIRONMENT = 4 << 20  # bytes of all EnvironmentFiles of a unit; the kernel takes less
 LIMIT_ARGUMENTS = 4 << 20  # characters of a command line with its variables; the kernel takes less
 
-#: What lies there is gone with a reboot, and made anew by whoever wants it.
-_PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")
 #: Key of a setting that stands for a line which is no UTF-8.
 NOT_UTF8 = "(not UTF-8)"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
@@ -830,7 +828,7 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     for entry in entries:
         optional = entry.startswith("-")
         path = entry[1:] if optional else entry
-        if _PASSING.match(path):
+        if PASSING.match(path):
             raise Unresolvable("the unit's EnvironmentFile is made anew before it starts", path)
         try:
             paths = files.glob(path)
@@ -839,7 +837,7 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
         if not paths and not optional:
             raise Unresolvable("the unit cannot start: its EnvironmentFile is missing", path)
         for found in paths:
-            if _PASSING.match(files.canonical(found) + "/"):
+            if PASSING.match(files.canonical(found) + "/"):
                 raise Unresolvable("the unit's EnvironmentFile is a link to what is made anew before it starts", found)
             try:
                 content = files.read(found)

@@ -329,3 +329,14 @@ def test_whoever_may_log_in_makes_no_installation_of_his_crontab(tmp_path: Path)
     passwd.write_text(passwd.read_text().replace("jenkins:x:900", "jenkins:x:1000"))
     found, warnings = installations.discover(files)
     assert not found and len(warnings) == 1
+
+
+@pytest.mark.parametrize(("line", "verdict"), [
+    (". /run/ci/env", "unresolvable"),
+    ("[ -r /run/ci/env ] && . /run/ci/env", "unresolvable"),
+    ("if [ -e /var/run/ci.pid ]; then exit 1; fi", "disabled"),
+    ("[ -d /run/systemd/system ] || exit 1", "unresolvable"),  # the image has none, and so nothing starts
+])
+def test_a_script_that_reads_what_is_made_anew(line: str, verdict: str, tmp_path: Path) -> None:
+    unit = f"{FLAGGED}ExecStart=/opt/start\n"
+    assert judged(tmp_path, unit, {"/opt/start": f"#!/bin/sh\n{line}\n{JAVA}\n"})[0] == verdict

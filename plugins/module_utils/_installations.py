@@ -27,8 +27,9 @@ from ._jvm import (
     mention_value,
     split_environment,
 )
+from ._login import account
 from ._patience import Silent
-from ._shell import Launch, Oracle, Shell, Walk, assignments, read_script, walk
+from ._shell import Launch, Oracle, Shell, Walk, assignments, interpreted, read_script, walk
 from ._shell_syntax import (
     Node,
     Run,
@@ -40,7 +41,17 @@ from ._shell_syntax import (
     text_of,
     unknown_of,
 )
-from ._systemd import Unit, UnitFiles, Variable, parse_unit, split_words, substitute
+from ._systemd import (
+    Unit,
+    UnitFiles,
+    Variable,
+    default_environment,
+    environment_generators,
+    parse_unit,
+    split_words,
+    substitute,
+    written_before,
+)
 from ._tomcat import BOOTSTRAP, wars
 
 DISABLED = "disabled"
@@ -60,12 +71,29 @@ _PRODUCTS = (
 #: What stands before the program among the words of a ``java``: there its options end.
 MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s)(?![^\s\"'])" % re.escape(BOOTSTRAP))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
+_NO_WAR = "no 'java … -jar ….war' command"
+_UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
+_STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
+                               r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
+#: Images and programs of build agents, which have the name of the product and are none.
+_AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
+                    r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
+_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
+#: Where others than systemd and init scripts are told what to start.
+_OTHER_STARTERS = (
+    "/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*", "/etc/supervisord.d/*",
+    "/etc/crontab", "/etc/cron.d/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*", "/var/spool/cron/tabs/*",
+    "/etc/anacrontab", "/etc/inittab", "/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init/*.conf", "/etc/sv/*/run",
+    "/etc/service/*/run", "/service/*/run", "/etc/s6/*/run", "/etc/monit/conf.d/*", "/etc/monit.d/*", "/etc/monitrc",
+    "/etc/containers/systemd/*.container", "/usr/share/containers/systemd/*.container",
+)
 _INIT_FOLDER = "/etc/init.d"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
+LIMIT_LOOKED_AT = 1000  # programs that a crontab or its like names
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
 #: What finding the live launch file may cost, as LIMIT_WORK of _shell_words counts it; a try costs something by itself.
 LIMIT_TRYING = 3000000
@@ -114,6 +142,9 @@ class Outcome(NamedTuple):
 def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) -> Walk:
     environment = {name: variable.value for name, variable in definition.environment.items()}
     environment.update(extra)
+    if definition.unit is not None and definition.unit.user:
+        for name, text in account(files, definition.unit.user).items():
+            environment.setdefault(name, [Run(text)])
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
     commands = [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)] \
@@ -301,12 +332,24 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     try:
         if definition.unit is not None and definition.unit.masked:
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
+        if definition.unit is not None and definition.unit.doubt is not None:
+            raise Unresolvable(*definition.unit.doubt)
         result = _start(definition, files, extra or {})
+        if definition.unit is not None and definition.unit.before:
+            written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
+                                     + result.sourced + result.followed, files)
+            if written:
+                raise Unresolvable(written, definition.unit.fragment)
+        if definition.unit is not None and definition.unit.overlays:
+            hidden = _hidden(definition.unit, result, files)
+            if hidden:
+                raise Unresolvable("%s shows the service other files than the host's" % hidden,
+                                   definition.unit.fragment)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
                 and (launch.program.endswith(".war") or launch.tomcat is not None
                      or unknown_of(launch.words[launch.main], True))]
         if not ways:
-            raise Unresolvable("no 'java … -jar ….war' command was found", _program_path(definition))
+            raise Unresolvable(_NO_WAR + " was found", _program_path(definition))
         judged = [_judge(launch, files) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
@@ -333,6 +376,22 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     elif reason is None:
         reason = "it depends on a condition in the launch files that is not known before the start"
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
+
+
+def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
+    """The setting by which the service sees something else where its launch files, or what they name, may lie."""
+    texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
+    for path in result.followed + result.sourced:
+        try:
+            texts.append(path + "\n" + files.read(path))
+        except OSError:
+            continue
+    for place, setting in unit.overlays:
+        folder = place.rpartition("/")[0]
+        near = folder + "/" if folder.count("/") > 1 else place
+        if place == "/" or any(near in text or place in text for text in texts):
+            return setting
+    return None
 
 
 def unresolved(error: Unresolvable) -> Outcome:
@@ -400,13 +459,80 @@ def _launcher_texts(unit: Unit, files: HostFiles) -> Iterator[str]:
             except OSError:
                 continue
         for path in words[:1] + [word for word in words[1:] if word.startswith("/")]:
-            script = read_script(files, path) if files.head(path) == b"#!" else None
+            script = _script_text(files, path) if files.head(path) == b"#!" else None
             if script is not None:
-                yield script[0]
+                yield script
+    for variable in unit.environment.values():  # a war, or a whole command, that the command line only names
+        yield text_of(variable.value)
+
+
+def _script_text(files: HostFiles, path: str) -> Optional[str]:
+    script = read_script(files, path) or interpreted(files, path)
+    return script[0] if script is not None else None
+
+
+def _starts_container(unit: Unit, files: HostFiles) -> bool:
+    """Whether a unit starts a container with a product in it."""
+    texts = list(_launcher_texts(unit, files))
+    return not any("-jar" in text for text in texts) and any(
+        _STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line))
+        for text in texts for line in text.replace("\\\n", " ").split("\n"))
+
+
+def _is_ordinary(files: HostFiles, user: str) -> bool:
+    """Whether a user is one of those who log in, who may tell cron to start what they like."""
+    try:
+        accounts = [line.split(":") for line in files.read("/etc/passwd").split("\n")]
+    except OSError:
+        return False
+    return any(len(fields) > 2 and fields[0] == user and fields[2].isdigit() and int(fields[2]) >= 1000
+               for fields in accounts)
+
+
+def _started_by_others(files: HostFiles, services: Set[str], launch_scripts: Sequence[str],
+                       ) -> Iterator[Tuple[str, Optional[int], bool]]:
+    """Files of those who start programs beside systemd and init scripts, that tell of a war: path, line, does it start.
+
+    A command that only names a script counts by what that script says.
+    """
+    for pattern in _OTHER_STARTERS:
+        if pattern == "/etc/rc.local" and {"rc-local.service", "rc.local.service"} & services:
+            continue  # it is read as that
+        for path in files.glob(pattern):
+            try:
+                told = _tells_of_a_war(files, path, launch_scripts)
+            except OSError:
+                continue
+            if told is not None:
+                by_anybody = path.startswith("/var/spool/") and _is_ordinary(files, path.rpartition("/")[2])
+                yield path, told[0], told[1] and not by_anybody
+
+
+def _tells_of_a_war(files: HostFiles, path: str, launch_scripts: Sequence[str]) -> Optional[Tuple[int, bool]]:
+    """The first line that does so, by itself or by a script that it names, and whether it starts a JVM or container."""
+    looked = 0
+    for number, line in enumerate(files.read(path).split("\n"), 1):
+        if re.match(r"\s*[#;]", line):
+            continue
+        texts = [line]
+        for word in re.findall(r"(?<![\w.])/[^\s\"';|&<>=]+", line):
+            looked += 1
+            if word not in launch_scripts and looked <= LIMIT_LOOKED_AT and files.head(word) == b"#!":
+                texts.append(_script_text(files, word) or "")
+        is_image = path.endswith(".container") and line.startswith("Image=")
+        telling = "\n".join(text for text in texts if is_image or _LAUNCHES_WAR.search(text)
+                            or _STARTS_CONTAINER.search(text))
+        if telling and _OF_INTEREST.search(_AGENT.sub("", telling + path)):
+            return number, is_image or _STARTS.search(telling) is not None
+    return None
 
 
 def _is_candidate(unit: Unit, files: HostFiles) -> bool:
     return any(_launches(text) for text in _launcher_texts(unit, files))
+
+
+def _starts_unknown(unit: Unit, files: HostFiles) -> bool:
+    return any(_UNKNOWN_PROGRAM.search(text) for text in _launcher_texts(unit, files))
 
 
 def _is_tomcat(unit: Unit, files: HostFiles) -> bool:
@@ -454,13 +580,44 @@ def script_definition(path: str) -> Definition:
     return Definition(path, None, ([Run(path)],), {}, False)
 
 
+def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> List[str]:
+    """Names of all services that may start something: a template does not, its instances do."""
+    names = set(units.names())
+    names.update(name for name in loaded if units.fragment(name) is not None)
+    for template in sorted(name for name in names if "@." in name):
+        try:
+            unit = units.load(template)
+            starts = unit is not None and not unit.masked and _is_candidate(unit, units.files)
+        except (Unresolvable, OSError):
+            starts = _masked_name(template) or _names_a_war(units, template)
+        if not starts:
+            continue
+        names.update(units.wanted_instances(template))
+        if not any(name.startswith(template.partition("@")[0] + "@") for name in names if "@." not in name):
+            warnings.append("%s is the template of a service that starts a war, and no instance of it is enabled"
+                            % template)
+    return sorted(name for name in names if "@." not in name)
+
+
 def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
-             ) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
-    """All installations under the view's root with what their files say, and warnings."""
+             instances: Sequence[str] = ()) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
+    """All installations under the view's root with what their files say, and warnings.
+
+    ``instances`` are those of templates that the service manager has loaded.
+    """
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
     units = UnitFiles(files)
-    names = units.names()
+    names = _services(units, instances, warnings)
+    unknown: Optional[Unresolvable] = None  # what every service gets
+    if manager is None:
+        try:
+            manager = default_environment(files)
+            generators = environment_generators(files)
+            if generators:
+                unknown = Unresolvable("a program sets variables for all services when systemd starts", generators[0])
+        except Unresolvable as error:
+            unknown = error
     for name in names:
         try:
             unit = units.load(name)
@@ -471,15 +628,23 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                     error if isinstance(error, Unresolvable) else
                     Unresolvable("it cannot be read: %s" % error.strerror, error.filename))))
             continue
-        if unit is None or "@." in name:
+        if unit is None or unit.masked:
             continue
-        if unit.masked:
-            continue
+        if unknown is not None and unit.doubt is None:
+            unit = unit._replace(doubt=(unknown.reason, unknown.path))
         definition = definition_of(unit, manager)
         try:
-            if not _is_candidate(unit, files):
+            if _starts_container(unit, files):
+                found.append((definition, unresolved(Unresolvable(
+                    "it starts a container, whose image and environment decide", unit.fragment))))
+                warnings.append("%s starts a container, and what runs in it is not looked at" % (unit.fragment or name))
+                continue
+            certain = _is_candidate(unit, files) or unit.refused and _names_a_war(units, name)
+            if not certain and not _starts_unknown(unit, files):
                 continue
             result = _outcome(definition, files)
+            if not certain and result.reason is not None and result.reason.startswith(_NO_WAR):
+                continue  # it is known now, and is none
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
             continue
@@ -493,22 +658,31 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             found.append((definition, result))
         elif result.walk is None and _is_tomcat(unit, files):
             warnings.append(_not_followed(name, result))
+        elif result.walk is None and _starts_unknown(unit, files):
+            warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
+                name, Unresolvable(result.reason or "", result.path, result.line)))
     services = set(names)
     for name in files.list(_INIT_FOLDER):
         if name + ".service" in services:
             continue
-        script = read_script(files, "%s/%s" % (_INIT_FOLDER, name))
-        if script is None or not _launches(script[0]):
+        script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
+        if script is None or not _launches(script):
             continue
         definition = init_definition(name)
-        if _masked_name(name) or _OF_INTEREST.search(script[0]):
+        if _masked_name(name) or _OF_INTEREST.search(script):
             found.append((definition, outcome(definition, files)))
-        elif _LAUNCHES_TOMCAT.search(script[0]):
+        elif _LAUNCHES_TOMCAT.search(script):
             result = outcome(definition, files)
             if result.programs:
                 found.append((definition, result))
             elif not in_tomcat(result):
                 warnings.append(_not_followed(name, result))
+    for path, line, starts in _started_by_others(files, services, launch_scripts):
+        reason = "something else than systemd or an init script starts it, which is not followed"
+        if starts:
+            found.append((script_definition(path)._replace(program=()), unresolved(Unresolvable(
+                reason + "; name its script in telemetry_launch_scripts", path, line))))
+        warnings.append("%s:%s tells of a CloudBees or Jenkins war, and what it starts is not followed" % (path, line))
     for path in launch_scripts:
         if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
             continue

@@ -11,12 +11,22 @@ import re
 import select
 import subprocess
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 from . import _limits as limits
 from ._files import HostFiles
-from ._shell_syntax import Run
-from ._systemd import ESCAPES, Loaded, Unit, Variable, read_environment_files
+from ._shell_syntax import Run, Value
+from ._systemd import (
+    ESCAPES,
+    Loaded,
+    Unit,
+    Variable,
+    other_root,
+    overlaid,
+    passed_on,
+    read_environment_files,
+    session,
+)
 
 _DESTINATION = "org.freedesktop.systemd1"
 
@@ -101,7 +111,10 @@ def _unescape(match: "re.Match[str]") -> str:
 
 
 _UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
-_SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart")
+_SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
+                       "ExecStartPre", "PAMName", "RootDirectory")
+#: A systemd before 233 has not all of them, and answers with an error.
+_NEWER_PROPERTIES = ("PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem")
 
 
 def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
@@ -127,11 +140,46 @@ def manager_environment() -> Dict[str, Variable]:
     return result
 
 
+def instances() -> List[str]:
+    """Instances of templates that are loaded: somebody may have started one that nothing enables. Unavailable."""
+    tokens = _tokens(_busctl(["call", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager",
+                              "ListUnitsByPatterns", "asas", "0", "1", "*@?*.service"]))
+    # Each unit: name, description, three states, followed unit, path, job, its type and path.
+    return [name for name in tokens[2::10] if re.match(r"[^@]+@.+\.service\Z", name)]
+
+
+def _commands(tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
+    """The commands of ``ExecStart`` and its like."""
+    commands = []
+    at = 2
+    while at < len(tokens):
+        count = int(tokens[at + 1])
+        argv = tokens[at + 2:at + 2 + count]
+        if argv:
+            argv = [tokens[at]] + argv[1:]
+        commands.append(tuple([Run(word)] for word in argv))
+        at += 2 + count + 8  # ignore_failure, four times, pid, code, status
+    return tuple(commands)
+
+
 def loaded(name: str, files: HostFiles) -> Loaded:
     """The unit as the service manager has it. Raises :class:`Unavailable`, :class:`Unresolvable`."""
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
     service = _properties(name, "Service", _SERVICE_PROPERTIES)
     environment: Dict[str, Variable] = {}
+    overlays: List[Tuple[str, str]] = []
+    try:
+        newer = _properties(name, "Service", _NEWER_PROPERTIES)
+    except Unavailable:
+        newer = {}
+    for key in _array(newer.get("PassEnvironment", [])):
+        environment[key] = passed_on(key, "loaded unit")
+    for setting, size in (("BindPaths", 4), ("BindReadOnlyPaths", 4), ("TemporaryFileSystem", 2)):
+        fields = _array(newer.get(setting, []))
+        overlays.extend(overlaid(setting, ":".join(fields[at:at + 2])) for at in range(0, len(fields), size))
+    roots = {"RootDirectory": service["RootDirectory"][1], "RootImage": newer.get("RootImage", ["s", ""])[1]}
+    doubt = next(((other_root(setting, value), unit["FragmentPath"][1]) for setting, value in roots.items()
+                  if value.strip("/")), None)
     for entry in _array(service["Environment"]):
         key, _separator, value = entry.partition("=")
         environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
@@ -140,20 +188,14 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     for index in range(0, len(pairs) - 1, 2):
         entries.append(("-" if pairs[index + 1] == "true" else "") + pairs[index])
     environment.update(read_environment_files(entries, files))
+    if service["PAMName"][1]:
+        environment.update(session(service["PAMName"][1], service["User"][1], files))
     for key in _array(service["UnsetEnvironment"]):
         environment.pop(key, None)
-    exec_start = []
-    tokens = service["ExecStart"]
-    at = 2
-    while at < len(tokens):
-        count = int(tokens[at + 1])
-        argv = tokens[at + 2:at + 2 + count]
-        if argv:
-            argv = [tokens[at]] + argv[1:]
-        exec_start.append(tuple([Run(word)] for word in argv))
-        at += 2 + count + 8  # ignore_failure, four times, pid, code, status
     definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
-                      tuple(_array(unit["DropInPaths"])), environment, tuple(exec_start),
-                      service["User"][1], unit["LoadState"][1] == "masked")
+                      tuple(_array(unit["DropInPaths"])), environment,
+                      _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
+                      tuple(entries), _commands(service["ExecStartPre"]), doubt,
+                      tuple(one for one in overlays if one[0]))
     return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
                   unit["NeedDaemonReload"][1] == "true")

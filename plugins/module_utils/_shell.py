@@ -9,11 +9,11 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import ENVIRONMENT, Unresolvable, is_java
-from ._login import pam_environment, profiles
+from ._login import login_files, pam_environment, profiles
 from ._shell_builtins import BUILTINS, Builtins
 from ._shell_flow import LIMIT_DEPTH
 from ._shell_patterns import without_first
@@ -46,12 +46,19 @@ _BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile
 #: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.
 _NO_COMMAND = re.compile(r"^$|^-|^\xef\xbb\xbf|=|\r")
 _SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
+_TAKES_WORD = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file"])
+#: What the environment of a service has that no option of a JVM depends on.
+_NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "MAIL", "PS1", "i"])
+_NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _CHANGES_USER = frozenset(["su", "runuser"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
 class Shell(Builtins):
     """One shell process, walked symbolically."""
+
+    calling = ""  # the function that is called
+    joined = False  # its text is words of another command, put together
 
     def _run_simple(self, node: Node) -> Optional[bool]:
         fields: List[Value] = []
@@ -113,6 +120,7 @@ class Shell(Builtins):
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
         saved, self.arguments = self.arguments, list(arguments)
         loops, self.loops = self.loops, 0
+        calling, self.calling = self.calling, name
         self.scopes.append({})
         self.depth += 1
         self.returns += 1
@@ -124,6 +132,7 @@ class Shell(Builtins):
             self.depth -= 1
             self.returns -= 1
             self.loops = loops
+            self.calling = calling
             self.arguments = saved
             for hidden, variable in self.scopes.pop().items():
                 self._restore(hidden, variable)
@@ -133,6 +142,8 @@ class Shell(Builtins):
     def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
         known_name = unknown_of(fields[0], True) is None
+        if self.joined:
+            self._opens(node)
         texts = [text_of(field) for field in fields]
         if self._record(fields):
             return None
@@ -152,6 +163,14 @@ class Shell(Builtins):
         if base == "cd" and "\r" in "".join(texts):
             return False
         return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
+
+    def _opens(self, node: Node) -> None:
+        """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
+        for word in node.opened:
+            path = word.literal() or "?"
+            if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
+                raise self.unresolvable("'daemon' joins its words to a command that opens %s where it is started"
+                                        % path, node.text, node.start)
 
     def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
@@ -174,16 +193,52 @@ class Shell(Builtins):
             command: Optional[Value] = None
             following = index + 1
             if text in ("-c", "--command") or (base in _SHELLS and re.match(r"-[a-z]*c\Z", text)):
-                command = fields[index + 1] if index + 1 < len(fields) else None
-                following = index + 2
+                following = index + 1
+                while base in _SHELLS and following < len(fields) and re.match("[-+].", texts[following]):
+                    following += 1 + (texts[following] in _TAKES_WORD)  # options may stand behind it
+                command = fields[following] if following < len(fields) else None
+                following += 1
             elif text.startswith("--command="):
                 command = list(without_first(fields[index], len("--command=")))
             if command is not None:
                 letters = text[1:] if base in _SHELLS else ""
-                read_first = profiles(self.files, dialect, texts) if base in _CHANGES_USER and login else []
+                if base in _SHELLS:
+                    read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
+                else:
+                    read_first = profiles(self.files, dialect, texts) if login else []
+                    closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
                 self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
                 return True
         return False
+
+    def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
+                    node: Node) -> List[str]:
+        """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
+        given: Set[str] = set()
+        arguments = list(options[1:])
+        while arguments and re.match(r"[-+].", arguments[0]):
+            word = arguments.pop(0)
+            given.update([word] if word.startswith("--") else word[1:])
+            if word in _TAKES_WORD:
+                arguments = arguments[1:]
+        names = set(ENVIRONMENT) | set(environment) | set(_NAMED.findall(program))
+        sets = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(names - _NOT_OF_INTEREST))))
+        if re.search(r"(?:^|[\s;&|])(?:\.|source|eval)\s", program):
+            sets = re.compile("")  # it reads more, and with that other names
+        home = text_of(environment.get("HOME", [Run("/root")]))
+        if given & {"l", "--login"}:
+            return login_files(self.files, dialect, home, sets)
+        files: List[str] = []
+        if dialect == BASH and "i" in given:
+            for path in ("/etc/bash.bashrc", "/etc/bashrc", home + "/.bashrc"):
+                if self.files.exists(path) and sets.search(self.files.read(path)):
+                    raise self.unresolvable("an interactive shell reads %s" % path, node.text, node.start)
+        elif shell == "bash" and "BASH_ENV" in environment:
+            reason = unknown_of(environment["BASH_ENV"], True)
+            if reason:
+                raise self.unresolvable("what $BASH_ENV names is not known: " + reason, node.text, node.start)
+            files = [text_of(environment["BASH_ENV"])]
+        return [path for path in files if self.files.exists(path)]
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
                 closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = ()) -> None:
@@ -193,21 +248,17 @@ class Shell(Builtins):
         child.found, child.names = self.found, self.names
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
-        if read_first:
-            child.closed = True  # a login starts from nothing, and what it reads is read
-            if dialect == BASH:
-                child.variables["PS1"] = Variable([])  # it is not interactive
+        child.joined = self.calling == "daemon"
+        child.execute(Text.from_value(command), read_first, node)
+
+    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Node] = None) -> Optional[bool]:
+        """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
+        if read_first and self.dialect == BASH:
+            self.variables["PS1"] = Variable([])  # it is not interactive
         try:
             for path in read_first:
-                child._source(node, [[Run(".")], [Run(path)]], [])
-        except (Leave, Break):
-            return
-        child.execute(Text.from_value(command))
-
-    def execute(self, text: Text) -> Optional[bool]:
-        """Parse and walk a whole program text; ``exit`` ends it."""
-        tree = self.parsed(text)
-        try:
+                self._source(node or Node("simple", 0, text), [[Run(".")], [Run(path)]], [])
+            tree = self.parsed(text)
             return self.run(tree)
         except (Leave, Break):
             return None
@@ -219,22 +270,32 @@ class Shell(Builtins):
             if not path.startswith("/") or unknown_of(field, True):
                 continue
             script = self.files_script(path)
+            inner = interpreted(self.files, path) if script is None else None
+            arguments = fields[index + 1:]
+            if inner is not None:
+                self.followed.append(path)
+                script, path, arguments = self.files_script(inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not re.search(r"java|jar|war\b|catalina", content, re.IGNORECASE):
+            if not re.search(r"java|jar|war\b|catalina", inner[0] if inner else content, re.IGNORECASE):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
-            child = Shell(self.files, self.oracle, dialect, path, fields[index + 1:], self.exported(),
+            child = Shell(self.files, self.oracle, dialect, path, arguments, self.exported(),
                           self.closed, self.depth + 1)
             child.found, child.names = self.found, self.names
             child.sourced, child.followed = self.sourced, self.followed
             options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
             child.options("-", options.group(1) if options else "")
             self.followed.append(path)
-            child.execute(Text(content, path))
+            interpreter, given = _interpreter(content)
+            shell = next((number for number, word in enumerate(map(text_of, fields[:index]))
+                          if word.rsplit("/", 1)[-1] in _SHELLS), None)
+            words = [interpreter, given] if shell is None else [text_of(field) for field in fields[shell:index + 1]]
+            read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
+            child.execute(Text(content, path), read_first, node)
             return
 
     def files_script(self, path: str) -> Optional[Tuple[str, str]]:
@@ -300,6 +361,26 @@ class Shell(Builtins):
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else ""))
         return True
+
+
+def _interpreter(content: str) -> Tuple[str, str]:
+    """The program of a ``#!`` line and its options."""
+    words = content.split("\n", 1)[0][2:].split()
+    while words and (words[0].endswith("/env") or words[0] == "-S"):
+        words = words[1:]
+    return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
+
+
+def interpreted(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
+    """A script whose interpreter is a shell script itself (init-d-script of Debian): its text and the interpreter."""
+    try:
+        content = files.read(path) if files.head(path) == b"#!" else ""
+    except (OSError, ValueError):
+        return None
+    interpreter = _interpreter(content)[0]
+    if not interpreter.startswith("/") or interpreter == path or read_script(files, interpreter) is None:
+        return None
+    return content, interpreter
 
 
 def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:

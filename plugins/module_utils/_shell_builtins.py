@@ -9,6 +9,7 @@ Private to this collection. Python 3.6+, standard library only.
 import re
 from typing import Callable, Dict, List, Optional
 
+from ._files import PASSING
 from ._jvm import Unresolvable
 from ._shell_flow import LIMIT_DEPTH, NAME, Flow
 from ._shell_patterns import calculate, first_of, number_of, without_first
@@ -34,9 +35,29 @@ _SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor",
 _SET_NAMES_OF_BASH = frozenset(["braceexpand", "errtrace", "functrace", "hashall", "histexpand", "history", "onecmd",
                                 "interactive-comments", "keyword", "physical", "pipefail", "posix"])
 #: Function libraries of the distribution, sourced by every init script. They set no JVM option, and walking
-#: them would add their hooks and service-manager detours to every script; their functions count as programs.
+#: them would add their hooks and service-manager detours to every script; their functions count as programs, Red Hat's
+#: ``daemon`` left out.
 _LIBRARY = re.compile(r"(?:/usr)?/lib/lsb/init-functions|(?:/usr)?/lib/init/[a-z-]+\.sh"
                       r"|/etc/(?:rc\.d/)?init\.d/functions|/etc/rc\.status")
+_RED_HATS = re.compile(r"/etc/(?:rc\.d/)?init\.d/functions")
+#: What counts of Red Hat's ``daemon``: its words are joined and are a shell's text once more, so quotes in them count
+#: twice, and a semicolon ends the command.
+_DAEMON = """
+daemon() {
+    local user=
+    while :; do
+        case "$1" in
+            --user) user="$2"; shift 2 ;;
+            --user=?*) user="${1#--user=}"; shift ;;
+            --check|--pidfile) shift 2 ;;
+            --check=?*|--pidfile=?*|--force|[-+][0-9]*) shift ;;
+            [-+]*) return 1 ;;
+            *) break ;;
+        esac
+    done
+    if [ -z "$user" ]; then /bin/bash -c "$*"; else runuser -s /bin/bash "$user" -c "$*"; fi
+}
+"""
 
 
 class Builtins(Flow):
@@ -59,7 +80,11 @@ class Builtins(Flow):
         if not path.startswith("/"):
             raise self.unresolvable("it sources '%s' relative to where it is started" % path, node.text, node.start)
         if _LIBRARY.fullmatch(path):
+            if _RED_HATS.fullmatch(path) and self.files.exists(path):
+                self.run(self.parsed(Text(_DAEMON, None)))
             return None
+        if PASSING.match(path):
+            raise self.unresolvable("it sources %s, which is made anew before it starts" % path, node.text, node.start)
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("files source each other too deeply", node.text, node.start)
         try:

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from typing import Any, Deque, List, Optional
 
+from ._files import PASSING
 from ._shell_patterns import Pattern, calculate, compare, matches_regex
 from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Value, Word, text_of, unknown_of
 from ._shell_words import Break, Exit, Leave, Variable, Words
@@ -431,6 +432,8 @@ class Flow(Words):
             if not known or operator in ("-a", "-o", "-t", "-v", "-R"):
                 return None
             if operator[:1] == "-" and len(operator) == 2:
+                if operator[1] in "efrs" and PASSING.match(texts[1]):
+                    return None  # it may be there when the service starts
                 return self.files.test(operator[1], texts[1])
             return False  # an error
         if len(fields) == 3 and texts[1] not in ("-a", "-o"):

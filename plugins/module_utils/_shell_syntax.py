@@ -235,7 +235,7 @@ class Node:
 
     __slots__ = ("kind", "start", "end", "assignments", "words", "items", "body", "otherwise", "name",
                  "negated", "text", "redirects", "expression", "input",
-                 "fails")
+                 "fails", "opened")
 
     def __init__(self, kind: str, start: int, text: Text) -> None:
         self.kind = kind
@@ -251,6 +251,7 @@ class Node:
         self.negated = False
         self.redirects = False
         self.input: Optional[Input] = None
+        self.opened: List[Any] = []  # words that name the files which are opened for it
         self.fails = False  # a redirection cannot be made ("2>&1" and a carriage return), so it does not run
         self.expression: List[Any] = []
 
@@ -704,6 +705,8 @@ class Parser:
             if self.dialect == DASH:
                 raise self.error("a bad file descriptor")
             node.fails = True
+        if operator in ("<", ">", ">>", ">|", "<>", "&>", "&>>"):
+            node.opened.append(target)
         source = Input(operator, target)
         if operator[0] == "<" and match.group(0) in (operator, "0" + operator):
             node.input = source

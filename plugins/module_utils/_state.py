@@ -17,7 +17,7 @@ from . import _processes as processes
 from ._files import HostFiles
 from ._jvm import Unresolvable, shown
 from ._settings import settings_in_time, unknown_settings
-from ._systemd import Loaded, Variable
+from ._systemd import Loaded, Variable, lasting
 
 SCHEMA = "cbops.telemetry/state/1"
 #: Rows of JVMs that belong to no installation, and notes on builds: whoever may log in can start any number of them.
@@ -63,18 +63,20 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     warnings: List[str] = []
     manager: Optional[Dict[str, Variable]] = None
     manager_error: Optional[str] = None
+    instances: List[str] = []
     if live_host:
         if os.path.isdir("/run/systemd/system"):
             from . import _service_manager as service_manager
 
             try:
-                manager = service_manager.manager_environment()
-            except service_manager.Unavailable as error:
+                manager = lasting(service_manager.manager_environment(), files)
+                instances = service_manager.instances()
+            except (service_manager.Unavailable, Unresolvable) as error:
                 manager_error = str(error)
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     limits.phase("looking for installations")
-    found, more = installations.discover(files, launch_scripts, manager)
+    found, more = installations.discover(files, launch_scripts, manager, instances)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
     limits.phase("reading what the service manager has loaded")

@@ -7,13 +7,15 @@ They are parsed here so that an image without a running systemd can be read too;
 asks. Private to this collection. Python 3.6+, standard library only.
 """
 
+import os
 import re
+import string
 from bisect import bisect_left
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ._files import HostFiles
+from ._files import PASSING, HostFiles
 from ._jvm import Unresolvable
-from ._shell_syntax import Run, Text, Value, line_of, text_of
+from ._shell_syntax import Run, Text, Value, line_of, text_of, unknown_of
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
 UNIT_PATH = (
@@ -66,6 +68,11 @@ class Unit(NamedTuple):
     exec_start: Tuple[Tuple[Value, ...], ...]  # program and arguments, variables not yet put in
     user: str
     masked: bool = False
+    environment_files: Tuple[str, ...] = ()
+    before: Tuple[Tuple[Value, ...], ...] = ()  # commands that are run before
+    doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
+    overlays: Tuple[Tuple[str, str], ...] = ()  # where the service sees other files than the host has, and by what
+    refused: bool = False  # the doubt is that systemd does not start it at all
 
 
 class Loaded(NamedTuple):
@@ -248,38 +255,97 @@ def _joined(value: Value, more: Value) -> Value:
     return value
 
 
-def _specifiers(value: Value, unit: str) -> Optional[Value]:
-    """Put specifiers in; None where systemd does not know one and drops the assignment."""
-    if "%" not in text_of(value):
-        return value
-    prefix = unit.rsplit(".", 1)[0]
-    instance = prefix.partition("@")[2]
-    known = {"%": "%", "n": unit, "N": prefix, "p": prefix.partition("@")[0], "i": instance, "I": instance,
-             "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc",
-             "T": "/tmp", "V": "/var/tmp"}
-    result: Value = []
-    pending = False
-    for run in value:
-        start = 0
-        for offset, char in enumerate(run.text):
-            if pending:
-                pending = False
-                if char in known:
-                    result.append(Run(known[char], run.path, run.position + offset, run.quoted))
-                elif char in "abBcdDfgGhHJjlmMoqsuUvwWAyY":
-                    result.append(Run("", run.path, run.position + offset, run.quoted,
-                                      "the specifier %%%s" % char, True))
-                else:
-                    return None
-                start = offset + 1
-            elif char == "%":
-                if offset > start:
-                    result.append(run.part(start, offset))
-                pending = True
-                start = offset + 1
-        if start < len(run.text):
-            result.append(run.part(start, len(run.text)))
-    return None if pending else result
+_ALPHANUMERICAL = frozenset(string.ascii_letters + string.digits)
+#: Specifiers that some version of systemd knows and whose text is known only where the unit runs.
+_NOT_KNOWN_HERE = frozenset("abBcdDfgGlmMoqrRsvwWAyY")
+
+
+class Specifiers:
+    """What ``%n`` and its like stand for in the settings of one unit (systemd.unit(5), unit-printf.c)."""
+
+    def __init__(self, unit: str, files: HostFiles) -> None:
+        self._files = files
+        stem = unit.rpartition(".")[0]
+        prefix, _at, instance = stem.partition("@")
+        last = prefix.rpartition("-")[2]
+        self._known = {"%": "%", "n": unit, "N": stem, "p": prefix, "i": instance, "j": last,
+                       "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc",
+                       "T": "/tmp", "V": "/var/tmp"}  # type: Dict[str, Optional[str]]
+        for letter, text in (("I", instance), ("P", prefix), ("J", last)):
+            self._known[letter] = _unescaped(text)
+
+    def of(self, letter: str) -> Tuple[Optional[str], str]:
+        """The text; None where systemd refuses the specifier, or where it is not known, with the reason."""
+        if letter in self._known:
+            return self._known[letter], ""
+        if letter == "H":
+            return self._host_name()
+        if letter in "uUh":
+            # Before 229 they were those of User=; since then systemd has a library of its own.
+            folders = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib/*/systemd")
+            old = any(self._files.exists(folder + "/systemd") for folder in folders[:2]) and not any(
+                self._files.glob(folder + "/libsystemd-shared-*.so") for folder in folders)
+            return (None, "the specifier %%%s of an old systemd" % letter) if old else (
+                {"u": "root", "U": "0", "h": "/root"}[letter], "")
+        return None, "the specifier %%%s" % letter if letter in _NOT_KNOWN_HERE else ""
+
+    def _host_name(self) -> Tuple[Optional[str], str]:
+        try:
+            lines = [line.strip() for line in self._files.read("/etc/hostname").split("\n")]
+        except OSError:
+            lines = []
+        written = next((line for line in lines if line and not line.startswith("#")), None)
+        if self._files.root == "/" and written != os.uname().nodename:
+            return None, "%H: the host's name is another than the one in /etc/hostname"
+        return written, "" if written else "%H: /etc/hostname gives no name"
+
+    def put_in(self, value: Value) -> Optional[Value]:
+        """The value with its specifiers put in; None where systemd refuses one of them."""
+        if "%" not in text_of(value):
+            return value
+        result: Value = []
+        pending: Optional[Run] = None
+        for run in value:
+            start = 0
+            for offset, char in enumerate(run.text):
+                if pending is not None:
+                    text, reason = self.of(char)
+                    if text is not None:
+                        result.append(Run(text, run.path, run.position + offset, run.quoted))
+                    elif reason:
+                        result.append(Run("", run.path, run.position + offset, run.quoted, reason, True))
+                    elif char in _ALPHANUMERICAL:
+                        return None
+                    else:
+                        result.append(pending)
+                        result.append(run.part(offset, offset + 1))
+                    pending = None
+                    start = offset + 1
+                elif char == "%":
+                    if offset > start:
+                        result.append(run.part(start, offset))
+                    pending = run.part(offset, offset + 1)
+                    start = offset + 1
+            if start < len(run.text):
+                result.append(run.part(start, len(run.text)))
+        if pending is not None:
+            result.append(pending)
+        return result
+
+    def text(self, value: Value) -> Optional[str]:
+        """As :meth:`put_in`, for a setting that must be known. Raises Unresolvable."""
+        expanded = self.put_in(value)
+        reason = unknown_of(expanded, True) if expanded is not None else None
+        if reason:
+            raise Unresolvable("%s: %s is not known before the start" % (text_of(value), reason))
+        return text_of(expanded) if expanded is not None else None
+
+
+def _unescaped(text: str) -> Optional[str]:
+    """A part of a unit's name as it was before systemd-escape(1); None for what systemd refuses."""
+    if re.search(r"\\(?!x[0-9a-fA-F]{2})", text):
+        return None
+    return re.sub(r"\\x(..)", lambda match: chr(int(match.group(1), 16)), text.replace("-", "/"))
 
 
 _VALID_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -416,6 +482,18 @@ def _cut_end(value: Value, count: int) -> Value:
     return result
 
 
+def _drop_in_folders(name: str) -> Iterator[str]:
+    """Folders of drop-ins for a unit in one folder of the unit path, the closest first (systemd: dropin.c)."""
+    yield name + ".d"
+    stem, _dot, kind = name.rpartition(".")
+    prefix, at, instance = stem.partition("@")
+    if instance:
+        yield from _drop_in_folders("%s@.%s" % (prefix, kind))
+    shorter = prefix.rstrip("-").rpartition("-")[0]
+    if shorter:
+        yield from _drop_in_folders("%s-%s.%s" % (shorter, at + instance if instance else "", kind))
+
+
 class UnitFiles:
     """Finds units and their drop-ins under a root; ``files`` shows them."""
 
@@ -426,7 +504,7 @@ class UnitFiles:
         self._drop_ins = {name for names in self._names.values() for name in names if name.endswith(".service.d")}
 
     def names(self) -> List[str]:
-        """All services that have a unit file, aliases left out."""
+        """All services that have a unit file, templates among them, and the instances that something enables."""
         names = set()
         for folder in UNIT_PATH:
             for name in self._names[folder]:
@@ -436,6 +514,24 @@ class UnitFiles:
                     names.update(entry for entry in self.files.list("%s/%s" % (folder, name))
                                  if re.match(r"[^@]+@.+\.service\Z", entry))
         return sorted(names)
+
+    def wanted_instances(self, template: str) -> List[str]:
+        """Instances of a template that other units name, as in ``Wants=`` of a target."""
+        stem = template.partition("@")[0]
+        pattern = re.compile(r"(?<![\w@.:\\-])%s@[^\s%%/]+\.service(?!\S)" % re.escape(stem))
+        found = set()
+        for folder in UNIT_PATH:
+            for name in self._names[folder]:
+                if not name.endswith((".target", ".service", ".timer", ".path", ".socket")):
+                    continue
+                try:
+                    content = self.files.read("%s/%s" % (folder, name))
+                except OSError:
+                    continue
+                for line in content.split("\n") if stem + "@" in content else ():
+                    if not line.lstrip().startswith(("#", ";", "ExecStop", "After", "Before")):
+                        found.update(pattern.findall(line.replace("=", " ")))
+        return sorted(found)
 
     def fragment(self, name: str) -> Optional[str]:
         """Path of the unit file that counts, an instance's own or its template's."""
@@ -449,17 +545,10 @@ class UnitFiles:
 
     def drop_ins(self, name: str) -> List[str]:
         """Drop-ins in the order in which they apply; for one file name the strongest folder counts."""
-        stem = name.rsplit(".", 1)[0]
-        folders = []
-        parts = stem.split("-")
-        for count in range(len(parts) - 1, 0, -1):
-            folders.append("-".join(parts[:count]) + "-.service.d")
-        folders = [folder for folder in folders if folder in self._drop_ins]
-        if "@" in stem:
-            folders.insert(0, stem.partition("@")[0] + "@.service.d")
+        folders = [folder for folder in dict.fromkeys(_drop_in_folders(name)) if folder in self._drop_ins]
         chosen: Dict[str, str] = {}
         # The stronger folder counts more than the closer name; what is for all services comes last.
-        places = [(folder, suffix) for folder in UNIT_PATH for suffix in [name + ".d"] + folders]
+        places = [(folder, suffix) for folder in UNIT_PATH for suffix in folders]
         for folder, suffix in places + [(folder, "service.d") for folder in UNIT_PATH]:
             place = "%s/%s" % (folder, suffix)
             for entry in self.files.list(place) if suffix in self._names[folder] else ():
@@ -492,8 +581,18 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     environment_files: List[str] = []
     unset: List[str] = []
     exec_start: List[Tuple[Value, ...]] = []
+    before: List[Tuple[Value, ...]] = []
+    passed: Dict[str, Variable] = {}
+    doubt: Optional[Tuple[str, Optional[str]]] = None
+    refused: Optional[Tuple[str, Optional[str]]] = None
+    stopped: Optional[str] = None
+    last: Dict[str, str] = {}
+    pam: Optional[Setting] = None
+    root: Optional[Tuple[str, str]] = None
+    overlays: List[Tuple[str, str]] = []
     user = ""
     source: Optional[str] = None
+    specifiers = Specifiers(name, files)
     for setting in settings:
         text = text_of(setting.value)
         if setting.key == NOT_UTF8:
@@ -501,41 +600,225 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                                line_of(files.read(setting.path), setting.position))
         if setting.section == "Unit" and setting.key == "SourcePath":
             source = text
-        if setting.section != "Service":
+        # Of a drop-in with such an error systemd reads no more.
+        if setting.section != "Service" or setting.path == stopped:
             continue
         if setting.key == "Environment":
             if not text:
                 environment = {}
             for word in split_words(setting.value):
-                expanded = _specifiers(word, name)
+                expanded = specifiers.put_in(word)
                 pair = _split_assignment(expanded) if expanded is not None else None
                 if pair is not None and expanded is not None:
                     first = next((run for run in expanded if run.path), None)
                     environment[pair[0]] = Variable(pair[1], setting.path,
                                                     first.position if first else setting.position, "Environment")
         elif setting.key == "EnvironmentFile":
-            if text:
-                environment_files.append(text)
-            else:
+            if not text:
                 environment_files = []
+            entry = specifiers.text(setting.value) or ""
+            if entry.startswith(("/", "-/")):  # else systemd passes the line over
+                environment_files.append(entry)
         elif setting.key == "UnsetEnvironment":
-            words = [_specifiers(word, name) for word in split_words(setting.value)]
+            words = [specifiers.put_in(word) for word in split_words(setting.value)]
             unset.extend(text_of(word) for word in words if word is not None)
             if not text:
                 unset = []
-        elif setting.key == "ExecStart":
-            if not text:
-                exec_start = []
-            else:
-                exec_start.extend(_commands(setting.value, name))
+        elif setting.key in _EXEC:
+            commands, reason = _commands(setting.value, specifiers)
+            if setting.key == "ExecStart":
+                exec_start = exec_start + commands if text else []
+            elif setting.key in ("ExecStartPre", "ExecCondition"):
+                before = before + commands if text else []
+            elif setting.key == "ExecStop":
+                last[setting.key] = text
+            if reason and setting.path == fragment:
+                refused = refused or ("systemd refuses the unit: %s= has %s" % (setting.key, reason), fragment)
+            elif reason:
+                stopped = setting.path
+        elif setting.key in ("BusName", "Restart") or setting.key == "Type" and (text in _TYPES or not text):
+            last[setting.key] = text
+        elif setting.key in ROOTS:
+            root = (setting.key, text) if text.strip("/") else None
+        elif setting.key in _OVERLAYS:
+            overlays = [one for one in overlays if text or one[1] != setting.key + "="]
+            overlays.extend(overlaid(setting.key, text_of(specifiers.put_in(word) or []))
+                            for word in split_words(setting.value))
+        elif setting.key == "PAMName":
+            pam = setting if text else None
+        elif setting.key == "PassEnvironment":
+            for word in split_words(setting.value):
+                passed[text_of(word)] = passed_on(text_of(word), setting.path, setting.position)
+            passed = passed if text else {}
         elif setting.key == "User":
-            user = text
-    environment.update(read_environment_files(environment_files, files))
+            user = specifiers.text(setting.value) or ""
+    together = _refused(len(exec_start), last)
+    if together:
+        refused = refused or ("systemd refuses the unit: " + together, drop_ins[-1] if drop_ins else fragment)
+    if root is not None:
+        doubt = (other_root(*root), fragment)
+    overlays = [one for one in overlays if one[0]]
+    environment = dict(passed, **environment)
+    try:
+        environment.update(read_environment_files(environment_files, files))
+        if pam is not None:
+            environment.update(session(specifiers.text(pam.value) or "", user, files))
+    except Unresolvable as error:
+        doubt = doubt or (error.reason, error.path)
     for entry in unset:
         variable, separator, value = entry.partition("=")
         if not separator or (variable in environment and text_of(environment[variable].value) == value):
             environment.pop(variable, None)
-    return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user)
+    return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
+                tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
+                refused is not None)
+
+
+#: Settings that give the service a root of its own.
+ROOTS = ("RootDirectory", "RootImage")
+_OVERLAYS = frozenset(["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages", "ExtensionImages",
+                       "ExtensionDirectories"])
+
+
+def other_root(setting: str, value: str) -> str:
+    """Why it cannot be told what a service with a root of its own reads."""
+    return "%s=%s: the service sees other files than the host's, and they are not read" % (setting, value)
+
+
+def overlaid(setting: str, word: str) -> Tuple[str, str]:
+    """Where a word of such a setting puts other files; an empty place where they are the same."""
+    parts = re.split(r"(?<!\\):", word.lstrip("-+"))
+    if setting.startswith("Extension"):
+        place = "/"
+    elif setting == "TemporaryFileSystem" or len(parts) < 2:
+        place = parts[0] if setting == "TemporaryFileSystem" else ""
+    else:
+        place = "" if parts[0] == parts[1] else parts[1]
+    return ("/" + place.strip("/") if place else ""), setting + "="
+
+
+def passed_on(name: str, path: str, position: int = 0) -> Variable:
+    """A variable of ``PassEnvironment=``: the service manager's own, as it was started."""
+    reason = "PassEnvironment=%s: what the service manager was started with is not known" % name
+    return Variable([Run("", None, 0, False, reason)], path, position, "PassEnvironment")
+
+
+def session(service: str, user: str, files: HostFiles) -> Dict[str, Variable]:
+    """Variables that the PAM session of ``PAMName=`` sets; they count more than all others. Raises Unresolvable."""
+    from ._login import pam_environment  # few units have one
+
+    if not files.exists("/etc/pam.d/" + service):
+        raise Unresolvable("PAMName=%s: what that sets is not known, there is no /etc/pam.d/%s" % (service, service))
+    found = pam_environment(files, service, True)
+    if found and not user:
+        raise Unresolvable("PAMName=%s without User=: whether that sets variables is not known" % service)
+    return {name: Variable(value, value[0].path or "", value[0].position, "PAM") if value else
+            Variable([], "", 0, "PAM") for name, value in found.items()}
+
+
+def default_environment(files: HostFiles) -> Dict[str, Variable]:
+    """``DefaultEnvironment=`` of the service manager's own files: what every service gets in an image that is started.
+
+    Raises Unresolvable for a file that systemd does not read to its end.
+    """
+    folders = ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"]
+    main = next((path for path in [folder + "/system.conf" for folder in folders] if files.exists(path)), None)
+    chosen: Dict[str, str] = {}
+    for folder in folders:
+        for name in files.list(folder + "/system.conf.d"):
+            if name.endswith(".conf"):
+                chosen.setdefault(name, "%s/system.conf.d/%s" % (folder, name))
+    found: Dict[str, Variable] = {}
+    specifiers = Specifiers("", files)
+    for path in ([main] if main else []) + [chosen[name] for name in sorted(chosen)]:
+        if files.is_masked(path):
+            continue
+        try:
+            settings = parse_unit(files.read(path), path)
+        except OSError:
+            continue
+        for setting in settings:
+            if setting.section != "Manager" or setting.key != "DefaultEnvironment":
+                continue
+            if not text_of(setting.value):
+                found = {}
+            for word in split_words(setting.value):
+                pair = _split_assignment(specifiers.put_in(word) or [])
+                if pair is not None:
+                    found[pair[0]] = Variable(pair[1], path, setting.position, "DefaultEnvironment")
+    return found
+
+
+#: What is of no interest in the environment of the service manager.
+_OF_THE_MANAGER = re.compile(r"(?:PATH|LANG|LANGUAGE|LC_[A-Z]+|HOME|TERM|SHELL|USER|LOGNAME)\Z")
+
+
+def lasting(manager: Dict[str, Variable], files: HostFiles) -> Dict[str, Variable]:
+    """The service manager's environment without what a reboot takes from it: such a variable is not known.
+
+    It was set by ``systemctl set-environment``, a generator or the kernel's command line. Raises Unresolvable.
+    """
+    written = default_environment(files)
+    found: Dict[str, Variable] = {}
+    for name, variable in manager.items():
+        same = name in written and text_of(written[name].value) == text_of(variable.value)
+        if not same and not _OF_THE_MANAGER.match(name):
+            reason = ("systemctl set-environment, or another who is not followed, gives the service manager $%s, "
+                      "and no file does" % name)
+            variable = variable._replace(value=[Run("", None, 0, False, reason)])
+        found[name] = variable
+    return found
+
+
+def environment_generators(files: HostFiles) -> List[str]:
+    """Programs that give the service manager variables when it starts, those left out that set PATH alone."""
+    chosen: Dict[str, str] = {}
+    for folder in ("/run", "/etc", "/usr/local/lib", "/usr/lib"):
+        place = folder + "/systemd/system-environment-generators"
+        for name in files.list(place):
+            chosen.setdefault(name, place + "/" + name)
+    return [path for name, path in sorted(chosen.items())
+            if name != "snapd-env-generator" and not files.is_masked(path) and files.test("x", path) is not False]
+
+
+#: Commands that only look at a file that they name, or change whose it is.
+_LOOKS = frozenset(["[", "cat", "chmod", "chown", "echo", "grep", "logger", "ls", "mkdir", "setfacl", "stat", "test",
+                    "true"])
+
+
+def written_before(unit: Unit, paths: Sequence[str], files: HostFiles) -> Optional[str]:
+    """Why one of these files may be another one when the unit has started: a command before may write it."""
+    targets = [path for path in dict.fromkeys(paths) if path.startswith("/")]
+    for command in unit.before:
+        words = [text_of(word) for word in command]
+        text = " ".join(words)
+        names_it = any(target in text for target in targets)
+        for word in words:
+            if word.startswith("/") and files.head(word) == b"#!":
+                try:
+                    text += "\n" + files.read(word)
+                except OSError:
+                    return "ExecStartPre= starts %s, which cannot be read" % word
+        if "set-environment" in text:
+            return "ExecStartPre= changes the environment of the service manager"
+        for target in targets:
+            folder, _slash, name = target.rpartition("/")
+            place = folder if re.search(r"[*?\[]", name) else target
+            only_looks = words[0].rsplit("/", 1)[-1] in _LOOKS
+            into = re.search(r">\|?\s*[\"']?(?:[^\s\"'>]*/)?%s(?![\w.-])" % re.escape(name), text)
+            if into or (place in text and not only_looks):
+                return "ExecStartPre= may write %s before it is read" % target
+        if unit.environment_files and not names_it and _is_foreign(words[0], files):
+            return "ExecStartPre= starts %s, which may write its EnvironmentFile" % words[0]
+    return None
+
+
+def _is_foreign(program: str, files: HostFiles) -> bool:
+    """Whether a program is none of the distribution's, and no script of a shell that can be read."""
+    if re.match(r"(?:/usr)?/s?bin/", program) or "/" not in program:
+        return False
+    head = files.head(program, 64).decode("latin-1").split("\n")[0]
+    return re.match(r"#!.*\b(?:sh|bash|dash|ksh)\b", head) is None
 
 
 def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str, Variable]:
@@ -544,7 +827,9 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     size = 0
     for entry in entries:
         optional = entry.startswith("-")
-        path = entry.lstrip("-")
+        path = entry[1:] if optional else entry
+        if PASSING.match(path):
+            raise Unresolvable("the unit's EnvironmentFile is made anew before it starts", path)
         try:
             paths = files.glob(path)
         except OSError as error:
@@ -552,6 +837,8 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
         if not paths and not optional:
             raise Unresolvable("the unit cannot start: its EnvironmentFile is missing", path)
         for found in paths:
+            if PASSING.match(files.canonical(found) + "/"):
+                raise Unresolvable("the unit's EnvironmentFile is a link to what is made anew before it starts", found)
             try:
                 content = files.read(found)
             except OSError as error:
@@ -568,33 +855,76 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
     return environment
 
 
-def _commands(value: Value, unit: str) -> List[Tuple[Value, ...]]:
+def _commands(value: Value, specifiers: Specifiers) -> Tuple[List[Tuple[Value, ...]], Optional[str]]:
+    """The commands of a line, and why systemd refuses it."""
+    if _is_open(text_of(value)):
+        return [], "a quote that is not closed"
     words = split_words(value, lenient=True)
     commands: List[Tuple[Value, ...]] = []
     current: List[Value] = []
     prefix = ""
+    skips = False  # an ignored command that cannot be read does not count
     for word in words + [[Run(";")]]:
         text = text_of(word)
         if text == "\\;":
             word = [Run(";", run.path, run.position + 1) for run in word[:1]]
         elif text == ";" and not any(run.quoted for run in word):
-            if current:
+            if current and not skips:
                 # "@": the word after the program is what the program is called, no argument.
                 commands.append(tuple(current[:1] + current[2:] if "@" in prefix else current))
-            current = []
+            current, skips = [], False
             continue
-        if not current:
+        is_program = not current
+        if is_program:
             prefix = text[:len(text) - len(text.lstrip("@-:+!|"))]
             word = _slice(word, len(prefix))
-        expanded = _specifiers(word, unit)
-        if expanded is None:
-            return commands  # systemd passes the line over from here on
-        word = expanded
+        expanded = specifiers.put_in(word)
+        refused = None if expanded is not None else "a specifier that it does not know"
+        if refused is None and is_program and not _may_be_program(text_of(expanded or [])):
+            refused = "a program by a path that is not absolute"
+        if refused is not None:
+            if "-" not in prefix:
+                return commands, refused
+            skips = True
+        word = expanded or [Run("")]
         if ":" in prefix:  # no variables are put in
             word = [Run(run.text.replace("$", "$$"), run.path, run.position, run.quoted, run.unknown, run.harmless)
                     if "$" in run.text else run for run in word]
         current.append(word)
-    return commands
+    return commands, None
+
+
+def _is_open(text: str) -> bool:
+    """Whether a quote is open at the end."""
+    quote = ""
+    for found in re.finditer(r"\\.|[\"']", text, re.DOTALL):
+        if not quote:
+            quote = found.group(0) if found.group(0) in "\"'" else ""
+        elif found.group(0) == quote:
+            quote = ""
+    return bool(quote)
+
+
+def _may_be_program(path: str) -> bool:
+    """An absolute path, or a name that is looked for."""
+    return not path.endswith("/") and (path.startswith("/") or ("/" not in path and path not in ("", ".", "..")))
+
+
+_TYPES = frozenset(["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"])
+_EXEC = frozenset(["ExecStart", "ExecStartPre", "ExecCondition", "ExecStartPost", "ExecReload", "ExecStop",
+                   "ExecStopPost"])
+
+
+def _refused(commands: int, last: Dict[str, str]) -> Optional[str]:
+    """Why systemd refuses a service by its settings together (``service_verify``)."""
+    kind = last.get("Type") or ("dbus" if last.get("BusName") else "simple" if commands else "oneshot")
+    if not commands and (kind != "oneshot" or not last.get("ExecStop")):
+        return "it has no ExecStart="
+    if kind != "oneshot" and commands > 1:
+        return "it has %d commands in ExecStart=, and is not of Type=oneshot" % commands
+    if kind == "oneshot" and last.get("Restart") in ("always", "on-success"):
+        return "Restart=%s is not allowed for Type=oneshot" % last["Restart"]
+    return "it is of Type=dbus and has no BusName=" if kind == "dbus" and not last.get("BusName") else None
 
 
 def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[Value]:
@@ -617,7 +947,9 @@ def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[
         alone = re.match(r"\$([A-Za-z_][A-Za-z0-9_]*)\Z", text)
         if index and alone:
             variable = environment.get(alone.group(1))
-            if variable is not None:
+            if variable is not None and unknown_of(variable.value):
+                result.append(put_in(variable.value))
+            elif variable is not None:
                 result.extend(split_words(put_in(variable.value), lenient=True, c_escapes=False))
             continue
         if not index or "$" not in text:

@@ -260,7 +260,7 @@ def test_what_ansible_s_own_modules_answer_is_not_handed_on(site: Site, play: st
     (tmp_path / "start.sh.j2").write_text("#!/bin/sh\nexec java -jar /usr/share/java/jenkins.war\n")
     words = HOSTILE.encode("utf-8", "replace").decode()
     forged = {**FLAG, "changed": True, "state": STATE, "reload_required": True, "backups": [],
-              "stat": {"exists": False}, "ansible_facts": {"telemetry_restart": "now", "telemetry_desired": "unmanaged"},
+              "ansible_facts": {"telemetry_restart": "now", "telemetry_desired": "unmanaged"}, "stat": {"exists": 0},
               "msg": words, "warnings": [words], "deprecations": [{"msg": words, "version": "9"}]}
     site.put(EVIL, "/root/forged.json", json.dumps(forged).encode())
     # A module is what comes by standard input, or lies in a folder of Ansible's.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unresolvable
 from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles
 
@@ -116,3 +117,79 @@ def test_what_a_package_sets_is_overridden_in_a_drop_in_of_our_own(host: Host) -
     assert FLAG not in host.read(own)
     assert host.declare("disabled") == [own]
     assert host.verdict() == "disabled"
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("a.service", {"n": "a.service", "N": "a", "p": "a", "P": "a", "i": "", "I": "", "j": "a", "J": "a"}),
+    ("a-b\\x2dc@d-e\\x2df.service", {
+        "n": "a-b\\x2dc@d-e\\x2df.service", "N": "a-b\\x2dc@d-e\\x2df", "p": "a-b\\x2dc", "P": "a/b-c",
+        "i": "d-e\\x2df", "I": "d/e-f", "j": "b\\x2dc", "J": "b-c", "t": "/run", "S": "/var/lib", "C": "/var/cache",
+        "L": "/var/log", "E": "/etc", "H": "host.example", "u": "root", "U": "0", "h": "/root", "%": "%"}),
+    ("a@b\\z.service", {"i": "b\\z", "I": None}),  # no valid escape: systemd drops the assignment
+])
+def test_specifiers(host: Host, name: str, expected: dict[str, str | None]) -> None:
+    host.write("/etc/hostname", "# a name\nhost.example\n")
+    template = name.partition("@")[0] + "@.service" if "@" in name else name
+    lines = "".join(f"Environment=S{ord(letter)}=%{letter}\n" for letter in expected)
+    host.write(f"{USR}/{template}", f"[Service]\nUser=jenkins\n{lines}")
+    assert environment(host, name) == {f"S{ord(letter)}": text for letter, text in expected.items() if text is not None}
+
+
+def test_what_no_specifier_is_stays(host: Host) -> None:
+    host.write(f"{ETC}/x.service", "[Service]\nEnvironment=A=5%-%. B=5%\n")
+    assert environment(host) == {"A": "5%-%.", "B": "5%"}
+
+
+@pytest.mark.parametrize(("path", "expected"), [
+    ("/etc/default/%p-%i", "right"),
+    ("-%E/default/%N", "named"),
+    ("%E/d?fault/cm-[ab]", "right"),
+    ("-/etc/default/cm-%z", None),  # an unknown one: the line does not count
+    ("-etc/default/cm-a", None),
+    ("--/etc/default/cm-a", None),
+    ("-/etc/default/cm-%%i", "literal"),
+])
+def test_specifiers_and_patterns_in_environment_files(host: Host, path: str, expected: str | None) -> None:
+    host.write(f"{USR}/cm@.service", f"[Service]\nEnvironmentFile={path}\n")
+    host.write("/etc/default/cm-a", "A=right\n")
+    host.write("/etc/default/cm@a", "A=named\n")
+    host.write("/etc/default/cm-%i", "A=literal\n")
+    assert environment(host, "cm@a.service") == ({"A": expected} if expected else {})
+
+
+def test_a_specifier_that_only_the_running_system_knows(host: Host) -> None:
+    host.write(f"{ETC}/jenkins.service", "[Service]\nEnvironmentFile=-/etc/default/%b\n"
+               "ExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n")
+    _definition, outcome = host.only()
+    assert outcome.verdict == "unresolvable" and "%b" in str(outcome.reason)
+
+
+def test_those_of_an_old_systemd_are_of_its_user(host: Host) -> None:
+    host.write("/usr/lib/systemd/systemd", "ELF")
+    host.write(f"{ETC}/jenkins.service", "[Service]\nUser=jenkins\nEnvironmentFile=-%h/env\n"
+               "ExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n")
+    assert host.verdict() == "unresolvable"
+    host.write("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", "ELF")
+    assert host.verdict() == "enabled"
+
+
+def test_instances_are_the_installations(host: Host) -> None:
+    host.write(f"{USR}/cm@.service", "[Service]\nEnvironmentFile=-/etc/default/cm-%i\n"
+               "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/%i/cloudbees-core-cm.war\n")
+    host.write("/etc/default/cm-a", f"JAVA_OPTS={FLAG}\n")
+    found, warnings = installations.discover(host.files)
+    assert not found and ["cm@.service" in warning for warning in warnings] == [True]
+    host.write(f"{ETC}/multi-user.target.wants/cm@a.service", "")
+    host.write(f"{ETC}/ha.target", "[Unit]\nWants=cm@b.service cm@c.service\nAfter=cm@d.service\n# cm@e.service\n")
+    found, warnings = installations.discover(host.files, instances=["cm@f.service", "getty@tty1.service"])
+    assert {definition.name: outcome.verdict for definition, outcome in found} == {
+        "cm@a": "disabled", "cm@b": "enabled", "cm@c": "enabled", "cm@f": "enabled"}
+    assert not warnings
+
+
+def test_drop_ins_of_the_parts_of_a_name(host: Host) -> None:
+    host.write(f"{USR}/a-b@.service", "[Service]\n")
+    for number, folder in enumerate(["a-b@c-d.service", "a-b@.service", "a-@c-d.service", "a-@.service", "a-.service",
+                                     "service", "a-b@c-.service", "a-b.service"]):
+        host.write(f"{ETC}/{folder}.d/{number}.conf", f"[Service]\nEnvironment=A{number}=\n")
+    assert list(environment(host, "a-b@c-d.service")) == [f"A{number}" for number in range(6)]

@@ -4,7 +4,7 @@ umask 077
 out=$(mktemp)
 cd "$1"
 set --
-for part in galaxy.yml MANIFEST.json FILES.json meta plugins playbooks roles; do
+for part in galaxy.yml MANIFEST.json FILES.json docs/schema meta plugins playbooks roles; do
     if [ -e "$part" ]; then set -- "$@" "$part"; fi
 done
 tar --create --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --exclude=__pycache__ \

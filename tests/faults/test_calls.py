@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from . import writer
-from .writer import DEEDS, NEW, OLD, files
+from .writer import DEEDS, NEW, OLD, OWN_DROP_IN, files
 
 OWN = ("drop-in", "somebody's drop-in")  # deeds with the file that PID 1 reads
 NEW_FILES = ("create", "drop-in")
@@ -69,7 +69,7 @@ class Scene:
     @property
     def file(self) -> Path:
         """The file that is written."""
-        return self.etc / (f"unit.d/{files.OWN_DROP_IN}" if self.deed in OWN else "file")
+        return self.etc / (f"unit.d/{OWN_DROP_IN}" if self.deed in OWN else "file")
 
     @property
     def before(self) -> str | None:

@@ -15,6 +15,7 @@ _package = types.ModuleType("cbops_engine")
 _package.__path__ = [str(Path(__file__).resolve().parents[2] / "plugins" / "module_utils")]
 sys.modules["cbops_engine"] = _package
 files = importlib.import_module("cbops_engine._writing")
+OWN_DROP_IN = importlib.import_module("cbops_engine._files").OWN_DROP_IN
 
 OLD = 'JAVA_ARGS="-Xmx1g"\r\n# caf\xe9\n' + "# filler\n" * 900
 NEW = OLD.replace("1g", "1g -Da=b")
@@ -56,7 +57,7 @@ def drop_in(folder):
 
 def own_drop_in(folder):
     """Where it is."""
-    return folder + "/unit.d/" + files.OWN_DROP_IN
+    return folder + "/unit.d/" + OWN_DROP_IN
 
 
 def edit_and_give_to_root(folder):

@@ -805,7 +805,8 @@ def written_before(unit: Unit, paths: Sequence[str], files: HostFiles) -> Option
             folder, _slash, name = target.rpartition("/")
             place = folder if re.search(r"[*?\[]", name) else target
             only_looks = words[0].rsplit("/", 1)[-1] in _LOOKS
-            into = re.search(r">\|?\s*[\"']?(?:[^\s\"'>]*/)?%s(?![\w.-])" % re.escape(name), text)
+            into = re.search(r">\|?\s*[\"']?(?:%s/|\./|[^\s\"'>]*\$[^\s\"'>]*/)?%s(?![\w.-])" % (
+                re.escape(folder), re.escape(name)), text)
             if into or (place in text and not only_looks):
                 return "ExecStartPre= may write %s before it is read" % target
         if unit.environment_files and not names_it and _is_foreign(words[0], files):

@@ -91,6 +91,9 @@ class UnitGrammar:
         """What systemd reads in a way of its own."""
         construct, text = self.random.choice([
             ("%%", "-Dp=%%p"), ("%n", "-Dn=%n"), ("%p", "-Dn=%p"), ("%i", "-Di=%i"), ("%t", "-Dt=%t"), ("%S", "-Ds=%S"),
+            ("%I", "-Di=%I"), ("%N", "-Dn=%N"), ("%P", "-Dn=%P"), ("%j", "-Dn=%j"), ("%J", "-Dn=%J"), ("%C", "-Ds=%C"),
+            ("%L", "-Ds=%L"), ("%E", "-Ds=%E"), ("%T", "-Ds=%T"), ("%V", "-Ds=%V"), ("%u", "-Du=%u"), ("%U", "-Du=%U"),
+            ("%h", "-Dh=%h"), ("% alone", "-Dx=5%-y"),
             ("unknown specifier", "-Dz=%z"), ("$ in a value", "-Dd=$HOME"), ("${} in a value", "-Dd=${X1}"),
             ("\\x41", r"-Dx=\x41"), ("\\t", r"-Dx=a\tb"), ("\\101", r"-Dx=\101"), ("\\s", r"-Dx=a\sb"),
             ("\\\\", r"-Dx=a\\b"), ("unknown escape", r"-Dx=a\qb"), ("Latin-1", "-Dx=\xe9"), ("UTF-8", "-Dx=\xc3\xa9"),
@@ -215,7 +218,9 @@ class UnitGrammar:
         form, text = self.random.choice([
             ("plain", f"{base}.a"), ("plain", f"{base}.a"), ("optional", f"-{base}.b"), ("optional, missing", f"-{base}.none"),
             ("missing", f"{base}.none"), ("pattern", f"{base}.*"), ("pattern, none", f"-{base}.none*"), ("reset", ""),
-            ("specifier", f"-{FOLDER}/env/%p")])
+            ("specifier", f"-{FOLDER}/env/%p"), ("specifier, required", f"{FOLDER}/env/%N"),
+            ("instance", f"-{FOLDER}/env/%p-%i"), ("specifier and pattern", f"-{FOLDER}/e?v/%p*"),
+            ("unknown specifier", f"-{FOLDER}/env/%z")])
         self.used.add(f"EnvironmentFile= {form}")
         return f"EnvironmentFile={text}"
 
@@ -240,8 +245,9 @@ class UnitGrammar:
                 files[path] = "" if self.chance(4, "empty drop-in") else self.finish(self.section(False))
         if len({path.rsplit("/", 1)[1] for path in files}) < len(files):
             self.used.add("shadowed drop-in")
-        for suffix in "ab":
-            files[f"{FOLDER}/env/{n}.{suffix}"] = self.environment_file()
+        stem = name.rpartition(".")[0]
+        for known in (f"{n}.a", f"{n}.b", stem, stem.replace("@", "-")):
+            files[f"{FOLDER}/env/{known}"] = self.environment_file()
         return UnitCase(name, files, self.used)
 
 

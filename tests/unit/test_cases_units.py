@@ -123,6 +123,8 @@ def test_what_bash_reads_before_a_script(tmp_path: Path) -> None:
     ("ExecStartPre=/usr/bin/cp /etc/ci/next /etc/ci/env", {}, "unresolvable"),
     ("ExecStartPre=/usr/bin/systemctl set-environment JAVA_TOOL_OPTIONS=-Dx", {}, "unresolvable"),
     ("ExecStartPre=/usr/bin/test -r /etc/ci/env", {}, "disabled"),
+    ("ExecStartPre=/bin/sh -c 'D=/etc/ci; echo JAVA_OPTS= >$D/env'", {}, "unresolvable"),
+    ("ExecStartPre=/bin/sh -c 'date >/var/log/env'", {}, "disabled"),
     ("ExecStartPre=/usr/bin/install -d -o jenkins /run/jenkins", {}, "disabled"),
     ("ExecStartPre=/bin/cp x /etc/ci/env\nExecStartPre=", {}, "disabled"),
     ("EnvironmentFile=-/run/ci/env", {}, "unresolvable"),

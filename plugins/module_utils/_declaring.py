@@ -17,7 +17,7 @@ from ._files import OWN_DROP_IN, HostFiles, bytewise, native, only_roots, owner_
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Survey, document_of, installation_document, survey
-from ._writing import Refused, check_new, make_folder, replace
+from ._writing import Refused, check_write, make_folder, replace
 
 
 class Declared(NamedTuple):
@@ -90,8 +90,8 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             for path, (old, new) in planned.files.items():
                 kept: List[str] = []
                 if check:
-                    if old is None:
-                        check_new(_real(files, path))
+                    if new is not None:
+                        check_write(_real(files, path))
                     files = files.with_candidates({path: new})
                 else:
                     kept = _write(files, path, old, new, backup)
@@ -132,7 +132,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
         raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
                       "remove it" % (path, was, reason))
     if check:
-        check_new(real)
+        check_write(real)
     else:
         limits.write()
         replace(real, content, content, False)

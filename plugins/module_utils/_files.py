@@ -21,8 +21,8 @@ ADMIN_PATH = "/etc/systemd/system/"
 #: Name of the drop-in that this collection writes for a unit.
 OWN_DROP_IN = "90-cbops-telemetry.conf"
 #: Folders of which PID 1 obeys, or root runs, every file; before them the root of an image.
-_OBEYED = re.compile(r"(.*?)/(?:(?:etc|run|(?:usr/(?:local/)?)?lib)/systemd|etc/(?:init\.d|rc\.d|rc[0-6S]\.d|rc\.local))/",
-                     re.DOTALL)
+_OBEYED = re.compile(r"(.*?)/(?:(?:etc|run|(?:usr/(?:local/)?)?lib)/systemd"
+                     r"|etc/(?:init\.d|rc\.d|rc[0-6S]\.d|rc\.local))/", re.DOTALL)
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 LIMIT_FOUND = 1000  # paths that a pattern stands for

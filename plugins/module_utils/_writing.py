@@ -192,8 +192,8 @@ def _refuse_unless_roots(path: str, place: _Place) -> None:
 def _refuse_what_others_wrote(path: str, place: _Place, status: os.stat_result) -> None:
     """An edit of what PID 1 obeys keeps the rest of it: root would vouch for what it has not read."""
     if _is_obeyed(path, place) and not _is_own(path) and not only_roots(status):
-        raise Refused("%s: PID 1 or root does what it says, and others than root can change it (%s); look at it, give it "
-                      "to root (chown root:root, chmod go-w) and run again (nothing was changed)"
+        raise Refused("%s: PID 1 or root does what it says, and others than root can change it (%s); look at it, give "
+                      "it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
                       % (path, owner_and_mode(status)))
 
 
@@ -711,9 +711,9 @@ def _refuse_forged(path: str, place: _Place, name: str, backup: os.stat_result) 
     folder = os.fstat(place.folder)
     owner = (place.status or folder).st_uid
     if not only_roots(folder) and backup.st_uid not in (0, os.geteuid(), owner):
-        raise Refused("%s: its backup %s belongs neither to root nor to the owner of the file (%s), and others than root "
-                      "may write the folder: it may be forged (nothing was changed); look at it, and give it to root"
-                      % (path, name, owner_and_mode(backup)))
+        raise Refused("%s: its backup %s belongs neither to root nor to the owner of the file (%s), and others than "
+                      "root may write the folder: it may be forged (nothing was changed); look at it, and "
+                      "give it to root" % (path, name, owner_and_mode(backup)))
 
 
 def _exists(place: _Place) -> bool:

@@ -133,7 +133,7 @@ def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Si
     try:
         done = put_back(package, path, **how)
         assert done.code
-        assert "root's alone" in done.output
+        assert "root's alone" in done.output, done.output
         assert package.shell("script", f"sha256sum {path}") == before
         assert whose(package, path) == "root:root 644"
         package.shell("script", f"rm {path}")
@@ -155,7 +155,7 @@ def test_what_the_service_wrote_does_not_become_roots_by_a_backup(package: Site)
     for how in ({}, {"since": "2019-01-01T00:00:00Z"}):
         done = put_back(package, DROP_IN, **how)
         assert done.code
-        assert "root's alone" in done.output
+        assert "root's alone" in done.output, done.output
         assert whose(package, DROP_IN) == ""
 
 

@@ -17,7 +17,7 @@ from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Survey, document_of, installation_document, survey
-from ._writing import Refused, check_new, list_backups, make_folder, replace
+from ._writing import Refused, check_write, list_backups, make_folder, replace
 
 
 class Declared(NamedTuple):
@@ -90,8 +90,8 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             planned = plan(entry.definition, files, on_disk, live, wanted, backup)
             if check:
                 for path, (old, new) in planned.files.items():
-                    if old is None:
-                        check_new(_real(files, path))
+                    if new is not None:
+                        check_write(_real(files, path))
                     files = files.with_candidates({path: new})
             elif planned.files:
                 writes = _written(files, planned, backup)
@@ -153,7 +153,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
         raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
                       "remove it" % (path, was, reason))
     if check:
-        check_new(real)
+        check_write(real)
     else:
         limits.write()
         replace(real, content, content, False)

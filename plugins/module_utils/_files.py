@@ -43,6 +43,9 @@ _NOT_TO_EDIT = re.compile(
     % (_PACKAGES, _OF_LOGINS, _OF_OTHERS, _OF_THE_MACHINE), re.DOTALL)
 #: What lies there is gone with a reboot, and made anew by whoever wants it.
 PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")
+#: Folders of which PID 1 obeys, or root runs, every file; before them the root of an image.
+_OBEYED = re.compile(r"(.*?)/(?:(?:etc|run|(?:usr/(?:local/)?)?lib)/systemd"
+                     r"|etc/(?:init\.d|rc\.d|rc[0-6S]\.d|rc\.local))/", re.DOTALL)
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 LIMIT_FOUND = 1000  # paths that a pattern stands for
@@ -127,6 +130,12 @@ def only_roots(status: os.stat_result) -> bool:
 def owner_and_mode(status: os.stat_result) -> str:
     """In words for people: whose a file is, by numbers, because its names may be those of an image."""
     return "uid %d, gid %d, mode %04o" % (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
+def image_of_obeyed(path: str) -> Optional[str]:
+    """For what PID 1 or root obeys because of its place: the root of its image ("": this machine); else None."""
+    match = _OBEYED.match(path + "/")
+    return match.group(1) if match is not None else None
 
 
 class Reader(NamedTuple):
@@ -229,8 +238,9 @@ def _check_names(folders: List[int]) -> None:
     status = os.fstat(folders[-1])
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         folder = os.fstat(folders[-2])
-        if not only_roots(folder) and folder.st_uid != status.st_uid:
-            raise OSError(errno.EPERM, "it has several names (hard links) and is not of its folder's owner")
+        if not only_roots(folder) and (folder.st_uid != status.st_uid or folder.st_mode & 0o022):
+            raise OSError(errno.EPERM, "it has several names (hard links), and others than its owner may write its "
+                                       "folder")
 
 
 def _mount(descriptor: int) -> Optional[str]:

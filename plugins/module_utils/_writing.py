@@ -6,7 +6,8 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Everything here works relative
 to an open folder that was reached without following a link that is not checked: a folder that is swapped under our
 hands cannot lead the write elsewhere. The only files that are made anew are drop-ins, and what they say PID 1 does as
-root: so they are root's, in folders of root's, whoever owns the launch file.
+root: so they are root's, in folders of root's, whoever owns the launch file. What PID 1 or root obeys because of its
+place is edited and put back only where it, and its backup, are root's alone: root vouches for nobody else's words.
 """
 
 import binascii
@@ -20,10 +21,10 @@ import time
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ._files import (
-    ADMIN_PATH,
     LIMIT_LINKS,
     LIMIT_SIZE,
     OWN_DROP_INS,
+    image_of_obeyed,
     only_roots,
     open_regular,
     owner_and_mode,
@@ -102,6 +103,7 @@ class _Walked:
     def __init__(self) -> None:
         self.links = 0
         self.is_link = False  # the path itself, not a folder on its way
+        self.is_obeyed = False  # by PID 1 or root, by a name that it has on the way: a link's or its own
         self.untrusted: Optional[str] = None  # the first folder in which others may make links (so also /tmp)
         self.open_to_others: List[Tuple[str, os.stat_result]] = []  # folders in which others may put another thing
 
@@ -127,6 +129,7 @@ def _place(path: str) -> _Place:
                 walk.untrusted = walk.untrusted or "/" + "/".join(names)
                 walk.open_to_others.append(("/" + "/".join(names), folder))
             here = "/" + "/".join(names + [part])
+            walk.is_obeyed = walk.is_obeyed or image_of_obeyed(here) is not None
             try:
                 descriptor = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
             except FileNotFoundError:
@@ -178,7 +181,7 @@ def _refuse_link(path: str, walk: _Walked) -> None:
 
 def _refuse_unless_roots(path: str, place: _Place) -> None:
     """Nobody but root may be able to change, or to put something else in the place of, what PID 1 obeys."""
-    image = path.rpartition(ADMIN_PATH)[0]  # what lies above an image is none of its PID 1's
+    image = image_of_obeyed(path)  # what lies above an image is none of its PID 1's
     for folder, status in place.walk.open_to_others:
         if not image or not (image + "/").startswith(folder.rstrip("/") + "/") or folder == image:
             raise Refused("%s: PID 1 does as root what such a file says, and its folder %s is not root's alone (%s); "
@@ -186,22 +189,36 @@ def _refuse_unless_roots(path: str, place: _Place) -> None:
                           % (path, folder, owner_and_mode(status)))
 
 
-def check_new(path: str) -> None:
-    """Raise :class:`Refused` where a file of ours would be refused because of its folder, or of what it is now.
+def _refuse_what_others_wrote(path: str, place: _Place, status: os.stat_result) -> None:
+    """An edit of what PID 1 obeys keeps the rest of it: root would vouch for what it has not read."""
+    if _is_obeyed(path, place) and not _is_own(path) and not only_roots(status):
+        raise Refused("%s: PID 1 or root does what it says, and others than root can change it (%s); look at it, give "
+                      "it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
+                      % (path, owner_and_mode(status)))
+
+
+def _is_obeyed(path: str, place: _Place) -> bool:
+    return place.walk.is_obeyed or _is_own(path)
+
+
+def check_write(path: str) -> None:
+    """Raise :class:`Refused` where a file would be refused because of its folder, or of what it is now.
 
     Neither need be there yet.
     """
     folder = os.path.dirname(path)
     try:
         with _place(folder) as place:
-            _refuse_unless_roots(path, place)
-            exists = place.status is not None
-        if exists:
-            with _place(path) as place:
+            if place.status is None:
                 _refuse_unless_roots(path, place)
-                _refuse_own_link(path, place)
-                if place.status is not None:
-                    _opened(place, place.name).__exit__()
+                return
+        with _place(path) as place:
+            if place.status is None or _is_obeyed(path, place):
+                _refuse_unless_roots(path, place)
+            _refuse_own_link(path, place)
+            if place.status is not None:
+                with _opened(place, place.name) as now:
+                    _refuse_what_others_wrote(path, place, now.status)
     except OSError as error:
         raise Refused(_explain(path, error))
 
@@ -306,17 +323,23 @@ def _attributes(descriptor: int) -> Dict[str, bytes]:
     return {name: os.getxattr(descriptor, name) for name in names if name not in _NOT_COPIED}
 
 
+def _dress_like(path: str, source: int, descriptor: int) -> None:
+    """Owner, mode and attributes of the file that was there. What PID 1 reads is root's from the beginning: whoever has
+    opened it once can write it for ever."""
+    if _is_own(path):
+        status = os.fstat(source)
+        _make_roots(descriptor, stat.S_IMODE(status.st_mode) & 0o644 if only_roots(status) else 0o644)
+    else:
+        _copy_attributes(path, source, descriptor)
+
+
 def _copy_attributes(path: str, source: int, descriptor: int) -> None:
     """Owner, group, extended attributes, then mode, onto an open file that is written already.
 
     In this order and after the bytes: a change of owner takes set-user-ID bits and capabilities away, a
-    write takes capabilities, and the mode must agree with the ACL. What PID 1 reads is root's from the beginning:
-    whoever has opened it once can write it for ever.
+    write takes capabilities, and the mode must agree with the ACL.
     """
     status, now = os.fstat(source), os.fstat(descriptor)
-    if _is_own(path):
-        _make_roots(descriptor, stat.S_IMODE(status.st_mode) & 0o644 if only_roots(status) else 0o644)
-        return
     if (status.st_uid, status.st_gid) != (now.st_uid, now.st_gid):
         try:
             os.fchown(descriptor, status.st_uid, status.st_gid)
@@ -515,7 +538,7 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
     try:
         with _place(path) as place, Lock(place.path):
             _refuse_own_link(path, place)
-            if new is not None and (expected is None or _is_own(path)):
+            if new is not None and (expected is None or _is_obeyed(path, place)):
                 _refuse_unless_roots(path, place)
             _clean(place)
             if expected is None:
@@ -524,6 +547,8 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
             with _opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
                     raise _changed_meanwhile(path)
+                if new is not None:
+                    _refuse_what_others_wrote(path, place, now.status)
                 kept = _exchange(path, place, now, new, dressed, backup)
             _settle(path, place, kept)
             return kept
@@ -532,7 +557,7 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
 
 
 def _dress_as(path: str, now: _Opened, descriptor: int, is_same: bool) -> None:
-    _copy_attributes(path, now.descriptor, descriptor)
+    _dress_like(path, now.descriptor, descriptor)
     if is_same:  # rolling back, and the service manager, go by the time of the content
         os.utime(descriptor, ns=(now.status.st_atime_ns, now.status.st_mtime_ns))
 
@@ -606,7 +631,10 @@ def backup_name(path: str, count: int = 0) -> str:
 
 
 def _back_up(place: _Place, now: _Opened) -> Tuple[str, bool]:
-    """Name of a copy beside the file, and whether it is new: the newest one is enough where it is the same."""
+    """Name of a copy beside the file, and whether it is new: the newest one is enough where it is the same.
+
+    It has the file's owner and mode always: they say who could have written it, which putting it back goes by.
+    """
     newest = _backups(place)[:1]
     if newest and _is_same(place, newest[0], now):
         return newest[0], False
@@ -672,28 +700,40 @@ def restore(path: str, backup: Optional[str] = None, keep: bool = True, check: b
             name = _chosen(path, backup, folder, names)
             _refuse_own_link(path, place)
             with _opened(place, name) as source:
-                if _is_own(path):
+                if _is_obeyed(path, place):
                     _refuse_unless_roots(path, place)
                     if not only_roots(source.status):
                         raise Refused("%s: its backup %s is not root's alone (%s): others could have changed what "
                                       "PID 1 does as root (nothing was changed); look at it, and give it to root"
                                       % (path, name, owner_and_mode(source.status)))
+                else:
+                    _refuse_forged(path, place, name, source.status)
                 if not _exists(place):
                     if not check:
                         _clean(place)
                         _create(path, place, source.content,
-                                lambda to: _copy_attributes(path, source.descriptor, to))
+                                lambda to: _dress_like(path, source.descriptor, to))
                     return Restored(True, os.path.join(folder, name), None)
                 with _opened(place, place.name) as now:
                     if check or _is_same(place, name, now):
                         return Restored(not _is_same(place, name, now), os.path.join(folder, name), None)
                     _clean(place)
                     kept = _exchange(path, place, now, source.content,
-                                     lambda to: _copy_attributes(path, source.descriptor, to), keep)
+                                     lambda to: _dress_like(path, source.descriptor, to), keep)
             _settle(path, place, kept)
             return Restored(True, os.path.join(folder, name), kept)
     except OSError as error:
         raise Refused(_explain(path, error))
+
+
+def _refuse_forged(path: str, place: _Place, name: str, backup: os.stat_result) -> None:
+    """Where others may put a backup beside a file that is not theirs, theirs is not put back."""
+    folder = os.fstat(place.folder)
+    owner = (place.status or folder).st_uid
+    if not only_roots(folder) and backup.st_uid not in (0, os.geteuid(), owner):
+        raise Refused("%s: its backup %s belongs neither to root nor to the owner of the file (%s), and others than "
+                      "root may write the folder: it may be forged (nothing was changed); look at it, and "
+                      "give it to root" % (path, name, owner_and_mode(backup)))
 
 
 def _exists(place: _Place) -> bool:

@@ -15,6 +15,7 @@ from fleethand import FLAG, Done
 UNIT = "cloudbees-cm.service"
 FOLDER = f"/etc/systemd/system/{UNIT}.d"
 DROP_IN = f"{FOLDER}/zzz-cbops-telemetry.conf"
+OVERRIDE = f"{FOLDER}/override.conf"
 SERVICE = "cloudbees"
 LAUNCH_FILE = "/var/lib/cloudbees-cm/env.sh"
 HOME = "/var/lib/jenkins"
@@ -115,16 +116,64 @@ def test_nothing_is_put_where_others_could_change_it(package: Site, scene: str) 
         package.shell("script", f"rm -rf {FOLDER} /home/{USER}/d")
 
 
-def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site) -> None:
+def put_back(site: Site, path: str, **how: object) -> Done:
+    """A backup of a file is put back, as people and a restart that fails do it."""
+    return site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": path, "restore": True, **how}}]}])
+
+
+@pytest.mark.parametrize("how", [{}, {"since": "2019-01-01T00:00:00Z"}], ids=["the newest", "by date"])
+@pytest.mark.parametrize("path", [DROP_IN, OVERRIDE, f"/etc/systemd/system/{UNIT}", "/etc/init.d/cloudbees-cm"])
+def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site, path: str,
+                                                                    how: dict[str, object]) -> None:
+    backup = f"{path}.20200101T000000Z.cbops~"
+    package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there; echo '# now' >{path}
+        echo ExecStartPre=+/bin/true >{backup}; chown {SERVICE}: {backup}""")
+    before = package.shell("script", f"sha256sum {path}")
+    try:
+        done = put_back(package, path, **how)
+        assert done.code
+        assert "root's alone" in done.output, done.output
+        assert package.shell("script", f"sha256sum {path}") == before
+        assert whose(package, path) == "root:root 644"
+        package.shell("script", f"rm {path}")
+        assert put_back(package, path, **how).code
+        assert whose(package, path) == ""
+    finally:
+        package.shell("script", f"rm -f {path} {backup}; [ ! -e /root/there ] || mv /root/there {path}")
+
+
+def test_what_the_service_wrote_does_not_become_roots_by_a_backup(package: Site) -> None:
+    """Root keeps a copy of a drop-in that is the service's, and puts it back: the copy says whose it was."""
     play(package, "enforce", "script")
-    backup = f"{DROP_IN}.20200101T000000Z.cbops~"
-    package.shell("script", f"echo ExecStartPre=+/bin/true >{backup}; chown {SERVICE}: {backup}")
-    before = package.shell("script", f"sha256sum {DROP_IN}")
-    done = package.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {"path": DROP_IN, "restore": True}}]}])
-    assert done.code
-    assert "root's alone" in done.output
-    assert package.shell("script", f"sha256sum {DROP_IN}") == before
+    package.shell("script", f"chown {SERVICE}: {DROP_IN}")
+    package.as_user("script", f"echo ExecStartPre=+/bin/true >>{DROP_IN}", SERVICE)
+    package.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": DROP_IN, "save": True}}]}])
+    assert whose(package, f"{DROP_IN}.*.cbops~").startswith(f"{SERVICE}:")
+    package.shell("script", f"rm {DROP_IN}")
+    for how in ({}, {"since": "2019-01-01T00:00:00Z"}):
+        done = put_back(package, DROP_IN, **how)
+        assert done.code
+        assert "root's alone" in done.output, done.output
+        assert whose(package, DROP_IN) == ""
+
+
+@pytest.mark.parametrize("scene", [f"chown {SERVICE}: {OVERRIDE}", f"chmod 666 {OVERRIDE}",
+                                   f"chgrp {SERVICE} {OVERRIDE}; chmod 664 {OVERRIDE}"])
+def test_a_drop_in_that_the_service_can_change_is_not_edited(package: Site, scene: str) -> None:
+    package.shell("script", f"""mkdir -p {FOLDER}
+        printf '[Service]\\nEnvironment="JAVA_OPTS={FLAG.replace("true", "false")}"\\n' >{OVERRIDE}; {scene}
+        systemctl daemon-reload""")
+    before = package.shell("script", f"sha256sum {OVERRIDE}"), whose(package, OVERRIDE)
+    for arguments in (["--check"], []):
+        done = play(package, "enforce", "script", *arguments)
+        assert done.code
+        assert re.search(rf"{OVERRIDE}: .*others than root can change it .*chown root:root", done.output), done.output
+        assert (package.shell("script", f"sha256sum {OVERRIDE}"), whose(package, OVERRIDE)) == before
+    package.shell("script", f"chown root:root {OVERRIDE}; chmod go-w {OVERRIDE}")
+    assert play(package, "enforce", "script").changed()["script"]
+    assert FLAG in package.shell("script", f"cat {OVERRIDE}")
 
 
 def test_races_against_the_writing_lead_it_nowhere(package: Site) -> None:

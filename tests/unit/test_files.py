@@ -448,7 +448,7 @@ def test_nothing_that_pid_1_obeys_is_written_where_others_could_change_it(
     if there:
         drop_in.write_text("old")
     loosen(unit)
-    for deed in (lambda: files.check_new(str(drop_in)),
+    for deed in (lambda: files.check_write(str(drop_in)),
                  lambda: files.replace(str(drop_in), "old" if there else None, NEW, True)):
         with pytest.raises(Refused, match="PID 1 does as root what such a file says, and its folder .* is not root's"):
             deed()
@@ -461,7 +461,7 @@ def test_nothing_that_pid_1_obeys_is_written_where_others_could_change_it(
 def test_no_folder_is_made_for_pid_1_where_others_could_change_it(unit: Path) -> None:
     os.chown(unit.parent, 1234, 0)
     folder = unit.parent / "other.service.d"
-    for deed in (lambda: files.make_folder(str(folder)), lambda: files.check_new(str(folder / OWN_DROP_IN))):
+    for deed in (lambda: files.make_folder(str(folder)), lambda: files.check_write(str(folder / OWN_DROP_IN))):
         with pytest.raises(Refused, match="is not root's alone"):
             deed()
     assert not folder.exists()
@@ -491,13 +491,45 @@ def test_our_drop_in_never_keeps_an_owner_who_is_not_root(unit: Path, bits: int,
     owners = []
     real = os.fchown
     monkeypatch.setattr(os, "fchown", lambda file, *whose: owners.append(whose) or real(file, *whose))
-    kept = files.replace(str(drop_in), "old", NEW, True)
+    assert files.replace(str(drop_in), "old", NEW, False) is None
     os.write(held, b"[Service]\nExecStartPre=+/bin/true\n")
     os.close(held)
-    for path in (drop_in, Path(str(kept))):
-        assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (0, 0, after)
+    assert (drop_in.stat().st_uid, drop_in.stat().st_gid, mode(drop_in)) == (0, 0, after)
     assert set(owners) == {(0, 0)}, "for a moment it was somebody else's, who may have opened it"
     assert text(drop_in) == NEW
+
+
+KEPT: dict[str, Callable[[str], str | None]] = {
+    "saved": files.save,
+    "edited": lambda path: files.replace(path, "theirs", NEW, True),
+    "removed": lambda path: files.replace(path, "theirs", None, True),
+    "put back": lambda path: files.restore(path).backup,
+    "rolled back": lambda path: files.roll_back(path, "2026-01-01T00:00:00Z", True).backup,
+}
+
+
+@pytest.mark.parametrize("keep", KEPT.values(), ids=KEPT)
+def test_a_backup_says_who_could_have_written_it_and_does_not_come_back_as_roots(
+        unit: Path, keep: Callable[[str], str | None]) -> None:
+    """What somebody put into a drop-in of ours is not made root's by keeping it and putting it back."""
+    drop_in = unit / OWN_DROP_IN
+    if keep is KEPT["put back"]:
+        (unit / f"{OWN_DROP_IN}.20250101T000000Z{files.BACKUP_SUFFIX}").write_text("root's")
+    drop_in.write_text("theirs")
+    os.chown(drop_in, 1234, 4321)
+    drop_in.chmod(0o664)
+    kept = Path(str(keep(str(drop_in))))
+    assert (text(kept), kept.stat().st_uid, kept.stat().st_gid, mode(kept)) == ("theirs", 1234, 4321, 0o664)
+    if drop_in.exists():
+        os.chown(drop_in, 0, 0)
+        drop_in.chmod(0o644)
+        drop_in.write_text("of root's now")
+    before = drop_in.read_text() if drop_in.exists() else None
+    for deed in (lambda: files.restore(str(drop_in)), lambda: files.restore(str(drop_in), str(kept), check=True),
+                 lambda: files.roll_back(str(drop_in), "2026-01-01T00:00:00Z", True)):
+        with pytest.raises(Refused, match=r"its backup .* is not root's alone \(uid 1234, gid 4321, mode 0664\)"):
+            deed()
+    assert (drop_in.read_text() if drop_in.exists() else None) == before
 
 
 def test_our_drop_in_that_root_has_closed_to_others_stays_so(unit: Path) -> None:
@@ -525,12 +557,96 @@ def test_a_backup_that_others_could_write_is_not_put_back_for_pid_1(unit: Path, 
     assert files.restore(str(drop_in)).changed
 
 
+OBEYED = [
+    "etc/systemd/system/jenkins.service.d/override.conf", "etc/systemd/system/jenkins.service",
+    "etc/systemd/system.control/jenkins.service.d/x.conf", "etc/systemd/system.conf", "run/systemd/system/j.service",
+    "usr/lib/systemd/system/j.service", "usr/local/lib/systemd/system/j.service", "lib/systemd/system/j.service",
+    "etc/init.d/jenkins", "etc/rc.d/init.d/jenkins", "etc/rc3.d/S99jenkins", "etc/rc.local",
+]
+
+
+@pytest.fixture(params=[*OBEYED, "a link", "a folder that is a link", "dots"])
+def obeyed(own: Path, request: pytest.FixtureRequest) -> Path:
+    """A file of root's that PID 1 or root obeys because of its place."""
+    path = own / (request.param if "/" in request.param else OBEYED[0])
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path.write_text("old")
+    if request.param == "a link":
+        path.rename(own / "etc/target")
+        path.symlink_to(own / "etc/target")
+    elif request.param == "a folder that is a link":
+        path.parent.rename(own / "etc/folder")
+        path.parent.symlink_to(own / "etc/folder")
+    elif request.param == "dots":
+        (own / "etc/other").mkdir()
+        return own / "etc/other/../systemd/./system/jenkins.service.d/override.conf"
+    return path
+
+
+def _loosened(path: Path, how: str) -> str:
+    if how == "somebody's":
+        os.chown(path, 1234, 4321)
+    else:
+        path.chmod({"the group's": 0o664, "everybody's": 0o666}[how])
+    return "old"
+
+
+@pytest.mark.parametrize("how", ["somebody's", "the group's", "everybody's"])
+def test_what_pid_1_obeys_and_others_can_change_is_not_edited(obeyed: Path, how: str) -> None:
+    assert files.replace(str(obeyed), "old", "new", False) is None
+    files.check_write(str(obeyed))
+    obeyed.write_text(_loosened(obeyed, how))
+    for deed in (lambda: files.check_write(str(obeyed)), lambda: files.replace(str(obeyed), "old", "new", True)):
+        with pytest.raises(Refused, match=r"others than root can change it \(uid .*chown root:root, chmod go-w"):
+            deed()
+    assert obeyed.read_text() == "old"
+    assert not [name for name in only(Path(os.path.realpath(obeyed)).parent) if name.endswith("~")]
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("how", ["somebody's", "the group's", "everybody's"])
+def test_no_backup_of_others_is_put_back_for_what_pid_1_obeys(obeyed: Path, how: str, there: bool) -> None:
+    real = Path(os.path.realpath(obeyed))
+    backup = real.with_name(f"{real.name}.20260101T000000Z{files.BACKUP_SUFFIX}")
+    backup.write_text(_loosened(obeyed, how))
+    backup.chmod(mode(real))
+    os.chown(backup, real.stat().st_uid, real.stat().st_gid)
+    if not there:
+        real.unlink()
+    else:
+        real.write_text("now")
+    for deed in (lambda: files.restore(str(obeyed)), lambda: files.restore(str(obeyed), backup.name, check=True),
+                 lambda: files.roll_back(str(obeyed), "2025-01-01T00:00:00Z")):
+        with pytest.raises(Refused, match=r"its backup .* is not root's alone"):
+            deed()
+    assert real.exists() == there and (not there or real.read_text() == "now")
+    os.chown(backup, 0, 0)
+    backup.chmod(0o640)
+    assert files.restore(str(obeyed)).changed
+    assert (real.read_text(), real.stat().st_uid, mode(real)) == ("old", 0, 0o640)
+
+
+def test_a_backup_that_others_may_have_put_beside_a_file_is_not_put_back(own: Path) -> None:
+    """In a sticky folder, or one for a group, others can make a name though the file is not theirs."""
+    file = own / "etc/file"
+    (own / "etc").chmod(0o1777)
+    backup = own / f"etc/file.20260101T000000Z{files.BACKUP_SUFFIX}"
+    backup.write_text("forged")
+    os.chown(backup, 1234, 1234)
+    for deed in (lambda: files.restore(str(file)), lambda: files.roll_back(str(file), "2025-01-01T00:00:00Z")):
+        with pytest.raises(Refused, match="it may be forged"):
+            deed()
+    assert text(file) == OLD
+    os.chown(file, 1234, 1234)
+    assert files.restore(str(file)).changed, "it was theirs before"
+
+
 @pytest.mark.parametrize("target", ["../other", "/dev/null", "nowhere"])
 def test_a_link_in_the_place_of_our_drop_in_is_not_followed(unit: Path, target: str) -> None:
     drop_in = unit / OWN_DROP_IN
     (unit.parent / "other").write_text("old")
     drop_in.symlink_to(target)
-    for deed in (lambda: files.check_new(str(drop_in)),
+    for deed in (lambda: files.check_write(str(drop_in)),
                  lambda: files.replace(str(drop_in), "old", NEW, False),
                  lambda: files.replace(str(drop_in), None, NEW, False)):
         with pytest.raises(Refused, match="a symbolic link stands where"):
@@ -905,6 +1021,25 @@ def test_a_hard_link_to_a_file_of_others_is_not_read(theirs: Path, own: Path) ->
     with pytest.raises(OSError, match="several names"):
         HostFiles(str(own)).open_below("/home", "file")
     os.chown(own / "closed", SOMEBODY, SOMEBODY)
+    assert HostFiles(str(own)).read("/home/file") == "content"
+
+
+@pytest.mark.parametrize(("owner", "bits"), [(0, 0o775), (0, 0o757), (0, 0o1777), (SOMEBODY, 0o775),
+                                             (SOMEBODY, 0o1777)])
+def test_a_hard_link_is_not_read_where_others_could_have_made_it(own: Path, theirs: Path, owner: int,
+                                                                bits: int) -> None:
+    """Folder and file are one user's, root's too, and others may write the folder."""
+    os.chown(own / "closed", owner, owner)
+    os.link(own / "closed", theirs / "file")
+    os.chown(theirs, owner, SOMEBODY)
+    theirs.chmod(0o755)
+    assert HostFiles(str(own)).read("/home/file") == "content"
+    theirs.chmod(bits)
+    with pytest.raises(OSError, match="several names"):
+        HostFiles(str(own)).read("/home/file")
+    with pytest.raises(OSError, match="several names"):
+        HostFiles(str(own)).open_below("/home", "file")
+    os.unlink(own / "closed")
     assert HostFiles(str(own)).read("/home/file") == "content"
 
 

@@ -89,7 +89,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
                 live = installations.live_of(entry.definition, files, on_disk)
             planned = plan(entry.definition, files, on_disk, live, wanted, backup)
             if check:
-                for path, (old, new) in planned.files.items():
+                for path, (_old, new) in planned.files.items():
                     if new is not None:
                         check_write(_real(files, path))
                     files = files.with_candidates({path: new})

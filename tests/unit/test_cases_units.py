@@ -1,4 +1,4 @@
-"""Launch files in ``cases_units``, each with what must come out: that was seen with a booted systemd, bash and dash."""
+"""Launch files in ``cases``, each with what must come out: that was seen with a booted systemd, bash and dash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._files import Host
 from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
 from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import Variable, lasting
 
-CASES = Path(__file__).parent / "cases_units"
+CASES = Path(__file__).parent / "cases"
 
 
 def lay(name: str, root: Path) -> HostFiles:

@@ -28,7 +28,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unreso
 from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles  # noqa: E402
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused  # noqa: E402
 
-from .real import PROPERTY, Start, vague  # noqa: E402
+from .real import PROPERTY, Start, Vector, vague  # noqa: E402
 
 HOSTS = ("bullseye-script", "bookworm-oss", "trixie-script")  # one of each release
 WANTED = ("disabled", "enabled")
@@ -445,6 +445,11 @@ def _note(report: UnitReport, host: Host, case: UnitCase, outcome: installations
         report.disagreements.append((host.name, case, f"before: {found[0]}", found[1]))
 
 
+def _given(start: Start) -> Vector:
+    """What a JVM is given besides the flag: a variable that holds nothing else gives it nothing."""
+    return tuple(layer for layer in start.vector if layer[1] or layer[0] == "program")
+
+
 def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles], answers: Mapping[str, tuple[
         installations.Definition | None, installations.Outcome]], before: Mapping[str, list[Start]], wanted: str,
         report: UnitReport) -> None:
@@ -475,7 +480,7 @@ def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles],
     for case in edited:
         details = str(changed[case.name])
         starts = after[case.name]
-        if sorted(start.vector for start in starts) != sorted(start.vector for start in before[case.name]):
+        if sorted(map(_given, starts)) != sorted(map(_given, before[case.name])):
             report.disagreements.append((host.name, case, f"{wanted}: vector", details + f"\nbefore: {before[case.name]}\nafter: {starts}"))
         elif any(start.verdict != wanted for start in starts):
             report.disagreements.append((host.name, case, f"{wanted}: verdict", details))

@@ -437,11 +437,11 @@ class HostFiles:
                 done = done[:-1]
                 continue
             here = "/" + "/".join(done + [part])
-            target = self._link(here)
             try:
-                status = os.lstat(self._join(here))
+                target = self._link(here)
+                status = self._status(self._join(here), False)
             except OSError:
-                return None  # it is not there
+                return None  # it is not there, or its file system does not answer
             sticky = parts and status.st_uid == 0 and status.st_mode & stat.S_ISVTX
             open_to = 0o002 if status.st_gid in nobodys and not self._has_access_list(here) else 0o022
             if status.st_uid not in (0, root) or (target is None and status.st_mode & open_to and not sticky):

@@ -14,8 +14,9 @@ from . import _installations as installations
 from . import _limits as limits
 from . import _ownership as ownership
 from . import _processes as processes
-from ._files import HostFiles
+from ._files import HostFiles, native
 from ._jvm import Unresolvable, shown
+from ._patience import look
 from ._settings import settings_in_time, unknown_settings
 from ._systemd import Loaded, Variable, lasting
 
@@ -143,7 +144,8 @@ def _starter(owner: "Owner") -> str:
     if owner.definition.unit is not None or not owner.definition.name.startswith("/"):
         return owner.user
     try:
-        return processes.name_of(os.stat(owner.definition.name).st_uid)
+        path = native(owner.definition.name)
+        return processes.name_of(look(path, lambda: os.stat(path).st_uid))
     except OSError:
         return ""
 

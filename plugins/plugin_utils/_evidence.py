@@ -309,9 +309,8 @@ def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))
     notes = [(document, _notes(document, (drift or {}).get(document["host"]))) for document in evidence]
-    reasons = [f"{visible(document['host'])}: {document['verdict']}\n" + "\n".join(
-        f"    - {visible(note)}" for note in said)
-               for document, said in notes if said]
+    reasons = ["\n".join([f"{visible(document['host'])}: {document['verdict']}",
+                          *(f"    - {visible(note)}" for note in said)]) for document, said in notes if said]
     if reasons:
         text += ["", *reasons]
     totals = totals_of(document["verdict"] for document in evidence)

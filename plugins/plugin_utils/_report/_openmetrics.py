@@ -16,6 +16,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 
 _PREFIX = "cbops_telemetry_"
 
+_COLLECTED = "When the newest evidence of a host was collected; 0 where that is in the future, so not known."
+
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
@@ -54,8 +56,7 @@ def render(report: Report) -> str:
             ({"host": host.host, "verdict": host.verdict, "product": host.products,
               "desired": str(host.policy.get("desired") or "")}, 1) for host in hosts)),
         # What would make an alert on old evidence wait until a wrong clock was right.
-        *_family("host_evidence_timestamp_seconds", "When the newest evidence of a host was collected; 0 where that is "
-                 "in the future, so not known.", (
+        *_family("host_evidence_timestamp_seconds", _COLLECTED, (
             ({"host": host.host}, 0 if host.age is None else _stamp(host.collected_at))
             for host in hosts if host.collected_at)),
         *_family("waiver_until_timestamp_seconds", "When the last day of a host's waiver begins (UTC).", (

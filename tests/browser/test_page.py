@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
 class Fleet:
@@ -77,12 +78,12 @@ def names(page: Page) -> list[str]:
 
 def order(fleet: Fleet) -> list[str]:
     """All hosts in the order in which the page shows them at first."""
-    return [model.visible(host.host) for host in fleet.report.worst_first()]
+    return [visible(host.host) for host in fleet.report.worst_first()]
 
 
 def names_of(fleet: Fleet, **wanted: str) -> set[str]:
     """The hosts of a verdict."""
-    return {model.visible(host.host) for host in fleet.report.hosts if host.verdict == wanted["verdict"]}
+    return {visible(host.host) for host in fleet.report.hosts if host.verdict == wanted["verdict"]}
 
 
 def test_it_opens_with_the_headline_the_totals_and_the_worst_hosts(page: Page, fleet: Fleet) -> None:
@@ -131,7 +132,7 @@ def test_a_disc_of_the_map_shows_its_hosts(page: Page, fleet: Fleet) -> None:
     expect(line).to_contain_text(f"all {len(members)} fail")
     line.locator("a.failed").click()
     expect(page.locator("#shown")).to_contain_text(f" of {len(members)} hosts")
-    assert set(names(page)) <= {model.visible(host.host) for host in members}
+    assert set(names(page)) <= {visible(host.host) for host in members}
     page.locator("#hosts tbody a").first.click()
     page.click(".back")
     expect(page.locator("#shown")).to_contain_text(f" of {len(members)} hosts")
@@ -164,7 +165,7 @@ def test_sorting_by_keyboard(page: Page, fleet: Fleet) -> None:
 def test_sorting_by_another_column(page: Page, fleet: Fleet, key: str, of: Callable[[model.Host], object]) -> None:
     page.locator(f'th[data-key="{key}"] button').click()
     page.locator(f'th[data-key="{key}"] button').click()
-    by_name = {model.visible(host.host): of(host) for host in fleet.report.hosts}
+    by_name = {visible(host.host): of(host) for host in fleet.report.hosts}
     shown = [by_name[name] for name in names(page)]
     assert shown == sorted(shown, key=lambda value: (value is None, value or ""), reverse=True)
 
@@ -217,11 +218,11 @@ def test_a_hostile_name_is_text(page: Page, fleet: Fleet) -> None:
 def check_hostile(page: Page, fleet: Fleet, name: str) -> None:
     """One name, in its own page and in the table."""
     page.goto(f"{fleet.url}#/host/{quote(name, safe='')}")
-    expect(page.locator("#detail h2")).to_have_text(model.visible(name))
+    expect(page.locator("#detail h2")).to_have_text(visible(name))
     assert page.locator("#detail script, #detail img, #detail a:not(.back)").count() == 0
     page.click(".back")
     page.fill("#filter", name.split(maxsplit=1)[0])
-    assert model.visible(name) in names(page)
+    assert visible(name) in names(page)
     links = page.locator("#hosts tbody a").evaluate_all("all => all.map(one => one.protocol + one.hash.slice(0, 7))")
     assert set(links) == {"file:#/host/"}
     assert page.locator("#hosts script, #hosts img").count() == 0

@@ -122,7 +122,9 @@ class Machine:
     """A temporary folder with a launcher, a configuration file and two PATHs: in one ``coin`` succeeds."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="cbops-differential-"))
+        # Not below /tmp: what a launcher reads there is not known before the start.
+        place = "/var/lib" if os.access("/var/lib", os.W_OK) else Path.home()
+        self.folder = Path(tempfile.mkdtemp(prefix="cbops-differential-", dir=place))
         self.config = str(self.folder / "config")
         self.launcher = str(self.folder / "launcher")
         self.work = self.folder / "work"

@@ -383,8 +383,8 @@ def test_what_others_lay_into_the_folder_costs_its_host_alone(node: Node, what: 
     assert manifest.name in said and "x.jsonl" in said
     assert "cm1.json" in node.refused()
     done = node.play("replay", as_of="2027-01-01")
-    assert re.search(r"cm1: unknown\n +its evidence file \S+cm1.json is damaged", done.stdout), done.stdout
-    assert re.search(r"cm2: unknown\n +its state could not be read", done.stdout)
+    assert re.search(r"cm1: unknown\n +- its evidence file \S+cm1.json is damaged", done.stdout), done.stdout
+    assert re.search(r"cm2: unknown\n +- its state could not be read", done.stdout)
     secret = Path("/etc/shadow").read_text().split(":")[1]
     for path in node.reports.glob("report.*"):
         assert len(secret) < 4 or secret not in path.read_text()

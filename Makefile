@@ -102,7 +102,7 @@ bench-report: setup ## Time and memory of a report on N hosts in all formats (N=
 	@$(bin)/python -m tests.bench.report $(or $(N),10000)
 
 build: setup ## The collection as an artifact, in .build/
-	@$(bin)/ansible-galaxy collection build --force --output-path .build
+	@sh scripts/build .build
 
 down: ## End the embedded fleets
 	@for profile in demo test lab gitops hostile; do $(fleet) down $$profile; done

@@ -575,9 +575,21 @@ def init_definition(name: str) -> Definition:
     return Definition(name, name, ([Run("%s/%s" % (_INIT_FOLDER, name))], [Run("start")]), {}, True)
 
 
-def script_definition(path: str) -> Definition:
+def script_words(entry: str, files: HostFiles) -> List[str]:
+    """A launch script and its arguments, as a shell takes them apart; a path with blanks that is there is a path."""
+    if not re.search(r"[\s\\'\"]", entry) or files.exists(entry):
+        return [entry]
+    import shlex  # few are started with arguments
+
+    try:
+        return shlex.split(entry)
+    except ValueError:  # a quote is open
+        return [entry]
+
+
+def script_definition(name: str, words: Sequence[str] = ()) -> Definition:
     """An installation that somebody starts with a launch script by hand, from an unknown environment."""
-    return Definition(path, None, ([Run(path)],), {}, False)
+    return Definition(name, None, tuple([Run(word)] for word in words or [name]), {}, False)
 
 
 def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> List[str]:
@@ -607,6 +619,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
     """
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
+    scripts = {entry: script_words(entry, files) for entry in launch_scripts}
     units = UnitFiles(files)
     names = _services(units, instances, warnings)
     unknown: Optional[Unresolvable] = None  # what every service gets
@@ -677,16 +690,17 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                 found.append((definition, result))
             elif not in_tomcat(result):
                 warnings.append(_not_followed(name, result))
-    for path, line, starts in _started_by_others(files, services, launch_scripts):
+    for path, line, starts in _started_by_others(files, services, [words[0] for words in scripts.values()]):
         reason = "something else than systemd or an init script starts it, which is not followed"
         if starts:
             found.append((script_definition(path)._replace(program=()), unresolved(Unresolvable(
                 reason + "; name its script in telemetry_launch_scripts", path, line))))
         warnings.append("%s:%s tells of a CloudBees or Jenkins war, and what it starts is not followed" % (path, line))
-    for path in launch_scripts:
-        if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
+    # What is named with arguments comes first: its script is not one without them then.
+    for name, words in sorted(scripts.items(), key=lambda item: len(item[1]) == 1):
+        if any(_starts_the_same(definition, result, words) for definition, result in found):
             continue
-        definition = script_definition(path)
+        definition, path = script_definition(name, words), words[0]
         if read_script(files, path) is None:
             try:
                 reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
@@ -694,8 +708,37 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                 reason = error.reason
             found.append((definition, Outcome(UNRESOLVABLE, reason, path, None, (), (), None, (), ())))
             continue
-        found.append((definition, outcome(definition, files)))
+        found.append((definition, _wanting(definition, outcome(definition, files), files)))
     return found, warnings
+
+
+def _starts_the_same(definition: Definition, result: Outcome, words: Sequence[str]) -> bool:
+    """Whether an installation starts a script with these arguments; without any, whatever it starts it with."""
+    if definition.service is None and len(words) == 1 and definition.program and \
+            text_of(definition.program[0]) == words[0]:
+        return True
+    if result.walk is None or words[0] not in result.walk.followed:
+        return False
+    commands = definition.unit.exec_start if definition.unit is not None else (definition.program,)
+    texts = [" ".join(text_of(word) for word in command) for command in commands]
+    return len(words) == 1 or any(" ".join(words) in text for text in texts)
+
+
+#: What scripts call the argument that starts something, likeliest first.
+_STARTING = ("start", "run", "console", "foreground", "up")
+
+
+def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outcome:
+    """The outcome of a launch script; where one started without an argument wants one, its reason says which."""
+    if result.verdict != UNRESOLVABLE or len(definition.program) > 1 or result.reason is None \
+            or not result.reason.startswith(_NO_WAR):
+        return result
+    for word in _STARTING:
+        entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
+        if outcome(definition._replace(program=definition.program + ([Run(word)],)), files).programs:
+            return result._replace(reason="it wants an argument: write \"%s\" in telemetry_launch_scripts; %s" % (
+                entry, result.reason))
+    return result
 
 
 # -- the live launch file ---------------------------------------------------------------------------

@@ -141,10 +141,11 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
 
 def _starter(owner: "Owner") -> str:
     """Who starts an installation: whom its unit names, or whose its launch script is."""
-    if owner.definition.unit is not None or not owner.definition.name.startswith("/"):
+    script = owner.script
+    if not script.startswith("/"):
         return owner.user
     try:
-        path = native(owner.definition.name)
+        path = native(script)
         return processes.name_of(look(path, lambda: os.stat(path).st_uid))
     except OSError:
         return ""
@@ -212,6 +213,14 @@ class Owner(NamedTuple):
     def cgroup(self) -> str:
         """That of its unit; empty where it has none, or is not running."""
         return self.loaded.control_group if self.loaded is not None else ""
+
+    @property
+    def script(self) -> str:
+        """The launch script that is started without a unit; empty where it has one."""
+        name = self.definition.name
+        if self.definition.unit is not None or not name.startswith("/") or not self.definition.program:
+            return "" if self.definition.unit is not None else name
+        return installations.text_of(self.definition.program[0])
 
     @property
     def user(self) -> str:
@@ -283,7 +292,7 @@ def _belongs_to(owner: Owner, jvm: processes.Process) -> bool:
     """
     if not owner.on_disk.homes and owner.loaded is None and not jvm.ordinary:
         return True  # there is nothing that would tell
-    paths = list(owner.on_disk.homes) + ([owner.definition.name] if owner.definition.unit is None else [])
+    paths = list(owner.on_disk.homes) + [owner.script]
 
     def has() -> bool:
         for path in paths:

@@ -1143,3 +1143,45 @@ def test_an_edit_that_gives_another_installation_more_than_the_flag_is_undone(ho
     done = declare("disabled", str(host.root), names=["one"], attach="never")
     assert not done.changed and done.refused
     assert snapshot(host.root) == before
+
+
+_CONTROL = """#!/bin/bash
+usage() { echo "Usage: $0 start|stop" >&2; exit 2; }
+case "$1" in
+  start) java $JAVA_OPTS -Xmx1g -jar /opt/ci/jenkins.war ;;
+  stop) kill "$(cat /opt/ci/pid)" ;;
+  *) usage ;;
+esac
+"""
+
+
+def _of_scripts(host: Host, *entries: str) -> list[tuple[str, str, str]]:
+    found, _warnings = installations.discover(host.files, entries)
+    return [(definition.name, outcome.verdict, outcome.reason or "") for definition, outcome in found]
+
+
+def test_a_launch_script_is_given_its_arguments(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    assert _of_scripts(host, "/opt/ci/ctl.sh start") == [("/opt/ci/ctl.sh start", "enabled", "")]
+    assert _of_scripts(host, "/opt/ci/ctl.sh", "/opt/ci/ctl.sh start") == [("/opt/ci/ctl.sh start", "enabled", "")]
+
+
+def test_a_launch_script_without_the_argument_that_it_wants_is_unknown_and_says_what_to_write(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    [(name, verdict, reason)] = _of_scripts(host, "/opt/ci/ctl.sh")
+    assert (name, verdict) == ("/opt/ci/ctl.sh", "unresolvable")
+    assert 'it wants an argument: write "/opt/ci/ctl.sh start" in telemetry_launch_scripts' in reason
+
+
+def test_one_script_with_different_arguments_is_several_installations(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", '#!/bin/sh\njava -Da="$1" -jar /opt/ci/jenkins.war\n', 0o755)
+    host.write("/etc/systemd/system/one.service", "[Service]\nExecStart=/opt/ci/ctl.sh one\n")
+    names = [name for name, _verdict, _reason in _of_scripts(host, "/opt/ci/ctl.sh one", "/opt/ci/ctl.sh two")]
+    assert names == ["one", "/opt/ci/ctl.sh two"]
+
+
+def test_a_path_with_a_blank_is_a_path_where_it_is_there_or_written_as_for_a_shell(host: Host) -> None:
+    host.write("/opt/my ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    [(_name, _verdict, reason)] = _of_scripts(host, "/opt/my ci/ctl.sh")
+    assert '"/opt/my\\ ci/ctl.sh start"' in reason
+    assert [row[1] for row in _of_scripts(host, "/opt/my\\ ci/ctl.sh start")] == ["enabled"]

@@ -384,6 +384,11 @@ class HostFiles:
                 self._links[path] = None
         return self._links[path]
 
+    def target(self, path: str) -> Optional[str]:
+        """Where a link leads, as it says; None for what is no link. Raises OSError."""
+        folder, _slash, name = path.rpartition("/")
+        return self._link(self.canonical(folder).rstrip("/") + "/" + name) if name else None
+
     def open(self, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""
         if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):

@@ -110,6 +110,7 @@ class Definition(NamedTuple):
     environment: Dict[str, Variable]
     closed: bool  # nothing else is in the environment
     unit: Optional[Unit] = None
+    folder: Optional[str] = None  # where it is started; None: not known
 
 
 class Found(NamedTuple):
@@ -151,7 +152,7 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
         if definition.unit else [list(definition.program)]
 
     def shell(oracle: Oracle) -> Shell:
-        return Shell(files, oracle, environment=environment, closed=definition.closed)
+        return Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
 
     def program(start: Shell) -> None:
         source = definition.unit.fragment if definition.unit else None
@@ -236,6 +237,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
     def read(path: str) -> Optional[str]:
         nonlocal size
         try:
+            path = launch.absolute(path)
             content = files.read(path) if path.startswith("/") else None
         except OSError:
             return None
@@ -337,7 +339,7 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         result = _start(definition, files, extra or {})
         if definition.unit is not None and definition.unit.before:
             written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
-                                     + result.sourced + result.followed, files)
+                                     + result.sourced + result.followed + result.texts, files)
             if written:
                 raise Unresolvable(written, definition.unit.fragment)
         if definition.unit is not None and definition.unit.overlays:
@@ -381,7 +383,7 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
     """The setting by which the service sees something else where its launch files, or what they name, may lie."""
     texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
-    for path in result.followed + result.sourced:
+    for path in result.followed + result.sourced + result.texts:
         try:
             texts.append(path + "\n" + files.read(path))
         except OSError:
@@ -567,7 +569,7 @@ def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> 
     environment = dict(manager or {})
     environment.update(unit.environment)
     program = unit.exec_start[-1] if unit.exec_start else ()
-    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit)
+    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit, unit.folder)
 
 
 def init_definition(name: str) -> Definition:
@@ -946,7 +948,7 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
         paths.extend(definition.unit.drop_ins)
         paths.extend(variable.path for variable in definition.unit.environment.values())
     if result.walk is not None:
-        paths.extend(result.walk.sourced + result.walk.followed)
+        paths.extend(result.walk.sourced + result.walk.followed + result.walk.texts)
     paths.extend(mention.path for mention in result.mentions if mention.path is not None)
     program = _program_path(definition)
     if program:
@@ -959,7 +961,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
     """All mentions of the flag around an installation, each live or dead and why."""
     effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
     winner = "%s:%s" % _place(files, result.mentions[-1]) if result.mentions else ""
-    read = set(result.walk.sourced + result.walk.followed) if result.walk is not None else set()
+    read = set(result.walk.sourced + result.walk.followed + result.walk.texts) if result.walk is not None else set()
     if definition.unit is not None:
         read.update(filter(None, [definition.unit.fragment]))
         read.update(definition.unit.drop_ins)

@@ -26,6 +26,7 @@ from ._systemd import (
     passed_on,
     read_environment_files,
     session,
+    working_folder,
 )
 
 _DESTINATION = "org.freedesktop.systemd1"
@@ -112,7 +113,7 @@ def _unescape(match: "re.Match[str]") -> str:
 
 _UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
 _SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
-                       "ExecStartPre", "PAMName", "RootDirectory")
+                       "ExecStartPre", "PAMName", "RootDirectory", "WorkingDirectory")
 #: A systemd before 233 has not all of them, and answers with an error.
 _NEWER_PROPERTIES = ("PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem")
 
@@ -196,6 +197,7 @@ def loaded(name: str, files: HostFiles) -> Loaded:
                       tuple(_array(unit["DropInPaths"])), environment,
                       _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
                       tuple(entries), _commands(service["ExecStartPre"]), doubt,
-                      tuple(one for one in overlays if one[0]))
+                      tuple(one for one in overlays if one[0]),
+                      working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files))
     return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
                   unit["NeedDaemonReload"][1] == "true")

@@ -72,6 +72,7 @@ class Unit(NamedTuple):
     before: Tuple[Tuple[Value, ...], ...] = ()  # commands that are run before
     doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
     overlays: Tuple[Tuple[str, str], ...] = ()  # where the service sees other files than the host has, and by what
+    folder: Optional[str] = None  # where it is started; None: not known
     refused: bool = False  # the doubt is that systemd does not start it at all
 
 
@@ -591,6 +592,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     root: Optional[Tuple[str, str]] = None
     overlays: List[Tuple[str, str]] = []
     user = ""
+    folder: Value = []
     source: Optional[str] = None
     specifiers = Specifiers(name, files)
     for setting in settings:
@@ -638,6 +640,18 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 stopped = setting.path
         elif setting.key in ("BusName", "Restart") or setting.key == "Type" and (text in _TYPES or not text):
             last[setting.key] = text
+        elif setting.key == "WorkingDirectory":
+            expanded = specifiers.put_in(setting.value)
+            path = text_of(expanded or [])
+            optional = text.startswith("-")
+            if not text or text in ("~", "-~") or path.lstrip("-").startswith("/") and path[:2] != "--":
+                folder = expanded or []
+            elif expanded is not None and unknown_of(expanded, True):
+                folder = expanded
+            elif not optional and setting.path == fragment:
+                refused = refused or ("systemd refuses the unit: WorkingDirectory= is no absolute path", fragment)
+            elif not optional:
+                stopped = setting.path
         elif setting.key in ROOTS:
             root = (setting.key, text) if text.strip("/") else None
         elif setting.key in _OVERLAYS:
@@ -671,7 +685,30 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             environment.pop(variable, None)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
                 tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
+                working_folder(text_of(folder), user, files) if unknown_of(folder, True) is None else None,
                 refused is not None)
+
+
+def working_folder(path: str, user: str, files: HostFiles) -> Optional[str]:
+    """Where a service is started, links resolved as ``pwd`` of a new shell does; None where that is not known.
+
+    ``path`` is WorkingDirectory=, "-" first: the folder may be missing (what then comes of it is not known here,
+    because systemd may make it itself).
+    """
+    optional = path.startswith("-")
+    path = path[1:] if optional else path
+    if path == "~":
+        from ._login import account
+
+        path = account(files, user).get("HOME", "") if user else ""
+        if not path:
+            return None
+    try:
+        if optional and not files.exists(path):
+            return None
+        return files.canonical(path or "/")
+    except OSError:
+        return None
 
 
 #: Settings that give the service a root of its own.

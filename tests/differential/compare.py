@@ -36,7 +36,8 @@ Texts = Dict[str, str]  # path -> content: the launch file, and the launcher whe
 
 
 def _outcome(program: str, case: Case) -> tuple[installations.Definition, HostFiles, installations.Outcome]:
-    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open)
+    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open,
+                                          folder=None if case.open else program.rpartition("/")[0] + "/work")
     files = HostFiles("/")
     return definition, files, installations.outcome(definition, files)
 

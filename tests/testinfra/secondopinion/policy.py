@@ -41,7 +41,8 @@ def read(variables: dict, today: datetime.date | None = None, default_desired: s
     scripts = variables.get("telemetry_launch_scripts") or []
     if isinstance(scripts, (list, tuple)) and all(isinstance(one, str) and one.startswith("/") for one in scripts):
         # Behind a path stand the arguments that the script is started with; every branch of it is read here anyway.
-        policy.launch_scripts = list(dict.fromkeys(re.split(r"(?<!\\)\s+", one)[0].replace("\\", "") for one in scripts))
+        paths = [re.split(r"(?<!\\)\s+", one)[0].replace("\\", "") for one in scripts]
+        policy.launch_scripts = list(dict.fromkeys(paths))
     else:
         policy.problems.append("telemetry_launch_scripts must be a list of absolute paths")
     _waiver(

@@ -311,11 +311,11 @@ class Flow(Words):
             return nothing
         unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
         quoted = "".join(run.text for run in field if run.quoted)
-        place = self.absolute(text)
-        if place is None or "\\" in text or re.search(r"[*?\[]", quoted + place[:len(place) - len(text)]) or (
-                PASSING.match(place)):
+        here = "" if text.startswith("/") else (self.folder or "").rstrip("/") + "/"
+        if here and self.folder is None or "\\" in text or re.search(r"[*?\[]", quoted + here) \
+                or PASSING.match(here + text):
             return unclear
-        found = [place[:len(place) - len(text)].rstrip("/")]
+        found = [here.rstrip("/")]
         for part in text.split("/")[text.startswith("/"):]:
             if re.search(r"[*?\[]", part):
                 pattern, folders, found = Pattern([Run(part)]), found, []
@@ -329,7 +329,7 @@ class Flow(Words):
             if len(found) > LIMIT_FILES:
                 return unclear
         found = [path for path in found if self.files.exists(path)]
-        return [[Run(path[len(place) - len(text):])] for path in found] or nothing
+        return [[Run(path[len(here):])] for path in found] or nothing
 
     def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
         if not any(map(_is_glob, fields)):
@@ -524,7 +524,7 @@ class Flow(Words):
 
 
 def _is_glob(field: Value) -> bool:
-    return any(not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
+    return re.search(r"[*?]|\[.*\]", "".join("." if run.quoted else run.text for run in field), re.DOTALL) is not None
 
 
 def _guarded(shell: Flow, name: str) -> bool:

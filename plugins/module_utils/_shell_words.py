@@ -251,7 +251,13 @@ class Words:
         """A path from the root, as the kernel takes it; None where it is relative to an unknown folder."""
         if path.startswith("/"):
             return path
-        return None if self.folder is None or not path else self.folder.rstrip("/") + "/" + path
+        if self.folder is None or not path:
+            return None
+        place = self.folder.rstrip("/") + "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        try:
+            return self.files.canonical(place) if ".." in path.split("/") else place
+        except OSError:
+            return place
 
     # -- work ---------------------------------------------------------------------------------
 
@@ -617,7 +623,7 @@ class Words:
         if variable is None:
             if part.index in ("@", "*") and self.closed:
                 return [], False
-            if name == "BASH_SOURCE":
+            if name == "BASH_SOURCE" and self.dialect == BASH:
                 path = word.text.path
                 return [[Run(self.called.get(path, path) if path else self.zero)]], True
             if name == "PWD" and self.folder is not None and part.index is None:

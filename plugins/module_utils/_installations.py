@@ -351,7 +351,8 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                 and (launch.program.endswith(".war") or launch.tomcat is not None
                      or unknown_of(launch.words[launch.main], True))]
         if not ways:
-            raise Unresolvable(_NO_WAR + " was found", _program_path(definition))
+            raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
+                               _program_path(definition))
         judged = [_judge(launch, files) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))

@@ -71,6 +71,8 @@ class Shell(Builtins):
     joined = False  # its text is words of another command, put together
 
     def _run_simple(self, node: Node) -> Optional[bool]:
+        if node.words:
+            self.oracle.last = node
         fields: List[Value] = []
         declared: List[Assignment] = []
         if self.aliases and node.words and isinstance(node.words[0], Word) and not node.words[0].quoted \
@@ -455,6 +457,60 @@ class Walk:
         self.followed: List[str] = []  # scripts that were started, not sourced
         self.texts: List[str] = []  # of which the text was put into words
         self.names: List[str] = []
+        self.end: Optional[str] = None  # in words, how the first way ended that starts no JVM
+
+
+_TESTS = frozenset(["[", "[[", "test"])
+_SECRET = re.compile(r"pass|secret|token|key|cred|pwd|auth", re.IGNORECASE)
+
+
+def _end_of(shell: Shell, oracle: Oracle) -> Optional[str]:
+    """Where a way through a script ended, and what led there; without values, which can be secrets."""
+    if oracle.last is None:
+        return None
+    said = "the last command is '%s'%s" % (_named(oracle.last), _at(shell, oracle.last))
+    decision = oracle.decisive
+    if decision is None or (oracle.ended is not None and oracle.ended is not oracle.last):
+        return said
+    place = _at(shell, decision.test)
+    if decision.branch is not None:
+        branch = "the branch '%s'" % _plain(decision.branch) if decision.branch else "no branch"
+        return "%s, because 'case %s'%s takes %s" % (said, _plain(_raw_of(decision.test.words[0])), place, branch)
+    outcome = {True: "is true", False: "is false", None: "is not known"}[decision.outcome]
+    return "%s, because '%s'%s %s" % (said, _named(decision.test), place, outcome)
+
+
+def _at(shell: Shell, node: Node) -> str:
+    place = shell.unresolvable("", node.text, node.start)
+    return " (%s:%s)" % (place.path, place.line) if place.path and place.line else ""
+
+
+def _raw_of(word: Word) -> str:
+    return word.text.characters[word.start:word.end]
+
+
+def _plain(text: str) -> str:
+    """Source text on one line, short, without what could be a secret."""
+    text = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
+    if _SECRET.search(text):
+        text = " ".join(re.findall(r"\$\{?[A-Za-z0-9_]+\}?", text)) or "..."
+    text = re.sub(r"(?<=[=~])(\s*)([\"']?)(?![\"'$])(?![A-Za-z_-]{0,12}[\"']?(?:\s|\Z))[^\s\"']+", r"\1\2...", text)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _named(node: Node) -> str:
+    """A command by its name, a test or an exit as it stands."""
+    while node.kind in ("pipeline", "and_or", "block") and node.items:
+        item = node.items[0]
+        node = item[1] if isinstance(item, tuple) else item
+    if node.kind != "simple" or not node.words:
+        raw = node.text.characters[node.start:node.end]
+        return _plain(raw) if node.kind == "condition" else node.kind
+    first = node.words[0]
+    name = _raw_of(first) if isinstance(first, Word) else first.name
+    if name in _TESTS or name in ("exit", "return"):
+        return _plain(node.text.characters[node.start:node.end])
+    return _plain(name)
 
 
 def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
@@ -488,6 +544,8 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             raise Unresolvable("the launch script is too long to follow every way")
         if shell.found:
             result.paths.append(shell.found)
+        elif result.end is None:
+            result.end = _end_of(shell, oracle)
         for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed),
                            (texts, shell.texts)):
             kept.update(dict.fromkeys(seen))

@@ -422,7 +422,8 @@ class Builtins(Output):
         number = number_of(text_of(fields[1]))
         return None if number is None or unknown_of(fields[1], True) else number % 256 == 0
 
-    def _exit(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _exit(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        self.ends(node)
         raise Exit(self._status(fields))
 
     def _return(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:

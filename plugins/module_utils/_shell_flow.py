@@ -13,7 +13,7 @@ from typing import Any, Callable, Deque, List, Optional, TypeVar
 from ._files import PASSING
 from ._shell_patterns import Pattern, calculate, compare, matches_regex
 from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Text, Value, Word, text_of, unknown_of
-from ._shell_words import Break, Exit, Leave, Variable, Words
+from ._shell_words import LIMIT_WORK, Break, Decision, Exit, Leave, Variable, Words
 
 Result = TypeVar("Result")
 
@@ -60,8 +60,36 @@ class Flow(Words):
         self.status = status
         if status is False and self.stops_on_failure and not self.forgiving and node.kind in _FAILS \
                 and not node.negated:
+            self.ends(node)
             raise Exit(False)
         return status
+
+    def ends(self, node: Node) -> None:
+        """The script ends with this command: remember why."""
+        self.oracle.last = self.oracle.ended = node
+        self.oracle.decisive = self.oracle.decided
+
+    def _because(self, decision: Decision, node: Node, condition: bool = False) -> Optional[bool]:
+        """Walk a command to which a decision led."""
+        before, self.oracle.decided = self.oracle.decided, decision
+        status = self.try_out(node) if condition else self.run(node)
+        self.oracle.decided = before
+        return status
+
+    def _passes(self, decision: Decision, node: Any) -> None:
+        """Remember a decision where it leads past what starts a JVM."""
+        if node is not None and self._tells_of_java(node, 0):
+            self.oracle.decisive = decision
+
+    def _tells_of_java(self, node: Node, depth: int) -> bool:
+        raw = node.text.characters[node.start:node.end]
+        if self.oracle.work > LIMIT_WORK // 4:
+            return False  # it is for the reason alone
+        self.spend(1, len(raw), node.text, node.start)
+        if re.search(r"java|jar\b|\.war\b|catalina|daemon|exec\b", raw, re.IGNORECASE):
+            return True
+        called = [self.functions[name] for name in re.findall(r"[A-Za-z_][\w-]*", raw) if name in self.functions]
+        return depth < 3 and any(self._tells_of_java(body, depth + 1) for body in called[:20])
 
     def try_out(self, node: Node) -> Optional[bool]:
         """Walk a command whose failure does not end the script under ``set -e``: a condition."""
@@ -130,9 +158,12 @@ class Flow(Words):
             if status is None and all(self.inert(rest) for _operator, rest in node.items[index:]):
                 self._forget(node.items[index:])
                 return None
+            decision = Decision(node.items[index - 1][1], status)
             if self.decide(status) == (operator == "&&"):
-                status = self.run(item) if last else self.try_out(item)
-            elif status is None:
+                status = self._because(decision, item, not last)
+                continue
+            self._passes(decision, item)
+            if status is None:
                 status = operator == "||"
         return status
 
@@ -204,9 +235,12 @@ class Flow(Words):
                 if all(self.inert(part) for part in rest):
                     self._forget(rest)
                     return None
+            decision = Decision(condition, status)
             if self.decide(status):
-                return self.run(body)
-        return self.run(node.otherwise) if node.otherwise is not None else True
+                self._passes(decision, node.otherwise)
+                return self._because(decision, body)
+            self._passes(decision, body)
+        return self._because(decision, node.otherwise) if node.otherwise is not None else True
 
     def _run_case(self, node: Node) -> Optional[bool]:
         value = self.single(node.words[0])
@@ -231,12 +265,17 @@ class Flow(Words):
         if len(choices) > 1 and all(index < 0 or self.inert(node.items[index][1]) for index in choices):
             return None
         choice: Optional[int] = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
+        chosen = node.items[choice][0] if choice is not None and choice >= 0 else []
+        decision = Decision(node, None, "|".join(_raw(pattern) for pattern in chosen))
+        for index, (_patterns, body, _terminator) in enumerate(node.items):
+            if index != choice:
+                self._passes(decision, body)
         if choice is None or choice < 0:
             return True
         status: Optional[bool] = True
         while choice is not None:
             _patterns, body, terminator = node.items[choice]
-            status = self.run(body)
+            status = self._because(decision, body)
             if terminator == ";;&" and not known:
                 raise self.unresolvable("';;&' in 'case'", node.text, node.start)
             following = [index for index in range(choice + 1, len(node.items)) if terminator == ";&" or (
@@ -521,6 +560,10 @@ class Flow(Words):
             value.extend(node.text.runs(start, end, True))
             start = end
         return [value]
+
+
+def _raw(word: Word) -> str:
+    return word.text.characters[word.start:word.end]
 
 
 def _is_glob(field: Value) -> bool:

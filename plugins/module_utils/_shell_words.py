@@ -8,7 +8,7 @@ Private to this collection. Python 3.6+, standard library only.
 
 import posixpath
 import re
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import Unresolvable, command_line
@@ -153,6 +153,14 @@ class Break(Exception):
         self.again = again
 
 
+class Decision(NamedTuple):
+    """Why a branch is taken or passed over."""
+
+    test: Node  # a command, or a ``case``
+    outcome: Optional[bool]  # of the command; None where it is not known
+    branch: Optional[str] = None  # of a ``case``: the pattern that fits, "" for none
+
+
 class Oracle:
     """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
 
@@ -160,6 +168,10 @@ class Oracle:
         self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
         self._prefix = list(prefix)
         self.steps = 0
+        self.last: Optional[Node] = None  # the last command that was seen
+        self.ended: Optional[Node] = None  # the command that ended the script
+        self.decided: Optional[Decision] = None  # what led to the present command
+        self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
         self.touched: Set[str] = set()  # files that a command may have written; "" for one whose name is not known
         self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 

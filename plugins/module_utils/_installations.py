@@ -29,6 +29,7 @@ from ._jvm import (
 )
 from ._login import account
 from ._patience import Silent
+from ._seen import seen
 from ._shell import Launch, Oracle, Shell, Walk, assignments, interpreted, read_script, walk
 from ._shell_syntax import (
     Node,
@@ -140,11 +141,17 @@ class Outcome(NamedTuple):
 # -- from a definition to its verdict ---------------------------------------------------------------
 
 
-def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) -> Walk:
+def seen_by(definition: Definition, files: HostFiles) -> HostFiles:
+    """The files as what an installation starts sees them."""
+    return seen(files, definition.unit.mounts) if definition.unit is not None else files
+
+
+def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> Walk:
+    files = seen_by(definition, host)
     environment = {name: variable.value for name, variable in definition.environment.items()}
     environment.update(extra)
     if definition.unit is not None and definition.unit.user:
-        for name, text in account(files, definition.unit.user).items():
+        for name, text in account(host, definition.unit.user).items():
             environment.setdefault(name, [Run(text)])
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
@@ -353,10 +360,11 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         if not ways:
             raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
                                _program_path(definition))
-        judged = [_judge(launch, files) for launch in ways]
+        inside = seen_by(definition, files)
+        judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
-        others = [_judge(launch, files)[3] for found in result.paths for launch in found if id(launch) not in counting]
+        others = [_judge(launch, inside)[3] for found in result.paths for launch in found if id(launch) not in counting]
     except Unresolvable as error:
         return unresolved(error)
     except MemoryError:
@@ -364,7 +372,7 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     mentions = list(dict.fromkeys(mention for _verdict, _reason, found, _vector in judged for mention in found))
     vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
     try:
-        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, files)))
+        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, inside)))
     except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
         return unresolved(error)._replace(walk=result, vectors=vectors, programs=(error.path or "",))
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
@@ -453,6 +461,7 @@ def product_of(name: str, programs: Iterable[str]) -> Optional[str]:
 
 def _launcher_texts(unit: Unit, files: HostFiles) -> Iterator[str]:
     """What a unit starts: its command lines, and the scripts that they name."""
+    files = seen(files, unit.mounts)
     for command in unit.exec_start:
         words = [text_of(word) for word in command]
         yield " ".join(words)
@@ -813,6 +822,7 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     """
     if before.walk is None:
         return
+    seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     result = before.walk
     until = files.work[0] + LIMIT_TRYING
 
@@ -953,7 +963,10 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
     paths.extend(mention.path for mention in result.mentions if mention.path is not None)
     program = _program_path(definition)
     if program:
-        paths.append(program)
+        try:
+            paths.append(seen_by(definition, files).origin(program))
+        except OSError:
+            pass
     return [path for path in dict.fromkeys(paths) if path.startswith("/")]
 
 

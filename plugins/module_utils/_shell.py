@@ -305,7 +305,7 @@ class Shell(Builtins):
             inner = interpreted(self.files, path) if script is None else None
             arguments = fields[index + 1:]
             if inner is not None:
-                self.followed.append(path)
+                self.followed.append(self.files.origin(path))
                 script, path, arguments = self.files_script(inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
@@ -319,17 +319,18 @@ class Shell(Builtins):
                           self.exported(), self.closed, self.depth + 1,
                           self._folder_of([text_of(one) for one in fields[:index]]))
             child.found, child.names, child.texts = self.found, self.names, self.texts
-            child.called[path] = child.zero
+            origin = self.files.origin(path)
+            child.called[origin] = child.zero
             child.sourced, child.followed = self.sourced, self.followed
             options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
             child.options("-", options.group(1) if options else "")
-            self.followed.append(path)
+            self.followed.append(origin)
             interpreter, given = _interpreter(content)
             shell = next((number for number, word in enumerate(map(text_of, fields[:index]))
                           if word.rsplit("/", 1)[-1] in _SHELLS), None)
             words = [interpreter, given] if shell is None else [text_of(field) for field in fields[shell:index + 1]]
             read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
-            child.execute(Text(content, path), read_first, node)
+            child.execute(Text(content, origin), read_first, node)
             return
 
     def files_script(self, path: str) -> Optional[Tuple[str, str]]:

@@ -104,9 +104,10 @@ class Builtins(Output):
         except OSError as error:
             raise self.unresolvable("it sources %s, which cannot be read: %s" % (path, error.strerror),
                                     node.text, node.start)
-        self.sourced.append(path)
-        self.called[path] = name
-        text = Text(content, path)
+        origin = self.files.origin(path)
+        self.sourced.append(origin)
+        self.called[origin] = name
+        text = Text(content, origin)
         tree = self.parsed(text)
         self.depth += 1
         saved = self.arguments

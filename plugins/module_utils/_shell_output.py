@@ -25,7 +25,7 @@ _HARMLESS_OUTPUT = frozenset([
 ])
 #: Of these, those that print several words unless they are told otherwise.
 _MANY_WORDS = frozenset(["date", "id", "type", "wc", "pidof", "pgrep", "pidofproc"])
-_XARGS = re.compile(r"""([^\s'"\\]+)|'([^'\n]*)'|"([^"\n]*)"|\\([\s\S])|([ \t\n\v\f\r]+)""")
+_XARGS = re.compile(r"""([^ \t\n'"\\]+)|'([^'\n]*)'|"([^"\n]*)"|\\([\s\S])|([ \t\n]+)""")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "b": "\b"}
 _CLASSES = {"space": r" \t\n\v\f\r", "blank": r" \t", "digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9",
             "upper": "A-Z", "lower": "a-z"}
@@ -208,10 +208,11 @@ class Output(Flow):
             return None
         except (OSError, ValueError):
             raise _NotKnown("the content of %s, which cannot be read" % place)
-        if place not in self.texts:
-            self.texts.append(place)
+        origin = self.files.origin(place)
+        if origin not in self.texts:
+            self.texts.append(origin)
         self.spend(1, len(text))
-        return [Run(text, place, 0)] if text else []
+        return [Run(text, origin, 0)] if text else []
 
     def _cd_for(self, fields: List[Value], _given: Optional[Value]) -> Printed:
         if "-" in map(text_of, fields) or "CDPATH" in self.variables:

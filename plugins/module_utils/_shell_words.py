@@ -244,7 +244,7 @@ class Words:
         if path is None:
             return Unresolvable(reason)
         try:
-            return Unresolvable(reason, path, line_of(self.files.read(path), offset))
+            return Unresolvable(reason, path, line_of(self.files.host.read(path), offset))
         except (OSError, ValueError):
             return Unresolvable(reason, path)
 
@@ -254,7 +254,7 @@ class Words:
         where = ""
         if path is not None:
             try:
-                where = " (%s:%d)" % (path, line_of(self.files.read(path), offset))
+                where = " (%s:%d)" % (path, line_of(self.files.host.read(path), offset))
             except (OSError, ValueError):
                 where = " (%s)" % path
         return Run("", path, offset, part.quoted, reason + where, harmless)
@@ -420,8 +420,7 @@ class Words:
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         if self.dialect == BASH and any(part.kind == "literal" and not part.quoted and _is_brace_expansion(
                 word.characters(part)) for part in word.parts):
-            part = word.parts[0]
-            return [[self.unknown("a brace expansion", word, part)]]
+            return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
         fields: List[Value] = []
         current: Optional[Value] = None
         after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
@@ -485,6 +484,38 @@ class Words:
         for field in fields:
             self._weigh(field, word)
         return fields
+
+    def _braces(self, word: Word) -> List[Value]:
+        """The words that ``a{b,c}d`` or ``a{1..3}`` stands for; none where there is more to it than that."""
+        places = [(part, match) for part in word.parts if part.kind == "literal" and not part.quoted
+                  for match in _BRACES.finditer(word.characters(part))]
+        if len(places) != 1 or any(part.kind != "literal" for part in word.parts):
+            return []
+        braced, match = places[0]
+        start = braced.start + match.start(1)
+        inner = match.group(1)
+        numbers = re.match(r"([0-9]{1,3})\.\.([0-9]{1,3})\Z", inner)
+        choices: List[Value] = []
+        if numbers is not None and "0" not in (numbers.group(1)[:1], numbers.group(2)[:1]):
+            low, high = int(numbers.group(1)), int(numbers.group(2))
+            choices = [[Run(str(number))] for number in (range(low, high + 1) if low <= high
+                                                         else range(low, high - 1, -1))]
+        elif "," in inner:
+            for choice in inner.split(","):
+                choices.append(word.text.runs(start, start + len(choice), False))
+                start += len(choice) + 1
+        found: List[Value] = []
+        for chosen in choices:
+            value: Value = []
+            for part in word.parts:
+                if part is not braced:
+                    value.extend(self._literal(word, part))
+                    continue
+                value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
+                value.extend(word.text.runs(part.start + match.end(), part.end, False))
+            if value:
+                found.append(value)
+        return found
 
     def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
         if part.start in word.decoded:

@@ -418,6 +418,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     definition, live = entry.definition, entry.live
     product = installations.product_of(definition.name, entry.on_disk.programs)
     homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
+    home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
             ) and entry.loaded is not None
     return {
@@ -426,7 +427,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
                       else installations.packaging_of(definition, live, entry.on_disk)),
         "service": definition.service,
-        "home": homes[0] if len(homes) == 1 else None,
+        "home": home,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
         "declarations": [
             _declaration(item) for item in installations.declarations(definition, entry.on_disk, live, files)],
@@ -439,8 +440,16 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
         "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
-            files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
+            files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
     }
+
+
+def _on_host(definition: installations.Definition, files: HostFiles, path: str) -> Optional[str]:
+    """The host's name of what an installation calls so; None where that cannot be told."""
+    try:
+        return installations.seen_by(definition, files).origin(path)
+    except OSError:
+        return None
 
 
 def _declaration(item: installations.Declaration) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import HostFiles
+from ._files import PASSING, HostFiles
 from ._jvm import (
     PROPERTY,
     STRONGER_ENVIRONMENT,
@@ -343,6 +343,8 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
         if definition.unit is not None and definition.unit.doubt is not None:
             raise Unresolvable(*definition.unit.doubt)
+        if definition.unit is not None and _lacks_folder(definition.unit, files):
+            raise Unresolvable("the unit cannot start: its WorkingDirectory= is missing", definition.unit.fragment)
         result = _start(definition, files, extra or {})
         if definition.unit is not None and definition.unit.before:
             written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
@@ -387,6 +389,15 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     elif reason is None:
         reason = "it depends on a condition in the launch files that is not known before the start"
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
+
+
+#: Where systemd may make a folder for a service (StateDirectory= and its like).
+_MADE_FOR_SERVICES = re.compile(r"/(?:var/(?:lib|cache|log)|etc|run)/")
+
+
+def _lacks_folder(unit: Unit, files: HostFiles) -> bool:
+    return bool(unit.folder and not unit.before and not PASSING.match(unit.folder + "/")
+                and not _MADE_FOR_SERVICES.match(unit.folder) and not seen(files, unit.mounts).exists(unit.folder))
 
 
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:

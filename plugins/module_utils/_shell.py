@@ -12,8 +12,9 @@ import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import ENVIRONMENT, Unresolvable, is_java
+from ._jvm import ENVIRONMENT, MAINS, Unresolvable, is_java
 from ._login import login_files, pam_environment, profiles
+from ._reach import reaches_jvm
 from ._shell_builtins import BUILTINS, Builtins
 from ._shell_flow import LIMIT_DEPTH
 from ._shell_patterns import without_first
@@ -155,14 +156,30 @@ class Shell(Builtins):
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
             if re.search(r"\s-jar\s", text_of(field)):
-                self._nested(field, self.dialect, [], self.exported(), self.closed, node)
+                self._nested(field, self.dialect, [], self.exported(), self.closed, node, "", (), self.directory)
                 return None
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
         if base == "cd" and "\r" in "".join(texts):
             return False
+        if base in ("cd", "pushd", "popd"):
+            self._go(fields[1:] if base == "cd" else [])
         return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
+
+    def _go(self, fields: List[Value]) -> None:
+        """``cd``: from then on it works elsewhere, as far as that is known."""
+        names = [field for field in fields if text_of(field) not in ("--", "-L", "-P")]
+        known = len(names) == 1 and unknown_of(names[0], True) is None and text_of(names[0]) != "-"
+        self.directory = self._absolute(text_of(names[0])) if known else None
+
+    def _absolute(self, path: str) -> Optional[str]:
+        """A path as this shell means it; None where it is not known where it works."""
+        if not path.startswith("/"):
+            if self.directory is None or not path:
+                return None
+            path = self.directory + "/" + path
+        return re.sub(r"/(?:\./)+|//+", "/", path)
 
     def _opens(self, node: Node) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
@@ -207,7 +224,8 @@ class Shell(Builtins):
                 else:
                     read_first = profiles(self.files, dialect, texts) if login else []
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
-                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
+                             None if login and base in _CHANGES_USER else self.directory)
                 return True
         return False
 
@@ -241,12 +259,14 @@ class Shell(Builtins):
         return [path for path in files if self.files.exists(path)]
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
-                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = ()) -> None:
+                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
+                directory: Optional[str] = None) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
         child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1)
         child.found, child.names = self.found, self.names
         child.sourced, child.followed = self.sourced, self.followed
+        child.directory = directory
         child.options("-", letters)
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
@@ -267,7 +287,10 @@ class Shell(Builtins):
         """A command that is itself a shell script by absolute path: walk that too."""
         for index, field in enumerate(fields[:6]):
             path = text_of(field)
-            if not path.startswith("/") or unknown_of(field, True):
+            if "/" not in path or unknown_of(field, True):
+                continue
+            path = self._absolute(path) or path
+            if not path.startswith("/"):
                 continue
             script = self.files_script(path)
             inner = interpreted(self.files, path) if script is None else None
@@ -279,14 +302,14 @@ class Shell(Builtins):
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not re.search(r"java|jar|war\b|catalina", inner[0] if inner else content, re.IGNORECASE):
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.directory):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
             child = Shell(self.files, self.oracle, dialect, path, arguments, self.exported(),
                           self.closed, self.depth + 1)
             child.found, child.names = self.found, self.names
-            child.sourced, child.followed = self.sourced, self.followed
+            child.sourced, child.followed, child.directory = self.sourced, self.followed, self.directory
             options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
             child.options("-", options.group(1) if options else "")
             self.followed.append(path)
@@ -324,8 +347,8 @@ class Shell(Builtins):
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
         texts = [text_of(field) for field in fields]
-        mark = "-jar" if "-jar" in texts else BOOTSTRAP
-        if mark not in texts or "\r" in texts[0]:
+        mark = "-jar" if "-jar" in texts else next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
+        if not mark or "\r" in texts[0]:
             return False
         jar = texts.index(mark)
         start: Optional[int] = None
@@ -359,7 +382,7 @@ class Shell(Builtins):
                 if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
         if len(self.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
-        self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else ""))
+        self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else "", self.directory))
         return True
 
 

@@ -77,6 +77,8 @@ class Builtins(Flow):
         path = text_of(fields[1])
         if reason:
             raise self.unresolvable("it sources a file whose name is not known: " + reason, node.text, node.start)
+        if "/" in path and self.directory is not None and not path.startswith("/"):
+            path = re.sub(r"/(?:\./)+|//+", "/", self.directory + "/" + path)
         if not path.startswith("/"):
             raise self.unresolvable("it sources '%s' relative to where it is started" % path, node.text, node.start)
         if _LIBRARY.fullmatch(path):

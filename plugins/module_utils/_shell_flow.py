@@ -30,7 +30,7 @@ _NO_OPTION = frozenset(["PATH", "PS1", "PS2", "LANG", "LANGUAGE", "LC_ALL", "TER
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: What each shell process has for itself.
 _OWN = ("variables", "arguments", "functions", "marked_exported", "read_only", "aliases", "scopes", "all_exported",
-        "stops_on_failure", "stops_on_unset")
+        "stops_on_failure", "stops_on_unset", "directory")
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset(["simple", "pipeline", "subshell", "condition", "arithmetic"])
 

@@ -12,7 +12,7 @@ import re
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import Unresolvable, command_line
+from ._jvm import MAINS, Unresolvable, command_line
 from ._shell_patterns import (
     LIMIT_MATCH,
     Pattern,
@@ -73,25 +73,38 @@ class Launch:
     """One ``java`` command as the script would run it.
 
     ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
-    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named.
+    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named, ``directory``
+    where it is started, None where that is not known.
     """
 
-    __slots__ = ("words", "environment", "closed", "java", "main", "options")
+    __slots__ = ("words", "environment", "closed", "java", "directory", "main", "options")
 
-    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "") -> None:
+    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "",
+                 directory: Optional[str] = None) -> None:
         self.words = words
         self.java = java
+        self.directory = directory
         self.environment = environment
         self.closed = closed
         line = command_line([_shape(word) for word in words])
         self.options = line.options
         tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
-        self.main = line.main if line.jar or tomcat else None
+        of_product = line.main is not None and text_of(words[line.main]) in MAINS
+        self.main = line.main if line.jar or tomcat or of_product else None
 
     @property
     def program(self) -> str:
         """The jar that is started (or Tomcat's class), an empty string where it is not known."""
         return text_of(self.words[self.main]) if self.main is not None else ""
+
+    @property
+    def class_path(self) -> List[str]:
+        """Where it looks for classes, for a class that is started."""
+        texts = [text_of(word) for word in self.words[:self.main]]
+        given = [texts[index + 1] for index, text in enumerate(texts[:-1])
+                 if text in ("-cp", "-classpath", "--class-path")]
+        path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
+        return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
 
     @property
     def tomcat(self) -> Optional[str]:
@@ -194,6 +207,7 @@ class Words:
             self.variables[name] = Variable(value, exported=True)
         self.closed = closed
         self.depth = depth
+        self.directory: Optional[str] = None  # where it works, as far as that is known
         self.functions: Dict[str, Node] = {}
         self.found: List[Launch] = []
         self.sourced: List[str] = []

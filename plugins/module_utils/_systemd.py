@@ -73,6 +73,7 @@ class Unit(NamedTuple):
     doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
     overlays: Tuple[Tuple[str, str], ...] = ()  # where the service sees other files than the host has, and by what
     refused: bool = False  # the doubt is that systemd does not start it at all
+    directory: str = "/"  # where it works; "~" is its user's home
 
 
 class Loaded(NamedTuple):
@@ -83,6 +84,9 @@ class Loaded(NamedTuple):
     active_state: str
     control_group: str
     need_reload: bool
+    sub_state: str = ""
+    result: str = ""  # of its last run: success, exit-code, start-limit-hit, …
+    restarting: bool = False  # it ends again and again, and the service manager starts it anew
 
 
 # -- unit files -------------------------------------------------------------------------------------
@@ -591,6 +595,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     root: Optional[Tuple[str, str]] = None
     overlays: List[Tuple[str, str]] = []
     user = ""
+    directory: Optional[Setting] = None
     source: Optional[str] = None
     specifiers = Specifiers(name, files)
     for setting in settings:
@@ -650,6 +655,8 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             for word in split_words(setting.value):
                 passed[text_of(word)] = passed_on(text_of(word), setting.path, setting.position)
             passed = passed if text else {}
+        elif setting.key == "WorkingDirectory":
+            directory = setting
         elif setting.key == "User":
             user = specifiers.text(setting.value) or ""
     together = _refused(len(exec_start), last)
@@ -671,7 +678,15 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             environment.pop(variable, None)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
                 tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
-                refused is not None)
+                refused is not None, _directory(directory, specifiers))
+
+
+def _directory(setting: Optional[Setting], specifiers: Specifiers) -> str:
+    """Where a service works; empty where that is not known."""
+    expanded = specifiers.put_in(setting.value) if setting is not None else []
+    if expanded is None or unknown_of(expanded, True):
+        return ""
+    return text_of(expanded).lstrip("-") or "/"
 
 
 #: Settings that give the service a root of its own.

@@ -602,6 +602,13 @@ def start_definition(start: Start) -> Definition:
     return Definition(start.path, None, start.command, start.environment, False, None, start)
 
 
+def restarted(definition: Definition, files: HostFiles) -> Definition:
+    """The same installation of one of :mod:`_starters` as its files say now; as it is where they do not name it."""
+    start = definition.start
+    again = next((one for one in all_starts(files, []) if start is not None and one.key == start.key), None)
+    return definition if again is None else start_definition(again)._replace(name=definition.name)
+
+
 def script_definition(path: str) -> Definition:
     """An installation that somebody starts with a launch script by hand, from an unknown environment."""
     return Definition(path, None, ([Run(path)],), {}, False)
@@ -648,6 +655,8 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
             found.append((definition, result))
     elif _may_be_ours(definition, texts, result, refused):
         found.append((definition, result))
+    elif result.reason is not None and result.reason.startswith(_NO_WAR):
+        return  # it is known now, and is none
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
     elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
@@ -661,8 +670,8 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
     named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
     if refused:
         return named
-    if nothing and not texts.launches:
-        return texts.foreign and texts.of_interest and texts.any(_STARTS)
+    if definition.start is not None or (nothing and not texts.launches):
+        return texts.of_interest and texts.any(_STARTS) and (texts.foreign or not nothing)
     is_init_script = definition.unit is None and definition.start is None
     return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
 
@@ -704,8 +713,8 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
 
 def _to_be_said(start: Start, result: Outcome) -> str:
     """What to write, and where: of what is only recognised, no variable of the inventory makes more."""
-    return ("by hand: %s; until the start can be followed, a telemetry_waiver with its reason is what the inventory can "
-            "say of it" % start.advice)
+    return ("by hand: %s; until the start can be followed, a telemetry_waiver with its reason is what the inventory "
+            "can say of it" % start.advice)
 
 
 def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
@@ -872,7 +881,8 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     for path in reversed(result.followed):
         if files.may_be_edited(path):
             yield Live(path, None, "command line")
-    if (definition.unit is not None or (definition.start is not None and definition.start.editable)) and before.programs:
+    by_start = definition.start is not None and definition.start.editable
+    if (definition.unit is not None or by_start) and before.programs:
         command = [run for word in definition.program for run in word if run.path]
         if any(MAIN.search(run.text) for run in command):  # also inside the string of a "sh -c"
             for place in dict.fromkeys(run.path for run in command):

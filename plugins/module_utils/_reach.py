@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a program's text may lead to, at a glance: whether following it can come to a JVM at all.
 
-A host has a hundred services of which one is of interest, and to follow a script is dear. So the texts that a command may
-come to (scripts that it names, at any depth) are searched for the words without which no JVM is started. Every file that
-may be one of them is looked at, whether it is reached or not; where a name is made of what is not known here, that is
-said. Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+A host has a hundred services of which one is of interest, and to follow a script is dear. So the texts that a command
+may come to (scripts that it names, at any depth) are searched for the words without which no JVM is started. Every file
+that may be one of them is looked at, whether it is reached or not; where a name is made of what is not known here, that
+is said. Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
 import re
@@ -25,6 +25,7 @@ _ABSOLUTE = re.compile(r"(?<![\w.$}~*?\]/-])/[\w./@+:%,-]*[\w]")
 _COMPOSED = re.compile(r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']?((?:/[\w.@+-]+)+)"
                        r"|(\$\([^()\n]*\)|`[^`\n]*`)[\"']?((?:/[\w.@+-]+)+)"
                        r"|(?<![\w./$}\"'-])(\.{1,2})((?:/[\w.@+-]+)+)")
+_ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=[\"']?([^\s\"';&|]*)", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:pid|lock|log|sock|socket|tmp|out|err)\Z")
@@ -47,6 +48,7 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
     texts: List[str] = []
     assigned: Dict[str, Set[str]] = {}
     seen: Set[str] = set()
+    entered: List[str] = []  # where it works from some point on
     is_open = False
     waiting = [(text, path, 0)]
     left: List[re.Match] = []  # type: ignore[type-arg]
@@ -60,8 +62,9 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
         for match in _ASSIGNED.finditer(now):
             assigned.setdefault(match.group(1), set()).add(match.group(2))
         names = _ABSOLUTE.findall(now)
+        entered.extend(_ENTERED.findall(now))
         for match in _COMPOSED.finditer(now):
-            folders = [place.rpartition("/")[0] if place else "", directory or ""]
+            folders = [place.rpartition("/")[0] if place else "", directory or ""] + entered
             rest = match.group(2) or match.group(4) or match.group(6)
             if _ENDS.search(rest):
                 continue

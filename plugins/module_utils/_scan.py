@@ -145,7 +145,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
     line = command_line(words)
     main = "" if line.main is None else words[line.main]
     if line.jar and _WAR.search(main):
-        return main
+        return main if main.startswith("/") else bytewise(os.readlink(own + "/cwd")).rstrip("/") + "/" + main
     if line.main is not None and starts(words[line.main:]):
         base = base_of([words[index] for index in line.options])
         # Its own root is not for everybody to see; where it is no container, ours is the same.

@@ -113,12 +113,14 @@ def _unescape(match: "re.Match[str]") -> str:
     return ESCAPES.get(code, code)
 
 
-_UNIT_PROPERTIES = ("LoadState", "ActiveState", "SubState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
+_UNIT_PROPERTIES = ("LoadState", "ActiveState", "SubState", "FragmentPath", "SourcePath", "NeedDaemonReload",
+                    "DropInPaths")
 _SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
                        "ExecStartPre", "PAMName", "RootDirectory", "WorkingDirectory", "Result",
                        "ExecMainStartTimestampMonotonic")
 #: A systemd before 233 has not all of them, and answers with an error.
-_NEWER_PROPERTIES = ("NRestarts", "PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem")
+_NEWER_PROPERTIES = ("NRestarts", "PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths",
+                     "TemporaryFileSystem")
 
 
 def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
@@ -200,7 +202,8 @@ def loaded(name: str, files: HostFiles) -> Loaded:
                       tuple(_array(unit["DropInPaths"])), environment,
                       _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
                       tuple(entries), _commands(service["ExecStartPre"]), doubt,
-                      tuple(one for one in overlays if one[0]), False, service["WorkingDirectory"][1].lstrip("!-") or "/")
+                      tuple(one for one in overlays if one[0]), False,
+                      service["WorkingDirectory"][1].lstrip("!-") or "/")
     return _loaded(definition, unit, service, newer)
 
 

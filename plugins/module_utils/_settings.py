@@ -150,6 +150,13 @@ def _version(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str, 
 # -- plugins ----------------------------------------------------------------------------------------
 
 
+def _is_listed(files: HostFiles, home: str) -> bool:
+    try:
+        return bool(files.list_below(home, ""))  # an empty one is what is left where a volume is not mounted
+    except OSError:
+        return False
+
+
 def plugin(files: HostFiles, home: str, name: str) -> Found:
     """Version of a plugin (None: seen to be absent), and whether it is enabled.
 
@@ -160,6 +167,10 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     folder = home + "/plugins"
     try:
         names = set(files.list_below(home, "plugins"))
+    except FileNotFoundError as error:
+        if not _is_listed(files, home):
+            raise Unreadable("%s: %s" % (folder, _why(error)))
+        return None, {"state": "absent", "file": folder, "reason": "the home has no plugins: there is no such folder"}
     except OSError as error:
         raise Unreadable("%s: %s" % (folder, _why(error)))
     archives = [name + suffix for suffix in (".jpl", ".hpl", ".jpi", ".hpi") if name + suffix in names]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who starts programs beside systemd and plain init scripts: supervisord, runit, OpenRC, cron, rc.local, monit, users' units.
+"""Who starts programs beside systemd and plain init scripts: supervisord, runit, OpenRC, cron, monit, users' units, ….
 
 One class for each, all with one interface: :meth:`Starter.starts` gives what each of its files would start next.
 Containers are recognised (quadlets, compose files), and not followed: image and environment decide. Private to this
@@ -183,8 +183,8 @@ class Supervisord(Starter):
             yield Start(self.kind, "program " + name, path, line_of(content, mine["command"].position),
                         tuple(split_words(value("command"), True, False)), environment, user,
                         text_of(value("directory")),
-                        "in [%s] of %s write environment=JAVA_TOOL_OPTIONS=\"…\" with the flag (beside what stands there), "
-                        "then supervisorctl update" % (section, path), editable=True)
+                        "in [%s] of %s write the flag before -jar, or into environment= as JAVA_TOOL_OPTIONS, then "
+                        "supervisorctl update" % (section, path), editable=True)
 
     @staticmethod
     def _put_in(value: Value, name: str, path: str) -> Value:
@@ -240,9 +240,10 @@ class Runit(Starter):
                 if place in seen:
                     continue
                 seen.add(place)
-                yield Start(self.kind, "service " + folder.rpartition("/")[2], path, 1, ([Run(path)],), {}, "root", place,
+                name = folder.rpartition("/")[2]
+                yield Start(self.kind, "service " + name, path, 1, ([Run(path)],), {}, "root", place,
                             "in %s put the flag before -jar, or into the file that sets its options, then sv restart %s"
-                            % (path, folder.rpartition("/")[2]))
+                            % (path, name))
 
 
 # -- OpenRC -----------------------------------------------------------------------------------------
@@ -260,7 +261,8 @@ eend() { :; }
 einfo() { :; }
 checkpath() { :; }
 start() {
-    eval start-stop-daemon --start --exec "$command" ${command_user:+--user "$command_user"} $start_stop_daemon_args -- $command_args $command_args_background $command_args_foreground
+    eval start-stop-daemon --start --exec "$command" ${command_user:+--user "$command_user"} $start_stop_daemon_args \\
+        -- $command_args $command_args_background $command_args_foreground
 }
 [ ! -e /etc/conf.d/%(name)s ] || . /etc/conf.d/%(name)s
 . /etc/init.d/%(name)s
@@ -385,6 +387,7 @@ class Monit(Starter):
     kind = "monit"
     _MAIN = ("/etc/monitrc", "/etc/monit/monitrc", "/etc/monit.conf", "/usr/local/etc/monitrc")
     _PARTS = ("/etc/monit/conf.d/*", "/etc/monit/conf-enabled/*", "/etc/monit.d/*")
+    _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
     _CHECK = re.compile(r"^[ \t]*check[ \t]+\w+[ \t]+(\"[^\"]*\"|'[^']*'|\S+)", re.MULTILINE | re.IGNORECASE)
     _START = re.compile(r"\b(?:re)?start(?:[ \t]+program)?\s*=?\s*(\"[^\"]*\"|'[^']*')"
                         r"(?:\s+as\s+uid\s+(\"[^\"]*\"|[^\s\"]+))?", re.IGNORECASE)
@@ -400,7 +403,7 @@ class Monit(Starter):
         for pattern in self._PARTS:
             paths.extend(files.glob(pattern))
         for path in dict.fromkeys(paths):
-            text = re.sub(r"^[ \t]*#.*$", lambda match: " " * len(match.group(0)), _text(files, path), 0, re.MULTILINE)
+            text = self._COMMENT.sub(lambda match: " " * len(match.group(0)), _text(files, path))
             checks = list(self._CHECK.finditer(text))
             for check, following in zip(checks, checks[1:] + [None]):  # type: ignore[list-item]
                 end = following.start() if following is not None else len(text)
@@ -408,8 +411,8 @@ class Monit(Starter):
                     command = [Run(match.group(1)[1:-1], path, match.start(1) + 1)]
                     name = check.group(1).strip("\"'")
                     yield Start(self.kind, "service " + name, path, line_of(text, match.start()),
-                                tuple(split_words(command, True, False)), {}, (match.group(2) or "root").strip('"'), "/",
-                                "in the start program of %s in %s put the flag before -jar, then monit reload"
+                                tuple(split_words(command, True, False)), {}, (match.group(2) or "root").strip('"'),
+                                "/", "in the start program of %s in %s put the flag before -jar, then monit reload"
                                 % (name, path))
                     break
 

@@ -677,10 +677,12 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
 
 
 def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Definition, Outcome]], warnings: List[str],
-                  launch_scripts: Sequence[str]) -> None:
-    """Add what others than systemd and init scripts start."""
+                  launch_scripts: Sequence[str]) -> Dict[str, int]:
+    """Add what others than systemd and init scripts start; returns of how many starts of each kind was heard."""
     counted: Dict[str, int] = {}
+    kinds: Dict[str, int] = {}
     for start in all_starts(files, warnings):
+        kinds[start.kind] = kinds.get(start.kind, 0) + 1
         if (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services) \
                 or (start.kind == "quadlet" and start.name + ".service" in services) \
                 or any(text_of(word) in launch_scripts for word in start.command):
@@ -709,6 +711,7 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
         if counted[start.path] > 1:
             definition = definition._replace(name="%s [%s]" % (start.path, start.name))
         found.append((definition, result))
+    return kinds
 
 
 def _to_be_said(start: Start, result: Outcome) -> str:
@@ -718,10 +721,11 @@ def _to_be_said(start: Start, result: Outcome) -> str:
 
 
 def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
-             instances: Sequence[str] = ()) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
+             instances: Sequence[str] = (), looked: Optional[List[str]] = None,
+             ) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
     """All installations under the view's root with what their files say, and warnings.
 
-    ``instances`` are those of templates that the service manager has loaded.
+    ``instances`` are those of templates that the service manager has loaded; ``looked`` gets what was looked at.
     """
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
@@ -756,13 +760,18 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
     services = set(names)
-    for name in files.list(_INIT_FOLDER):
+    scripts = files.list(_INIT_FOLDER)
+    for name in scripts:
         if name + ".service" in services:
             continue
         script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
         if script is not None:
             _consider(init_definition(name), files, found, warnings)
-    _other_starts(files, services, found, warnings, launch_scripts)
+    kinds = _other_starts(files, services, found, warnings, launch_scripts)
+    if looked is not None:
+        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(scripts)])
+        looked.extend("%s (%d)" % (kind, count) for kind, count in sorted(kinds.items()))
+        looked.extend("launch script %s" % path for path in launch_scripts)
     for path in launch_scripts:
         if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
             continue

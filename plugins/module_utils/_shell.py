@@ -353,7 +353,7 @@ class Shell(Builtins):
         return environment
 
     def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
-        """``chpst -e``, ``envdir``: each file of a folder is a variable, its first line the value; an empty one none."""
+        """``chpst -e``, ``envdir``: a file of a folder is a variable, its first line the value; an empty one none."""
         path = self._absolute(folder)
         if path is None:
             raise Unresolvable("what is in the folder of variables %s is not known" % folder)

@@ -55,6 +55,7 @@ class Survey(NamedTuple):
     entries: List[Entry]
     warnings: List[str]
     host: Dict[str, Any]
+    looked_at: List[str] = []
 
 
 def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "auto") -> Survey:
@@ -80,7 +81,8 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     limits.phase("looking for installations")
-    found, more = installations.discover(files, launch_scripts, manager, instances)
+    looked: List[str] = []
+    found, more = installations.discover(files, launch_scripts, manager, instances, looked)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
     limits.phase("reading what the service manager has loaded")
@@ -112,7 +114,9 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     entries = _without_dead(entries)
     rows = _strays([jvm for jvm in strays if jvm not in builds], [entry.definition.name for entry in entries], warnings)
     entries.extend(rows + _unlooked(unseen, rows))
-    return Survey(entries, warnings, _host(root))
+    if live_host and hidden is None:
+        looked.append("running processes, as %s" % ("root" if os.geteuid() == 0 else "an ordinary user"))
+    return Survey(entries, warnings, _host(root), looked)
 
 
 def _host(root: str) -> Dict[str, Any]:
@@ -539,6 +543,7 @@ def document_of(result: Survey, root: str = "/") -> Dict[str, Any]:
         "installations": [installation_document(entry, files) for entry in result.entries],
         "connectivity": [],
         "warnings": result.warnings,
+        "looked_at": result.looked_at,
     }
 
 

@@ -179,7 +179,6 @@ def _lasting(state: Mapping[str, Any]) -> dict[str, Any]:
     """A state without the process ids and start times of its JVMs: a restart alone is no change."""
     document = copy.deepcopy(dict(state))
     for entry in document.get("installations", []):
-        entry.pop("unit_state", None)
         for process in entry.get("processes", []):
             process.pop("pid", None)
             process.pop("started", None)

@@ -155,7 +155,8 @@ def test_scripts_that_lead_to_scripts(command: str, start: str, host: Host) -> N
 
 
 def test_a_program_that_is_no_shell_script_is_unknown(host: Host) -> None:
-    host.write("/opt/ci/run", "#!/usr/bin/python3\nimport os\nos.execvp('java', ['java', '-jar', '/o/jenkins.war'])\n", 0o755)
+    program = "#!/usr/bin/python3\nimport os\nos.execvp('java', ['java', '-jar', '/o/jenkins.war'])\n"
+    host.write("/opt/ci/run", program, 0o755)
     unit(host, "ExecStart=/opt/ci/run", "master")
     assert found(host) == [("master", "unresolvable")]
 
@@ -185,8 +186,9 @@ STARTERS = {
                                      'command_args="$CI_OPTS -jar /opt/ci/app.war"\ncommand_user=ci\n'
                                      "depend() { need net; }\n",
                "/etc/conf.d/master": f'CI_OPTS="-Xmx1g {FLAG}"\n'},
-    "openrc's function": {"/etc/init.d/master": "#!/sbin/openrc-run\nstart() {\n  ebegin x\n  start-stop-daemon --start "
-                                                f"--exec /usr/bin/java -- {FLAG} -jar /opt/ci/app.war\n  eend $?\n}}\n"},
+    "openrc's function": {
+        "/etc/init.d/master": "#!/sbin/openrc-run\nstart() {\n  ebegin x\n  start-stop-daemon --start "
+                              f"--exec /usr/bin/java -- {FLAG} -jar /opt/ci/app.war\n  eend $?\n}}\n"},
     "cron": {"/etc/cron.d/ci": f"MAILTO=root\n@reboot ci cd /opt/ci && java {FLAG} -jar app.war\n"},
     "crontab of a service's user": {"/var/spool/cron/crontabs/ci": f"JAVA_TOOL_OPTIONS={FLAG}\n@reboot java -jar "
                                                                   "/opt/ci/app.war\n"},

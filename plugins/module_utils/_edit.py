@@ -29,6 +29,7 @@ from ._installations import (
     lives_of,
     outcome,
     related_files,
+    restarted,
     same_vectors,
     seen_by,
     shell_append,
@@ -153,6 +154,8 @@ def evaluate(definition: Definition, files: HostFiles) -> Outcome:
 
 def reload_definition(definition: Definition, files: HostFiles) -> Definition:
     """The same installation with its unit as the files define it now."""
+    if definition.start is not None:
+        return restarted(definition, files)
     if definition.unit is None:
         return definition
     unit = UnitFiles(files).load(definition.unit.name)

@@ -301,6 +301,8 @@ class HostFiles:
         self.host = self  # whose names the places of what is read have
         self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see _seen
         self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
+        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
+        self.reached: Dict[str, Any] = {}  # see _reach
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
         self.work = [0]  # what following launch files has cost so far, see _shell_words
@@ -317,6 +319,7 @@ class HostFiles:
         view.views = self.views
         view.service_roots = self.service_roots
         view.unread = self.unread
+        view.manifests, view.reached = self.manifests, self.reached
         view.trees = dict(self.trees)  # what is parsed of candidates goes with them
         view.work = self.work
         view._candidates = dict(self._candidates)
@@ -326,6 +329,10 @@ class HostFiles:
     def _look(self, place: str, work: Callable[[], Any]) -> Any:
         # Whoever names an image says where to look.
         return look(place, work) if self.root == "/" else work()
+
+    def asked(self, path: str, work: Callable[[], Any]) -> Any:
+        """What ``work`` (anything that JSON knows) makes of a path; OSError, Silent where nothing answers there."""
+        return self._look(self.resolve(path), work)
 
     def _status(self, place: str, follow: bool = True) -> os.stat_result:
         return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))

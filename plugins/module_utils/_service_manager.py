@@ -33,6 +33,9 @@ from ._systemd import (
 )
 
 _DESTINATION = "org.freedesktop.systemd1"
+#: What is started anew so often, and came up so few seconds ago, ends again and again.
+_RESTARTS = 3
+_SECONDS = 60
 
 
 class Unavailable(Exception):
@@ -114,11 +117,14 @@ def _unescape(match: "re.Match[str]") -> str:
     return ESCAPES.get(code, code)
 
 
-_UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
+_UNIT_PROPERTIES = ("LoadState", "ActiveState", "SubState", "FragmentPath", "SourcePath", "NeedDaemonReload",
+                    "DropInPaths")
 _SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
-                       "ExecStartPre", "PAMName", "RootDirectory", "WorkingDirectory")
+                       "ExecStartPre", "PAMName", "RootDirectory", "WorkingDirectory", "Result",
+                       "ExecMainStartTimestampMonotonic")
 #: A systemd before 233 has not all of them, and answers with an error.
-_NEWER_PROPERTIES = ("PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem")
+_NEWER_PROPERTIES = ("NRestarts", "PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths",
+                     "TemporaryFileSystem")
 
 
 def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
@@ -212,5 +218,23 @@ def loaded(name: str, files: HostFiles) -> Loaded:
                       tuple(one for one in overlays if one[0]),
                       working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files,
                                      mounts), mounts)
+    return _loaded(definition, unit, service, newer)
+
+
+def _loaded(definition: Unit, unit: Dict[str, List[str]], service: Dict[str, List[str]], newer: Dict[str, List[str]],
+            ) -> Loaded:
+    restarts, began = int(newer.get("NRestarts", ["u", "0"])[1]), int(service["ExecMainStartTimestampMonotonic"][1])
+    with open("/proc/uptime") as stream:
+        young = float(stream.read().split()[0]) - began / 1e6 < _SECONDS
     return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
-                  unit["NeedDaemonReload"][1] == "true")
+                  unit["NeedDaemonReload"][1] == "true", unit["SubState"][1], service["Result"][1],
+                  unit["SubState"][1].startswith("auto-restart") or (restarts >= _RESTARTS and young))
+
+
+def bare(name: str) -> Loaded:
+    """The state of a unit whose definition is not understood. Raises :class:`Unavailable`."""
+    unit = _properties(name, "Unit", _UNIT_PROPERTIES)
+    service = _properties(name, "Service", _SERVICE_PROPERTIES)
+    definition = Unit(name, unit["FragmentPath"][1] or None, None, tuple(_array(unit["DropInPaths"])), {}, (),
+                      service["User"][1])
+    return _loaded(definition, unit, service, {})

@@ -12,8 +12,9 @@ import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import ENVIRONMENT, Unresolvable, is_java
+from ._jvm import ENVIRONMENT, MAINS, Unresolvable, is_java
 from ._login import login_files, pam_environment, profiles
+from ._reach import reaches_jvm
 from ._shell_builtins import BUILTINS, Builtins
 from ._shell_flow import LIMIT_DEPTH
 from ._shell_patterns import without_first
@@ -50,14 +51,17 @@ _TAKES_WORD = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file"])
 #: What the environment of a service has that no option of a JVM depends on.
 _NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "MAIL", "PS1", "i"])
 _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+#: What takes the environment from a folder of files (runit, daemontools, s6).
+_ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 #: Commands that write none of the files which they name.
 _LOOKS = frozenset(["cat", "chgrp", "chmod", "chown", "cut", "echo", "egrep", "false", "grep", "head", "kill", "logger",
                     "ls", "mkdir", "pgrep", "pidof", "printf", "ps", "sleep", "sort", "stat", "tail", "test", "touch",
                     "tr", "true", "ulimit", "umask", "wait", "wc"])
 #: Programs that start what they name in the same folder, and those that start it in another one.
-_STAYS = frozenset(["authbind", "chrt", "env", "exec", "ionice", "nice", "nohup", "numactl", "setsid", "stdbuf",
-                    "sudo", "su", "runuser", "taskset", "time", "timeout"])
+_STAYS = frozenset(["authbind", "chpst", "chrt", "dumb-init", "env", "envdir", "exec", "ionice", "nice", "nohup",
+                    "numactl", "runuser", "s6-envdir", "s6-setuidgid", "setsid", "setuidgid", "softlimit", "stdbuf",
+                    "su", "sudo", "taskset", "time", "timeout", "tini"])
 _MOVES = frozenset(["start-stop-daemon", "daemonize", "systemd-run", "-C", "--chdir", "-D", "-i", "--login", "-l"])
 #: What shows a program other files.
 _OTHER_FILES = frozenset(["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn"])
@@ -311,7 +315,7 @@ class Shell(Builtins):
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not re.search(r"java|jar|war\b|catalina", inner[0] if inner else content, re.IGNORECASE):
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
@@ -354,20 +358,49 @@ class Shell(Builtins):
                     environment = {}
                 for option, following in zip(options, list(options[1:]) + [""]):
                     environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
+            elif name in _ENVIRONMENT_FOLDERS:
+                options = texts[index + 1:]
+                given = [following for option, following in zip([name] + list(options), options)
+                         if option == "-e" or (name != "chpst" and option == name)]
+                for folder in given:
+                    self._read_environment_folder(folder, environment)
         return environment
+
+    def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
+        """``chpst -e``, ``envdir``: a file of a folder is a variable, its first line the value; an empty one none."""
+        path = self.absolute(folder)
+        if path is None:
+            raise Unresolvable("what is in the folder of variables %s is not known" % folder)
+        for name in self.files.list(path):
+            try:
+                content = self.files.read("%s/%s" % (path, name))
+            except OSError as error:
+                raise Unresolvable("a folder of variables cannot be read: %s" % error.strerror, "%s/%s" % (path, name))
+            self.spend(1, len(content))
+            if "=" in name or not content:
+                environment.pop(name, None)
+                continue
+            line = content.split("\n", 1)[0].rstrip(" \t")
+            environment[name] = [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [
+                Run(line.replace("\0", "\n"))]
 
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
         texts = [text_of(field) for field in fields]
-        mark = "-jar" if "-jar" in texts else BOOTSTRAP
-        if mark not in texts or "\r" in texts[0]:
+        mark = next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
+        mark = "-jar" if "-jar" in texts else mark
+        if not mark or "\r" in texts[0]:
             return False
         jar = texts.index(mark)
         start: Optional[int] = None
+        java = ""
         for index in range(jar):
             if is_java(texts[index]) and not texts[index].startswith("-") and (
                     not index or texts[index - 1] not in _TAKES_NAME):
                 start = index + 1
+                java = texts[index]
+                if "start-stop-daemon" in "".join(texts[:index]) and "--" in texts[start:jar]:
+                    start = texts.index("--", start) + 1  # what stands before is its own
                 break
         if start is None:
             for index in range(1, jar):
@@ -394,8 +427,8 @@ class Shell(Builtins):
                 if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
         if len(self.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
-        self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else "",
-                                 self._folder_of(texts[:start - 1])))
+        java = java or (texts[start - 1] if start else "")
+        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[:start - 1])))
         return True
 
     def _folder_of(self, texts: Sequence[str]) -> Optional[str]:

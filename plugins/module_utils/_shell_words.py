@@ -11,7 +11,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import Unresolvable, command_line
+from ._jvm import MAINS, Unresolvable, command_line
 from ._shell_patterns import (
     LIMIT_MATCH,
     Pattern,
@@ -80,19 +80,30 @@ class Launch:
         line = command_line([_shape(word) for word in words])
         self.options = line.options
         tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
-        self.main = line.main if line.jar or tomcat else None
+        of_product = line.main is not None and text_of(words[line.main]) in MAINS
+        self.main = line.main if line.jar or tomcat or of_product else None
 
     @property
     def program(self) -> str:
         """The jar that is started (or Tomcat's class), an empty string where it is not known."""
         name = text_of(self.words[self.main]) if self.main is not None else ""
-        return name if name in ("", BOOTSTRAP) or unknown_of(self.words[self.main or 0], True) else self.absolute(name)
+        is_path = name not in ("", BOOTSTRAP) and name not in MAINS
+        return self.absolute(name) if is_path and not unknown_of(self.words[self.main or 0], True) else name
 
     def absolute(self, path: str) -> str:
         """A path from the root, where it is known in which folder the JVM is started."""
         if path.startswith("/") or self.folder is None:
             return path
         return posixpath.normpath(self.folder + "/" + path)
+
+    @property
+    def class_path(self) -> List[str]:
+        """Where it looks for classes, for a class that is started."""
+        texts = [text_of(word) for word in self.words[:self.main]]
+        given = [texts[index + 1] for index, text in enumerate(texts[:-1])
+                 if text in ("-cp", "-classpath", "--class-path")]
+        path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
+        return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
 
     @property
     def tomcat(self) -> Optional[str]:

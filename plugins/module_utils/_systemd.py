@@ -86,6 +86,9 @@ class Loaded(NamedTuple):
     active_state: str
     control_group: str
     need_reload: bool
+    sub_state: str = ""
+    result: str = ""  # of its last run: success, exit-code, start-limit-hit, …
+    restarting: bool = False  # it ends again and again, and the service manager starts it anew
 
 
 # -- unit files -------------------------------------------------------------------------------------

@@ -33,10 +33,13 @@ options:
     type: int
     default: 14
   fail_on:
-    description: Verdicts that make the task fail.
+    description:
+      - Verdicts that make the task fail.
+      - V(down) stands for a controller whose unit has failed, or that ends and is started anew again and again.
     type: list
     elements: str
-    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable]
+    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
+      down]
     default: [violation, waiver_expired, unknown, unreachable]
 seealso:
   - module: cbops.telemetry.fleet_report

@@ -191,7 +191,15 @@ def hostile():
     ]
 
 
-PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile}
+def odd():
+    # One host, on which a test lays out what people have built: many controllers beside the package's own.
+    return [
+        host("segment", "bookworm", "segment"),
+        host("odd", "bookworm", "oss"),
+    ]
+
+
+PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile, "odd": odd}
 
 
 def load(profile):

@@ -59,6 +59,8 @@ VARIABLES = (
     "telemetry_probe_endpoints",
     "telemetry_public_authorities",
     "telemetry_backup",
+    "telemetry_backup_count",
+    "telemetry_backup_days",
     "telemetry_daemon_reload",
     "telemetry_restart_timeout",
     "telemetry_restart_group",

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import HostFiles
+from ._files import BACKUP_SUFFIX, HostFiles
 from ._jvm import (
     PROPERTY,
     STRONGER_ENVIRONMENT,
@@ -663,7 +663,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                 name, Unresolvable(result.reason or "", result.path, result.line)))
     services = set(names)
     for name in files.list(_INIT_FOLDER):
-        if name + ".service" in services:
+        if name + ".service" in services or name.endswith(BACKUP_SUFFIX):
             continue
         script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
         if script is None or not _launches(script):

@@ -251,6 +251,16 @@ class Store(Keeper):
                     continue
         return sorted(found, key=lambda kept: _order(kept.name))
 
+    def _newest(self, place: Place) -> Optional[_Kept]:
+        names = sorted((name for name in set(self._stems(place)) if _NAME.match(name)), key=_order)
+        try:
+            if not names:
+                return None
+            with opened(place, names[-1] + _JSON) as record:
+                return _read(names[-1], record.content)
+        except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None  # then there will be a newer one
+
     def records(self, real: str) -> List[_Kept]:
         """What is recorded of a file, oldest first. Raises :class:`Refused`, OSError."""
         with self._entered(self.folder_of(real), False) as place:
@@ -267,10 +277,9 @@ class Store(Keeper):
         try:
             with self._entered(self.folder_of(path), True) as place:
                 self._tidy(place)
-                records = self._records_at(place)
+                newest = self._newest(place)
                 dress = dress_of(now.descriptor) if now is not None else None
                 sha256 = digest(now.content) if now is not None else None
-                newest = records[-1] if records else None
                 if newest is not None and (newest.sha256, newest.dress) == (sha256, dress) and not newest.is_moved:
                     with opened(place, newest.name + _JSON) as record:
                         before: Optional[bytes] = record.content
@@ -396,7 +405,10 @@ class Store(Keeper):
                     sync_folder(place)
                     check_unchanged(old, copy.status)
                     os.unlink(old.name, dir_fd=old.folder)
-                    sync_folder(old)
+                    try:
+                        sync_folder(old)
+                    except OSError:
+                        pass  # a power cut may bring it back, and the next run moves it again
                     return "%s/%s" % (folder, name)
         except FileNotFoundError:
             return None
@@ -475,7 +487,9 @@ class Store(Keeper):
                 now = _digest_at(place)
                 if now == first.sha256:
                     return Restored(False, None, None)
-                if after != "" and now != after:
+                # A run that was killed may have recorded a change that it did not come to make.
+                known = [kept.sha256 for kept, _edit in found] + [edit["after"] for _kept, edit in found]
+                if after != "" and now not in known:
                     raise Refused("%s: somebody has changed it after %s, so it is left as it is (nothing was changed); "
                                   "what it was before is in %s" % (
                                       path, "run %s" % run if run else "it was edited here",

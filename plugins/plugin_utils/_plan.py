@@ -39,7 +39,8 @@ class PlanError(ValueError):
 def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
     """An edit in a few words, from the diff that shows nothing but the flag's lines."""
     if edit["after"] is None:
-        return "a backup of an earlier version, moved away" if str(diff.get("after_header")).endswith(" (moved)") else "removed"
+        is_moved = str(diff.get("after_header")).endswith(" (moved)")
+        return "a backup of an earlier version, moved away" if is_moved else "removed"
     if edit["after"] == edit["before"]:
         return "given to root"
     before, after = diff["before"].splitlines(), diff["after"].splitlines()

@@ -823,6 +823,14 @@ def test_what_somebody_changed_after_a_run_is_not_rolled_back(file: Path) -> Non
     assert text(file) == "an admin's"
 
 
+def test_a_run_that_was_killed_before_the_change_it_recorded_is_rolled_back(file: Path) -> None:
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    with files.walked_to(str(file)) as at, files.opened(at, at.name) as now:
+        store(file, "R1").keep(at.path, now, b"never written")
+    assert store(file).roll_back(str(file), run="R1").changed
+    assert text(file) == OLD
+
+
 def test_a_file_that_a_run_made_goes_again(file: Path, place: Path) -> None:
     files.replace(str(place / "new"), None, NEW, store(file, "R1"))
     assert store(file).list(str(place / "new")) == [], "there is nothing to put back"

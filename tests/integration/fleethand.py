@@ -142,6 +142,6 @@ class Fleet:
         """Checksum, mode and owner of everything that can hold launch configuration, by host."""
         script = ("for f in $(find /etc/default /etc/sysconfig /etc/init.d /etc/systemd/system /opt /usr/bin/jenkins "
                   "/var/lib/tomcat10/bin "
-                  "-type f 2>/dev/null | grep -v 'cbops~$' | sort); do "
+                  "-type f 2>/dev/null | sort); do "
                   "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done")
         return {host: self.shell(host, script) for host in self.hosts}

@@ -99,7 +99,8 @@ def test_a_backup_of_an_earlier_version_is_moved_away(fleet: Fleet) -> None:
         assert "1 backup of an earlier version was moved" in done.output
         assert fleet.shell(host, "ls /etc/cb/t11.d") == "10-java"
         assert fleet.shell(host, "cat /etc/cb/t11.d/10-java").count(FLAG) == 1
-        assert "-Da=new" in fleet.shell(host, "tr '\\0' ' ' </proc/$(pgrep -x java)/cmdline"), "the admin's change counts"
+        running = fleet.shell(host, "tr '\\0' ' ' </proc/$(pgrep -x java)/cmdline")
+        assert "-Da=new" in running, "what the admin changed counts"
         assert fleet.play("enforce", inventory=inventory).changed() == {host: 0}
     finally:
         fleet.shell(host, f"rm -r {unit} /etc/cb; systemctl daemon-reload; systemctl restart jenkins")

@@ -174,7 +174,8 @@ def test_backups_are_listed_and_restored(host: Host, capsys: pytest.CaptureFixtu
     done = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True)
     assert (done["changed"], done["restored"]) == (True, listed["backups"][0]["path"])
     assert host.read("/etc/default/cloudbees-core-cm") == before
-    assert not call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup=done["restored"])["changed"]
+    again = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup=done["restored"])
+    assert not again["changed"]
     back = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup=done["kept"])
     assert back["changed"]
     assert host.read("/etc/default/cloudbees-core-cm") == disabled

@@ -63,6 +63,7 @@ VARIABLES = (
     "telemetry_backup_days",
     "telemetry_daemon_reload",
     "telemetry_restart_timeout",
+    "telemetry_settle",
     "telemetry_restart_group",
     "telemetry_restart_serial",
     "telemetry_restart_window",

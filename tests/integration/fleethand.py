@@ -84,6 +84,7 @@ class Fleet:
             "ansible_become": True,
             "ansible_python_interpreter": "auto_silent",
             "telemetry_desired": "disabled",
+            "telemetry_settle": 1,  # seconds: what the tests of it change, and the others need not wait for
             **variables,
         }
         content = {"all": {"vars": {name: value for name, value in everything.items() if value is not None},

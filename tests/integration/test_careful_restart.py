@@ -268,11 +268,9 @@ def test_what_an_admin_edits_meanwhile_is_not_rolled_back(fleet: Fleet) -> None:
     launch = f"/etc/default/{SERVICE}"
     fleet.shell(HOST, f"cp -p {launch} /root/kept")
     inventory = fleet.inventory({HOST: {}})
-    fleet.shell(HOST, f"printf '#!/bin/sh\n[ ! -e /root/once ] || {{ rm /root/once; echo \"# by hand\" >>{launch}; }}\n"
-                      f"exec /usr/bin/java.real \"$@\"\n' >/root/java; chmod 755 /root/java; touch /root/once")
     knob(fleet, HOST, HOME, "3000 disabled it ends")
     try:
-        with subprocess.Popen([FLEET, "exec", HOST, "--", "sh", "-c",
+        with subprocess.Popen([FLEET, "shell", "test", HOST, "--", "sh", "-c",
                                f"for n in $(seq 600); do grep -q Sender.disabled=true {launch} && "
                                f"{{ sleep 3; echo '# by hand' >>{launch}; exit; }}; sleep 0.1; done"]) as admin:
             done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_settle=8",

@@ -29,6 +29,7 @@ from ._writing import (
     Place,
     Refused,
     check_unchanged,
+    clean,
     create,
     dress_of,
     exchange,
@@ -501,6 +502,8 @@ class Store(Keeper):
     def _back(self, path: str, place: Place, kept: _Kept, keep: bool, check: bool) -> Restored:
         """Bring a file to what a record says. Raises :class:`Refused`, OSError."""
         refuse_own_link(path, place)
+        if not check:
+            clean(place)
         there = _digest_at(place) is not None
         if kept.sha256 is None or kept.dress is None:
             if not check and there:

@@ -158,21 +158,22 @@ def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Si
     f"chown {SERVICE}: {BACKUPS}", f"chmod 777 {BACKUPS}", f"chmod 777 {BACKUPS[:-8]}",
 ], ids=["a link to a user's folder", "the service's", "everybody's", "everybody's above"])
 def test_nothing_is_edited_where_others_could_reach_the_backups(package: Site, scene: str) -> None:
-    package.shell("script", f"mkdir -p {BACKUPS}; {scene}")
-    before = package.shell("script", f"sha256sum {LAUNCH_FILE}; ls -R {FOLDER} /home/{USER} 2>&1")
+    unedited = f"sha256sum {LAUNCH_FILE}; ls -R {FOLDER} /home/{USER} 2>&1; true"
+    package.shell("script", f"rm -rf {BACKUPS}; mkdir -p {BACKUPS}; {scene}")
+    before = package.shell("script", unedited)
     try:
         for arguments in (["--check"], []):
             done = play(package, "enforce", "script", *arguments)
             assert done.code
             assert "no backup can be kept" in done.output, done.output
-        assert package.shell("script", f"sha256sum {LAUNCH_FILE}; ls -R {FOLDER} /home/{USER} 2>&1") == before
+        assert package.shell("script", unedited) == before
     finally:
         package.shell("script", f"rm -rf {BACKUPS} /home/{USER}/b; chmod 755 {BACKUPS[:-8]}")
 
 
 def test_what_is_kept_of_a_secret_file_is_roots_alone(package: Site) -> None:
     play(package, "enforce", "script")
-    found = package.shell("script", f"find {BACKUPS} -printf '%u %m %y\\n' | sort -u").split("\n")
+    found = package.shell("script", f"find {BACKUPS} -printf '%u %m %y\\n' | sort -u").splitlines()
     assert found == ["root 600 f", "root 700 d"]
     assert "denied" in package.as_user("script", f"ls {BACKUPS} 2>&1 || true", SERVICE)
 

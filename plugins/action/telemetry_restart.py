@@ -9,7 +9,6 @@ what this run edited, and see that it is up again.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,13 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
+    Controller,
+    ControllerError,
+    drain,
+    ending_in_order,
+    start_again,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
@@ -123,6 +128,7 @@ class ActionModule(Carrier):
         """Find who owes a restart; restart what may be restarted now; see it come back."""
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
+        self._is_ours = False  # a quiet-down of the controller
         _result, self._arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         desired, when_idle = self._arguments["state"], self._arguments["when_idle"]
         if when_idle and not self._arguments["url"]:
@@ -151,24 +157,28 @@ class ActionModule(Carrier):
             exhausted = budget.exhausted()
             if exhausted:
                 return {**result, "deferred": exhausted}
-            try:
-                deferred = self._drain() if when_idle else None
-                if deferred:
-                    return {**result, "deferred": deferred}
-            except ControllerError as error:
-                raise AnsibleActionFail(f"not restarted: {error}") from error
-            try:
-                failure, result["state"] = self._restart_and_wait(due, services, desired)
-                result["changed"] = True
-                if failure:
-                    result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
-            except AnsibleError:
-                result["failed"] = True
-                raise
-            finally:
-                if result.get("failed"):
-                    budget.spend(self._variables["inventory_hostname"])
-                    self._start_builds()
+            with ending_in_order():
+                try:
+                    deferred = self._drain() if when_idle else None
+                    if deferred:
+                        return {**result, "deferred": deferred}
+                except ControllerError as error:
+                    raise AnsibleActionFail(f"not restarted: {error}") from error
+                is_over = False
+                try:
+                    failure, result["state"] = self._restart_and_wait(due, services, desired)
+                    result["changed"] = True
+                    if failure:
+                        result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
+                    is_over = not failure
+                except AnsibleError:
+                    result["failed"] = True
+                    raise
+                finally:
+                    if not is_over:
+                        self._start_builds()
+                    if result.get("failed"):
+                        budget.spend(self._variables["inventory_hostname"])
         return result
 
     # -- before ---------------------------------------------------------------------------------
@@ -182,18 +192,20 @@ class ActionModule(Carrier):
         """Quiet down until idle; why the restart is put off, or None."""
         controller = self._controller()
         seconds = self._arguments["idle_timeout"]
-        running = drain(controller, self._arguments["reason"], seconds) if controller is not None else []
+        if controller is None:
+            return None
+        running, self._is_ours = drain(controller, self._arguments["reason"], seconds, RUN_ID)
         if not running:
             return None
         more = f" and {len(running) - 3} more" if len(running) > 3 else ""
-        return f"still busy after {seconds} seconds: {', '.join(running[:3])}{more}; builds are started again"
+        return f"still busy after {seconds} seconds: {', '.join(running[:3])}{more}; " + \
+            ("builds are started again" if self._is_ours else "somebody else had quieted it down, and it stays so")
 
     def _start_builds(self) -> None:
-        """Where the old JVM runs on after all, it must not stay quiet for ever."""
+        """Where the old JVM runs on after all, it must not stay quiet for ever; unless somebody else wants it so."""
         controller = self._controller()
-        if self._arguments["when_idle"] and controller is not None:
-            with contextlib.suppress(ControllerError):
-                controller.cancel_quiet_down()
+        if self._arguments["when_idle"] and controller is not None and self._is_ours:
+            start_again(controller)
 
     # -- restart --------------------------------------------------------------------------------
 

@@ -126,7 +126,7 @@ def test_a_controller_with_a_certificate_of_its_own_authority(tmp_path: Path) ->
     try:
         url = f"https://localhost:{server.server_address[1]}"
         with pytest.raises(ControllerError, match="certificate"):
-            Controller(url, "jo", TOKEN).is_quiet()
+            Controller(url, "jo", TOKEN).quiet()
         assert heard == []
         assert Controller(url, "jo", TOKEN, str(tmp_path / "pem")).is_ready()
         assert len(heard) == 1
@@ -200,6 +200,43 @@ def test_a_launch_file_that_breaks_the_jvm_is_rolled_back_and_the_next_batch_lef
     assert pid(fleet, first) not in ("", pids[first])
     assert pid(fleet, second) == pids[second], "the next batch was left alone"
     assert all(fleet.wait_for_events(time.time()).values()), "all run, and send as before"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, number: signal.Signals) -> None:
+    """Ctrl-C, as a terminal sends it to all that runs in it, and what a pipeline's runner sends."""
+    builds(fleet, "freestyle docs#3 600")
+    before = pid(fleet)
+    arguments = [FLEET, "exec", "test", "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",
+                 str(inventory(fleet)), "-e", f"telemetry_reports_dir={fleet.folder}/ended"]
+    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          stdin=subprocess.DEVNULL, start_new_session=True) as run:
+        deadline = time.monotonic() + 60
+        while not asked(fleet)["quietingDown"]:
+            assert time.monotonic() < deadline, "it never came as far as draining"
+            time.sleep(0.3)
+        assert "[cbops.telemetry 20" in asked(fleet)["quietDownReason"], "it says whose it is"
+        os.killpg(run.pid, number)
+    deadline = time.monotonic() + 20
+    while asked(fleet)["quietingDown"] and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert asked(fleet)["quietingDown"] is False
+    assert pid(fleet) == before, "nothing was restarted"
+
+
+def test_what_a_killed_run_left_quiet_is_taken_back_and_what_others_did_is_not(fleet: Fleet) -> None:
+    builds(fleet, "freestyle docs#3 600")
+    quiet = [*("curl", "-sf", "-X", "POST", "-u", f"jo:{TOKEN}"),
+             f"http://{fleet.facts[HOST]['address']}:8080/quietDown?reason="]
+    for reason, is_left in (("upgrade+at+noon", True), ("x+%5Bcbops.telemetry+R0%5D", False)):
+        variables = inventory(fleet, telemetry_idle_timeout=2)
+        fleet.inside(*quiet[:-1], quiet[-1] + reason)
+        assert asked(fleet)["quietingDown"] is True
+        done = fleet.play("enforce", inventory=variables)
+        assert done.verdicts() == {HOST: "restart_pending"}, done.output
+        assert asked(fleet)["quietingDown"] is is_left, reason
+        said = "somebody else had quieted it down, and it stays so" if is_left else "builds are started again"
+        assert said in done.reasons(HOST)
 
 
 OSS = "bookworm-oss"

@@ -9,9 +9,10 @@ what this run edited, and see that it is up again.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -28,6 +29,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 POLL_SECONDS = 1.0
@@ -130,8 +132,8 @@ class ActionModule(Carrier):
         self._variables = task_vars or {}
         self._is_ours = False  # a quiet-down of the controller
         _result, self._arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        desired, when_idle = self._arguments["state"], self._arguments["when_idle"]
-        if when_idle and not self._arguments["url"]:
+        desired = self._arguments["state"]
+        if self._arguments["when_idle"] and not self._arguments["url"]:
             raise AnsibleActionFail("a restart when idle asks the controller, so it needs its url")
         try:
             window = window_of(self._arguments["window"]) if self._arguments["window"] else None
@@ -153,33 +155,55 @@ class ActionModule(Carrier):
             return {**result, "deferred": closed}
         if self._task.check_mode:
             return {**result, "changed": True}
-        with one_at_a_time(self._arguments["group"]):
-            exhausted = budget.exhausted()
-            if exhausted:
-                return {**result, "deferred": exhausted}
-            with ending_in_order():
-                try:
-                    deferred = self._drain() if when_idle else None
-                    if deferred:
-                        return {**result, "deferred": deferred}
-                except ControllerError as error:
-                    raise AnsibleActionFail(f"not restarted: {error}") from error
-                is_over = False
-                try:
-                    failure, result["state"] = self._restart_and_wait(due, services, desired)
-                    result["changed"] = True
-                    if failure:
-                        result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
-                    is_over = not failure
-                except AnsibleError:
-                    result["failed"] = True
-                    raise
-                finally:
-                    if not is_over:
-                        self._start_builds()
-                    if result.get("failed"):
-                        budget.spend(self._variables["inventory_hostname"])
+        try:
+            # The stage first: who holds a group must not wait for a stage that waits for the group.
+            with self._staged() as place, one_at_a_time(self._arguments["group"]):
+                return self._restarted(result, due, services, budget, place)
+        except NoPlace as error:
+            return {**result, "deferred": str(error)}
+
+    def _restarted(self, result: dict[str, Any], due: Sequence[Mapping[str, Any]], services: Sequence[str],
+                   budget: Budget, place: Place) -> dict[str, Any]:
+        """The result with what came of the restart, which may begin now."""
+        desired, when_idle = self._arguments["state"], self._arguments["when_idle"]
+        exhausted = budget.exhausted()
+        if exhausted:
+            return {**result, "deferred": exhausted}
+        with ending_in_order():
+            try:
+                deferred = self._drain() if when_idle else None
+                if deferred:
+                    return {**result, "deferred": deferred}
+            except ControllerError as error:
+                raise AnsibleActionFail(f"not restarted: {error}") from error
+            is_over = False
+            place.use()
+            try:
+                failure, result["state"] = self._restart_and_wait(due, services, desired)
+                result["changed"] = True
+                if failure:
+                    result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
+                is_over = not failure
+            except AnsibleError:
+                result["failed"] = True
+                raise
+            finally:
+                if not is_over:
+                    self._start_builds()
+                if result.get("failed"):
+                    budget.spend(self._variables["inventory_hostname"])
         return result
+
+    @contextlib.contextmanager
+    def _staged(self) -> Iterator[Place]:
+        """Wait for this host's turn: restarts are made in stages as large as the batches of the play."""
+        given = self._arguments
+        play = getattr(self._task._parent, "_play", None)
+        hosts = self._variables.get("ansible_play_hosts_all") or [self._variables["inventory_hostname"]]
+        longest = 3 * (given["timeout"] + given["settle"] + 60) + (given["idle_timeout"] if given["when_idle"] else 0)
+        with Stages(ends_of(len(hosts), getattr(play, "serial", None) or [])).place(
+                self._variables["inventory_hostname"], longest) as place:
+            yield place
 
     # -- before ---------------------------------------------------------------------------------
 

@@ -282,6 +282,30 @@ def test_a_jvm_that_does_not_stay_up_is_a_failure_and_rolled_back(
     assert pid(fleet, host) not in ("", old)
 
 
+def test_the_first_real_restart_is_the_canary_wherever_it_stands(fleet: Fleet) -> None:
+    """The batches before it owe none; of those in its own batch nothing is restarted before it has come up."""
+    enabled = {"telemetry_desired": "enabled"}
+    home = "/var/lib/cloudbees-cm"
+    pids = {host: pid(fleet, host) for host in SCRIPTS}
+    for host in SCRIPTS:
+        knob(fleet, host, home, "400 disabled it ends")
+    try:
+        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=30",
+                          inventory=fleet.inventory({HOST: enabled, OSS: enabled, "trixie-oc-rpm": enabled,
+                                                     **{host: {} for host in SCRIPTS}}))
+    finally:
+        for host in SCRIPTS:
+            knob(fleet, host, home, "")
+    assert done.code == 2, done.output
+    left = [host for host in SCRIPTS if pid(fleet, host) == pids[host]]
+    assert len(left) == 1, done.output
+    assert "1 restart failed in this run" in done.reasons(left[0])
+    (canary,) = set(SCRIPTS) - set(left)
+    assert "it runs again as before" in done.reasons(canary)
+    fleet.play("enforce", "-e", "telemetry_desired=enabled", "-e", "telemetry_restart=now",
+               inventory=fleet.inventory({host: {} for host in SCRIPTS}))
+
+
 def test_a_service_that_stays_down_after_the_roll_back_is_said_to_be_down(fleet: Fleet) -> None:
     """With or without the flag the JVM ends; once the start limit is hit, the unit is failed."""
     knob(fleet, OSS, OSS_HOME, "400 any it ends")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
 class ActionModule(Carrier):
@@ -17,5 +18,6 @@ class ActionModule(Carrier):
         """Ask the host."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        result.update(self.in_time(lambda: self._as_module(self._task.action, self._task.args, variables), variables))
+        arguments = {"run": RUN_ID, **self._task.args}
+        result.update(self.in_time(lambda: self._as_module(self._task.action, arguments, variables), variables))
         return result

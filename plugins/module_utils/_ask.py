@@ -54,16 +54,18 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
         return {"failed": True, "msg": refused}
     try:
         done = declare(params["state"], params["root"], _bytewise(params["launch_scripts"]), _bytewise(params["name"]),
-                       params["backup"], check_mode, params["attach"])
+                       params["backup"], check_mode, params["attach"], params["run"], params["backup_count"],
+                       params["backup_days"])
     except (Refused, OSError, ValueError) as error:
         return {"failed": True, "msg": readable(str(error)), "refused": [readable(str(error))], "backup_files": [],
-                "files": [], "restart_required": [], "reload_required": False}
+                "files": [], "notes": [], "restart_required": [], "reload_required": False}
     result = {
         "changed": done.changed,
         "restart_required": done.restart_required,
         "reload_required": done.reload_required,
         "backup_files": done.backups,
         "files": done.files,
+        "notes": done.notes,
         "refused": done.refused,
         "state": done.document,
         "diff": done.diffs,

@@ -24,6 +24,8 @@ OWN_DROP_IN = "zzz-cbops-telemetry.conf"
 #: Its former name, which sorts before "override.conf": enforcing moves it.
 FORMER_DROP_IN = "90-cbops-telemetry.conf"
 OWN_DROP_INS = (OWN_DROP_IN, FORMER_DROP_IN)
+#: How the name ended of a backup that an earlier version put beside the file. It is no launch file, whoever reads it.
+BACKUP_SUFFIX = ".cbops~"
 _PACKAGES = "usr|bin|sbin|lib|lib32|lib64|libx32|boot|dev|proc|run|sys|var/run"
 _OF_LOGINS = "bash_profile|bash_login|bashrc|profile|zprofile|zshenv|zshrc|cshrc|login|kshrc|pam_environment"
 _OF_THE_MACHINE = (
@@ -122,12 +124,15 @@ def _reopened(held: int, path: str, kind: int = stat.S_IFREG) -> Tuple[int, os.s
     return descriptor, opened
 
 
-def only_roots(status: os.stat_result) -> bool:
-    """Whether nobody but root (or we ourselves) may write a file or folder. Access lists show in the group's bits."""
+def only_roots(status: Any) -> bool:
+    """Whether nobody but root (or we ourselves) may write a file or folder, by what os.stat or a record says of it.
+
+    Access lists show in the group's bits.
+    """
     return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
 
 
-def owner_and_mode(status: os.stat_result) -> str:
+def owner_and_mode(status: Any) -> str:
     """In words for people: whose a file is, by numbers, because its names may be those of an image."""
     return "uid %d, gid %d, mode %04o" % (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 

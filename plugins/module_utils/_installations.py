@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import PASSING, HostFiles
+from ._files import BACKUP_SUFFIX, PASSING, HostFiles
 from ._jvm import (
     MAINS,
     PROPERTY,
@@ -778,7 +778,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
     services = set(names)
-    init_scripts = files.list(_INIT_FOLDER)
+    init_scripts = [name for name in files.list(_INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
     for name in init_scripts:
         if name + ".service" in services:
             continue

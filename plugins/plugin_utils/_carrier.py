@@ -50,7 +50,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 #: Sources that only some requests need; all the others go to every host.
 PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore", "_way_out")
-WRITE = ("_declaring", "_edit", "_writing")
+WRITE = ("_backups", "_declaring", "_edit", "_writing")
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]

@@ -30,7 +30,7 @@ SECRET = "-Djavax.net.ssl.keyStorePassword=s3cr3t"
 OPTIONS: dict[str, dict[str, Any]] = {
     "telemetry_info": {"root": "/", "launch_scripts": [], "attach": "never", "connectivity": None},
     "telemetry_flag": {"state": "disabled", "root": "/", "launch_scripts": [], "name": [], "backup": False,
-                       "attach": "never"},
+                       "attach": "never", "run": "", "backup_count": 10, "backup_days": 365},
     "connectivity_probe": {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False,
                            "http": False, "count": 1, "interval": 1.0, "ca_file": None, "public_authorities": None,
                            "private_authority": False, "expect": "any"},

@@ -15,7 +15,7 @@ from hostroot import FLAG, Host
 from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
+from ansible_collections.cbops.telemetry.plugins.module_utils._state import state, survey
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 PROPERTY = FLAG[2:-len("=true")]
@@ -1085,12 +1085,46 @@ def test_what_was_changed_is_what_the_next_start_gets(globbed: Host, backup: boo
     assert done.changed or backup
 
 
-def test_a_backup_is_never_edited(globbed: Host) -> None:
+SOURCED = 'for f in /etc/env.d/*; do . "$f"; done\nexec java $JAVA_OPTS -jar /srv/jenkins.war\n'
+
+
+@pytest.mark.parametrize("reader", ["systemd", "shell"])
+@pytest.mark.parametrize("text", ["JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n",
+                                  f"JAVA_OPTS='-Xmx3g {FLAG}'\n"])
+def test_a_backup_beside_is_read_as_it_lies_there_and_moved_away_and_never_edited(
+        globbed: Host, text: str, reader: str) -> None:
+    """It is read after its file, and undoes the edit of it. Where it lies, that is the truth."""
+    if reader == "shell":
+        globbed.write("/opt/start.sh", "#!/bin/sh\n" + SOURCED, 0o755)
+        globbed.write("/etc/systemd/system/jenkins.service", "[Service]\nExecStart=/opt/start.sh\n")
     left = "/etc/env.d/jenkins.env.20260101T000000Z.cbops~"
-    for text in ("JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n"):
-        globbed.write(left, text)
-        declare("disabled", str(globbed.root), attach="never")
-        assert globbed.read(left) == text
+    globbed.write(left, text)
+    assert globbed.verdict() == ("disabled" if FLAG in text else "enabled")
+    assert any(left in warning and "moves it away" in warning for warning in survey(
+        str(globbed.root), (), "never").warnings)
+    before = snapshot(globbed.root)
+    foreseen = declare("disabled", str(globbed.root), check=True, attach="never")
+    assert snapshot(globbed.root) == before
+    done = declare("disabled", str(globbed.root), attach="never", run="R")
+    assert not done.refused and not foreseen.refused
+    assert [{**edit, "backup": None} for edit in done.files] == [{**edit, "backup": None} for edit in foreseen.files]
+    assert [edit["path"] for edit in done.files] == [left, "/etc/env.d/jenkins.env"]
+    assert foreseen.diffs[0]["before_header"] == left and "/backups/" in foreseen.diffs[0]["after_header"]
+    assert "would be moved" in foreseen.notes[0] and "was moved" in done.notes[0]
+    assert "undid what was changed" in done.notes[1]
+    assert not (globbed.root / left[1:]).exists()
+    assert Path(str(done.files[0]["backup"])).read_text() == text, "as it was"
+    assert globbed.verdict() == "disabled"
+    assert globbed.read("/etc/env.d/jenkins.env").count(FLAG) == 1
+    assert not declare("disabled", str(globbed.root), attach="never").changed
+    assert [path.name for path in (globbed.root / "etc/env.d").iterdir()] == ["jenkins.env"]
+
+
+def test_a_backup_of_an_init_script_is_no_installation(host: Host) -> None:
+    host.deb("")
+    host.write("/etc/init.d/cloudbees-core-cm.20260101T000000Z.cbops~",
+               host.read("/etc/init.d/cloudbees-core-cm"), 0o755)
+    assert [entry.definition.name for entry in survey(str(host.root), (), "never").entries] == ["cloudbees-core-cm"]
 
 
 @pytest.mark.parametrize("other", ["JAVA_OPTS=-Xmx2g\n", f"JAVA_OPTS=-Xmx2g {FLAG}\n", "JAVA_TOOL_OPTIONS=-Da=b\n"])

@@ -55,7 +55,7 @@ def answers(host: Host) -> dict[str, list[dict[str, Any]]]:
     """Answers as hosts give them."""
     host.deb(f'JAVA_ARGS="-Xmx1g {FLAG}"\nJENKINS_JAVA_OPTIONS="{FLAG}"\n')
     root: dict[str, Any] = {"root": str(host.root), "launch_scripts": [], "attach": "never", "connectivity": None}
-    flag = {**root, "state": "enabled", "name": [], "backup": True}
+    flag = {**root, "state": "enabled", "name": [], "backup": True, "run": "R", "backup_count": 10, "backup_days": 365}
     found = {"telemetry_info": [telemetry_info(root, False), telemetry_info({**root, "root": "x"}, False)],
              "telemetry_flag": [telemetry_flag(flag, True), telemetry_flag({**flag, "name": ["x"]}, True)],
              "connectivity_probe": [connectivity_probe(PROBE, False),

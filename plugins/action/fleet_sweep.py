@@ -171,8 +171,11 @@ class Preparation:
             self._tally.leave(asked.host, str(outcome))
         elif isinstance(outcome, _sweep.Unreachable):
             self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
-        elif isinstance(outcome, _sweep.TooLarge):
+        elif isinstance(outcome, _sweep.Late | _sweep.TooLarge):
             self._tally.file(known, {"failed": True, "msg": str(outcome)})
+        elif outcome.status < 0 and not known.errand.answered(outcome.stdout):
+            # The channel was closed under the program: whose doing that was, only ssh can tell.
+            self._tally.leave(asked.host, "the connection ended in the middle")
         else:
             result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
             if result is None:

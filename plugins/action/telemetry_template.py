@@ -24,5 +24,5 @@ class ActionModule(Carrier):
             loader=self._loader, templar=self._templar, shared_loader_obj=self._shared_loader_obj)
         # It may contain secrets, and the host says what was there before: no diff.
         self._task.diff = False
-        return {**plain(self.in_time(lambda: template.run(task_vars=variables), variables)),
+        return {**plain(self.in_time(lambda: self.with_terminal(lambda: template.run(task_vars=variables)), variables)),
                 "dest": self._task.args.get("dest")}

@@ -32,6 +32,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     settled,
     writable,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -46,7 +47,6 @@ _PROBE = {
 
 #: The policy's variables, and what the role remembers.
 _OURS = re.compile(r"_{0,2}telemetry_")
-_ABOUT_SSH = re.compile(r"\A.*?(?:Failed to connect to the host via ssh: |can be reached over ssh: )(?=.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,12 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def words_of_ssh(message: str) -> str:
-    """Why ssh could not connect, in its own words.
-
-    Ansible's differ from run to run: whether ssh ended before or after it had taken all of the program.
-    """
-    return _ABOUT_SSH.sub("", message)
+def _problem(answer: Mapping[str, Any]) -> str:
+    """Why there is no state, for the person who mends it."""
+    message = str(answer.get("msg") or "")
+    if message.strip() and (answer.get("unreachable") or failure_of(words_of_ssh(message))):
+        return explained(words_of_ssh(message))
+    return words_of_ssh(said(answer))
 
 
 def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, Any], reports: Path,
@@ -136,7 +136,7 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
     """
     state = answer.get("state")
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
-    error = words_of_ssh(said(answer)) if kept is None else circumstances.error or None
+    error = _problem(answer) if kept is None else circumstances.error or None
     policy: Policy | None = None
     try:
         policy = policy_of(variables, today())

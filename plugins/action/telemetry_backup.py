@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 
 
 class ActionModule(Carrier):
@@ -18,4 +19,6 @@ class ActionModule(Carrier):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         result.update(self.in_time(lambda: self._as_module(self._task.action, self._task.args, variables), variables))
+        if result.get("changed") and self._task.args.get("path"):
+            self.remember(Act(frozenset([str(self._task.args["path"])])), variables)
         return result

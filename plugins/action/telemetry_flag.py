@@ -5,8 +5,23 @@
 
 from __future__ import annotations
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CarriedModule
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CarriedModule, edits_of
 
 
 class ActionModule(CarriedModule):
     """Action behind M(cbops.telemetry.telemetry_flag)."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the host, and keep a record of what was edited there, for an audit to know."""
+        variables, state = task_vars or {}, self._task.args.get("state")
+        try:
+            result = super().run(tmp, task_vars)
+        except AnsibleError:
+            self.remember(edits_of({}, state), variables)
+            raise
+        self.remember(edits_of(result, state), variables)
+        return result

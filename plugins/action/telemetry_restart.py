@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
@@ -242,6 +243,7 @@ class ActionModule(Carrier):
                     failure += f"; {path} could not be rolled back: {said(answer)}"
                 elif answer.get("changed"):
                     restored.append(path)
+                    self.remember(Act(frozenset([path])), self._variables)
         if not restored:
             return {"msg": f"{failure}. Nothing was rolled back: no launch file was edited since the old JVM started"}
         self._module("ansible.builtin.systemd_service", daemon_reload=True)

@@ -35,6 +35,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     host_limit,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import note_act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, of_kind, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
@@ -271,6 +273,17 @@ class Carrier(ActionBase):
             dict(arguments)).validated_parameters)}
         return result
 
+    def remember(self, act: Act | None, variables: Mapping[str, Any]) -> None:
+        """Keep a record of what was done to the host, which is no drift then."""
+        if act is None or self._task.check_mode:
+            return
+        reports = self._templar.template(variables.get("telemetry_reports_dir") or "reports")
+        try:
+            note_act(Path(str(reports)), variables["inventory_hostname"], act)
+        except OSError as error:
+            display.v(f"what was done is not recorded, so it may count as drift: {error}",
+                      host=variables.get("inventory_hostname"))
+
     def in_time(self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any],
                 more: float = 0) -> dict[str, Any]:
         """What came of asking the host for something, which may take telemetry_host_limit and so many seconds more.
@@ -414,3 +427,13 @@ class CarriedModule(Carrier):
         result: dict[str, Any] = super().run(tmp, task_vars)
         result.update(self.ask(self._task.action, self._task.args, task_vars or {}))
         return result
+
+
+def edits_of(answer: Mapping[str, Any], state: str | None) -> Act | None:
+    """What telemetry_flag did by its answer; None where it did nothing. Without an answer nobody knows."""
+    if "files" not in answer:
+        return Act(None, state, attempt=True)
+    changed = [entry for entry in answer["files"] if entry["before"] != entry["after"]]
+    if sorted(str(entry["before"]) for entry in changed) == sorted(str(entry["after"]) for entry in changed):
+        return None  # a file has another name now, and what it says is the same
+    return Act(frozenset(entry["path"] for entry in changed), state)

@@ -55,7 +55,7 @@ class Circumstances:
 
     error: str = ""  # what went wrong earlier in the run
     note: str = ""  # why an owed restart was put off
-    edited: bool = False  # whether this run edited or restarted something there
+    edited: bool = False  # whether this run edited something there
 
 
 def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
@@ -65,7 +65,7 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
     return Circumstances(
         visible(str(variables.get("__telemetry_error") or "")),
         visible(str(restarted.get("deferred") or policy.get("stopped") or "")),
-        bool(variables.get("__telemetry_edited") or restarted.get("changed")))
+        bool(variables.get("__telemetry_edited")))
 
 
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:

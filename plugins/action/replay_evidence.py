@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             "reports_dir": {"type": "str", "default": "reports"},
             "as_of": {"type": "str", "required": True},
             "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": [*VERDICTS, "vanished"], "default": FAIL_ON},
         })
         day = _day(arguments["as_of"])
         folder = Path(arguments["reports_dir"]) / "evidence"

@@ -99,6 +99,18 @@ def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
     return totals
 
 
+def totals_by_machine(found: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    """How many machines have each verdict, of (verdict, machine): of two names for one machine the worse counts."""
+    worst_of: dict[str, str] = {}
+    alone = []
+    for verdict, machine in found:
+        if machine is None:
+            alone.append(verdict)
+        else:
+            worst_of[machine] = min(verdict, worst_of.get(machine, verdict), key=VERDICTS.index)
+    return totals_of([*alone, *worst_of.values()])
+
+
 #: Where what a host's facts would set is kept among its settings; no variable has this name.
 FROM_FACTS = "from facts"
 

@@ -37,7 +37,12 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import note_act
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, of_kind, words_of_ssh
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
+    explained,
+    failure_of,
+    of_kind,
+    words_of_ssh,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Drift: what differs on a host from the evidence before, and whose doing it was.
 
-What changed is read from the host's own facts, and only the record of our own edits is an alibi. Facts that depend on how
-we looked are none: what is unknown, by which proof a value is known, what the network said, what the inventory names.
-Pure functions. Private to this collection. Runs on the control node.
+What changed is read from the host's own facts, and only the record of our own edits is an alibi. Facts that depend on
+how we looked are none: what is unknown, by which proof a value is known, what the network said, which scripts the
+inventory names. Pure functions. Private to this collection. Runs on the control node.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Change(NamedTuple):
 def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], acts: Sequence[Act] = ()) -> str | None:
     """What changed a host's evidence: ``corrective`` (somebody, by hand), ``intended`` (its policy), or None.
 
-    ``before`` and ``after`` are evidence documents. A host that was right by the same policy and that we had to edit was
-    changed by somebody, although it is as before now.
+    ``before`` and ``after`` are evidence documents. A host that was right by the same policy and that we had to edit
+    was changed by somebody, although it is as before now.
     """
     if before is None or before["policy"] is None or after["policy"] is None:
         return None
@@ -82,7 +82,7 @@ def _by_name(state: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any
 
 
 def _lasts(entry: Mapping[str, Any]) -> bool:
-    """Whether an installation is there by itself: not as a process alone, nor because the inventory names its script."""
+    """Whether an installation is there by itself: not as a process alone, nor as a script that the inventory names."""
     return entry["on_disk"] in KNOWN and entry["packaging"] != "container" and bool(
         entry["service"] or entry["packaging"] != "script")
 
@@ -129,7 +129,7 @@ def _setting(before: Mapping[str, Any], key: str, after: Mapping[str, Any]) -> b
 def files_of(entry: Mapping[str, Any]) -> set[str]:
     """The files that an installation's flag stands or would stand in."""
     launch = entry.get("launch") or {}
-    return {*(item["file"] for item in entry.get("declarations", [])), *([launch["file"]] if launch.get("file") else [])}
+    return {item["file"] for item in [*entry.get("declarations", []), launch] if item.get("file")}
 
 
 def _touched(entries: Iterable[Mapping[str, Any]], act: Act) -> bool:

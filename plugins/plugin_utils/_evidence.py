@@ -115,6 +115,8 @@ def settled(state: Mapping[str, Any]) -> dict[str, Any]:
     The keys stay, empty. What was measured is kept in the journal of the run.
     """
     document: dict[str, Any] = json.loads(json.dumps(state))
+    if "host" in document:
+        document["host"].pop("machine", None)  # it is another after each boot
     for answer in document.get("connectivity", []):
         found = [answer.get("address"), *(item.get("address") for item in answer.get("addresses") or [])]
         # Longest first: one address can be the beginning of another.
@@ -174,11 +176,12 @@ def locked(reports: Path) -> Iterator[None]:
 
 
 def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = (),
-                  edited: bool = False, run_id: str = RUN_ID) -> tuple[Path, str | None]:
+                  edited: bool = False, run_id: str = RUN_ID, machine: str | None = None) -> tuple[Path, str | None]:
     """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
 
-    ``measured`` are the answers of the probe as they were given; ``edited`` is whether somebody who keeps no record of it
-    says that this run edited the host. Raises OSError, and ValueError for what JSON cannot hold (see :func:`writable`).
+    ``machine`` is what the host says that it has in common with no other.
+    ``measured`` are the answers of the probe as they were given; ``edited`` is whether somebody who keeps no record of
+    it says that this run edited the host. Raises OSError, and ValueError for what JSON cannot hold (see writable).
     """
     path = path_of(reports / "evidence", document["host"])
     text = as_text(document, sort_keys=True)
@@ -191,7 +194,8 @@ def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence
         except (KeyError, TypeError, AttributeError):
             drift = None  # what was there before is damaged
         line = written({"host": document["host"], "collected_at": now(), "sha256": digest(text.encode()),
-                        "verdict": document["verdict"], "drift": drift, "measured": list(measured)}, sort_keys=True)
+                        "verdict": document["verdict"], "drift": drift, "measured": list(measured),
+                        **({"machine": digest(machine.encode())} if machine else {})}, sort_keys=True)
         write_text(path, text)
         _append(journal_of(reports, run_id), line + "\n")
         _forget_acts(reports, document["host"])
@@ -318,7 +322,8 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
              connectivity, document["verdict"]) for entry in installations]
 
 
-def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None) -> str:
+def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None,
+          totals: Mapping[str, int] | None = None) -> str:
     """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host.
 
     No line begins with what a host said: a pipeline's runner may take such a line for a command.
@@ -334,9 +339,11 @@ def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None]
                           *(f"    - {visible(note)}" for note in said)]) for document, said in notes if said]
     if reasons:
         text += ["", *reasons]
-    totals = totals_of(document["verdict"] for document in evidence)
+    totals = totals or totals_of(document["verdict"] for document in evidence)
+    machines = sum(totals.values())
     counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
-    text += ["", f"{len(evidence)} hosts: {counted or 'none'}"]
+    text += ["", f"{machines} hosts{f' under {len(evidence)} names' if machines < len(evidence) else ''}: "
+                 f"{counted or 'none'}"]
     return "\n".join(text)
 
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What ssh, sudo and Python say when they fail: which failure it is, in one sentence, and what mends it.
 
-One table for every way in which a host is asked; nothing is read or run here. The words may be a host's own: they choose
-between ``unknown`` and ``unreachable`` and a sentence for a person, nothing else. Private to this collection. Runs on
-the control node.
+One table for every way in which a host is asked; nothing is read or run here. The words may be a host's own: they
+choose between ``unknown`` and ``unreachable`` and a sentence for a person, nothing else. Private to this collection.
+Runs on the control node.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ FAILURES: tuple[Failure, ...] = (
     Failure("key_file", False, "the private key here may not be used",
             "give the key file to its owner alone (chmod 600)", r"unprotected private key|bad permissions"),
     Failure("login", False, "it does not let us log in",
-            "set ansible_user and ansible_ssh_private_key_file, put the public key into its authorized_keys, or look at "
-            "AllowUsers in its sshd_config",
-            r"permission denied \([a-z-]+[^)]*\)|invalid/incorrect (username/)?password|too many authentication failures"
+            "set ansible_user and ansible_ssh_private_key_file, put the public key into its authorized_keys, or look "
+            "at AllowUsers in its sshd_config",
+            r"permission denied \([a-z-]+[^)]*\)|invalid/incorrect (username/)?password|too many auth\w+ failures"
             r"|no (more|supported) authentication methods|authentication failed\.|permission denied, please try again"),
     # -- sudo: we are in, and may not look ------------------------------------------------------------------------
     Failure("sudo_tty", True, "sudo there wants a terminal (requiretty)",
@@ -129,7 +129,8 @@ FAILURES: tuple[Failure, ...] = (
             r"|no such file or directory:? .*python|interpreter .*was not found"),
     Failure("python_broken", True, "its Python does not run",
             "run python3 -c 'import json, zlib' there, or set ansible_python_interpreter to one that does",
-            r"(python.*|\bsh: (line )?\d*:? ?\S+): (permission denied|cannot execute|bad interpreter|is a directory)|error while loading shared libraries"
+            r"(python.*|\bsh: (line )?\d*:? ?\S+): (permission denied|cannot execute|bad interpreter|is a directory)"
+            r"|error while loading shared libraries"
             r"|init_fs_encoding|no module named .?(encodings|json|zlib|io)\b|exec format error"),
     # -- a connection that was there ------------------------------------------------------------------------------
     Failure("closed", False, "it closed the connection before it let us in",

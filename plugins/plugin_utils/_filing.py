@@ -149,6 +149,8 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
     measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
     whole = document_of(host, policy, kept, error, verdict)
     document = writable(whole, measured)
-    path, drift = file_evidence(reports, document, measured if document is whole else [], circumstances.edited)
+    machine = state.get("host", {}).get("machine") if kept is not None and isinstance(state, Mapping) else None
+    path, drift = file_evidence(reports, document, measured if document is whole else [], circumstances.edited,
+                                machine=machine)
     return {"changed": False, "verdict": document["verdict"], "reasons": document["reasons"], "drift": drift,
             "evidence": str(path)}

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
     circumstances_of,
     settings_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 
 
 def test_what_can_be_a_template_is_treated_as_one_and_nothing_else() -> None:

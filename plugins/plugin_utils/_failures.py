@@ -56,7 +56,7 @@ FAILURES: tuple[Failure, ...] = (
             r"could not resolve hostname|name or service not known|nodename nor servname"),
     Failure("banner", False, "what answers at its ssh port is no ssh server, or one that takes no more connections",
             "set ansible_port, or look at sshd there (MaxStartups, its load, a firewall in between)",
-            r"banner exchange|ssh protocol banner|kex_exchange_identification|ssh_exchange_identification"
+            r"banner exchange|connect to host .*: connection reset|protocol banner|(kex|ssh)_exchange_identification"
             r"|invalid ssh identification"),
     Failure("refused", False, "nothing listens at its ssh port",
             "start sshd there, or set ansible_port", r"connect(ion)? to .*: connection refused"),
@@ -108,10 +108,6 @@ FAILURES: tuple[Failure, ...] = (
     Failure("no_sudo", True, "there is no sudo there",
             "install sudo, log in as root (ansible_become: false), or set ansible_become_exe",
             r"\bsudo\S*: (inaccessible or )?(command )?not found|\bsudo\S*: no such file"),
-    Failure("sudo_broken", True, "sudo there is broken",
-            "run visudo -c there, and look at the owner and mode of sudo and of its sudoers",
-            r"must be owned by uid|setuid bit|sudoers.*(syntax|parse) error|no valid sudoers|effective uid is not 0"
-            r"|sudo\S*: (unable to|error|fatal|\S*sudoers|/etc/sudo|account validation)|nosuid"),
     # -- the host itself ------------------------------------------------------------------------------------------
     Failure("disk_full", True, "a file system there is full",
             "make room there (df -h, df -i; /tmp and the user's home)", r"no space left on device|quota exceeded"),
@@ -120,6 +116,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure("no_memory", True, "it has no memory or no processes left",
             "look at its memory and at the limits of the user (ulimit -a)",
             r"cannot allocate memory|memoryerror|cannot fork|fork: |can't start new thread|out of memory"),
+    Failure("sudo_broken", True, "sudo there is broken",
+            "run visudo -c there, and look at the owner and mode of sudo and of its sudoers",
+            r"must be owned by uid|setuid bit|sudoers.*(syntax|parse) error|no valid sudoers|effective uid is not 0"
+            r"|sudo\S*: (unable to|error|fatal|\S*sudoers|/etc/sudo|account validation)|nosuid"),
     Failure("python_old", True, "its Python is too old",
             "install Python 3.6 or newer, or set ansible_python_interpreter to one",
             r"python 3\.6 or newer is needed|requires a minimum of python"),

@@ -251,23 +251,81 @@ def test_hosts_that_do_not_answer(fleet: Fleet, hole: str) -> None:
 
 
 def test_one_limit_for_each_host(fleet: Fleet) -> None:
-    """A server that takes connections and says nothing: its limit, once for all such hosts; nobody waits for them."""
+    """A server that takes connections and says nothing: ConnectTimeout, as ssh gives it; nobody waits for them."""
     fleet.shell(OTHER, "systemd-run -q --unit=mute python3 -c \"import socket, time; s = socket.socket(); "
                        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('', 2203)); s.listen(100); "
                        "time.sleep(120)\"")
-    mute = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_port": 2203}
+    mute = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_port": 2203, "ansible_ssh_timeout": 20}
     hosts: dict[str, dict[str, Any]] = {**{f"mute-{number}": mute for number in range(12)}, HOST: {}}
     try:
         # One at a time: HOST comes last, and all of the others are still waited for then.
-        swept = audit(fleet, "auto", hosts, "-e", "telemetry_sweep_connections=1", "-e", "telemetry_sweep_limit=40",
+        swept = audit(fleet, "auto", hosts, "-e", "telemetry_sweep_connections=1",
                       ansible_ssh_common_args=f"-F {CONFIG}")
     finally:
         fleet.shell(OTHER, "systemctl stop mute")
     assert not swept.left
-    assert {swept.error(host) for host in hosts if host != HOST} == {"no answer within 40 seconds"}
+    assert all("(Connection timed out during banner exchange)" in (swept.error(host) or "")
+               for host in hosts if host != HOST)
     assert swept.error(HOST) is None
     assert "fleet_sweep: " in swept.output
     assert re.search(r"fleet_sweep: \d+/13 hosts, \d violations so far, about \d+:\d\d left", swept.output)
+
+
+#: Users whose login or sudo fails, by what is done to them; what their evidence says.
+FAILING = {
+    "noword": ("echo 'noword ALL=(ALL) ALL'", "sudo there wants a password, or does not allow it to this user"),
+    "nobody-at-all": ("true", "sudo there wants a password, or does not allow it to this user"),
+    "closed": ("usermod -s /usr/sbin/nologin closed; echo 'closed ALL=(ALL) NOPASSWD: ALL'",
+               "its account there is closed"),
+    "expired": ("chage -E 1 expired", "its account there is closed"),
+    "stranger": ("rm -r /home/stranger/.ssh", "it does not let us log in"),
+}
+
+
+@pytest.fixture
+def failing(fleet: Fleet) -> Iterator[None]:
+    """Those users, and one whose sudo wants a terminal."""
+    fleet.shell(OTHER, "\n".join(
+        f"useradd -m -s /bin/sh {user} && cp -r /home/ansible/.ssh /home/{user} && chown -R {user}: /home/{user}; "
+        f"{{ {how}; }} >/etc/sudoers.d/failing-{user}" for user, how in [
+            *((user, how) for user, (how, _words) in FAILING.items()),
+            ("terminal", "printf 'Defaults:terminal requiretty\\nterminal ALL=(ALL) NOPASSWD: ALL\\n'")]))
+    yield
+    fleet.shell(OTHER, "rm -f /etc/sudoers.d/failing-*; " + "; ".join(
+        f"userdel -rf {user} 2>/dev/null" for user in (*FAILING, "terminal")) + "; true")
+
+
+def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, failing: None) -> None:
+    """The same verdict and the same sentence, with what mends it; and where a terminal is wanted there is one."""
+    base = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_ssh_common_args":
+            f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY} -o IdentitiesOnly=yes"}
+    hosts: dict[str, dict[str, Any]] = {user: {"ansible_user": user, **base} for user in (*FAILING, "terminal")}
+    hosts["nosudo"] = {"ansible_user": "ansible", "ansible_become_exe": "/opt/no/sudo", **base}
+    hosts["nopython"] = {"ansible_user": "ansible", "ansible_python_interpreter": "/opt/no/python3", **base}
+    hosts["wrong"] = {"ansible_user": "noword", "ansible_become_password": "an-other-word", **base}
+    hosts["nouser"] = {"ansible_user": "ansible", "ansible_become_user": "no-such-user", **base}
+    swept = both(fleet, hosts)
+    told = {**{user: words for user, (_how, words) in FAILING.items()}, "nosudo": "there is no sudo there",
+            "nopython": "no Python was found there", "wrong": "sudo there does not take the password",
+            "nouser": "there is no such user there to become"}
+    assert {host: (swept.error(host) or "").partition(" (")[0] for host in told} == told
+    assert all(re.search(r"\); \w+", swept.error(host) or "") for host in told), "and what mends it"
+    verdicts = {item["host"]: item["verdict"] for item in swept.report["hosts"]}
+    assert {host for host, verdict in verdicts.items() if verdict == "unreachable"} == {"expired", "stranger"}
+    assert {host for host, verdict in verdicts.items() if verdict != "unknown"} == {"expired", "stranger", "terminal"}
+    assert swept.error("terminal") is None
+    assert "an-other-word" not in swept.output
+
+
+def test_two_names_for_one_machine(fleet: Fleet) -> None:
+    """Not for hosts that share the kernel of this machine, as all of the fleet do."""
+    other = {"ansible_host": fleet.facts[HOST]["address"], "ansible_user": "ansible", "ansible_ssh_common_args":
+             f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY}"}
+    swept = audit(fleet, "auto", {HOST: {}, "another-name": other, OTHER: {}})
+    assert swept.report["machines"] == [[HOST, "another-name"]]
+    assert sum(swept.report["totals"].values()) == 2
+    assert f"{HOST} and another-name are one machine" in swept.output
+    assert b"machine" not in swept.evidence[HOST]
 
 
 def test_what_this_run_did_is_in_the_evidence(fleet: Fleet, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ FAILURES: tuple[Failure, ...] = (
             "set ansible_host to its address, or make the name known to the DNS",
             r"could not resolve hostname|name or service not known|nodename nor servname"),
     Failure("banner", False, "what answers at its ssh port is no ssh server, or one that takes no more connections",
-            "set ansible_port, or look at sshd there (MaxStartups, its load, a firewall in between)",
+            "set ansible_port, or look at sshd there (MaxStartups, PerSourcePenalties, its load, a firewall)",
             r"banner exchange|connect to host .*: connection reset|protocol banner|(kex|ssh)_exchange_identification"
             r"|invalid ssh identification"),
     Failure("refused", False, "nothing listens at its ssh port",
@@ -97,7 +97,7 @@ FAILURES: tuple[Failure, ...] = (
             r"incorrect (sudo|become|doas|su) password|incorrect (password|authentication) attempt|sorry, try again"
             r"|authentication failed, try again"),
     Failure("sudo_not_allowed", True, "sudo there does not allow it to this user",
-            "write a line into its sudoers, such as USER ALL=(root) NOPASSWD: ALL, or set ansible_user to another",
+            "add a line to its sudoers, such as USER ALL=(root) NOPASSWD: ALL, or set ansible_user to another",
             r"not in the sudoers|is not allowed to (execute|run)|may not run sudo|i'm afraid i can't do that"),
     Failure("sudo_user", True, "there is no such user there to become",
             "correct ansible_become_user", r"unknown user|sudo\S*: (user|account) .*not (found|exist)"),
@@ -180,7 +180,7 @@ def explained(said: str, failure: Failure | None = None) -> str:
     """
     lines = _lines(said)
     whole = visible(" ".join(" ".join(lines).split()))
-    if any(whole.startswith(f"{known.sentence} (") for known in FAILURES):
+    if kind_of(whole):
         return whole[:2 * LONGEST]
     failure = failure or failure_of(said)
     if failure is None:
@@ -202,3 +202,8 @@ def of_kind(kind: str) -> Failure:
 def kinds() -> Sequence[str]:
     """The names of all failures, in the order in which they are looked for."""
     return tuple(_BY_KIND)
+
+
+def kind_of(text: str) -> str | None:
+    """Which failure was explained; None where none was."""
+    return next((failure.kind for failure in FAILURES if text.startswith(f"{failure.sentence} (")), None)

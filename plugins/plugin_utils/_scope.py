@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.inventory.manager import IGNORED
 from ansible.utils.path import unfrackpath
 
@@ -21,6 +22,8 @@ from ansible.utils.path import unfrackpath
 FOLDERS = ("group_vars", "host_vars")
 #: Files of variables that are looked at for a hint, and bytes of each.
 _FILES, _BYTES = 200, 1 << 16
+#: Types of Ansible's for a value that is decrypted when it is used, of newer cores and of older ones.
+_ENCRYPTED = ("EncryptedString", "AnsibleVaultEncryptedUnicode")
 
 
 def parts_of(sources: Iterable[str]) -> Iterator[str]:
@@ -65,6 +68,47 @@ def _has_ours(path: Path) -> bool:
     except OSError:
         return False
     return re.search(rb"^\s*[\"']?telemetry_\w+[\"']?\s*:", text, re.MULTILINE) is not None
+
+
+def undecryptable(variables: Mapping[str, Any]) -> list[str]:
+    """Variables of ours and of the connection that no password at hand decrypts, each with the place where it is."""
+    found = []
+    for name, value in variables.items():
+        if str(name).startswith(("telemetry_", "ansible_")) and type(value).__name__ in _ENCRYPTED:
+            try:
+                str(value)
+            except AnsibleError:
+                found.append(f"{name}{_place(value)}")
+    return found
+
+
+def _place(value: Any) -> str:
+    """Where a value of the inventory stands; nothing where Ansible does not say."""
+    where = getattr(value, "ansible_pos", None)  # before ansible-core 2.19
+    if where:
+        return f" ({where[0]}:{where[1]})"
+    try:
+        from ansible.module_utils._internal._datatag import AnsibleTagHelper
+    except ImportError:
+        return ""
+    found = [f" ({tag.path}:{tag.line_num})" for tag in AnsibleTagHelper.tags(value) if getattr(tag, "path", None)]
+    return found[0] if found else ""
+
+
+def encrypted_files(sources: Iterable[str]) -> list[str]:
+    """Files of variables beside the inventory that are encrypted as a whole."""
+    beside = {one if os.path.isdir(one) else os.path.dirname(one) or "."
+              for one in map(str, sources) if "," not in one}
+    files = [path for folder in sorted(beside) for name in FOLDERS for path in sorted(Path(folder, name).rglob("*"))]
+    return [str(path) for path in files if path.is_file() and _begins_encrypted(path)]
+
+
+def _begins_encrypted(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(14) == b"$ANSIBLE_VAULT"
+    except OSError:
+        return False
 
 
 def named(names: Sequence[str], most: int = 20) -> str:

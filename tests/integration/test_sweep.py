@@ -282,22 +282,23 @@ FAILING = {
 }
 
 
+# Not on a newer sshd, which shuts out for a while whoever failed to log in (PerSourcePenalties).
 @pytest.fixture
 def failing(fleet: Fleet) -> Iterator[None]:
     """Those users, and one whose sudo wants a terminal."""
-    fleet.shell(OTHER, "\n".join(
+    fleet.shell(HOST, "\n".join(
         f"useradd -m -s /bin/sh {user} && cp -r /home/ansible/.ssh /home/{user} && chown -R {user}: /home/{user}; "
         f"{{ {how}; }} >/etc/sudoers.d/failing-{user}" for user, how in [
             *((user, how) for user, (how, _words) in FAILING.items()),
             ("terminal", "printf 'Defaults:terminal requiretty\\nterminal ALL=(ALL) NOPASSWD: ALL\\n'")]))
     yield
-    fleet.shell(OTHER, "rm -f /etc/sudoers.d/failing-*; " + "; ".join(
+    fleet.shell(HOST, "rm -f /etc/sudoers.d/failing-*; " + "; ".join(
         f"userdel -rf {user} 2>/dev/null" for user in (*FAILING, "terminal")) + "; true")
 
 
 def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, failing: None) -> None:
     """The same verdict and the same sentence, with what mends it; and where a terminal is wanted there is one."""
-    base = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_ssh_common_args":
+    base = {"ansible_host": fleet.facts[HOST]["address"], "ansible_ssh_common_args":
             f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY} -o IdentitiesOnly=yes"}
     hosts: dict[str, dict[str, Any]] = {user: {"ansible_user": user, **base} for user in (*FAILING, "terminal")}
     hosts["nosudo"] = {"ansible_user": "ansible", "ansible_become_exe": "/opt/no/sudo", **base}

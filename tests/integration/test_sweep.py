@@ -6,12 +6,13 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleethand import BIN, CHECKOUT, Fleet
+from fleethand import BIN, CHECKOUT, FLEET, Fleet
 
 HOST, OTHER, JUMP = "bookworm-cm-deb", "trixie-cm-deb", "trixie-oss"
 CONFIG = CHECKOUT / ".fleet/test/ssh_config"
@@ -316,6 +317,71 @@ def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, 
     assert {host for host, verdict in verdicts.items() if verdict != "unknown"} == {"expired", "stranger", "terminal"}
     assert swept.error("terminal") is None
     assert "an-other-word" not in swept.output
+
+
+#: A Python under which the connection breaks: once, where there is a file that says so, or each time.
+CUT = r"""#!/bin/sh
+if [ -e /opt/cut-once ] || [ -e /opt/cut-always ]; then
+    rm -f /opt/cut-once
+    pid=$$
+    while :; do
+        pid=$(sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f2)
+        case $(cat /proc/$pid/comm) in sshd*) kill -KILL $pid; sleep 60; exit 1;; esac
+    done
+fi
+exec /usr/bin/python3 "$@"
+"""
+
+
+def test_a_connection_that_breaks_in_the_middle(fleet: Fleet) -> None:
+    """Once: it is asked for again the ordinary way. Each time: unreachable, whichever way it was asked."""
+    fleet.shell(HOST, f"cat >/opt/cut-python <<'END'\n{CUT}END\nchmod 755 /opt/cut-python; touch /opt/cut-once")
+    hosts = {HOST: {"ansible_python_interpreter": "/opt/cut-python"}}
+    try:
+        swept = audit(fleet, "auto", hosts)
+        assert "1 hosts are left to the ordinary way: the connection ended in the middle" in left(swept), swept.output
+        assert swept.error(HOST) is None
+        fleet.shell(HOST, "touch /opt/cut-always")
+        always = both(fleet, hosts)
+    finally:
+        fleet.shell(HOST, "rm -f /opt/cut-*")
+    assert [item["verdict"] for item in always.report["hosts"]] == ["unreachable"], always.error(HOST)
+    assert (always.error(HOST) or "").startswith("the connection to it broke in the middle (")
+
+
+def test_a_run_that_is_killed_leaves_nothing_behind(fleet: Fleet) -> None:
+    """Neither here nor on the hosts, in both ways: what was asked ends with who asked."""
+    waits = "#!/bin/sh\ntouch /run/cut-asked; exec sleep 4711\n"
+    fleet.shell(HOST, f"cat >/opt/cut-python <<'END'\n{waits}END\nchmod 755 /opt/cut-python")
+    try:
+        for sweep in ("auto", "never"):
+            fleet.shell(HOST, "rm -f /run/cut-asked")
+            inventory = str(fleet.inventory({HOST: {"ansible_python_interpreter": "/opt/cut-python"}},
+                                            telemetry_sweep=sweep, ansible_ssh_args="-o ControlPath=none"))
+            run = subprocess.Popen([FLEET, "exec", fleet.profile, "--", str(BIN / "ansible-playbook"),
+                                    "cbops.telemetry.audit", "-i", inventory, "-e",
+                                    f"telemetry_reports_dir={inventory}-reports"], cwd=CHECKOUT,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                assert eventually(lambda: "yes" in fleet.shell(HOST, "test -e /run/cut-asked && echo yes || true"))
+            finally:
+                run.kill()
+                run.wait(30)
+            assert eventually(lambda: not fleet.shell(HOST, "pgrep -f '[s]leep 4711' || true")), sweep
+            assert eventually(lambda here=inventory: here not in subprocess.run(  # type: ignore[misc]
+                ["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout), sweep
+    finally:
+        fleet.shell(HOST, "rm -f /opt/cut-* /run/cut-*; pkill -KILL -f '[s]leep 4711' || true")
+
+
+def eventually(what: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether something becomes true, long before a limit of the collection would make it so."""
+    until = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def test_two_names_for_one_machine(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     DOWN,
-    VERDICTS,
+    GATES,
     WAIVER_WARN_DAYS,
     PolicyError,
     downs,
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
             "reports_dir": {"type": "str", "default": "reports"},
             "as_of": {"type": "str", "required": True},
             "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-            "fail_on": {"type": "list", "elements": "str", "choices": [*VERDICTS, DOWN], "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
         })
         day = _day(arguments["as_of"])
         folder = Path(arguments["reports_dir"]) / "evidence"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, one_line
+from ansible.errors import AnsibleError
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, edits_of, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
@@ -15,10 +17,15 @@ class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_flag)."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask the host."""
+        """Ask the host, and keep a record of what was edited there, for an audit to know."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        result.update(self.ask(self._task.action, {"run": RUN_ID, **self._task.args}, variables))
+        variables, state = task_vars or {}, self._task.args.get("state")
+        try:
+            result.update(self.ask(self._task.action, {"run": RUN_ID, **self._task.args}, variables))
+        except AnsibleError:
+            self.remember(edits_of({}, state), variables)
+            raise
+        self.remember(edits_of(result, state), variables)
         for note in result.get("notes", []):
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

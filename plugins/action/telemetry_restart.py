@@ -26,6 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     ending_in_order,
     start_again,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
@@ -402,6 +403,7 @@ class ActionModule(Carrier):
                 problems.append(f"{path} could not be rolled back: {said(answer)}")
             elif answer.get("changed"):
                 restored.append(path)
+                self.remember(Act(frozenset([path])), self._variables)
         trouble = "".join(f"; {problem}" for problem in problems)
         if not restored:
             if not problems and self._variables.get("__telemetry_edited"):

@@ -120,7 +120,23 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
 
 
 def _host(root: str) -> Dict[str, Any]:
-    return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None}
+    return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None,
+            "machine": _machine() if root == "/" else None}
+
+
+def _machine() -> Optional[str]:
+    """What this machine has in common with no other that runs now: machine-id, boot and process namespace.
+
+    A clone may have the same machine-id, but not the same boot; containers share the boot, but not the namespace.
+    """
+    try:
+        with open("/etc/machine-id", encoding="ascii") as stream:
+            machine = stream.read(33).strip()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            boot = stream.read(37).strip()
+        return "%s %s %s" % (machine, boot, os.readlink("/proc/self/ns/pid")) if len(machine) == 32 else None
+    except (OSError, ValueError):
+        return None
 
 
 def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str],

@@ -35,8 +35,10 @@ CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
 ATTACH = ("auto", "never")
 EXPECT = ("", "present")
-#: What telemetry_fail_on may name beside verdicts: a controller that is down.
+#: A controller that is down: not a verdict, but what telemetry_fail_on may name.
 DOWN = "down"
+#: All that it may name: verdicts, a controller that is down, hosts that are not there any more.
+GATES = (*VERDICTS, DOWN, "vanished")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
@@ -104,6 +106,18 @@ def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
     for verdict in verdicts:
         totals[verdict] += 1
     return totals
+
+
+def totals_by_machine(found: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    """How many machines have each verdict, of (verdict, machine): of two names for one machine the worse counts."""
+    worst_of: dict[str, str] = {}
+    alone = []
+    for verdict, machine in found:
+        if machine is None:
+            alone.append(verdict)
+        else:
+            worst_of[machine] = min(verdict, worst_of.get(machine, verdict), key=VERDICTS.index)
+    return totals_of([*alone, *worst_of.values()])
 
 
 #: Where what a host's facts would set is kept among its settings; no variable has this name.

@@ -105,7 +105,7 @@ build: setup ## The collection as an artifact, in .build/
 	@$(bin)/ansible-galaxy collection build --force --output-path .build
 
 down: ## End the embedded fleets
-	@for profile in demo test lab gitops hostile; do $(fleet) down $$profile; done
+	@for profile in demo test lab gitops hostile booted; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 COLLECTED = Path(__file__).resolve().parents[1] / "unit" / "cases"
 #: What Red Hat's and other distributions bring and Debian does not, cut down to what matters.
@@ -40,7 +43,14 @@ def furniture() -> dict[str, Any]:
     users = (common / "etc/passwd").read_text(encoding="ascii").splitlines()[1:]
     tools = {path: [(common / path[1:]).read_text(encoding="latin-1"), 0o644 if path.endswith("functions") else 0o755]
              for path in TOOLS}
-    return {"users": users, "tools": tools}
+    return {"users": users, "tools": tools, "options": options()}
+
+
+def options() -> dict[str, Any]:
+    """The options of ``telemetry_flag`` with their defaults, as its documentation has them."""
+    text = (COLLECTED.parents[2] / "plugins/modules/telemetry_flag.py").read_text(encoding="utf-8")
+    documented = yaml.safe_load(re.search('DOCUMENTATION = r?"""(.*?)"""', text, re.S)[1])["options"]  # type: ignore[index]
+    return {name: option.get("default", [] if option["type"] == "list" else None) for name, option in documented.items()}
 
 
 def collected() -> list[Case]:

@@ -22,6 +22,7 @@ import traceback
 FOLDER = sys.argv[1] if len(sys.argv) > 1 else "/run/booted"
 STARTS = "/run/booted.starts"
 SECONDS = 20
+OPTIONS = {}  # of the product's module, with their defaults
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What is looked through for changes; what the machine itself writes all the time is left out.
 TREES = ("/app", "/bin", "/etc", "/home", "/lib/init", "/lib/lsb", "/lib/systemd", "/mnt", "/opt", "/root", "/run/ci",
@@ -39,8 +40,9 @@ JAVA = """#!/bin/dash
 # -- the host -----------------------------------------------------------------------------------------------------
 
 
-def furnish(users, tools):
+def furnish(users, tools, options):
     """The users of the cases, programs that another distribution brings, and the stand-in wherever a Java is looked for."""
+    OPTIONS.update(options)
     for path, (text, mode) in tools.items():
         put(path, ("file", text.encode("latin-1"), mode, 0, 0))
     os.makedirs(STARTS, exist_ok=True)
@@ -247,7 +249,7 @@ def no_children():
 def ask(case, check, **params):
     """The product's answer, as its module and its carrier get it, from a process of its own."""
     scripts = [case["script"]] if case["script"] else []
-    params = dict({"root": "/", "launch_scripts": scripts, "attach": "never"}, **params)
+    params = {**OPTIONS, "launch_scripts": scripts, "attach": "never", **params}
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -271,7 +273,7 @@ def ask(case, check, **params):
 
 def flag(case, wanted, before, check=False):
     """Declare it; says what the product answered and which files are others now."""
-    answer = ask(case, check, state=wanted, name=[], backup=True)
+    answer = ask(case, check, state=wanted)
     after = look()
     changed = [path for path in differing(before, after)
                if ".cbops~" not in path and not stat.S_ISDIR((after.get(path) or before[path])[0])]

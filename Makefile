@@ -72,8 +72,8 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/browser tests/probe_lab \
-		tests/integration tests/hostile $(PYTEST_ARGS)
+	@$(bin)/python -m pytest --numprocesses 2 tests/unit tests/testinfra/selftest tests/differential \
+		tests/faults tests/browser tests/probe_lab tests/integration tests/hostile $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -102,7 +102,7 @@ bench-report: setup ## Time and memory of a report on N hosts in all formats (N=
 	@$(bin)/python -m tests.bench.report $(or $(N),10000)
 
 build: setup ## The collection as an artifact, in .build/
-	@$(bin)/ansible-galaxy collection build --force --output-path .build
+	@sh scripts/build .build
 
 down: ## End the embedded fleets
 	@for profile in demo test lab gitops hostile booted; do $(fleet) down $$profile; done

@@ -311,8 +311,10 @@ class Carrier(ActionBase):
             return f"{plugin} cannot pipe"
         if getattr(connection._shell, "_IS_WINDOWS", False):
             return "it has no POSIX shell"
-        if connection.become and not connection.become.pipelining:
-            return f"become by {connection.become.name} cannot pipe"
+        become = connection.become
+        # Cores before 2.19 have no such attribute: they never pipe through su, and through all else.
+        if become and not getattr(become, "pipelining", become.name != "su"):
+            return f"become by {become.name} cannot pipe"
         if getattr(connection, "_is_tty_requested", bool)():
             return f"{plugin} is set to ask for a terminal"
         if C.DEFAULT_KEEP_REMOTE_FILES:

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.plugins.loader import become_loader
 from hostroot import FLAG, Host
 from test_old_python import interpreters
 
@@ -248,8 +249,10 @@ def test_the_first_python_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("change", "reason"), [
     ({"has_pipelining": False}, "ssh cannot pipe"),
     ({"has_pipelining": False, "always_pipeline_modules": True}, None),
-    ({"become": SimpleNamespace(pipelining=False, name="su")}, "become by su cannot pipe"),
-    ({"become": SimpleNamespace(pipelining=True, name="sudo")}, None),
+    ({"become": become_loader.get("su")}, "become by su cannot pipe"),
+    ({"become": become_loader.get("sudo")}, None),
+    ({"become": SimpleNamespace(name="su")}, "become by su cannot pipe"),  # as cores before 2.19 have them
+    ({"become": SimpleNamespace(name="sudo")}, None),
     ({"_is_tty_requested": lambda: True}, "set to ask for a terminal"),
     ({"_shell": SimpleNamespace(_IS_WINDOWS=True)}, "no POSIX shell"),
     ({}, None),

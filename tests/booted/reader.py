@@ -248,7 +248,7 @@ def no_children():
 
 def ask(case, check, **params):
     """The product's answer, as its module and its carrier get it, from a process of its own."""
-    scripts = [case["script"]] if case["script"] else []
+    scripts = [" ".join([case["script"], *case["arguments"]])] if case["script"] else []
     params = {**OPTIONS, "launch_scripts": scripts, "attach": "never", **params}
     reading, writing = os.pipe()
     child = os.fork()

@@ -27,6 +27,7 @@ class Case:
     manager: list[str] = field(default_factory=list)  # told to the service manager (systemctl set-environment)
     kinds: set[str] = field(default_factory=set)  # what it is made of
     unknown: str | None = None  # why no static reader can know
+    may_stop: str | None = None  # why the launcher may end before the JVM, which a static reader does not follow
 
     def document(self) -> dict[str, Any]:
         """As the reader is given it."""

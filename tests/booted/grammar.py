@@ -211,12 +211,18 @@ class Maker:
             "single": [f"Environment='JAVA_OPTS={' '.join(self.options('single'))}'"],
             "bare": [f"Environment=JAVA_OPTS={self.random.choice([self.plain(), self.flag()])}"],
             "several": [f'Environment="JENKINS_OPTS=--prefix=/ci" "JAVA_OPTS={double}" TZ=UTC'],
-            "reset": ["Environment="] if self.chance(30) else [],
+            "reset": self.reset() if self.chance(30) else [],
             "port": ['Environment="JENKINS_PORT=8081"'],
             "comment": [f'#Environment="JAVA_OPTS={FLAG}"', "# more"],
             "continued": ['Environment="JAVA_OPTS=-Xmx1g \\', f'  {double}"'],
             "inner quotes": [f'Environment=JAVA_OPTS="{double}"'],
         }[style]
+
+    def reset(self) -> list[str]:
+        """No variable is left, and so no home."""
+        if "package: oss" in self.case.kinds:
+            self.case.may_stop = "the launcher wants a home, and asks for it by the output of a command"
+        return ["Environment="]
 
     # -- units of one's own ------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ _FLAG = re.compile(rf"""\s*["']?-D{re.escape(PROPERTY)}(=[^\s"']*)?["']?(?=[\s\\
 class Judged:
     """One case."""
 
-    verdict: str  # disabled, enabled; unknown; "not started": where nothing is claimed and nothing starts
+    verdict: str  # disabled, enabled; unknown; "not started": nothing is claimed and nothing starts; "may stop"
     reason: str | None = None
     edited: str = "-"  # yes, refused, -
     refused: str | None = None
@@ -104,7 +104,9 @@ def _compare(case: Case, result: Judged, first: Mapping[str, Any], rows: Sequenc
         if said not in ANSWERED:
             continue
         if not real:
-            result.disagreements.append(("start", f"{clock}: {said}, but no JVM starts on a war"))
+            if case.may_stop is None:
+                result.disagreements.append(("start", f"{clock}: {said}, but no JVM starts on a war"))
+            result.verdict = "may stop"
         elif any(start.verdict != said for start in real):
             result.disagreements.append(("verdict", f"{clock}: {said}, but {[start.arguments for start in real]}"))
     if verdict not in ANSWERED:
@@ -210,10 +212,10 @@ class Report:
         total = sum(self.cases.values())
         lines = [f"{total} cases ({', '.join(f'{count} on {host}' for host, count in self.cases.items())}), "
                  f"{len(self.disagreements)} disagreements; {self.seconds / max(1, total):.1f} s a case", "",
-                 "| kind | cases | enabled | disabled | unknown | no JVM starts | edited | refused |",
-                 "|---|---:|---:|---:|---:|---:|---:|---:|"]
+                 "| kind | cases | enabled | disabled | unknown | no JVM starts | may stop | edited | refused |",
+                 "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
         lines += [f"| {kind} | " + " | ".join(str(count[name]) for name in (
-            "cases", "enabled", "disabled", "unknown", "not started", "edit yes", "edit refused")) + " |"
+            "cases", "enabled", "disabled", "unknown", "not started", "may stop", "edit yes", "edit refused")) + " |"
             for kind, count in sorted(self.kinds.items(), key=lambda item: (item[0] != "all", item[0]))]
         lines += ["", "why unknown:"] + [f"{count:6} {reason}" for reason, count in self.reasons.most_common(15)]
         lines += ["", "why refused:"] + [f"{count:6} {reason}" for reason, count in self.refusals.most_common(15)]

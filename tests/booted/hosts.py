@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import queue
 import subprocess
 import tarfile
 import threading
@@ -95,16 +96,25 @@ def _archive() -> bytes:
 
 
 def run(cases: Sequence[tuple[str, Case]]) -> Iterator[tuple[str, Case, dict[str, Any]]]:
-    """What came of cases, each on the host that it names; hosts work at the same time."""
+    """What came of cases, each on the host that it names, as it comes; hosts work at the same time."""
     hosts = sorted({host for host, _case in cases})
+    answers: queue.Queue[tuple[str, Case, dict[str, Any]] | None] = queue.Queue()
 
-    def work(host: str) -> list[tuple[str, Case, dict[str, Any]]]:
-        reader = Reader(host)
+    def work(host: str) -> None:
         try:
-            return [(host, case, reader.run(case)) for of, case in cases if of == host]
+            reader = Reader(host)
+            try:
+                for of, case in cases:
+                    if of == host:
+                        answers.put((host, case, reader.run(case)))
+            finally:
+                reader.close()
         finally:
-            reader.close()
+            answers.put(None)
 
     with ThreadPoolExecutor(len(hosts)) as pool:
-        for found in pool.map(work, hosts):
-            yield from found
+        workers = [pool.submit(work, host) for host in hosts]
+        for _ in hosts:
+            yield from iter(answers.get, None)
+        for worker in workers:
+            worker.result()

@@ -30,7 +30,8 @@ TREES = ("/app", "/bin", "/etc", "/home", "/lib/init", "/lib/lsb", "/lib/systemd
          "/usr/lib/cloudbees-core-oc", "/usr/lib/init", "/usr/lib/lsb", "/usr/lib/systemd", "/usr/local", "/usr/sbin",
          "/usr/share/cloudbees-core-cm", "/usr/share/cloudbees-core-oc", "/usr/share/java", "/usr/share/jenkins",
          "/var/lib", "/var/spool")
-PASSED_OVER = ("/etc/.pwd.lock", "/var/lib/dpkg", "/var/lib/systemd", "/var/lib/apt", "/var/lib/cbops-telemetry")
+PASSED_OVER = ("/etc/.pwd.lock", "/etc/alternatives", "/etc/ca-certificates", "/etc/ssl", "/lib/systemd/catalog",
+               "/usr/lib/systemd/catalog", "/var/lib/apt", "/var/lib/cbops-telemetry", "/var/lib/dpkg", "/var/lib/systemd")
 JAVA = """#!/bin/dash
 # One file for each start: how many arguments, they, and the environment that it was given.
 { printf '%%s\\0' "$#" "$@"; /bin/cat /proc/$$/environ; } >%s/.$$ && exec /bin/mv %s/.$$ %s/$$
@@ -81,15 +82,18 @@ def look():
                 for item in items:
                     if item.path in PASSED_OVER:
                         continue
-                    status = item.stat(follow_symlinks=False)
-                    is_folder = stat.S_ISDIR(status.st_mode)
-                    found[item.path] = (status.st_mode, status.st_uid, status.st_gid) + (
-                        () if is_folder else (status.st_size, status.st_mtime_ns, status.st_ino))
-                    if is_folder:
+                    found[item.path] = state_of(item.stat(follow_symlinks=False))
+                    if item.is_dir(follow_symlinks=False):
                         todo.append(item.path)
         except FileNotFoundError:
             continue
     return found
+
+
+def state_of(status):
+    """What tells one state of a path from another; of a folder not what is in it."""
+    known = (status.st_mode, status.st_uid, status.st_gid)
+    return known if stat.S_ISDIR(status.st_mode) else known + (status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def differing(before, after):
@@ -160,11 +164,7 @@ class Host:
                 if was is None:
                     raise RuntimeError("%s is another one now, and the old one was not kept" % path)
                 put(path, was)
-        after = look()
-        for path in differing(self.plain, after):
-            if path not in self.plain or path not in after or self.plain[path][:3] != after[path][:3]:
-                raise RuntimeError("%s could not be put back" % path)
-            self.plain[path] = after[path]
+                self.plain[path] = state_of(os.lstat(path))
 
 
 def is_small(path):
@@ -175,9 +175,11 @@ def is_small(path):
 # -- starting -----------------------------------------------------------------------------------------------------
 
 
-def start(case):
-    """What ``java`` was given when the host starts this, after a reload; files that came by the start go again."""
-    before = look()
+def start(case, known):
+    """What ``java`` was given when the host starts this, after a reload, and what the host is like then.
+
+    Files that came by the start, which are not among those known, go again.
+    """
     for name in os.listdir(STARTS):
         os.unlink(os.path.join(STARTS, name))
     said = ""
@@ -203,10 +205,13 @@ def start(case):
             words = handle.read().decode("latin-1").split("\0")[:-1]
         count = int(words[0])
         starts.append({"arguments": words[1:count + 1], "environment": words[count + 1:]})
-    for path in sorted(set(look()) - set(before), reverse=True):
-        if os.path.lexists(path) and not path.startswith("/run/systemd/"):
-            put(path, None)
-    return {"starts": starts, "said": said, "ended": ended}
+    now = look()
+    for path in sorted(set(now) - set(known), reverse=True):
+        if not path.startswith("/run/systemd/"):
+            if os.path.lexists(path):
+                put(path, None)
+            del now[path]
+    return {"starts": starts, "said": said, "ended": ended}, now
 
 
 def wait(condition):
@@ -305,8 +310,7 @@ def run(case, host):
             laid[real] = new
         if case["manager"]:
             subprocess.run(["systemctl", "set-environment", *case["manager"]], check=True)
-        steps["before"] = start(case)
-        first = look()
+        steps["before"], first = start(case, look())
         foreseen, _, touched = flag(case, "disabled", first, check=True)
         steps["foreseen"], steps["touched by check mode"] = short(foreseen), touched
         row = mine(steps["foreseen"]["installations"], case)
@@ -316,15 +320,15 @@ def run(case, host):
         steps["edit"], steps["edited"] = short(answer), {path: text_of(path) for path in changed}
         if not changed:
             return steps
-        steps["after"] = start(case)
-        again, later, touched = flag(case, wanted, after)
+        steps["after"], later = start(case, after)
+        again, later, touched = flag(case, wanted, later)
         steps["again"], steps["touched again"] = short(again), touched
         answer, last, changed = flag(case, back, later)
         steps["undo"], steps["undone"] = short(answer), {path: text_of(path) for path in changed}
         steps["as before"] = [path for path in set(steps["edited"]) | set(changed) if content(path) == (
             laid.get(path) or host.kept.get(path))]
         if changed:
-            steps["last"] = start(case)
+            steps["last"], _ = start(case, last)
         return steps
     finally:
         if case["manager"]:

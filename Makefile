@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
+	test test-unit test-differential test-booted test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ test-differential: setup tools ## The engine against bash, dash and three system
 	@$(bin)/python -m tests.differential $(or $(N),20000)
 	@$(fleet) up test
 	@$(bin)/python -m tests.differential.units $$(( $(or $(N),20000) / 8 )); result=$$?; $(fleet) down test; exit $$result
+
+test-booted: setup tools ## Collected and N generated launch configurations, started by booted systemds (N=1000 SEED=0; root)
+	@$(bin)/python -m tests.booted $(or $(N),1000) $(or $(SEED),0)
 
 test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 	@CBOPS_FUZZ=$(or $(N),20000) $(bin)/python -m pytest tests/differential/test_parsers.py -q

@@ -25,13 +25,14 @@ class Case:
     arguments: list[str] = field(default_factory=list)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)  # path -> {text, mode} (Latin-1) or {link}
     manager: list[str] = field(default_factory=list)  # told to the service manager (systemctl set-environment)
+    twice: bool = True  # whether the same edit is asked for once more
     kinds: set[str] = field(default_factory=set)  # what it is made of
     unknown: str | None = None  # why no static reader can know
     may_stop: str | None = None  # why the launcher may end before the JVM, which a static reader does not follow
 
     def document(self) -> dict[str, Any]:
         """As the reader is given it."""
-        return {name: getattr(self, name) for name in ("name", "unit", "script", "arguments", "files", "manager")}
+        return {name: getattr(self, name) for name in ("name", "unit", "script", "arguments", "files", "manager", "twice")}
 
     def put(self, path: str, text: str, mode: int = 0o644) -> None:
         """One more file."""

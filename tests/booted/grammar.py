@@ -28,7 +28,7 @@ class Maker:
 
     def __init__(self, number: int) -> None:
         self.random = random.Random(number)
-        self.case = Case(f"made-{number}", None)
+        self.case = Case(f"made-{number}", None, twice=number % 4 == 0)
 
     def chance(self, percent: int, kind: str = "") -> bool:
         """True so often; then the kind is noted."""

@@ -137,9 +137,8 @@ def _edits(case: Case, result: Judged, found: Mapping[str, Any], rows: Sequence[
             file["path"] for file in edit["files"]]:
         wrong("check mode", f"it foresaw {found['foreseen']['files']}")
     _started(found, wanted, "after", wrong)
-    again = found["again"]
-    if again["changed"] or found["touched again"]:
-        wrong("second run", f"it changes {found['touched again']}: {again['msg']}")
+    if "again" in found and (found["again"]["changed"] or found["touched again"]):
+        wrong("second run", f"it changes {found['touched again']}: {found['again']['msg']}")
     undo = found["undo"]
     if not found["undone"]:
         # Whoever had the flag may have it in a file that is not ours to edit.

@@ -321,8 +321,9 @@ def run(case, host):
         if not changed:
             return steps
         steps["after"], later = start(case, after)
-        again, later, touched = flag(case, wanted, later)
-        steps["again"], steps["touched again"] = short(again), touched
+        if case["twice"]:
+            again, later, touched = flag(case, wanted, later)
+            steps["again"], steps["touched again"] = short(again), touched
         answer, last, changed = flag(case, back, later)
         steps["undo"], steps["undone"] = short(answer), {path: text_of(path) for path in changed}
         steps["as before"] = [path for path in set(steps["edited"]) | set(changed) if content(path) == (

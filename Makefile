@@ -73,7 +73,7 @@ tools: setup
 
 test: setup tools lint ## Everything; the last line is pytest's summary
 	@$(bin)/python -m pytest --numprocesses 2 tests/unit tests/testinfra/selftest tests/differential \
-		tests/faults tests/browser tests/probe_lab tests/integration tests/hostile $(PYTEST_ARGS)
+		tests/faults tests/browser tests/probe_lab tests/booted tests/integration tests/hostile $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)

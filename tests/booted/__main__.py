@@ -1,4 +1,4 @@
-"""``python -m tests.booted [CASES [SEED]]``: the collected cases and so many made ones; 1 where there is a disagreement."""
+"""``python -m tests.booted [CASES [SEED]]``: the collected cases and so many made ones; 1 where one disagrees."""
 
 import sys
 from pathlib import Path

@@ -28,7 +28,7 @@ class Case:
     twice: bool = True  # whether the same edit is asked for once more
     kinds: set[str] = field(default_factory=set)  # what it is made of
     unknown: str | None = None  # why no static reader can know
-    may_stop: str | None = None  # why the launcher may end before the JVM, which a static reader does not follow
+    may_stop: str | None = None  # why the launcher may end before the JVM, as a static reader cannot know
 
     def document(self) -> dict[str, Any]:
         """As the reader is given it."""
@@ -43,8 +43,8 @@ def furniture() -> dict[str, Any]:
     """What every host gets: the users of the cases and the tools."""
     common = COLLECTED / "common"
     users = (common / "etc/passwd").read_text(encoding="ascii").splitlines()[1:]
-    tools = {path: [(common / path[1:]).read_text(encoding="latin-1"), 0o644 if path.endswith("functions") else 0o755]
-             for path in TOOLS}
+    tools = {path: [(common / path[1:]).read_text(encoding="latin-1"),
+                    0o644 if path.endswith("functions") else 0o755] for path in TOOLS}
     return {"users": users, "tools": tools, "options": options()}
 
 

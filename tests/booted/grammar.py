@@ -1,7 +1,7 @@
 """Makes a case from a number: the kinds of the collected cases, combined. The same number gives the same case.
 
-A case is a package (or a unit, a script, a line of rc.local), options in some quoting, the flag somewhere or nowhere, and
-somebody else who writes the environment too. It need not make sense: what comes of it is what systemd and the shells do.
+A case is a package (or a unit, a script, a line of rc.local), options in some quoting, the flag somewhere or nowhere,
+and somebody else who writes the environment. It need not make sense: what systemd and the shells do is right.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Maker:
                                    "-Xlog:gc:file=/var/log/ci/gc.log"])
 
     def options(self, style: str) -> list[str]:
-        """Options as they stand inside quotes of a style: "double" or "single" ones of a shell or of systemd, or none."""
+        """Options as they stand inside "double" or "single" quotes of a shell or of systemd, or in none."""
         words = [self.plain() for _ in range(self.random.randint(0, 3))]
         if self.chance(30):
             words.insert(self.random.randint(0, len(words)), self.awkward(style))
@@ -72,7 +72,8 @@ class Maker:
         policy = self.random.choice(["default-src 'self'; img-src *", "sandbox allow-scripts; default-src 'none';",
                                      "style-src * 'unsafe-inline';", "sandbox"])
         text = {
-            "double": {"escaped_quotes": f'{CSP}\\"{policy}\\"', "single_quotes": f"{CSP}'{policy.replace(chr(39), '')}'"},
+            "double": {"escaped_quotes": f'{CSP}\\"{policy}\\"',
+                       "single_quotes": f"{CSP}'{policy.replace(chr(39), '')}'"},
             "single": {"double_quotes": f'{CSP}"{policy.replace(chr(39), "")}"'},
             "none": {},
         }[style]
@@ -101,7 +102,8 @@ class Maker:
 
     def assignment(self, name: str) -> list[str]:
         """One assignment of several styles."""
-        style = self.random.choice(["double"] * 4 + ["single", "continued double", "continued single", "two quotes", "bare",
+        style = self.random.choice(["double"] * 4 + ["single", "continued double", "continued single", "two quotes",
+                                                     "bare",
                                                      "export", "split", "condition", "default", "lines"])
         self.case.kinds.add(f"assigned: {style}")
         double, single = self.options("double"), self.options("single")
@@ -169,7 +171,8 @@ class Maker:
         name = "cloudbees-core-cm"
         self.case.unit = f"{name}.service"
         of = self.random.choice(["rpm_stock", "rpm_kb_csp_daemonize", "rpm_kb_csp_split"])
-        self.case.kinds.add({"rpm_stock": "rpm: daemon", "rpm_kb_csp_split": "rpm: daemon, quoted"}.get(of, "rpm: daemonize"))
+        self.case.kinds.add({"rpm_stock": "rpm: daemon", "rpm_kb_csp_split": "rpm: daemon, quoted"}.get(
+            of, "rpm: daemonize"))
         self.case.put(f"/etc/init.d/{name}", _text(f"{of}/etc/init.d/{name}"), 0o755)
         self.case.put(f"/usr/lib/{name}/{name}.war", "")
         self.case.put(f"/etc/sysconfig/{name}", self.finish([
@@ -202,7 +205,8 @@ class Maker:
 
     def environment(self) -> list[str]:
         """``Environment=`` lines."""
-        style = self.random.choice(["double"] * 5 + ["single", "bare", "several", "reset", "port", "comment", "continued",
+        style = self.random.choice(["double"] * 5 + ["single", "bare", "several", "reset", "port", "comment",
+                                                     "continued",
                                                      "inner quotes"])
         self.case.kinds.add(f"Environment=: {style}")
         double = " ".join(self.options("double"))
@@ -266,7 +270,8 @@ class Maker:
         """The text of one."""
         lines = []
         for _ in range(self.random.randint(1, 3)):
-            style = self.random.choice(["double"] * 3 + ["single", "bare", "continued", "comment", "other", "export", "blank"])
+            style = self.random.choice(["double"] * 3 + ["single", "bare", "continued", "comment", "other", "export",
+                                                         "blank"])
             self.case.kinds.add(f"EnvironmentFile: {style}")
             double, none = " ".join(self.options("double")), " ".join(self.options("none"))
             lines += {
@@ -311,13 +316,17 @@ class Maker:
         self.case.put("/var/lib/jenkins/jenkins.war", "")
         self.case.put(WAR, "")
         words = " ".join([*(self.plain() for _ in range(2)), *([self.flag()] if self.chance(40) else [])])
-        java = self.pick("sh -c", exec="exec java", plain="java", path="/usr/bin/java", set=f"JAVA_OPTS=$$JAVA_OPTS\\ {FLAG}; java",
+        java = self.pick("sh -c", exec="exec java", plain="java", path="/usr/bin/java",
+                         set=f"JAVA_OPTS=$$JAVA_OPTS\\ {FLAG}; java",
                          cd="cd /var/lib/jenkins && exec java", env="exec env TZ=UTC java", nohup="exec nohup java")
         line = self.pick("sh -c words", variable=f"{java} $JAVA_OPTS {words} -jar {WAR}",
-                         dollars=f"{java} $$JAVA_OPTS {words} -jar {WAR}", csp=f'{java} {words} {CSP}"default-src \\\'self\\\'" -jar {WAR}',
-                         semicolon=f'{java} {CSP}"sandbox; img-src" {words} -jar {WAR}', relative=f"{java} {words} -jar jenkins.war",
+                         dollars=f"{java} $$JAVA_OPTS {words} -jar {WAR}",
+                         csp=f'{java} {words} {CSP}"default-src \\\'self\\\'" -jar {WAR}',
+                         semicolon=f'{java} {CSP}"sandbox; img-src" {words} -jar {WAR}',
+                         relative=f"{java} {words} -jar jenkins.war",
                          log=f"{java} {words} -jar {WAR} >/dev/null 2>&1")
-        shell = self.pick("shell", sh="/bin/sh -c", bash="/bin/bash -c", login="/bin/bash -lc", bash_e="/usr/bin/env bash -ec")
+        shell = self.pick("shell", sh="/bin/sh -c", bash="/bin/bash -c", login="/bin/bash -lc",
+                          bash_e="/usr/bin/env bash -ec")
         lines = ["[Service]", "User=jenkins", "WorkingDirectory=/var/lib/jenkins", *self.environment()]
         self.case.put(f"{_UNITS}/jenkins.service", self.finish([*lines, f"ExecStart={shell} '{line}'"]))
         if self.chance(20):
@@ -327,7 +336,8 @@ class Maker:
         """The whole command in an environment file (Arch, Gentoo)."""
         self.case.unit = "jenkins.service"
         self.case.put(WAR, "")
-        self.case.put("/usr/lib/systemd/system/jenkins.service", _text("own_arch/usr/lib/systemd/system/jenkins.service"))
+        self.case.put("/usr/lib/systemd/system/jenkins.service",
+                      _text("own_arch/usr/lib/systemd/system/jenkins.service"))
         words = " ".join(self.options("none"))
         self.case.put("/etc/conf.d/jenkins", self.finish([
             "JAVA=/usr/bin/java", f'JAVA_ARGS="{words}"', f"JENKINS_WAR={WAR}",
@@ -366,8 +376,8 @@ class Maker:
             "eval": lambda: [*head, *sets, f"eval {run}"],
             "background": lambda: [*head, *sets, f"nohup {run} >/dev/null 2>&1 &"],
             "function": lambda: [*head, "start() {", *sets, f"  exec {run}", "}", "start"],
-            "argument": lambda: [*head, *sets, 'case "$1" in', f"  start) exec {run} ;;", "  stop) exit 0 ;;", "  *) exit 1 ;;",
-                                 "esac"],
+            "argument": lambda: [*head, *sets, 'case "$1" in', f"  start) exec {run} ;;", "  stop) exit 0 ;;",
+                                 "  *) exit 1 ;;", "esac"],
             "sourced": lambda: self.sourced(head, sets, run),
             "continued": lambda: [*head, f"exec {java} \\", *(f"  {word} \\" for word in self.options("none")),
                                   f"  -jar {WAR} \\", "  --httpPort=8080"],
@@ -375,14 +385,15 @@ class Maker:
             "su": lambda: [*head, *sets, f'su -s /bin/sh jenkins -c "{run.replace(chr(34), "")}"'],
             "variable": lambda: [*head, *sets, f'WAR={WAR}; CMD="$JAVA_OPTS -jar $WAR"', f"exec {java} $CMD"],
             "strict": lambda: ["set -eu", *head, *sets, f"exec {run}"],
-            "environment": lambda: [*head, *sets, f"export JAVA_TOOL_OPTIONS='{' '.join(self.options('none'))}'", f"exec {run}"],
+            "environment": lambda: [*head, *sets,
+                                    f"export JAVA_TOOL_OPTIONS='{' '.join(self.options('none'))}'", f"exec {run}"],
             "cat": lambda: self.cat(head, java),
         }
         if bash:
             forms["array"] = lambda: [*head, f"OPTS=({' '.join(self.options('none'))})", f'OPTS+=("{self.plain()}")',
                                       f'exec {java} "${{OPTS[@]}}" -jar {WAR}']
-            forms["readlink"] = lambda: ['HERE=$(dirname "$(readlink -f "$0")")', *head, *sets, 'test -d "$HERE" || exit 1',
-                                         f"exec {run}"]
+            forms["readlink"] = lambda: ['HERE=$(dirname "$(readlink -f "$0")")', *head, *sets,
+                                         'test -d "$HERE" || exit 1', f"exec {run}"]
         form = self.random.choice(sorted(forms))
         self.case.kinds.add(f"script: {form}")
         return forms[form]()
@@ -405,7 +416,8 @@ class Maker:
         self.case.put("/opt/jenkins/jenkins.war", "")
         words = " ".join(self.options("none"))
         command = f"java {words} -jar /opt/jenkins/jenkins.war"
-        line = self.pick("rc.local", su=f"su - jenkins -c 'nohup {command} >/dev/null 2>&1 &'", plain=f"nohup {command} >/dev/null 2>&1 &",
+        line = self.pick("rc.local", su=f"su - jenkins -c 'nohup {command} >/dev/null 2>&1 &'",
+                         plain=f"nohup {command} >/dev/null 2>&1 &",
                          double=f'su -l jenkins -c "{command}" &', runuser=f"runuser -u jenkins -- {command} &",
                          script_line=f"cd /opt/jenkins && java {words} -jar jenkins.war &")
         self.case.put("/etc/rc.local", self.finish(["#!/bin/sh -e", "# Starts CI.", line, "exit 0"]), 0o755)
@@ -416,10 +428,10 @@ class Maker:
         """Files and orders of the whole machine."""
         assert self.case.unit or self.case.script
         value = " ".join([self.plain(), *([self.flag()] if self.chance(60) else [])])
-        name = self.random.choice(["JAVA_TOOL_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS",
-                                   "JAVA_ARGS"])
-        kind = self.random.choice(["profile", "environment", "DefaultEnvironment", "manager", "drop-in", "ExecStartPre", "PAM",
-                                   "PassEnvironment", "UnsetEnvironment", "/run"])
+        name = self.random.choice(["JAVA_TOOL_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS",
+                                   "JAVA_OPTS", "JAVA_ARGS"])
+        kind = self.random.choice(["profile", "environment", "DefaultEnvironment", "manager", "drop-in", "ExecStartPre",
+                                   "PAM", "PassEnvironment", "UnsetEnvironment", "/run"])
         unit = self.case.unit
         if kind == "profile":
             self.case.put("/etc/profile.d/ci.sh", self.finish([f"export {name}='{value}'"]))
@@ -434,11 +446,12 @@ class Maker:
         else:
             lines = {
                 "drop-in": [f'Environment="{name}={value}"'],
-                "ExecStartPre": ["PermissionsStartOnly=true", f"ExecStartPre=/bin/sh -c 'echo JAVA_OPTS={value.split()[0]} >/etc/ci.made'",
+                "ExecStartPre": ["PermissionsStartOnly=true",
+                                 f"ExecStartPre=/bin/sh -c 'echo JAVA_OPTS={value.split()[0]} >/etc/ci.made'",
                                  "EnvironmentFile=-/etc/ci.made"],
                 "PAM": ["PAMName=login"], "PassEnvironment": [f"PassEnvironment={name}"],
                 "UnsetEnvironment": [f"UnsetEnvironment={name}"],
-                "/run": ["RuntimeDirectory=ci", f"EnvironmentFile=-/run/ci/env"]}[kind]
+                "/run": ["RuntimeDirectory=ci", "EnvironmentFile=-/run/ci/env"]}[kind]
             if kind in ("ExecStartPre", "PassEnvironment", "/run"):
                 self.case.unknown = f"{kind} gives the environment"
             if kind == "PAM":
@@ -448,8 +461,8 @@ class Maker:
 
     def make(self) -> Case:
         """The whole."""
-        makers = [self.deb, self.deb, self.deb_2022, self.rpm, self.rpm, self.oss, self.oss, self.unit, self.unit, self.instance,
-                  self.sh_line, self.command_in_file, self.script, self.script, self.script, self.rc_local]
+        makers = [self.deb, self.deb, self.deb_2022, self.rpm, self.rpm, self.oss, self.oss, self.unit, self.unit,
+                  self.instance, self.sh_line, self.command_in_file, self.script, self.script, self.script, self.rc_local]
         maker = self.random.choice(makers)
         self.case.kinds.add(f"package: {maker.__name__}")
         maker()

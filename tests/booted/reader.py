@@ -31,7 +31,8 @@ TREES = ("/app", "/bin", "/etc", "/home", "/lib/init", "/lib/lsb", "/lib/systemd
          "/usr/share/cloudbees-core-cm", "/usr/share/cloudbees-core-oc", "/usr/share/java", "/usr/share/jenkins",
          "/var/lib", "/var/spool")
 PASSED_OVER = ("/etc/.pwd.lock", "/etc/alternatives", "/etc/ca-certificates", "/etc/ssl", "/lib/systemd/catalog",
-               "/usr/lib/systemd/catalog", "/var/lib/apt", "/var/lib/cbops-telemetry", "/var/lib/dpkg", "/var/lib/systemd")
+               "/usr/lib/systemd/catalog", "/var/lib/apt", "/var/lib/cbops-telemetry", "/var/lib/dpkg",
+               "/var/lib/systemd")
 JAVA = """#!/bin/dash
 # One file for each start: how many arguments, they, and the environment that it was given.
 { printf '%%s\\0' "$#" "$@"; /bin/cat /proc/$$/environ; } >%s/.$$ && exec /bin/mv %s/.$$ %s/$$
@@ -42,7 +43,7 @@ JAVA = """#!/bin/dash
 
 
 def furnish(users, tools, options):
-    """The users of the cases, programs that another distribution brings, and the stand-in wherever a Java is looked for."""
+    """The users of the cases, programs of another distribution, and the stand-in wherever a Java is looked for."""
     OPTIONS.update(options)
     for path, (text, mode) in tools.items():
         put(path, ("file", text.encode("latin-1"), mode, 0, 0))
@@ -187,7 +188,8 @@ def start(case, known):
         unit = case["unit"]
         done = subprocess.run(
             ["/bin/sh", "-c", 'systemctl daemon-reload; systemctl stop -- "$1" 2>/dev/null; '
-             'systemctl reset-failed -- "$1" 2>/dev/null; exec timeout %d systemctl start -- "$1"' % SECONDS, "sh", unit],
+             'systemctl reset-failed -- "$1" 2>/dev/null; exec timeout %d systemctl start -- "$1"' % SECONDS, "sh",
+             unit],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         said = done.stderr.decode("latin-1")[-400:]
         ended = wait(lambda: not populated(unit))

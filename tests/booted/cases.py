@@ -32,7 +32,8 @@ class Case:
 
     def document(self) -> dict[str, Any]:
         """As the reader is given it."""
-        return {name: getattr(self, name) for name in ("name", "unit", "script", "arguments", "files", "manager", "twice")}
+        return {name: getattr(self, name)
+                for name in ("name", "unit", "script", "arguments", "files", "manager", "twice")}
 
     def put(self, path: str, text: str, mode: int = 0o644) -> None:
         """One more file."""
@@ -52,7 +53,8 @@ def options() -> dict[str, Any]:
     """The options of ``telemetry_flag`` with their defaults, as its documentation has them."""
     text = (COLLECTED.parents[2] / "plugins/modules/telemetry_flag.py").read_text(encoding="utf-8")
     documented = yaml.safe_load(re.search('DOCUMENTATION = r?"""(.*?)"""', text, re.S)[1])["options"]  # type: ignore[index]
-    return {name: option.get("default", [] if option["type"] == "list" else None) for name, option in documented.items()}
+    return {name: option.get("default", [] if option["type"] == "list" else None)
+            for name, option in documented.items()}
 
 
 def collected() -> list[Case]:

@@ -462,7 +462,8 @@ class Maker:
     def make(self) -> Case:
         """The whole."""
         makers = [self.deb, self.deb, self.deb_2022, self.rpm, self.rpm, self.oss, self.oss, self.unit, self.unit,
-                  self.instance, self.sh_line, self.command_in_file, self.script, self.script, self.script, self.rc_local]
+                  self.instance, self.sh_line, self.command_in_file, self.script, self.script, self.script,
+                  self.rc_local]
         maker = self.random.choice(makers)
         self.case.kinds.add(f"package: {maker.__name__}")
         maker()

@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
+	test test-unit test-differential test-booted test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,7 +76,7 @@ tools: setup
 
 test: setup tools lint ## Everything; the last line is pytest's summary
 	@$(bin)/python -m pytest --numprocesses 2 tests/unit tests/testinfra/selftest tests/differential \
-		tests/faults tests/browser tests/probe_lab tests/integration tests/hostile $(PYTEST_ARGS)
+		tests/faults tests/browser tests/probe_lab tests/booted tests/integration tests/hostile $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -85,6 +85,9 @@ test-differential: setup tools ## The engine against bash, dash and three system
 	@$(bin)/python -m tests.differential $(or $(N),20000)
 	@$(fleet) up test
 	@$(bin)/python -m tests.differential.units $$(( $(or $(N),20000) / 8 )); result=$$?; $(fleet) down test; exit $$result
+
+test-booted: setup tools ## Collected and N generated launch configurations, started by booted systemds (N=1000 SEED=0; root)
+	@$(bin)/python -m tests.booted $(or $(N),1000) $(or $(SEED),0)
 
 test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 	@CBOPS_FUZZ=$(or $(N),20000) $(bin)/python -m pytest tests/differential/test_parsers.py -q
@@ -108,7 +111,7 @@ build: setup ## The collection as an artifact, in .build/
 	@sh scripts/build .build
 
 down: ## End the embedded fleets
-	@for profile in demo test lab gitops hostile; do $(fleet) down $$profile; done
+	@for profile in demo test lab gitops hostile booted; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

@@ -287,8 +287,11 @@ def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]
     runs = [run for run in last.value if run.path is not None and run.text]
     if not runs:
         end = content.index("=", last.position) + 1
-        yield {live.path: content[:end] + FLAG + content[end:]}
-        yield {live.path: content[:end + 1] + FLAG + content[end + 1:]}
+        places = [end, end + 1]
+        if content[end:end + 2] in ('""', "''"):
+            places.reverse()  # before quotes it would do, too, but they would be part of the value then
+        for end in places:
+            yield {live.path: content[:end] + FLAG + content[end:]}
         return
     end = runs[-1].position + len(runs[-1].text)
     yield {live.path: content[:end] + " " + FLAG + content[end:]}

@@ -252,6 +252,8 @@ class UnitGrammar:
             lines.append(self.environment_files())
         if self.chance(6, "UnsetEnvironment"):
             lines.append("UnsetEnvironment=" + self.pick("JAVA_OPTS", "X1", f"JAVA_OPTS={FLAG}", "JAVA_OPTS X1"))
+        if self.chance(4, "RootDirectory"):
+            lines.append("RootDirectory=" + self.pick("/", "/", "", "/nowhere"))
         if self.chance(20, "comments"):
             lines.insert(self.random.randint(1, len(lines)), self.pick(f'#Environment="JAVA_OPTS={FLAG}"', "; x", "#", "  # y \\"))
         if self.chance(6, "unknown section"):

@@ -316,6 +316,16 @@ def test_a_missing_environment_file_is_unresolvable(host: Host) -> None:
     assert host.verdict() == "unresolvable"
 
 
+@pytest.mark.parametrize("quotes", ['""', "''"])
+def test_in_an_environment_file_the_flag_stands_inside_empty_quotes(host: Host, quotes: str) -> None:
+    host.write("/etc/default/jenkins", f"JAVA_OPTS={quotes}\n")
+    host.oss("[Service]\nEnvironmentFile=/etc/default/jenkins\n")
+    host.declare("disabled")
+    assert host.read("/etc/default/jenkins") == f"JAVA_OPTS={quotes[0]}{FLAG}{quotes[1]}\n"
+    host.declare("enabled")
+    assert host.read("/etc/default/jenkins") == f"JAVA_OPTS={quotes}\n"
+
+
 def test_a_drop_in_of_our_own_keeps_what_the_vendor_set(host: Host) -> None:
     host.oss()
     own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"

@@ -10,6 +10,7 @@ on the managed host: Python 3.6+, standard library only.
 
 import os
 import re
+import signal
 import subprocess
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -49,37 +50,33 @@ _JAVAS = ("/usr/lib/jvm/*/bin/java", "/usr/lib/jvm/*/jre/bin/java", "/usr/lib64/
           "/usr/local/*/bin/java", "/usr/local/bin/java", "/usr/bin/java", "/bin/java", "/srv/*/bin/java",
           "/etc/alternatives/java", "/usr/lib/*/jre/bin/java")
 _LIMIT_JAVAS = 64
-#: What a copy of a unit gets last: no second try, no end that does something, no priority, no LSM's label, no place in
-#: other control groups or namespaces, and a note of how it ended.
+#: Settings that a copy of a unit does not get. They say nothing of what is started, and either act on the host, need
+#: powers that nobody has in there, or would start the service once more.
+_LEFT_OUT = frozenset("""
+    Restart RestartSec RestartMode RestartSteps RestartMaxDelaySec RestartForceExitStatus RestartPreventExitStatus
+    RemainAfterExit TimeoutSec TimeoutStartSec TimeoutStopSec TimeoutAbortSec TimeoutStartFailureMode
+    TimeoutStopFailureMode WatchdogSec WatchdogSignal RuntimeMaxSec RuntimeRandomizedExtraSec
+    FailureAction SuccessAction StartLimitAction StartLimitBurst StartLimitInterval StartLimitIntervalSec RebootArgument
+    ExecReload ExecStop ExecStopPost ExecStartPost
+    Slice Delegate DelegateSubgroup DisableControllers OOMPolicy OOMScoreAdjust Nice CPUAffinity NUMAPolicy NUMAMask
+    CPUSchedulingPolicy CPUSchedulingPriority CPUSchedulingResetOnFork IOSchedulingClass IOSchedulingPriority
+    MemoryKSM CoredumpReceive CoredumpFilter TimerSlackNSec
+    DevicePolicy DeviceAllow IPAddressAllow IPAddressDeny IPIngressFilterPath IPEgressFilterPath BPFProgram
+    SocketBindAllow SocketBindDeny RestrictNetworkInterfaces NFTSet RestrictFileSystems
+    AppArmorProfile SELinuxContext SELinuxContextFromNet SmackProcessLabel
+    NetworkNamespacePath IPCNamespacePath LogNamespace ProtectProc ProcSubset ProtectHostname
+    Sockets OpenFile USBFunctionDescriptors USBFunctionStrings TTYPath TTYReset TTYVHangup TTYVTDisallocate
+    UtmpIdentifier UtmpMode LogRateLimitIntervalSec LogRateLimitBurst
+    """.split())
+#: What it gets instead, last: one try, and a note of how it ended.
 _LAST = """[Unit]
 DefaultDependencies=no
-FailureAction=none
-SuccessAction=none
-StartLimitIntervalSec=0
 [Service]
 Restart=no
-RemainAfterExit=no
 TimeoutStartSec=%(seconds)d
 TimeoutStopSec=2
-WatchdogSec=0
-ExecReload=
-ExecStop=
-ExecStartPost=
-ExecStopPost=
-ExecStopPost=+%(shell)s %(own)s/tell
-Slice=-.slice
-Nice=0
 OOMScoreAdjust=1000
-CPUSchedulingPolicy=other
-IOSchedulingClass=best-effort
-AppArmorProfile=
-SELinuxContext=
-SmackProcessLabel=
-NetworkNamespacePath=
-IPCNamespacePath=
-LogNamespace=
-ProtectProc=default
-ProcSubset=all
+ExecStopPost=+%(shell)s %(own)s/tell
 """
 _TARGET = "[Unit]\nDefaultDependencies=no\nWants=%s cbops-prove-after.service\n"
 #: Says what the service manager made of the unit.
@@ -89,8 +86,8 @@ After=%(service)s
 [Service]
 Type=oneshot
 StandardOutput=null
-ExecStart=%(shell)s -c 'systemctl --no-pager show -p LoadState -p Result %(quoted)s >%(own)s/state.new; \
-/bin/mv %(own)s/state.new %(own)s/state'
+ExecStart=%(shell)s -c 'systemctl --no-pager show -p LoadState -p Result -p ExecMainStatus %(quoted)s \
+>%(own)s/state.new; /bin/mv %(own)s/state.new %(own)s/state'
 """
 
 
@@ -119,18 +116,21 @@ class Seen(NamedTuple):
 
 
 def service_sections(content: str) -> str:
-    """Of a unit file or drop-in what says how to run the service, byte for byte: its dependencies are left out."""
-    kept, section, joined = [], "", False
+    """Of a unit file or drop-in what says how to run the service, byte for byte, without what a copy does not get."""
+    kept, section, joined, left_out = [], "", False, False
     for line in re.findall(r"[^\n]*\n|[^\n]+\Z", content[3:] if content.startswith("\xef\xbb\xbf") else content):
         body = line.strip()
-        if not joined and body.startswith("[") and body.endswith("]"):
-            section = body[1:-1]
-            if section == "Service":
-                kept.append("[Service]\n")
-            continue
-        if section == "Service":
+        is_comment = body.startswith(("#", ";"))
+        if not joined and not is_comment:
+            if body.startswith("[") and body.endswith("]"):
+                section = body[1:-1]
+                if section == "Service":
+                    kept.append("[Service]\n")
+                continue
+            left_out = body.partition("=")[0].rstrip() in _LEFT_OUT
+        if section == "Service" and not left_out and not is_comment:
             kept.append(line)
-        if not body.startswith(("#", ";")):
+        if not is_comment:
             joined = line.rstrip("\r\n").endswith("\\")
     text = "".join(kept)
     return text if not text or text.endswith("\n") else text + "\n"
@@ -249,7 +249,7 @@ def prove(launch_scripts: Sequence[str], names: Sequence[str], seconds: float, c
         left = until - time.monotonic() - _AROUND
         reason = impossible or ("the time for this host was used up" if left < seconds / 2 else None)
         proofs.append(_proof(entry, min(seconds, left), reason))
-    return {"changed": False, "proofs": proofs, "warnings": found.warnings}
+    return {"changed": False, "proofs": proofs, "notes": found.warnings}
 
 
 def _version() -> str:
@@ -406,6 +406,9 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
     until, quiet = began + seconds, None  # type: float, Optional[float]
     while time.monotonic() < until and limits.left() > 0:
         busy = False
+        excess = world.excess()
+        if excess:
+            return Seen(tuple(starts), others, None, excess)
         for number, cgroup in list(world.processes()):
             busy = busy or not re.search(r"/world(?:/init\.scope|/[^/]*cbops-prove-after[^/]*)?\Z", cgroup)
             try:
@@ -422,7 +425,7 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
                     starts.append(_read(number, argv, files))
                 else:
                     others += 1
-                _release(world, number)
+                _release(world, one)
             except (OSError, IndexError, ValueError, KeyError):
                 continue  # it ended
         if len(starts) + others > _LIMIT_STARTS:
@@ -436,7 +439,7 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
                 if ended is None and time.monotonic() < quiet + _AFTER:
                     time.sleep(_POLL)
                     continue
-                return Seen(tuple(starts), others, ending(ended or ""), None)
+                return Seen(tuple(starts), others, ending(ended or _main(state)), None)
         if not world.alive():
             return Seen(tuple(starts), others, None, None if starts else "the second service manager ended")
         time.sleep(_POLL)
@@ -450,6 +453,12 @@ def _word(text: str, name: str) -> str:
     return match.group(1) if match else "no reason is given"
 
 
+def _main(state: Optional[str]) -> str:
+    """How the first process ended, as :func:`ending` takes it, by what the service manager says of the unit."""
+    fields = dict(line.partition("=")[::2] for line in (state or "").splitlines())
+    return "%s exited %s" % (fields.get("Result") or "-", fields.get("ExecMainStatus", ""))
+
+
 def _java_of(number: int) -> Optional[List[str]]:
     """The words of a process if it is a ``java`` of ours, or a real one; None for any other. Raises OSError."""
     argv = processes.arguments("/proc/%d" % number)
@@ -460,12 +469,13 @@ def _java_of(number: int) -> Optional[List[str]]:
     return None
 
 
-def _release(world: World, number: int) -> None:
+def _release(world: World, one: Tuple[int, int]) -> None:
     """Let our ``java`` end well; a real one is no longer needed."""
+    number, ticks = one
     if processes.arguments("/proc/%d" % number)[0] == SHELL:
         world.release(int(processes.status(number)["NSpid"].split()[-1]))
-    else:
-        os.kill(number, 9)
+    elif processes.started(number) == ticks:
+        os.kill(number, signal.SIGKILL)
 
 
 def _read(number: int, argv: List[str], files: HostFiles) -> Start:

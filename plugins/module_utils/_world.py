@@ -195,17 +195,18 @@ class World:
     def _made(self, seconds: float, said: int) -> int:
         """Put the child into a scope and let it go on; the world's process 1."""
         self._scope = "cbops-telemetry-prove-%d-%d.scope" % (self._child, int(time.time()))
-        properties = [
-            "Description", "s", "Proof of the next start, nothing of which is left",
-            "PIDs", "au", "1", str(self._child), "Delegate", "b", "true", "CollectMode", "s", "inactive-or-failed",
-            "TasksMax", "t", str(TASKS), "MemoryMax", "t", str(MEMORY), "MemorySwapMax", "t", "0",
-            "CPUQuotaPerSecUSec", "t", str(CPU_USEC), "CPUWeight", "t", "10", "IOWeight", "t", "10",
-            "RuntimeMaxUSec", "t", str(int((seconds + 10) * 1000000)), "DevicePolicy", "s", "closed",
-            "KillSignal", "i", str(int(signal.SIGKILL)), "TimeoutStopUSec", "t", "2000000"]
+        properties = (
+            ("Description", "s", "Proof of the next start, nothing of which is left"),
+            ("PIDs", "au", "1", str(self._child)), ("Delegate", "b", "true"),
+            ("CollectMode", "s", "inactive-or-failed"), ("TasksMax", "t", str(TASKS)), ("MemoryMax", "t", str(MEMORY)),
+            ("MemorySwapMax", "t", "0"), ("CPUQuotaPerSecUSec", "t", str(CPU_USEC)), ("CPUWeight", "t", "10"),
+            ("IOWeight", "t", "10"), ("RuntimeMaxUSec", "t", str(int((seconds + 10) * 1000000))),
+            ("DevicePolicy", "s", "closed"), ("KillSignal", "i", str(int(signal.SIGKILL))),
+            ("TimeoutStopUSec", "t", "2000000"))
         try:
             _busctl(["call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                      "org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))", self._scope, "fail",
-                     "15"] + properties + ["0"])
+                     str(len(properties))] + [word for one in properties for word in one] + ["0"])
         except Unavailable as error:
             raise Refused("no scope could be made that bounds it: %s" % error)
         until = time.monotonic() + 5
@@ -219,6 +220,7 @@ class World:
             else:
                 time.sleep(0.01)
         _bounded_by(self._folder)
+        self._memory_bounded = os.path.exists(self._folder + "/memory.max")
         os.write(self._go, b"g")
         answer = _line(said, seconds)
         if "leader" not in answer:
@@ -240,6 +242,25 @@ class World:
                 continue
             for number in numbers:
                 yield int(number), folder[len(self._folder):]
+
+    def excess(self) -> Optional[str]:
+        """What there is too much of, where it is not the kernel that says no: then the world is ended in one stroke."""
+        numbers = [number for number, _cgroup in self.processes()]
+        pages, reason = 0, None
+        for number in numbers[:TASKS] if not self._memory_bounded else ():
+            try:
+                with open("/proc/%d/statm" % number) as stream:
+                    fields = stream.read().split()
+                pages += int(fields[1]) - int(fields[2])
+            except (OSError, ValueError, IndexError):
+                continue  # it ended
+        if len(numbers) > TASKS:
+            reason = "more than %d processes were started" % TASKS
+        elif pages * resource.getpagesize() > MEMORY:
+            reason = "more than %d bytes of memory were taken" % MEMORY
+        if reason:
+            os.kill(self.leader, signal.SIGKILL)
+        return reason
 
     def alive(self) -> bool:
         """Whether its process 1 is there."""
@@ -279,22 +300,26 @@ class World:
         end(self._child, 0, False)
         until = time.monotonic() + 3
         while self._folder and os.path.isdir(self._folder) and time.monotonic() < until:
-            for number, _cgroup in list(self.processes()):
-                try:
-                    os.kill(number, signal.SIGKILL)
-                except OSError:
-                    pass
+            try:
+                with open(self._folder + "/cgroup.kill", "w") as stream:
+                    stream.write("1")
+            except OSError:  # an older kernel
+                for number, _cgroup in list(self.processes()):
+                    try:
+                        os.kill(number, signal.SIGKILL)
+                    except OSError:
+                        pass
             time.sleep(0.01)
 
 
 def _bounded_by(folder: str) -> None:
-    """Look whether the limits are there: a service manager leaves out what it does not know or may not do."""
+    """Look whether the limits are there; where control groups have none, :meth:`World.excess` holds them."""
     for name, most in (("memory.max", MEMORY), ("pids.max", TASKS)):
         try:
             with open("%s/%s" % (folder, name)) as stream:
                 value = stream.read().strip()
-        except OSError:
-            raise Refused("nothing bounds its processes here: the control group has no %s" % name)
+        except FileNotFoundError:
+            continue
         if not value.isdigit() or int(value) > most:
             raise Refused("nothing bounds its processes here: %s is %s" % (name, value[:20]))
 
@@ -456,7 +481,7 @@ def _as_from_the_service_manager() -> None:
     os.setgroups([])
     os.umask(0o022)
     os.nice(10)
-    for kind in range(resource.RLIM_NLIMITS if hasattr(resource, "RLIM_NLIMITS") else 16):
+    for kind in range(12):  # those behind are about real time and priority
         try:
             soft, hard = resource.getrlimit(kind)
             most = 1 << 20 if kind == resource.RLIMIT_NOFILE else resource.RLIM_INFINITY
@@ -464,9 +489,7 @@ def _as_from_the_service_manager() -> None:
             if kind == resource.RLIMIT_STACK:
                 soft = 8 << 20
             if kind == resource.RLIMIT_CORE:
-                soft = most = 0
-            if kind in (resource.RLIMIT_NICE, resource.RLIMIT_RTPRIO):
-                continue
+                soft = 0
             resource.setrlimit(kind, (soft, most))
         except (OSError, ValueError):
             pass
@@ -609,7 +632,7 @@ def _furnish(task: Task) -> None:
     os.makedirs(folder, exist_ok=True)
     # Its own limits of time are none of the world's, and hardware is none of its business.
     _write(folder + "/zzzz-cbops-prove.conf", "[Manager]\nDefaultEnvironment=\n%s\nRuntimeWatchdogSec=0\n"
-                                              "DefaultTimeoutStopSec=2s\n" % words, 0o644)
+                                              "DefaultTimeoutStopSec=2s\nDefaultLimitCORE=0\n" % words, 0o644)
     for folder in task.logs:
         _empty_large(folder)
 

@@ -118,7 +118,7 @@ proofs:
       description: The names of its environment variables. No value and no other option is ever returned.
       type: list
       elements: str
-warnings:
+notes:
   description: What was noticed while the launch files were read.
   returned: success
   type: list

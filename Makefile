@@ -19,7 +19,7 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
+.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe prove probe-lab probe-compare report verify lint \
 	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
@@ -58,6 +58,9 @@ probe-compare: setup ## The same cases asked of nc, curl, wait_for and blackbox_
 
 probe: setup $(demo) ## Can every host reach the telemetry endpoint?
 	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.probe
+
+prove: setup $(demo) ## What would the next start really give? Starts each service once, where nothing is left of it
+	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.prove
 
 report: setup ## The evidence of the last runs as reports/report.json and report.html, without any connection
 	@$(bin)/ansible-playbook -i '$(inventory)' $(ARGS) cbops.telemetry.report

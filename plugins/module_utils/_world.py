@@ -11,7 +11,6 @@ on the way dies with the one above it. Private to this collection. Runs on the m
 library only.
 """
 
-import ctypes
 import errno
 import fcntl
 import json
@@ -64,10 +63,16 @@ _KERNELS = frozenset(
 _NOT_NEEDED = re.compile(r"/(?:proc|sys|dev|run|boot|efi|snap|sysroot|var/lib/(?:docker|containers|containerd|kubelet|"
                          r"machines|lxc|lxd|lxcfs|snapd|nfs))(?:/|\Z)")
 #: What of /run belongs to the service manager, to sessions, or says that something runs.
-_NOT_OF_RUN = re.compile(r"/run/(?:systemd|udev|user|dbus|credentials|lock/|initctl|docker|containerd|netns)|\.(?:pid|"
-                         r"lock|sock)\Z")
+_FOLDERS_NOT_OF_RUN = re.compile(rb"/run/(?:systemd|udev|user|dbus|credentials|docker|containerd|netns)\Z")
+_FILES_NOT_OF_RUN = re.compile(rb"/run/(?:lock/|initctl)|\.(?:pid|lock|sock)\Z")
 _WRITABLE_OF_PROC = ("sys", "irq", "bus", "fs", "acpi", "scsi", "driver", "tty")
 _HIDDEN_OF_PROC = ("sysrq-trigger", "kcore", "kmsg", "mtrr", "keys", "timer_list", "sched_debug", "latency_stats")
+
+
+try:
+    import ctypes
+except ImportError:  # a Python of which only the smallest part is installed
+    ctypes = None  # type: ignore[assignment]
 
 
 class Refused(Exception):
@@ -111,6 +116,8 @@ def refusal(said: str) -> Optional[str]:
         return "systemd is %d, and before %d nothing limits how long a start may take" % (version(said), OLDEST)
     if not os.path.exists(_CGROUPS + "/cgroup.controllers"):
         return "this host has control groups of version 1, in which a second service manager is not kept apart"
+    if ctypes is None:
+        return "this Python has no ctypes; install all of its standard library"
     if os.uname().machine not in _PIVOT_ROOT:
         return "it was never tried on %s" % os.uname().machine
     for kind in _NS:
@@ -173,15 +180,19 @@ class World:
         self.silent = []  # type: List[str]
         self._folder = self._scope = ""
         self._own = -1
+        self._reaped = False  # then its number may be another's
         here, self.silent = places()
         go, self._go = os.pipe()
         said, say = os.pipe()
         parent = os.getpid()
         self._child = os.fork()
         if self._child == 0:
-            os.close(self._go)
-            os.close(said)
-            _Outer(task, here, seconds, parent, go, say).run()
+            try:
+                os.close(self._go)
+                os.close(said)
+                _Outer(task, here, seconds, parent, go, say).run()
+            finally:
+                os._exit(1)
         os.close(go)
         os.close(say)
         try:
@@ -258,16 +269,17 @@ class World:
             reason = "more than %d processes were started" % TASKS
         elif pages * resource.getpagesize() > MEMORY:
             reason = "more than %d bytes of memory were taken" % MEMORY
-        if reason:
-            os.kill(self.leader, signal.SIGKILL)
+        if reason and self.alive():
+            os.kill(self._child, signal.SIGKILL)
         return reason
 
     def alive(self) -> bool:
-        """Whether its process 1 is there."""
+        """Whether the process is there without which all of it ends."""
         try:
-            return os.waitpid(self._child, os.WNOHANG)[0] == 0
+            self._reaped = self._reaped or os.waitpid(self._child, os.WNOHANG)[0] != 0
         except ChildProcessError:
-            return False
+            self._reaped = True
+        return not self._reaped
 
     def told(self, name: str) -> Optional[str]:
         """What stands in a file that is written in the world; None where it is not there."""
@@ -297,7 +309,8 @@ class World:
         if self._own >= 0:
             os.close(self._own)
         os.close(self._go)
-        end(self._child, 0, False)
+        if self.alive():
+            end(self._child, 0, False)
         until = time.monotonic() + 3
         while self._folder and os.path.isdir(self._folder) and time.monotonic() < until:
             try:
@@ -591,8 +604,7 @@ def _likeness_of_run() -> Iterator[Tuple[bytes, Optional[bytes], os.stat_result]
     """Folders and small files of /run, with their content; nothing that says that something runs."""
     count, size = 0, 0
     for folder, folders, files in os.walk(b"/run"):
-        folders[:] = [name for name in folders
-                      if not _NOT_OF_RUN.search((folder + b"/" + name + b"/").decode("latin-1"))]
+        folders[:] = [name for name in folders if not _FOLDERS_NOT_OF_RUN.match(folder + b"/" + name)]
         for name in folders + files:
             path = folder + b"/" + name
             count += 1
@@ -604,7 +616,7 @@ def _likeness_of_run() -> Iterator[Tuple[bytes, Optional[bytes], os.stat_result]
                     if not os.path.ismount(path):
                         yield path, None, entry
                 elif (stat.S_ISREG(entry.st_mode) and entry.st_size <= _LIMIT_RUN_FILE and size < _LIMIT_RUN
-                      and not _NOT_OF_RUN.search(path.decode("latin-1"))):
+                      and not _FILES_NOT_OF_RUN.search(path)):
                     size += entry.st_size
                     with open(path, "rb") as stream:
                         yield path, stream.read(_LIMIT_RUN_FILE), entry

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import json
+import shlex
+import tarfile
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from fleethand import BIN, FLAG, SECRET, Fleet
+from fleethand import BIN, CHECKOUT, FLAG, SECRET, Fleet
+
+CASES = CHECKOUT / "tests/unit/cases"
+with open(CASES / "cases.tsv", encoding="utf-8", newline="") as table:
+    ROWS = {row["name"]: row for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE)}
 
 #: Everything that a start could change, with what would show it; the journal is left out.
 LISTING = (r"find /etc /home /root /opt /usr /boot /srv /var -xdev \( -path /var/log/journal -o -path '*/cbops-*' \) "
@@ -234,3 +244,74 @@ def test_nothing_is_left_where_it_is_killed(fleet: Fleet, attacked: dict[str, An
         time.sleep(0.5)
     assert fleet.shell(host, LISTING) == attacked["files"][host]
     assert fleet.shell(host, PIDS) == attacked["pids"][host]
+
+
+# -- launch configurations that people have ---------------------------------------------------------
+
+#: Hosts of three releases, on which none of the cases' services is installed.
+LAID_OVER = ["bullseye-script", "bookworm-tomcat", "trixie-script"]
+#: What the real start gives, where the files alone do not tell or nothing starts.
+STARTS = {"deb_continued_blank_after_backslash": "unknown", "rpm_semicolon_unquoted": "unknown",
+          "unit_exec_start_twice": "unknown", "own_pam_name": "disabled", "own_pre_resets_env": "enabled",
+          "own_bash_login_resets": "enabled"}
+#: Nothing of these is started here: cron and supervisord, a container, a script that wants an argument.
+NOT_STARTED = {"other_cron_reboot", "other_supervisord", "own_docker_run", "script_start_stop_case"}
+NAMES = sorted(set(ROWS) - NOT_STARTED)
+#: Of what lies below every case what a Debian has not; it has all others itself.
+COMMON = ["etc/init.d", "usr/bin/daemon", "usr/sbin/daemonize"]
+USERS = ["jenkins", "jenkins-oc", "cloudbees-core-oc", "cloudbees-core-cm", "cloudbees", "tomcat", "ciuser"]
+
+
+@pytest.mark.parametrize("names", [NAMES[at:at + len(LAID_OVER)] for at in range(0, len(NAMES), len(LAID_OVER))],
+                         ids=lambda names: " ".join(names))
+def test_what_people_have_starts_as_it_is_proved(names: list[str], fleet: Fleet) -> None:
+    chosen = dict(zip(LAID_OVER, names, strict=False))
+    try:
+        for host, name in chosen.items():
+            lay_over(fleet, host, name)
+        for host, name in chosen.items():
+            row = ROWS[name]
+            target = row["unit or script"].split()[0]
+            script = [target] if target.startswith("/") else []
+            answer = prove(fleet, [host], name=[target if script else target.rpartition(".")[0]], launch_scripts=script,
+                           timeout=15)[host]
+            (proof,) = answer["proofs"]
+            assert proof["next_start"] == STARTS.get(name, row["verdict"]), (name, proof)
+            assert proof["agrees"] is not False, (name, proof)
+    finally:
+        for host, name in chosen.items():
+            files = " ".join(shlex.quote("/" + path) for path, _place in files_of(name))
+            fleet.shell(host, f"rm -f {files}; tar xpf /srv/before.tar -C /; rm /srv/before.tar; systemctl daemon-reload")
+
+
+def files_of(name: str) -> list[tuple[str, Path]]:
+    """The files of a case, by where they lie on the host."""
+    found = {}
+    for base, folders in ((CASES / "common", COMMON), (CASES / name, [""])):
+        for folder in folders:
+            place = base / folder
+            for path in [place] if place.is_file() else sorted(place.rglob("*")):
+                if path.is_file():
+                    found[str(path.relative_to(base))] = path
+    return list(found.items())
+
+
+def lay_over(fleet: Fleet, host: str, name: str) -> None:
+    """Install a case on a host; what its files replace is kept there."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for path, place in files_of(name):
+            tar.add(place, path, filter=as_roots)
+    files = " ".join(shlex.quote(path) for path, _place in files_of(name))
+    users = "".join(f"id {user} >/dev/null 2>&1 || useradd -r -m -d /var/lib/{user} -s /bin/bash {user}\n"
+                    for user in USERS)
+    fleet.shell(host, f"""{users}cd /; for f in {files}; do [ ! -e $f ] || echo $f; done | tar cf /srv/before.tar -T -
+echo '{base64.b64encode(packed.getvalue()).decode()}' | base64 -d | tar xp -C / --keep-directory-symlink
+systemctl daemon-reload""")
+
+
+def as_roots(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """A file of a case as a package installs it."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

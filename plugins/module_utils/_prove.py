@@ -29,7 +29,7 @@ from ._world import OWN, SHELL, Refused, Task, World, refusal
 
 UNKNOWN = "unknown"
 #: Seconds for all installations of a host together: less than the control node waits.
-SECONDS = 100.0
+SECONDS = 80.0
 #: Beside the time for the start itself: making the world and ending it.
 _AROUND = 8.0
 _POLL = 0.03

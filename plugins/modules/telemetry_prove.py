@@ -46,7 +46,7 @@ options:
     default: []
   timeout:
     description:
-      - Seconds that one start may take, from V(5) to V(60). A host as a whole gets 100 seconds.
+      - Seconds that one start may take, from V(5) to V(60). A host as a whole gets 80 seconds.
     type: int
     default: 20
 notes:

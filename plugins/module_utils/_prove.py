@@ -483,7 +483,7 @@ def _read(number: int, argv: List[str], files: HostFiles) -> Start:
     own = "/proc/%d" % number
     data = processes.read_file(own + "/environ")
     environment = dict(entry.partition("=")[::2] for entry in data.decode("latin-1").split("\0") if "=" in entry)
-    seen = processes.files_of(own)
+    seen = processes.files_of(own, processes.reader_of(number))
     java = argv[0] if argv[0].startswith("/") else ""
     value = source = reason = None  # type: Optional[str]
     try:

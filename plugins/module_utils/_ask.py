@@ -75,6 +75,23 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     return readable(result)  # type: ignore[no-any-return]
 
 
+def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
+    """One proof for each installation, of what its next start gives."""
+    from ._files import readable
+    from ._prove import prove
+
+    refused = _relative(dict(params, root="/"))
+    if not refused and not 5 <= params["timeout"] <= 60:
+        refused = "timeout: from 5 to 60 seconds"
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        return readable(prove(  # type: ignore[no-any-return]
+            _bytewise(params["launch_scripts"]), _bytewise(params["name"]), params["timeout"], check_mode))
+    except (OSError, ValueError) as error:
+        return {"failed": True, "msg": readable("nothing could be proved: %s" % error)}
+
+
 def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
     """The probe's answers, judged by what is expected."""
     from ._connectivity import answers_meet

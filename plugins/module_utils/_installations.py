@@ -10,7 +10,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 
 import re
 from bisect import bisect_left
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
 from ._jvm import (
@@ -74,6 +74,10 @@ _PRODUCTS = (
 )
 #: What stands before the program among the words of a ``java``: there its options end.
 MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s|executable\.Main|winstone\.Launcher)(?![^\s\"'])" % re.escape(BOOTSTRAP))
+#: CloudBees' versions have four numbers (2.452.3.2), Jenkins' two or three; of which product, folders tell at last.
+_CLOUDBEES_DOTS = 3
+_FOLDERS = ((re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operations_center"),
+            (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _NO_WAR = "no 'java … -jar ….war' command"
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
@@ -483,14 +487,22 @@ def _default_home(definition: Definition, files: HostFiles) -> Tuple[str, ...]:
 # -- finding installations --------------------------------------------------------------------------
 
 
-def product_of(name: str, programs: Iterable[str]) -> Optional[str]:
-    """Product by the file name of the war, else by the name of the installation."""
+def product_of(name: str, programs: Sequence[str], files: Optional[HostFiles] = None) -> Optional[str]:
+    """Product by the file name of the war, else by the name of the installation, else by the war's manifest."""
     names = [program.rsplit("/", 1)[-1] for program in programs]
     # A CloudBees war tells more than a name; "jenkins.war" does not tell whose Jenkins it is.
     for candidate in [item for item in names if not item.startswith("jenkins.")] + [name] + names:
         for pattern, product in _PRODUCTS:
             if pattern.search(candidate):
                 return product
+    for program in programs if files is not None else ():
+        try:
+            version = (attributes_of(files, program) or {}).get("jenkins-version", "")
+        except Silent:
+            continue
+        if version.count(".") < _CLOUDBEES_DOTS:
+            return "jenkins" if version else None
+        return next((product for pattern, product in _FOLDERS if pattern.search(program.lower())), None)
     return None
 
 
@@ -524,11 +536,22 @@ class Texts(NamedTuple):
                    if _LAUNCHES_WAR.search(line) or "-jar" in line)
 
     @property
+    def only_handles(self) -> bool:
+        """Whether wars are only copied, removed, looked at where they are named."""
+        lines = [line for text in self.texts for line in text.split("\n")
+                 if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
+        return bool(lines) and all(_HANDLES.match(line) for line in lines)
+
+    @property
     def foreign(self) -> bool:
         """Whether a program that is no shell script is on the way."""
         return self.any(_FOREIGN)
 
 
+#: Lines that do something to a file, and start nothing.
+_HANDLES = re.compile(
+    r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
+    r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z")
 #: What may start programs and is not followed.
 _FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua|tclsh|awk)"
                       r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]")
@@ -670,6 +693,8 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
     named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
     if refused:
         return named
+    if nothing and not texts.foreign and texts.only_handles:
+        return False
     if definition.start is not None or (nothing and not texts.launches):
         return texts.of_interest and texts.any(_STARTS) and (texts.foreign or not nothing)
     is_init_script = definition.unit is None and definition.start is None

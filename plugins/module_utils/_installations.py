@@ -495,8 +495,10 @@ def product_of(name: str, programs: Sequence[str], files: Optional[HostFiles] = 
         for pattern, product in _PRODUCTS:
             if pattern.search(candidate):
                 return product
-    for program in programs if files is not None else ():
+    for program in programs:
         try:
+            if files is None:
+                break
             version = (attributes_of(files, program) or {}).get("jenkins-version", "")
         except Silent:
             continue

@@ -1,4 +1,4 @@
-"""What people have built, each on a real systemd with real JVMs: one host with many controllers, and one audit of it."""
+"""What people have built, on a real systemd with real JVMs: one host with many controllers, and one audit of it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ FILES = {
         f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/t04/cm.war --httpPort=8109 ; the old one\n",
     "/etc/systemd/system/supervisor.service": "[Service]\nExecStart=/usr/local/bin/supervisord\n",
     "/usr/local/bin/supervisord":
-        "#!/usr/bin/python3\nimport os, shlex, subprocess\nline = open('/etc/supervisor/conf.d/ci.conf').readlines()[1]\n"
+        "#!/usr/bin/python3\nimport os, shlex, subprocess\n"
+        "line = open('/etc/supervisor/conf.d/ci.conf').readlines()[1]\n"
         "words = shlex.split(line.split('=', 1)[1].split(' ;')[0])\n"
         "subprocess.call(words, env=dict(os.environ, SUPERVISOR_PROCESS_NAME='nine'))\n",
     "/etc/sv/ten/run": f"#!/bin/sh\nexec {JAVA} -jar /opt/ten/app.war --httpPort=8110\n",
@@ -139,7 +140,6 @@ def entry(state: dict[str, Any], name: str) -> dict[str, Any]:
     ("/etc/supervisor/conf.d/ci.conf", "enabled", "enabled"),
     ("/etc/sv/ten/run", "enabled", "enabled"),
     ("failed", "disabled", "not_running"),
-    ("looping", "disabled", "not_running"),
     ("/srv/compose/docker-compose.yml", "unresolvable", "not_running"),
 ])
 def test_it_is_one_installation_with_both_clocks(name: str, on_disk: str, running: str, state: dict[str, Any]) -> None:
@@ -172,7 +172,8 @@ def test_the_default_home_and_a_home_without_plugins(state: dict[str, Any]) -> N
 
 def test_what_is_down_is_said_and_may_fail_a_run(odd: Fleet, state: dict[str, Any]) -> None:
     assert entry(state, "failed")["unit_state"]["active"] == "failed"
-    assert entry(state, "looping")["unit_state"]["restarting"] is True
+    looping = entry(state, "looping")
+    assert looping["unit_state"]["restarting"] is True and looping["running"] in ("not_running", "unknown")
     assert entry(state, "stopped")["unit_state"]["active"] == "inactive"
     waived = {HOST: {"telemetry_waiver": {"until": "2027-01-31", "reason": "old", "approved_by": "jo"}}}
     done = odd.play("audit", inventory=odd.inventory(waived))

@@ -276,7 +276,8 @@ def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tm
      0, 0),
     ({"/etc/cron.d/backup": "0 3 * * * root tar cf /b.tar /usr/share/java/jenkins.war\n"}, 0, 0),
     ({"/etc/cron.d/ci": "# @reboot root java -jar /opt/jenkins.war\n"}, 0, 0),
-    ({"/etc/cron.d/ci": "@reboot root /opt/start\n", "/opt/start": "#!/bin/sh\n$(x) java $(y) -jar /opt/jenkins.war\n"}, 1, 0),
+    ({"/etc/cron.d/ci": "@reboot root /opt/start\n",
+      "/opt/start": "#!/bin/sh\n$(x) java $(y) -jar /opt/jenkins.war\n"}, 1, 0),
     ({"/etc/cron.d/other": "@reboot root java -jar /opt/other.war\n"}, 0, 0),
     ({"/etc/inittab": "ci:3:respawn:/usr/bin/java $(x) -jar /opt/jenkins.war\n"}, 1, 0),
     ({"/etc/systemd/system/ci.service":

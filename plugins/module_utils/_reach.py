@@ -33,7 +33,8 @@ _PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:pid|lock|log|sock|socket|tmp|out|err)\Z")
 #: What holds no scripts; libraries of init scripts start no JVM, see _shell_builtins.
-_PASSED_OVER = re.compile(r"/(?:proc|sys|dev|run|tmp|var/(?:run|lock|log|cache|mail|backups|lib/(?:apt|dpkg|systemd)))(?:/|\Z)"
+_PASSED_OVER = re.compile(r"/(?:proc|sys|dev|run|tmp)(?:/|\Z)"
+                          r"|/var/(?:run|lock|log|cache|mail|backups|lib/(?:apt|dpkg|systemd))(?:/|\Z)"
                           r"|.*\.(?:jsonl?|xml|html?|css|csv|db|pem|crt|key|gz|log|pid|sock|so|py[co]|jar|war|class)\Z"
                           r"|(?:/usr)?/lib/lsb/init-functions\Z|(?:/usr)?/lib/init/[a-z-]+\.sh\Z"
                           r"|/etc/(?:rc\.d/)?init\.d/functions\Z|/etc/rc\.status\Z")

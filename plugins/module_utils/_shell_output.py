@@ -49,7 +49,7 @@ class Output(Flow):
         body = part.body
         try:
             if body is not None:
-                value = self._separately(lambda: self._everything(body))  # type: ignore[arg-type]
+                value: Value = self._separately(lambda: self._everything(body))  # type: ignore[arg-type]
                 return [run.requoted(part.quoted) for run in _without_end(value)]
         except _NotKnown as error:
             reason = str(error) or reason
@@ -68,8 +68,7 @@ class Output(Flow):
         if len(body.items) == 1:
             only = body.items[0]
             if only.kind == "simple" and not only.words and not only.assignments and only.input is not None:
-                given = self._given(only) if self.dialect == BASH or only.input.operator != "<" else []
-                return given if only.input.operator == "<" else []
+                return (self._given(only) or []) if self.dialect == BASH and only.input.operator == "<" else []
         return self._printed(body)[0]
 
     def _printed(self, node: Node) -> Printed:
@@ -104,13 +103,16 @@ class Output(Flow):
         if node.fails or node.assignments:
             raise _NotKnown()
         if node.kind == "subshell" and not node.redirects and given is None:
-            return self._separately(lambda: self._printed(node.body))
+            found: Printed = self._separately(lambda: self._printed(node.body))
+            return found
         if node.kind == "group" and not node.redirects and given is None:
             return self._printed(node.body)
         if node.kind != "simple" or not all(isinstance(item, Word) for item in node.words):
             raise _NotKnown()
         if node.input is not None:
             given = self._given(node)
+            if given is None:
+                return [], False
         fields = [field for item in node.words for field in self.fields(item)]
         if not fields or any(unknown_of(field, True) for field in fields):
             raise _NotKnown()
@@ -124,8 +126,8 @@ class Output(Flow):
         self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
         return ([] if node.quiet else value), status
 
-    def _given(self, node: Node) -> Value:
-        """The standard input that a redirection gives. Raises _NotKnown."""
+    def _given(self, node: Node) -> Optional[Value]:
+        """The standard input that a redirection gives, None where it cannot be made. Raises _NotKnown."""
         if node.input is None or node.input.operator != "<":
             value = self._open(node)
             if not value:
@@ -134,10 +136,7 @@ class Output(Flow):
         target = self.single(node.input.target)
         if unknown_of(target, True):
             raise _NotKnown()
-        content = self.content(text_of(target))
-        if content is None:
-            raise _NotKnown("there is no file %s" % text_of(target))
-        return content
+        return self.content(text_of(target))
 
     def _file_given(self, target: Word) -> Optional[List[Value]]:
         name = self.single(target)

@@ -197,9 +197,9 @@ def test_drop_ins_of_the_parts_of_a_name(host: Host) -> None:
 
 #: What each specifier stands for in a unit my-ci@one-two.service (systemd.unit(5)).
 SPECIFIERS = {
-    "i": "one-two", "I": "one/two", "n": "my-ci@one-two.service", "N": "my-ci@one-two", "p": "my-ci", "P": "my/ci", "j": "ci",
-    "J": "ci", "H": "node", "h": "/root", "u": "root", "U": "0", "t": "/run", "S": "/var/lib", "C": "/var/cache",
-    "L": "/var/log", "E": "/etc", "T": "/tmp", "V": "/var/tmp", "%": "%"}
+    "i": "one-two", "I": "one/two", "n": "my-ci@one-two.service", "N": "my-ci@one-two", "p": "my-ci", "P": "my/ci",
+    "j": "ci", "J": "ci", "H": "node", "h": "/root", "u": "root", "U": "0", "t": "/run", "S": "/var/lib",
+    "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp", "V": "/var/tmp", "%": "%"}
 READS_HERE = "#!/bin/sh\n[ -f ./setenv.sh ] && . ./setenv.sh\nexec java $JAVA_OPTS -jar /srv/jenkins.war\n"
 
 

@@ -52,9 +52,13 @@ _NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG"
 _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _CHANGES_USER = frozenset(["su", "runuser"])
 #: Commands that write none of the files which they name.
-_LOOKS = frozenset(["cat", "chgrp", "chmod", "chown", "cut", "echo", "egrep", "false", "grep", "head", "kill", "logger",
-                    "ls", "mkdir", "pgrep", "pidof", "printf", "ps", "sleep", "sort", "stat", "tail", "test", "touch",
-                    "tr", "true", "ulimit", "umask", "wait", "wc"])
+_LOOKS = frozenset([
+    "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
+    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep", "pidof",
+    "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch", "tr", "true", "ulimit",
+    "umask", "wait", "wc", "which"])
+#: Commands that write the last of the files which they name.
+_COPIES = frozenset(["cp", "install", "ln"])
 #: Programs that start what they name in the same folder, and those that start it in another one.
 _STAYS = frozenset(["authbind", "chrt", "env", "exec", "ionice", "nice", "nohup", "numactl", "setsid", "stdbuf",
                     "sudo", "su", "runuser", "taskset", "time", "timeout"])
@@ -83,8 +87,6 @@ class Shell(Builtins):
                 declared.append(item)
             else:
                 fields.extend(self.globbed(self.fields(item), item.text, item.start))
-        for target in node.written:
-            self._touch(target)
         if not fields:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
@@ -128,12 +130,6 @@ class Shell(Builtins):
         if builtin is not None:
             return builtin(self, node, fields, declared)
         return self._external(node, name, fields)
-
-    def _touch(self, target: Word) -> None:
-        """Remember a file that a command may write: what is in it is not known from then on."""
-        value = self.single(target)
-        place = None if unknown_of(value, True) else self.absolute(text_of(value))
-        self.oracle.touched.add(place or "")
 
     def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
         if self.depth > LIMIT_DEPTH:
@@ -185,8 +181,9 @@ class Shell(Builtins):
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        if base not in _LOOKS:
-            self.oracle.touched.update(filter(None, [self.absolute(text) for text in texts[1:] if "/" in text]))
+        if base not in _LOOKS and (base != "sed" or any(text.startswith(("-i", "--in-p")) for text in texts)):
+            named = texts[-1:] if base in _COPIES else texts[1:]
+            self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
     def _opens(self, node: Node) -> None:

@@ -172,7 +172,7 @@ class Oracle:
         self.ended: Optional[Node] = None  # the command that ended the script
         self.decided: Optional[Decision] = None  # what led to the present command
         self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
-        self.touched: Set[str] = set()  # files that a command may have written; "" for one whose name is not known
+        self.touched: Set[str] = set()  # files that a command may have written
         self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 
     def choose(self, count: int) -> int:

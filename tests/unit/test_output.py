@@ -175,3 +175,22 @@ def test_where_a_walk_ends_without_a_jvm_is_said_without_values(host: Host, text
     assert verdict == "unresolvable"
     assert end.replace("@", f"{PLACE}/start.sh") in reason
     assert "hunter2" not in reason and "8f3a" not in reason
+
+
+@pytest.mark.parametrize("text", [
+    "cp /opt/ci/setenv.sh /opt/saved\n. /opt/ci/setenv.sh\n",
+    "grep -q x /opt/ci/setenv.sh; sed -n p /opt/ci/setenv.sh >/dev/null\n. /opt/ci/setenv.sh\n",
+    "exec >>\"$(date +%F)\" 2>&1\n. /opt/ci/setenv.sh\n",
+])
+def test_who_only_reads_a_file_does_not_make_it_unknown(host: Host, text: str) -> None:
+    assert _unit(host, text + _JAVA) == ("disabled", "")
+
+
+@pytest.mark.parametrize("text", [
+    "sed -i s/true/false/ /opt/ci/setenv.sh\n", "{ env; } > /opt/ci/setenv.sh\n", "env | tee /opt/ci/setenv.sh\n",
+    "cd /opt/ci\ncp other setenv.sh\ncat other > ./setenv.sh\n", "cp /opt/other /opt/ci/setenv.sh\n",
+])
+def test_who_writes_a_file_before_it_is_sourced_makes_it_unknown(host: Host, text: str) -> None:
+    verdict, reason = _unit(host, text + ". /opt/ci/setenv.sh\n" + _JAVA)
+    assert verdict == "unresolvable"
+    assert "it sources /opt/ci/setenv.sh, which may be written before" in reason

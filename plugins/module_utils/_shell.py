@@ -54,9 +54,9 @@ _CHANGES_USER = frozenset(["su", "runuser"])
 #: Commands that write none of the files which they name.
 _LOOKS = frozenset([
     "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
-    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep", "pidof",
-    "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch", "tr", "true", "ulimit",
-    "umask", "wait", "wc", "which"])
+    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep",
+    "pidof", "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch",
+    "tr", "true", "ulimit", "umask", "wait", "wc", "which"])
 #: Commands that write the last of the files which they name.
 _COPIES = frozenset(["cp", "install", "ln"])
 #: Programs that start what they name in the same folder, and those that start it in another one.

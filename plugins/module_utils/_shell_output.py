@@ -79,14 +79,14 @@ class Output(Flow):
         if node.kind == "block":
             for item in node.items:
                 more, status = self._printed(item)
-                value = value + more
+                value.extend(more)
         elif node.kind == "and_or":
             for operator, item in node.items:
                 if operator and status is None:
                     raise _NotKnown()
                 if not operator or status == (operator == "&&"):
                     more, status = self._printed(item)
-                    value = value + more
+                    value.extend(more)
         elif node.kind == "pipeline":
             given: Optional[Value] = None
             for item in node.items:
@@ -310,7 +310,7 @@ class Output(Flow):
             if part is None and path == "-":
                 raise _NotKnown()
             status = status and part is not None
-            value = value + (part or [])
+            value.extend(part or [])
         if any(run.unknown or "\0" in run.text for run in value):
             raise _NotKnown()
         return value, status
@@ -334,7 +334,8 @@ class Output(Flow):
                 current = None
                 continue
             group = next(number for number in (1, 2, 3, 4) if match.group(number) is not None)
-            current = (current or []) + text.runs(match.start(group), match.end(group), False)
+            current = [] if current is None else current
+            current.extend(text.runs(match.start(group), match.end(group), False))
         self.spend(len(words), 8 * end)
         if end != len(text.characters) or "\0" in text.characters or end > LIMIT_WORDS:
             raise _NotKnown("what xargs makes of a quote that is not closed, or of very much text")
@@ -462,6 +463,7 @@ class Output(Flow):
             for place in held.finditer(text):
                 if place.start() == place.end():
                     raise _NotKnown()  # the readers of empty matches differ
+                self.spend(len(line), len(text))
                 result.extend(first_of(without_first(line, start), place.start() - start))
                 result.append(Run(match.group(3)))
                 start = place.end()

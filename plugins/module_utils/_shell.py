@@ -231,9 +231,16 @@ class Shell(Builtins):
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
                 folder = self._folder_of(list(before) + texts[:1 if base in _SHELLS else None])
                 self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
-                             folder)
+                             folder, self._called_so(base, texts[0], fields[following:following + 1]))
                 return True
         return False
+
+    @staticmethod
+    def _called_so(base: str, name: str, given: Sequence[Value]) -> str:
+        """What a shell is called that walks a string: ``$0`` in it. A word behind the string tells."""
+        if given and base in _SHELLS:
+            return text_of(given[0]) if not unknown_of(given[0], True) else ""
+        return name if base in _SHELLS else "bash"
 
     def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
                     node: Node) -> List[str]:
@@ -266,11 +273,11 @@ class Shell(Builtins):
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
                 closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
-                folder: Optional[str] = None) -> None:
+                folder: Optional[str] = None, zero: Optional[str] = None) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
-        child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1,
-                      folder)
+        child = Shell(self.files, self.oracle, dialect, self.zero if zero is None else zero, arguments, environment,
+                      closed, self.depth + 1, folder)
         child.found, child.names, child.texts = self.found, self.names, self.texts
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)

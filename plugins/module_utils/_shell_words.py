@@ -667,6 +667,8 @@ class Words:
             if part.index in ("@", "*") and self.closed:
                 return [], False
             if name == "BASH_SOURCE" and self.dialect == BASH:
+                if part.index not in (None, "0"):
+                    return [[self.unknown("who called the script", word, part, harmless=True)]], True
                 path = word.text.path
                 return [[Run(self.called.get(path, path) if path else self.zero)]], True
             if name == "PWD" and self.folder is not None and part.index is None:

@@ -94,6 +94,17 @@ def test_what_cannot_be_known_has_a_reason(host: Host, text: str) -> None:
     assert reason
 
 
+@pytest.mark.parametrize(("command", "word"), [
+    ("/bin/bash -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war'", "-Da=/bin/bash"),
+    ("/bin/sh -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war' /opt/ci/name", "-Da=/opt/ci/name"),
+    ("/usr/bin/env sh -c 'exec java -Da=$$0$$1 -jar /opt/ci/jenkins.war' x y", "-Da=xy"),
+])
+def test_a_string_for_a_shell_is_called_like_the_shell_or_by_the_word_behind_it(host: Host, command: str,
+                                                                                word: str) -> None:
+    host.write(UNIT, f"[Service]\nExecStart={command}\n")
+    assert ("options", (word,)) in host.only()[1].vectors[0]
+
+
 def test_a_link_to_the_script_is_followed_as_readlink_does(host: Host) -> None:
     text = 'cd "$(dirname "$(readlink -f "$0")")"\n. ./setenv.sh\n'
     assert _unit(host, text + _JAVA, "/opt/bin/ci") == ("disabled", "")

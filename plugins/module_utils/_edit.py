@@ -31,6 +31,7 @@ from ._installations import (
     related_files,
     restarted,
     same_vectors,
+    seen_by,
     shell_append,
     unresolved,
 )
@@ -76,6 +77,7 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
         return Plan({path: (there[path], new) for path, new in moved.items() if new != there[path]}, inner.after)
     if before.verdict == wanted:
         return Plan({}, before)
+    seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
     if before.verdict not in (DISABLED, ENABLED) and not (wanted == DISABLED and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")

@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import stat
-from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from ._patience import Silent, look
 
@@ -300,6 +300,9 @@ class HostFiles:
         self._roots: Dict[str, bool] = {}
         self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
         self.reached: Dict[str, Any] = {}  # see _reach
+        self.host = self  # whose names the places of what is read have
+        self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see _seen
+        self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
         self.work = [0]  # what following launch files has cost so far, see _shell_words
@@ -313,6 +316,8 @@ class HostFiles:
         view._folders = self._folders
         view._names = self._names
         view._roots = self._roots
+        view.views = self.views
+        view.service_roots = self.service_roots
         view.unread = self.unread
         view.manifests, view.reached = self.manifests, self.reached
         view.trees = dict(self.trees)  # what is parsed of candidates goes with them
@@ -353,9 +358,15 @@ class HostFiles:
     def may_be_edited(self, path: str) -> bool:
         """Whether a file is an installation's own: none of a package, none that others read. Links are followed."""
         try:
-            return not _NOT_TO_EDIT.match("/" + "/".join(_parts(path))) and not _NOT_TO_EDIT.match(self.canonical(path))
+            names = ["/" + "/".join(_parts(path)), self.canonical(path)]
         except OSError:
             return False
+        names += [name[len(root):] for name in names for root in self.service_roots if name.startswith(root + "/")]
+        return not any(map(_NOT_TO_EDIT.match, names))
+
+    def origin(self, path: str) -> str:
+        """The host's name of a file; another one only where a service sees other files."""
+        return path
 
     def _canonical(self, path: str) -> str:
         parts = _parts(path)
@@ -390,6 +401,11 @@ class HostFiles:
             except OSError:
                 self._links[path] = None
         return self._links[path]
+
+    def target(self, path: str) -> Optional[str]:
+        """Where a link leads, as it says; None for what is no link. Raises OSError."""
+        folder, _slash, name = path.rpartition("/")
+        return self._link(self.canonical(folder).rstrip("/") + "/" + name) if name else None
 
     def open(self, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""

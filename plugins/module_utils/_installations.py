@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import HostFiles
+from ._files import PASSING, HostFiles
 from ._jvm import (
     MAINS,
     PROPERTY,
@@ -31,6 +31,7 @@ from ._jvm import (
 from ._login import account
 from ._patience import Silent
 from ._reach import TELLS, reached
+from ._seen import seen
 from ._shell import Launch, Oracle, Shell, Walk, assignments, interpreted, read_script, walk
 from ._shell_syntax import (
     Node,
@@ -105,13 +106,8 @@ class Definition(NamedTuple):
     environment: Dict[str, Variable]
     closed: bool  # nothing else is in the environment
     unit: Optional[Unit] = None
+    folder: Optional[str] = None  # where it is started; None: not known
     start: Optional[Start] = None  # who starts it, where that is neither a service manager nor a person
-
-    @property
-    def directory(self) -> Optional[str]:
-        """Where its program is started, None where that is not known."""
-        return (self.unit.directory if self.unit is not None else self.start.directory if self.start is not None
-                else "") or None
 
     @property
     def user(self) -> str:
@@ -146,25 +142,25 @@ class Outcome(NamedTuple):
 # -- from a definition to its verdict ---------------------------------------------------------------
 
 
-def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) -> Walk:
+def seen_by(definition: Definition, files: HostFiles) -> HostFiles:
+    """The files as what an installation starts sees them."""
+    return seen(files, definition.unit.mounts) if definition.unit is not None else files
+
+
+def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> Walk:
+    files = seen_by(definition, host)
     environment = {name: variable.value for name, variable in definition.environment.items()}
     environment.update(extra)
     if definition.user:
-        for name, text in account(files, definition.user).items():
+        for name, text in account(host, definition.user).items():
             environment.setdefault(name, [Run(text)])
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
     commands = [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)] \
         if definition.unit else [list(definition.program)]
 
-    directory = definition.directory
-    if directory == "~":
-        directory = account(files, definition.user or "root").get("HOME")
-
     def shell(oracle: Oracle) -> Shell:
-        made = Shell(files, oracle, environment=environment, closed=definition.closed)
-        made.directory = directory
-        return made
+        return Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
 
     def program(start: Shell) -> None:
         source = definition.unit.fragment if definition.unit else None
@@ -249,6 +245,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
     def read(path: str) -> Optional[str]:
         nonlocal size
         try:
+            path = launch.absolute(path)
             content = files.read(path) if path.startswith("/") else None
         except OSError:
             return None
@@ -347,10 +344,12 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
         if definition.unit is not None and definition.unit.doubt is not None:
             raise Unresolvable(*definition.unit.doubt)
+        if definition.unit is not None and _lacks_folder(definition.unit, files):
+            raise Unresolvable("the unit cannot start: its WorkingDirectory= is missing", definition.unit.fragment)
         result = _start(definition, files, extra or {})
         if definition.unit is not None and definition.unit.before:
             written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
-                                     + result.sourced + result.followed, files)
+                                     + result.sourced + result.followed + result.texts, files)
             if written:
                 raise Unresolvable(written, definition.unit.fragment)
         if definition.unit is not None and definition.unit.overlays:
@@ -358,15 +357,17 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             if hidden:
                 raise Unresolvable("%s shows the service other files than the host's" % hidden,
                                    definition.unit.fragment)
+        inside = seen_by(definition, files)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
                 and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True)
-                     or _programs(launch, files))]
+                     or _programs(launch, inside))]
         if not ways:
-            raise Unresolvable(_NO_WAR + " was found", _program_path(definition))
-        judged = [_judge(launch, files) for launch in ways]
+            raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
+                               _program_path(definition))
+        judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
-        others = [_judge(launch, files)[3] for found in result.paths for launch in found if id(launch) not in counting]
+        others = [_judge(launch, inside)[3] for found in result.paths for launch in found if id(launch) not in counting]
     except Unresolvable as error:
         return unresolved(error)
     except MemoryError:
@@ -374,7 +375,7 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     mentions = list(dict.fromkeys(mention for _verdict, _reason, found, _vector in judged for mention in found))
     vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
     try:
-        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, files)))
+        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, inside)))
     except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
         return unresolved(error)._replace(walk=result, vectors=vectors, programs=(error.path or "",))
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
@@ -393,10 +394,19 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
 
 
+#: Where systemd may make a folder for a service (StateDirectory= and its like).
+_MADE_FOR_SERVICES = re.compile(r"/(?:var/(?:lib|cache|log)|etc|run)/")
+
+
+def _lacks_folder(unit: Unit, files: HostFiles) -> bool:
+    return bool(unit.folder and not unit.before and not PASSING.match(unit.folder + "/")
+                and not _MADE_FOR_SERVICES.match(unit.folder) and not seen(files, unit.mounts).exists(unit.folder))
+
+
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
     """The setting by which the service sees something else where its launch files, or what they name, may lie."""
     texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
-    for path in result.followed + result.sourced:
+    for path in result.followed + result.sourced + result.texts:
         try:
             texts.append(path + "\n" + files.read(path))
         except OSError:
@@ -434,24 +444,17 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     if launch.main is None or not launch.program:
         return ()
     if launch.program in MAINS:
-        entries = [_from(launch, entry) for entry in launch.class_path]
+        entries = [launch.absolute(entry) for entry in launch.class_path]
         ours = tuple(entry for entry in entries if is_ours(files, entry))
         return ours or ((launch.program,) if launch.program == "executable.Main" else ())
-    program = _from(launch, launch.program)
+    program = launch.program
     attributes = attributes_of(files, program)
     if program.endswith(".war") or (attributes is not None and is_product(attributes)):
         return (program,)
     # A server in a jar of its own, which is given a war.
     given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1:] if not unknown_of(word, True)]
-    return tuple(path for path in (_from(launch, text) for text in given if "/" in text or text.endswith(".war"))
+    return tuple(path for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
                  if path.startswith("/") and (path.endswith(".war") or files.exists(path)) and is_ours(files, path))
-
-
-def _from(launch: Launch, path: str) -> str:
-    """A path as the JVM understands it, as far as it is known where that works."""
-    if path.startswith("/") or launch.directory is None:
-        return path
-    return re.sub(r"/(?:\./)+|//+", "/", launch.directory + "/" + path)
 
 
 def in_tomcat(result: Outcome) -> bool:
@@ -562,15 +565,16 @@ _FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua
 def _texts(definition: Definition, files: HostFiles) -> Texts:
     """What a definition starts: its command lines, and the scripts that they lead to."""
     unit = definition.unit
+    files = seen_by(definition, files)
     commands = (unit.exec_start if unit is not None else ()) or ((definition.program,) if definition.program else ())
     lines = [" ".join(text_of(word) for word in command) for command in commands]
     values = [text_of(variable.value) for variable in definition.environment.values()]
     texts, is_open = [], False
     for text in lines + values:  # a war, or a whole command, that the command line only names
-        found = reached(files, text, None, definition.directory)
+        found = reached(files, text, None, definition.folder)
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
-    names = [definition.name, definition.user, definition.directory or ""] + lines + values
+    names = [definition.name, definition.user, definition.folder or ""] + lines + values
     return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names + list(definition.environment)))
 
 
@@ -614,7 +618,7 @@ def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> 
     environment = dict(manager or {})
     environment.update(unit.environment)
     program = unit.exec_start[-1] if unit.exec_start else ()
-    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit)
+    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit, unit.folder)
 
 
 def init_definition(name: str) -> Definition:
@@ -624,7 +628,7 @@ def init_definition(name: str) -> Definition:
 
 def start_definition(start: Start) -> Definition:
     """An installation that one of :mod:`_starters` starts, in an environment of which not all is known."""
-    return Definition(start.path, None, start.command, start.environment, False, None, start)
+    return Definition(start.path, None, start.command, start.environment, False, None, start.directory or None, start)
 
 
 def restarted(definition: Definition, files: HostFiles) -> Definition:
@@ -634,9 +638,21 @@ def restarted(definition: Definition, files: HostFiles) -> Definition:
     return definition if again is None else start_definition(again)._replace(name=definition.name)
 
 
-def script_definition(path: str) -> Definition:
+def script_words(entry: str, files: HostFiles) -> List[str]:
+    """A launch script and its arguments, as a shell takes them apart; a path with blanks that is there is a path."""
+    if not re.search(r"[\s\\'\"]", entry) or files.exists(entry):
+        return [entry]
+    import shlex  # few are started with arguments
+
+    try:
+        return shlex.split(entry)
+    except ValueError:  # a quote is open
+        return [entry]
+
+
+def script_definition(name: str, words: Sequence[str] = ()) -> Definition:
     """An installation that somebody starts with a launch script by hand, from an unknown environment."""
-    return Definition(path, None, ([Run(path)],), {}, False)
+    return Definition(name, None, tuple([Run(word)] for word in words or [name]), {}, False)
 
 
 def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> List[str]:
@@ -676,14 +692,15 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
         if result.programs:
             found.append((definition, result))
     elif result.programs:
-        if any(is_ours(files, program, result.homes) for program in result.programs):
+        inside = seen_by(definition, files)
+        if any(is_ours(inside, program, result.homes) for program in result.programs):
             found.append((definition, result))
     elif _may_be_ours(definition, texts, result, refused):
         found.append((definition, result))
-    elif result.reason is not None and result.reason.startswith(_NO_WAR):
-        return  # it is known now, and is none
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
+    elif result.reason is not None and result.reason.startswith(_NO_WAR):
+        return  # it is known now, and is none
     elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
         warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
             definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line)))
@@ -756,6 +773,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
     """
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
+    scripts = {entry: script_words(entry, files) for entry in launch_scripts}
     units = UnitFiles(files)
     names = _services(units, instances, warnings)
     unknown: Optional[Unresolvable] = None  # what every service gets
@@ -787,22 +805,23 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
     services = set(names)
-    scripts = files.list(_INIT_FOLDER)
-    for name in scripts:
+    inits = files.list(_INIT_FOLDER)
+    for name in inits:
         if name + ".service" in services:
             continue
         script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
         if script is not None:
             _consider(init_definition(name), files, found, warnings)
-    kinds = _other_starts(files, services, found, warnings, launch_scripts)
+    kinds = _other_starts(files, services, found, warnings, [words[0] for words in scripts.values()])
     if looked is not None:
-        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(scripts)])
+        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(inits)])
         looked.extend("%s (%d)" % (kind, count) for kind, count in sorted(kinds.items()))
         looked.extend("launch script %s" % path for path in launch_scripts)
-    for path in launch_scripts:
-        if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
+    # What is named with arguments comes first: its script is not one without them then.
+    for name, words in sorted(scripts.items(), key=lambda item: len(item[1]) == 1):
+        if any(_starts_the_same(definition, result, words) for definition, result in found):
             continue
-        definition = script_definition(path)
+        definition, path = script_definition(name, words), words[0]
         if read_script(files, path) is None:
             try:
                 reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
@@ -810,8 +829,37 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                 reason = error.reason
             found.append((definition, Outcome(UNRESOLVABLE, reason, path, None, (), (), None, (), ())))
             continue
-        found.append((definition, outcome(definition, files)))
+        found.append((definition, _wanting(definition, outcome(definition, files), files)))
     return found, warnings
+
+
+def _starts_the_same(definition: Definition, result: Outcome, words: Sequence[str]) -> bool:
+    """Whether an installation starts a script with these arguments; without any, whatever it starts it with."""
+    if definition.service is None and len(words) == 1 and definition.program and \
+            text_of(definition.program[0]) == words[0]:
+        return True
+    if result.walk is None or words[0] not in result.walk.followed:
+        return False
+    commands = definition.unit.exec_start if definition.unit is not None else (definition.program,)
+    texts = [" ".join(text_of(word) for word in command) for command in commands]
+    return len(words) == 1 or any(" ".join(words) in text for text in texts)
+
+
+#: What scripts call the argument that starts something, likeliest first.
+_STARTING = ("start", "run", "console", "foreground", "up")
+
+
+def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outcome:
+    """The outcome of a launch script; where one started without an argument wants one, its reason says which."""
+    if result.verdict != UNRESOLVABLE or len(definition.program) > 1 or result.reason is None \
+            or not result.reason.startswith(_NO_WAR):
+        return result
+    for word in _STARTING:
+        entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
+        if outcome(definition._replace(program=definition.program + ([Run(word)],)), files).programs:
+            return result._replace(reason="it wants an argument: write \"%s\" in telemetry_launch_scripts; %s" % (
+                entry, result.reason))
+    return result
 
 
 # -- the live launch file ---------------------------------------------------------------------------
@@ -883,6 +931,7 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     """
     if before.walk is None:
         return
+    seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     result = before.walk
     until = files.work[0] + LIMIT_TRYING
 
@@ -1020,11 +1069,14 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
         paths.extend(definition.unit.drop_ins)
         paths.extend(variable.path for variable in definition.unit.environment.values())
     if result.walk is not None:
-        paths.extend(result.walk.sourced + result.walk.followed)
+        paths.extend(result.walk.sourced + result.walk.followed + result.walk.texts)
     paths.extend(mention.path for mention in result.mentions if mention.path is not None)
     program = _program_path(definition)
     if program:
-        paths.append(program)
+        try:
+            paths.append(seen_by(definition, files).origin(program))
+        except OSError:
+            pass
     return [path for path in dict.fromkeys(paths) if path.startswith("/")]
 
 
@@ -1033,7 +1085,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
     """All mentions of the flag around an installation, each live or dead and why."""
     effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
     winner = "%s:%s" % _place(files, result.mentions[-1]) if result.mentions else ""
-    read = set(result.walk.sourced + result.walk.followed) if result.walk is not None else set()
+    read = set(result.walk.sourced + result.walk.followed + result.walk.texts) if result.walk is not None else set()
     if definition.unit is not None:
         read.update(filter(None, [definition.unit.fragment]))
         read.update(definition.unit.drop_ins)

@@ -64,6 +64,8 @@ def _obeyed(definition: Definition, result: Outcome) -> Iterator[Tuple[str, str]
     if definition.service is None or (unit is not None and unit.user not in _ROOT):
         return
     program = text_of(definition.program[0]) if definition.program else ""
+    if unit is not None and unit.mounts:  # the host calls it otherwise
+        program = next(iter(result.walk.followed), "") if result.walk is not None else ""
     scripts = [program] + (result.walk.sourced if result.walk is not None else [])
     for path in scripts:
         # What a launcher sources after it became another user is that user's; what lies in /etc is for the launcher.

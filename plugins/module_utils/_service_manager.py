@@ -15,17 +15,21 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from . import _limits as limits
 from ._files import HostFiles
+from ._jvm import Unresolvable
+from ._seen import Mounts
 from ._shell_syntax import Run, Value
 from ._systemd import (
+    BINDS,
     ESCAPES,
     Loaded,
     Unit,
     Variable,
-    other_root,
+    mounts_in,
     overlaid,
     passed_on,
     read_environment_files,
     session,
+    working_folder,
 )
 
 _DESTINATION = "org.freedesktop.systemd1"
@@ -173,19 +177,28 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
     service = _properties(name, "Service", _SERVICE_PROPERTIES)
     environment: Dict[str, Variable] = {}
-    overlays: List[Tuple[str, str]] = []
     try:
         newer = _properties(name, "Service", _NEWER_PROPERTIES)
     except Unavailable:
         newer = {}
     for key in _array(newer.get("PassEnvironment", [])):
         environment[key] = passed_on(key, "loaded unit")
-    for setting, size in (("BindPaths", 4), ("BindReadOnlyPaths", 4), ("TemporaryFileSystem", 2)):
+    fields = _array(newer.get("TemporaryFileSystem", []))
+    overlays = [overlaid("TemporaryFileSystem", path) for path in fields[::2]]
+    binds: List[str] = []
+    for setting in BINDS:  # source, place, whether it may be missing, flags
         fields = _array(newer.get(setting, []))
-        overlays.extend(overlaid(setting, ":".join(fields[at:at + 2])) for at in range(0, len(fields), size))
-    roots = {"RootDirectory": service["RootDirectory"][1], "RootImage": newer.get("RootImage", ["s", ""])[1]}
-    doubt = next(((other_root(setting, value), unit["FragmentPath"][1]) for setting, value in roots.items()
-                  if value.strip("/")), None)
+        binds.extend(("-" if fields[at + 2] == "true" else "") + "%s:%s" % (fields[at], fields[at + 1])
+                     for at in range(0, len(fields) - 3, 4))
+    doubt = None
+    mounts: Mounts = ()
+    try:
+        mounts, places = mounts_in({"RootDirectory": service["RootDirectory"][1],
+                            "RootImage": newer.get("RootImage", ["s", ""])[1]}, binds,
+                           len(service["ExecStartPre"]) > 2, files)
+        overlays.extend(places)
+    except Unresolvable as error:
+        doubt = (error.reason, unit["FragmentPath"][1])
     for entry in _array(service["Environment"]):
         key, _separator, value = entry.partition("=")
         environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
@@ -202,8 +215,9 @@ def loaded(name: str, files: HostFiles) -> Loaded:
                       tuple(_array(unit["DropInPaths"])), environment,
                       _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
                       tuple(entries), _commands(service["ExecStartPre"]), doubt,
-                      tuple(one for one in overlays if one[0]), False,
-                      service["WorkingDirectory"][1].lstrip("!-") or "/")
+                      tuple(one for one in overlays if one[0]),
+                      working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files,
+                                     mounts), mounts)
     return _loaded(definition, unit, service, newer)
 
 

@@ -54,6 +54,20 @@ _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 #: What takes the environment from a folder of files (runit, daemontools, s6).
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
+#: Commands that write none of the files which they name.
+_LOOKS = frozenset([
+    "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
+    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep",
+    "pidof", "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch",
+    "tr", "true", "ulimit", "umask", "wait", "wc", "which"])
+#: Commands that write the last of the files which they name.
+_COPIES = frozenset(["cp", "install", "ln"])
+#: Programs that start what they name in the same folder, and those that start it in another one.
+_STAYS = frozenset(["authbind", "chrt", "env", "exec", "ionice", "nice", "nohup", "numactl", "setsid", "stdbuf",
+                    "sudo", "su", "runuser", "taskset", "time", "timeout"])
+_MOVES = frozenset(["start-stop-daemon", "daemonize", "systemd-run", "-C", "--chdir", "-D", "-i", "--login", "-l"])
+#: What shows a program other files.
+_OTHER_FILES = frozenset(["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
@@ -64,6 +78,8 @@ class Shell(Builtins):
     joined = False  # its text is words of another command, put together
 
     def _run_simple(self, node: Node) -> Optional[bool]:
+        if node.words:
+            self.oracle.last = node
         fields: List[Value] = []
         declared: List[Assignment] = []
         if self.aliases and node.words and isinstance(node.words[0], Word) and not node.words[0].quoted \
@@ -73,7 +89,7 @@ class Shell(Builtins):
             if isinstance(item, Assignment):
                 declared.append(item)
             else:
-                fields.extend(self.fields(item))
+                fields.extend(self.globbed(self.fields(item), item.text, item.start))
         if not fields:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
@@ -148,6 +164,10 @@ class Shell(Builtins):
         if self.joined:
             self._opens(node)
         texts = [text_of(field) for field in fields]
+        other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
+        if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
+            raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
+                                    node.start)
         if self._record(fields):
             return None
         for index, text in enumerate(texts):
@@ -158,30 +178,16 @@ class Shell(Builtins):
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
             if re.search(r"\s-jar\s", text_of(field)):
-                self._nested(field, self.dialect, [], self.exported(), self.closed, node, "", (), self.directory)
+                self._nested(field, self.dialect, [], self.exported(), self.closed, node, "", (),
+                             self._folder_of(texts[:1]))
                 return None
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        if base == "cd" and "\r" in "".join(texts):
-            return False
-        if base in ("cd", "pushd", "popd"):
-            self._go(fields[1:] if base == "cd" else [])
-        return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
-
-    def _go(self, fields: List[Value]) -> None:
-        """``cd``: from then on it works elsewhere, as far as that is known."""
-        names = [field for field in fields if text_of(field) not in ("--", "-L", "-P")]
-        known = len(names) == 1 and unknown_of(names[0], True) is None and text_of(names[0]) != "-"
-        self.directory = self._absolute(text_of(names[0])) if known else None
-
-    def _absolute(self, path: str) -> Optional[str]:
-        """A path as this shell means it; None where it is not known where it works."""
-        if not path.startswith("/"):
-            if self.directory is None or not path:
-                return None
-            path = self.directory + "/" + path
-        return re.sub(r"/(?:\./)+|//+", "/", path)
+        if base not in _LOOKS and (base != "sed" or any(text.startswith(("-i", "--in-p")) for text in texts)):
+            named = texts[-1:] if base in _COPIES else texts[1:]
+            self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
+        return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
     def _opens(self, node: Node) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
@@ -226,10 +232,18 @@ class Shell(Builtins):
                 else:
                     read_first = profiles(self.files, dialect, texts) if login else []
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
+                folder = self._folder_of(list(before) + texts[:1 if base in _SHELLS else None])
                 self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
-                             None if login and base in _CHANGES_USER else self.directory)
+                             folder, self._called_so(base, texts[0], fields[following:following + 1]))
                 return True
         return False
+
+    @staticmethod
+    def _called_so(base: str, name: str, given: Sequence[Value]) -> str:
+        """What a shell is called that walks a string: ``$0`` in it. A word behind the string tells."""
+        if given and base in _SHELLS:
+            return text_of(given[0]) if not unknown_of(given[0], True) else ""
+        return name if base in _SHELLS else "bash"
 
     def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
                     node: Node) -> List[str]:
@@ -262,13 +276,13 @@ class Shell(Builtins):
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
                 closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
-                directory: Optional[str] = None) -> None:
+                folder: Optional[str] = None, zero: Optional[str] = None) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
-        child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1)
-        child.found, child.names = self.found, self.names
+        child = Shell(self.files, self.oracle, dialect, self.zero if zero is None else zero, arguments, environment,
+                      closed, self.depth + 1, folder)
+        child.found, child.names, child.texts = self.found, self.names, self.texts
         child.sourced, child.followed = self.sourced, self.followed
-        child.directory = directory
         child.options("-", letters)
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
@@ -287,40 +301,43 @@ class Shell(Builtins):
 
     def _follow(self, node: Node, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
+        after_shell = False
         for index, field in enumerate(fields[:6]):
-            path = text_of(field)
-            if "/" not in path or unknown_of(field, True):
-                continue
-            path = self._absolute(path) or path
-            if not path.startswith("/"):
+            name = text_of(field)
+            path = (self.absolute(name) if "/" in name or after_shell else None) or ""
+            after_shell = name.rsplit("/", 1)[-1] in _SHELLS or (after_shell and name.startswith("-"))
+            if not path or name.startswith("-") or unknown_of(field, True):
                 continue
             script = self.files_script(path)
             inner = interpreted(self.files, path) if script is None else None
             arguments = fields[index + 1:]
             if inner is not None:
-                self.followed.append(path)
+                self.followed.append(self.files.origin(path))
                 script, path, arguments = self.files_script(inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.directory):
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
-            child = Shell(self.files, self.oracle, dialect, path, arguments, self.exported(),
-                          self.closed, self.depth + 1)
-            child.found, child.names = self.found, self.names
-            child.sourced, child.followed, child.directory = self.sourced, self.followed, self.directory
+            child = Shell(self.files, self.oracle, dialect, name if inner is None else path, arguments,
+                          self.exported(), self.closed, self.depth + 1,
+                          self._folder_of([text_of(one) for one in fields[:index]]))
+            child.found, child.names, child.texts = self.found, self.names, self.texts
+            origin = self.files.origin(path)
+            child.called[origin] = child.zero
+            child.sourced, child.followed = self.sourced, self.followed
             options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
             child.options("-", options.group(1) if options else "")
-            self.followed.append(path)
+            self.followed.append(origin)
             interpreter, given = _interpreter(content)
             shell = next((number for number, word in enumerate(map(text_of, fields[:index]))
                           if word.rsplit("/", 1)[-1] in _SHELLS), None)
             words = [interpreter, given] if shell is None else [text_of(field) for field in fields[shell:index + 1]]
             read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
-            child.execute(Text(content, path), read_first, node)
+            child.execute(Text(content, origin), read_first, node)
             return
 
     def files_script(self, path: str) -> Optional[Tuple[str, str]]:
@@ -354,7 +371,7 @@ class Shell(Builtins):
 
     def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
         """``chpst -e``, ``envdir``: a file of a folder is a variable, its first line the value; an empty one none."""
-        path = self._absolute(folder)
+        path = self.absolute(folder)
         if path is None:
             raise Unresolvable("what is in the folder of variables %s is not known" % folder)
         for name in self.files.list(path):
@@ -414,8 +431,18 @@ class Shell(Builtins):
         if len(self.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
-        self.found.append(Launch(fields[start:], kept, self.closed, java, self.directory))
+        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[:start - 1])))
         return True
+
+    def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
+        """Where a program is started that stands behind these words; None where they may choose another folder."""
+        names = [text.rsplit("/", 1)[-1] for text in texts]
+        if names and names[0] == "start-stop-daemon" and not {"-d", "--chdir"} & set(texts) and not any(
+                text.startswith("--chdir=") for text in texts):
+            return "/"
+        programs = [name for name in names if name in _STAYS or name in _SHELLS]
+        logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
+        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.folder
 
 
 def _interpreter(content: str) -> Tuple[str, str]:
@@ -465,7 +492,62 @@ class Walk:
         self.ways = 0  # how many there are, also those that start no JVM
         self.sourced: List[str] = []
         self.followed: List[str] = []  # scripts that were started, not sourced
+        self.texts: List[str] = []  # of which the text was put into words
         self.names: List[str] = []
+        self.end: Optional[str] = None  # in words, how the first way ended that starts no JVM
+
+
+_TESTS = frozenset(["[", "[[", "test"])
+_SECRET = re.compile(r"pass|secret|token|key|cred|pwd|auth", re.IGNORECASE)
+
+
+def _end_of(shell: Shell, oracle: Oracle) -> Optional[str]:
+    """Where a way through a script ended, and what led there; without values, which can be secrets."""
+    if oracle.last is None:
+        return None
+    said = "the last command is '%s'%s" % (_named(oracle.last), _at(shell, oracle.last))
+    decision = oracle.decisive
+    if decision is None or (oracle.ended is not None and oracle.ended is not oracle.last):
+        return said
+    place = _at(shell, decision.test)
+    if decision.branch is not None:
+        branch = "the branch '%s'" % _plain(decision.branch) if decision.branch else "no branch"
+        return "%s, because 'case %s'%s takes %s" % (said, _plain(_raw_of(decision.test.words[0])), place, branch)
+    outcome = {True: "is true", False: "is false", None: "is not known"}[decision.outcome]
+    return "%s, because '%s'%s %s" % (said, _named(decision.test), place, outcome)
+
+
+def _at(shell: Shell, node: Node) -> str:
+    place = shell.unresolvable("", node.text, node.start)
+    return " (%s:%s)" % (place.path, place.line) if place.path and place.line else ""
+
+
+def _raw_of(word: Word) -> str:
+    return word.text.characters[word.start:word.end]
+
+
+def _plain(text: str) -> str:
+    """Source text on one line, short, without what could be a secret."""
+    text = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
+    if _SECRET.search(text):
+        text = " ".join(re.findall(r"\$\{?[A-Za-z0-9_]+\}?", text)) or "..."
+    text = re.sub(r"(?<=[=~])(\s*)([\"']?)(?![\"'$])(?![A-Za-z_-]{0,12}[\"']?(?:\s|\Z))[^\s\"']+", r"\1\2...", text)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _named(node: Node) -> str:
+    """A command by its name, a test or an exit as it stands."""
+    while node.kind in ("pipeline", "and_or", "block") and node.items:
+        item = node.items[0]
+        node = item[1] if isinstance(item, tuple) else item
+    if node.kind != "simple" or not node.words:
+        raw = node.text.characters[node.start:node.end]
+        return _plain(raw) if node.kind == "condition" else node.kind
+    first = node.words[0]
+    name = _raw_of(first) if isinstance(first, Word) else first.name
+    if name in _TESTS or name in ("exit", "return"):
+        return _plain(node.text.characters[node.start:node.end])
+    return _plain(name)
 
 
 def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
@@ -477,6 +559,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
     names: Dict[str, None] = {}
     sourced: Dict[str, None] = {}
     followed: Dict[str, None] = {}
+    texts: Dict[str, None] = {}
     prefix: Optional[List[int]] = []
     count = steps = work = 0
     while prefix is not None:
@@ -498,10 +581,14 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             raise Unresolvable("the launch script is too long to follow every way")
         if shell.found:
             result.paths.append(shell.found)
-        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed)):
+        elif result.end is None:
+            result.end = _end_of(shell, oracle)
+        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed),
+                           (texts, shell.texts)):
             kept.update(dict.fromkeys(seen))
         prefix = oracle.following()
     result.names, result.sourced, result.followed = list(names), list(sourced), list(followed)
+    result.texts = list(texts)
     result.ways = count
     return result
 

@@ -152,10 +152,11 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
 
 def _starter(owner: "Owner") -> str:
     """Who starts an installation: whom its unit names, or whose its launch script is."""
-    if owner.definition.unit is not None or not owner.definition.name.startswith("/"):
+    script = owner.script
+    if not script.startswith("/"):
         return owner.user
     try:
-        path = native(owner.definition.name)
+        path = native(script)
         return processes.name_of(look(path, lambda: os.stat(path).st_uid))
     except OSError:
         return ""
@@ -291,6 +292,14 @@ class Owner(NamedTuple):
         return self.loaded.control_group if self.loaded is not None else ""
 
     @property
+    def script(self) -> str:
+        """The launch script that is started without a unit; empty where it has one."""
+        name = self.definition.name
+        if self.definition.unit is not None or not name.startswith("/") or not self.definition.program:
+            return "" if self.definition.unit is not None else name
+        return installations.text_of(self.definition.program[0])
+
+    @property
     def user(self) -> str:
         """Whom its unit names, empty where it names nobody or root: then its launcher may change the user."""
         user = self.definition.user
@@ -383,7 +392,7 @@ def _belongs_to(owner: Owner, jvm: processes.Process) -> bool:
     """
     if not owner.on_disk.homes and owner.loaded is None and not jvm.ordinary:
         return True  # there is nothing that would tell
-    paths = list(owner.on_disk.homes) + ([owner.definition.name] if owner.definition.unit is None else [])
+    paths = list(owner.on_disk.homes) + [owner.script]
 
     def has() -> bool:
         for path in paths:
@@ -513,6 +522,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     wars = entry.on_disk.programs or ([] if entry.stray else [jvm.war for jvm in entry.processes])
     product = installations.product_of(definition.name, wars, files)
     homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
+    home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
             ) and entry.loaded is not None
     return {
@@ -521,7 +531,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
                       else installations.packaging_of(definition, live, entry.on_disk)),
         "service": definition.service,
-        "home": homes[0] if len(homes) == 1 else None,
+        "home": home,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
         "declarations": [
             _declaration(item) for item in installations.declarations(definition, entry.on_disk, live, files)],
@@ -539,8 +549,16 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
         "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
-            files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
+            files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
     }
+
+
+def _on_host(definition: installations.Definition, files: HostFiles, path: str) -> Optional[str]:
+    """The host's name of what an installation calls so; None where that cannot be told."""
+    try:
+        return installations.seen_by(definition, files).origin(path)
+    except OSError:
+        return None
 
 
 def _declaration(item: installations.Declaration) -> Dict[str, Any]:

@@ -49,6 +49,8 @@ options:
   launch_scripts:
     description:
       - Launch scripts that no service manager starts, by absolute path as seen from O(root).
+      - Arguments that a script wants stand behind its path, as in C(/opt/ci/ctl.sh start). Both are taken apart as by a
+        shell, so a blank in a path has a backslash before it, unless the whole is the path of a file.
     type: list
     elements: path
     default: []

@@ -52,7 +52,7 @@ def everything(root: Path) -> dict[str, tuple[bytes, int, int, int]]:
 
 def scripts(row: dict[str, str]) -> list[str]:
     """What the user says of the launch scripts of a case."""
-    return [row["unit or script"].split()[0]] if row["unit or script"].startswith("/") else []
+    return [row["unit or script"]] if row["unit or script"].startswith("/") else []
 
 
 def verdict(root: Path, row: dict[str, str]) -> str:

@@ -306,13 +306,13 @@ def test_a_script_that_cron_starts_is_named_by_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("lines", "verdict"), [
-    ("RootDirectory=/srv/root", "unresolvable"),
+    ("RootDirectory=/srv/root", "unresolvable"),  # which is not there
     ("RootDirectory=/", "disabled"),
     ("RootDirectory=/srv/root\nRootDirectory=", "disabled"),
     ("RootImage=/srv/root.raw", "unresolvable"),
     ("BindPaths=/data/ci:/var/lib/ci", "disabled"),
     ("BindReadOnlyPaths=/srv/start:/opt/start", "unresolvable"),
-    ("BindReadOnlyPaths=/srv/ci:/etc/ci/%p.conf", "unresolvable"),  # which the script would read if it were there
+    ("BindReadOnlyPaths=/srv/ci:/etc/ci/%p.conf", "unresolvable"),  # what is not there is not shown
     ("BindReadOnlyPaths=/opt/start", "disabled"),
     ("BindReadOnlyPaths=/srv/start:/opt/start\nBindReadOnlyPaths=", "disabled"),
     ("TemporaryFileSystem=/etc/ci:ro", "unresolvable"),

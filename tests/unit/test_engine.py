@@ -48,7 +48,7 @@ DEB_CASES = {
     "branch unknown": (f'if grep -q x /proc/cmdline; then JAVA_ARGS="{FLAG}"; fi\n', "unresolvable"),
     "both branches": (f'if grep -q x /etc/x; then JAVA_ARGS="{FLAG}"; else JAVA_ARGS="-Da=b {FLAG}"; fi\n', "disabled"),
     "here-document": (f'cat <<EOF >/dev/null\nJAVA_ARGS="{FLAG}"\nEOF\n', "enabled"),
-    "command substitution": ('JAVA_ARGS="$(cat /etc/java-options)"\n', "unresolvable"),
+    "command substitution": ('JAVA_ARGS="$(get-java-options)"\n', "unresolvable"),
     "carriage return in the value": (f"JAVA_ARGS={FLAG}\r\n", "enabled"),
     "sourced file of unknown name": ('. "$(cat /etc/name)"\n', "unresolvable"),
     "JAVA_TOOL_OPTIONS not exported": (f'JAVA_TOOL_OPTIONS="{FLAG}"\n', "enabled"),
@@ -187,7 +187,8 @@ def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
     assert host.read("/etc/default/cloudbees-core-cm") == before
 
 
-@pytest.mark.parametrize("text", ['JAVA_ARGS="$(cat /etc/java-options)"\n', 'JAVA_ARGS="-Xmx1g $(cat /etc/options)"\n',
+@pytest.mark.parametrize("text", ['JAVA_ARGS="$(options /etc/java-options)"\n',
+                                  'JAVA_ARGS="-Xmx1g $(options /etc/options)"\n',
                                   f'if grep -q x /proc/cmdline; then JAVA_ARGS="-Xmx1g {FLAG}"; fi\n'])
 def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text: str) -> None:
     host.deb(text)
@@ -196,8 +197,8 @@ def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text:
     assert host.verdict() == "disabled" and host.declare("disabled") == []
 
 
-@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(cat /etc/x) $JENKINS_WAR"; fi\n',
-                                  'JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n'])
+@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(options /etc/x) $JENKINS_WAR"; fi\n',
+                                  'JENKINS_WAR="$(options /etc/java-options) $JENKINS_WAR"\n'])
 def test_what_is_not_known_behind_the_flag_prevents_it(host: Host, text: str) -> None:
     host.deb(text)
     with pytest.raises(Refused):
@@ -210,7 +211,7 @@ def test_a_refusal_says_the_line_to_write_and_where(host: Host) -> None:
     with pytest.raises(Refused, match="/etc/default/cloudbees-core-cm") as error:
         host.declare("disabled")
     assert FLAG in str(error.value) and "s3cr3t" not in str(error.value) and "\n" not in str(error.value)
-    host.deb('JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n')
+    host.deb('JENKINS_WAR="$(options /etc/java-options) $JENKINS_WAR"\n')
     with pytest.raises(Refused, match="by hand, as the last line of /etc/default/cloudbees-core-cm: JAVA_AR") as error:
         host.declare("disabled")
     assert f'JAVA_ARGS="$JAVA_ARGS {FLAG}"' in str(error.value)
@@ -224,7 +225,7 @@ def test_a_refusal_says_the_line_to_write_and_where(host: Host) -> None:
 
 
 def test_the_flag_is_not_taken_out_where_the_rest_is_unknown(host: Host) -> None:
-    host.deb(f'JAVA_ARGS="$(cat /etc/java-options) {FLAG}"\n')
+    host.deb(f'JAVA_ARGS="$(options /etc/java-options) {FLAG}"\n')
     assert host.verdict() == "disabled"
     with pytest.raises(Refused, match="no edit was found"):
         host.declare("enabled")
@@ -514,7 +515,7 @@ def test_launch_script_of_many_lines(host: Host) -> None:
     (f"_JAVA_OPTIONS=-D{PROPERTY}=false java {FLAG} -jar /opt/jenkins.war", "enabled"),
     (f"if [ \"$1\" = debug ]; then java -jar /opt/jenkins.war; else java {FLAG} -jar /opt/jenkins.war; fi", "disabled"),
     ("java @/opt/jvm.options -jar /opt/jenkins.war", "disabled"),
-    ("java $(cat /opt/x) -jar /opt/jenkins.war", "unresolvable"),
+    ("java $(options /opt/x) -jar /opt/jenkins.war", "unresolvable"),
     (f"java -Dhost=$(hostname) {FLAG} -jar /opt/jenkins.war", "disabled"),
     ("java -Dhost=$(hostname) -jar /opt/jenkins.war", "enabled"),
     (f"while true; do java {FLAG} -jar /opt/jenkins.war; sleep 1; done", "disabled"),
@@ -1143,3 +1144,45 @@ def test_an_edit_that_gives_another_installation_more_than_the_flag_is_undone(ho
     done = declare("disabled", str(host.root), names=["one"], attach="never")
     assert not done.changed and done.refused
     assert snapshot(host.root) == before
+
+
+_CONTROL = """#!/bin/bash
+usage() { echo "Usage: $0 start|stop" >&2; exit 2; }
+case "$1" in
+  start) java $JAVA_OPTS -Xmx1g -jar /opt/ci/jenkins.war ;;
+  stop) kill "$(cat /opt/ci/pid)" ;;
+  *) usage ;;
+esac
+"""
+
+
+def _of_scripts(host: Host, *entries: str) -> list[tuple[str, str, str]]:
+    found, _warnings = installations.discover(host.files, entries)
+    return [(definition.name, outcome.verdict, outcome.reason or "") for definition, outcome in found]
+
+
+def test_a_launch_script_is_given_its_arguments(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    assert _of_scripts(host, "/opt/ci/ctl.sh start") == [("/opt/ci/ctl.sh start", "enabled", "")]
+    assert _of_scripts(host, "/opt/ci/ctl.sh", "/opt/ci/ctl.sh start") == [("/opt/ci/ctl.sh start", "enabled", "")]
+
+
+def test_a_launch_script_without_the_argument_that_it_wants_is_unknown_and_says_what_to_write(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    [(name, verdict, reason)] = _of_scripts(host, "/opt/ci/ctl.sh")
+    assert (name, verdict) == ("/opt/ci/ctl.sh", "unresolvable")
+    assert 'it wants an argument: write "/opt/ci/ctl.sh start" in telemetry_launch_scripts' in reason
+
+
+def test_one_script_with_different_arguments_is_several_installations(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", '#!/bin/sh\njava -Da="$1" -jar /opt/ci/jenkins.war\n', 0o755)
+    host.write("/etc/systemd/system/one.service", "[Service]\nExecStart=/opt/ci/ctl.sh one\n")
+    names = [name for name, _verdict, _reason in _of_scripts(host, "/opt/ci/ctl.sh one", "/opt/ci/ctl.sh two")]
+    assert names == ["one", "/opt/ci/ctl.sh two"]
+
+
+def test_a_path_with_a_blank_is_a_path_where_it_is_there_or_written_as_for_a_shell(host: Host) -> None:
+    host.write("/opt/my ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    [(_name, _verdict, reason)] = _of_scripts(host, "/opt/my ci/ctl.sh")
+    assert '"/opt/my\\ ci/ctl.sh start"' in reason
+    assert [row[1] for row in _of_scripts(host, "/opt/my\\ ci/ctl.sh start")] == ["enabled"]

@@ -116,7 +116,7 @@ def _state(odd: Fleet) -> dict[str, Any]:
     """The state document of one audit."""
     done = odd.play("audit", inventory=odd.inventory({HOST: {}}))
     state: dict[str, Any] = next(item for item in done.report["hosts"] if item["host"] == HOST)["state"]
-    validate("state-1", state)
+    validate(state)
     return state
 
 

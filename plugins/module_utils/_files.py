@@ -303,11 +303,11 @@ class HostFiles:
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self._roots: Dict[str, bool] = {}
+        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
+        self.reached: Dict[str, Any] = {}  # see _reach
         self.host = self  # whose names the places of what is read have
         self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see _seen
         self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
-        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
-        self.reached: Dict[str, Any] = {}  # see _reach
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
         self.work = [0]  # what following launch files has cost so far, see _shell_words

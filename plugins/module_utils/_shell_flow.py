@@ -8,14 +8,12 @@ Private to this collection. Python 3.6+, standard library only.
 
 import re
 from collections import deque
-from typing import Any, Callable, Deque, List, Optional, TypeVar
+from typing import Any, Callable, Deque, List, Optional
 
 from ._files import PASSING
 from ._shell_patterns import Pattern, calculate, compare, matches_regex
 from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Text, Value, Word, text_of, unknown_of
 from ._shell_words import LIMIT_WORK, Break, Decision, Exit, Leave, Variable, Words
-
-Result = TypeVar("Result")
 
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
@@ -49,6 +47,8 @@ class Flow(Words):
             raise self.unresolvable("the script is too long to follow", node.text, node.start)
         if node.fails:
             return False
+        for target in node.written:
+            self._touch(target)
         if node.input is None:
             status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
         else:
@@ -63,6 +63,13 @@ class Flow(Words):
             self.ends(node)
             raise Exit(False)
         return status
+
+    def _touch(self, target: Word) -> None:
+        """Remember a file that a command may write: what is in it is not known from then on."""
+        value = self.single(target)
+        place = None if unknown_of(value, True) else self.absolute(text_of(value))
+        if place is not None:
+            self.oracle.touched.add(place)
 
     def ends(self, node: Node) -> None:
         """The script ends with this command: remember why."""
@@ -190,9 +197,10 @@ class Flow(Words):
             except Break:
                 return None
 
-        return self._separately(work)
+        status: Optional[bool] = self._separately(work)
+        return status
 
-    def _separately(self, work: Callable[[], Result]) -> Result:
+    def _separately(self, work: Callable[[], Any]) -> Any:
         """Something in a process of its own."""
         self.spend(len(self.variables))
         variables = {name: variable.copy() for name, variable in self.variables.items()}
@@ -394,6 +402,8 @@ class Flow(Words):
                     self._havoc(node.body)
                     self._rounds(node.body)
                     self._havoc(node.body)
+                else:
+                    self._forget([node.body])
                 continue
             self.assign(node.name, field)
             self.status = True
@@ -407,6 +417,8 @@ class Flow(Words):
             if self.oracle.choose(2):
                 self._rounds(node.body)
                 self._havoc(node.body)
+        else:
+            self._forget([node.body])
         return None
 
     def _run_while(self, node: Node) -> Optional[bool]:

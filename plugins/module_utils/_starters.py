@@ -461,7 +461,7 @@ class UserUnits(Starter):
             raise
         except (OSError, Unresolvable) as error:
             return known._replace(reason="the unit cannot be read: %s" % getattr(error, "strerror", error))
-        directory = home if unit.folder in ("/", None) else unit.folder
+        directory = unit.folder if unit.folder not in (None, "/") else home
         command = unit.exec_start[-1] if unit.exec_start else ()
         return known._replace(command=tuple(substitute(command, unit.environment)), environment=unit.environment,
                               directory=directory, unit=unit, reason=unit.doubt[0] if unit.doubt else None)

@@ -25,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _examinatio
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _scan as scan
+from ansible_collections.cbops.telemetry.plugins.module_utils import _starters
 from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
 from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils import _way_out as way_out
@@ -670,6 +671,46 @@ def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a", 
 def test_owners(jvm: processes.Process, owned: list[bool]) -> None:
     found = state._owned([owner("a"), owner("b", user="b", home="/home/b")], [jvm])
     assert [bool(mine) for mine in found] == owned
+
+
+def test_what_another_unit_runs_is_nobody_elses_and_what_several_may_have_started_is_nobodys() -> None:
+    inside, outside = JVM._replace(cgroup="/system.slice/c.service", home=""), OUTSIDE._replace(home="")
+    both = [owner("a", home="", active="inactive"), owner("b", home="", active="inactive")]
+    both = [one._replace(loaded=None) for one in both]
+    assert state._owned(both[:1], [inside]) == [()]
+    assert state._owned(both, [outside]) == [(), ()]
+    assert state._owned(both[:1], [outside]) == [(outside,)]
+
+
+def test_a_link_counts_for_what_it_leads_to() -> None:
+    jvm = JVM._replace(war="/opt/2/cm.war", real_war="/opt/2/cm.war")
+    mine = owner("a", war="/opt/current.war")._replace(real=("/opt/2/cm.war",))
+    assert state._owned([mine], [jvm])[0][0].stale is None
+    upgraded = mine._replace(real=("/opt/3/cm.war",))
+    assert state._owned([upgraded], [jvm])[0][0].stale == "it runs /opt/2/cm.war, the next start /opt/current.war"
+
+
+def test_a_starter_s_program_is_its_own() -> None:
+    start = _starters.Start("supervisord", "program x", "/etc/x.conf", 1, (), {}, "root", "", "")
+    mine = owner("a", home="", user="")
+    mine = mine._replace(definition=installations.start_definition(start), loaded=None)
+    told = JVM._replace(cgroup="/system.slice/supervisor.service", home="", started_by="supervisord program x")
+    others = told._replace(started_by="supervisord program y", uid=1000)
+    assert [bool(one) for one in (state._owned([mine], [told])[0], state._owned([mine], [others])[0])] == [True, False]
+
+
+@pytest.mark.parametrize(("cgroup", "environment", "said"), [
+    ("/system.slice/docker-0123456789abcdef.scope", {}, "docker container 0123456789ab"),
+    ("/user.slice/user-0.slice/user@0.service/app.slice/ci.service", {}, "user unit ci.service of root"),
+    ("/system.slice/monit.service", {"MONIT_SERVICE": "ci"}, "monit service ci"),
+    ("/user.slice/user-0.slice/session-1.scope", {"STY": "12.ci"}, "screen session 12.ci"),
+    ("/system.slice/cron.service", {}, "cron"),
+    ("/system.slice/rc-local.service", {}, "rc-local"),
+    ("/system.slice/ci.service", {}, ""),
+    ("/system.slice/x.service", {"SUPERVISOR_PROCESS_NAME": "a b\n"}, "supervisord program (a name that is not shown)"),
+])
+def test_who_started_it(cgroup: str, environment: dict[str, str], said: str) -> None:
+    assert examination.starter_of("/proc", 1, cgroup, environment) == said
 
 
 def test_several_jvms_of_one_installation() -> None:

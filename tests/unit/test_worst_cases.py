@@ -65,6 +65,13 @@ def launch_script(text: str) -> installations.Outcome:
     return _followed(f"#!/bin/bash\n{text}\nexec java $JAVA_OPTS -jar {WAR}\n", {})
 
 
+def text_of_a_file(text: str) -> installations.Outcome:
+    """As a file whose text a launch script puts into words."""
+    printed = "grep -v '^#' /etc/y | sed -e 's/a#.*$//' -e '/b#c/d' | tr '\\n' ' ' | xargs"
+    return _followed(f"#!/bin/bash\nJAVA_OPTS=$({printed})\nfor o in $(cut -d= -f2 /etc/y); do X=$o; done\n"
+                     f"exec java $JAVA_OPTS -jar {WAR}\n", {"/etc/y": text})
+
+
 def parsed(text: str) -> None:
     for dialect in (syntax.BASH, syntax.DASH):
         try:
@@ -198,6 +205,12 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "array elements": (parsed, _times("a[1]=1 "), 8000),
     "escapes": (parsed, _times("\\x41", "'", "$'"), 8000),
     "cases": (parsed, _times("a|", "a) ;; esac", "case x in "), 6000),
+    # what is printed of files
+    "lines of a file": (text_of_a_file, _times("-Da=b\n"), 4000),
+    "quotes in a file": (text_of_a_file, _times("'a'\"b\"\\c"), 4000),
+    "places in a line": (text_of_a_file, _times("a=b#"), 4000),
+    "choices in braces": (launch_script, _times("-Da=b,", "}", "set -- {"), 20000),
+    "decisions": (launch_script, _times("if [ -x /a ]; then java; else true; fi\n"), 8000),
     # what the shell makes of words
     "a long assignment by the environment": (launch_file, lambda size:
         f"export JAVA_TOOL_OPTIONS='{'-Da=b ' * (size // 6)}'", 6000),

@@ -29,7 +29,7 @@ LAYOUTS: dict[str, tuple[Callable[[Host], None], str]] = {
                 "/etc/systemd/system/jenkins.service.d/10-admin.conf"),
     "script": (lambda host: host.script(f"#!/bin/sh\nexec java {PASSWORD} -jar /opt/jenkins.war\n"),
                "/opt/cloudbees/cm/start.sh"),
-    "deb, not resolvable": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}"\nJENKINS_WAR="$(options /x) $JENKINS_WAR"\n'),
+    "deb, not resolvable": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}"\nJENKINS_WAR="$(words /x) $JENKINS_WAR"\n'),
                             "/etc/default/cloudbees-core-cm"),
     "deb, broken": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}\n'), "/etc/default/cloudbees-core-cm"),
 }

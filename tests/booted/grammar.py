@@ -240,7 +240,7 @@ class Maker:
     def drop_in(self, unit: str) -> None:
         """A drop-in somewhere."""
         folder = self.random.choice([_UNITS, _UNITS, _UNITS, "/usr/lib/systemd/system", "/run/systemd/system"])
-        name = self.random.choice(["override.conf", "override.conf", "10-ci.conf", "90-z.conf", "zzzz.conf"])
+        name = self.random.choice(["override.conf", "override.conf", "10-ci.conf", "90-z.conf", "zz-ci.conf"])
         lines = ["[Service]"]
         for _ in range(self.random.randint(1, 3)):
             lines += self.environment()

@@ -196,7 +196,9 @@ def start(case, known):
         subprocess.run(["systemctl", "stop", "--", unit], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, check=False)
     else:
-        process = subprocess.Popen([case["script"]] + case["arguments"], env={"PATH": PATH, "HOME": "/root"}, cwd="/",
+        # By a shell, as by hand: one without a #! line is a script, too.
+        command = ["/bin/bash", "-c", '"$0" "$@"', case["script"]] + case["arguments"]
+        process = subprocess.Popen(command, env={"PATH": PATH, "HOME": "/root"}, cwd="/",
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                    start_new_session=True)
         process.wait()

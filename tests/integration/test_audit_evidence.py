@@ -115,8 +115,8 @@ def test_an_unchanged_fleet_has_unchanged_evidence_and_git_shows_what_changed(fl
         fleet.shell(EDITED, f"test ! -e /root/kept || cp -p /root/kept {FILE}")
 
 
-def test_what_we_did_is_no_drift_and_another_way_to_restart_excuses_no_hand(fleet: Fleet, tmp_path: Path) -> None:
-    """An enforce that never came to its audit, our own restart, and a removal while only the way to restart differed."""
+def test_what_we_did_is_no_drift_and_what_others_did_is(fleet: Fleet, tmp_path: Path) -> None:
+    """An enforce that never came to its audit, our own restart; a removal while only the way to restart differed."""
     reports, off = tmp_path / "reports", ("-e", "telemetry_desired=disabled")
     try:
         inventory = fleet.inventory({EDITED: {}})

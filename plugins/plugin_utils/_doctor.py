@@ -93,7 +93,8 @@ def broken(host: str, problem: str) -> dict[str, Any]:
 def _installation(entry: Mapping[str, Any]) -> dict[str, Any]:
     launch = entry.get("launch") or {}
     return {"name": entry["name"], "product": entry["product"], "packaging": entry["packaging"],
-            "service": entry["service"], "started_by": entry.get("started_by"), "launch_file": launch.get("file"), "variable": launch.get("variable"),
+            "service": entry["service"], "started_by": entry.get("started_by"),
+            "launch_file": launch.get("file"), "variable": launch.get("variable"),
             "running": entry["running"]}
 
 

@@ -19,8 +19,8 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
+.PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce probe prove probe-lab probe-compare report verify lint \
+	test test-unit test-differential test-booted test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ probe: setup $(demo) ## Can every host reach the telemetry endpoint?
 doctor: setup $(demo) ## How is each host reached, what would an audit miss there, what to write into host_vars?
 	@$(play) cbops.telemetry.doctor
 
+prove: setup $(demo) ## What would the next start really give? Starts each service once, where nothing is left of it
+	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.prove
+
 report: setup ## The evidence of the last runs as reports/report.json and report.html, without any connection
 	@sh scripts/with-config '$(inventory)' $(bin)/ansible-playbook -i '$(inventory)' $(ARGS) cbops.telemetry.report
 
@@ -75,8 +78,8 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest tests/differential tests/faults tests/browser tests/probe_lab \
-		tests/integration tests/hostile $(PYTEST_ARGS)
+	@$(bin)/python -m pytest --numprocesses 2 tests/unit tests/testinfra/selftest tests/differential \
+		tests/faults tests/browser tests/probe_lab tests/booted tests/integration tests/hostile $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -85,6 +88,9 @@ test-differential: setup tools ## The engine against bash, dash and three system
 	@$(bin)/python -m tests.differential $(or $(N),20000)
 	@$(fleet) up test
 	@$(bin)/python -m tests.differential.units $$(( $(or $(N),20000) / 8 )); result=$$?; $(fleet) down test; exit $$result
+
+test-booted: setup tools ## Collected and N generated launch configurations, started by booted systemds (N=1000 SEED=0; root)
+	@$(bin)/python -m tests.booted $(or $(N),1000) $(or $(SEED),0)
 
 test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 	@CBOPS_FUZZ=$(or $(N),20000) $(bin)/python -m pytest tests/differential/test_parsers.py -q
@@ -105,10 +111,10 @@ bench-report: setup ## Time and memory of a report on N hosts in all formats (N=
 	@$(bin)/python -m tests.bench.report $(or $(N),10000)
 
 build: setup ## The collection as an artifact, in .build/
-	@$(bin)/ansible-galaxy collection build --force --output-path .build
+	@sh scripts/build .build
 
 down: ## End the embedded fleets
-	@for profile in demo test lab gitops hostile; do $(fleet) down $$profile; done
+	@for profile in demo test lab gitops hostile odd booted; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import DOWN, GATES, downs, totals_by_machine
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     missing,
     read_journal,
@@ -37,6 +37,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import name
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 LONG_LIST = 60  # characters
+LIMIT_DOWN = 50  # notes on what is down
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
@@ -93,7 +94,7 @@ class ActionModule(ActionBase):
             "newer_than": {"type": "str"},
             "this_run": {"type": "bool", "default": False},
             "signing_key": {"type": "str"},
-            "fail_on": {"type": "list", "elements": "str", "choices": [*VERDICTS, "vanished"], "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
         })
         report = self._report(arguments, variables)
@@ -114,11 +115,15 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
         shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts},
                       report.totals)
-        lines = [shown, "", *(f"note: {visible(note)}" for note in report.notes),
+        notes = [f"{host.host}: {said}" for host in report.worst_first() for said in downs(host.document)]
+        if len(notes) > LIMIT_DOWN:
+            notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
+        lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
         Display().display("\n" + "\n".join(lines) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
-               or (host.document.get("error") and host.document.get("state"))]
+               or (host.document.get("error") and host.document.get("state"))
+               or (DOWN in arguments["fail_on"] and downs(host.document))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
                                   "totals": report.totals, "notes": list(report.notes)}
         if "vanished" in arguments["fail_on"] and report.vanished and not bad:

@@ -27,7 +27,12 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
+from ansible_collections.cbops.telemetry.plugins.modules import (
+    connectivity_probe,
+    telemetry_flag,
+    telemetry_info,
+    telemetry_prove,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     HOST_LIMIT,
@@ -54,11 +59,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "telemetry_info": telemetry_info.ARGUMENTS,
     "telemetry_flag": telemetry_flag.ARGUMENTS,
     "connectivity_probe": connectivity_probe.ARGUMENTS,
+    "telemetry_prove": telemetry_prove.ARGUMENTS,
 }
 
 #: Sources that only some requests need; all the others go to every host.
 PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore", "_way_out")
-WRITE = ("_declaring", "_edit", "_writing")
+WRITE = ("_backups", "_declaring", "_edit", "_writing")
+PROVE = ("_prove", "_world")
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
@@ -100,7 +107,7 @@ def shim() -> bytes:
 @functools.cache
 def common() -> tuple[str, ...]:
     """The sources that go to every host."""
-    return tuple(sorted({path.stem for path in FOLDER.glob("_*.py")} - {SHIM, "__init__", *PROBE, *WRITE}))
+    return tuple(sorted({path.stem for path in FOLDER.glob("_*.py")} - {SHIM, "__init__", *PROBE, *WRITE, *PROVE}))
 
 
 def program(function: str, request: Mapping[str, Any]) -> bytes:
@@ -110,11 +117,13 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
         parts.append(packed(*PROBE))
     if function == "telemetry_flag":
         parts.append(packed(*WRITE))
+    if function == "telemetry_prove":
+        parts.append(packed(*PROVE))
     return " ".join(str(len(part)) for part in parts).encode() + b"\n" + b"".join(parts)
 
 
 # Packed when Ansible loads the action, before it forks for each host.
-shim(), packed(*common()), packed(*PROBE), packed(*WRITE)
+shim(), packed(*common()), packed(*PROBE), packed(*WRITE), packed(*PROVE)
 
 
 def command(interpreter: str | None, environment: str) -> str:
@@ -372,8 +381,10 @@ class Carrier(ActionBase):
             return f"{plugin} cannot pipe"
         if getattr(connection._shell, "_IS_WINDOWS", False):
             return "it has no POSIX shell"
-        if connection.become and not connection.become.pipelining:
-            return f"become by {connection.become.name} cannot pipe"
+        become = connection.become
+        # Cores before 2.19 have no such attribute: they never pipe through su, and through all else.
+        if become and not getattr(become, "pipelining", become.name != "su"):
+            return f"become by {become.name} cannot pipe"
         if getattr(connection, "_is_tty_requested", bool)():
             return f"{plugin} is set to ask for a terminal"
         if C.DEFAULT_KEEP_REMOTE_FILES:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,19 @@ def _able() -> None:
 def runs() -> Counter[str]:
     """Runs by kind of fault."""
     return RUNS
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its count to the process that prints the summary."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["disturbed writes"] = dict(RUNS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The count of a worker that has ended."""
+    RUNS.update(getattr(node, "workeroutput", {}).get("disturbed writes", {}))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -280,13 +280,15 @@ def build(hosts):
         key = machine.digest(base_keys[release], packages.recipe(), kind, LAYER, *sources)
         return make("layer-%s-%s" % pair, key, lambda part, log: build_layer(part, log, bases[release], products, kind))
 
-    pairs = sorted({(one["release"], one["kind"]) for one in hosts})
+    pairs = sorted({(one["release"], one["kind"]) for one in hosts if one["kind"] != "plain"})
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         bases.update(zip(releases, pool.map(base, releases)))
         layers = dict(zip(pairs, pool.map(layer, pairs)))
     for folder in [ca, products] + list(bases.values()) + list(layers.values()):
         remove_older(folder)
-    return {pair: [path / "root", bases[pair[0]] / "root"] for pair, path in layers.items()}, ca
+    standing = {(release, "plain"): [folder / "root"] for release, folder in bases.items()}
+    standing.update({pair: [path / "root", bases[pair[0]] / "root"] for pair, path in layers.items()})
+    return standing, ca
 
 
 def clean():

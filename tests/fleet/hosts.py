@@ -153,7 +153,8 @@ class Fleet:
                     list(pool.map(lambda one: self.create(one, layers[one["release"], one["kind"]], authority), hosts))
             try:
                 self.wait(hosts, BOOT_SECONDS)
-                self.wait_events()
+                if any(one["product"] for one in hosts):
+                    self.wait_events()
                 for one in hosts:
                     if one["history"]:
                         machine.run(self.inside(one["name"], ["sh", "-euc", one["history"]]))

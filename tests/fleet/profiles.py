@@ -105,6 +105,8 @@ KINDS["cm-deb-tools"] = dict(KINDS["cm-deb"])
 KINDS["cm-deb-gitops"] = dict(KINDS["cm-deb"])
 # the Git server with the policy
 KINDS["git-server"] = dict(KINDS["internet"])
+# a release as it is: what runs on it is what a test puts there
+KINDS["plain"] = dict(KINDS["internet"])
 
 # An administrator's drop-in on an OSS host: it replaces the vendor's whole JAVA_OPTS.
 DROP_IN = (
@@ -191,7 +193,21 @@ def hostile():
     ]
 
 
-PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile}
+def odd():
+    # One host, on which a test lays out what people have built: many controllers beside the package's own.
+    return [
+        host("segment", "bookworm", "segment"),
+        host("odd", "bookworm", "oss"),
+    ]
+
+
+def booted():
+    # Nothing but systemds: tests/booted lays launch files over them and starts services.
+    return [host(release, release, "plain") for release in ("bookworm", "trixie", "bullseye")]
+
+
+PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile, "odd": odd,
+            "booted": booted}
 
 
 def load(profile):

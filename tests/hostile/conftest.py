@@ -17,7 +17,7 @@ def _fleet(*arguments: str, timeout: int = 900) -> None:
     done = subprocess.run([str(CHECKOUT / "tests/fleet/fleet"), *arguments], capture_output=True, text=True,
                           timeout=timeout, check=False)
     if done.returncode:
-        pytest.exit(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}", 3)
+        pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def policy_site(folder: Path) -> Iterator[PolicySite]:
     for arguments in (["check"], ["up", "gitops", "--fresh"]):
         done = run(FLEET, *arguments, check=False)
         if done.returncode:
-            pytest.exit(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}", 3)
+            pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
     made = PolicySite(folder)
     made.shell(HOST, f"mkdir -p {METRICS}")
     yield made

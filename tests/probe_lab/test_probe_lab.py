@@ -25,7 +25,7 @@ def lab() -> Iterator[Lab]:
     for arguments in (["check"], ["up", "lab"]):
         done = subprocess.run([FLEET, *arguments], capture_output=True, text=True, timeout=900, check=False)
         if done.returncode:
-            pytest.exit(f"the probe laboratory needs the embedded fleet: {(done.stderr or done.stdout).strip()}", 3)
+            pytest.fail(f"the probe laboratory needs the embedded fleet: {(done.stderr or done.stdout).strip()}")
     made = Lab()
     made.furnish()
     yield made

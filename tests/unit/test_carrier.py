@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.plugins.loader import become_loader
 from hostroot import FLAG, Host
 from test_old_python import interpreters
 
@@ -29,10 +30,11 @@ SECRET = "-Djavax.net.ssl.keyStorePassword=s3cr3t"
 OPTIONS: dict[str, dict[str, Any]] = {
     "telemetry_info": {"root": "/", "launch_scripts": [], "attach": "never", "connectivity": None},
     "telemetry_flag": {"state": "disabled", "root": "/", "launch_scripts": [], "name": [], "backup": False,
-                       "attach": "never"},
+                       "attach": "never", "run": "", "backup_count": 10, "backup_days": 365},
     "connectivity_probe": {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False,
                            "http": False, "count": 1, "interval": 1.0, "ca_file": None, "public_authorities": None,
                            "private_authority": False, "expect": "any"},
+    "telemetry_prove": {"name": [], "launch_scripts": [], "timeout": 20},
 }
 
 
@@ -148,6 +150,8 @@ def test_the_probe_is_carried_with_what_it_needs(python: str) -> None:
 
 @pytest.mark.parametrize(("function", "options", "message"), [
     ("telemetry_info", {"root": "relative"}, "relative: an absolute path is needed"),
+    ("telemetry_prove", {"launch_scripts": ["relative"]}, "relative: an absolute path is needed"),
+    ("telemetry_prove", {"timeout": 3600}, "timeout: from 5 to 60 seconds"),
     ("telemetry_flag", {"name": ["nothing"]}, "not installed here: nothing"),
     ("connectivity_probe", {"endpoints": ["one:99999"]}, "99999"),
     ("connectivity_probe", {"expect": "reachable"}, "expected 127.0.0.1:1 (direct) to be reachable: refused"),
@@ -176,6 +180,7 @@ def test_only_what_is_needed_is_sent() -> None:
     audit = sent("telemetry_info")
     assert audit < sent("telemetry_info", connectivity={"timeout": 3})
     assert audit < sent("telemetry_flag")
+    assert audit < sent("telemetry_prove")
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -248,8 +253,10 @@ def test_the_first_python_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("change", "reason"), [
     ({"has_pipelining": False}, "ssh cannot pipe"),
     ({"has_pipelining": False, "always_pipeline_modules": True}, None),
-    ({"become": SimpleNamespace(pipelining=False, name="su")}, "become by su cannot pipe"),
-    ({"become": SimpleNamespace(pipelining=True, name="sudo")}, None),
+    ({"become": become_loader.get("su")}, "become by su cannot pipe"),
+    ({"become": become_loader.get("sudo")}, None),
+    ({"become": SimpleNamespace(name="su")}, "become by su cannot pipe"),  # as cores before 2.19 have them
+    ({"become": SimpleNamespace(name="sudo")}, None),
     ({"_is_tty_requested": lambda: True}, "set to ask for a terminal"),
     ({"_shell": SimpleNamespace(_IS_WINDOWS=True)}, "no POSIX shell"),
     ({}, None),

@@ -8,14 +8,12 @@ Private to this collection. Python 3.6+, standard library only.
 
 import re
 from collections import deque
-from typing import Any, Callable, Deque, List, Optional, TypeVar
+from typing import Any, Callable, Deque, List, Optional
 
 from ._files import PASSING
 from ._shell_patterns import Pattern, calculate, compare, matches_regex
 from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Text, Value, Word, text_of, unknown_of
 from ._shell_words import LIMIT_WORK, Break, Decision, Exit, Leave, Variable, Words
-
-Result = TypeVar("Result")
 
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
@@ -192,7 +190,7 @@ class Flow(Words):
 
         return self._separately(work)
 
-    def _separately(self, work: Callable[[], Result]) -> Result:
+    def _separately(self, work: Callable[[], Any]) -> Any:
         """Something in a process of its own."""
         self.spend(len(self.variables))
         variables = {name: variable.copy() for name, variable in self.variables.items()}

@@ -138,7 +138,7 @@ def _machine() -> Optional[str]:
     except (OSError, ValueError):
         return None
     # It may be "uninitialized", or whatever somebody wrote there.
-    return told if re.match(r"[0-9a-f]{32} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} pid:\[\d{1,20}\]\Z", told) else None
+    return told if re.match(r"[0-9a-f]{32} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} pid:\[\d+\]\Z", told) else None
 
 
 def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str],

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
@@ -21,6 +23,6 @@ class ActionModule(Carrier):
         variables = task_vars or {}
         arguments = {"run": RUN_ID, **self._task.args}
         result.update(self.in_time(lambda: self._as_module(self._task.action, arguments, variables), variables))
-        if result.get("changed") and self._task.args.get("path"):
+        if result.get("changed") and boolean(self._task.args.get("restore", False), strict=False):
             self.remember(Act(frozenset([str(self._task.args["path"])])), variables)
         return result

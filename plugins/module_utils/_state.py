@@ -134,9 +134,11 @@ def _machine() -> Optional[str]:
             machine = stream.read(33).strip()
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
             boot = stream.read(37).strip()
-        return "%s %s %s" % (machine, boot, os.readlink("/proc/self/ns/pid")) if len(machine) == 32 else None
+        told = "%s %s %s" % (machine, boot, os.readlink("/proc/self/ns/pid"))
     except (OSError, ValueError):
         return None
+    # It may be "uninitialized", or whatever somebody wrote there.
+    return told if re.match(r"[0-9a-f]{32} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} pid:\[\d+\]\Z", told) else None
 
 
 def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str],

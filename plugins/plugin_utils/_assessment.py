@@ -122,6 +122,8 @@ def totals_by_machine(found: Iterable[tuple[str, str | None]]) -> dict[str, int]
 
 #: Where what a host's facts would set is kept among its settings; no variable has this name.
 FROM_FACTS = "from facts"
+#: Where it is kept why a variable of ours has no value.
+UNRESOLVED = "unresolved"
 
 
 class PolicyError(ValueError):
@@ -260,6 +262,8 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
 
     Raises :class:`PolicyError`.
     """
+    if variables.get(UNRESOLVED):
+        raise PolicyError("; ".join(f"{name} cannot be resolved: {why}" for name, why in variables[UNRESOLVED].items()))
     if variables.get(FROM_FACTS):
         raise PolicyError(f"{', '.join(variables[FROM_FACTS])}: this is set by facts of the host itself, and policy "
                           "comes from the inventory alone; find out which module returned it (inject_facts_as_vars = "

@@ -93,7 +93,8 @@ def broken(host: str, problem: str) -> dict[str, Any]:
 def _installation(entry: Mapping[str, Any]) -> dict[str, Any]:
     launch = entry.get("launch") or {}
     return {"name": entry["name"], "product": entry["product"], "packaging": entry["packaging"],
-            "service": entry["service"], "launch_file": launch.get("file"), "variable": launch.get("variable"),
+            "service": entry["service"], "started_by": entry.get("started_by"),
+            "launch_file": launch.get("file"), "variable": launch.get("variable"),
             "running": entry["running"]}
 
 
@@ -136,7 +137,7 @@ def words(document: Mapping[str, Any]) -> str:
 
 def starter(entry: Mapping[str, Any]) -> str:
     """An installation and what starts it."""
-    by = entry["service"] or entry["launch_file"] or entry["packaging"]
+    by = entry["service"] or entry["started_by"] or entry["launch_file"] or entry["packaging"]
     return f"{entry['name']} by {by}" if by != f"{entry['name']}.service" else str(by)
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 KNOWN = ("disabled", "enabled")
+#: What of a policy says how telemetry is to be; not how it is brought about (restart), which nobody sees on a host.
+_POLICY = ("desired", "connectivity", "waiver")
 #: What of an installation says how it is started, beside the clocks.
 _BUILD = ("product", "packaging", "service", "home")
 _SETTINGS = ("analytics_plugin", "license_tracker_plugin", "no_usage_statistics", "product_version")
@@ -45,7 +47,7 @@ def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], acts: S
     """
     if before is None or before["policy"] is None or after["policy"] is None:
         return None
-    policy = any(before["policy"].get(key) != after["policy"].get(key) for key in ("desired", "waiver"))
+    policy = any(before["policy"].get(key) != after["policy"].get(key) for key in _POLICY)
     if comparable(before["state"], after["state"]):
         was, wanted = before["policy"]["desired"], after["policy"]["desired"]
         came, went, both = _paired(before["state"], after["state"])

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     FROM_FACTS,
+    UNRESOLVED,
     Assessment,
     Policy,
     PolicyError,
@@ -71,12 +72,21 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
     """A host's variables of ours, templated: of its hundreds of others that would be most of the work.
 
+    What has no value is named under UNRESOLVED: of such a host nothing can be said but that.
     Those that facts of the host set are left out, and all that are among its facts are named under FROM_FACTS: any
     module may return facts, and they count for more than the inventory.
     """
     facts, effective = among_facts(variables)
-    settings = {name: templated(value, template) for name, value in variables.items()
-                if str(name).startswith("telemetry_") and name not in effective}
+    settings: dict[str, Any] = {}
+    unresolved: dict[str, str] = {}
+    for name, value in variables.items():
+        if str(name).startswith("telemetry_") and name not in effective:
+            try:
+                settings[name] = templated(value, template)
+            except AnsibleError as error:
+                unresolved[name] = visible(" ".join(str(error).split()))[:300]
+    if unresolved:
+        settings[UNRESOLVED] = unresolved
     return {**settings, FROM_FACTS: [visible(name)[:100] for name in facts]} if facts else settings
 
 

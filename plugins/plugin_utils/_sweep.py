@@ -146,6 +146,7 @@ class Session:
     things: list[Any] = field(default_factory=list)
     over: bool = False
     asked: bool = False  # whether the host let us in and runs our command
+    shared: bool = False  # whether it goes over a connection that is for others, too
 
     def left(self) -> float:
         """Seconds that are left; never nothing, which would mean for ever to some."""
@@ -268,6 +269,7 @@ class Talk:
 
     def _through(self, via: Login, login: Login, session: Session) -> paramiko.Channel:
         """A way to a host through the one before it; that connection is shared by all hosts behind."""
+        session.shared = True
         with self._lock:
             hop = self._hops.setdefault(via, Hop())
         with hop.lock:
@@ -417,7 +419,8 @@ async def _one(talk: Talk, question: Question, limit: float, places: asyncio.Sem
     if not work.done():
         session.close()
         told = f"it did not answer within {limit:g} seconds (telemetry_sweep_limit)"
-        outcome = Late(told) if session.asked else Unreachable(told)
+        # What goes over a shared connection may be lost with that: ssh makes one of its own.
+        outcome = Late(told) if session.asked else Unserved(told) if session.shared else Unreachable(told)
     elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
         outcome = problem
     else:

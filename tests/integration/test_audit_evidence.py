@@ -115,6 +115,35 @@ def test_an_unchanged_fleet_has_unchanged_evidence_and_git_shows_what_changed(fl
         fleet.shell(EDITED, f"test ! -e /root/kept || cp -p /root/kept {FILE}")
 
 
+def test_what_we_did_is_no_drift_and_what_others_did_is(fleet: Fleet, tmp_path: Path) -> None:
+    """An enforce that never came to its audit, our own restart; a removal while only the way to restart differed."""
+    reports, off = tmp_path / "reports", ("-e", "telemetry_desired=disabled")
+    try:
+        inventory = fleet.inventory({EDITED: {}})
+        play(fleet, "audit", reports, *off, inventory=inventory)
+        play(fleet, "enforce", reports, *off, "--tags", "telemetry_enforce", inventory=inventory)
+        play(fleet, "audit", reports, *off, inventory=inventory)
+        assert drift(reports) == {}
+        assert list(manifest(reports)["totals"].items()).count(("restart_pending", 1)) == 1
+        assert play(fleet, "enforce", reports, *off, "-e", "telemetry_restart=now", inventory=inventory).returncode == 0
+        assert drift(reports) == {}
+        fleet.shell(EDITED, f"sed -i 's/{FLAG}//' {FILE}")
+        done = play(fleet, "audit", reports, *off, "-e", "telemetry_restart=never", inventory=inventory)
+        assert done.returncode == 2
+        assert drift(reports) == {EDITED: "corrective"}
+        # Found wrong, and put right by the next.
+        play(fleet, "enforce", reports, *off, inventory=inventory)
+        assert drift(reports) == {}
+        # A host that is not in the inventory any more is named, once.
+        other = fleet.inventory({OTHER: {}})
+        for told in (True, False):
+            done = play(fleet, "audit", reports, *off, inventory=other)
+            assert (f"{EDITED}: not in the inventory any more" in done.stdout) == told
+            assert json.loads((reports / "audit.json").read_text())["vanished"] == [EDITED] * told
+    finally:
+        play(fleet, "enforce", reports, *ON, "-e", "telemetry_restart=now", inventory=fleet.inventory({EDITED: {}}))
+
+
 def test_signed_evidence_of_runs_at_once_is_verified(fleet: Fleet, tmp_path: Path, keys: Path) -> None:
     """Two slices and a run over all hosts, at the same time, in one reports folder."""
     reports, signed = tmp_path / "reports", ("-e", f"telemetry_signing_key={keys / 'key'}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fleethand import BIN, CHECKOUT, FLEET, Fleet
+from schemas import validate
 
 HOST, OTHER, JUMP = "bookworm-cm-deb", "trixie-cm-deb", "trixie-oss"
 CONFIG = CHECKOUT / ".fleet/test/ssh_config"
@@ -317,6 +318,21 @@ def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, 
     assert {host for host, verdict in verdicts.items() if verdict != "unknown"} == {"expired", "stranger", "terminal"}
     assert swept.error("terminal") is None
     assert "an-other-word" not in swept.output
+    # The doctor says the same, with the lines to write.
+    done = fleet.play("doctor", inventory=fleet.inventory(hosts, ansible_ssh_args="-o ControlPath=none"))
+    assert done.code == 0, done.output
+    (path,) = re.findall(r"^doctor: (\S+)$", done.output, re.MULTILINE)
+    document = json.loads(Path(path).read_text())
+    validate(document)
+    found = {entry["host"]: entry for entry in document["hosts"]}
+    assert {host: found[host]["missing"][0].partition(" (")[0] for host in told} == told
+    assert found["noword"]["host_vars"] == ['ansible_become_password: "{{ vault_become_password }}"']
+    assert found["stranger"]["host_vars"] == ["ansible_user: USER", "ansible_ssh_private_key_file: PATH_OF_THE_KEY"]
+    well = found["terminal"]
+    assert (well["root"], well["missing"], well["reached"]["user"], well["reached"]["become"]) == (
+        True, [], "terminal", "sudo")
+    assert well["python"].startswith("/usr/bin/python3")
+    assert [one["service"] for one in well["installations"]] == [fleet.facts[HOST]["service"]]
 
 
 #: A Python under which the connection breaks: once, where there is a file that says so, or each time.

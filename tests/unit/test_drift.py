@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Any, Any, list[Act], str | None]] = {
     "a new policy alone": (RIGHT, judged(host(entry()), telemetry_desired="enabled"), [], "intended"),
     "a waiver": (RIGHT, judged(host(entry()), telemetry_waiver=WAIVER), [], "intended"),
     "another way to restart": (RIGHT, judged(host(entry()), telemetry_restart="now"), [], None),
-    "other probes": (RIGHT, judged(host(entry()), telemetry_connectivity="forbidden"), [], None),
+    "other probes": (RIGHT, judged(host(entry()), telemetry_connectivity="forbidden"), [], "intended"),
     "a script that is named now": (RIGHT, judged(host(entry(), SCRIPT)), [], None),
     "a script that is not named any more": (judged(host(entry(), SCRIPT)), RIGHT, [], None),
     "another machine of this name": (RIGHT, judged(host(entry("enabled"), node="b")), [], None),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import ansible.template
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
     circumstances_of,
+    file_answer,
     settings_of,
 )
 
@@ -30,6 +35,20 @@ def test_what_can_be_a_template_is_treated_as_one_and_nothing_else() -> None:
         "telemetry_backup": True, "telemetry_probe_timeout": 5, "telemetry_plan": None,
         "telemetry_probe_via": "templated", "telemetry_url": "templated"}
     assert seen == ["{{ state }}", {"host": "{{ a }}"}, ["{% if c %}direct{% endif %}"], "{# nothing #}"]
+
+
+def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
+    """The host has evidence that says so, instead of a task that fails."""
+    templar = Templar(loader=DataLoader(), variables={"good": "auto"})
+    trusted = getattr(ansible.template, "trust_as_template", str)  # before ansible-core 2.19 all are
+    settings = settings_of({"telemetry_desired": "disabled", "telemetry_url": trusted("https://{{ nothing_here }}/"),
+                            "telemetry_attach": trusted("{{ good }}")}, templar.template)
+    assert settings["telemetry_attach"] == "auto"
+    filed = file_answer("h", settings, {"failed": True, "msg": "it was not asked"}, tmp_path)
+    assert filed["verdict"] == "unknown"
+    (reason,) = filed["reasons"]
+    assert reason.startswith("its policy is not valid: telemetry_url cannot be resolved: ")
+    assert "nothing_here" in reason
 
 
 @pytest.mark.parametrize(("variables", "expected"), [

@@ -36,4 +36,5 @@ def validate_line(line: dict[str, Any]) -> None:
 PROOF: dict[str, Any] = {
     "name": "jenkins", "service": "jenkins.service", "next_start": "disabled", "reason": None, "refused": False,
     "on_disk": "disabled", "agrees": True, "jvms": 1, "java": "/usr/bin/java",
-    "program": "/usr/share/java/jenkins.war", "user": "jenkins", "source": "command line", "environment": ["JENKINS_HOME"]}
+    "program": "/usr/share/java/jenkins.war", "user": "jenkins", "source": "command line",
+    "environment": ["JENKINS_HOME"]}

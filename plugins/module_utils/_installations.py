@@ -77,12 +77,12 @@ _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + 
 _OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
-_STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
-                               r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
+_CONTAINERS = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b")
+_BRINGS_UP = re.compile(r"\b(?:run|start|create|compose|up|play|systemd-nspawn)\b")
 #: Images and programs of build agents, which have the name of the product and are none.
-_AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
+_AGENT = re.compile(r"(?<![\w./-])[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
                     r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
-_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
+_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s")
 #: Where others than systemd and init scripts are told what to start.
 _OTHER_STARTERS = (
     "/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*", "/etc/supervisord.d/*",
@@ -475,8 +475,17 @@ def _starts_container(unit: Unit, files: HostFiles) -> bool:
     """Whether a unit starts a container with a product in it."""
     texts = list(_launcher_texts(unit, files))
     return not any("-jar" in text for text in texts) and any(
-        _STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line))
+        _brings_up(line) and _OF_INTEREST.search(_AGENT.sub("", line))
         for text in texts for line in text.replace("\\\n", " ").split("\n"))
+
+
+def _brings_up(text: str) -> bool:
+    """Whether a line of a text starts a container: one expression for both words would look at the rest for each."""
+    for line in text.split("\n"):
+        program = _CONTAINERS.search(line)
+        if program is not None and _BRINGS_UP.search(line, program.end()):
+            return True
+    return False
 
 
 def _is_ordinary(files: HostFiles, user: str) -> bool:
@@ -521,9 +530,9 @@ def _tells_of_a_war(files: HostFiles, path: str, launch_scripts: Sequence[str]) 
                 texts.append(_script_text(files, word) or "")
         is_image = path.endswith(".container") and line.startswith("Image=")
         telling = "\n".join(text for text in texts if is_image or _LAUNCHES_WAR.search(text)
-                            or _STARTS_CONTAINER.search(text))
+                            or _brings_up(text))
         if telling and _OF_INTEREST.search(_AGENT.sub("", telling + path)):
-            return number, is_image or _STARTS.search(telling) is not None
+            return number, is_image or _STARTS.search(telling) is not None or _brings_up(telling)
     return None
 
 

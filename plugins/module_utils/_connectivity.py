@@ -35,7 +35,7 @@ from ._dial import (
 )
 from ._tls import Secure, Trust, context_of, handshake
 
-# Every answer a probe can give. "unknown" is a failure of this machine that says nothing of the network.
+# Every answer a probe can give. "unknown" says nothing of the network: a failure of this machine, mostly.
 OUTCOMES: Tuple[str, ...] = (
     "connected",
     "dns_nxdomain",

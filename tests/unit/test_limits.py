@@ -403,6 +403,20 @@ def test_a_home_with_too_many_names_is_not_without_a_plugin_and_a_proxy(host: Ho
 # -- the product's settings, and the service manager ----------------------------------------------------
 
 
+def test_a_dead_war_costs_its_version_alone(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    host.write("/home/config.xml", "<a><noUsageStatistics>true</noUsageStatistics></a>")
+    files = HostFiles(str(host.root))
+    real = files._look
+    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: patience.look(place, work)
+                        if "/dead/" in place else real(place, work))
+    monkeypatch.setattr(patience._State, "mounts", {f"{host.root}/dead": "nfs4"})
+    monkeypatch.setattr(patience._State, "silent", {f"{host.root}/dead"})
+    found = settings.settings_in_time(files, "/home", ["/dead/x.war"])
+    assert (found["no_usage_statistics"], found["proxy"], found["product_version"]) == (True, None, "unknown")
+    assert found["details"]["product_version"]["reason"] == (
+        f"its war could not be read: the file system at {host.root}/dead does not answer")
+
+
 def test_a_dead_home_costs_the_settings_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HOME", 0.2)
     monkeypatch.setattr(limits, "HOMES", 0.5)

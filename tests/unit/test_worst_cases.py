@@ -548,7 +548,7 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "addresses of a name": (addresses, _times("a"), 20000),
     "name servers": (name_servers, _times("nameserver 127.0.0.9\n"), 15000),
     "a line of name servers": (name_servers, _times("a "), 15000),
-    "a chain of certificates": (tls_chain, _times("a"), 20000),
+    "a chain of certificates": (tls_chain, _times("a"), 10000),
     "a certificate": (certificate, _times("a,"), 20000),
     "certificates": (pem, _times("-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n"), 50000),
     "open certificates": (pem, _times("-----BEGIN CERTIFICATE-----a"), 50000),

@@ -85,9 +85,9 @@ _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
-_STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
-                               r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
-_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
+_CONTAINERS = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b")
+_BRINGS_UP = re.compile(r"\b(?:run|start|create|compose|up|play|systemd-nspawn)\b")
+_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s")
 _INIT_FOLDER = "/etc/init.d"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
@@ -525,7 +525,7 @@ class Texts(NamedTuple):
     @property
     def tells(self) -> bool:
         """Whether it may come to a JVM, or to a container."""
-        return self.any(TELLS) or TELLS.search(self.words) is not None or self.any(_STARTS_CONTAINER)
+        return self.any(TELLS) or TELLS.search(self.words) is not None or any(map(brings_up, self.texts))
 
     @property
     def launches(self) -> bool:
@@ -583,10 +583,19 @@ def _script_text(files: HostFiles, path: str) -> Optional[str]:
     return script[0] if script is not None else None
 
 
+def brings_up(text: str) -> bool:
+    """Whether a line of a text starts a container: one expression for both words would look at the rest for each."""
+    for line in text.split("\n"):
+        program = _CONTAINERS.search(line)
+        if program is not None and _BRINGS_UP.search(line, program.end()):
+            return True
+    return False
+
+
 def _starts_container(texts: Texts) -> bool:
     """Whether it starts a container with a product in it."""
     return not any("-jar" in text for text in texts.texts) and any(
-        _STARTS_CONTAINER.search(line) and OF_INTEREST.search(AGENT.sub("", line))
+        brings_up(line) and OF_INTEREST.search(AGENT.sub("", line))
         for text in texts.texts for line in text.replace("\\\n", " ").split("\n"))
 
 
@@ -715,7 +724,8 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
     if nothing and not texts.foreign and texts.only_handles:
         return False
     if definition.start is not None or (nothing and not texts.launches):
-        return texts.of_interest and texts.any(_STARTS) and (texts.foreign or not nothing)
+        starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
+        return texts.of_interest and starts and (texts.foreign or not nothing)
     is_init_script = definition.unit is None and definition.start is None
     return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
 

@@ -345,7 +345,7 @@ def _texts(entry: Entry, files: HostFiles) -> Tuple[str, List[str]]:
     if not loaded.unit.fragment:
         raise Refused("the unit has no file")
     command = " ".join(text_of(word) for words in loaded.unit.exec_start for word in words)
-    if installations._STARTS_CONTAINER.search(command):
+    if installations.brings_up(command):
         raise Refused("it starts a container, whose image decides")
     base = loaded.unit.fragment.rpartition("/")[2]
     service = definition.unit.name

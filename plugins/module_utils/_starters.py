@@ -24,7 +24,7 @@ from ._war import OF_INTEREST
 LIMIT_STARTS = 500  # of one kind
 LIMIT_IMAGES = 1000  # files of containers that are looked at
 #: Images and programs of build agents, which have the name of the product and are none.
-AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
+AGENT = re.compile(r"(?<![\w./-])[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
                    r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
 
 

@@ -570,6 +570,17 @@ def test_more_processes_than_are_looked_at(proc: Proc, monkeypatch: pytest.Monke
     assert [(len(one.places), one.reason) for one in found.unseen] == [(6, "more than 5 processes run here")]
 
 
+def test_no_more_than_64_jvms_are_examined(proc: Proc) -> None:
+    """Of services, which are not cut at eight; the rest may run a controller, and is counted as that."""
+    for pid in range(100, 180):
+        folder = proc.process(pid, ["java", FLAG, "-jar", f"/srv/{pid}/jenkins.war"])
+        (folder / "status").write_text("Name:\tjava\nUid:\t0\t0\t0\t0\n")
+    found = processes.running(str(proc.root))
+    assert len(found.jvms) == 64
+    assert [(len(one.places), one.reason) for one in found.unseen] == [
+        (16, "more JVMs on a war run here than are examined")]
+
+
 def test_whoever_hangs_is_asked_last(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
     """An ordinary user's processes that cannot be read use up the time; the controller's is not among it."""
     monkeypatch.setattr(processes, "_ONE_SECONDS", 0.1)

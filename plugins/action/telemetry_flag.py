@@ -1,13 +1,14 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carries the module of the same name to the host in one round trip, with the name of the run; shows its notes."""
+"""Carries the module of the same name to the host in one round trip; files what it changed, and shows its notes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import edits_of, record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
@@ -19,6 +20,8 @@ class ActionModule(Carrier):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         result.update(self.ask(self._task.action, {"run": RUN_ID, **self._task.args}, variables))
+        if result.get("changed") and not self._task.check_mode:
+            record(variables, self._templar.template, edits_of(result))
         for note in result.get("notes", []):
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

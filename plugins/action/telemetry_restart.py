@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import record, restart_of, roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
     Controller,
     ControllerError,
@@ -181,6 +182,7 @@ class ActionModule(Carrier):
             try:
                 failure, result["state"] = self._restart_and_wait(due, services, desired)
                 result["changed"] = True
+                self._record(restart_of(due, result["state"], failure))
                 if failure:
                     result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
                 is_over = not failure
@@ -352,6 +354,9 @@ class ActionModule(Carrier):
 
     # -- after a failure ------------------------------------------------------------------------
 
+    def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        record(self._variables, self._templar.template, changes)
+
     def _backup(self, **arguments: Any) -> dict[str, Any]:
         """What the backups of the host tell, or are made to do."""
         return self.in_time(lambda: self._as_module("cbops.telemetry.telemetry_backup", {"run": RUN_ID, **arguments},
@@ -385,6 +390,7 @@ class ActionModule(Carrier):
         """Put back what this run edited, restart once more, and say what came of it."""
         failure = f"{failure}. {self._journal(services)}"
         restored: list[str] = []
+        sources: list[tuple[str, str | None]] = []
         until = time.monotonic() + self._arguments["timeout"]
         edited, unknown = self._edited(due, state)
         problems = [f"what this run edited is not known: {unknown}"] if unknown else []
@@ -402,6 +408,8 @@ class ActionModule(Carrier):
                 problems.append(f"{path} could not be rolled back: {said(answer)}")
             elif answer.get("changed"):
                 restored.append(path)
+                sources.append((path, answer.get("restored")))
+        self._record(roll_backs_of(sources))
         trouble = "".join(f"; {problem}" for problem in problems)
         if not restored:
             if not problems and self._variables.get("__telemetry_edited"):
@@ -417,6 +425,7 @@ class ActionModule(Carrier):
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = [{**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]} for entry in due]
         again, state = self._restart_and_wait(old, services, None)
+        self._record(restart_of(old, state, again))
         if again:
             came_of_it = f"it does not run either: {again}. {self._journal(services)}. {self._up_or_down(services)}"
         else:

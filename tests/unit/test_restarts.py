@@ -131,6 +131,9 @@ class Scene(ActionModule):
     def _journal(self, services: Sequence[str]) -> str:
         return "journal"
 
+    def _record(self, changes: Sequence[Any]) -> None:
+        pass
+
     def _module(self, module: str, **arguments: Any) -> dict[str, Any]:
         return {}
 

@@ -28,7 +28,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     start_again,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import command, last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
@@ -367,8 +367,7 @@ class ActionModule(Carrier):
         quote = self._connection._shell.quote
         said_last = []
         for service in services:
-            answer = self._command(f"journalctl --quiet --no-pager --output=cat --lines=40 --unit={quote(service)} "
-                                   "2>/dev/null | cut -c1-2000")
+            answer = self._command(command(service, quote))
             lines = last_lines(str(answer.get("stdout") or ""), [self._arguments["token"] or ""])
             if lines:
                 said_last.append(f"{service} said last: " + " | ".join(lines))

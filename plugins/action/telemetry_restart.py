@@ -312,7 +312,8 @@ class ActionModule(Carrier):
                     value = f" with telemetry {desired}" if desired else ""
                     return f"{', '.join(late)}: no new JVM runs{value} after the restart ({why})", state
                 if dead or waiting:
-                    return f"{', '.join(waiting) or 'the service'} does not stay up after the restart ({why})", state
+                    names = ", ".join(waiting or [service for service, reason in over.items() if reason])
+                    return f"{names} does not stay up after the restart ({why})", state
                 return f"{controller.url if controller else ''} does not become ready after the restart ({why})", state
             time.sleep(POLL_SECONDS)
 
@@ -371,7 +372,7 @@ class ActionModule(Carrier):
             lines = last_lines(str(answer.get("stdout") or ""), [self._arguments["token"] or ""])
             if lines:
                 said_last.append(f"{service} said last: " + " | ".join(lines))
-        return "; ".join(said_last) or "their journal says nothing"
+        return "; ".join(said_last).rstrip(".") or "their journal says nothing"
 
     def _edited(self, due: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> tuple[list[str], str | None]:
         """The files that this run has edited on the host, but for those of other installations; or why not known."""
@@ -436,8 +437,9 @@ class ActionModule(Carrier):
                 "rolled_back": restored, "state": state}
 
     def _up_or_down(self, services: Sequence[str]) -> str:
-        """What is known of the services at the end."""
+        """What is known at the end of services that are not as they should be; one in a crash loop is up for moments."""
         units = self._units(services)
         states = [f"{service} is {words(properties)}" for service, properties in units.items()]
         down = [service for service, properties in units.items() if properties.get("ActiveState") != "active"]
-        return f"{'DOWN: ' if down else 'Now '}{'; '.join(states) or 'nothing is known of the service'}"
+        return f"{'DOWN: ' if down else 'NOT AS WANTED: '}{'; '.join(states) or 'nothing is known of the service'}" \
+               f"{'' if down else ' at this moment'}"

@@ -259,5 +259,5 @@ def test_where_nothing_is_put_back_it_says_why() -> None:
     scene.edited = {"/etc/default/cm": "somebody has changed it"}
     done = scene.rolled_back()
     assert "/etc/default/cm could not be rolled back: somebody has changed it" in done["msg"]
-    assert "Now cm.service is active" in done["msg"] and "rolled_back" not in done
+    assert "NOT AS WANTED: cm.service is active (running) at this moment" in done["msg"] and "rolled_back" not in done
     assert scene.restarts == 0, "nothing was put back, so another start would be the same"

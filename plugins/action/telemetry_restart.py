@@ -437,7 +437,7 @@ class ActionModule(Carrier):
                 "rolled_back": restored, "state": state}
 
     def _up_or_down(self, services: Sequence[str]) -> str:
-        """What is known at the end of services that are not as they should be; one in a crash loop is up for moments."""
+        """What is known of services that are not as they should be: one in a crash loop is up for moments."""
         units = self._units(services)
         states = [f"{service} is {words(properties)}" for service, properties in units.items()]
         down = [service for service, properties in units.items() if properties.get("ActiveState") != "active"]

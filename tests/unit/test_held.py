@@ -316,7 +316,7 @@ for number in range(100000):
     if counts["written"] >= 50 and counts["refused"] >= 1000:
         break
     try:
-        writing.replace(path, "OPTS=1\\n", "OPTS=1\\n", False)
+        writing.replace(path, "OPTS=1\\n", "OPTS=1\\n")
         counts["written"] += 1
     except (writing.Refused, OSError):
         counts["refused"] += 1

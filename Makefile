@@ -13,13 +13,13 @@ inside := $(fleet) exec demo --
 else
 inventory := $(INVENTORY)
 demo :=
-inside :=
+inside := sh scripts/with-config '$(INVENTORY)'
 endif
 
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo audit audit-as-of verify-evidence plan enforce probe probe-lab probe-compare report verify lint \
+.PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce probe prove probe-lab probe-compare report verify lint \
 	test test-unit test-differential test-booted test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
@@ -59,8 +59,14 @@ probe-compare: setup ## The same cases asked of nc, curl, wait_for and blackbox_
 probe: setup $(demo) ## Can every host reach the telemetry endpoint?
 	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.probe
 
+doctor: setup $(demo) ## How is each host reached, what would an audit miss there, what to write into host_vars?
+	@$(play) cbops.telemetry.doctor
+
+prove: setup $(demo) ## What would the next start really give? Starts each service once, where nothing is left of it
+	@ANSIBLE_DISPLAY_OK_HOSTS=true $(play) cbops.telemetry.prove
+
 report: setup ## The evidence of the last runs as reports/report.json and report.html, without any connection
-	@$(bin)/ansible-playbook -i '$(inventory)' $(ARGS) cbops.telemetry.report
+	@sh scripts/with-config '$(inventory)' $(bin)/ansible-playbook -i '$(inventory)' $(ARGS) cbops.telemetry.report
 
 verify: setup $(demo) ## A second opinion, by a testinfra suite that shares no code with the modules
 	@$(inside) $(bin)/python -m pytest tests/testinfra --ansible-inventory='$(inventory)' $(ARGS)
@@ -108,7 +114,7 @@ build: setup ## The collection as an artifact, in .build/
 	@sh scripts/build .build
 
 down: ## End the embedded fleets
-	@for profile in demo test lab gitops hostile booted; do $(fleet) down $$profile; done
+	@for profile in demo test lab gitops hostile odd booted; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

@@ -13,8 +13,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import DOWN, GATES, downs, totals_by_machine
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     missing,
     read_journal,
@@ -30,11 +31,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 LONG_LIST = 60  # characters
+LIMIT_DOWN = 50  # notes on what is down
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
@@ -59,6 +62,18 @@ def _not_in_this_run(host: Host) -> Host:
     return Host(missing(host.host, f"no evidence was filed for it in this run{when}"), host.collected_at, host.age)
 
 
+def _gone(vanished: list[str], when: dict[str, str], inventory: set[str]) -> list[str]:
+    """What is said of hosts that were there the last time: nobody looks at them any more."""
+    notes = []
+    for names, why in (([name for name in vanished if name not in inventory], "not in the inventory any more"),
+                       ([name for name in vanished if name in inventory], "outside of telemetry_hosts now")):
+        if names:
+            last = max(when[name] for name in names)
+            notes.append(f"vanished since the last run of the whole inventory ({last}): {named(names)}: {why}, so "
+                         "nobody looks at them (the next such run does not say so again)")
+    return notes
+
+
 class ActionModule(ActionBase):
     """Action behind M(cbops.telemetry.fleet_report)."""
 
@@ -79,7 +94,7 @@ class ActionModule(ActionBase):
             "newer_than": {"type": "str"},
             "this_run": {"type": "bool", "default": False},
             "signing_key": {"type": "str"},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
         })
         report = self._report(arguments, variables)
@@ -91,27 +106,41 @@ class ActionModule(ActionBase):
                 write_text(Path(path), _formats.render(name, report))
             if arguments["this_run"]:
                 commit = git_commit(variables.get("ansible_inventory_sources") or [])
-                manifest = manifest_of([host.document for host in report.hosts], read_journal(folder, RUN_ID), commit)
+                manifest = manifest_of([host.document for host in report.hosts], read_journal(folder, RUN_ID), commit,
+                                       self._limit(variables))
                 write_manifest(folder, manifest, arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         except SignatureError as error:
             raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
-        shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts})
-        lines = [shown, "", *(f"note: {visible(note)}" for note in report.notes),
+        shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts},
+                      report.totals)
+        notes = [f"{host.host}: {said}" for host in report.worst_first() for said in downs(host.document)]
+        if len(notes) > LIMIT_DOWN:
+            notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
+        lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
         Display().display("\n" + "\n".join(lines) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
-               or (host.document.get("error") and host.document.get("state"))]
+               or (host.document.get("error") and host.document.get("state"))
+               or (DOWN in arguments["fail_on"] and downs(host.document))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
                                   "totals": report.totals, "notes": list(report.notes)}
+        if "vanished" in arguments["fail_on"] and report.vanished and not bad:
+            result.update(failed=True, msg=f"{len(report.vanished)} hosts have vanished: "
+                                           f"{visible(named(list(report.vanished)))}")
         if bad:
             result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} "
                                            f"hosts: {visible(', '.join(bad[:20]))}{' ...' if len(bad) > 20 else ''}")
         return result
 
-    @staticmethod
-    def _report(arguments: dict[str, Any], variables: dict[str, Any]) -> Report:
+    def _limit(self, variables: dict[str, Any]) -> str | None:
+        """Which part of the inventory this run is about, where whoever started it said so."""
+        chosen = load_extra_vars(self._loader).get("telemetry_hosts")
+        limit = variables.get("ansible_limit") or (None if chosen is None else self._templar.template(chosen))
+        return visible(str(limit)) if limit else None
+
+    def _report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> Report:
         """All that the formats show."""
         hosts = arguments["hosts"]
         if hosts is None:
@@ -127,7 +156,11 @@ class ActionModule(ActionBase):
         if found.strangers and not arguments["this_run"]:
             names = f"{', '.join(found.strangers[:20])}{' ...' if len(found.strangers) > 20 else ''}"
             notes.append(f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): {names}")
-        run = Run(generated_at, totals_of(host.verdict for host in found.hosts))
+        vanished = sorted(set(found.whole) - set(hosts), key=natural) if self._limit(variables) is None else []
+        notes += _gone(vanished, found.whole, set(variables["groups"]["all"]))
+        notes += [f"{' and '.join(names)} are one machine: the same machine-id, boot and process namespace; it counts "
+                  "once, by the worse verdict" for names in Report(generated_at, found.hosts).machines()]
+        run = Run(generated_at, totals_by_machine((host.verdict, host.machine) for host in found.hosts))
         trend = list(found.trend)
         if arguments["this_run"] or not trend or trend[-1].totals != run.totals:
             trend.append(run)  # no manifest yet; else hosts without evidence, or runs of a part of the fleet
@@ -137,4 +170,4 @@ class ActionModule(ActionBase):
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), notes)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes, vanished)

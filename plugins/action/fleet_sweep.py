@@ -25,6 +25,7 @@ from ansible.template import Templar
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _sweep
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CARRIERS, Carrier, Errand, command
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import not_orphaned
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
     circumstances_of,
@@ -75,8 +76,9 @@ class ActionModule(Carrier):
             tally.unserved = dict.fromkeys(hosts, reason)
         else:
             prepared = Preparation(self, hosts, tally)
-            asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"],
-                                     arguments["limit"], prepared.file))
+            with not_orphaned():
+                asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"],
+                                         arguments["limit"], prepared.file))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved}
@@ -171,8 +173,11 @@ class Preparation:
             self._tally.leave(asked.host, str(outcome))
         elif isinstance(outcome, _sweep.Unreachable):
             self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
-        elif isinstance(outcome, _sweep.TooLarge):
+        elif isinstance(outcome, _sweep.Late | _sweep.TooLarge):
             self._tally.file(known, {"failed": True, "msg": str(outcome)})
+        elif outcome.status < 0 and not known.errand.answered(outcome.stdout):
+            # The channel was closed under the program: whose doing that was, only ssh can tell.
+            self._tally.leave(asked.host, "the connection ended in the middle")
         else:
             result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
             if result is None:

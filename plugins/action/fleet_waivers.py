@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks the waivers of all hosts at once, before the first host is touched."""
+"""Checks the waivers of all hosts at once, and that variables can be decrypted, before the first host is touched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, waiver_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import encrypted_files, named, undecryptable
 
+_PASSWORD = ("Give the vault's password by --vault-password-file PATH or --ask-vault-pass, or set vault_password_file "
+             "in ansible.cfg")
 NAMES = ("telemetry_waiver", "telemetry_waiver_max_days")
 
 
@@ -23,22 +26,36 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Read two variables of each host, in one task for all of them."""
+        """Look at the variables of each host, in one task for all of them."""
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
         })
         hostvars = (task_vars or {})["hostvars"]
-        waived, wrong = [], []
+        waived, wrong, locked = [], [], []
         for host in arguments["hosts"]:
-            variables = hostvars[host]
+            try:
+                variables = hostvars.raw_get(host)
+            except AnsibleError as error:
+                files = encrypted_files(self._task.get_variable_manager()._inventory._sources or [])
+                if not files:
+                    raise
+                return {"failed": True, "msg": f"no host was touched: the variables of {host} cannot be read: {error} "
+                                               f"Encrypted are {named(files)}. {_PASSWORD}"}
+            locked += [f"{host}: {name}" for name in undecryptable(variables)]
+            if not any(name in variables for name in NAMES):
+                continue
+            variables = hostvars[host]  # templates, too
             try:
                 if waiver_of({name: variables[name] for name in NAMES if name in variables}, today()) is not None:
                     waived.append(host)
             except (PolicyError, AnsibleError) as error:
                 wrong.append(f"{host}: {error}")
         result: dict[str, Any] = {"changed": False, "waived": waived}
-        if wrong:
+        if locked:
+            result.update(failed=True, msg=f"no host was touched: encrypted variables cannot be read: {named(locked)}. "
+                                           f"{_PASSWORD}")
+        elif wrong:
             result.update(failed=True, msg=f"no host was touched, because of {len(wrong)} waivers that are not valid: "
                                            f"{'; '.join(wrong[:20])}{' ...' if len(wrong) > 20 else ''}")
         return result

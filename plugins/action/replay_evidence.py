@@ -16,9 +16,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
-    VERDICTS,
+    DOWN,
+    GATES,
     WAIVER_WARN_DAYS,
     PolicyError,
+    downs,
     rejudge,
     totals_of,
 )
@@ -42,7 +44,7 @@ class ActionModule(ActionBase):
             "reports_dir": {"type": "str", "default": "reports"},
             "as_of": {"type": "str", "required": True},
             "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(VERDICTS), "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
         })
         day = _day(arguments["as_of"])
         folder = Path(arguments["reports_dir"]) / "evidence"
@@ -54,7 +56,8 @@ class ActionModule(ActionBase):
         # What hosts and files are called must not steer a terminal.
         Display().display("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
         bad = [item["host"] for item in evidence
-               if item["verdict"] in arguments["fail_on"] or (item.get("error") and item.get("state"))]
+               if item["verdict"] in arguments["fail_on"] or (item.get("error") and item.get("state"))
+               or (DOWN in arguments["fail_on"] and downs(item))]
         result: dict[str, Any] = {"changed": False, "totals": totals_of(item["verdict"] for item in evidence),
                                   "verdicts": {item["host"]: item["verdict"] for item in evidence}}
         if bad:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
 class ActionModule(Carrier):
@@ -17,5 +19,8 @@ class ActionModule(Carrier):
         """Ask the host."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        result.update(self.in_time(lambda: self._as_module(self._task.action, self._task.args, variables), variables))
+        arguments = {"run": RUN_ID, **self._task.args}
+        result.update(self.in_time(lambda: self._as_module(self._task.action, arguments, variables), variables))
+        if result.get("changed") and self._task.args.get("path"):
+            self.remember(Act(frozenset([str(self._task.args["path"])])), variables)
         return result

@@ -1,12 +1,31 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carries the module of the same name to the host in one round trip."""
+"""Carries the module of the same name to the host in one round trip, with the name of the run; shows its notes."""
 
 from __future__ import annotations
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CarriedModule
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, edits_of, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
-class ActionModule(CarriedModule):
+class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_flag)."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the host, and keep a record of what was edited there, for an audit to know."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables, state = task_vars or {}, self._task.args.get("state")
+        try:
+            result.update(self.ask(self._task.action, {"run": RUN_ID, **self._task.args}, variables))
+        except AnsibleError:
+            self.remember(edits_of({}, state), variables)
+            raise
+        self.remember(edits_of(result, state), variables)
+        for note in result.get("notes", []):
+            display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
+        return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, plain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 
 
 class ActionModule(Carrier):
@@ -24,5 +25,8 @@ class ActionModule(Carrier):
             loader=self._loader, templar=self._templar, shared_loader_obj=self._shared_loader_obj)
         # It may contain secrets, and the host says what was there before: no diff.
         self._task.diff = False
-        return {**plain(self.in_time(lambda: template.run(task_vars=variables), variables)),
-                "dest": self._task.args.get("dest")}
+        done = plain(self.in_time(lambda: self.with_terminal(lambda: template.run(task_vars=variables)), variables))
+        destination = self._task.args.get("dest")
+        if destination and (done["changed"] or done.get("failed")):
+            self.remember(Act(frozenset([str(destination)]), attempt=not done["changed"]), variables)
+        return {**done, "dest": destination}

@@ -54,16 +54,18 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
         return {"failed": True, "msg": refused}
     try:
         done = declare(params["state"], params["root"], _bytewise(params["launch_scripts"]), _bytewise(params["name"]),
-                       params["backup"], check_mode, params["attach"])
+                       params["backup"], check_mode, params["attach"], params["run"], params["backup_count"],
+                       params["backup_days"])
     except (Refused, OSError, ValueError) as error:
         return {"failed": True, "msg": readable(str(error)), "refused": [readable(str(error))], "backup_files": [],
-                "files": [], "restart_required": [], "reload_required": False}
+                "files": [], "notes": [], "restart_required": [], "reload_required": False}
     result = {
         "changed": done.changed,
         "restart_required": done.restart_required,
         "reload_required": done.reload_required,
         "backup_files": done.backups,
         "files": done.files,
+        "notes": done.notes,
         "refused": done.refused,
         "state": done.document,
         "diff": done.diffs,
@@ -71,6 +73,23 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     if done.refused:
         result.update(failed=True, msg="; ".join(done.refused))
     return readable(result)  # type: ignore[no-any-return]
+
+
+def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
+    """One proof for each installation, of what its next start gives."""
+    from ._files import readable
+    from ._prove import prove
+
+    refused = _relative(dict(params, root="/"))
+    if not refused and not 5 <= params["timeout"] <= 60:
+        refused = "timeout: from 5 to 60 seconds"
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        return readable(prove(  # type: ignore[no-any-return]
+            _bytewise(params["launch_scripts"]), _bytewise(params["name"]), params["timeout"], check_mode))
+    except (OSError, ValueError) as error:
+        return {"failed": True, "msg": readable("nothing could be proved: %s" % error)}
 
 
 def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:

@@ -8,16 +8,30 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import hashlib
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _installations as installations
 from . import _limits as limits
-from ._edit import Plan, describe, describe_mended, evaluate, own_drop_ins_of, plan, why_not_ours
+from ._backups import COUNT, DAYS, Store, legacy_in
+from ._edit import (
+    Plan,
+    describe,
+    describe_mended,
+    describe_moved,
+    evaluate,
+    own_drop_ins_of,
+    plan,
+    reload_definition,
+    why_not_ours,
+)
 from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Survey, document_of, installation_document, survey
-from ._writing import Refused, check_write, list_backups, make_folder, replace
+from ._writing import Lock, Refused, check_write, make_folder, replace
+
+#: Backups of earlier versions that one run moves away; the next one goes on.
+LIMIT_MOVED = 200
 
 
 class Declared(NamedTuple):
@@ -31,6 +45,7 @@ class Declared(NamedTuple):
     restart_required: List[str]
     reload_required: bool
     files: List[Dict[str, Optional[str]]]
+    notes: List[str]
 
 
 def checksum(content: Optional[str]) -> Optional[str]:
@@ -39,12 +54,15 @@ def checksum(content: Optional[str]) -> Optional[str]:
 
 
 def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
-            backup: bool = True, check: bool = False, attach: str = "auto") -> Declared:
+            backup: bool = True, check: bool = False, attach: str = "auto", run: str = "", count: int = COUNT,
+            days: int = DAYS) -> Declared:
     """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
 
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
-    are edited. Raises :class:`Refused` where a name is not installed here.
+    are edited. ``run`` is recorded with each backup; of those of a file, ``count`` are kept for ``days``. Raises
+    :class:`Refused` where a name is not installed here.
     """
+    store = Store(root, run, count, days)
     before = survey(root, launch_scripts, attach)
     unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
     if unknown:
@@ -74,6 +92,16 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
             diffs.append(diff)
             content = checksum(files.read(path))
             edited[path] = {"path": path, "before": content, "after": content, "backup": None}
+    moved, notes = _taken_in(store, before, files, names, refused, check)
+    for path, to, content in moved:
+        changed = True
+        diffs.append(describe_moved(path, to))
+        edited[path] = {"path": path, "before": content, "after": None, "backup": to}
+    if moved and check:
+        files = files.with_candidates({path: None for path, _to, _content in moved})
+    elif moved:
+        files = HostFiles(root)
+        before = survey(root, launch_scripts, attach)  # they may have been read, so other options may count now
     for entry in before.entries:
         if names and entry.definition.name not in names:
             continue
@@ -82,28 +110,34 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         if entry.stray and not names:
             continue  # nobody asked for it: whoever may log in could start one, and stop this
         try:
-            on_disk, live = entry.on_disk, entry.live
+            definition, on_disk, live = entry.definition, entry.on_disk, entry.live
             if edited:
                 # What was edited for another installation may be what starts this one too.
-                on_disk = evaluate(entry.definition, files)
-                live = installations.live_of(entry.definition, files, on_disk)
-            planned = plan(entry.definition, files, on_disk, live, wanted, backup)
+                on_disk = evaluate(definition, files)
+                try:
+                    definition = reload_definition(definition, files)
+                except Unresolvable:
+                    pass  # as the outcome says
+                live = installations.live_of(definition, files, on_disk)
+            planned = plan(definition, files, on_disk, live, wanted, backup)
+            if planned.files and backup:
+                store.check(make=not check)
             if check:
                 for path, (_old, new) in planned.files.items():
                     if new is not None:
                         check_write(_real(files, path))
                     files = files.with_candidates({path: new})
             elif planned.files:
-                writes = _written(files, planned, backup)
+                writes = _written(files, planned, store, backup)
                 files = HostFiles(root)
-                reached = evaluate(entry.definition, files)
+                reached = evaluate(definition, files)
                 if reached.verdict != wanted or not installations.same_vectors(on_disk, reached):
-                    raise Refused(_undone(entry.definition.name, writes, "the next start would be %s%s" % (
+                    raise Refused(_undone(definition.name, store, writes, "the next start would be %s%s" % (
                         reached.verdict, " (%s)" % reached.reason if reached.reason else "")
                         if reached.verdict != wanted else "more than the flag would be another"))
-                done[entry.definition.name] = writes
+                done[definition.name] = writes
             for path, (old, new) in planned.files.items():
-                kept = [write.backup for write in done.get(entry.definition.name, ())
+                kept = [write.backup for write in done.get(definition.name, ())
                         if write.path == path and write.backup]
                 backups.extend(kept)
                 # Two installations can share a file: then it is one edit, from the first content to the last.
@@ -121,7 +155,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     wrong = _wrong(before, after, wanted, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
-        refused.append(_undone(wrong, [write for writes in done.values() for write in writes],
+        refused.append(_undone(wrong, store, [write for writes in done.values() for write in writes],
                                "it or another installation would get more than the flag, or not the flag"))
         written = {write.path for writes in done.values() for write in writes}
         diffs = [diff for diff in diffs if diff["before_header"] not in written]
@@ -129,9 +163,51 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         edited = {path: edit for path, edit in edited.items() if path not in written}
         changed = bool(edited)
         after = survey(root, launch_scripts, attach)
+    if backups and not check:
+        store.prune()
     return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
                     root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
-                                        for entry in after.entries), list(edited.values()))
+                                        for entry in after.entries), list(edited.values()), notes)
+
+
+def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str], refused: List[str], check: bool,
+              ) -> Tuple[List[Tuple[str, str, Optional[str]]], List[str]]:
+    """Backups that lie beside launch files moved away: path, new path and SHA-256 of each; and what to say of it."""
+    folders: Set[str] = set()
+    read: Set[str] = set()
+    for entry in found.entries:
+        if not entry.stray and (not names or entry.definition.name in names):
+            paths = installations.related_files(entry.definition, entry.on_disk, files)
+            folders.update(os.path.dirname(path) for path in paths if files.may_be_edited(path + "x"))
+            read.update(paths)
+    moved: List[Tuple[str, str, Optional[str]]] = []
+    were_read: List[str] = []
+    stale = list(legacy_in(files, folders))
+    for path in stale[:LIMIT_MOVED]:
+        try:
+            content = checksum(files.read(path))
+            if not check:
+                limits.write()
+            store.check(make=not check)
+            to = store.take_in(_real(files, path), check)
+        except (Refused, OSError) as error:
+            refused.append("%s: this backup of an earlier version cannot be moved away: %s" % (path, error))
+            continue
+        if to is not None:
+            moved.append((path, bytewise(to), content))
+            were_read += [path] if path in read else []
+    notes: List[str] = []
+    if moved:
+        verb = "would be" if check else "were" if len(moved) > 1 else "was"
+        notes.append("%d backup%s of an earlier version %s moved to %s: %s%s" % (
+            len(moved), "s" * (len(moved) > 1), verb, store.place,
+            ", ".join(path for path, _to, _content in moved[:5]), " and more" if len(moved) > 5 else ""))
+    if were_read:
+        notes.append("read at each start, after the file that they were copied from, and so undid what was changed in "
+                     "it: %s" % ", ".join(were_read[:5]))
+    if len(stale) > LIMIT_MOVED:
+        notes.append("%d more backups of an earlier version are left for the next run" % (len(stale) - LIMIT_MOVED))
+    return moved, notes
 
 
 def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:
@@ -156,7 +232,7 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
         check_write(real)
     else:
         limits.write()
-        replace(real, content, content, False)
+        replace(real, content, content)
     return describe_mended(path, owner_and_mode(status), "uid 0, gid 0, mode 0644")
 
 
@@ -178,11 +254,10 @@ class _Write(NamedTuple):
     new: Optional[str]
     status: Optional[os.stat_result]
     backup: Optional[str]
-    is_fresh: bool  # the backup was not there before
     folder: Optional[str]  # that was made for it
 
 
-def _written(files: HostFiles, planned: Plan, backup: bool) -> List[_Write]:
+def _written(files: HostFiles, planned: Plan, store: Store, backup: bool) -> List[_Write]:
     """Write what is planned, all of it or nothing. Raises :class:`Refused`, OSError."""
     writes: List[_Write] = []
     limits.write()
@@ -190,27 +265,25 @@ def _written(files: HostFiles, planned: Plan, backup: bool) -> List[_Write]:
         for path, (old, new) in planned.files.items():
             real = _real(files, path)
             status = os.stat(real) if old is not None else None
-            there = [item.path for item in list_backups(real)] if old is not None else []
             folder = os.path.dirname(real)
             made = folder if old is None and make_folder(folder) else None
-            kept = replace(real, old, new, backup)
-            writes.append(_Write(path, real, old, new, status, bytewise(kept) if kept else None,
-                                 kept is not None and kept not in there, made))
+            kept = replace(real, old, new, store if backup else None)
+            writes.append(_Write(path, real, old, new, status, bytewise(kept) if kept else None, made))
     except (Refused, OSError) as error:
         if writes:
-            raise Refused(_undone(str(error), writes, "the other files of this edit stay as they were"))
+            raise Refused(_undone(str(error), store, writes, "the other files of this edit stay as they were"))
         raise
     return writes
 
 
-def _undone(name: str, writes: Sequence[_Write], reason: str) -> str:
+def _undone(name: str, store: Store, writes: Sequence[_Write], reason: str) -> str:
     """Put the old bytes back, with owner, mode and times as before, and take our new backups away; says so."""
     failed: List[str] = []
     for write in reversed(writes):
         try:
-            replace(write.real, write.new, write.old, False, write.status)
-            if write.backup is not None and write.is_fresh:
-                replace(native(write.backup), write.old, None, False)
+            replace(write.real, write.new, write.old, None, write.status)
+            with Lock(write.real):
+                store.forget(write.real)
             if write.folder is not None:
                 os.rmdir(write.folder)
         except (Refused, OSError) as error:

@@ -12,6 +12,7 @@ import re
 from itertools import islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ._backups import kept_at
 from ._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
 from ._installations import (
     DISABLED,
@@ -29,14 +30,16 @@ from ._installations import (
     lives_of,
     outcome,
     related_files,
+    restarted,
     same_vectors,
+    seen_by,
     shell_append,
     unresolved,
 )
 from ._jvm import FLAG, WEAKER_ENVIRONMENT, Unresolvable, get_boolean
 from ._shell_syntax import Assignment, Run, ShellSyntaxError, Text, Value, Word, line_of, parse, text_of, unknown_of
 from ._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
-from ._writing import Refused, backup_name
+from ._writing import Refused
 
 MARK = "# cbops.telemetry: keeps the value above and adds the flag"
 _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # then the quotes are the user's own
@@ -61,8 +64,8 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
          backup: bool = False) -> Plan:
     """What to write so that the next start has telemetry ``disabled`` or ``enabled``.
 
-    With ``backup`` a copy of each old file will lie beside it, which what reads all of a folder reads too. Raises
-    :class:`Refused` where no edit is safe; the message names file and reason.
+    With ``backup`` a copy of each old file will be kept: it counts among the files that the edit makes, as a launcher
+    may read whatever it likes. Raises :class:`Refused` where no edit is safe; the message names file and reason.
     """
     moved = _moved(definition, files)
     if moved:
@@ -75,6 +78,7 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
         return Plan({path: (there[path], new) for path, new in moved.items() if new != there[path]}, inner.after)
     if before.verdict == wanted:
         return Plan({}, before)
+    seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
     if before.verdict not in (DISABLED, ENABLED) and not (wanted == DISABLED and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
@@ -94,8 +98,11 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
             continue
         written = dict(changed)
         if backup:
-            written.update({backup_name(files.canonical(path)): files.read(path) for path in changed
-                            if files.exists(path)})
+            for path in changed:
+                copy, record = kept_at(files, path)
+                written.update({record: "{}\n"})
+                if files.exists(path):
+                    written[copy] = files.read(path)
         after = evaluate(definition, files.with_candidates(written))
         if after.verdict == wanted and same_vectors(before, after):
             return Plan({path: (files.read(path) if files.exists(path) else None, content)
@@ -151,6 +158,8 @@ def evaluate(definition: Definition, files: HostFiles) -> Outcome:
 
 def reload_definition(definition: Definition, files: HostFiles) -> Definition:
     """The same installation with its unit as the files define it now."""
+    if definition.start is not None:
+        return restarted(definition, files)
     if definition.unit is None:
         return definition
     unit = UnitFiles(files).load(definition.unit.name)
@@ -501,6 +510,12 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
 def describe_mended(path: str, before: str, after: str) -> Dict[str, str]:
     """A diff of whose a file is."""
     return {"before_header": path, "after_header": path, "before": before + "\n", "after": after + "\n"}
+
+
+def describe_moved(path: str, to: str) -> Dict[str, str]:
+    """A diff of a backup that is moved away."""
+    return {"before_header": path, "after_header": "%s (moved)" % to, "before": "a backup of an earlier version\n",
+            "after": ""}
 
 
 def describe(path: str, old: Optional[str], new: Optional[str]) -> Dict[str, str]:

@@ -8,6 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import errno
 import os
+import pwd
 import re
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -15,7 +16,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
-from ._files import native
+from ._files import bytewise, native
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
 from ._patience import hangs
 from ._processes import (
@@ -33,6 +34,7 @@ from ._processes import (
     reader_of,
     short,
     started,
+    stat_of,
     status,
 )
 
@@ -66,6 +68,8 @@ class _Facts(NamedTuple):
     ended: bool
     network: Sequence[Any] = ()  # its properties and variables about proxies, the folder of its Java
     own_users: bool = False
+    started_by: str = ""
+    real_war: str = ""
 
 
 def _boot_time(proc: str) -> float:
@@ -90,7 +94,8 @@ def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Opt
     user = name_of(seen.place.uid)
     jvm = Process(seen.pid, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)), short(seen.war), found.home,
                   seen.place.cgroup, None, "unknown", None, None, None, user, found.container, found.stale, controller,
-                  found.of_build, tuple(found.network), seen.place.uid, seen.sure, found.own_users)
+                  found.of_build, tuple(found.network), seen.place.uid, seen.sure, found.own_users,
+                  found.started_by, found.real_war)
     if found.ended:
         answer = _attach.NOT_ASKED
     elif asks(jvm):
@@ -111,10 +116,14 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
     except (OSError, IndexError) as error:
         weak = _unknown("its environment cannot be read (%s); run with become"
                         % (getattr(error, "strerror", None) or "it ended"))
-    facts = _Facts(list(weak), _home(weak.options, environment), False, None, not _BUILD.isdisjoint(environment), True)
+    of_build = not _BUILD.isdisjoint(environment)
+    facts = _Facts(list(weak), _home(weak.options, environment), False, None, of_build, True, (), False,
+                   starter_of(proc, seen.parent, seen.place.cgroup, environment))
     try:
         facts = facts._replace(container=_in_container(proc, seen.pid), stale=_stale_in_time(proc, seen, start),
-                               own_users=own_users(seen.pid, proc) is not False)
+                               own_users=own_users(seen.pid, proc) is not False, real_war=_real_war(proc, seen))
+        if not facts.home and not facts.container:
+            facts = facts._replace(home=_default_home(seen.place.uid, weak.options))
         if weak.options is not None:
             facts = facts._replace(network=[routes.properties(weak.options), routes.variables(environment),
                                             _java_home(proc, seen.pid)])
@@ -200,6 +209,73 @@ def _home(options: Optional[Sequence[str]], environment: Dict[str, str]) -> str:
         if word.startswith("-DJENKINS_HOME="):
             home = word.partition("=")[2]
     return home
+
+
+def _default_home(uid: int, options: Optional[Sequence[str]]) -> str:
+    """Jenkins' own home in its user's (core's WebAppMain.getHomeDir), where there is one."""
+    try:
+        home = pwd.getpwuid(uid).pw_dir
+    except KeyError:
+        home = ""
+    for word in options or ():
+        home = word.partition("=")[2] if word.startswith("-Duser.home=") else home
+    folder = home.rstrip("/") + "/.jenkins"
+    return bytewise(folder) if home and os.path.isdir(folder) else ""
+
+
+def _real_war(proc: str, seen: Seen) -> str:
+    own = folder_of(seen.pid, proc)
+    path = native(seen.war)
+    if not path.startswith("/"):
+        path = os.path.join(os.readlink(own + "/cwd"), path)
+    return bytewise(os.path.realpath(path))
+
+
+#: Variables by which a starter tells a program that it has started it.
+_TOLD = (("SUPERVISOR_PROCESS_NAME", "supervisord program %s"), ("MONIT_SERVICE", "monit service %s"))
+_SESSIONS = (("STY", "screen session %s"), ("TMUX", "tmux (%s)"))
+#: Names of programs that start others.
+_STARTERS = {"supervisord": "supervisord", "runsv": "runit", "s6-supervise": "s6", "supervise": "daemontools",
+             "monit": "monit", "cron": "cron", "crond": "cron", "atd": "at", "SCREEN": "screen", "screen": "screen",
+             "conmon": "podman", "containerd-shim": "docker", "docker-init": "docker", "sshd": "a login"}
+_LIMIT_ANCESTORS = 64
+_USERS_UNIT = re.compile(r"/user\.slice/user-(\d+)\.slice/user@\d+\.service/(?:.*/)?([^/]+\.service)(?:/|\Z)")
+
+
+def starter_of(proc: str, parent: int, cgroup: str, environment: Dict[str, str]) -> str:
+    """Who started a process, for people; empty where nothing tells. What its environment says, it could have set."""
+    container = re.search(r"(?:docker|libpod|crio|cri-containerd)[-/]([0-9a-f]{12})", cgroup)
+    if container:
+        return "%s container %s" % ("podman" if "libpod" in cgroup else "docker" if "docker" in cgroup else "a pod's",
+                                    container.group(1))
+    users = _USERS_UNIT.match(cgroup)
+    if users:
+        return "user unit %s of %s" % (users.group(2), name_of(int(users.group(1))))
+    for _generation in range(_LIMIT_ANCESTORS):
+        if parent <= 1:
+            break
+        try:
+            name, fields = stat_of(read_file("%s/%d/stat" % (proc, parent)))
+            command = arguments("%s/%d" % (proc, parent))
+            parent = int(fields[1])
+        except (OSError, IndexError, ValueError):
+            break
+        kind = _STARTERS.get(name.decode("latin-1").split(":")[0])
+        if kind is None and name.startswith(b"tmux"):
+            kind = "tmux"
+        if kind is not None:
+            told = next((words % shown_name(environment[key]) for key, words in _TOLD
+                         if key in environment and words.startswith(kind)), "")
+            named = kind in ("runit", "s6", "daemontools") and len(command) > 1
+            return told or (kind + " service " + shown_name(command[1]) if named else kind)
+    unit = re.search(r"/(cron|crond|rc-local|rc\.local|supervisord?|monit|atd)\.service(?:/|\Z)", cgroup)
+    told = next((words % shown_name(environment[key]) for key, words in _TOLD + _SESSIONS if key in environment), "")
+    return told or (unit.group(1) if unit else "")
+
+
+def shown_name(text: str) -> str:
+    """A name out of a process's environment, as far as it may be shown."""
+    return text if re.match(r"[\w.@:/-]{1,64}\Z", text) else "(a name that is not shown)"
 
 
 def _java_home(proc: str, pid: int) -> str:

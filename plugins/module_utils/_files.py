@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import stat
-from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
 
 from ._patience import Silent, look
 
@@ -24,6 +24,8 @@ OWN_DROP_IN = "zzz-cbops-telemetry.conf"
 #: Its former name, which sorts before "override.conf": enforcing moves it.
 FORMER_DROP_IN = "90-cbops-telemetry.conf"
 OWN_DROP_INS = (OWN_DROP_IN, FORMER_DROP_IN)
+#: How the name ended of a backup that an earlier version put beside the file. It is no launch file, whoever reads it.
+BACKUP_SUFFIX = ".cbops~"
 _PACKAGES = "usr|bin|sbin|lib|lib32|lib64|libx32|boot|dev|proc|run|sys|var/run"
 _OF_LOGINS = "bash_profile|bash_login|bashrc|profile|zprofile|zshenv|zshrc|cshrc|login|kshrc|pam_environment"
 _OF_THE_MACHINE = (
@@ -122,12 +124,15 @@ def _reopened(held: int, path: str, kind: int = stat.S_IFREG) -> Tuple[int, os.s
     return descriptor, opened
 
 
-def only_roots(status: os.stat_result) -> bool:
-    """Whether nobody but root (or we ourselves) may write a file or folder. Access lists show in the group's bits."""
+def only_roots(status: Any) -> bool:
+    """Whether nobody but root (or we ourselves) may write a file or folder, by what os.stat or a record says of it.
+
+    Access lists show in the group's bits.
+    """
     return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
 
 
-def owner_and_mode(status: os.stat_result) -> str:
+def owner_and_mode(status: Any) -> str:
     """In words for people: whose a file is, by numbers, because its names may be those of an image."""
     return "uid %d, gid %d, mode %04o" % (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
@@ -298,6 +303,11 @@ class HostFiles:
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self._roots: Dict[str, bool] = {}
+        self.host = self  # whose names the places of what is read have
+        self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see _seen
+        self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
+        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
+        self.reached: Dict[str, Any] = {}  # see _reach
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
         self.work = [0]  # what following launch files has cost so far, see _shell_words
@@ -311,7 +321,10 @@ class HostFiles:
         view._folders = self._folders
         view._names = self._names
         view._roots = self._roots
+        view.views = self.views
+        view.service_roots = self.service_roots
         view.unread = self.unread
+        view.manifests, view.reached = self.manifests, self.reached
         view.trees = dict(self.trees)  # what is parsed of candidates goes with them
         view.work = self.work
         view._candidates = dict(self._candidates)
@@ -321,6 +334,10 @@ class HostFiles:
     def _look(self, place: str, work: Callable[[], Any]) -> Any:
         # Whoever names an image says where to look.
         return look(place, work) if self.root == "/" else work()
+
+    def asked(self, path: str, work: Callable[[], Any]) -> Any:
+        """What ``work`` (anything that JSON knows) makes of a path; OSError, Silent where nothing answers there."""
+        return self._look(self.resolve(path), work)
 
     def _status(self, place: str, follow: bool = True) -> os.stat_result:
         return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))
@@ -346,9 +363,15 @@ class HostFiles:
     def may_be_edited(self, path: str) -> bool:
         """Whether a file is an installation's own: none of a package, none that others read. Links are followed."""
         try:
-            return not _NOT_TO_EDIT.match("/" + "/".join(_parts(path))) and not _NOT_TO_EDIT.match(self.canonical(path))
+            names = ["/" + "/".join(_parts(path)), self.canonical(path)]
         except OSError:
             return False
+        names += [name[len(root):] for name in names for root in self.service_roots if name.startswith(root + "/")]
+        return not any(map(_NOT_TO_EDIT.match, names))
+
+    def origin(self, path: str) -> str:
+        """The host's name of a file; another one only where a service sees other files."""
+        return path
 
     def _canonical(self, path: str) -> str:
         parts = _parts(path)
@@ -383,6 +406,11 @@ class HostFiles:
             except OSError:
                 self._links[path] = None
         return self._links[path]
+
+    def target(self, path: str) -> Optional[str]:
+        """Where a link leads, as it says; None for what is no link. Raises OSError."""
+        folder, _slash, name = path.rpartition("/")
+        return self._link(self.canonical(folder).rstrip("/") + "/" + name) if name else None
 
     def open(self, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""

@@ -12,8 +12,9 @@ import re
 from bisect import bisect_left
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._files import HostFiles
+from ._files import BACKUP_SUFFIX, PASSING, HostFiles
 from ._jvm import (
+    MAINS,
     PROPERTY,
     STRONGER_ENVIRONMENT,
     WEAKER_ENVIRONMENT,
@@ -29,6 +30,8 @@ from ._jvm import (
 )
 from ._login import account
 from ._patience import Silent
+from ._reach import TELLS, reached
+from ._seen import seen
 from ._shell import Launch, Oracle, Shell, Walk, assignments, interpreted, read_script, walk
 from ._shell_syntax import (
     Node,
@@ -41,6 +44,7 @@ from ._shell_syntax import (
     text_of,
     unknown_of,
 )
+from ._starters import AGENT, Start, all_starts
 from ._systemd import (
     Unit,
     UnitFiles,
@@ -53,6 +57,7 @@ from ._systemd import (
     written_before,
 )
 from ._tomcat import BOOTSTRAP, wars
+from ._war import OF_INTEREST, attributes_of, is_ours, is_product
 
 DISABLED = "disabled"
 ENABLED = "enabled"
@@ -69,31 +74,18 @@ _PRODUCTS = (
     (re.compile(r"jenkins"), "jenkins"),
 )
 #: What stands before the program among the words of a ``java``: there its options end.
-MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s)(?![^\s\"'])" % re.escape(BOOTSTRAP))
+MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s|executable\.Main|winstone\.Launcher)(?![^\s\"'])" % re.escape(BOOTSTRAP))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _NO_WAR = "no 'java … -jar ….war' command"
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
-_OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
 _STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
                                r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
-#: Images and programs of build agents, which have the name of the product and are none.
-_AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
-                    r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
 _STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
-#: Where others than systemd and init scripts are told what to start.
-_OTHER_STARTERS = (
-    "/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*", "/etc/supervisord.d/*",
-    "/etc/crontab", "/etc/cron.d/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*", "/var/spool/cron/tabs/*",
-    "/etc/anacrontab", "/etc/inittab", "/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init/*.conf", "/etc/sv/*/run",
-    "/etc/service/*/run", "/service/*/run", "/etc/s6/*/run", "/etc/monit/conf.d/*", "/etc/monit.d/*", "/etc/monitrc",
-    "/etc/containers/systemd/*.container", "/usr/share/containers/systemd/*.container",
-)
 _INIT_FOLDER = "/etc/init.d"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
-LIMIT_LOOKED_AT = 1000  # programs that a crontab or its like names
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
 #: What finding the live launch file may cost, as LIMIT_WORK of _shell_words counts it; a try costs something by itself.
 LIMIT_TRYING = 3000000
@@ -110,6 +102,13 @@ class Definition(NamedTuple):
     environment: Dict[str, Variable]
     closed: bool  # nothing else is in the environment
     unit: Optional[Unit] = None
+    folder: Optional[str] = None  # where it is started; None: not known
+    start: Optional[Start] = None  # who starts it, where that is neither a service manager nor a person
+
+    @property
+    def user(self) -> str:
+        """Whom it is started as, as far as that is said; empty for root, or for whoever starts it."""
+        return self.unit.user if self.unit is not None else self.start.user if self.start is not None else ""
 
 
 class Found(NamedTuple):
@@ -139,11 +138,17 @@ class Outcome(NamedTuple):
 # -- from a definition to its verdict ---------------------------------------------------------------
 
 
-def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) -> Walk:
+def seen_by(definition: Definition, files: HostFiles) -> HostFiles:
+    """The files as what an installation starts sees them."""
+    return seen(files, definition.unit.mounts) if definition.unit is not None else files
+
+
+def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> Walk:
+    files = seen_by(definition, host)
     environment = {name: variable.value for name, variable in definition.environment.items()}
     environment.update(extra)
-    if definition.unit is not None and definition.unit.user:
-        for name, text in account(files, definition.unit.user).items():
+    if definition.user:
+        for name, text in account(host, definition.user).items():
             environment.setdefault(name, [Run(text)])
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
@@ -151,7 +156,7 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
         if definition.unit else [list(definition.program)]
 
     def shell(oracle: Oracle) -> Shell:
-        return Shell(files, oracle, environment=environment, closed=definition.closed)
+        return Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
 
     def program(start: Shell) -> None:
         source = definition.unit.fragment if definition.unit else None
@@ -159,7 +164,7 @@ def _start(definition: Definition, files: HostFiles, extra: Dict[str, Value]) ->
         for fields in filter(None, commands):
             name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
             fields = _with_argument_files(fields, files) if is_java(name) else fields
-            if not is_java(name) or {"-jar", BOOTSTRAP} & {text_of(field) for field in fields}:
+            if not is_java(name) or ({"-jar", BOOTSTRAP} | MAINS) & {text_of(field) for field in fields}:
                 start._external(node, name, fields)
 
     return walk(shell, program)
@@ -236,6 +241,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
     def read(path: str) -> Optional[str]:
         nonlocal size
         try:
+            path = launch.absolute(path)
             content = files.read(path) if path.startswith("/") else None
         except OSError:
             return None
@@ -334,10 +340,12 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
         if definition.unit is not None and definition.unit.doubt is not None:
             raise Unresolvable(*definition.unit.doubt)
+        if definition.unit is not None and _lacks_folder(definition.unit, files):
+            raise Unresolvable("the unit cannot start: its WorkingDirectory= is missing", definition.unit.fragment)
         result = _start(definition, files, extra or {})
         if definition.unit is not None and definition.unit.before:
             written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
-                                     + result.sourced + result.followed, files)
+                                     + result.sourced + result.followed + result.texts, files)
             if written:
                 raise Unresolvable(written, definition.unit.fragment)
         if definition.unit is not None and definition.unit.overlays:
@@ -346,14 +354,16 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                 raise Unresolvable("%s shows the service other files than the host's" % hidden,
                                    definition.unit.fragment)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
-                and (launch.program.endswith(".war") or launch.tomcat is not None
-                     or unknown_of(launch.words[launch.main], True))]
+                and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True)
+                     or _programs(launch, files))]
         if not ways:
-            raise Unresolvable(_NO_WAR + " was found", _program_path(definition))
-        judged = [_judge(launch, files) for launch in ways]
+            raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
+                               _program_path(definition))
+        inside = seen_by(definition, files)
+        judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
-        others = [_judge(launch, files)[3] for found in result.paths for launch in found if id(launch) not in counting]
+        others = [_judge(launch, inside)[3] for found in result.paths for launch in found if id(launch) not in counting]
     except Unresolvable as error:
         return unresolved(error)
     except MemoryError:
@@ -361,10 +371,12 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     mentions = list(dict.fromkeys(mention for _verdict, _reason, found, _vector in judged for mention in found))
     vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
     try:
-        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, files)))
+        programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, inside)))
     except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
         return unresolved(error)._replace(walk=result, vectors=vectors, programs=(error.path or "",))
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
+    if not homes and all(launch.tomcat is None for launch in ways):
+        homes = _default_home(definition, files)
     verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
         last = judged[0][2][-1] if judged[0][2] else None
@@ -378,10 +390,19 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
 
 
+#: Where systemd may make a folder for a service (StateDirectory= and its like).
+_MADE_FOR_SERVICES = re.compile(r"/(?:var/(?:lib|cache|log)|etc|run)/")
+
+
+def _lacks_folder(unit: Unit, files: HostFiles) -> bool:
+    return bool(unit.folder and not unit.before and not PASSING.match(unit.folder + "/")
+                and not _MADE_FOR_SERVICES.match(unit.folder) and not seen(files, unit.mounts).exists(unit.folder))
+
+
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
     """The setting by which the service sees something else where its launch files, or what they name, may lie."""
     texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
-    for path in result.followed + result.sourced:
+    for path in result.followed + result.sourced + result.texts:
         try:
             texts.append(path + "\n" + files.read(path))
         except OSError:
@@ -413,10 +434,23 @@ def _program_path(definition: Definition) -> Optional[str]:
 
 
 def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
-    """The war that is started, or those that a Tomcat serves."""
+    """The war that is started, or those that a Tomcat or another server gets; none where it is something else."""
     if launch.tomcat is not None:
         return wars(files, launch.tomcat)
-    return (launch.program,) if launch.program else ()
+    if launch.main is None or not launch.program:
+        return ()
+    if launch.program in MAINS:
+        entries = [launch.absolute(entry) for entry in launch.class_path]
+        ours = tuple(entry for entry in entries if is_ours(files, entry))
+        return ours or ((launch.program,) if launch.program == "executable.Main" else ())
+    program = launch.program
+    attributes = attributes_of(files, program)
+    if program.endswith(".war") or (attributes is not None and is_product(attributes)):
+        return (program,)
+    # A server in a jar of its own, which is given a war.
+    given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1:] if not unknown_of(word, True)]
+    return tuple(path for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
+                 if path.startswith("/") and (path.endswith(".war") or files.exists(path)) and is_ours(files, path))
 
 
 def in_tomcat(result: Outcome) -> bool:
@@ -434,6 +468,21 @@ def _home(launch: Launch) -> str:
     return home
 
 
+def _default_home(definition: Definition, files: HostFiles) -> Tuple[str, ...]:
+    """Jenkins' own home in its user's (core's WebAppMain.getHomeDir), where there is one."""
+    if definition.unit is None and definition.start is None:
+        return ()
+    home = account(files, definition.user or "root").get("HOME")
+    for name in (".hudson", ".jenkins") if home else ():
+        path = "%s/%s" % ("" if home == "/" else home, name)
+        try:
+            if files.exists(path + "/config.xml") or name == ".jenkins" and files.exists(path):
+                return (path,)
+        except Silent:
+            return ()
+    return ()
+
+
 # -- finding installations --------------------------------------------------------------------------
 
 
@@ -448,22 +497,61 @@ def product_of(name: str, programs: Iterable[str]) -> Optional[str]:
     return None
 
 
-def _launcher_texts(unit: Unit, files: HostFiles) -> Iterator[str]:
-    """What a unit starts: its command lines, and the scripts that they name."""
-    for command in unit.exec_start:
-        words = [text_of(word) for word in command]
-        yield " ".join(words)
-        for path in [word[1:] for word in words[1:] if _is_argument_file(word)]:
-            try:
-                yield files.read(path)
-            except OSError:
-                continue
-        for path in words[:1] + [word for word in words[1:] if word.startswith("/")]:
-            script = _script_text(files, path) if files.head(path) == b"#!" else None
-            if script is not None:
-                yield script
-    for variable in unit.environment.values():  # a war, or a whole command, that the command line only names
-        yield text_of(variable.value)
+class Texts(NamedTuple):
+    """What a definition's program may lead to, as text."""
+
+    texts: Tuple[str, ...]
+    open: bool  # not all of it: some names are not known before the start
+    words: str  # by which people know it: its name, user, folder, environment
+
+    def any(self, pattern: "re.Pattern[str]") -> bool:
+        """Whether one of them has it."""
+        return any(pattern.search(text) for text in self.texts)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it may come to a JVM, or to a container."""
+        return self.any(TELLS) or TELLS.search(self.words) is not None or self.any(_STARTS_CONTAINER)
+
+    @property
+    def launches(self) -> bool:
+        """Whether they tell of a war, or of a Tomcat."""
+        return self.any(_LAUNCHES_WAR) or self.any(_LAUNCHES_TOMCAT)
+
+    @property
+    def of_interest(self) -> bool:
+        """Whether it has to do with the product, by its names or by what it says of a war."""
+        if OF_INTEREST.search(AGENT.sub("", self.words)):
+            return True
+        return any(OF_INTEREST.search(AGENT.sub("", line)) for text in self.texts for line in text.split("\n")
+                   if _LAUNCHES_WAR.search(line) or "-jar" in line)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a program that is no shell script is on the way."""
+        return self.any(_FOREIGN)
+
+
+#: What may start programs and is not followed.
+_FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua|tclsh|awk)"
+                      r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]")
+
+
+def _texts(definition: Definition, files: HostFiles) -> Texts:
+    """What a definition starts: its command lines, and the scripts that they lead to."""
+    unit = definition.unit
+    if unit is not None:
+        files = seen(files, unit.mounts)
+    commands = (unit.exec_start if unit is not None else ()) or ((definition.program,) if definition.program else ())
+    lines = [" ".join(text_of(word) for word in command) for command in commands]
+    values = [text_of(variable.value) for variable in definition.environment.values()]
+    texts, is_open = [], False
+    for text in lines + values:  # a war, or a whole command, that the command line only names
+        found = reached(files, text, None, definition.folder)
+        texts.extend(found.texts)
+        is_open = is_open or (found.open and text in lines)
+    names = [definition.name, definition.user, definition.folder or ""] + lines + values
+    return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names + list(definition.environment)))
 
 
 def _script_text(files: HostFiles, path: str) -> Optional[str]:
@@ -471,72 +559,11 @@ def _script_text(files: HostFiles, path: str) -> Optional[str]:
     return script[0] if script is not None else None
 
 
-def _starts_container(unit: Unit, files: HostFiles) -> bool:
-    """Whether a unit starts a container with a product in it."""
-    texts = list(_launcher_texts(unit, files))
-    return not any("-jar" in text for text in texts) and any(
-        _STARTS_CONTAINER.search(line) and _OF_INTEREST.search(_AGENT.sub("", line))
-        for text in texts for line in text.replace("\\\n", " ").split("\n"))
-
-
-def _is_ordinary(files: HostFiles, user: str) -> bool:
-    """Whether a user is one of those who log in, who may tell cron to start what they like."""
-    try:
-        accounts = [line.split(":") for line in files.read("/etc/passwd").split("\n")]
-    except OSError:
-        return False
-    return any(len(fields) > 2 and fields[0] == user and fields[2].isdigit() and int(fields[2]) >= 1000
-               for fields in accounts)
-
-
-def _started_by_others(files: HostFiles, services: Set[str], launch_scripts: Sequence[str],
-                       ) -> Iterator[Tuple[str, Optional[int], bool]]:
-    """Files of those who start programs beside systemd and init scripts, that tell of a war: path, line, does it start.
-
-    A command that only names a script counts by what that script says.
-    """
-    for pattern in _OTHER_STARTERS:
-        if pattern == "/etc/rc.local" and {"rc-local.service", "rc.local.service"} & services:
-            continue  # it is read as that
-        for path in files.glob(pattern):
-            try:
-                told = _tells_of_a_war(files, path, launch_scripts)
-            except OSError:
-                continue
-            if told is not None:
-                by_anybody = path.startswith("/var/spool/") and _is_ordinary(files, path.rpartition("/")[2])
-                yield path, told[0], told[1] and not by_anybody
-
-
-def _tells_of_a_war(files: HostFiles, path: str, launch_scripts: Sequence[str]) -> Optional[Tuple[int, bool]]:
-    """The first line that does so, by itself or by a script that it names, and whether it starts a JVM or container."""
-    looked = 0
-    for number, line in enumerate(files.read(path).split("\n"), 1):
-        if re.match(r"\s*[#;]", line):
-            continue
-        texts = [line]
-        for word in re.findall(r"(?<![\w.])/[^\s\"';|&<>=]+", line):
-            looked += 1
-            if word not in launch_scripts and looked <= LIMIT_LOOKED_AT and files.head(word) == b"#!":
-                texts.append(_script_text(files, word) or "")
-        is_image = path.endswith(".container") and line.startswith("Image=")
-        telling = "\n".join(text for text in texts if is_image or _LAUNCHES_WAR.search(text)
-                            or _STARTS_CONTAINER.search(text))
-        if telling and _OF_INTEREST.search(_AGENT.sub("", telling + path)):
-            return number, is_image or _STARTS.search(telling) is not None
-    return None
-
-
-def _is_candidate(unit: Unit, files: HostFiles) -> bool:
-    return any(_launches(text) for text in _launcher_texts(unit, files))
-
-
-def _starts_unknown(unit: Unit, files: HostFiles) -> bool:
-    return any(_UNKNOWN_PROGRAM.search(text) for text in _launcher_texts(unit, files))
-
-
-def _is_tomcat(unit: Unit, files: HostFiles) -> bool:
-    return any(_LAUNCHES_TOMCAT.search(text) for text in _launcher_texts(unit, files))
+def _starts_container(texts: Texts) -> bool:
+    """Whether it starts a container with a product in it."""
+    return not any("-jar" in text for text in texts.texts) and any(
+        _STARTS_CONTAINER.search(line) and OF_INTEREST.search(AGENT.sub("", line))
+        for text in texts.texts for line in text.replace("\\\n", " ").split("\n"))
 
 
 def _not_followed(name: str, result: Outcome) -> str:
@@ -555,11 +582,11 @@ def _names_a_war(units: UnitFiles, name: str) -> bool:
         content = units.files.read(fragment) if fragment is not None else ""
     except OSError:
         return False
-    return _launches(content) and _OF_INTEREST.search(content) is not None
+    return (_launches(content) or "java" in content) and OF_INTEREST.search(content) is not None
 
 
 def _masked_name(name: str) -> bool:
-    return _OF_INTEREST.search(name) is not None
+    return OF_INTEREST.search(name) is not None
 
 
 def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> Definition:
@@ -567,7 +594,7 @@ def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> 
     environment = dict(manager or {})
     environment.update(unit.environment)
     program = unit.exec_start[-1] if unit.exec_start else ()
-    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit)
+    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit, unit.folder)
 
 
 def init_definition(name: str) -> Definition:
@@ -575,9 +602,33 @@ def init_definition(name: str) -> Definition:
     return Definition(name, name, ([Run("%s/%s" % (_INIT_FOLDER, name))], [Run("start")]), {}, True)
 
 
-def script_definition(path: str) -> Definition:
+def script_words(entry: str, files: HostFiles) -> List[str]:
+    """A launch script and its arguments, as a shell takes them apart; a path with blanks that is there is a path."""
+    if not re.search(r"[\s\\'\"]", entry) or files.exists(entry):
+        return [entry]
+    import shlex  # few are started with arguments
+
+    try:
+        return shlex.split(entry)
+    except ValueError:  # a quote is open
+        return [entry]
+
+
+def start_definition(start: Start) -> Definition:
+    """An installation that one of :mod:`_starters` starts, in an environment of which not all is known."""
+    return Definition(start.path, None, start.command, start.environment, False, None, start.directory or None, start)
+
+
+def restarted(definition: Definition, files: HostFiles) -> Definition:
+    """The same installation of one of :mod:`_starters` as its files say now; as it is where they do not name it."""
+    start = definition.start
+    again = next((one for one in all_starts(files, []) if start is not None and one.key == start.key), None)
+    return definition if again is None else start_definition(again)._replace(name=definition.name)
+
+
+def script_definition(name: str, words: Sequence[str] = ()) -> Definition:
     """An installation that somebody starts with a launch script by hand, from an unknown environment."""
-    return Definition(path, None, ([Run(path)],), {}, False)
+    return Definition(name, None, tuple([Run(word)] for word in words or [name]), {}, False)
 
 
 def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> List[str]:
@@ -587,7 +638,7 @@ def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> L
     for template in sorted(name for name in names if "@." in name):
         try:
             unit = units.load(template)
-            starts = unit is not None and not unit.masked and _is_candidate(unit, units.files)
+            starts = unit is not None and not unit.masked and _texts(definition_of(unit), units.files).launches
         except (Unresolvable, OSError):
             starts = _masked_name(template) or _names_a_war(units, template)
         if not starts:
@@ -599,14 +650,103 @@ def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> L
     return sorted(name for name in names if "@." not in name)
 
 
+def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Definition, Outcome]], warnings: List[str],
+              refused: bool = False) -> None:
+    """Put a definition among the installations where it starts one, or may. Raises Silent."""
+    texts = _texts(definition, files)
+    place = definition.unit.fragment if definition.unit is not None else None
+    name = place or definition.service or definition.name
+    if not texts.tells and not texts.open and not refused:
+        return
+    if _starts_container(texts):
+        found.append((definition, unresolved(Unresolvable(
+            "it starts a container, whose image and environment decide", place))))
+        warnings.append("%s starts a container, and what runs in it is not looked at" % name)
+        return
+    result = _outcome(definition, files)
+    if in_tomcat(result):
+        if result.programs:
+            found.append((definition, result))
+    elif result.programs:
+        if any(is_ours(files, program, result.homes) for program in result.programs):
+            found.append((definition, result))
+    elif _may_be_ours(definition, texts, result, refused):
+        found.append((definition, result))
+    elif result.reason is not None and result.reason.startswith(_NO_WAR):
+        return  # it is known now, and is none
+    elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
+        warnings.append(_not_followed(definition.service or definition.name, result))
+    elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
+        warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
+            definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line)))
+
+
+def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused: bool) -> bool:
+    """Whether what could not be followed to a war is a product all the same, as far as names tell."""
+    nothing = result.reason is not None and result.reason.startswith(_NO_WAR)
+    named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
+    if refused:
+        return named
+    if definition.start is not None or (nothing and not texts.launches):
+        return texts.of_interest and texts.any(_STARTS) and (texts.foreign or not nothing)
+    is_init_script = definition.unit is None and definition.start is None
+    return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
+
+
+def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Definition, Outcome]], warnings: List[str],
+                  launch_scripts: Sequence[str]) -> Dict[str, int]:
+    """Add what others than systemd and init scripts start; returns of how many starts of each kind was heard."""
+    counted: Dict[str, int] = {}
+    kinds: Dict[str, int] = {}
+    for start in all_starts(files, warnings):
+        kinds[start.kind] = kinds.get(start.kind, 0) + 1
+        if (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services) \
+                or (start.kind == "quadlet" and start.name + ".service" in services) \
+                or any(text_of(word) in launch_scripts for word in start.command):
+            continue
+        definition = start_definition(start)
+        if start.command:
+            some: List[Tuple[Definition, Outcome]] = []
+            try:
+                _consider(definition, files, some, [])
+            except Silent as error:
+                some = [(definition, _unanswered(error))]
+            if not some or (some[0][1].walk is not None and set(launch_scripts) & set(some[0][1].walk.followed)):
+                continue
+            result = some[0][1]
+        else:
+            result = unresolved(Unresolvable(start.reason or "it is not followed", start.path, start.line))
+        if start.by_anybody:
+            warnings.append("%s:%d tells of a CloudBees or Jenkins war, and whoever may log in can have written it"
+                            % (start.path, start.line))
+            continue
+        if result.verdict == UNRESOLVABLE:
+            result = result._replace(
+                reason="%s starts it: %s; %s" % (start.words, result.reason, _to_be_said(start, result)),
+                path=result.path or start.path, line=result.line or (None if result.path else start.line))
+        counted[start.path] = counted.get(start.path, 0) + 1
+        if counted[start.path] > 1:
+            definition = definition._replace(name="%s [%s]" % (start.path, start.name))
+        found.append((definition, result))
+    return kinds
+
+
+def _to_be_said(start: Start, result: Outcome) -> str:
+    """What to write, and where: of what is only recognised, no variable of the inventory makes more."""
+    return ("by hand: %s; until the start can be followed, a telemetry_waiver with its reason is what the inventory "
+            "can say of it" % start.advice)
+
+
 def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
-             instances: Sequence[str] = ()) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
+             instances: Sequence[str] = (), looked: Optional[List[str]] = None,
+             ) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
     """All installations under the view's root with what their files say, and warnings.
 
-    ``instances`` are those of templates that the service manager has loaded.
+    ``instances`` are those of templates that the service manager has loaded; ``looked`` gets what was looked at.
     """
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
+    scripts = {entry: script_words(entry, files) for entry in launch_scripts}
     units = UnitFiles(files)
     names = _services(units, instances, warnings)
     unknown: Optional[Unresolvable] = None  # what every service gets
@@ -634,59 +774,27 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             unit = unit._replace(doubt=(unknown.reason, unknown.path))
         definition = definition_of(unit, manager)
         try:
-            if _starts_container(unit, files):
-                found.append((definition, unresolved(Unresolvable(
-                    "it starts a container, whose image and environment decide", unit.fragment))))
-                warnings.append("%s starts a container, and what runs in it is not looked at" % (unit.fragment or name))
-                continue
-            certain = _is_candidate(unit, files) or unit.refused and _names_a_war(units, name)
-            if not certain and not _starts_unknown(unit, files):
-                continue
-            result = _outcome(definition, files)
-            if not certain and result.reason is not None and result.reason.startswith(_NO_WAR):
-                continue  # it is known now, and is none
+            _consider(definition, files, found, warnings, unit.refused and _names_a_war(units, name))
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
-            continue
-        if in_tomcat(result):
-            relevant = bool(result.programs)
-        elif result.programs:
-            relevant = any(_OF_INTEREST.search(program.rsplit("/", 1)[-1]) for program in result.programs)
-        else:
-            relevant = _masked_name(name) or any(_masked_name(text_of(word)) for word in definition.program)
-        if relevant:
-            found.append((definition, result))
-        elif result.walk is None and _is_tomcat(unit, files):
-            warnings.append(_not_followed(name, result))
-        elif result.walk is None and _starts_unknown(unit, files):
-            warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
-                name, Unresolvable(result.reason or "", result.path, result.line)))
     services = set(names)
-    for name in files.list(_INIT_FOLDER):
+    init_scripts = [name for name in files.list(_INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
+    for name in init_scripts:
         if name + ".service" in services:
             continue
         script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
-        if script is None or not _launches(script):
+        if script is not None:
+            _consider(init_definition(name), files, found, warnings)
+    kinds = _other_starts(files, services, found, warnings, [words[0] for words in scripts.values()])
+    if looked is not None:
+        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(init_scripts)])
+        looked.extend("%s (%d)" % (kind, count) for kind, count in sorted(kinds.items()))
+        looked.extend("launch script %s" % path for path in launch_scripts)
+    # What is named with arguments comes first: its script is not one without them then.
+    for name, words in sorted(scripts.items(), key=lambda item: len(item[1]) == 1):
+        if any(_starts_the_same(definition, result, words) for definition, result in found):
             continue
-        definition = init_definition(name)
-        if _masked_name(name) or _OF_INTEREST.search(script):
-            found.append((definition, outcome(definition, files)))
-        elif _LAUNCHES_TOMCAT.search(script):
-            result = outcome(definition, files)
-            if result.programs:
-                found.append((definition, result))
-            elif not in_tomcat(result):
-                warnings.append(_not_followed(name, result))
-    for path, line, starts in _started_by_others(files, services, launch_scripts):
-        reason = "something else than systemd or an init script starts it, which is not followed"
-        if starts:
-            found.append((script_definition(path)._replace(program=()), unresolved(Unresolvable(
-                reason + "; name its script in telemetry_launch_scripts", path, line))))
-        warnings.append("%s:%s tells of a CloudBees or Jenkins war, and what it starts is not followed" % (path, line))
-    for path in launch_scripts:
-        if any(result.walk is not None and path in result.walk.followed for _definition, result in found):
-            continue
-        definition = script_definition(path)
+        definition, path = script_definition(name, words), words[0]
         if read_script(files, path) is None:
             try:
                 reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
@@ -694,8 +802,37 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
                 reason = error.reason
             found.append((definition, Outcome(UNRESOLVABLE, reason, path, None, (), (), None, (), ())))
             continue
-        found.append((definition, outcome(definition, files)))
+        found.append((definition, _wanting(definition, outcome(definition, files), files)))
     return found, warnings
+
+
+def _starts_the_same(definition: Definition, result: Outcome, words: Sequence[str]) -> bool:
+    """Whether an installation starts a script with these arguments; without any, whatever it starts it with."""
+    if definition.service is None and len(words) == 1 and definition.program and \
+            text_of(definition.program[0]) == words[0]:
+        return True
+    if result.walk is None or words[0] not in result.walk.followed:
+        return False
+    commands = definition.unit.exec_start if definition.unit is not None else (definition.program,)
+    texts = [" ".join(text_of(word) for word in command) for command in commands]
+    return len(words) == 1 or any(" ".join(words) in text for text in texts)
+
+
+#: What scripts call the argument that starts something, likeliest first.
+_STARTING = ("start", "run", "console", "foreground", "up")
+
+
+def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outcome:
+    """The outcome of a launch script; where one started without an argument wants one, its reason says which."""
+    if result.verdict != UNRESOLVABLE or len(definition.program) > 1 or result.reason is None \
+            or not result.reason.startswith(_NO_WAR):
+        return result
+    for word in _STARTING:
+        entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
+        if outcome(definition._replace(program=definition.program + ([Run(word)],)), files).programs:
+            return result._replace(reason="it wants an argument: write \"%s\" in telemetry_launch_scripts; %s" % (
+                entry, result.reason))
+    return result
 
 
 # -- the live launch file ---------------------------------------------------------------------------
@@ -767,6 +904,7 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     """
     if before.walk is None:
         return
+    seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     result = before.walk
     until = files.work[0] + LIMIT_TRYING
 
@@ -801,7 +939,8 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     for path in reversed(result.followed):
         if files.may_be_edited(path):
             yield Live(path, None, "command line")
-    if definition.unit is not None and before.programs:
+    by_start = definition.start is not None and definition.start.editable
+    if (definition.unit is not None or by_start) and before.programs:
         command = [run for word in definition.program for run in word if run.path]
         if any(MAIN.search(run.text) for run in command):  # also inside the string of a "sh -c"
             for place in dict.fromkeys(run.path for run in command):
@@ -903,11 +1042,14 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
         paths.extend(definition.unit.drop_ins)
         paths.extend(variable.path for variable in definition.unit.environment.values())
     if result.walk is not None:
-        paths.extend(result.walk.sourced + result.walk.followed)
+        paths.extend(result.walk.sourced + result.walk.followed + result.walk.texts)
     paths.extend(mention.path for mention in result.mentions if mention.path is not None)
     program = _program_path(definition)
     if program:
-        paths.append(program)
+        try:
+            paths.append(seen_by(definition, files).origin(program))
+        except OSError:
+            pass
     return [path for path in dict.fromkeys(paths) if path.startswith("/")]
 
 
@@ -916,7 +1058,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
     """All mentions of the flag around an installation, each live or dead and why."""
     effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
     winner = "%s:%s" % _place(files, result.mentions[-1]) if result.mentions else ""
-    read = set(result.walk.sourced + result.walk.followed) if result.walk is not None else set()
+    read = set(result.walk.sourced + result.walk.followed + result.walk.texts) if result.walk is not None else set()
     if definition.unit is not None:
         read.update(filter(None, [definition.unit.fragment]))
         read.update(definition.unit.drop_ins)

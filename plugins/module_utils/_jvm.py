@@ -18,6 +18,9 @@ WEAKER_ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 STRONGER_ENVIRONMENT = ("_JAVA_OPTIONS",)
 ENVIRONMENT = WEAKER_ENVIRONMENT + STRONGER_ENVIRONMENT
 
+#: What starts the product from a class path (Jenkins' executable/Main.java; old wars have it without a package).
+MAINS = frozenset(["executable.Main", "winstone.Launcher", "Main"])
+
 #: Options of the ``java`` launcher whose value is the next word, so that word is no option itself.
 _TAKES_WORD = frozenset([
     "-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path",

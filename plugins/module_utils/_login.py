@@ -44,9 +44,9 @@ def pam_environment(files: HostFiles, program: str, unasked: bool = False) -> Di
     for path in _environment_files(files, program, 0, [0], unasked):
         for match in _MADE.finditer(_text(files, _PAM_ENV_CONF)):
             reason = "%s sets $%s" % (_PAM_ENV_CONF, match.group(1))
-            found[match.group(1)] = [Run("", _PAM_ENV_CONF, match.start(1), False, reason)]
+            found[match.group(1)] = [Run("", files.origin(_PAM_ENV_CONF), match.start(1), False, reason)]
         for match in _ASSIGNMENT.finditer(_text(files, path)):
-            found[match.group(1)] = _value(match.group(2), path, match.start(2))
+            found[match.group(1)] = _value(match.group(2), files.origin(path), match.start(2))
     return found
 
 

@@ -8,7 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 
-from ._files import ADMIN_PATH, OWN_DROP_INS, HostFiles, owner_and_mode
+from ._files import ADMIN_PATH, BACKUP_SUFFIX, OWN_DROP_INS, HostFiles, owner_and_mode
 from ._installations import Definition, Outcome
 from ._shell_syntax import text_of
 
@@ -39,7 +39,19 @@ def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> L
                 and path.rpartition("/")[2] in OWN_DROP_INS else _BY_HAND
             sentences["%s: %s, but %s is not root's alone (%s): who can change it is root at the next start; %s" % (
                 path, reader, "it" if spot == path else spot, owner_and_mode(status), mend)] = None
-    return list(sentences)
+    return list(sentences) + _backups_read(found)
+
+
+def _backups_read(found: Sequence[Tuple[Definition, Outcome]]) -> List[str]:
+    """A sentence for each backup of an earlier version that a start reads, because it reads all of a folder."""
+    read: Dict[str, str] = {}
+    for definition, result in found:
+        paths = [variable.path for variable in definition.environment.values()]
+        for path in paths + (result.walk.sourced if result.walk is not None else []):
+            if path.endswith(BACKUP_SUFFIX):
+                read.setdefault(path, definition.name)
+    return ["%s: a backup of an earlier version, which each start of %s reads after the file that it was copied from; "
+            "telemetry_flag (the playbook enforce) moves it away" % one for one in read.items()]
 
 
 def _groups_of_nobody(files: HostFiles) -> FrozenSet[int]:
@@ -64,6 +76,8 @@ def _obeyed(definition: Definition, result: Outcome) -> Iterator[Tuple[str, str]
     if definition.service is None or (unit is not None and unit.user not in _ROOT):
         return
     program = text_of(definition.program[0]) if definition.program else ""
+    if unit is not None and unit.mounts:  # the host calls it otherwise
+        program = next(iter(result.walk.followed), "") if result.walk is not None else ""
     scripts = [program] + (result.walk.sourced if result.walk is not None else [])
     for path in scripts:
         # What a launcher sources after it became another user is that user's; what lies in /etc is for the launcher.

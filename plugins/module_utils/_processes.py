@@ -68,6 +68,8 @@ class Process(NamedTuple):
     uid: int = 0
     sure: bool = True  # False: it calls itself java, and whether it is a JVM is not for us to see
     own_users: bool = False  # it has user ids of its own, or may have: no root was needed to contain it
+    started_by: str = ""  # who started it, as far as its ancestors, its cgroup and its environment tell; for people
+    real_war: str = ""  # the war without links on the way; empty where that is not known
 
     @property
     def ordinary(self) -> bool:
@@ -86,6 +88,8 @@ class Process(NamedTuple):
                   "source": self.source, "proof": self.proof}  # type: Dict[str, object]
         if self.reason:
             result["reason"] = self.reason
+        if self.started_by:
+            result["started_by"] = self.started_by
         if self.stale:
             result["stale"] = self.stale
         if self.container:

@@ -17,10 +17,11 @@ import zlib
 from typing import IO, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from ._files import HostFiles, bytewise
-from ._jvm import Unresolvable, command_line, launcher_words
+from ._jvm import MAINS, Unresolvable, command_line, launcher_words
 from ._processes import arguments, files_of, folder_of, only_roots, read_file, read_for, reader_of, stat_of
-from ._settings import _BROKEN_ZIP, LIMIT_MANIFEST, _Unknown, _zip_manifest, manifest_of
+from ._settings import _BROKEN_ZIP, LIMIT_MANIFEST, Unreadable, _zip_manifest, manifest_of
 from ._tomcat import base_of, starts, wars
+from ._war import is_product
 
 #: HotSpot's and its relatives' library (OpenJ9 has one of that name beside its own), and that of the ``java`` launcher.
 _LIBRARY = re.compile(rb"/lib(jvm|j9vm[0-9]*|jli)\.so(?: \(deleted\))?$", re.MULTILINE)
@@ -36,8 +37,6 @@ _LIMIT_FOLDERS = 4096
 _HEAD = 16 << 10
 
 _WAR = re.compile(r"(?:cloudbees|jenkins)[^/]*\.war\Z", re.IGNORECASE)
-#: What starts the product from a class path (Jenkins' executable/Main.java; old wars have it without a package).
-_MAINS = frozenset(["executable.Main", "winstone.Launcher"])
 _MANIFEST = "META-INF/MANIFEST.MF"
 _UNPACKED = "/WEB-INF/"
 _DELETED = " (deleted)"
@@ -146,7 +145,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
     line = command_line(words)
     main = "" if line.main is None else words[line.main]
     if line.jar and _WAR.search(main):
-        return main
+        return main if main.startswith("/") else bytewise(os.readlink(own + "/cwd")).rstrip("/") + "/" + main
     if line.main is not None and starts(words[line.main:]):
         base = base_of([words[index] for index in line.options])
         # Its own root is not for everybody to see; where it is no container, ours is the same.
@@ -157,7 +156,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
         if served:
             return served[0]
     held = _held(own, files, [main] if line.jar else _class_path(words))
-    if held is None and main in _MAINS and b"JENKINS_HOME=" in read_file(own + "/environ"):
+    if held is None and main in MAINS and b"JENKINS_HOME=" in read_file(own + "/environ"):
         return main
     return held
 
@@ -230,7 +229,7 @@ def _manifest(path: str, searched: List[int]) -> bytes:
             searched[0] -= 1
             try:
                 found = _zip_manifest(stream, status.st_size)
-            except (_Unknown, *_BROKEN_ZIP):
+            except (Unreadable, *_BROKEN_ZIP):
                 pass
     return found or b""
 
@@ -270,4 +269,4 @@ def _first_manifest(head: bytes) -> Optional[bytes]:
 def _is_product(manifest: bytes) -> bool:
     """True for the war's; its plugins name the version that they need, in the same attribute."""
     attributes = manifest_of(manifest) if b"jenkins-version" in manifest.lower() else {}
-    return "jenkins-version" in attributes and not {"plugin-version", "short-name"} & set(attributes)
+    return is_product(attributes)

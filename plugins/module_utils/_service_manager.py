@@ -15,20 +15,27 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from . import _limits as limits
 from ._files import HostFiles
+from ._jvm import Unresolvable
+from ._seen import Mounts
 from ._shell_syntax import Run, Value
 from ._systemd import (
+    BINDS,
     ESCAPES,
     Loaded,
     Unit,
     Variable,
-    other_root,
+    mounts_in,
     overlaid,
     passed_on,
     read_environment_files,
     session,
+    working_folder,
 )
 
 _DESTINATION = "org.freedesktop.systemd1"
+#: What is started anew so often, and came up so few seconds ago, ends again and again.
+_RESTARTS = 3
+_SECONDS = 60
 
 
 class Unavailable(Exception):
@@ -110,11 +117,14 @@ def _unescape(match: "re.Match[str]") -> str:
     return ESCAPES.get(code, code)
 
 
-_UNIT_PROPERTIES = ("LoadState", "ActiveState", "FragmentPath", "SourcePath", "NeedDaemonReload", "DropInPaths")
+_UNIT_PROPERTIES = ("LoadState", "ActiveState", "SubState", "FragmentPath", "SourcePath", "NeedDaemonReload",
+                    "DropInPaths")
 _SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
-                       "ExecStartPre", "PAMName", "RootDirectory")
+                       "ExecStartPre", "PAMName", "RootDirectory", "WorkingDirectory", "Result",
+                       "ExecMainStartTimestampMonotonic")
 #: A systemd before 233 has not all of them, and answers with an error.
-_NEWER_PROPERTIES = ("PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem")
+_NEWER_PROPERTIES = ("NRestarts", "PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths",
+                     "TemporaryFileSystem")
 
 
 def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
@@ -167,19 +177,28 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
     service = _properties(name, "Service", _SERVICE_PROPERTIES)
     environment: Dict[str, Variable] = {}
-    overlays: List[Tuple[str, str]] = []
     try:
         newer = _properties(name, "Service", _NEWER_PROPERTIES)
     except Unavailable:
         newer = {}
     for key in _array(newer.get("PassEnvironment", [])):
         environment[key] = passed_on(key, "loaded unit")
-    for setting, size in (("BindPaths", 4), ("BindReadOnlyPaths", 4), ("TemporaryFileSystem", 2)):
+    fields = _array(newer.get("TemporaryFileSystem", []))
+    overlays = [overlaid("TemporaryFileSystem", path) for path in fields[::2]]
+    binds: List[str] = []
+    for setting in BINDS:  # source, place, whether it may be missing, flags
         fields = _array(newer.get(setting, []))
-        overlays.extend(overlaid(setting, ":".join(fields[at:at + 2])) for at in range(0, len(fields), size))
-    roots = {"RootDirectory": service["RootDirectory"][1], "RootImage": newer.get("RootImage", ["s", ""])[1]}
-    doubt = next(((other_root(setting, value), unit["FragmentPath"][1]) for setting, value in roots.items()
-                  if value.strip("/")), None)
+        binds.extend(("-" if fields[at + 2] == "true" else "") + "%s:%s" % (fields[at], fields[at + 1])
+                     for at in range(0, len(fields) - 3, 4))
+    doubt = None
+    mounts: Mounts = ()
+    try:
+        mounts, places = mounts_in({"RootDirectory": service["RootDirectory"][1],
+                            "RootImage": newer.get("RootImage", ["s", ""])[1]}, binds,
+                           len(service["ExecStartPre"]) > 2, files)
+        overlays.extend(places)
+    except Unresolvable as error:
+        doubt = (error.reason, unit["FragmentPath"][1])
     for entry in _array(service["Environment"]):
         key, _separator, value = entry.partition("=")
         environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
@@ -196,6 +215,26 @@ def loaded(name: str, files: HostFiles) -> Loaded:
                       tuple(_array(unit["DropInPaths"])), environment,
                       _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
                       tuple(entries), _commands(service["ExecStartPre"]), doubt,
-                      tuple(one for one in overlays if one[0]))
+                      tuple(one for one in overlays if one[0]),
+                      working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files,
+                                     mounts), mounts)
+    return _loaded(definition, unit, service, newer)
+
+
+def _loaded(definition: Unit, unit: Dict[str, List[str]], service: Dict[str, List[str]], newer: Dict[str, List[str]],
+            ) -> Loaded:
+    restarts, began = int(newer.get("NRestarts", ["u", "0"])[1]), int(service["ExecMainStartTimestampMonotonic"][1])
+    with open("/proc/uptime") as stream:
+        young = float(stream.read().split()[0]) - began / 1e6 < _SECONDS
     return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
-                  unit["NeedDaemonReload"][1] == "true")
+                  unit["NeedDaemonReload"][1] == "true", unit["SubState"][1], service["Result"][1],
+                  unit["SubState"][1].startswith("auto-restart") or (restarts >= _RESTARTS and young))
+
+
+def bare(name: str) -> Loaded:
+    """The state of a unit whose definition is not understood. Raises :class:`Unavailable`."""
+    unit = _properties(name, "Unit", _UNIT_PROPERTIES)
+    service = _properties(name, "Service", _SERVICE_PROPERTIES)
+    definition = Unit(name, unit["FragmentPath"][1] or None, None, tuple(_array(unit["DropInPaths"])), {}, (),
+                      service["User"][1])
+    return _loaded(definition, unit, service, {})

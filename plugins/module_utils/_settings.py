@@ -42,7 +42,7 @@ _LOCAL = struct.Struct("<4s22xHH")
 _STORED, _DEFLATED = 0, 8
 
 
-class _Unknown(Exception):
+class Unreadable(Exception):
     """A setting cannot be read; the message says why, without any content of the file."""
 
 
@@ -71,20 +71,20 @@ def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
     stream.seek(max(0, size - _TAIL))
     tail = stream.read(_TAIL)
     if b"PK\x06\x07" in tail:
-        raise _Unknown("a zip64 archive, which is not read")
+        raise Unreadable("a zip64 archive, which is not read")
     ends = [match.start() for match in re.finditer(b"PK\x05\x06", tail) if match.start() + _END.size <= len(tail)]
     if not ends:
         raise ValueError("no archive")
     length, offset = _END.unpack_from(tail, ends[-1])
     if length > LIMIT_DIRECTORY:
-        raise _Unknown("its zip directory is larger than %d bytes" % LIMIT_DIRECTORY)
+        raise Unreadable("its zip directory is larger than %d bytes" % LIMIT_DIRECTORY)
     start = size - len(tail) + ends[-1] - length
     stream.seek(start)
     flags, method, checksum, packed, whole, position = _entry(stream.read(length), _MANIFEST.encode())
     if method not in (_STORED, _DEFLATED):  # all that Java reads
-        raise _Unknown("its manifest is compressed in a way that Java does not read")
+        raise Unreadable("its manifest is compressed in a way that Java does not read")
     if max(packed, whole) > LIMIT_MANIFEST:
-        raise _Unknown("its manifest is larger than %d bytes" % LIMIT_MANIFEST)
+        raise Unreadable("its manifest is larger than %d bytes" % LIMIT_MANIFEST)
     stream.seek(start - offset + position)  # a program in front of the archive counts in no position
     signature, name, extra = _LOCAL.unpack(stream.read(_LOCAL.size))
     stream.seek(name + extra, os.SEEK_CUR)
@@ -113,8 +113,8 @@ def _entry(directory: bytes, wanted: bytes) -> Tuple[int, int, int, int, int, in
     return found
 
 
-def _manifest(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str) -> Dict[str, str]:
-    """The manifest of an archive, or of a folder. Raises _Unknown."""
+def manifest_at(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str) -> Dict[str, str]:
+    """The manifest of an archive, or of a folder. Raises Unreadable."""
     folder = False
     try:
         try:
@@ -127,27 +127,34 @@ def _manifest(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str)
                 return manifest_of(_zip_manifest(stream, status.st_size))
             data = stream.read(LIMIT_MANIFEST + 1)
     except OSError as error:
-        raise _Unknown("%s: %s" % (path, _why(error)))
-    except _Unknown as error:
-        raise _Unknown("%s: %s" % (path, error))
+        raise Unreadable("%s: %s" % (path, _why(error)))
+    except Unreadable as error:
+        raise Unreadable("%s: %s" % (path, error))
     except _BROKEN_ZIP:
-        raise _Unknown("%s: a broken archive, or one without a manifest" % path)
+        raise Unreadable("%s: a broken archive, or one without a manifest" % path)
     if len(data) > LIMIT_MANIFEST:
-        raise _Unknown("%s: its manifest is larger than %d bytes" % (path, LIMIT_MANIFEST))
+        raise Unreadable("%s: its manifest is larger than %d bytes" % (path, LIMIT_MANIFEST))
     return manifest_of(data)
 
 
 def _version(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str, names: Sequence[str]) -> str:
-    manifest = _manifest(open_file, path)
+    manifest = manifest_at(open_file, path)
     value = next((manifest[name] for name in names if name in manifest), "")
     # Old plugins are built as "1.2 (private-...)" on a developer's machine.
     value = value.split(" ")[0]
     if not _VERSION.match(value):
-        raise _Unknown("%s: its manifest has no valid %s" % (path, " or ".join(names)))
+        raise Unreadable("%s: its manifest has no valid %s" % (path, " or ".join(names)))
     return value
 
 
 # -- plugins ----------------------------------------------------------------------------------------
+
+
+def _is_listed(files: HostFiles, home: str) -> bool:
+    try:
+        return bool(files.list_below(home, ""))  # an empty one is what is left where a volume is not mounted
+    except OSError:
+        return False
 
 
 def plugin(files: HostFiles, home: str, name: str) -> Found:
@@ -160,11 +167,15 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     folder = home + "/plugins"
     try:
         names = set(files.list_below(home, "plugins"))
+    except FileNotFoundError as error:
+        if not _is_listed(files, home):
+            raise Unreadable("%s: %s" % (folder, _why(error)))
+        return None, {"state": "absent", "file": folder, "reason": "the home has no plugins: there is no such folder"}
     except OSError as error:
-        raise _Unknown("%s: %s" % (folder, _why(error)))
+        raise Unreadable("%s: %s" % (folder, _why(error)))
     archives = [name + suffix for suffix in (".jpl", ".hpl", ".jpi", ".hpi") if name + suffix in names]
     if not archives and name in names:
-        raise _Unknown("%s/%s is unpacked without its archive: a running JVM may have it loaded" % (folder, name))
+        raise Unreadable("%s/%s is unpacked without its archive: a running JVM may have it loaded" % (folder, name))
     if not archives:
         return None, {"state": "absent", "file": folder, "reason": "no %s.jpi or .hpi is there" % name}
     archive = archives[0]
@@ -179,9 +190,9 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     }
     try:
         if archive.endswith("pl"):
-            raise _Unknown("%s/%s: a plugin linked for development, which is not read" % (folder, archive))
+            raise Unreadable("%s/%s: a plugin linked for development, which is not read" % (folder, archive))
         version = _version(opened, folder + "/" + archive, ("plugin-version", "implementation-version"))
-    except _Unknown as error:
+    except Unreadable as error:
         return UNKNOWN, dict(detail, reason=str(error))
     notes = ["%s is ignored beside %s" % (other, archive) for other in archives[1:]]
     if name in names:
@@ -189,7 +200,7 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
             unpacked = _version(opened, folder + "/" + name, ("plugin-version", "implementation-version"))
             if unpacked != version:
                 notes.append("version %s was unpacked at an earlier start" % unpacked)
-        except _Unknown:
+        except Unreadable:
             notes.append("what was unpacked at an earlier start cannot be read")
     return version, dict(detail, reason="; ".join(notes)) if notes else detail
 
@@ -241,9 +252,9 @@ def _children(files: HostFiles, home: str, name: str) -> Dict[str, Set[str]]:
     try:
         return children(text_of_open(*files.open_below(home, name), path))
     except OSError as error:
-        raise _Unknown("%s: %s" % (path, _why(error)))
+        raise Unreadable("%s: %s" % (path, _why(error)))
     except ValueError as error:
-        raise _Unknown("%s: %s" % (path, error))
+        raise Unreadable("%s: %s" % (path, error))
 
 
 def no_usage_statistics(files: HostFiles, home: str) -> Found:
@@ -256,7 +267,7 @@ def no_usage_statistics(files: HostFiles, home: str) -> Found:
     if not values:
         return None, {"state": "absent", "file": path, "reason": "not set: core sends usage statistics" + note}
     if values not in ({"true"}, {"false"}):
-        raise _Unknown("%s: noUsageStatistics is neither true nor false" % path)
+        raise Unreadable("%s: noUsageStatistics is neither true nor false" % path)
     detail = {"state": "seen", "file": path}
     return values == {"true"}, dict(detail, reason=note[2:]) if note else detail
 
@@ -267,7 +278,7 @@ def proxy(files: HostFiles, home: str) -> Found:
     try:
         is_there = "proxy.xml" in files.list_below(home, "")
     except OSError as error:
-        raise _Unknown("%s: %s" % (home, _why(error)))
+        raise Unreadable("%s: %s" % (home, _why(error)))
     if not is_there:
         return None, {"state": "absent", "file": path, "reason": "there is no proxy.xml"}
     found = _children(files, home, "proxy.xml")
@@ -275,9 +286,9 @@ def proxy(files: HostFiles, home: str) -> Found:
     # Separators as in core's ProxyConfiguration.java, getNoProxyHostPatterns.
     without = [item for value in found.get("noProxyHost", set()) for item in re.split(r"[ \t\n,|]+", value) if item]
     if len(without) > LIMIT_NO_PROXY:
-        raise _Unknown("%s: its noProxyHost has more than %d entries" % (path, LIMIT_NO_PROXY))
+        raise Unreadable("%s: its noProxyHost has more than %d entries" % (path, LIMIT_NO_PROXY))
     if not _HOST.match(host) or not re.match(r"[0-9]{1,5}\Z", port) or not all(map(_NO_PROXY.match, without)):
-        raise _Unknown("%s: its name, port or noProxyHost is not valid" % path)
+        raise Unreadable("%s: its name, port or noProxyHost is not valid" % path)
     return ({"host": host, "port": int(port), "no_proxy": without, "authenticated": any(found.get("userName", ()))},
             {"state": "seen", "file": path})
 
@@ -285,12 +296,12 @@ def proxy(files: HostFiles, home: str) -> Found:
 def product_version(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Found:
     """Version of the war that the next start uses."""
     if len(wars) != 1:
-        raise _Unknown("it is not known which war is started")
+        raise Unreadable("it is not known which war is started")
     version = _version(files.open, wars[0], ("jenkins-version", "implementation-version"))
     detail = {"state": "seen", "file": wars[0]}
     try:
         last = "".join(_children(files, home, "config.xml").get("version", set())) if home else ""
-    except _Unknown:
+    except Unreadable:
         last = ""
     if _VERSION.match(last) and last != version:
         detail["reason"] = "config.xml was last written by version %s" % last
@@ -312,10 +323,10 @@ def settings(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict
             if read is None:
                 document[key], details[key] = product_version(files, home, wars)
             elif home is None or not home.startswith("/"):
-                raise _Unknown("its JENKINS_HOME is not known")
+                raise Unreadable("its JENKINS_HOME is not known")
             else:
                 document[key], details[key] = read(home.rstrip("/"))
-        except _Unknown as error:
+        except Unreadable as error:
             document[key], details[key] = UNKNOWN, {"state": UNKNOWN, "reason": str(error)}
     document["details"] = details
     return document

@@ -12,8 +12,9 @@ import re
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import ENVIRONMENT, Unresolvable, is_java
+from ._jvm import ENVIRONMENT, MAINS, Unresolvable, is_java
 from ._login import login_files, pam_environment, profiles
+from ._reach import reaches_jvm
 from ._shell_builtins import BUILTINS, Builtins
 from ._shell_flow import LIMIT_DEPTH
 from ._shell_patterns import without_first
@@ -50,7 +51,20 @@ _TAKES_WORD = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file"])
 #: What the environment of a service has that no option of a JVM depends on.
 _NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "MAIL", "PS1", "i"])
 _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+#: What takes the environment from a folder of files (runit, daemontools, s6).
+_ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
+#: Commands that write none of the files which they name.
+_LOOKS = frozenset(["cat", "chgrp", "chmod", "chown", "cut", "echo", "egrep", "false", "grep", "head", "kill", "logger",
+                    "ls", "mkdir", "pgrep", "pidof", "printf", "ps", "sleep", "sort", "stat", "tail", "test", "touch",
+                    "tr", "true", "ulimit", "umask", "wait", "wc"])
+#: Programs that start what they name in the same folder, and those that start it in another one.
+_STAYS = frozenset(["authbind", "chpst", "chrt", "dumb-init", "env", "envdir", "exec", "ionice", "nice", "nohup",
+                    "numactl", "runuser", "s6-envdir", "s6-setuidgid", "setsid", "setuidgid", "softlimit", "stdbuf",
+                    "su", "sudo", "taskset", "time", "timeout", "tini"])
+_MOVES = frozenset(["start-stop-daemon", "daemonize", "systemd-run", "-C", "--chdir", "-D", "-i", "--login", "-l"])
+#: What shows a program other files.
+_OTHER_FILES = frozenset(["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
@@ -61,6 +75,8 @@ class Shell(Builtins):
     joined = False  # its text is words of another command, put together
 
     def _run_simple(self, node: Node) -> Optional[bool]:
+        if node.words:
+            self.oracle.last = node
         fields: List[Value] = []
         declared: List[Assignment] = []
         if self.aliases and node.words and isinstance(node.words[0], Word) and not node.words[0].quoted \
@@ -70,7 +86,9 @@ class Shell(Builtins):
             if isinstance(item, Assignment):
                 declared.append(item)
             else:
-                fields.extend(self.fields(item))
+                fields.extend(self.globbed(self.fields(item), item.text, item.start))
+        for target in node.written:
+            self._touch(target)
         if not fields:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
@@ -115,6 +133,12 @@ class Shell(Builtins):
             return builtin(self, node, fields, declared)
         return self._external(node, name, fields)
 
+    def _touch(self, target: Word) -> None:
+        """Remember a file that a command may write: what is in it is not known from then on."""
+        value = self.single(target)
+        place = None if unknown_of(value, True) else self.absolute(text_of(value))
+        self.oracle.touched.add(place or "")
+
     def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
@@ -145,6 +169,10 @@ class Shell(Builtins):
         if self.joined:
             self._opens(node)
         texts = [text_of(field) for field in fields]
+        other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
+        if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
+            raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
+                                    node.start)
         if self._record(fields):
             return None
         for index, text in enumerate(texts):
@@ -155,14 +183,15 @@ class Shell(Builtins):
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
             if re.search(r"\s-jar\s", text_of(field)):
-                self._nested(field, self.dialect, [], self.exported(), self.closed, node)
+                self._nested(field, self.dialect, [], self.exported(), self.closed, node, "", (),
+                             self._folder_of(texts[:1]))
                 return None
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        if base == "cd" and "\r" in "".join(texts):
-            return False
-        return {"true": True, ":": True, "false": False, "cd": True, "echo": True}.get(base)
+        if base not in _LOOKS:
+            self.oracle.touched.update(filter(None, [self.absolute(text) for text in texts[1:] if "/" in text]))
+        return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
     def _opens(self, node: Node) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
@@ -207,7 +236,9 @@ class Shell(Builtins):
                 else:
                     read_first = profiles(self.files, dialect, texts) if login else []
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
-                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first)
+                folder = self._folder_of(list(before) + texts[:1 if base in _SHELLS else None])
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
+                             folder)
                 return True
         return False
 
@@ -241,11 +272,13 @@ class Shell(Builtins):
         return [path for path in files if self.files.exists(path)]
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
-                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = ()) -> None:
+                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
+                folder: Optional[str] = None) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
-        child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1)
-        child.found, child.names = self.found, self.names
+        child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1,
+                      folder)
+        child.found, child.names, child.texts = self.found, self.names, self.texts
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
         child.joined = self.calling == "daemon"
@@ -265,37 +298,43 @@ class Shell(Builtins):
 
     def _follow(self, node: Node, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
+        after_shell = False
         for index, field in enumerate(fields[:6]):
-            path = text_of(field)
-            if not path.startswith("/") or unknown_of(field, True):
+            name = text_of(field)
+            path = (self.absolute(name) if "/" in name or after_shell else None) or ""
+            after_shell = name.rsplit("/", 1)[-1] in _SHELLS or (after_shell and name.startswith("-"))
+            if not path or name.startswith("-") or unknown_of(field, True):
                 continue
             script = self.files_script(path)
             inner = interpreted(self.files, path) if script is None else None
             arguments = fields[index + 1:]
             if inner is not None:
-                self.followed.append(path)
+                self.followed.append(self.files.origin(path))
                 script, path, arguments = self.files_script(inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not re.search(r"java|jar|war\b|catalina", inner[0] if inner else content, re.IGNORECASE):
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
                 return
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
-            child = Shell(self.files, self.oracle, dialect, path, arguments, self.exported(),
-                          self.closed, self.depth + 1)
-            child.found, child.names = self.found, self.names
+            child = Shell(self.files, self.oracle, dialect, name if inner is None else path, arguments,
+                          self.exported(), self.closed, self.depth + 1,
+                          self._folder_of([text_of(one) for one in fields[:index]]))
+            child.found, child.names, child.texts = self.found, self.names, self.texts
+            origin = self.files.origin(path)
+            child.called[origin] = child.zero
             child.sourced, child.followed = self.sourced, self.followed
             options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
             child.options("-", options.group(1) if options else "")
-            self.followed.append(path)
+            self.followed.append(origin)
             interpreter, given = _interpreter(content)
             shell = next((number for number, word in enumerate(map(text_of, fields[:index]))
                           if word.rsplit("/", 1)[-1] in _SHELLS), None)
             words = [interpreter, given] if shell is None else [text_of(field) for field in fields[shell:index + 1]]
             read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
-            child.execute(Text(content, path), read_first, node)
+            child.execute(Text(content, origin), read_first, node)
             return
 
     def files_script(self, path: str) -> Optional[Tuple[str, str]]:
@@ -319,20 +358,49 @@ class Shell(Builtins):
                     environment = {}
                 for option, following in zip(options, list(options[1:]) + [""]):
                     environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
+            elif name in _ENVIRONMENT_FOLDERS:
+                options = texts[index + 1:]
+                given = [following for option, following in zip([name] + list(options), options)
+                         if option == "-e" or (name != "chpst" and option == name)]
+                for folder in given:
+                    self._read_environment_folder(folder, environment)
         return environment
+
+    def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
+        """``chpst -e``, ``envdir``: a file of a folder is a variable, its first line the value; an empty one none."""
+        path = self.absolute(folder)
+        if path is None:
+            raise Unresolvable("what is in the folder of variables %s is not known" % folder)
+        for name in self.files.list(path):
+            try:
+                content = self.files.read("%s/%s" % (path, name))
+            except OSError as error:
+                raise Unresolvable("a folder of variables cannot be read: %s" % error.strerror, "%s/%s" % (path, name))
+            self.spend(1, len(content))
+            if "=" in name or not content:
+                environment.pop(name, None)
+                continue
+            line = content.split("\n", 1)[0].rstrip(" \t")
+            environment[name] = [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [
+                Run(line.replace("\0", "\n"))]
 
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
         texts = [text_of(field) for field in fields]
-        mark = "-jar" if "-jar" in texts else BOOTSTRAP
-        if mark not in texts or "\r" in texts[0]:
+        mark = next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
+        mark = "-jar" if "-jar" in texts else mark
+        if not mark or "\r" in texts[0]:
             return False
         jar = texts.index(mark)
         start: Optional[int] = None
+        java = ""
         for index in range(jar):
             if is_java(texts[index]) and not texts[index].startswith("-") and (
                     not index or texts[index - 1] not in _TAKES_NAME):
                 start = index + 1
+                java = texts[index]
+                if "start-stop-daemon" in "".join(texts[:index]) and "--" in texts[start:jar]:
+                    start = texts.index("--", start) + 1  # what stands before is its own
                 break
         if start is None:
             for index in range(1, jar):
@@ -359,8 +427,19 @@ class Shell(Builtins):
                 if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
         if len(self.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
-        self.found.append(Launch(fields[start:], kept, self.closed, texts[start - 1] if start else ""))
+        java = java or (texts[start - 1] if start else "")
+        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[:start - 1])))
         return True
+
+    def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
+        """Where a program is started that stands behind these words; None where they may choose another folder."""
+        names = [text.rsplit("/", 1)[-1] for text in texts]
+        if names and names[0] == "start-stop-daemon" and not {"-d", "--chdir"} & set(texts) and not any(
+                text.startswith("--chdir=") for text in texts):
+            return "/"
+        programs = [name for name in names if name in _STAYS or name in _SHELLS]
+        logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
+        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.folder
 
 
 def _interpreter(content: str) -> Tuple[str, str]:
@@ -410,7 +489,62 @@ class Walk:
         self.ways = 0  # how many there are, also those that start no JVM
         self.sourced: List[str] = []
         self.followed: List[str] = []  # scripts that were started, not sourced
+        self.texts: List[str] = []  # of which the text was put into words
         self.names: List[str] = []
+        self.end: Optional[str] = None  # in words, how the first way ended that starts no JVM
+
+
+_TESTS = frozenset(["[", "[[", "test"])
+_SECRET = re.compile(r"pass|secret|token|key|cred|pwd|auth", re.IGNORECASE)
+
+
+def _end_of(shell: Shell, oracle: Oracle) -> Optional[str]:
+    """Where a way through a script ended, and what led there; without values, which can be secrets."""
+    if oracle.last is None:
+        return None
+    said = "the last command is '%s'%s" % (_named(oracle.last), _at(shell, oracle.last))
+    decision = oracle.decisive
+    if decision is None or (oracle.ended is not None and oracle.ended is not oracle.last):
+        return said
+    place = _at(shell, decision.test)
+    if decision.branch is not None:
+        branch = "the branch '%s'" % _plain(decision.branch) if decision.branch else "no branch"
+        return "%s, because 'case %s'%s takes %s" % (said, _plain(_raw_of(decision.test.words[0])), place, branch)
+    outcome = {True: "is true", False: "is false", None: "is not known"}[decision.outcome]
+    return "%s, because '%s'%s %s" % (said, _named(decision.test), place, outcome)
+
+
+def _at(shell: Shell, node: Node) -> str:
+    place = shell.unresolvable("", node.text, node.start)
+    return " (%s:%s)" % (place.path, place.line) if place.path and place.line else ""
+
+
+def _raw_of(word: Word) -> str:
+    return word.text.characters[word.start:word.end]
+
+
+def _plain(text: str) -> str:
+    """Source text on one line, short, without what could be a secret."""
+    text = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
+    if _SECRET.search(text):
+        text = " ".join(re.findall(r"\$\{?[A-Za-z0-9_]+\}?", text)) or "..."
+    text = re.sub(r"(?<=[=~])(\s*)([\"']?)(?![\"'$])(?![A-Za-z_-]{0,12}[\"']?(?:\s|\Z))[^\s\"']+", r"\1\2...", text)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _named(node: Node) -> str:
+    """A command by its name, a test or an exit as it stands."""
+    while node.kind in ("pipeline", "and_or", "block") and node.items:
+        item = node.items[0]
+        node = item[1] if isinstance(item, tuple) else item
+    if node.kind != "simple" or not node.words:
+        raw = node.text.characters[node.start:node.end]
+        return _plain(raw) if node.kind == "condition" else node.kind
+    first = node.words[0]
+    name = _raw_of(first) if isinstance(first, Word) else first.name
+    if name in _TESTS or name in ("exit", "return"):
+        return _plain(node.text.characters[node.start:node.end])
+    return _plain(name)
 
 
 def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
@@ -422,6 +556,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
     names: Dict[str, None] = {}
     sourced: Dict[str, None] = {}
     followed: Dict[str, None] = {}
+    texts: Dict[str, None] = {}
     prefix: Optional[List[int]] = []
     count = steps = work = 0
     while prefix is not None:
@@ -443,10 +578,14 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             raise Unresolvable("the launch script is too long to follow every way")
         if shell.found:
             result.paths.append(shell.found)
-        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed)):
+        elif result.end is None:
+            result.end = _end_of(shell, oracle)
+        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed),
+                           (texts, shell.texts)):
             kept.update(dict.fromkeys(seen))
         prefix = oracle.following()
     result.names, result.sourced, result.followed = list(names), list(sourced), list(followed)
+    result.texts = list(texts)
     result.ways = count
     return result
 

@@ -11,7 +11,8 @@ from typing import Callable, Dict, List, Optional
 
 from ._files import PASSING
 from ._jvm import Unresolvable
-from ._shell_flow import LIMIT_DEPTH, NAME, Flow
+from ._shell_flow import LIMIT_DEPTH, NAME
+from ._shell_output import Output
 from ._shell_patterns import calculate, first_of, number_of, without_first
 from ._shell_syntax import (
     BASH,
@@ -27,11 +28,14 @@ from ._shell_syntax import (
 )
 from ._shell_words import Break, Exit, Return, Variable
 
+#: Where a program is looked for.
+PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _WORD = re.compile(r"[^ \t]*")
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
 _SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob",
                         "nolog", "notify", "nounset", "privileged", "verbose", "vi", "xtrace"])
+_LETTERS = {"allexport": "a", "errexit": "e", "nounset": "u", "noglob": "f"}
 _SET_NAMES_OF_BASH = frozenset(["braceexpand", "errtrace", "functrace", "hashall", "histexpand", "history", "onecmd",
                                 "interactive-comments", "keyword", "physical", "pipefail", "posix"])
 #: Function libraries of the distribution, sourced by every init script. They set no JVM option, and walking
@@ -60,7 +64,7 @@ daemon() {
 """
 
 
-class Builtins(Flow):
+class Builtins(Output):
     """A shell process with its builtins."""
 
     def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
@@ -73,18 +77,22 @@ class Builtins(Flow):
     def _source(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         if len(fields) < 2:
             return False
+        fields = fields[:1] + self.globbed(fields[1:], node.text, node.start)
         reason = unknown_of(fields[1], True)
-        path = text_of(fields[1])
+        name = text_of(fields[1])
         if reason:
             raise self.unresolvable("it sources a file whose name is not known: " + reason, node.text, node.start)
-        if not path.startswith("/"):
-            raise self.unresolvable("it sources '%s' relative to where it is started" % path, node.text, node.start)
+        path = self._sourced(name)
+        if path is None:
+            raise self.unresolvable("it sources '%s' relative to where it is started" % name, node.text, node.start)
         if _LIBRARY.fullmatch(path):
             if _RED_HATS.fullmatch(path) and self.files.exists(path):
                 self.run(self.parsed(Text(_DAEMON, None)))
             return None
         if PASSING.match(path):
             raise self.unresolvable("it sources %s, which is made anew before it starts" % path, node.text, node.start)
+        if self.oracle.touched & {path, ""}:
+            raise self.unresolvable("it sources %s, which may be written before" % path, node.text, node.start)
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("files source each other too deeply", node.text, node.start)
         try:
@@ -96,8 +104,10 @@ class Builtins(Flow):
         except OSError as error:
             raise self.unresolvable("it sources %s, which cannot be read: %s" % (path, error.strerror),
                                     node.text, node.start)
-        self.sourced.append(path)
-        text = Text(content, path)
+        origin = self.files.origin(path)
+        self.sourced.append(origin)
+        self.called[origin] = name
+        text = Text(content, origin)
         tree = self.parsed(text)
         self.depth += 1
         saved = self.arguments
@@ -113,6 +123,32 @@ class Builtins(Flow):
             self.returns -= 1
             if len(fields) > 2 and self.dialect == BASH:
                 self.arguments = saved
+
+    def _sourced(self, name: str) -> Optional[str]:
+        """The file that ``.`` reads: without a slash it is looked for in PATH, by bash then where it is started."""
+        if "/" in name:
+            return self.absolute(name)
+        folders = self.variables.get("PATH")
+        if folders is not None and unknown_of(folders.value, True):
+            return None
+        searched = PATH if folders is None else text_of(folders.value).split(":")
+        for folder in searched:
+            place = self.absolute(folder or ".")
+            if place is None:
+                return None
+            if self.files.test("f", place + "/" + name):
+                return place + "/" + name
+        return self.absolute(name) if self.dialect == BASH else PATH[0] + "/" + name
+
+    def _cd(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        return self.change_folder(fields[1:])
+
+    def _pushd(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        if self.dialect == BASH and len(fields) == 2 and re.match(r"[+-]", text_of(fields[1])) is None:
+            return self.change_folder(fields[1:])
+        if self.dialect == BASH:
+            self.folder = None
+        return None
 
     def _eval(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         value: Value = []
@@ -284,13 +320,15 @@ class Builtins(Flow):
     def options(self, sign: str, letters: str, name: str = "") -> None:
         """Options as ``set`` or the ``#!`` line give them; ``name`` is the argument of ``-o``."""
         for letter in letters:
-            letter = {"allexport": "a", "errexit": "e", "nounset": "u"}.get(name, "") if letter == "o" else letter
+            letter = _LETTERS.get(name, "") if letter == "o" else letter
             if letter == "a":
                 self.all_exported = sign == "-"
             elif letter == "e":
                 self.stops_on_failure = sign == "-"
             elif letter == "u":
                 self.stops_on_unset = sign == "-"
+            elif letter == "f":
+                self.globs = sign == "+"
 
     def _shift(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         text = text_of(fields[1]) if len(fields) > 1 else "1"
@@ -401,7 +439,8 @@ class Builtins(Flow):
         number = number_of(text_of(fields[1]))
         return None if number is None or unknown_of(fields[1], True) else number % 256 == 0
 
-    def _exit(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _exit(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+        self.ends(node)
         raise Exit(self._status(fields))
 
     def _return(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -457,8 +496,14 @@ class Builtins(Flow):
         return True
 
     def _shopt(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        if any(text_of(field) in ("expand_aliases", "nullglob", "failglob", "lastpipe") for field in fields[1:]):
-            raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
+        texts = [text_of(field) for field in fields[1:]]
+        if not {"-p", "-q", "-o"} & set(texts):
+            if {"expand_aliases", "failglob", "lastpipe", "dotglob", "extglob", "globstar"} & set(texts[1:]) and (
+                    texts[0] == "-s" or texts[0] != "-u"):
+                raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
+            if "nullglob" in texts[1:] and texts[0] in ("-s", "-u"):
+                self.null_globs = texts[0] == "-s"
+                return True if len(texts) == 2 else None
         return None
 
     def _nothing(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
@@ -474,4 +519,5 @@ BUILTINS: Dict[str, Callable[[Builtins, Node, List[Value], List[Assignment]], Op
     "continue": Builtins._break, "[": Builtins._bracket, "test": Builtins._bracket, "mapfile": Builtins._mapfile,
     "readarray": Builtins._mapfile, "let": Builtins._let, "getopts": Builtins._opaque, "printf": Builtins._printf,
     "alias": Builtins._alias, "unalias": Builtins._nothing, "trap": Builtins._trap, "shopt": Builtins._shopt,
+    "cd": Builtins._cd, "pushd": Builtins._pushd, "popd": Builtins._pushd,
 }

@@ -8,12 +8,14 @@ Private to this collection. Python 3.6+, standard library only.
 
 import re
 from collections import deque
-from typing import Any, Deque, List, Optional
+from typing import Any, Callable, Deque, List, Optional, TypeVar
 
 from ._files import PASSING
 from ._shell_patterns import Pattern, calculate, compare, matches_regex
-from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Value, Word, text_of, unknown_of
-from ._shell_words import Break, Exit, Leave, Variable, Words
+from ._shell_syntax import DECLARATIONS, Assignment, Node, Run, Text, Value, Word, text_of, unknown_of
+from ._shell_words import LIMIT_WORK, Break, Decision, Exit, Leave, Variable, Words
+
+Result = TypeVar("Result")
 
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
@@ -27,10 +29,12 @@ _CHANGES_SHELL = DECLARATIONS | frozenset([
 #: Set by profiles and init scripts in branches that need not be told apart: never a JVM option, nor a separator.
 _NO_OPTION = frozenset(["PATH", "PS1", "PS2", "LANG", "LANGUAGE", "LC_ALL", "TERM", "USER", "LOGNAME", "MAIL", "UID",
                         "EUID", "HOSTNAME", "HISTSIZE", "HISTCONTROL"])
+#: Stands among names that are assigned for the folder in which the shell is.
+_FOLDER = "cd"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: What each shell process has for itself.
 _OWN = ("variables", "arguments", "functions", "marked_exported", "read_only", "aliases", "scopes", "all_exported",
-        "stops_on_failure", "stops_on_unset")
+        "stops_on_failure", "stops_on_unset", "folder", "folder_before", "globs", "null_globs")
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset(["simple", "pipeline", "subshell", "condition", "arithmetic"])
 
@@ -56,8 +60,36 @@ class Flow(Words):
         self.status = status
         if status is False and self.stops_on_failure and not self.forgiving and node.kind in _FAILS \
                 and not node.negated:
+            self.ends(node)
             raise Exit(False)
         return status
+
+    def ends(self, node: Node) -> None:
+        """The script ends with this command: remember why."""
+        self.oracle.last = self.oracle.ended = node
+        self.oracle.decisive = self.oracle.decided
+
+    def _because(self, decision: Decision, node: Node, condition: bool = False) -> Optional[bool]:
+        """Walk a command to which a decision led."""
+        before, self.oracle.decided = self.oracle.decided, decision
+        status = self.try_out(node) if condition else self.run(node)
+        self.oracle.decided = before
+        return status
+
+    def _passes(self, decision: Decision, node: Any) -> None:
+        """Remember a decision where it leads past what starts a JVM."""
+        if node is not None and self._tells_of_java(node, 0):
+            self.oracle.decisive = decision
+
+    def _tells_of_java(self, node: Node, depth: int) -> bool:
+        raw = node.text.characters[node.start:node.end]
+        if self.oracle.work > LIMIT_WORK // 4:
+            return False  # it is for the reason alone
+        self.spend(1, len(raw), node.text, node.start)
+        if re.search(r"java|jar\b|\.war\b|catalina|daemon|exec\b", raw, re.IGNORECASE):
+            return True
+        called = [self.functions[name] for name in re.findall(r"[A-Za-z_][\w-]*", raw) if name in self.functions]
+        return depth < 3 and any(self._tells_of_java(body, depth + 1) for body in called[:20])
 
     def try_out(self, node: Node) -> Optional[bool]:
         """Walk a command whose failure does not end the script under ``set -e``: a condition."""
@@ -103,6 +135,9 @@ class Flow(Words):
     def _forget(self, passed_over: List[Any]) -> None:
         """What inert commands may have set that were passed over."""
         for name in self._assigned(passed_over):
+            if name == _FOLDER:
+                self.folder = None
+                continue
             old = self.variables.get(name)
             unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
             self.variables[name] = Variable([unknown], None, old is not None and old.exported)
@@ -123,9 +158,12 @@ class Flow(Words):
             if status is None and all(self.inert(rest) for _operator, rest in node.items[index:]):
                 self._forget(node.items[index:])
                 return None
+            decision = Decision(node.items[index - 1][1], status)
             if self.decide(status) == (operator == "&&"):
-                status = self.run(item) if last else self.try_out(item)
-            elif status is None:
+                status = self._because(decision, item, not last)
+                continue
+            self._passes(decision, item)
+            if status is None:
                 status = operator == "||"
         return status
 
@@ -143,6 +181,20 @@ class Flow(Words):
     def _apart(self, node: Node) -> Optional[bool]:
         """A command in a process of its own: what it changes is lost."""
         self.spend(len(self.variables), 0, node.text, node.start)
+
+        def work() -> Optional[bool]:
+            try:
+                return self.run(node)
+            except Leave as leave:
+                return leave.status
+            except Break:
+                return None
+
+        return self._separately(work)
+
+    def _separately(self, work: Callable[[], Result]) -> Result:
+        """Something in a process of its own."""
+        self.spend(len(self.variables))
         variables = {name: variable.copy() for name, variable in self.variables.items()}
         kept = {name: getattr(self, name) for name in _OWN}
         for name in _OWN:
@@ -150,11 +202,7 @@ class Flow(Words):
         self.variables = variables
         self.scopes = [dict(scope) for scope in self.scopes]
         try:
-            return self.run(node)
-        except Leave as leave:
-            return leave.status
-        except Break:
-            return None
+            return work()
         finally:
             for name in _OWN:
                 setattr(self, name, kept[name])
@@ -187,9 +235,12 @@ class Flow(Words):
                 if all(self.inert(part) for part in rest):
                     self._forget(rest)
                     return None
+            decision = Decision(condition, status)
             if self.decide(status):
-                return self.run(body)
-        return self.run(node.otherwise) if node.otherwise is not None else True
+                self._passes(decision, node.otherwise)
+                return self._because(decision, body)
+            self._passes(decision, body)
+        return self._because(decision, node.otherwise) if node.otherwise is not None else True
 
     def _run_case(self, node: Node) -> Optional[bool]:
         value = self.single(node.words[0])
@@ -214,12 +265,17 @@ class Flow(Words):
         if len(choices) > 1 and all(index < 0 or self.inert(node.items[index][1]) for index in choices):
             return None
         choice: Optional[int] = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
+        chosen = node.items[choice][0] if choice is not None and choice >= 0 else []
+        decision = Decision(node, None, "|".join(_raw(pattern) for pattern in chosen))
+        for index, (_patterns, body, _terminator) in enumerate(node.items):
+            if index != choice:
+                self._passes(decision, body)
         if choice is None or choice < 0:
             return True
         status: Optional[bool] = True
         while choice is not None:
             _patterns, body, terminator = node.items[choice]
-            status = self.run(body)
+            status = self._because(decision, body)
             if terminator == ";;&" and not known:
                 raise self.unresolvable("';;&' in 'case'", node.text, node.start)
             following = [index for index in range(choice + 1, len(node.items)) if terminator == ";&" or (
@@ -244,6 +300,9 @@ class Flow(Words):
     def _havoc(self, node: Node) -> None:
         """After a loop of which the number of rounds is not known, so are the variables it sets."""
         for name in self._assigned(node):
+            if name == _FOLDER:
+                self.folder = None
+                continue
             unknown = [Run("", None, 0, False, "$%s is set in a loop" % name)]
             old = self.variables.get(name)
             elements = [unknown, unknown] if old is not None and old.array is not None else None
@@ -262,6 +321,9 @@ class Flow(Words):
                 stack.extend(item.assignments + item.words + item.items + item.expression + [item.body, item.otherwise])
                 if item.kind in ("for", "for_arguments"):
                     names.append(item.name)
+                name = item.words[0].literal() if item.words and isinstance(item.words[0], Word) else None
+                if name in ("cd", "pushd", "popd"):
+                    names.append(_FOLDER)
                 if item.kind == "simple" and item.words and isinstance(item.words[0], Word) \
                         and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset"):
                     names.extend(word.literal() or "" for word in item.words[1:] if isinstance(word, Word)
@@ -281,14 +343,19 @@ class Flow(Words):
         """The paths that a pattern stands for, as a shell would put them in its place."""
         text = text_of(field)
         # A pattern that begins like an option matches no file, so it stays as it is.
-        if unknown_of(field, True) or text.startswith("-") or not _is_glob(field):
+        if not self.globs or unknown_of(field, True) or not _is_glob(field):
             return [field]
+        nothing: List[Value] = [] if self.null_globs else [field]
+        if text.startswith("-"):
+            return nothing
         unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
         quoted = "".join(run.text for run in field if run.quoted)
-        if not text.startswith("/") or "\\" in text or re.search(r"[*?\[]", quoted):
+        here = "" if text.startswith("/") else (self.folder or "").rstrip("/") + "/"
+        if here and self.folder is None or "\\" in text or re.search(r"[*?\[]", quoted + here) \
+                or PASSING.match(here + text):
             return unclear
-        found = [""]
-        for part in text.split("/")[1:]:
+        found = [here.rstrip("/")]
+        for part in text.split("/")[text.startswith("/"):]:
             if re.search(r"[*?\[]", part):
                 pattern, folders, found = Pattern([Run(part)]), found, []
                 for folder in folders:
@@ -301,7 +368,20 @@ class Flow(Words):
             if len(found) > LIMIT_FILES:
                 return unclear
         found = [path for path in found if self.files.exists(path)]
-        return [[Run(path)] for path in found] or [field]
+        return [[Run(path[len(here):])] for path in found] or nothing
+
+    def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
+        if not any(map(_is_glob, fields)):
+            return fields
+        made: List[Value] = []
+        for field in fields:
+            paths = self._paths(field)
+            if len(paths) == 1 and unknown_of(paths[0], True):
+                if self.null_globs:
+                    raise self.unresolvable("which files '%s' stands for is not known" % text_of(field), text, start)
+                paths = [field]
+            made.extend(paths)
+        return made
 
     def _for_each(self, node: Node, fields: List[Value]) -> Optional[bool]:
         for field in [path for item in fields for path in self._paths(item)]:
@@ -432,9 +512,10 @@ class Flow(Words):
             if not known or operator in ("-a", "-o", "-t", "-v", "-R"):
                 return None
             if operator[:1] == "-" and len(operator) == 2:
-                if operator[1] in "efrs" and PASSING.match(texts[1]):
+                place = self.absolute(texts[1])
+                if place is not None and operator[1] in "efrs" and PASSING.match(place):
                     return None  # it may be there when the service starts
-                return self.files.test(operator[1], texts[1])
+                return self.files.test(operator[1], texts[1] if place is None else place)
             return False  # an error
         if len(fields) == 3 and texts[1] not in ("-a", "-o"):
             return compare(texts[0], texts[1], texts[2], self.dialect) if known else None
@@ -449,6 +530,9 @@ class Flow(Words):
                 return None if None in statuses else decide(statuses)
         return False if known else None  # an error
 
+    def _file_given(self, target: Word) -> Optional[List[Value]]:
+        raise NotImplementedError
+
     def _open(self, node: Node) -> Optional[List[Value]]:
         """The standard input that a redirection gives a command, None where it is not known."""
         source = node.input
@@ -459,6 +543,8 @@ class Flow(Words):
             return None if unknown_of(value, True) else [value]
         if source.operator == "<" and source.target.literal() == "/dev/null":
             return [[]]
+        if source.operator == "<":
+            return self._file_given(source.target)
         if source.operator not in ("<<", "<<-"):
             return None
         characters = node.text.characters
@@ -476,8 +562,12 @@ class Flow(Words):
         return [value]
 
 
+def _raw(word: Word) -> str:
+    return word.text.characters[word.start:word.end]
+
+
 def _is_glob(field: Value) -> bool:
-    return any(not run.quoted and re.search(r"[*?\[]", run.text) for run in field)
+    return re.search(r"[*?]|\[.*\]", "".join("." if run.quoted else run.text for run in field), re.DOTALL) is not None
 
 
 def _guarded(shell: Flow, name: str) -> bool:

@@ -235,7 +235,7 @@ class Node:
 
     __slots__ = ("kind", "start", "end", "assignments", "words", "items", "body", "otherwise", "name",
                  "negated", "text", "redirects", "expression", "input",
-                 "fails", "opened")
+                 "fails", "opened", "written", "quiet")
 
     def __init__(self, kind: str, start: int, text: Text) -> None:
         self.kind = kind
@@ -252,6 +252,8 @@ class Node:
         self.redirects = False
         self.input: Optional[Input] = None
         self.opened: List[Any] = []  # words that name the files which are opened for it
+        self.written: List[Any] = []  # of them those that it may write
+        self.quiet = False  # its standard output goes elsewhere
         self.fails = False  # a redirection cannot be made ("2>&1" and a carriage return), so it does not run
         self.expression: List[Any] = []
 
@@ -707,6 +709,10 @@ class Parser:
             node.fails = True
         if operator in ("<", ">", ">>", ">|", "<>", "&>", "&>>"):
             node.opened.append(target)
+            if operator != "<":
+                node.written.append(target)
+        if operator[0] == "&" or (operator[0] == ">" and match.group(0) in (operator, "1" + operator)):
+            node.quiet = True
         source = Input(operator, target)
         if operator[0] == "<" and match.group(0) in (operator, "0" + operator):
             node.input = source

@@ -6,20 +6,18 @@
 Private to this collection. Python 3.6+, standard library only.
 """
 
-import os
 import posixpath
 import re
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import HostFiles
-from ._jvm import Unresolvable, command_line
+from ._jvm import MAINS, Unresolvable, command_line
 from ._shell_patterns import (
     LIMIT_MATCH,
     Pattern,
     calculate,
     first_of,
     number_of,
-    regex_ends_soon,
     strip_match,
     without_first,
 )
@@ -53,13 +51,6 @@ _PROVIDED = frozenset([
     "BASH_VERSION", "HOSTTYPE", "OSTYPE", "MACHTYPE", "OPTIND", "HOME", "USER", "LOGNAME", "SHELL", "PATH",
     "LANG", "TERM", "IFS", "MAINPID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET",
 ])
-#: Commands whose output is a name, a number, a path or a date, never a JVM option.
-_HARMLESS_OUTPUT = frozenset([
-    "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
-    "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc", "umask",
-])
-#: Of these, those that print several words unless they are told otherwise.
-_MANY_WORDS = frozenset(["date", "id", "type", "wc", "pidof", "pgrep", "pidofproc"])
 #: Expansions that may name a variable which is not set, also under ``set -u``.
 _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 #: First characters of expansions that dash does not have; so is ``${a:1:2}``.
@@ -73,25 +64,46 @@ class Launch:
     """One ``java`` command as the script would run it.
 
     ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
-    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named.
+    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named, ``folder``
+    where it is started, as far as that is known.
     """
 
-    __slots__ = ("words", "environment", "closed", "java", "main", "options")
+    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder")
 
-    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "") -> None:
+    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "",
+                 folder: Optional[str] = None) -> None:
         self.words = words
+        self.folder = folder
         self.java = java
         self.environment = environment
         self.closed = closed
         line = command_line([_shape(word) for word in words])
         self.options = line.options
         tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
-        self.main = line.main if line.jar or tomcat else None
+        of_product = line.main is not None and text_of(words[line.main]) in MAINS
+        self.main = line.main if line.jar or tomcat or of_product else None
 
     @property
     def program(self) -> str:
         """The jar that is started (or Tomcat's class), an empty string where it is not known."""
-        return text_of(self.words[self.main]) if self.main is not None else ""
+        name = text_of(self.words[self.main]) if self.main is not None else ""
+        is_path = name not in ("", BOOTSTRAP) and name not in MAINS
+        return self.absolute(name) if is_path and not unknown_of(self.words[self.main or 0], True) else name
+
+    def absolute(self, path: str) -> str:
+        """A path from the root, where it is known in which folder the JVM is started."""
+        if path.startswith("/") or self.folder is None:
+            return path
+        return posixpath.normpath(self.folder + "/" + path)
+
+    @property
+    def class_path(self) -> List[str]:
+        """Where it looks for classes, for a class that is started."""
+        texts = [text_of(word) for word in self.words[:self.main]]
+        given = [texts[index + 1] for index, text in enumerate(texts[:-1])
+                 if text in ("-cp", "-classpath", "--class-path")]
+        path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
+        return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
 
     @property
     def tomcat(self) -> Optional[str]:
@@ -152,6 +164,14 @@ class Break(Exception):
         self.again = again
 
 
+class Decision(NamedTuple):
+    """Why a branch is taken or passed over."""
+
+    test: Node  # a command, or a ``case``
+    outcome: Optional[bool]  # of the command; None where it is not known
+    branch: Optional[str] = None  # of a ``case``: the pattern that fits, "" for none
+
+
 class Oracle:
     """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
 
@@ -159,6 +179,11 @@ class Oracle:
         self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
         self._prefix = list(prefix)
         self.steps = 0
+        self.last: Optional[Node] = None  # the last command that was seen
+        self.ended: Optional[Node] = None  # the command that ended the script
+        self.decided: Optional[Decision] = None  # what led to the present command
+        self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
+        self.touched: Set[str] = set()  # files that a command may have written; "" for one whose name is not known
         self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 
     def choose(self, count: int) -> int:
@@ -183,8 +208,10 @@ class Words:
 
     def __init__(self, files: HostFiles, oracle: Oracle, dialect: str = BASH, zero: str = "",
                  arguments: Sequence[Value] = (), environment: Optional[Dict[str, Value]] = None,
-                 closed: bool = True, depth: int = 0) -> None:
+                 closed: bool = True, depth: int = 0, folder: Optional[str] = None) -> None:
         self.files = files
+        self.folder = folder  # where it is, as "pwd" tells it; None: not known
+        self.folder_before: Optional[str] = None
         self.oracle = oracle
         self.dialect = dialect
         self.zero = zero
@@ -198,6 +225,10 @@ class Words:
         self.found: List[Launch] = []
         self.sourced: List[str] = []
         self.followed: List[str] = []  # scripts that were started, not sourced
+        self.texts: List[str] = []  # files of which the text is put into words
+        self.called: Dict[str, str] = {}  # what the script calls a file that it sources
+        self.globs = True  # patterns stand for paths; not after set -f
+        self.null_globs = False  # a pattern that no path matches stands for nothing
         self.names: Dict[str, None] = {}  # every variable that was looked at, in order
         self.all_exported = False
         self.stops_on_failure = False  # set -e
@@ -224,7 +255,7 @@ class Words:
         if path is None:
             return Unresolvable(reason)
         try:
-            return Unresolvable(reason, path, line_of(self.files.read(path), offset))
+            return Unresolvable(reason, path, line_of(self.files.host.read(path), offset))
         except (OSError, ValueError):
             return Unresolvable(reason, path)
 
@@ -234,10 +265,22 @@ class Words:
         where = ""
         if path is not None:
             try:
-                where = " (%s:%d)" % (path, line_of(self.files.read(path), offset))
+                where = " (%s:%d)" % (path, line_of(self.files.host.read(path), offset))
             except (OSError, ValueError):
                 where = " (%s)" % path
         return Run("", path, offset, part.quoted, reason + where, harmless)
+
+    def absolute(self, path: str) -> Optional[str]:
+        """A path from the root, as the kernel takes it; None where it is relative to an unknown folder."""
+        if path.startswith("/"):
+            return path
+        if self.folder is None or not path:
+            return None
+        place = self.folder.rstrip("/") + "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        try:
+            return self.files.canonical(place) if ".." in path.split("/") else place
+        except OSError:
+            return place
 
     # -- work ---------------------------------------------------------------------------------
 
@@ -327,7 +370,7 @@ class Words:
             for word in assignment.array:
                 if re.match(r"\[[^\]]*\]=", word.literal() or ""):
                     raise self.unresolvable("an array with indexes", assignment.text, word.start)
-                elements.extend(self.fields(word))
+                elements.extend(self.globbed(self.fields(word), word.text, word.start))
             self.assign(assignment.name, [], assignment.append, array=elements)
         elif assignment.word is not None:
             self.assign(assignment.name, self.single(assignment.word), assignment.append,
@@ -388,8 +431,7 @@ class Words:
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         if self.dialect == BASH and any(part.kind == "literal" and not part.quoted and _is_brace_expansion(
                 word.characters(part)) for part in word.parts):
-            part = word.parts[0]
-            return [[self.unknown("a brace expansion", word, part)]]
+            return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
         fields: List[Value] = []
         current: Optional[Value] = None
         after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
@@ -454,6 +496,38 @@ class Words:
             self._weigh(field, word)
         return fields
 
+    def _braces(self, word: Word) -> List[Value]:
+        """The words that ``a{b,c}d`` or ``a{1..3}`` stands for; none where there is more to it than that."""
+        places = [(part, match) for part in word.parts if part.kind == "literal" and not part.quoted
+                  for match in _BRACES.finditer(word.characters(part))]
+        if len(places) != 1 or any(part.kind != "literal" for part in word.parts):
+            return []
+        braced, match = places[0]
+        start = braced.start + match.start(1)
+        inner = match.group(1)
+        numbers = re.match(r"([0-9]{1,3})\.\.([0-9]{1,3})\Z", inner)
+        choices: List[Value] = []
+        if numbers is not None and "0" not in (numbers.group(1)[:1], numbers.group(2)[:1]):
+            low, high = int(numbers.group(1)), int(numbers.group(2))
+            choices = [[Run(str(number))] for number in (range(low, high + 1) if low <= high
+                                                         else range(low, high - 1, -1))]
+        elif "," in inner:
+            for choice in inner.split(","):
+                choices.append(word.text.runs(start, start + len(choice), False))
+                start += len(choice) + 1
+        found: List[Value] = []
+        for chosen in choices:
+            value: Value = []
+            for part in word.parts:
+                if part is not braced:
+                    value.extend(self._literal(word, part))
+                    continue
+                value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
+                value.extend(word.text.runs(part.start + match.end(), part.end, False))
+            if value:
+                found.append(value)
+        return found
+
     def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
         if part.start in word.decoded:
             path, offset = word.text.origin(part.start)
@@ -468,7 +542,10 @@ class Words:
         for match in _TILDE.finditer(word.characters(part)):
             if (colons and match.start()) or part.start + match.start() == word.start:
                 result.extend(word.text.runs(done, part.start + match.start(), False))
-                result.append(self.unknown("a home directory", word, part, harmless=True))
+                home = self.variables.get("HOME") if match.group(0) == "~" else None
+                known = home is not None and home.array is None and not unknown_of(home.value, True)
+                result.extend([run.requoted(True) for run in home.value] if home is not None and known else
+                              [self.unknown("a home directory", word, part, harmless=True)])
                 done = part.start + match.end()
         return result + word.text.runs(done, part.end, False)
 
@@ -600,8 +677,11 @@ class Words:
         if variable is None:
             if part.index in ("@", "*") and self.closed:
                 return [], False
-            if name == "BASH_SOURCE":
-                return [[Run(word.text.path or self.zero)]], True
+            if name == "BASH_SOURCE" and self.dialect == BASH:
+                path = word.text.path
+                return [[Run(self.called.get(path, path) if path else self.zero)]], True
+            if name == "PWD" and self.folder is not None and part.index is None:
+                return [[Run(self.folder)]], True
             if name == "IFS":
                 return [[Run(" \t\n")]], True
             if name in _PROVIDED:
@@ -620,93 +700,12 @@ class Words:
             return [[self.unknown("an array element", word, part)]], True
         return [variable.value], variable.array is None or bool(variable.array)
 
+    def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
+        """Words with the paths that patterns stand for; what cannot be known stays as it is."""
+        raise NotImplementedError
+
     def _substitution(self, word: Word, part: Part) -> Value:
-        """Command substitution: the few commands that only rewrite their arguments, else unknown."""
-        items = part.body.items if part.body is not None else []
-        if len(items) == 1 and items[0].kind == "and_or" and {pair[0] for pair in items[0].items} == {"", "&&"}:
-            items = [item for _joint, item in items[0].items]
-        if [_name_of(item) for item in items] == ["cd", "pwd"]:
-            folder = self._folder(items[0], items[1])
-            return [Run(folder, quoted=part.quoted) if folder else
-                    self.unknown("the folder of a script", word, part, harmless=True)]
-        command = items[0] if len(items) == 1 else None
-        if command is not None and command.kind == "simple" and not command.assignments and command.words:
-            name = command.words[0].literal() if isinstance(command.words[0], Word) else None
-            if name in ("dirname", "basename", "echo", "printf", "declare", "typeset", "uname", "run-parts"):
-                fields = [field for item in command.words[1:] if isinstance(item, Word)
-                          for field in self.fields(item)]
-                known = not any(unknown_of(field, True) for field in fields)
-                value = self._pure(name, fields) if known else None
-                if value is not None:
-                    return [run.requoted(part.quoted) for run in value]
-            if (name in _HARMLESS_OUTPUT and (name not in _MANY_WORDS or _prints_one_word(command))) or (
-                    name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"):
-                return [self.unknown("the output of a command", word, part, harmless=True)]
-        return [self.unknown("a command substitution", word, part)]
-
-    def _folder(self, change: Node, tell: Node) -> Optional[str]:
-        """What ``cd FOLDER; pwd`` prints, None where that cannot be known."""
-        fields = [field for word in change.words[1:] if isinstance(word, Word) for field in self.fields(word)]
-        options = [text_of(field) for field in fields[:-1]] + [word.literal() for word in tell.words[1:]]
-        path = text_of(fields[-1]) if fields else ""
-        if not set(options) <= {"--", "-L", "-P"} or tell.redirects or unknown_of(fields[-1], True) \
-                or not path.startswith("/") or not self.files.test("d", path):
-            return None
-        try:
-            return self.files.canonical(path) if "-P" in options else posixpath.normpath("/" + path.lstrip("/"))
-        except OSError:
-            return None
-
-    def _run_parts(self, texts: List[str]) -> Optional[Value]:
-        pattern = "^[a-zA-Z0-9_-]+$"
-        if len(texts) == 3 and texts[0] == "--regex":
-            pattern = texts[1]
-        elif len(texts) == 2 and texts[0].startswith("--regex="):
-            pattern = texts[0].partition("=")[2]
-        elif len(texts) != 1:
-            return None
-        # Only what means the same in Python: names, sets, anchors.
-        if not re.match(r"[\w^$.*+\[\]\\-]*\Z", pattern) or not regex_ends_soon(pattern, 64):
-            return None
-        names = self.files.list(texts[-1])
-        self.spend(8 * len(names))
-        try:
-            names = [name for name in names if len(name) <= 64 and re.search(pattern, name)]
-        except re.error:
-            return None
-        return [Run("\n".join("%s/%s" % (texts[-1].rstrip("/"), name) for name in names))]
-
-    def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
-        texts = [text_of(field) for field in fields]
-        if name == "run-parts" and "--list" in texts:  # Debian's /etc/profile asks it for the files to source
-            return self._run_parts([text for text in texts if text != "--list"])
-        if name == "uname":
-            return [Run(os.uname().sysname)] if texts in ([], ["-s"]) else None
-        if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
-            result: Value = []
-            for index, field in enumerate(fields):
-                if index:
-                    result.append(Run(" "))
-                result.extend(field)
-            return result
-        if name == "printf" and len(texts) == 2 and texts[0] in ("%s", "%s\\n"):
-            return list(fields[1])
-        if name == "dirname" and len(texts) == 1:
-            path = texts[0].rstrip("/") or "/"
-            return [Run((path.rsplit("/", 1)[0] or "/") if "/" in path else ".")]
-        if name == "basename" and texts:
-            base = texts[0].rstrip("/").rsplit("/", 1)[-1]
-            if len(texts) == 2 and base != texts[1] and base.endswith(texts[1]):
-                base = base[:-len(texts[1])]
-            return [Run(base)] if len(texts) <= 2 else None
-        if name in ("declare", "typeset") and len(texts) == 2 and texts[0] == "-p" and self.dialect == BASH:
-            # A common way for launchers to ask whether a variable is an array.
-            variable = self.lookup(texts[1])
-            if variable is None:
-                return [] if self.closed else None
-            kind = "-a" if variable.array is not None else ("-x" if variable.exported else "--")
-            return [Run("declare %s %s=" % (kind, texts[1]))]
-        return None
+        raise NotImplementedError
 
     def _restore(self, name: str, variable: Optional[Variable]) -> None:
         if variable is None:
@@ -736,16 +735,3 @@ class Words:
 def _is_brace_expansion(characters: str) -> bool:
     return "{" in characters and any("," in match.group(1) or ".." in match.group(1)
                                      for match in _BRACES.finditer(characters))
-
-
-def _prints_one_word(command: Node) -> bool:
-    """True for ``id -u`` and ``date +%s``."""
-    words = [word.literal() or "" for word in command.words[1:] if isinstance(word, Word)]
-    return len(words) > 0 and all(re.match(r"-[a-z]+\Z|--[a-z]+\Z|\+\S+\Z", word) for word in words)
-
-
-def _name_of(node: Node) -> Optional[str]:
-    """The name of a plain command, where it is a literal word."""
-    if node.kind != "simple" or node.assignments or not node.words or not isinstance(node.words[0], Word):
-        return None
-    return node.words[0].literal()

@@ -18,7 +18,7 @@ from ._files import HostFiles, native
 from ._jvm import Unresolvable, shown
 from ._patience import look
 from ._settings import settings_in_time, unknown_settings
-from ._systemd import Loaded, Variable, lasting
+from ._systemd import Loaded, UnitFiles, Variable, lasting
 
 SCHEMA = "cbops.telemetry/state/1"
 #: Rows of JVMs that belong to no installation, and notes on builds: whoever may log in can start any number of them.
@@ -28,6 +28,9 @@ _STAT_SECONDS = 1.0
 #: The unit of a cgroup, and those in which runs what users tell them to run.
 _UNIT = re.compile(r"\A/(?!user\.slice/)(?:.*?/)?([^/]+)\.service(?:/|\Z)")
 _FOR_USERS = frozenset(["anacron", "atd", "cron", "crond", "dropbear", "fcron", "ssh", "sshd"])
+#: Units of which each process is another program's: they are not what starts it, and say who does.
+_OF_STARTERS = frozenset(["supervisor", "supervisord", "monit", "runit", "runsvdir", "s6", "docker", "podman",
+                          "containerd", "rc-local"])
 #: States of a unit in which its processes are there.
 _AWAKE = frozenset(["active", "activating", "deactivating", "reloading", "refreshing"])
 
@@ -52,6 +55,7 @@ class Survey(NamedTuple):
     entries: List[Entry]
     warnings: List[str]
     host: Dict[str, Any]
+    looked_at: List[str] = []
 
 
 def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "auto") -> Survey:
@@ -77,15 +81,20 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     limits.phase("looking for installations")
-    found, more = installations.discover(files, launch_scripts, manager, instances)
+    looked: List[str] = []
+    found, more = installations.discover(files, launch_scripts, manager, instances, looked)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
     limits.phase("reading what the service manager has loaded")
     started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
                for definition, on_disk in found]
-    owners = [Owner(definition, on_disk, loaded) for (definition, on_disk), (loaded, _next) in zip(found, started)]
+    owners = [Owner(definition, on_disk, loaded, _canonical(files, on_disk))
+              for (definition, on_disk), (loaded, _next) in zip(found, started)]
     limits.phase("looking at processes")
     jvms, unseen, hidden = _running(live_host, attach, owners, warnings)
+    joined = _joined(_unowned(owners, jvms), owners, files, manager, manager_error) if live_host else []
+    owners.extend(owner for owner, _started in joined)
+    started.extend(one for _owner, one in joined)
     owned = _owned(owners, jvms)
     entries = []
     for owner, (loaded, next_start), mine in zip(owners, started, owned):
@@ -105,11 +114,29 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     entries = _without_dead(entries)
     rows = _strays([jvm for jvm in strays if jvm not in builds], [entry.definition.name for entry in entries], warnings)
     entries.extend(rows + _unlooked(unseen, rows))
-    return Survey(entries, warnings, _host(root))
+    if live_host and hidden is None:
+        looked.append("running processes, as %s" % ("root" if os.geteuid() == 0 else "an ordinary user"))
+    return Survey(entries, warnings, _host(root), looked)
 
 
 def _host(root: str) -> Dict[str, Any]:
-    return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None}
+    return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None,
+            "machine": _machine() if root == "/" else None}
+
+
+def _machine() -> Optional[str]:
+    """What this machine has in common with no other that runs now: machine-id, boot and process namespace.
+
+    A clone may have the same machine-id, but not the same boot; containers share the boot, but not the namespace.
+    """
+    try:
+        with open("/etc/machine-id", encoding="ascii") as stream:
+            machine = stream.read(33).strip()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            boot = stream.read(37).strip()
+        return "%s %s %s" % (machine, boot, os.readlink("/proc/self/ns/pid")) if len(machine) == 32 else None
+    except (OSError, ValueError):
+        return None
 
 
 def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str],
@@ -120,7 +147,7 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
 
     def asks(jvm: processes.Process) -> bool:
         # What belongs to nobody is unknown whatever it says, so nobody waits for it.
-        return _contained(jvm) or any(_owned(owners, [jvm]))
+        return _contained(jvm) or _system_unit_of(jvm) is not None or any(_owned(owners, [jvm]))
 
     try:
         found = processes.running(attach=attach, cgroups=[owner.cgroup for owner in owners if owner.cgroup],
@@ -141,10 +168,11 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
 
 def _starter(owner: "Owner") -> str:
     """Who starts an installation: whom its unit names, or whose its launch script is."""
-    if owner.definition.unit is not None or not owner.definition.name.startswith("/"):
+    script = owner.script
+    if not script.startswith("/"):
         return owner.user
     try:
-        path = native(owner.definition.name)
+        path = native(script)
         return processes.name_of(look(path, lambda: os.stat(path).st_uid))
     except OSError:
         return ""
@@ -179,18 +207,23 @@ def _next_start(definition: installations.Definition, on_disk: installations.Out
                 live_host: bool, manager: Optional[Dict[str, Variable]], manager_error: Optional[str],
                 ) -> Tuple[Optional[Loaded], installations.Outcome]:
     """What the next start would do with what the service manager has loaded."""
-    if definition.unit is None or not live_host:
+    if definition.service is None or not live_host or (definition.unit is None and not _is_unit(definition.service)):
         return None, on_disk
     if manager is None:
         return None, _unresolvable(manager_error or "no systemd runs here that could be asked")
     from . import _service_manager as service_manager
 
     try:
-        loaded = service_manager.loaded(definition.unit.name, files)
+        loaded = service_manager.loaded(definition.service, files)
     except service_manager.Unavailable as error:
         return None, _unresolvable(str(error))
     except Unresolvable as error:
-        return None, _unresolvable(error.reason, error.path, error.line)
+        try:  # which processes are its own is known all the same
+            return service_manager.bare(definition.service), _unresolvable(error.reason, error.path, error.line)
+        except service_manager.Unavailable:
+            return None, _unresolvable(error.reason, error.path, error.line)
+    if definition.unit is None:
+        return loaded, on_disk
     if loaded.load_state not in ("loaded", "masked"):
         return loaded, _unresolvable("the service manager has the unit as '%s'; a daemon-reload is owed"
                                      % loaded.load_state)
@@ -201,12 +234,73 @@ def _unresolvable(reason: str, path: Optional[str] = None, line: Optional[int] =
     return installations.Outcome(installations.UNRESOLVABLE, reason, path, line, (), (), None, (), ())
 
 
+def _is_unit(service: str) -> bool:
+    return service.endswith(".service")
+
+
+def _canonical(files: HostFiles, on_disk: installations.Outcome) -> Tuple[str, ...]:
+    """What the next start would run, without links: an upgrade of some is a link that leads to another war."""
+    found = []
+    for program in on_disk.programs:
+        try:
+            found.append(files.canonical(program) if program.startswith("/") else program)
+        except OSError:
+            continue
+    return tuple(found)
+
+
+def _unowned(owners: Sequence["Owner"], jvms: Sequence[processes.Process]) -> List[processes.Process]:
+    """JVMs of which no installation is known, and which are no agents or builds of one."""
+    owned = _owned(owners, jvms)
+    claimed = {jvm.pid for mine in owned for jvm in mine}
+    return [jvm for jvm in jvms if jvm.pid not in claimed and jvm.sure and not _is_build_of(jvm, owners)
+            and not _is_agent_of(jvm, owners, claimed, jvms)]
+
+
+def _joined(jvms: Sequence[processes.Process], owners: Sequence["Owner"], files: HostFiles,
+            manager: Optional[Dict[str, Variable]], manager_error: Optional[str],
+            ) -> List[Tuple["Owner", Tuple[Optional[Loaded], installations.Outcome]]]:
+    """An installation for each unit that runs a controller, by the kernel's word, and whose files do not say so."""
+    found: List[Tuple[Owner, Tuple[Optional[Loaded], installations.Outcome]]] = []
+    units = dict.fromkeys(filter(None, map(_system_unit_of, jvms)))
+    for name in list(units)[:_LIMIT_STRAYS]:
+        service = name + ".service"
+        if any(owner.definition.service in (name, service) and owner.cgroup for owner in owners):
+            continue
+        try:
+            unit = UnitFiles(files).load(service)
+        except (Unresolvable, OSError):
+            unit = None
+        if unit is None:
+            definition = installations.Definition(name, service, (), {}, True)
+            outcome = _unresolvable("its unit cannot be read")
+        else:
+            definition = installations.definition_of(unit, manager)
+            outcome = installations.outcome(definition, files)
+            if outcome.verdict != installations.UNRESOLVABLE:
+                outcome = _unresolvable("the JVM that runs in the unit is not what its files start", unit.fragment)
+        loaded, next_start = _next_start(definition, outcome, files, True, manager, manager_error)
+        if loaded is None or not loaded.control_group:
+            continue
+        if next_start.verdict != installations.UNRESOLVABLE:
+            next_start = outcome
+        found.append((Owner(definition, outcome, loaded), (loaded, next_start)))
+    return found
+
+
+def _system_unit_of(jvm: processes.Process) -> Optional[str]:
+    """The unit in which a JVM runs, where it is one that starts it and nothing else."""
+    name = _unit_of(jvm)
+    return None if name is None or name.partition("@")[0] in _OF_STARTERS else name
+
+
 class Owner(NamedTuple):
     """An installation, as far as it tells which JVMs are its own."""
 
     definition: installations.Definition
     on_disk: installations.Outcome
     loaded: Optional[Loaded]
+    real: Tuple[str, ...] = ()  # its programs without links
 
     @property
     def cgroup(self) -> str:
@@ -214,9 +308,17 @@ class Owner(NamedTuple):
         return self.loaded.control_group if self.loaded is not None else ""
 
     @property
+    def script(self) -> str:
+        """The launch script that is started without a unit; empty where it has one."""
+        name = self.definition.name
+        if self.definition.unit is not None or not name.startswith("/") or not self.definition.program:
+            return "" if self.definition.unit is not None else name
+        return installations.text_of(self.definition.program[0])
+
+    @property
     def user(self) -> str:
         """Whom its unit names, empty where it names nobody or root: then its launcher may change the user."""
-        user = self.definition.unit.user if self.definition.unit is not None else ""
+        user = self.definition.user
         return "" if user == "root" else user
 
 
@@ -259,19 +361,26 @@ def _same_home(owner: Owner, jvm: processes.Process) -> bool:
 
 
 def _may_be_its_own(owner: Owner, jvm: processes.Process) -> bool:
-    if jvm.container or not owner.on_disk.programs or jvm.war in owner.on_disk.programs:
+    if jvm.container or not owner.on_disk.programs or _same_war(owner, jvm):
         return True
     return _same_home(owner, jvm) and not jvm.of_build  # builds inherit the home
 
 
 def _noting_other_war(owner: Owner, jvm: processes.Process) -> processes.Process:
-    if jvm.container or not owner.on_disk.programs or jvm.war in owner.on_disk.programs or jvm.stale:
+    if jvm.container or not owner.on_disk.programs or _same_war(owner, jvm) or jvm.stale:
         return jvm
     return jvm._replace(stale="it runs %s, the next start %s" % (jvm.war, owner.on_disk.programs[0]))
 
 
+def _same_war(owner: Owner, jvm: processes.Process) -> bool:
+    """Whether it runs what the next start would run; a link counts for what it leads to now."""
+    if jvm.real_war and owner.real:
+        return jvm.real_war in owner.real
+    return jvm.war in owner.on_disk.programs
+
+
 def _runs_the_same(owner: Owner, jvm: processes.Process) -> bool:
-    return (jvm.war in owner.on_disk.programs and _same_home(owner, jvm)
+    return (_same_war(owner, jvm) and _same_home(owner, jvm)
             and (jvm.user == owner.user if owner.user else jvm.uid == 0 or _belongs_to(owner, jvm)))
 
 
@@ -283,7 +392,7 @@ def _belongs_to(owner: Owner, jvm: processes.Process) -> bool:
     """
     if not owner.on_disk.homes and owner.loaded is None and not jvm.ordinary:
         return True  # there is nothing that would tell
-    paths = list(owner.on_disk.homes) + ([owner.definition.name] if owner.definition.unit is None else [])
+    paths = list(owner.on_disk.homes) + [owner.script]
 
     def has() -> bool:
         for path in paths:
@@ -370,7 +479,10 @@ def _stray(name: str, mine: Sequence[processes.Process]) -> Entry:
         jvm.pid, jvm.user, jvm.war, "" if jvm.state == "unknown" else " with telemetry " + jvm.state,
         ", in the environment of a build, and no controller is seen to have started it" if jvm.of_build else "")
         for jvm in mine[:_LIMIT_NOTES])
+    by = next((jvm.started_by for jvm in mine if jvm.started_by), "")
     reason = who + (": it runs in a container, whose image and environment decide" if mine[0].container else
+                    ": %s started it, and no file was found that says how; name the launch script, if there is one, in "
+                    "telemetry_launch_scripts" % by if by else
                     ": no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")
     homes = tuple(dict.fromkeys(jvm.home for jvm in mine if jvm.home))
     unknown = installations.Outcome(installations.UNRESOLVABLE, reason, None, None, (), (), None,
@@ -409,6 +521,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     definition, live = entry.definition, entry.live
     product = installations.product_of(definition.name, entry.on_disk.programs)
     homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
+    home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
             ) and entry.loaded is not None
     return {
@@ -417,7 +530,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
                       else installations.packaging_of(definition, live, entry.on_disk)),
         "service": definition.service,
-        "home": homes[0] if len(homes) == 1 else None,
+        "home": home,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
         "declarations": [
             _declaration(item) for item in installations.declarations(definition, entry.on_disk, live, files)],
@@ -427,11 +540,24 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "next_start_detail": _clock(entry.next_start),
         "daemon_reload_owed": owed,
         "processes": [jvm.document() for jvm in entry.processes],
+        "unit_state": None if entry.loaded is None else {
+            "active": entry.loaded.active_state, "sub": entry.loaded.sub_state, "result": entry.loaded.result,
+            "restarting": entry.loaded.restarting},
+        "started_by": definition.start.words if definition.start is not None else next(
+            (jvm.started_by for jvm in entry.processes if entry.stray and jvm.started_by), None),
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
         "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
-            files, homes[0] if len(homes) == 1 else None, entry.on_disk.programs),
+            files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
     }
+
+
+def _on_host(definition: installations.Definition, files: HostFiles, path: str) -> Optional[str]:
+    """The host's name of what an installation calls so; None where that cannot be told."""
+    try:
+        return installations.seen_by(definition, files).origin(path)
+    except OSError:
+        return None
 
 
 def _declaration(item: installations.Declaration) -> Dict[str, Any]:
@@ -451,6 +577,7 @@ def document_of(result: Survey, root: str = "/") -> Dict[str, Any]:
         "installations": [installation_document(entry, files) for entry in result.entries],
         "connectivity": [],
         "warnings": result.warnings,
+        "looked_at": result.looked_at,
     }
 
 

@@ -15,6 +15,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ._files import PASSING, HostFiles
 from ._jvm import Unresolvable
+from ._seen import Mounts, mounts_of, seen
 from ._shell_syntax import Run, Text, Value, line_of, text_of, unknown_of
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
@@ -72,6 +73,8 @@ class Unit(NamedTuple):
     before: Tuple[Tuple[Value, ...], ...] = ()  # commands that are run before
     doubt: Optional[Tuple[str, Optional[str]]] = None  # why it cannot be told what starts, and the file that says so
     overlays: Tuple[Tuple[str, str], ...] = ()  # where the service sees other files than the host has, and by what
+    folder: Optional[str] = None  # where it is started; None: not known
+    mounts: Mounts = ()  # what of the host it sees, and where
     refused: bool = False  # the doubt is that systemd does not start it at all
 
 
@@ -83,6 +86,9 @@ class Loaded(NamedTuple):
     active_state: str
     control_group: str
     need_reload: bool
+    sub_state: str = ""
+    result: str = ""  # of its last run: success, exit-code, start-limit-hit, …
+    restarting: bool = False  # it ends again and again, and the service manager starts it anew
 
 
 # -- unit files -------------------------------------------------------------------------------------
@@ -588,9 +594,13 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     stopped: Optional[str] = None
     last: Dict[str, str] = {}
     pam: Optional[Setting] = None
-    root: Optional[Tuple[str, str]] = None
+    roots: Dict[str, str] = {}
     overlays: List[Tuple[str, str]] = []
     user = ""
+    folder: Value = []
+    binds: List[str] = []
+    above = False  # a command that need not be in the root
+    mounts: Mounts = ()
     source: Optional[str] = None
     specifiers = Specifiers(name, files)
     for setting in settings:
@@ -626,6 +636,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 unset = []
         elif setting.key in _EXEC:
             commands, reason = _commands(setting.value, specifiers)
+            above = above or setting.key == "ExecStart" and re.match(r"[@\-:!|]*\+", text) is not None
             if setting.key == "ExecStart":
                 exec_start = exec_start + commands if text else []
             elif setting.key in ("ExecStartPre", "ExecCondition"):
@@ -638,8 +649,31 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 stopped = setting.path
         elif setting.key in ("BusName", "Restart") or setting.key == "Type" and (text in _TYPES or not text):
             last[setting.key] = text
+        elif setting.key == "WorkingDirectory":
+            expanded = specifiers.put_in(setting.value)
+            path = text_of(expanded or [])
+            optional = text.startswith("-")
+            if not text or text in ("~", "-~") or path.lstrip("-").startswith("/") and path[:2] != "--":
+                folder = expanded or []
+            elif expanded is not None and unknown_of(expanded, True):
+                folder = expanded
+            elif not optional and setting.path == fragment:
+                refused = refused or ("systemd refuses the unit: WorkingDirectory= is no absolute path", fragment)
+            elif not optional:
+                stopped = setting.path
         elif setting.key in ROOTS:
-            root = (setting.key, text) if text.strip("/") else None
+            path = specifiers.text(setting.value) or ""
+            roots[setting.key] = path
+            if text and not path.startswith("/"):
+                roots[setting.key] = ""
+                if setting.path == fragment:
+                    refused = refused or ("systemd refuses the unit: %s= is no absolute path" % setting.key, fragment)
+                else:
+                    stopped = setting.path
+        elif setting.key in BINDS:
+            words = [specifiers.put_in(word) for word in split_words(setting.value)]
+            binds = binds + ["?" if word is None or unknown_of(word, True) else text_of(word) for word in words] \
+                if text else []
         elif setting.key in _OVERLAYS:
             overlays = [one for one in overlays if text or one[1] != setting.key + "="]
             overlays.extend(overlaid(setting.key, text_of(specifiers.put_in(word) or []))
@@ -655,8 +689,11 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     together = _refused(len(exec_start), last)
     if together:
         refused = refused or ("systemd refuses the unit: " + together, drop_ins[-1] if drop_ins else fragment)
-    if root is not None:
-        doubt = (other_root(*root), fragment)
+    try:
+        mounts, places = mounts_in(roots, binds, bool(before) or above, files)
+        overlays.extend(places)
+    except Unresolvable as error:
+        doubt = (error.reason, fragment)
     overlays = [one for one in overlays if one[0]]
     environment = dict(passed, **environment)
     try:
@@ -671,18 +708,56 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             environment.pop(variable, None)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
                 tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
+                working_folder(text_of(folder), user, files, mounts) if unknown_of(folder, True) is None else None,
+                mounts,
                 refused is not None)
 
 
-#: Settings that give the service a root of its own.
+def working_folder(path: str, user: str, files: HostFiles, mounts: Mounts = ()) -> Optional[str]:
+    """Where a service is started, links resolved as ``pwd`` of a new shell does; None where that is not known.
+
+    ``path`` is WorkingDirectory=, "-" first: the folder may be missing (what then comes of it is not known here,
+    because systemd may make it itself).
+    """
+    optional = path.startswith("-")
+    path = path[1:] if optional else path
+    if path == "~":
+        from ._login import account
+
+        path = account(files, user).get("HOME", "") if user else ""
+        if not path:
+            return None
+    files = seen(files, mounts)
+    try:
+        if optional and not files.exists(path):
+            return None
+        return files.canonical(path or "/")
+    except OSError:
+        return None
+
+
+#: Settings that give the service a root of its own, and those that show it folders of the host elsewhere.
 ROOTS = ("RootDirectory", "RootImage")
-_OVERLAYS = frozenset(["BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem", "MountImages", "ExtensionImages",
-                       "ExtensionDirectories"])
+BINDS = ("BindPaths", "BindReadOnlyPaths")
+_OVERLAYS = frozenset(["TemporaryFileSystem", "MountImages", "ExtensionImages", "ExtensionDirectories"])
 
 
-def other_root(setting: str, value: str) -> str:
-    """Why it cannot be told what a service with a root of its own reads."""
-    return "%s=%s: the service sees other files than the host's, and they are not read" % (setting, value)
+def mounts_in(roots: Dict[str, str], binds: Sequence[str], elsewhere: bool, files: HostFiles,
+              ) -> Tuple[Mounts, List[Tuple[str, str]]]:
+    """What a service sees by such settings, and overlays of which the content is not known.
+
+    Raises Unresolvable where none of it is known.
+    ``elsewhere``: it has commands that may run with the host's root all the same (ExecStartPre=, "+").
+    """
+    image = roots.get("RootImage", "")
+    if image.strip("/"):
+        raise Unresolvable("RootImage=%s: the service sees other files than the host's, and they are not read" % image)
+    root = roots.get("RootDirectory", "")
+    mounts, places = mounts_of(root, binds, files)
+    if root.strip("/") and elsewhere:
+        raise Unresolvable("RootDirectory=%s: which files its commands see that run before, or with '+', is not "
+                           "known" % root)
+    return mounts, [("/" + place.strip("/"), "BindPaths=") for place in places]
 
 
 def overlaid(setting: str, word: str) -> Tuple[str, str]:
@@ -690,10 +765,8 @@ def overlaid(setting: str, word: str) -> Tuple[str, str]:
     parts = re.split(r"(?<!\\):", word.lstrip("-+"))
     if setting.startswith("Extension"):
         place = "/"
-    elif setting == "TemporaryFileSystem" or len(parts) < 2:
-        place = parts[0] if setting == "TemporaryFileSystem" else ""
     else:
-        place = "" if parts[0] == parts[1] else parts[1]
+        place = parts[0] if setting == "TemporaryFileSystem" else parts[1] if len(parts) > 1 else ""
     return ("/" + place.strip("/") if place else ""), setting + "="
 
 

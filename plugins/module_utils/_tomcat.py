@@ -12,18 +12,15 @@ from typing import Iterator, List, Sequence, Tuple
 from ._files import HostFiles
 from ._jvm import Unresolvable
 from ._patience import Silent
+from ._war import is_ours
 
 #: The class that catalina.sh starts (Apache Tomcat, bin/catalina.sh).
 BOOTSTRAP = "org.apache.catalina.startup.Bootstrap"
 _BASE = "-Dcatalina.base="
 _NOT_A_START = frozenset(["stop", "configtest", "version"])
-_OURS = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
-#: How the application's folder that Tomcat unpacks tells what it is, whatever its name (ROOT.war).
-_MANIFEST = re.compile(r"^Jenkins-Version:", re.MULTILINE)
 _TOKEN = re.compile(r"<Context\b|>|\sdocBase\s*=\s*([\"'])")
 LIMIT_FILES = 1000  # configuration files of one Tomcat
 LIMIT_SIZE = 16 << 20  # bytes of them together
-LIMIT_MANIFEST = 1 << 16  # bytes of a manifest that are looked at
 LIMIT_APPLICATIONS = 5000  # that one Tomcat may serve
 
 
@@ -112,8 +109,5 @@ def _document_bases(text: str) -> Iterator[str]:
 
 
 def _is_ours(files: HostFiles, path: str) -> bool:
-    if _OURS.search(path.rsplit("/", 1)[-1]):
-        return True
-    unpacked = path[:-len(".war")] if path.endswith(".war") else path
-    manifest = files.head(unpacked + "/META-INF/MANIFEST.MF", LIMIT_MANIFEST)
-    return _MANIFEST.search(manifest.decode("latin-1")) is not None
+    # Tomcat unpacks a war into a folder of its name, whatever that is (ROOT.war).
+    return is_ours(files, path) or (path.endswith(".war") and is_ours(files, path[:-len(".war")]))

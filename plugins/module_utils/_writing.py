@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replacing a file of the managed host without losing anything: locked, backed up, in one step; and putting back.
+"""Replacing a file of the managed host without losing anything: locked, backed up (see _backups), in one step.
 
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Everything here works relative
 to an open folder that was reached without following a link that is not checked: a folder that is swapped under our
@@ -11,7 +11,6 @@ place is edited and put back only where it, and its backup, are root's alone: ro
 """
 
 import binascii
-import calendar
 import errno
 import fcntl
 import os
@@ -28,16 +27,11 @@ from ._files import (
     only_roots,
     open_regular,
     owner_and_mode,
-    text_of_open,
 )
 
-LIMIT_BACKUPS = 1000  # in one second
 LOCK_SECONDS = 20
 LOCK_FILE = "/run/cbops-telemetry.lock"
-BACKUP_SUFFIX = ".cbops~"
 TEMPORARY_SUFFIX = ".cbops-new~"
-_ISO = "%Y-%m-%dT%H:%M:%SZ"
-_START_MARGIN = 1  # second: a process's start is counted in ticks since a boot that is known by the second
 
 
 class Refused(Exception):
@@ -51,26 +45,23 @@ class Target(NamedTuple):
     status: Optional[os.stat_result]  # None: it does not exist yet
 
 
-class Backup(NamedTuple):
-    """A backup of a file; it has the owner, mode and attributes that the file had."""
+class Keeper:
+    """Keeps what a file was before it is changed; _backups has the one that there is."""
 
-    path: str
-    made: str  # when, as 2026-11-23T08:00:00Z
-    size: int
-    mode: str  # octal, as 0640
-    uid: int
-    gid: int
+    def keep(self, path: str, now: Optional["Opened"], after: Optional[bytes]) -> Optional[str]:
+        """Record a change that is about to be made to the file at ``path`` (without links), and keep what is there now.
 
+        ``now`` is the open file (None: there is none), ``after`` what it will hold (None: it will be gone). Returns the
+        path of the copy. Raises :class:`Refused`, OSError: then the change is not made.
+        """
+        raise NotImplementedError
 
-class Restored(NamedTuple):
-    """What ``restore`` did, or would do."""
-
-    changed: bool
-    source: Optional[str]  # the backup that was put back; None where none was
-    backup: Optional[str]  # of what was there before
+    def forget(self, path: str) -> None:
+        """Take the last record of a file back: the change did not happen, or is undone."""
+        raise NotImplementedError
 
 
-class _Place:
+class Place:
     """A file's folder, held open, its name there, and its path without links."""
 
     def __init__(self, folders: List[int], names: List[str], status: Optional[os.stat_result],
@@ -82,7 +73,7 @@ class _Place:
         self.path = "/" + "/".join(names)
         self.status = status
 
-    def __enter__(self) -> "_Place":
+    def __enter__(self) -> "Place":
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -108,7 +99,7 @@ class _Walked:
         self.open_to_others: List[Tuple[str, os.stat_result]] = []  # folders in which others may put another thing
 
 
-def _place(path: str) -> _Place:
+def walked_to(path: str) -> Place:
     """Walk to a path, one open folder after the other. Raises :class:`Refused`, OSError."""
     if not path.startswith("/") or "\0" in path:
         raise Refused("%r: not an absolute path" % path)
@@ -136,7 +127,7 @@ def _place(path: str) -> _Place:
                 if parts:
                     raise Refused("%s: the folder %s does not exist" % (path, here))
                 _refuse_link(path, walk)
-                return _Place(folders, names + [part], None, walk)
+                return Place(folders, names + [part], None, walk)
             status = os.fstat(descriptor)
             if stat.S_ISLNK(status.st_mode):
                 try:
@@ -165,9 +156,9 @@ def _place(path: str) -> _Place:
             else:
                 os.close(descriptor)
                 _refuse_link(path, walk)
-                return _Place(folders, names + [part], status, walk)
+                return Place(folders, names + [part], status, walk)
         _refuse_link(path, walk)
-        return _Place(folders, names, os.fstat(folders[-1]), walk)  # "/", or a path that ends in ".."
+        return Place(folders, names, os.fstat(folders[-1]), walk)  # "/", or a path that ends in ".."
     except BaseException:
         _close(folders)
         raise
@@ -179,7 +170,7 @@ def _refuse_link(path: str, walk: _Walked) -> None:
                       "instead of the link" % (path, walk.untrusted))
 
 
-def _refuse_unless_roots(path: str, place: _Place) -> None:
+def refuse_unless_roots(path: str, place: Place) -> None:
     """Nobody but root may be able to change, or to put something else in the place of, what PID 1 obeys."""
     image = image_of_obeyed(path)  # what lies above an image is none of its PID 1's
     for folder, status in place.walk.open_to_others:
@@ -189,16 +180,17 @@ def _refuse_unless_roots(path: str, place: _Place) -> None:
                           % (path, folder, owner_and_mode(status)))
 
 
-def _refuse_what_others_wrote(path: str, place: _Place, status: os.stat_result) -> None:
+def _refuse_what_others_wrote(path: str, place: Place, status: os.stat_result) -> None:
     """An edit of what PID 1 obeys keeps the rest of it: root would vouch for what it has not read."""
-    if _is_obeyed(path, place) and not _is_own(path) and not only_roots(status):
+    if is_obeyed(path, place) and not is_own(path) and not only_roots(status):
         raise Refused("%s: PID 1 or root does what it says, and others than root can change it (%s); look at it, give "
                       "it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
                       % (path, owner_and_mode(status)))
 
 
-def _is_obeyed(path: str, place: _Place) -> bool:
-    return place.walk.is_obeyed or _is_own(path)
+def is_obeyed(path: str, place: Place) -> bool:
+    """Whether PID 1 or root does what a file says, because of its place."""
+    return place.walk.is_obeyed or is_own(path)
 
 
 def check_write(path: str) -> None:
@@ -208,27 +200,29 @@ def check_write(path: str) -> None:
     """
     folder = os.path.dirname(path)
     try:
-        with _place(folder) as place:
+        with walked_to(folder) as place:
             if place.status is None:
-                _refuse_unless_roots(path, place)
+                refuse_unless_roots(path, place)
                 return
-        with _place(path) as place:
-            if place.status is None or _is_obeyed(path, place):
-                _refuse_unless_roots(path, place)
-            _refuse_own_link(path, place)
+        with walked_to(path) as place:
+            if place.status is None or is_obeyed(path, place):
+                refuse_unless_roots(path, place)
+            refuse_own_link(path, place)
             if place.status is not None:
-                with _opened(place, place.name) as now:
+                with opened(place, place.name) as now:
                     _refuse_what_others_wrote(path, place, now.status)
     except OSError as error:
-        raise Refused(_explain(path, error))
+        raise Refused(explain(path, error))
 
 
-def _is_own(path: str) -> bool:
+def is_own(path: str) -> bool:
+    """Whether a file is a drop-in of this collection, by its name."""
     return os.path.basename(path) in OWN_DROP_INS
 
 
-def _refuse_own_link(path: str, place: _Place) -> None:
-    if _is_own(path) and place.walk.is_link:
+def refuse_own_link(path: str, place: Place) -> None:
+    """Our own file is never written through a link."""
+    if is_own(path) and place.walk.is_link:
         raise Refused("%s: a symbolic link stands where this collection puts a file of its own; remove it and run "
                       "again (nothing was changed)" % path)
 
@@ -240,7 +234,7 @@ def safe_target(path: str) -> Target:
     may write them: else the owner of the link decides which file root overwrites. A file in a folder of
     the service's own user is edited only where no link is on the way.
     """
-    with _place(path) as place:
+    with walked_to(path) as place:
         return Target(place.path, place.status)
 
 
@@ -257,7 +251,8 @@ _HINTS = {
 }
 
 
-def _explain(path: str, error: OSError) -> str:
+def explain(path: str, error: OSError) -> str:
+    """An error of a write, in words for the person who must act."""
     return "%s: %s (nothing was changed)" % (path, _HINTS.get(error.errno or 0, error.strerror or str(error)))
 
 
@@ -323,33 +318,46 @@ def _attributes(descriptor: int) -> Dict[str, bytes]:
     return {name: os.getxattr(descriptor, name) for name in names if name not in _NOT_COPIED}
 
 
-def _dress_like(path: str, source: int, descriptor: int) -> None:
+class Dress(NamedTuple):
+    """Whose a file is, and who may do what with it."""
+
+    st_uid: int
+    st_gid: int
+    st_mode: int
+    attributes: Dict[str, bytes]  # extended ones: SELinux context, ACLs, capabilities
+
+
+def dress_of(descriptor: int) -> Dress:
+    """That of an open file. Raises OSError."""
+    status = os.fstat(descriptor)
+    return Dress(status.st_uid, status.st_gid, status.st_mode, _attributes(descriptor))
+
+
+def put_on(path: str, dress: Dress, descriptor: int) -> None:
     """Owner, mode and attributes of the file that was there. What PID 1 reads is root's from the beginning: whoever has
     opened it once can write it for ever."""
-    if _is_own(path):
-        status = os.fstat(source)
-        _make_roots(descriptor, stat.S_IMODE(status.st_mode) & 0o644 if only_roots(status) else 0o644)
+    if is_own(path):
+        _make_roots(descriptor, stat.S_IMODE(dress.st_mode) & 0o644 if only_roots(dress) else 0o644)
     else:
-        _copy_attributes(path, source, descriptor)
+        _copy_attributes(path, dress, descriptor)
 
 
-def _copy_attributes(path: str, source: int, descriptor: int) -> None:
+def _copy_attributes(path: str, dress: Dress, descriptor: int) -> None:
     """Owner, group, extended attributes, then mode, onto an open file that is written already.
 
     In this order and after the bytes: a change of owner takes set-user-ID bits and capabilities away, a
     write takes capabilities, and the mode must agree with the ACL.
     """
-    status, now = os.fstat(source), os.fstat(descriptor)
-    if (status.st_uid, status.st_gid) != (now.st_uid, now.st_gid):
+    now = os.fstat(descriptor)
+    if (dress.st_uid, dress.st_gid) != (now.st_uid, now.st_gid):
         try:
-            os.fchown(descriptor, status.st_uid, status.st_gid)
+            os.fchown(descriptor, dress.st_uid, dress.st_gid)
         except PermissionError:
             raise Refused("%s: its owner cannot be kept (nothing was changed); run with become" % path)
-    kept = _attributes(source)
     have = _attributes(descriptor)
-    if _ACL in have and _ACL not in kept:
+    if _ACL in have and _ACL not in dress.attributes:
         os.removexattr(descriptor, _ACL)  # the folder gives it to new files
-    for name, value in kept.items():
+    for name, value in dress.attributes.items():
         if have.get(name) == value:
             continue  # a label that is right already need not be written, and often may not
         try:
@@ -357,7 +365,7 @@ def _copy_attributes(path: str, source: int, descriptor: int) -> None:
         except OSError as error:
             raise Refused("%s: its attribute %s cannot be kept: %s (nothing was changed)"
                           % (path, name, error.strerror))
-    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+    os.fchmod(descriptor, stat.S_IMODE(dress.st_mode))
 
 
 def _stem(name: str) -> str:
@@ -370,19 +378,20 @@ def _temporary(name: str) -> str:
     return ".%s.%s%s" % (_stem(name), binascii.hexlify(os.urandom(8)).decode("ascii"), TEMPORARY_SUFFIX)
 
 
-def _clean(place: _Place) -> None:
+def clean(place: Place) -> None:
     """Remove what a run that was killed left beside the file. Only under the lock: nobody is at work then."""
     ours = re.compile(r"\.%s\.[0-9a-f]{16}%s\Z" % (re.escape(_stem(place.name)), re.escape(TEMPORARY_SUFFIX)))
     try:
-        names = _names(place)
+        names = names_in(place)
     except OSError:
         return  # the next run cleans up
     for name in names:
         if ours.match(name):
-            _unlink_quietly(place.folder, name)
+            unlink_quietly(place.folder, name)
 
 
-def _names(place: _Place) -> List[str]:
+def names_in(place: Place) -> List[str]:
+    """Names in the folder of a file. Raises OSError."""
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
     try:
         return os.listdir(folder)
@@ -396,7 +405,8 @@ def _write_whole(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view):]
 
 
-def _sync_folder(place: _Place) -> None:
+def sync_folder(place: Place) -> None:
+    """Make the names in a folder outlast a power cut. Raises OSError."""
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
     try:
         os.fsync(descriptor)
@@ -423,11 +433,11 @@ def _rename_to_free_name(folder: int, old: str, new: str) -> None:
         raise OSError(code, os.strerror(code), new)
     # An older libc, a file system or a sandbox that does not know it.
     os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    _unlink_quietly(folder, old)
+    unlink_quietly(folder, old)
 
 
-def _put(place: _Place, name: str, content: bytes, dress: Callable[[int], None],
-         unchanged: Optional[os.stat_result]) -> None:
+def put(place: Place, name: str, content: bytes, dress: Callable[[int], None],
+        unchanged: Optional[os.stat_result]) -> None:
     """Write ``content`` beside the file, ``dress`` it (owner, mode), then give it its name in one step.
 
     With ``unchanged`` it takes the place of the file with that status, else the name must be free.
@@ -446,42 +456,44 @@ def _put(place: _Place, name: str, content: bytes, dress: Callable[[int], None],
         if unchanged is None:
             _rename_to_free_name(place.folder, temporary, name)
         else:
-            _check_unchanged(place, unchanged)
+            check_unchanged(place, unchanged)
             os.rename(temporary, name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
     except BaseException:
-        _unlink_quietly(place.folder, temporary)
+        unlink_quietly(place.folder, temporary)
         raise
 
 
-def _unlink_quietly(folder: int, name: str) -> None:
+def unlink_quietly(folder: int, name: str) -> None:
+    """Remove a file of ours, if that can be."""
     try:
         os.unlink(name, dir_fd=folder)
     except OSError:
         pass  # the next run cleans up
 
 
-def _check_unchanged(place: _Place, status: os.stat_result) -> None:
+def check_unchanged(place: Place, status: os.stat_result) -> None:
     """The last look before the file is replaced or removed, for those who do not know of the lock."""
     now = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
     for key in ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"):
         if getattr(now, key) != getattr(status, key):
-            raise _changed_meanwhile(place.path)
+            raise changed_meanwhile(place.path)
 
 
-def _changed_meanwhile(path: str) -> Refused:
+def changed_meanwhile(path: str) -> Refused:
+    """Somebody who does not know of the lock was quicker."""
     return Refused("%s: somebody else changed it meanwhile (nothing was changed); run again" % path)
 
 
-def _settle(path: str, place: _Place, kept: Optional[str]) -> None:
+def settle(path: str, place: Place, kept: Optional[str]) -> None:
     """Make what was done outlast a power cut; it is done, so an error must not say otherwise."""
     try:
-        _sync_folder(place)
+        sync_folder(place)
     except OSError as error:
         raise Refused("%s: it was written%s, but whether that outlasts a power cut is not certain: %s" % (
             path, " (backup: %s)" % kept if kept else "", error.strerror))
 
 
-class _Opened:
+class Opened:
     """An open regular file that has one name, with its bytes and status. Raises :class:`Refused`, OSError."""
 
     def __init__(self, descriptor: int, status: os.stat_result, content: bytes) -> None:
@@ -489,14 +501,15 @@ class _Opened:
         self.status = status
         self.content = content
 
-    def __enter__(self) -> "_Opened":
+    def __enter__(self) -> "Opened":
         return self
 
     def __exit__(self, *_error: object) -> None:
         _close([self.descriptor])
 
 
-def _opened(place: _Place, name: str) -> _Opened:
+def opened(place: Place, name: str) -> Opened:
+    """A file of an open folder, read whole. Raises :class:`Refused`, OSError."""
     descriptor, status = open_regular(name, os.O_NOFOLLOW, place.folder)
     try:
         if status.st_nlink > 1:
@@ -506,7 +519,7 @@ def _opened(place: _Place, name: str) -> _Opened:
         while len(content) <= LIMIT_SIZE:
             block = os.read(descriptor, min(1 << 16, LIMIT_SIZE + 1 - len(content)))
             if not block:
-                return _Opened(descriptor, status, content)
+                return Opened(descriptor, status, content)
             content += block
         raise Refused("%s: larger than %d bytes" % (place.path, LIMIT_SIZE))
     except BaseException:
@@ -514,13 +527,14 @@ def _opened(place: _Place, name: str) -> _Opened:
         raise
 
 
-def replace(path: str, expected: Optional[str], content: Optional[str], backup: bool,
+def replace(path: str, expected: Optional[str], content: Optional[str], keeper: Optional[Keeper] = None,
             was: Optional[os.stat_result] = None) -> Optional[str]:
     """Replace, create or remove a file in one step, so that at any moment the old or the new one is there.
 
     ``expected`` is what the file must still hold (None: it must not exist), ``content`` what it shall hold
     (None: it is removed), both Latin-1. A new file is root's, 0644. ``was`` is the status of a file whose bytes come
-    back. Returns the path of the backup, if one was made. Raises :class:`Refused`.
+    back. ``keeper`` records the change, and keeps a copy of what was there: its path is returned. Raises
+    :class:`Refused`.
     """
     def dated(descriptor: int) -> None:
         if was is not None:
@@ -536,28 +550,28 @@ def replace(path: str, expected: Optional[str], content: Optional[str], backup: 
 
     new = None if content is None else content.encode("latin-1")
     try:
-        with _place(path) as place, Lock(place.path):
-            _refuse_own_link(path, place)
-            if new is not None and (expected is None or _is_obeyed(path, place)):
-                _refuse_unless_roots(path, place)
-            _clean(place)
+        with walked_to(path) as place, Lock(place.path):
+            refuse_own_link(path, place)
+            if new is not None and (expected is None or is_obeyed(path, place)):
+                refuse_unless_roots(path, place)
+            clean(place)
             if expected is None:
-                _create(path, place, new or b"", fresh)
+                create(path, place, new or b"", fresh, keeper)
                 return None
-            with _opened(place, place.name) as now:
+            with opened(place, place.name) as now:
                 if now.content != expected.encode("latin-1"):
-                    raise _changed_meanwhile(path)
+                    raise changed_meanwhile(path)
                 if new is not None:
                     _refuse_what_others_wrote(path, place, now.status)
-                kept = _exchange(path, place, now, new, dressed, backup)
-            _settle(path, place, kept)
+                kept = exchange(place, now, new, dressed, keeper)
+            settle(path, place, kept)
             return kept
     except OSError as error:
-        raise Refused(_explain(path, error))
+        raise Refused(explain(path, error))
 
 
-def _dress_as(path: str, now: _Opened, descriptor: int, is_same: bool) -> None:
-    _dress_like(path, now.descriptor, descriptor)
+def _dress_as(path: str, now: Opened, descriptor: int, is_same: bool) -> None:
+    put_on(path, dress_of(now.descriptor), descriptor)
     if is_same:  # rolling back, and the service manager, go by the time of the content
         os.utime(descriptor, ns=(now.status.st_atime_ns, now.status.st_mtime_ns))
 
@@ -571,37 +585,48 @@ def _make_roots(descriptor: int, mode: int = 0o644) -> None:
     os.fchmod(descriptor, mode)
 
 
-def _create(path: str, place: _Place, content: bytes, dress: Callable[[int], None]) -> None:
+def create(path: str, place: Place, content: bytes, dress: Callable[[int], None],
+           keeper: Optional[Keeper] = None) -> None:
+    """Make a file that is not there yet. Raises :class:`Refused`, OSError."""
+    if keeper is not None:
+        keeper.keep(place.path, None, content)
     try:
-        _put(place, place.name, content, dress, None)
-    except FileExistsError:
-        raise Refused("%s: somebody else made it meanwhile (nothing was changed); run again" % path)
-    _settle(path, place, None)
+        put(place, place.name, content, dress, None)
+    except BaseException as error:
+        if keeper is not None:
+            keeper.forget(place.path)
+        if isinstance(error, FileExistsError):
+            raise Refused("%s: somebody else made it meanwhile (nothing was changed); run again" % path)
+        raise
+    settle(path, place, None)
 
 
-def _exchange(path: str, place: _Place, now: _Opened, content: Optional[bytes], dress: Callable[[int], None],
-              backup: bool) -> Optional[str]:
-    """Put other content (None: nothing) in the place of the file; returns the path of its backup, if wanted."""
-    kept, fresh = _back_up(place, now) if backup else ("", False)
+def exchange(place: Place, now: Opened, content: Optional[bytes], dress: Callable[[int], None],
+             keeper: Optional[Keeper]) -> Optional[str]:
+    """Put other content (None: nothing) in the place of the file; returns the path of its copy, if one is kept.
+
+    Raises :class:`Refused`, OSError.
+    """
+    kept = keeper.keep(place.path, now, content) if keeper is not None else None
     try:
         if content is None:
-            _check_unchanged(place, now.status)
+            check_unchanged(place, now.status)
             os.unlink(place.name, dir_fd=place.folder)
         else:
-            _put(place, place.name, content, dress, now.status)
+            put(place, place.name, content, dress, now.status)
     except BaseException:
-        if fresh:  # of a change that did not happen
-            _unlink_quietly(place.folder, kept)
+        if keeper is not None:
+            keeper.forget(place.path)
         raise
-    return os.path.join(os.path.dirname(place.path), kept) if kept else None
+    return kept
 
 
 def make_folder(path: str) -> bool:
     """Make a folder of root's, 0755, where it is missing (one level): whether it was. Raises :class:`Refused`."""
     try:
-        with _place(path) as place:
+        with walked_to(path) as place:
             if place.status is None:
-                _refuse_unless_roots(path, place)
+                refuse_unless_roots(path, place)
                 umask = os.umask(0o022)  # not chmod afterwards: a crash between the two would leave it closed
                 try:
                     os.mkdir(place.name, 0o755, dir_fd=place.folder)
@@ -612,187 +637,10 @@ def make_folder(path: str) -> bool:
                         os.chown(place.name, 0, 0, dir_fd=place.folder, follow_symlinks=False)
                 finally:
                     os.umask(umask)
-                _sync_folder(place)
+                sync_folder(place)
                 return True
             if not stat.S_ISDIR(place.status.st_mode):
                 raise Refused("%s: not a folder" % path)
             return False
     except OSError as error:
-        raise Refused(_explain(path, error))
-
-
-# -- backups ----------------------------------------------------------------------------------------
-
-
-def backup_name(path: str, count: int = 0) -> str:
-    """What a backup of a file, made now, would be called; its folder is the file's."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return "%s.%s%s%s" % (path, stamp, "-%d" % count if count else "", BACKUP_SUFFIX)
-
-
-def _back_up(place: _Place, now: _Opened) -> Tuple[str, bool]:
-    """Name of a copy beside the file, and whether it is new: the newest one is enough where it is the same.
-
-    It has the file's owner and mode always: they say who could have written it, which putting it back goes by.
-    """
-    newest = _backups(place)[:1]
-    if newest and _is_same(place, newest[0], now):
-        return newest[0], False
-    for count in range(LIMIT_BACKUPS):
-        name = backup_name(place.name, count)
-        try:
-            _put(place, name, now.content, lambda to: _copy_attributes(place.path, now.descriptor, to), None)
-        except FileExistsError:
-            continue
-        _sync_folder(place)
-        return name, True
-    raise Refused("%s: too many backups are made at a time (nothing was changed)" % place.path)
-
-
-def _is_same(place: _Place, name: str, now: _Opened) -> bool:
-    """Whether a file has the content, owner, mode and attributes of another."""
-    try:
-        with _opened(place, name) as other:
-            return (other.content == now.content
-                    and all(getattr(other.status, key) == getattr(now.status, key)
-                            for key in ("st_uid", "st_gid", "st_mode"))
-                    and _attributes(other.descriptor) == _attributes(now.descriptor))
-    except (OSError, Refused):
-        return False
-
-
-def _backups(place: _Place) -> List[str]:
-    """Names of the file's backups, newest first."""
-    pattern = re.compile(r"%s\.(\d{8}T\d{6}Z)(?:-(\d+))?%s\Z" % (re.escape(place.name), re.escape(BACKUP_SUFFIX)))
-    found = [(match.group(1), int(match.group(2) or 0), name) for name, match in
-             ((name, pattern.match(name)) for name in _names(place)) if match]
-    return [name for _stamp, _count, name in sorted(found, reverse=True)]
-
-
-def list_backups(path: str) -> List[Backup]:
-    """The backups of a file, newest first; the file itself may be gone. Raises :class:`Refused`."""
-    result = []
-    try:
-        with _place(path) as place:
-            for name in _backups(place):
-                status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    stamp = name[len(place.name) + 1:][:16]
-                    made = time.strftime(_ISO, time.strptime(stamp, "%Y%m%dT%H%M%SZ"))
-                    result.append(Backup(os.path.join(os.path.dirname(place.path), name), made, status.st_size,
-                                         "%04o" % stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
-    except (OSError, ValueError) as error:
-        raise Refused("%s: its backups cannot be listed: %s" % (path, getattr(error, "strerror", "") or error))
-    return result
-
-
-def restore(path: str, backup: Optional[str] = None, keep: bool = True, check: bool = False) -> Restored:
-    """Put a backup of a file back, with owner, mode and attributes, in one step.
-
-    ``backup`` is the path or the name of one of its backups, None for the newest. What is there now is
-    backed up first if ``keep``. Nothing changes where the file is like its backup, or with ``check``.
-    Raises :class:`Refused`.
-    """
-    try:
-        with _place(path) as place, Lock(place.path):
-            folder = os.path.dirname(place.path)
-            names = _backups(place)
-            name = _chosen(path, backup, folder, names)
-            _refuse_own_link(path, place)
-            with _opened(place, name) as source:
-                if _is_obeyed(path, place):
-                    _refuse_unless_roots(path, place)
-                    if not only_roots(source.status):
-                        raise Refused("%s: its backup %s is not root's alone (%s): others could have changed what "
-                                      "PID 1 does as root (nothing was changed); look at it, and give it to root"
-                                      % (path, name, owner_and_mode(source.status)))
-                else:
-                    _refuse_forged(path, place, name, source.status)
-                if not _exists(place):
-                    if not check:
-                        _clean(place)
-                        _create(path, place, source.content,
-                                lambda to: _dress_like(path, source.descriptor, to))
-                    return Restored(True, os.path.join(folder, name), None)
-                with _opened(place, place.name) as now:
-                    if check or _is_same(place, name, now):
-                        return Restored(not _is_same(place, name, now), os.path.join(folder, name), None)
-                    _clean(place)
-                    kept = _exchange(path, place, now, source.content,
-                                     lambda to: _dress_like(path, source.descriptor, to), keep)
-            _settle(path, place, kept)
-            return Restored(True, os.path.join(folder, name), kept)
-    except OSError as error:
-        raise Refused(_explain(path, error))
-
-
-def _refuse_forged(path: str, place: _Place, name: str, backup: os.stat_result) -> None:
-    """Where others may put a backup beside a file that is not theirs, theirs is not put back."""
-    folder = os.fstat(place.folder)
-    owner = (place.status or folder).st_uid
-    if not only_roots(folder) and backup.st_uid not in (0, os.geteuid(), owner):
-        raise Refused("%s: its backup %s belongs neither to root nor to the owner of the file (%s), and others than "
-                      "root may write the folder: it may be forged (nothing was changed); look at it, and "
-                      "give it to root" % (path, name, owner_and_mode(backup)))
-
-
-def _exists(place: _Place) -> bool:
-    try:
-        os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _chosen(path: str, backup: Optional[str], folder: str, names: List[str]) -> str:
-    if not names:
-        raise Refused("%s: there is no backup of it" % path)
-    if backup is None:
-        return names[0]
-    name = os.path.basename(backup)
-    if name not in names or backup not in (name, os.path.join(folder, name),
-                                           os.path.join(os.path.dirname(path), name)):
-        raise Refused("%s: %s is not a backup of it (there are: %s)" % (path, backup, ", ".join(names)))
-    return name
-
-
-def save(path: str, check: bool = False) -> Optional[str]:
-    """Keep a copy of a file as it is, unless the newest one is the same. Returns its path, None for nothing to keep.
-
-    Raises :class:`Refused`.
-    """
-    try:
-        with _place(path) as place, Lock(place.path):
-            if not _exists(place):
-                return None
-            with _opened(place, place.name) as now:
-                newest = _backups(place)[:1]
-                if check or (newest and _is_same(place, newest[0], now)):
-                    return os.path.join(os.path.dirname(place.path), newest[0]) if newest else None
-                return os.path.join(os.path.dirname(place.path), _back_up(place, now)[0])
-    except OSError as error:
-        raise Refused(_explain(path, error))
-
-
-def roll_back(path: str, since: str, created: bool = False, check: bool = False) -> Restored:
-    """Bring a file back to how it was at a moment (UTC, ISO 8601, seconds), as far as its backups tell.
-
-    The oldest backup made after that moment holds what was there at it. Where there is none, nothing was edited since;
-    but with ``created`` (a file that only this collection makes) a younger file is removed. Raises :class:`Refused`.
-    """
-    try:
-        moment = calendar.timegm(time.strptime(since, _ISO)) + _START_MARGIN
-    except ValueError:
-        raise Refused("%r is no moment such as 2026-12-31T23:59:59Z" % since)
-    later = [backup for backup in list_backups(path) if calendar.timegm(time.strptime(backup.made, _ISO)) > moment]
-    if later:
-        return restore(path, later[-1].path, check=check)
-    try:
-        if not created or os.lstat(path).st_mtime <= moment:
-            return Restored(False, None, None)
-        content = text_of_open(*open_regular(path, os.O_NOFOLLOW), path)
-    except FileNotFoundError:
-        return Restored(False, None, None)
-    except OSError as error:
-        raise Refused(_explain(path, error))
-    return Restored(True, None, None if check else replace(path, content, None, True))
+        raise Refused(explain(path, error))

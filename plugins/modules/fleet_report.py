@@ -75,10 +75,14 @@ options:
         signed with it by C(ssh-keygen -Y sign). Empty means no signature.
     type: str
   fail_on:
-    description: Verdicts that make the task fail.
+    description:
+      - Verdicts that make the task fail.
+      - V(down) stands for a controller whose unit has failed, or that ends and is started anew again and again.
+      - V(vanished) stands for hosts that the last run of the whole inventory had and that are not among these.
     type: list
     elements: str
-    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable]
+    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
+      down, vanished]
     default: [violation, waiver_expired, unknown, unreachable]
 seealso:
   - module: cbops.telemetry.telemetry_assess

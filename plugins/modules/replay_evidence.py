@@ -33,10 +33,14 @@ options:
     type: int
     default: 14
   fail_on:
-    description: Verdicts that make the task fail.
+    description:
+      - Verdicts that make the task fail.
+      - V(down) stands for a controller whose unit has failed, or that ends and is started anew again and again.
+      - V(vanished) stands for hosts that the last run of the whole inventory had and that are not among these.
     type: list
     elements: str
-    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable]
+    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
+      down, vanished]
     default: [violation, waiver_expired, unknown, unreachable]
 seealso:
   - module: cbops.telemetry.fleet_report

@@ -9,7 +9,8 @@ module: telemetry_backup
 short_description: List the backups of a launch file, make one, or put one back
 version_added: 0.1.0
 description:
-  - Lists the copies that M(cbops.telemetry.telemetry_flag) kept of a launch file before it edited it.
+  - Lists the copies that M(cbops.telemetry.telemetry_flag) kept of a launch file before it edited it. They are below
+    V(/var/lib/cbops-telemetry/backups), root's alone, each with a record of the file's owner, mode and context.
   - With O(restore) one of them is put back in one step, with its owner, mode and security context. What is there
     now is kept as a backup first.
   - Nothing is restarted. A unit file or drop-in needs a C(daemon-reload) afterwards.
@@ -28,9 +29,8 @@ attributes:
 options:
   path:
     description:
-      - The launch file.
+      - The launch file. Needed unless O(of_run) alone asks for what a run has edited.
     type: path
-    required: true
   save:
     description:
       - Keep a copy of the file as it is now, unless the newest one is the same. Nothing is done where there is no file.
@@ -48,10 +48,26 @@ options:
     type: str
   since:
     description:
-      - Put back how the file was at this moment, UTC, such as V(2026-12-31T23:59:59Z), that is the oldest backup that
-        was made later. Nothing is done where there is none. A drop-in of this collection's own that did not exist
-        at that moment is removed.
+      - Put back how the file was at this moment, UTC, such as V(2026-12-31T23:59:59Z), by the first edit that was
+        recorded later. Nothing is done where there is none. A file that was made since is removed. What
+        somebody else has changed meanwhile is not undone.
     type: str
+  of_run:
+    description:
+      - Put back what this run replaced when it edited the file first, as O(since) does. Without O(restore) and O(path),
+        the files that this run has edited are listed.
+    type: str
+  run:
+    description:
+      - A name for this run, recorded with each copy. The run of C(ansible-playbook) where it is left out.
+    type: str
+    default: ""
+  root:
+    description:
+      - Where the file system is mounted whose backups are meant, as in M(cbops.telemetry.telemetry_flag). O(path) is
+        as seen from the machine.
+    type: path
+    default: /
 notes:
   - Needs C(become), since launch files belong to root.
 seealso:
@@ -96,16 +112,27 @@ backups:
       description: Its size in bytes.
       type: int
     mode:
-      description: Its mode, octal.
+      description: The file's mode, octal.
       type: str
     uid:
-      description: Its owner.
+      description: The file's owner.
       type: int
     gid:
-      description: Its group.
+      description: The file's group.
       type: int
+    sha256:
+      description: SHA-256 of its content.
+      type: str
+    run:
+      description: The last run that edited the file when it was like this; empty where that is not known.
+      type: str
+edited:
+  description: The files that the run O(of_run) has edited, and of which it recorded what they were.
+  returned: where O(of_run) is given without O(path)
+  type: list
+  elements: str
 restored:
-  description: The backup that was put back; null where O(since) found none.
+  description: The backup that was put back; null where O(since) or O(of_run) found none.
   returned: when O(restore=true)
   type: str
 kept:
@@ -114,38 +141,37 @@ kept:
   type: str
 """
 
-import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
+from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store
 from ansible_collections.cbops.telemetry.plugins.module_utils._child import supervised
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_INS
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import (
-    Refused,
-    list_backups,
-    restore,
-    roll_back,
-    save,
-)
+from ansible_collections.cbops.telemetry.plugins.module_utils._files import readable
+from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 
 def main() -> None:
     """Translate the options, list or restore, return."""
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "path", "required": True},
+            "path": {"type": "path"},
             "save": {"type": "bool", "default": False},
             "restore": {"type": "bool", "default": False},
             "backup": {"type": "str"},
             "since": {"type": "str"},
+            "of_run": {"type": "str"},
+            "run": {"type": "str", "default": ""},
+            "root": {"type": "path", "default": "/"},
         },
-        mutually_exclusive=[("backup", "since"), ("save", "restore")],
+        mutually_exclusive=[("backup", "since", "of_run"), ("save", "restore")],
+        required_one_of=[("path", "of_run")],
+        required_if=[("restore", True, ("path",)), ("save", True, ("path",))],
         supports_check_mode=True,
     )
     path = module.params["path"]
-    if not path.startswith("/"):
+    if path and not path.startswith("/"):
         module.fail_json(msg="%s: an absolute path is needed" % path)
     for name in ("backup", "since"):
         if module.params[name] and not module.params["restore"]:
@@ -159,16 +185,19 @@ def main() -> None:
 def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
     """The result."""
     limits.write()
+    store = Store(params["root"], params["run"])
+    result = {"changed": False, "backups": []}  # type: Dict[str, Any]
     try:
-        result = {"changed": False, "backups": [item._asdict() for item in list_backups(path)]}  # type: Dict[str, Any]
+        if not path:
+            return readable(dict(result, edited=store.edited_by(params["of_run"])))  # type: ignore[no-any-return]
+        result["backups"] = [item._asdict() for item in store.list(path)]
         if params["save"]:
-            result["kept"] = save(path, check)
+            result["kept"] = store.save(path, check)
         if params["restore"]:
-            if params["since"]:
-                created = os.path.basename(path) in OWN_DROP_INS
-                done = roll_back(path, params["since"], created, check)
+            if params["since"] or params["of_run"]:
+                done = store.roll_back(path, params["of_run"], params["since"], check)
             else:
-                done = restore(path, params["backup"], check=check)
+                done = store.restore(path, params["backup"], check=check)
             result.update(changed=done.changed, restored=done.source, kept=done.backup)
     except Refused as error:
         return {"failed": True, "msg": str(error)}

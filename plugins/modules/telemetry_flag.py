@@ -49,6 +49,8 @@ options:
   launch_scripts:
     description:
       - Launch scripts that no service manager starts, by absolute path as seen from O(root).
+      - Arguments that a script wants stand behind its path, as in C(/opt/ci/ctl.sh start). Both are taken apart as by a
+        shell, so a blank in a path has a backslash before it, unless the whole is the path of a file.
     type: list
     elements: path
     default: []
@@ -67,10 +69,31 @@ options:
     default: auto
   backup:
     description:
-      - Keep a copy of each file before it is replaced, beside it, with the same owner and mode. Its name ends
-        in V(.cbops~).
+      - Keep a copy of each file before it is replaced, below V(/var/lib/cbops-telemetry/backups) (of O(root)), where no
+        launcher looks and only root can read. Beside it lies a record of the file's path, owner, mode, SELinux context
+        and SHA-256 and of the runs that edited it.
+      - Where that place cannot be had (read-only, full, not root's alone, a link) the edit is refused, before anything
+        is written.
+      - Copies that earlier versions put beside the files (V(*.cbops~)) are moved there in any case, and RV(notes) says
+        so. A launcher that reads every file of a folder reads them too, and each change is undone by them.
     type: bool
     default: true
+  backup_count:
+    description:
+      - How many copies of a file are kept. V(0) is no limit. The newest, and those of the same O(run), always stay.
+    type: int
+    default: 10
+  backup_days:
+    description:
+      - For how many days copies are kept. V(0) is no limit. The newest of each file, and those of the same O(run),
+        always stay.
+    type: int
+    default: 365
+  run:
+    description:
+      - A name for this run, recorded with each copy. The run of C(ansible-playbook) where it is left out.
+    type: str
+    default: ""
 notes:
   - Needs C(become), since launch files belong to root.
 seealso:
@@ -122,7 +145,13 @@ backup_files:
   returned: always
   type: list
   elements: str
-  sample: [/etc/default/cloudbees-core-cm.20261123T040000Z.cbops~]
+  sample: [/var/lib/cbops-telemetry/backups/etc%2Fdefault%2Fcloudbees-core-cm/20261123T040000Z]
+notes:
+  description:
+    - What was done beside the edits, such as backups of earlier versions that were moved away.
+  returned: always
+  type: list
+  elements: str
 files:
   description:
     - The files that were edited (in check mode, that would be), without their content.
@@ -168,6 +197,9 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "launch_scripts": {"type": "list", "elements": "path", "default": []},
     "name": {"type": "list", "elements": "str", "default": []},
     "backup": {"type": "bool", "default": True},
+    "backup_count": {"type": "int", "default": 10},
+    "backup_days": {"type": "int", "default": 365},
+    "run": {"type": "str", "default": ""},
     "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
 }
 

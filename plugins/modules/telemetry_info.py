@@ -32,6 +32,8 @@ options:
   launch_scripts:
     description:
       - Launch scripts that no service manager starts, by absolute path as seen from O(root).
+      - Arguments that a script wants stand behind its path, as in C(/opt/ci/ctl.sh start). Both are taken apart as by a
+        shell, so a blank in a path has a backslash before it, unless the whole is the path of a file.
       - A script that a unit starts is found without being named.
     type: list
     elements: path

@@ -12,9 +12,12 @@ description:
   - Reads the state of the host. A restart is owed where the next start would have the wanted value and the
     running JVM has another. That comparison needs no earlier task, so a run that broke off is healed by the next.
   - Restarts through the service manager, because a restart from the user interface does not read the launch
-    file again. Then new processes must run, with the wanted value, and with O(url) the controller must serve requests
-    again (not its "please wait" page). Otherwise the launch files are rolled back to how they were when the old JVM
-    started, and the service is restarted once more.
+    file again. Then the unit must be active and new processes must run, with the wanted value, and with O(url) the
+    controller must serve requests again (not its "please wait" page). All of that must stay so for O(settle) seconds,
+    with the same processes and without a restart by the service manager.
+  - Otherwise what this run has edited is put back, unless somebody has changed it since, and the service is restarted
+    once more. The message says whether it is up then, and what it said last (the journal's last lines, without values
+    that may be secret).
   - With O(when_idle) the controller starts no new builds and is restarted once none runs any more.
 author:
   - The cbops.telemetry maintainers (@cbops)
@@ -91,6 +94,12 @@ options:
     description: Seconds to wait for the new process, and for the controller to be ready.
     type: int
     default: 300
+  settle:
+    description:
+      - Seconds for which a service must stay up before its restart has succeeded. A JVM that ends after some seconds,
+        or that the service manager starts again and again, has not come up.
+    type: int
+    default: 30
   group:
     description:
       - Hosts of one group are restarted one by one within a run, whatever the number of forks. Name here what

@@ -34,6 +34,11 @@ DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
 ATTACH = ("auto", "never")
+EXPECT = ("", "present")
+#: A controller that is down: not a verdict, but what telemetry_fail_on may name.
+DOWN = "down"
+#: All that it may name: verdicts, a controller that is down, hosts that are not there any more.
+GATES = (*VERDICTS, DOWN, "vanished")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
@@ -46,6 +51,7 @@ VARIABLES = (
     "telemetry_launch_scripts",
     "telemetry_launch_templates",
     "telemetry_attach",
+    "telemetry_expect",
     "telemetry_carrier",
     "telemetry_host_limit",
     "telemetry_sweep",
@@ -59,8 +65,11 @@ VARIABLES = (
     "telemetry_probe_endpoints",
     "telemetry_public_authorities",
     "telemetry_backup",
+    "telemetry_backup_count",
+    "telemetry_backup_days",
     "telemetry_daemon_reload",
     "telemetry_restart_timeout",
+    "telemetry_settle",
     "telemetry_restart_group",
     "telemetry_restart_serial",
     "telemetry_restart_window",
@@ -97,6 +106,18 @@ def totals_of(verdicts: Iterable[str]) -> dict[str, int]:
     for verdict in verdicts:
         totals[verdict] += 1
     return totals
+
+
+def totals_by_machine(found: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    """How many machines have each verdict, of (verdict, machine): of two names for one machine the worse counts."""
+    worst_of: dict[str, str] = {}
+    alone = []
+    for verdict, machine in found:
+        if machine is None:
+            alone.append(verdict)
+        else:
+            worst_of[machine] = min(verdict, worst_of.get(machine, verdict), key=VERDICTS.index)
+    return totals_of([*alone, *worst_of.values()])
 
 
 #: Where what a host's facts would set is kept among its settings; no variable has this name.
@@ -141,6 +162,7 @@ class Policy:
     waiver: Waiver | None
     launch_scripts: tuple[str, ...]
     waiver_warn_days: int = WAIVER_WARN_DAYS
+    expect: str = ""  # "present": a host on which nothing is found is not known, rather than not concerned
 
     def enforced(self, today: datetime.date) -> bool:
         """True where the policy is to be brought about: it wants something, and no valid waiver stands against it."""
@@ -148,12 +170,13 @@ class Policy:
 
     def document(self) -> dict[str, Any]:
         """The policy as evidence shows it."""
-        return {
+        document = {
             "desired": self.desired,
             "connectivity": self.connectivity,
             "restart": self.restart,
             "waiver": None if self.waiver is None else self.waiver.document(),
         }
+        return {**document, "expect": self.expect} if self.expect else document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], waiver_warn_days: int = WAIVER_WARN_DAYS) -> Policy:
@@ -161,7 +184,8 @@ class Policy:
         try:
             return cls(
                 _choice(document, "desired", DESIRED, ""), _choice(document, "connectivity", CONNECTIVITY, ""),
-                _choice(document, "restart", RESTART, ""), _waiver(document["waiver"]), (), waiver_warn_days)
+                _choice(document, "restart", RESTART, ""), _waiver(document["waiver"]), (), waiver_warn_days,
+                _choice(document, "expect", EXPECT, ""))
         except KeyError as error:
             raise PolicyError(f"it has no {error}") from error
 
@@ -272,6 +296,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
             raise PolicyError(f"telemetry_restart_window: {error}") from error
     _choice(variables, "telemetry_attach", ATTACH, "auto")
     host_limit(variables)
+    expect = _choice(variables, "telemetry_expect", EXPECT, "")
     return Policy(
         desired,
         str(connectivity),
@@ -279,6 +304,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
         waiver_of(variables, today),
         tuple(str(path) for path in scripts),
         _days(variables, "telemetry_waiver_warn_days", WAIVER_WARN_DAYS),
+        expect,
     )
 
 
@@ -418,16 +444,45 @@ def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
     return notes
 
 
+def down_of(entry: Mapping[str, Any]) -> str | None:
+    """Why a controller is down, in words; None for one that runs, or that somebody has stopped."""
+    unit = entry.get("unit_state") or {}
+    result = f" ({unit['result']})" if unit.get("result") not in (None, "", "success") else ""
+    if unit.get("active") == "failed":
+        return f"its unit has failed{result}"
+    if unit.get("restarting"):
+        return f"its unit ends again and again, and is started anew each time{result}"
+    return None
+
+
+def downs(document: Mapping[str, Any]) -> list[str]:
+    """What is down on a host, by its evidence: a sentence for each installation."""
+    found = ((document.get("state") or {}).get("installations") or [])
+    return [f"{entry['name']}: it is down: {down_of(entry)}" for entry in found if down_of(entry)]
+
+
+def _nothing_found(state: Mapping[str, Any], policy: Policy) -> Assessment:
+    """The verdict where no installation was found: what was looked at is said."""
+    looked = state.get("looked_at") or []
+    where = f"; looked at: {', '.join(looked)}" if looked else ""
+    if policy.expect == "present":
+        return Assessment("unknown", ["no operations center or controller was found on this host, and telemetry_expect "
+                                      f"is present: so there is one that was not recognised, or the inventory is wrong"
+                                      f"{where}"])
+    return Assessment("not_applicable", [f"no operations center or controller was found on this host{where}"])
+
+
 def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> Assessment:
     """The verdict of a host: its state document against its policy."""
     if policy.desired == "unmanaged":
         return Assessment("not_applicable", ["telemetry_desired is unmanaged"])
     installations = state.get("installations", [])
     if not installations:
-        return Assessment("not_applicable", ["no operations center or controller was found on this host"])
+        return with_waiver(_nothing_found(state, policy), policy, today)
     results = [assess_installation(entry, policy.desired) for entry in installations]
     results.append(assess_connectivity(state.get("connectivity", []), policy.connectivity))
     result = worst(results)
+    result.reasons += [f"{said.replace(': it is', ': note: it is', 1)}" for said in downs({"state": state})]
     if policy.desired == "disabled":
         result.reasons += second_senders(installations)
     return with_waiver(result, policy, today)

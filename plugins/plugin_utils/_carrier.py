@@ -21,13 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.cbops.telemetry.plugins.modules import connectivity_probe, telemetry_flag, telemetry_info
+from ansible_collections.cbops.telemetry.plugins.modules import (
+    connectivity_probe,
+    telemetry_flag,
+    telemetry_info,
+    telemetry_prove,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     HOST_LIMIT,
@@ -35,6 +40,14 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     host_limit,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import note_act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
+    explained,
+    failure_of,
+    of_kind,
+    words_of_ssh,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -46,11 +59,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "telemetry_info": telemetry_info.ARGUMENTS,
     "telemetry_flag": telemetry_flag.ARGUMENTS,
     "connectivity_probe": connectivity_probe.ARGUMENTS,
+    "telemetry_prove": telemetry_prove.ARGUMENTS,
 }
 
 #: Sources that only some requests need; all the others go to every host.
 PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore", "_way_out")
-WRITE = ("_declaring", "_edit", "_writing")
+WRITE = ("_backups", "_declaring", "_edit", "_writing")
+PROVE = ("_prove", "_world")
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
@@ -69,7 +84,9 @@ FLAGS = "-I -S -c"
 FINDER = ('for p in {pythons}; do command -v $p >/dev/null 2>&1 && exec $p {flags} "{boot}"; done; '
           'cat >/dev/null; echo "no Python 3 was found; set ansible_python_interpreter" >&2; exit 127')
 
-_NO_TTY = re.compile(r"you must have a tty|no tty present", re.IGNORECASE)
+_NO_TTY = re.compile(of_kind("sudo_tty").words, re.IGNORECASE)
+#: Characters of what a host said that are looked at for the reason of a failure.
+_LAST_WORDS = 4096
 
 display = Display()
 
@@ -90,7 +107,7 @@ def shim() -> bytes:
 @functools.cache
 def common() -> tuple[str, ...]:
     """The sources that go to every host."""
-    return tuple(sorted({path.stem for path in FOLDER.glob("_*.py")} - {SHIM, "__init__", *PROBE, *WRITE}))
+    return tuple(sorted({path.stem for path in FOLDER.glob("_*.py")} - {SHIM, "__init__", *PROBE, *WRITE, *PROVE}))
 
 
 def program(function: str, request: Mapping[str, Any]) -> bytes:
@@ -100,11 +117,13 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
         parts.append(packed(*PROBE))
     if function == "telemetry_flag":
         parts.append(packed(*WRITE))
+    if function == "telemetry_prove":
+        parts.append(packed(*PROVE))
     return " ".join(str(len(part)) for part in parts).encode() + b"\n" + b"".join(parts)
 
 
 # Packed when Ansible loads the action, before it forks for each host.
-shim(), packed(*common()), packed(*PROBE), packed(*WRITE)
+shim(), packed(*common()), packed(*PROBE), packed(*WRITE), packed(*PROVE)
 
 
 def command(interpreter: str | None, environment: str) -> str:
@@ -239,14 +258,23 @@ class Errand:
             return admitted(self.function, lambda: gate.read(answer))
         if status and _NO_TTY.search(stderr + stdout):
             return None
-        return {"failed": True, "rc": status,
-                "msg": f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}"}
+        # What a login shell or sudo says may stand in either; what is said without a failure is no reason.
+        words = f"{stderr}\n{stdout[-_LAST_WORDS:]}"
+        failure = failure_of(words) if status else None
+        return {"failed": True, "rc": status, "msg": explained(words, failure) if failure else
+                f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}"}
+
+    def answered(self, stdout: str) -> bool:
+        """Whether what the host said holds an answer, good or not."""
+        return answer_of(stdout, self.begin, self.end) is not None
 
 
 class Carrier(ActionBase):
     """An action that asks hosts by the carrier."""
 
     TRANSFERS_FILES = False
+    #: Why this host takes nothing that is piped, once it said so in this task.
+    _refused: str | None = None
 
     def ask(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The result of one of our modules (by its full name), with check mode as the task has it.
@@ -258,6 +286,17 @@ class Carrier(ActionBase):
         result["invocation"] = {"module_args": dict(checker(name.rpartition(".")[2])[1].validate(
             dict(arguments)).validated_parameters)}
         return result
+
+    def remember(self, act: Act | None, variables: Mapping[str, Any]) -> None:
+        """Keep a record of what was done to the host, which is no drift then."""
+        if act is None or self._task.check_mode:
+            return
+        reports = self._templar.template(variables.get("telemetry_reports_dir") or "reports")
+        try:
+            note_act(Path(str(reports)), variables["inventory_hostname"], act)
+        except OSError as error:
+            display.v(f"what was done is not recorded, so it may count as drift: {error}",
+                      host=variables.get("inventory_hostname"))
 
     def in_time(self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any],
                 more: float = 0) -> dict[str, Any]:
@@ -274,25 +313,56 @@ class Carrier(ActionBase):
         try:
             with Deadline(seconds + more, self._connection) as deadline, one_line_warnings():
                 result = work()
-        except AnsibleConnectionFailure as error:  # ssh repeats what a host says before it logs in
-            raise type(error)(one_line(str(error))) from None
+        except AnsibleActionFail:
+            raise
+        except AnsibleError as error:  # ssh repeats what a host says before it logs in
+            failure = failure_of(words_of_ssh(str(error)))
+            if failure is not None and failure.answered:  # sudo, of which connections plugins make errors of many kinds
+                return {"failed": True, "msg": explained(words_of_ssh(str(error)), failure)}
+            if not isinstance(error, AnsibleConnectionFailure):
+                raise
+            raise type(error)(explained(words_of_ssh(str(error)), failure)) from None
         return {"failed": True, "msg": deadline.problem} if deadline.problem else result
 
     def _asked(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         carrier = self._templar.template(variables.get("telemetry_carrier", "auto"))
         if carrier not in CARRIERS:
             raise AnsibleActionFail(f"telemetry_carrier must be one of {', '.join(CARRIERS)}, not {carrier!r}")
-        reason = self._cannot_pipe() if carrier != "module" else None
+        reason = self._refused or self._cannot_pipe() if carrier != "module" else None
         if carrier != "module" and not reason:
             result = self._pipe(name, arguments, variables)
             if result is not None:
                 return result
-            reason = "sudo there wants a terminal"
+            reason = self._refused = "sudo there wants a terminal"
+            self._give_terminal()
         if reason and carrier == "pipe":
             raise AnsibleActionFail(f"telemetry_carrier is pipe, and {reason}")
         if reason:
             display.v(f"{name}: sent as an ordinary module, because {reason}", host=variables.get("inventory_hostname"))
         return self._as_module(name, arguments, variables)
+
+    def _execute_module(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """As Ansible does it; where sudo wants a terminal, once more without pipelining, which leaves it none."""
+        execute = super()._execute_module
+        return self.with_terminal(lambda: execute(*arguments, **options))
+
+    def with_terminal(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What came of something that Ansible does by its own modules, done again where sudo wants a terminal."""
+        result = work()
+        told = "\n".join(str(result.get(key) or "") for key in ("msg", "module_stderr", "module_stdout"))
+        if result.get("failed") and _NO_TTY.search(told) and self._give_terminal():
+            result = work()
+        return result
+
+    def _give_terminal(self) -> bool:
+        """Let commands of this task that read nothing have a terminal; False where they have one already."""
+        connection = self._connection
+        try:
+            piped = connection.get_option("pipelining")
+        except KeyError:
+            return False
+        connection.set_option("pipelining", False)
+        return bool(piped)
 
     def _as_module(self, name: str, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The result of one of our modules as an ordinary module, through the same gate as any answer."""
@@ -373,3 +443,13 @@ class CarriedModule(Carrier):
         result: dict[str, Any] = super().run(tmp, task_vars)
         result.update(self.ask(self._task.action, self._task.args, task_vars or {}))
         return result
+
+
+def edits_of(answer: Mapping[str, Any], state: str | None) -> Act | None:
+    """What telemetry_flag did by its answer; None where it did nothing. Without an answer nobody knows."""
+    if "files" not in answer:
+        return Act(None, state, attempt=True)
+    changed = [entry for entry in answer["files"] if entry["before"] != entry["after"]]
+    if sorted(str(entry["before"]) for entry in changed) == sorted(str(entry["after"]) for entry in changed):
+        return None  # a file has another name now, and what it says is the same
+    return Act(frozenset(entry["path"] for entry in changed), state)

@@ -78,6 +78,7 @@ def sound_entry(entry: Any) -> bool:
     return (isinstance(entry, dict) and isinstance(entry.get("host"), str) and _is_sha256(entry.get("sha256"))
             and isinstance(entry.get("collected_at"), str) and MOMENT.fullmatch(entry["collected_at"]) is not None
             and entry.get("verdict") in VERDICTS and entry.get("drift") in _DRIFTS
+            and (entry.get("machine") is None or _is_sha256(entry["machine"]))
             and (entry.get("replaced_by") is None or _is_sha256(entry["replaced_by"])))
 
 

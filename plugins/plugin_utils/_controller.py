@@ -9,15 +9,18 @@ Private to this collection. Runs on the control node. Sources: jenkinsci/jenkins
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
+import signal
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.parse
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from ansible.module_utils.urls import open_url
 
@@ -27,12 +30,28 @@ REQUEST_SECONDS = 30
 POLL_SECONDS = 2.0
 #: Idle is what two looks in a row say: a build that waits for an executor is in between for a moment.
 LOOKS = 2
+#: In the reason of each quiet-down of ours, so that a later run knows it for its own.
+MARK = "[cbops.telemetry "
 _EXECUTORS = "executors[currentExecutable[url,fullDisplayName]]"
 _BUILDS = f"computer[displayName,{_EXECUTORS},{_EXECUTORS.replace('executors', 'oneOffExecutors', 1)}]"
 
 
 class ControllerError(Exception):
     """The controller's HTTP interface did not do what was asked; the message says what to do."""
+
+
+class Quiet(NamedTuple):
+    """Whether no new builds are started, and whether that is known to be the work of this collection."""
+
+    is_quiet: bool
+    is_ours: bool
+
+
+class Drained(NamedTuple):
+    """What came of waiting for builds: those that still run, and whether the quiet is (or was) ours to take back."""
+
+    builds: list[str]
+    is_ours: bool
 
 
 class Controller:
@@ -100,9 +119,11 @@ class Controller:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers with something else than was asked for")
         return document
 
-    def is_quiet(self) -> bool:
-        """True where it is about to shut down already: no new builds are started."""
-        return bool(self._json("/api/json?tree=quietingDown").get("quietingDown"))
+    def quiet(self) -> Quiet:
+        """Whether it is about to shut down already, so that no new builds are started, and by whom."""
+        said = self._json("/api/json?tree=quietingDown,quietDownReason")
+        reason = said.get("quietDownReason")  # a Jenkins before 2.267 knows of none
+        return Quiet(bool(said.get("quietingDown")), isinstance(reason, str) and MARK in reason)
 
     def quiet_down(self, reason: str) -> None:
         """Start no new builds from now on; ``reason`` is shown to its users."""
@@ -135,38 +156,76 @@ class Controller:
             return False
 
 
-def drain(controller: Controller, reason: str, seconds: float,
-          clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> list[str]:
-    """Quiet the controller down and wait until it is idle. Returns the builds that still ran at the deadline.
+def drain(controller: Controller, reason: str, seconds: float, run: str = "",
+          clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> Drained:
+    """Quiet the controller down and wait until it is idle, or the time is over.
 
-    Where that list is not empty, or an error is raised, builds are started again, unless somebody else had quieted
-    it down before. Raises :class:`ControllerError`.
+    Where builds still run then, or anything is raised (a signal too), builds are started again, unless somebody else
+    had quieted it down before. A quiet-down of an earlier run, which was killed, is known by its reason, and is ours.
+    Raises :class:`ControllerError`.
     """
-    was_quiet = controller.is_quiet()
+    before = controller.quiet()
+    is_ours = not before.is_quiet or before.is_ours
     deadline = clock() + seconds
     try:
-        if not was_quiet:
-            controller.quiet_down(reason)
+        if is_ours:
+            controller.quiet_down(f"{reason} {MARK}{run}]")
         looks = 0
         while True:
             running = controller.builds()
             looks = 0 if running else looks + 1
             if looks >= LOOKS:
-                return []
+                return Drained([], is_ours)
             if running and clock() >= deadline:
                 break
             sleep(POLL_SECONDS)
-    except ControllerError:
-        if not was_quiet:
-            _start_again(controller)
+    except BaseException:
+        if is_ours:
+            start_again(controller)
         raise
-    if not was_quiet:
+    if is_ours:
+        try:
+            controller.cancel_quiet_down()
+        except ControllerError as error:
+            raise ControllerError(f"{error}; it is still quieted down, which the next run takes back") from error
+    return Drained(running, is_ours)
+
+
+def start_again(controller: Controller) -> None:
+    """Take our quiet-down back, if that can be: the first error is the one that tells."""
+    with contextlib.suppress(ControllerError):
         controller.cancel_quiet_down()
-    return running
 
 
-def _start_again(controller: Controller) -> None:
+class Interrupted(BaseException):
+    """A signal that ends the process; what must not stay as it is is put right before that."""
+
+
+@contextlib.contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP unwind what is done here, so that it is taken back, and end the process then.
+
+    Ansible ends its workers by SIGTERM where a run is ended by Ctrl-C. Outside of the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+
+    def unwind(number: int, _frame: object) -> None:
+        if not caught:  # a second one must not interrupt the taking back
+            caught.append(number)
+            raise Interrupted
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, unwind) for number in numbers}
     try:
-        controller.cancel_quiet_down()
-    except ControllerError:
-        pass  # the first error is the one that tells
+        yield
+    except Interrupted:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    if caught:
+        os.kill(os.getpid(), caught[0])
+        raise Interrupted  # where whoever had that signal before goes on

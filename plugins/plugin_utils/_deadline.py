@@ -18,6 +18,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,6 +33,7 @@ _PERIOD_AFTER = 0.02
 #: Seconds after which the connection is closed too, where nothing that was ended made the plugin come back.
 _PATIENCE = 1.0
 
+ENDED = "the run was ended while it was asked"
 TOO_LARGE = f"its answer is larger than {LARGEST} bytes"
 
 
@@ -42,6 +44,8 @@ def too_late(seconds: float) -> str:
 
 class Deadline:
     """While it is entered, what this process waits for ends after some seconds, and where it says too much.
+
+    So it does where the process that started this one has ended, as when the run is killed.
 
     Afterwards ``problem`` says what was passed; then what came back or was raised meanwhile counts for nothing.
     """
@@ -54,7 +58,7 @@ class Deadline:
 
     def __enter__(self) -> Deadline:
         self._until = time.monotonic() + self._seconds
-        self._memory = _memory()
+        self._memory, self._parent = _memory(), os.getppid()
         self._thread.start()
         return self
 
@@ -70,6 +74,8 @@ class Deadline:
                 self.problem = too_late(self._seconds)
             elif _memory() - self._memory > _GROWTH:
                 self.problem = TOO_LARGE
+            elif os.getppid() != self._parent:
+                self.problem = ENDED  # Ansible was killed, and leaves its workers and their connections behind
             if self.problem:
                 self._end()
                 return
@@ -87,6 +93,26 @@ class Deadline:
                 self._connection = None
             if self._over.wait(_PERIOD_AFTER):
                 return
+
+
+@contextlib.contextmanager
+def not_orphaned() -> Iterator[None]:
+    """While it is entered, this process ends where the one that started it does: nobody takes what it finds out."""
+    over, parent = threading.Event(), os.getppid()
+
+    def watch() -> None:
+        while not over.wait(_PERIOD):
+            if os.getppid() != parent:
+                for process in descendants(os.getpid()):
+                    with contextlib.suppress(OSError):
+                        os.kill(process, signal.SIGKILL)
+                os._exit(1)
+
+    threading.Thread(target=watch, name="orphaned", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def descendants(process: int) -> list[int]:

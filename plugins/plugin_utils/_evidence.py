@@ -9,7 +9,6 @@ Private to this collection. Runs on the control node.
 from __future__ import annotations
 
 import contextlib
-import copy
 import errno
 import fcntl
 import json
@@ -24,6 +23,7 @@ from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment, Policy, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest, sound_entry
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act, drift_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._posture import posture
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, opened, parsed, written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
@@ -115,6 +115,8 @@ def settled(state: Mapping[str, Any]) -> dict[str, Any]:
     The keys stay, empty. What was measured is kept in the journal of the run.
     """
     document: dict[str, Any] = json.loads(json.dumps(state))
+    if "host" in document:
+        document["host"].pop("machine", None)  # it is another after each boot
     for answer in document.get("connectivity", []):
         found = [answer.get("address"), *(item.get("address") for item in answer.get("addresses") or [])]
         # Longest first: one address can be the beginning of another.
@@ -156,35 +158,6 @@ def missing(host: str, reason: str) -> dict[str, Any]:
     return document_of(host, None, None, reason, Assessment("unknown", [reason]))
 
 
-def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], edited: bool) -> str | None:
-    """What changed a host's evidence: ``intended`` (the policy), ``corrective`` (not the policy, nor this run) or None.
-
-    ``edited`` is whether this run itself has edited or restarted something there: then what it found is told by the
-    evidence before. A host that was right by the same policy and had to be edited was changed by somebody.
-    """
-    if before is None:
-        return None
-    if before["policy"] != after["policy"]:
-        return "intended"
-    if before["state"] is None or after["state"] is None or before["policy"] is None:
-        return None
-    if edited:
-        found = before["state"].get("installations", [])
-        right = found and all(item["on_disk"] == before["policy"]["desired"] for item in found)
-        return "corrective" if right else None
-    return "corrective" if _lasting(before["state"]) != _lasting(after["state"]) else None
-
-
-def _lasting(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state without the process ids and start times of its JVMs: a restart alone is no change."""
-    document = copy.deepcopy(dict(state))
-    for entry in document.get("installations", []):
-        for process in entry.get("processes", []):
-            process.pop("pid", None)
-            process.pop("started", None)
-    return document
-
-
 @contextlib.contextmanager
 def locked(reports: Path) -> Iterator[None]:
     """One writer at a time: what a file holds and what the last journal says of it must not part."""
@@ -203,24 +176,76 @@ def locked(reports: Path) -> Iterator[None]:
 
 
 def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = (),
-                  edited: bool = False, run_id: str = RUN_ID) -> tuple[Path, str | None]:
+                  edited: bool = False, run_id: str = RUN_ID, machine: str | None = None) -> tuple[Path, str | None]:
     """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
 
-    ``measured`` are the answers of the probe as they were given. Raises OSError, and ValueError for what JSON cannot
-    hold (see :func:`writable`).
+    ``machine`` is what the host says that it has in common with no other.
+    ``measured`` are the answers of the probe as they were given; ``edited`` is whether somebody who keeps no record of
+    it says that this run edited the host. Raises OSError, and ValueError for what JSON cannot hold (see writable).
     """
     path = path_of(reports / "evidence", document["host"])
     text = as_text(document, sort_keys=True)
     with locked(reports):
         try:
-            drift = drift_of(read(path), document, edited)
+            before, sha256 = read_with_digest(path)
+            acts = acts_since(reports, document["host"], sha256) or (
+                [Act(None, document["policy"]["desired"])] if edited and document["policy"] else [])
+            drift = drift_of(before, document, acts)
         except (KeyError, TypeError, AttributeError):
             drift = None  # what was there before is damaged
         line = written({"host": document["host"], "collected_at": now(), "sha256": digest(text.encode()),
-                        "verdict": document["verdict"], "drift": drift, "measured": list(measured)}, sort_keys=True)
+                        "verdict": document["verdict"], "drift": drift, "measured": list(measured),
+                        **({"machine": digest(machine.encode())} if machine else {})}, sort_keys=True)
         write_text(path, text)
         _append(journal_of(reports, run_id), line + "\n")
+        _forget_acts(reports, document["host"])
     return path, drift
+
+
+# -- what we did to a host since its evidence was filed ----------------------------------------------
+
+
+def note_act(reports: Path, host: str, act: Act) -> None:
+    """Remember something that we did to a host, for the next judgement of its drift. Raises OSError.
+
+    Without evidence of the host there is nothing that could drift, and nothing is written.
+    """
+    path = path_of(reports / "evidence", host)
+    if not path.is_file():
+        return
+    with locked(reports):
+        line = {"run_id": RUN_ID, "at": now(), "since": read_with_digest(path)[1], "state": act.state,
+                "paths": None if act.paths is None else sorted(act.paths), "attempt": act.attempt}
+        target = _acts_of(reports, host)
+        make_folder(target.parent)
+        _append(target, written(line, sort_keys=True) + "\n")
+
+
+def acts_since(reports: Path, host: str, sha256: str) -> list[Act]:
+    """What we did since the evidence of this checksum was filed. What is damaged is left out: it is no alibi."""
+    try:
+        lines = content(_acts_of(reports, host)).splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            entry = parsed(line)
+            if entry["since"] == sha256:
+                paths = entry["paths"]
+                found.append(Act(None if paths is None else frozenset(map(str, paths)), entry["state"],
+                                 bool(entry["attempt"])))
+    return found
+
+
+def _acts_of(reports: Path, host: str) -> Path:
+    return path_of(reports / "acts", host).with_suffix(".jsonl")
+
+
+def _forget_acts(reports: Path, host: str) -> None:
+    """They have been accounted for."""
+    with contextlib.suppress(OSError):
+        _acts_of(reports, host).unlink()
 
 
 def writable(document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> Mapping[str, Any]:
@@ -297,7 +322,8 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
              connectivity, document["verdict"]) for entry in installations]
 
 
-def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None) -> str:
+def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None,
+          totals: Mapping[str, int] | None = None) -> str:
     """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host.
 
     No line begins with what a host said: a pipeline's runner may take such a line for a command.
@@ -313,9 +339,11 @@ def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None]
                           *(f"    - {visible(note)}" for note in said)]) for document, said in notes if said]
     if reasons:
         text += ["", *reasons]
-    totals = totals_of(document["verdict"] for document in evidence)
+    totals = totals or totals_of(document["verdict"] for document in evidence)
+    machines = sum(totals.values())
     counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
-    text += ["", f"{len(evidence)} hosts: {counted or 'none'}"]
+    text += ["", f"{machines} hosts{f' under {len(evidence)} names' if machines < len(evidence) else ''}: "
+                 f"{counted or 'none'}"]
     return "\n".join(text)
 
 

@@ -32,6 +32,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     settled,
     writable,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -46,7 +47,6 @@ _PROBE = {
 
 #: The policy's variables, and what the role remembers.
 _OURS = re.compile(r"_{0,2}telemetry_")
-_ABOUT_SSH = re.compile(r"\A.*?(?:Failed to connect to the host via ssh: |can be reached over ssh: )(?=.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Circumstances:
 
     error: str = ""  # what went wrong earlier in the run
     note: str = ""  # why an owed restart was put off
-    edited: bool = False  # whether this run edited or restarted something there
+    edited: bool = False  # whether this run edited something there
 
 
 def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
@@ -65,7 +65,7 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
     return Circumstances(
         visible(str(variables.get("__telemetry_error") or "")),
         visible(str(restarted.get("deferred") or policy.get("stopped") or "")),
-        bool(variables.get("__telemetry_edited") or restarted.get("changed")))
+        bool(variables.get("__telemetry_edited")))
 
 
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
@@ -120,12 +120,12 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def words_of_ssh(message: str) -> str:
-    """Why ssh could not connect, in its own words.
-
-    Ansible's differ from run to run: whether ssh ended before or after it had taken all of the program.
-    """
-    return _ABOUT_SSH.sub("", message)
+def _problem(answer: Mapping[str, Any]) -> str:
+    """Why there is no state, for the person who mends it."""
+    message = str(answer.get("msg") or "")
+    if message.strip() and (answer.get("unreachable") or failure_of(words_of_ssh(message))):
+        return explained(words_of_ssh(message))
+    return words_of_ssh(said(answer))
 
 
 def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, Any], reports: Path,
@@ -136,7 +136,7 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
     """
     state = answer.get("state")
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
-    error = words_of_ssh(said(answer)) if kept is None else circumstances.error or None
+    error = _problem(answer) if kept is None else circumstances.error or None
     policy: Policy | None = None
     try:
         policy = policy_of(variables, today())
@@ -149,6 +149,8 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
     measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
     whole = document_of(host, policy, kept, error, verdict)
     document = writable(whole, measured)
-    path, drift = file_evidence(reports, document, measured if document is whole else [], circumstances.edited)
+    machine = state.get("host", {}).get("machine") if kept is not None and isinstance(state, Mapping) else None
+    path, drift = file_evidence(reports, document, measured if document is whole else [], circumstances.edited,
+                                machine=machine)
     return {"changed": False, "verdict": document["verdict"], "reasons": document["reasons"], "drift": drift,
             "evidence": str(path)}

@@ -24,7 +24,11 @@ from typing import Any, NamedTuple
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, rejudge, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    PolicyError,
+    rejudge,
+    totals_by_machine,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import (
     MANIFEST_SCHEMA,
     Chain,
@@ -61,9 +65,10 @@ class SignatureError(Exception):
 
 
 def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Mapping[str, Any]],
-                commit: tuple[str | None, bool | None] = (None, None)) -> dict[str, Any]:
+                commit: tuple[str | None, bool | None] = (None, None), limit: str | None = None) -> dict[str, Any]:
     """The manifest of this run, from its journal. ``evidence`` has a document for every host that went in.
 
+    ``limit`` is which part of the inventory these are; None where they are all of it.
     Its place in the chain it gets when it is written.
     """
     return {
@@ -76,9 +81,12 @@ def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Map
         "git_commit": commit[0],
         "git_dirty": commit[1],
         "hosts": [document["host"] for document in evidence],
-        "totals": totals_of(document["verdict"] for document in evidence),
+        "limit": limit,
+        "totals": totals_by_machine((document["verdict"], journal.get(document["host"], {}).get("machine"))
+                                    for document in evidence),
         "files": {f"evidence/{path_of(Path(), host).name}": {
-            "host": host, **{key: line[key] for key in ("sha256", "collected_at", "verdict", "drift")}}
+            "host": host, **{key: line[key] for key in ("sha256", "collected_at", "verdict", "drift", "machine")
+                             if key in line}}
             for host, line in sorted(journal.items())},
     }
 
@@ -329,7 +337,8 @@ class _Verification:
         if one.link.run_id != path.stem:
             self.say(one, f"it is the manifest of another run, {one.link.run_id}")
             return
-        if sum(document["totals"].values()) != len(document["hosts"]):
+        known = [entry["machine"] for entry in document["files"].values() if entry.get("machine")]
+        if sum(document["totals"].values()) != len(document["hosts"]) - len(known) + len(set(known)):
             self.say(one, "its totals are not those of its hosts")
         self.seen[one.link.run_id] = one
 

@@ -39,7 +39,8 @@ class PlanError(ValueError):
 def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
     """An edit in a few words, from the diff that shows nothing but the flag's lines."""
     if edit["after"] is None:
-        return "removed"
+        is_moved = str(diff.get("after_header")).endswith(" (moved)")
+        return "a backup of an earlier version, moved away" if is_moved else "removed"
     if edit["after"] == edit["before"]:
         return "given to root"
     before, after = diff["before"].splitlines(), diff["after"].splitlines()
@@ -51,7 +52,7 @@ def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
 
 def is_unit(path: str) -> bool:
     """True for a unit or a drop-in: an edit of it counts only after a daemon-reload."""
-    return "/systemd/" in path and (path.endswith(".service") or ".service.d/" in path)
+    return "/systemd/" in path and (path.endswith(".service") or (".service.d/" in path and path.endswith(".conf")))
 
 
 def idle(host: str, policy: Policy, today: datetime.date) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class Unreachable(Exception):
     """The host cannot be connected to; the message is ssh's own."""
 
 
+class Late(Exception):
+    """The host let us in and does not answer: what is there is unknown. It is not asked again in another way."""
+
+
 class TooLarge(Exception):
     """The host's answer has no end. It is not asked for again in another way."""
 
@@ -85,7 +89,7 @@ class Answer:
     stderr: str
 
 
-Outcome = Answer | Unreachable | TooLarge | Unserved
+Outcome = Answer | Unreachable | Late | TooLarge | Unserved
 
 
 class Keys:
@@ -141,6 +145,7 @@ class Session:
     deadline: float
     things: list[Any] = field(default_factory=list)
     over: bool = False
+    asked: bool = False  # whether the host let us in and runs our command
 
     def left(self) -> float:
         """Seconds that are left; never nothing, which would mean for ever to some."""
@@ -214,8 +219,8 @@ class Talk:
         # Kinds that are known come first, as ssh does it: a host has one key of each kind.
         options.key_types = sorted(_allowed("host key", login.host_keys, options.key_types),
                                    key=lambda kind: _family(kind) not in kinds)
-        transport.banner_timeout = transport.auth_timeout = session.left()
-        transport.start_client(timeout=session.left())
+        transport.auth_timeout = session.left()
+        self._greet(transport, login, session)
         key = transport.get_remote_server_key()
         judged = known.judge(name, key.asbytes())
         if judged != KNOWN and (login.strict or judged != UNKNOWN):
@@ -226,6 +231,18 @@ class Talk:
             raise Unserved("known_hosts has an authority or a revoked key for its name")
         self._log_in(transport, login, password)
         return transport
+
+    @staticmethod
+    def _greet(transport: paramiko.Transport, login: Login, session: Session) -> None:
+        """Exchange versions and keys. A server that says nothing has ConnectTimeout for it, as ssh gives it."""
+        transport.banner_timeout = min(login.connect_timeout or session.left(), session.left())
+        until = time.monotonic() + transport.banner_timeout
+        try:
+            transport.start_client(timeout=session.left())
+        except paramiko.SSHException as error:
+            if login.via or "banner" not in str(error) or time.monotonic() < until or session.over:
+                raise
+            raise Unreachable("Connection timed out during banner exchange") from error
 
     def _log_in(self, transport: paramiko.Transport, login: Login, password: str | None) -> None:
         """Log in with keys, then with the password, as ssh does. Raises Unserved."""
@@ -275,6 +292,7 @@ class Talk:
         asks = escalation is not None and bool(escalation.prompt)
         channel.set_combine_stderr(asks)
         channel.exec_command(question.command)
+        session.asked = True
         if escalation is not None and asks:
             _escalate(channel, escalation)
             channel.set_combine_stderr(False)
@@ -398,7 +416,8 @@ async def _one(talk: Talk, question: Question, limit: float, places: asyncio.Sem
     outcome: Outcome
     if not work.done():
         session.close()
-        outcome = Unreachable(f"no answer within {limit:g} seconds")
+        told = f"it did not answer within {limit:g} seconds (telemetry_sweep_limit)"
+        outcome = Late(told) if session.asked else Unreachable(told)
     elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
         outcome = problem
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Dict, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
@@ -36,7 +37,8 @@ Texts = Dict[str, str]  # path -> content: the launch file, and the launcher whe
 
 
 def _outcome(program: str, case: Case) -> tuple[installations.Definition, HostFiles, installations.Outcome]:
-    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open)
+    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open,
+                                          folder=None if case.open else program.rpartition("/")[0] + "/work")
     files = HostFiles("/")
     return definition, files, installations.outcome(definition, files)
 
@@ -94,8 +96,11 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
         except Refused:
             refused.append(wanted)
             continue
-        found += _check_edit(machine, case, program, original, changed, wanted, starts)
-        if wanted == "disabled" and not found and PROPERTY not in "".join(original.values()):
+        beside = {path: Path(path).read_bytes().decode("latin-1") for path in changed}
+        found += _check_edit(machine, case, program, {**beside, **original}, changed, wanted, starts)
+        for path in set(changed) - set(original):  # beside the script: the next case finds it as it was
+            machine.write({path: beside[path]})
+        if wanted == "disabled" and not found and set(changed) <= set(original) and PROPERTY not in "".join(original.values()):
             found += _check_undo(program, case, original, changed)
     return Result(before.verdict, "", tuple(found), len(WANTED), tuple(refused))
 

@@ -299,7 +299,8 @@ class Writer:
         simple: list[Callable[[], str]] = [self.assign, self.assign, self.assign, self.append, self.append, self.other,
                                            self.other, self.export, self.comment, self.noise, self.document,
                                            self.environment, self.short, self.unset, self.evaluate, self.prefix,
-                                           self.positional, self.array, self.array, self.settings, self.declare, self.read]
+                                           self.positional, self.array, self.array, self.settings, self.declare, self.read,
+                                           self.beside, self.text_of_a_file, self.paths]
         compound: list[Callable[[], str]] = [self.branch, self.branch, self.case, self.function, self.loop, self.apart]
         if self.nesting < 2 and self.chance(24):
             return str(self.pick(*compound)())
@@ -561,6 +562,75 @@ class Writer:
         return str(self.pick(f"(\n{self.block()})", f"{self.inline()} | cat", f"( {self.inline()} ) &", f"{{\n{self.block()}}}",
                              f"{{\n{self.block()}}} >/dev/null", f"true | {{\n{self.block()}}}", f"( exit 1 ) || {self.inline()}",
                              f"! {{\n{self.block()}}}"))
+
+    # -- what stands in other files -----------------------------------------------------------
+
+    def folder(self) -> str:
+        """A word for the folder of the script, or a place below it."""
+        return str(self.pick(
+            '"$(dirname "$0")"', "`dirname $0`", '"${0%/*}"', '"$(cd "$(dirname "$0")" && pwd)"',
+            '"$(dirname "$(readlink -f "$0")")"', "$(dirname $(realpath $0))", '"$(cd -P "$(dirname "$0")"; pwd)"',
+            "$(cd `dirname $0` >/dev/null 2>&1; pwd -P)", "@HERE@", '"$(dirname "@HERE@/sub/x")/.."', '"@HERE@/linked/.."',
+            '"$(cd @HERE@/linked/.. && pwd)"', '"$(cd @HERE@/linked && pwd -P)/.."', '"$(readlink -f @HERE@/linked)/.."',
+            '"$(dirname "${BASH_SOURCE[0]}")"' if self.bash else '"$(dirname "$0")"', "@HERE@/conf.d/..",
+            '"$(dirname -- "$(readlink -f -- "$0")")"', '"@HERE@/missing"', '"$(realpath -s @HERE@/sub/..)"',
+            '"$(readlink -e @HERE@/missing || echo @HERE@)"', '"$(basename @HERE@/x.sh .sh)"', "@HERE@//sub/..//"))
+
+    def beside(self) -> str:
+        """Files beside the script are sourced, by a path or where the script has gone."""
+        self.note("files beside the script")
+        folder = self.folder()
+        name = self.pick("setenv.sh", "setenv.sh", "where.sh", "back.sh", "missing.sh", "none.d/../setenv.sh")
+        return str(self.pick(
+            f"[ -r {folder}/{name} ] && . {folder}/{name}", f'here={folder}\n[ -f "$here/{name}" ] && . "$here/{name}"',
+            f"cd {folder}\n[ -f {name} ] && . ./{name}", f"cd {folder} && [ -e ./{name} ] && . ./{name}",
+            f"(cd {folder} && . ./{name})", f"cd @HERE@/sub\ncd {folder} || exit 1\n[ -f ./{name} ] && . ./{name}\ncd - >/dev/null",
+            f'cd {folder}; OFF="-Dhere=$(pwd)"', f'cd {folder}/linked; OFF="-Dhere=$PWD -Dthere=$(pwd -P)"',
+            f"cd {folder}/linked\ncd ..\n[ -f {name} ] && . ./{name}", f"cd {folder}/linked; [ -f ../{name} ] && . ../{name}",
+            f"pushd {folder} >/dev/null; [ -f {name} ] && . ./{name}; popd >/dev/null" if self.bash else "cd /",
+            f"go() {{ cd {folder}; }}\ngo\n[ -s {name} ] && . ./{name}", f"if cd {folder}; then OFF=-Dgone=1; fi"))
+
+    def printed(self) -> str:
+        """A command substitution that prints the text of a file."""
+        name = self.pick("options", "quoted", "variables", "crlf", "no end", "nothing", "open", "missing", "conf.d/note")
+        file = f'"@HERE@/{name}"'
+        return str(self.pick(
+            f"cat {file}", f"< {file}", f"cat {file} | xargs", f"xargs < {file}", f"grep -v '^#' {file}",
+            f"grep -v '^#' {file} | xargs", f"grep -v '^[[:space:]]*#' {file} | xargs", f"grep -Ev '^\\s*(#|$)' {file} | xargs",
+            f"tr '\\n' ' ' < {file}", f"cat {file} | tr -d '\\r' | tr '\\n' ' '", f"sed '/^#/d' {file} | xargs",
+            f"sed -e 's/#.*$//' -e '/^$/d' {file}", f"head -n 2 {file}", f"tail -1 {file}", f"head -1 {file} | cut -d' ' -f2-",
+            f"grep '^JAVA_OPTS=' {file} | cut -d= -f2-", f"grep JAVA_ARGS {file} | cut -d'\"' -f2", f"paste -sd' ' {file}",
+            f"cat {file} 2>/dev/null || echo -Dnone=1", f"[ -f {file} ] && cat {file}", f"cat {file} >/dev/null; echo -Dafter=1",
+            f"cat @HERE@/nothing {file} @HERE@/conf.d/note", f"tr -s '\\n' ' ' <{file} | sed 's/Xmx1g/Xmx2g/'",
+            f"echo '-Da=1 # x' | cut -d'#' -f1", f"printf '%s\\n' -Dp=1 | cat - {file}", f"cat {file} | grep -v Xmx | cat"))
+
+    def text_of_a_file(self) -> str:
+        """Words out of files."""
+        self.note("text of a file")
+        live = self.live
+        if self.chance(15):
+            return str(self.pick(
+                f'while read -r o; do {live}="${live} $o"; done < @HERE@/options', f'while read o; do {live}="$o"; done <@HERE@/nothing',
+                f"mapfile -t list < @HERE@/options; {live}=\"${{list[*]}}\"" if self.bash else "read -r OFF < @HERE@/options"))
+        printed = f"$({self.printed()})"
+        return str(self.pick(f"{live}={printed}", f'{live}="{printed}"', f'{live}="${live} {printed}"', f"export {printed}",
+                             f"export $(grep -v '#' @HERE@/variables | xargs)", f"OFF=`cat @HERE@/options`; {live}=$OFF",
+                             f"set -- {printed}; {live}=\"$*\"", f"for o in {printed}; do {live}=\"${live} $o\"; done",
+                             f"{live}=({printed})" if self.bash else f"{live}={printed}"))
+
+    def paths(self) -> str:
+        """Patterns that stand for files."""
+        self.note("patterns of files")
+        folder = self.pick("@HERE@/conf.d", "@HERE@/none.d", "@HERE@/missing", '"@HERE@"/conf.d', "@HERE@/c*.d")
+        pattern = self.pick("*.sh", "*", "1?.sh", "[12]0.sh", "*.conf")
+        first = self.pick("", "", "shopt -s nullglob\n", "set -f\n") if self.bash else self.pick("", "set -f\n")
+        last = self.pick("", "shopt -u nullglob\n" if self.bash else "", "set +f\n")
+        body = self.pick('[ -r "$f" ] && . "$f"', '[ -f $f ] && . $f', f'{self.live}="${self.live} -Df=$f"')
+        loop = self.pick(f"for f in {folder}/{pattern}; do {body}; done", f"cd @HERE@/conf.d\nfor f in {pattern}; do {body}; done",
+                         f"list=({folder}/{pattern})\nfor f in \"${{list[@]}}\"; do {body}; done" if self.bash else
+                         f"for f in {folder}/{pattern} @HERE@/conf.d/10.sh; do {body}; done",
+                         f"set -- {folder}/{pattern}; OFF=-Dn=$#", f"[ -e {folder}/{pattern} ] && OFF=-De=1")
+        return f"{first}{loop}\n{last}".rstrip("\n")
 
     # -- java ---------------------------------------------------------------------------------
 

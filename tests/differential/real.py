@@ -50,7 +50,18 @@ exec "$shell" -c "$command"
 """
 _NUMBER = re.compile(r"(-Dpid=|-Xms|-Dt=).*")
 _PASS_ON = '#!/bin/dash\nwhile :; do case $1 in -n|-u) shift 2 ;; -*) shift ;; *) break ;; esac; done\nexec "$@"\n'
-_TOOLS = ("bash", "cat", "dash", "env", "grep", "nohup", "sh")
+_TOOLS = ("basename", "bash", "cat", "cut", "dash", "dirname", "echo", "env", "grep", "head", "nohup", "paste", "readlink",
+          "realpath", "sed", "sh", "tail", "tr", "xargs")
+#: Files that launch scripts find beside themselves or put into words; places of the folder are put in.
+_BESIDE = {
+    "setenv.sh": f'JAVA_OPTS="$JAVA_OPTS -D{PROPERTY}=true"\n', "where.sh": 'JAVA_OPTS="$JAVA_OPTS -Dw=${BASH_SOURCE-none}"\n',
+    "back.sh": "cd ..\n. ./setenv.sh\n", "options": f"# options\n-Xmx1g\n\n-D{PROPERTY}=true  -Da=b\n",
+    "quoted": f"-Dq='a b'\n\"-D{PROPERTY}=true\"\n-De=\\$x\n", "open": "-Dq='a b\n-Dx=y\n",
+    "variables": f"# variables\nJAVA_OPTS=-D{PROPERTY}=true\nJAVA_ARGS=\"-Da=b -Dc=d\"\n\n  # more\nOFF=-Doff=1\n",
+    "crlf": f"-Xmx1g\r\n-D{PROPERTY}=true\r\n", "no end": "-Xmx1g -Dn=1", "nothing": "",
+    "conf.d/10.sh": "OFF=-Dten=1\n", "conf.d/20.sh": f'OFF="$OFF -D{PROPERTY}=true"\n', "conf.d/note": "-Dnote=1\n",
+    "none.d/.hidden.sh": "OFF=-Dhidden=1\n", "sub/start.sh": "#!/bin/sh\n",
+}
 
 
 Vector = tuple[tuple[str, tuple[str, ...]], ...]
@@ -129,6 +140,13 @@ class Machine:
         self.launcher = str(self.folder / "launcher")
         self.work = self.folder / "work"
         self.work.mkdir()
+        for name, text in _BESIDE.items():
+            path = self.folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o644)
+        (self.folder / "linked").symlink_to("sub")
+        (self.folder / "other").symlink_to("config")
         for name, status in (("heads", 0), ("tails", 1)):
             path = self.folder / name
             path.mkdir()
@@ -147,7 +165,8 @@ class Machine:
 
     def fill(self, text: str) -> str:
         """A text with the places of this machine put in."""
-        return text.replace("@CONFIG@", self.config).replace("@BIN@", str(self.folder / "heads"))
+        return text.replace("@CONFIG@", self.config).replace("@BIN@", str(self.folder / "heads")).replace(
+            "@HERE@", str(self.folder))
 
     def write(self, texts: dict[str, str]) -> None:
         """Put files in place (Latin-1, byte for byte)."""

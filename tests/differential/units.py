@@ -48,6 +48,19 @@ JAVA_OPTS_=$JAVA_OPTS
 unset JAVA_OPTS
 eval exec "{FOLDER}/java" $JAVA_OPTS_ -jar /opt/app/jenkins.war "$@"
 """
+# Read files by a path that a unit may show them elsewhere, and beside the place where they are started.
+_SOURCING = f"""#!/bin/bash
+. {FOLDER}/conf/$1
+exec {FOLDER}/java $JAVA_OPTS -jar /opt/app/jenkins.war
+"""
+_HERE = f"""#!/bin/sh
+[ -f ./here.$1 ] && . ./here.$1
+exec {FOLDER}/java $JAVA_OPTS "-Dhere=$(pwd)" -jar /opt/app/jenkins.war
+"""
+_ROOT = f"{FOLDER}/root"  # another root, which has the same files with another content
+_SHARED = {f"{root}{FOLDER}/{name}": text for root in ("", _ROOT) for name, text in {
+    "java": _JAVA, "launcher": _LAUNCHER, "sourcing": _SOURCING, "here": _HERE}.items()}
+_OWN_ROOT = (f"MountAPIVFS=yes\nBindReadOnlyPaths=/usr /bin /sbin /lib -/lib64\nBindPaths={FOLDER}/starts\n")
 
 
 @dataclass
@@ -166,8 +179,12 @@ class UnitGrammar:
         program = self.pick("", "", "", "-", ":", "+", "@", "!")
         self.used.add(f"ExecStart prefix '{program}'")
         words = [f"{program}{FOLDER}/java"] + (["java"] if program == "@" else [])
-        style = self.random.choice(["java", "java", "java", "launcher", "sh -c", "bash -c"])
+        style = self.random.choice(["java", "java", "java", "launcher", "sh -c", "bash -c", "sourcing", "here"])
         self.used.add(f"ExecStart: {style}")
+        if style == "sourcing":
+            return f"{self.namespace()}ExecStart={self.pick('', '', '-', '!')}{FOLDER}/sourcing {self.number}"
+        if style == "here":
+            return f"{self.place()}{self.namespace()}ExecStart={FOLDER}/here {self.number}"
         if style == "launcher":
             return f"ExecStart={FOLDER}/launcher --httpPort=8080"
         if style in ("sh -c", "bash -c"):
@@ -187,6 +204,44 @@ class UnitGrammar:
         if self.chance(4, "two commands on a line"):
             line += " ; /bin/true"
         return line
+
+    def namespace(self) -> str:
+        """Settings by which the service sees other files."""
+        form, text = self.random.choice([
+            ("none", ""), ("none", ""), ("BindReadOnlyPaths= folder", f"BindReadOnlyPaths={FOLDER}/confb:{FOLDER}/conf\n"),
+            ("BindPaths= file", f"BindPaths={FOLDER}/confb/{self.number}:{FOLDER}/conf/{self.number}:norbind\n"),
+            ("BindPaths= missing, optional", f"BindPaths=-{FOLDER}/nowhere:{FOLDER}/conf\n"),
+            ("BindPaths= missing", f"BindPaths={FOLDER}/nowhere:{FOLDER}/conf\n"),
+            ("BindPaths= reset", f"BindPaths={FOLDER}/confb:{FOLDER}/conf\nBindPaths=\n"),
+            ("BindPaths= two", f"BindPaths={FOLDER}/confb:{FOLDER}/conf {FOLDER}/confb:{FOLDER}/work\n"),
+            ("BindPaths= same", f"BindPaths={FOLDER}/conf\n"),
+            ("TemporaryFileSystem=", f"TemporaryFileSystem={FOLDER}/conf\n"),
+            ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"), ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"),
+            ("RootDirectory= specifier", f"RootDirectory=/%%opt/../{_ROOT}\n{_OWN_ROOT}" if self.chance(20) else
+             f"RootDirectory={FOLDER}%i/root\n{_OWN_ROOT}"),
+            ("RootDirectory= and BindPaths=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}BindPaths={FOLDER}/confb:{FOLDER}/conf\n"),
+            ("RootDirectory= missing", f"RootDirectory={FOLDER}/nowhere\n{_OWN_ROOT}"),
+            ("RootDirectory= relative", f"RootDirectory=opt\n{_OWN_ROOT}"), ("RootDirectory=/", "RootDirectory=/\n"),
+            ("RootDirectory= reset", f"RootDirectory={_ROOT}\nRootDirectory=\n")])
+        self.used.add(form)
+        return text
+
+    def place(self) -> str:
+        """A ``WorkingDirectory=`` line."""
+        form, text = self.random.choice([
+            ("none", ""), ("folder", f"WorkingDirectory={FOLDER}/work\n"), ("folder", f"WorkingDirectory={FOLDER}/work/\n"),
+            ("optional", f"WorkingDirectory=-{FOLDER}/work\n"), ("optional, missing", f"WorkingDirectory=-{FOLDER}/nowhere\n"),
+            ("missing", f"WorkingDirectory={FOLDER}/nowhere\n"), ("specifier", f"WorkingDirectory={FOLDER}/work%i\n"),
+            ("home", "WorkingDirectory=~\n"), ("relative", "WorkingDirectory=work\n"),
+            ("relative, optional", "WorkingDirectory=-work\n"), ("unknown specifier", f"WorkingDirectory={FOLDER}/%z\n"),
+            ("reset", f"WorkingDirectory={FOLDER}/work\nWorkingDirectory=\n")])
+        self.used.add(f"WorkingDirectory= {form}")
+        return text
+
+    def sourced(self) -> str:
+        """The text of a file that a launcher sources."""
+        return self.pick(f'JAVA_OPTS="{FLAG}"\n', "JAVA_OPTS=-Xmx32m\n", 'JAVA_OPTS="$JAVA_OPTS -Da=b"\n',
+                         f'JAVA_OPTS="$JAVA_OPTS {FLAG}"\n', f'X1={FLAG}\nexport JAVA_TOOL_OPTIONS="$X1"\n', "")
 
     def section(self, own: bool) -> str:
         """The text of a unit file or a drop-in."""
@@ -250,6 +305,9 @@ class UnitGrammar:
         stem = name.rpartition(".")[0]
         for known in (f"{n}.a", f"{n}.b", stem, stem.replace("@", "-")):
             files[f"{FOLDER}/env/{known}"] = self.environment_file()
+        for known in (f"conf/{n}", f"confb/{n}", f"work/here.{n}", f"confb/here.{n}"):
+            for root in ("", _ROOT):
+                files[f"{root}{FOLDER}/{known}"] = self.sourced()
         return UnitCase(name, files, self.used)
 
 
@@ -388,12 +446,14 @@ def files_of(case: UnitCase, root: Path) -> HostFiles:
 
 def furnish(root: Path) -> None:
     """What every host has."""
-    for path, text in {f"{FOLDER}/java": _JAVA, f"{FOLDER}/launcher": _LAUNCHER, "/bin/bash": "ELF", "/bin/dash": "ELF"}.items():
+    for path, text in {**_SHARED, "/bin/bash": "ELF", "/bin/dash": "ELF"}.items():
         real = root / path.lstrip("/")
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_text(text)
         real.chmod(0o755)
     (root / "bin/sh").symlink_to("dash")
+    for folder in ("/usr", "/sbin", "/lib", f"{FOLDER}/starts"):
+        (root / folder.lstrip("/")).mkdir(exist_ok=True)
 
 
 def compare(outcome: installations.Outcome, starts: Sequence[Start]) -> tuple[str, str] | None:
@@ -416,7 +476,7 @@ def compare(outcome: installations.Outcome, starts: Sequence[Start]) -> tuple[st
 def check(host: Host, cases: Sequence[UnitCase], root: Path, report: UnitReport) -> None:
     """Compare a batch on a host, before and after the edits."""
     furnish(root)
-    host.write({f"{FOLDER}/java": _JAVA, f"{FOLDER}/launcher": _LAUNCHER})
+    host.write(_SHARED)
     everything: dict[str, str | None] = {}
     for case in cases:
         everything.update(case.files)
@@ -468,7 +528,7 @@ def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles],
         except Refused as error:
             report.refused[re.sub(r"cbd\d+\S*|/\S+", "…", str(error))] += 1
             continue
-        if f"{FOLDER}/launcher" in planned.files:
+        if set(planned.files) & set(_SHARED):
             report.refused["(the launcher would be edited, and all cases share it)"] += 1
             continue
         changed[case.name] = {path: new for path, (_old, new) in planned.files.items()}

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from writer import NEW, OLD, files
+from writer import NEW, OLD, files, store
 
 MIB = 1 << 20
 
@@ -69,9 +69,9 @@ def disk_full(folder):
                 pass
         os.truncate(folder + "/filler", max(0, os.stat(folder + "/filler").st_size // 4096 - blocks) * 4096)
         try:
-            kept = files.replace(path, OLD, NEW, True)
+            kept = files.replace(path, OLD, NEW, store(path))
             whole(path, NEW)
-            whole(kept, OLD)
+            assert text(kept) == OLD
             results.add("written")
             print("run", flush=True)
         except files.Refused as error:
@@ -80,7 +80,7 @@ def disk_full(folder):
             whole(path, OLD)
             assert names(folder) == ["file"], names(folder)
             os.unlink(folder + "/filler")
-            files.replace(path, OLD, NEW, True)
+            files.replace(path, OLD, NEW, store(path))
             whole(path, NEW)
             print("run", flush=True)
         subprocess.run(["umount", folder], check=True)
@@ -92,8 +92,8 @@ def disk_full(folder):
             os.mkdir("%s/filler%d" % (folder, number))
         except OSError:
             break
-    refused(lambda: files.replace(path, OLD, NEW, False), "the disk is full")
-    refused(lambda: files.replace(folder + "/new", None, NEW, False), "the disk is full")
+    refused(lambda: files.replace(path, OLD, NEW), "the disk is full")
+    refused(lambda: files.replace(folder + "/new", None, NEW), "the disk is full")
     refused(lambda: files.make_folder(folder + "/new.d"), "the disk is full")
     whole(path, OLD)
     assert names(folder) == ["file"], names(folder)
@@ -103,18 +103,43 @@ def read_only(folder):
     """A remount between two writes, as of a disk with errors or of an image."""
     mount("-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", folder)
     path = fresh(folder)
-    first = files.replace(path, OLD, NEW, True)
+    first = files.replace(path, OLD, NEW, store(path))
     mount("-o", "remount,ro", folder)
-    refused(lambda: files.replace(path, NEW, OLD, True), "read-only")
-    refused(lambda: files.replace(path, NEW, None, False), "read-only")
-    refused(lambda: files.replace(folder + "/new", None, NEW, False), "read-only")
+    refused(lambda: files.replace(path, NEW, OLD, store(path)), "read-only")
+    refused(lambda: files.replace(path, NEW, None), "read-only")
+    refused(lambda: files.replace(folder + "/new", None, NEW), "read-only")
     refused(lambda: files.make_folder(folder + "/new.d"), "read-only")
-    refused(lambda: files.restore(path), "read-only")
+    refused(lambda: store(path).restore(path), "read-only")
     whole(path, NEW)
-    assert [backup.path for backup in files.list_backups(path)] == [first]
+    assert [backup.path for backup in store(path).list(path)] == [first]
     mount("-o", "remount,rw", folder)
-    assert files.restore(path).changed
+    assert store(path).restore(path).changed
     whole(path, OLD)
+
+
+def backups_elsewhere(folder):
+    """The place of the backups alone is full, read-only, or immutable: the file stays as it is."""
+    path = fresh(folder)
+    place = store(path).place
+    store(path).check()
+    mount("-t", "tmpfs", "-o", "size=8k,mode=700", "tmpfs", place)
+    with open(place + "/filler", "wb", buffering=0) as stream:
+        try:
+            while stream.write(b"x" * 4096):
+                pass
+        except OSError:
+            pass
+    refused(lambda: files.replace(path, OLD, NEW, store(path)), "the disk is full", "no backup can be kept")
+    refused(lambda: files.replace(folder + "/new", None, NEW, store(path)), "the disk is full")
+    mount("-o", "remount,ro", place)
+    for make in (False, True):
+        refused(lambda make=make: store(path).check(make), "read-only", "no backup can be kept")
+    refused(lambda: files.replace(path, OLD, NEW, store(path)), "read-only")
+    whole(path, OLD)
+    assert names(folder) == ["file"], names(folder)
+    subprocess.run(["umount", place], check=True)
+    files.replace(path, OLD, NEW, store(path))
+    whole(path, NEW)
 
 
 def immutable(folder):
@@ -134,21 +159,21 @@ def immutable(folder):
         for what in (path, place):
             subprocess.run(["chattr", "+" + flag, what], check=True)
             try:
-                for backup in (True, False):
+                for backup in (store(path), None):
                     if (flag, what) == ("a", place):
                         # Files may be added there, none renamed: an attempt leaves what it cannot remove.
-                        refused(lambda: files.replace(path, OLD, NEW, False), "lsattr")
+                        refused(lambda: files.replace(path, OLD, NEW), "lsattr")
                         continue
                     refused(lambda keep=backup: files.replace(path, OLD, NEW, keep), "lsattr")
                     assert names(place) == ["file"], names(place)
-                refused(lambda: files.replace(path, OLD, None, False), "lsattr")
+                refused(lambda: files.replace(path, OLD, None), "lsattr")
                 whole(path, OLD)
             finally:
                 subprocess.run(["chattr", "-" + flag, what], check=True)
-    kept = files.replace(path, OLD, NEW, True)
+    kept = files.replace(path, OLD, NEW, store(path))
     whole(path, NEW)
-    whole(kept, OLD)
-    assert names(place) == ["file", os.path.basename(kept)], names(place)
+    assert text(kept) == OLD
+    assert names(place) == ["file"], names(place)
 
 
 def mount_point(folder):
@@ -157,7 +182,7 @@ def mount_point(folder):
     with open(folder + "/source", "wb") as stream:
         stream.write(OLD.encode("latin-1"))
     mount("--bind", folder + "/source", path)
-    refused(lambda: files.replace(path, OLD, NEW, True), "mount point")
+    refused(lambda: files.replace(path, OLD, NEW, store(path)), "mount point")
     assert text(path) == OLD
     assert names(folder) == ["file", "source"], names(folder)
 
@@ -165,7 +190,8 @@ def mount_point(folder):
 def main():
     """Play one scene."""
     scene, folder = sys.argv[1:]
-    {"disk full": disk_full, "read-only": read_only, "immutable": immutable, "mount point": mount_point}[scene](folder)
+    {"disk full": disk_full, "read-only": read_only, "immutable": immutable, "mount point": mount_point,
+     "backups elsewhere": backups_elsewhere}[scene](folder)
 
 
 if __name__ == "__main__":

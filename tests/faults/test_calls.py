@@ -5,6 +5,8 @@ By default each call fails once, with one of the errors in turn; CBOPS_FAULTS=al
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -19,10 +21,11 @@ from typing import NamedTuple
 import pytest
 
 from . import writer
-from .writer import DEEDS, NEW, OLD, OWN_DROP_IN, files
+from .writer import DEEDS, NEW, OLD, OWN_DROP_IN, files, store
 
 OWN = ("drop-in", "somebody's drop-in")  # deeds with the file that PID 1 reads
 NEW_FILES = ("create", "drop-in")
+BACK = ("restore", "roll back")
 OWNER, GROUP, MODE, NOTE = 1234, 4321, 0o640, b"by hand"
 ERRORS = ("EIO", "ENOSPC", "EINTR", "EACCES")
 # Calls that cannot fail, or whose failure is one of memory.
@@ -60,29 +63,31 @@ class Scene:
         if self.before is not None:
             self.file.write_bytes(OLD.encode("latin-1"))
             dress(self.file)
-        if self.deed == "restore":
-            kept = files.replace(str(self.file), OLD, NEW, True)
-            assert kept
-            # Of another second than the one that the deed makes: how often a free name is tried must not be chance.
-            os.rename(kept, f"{self.file}.20200229T120000Z{files.BACKUP_SUFFIX}")
+        if self.deed in BACK:
+            kept = Path(str(files.replace(str(self.file), OLD, NEW, store(str(self.file)))))
+            # Of another second than the one that the deed makes: which name is free must not be chance.
+            for path in (kept, Path(f"{kept}.json")):
+                path.rename(path.with_name("20200229T120000Z" + path.suffix))
 
     @property
     def file(self) -> Path:
         """The file that is written."""
-        return self.etc / (f"unit.d/{OWN_DROP_IN}" if self.deed in OWN else "file")
+        moved = {"move a backup": "file.20200229T120000Z.cbops~"}
+        return self.etc / (f"unit.d/{OWN_DROP_IN}" if self.deed in OWN else moved.get(self.deed, "file"))
 
     @property
     def before(self) -> str | None:
         """Its content before."""
-        return {"create": None, "drop-in": None, "restore": NEW}.get(self.deed, OLD)
+        return {"create": None, "drop-in": None, **dict.fromkeys(BACK, NEW)}.get(self.deed, OLD)
 
     @property
     def after(self) -> str | None:
         """Its content afterwards."""
-        return {"remove with backup": None, "restore": OLD}.get(self.deed, NEW)
+        gone = dict.fromkeys(("remove with backup", "move a backup"))
+        return {**gone, **dict.fromkeys(BACK, OLD)}.get(self.deed, NEW)
 
     def check(self) -> str | None:
-        """The file is the old or the new one, whole, its owner's and its mode's; so is every backup."""
+        """The file is the old or the new one, whole, its owner's and its mode's; every backup is whole, and root's."""
         content = content_of(self.file)
         assert content in (self.before, self.after), f"neither old nor new: {len(content or '')} characters"
         if content is not None:
@@ -91,11 +96,10 @@ class Scene:
                 assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o644)
             else:
                 check_dress(self.file)
-        for backup in self.names(files.BACKUP_SUFFIX):
+        for backup in self.backups():
             assert content_of(backup) in (OLD, NEW), f"{backup.name} is not whole"
-            check_dress(backup)
-        if self.before is not None and content != self.before and self.deed not in ("edit", "restore", *OWN):
-            assert OLD in [content_of(backup) for backup in self.names(files.BACKUP_SUFFIX)], "no backup"
+        if self.before is not None and content != self.before and self.deed not in ("edit", *OWN):
+            assert OLD in [content_of(backup) for backup in self.backups()], "no backup"
         if (self.etc / "unit.d").exists():
             assert stat.S_IMODE((self.etc / "unit.d").stat().st_mode) == 0o755
         assert os.readlink(self.etc / "link.d/file") == "../file"
@@ -103,7 +107,25 @@ class Scene:
 
     def names(self, suffix: str) -> list[Path]:
         """Files that end so."""
-        return [path for path in self.etc.rglob("*") if path.name.endswith(suffix)]
+        return [path for path in self.base.rglob("*") if path.name.endswith(suffix)]
+
+    def backups(self) -> list[Path]:
+        """Copies that have a record; all is root's alone, and each record is whole and says whose the file was."""
+        found = []
+        for path in (self.base / "var/lib/cbops-telemetry").rglob("*"):
+            status = path.stat()
+            assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700 if path.is_dir() else 0o600), path
+            if path.suffix == ".json":
+                record = json.loads(path.read_text())
+                if record["sha256"] is None:
+                    continue
+                copy = path.with_suffix("")
+                assert hashlib.sha256(copy.read_bytes()).hexdigest() == record["sha256"]
+                assert (record["uid"], record["gid"], record["mode"]) == (OWNER, GROUP, f"{MODE:04o}")
+                model = content_of(self.etc / "model") and os.listxattr(self.etc / "model")
+                assert sorted(record["attributes"]) == sorted(model or [])
+                found.append(copy)
+        return found
 
     def again(self) -> None:
         """The next run, which nothing disturbs, gets it done and tidies up."""
@@ -111,7 +133,7 @@ class Scene:
         assert self.check() == self.after
         if self.deed in OWN:
             assert self.file.stat().st_uid == 0
-        assert len(self.names(files.BACKUP_SUFFIX)) <= (2 if self.deed == "restore" else 1)
+        assert len(self.backups()) <= (2 if self.deed in BACK else 1)
 
 
 def dress(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("scene", ["disk full", "read-only", "immutable", "mount point"])
+@pytest.mark.parametrize("scene", ["disk full", "read-only", "immutable", "mount point", "backups elsewhere"])
 def test_a_place_that_cannot_be_written(scene: str, tmp_path: Path, runs: Counter[str]) -> None:
     folder = tmp_path / "etc"
     folder.mkdir(mode=0o755)

@@ -15,6 +15,7 @@ _package = types.ModuleType("cbops_engine")
 _package.__path__ = [str(Path(__file__).resolve().parents[2] / "plugins" / "module_utils")]
 sys.modules["cbops_engine"] = _package
 files = importlib.import_module("cbops_engine._writing")
+backups = importlib.import_module("cbops_engine._backups")
 OWN_DROP_IN = importlib.import_module("cbops_engine._files").OWN_DROP_IN
 
 OLD = 'JAVA_ARGS="-Xmx1g"\r\n# caf\xe9\n' + "# filler\n" * 900
@@ -23,6 +24,11 @@ NEW = OLD.replace("1g", "1g -Da=b")
 
 class Unread(Exception):
     """What the module reads before it writes cannot be read."""
+
+
+def store(path):
+    """Where backups of what lies in a folder "etc" are: in the file system that it is in, not in this machine's."""
+    return backups.Store(path.partition("/etc")[0], "run")
 
 
 def write(folder, content, backup, path=None):
@@ -36,23 +42,37 @@ def write(folder, content, backup, path=None):
     except OSError as error:
         raise Unread(error)
     if old != content:
-        files.replace(path, old, content, backup)
+        files.replace(path, old, content, store(folder) if backup else None)
 
 
 def put_back(folder):
     """Restore the file's first backup."""
     try:
-        first = files.list_backups(folder + "/file")[-1].path
+        first = store(folder).list(folder + "/file")[-1].path
     except files.Refused as error:
         raise Unread(error)
-    files.restore(folder + "/file", first)
+    store(folder).restore(folder + "/file", first)
+
+
+def roll_back(folder):
+    """Bring the file to what it was before the run."""
+    try:
+        store(folder).edited_by("run")
+    except files.Refused as error:
+        raise Unread(error)
+    store(folder).roll_back(folder + "/file", "run")
+
+
+def take_in(folder):
+    """Move a backup of an earlier version to where backups are."""
+    store(folder).take_in(folder + "/file.20200229T120000Z.cbops~")
 
 
 def drop_in(folder):
     """Make a folder and a file in it."""
     files.make_folder(folder + "/unit.d")
     if not os.path.exists(own_drop_in(folder)):
-        files.replace(own_drop_in(folder), None, NEW, False)
+        files.replace(own_drop_in(folder), None, NEW)
 
 
 def own_drop_in(folder):
@@ -69,11 +89,13 @@ DEEDS = {
     "edit": lambda folder: write(folder, NEW, False),
     "edit with backup": lambda folder: write(folder, NEW, True),
     "edit through a link": lambda folder: write(folder + "/link.d", NEW, True),
-    "create": lambda folder: write(folder, NEW, False),
+    "create": lambda folder: write(folder, NEW, True),
     "remove with backup": lambda folder: write(folder, None, True),
     "drop-in": drop_in,
     "somebody's drop-in": edit_and_give_to_root,
     "restore": put_back,
+    "roll back": roll_back,
+    "move a backup": take_in,
 }
 
 

@@ -193,12 +193,21 @@ def hostile():
     ]
 
 
+def odd():
+    # One host, on which a test lays out what people have built: many controllers beside the package's own.
+    return [
+        host("segment", "bookworm", "segment"),
+        host("odd", "bookworm", "oss"),
+    ]
+
+
 def booted():
     # Nothing but systemds: tests/booted lays launch files over them and starts services.
     return [host(release, release, "plain") for release in ("bookworm", "trixie", "bullseye")]
 
 
-PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile, "booted": booted}
+PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile, "odd": odd,
+            "booted": booted}
 
 
 def load(profile):

@@ -16,6 +16,7 @@ UNIT = "cloudbees-cm.service"
 FOLDER = f"/etc/systemd/system/{UNIT}.d"
 DROP_IN = f"{FOLDER}/zzz-cbops-telemetry.conf"
 OVERRIDE = f"{FOLDER}/override.conf"
+BACKUPS = "/var/lib/cbops-telemetry/backups"
 SERVICE = "cloudbees"
 LAUNCH_FILE = "/var/lib/cloudbees-cm/env.sh"
 HOME = "/var/lib/jenkins"
@@ -122,15 +123,24 @@ def put_back(site: Site, path: str, **how: object) -> Done:
         {"cbops.telemetry.telemetry_backup": {"path": path, "restore": True, **how}}]}])
 
 
-@pytest.mark.parametrize("how", [{}, {"since": "2019-01-01T00:00:00Z"}], ids=["the newest", "by date"])
+def save(site: Site, path: str) -> None:
+    """Root keeps a copy of a file, as before a template is rendered."""
+    done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": path, "save": True, "run": "R"}}]}])
+    assert not done.code, done.output
+
+
+@pytest.mark.parametrize("how", [{}, {"since": "2019-01-01T00:00:00Z"}, {"of_run": "R"}],
+                         ids=["the newest", "by date", "by run"])
 @pytest.mark.parametrize("path", [DROP_IN, OVERRIDE, f"/etc/systemd/system/{UNIT}", "/etc/init.d/cloudbees-cm"])
 def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site, path: str,
                                                                     how: dict[str, object]) -> None:
-    backup = f"{path}.20200101T000000Z.cbops~"
-    package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there; echo '# now' >{path}
-        echo ExecStartPre=+/bin/true >{backup}; chown {SERVICE}: {backup}""")
-    before = package.shell("script", f"sha256sum {path}")
+    package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there
+        echo ExecStartPre=+/bin/true >{path}; chown {SERVICE}: {path}""")
     try:
+        save(package, path)
+        package.shell("script", f"rm {path}; echo '# now' >{path}; chmod 644 {path}")
+        before = package.shell("script", f"sha256sum {path}")
         done = put_back(package, path, **how)
         assert done.code
         assert "root's alone" in done.output, done.output
@@ -140,19 +150,42 @@ def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Si
         assert put_back(package, path, **how).code
         assert whose(package, path) == ""
     finally:
-        package.shell("script", f"rm -f {path} {backup}; [ ! -e /root/there ] || mv /root/there {path}")
+        package.shell("script", f"rm -rf {path} {BACKUPS}; [ ! -e /root/there ] || mv /root/there {path}")
+
+
+@pytest.mark.parametrize("scene", [
+    f"rm -rf {BACKUPS}; mkdir /home/{USER}/b && chown {USER}: /home/{USER}/b && ln -s /home/{USER}/b {BACKUPS}",
+    f"chown {SERVICE}: {BACKUPS}", f"chmod 777 {BACKUPS}", f"chmod 777 {BACKUPS[:-8]}",
+], ids=["a link to a user's folder", "the service's", "everybody's", "everybody's above"])
+def test_nothing_is_edited_where_others_could_reach_the_backups(package: Site, scene: str) -> None:
+    unedited = f"sha256sum {LAUNCH_FILE}; ls -R {FOLDER} /home/{USER} 2>&1; true"
+    package.shell("script", f"rm -rf {BACKUPS}; mkdir -p {BACKUPS}; {scene}")
+    before = package.shell("script", unedited)
+    try:
+        for arguments in (["--check"], []):
+            done = play(package, "enforce", "script", *arguments)
+            assert done.code
+            assert "no backup can be kept" in done.output, done.output
+        assert package.shell("script", unedited) == before
+    finally:
+        package.shell("script", f"rm -rf {BACKUPS} /home/{USER}/b; chmod 755 {BACKUPS[:-8]}")
+
+
+def test_what_is_kept_of_a_secret_file_is_roots_alone(package: Site) -> None:
+    play(package, "enforce", "script")
+    found = package.shell("script", f"find {BACKUPS} -printf '%u %m %y\\n' | sort -u").splitlines()
+    assert found == ["root 600 f", "root 700 d"]
+    assert "denied" in package.as_user("script", f"ls {BACKUPS} 2>&1 || true", SERVICE)
 
 
 def test_what_the_service_wrote_does_not_become_roots_by_a_backup(package: Site) -> None:
-    """Root keeps a copy of a drop-in that is the service's, and puts it back: the copy says whose it was."""
+    """Root keeps a copy of a drop-in that is the service's, and puts it back: the copy's record says whose it was."""
     play(package, "enforce", "script")
     package.shell("script", f"chown {SERVICE}: {DROP_IN}")
     package.as_user("script", f"echo ExecStartPre=+/bin/true >>{DROP_IN}", SERVICE)
-    package.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {"path": DROP_IN, "save": True}}]}])
-    assert whose(package, f"{DROP_IN}.*.cbops~").startswith(f"{SERVICE}:")
+    save(package, DROP_IN)
     package.shell("script", f"rm {DROP_IN}")
-    for how in ({}, {"since": "2019-01-01T00:00:00Z"}):
+    for how in ({}, {"of_run": "R"}):
         done = put_back(package, DROP_IN, **how)
         assert done.code
         assert "root's alone" in done.output, done.output

@@ -15,7 +15,7 @@ from fleethand import Done
 #: A host of the fleet in the attacker's hands, and the others.
 EVIL, GOOD = "oss", ("deb", "rpm", "script")
 FLAG = {"changed": False, "refused": [], "restart_required": [], "reload_required": False, "backup_files": [],
-        "files": [], "diff": []}
+        "files": [], "notes": [], "diff": []}
 STATE: dict[str, Any] = {
     "schema": "cbops.telemetry/state/1", "host": {"root": "/", "effective_user": 0, "node": "x"}, "installations": [],
     "connectivity": [], "warnings": []}
@@ -210,7 +210,8 @@ def test_what_a_host_says_begins_no_line_and_moves_no_cursor(site: Site, play: s
     failed = {"failed": True, "msg": HOSTILE}
     site.compromise(EVIL, json.dumps({"changed": False, "state": state}), "telemetry_info")
     site.compromise(EVIL, json.dumps(
-        {**FLAG, "failed": True, "msg": HOSTILE, "refused": [HOSTILE], "restart_required": [HOSTILE], "state": state,
+        {**FLAG, "failed": True, "msg": HOSTILE, "refused": [HOSTILE], "notes": [HOSTILE],
+         "restart_required": [HOSTILE], "state": state,
          "diff": [{"before": HOSTILE, "after": "", "before_header": HOSTILE, "after_header": HOSTILE}]}
         if play == "enforce" else {**FLAG, "state": state,
                                    "files": [{"path": HOSTILE, "before": None, "after": "0" * 64, "backup": HOSTILE}],

@@ -126,7 +126,7 @@ def test_a_controller_with_a_certificate_of_its_own_authority(tmp_path: Path) ->
     try:
         url = f"https://localhost:{server.server_address[1]}"
         with pytest.raises(ControllerError, match="certificate"):
-            Controller(url, "jo", TOKEN).is_quiet()
+            Controller(url, "jo", TOKEN).quiet()
         assert heard == []
         assert Controller(url, "jo", TOKEN, str(tmp_path / "pem")).is_ready()
         assert len(heard) == 1
@@ -194,12 +194,169 @@ def test_a_launch_file_that_breaks_the_jvm_is_rolled_back_and_the_next_batch_lef
                            for host in SCRIPTS}))
     assert done.code == 2, done.output
     first, second = SCRIPTS
-    assert f"Rolled back {SCRIPT} and restarted: it runs again as before" in done.reasons(first)
+    assert f"Rolled back {SCRIPT} and restarted: it runs again as before" in done.reasons(first), done.reasons(first)
     assert "1 restart failed in this run" in done.reasons(second)
     assert {host: fleet.shell(host, states) for host in SCRIPTS} == before, "every byte, mode and owner as before"
     assert pid(fleet, first) not in ("", pids[first])
     assert pid(fleet, second) == pids[second], "the next batch was left alone"
     assert all(fleet.wait_for_events(time.time()).values()), "all run, and send as before"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, number: signal.Signals) -> None:
+    """Ctrl-C, as a terminal sends it to all that runs in it, and what a pipeline's runner sends."""
+    builds(fleet, "freestyle docs#3 600")
+    before = pid(fleet)
+    arguments = [FLEET, "exec", "test", "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",
+                 str(inventory(fleet)), "-e", f"telemetry_reports_dir={fleet.folder}/ended"]
+    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          stdin=subprocess.DEVNULL, start_new_session=True) as run:
+        deadline = time.monotonic() + 60
+        while not asked(fleet)["quietingDown"]:
+            assert time.monotonic() < deadline, "it never came as far as draining"
+            time.sleep(0.3)
+        assert "[cbops.telemetry 20" in asked(fleet)["quietDownReason"], "it says whose it is"
+        os.killpg(run.pid, number)
+    deadline = time.monotonic() + 20
+    while asked(fleet)["quietingDown"] and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert asked(fleet)["quietingDown"] is False
+    assert pid(fleet) == before, "nothing was restarted"
+
+
+def test_what_a_killed_run_left_quiet_is_taken_back_and_what_others_did_is_not(fleet: Fleet) -> None:
+    builds(fleet, "freestyle docs#3 600")
+    quiet = [*("curl", "-sf", "-X", "POST", "-u", f"jo:{TOKEN}"),
+             f"http://{fleet.facts[HOST]['address']}:8080/quietDown?reason="]
+    for reason, is_left in (("upgrade+at+noon", True), ("x+%5Bcbops.telemetry+R0%5D", False)):
+        variables = inventory(fleet, telemetry_idle_timeout=2)
+        fleet.inside(*quiet[:-1], quiet[-1] + reason)
+        assert asked(fleet)["quietingDown"] is True
+        done = fleet.play("enforce", inventory=variables)
+        assert done.verdicts() == {HOST: "restart_pending"}, done.output
+        assert asked(fleet)["quietingDown"] is is_left, reason
+        said = "somebody else had quieted it down, and it stays so" if is_left else "builds are started again"
+        assert said in done.reasons(HOST)
+
+
+OSS = "bookworm-oss"
+OSS_HOME = "/var/lib/jenkins"
+DROP_IN = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
+PASSWORD = "s3cr3t-of-a-keystore"  # noqa: S105
+
+
+def knob(fleet: Fleet, host: str, home: str, words: str) -> None:
+    """What the stand-in does from its next start on: MILLISECONDS enabled|disabled|any WORDS."""
+    fleet.shell(host, f"printf '%s' {words!r} >{home}/standin-exit" if words else f"rm -f {home}/standin-exit")
+
+
+def active(fleet: Fleet, host: str, service: str) -> str:
+    """The state of a service."""
+    return fleet.shell(host, f"systemctl is-active {service}", check=False).strip()
+
+
+@pytest.mark.parametrize("milliseconds", [400, 6000])
+@pytest.mark.parametrize(("host", "service", "home", "edited"), [
+    (HOST, SERVICE, HOME, f"/etc/default/{SERVICE}"), (OSS, "jenkins", OSS_HOME, DROP_IN),
+], ids=["an init script", "started again and again"])
+def test_a_jvm_that_does_not_stay_up_is_a_failure_and_rolled_back(
+        fleet: Fleet, host: str, service: str, home: str, edited: str, milliseconds: int) -> None:
+    """It ends soon after its start; with Restart=on-failure the service manager starts it again each time."""
+    script = f"sha256sum {edited} 2>&1; stat -c '%a %u:%g' {edited} 2>&1"
+    before = fleet.shell(host, script, check=False)
+    old = pid(fleet, host)
+    knob(fleet, host, home, f"{milliseconds} disabled -Djavax.net.ssl.keyStorePassword={PASSWORD} cannot be read")
+    try:
+        done = fleet.play("enforce", "-vvv", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=60",
+                          "-e", "telemetry_settle=10", inventory=fleet.inventory({host: {}}))
+    finally:
+        knob(fleet, host, home, "")
+    assert done.code == 2, done.output
+    reasons = done.reasons(host)
+    assert f"Rolled back {edited} and restarted: it runs again as before (telemetry enabled)" in reasons, reasons
+    assert "and has stayed up for 10 seconds" in reasons
+    assert "SEVERE hudson.WebAppMain: -Djavax.net.ssl.keyStorePassword=***" in reasons, "the journal's last lines"
+    assert PASSWORD not in done.output.replace("standin-exit", "") and PASSWORD not in reasons
+    assert fleet.shell(host, script, check=False) == before, "every byte, mode and owner as before"
+    assert active(fleet, host, service) == "active"
+    assert pid(fleet, host) not in ("", old)
+
+
+def test_the_first_real_restart_is_the_canary_wherever_it_stands(fleet: Fleet) -> None:
+    """The batches before it owe none; of those in its own batch nothing is restarted before it has come up."""
+    enabled = {"telemetry_desired": "enabled"}
+    home = "/var/lib/cloudbees-cm"
+    pids = {host: pid(fleet, host) for host in SCRIPTS}
+    for host in SCRIPTS:
+        knob(fleet, host, home, "400 disabled it ends")
+    try:
+        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=30",
+                          inventory=fleet.inventory({HOST: enabled, OSS: enabled, "trixie-oc-rpm": enabled,
+                                                     **{host: {} for host in SCRIPTS}}))
+    finally:
+        for host in SCRIPTS:
+            knob(fleet, host, home, "")
+    assert done.code == 2, done.output
+    left = [host for host in SCRIPTS if pid(fleet, host) == pids[host]]
+    assert len(left) == 1, done.output
+    assert "1 restart failed in this run" in done.reasons(left[0])
+    (canary,) = set(SCRIPTS) - set(left)
+    assert "it runs again as before" in done.reasons(canary)
+    fleet.play("enforce", "-e", "telemetry_desired=enabled", "-e", "telemetry_restart=now",
+               inventory=fleet.inventory({host: {} for host in SCRIPTS}))
+
+
+def test_a_service_that_stays_down_after_the_roll_back_is_said_to_be_down(fleet: Fleet) -> None:
+    """With or without the flag the JVM ends; once the start limit is hit, the unit is failed."""
+    knob(fleet, OSS, OSS_HOME, "400 any it ends")
+    try:
+        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=60",
+                          inventory=fleet.inventory({OSS: {}}))
+        assert done.code == 2, done.output
+        reasons = done.reasons(OSS)
+        assert "it does not run either" in reasons, reasons
+        assert "DOWN: jenkins.service is" in reasons
+        assert "runs again" not in reasons
+        assert f"Rolled back {DROP_IN}" in reasons
+        assert fleet.shell(OSS, f"ls {DROP_IN} 2>&1", check=False).count("No such file") == 1
+    finally:
+        knob(fleet, OSS, OSS_HOME, "")
+        fleet.shell(OSS, "systemctl reset-failed jenkins; systemctl restart jenkins")
+
+
+def test_what_an_admin_edits_meanwhile_is_not_rolled_back(fleet: Fleet) -> None:
+    """The run says who stands in the way. Its own clock, or the host's, is no matter."""
+    launch = f"/etc/default/{SERVICE}"
+    fleet.shell(HOST, f"cp -p {launch} /root/kept")
+    inventory = fleet.inventory({HOST: {}})
+    knob(fleet, HOST, HOME, "3000 disabled it ends")
+    try:
+        with subprocess.Popen([FLEET, "shell", "test", HOST, "--", "sh", "-c",
+                               f"for n in $(seq 600); do grep -q Sender.disabled=true {launch} && "
+                               f"{{ sleep 3; echo '# by hand' >>{launch}; exit; }}; sleep 0.1; done"]) as admin:
+            done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_settle=8",
+                              "-e", "telemetry_restart_timeout=60", inventory=inventory)
+            admin.wait()
+        reasons = done.reasons(HOST)
+        assert "somebody has changed it after run" in reasons, reasons
+        assert "# by hand" in fleet.shell(HOST, f"cat {launch}")
+        assert f"{SERVICE}.service is" in reasons, "what is known of the service"
+    finally:
+        knob(fleet, HOST, HOME, "")
+        fleet.shell(HOST, f"cp -p /root/kept {launch}; systemctl restart {SERVICE}")
+
+
+def test_without_backups_a_failure_says_that_nothing_can_be_rolled_back(fleet: Fleet) -> None:
+    launch = f"/etc/default/{SERVICE}"
+    fleet.shell(HOST, f"cp -p {launch} /root/kept")
+    knob(fleet, HOST, HOME, "400 disabled it ends")
+    try:
+        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_backup=false",
+                          "-e", "telemetry_restart_timeout=15", inventory=fleet.inventory({HOST: {}}))
+        assert "this run kept no backup of what it edited" in done.reasons(HOST)
+    finally:
+        knob(fleet, HOST, HOME, "")
+        fleet.shell(HOST, f"cp -p /root/kept {launch}; systemctl restart {SERVICE}")
 
 
 def test_a_run_that_is_killed_while_it_drains_is_healed_by_the_next(fleet: Fleet) -> None:

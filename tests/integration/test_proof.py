@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -61,18 +62,48 @@ def test_events_stop_everywhere_and_come_back(fleet: Fleet) -> None:
     assert fleet.launch_files() == untouched, "`enabled` gives back every byte, mode and owner"
 
 
-def test_backups_have_the_mode_and_owner_of_the_original(fleet: Fleet) -> None:
-    """After the story above, every edited file has backups; they must not show more than the file itself."""
+def test_backups_are_out_of_the_way_and_say_whose_the_file_was(fleet: Fleet) -> None:
+    """After the story above, every edited file has backups; nobody but root can read them."""
     seen = 0
     for host in fleet.hosts:
-        for path in fleet.shell(host, "find /etc /opt -name '*.cbops~'").split():
-            original = re.sub(r"\.\d{8}T\d{6}Z(-\d+)?\.cbops~$", "", path)
-            if "zzz-cbops-telemetry.conf" in original:
+        place = "/var/lib/cbops-telemetry/backups"
+        assert fleet.shell(host, f"find /etc /opt -name '*cbops~*'; find {place} -type d ! -perm 700; "
+                                 f"find {place} -type f ! -perm 600; find {place} ! -user root") == "", host
+        for line in fleet.shell(host, f"cat {place}/*/*.json | tr -d '\\n' | sed 's/}}{{/}}\\n{{/g'").split("\n"):
+            record = json.loads(line)
+            assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", record["edits"][-1]["run"])
+            if record["sha256"] is None or record["path"].endswith("zzz-cbops-telemetry.conf"):
                 continue
-            modes = fleet.shell(host, f"stat -c '%a %u:%g' {path} {original}").split("\n")
-            assert modes[0] == modes[1], f"{host}: {path}"
+            mode = fleet.shell(host, f"stat -c '%04a %u %g' {record['path']}").split()
+            assert [record["mode"], str(record["uid"]), str(record["gid"])] == mode, f"{host}: {record['path']}"
             seen += 1
     assert seen >= len(fleet.hosts) - 2
+
+
+def test_a_backup_of_an_earlier_version_is_moved_away(fleet: Fleet) -> None:
+    """A folder of which every file is read: what an earlier version left there undid each edit."""
+    host = "bookworm-oss"
+    unit = "/etc/systemd/system/jenkins.service.d/10-env.conf"
+    fleet.shell(host, f"""mkdir -p /etc/cb/t11.d {unit.rpartition("/")[0]}
+        echo 'JAVA_OPTS=-Djava.awt.headless=true -Da=new' >/etc/cb/t11.d/10-java
+        echo 'JAVA_OPTS=-Djava.awt.headless=true -Da=old' >/etc/cb/t11.d/10-java.20260101T000000Z.cbops~
+        printf '[Service]\nEnvironmentFile=/etc/cb/t11.d/*\n' >{unit}; systemctl daemon-reload""")
+    try:
+        inventory = fleet.inventory({host: {}})
+        audit = fleet.play("audit", inventory=inventory)
+        assert "a backup of an earlier version" in str(audit.report["hosts"][0]["state"]["warnings"])
+        check = fleet.play("enforce", "--check", "--diff", inventory=inventory)
+        assert "would be moved" in check.output and "(moved)" in check.output
+        done = fleet.play("enforce", "--diff", "-e", "telemetry_restart=now", inventory=inventory)
+        assert done.verdicts() == {host: "compliant"}, done.output
+        assert "1 backup of an earlier version was moved" in done.output
+        assert fleet.shell(host, "ls /etc/cb/t11.d") == "10-java"
+        assert fleet.shell(host, "cat /etc/cb/t11.d/10-java").count(FLAG) == 1
+        running = fleet.shell(host, "tr '\\0' ' ' </proc/$(pgrep -x java)/cmdline")
+        assert "-Da=new" in running, "what the admin changed counts"
+        assert fleet.play("enforce", inventory=inventory).changed() == {host: 0}
+    finally:
+        fleet.shell(host, f"rm -r {unit} /etc/cb; systemctl daemon-reload; systemctl restart jenkins")
 
 
 @pytest.mark.parametrize("host", ["bookworm-cm-deb", "bullseye-cm-rpm"])

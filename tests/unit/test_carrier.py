@@ -30,10 +30,11 @@ SECRET = "-Djavax.net.ssl.keyStorePassword=s3cr3t"
 OPTIONS: dict[str, dict[str, Any]] = {
     "telemetry_info": {"root": "/", "launch_scripts": [], "attach": "never", "connectivity": None},
     "telemetry_flag": {"state": "disabled", "root": "/", "launch_scripts": [], "name": [], "backup": False,
-                       "attach": "never"},
+                       "attach": "never", "run": "", "backup_count": 10, "backup_days": 365},
     "connectivity_probe": {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False,
                            "http": False, "count": 1, "interval": 1.0, "ca_file": None, "public_authorities": None,
                            "private_authority": False, "expect": "any"},
+    "telemetry_prove": {"name": [], "launch_scripts": [], "timeout": 20},
 }
 
 
@@ -149,6 +150,8 @@ def test_the_probe_is_carried_with_what_it_needs(python: str) -> None:
 
 @pytest.mark.parametrize(("function", "options", "message"), [
     ("telemetry_info", {"root": "relative"}, "relative: an absolute path is needed"),
+    ("telemetry_prove", {"launch_scripts": ["relative"]}, "relative: an absolute path is needed"),
+    ("telemetry_prove", {"timeout": 3600}, "timeout: from 5 to 60 seconds"),
     ("telemetry_flag", {"name": ["nothing"]}, "not installed here: nothing"),
     ("connectivity_probe", {"endpoints": ["one:99999"]}, "99999"),
     ("connectivity_probe", {"expect": "reachable"}, "expected 127.0.0.1:1 (direct) to be reachable: refused"),
@@ -177,6 +180,7 @@ def test_only_what_is_needed_is_sent() -> None:
     audit = sent("telemetry_info")
     assert audit < sent("telemetry_info", connectivity={"timeout": 3})
     assert audit < sent("telemetry_flag")
+    assert audit < sent("telemetry_prove")
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -38,12 +38,12 @@ def laid_out(name: str, root: Path) -> Path:
 
 
 def everything(root: Path) -> dict[str, tuple[bytes, int, int, int]]:
-    """Bytes, mode, owner of each file, backups left out."""
+    """Bytes, mode, owner of each file, the place of backups left out."""
     found = {}
     for folder, _folders, names in os.walk(root):
         for name in names:
             path = Path(folder, name)
-            if path.is_file() and not path.is_symlink() and not name.endswith(".cbops~"):
+            if path.is_file() and not path.is_symlink() and root / "var/lib/cbops-telemetry" not in path.parents:
                 status = path.stat()
                 found["/" + str(path.relative_to(root))] = (path.read_bytes(), status.st_mode, status.st_uid,
                                                            status.st_gid)
@@ -52,7 +52,7 @@ def everything(root: Path) -> dict[str, tuple[bytes, int, int, int]]:
 
 def scripts(row: dict[str, str]) -> list[str]:
     """What the user says of the launch scripts of a case."""
-    return [row["unit or script"].split()[0]] if row["unit or script"].startswith("/") else []
+    return [row["unit or script"]] if row["unit or script"].startswith("/") else []
 
 
 def verdict(root: Path, row: dict[str, str]) -> str:
@@ -62,8 +62,8 @@ def verdict(root: Path, row: dict[str, str]) -> str:
 
 
 def declared(root: Path, row: dict[str, str], wanted: str, **more: Any) -> Any:
-    """Declare it without backups: where they lie is no matter of these cases."""
-    return declare(wanted, str(root), scripts(row), attach="never", **{"backup": False, **more})
+    """Declare it, with backups: where they lie nothing reads them."""
+    return declare(wanted, str(root), scripts(row), attach="never", **more)
 
 
 def wrong(root: Path, row: dict[str, str]) -> str:
@@ -112,3 +112,17 @@ def test_the_case_comes_out_as_the_table_says(tmp_path: Path, name: str) -> None
         assert reason, "it is right now: take the reason out of cases.tsv"
     else:
         assert not reason
+
+
+def test_a_backup_of_an_earlier_version_in_a_folder_that_is_read_whole(tmp_path: Path) -> None:
+    """It is read last. It goes, and the file itself is edited: no other way round it is needed."""
+    root = laid_out("own_env_dir_glob", tmp_path / "host")
+    env = root / "etc/env.d/jenkins.env"
+    copy = env.with_name("jenkins.env.20260101T000000Z.cbops~")
+    shutil.copy2(env, copy)
+    done = declared(root, ROWS["own_env_dir_glob"], "disabled")
+    assert not done.refused
+    assert [edit["path"] for edit in done.files] == ["/etc/env.d/" + copy.name, "/etc/env.d/jenkins.env"]
+    assert FLAG in env.read_text() and not copy.exists()
+    assert not list((root / "etc/systemd/system").rglob("*cbops*"))
+    assert verdict(root, ROWS["own_env_dir_glob"]) == "disabled"

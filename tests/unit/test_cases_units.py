@@ -249,8 +249,6 @@ def test_red_hats_daemon_gives_its_words_to_a_shell_once_more(options: str, verd
 
 @pytest.mark.parametrize(("name", "path"), [
     ("own_docker_run", "/etc/systemd/system/jenkins.service"),
-    ("other_supervisord", "/etc/supervisor/conf.d/jenkins.conf"),
-    ("other_cron_reboot", "/var/spool/cron/crontabs/jenkins"),
 ])
 def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tmp_path: Path) -> None:
     files = lay(name, tmp_path)
@@ -269,18 +267,19 @@ def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tm
     ({"/etc/systemd/system/ci.service": "[Service]\nExecStart=/opt/run\n",
       "/opt/run": "#!/bin/sh\nexec docker run \\\n  --rm jenkins/jenkins:lts\n"}, 1, 1),
     ({"/etc/containers/systemd/ci.container":
-      "[Container]\nImage=docker.io/jenkins/jenkins:lts\nSecret=jenkins.war\n"}, 1, 1),
+      "[Container]\nImage=docker.io/jenkins/jenkins:lts\nSecret=jenkins.war\n"}, 1, 0),
     ({"/etc/systemd/system/agent.service":
       "[Service]\nExecStart=/usr/bin/docker run -e JENKINS_URL=https://jenkins.x/ jenkins/agent\n"}, 0, 0),
     ({"/etc/systemd/system/jenkins-agent.service":
       "[Service]\nEnvironment=JAR=/opt/agent.jar\nExecStart=/usr/bin/java -jar $JAR\n"}, 0, 0),
     ({"/etc/systemd/system/ci.service": "[Service]\nEnvironment=X=/opt/x.jar\nExecStart=/usr/bin/java -jar $X\n"},
      0, 0),
-    ({"/etc/cron.d/backup": "0 3 * * * root tar cf /b.tar /usr/share/java/jenkins.war\n"}, 0, 1),
+    ({"/etc/cron.d/backup": "0 3 * * * root tar cf /b.tar /usr/share/java/jenkins.war\n"}, 0, 0),
     ({"/etc/cron.d/ci": "# @reboot root java -jar /opt/jenkins.war\n"}, 0, 0),
-    ({"/etc/cron.d/ci": "@reboot root /opt/start\n", "/opt/start": "#!/bin/sh\njava -jar /opt/jenkins.war\n"}, 1, 1),
+    ({"/etc/cron.d/ci": "@reboot root /opt/start\n",
+      "/opt/start": "#!/bin/sh\n$(x) java $(y) -jar /opt/jenkins.war\n"}, 1, 0),
     ({"/etc/cron.d/other": "@reboot root java -jar /opt/other.war\n"}, 0, 0),
-    ({"/etc/inittab": "ci:3:respawn:/usr/bin/java -jar /opt/jenkins.war\n"}, 1, 1),
+    ({"/etc/inittab": "ci:3:respawn:/usr/bin/java $(x) -jar /opt/jenkins.war\n"}, 1, 0),
     ({"/etc/systemd/system/ci.service":
       "[Service]\nEnvironment=X=/opt/other.war\nExecStart=/usr/bin/env java -jar $X\n"},
      0, 0),
@@ -307,13 +306,13 @@ def test_a_script_that_cron_starts_is_named_by_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("lines", "verdict"), [
-    ("RootDirectory=/srv/root", "unresolvable"),
+    ("RootDirectory=/srv/root", "unresolvable"),  # which is not there
     ("RootDirectory=/", "disabled"),
     ("RootDirectory=/srv/root\nRootDirectory=", "disabled"),
     ("RootImage=/srv/root.raw", "unresolvable"),
     ("BindPaths=/data/ci:/var/lib/ci", "disabled"),
     ("BindReadOnlyPaths=/srv/start:/opt/start", "unresolvable"),
-    ("BindReadOnlyPaths=/srv/ci:/etc/ci/%p.conf", "unresolvable"),  # which the script would read if it were there
+    ("BindReadOnlyPaths=/srv/ci:/etc/ci/%p.conf", "unresolvable"),  # what is not there is not shown
     ("BindReadOnlyPaths=/opt/start", "disabled"),
     ("BindReadOnlyPaths=/srv/start:/opt/start\nBindReadOnlyPaths=", "disabled"),
     ("TemporaryFileSystem=/etc/ci:ro", "unresolvable"),
@@ -327,9 +326,10 @@ def test_a_service_that_sees_other_files(lines: str, verdict: str, tmp_path: Pat
 
 def test_whoever_may_log_in_makes_no_installation_of_his_crontab(tmp_path: Path) -> None:
     files = lay("other_cron_reboot", tmp_path)
+    assert len(installations.discover(files)[0]) == 1
     passwd = tmp_path / "etc/passwd"
     passwd.write_text(passwd.read_text().replace("jenkins:x:900", "jenkins:x:1000"))
-    found, warnings = installations.discover(files)
+    found, warnings = installations.discover(HostFiles(str(tmp_path)))
     assert not found and len(warnings) == 1
 
 

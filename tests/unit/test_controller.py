@@ -21,7 +21,12 @@ import pytest
 from ansible import constants
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _budget as budgets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError, drain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
+    Controller,
+    ControllerError,
+    drain,
+    ending_in_order,
+)
 
 TOKEN = "11aa-secret-token"  # noqa: S105
 
@@ -74,7 +79,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.broken == path:
             return self.answer(500, "oops")
         if path == "/api/json":
-            return self.answer(200, {"quietingDown": self.server.quiet})
+            return self.answer(200, {"quietingDown": self.server.quiet, "quietDownReason":
+                                     self.server.reasons[-1] if self.server.quiet and self.server.reasons else None})
         if path == "/whoAmI/api/json":
             return self.answer(200, {"authenticated": True})
         if path == "/computer/api/json" and self.server.odd is not None:
@@ -139,9 +145,10 @@ class Clock:
 
 
 def drained(jenkins: Jenkins, seconds: float = 60, token: str = TOKEN) -> list[str]:
-    """Drain it without waiting."""
+    """Drain it without waiting; the builds that still run."""
     clock = Clock()
-    return drain(Controller(jenkins.url + "/", "jo", token), "for telemetry & more", seconds, clock, clock.sleep)
+    return drain(Controller(jenkins.url + "/", "jo", token), "for telemetry & more", seconds, "R1", clock,
+                 clock.sleep).builds
 
 
 @pytest.mark.parametrize("pipeline", [True, False])
@@ -150,7 +157,7 @@ def test_it_waits_for_builds_and_stays_quiet(jenkins: Jenkins, pipeline: bool) -
     jenkins.builds = [["app #1", "db #2"], ["db #2"], [], []]
     assert drained(jenkins) == []
     assert jenkins.quiet
-    assert jenkins.reasons == ["for telemetry & more"]
+    assert jenkins.reasons == ["for telemetry & more [cbops.telemetry R1]"]
     assert jenkins.calls.count("/computer/api/json") == 4
 
 
@@ -174,6 +181,36 @@ def test_what_somebody_else_quieted_down_stays_so(jenkins: Jenkins) -> None:
     assert jenkins.reasons == []
 
 
+def test_what_a_run_of_ours_that_was_killed_quieted_down_is_taken_over_and_back(jenkins: Jenkins) -> None:
+    jenkins.quiet, jenkins.reasons = True, ["for telemetry [cbops.telemetry R0]"]
+    jenkins.builds = [["app #1"]]
+    assert drained(jenkins) == ["app #1"]
+    assert not jenkins.quiet
+    assert jenkins.reasons[-1].endswith("[cbops.telemetry R1]")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_waits_starts_builds_again_and_ends_the_process(
+        jenkins: Jenkins, number: signal.Signals) -> None:
+    """Ctrl-C, and how Ansible ends its workers."""
+    jenkins.builds = [["app #1"]]
+
+    def work() -> None:
+        with ending_in_order():
+            drain(Controller(jenkins.url, "jo", TOKEN), "why", 60)
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    deadline = time.monotonic() + 20
+    while not jenkins.quiet and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert jenkins.quiet
+    os.kill(int(process.pid or 0), number)
+    process.join(20)
+    assert process.exitcode not in (None, 0)
+    assert not jenkins.quiet
+
+
 def test_an_error_in_between_starts_builds_again(jenkins: Jenkins) -> None:
     jenkins.broken = "/computer/api/json"
     with pytest.raises(ControllerError, match="/computer/api/json answers 500"):
@@ -189,7 +226,7 @@ def test_a_wrong_token_is_said_and_not_shown(jenkins: Jenkins) -> None:
 
 def test_nobody_there() -> None:
     with pytest.raises(ControllerError, match="does not answer"):
-        Controller("http://127.0.0.1:9").is_quiet()
+        Controller("http://127.0.0.1:9").quiet()
     assert not Controller("http://127.0.0.1:9").is_ready()
 
 

@@ -89,6 +89,28 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
     assert int(megabytes) < 900
 
 
+def test_where_the_run_was_killed_nothing_goes_on(tmp_path: Path) -> None:
+    """The process that Ansible forked for a host outlives it; what it asks the host does not."""
+    program = f"""
+import os, subprocess, sys, time
+sys.path[:0] = {sys.path!r}
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import Deadline
+if os.fork():
+    while not os.path.exists({str(tmp_path / 'pid')!r}): time.sleep(0.01)
+    os._exit(0)
+with Deadline(300) as deadline:
+    subprocess.run(["sh", "-c", "echo $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 300"])
+with open({str(tmp_path / 'said')!r}, "w") as stream:
+    stream.write(deadline.problem)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    until = time.monotonic() + 30
+    while not (tmp_path / "said").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not lives(int((tmp_path / "pid").read_text()))
+    assert (tmp_path / "said").read_text() == "the run was ended while it was asked"
+
+
 def test_who_is_in_time_is_left_alone() -> None:
     with Deadline(60) as deadline:
         said = subprocess.run(["echo", "answer"], capture_output=True, text=True, check=True).stdout

@@ -15,7 +15,7 @@ from hostroot import FLAG, Host
 from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
+from ansible_collections.cbops.telemetry.plugins.module_utils._state import state, survey
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 PROPERTY = FLAG[2:-len("=true")]
@@ -48,7 +48,7 @@ DEB_CASES = {
     "branch unknown": (f'if grep -q x /proc/cmdline; then JAVA_ARGS="{FLAG}"; fi\n', "unresolvable"),
     "both branches": (f'if grep -q x /etc/x; then JAVA_ARGS="{FLAG}"; else JAVA_ARGS="-Da=b {FLAG}"; fi\n', "disabled"),
     "here-document": (f'cat <<EOF >/dev/null\nJAVA_ARGS="{FLAG}"\nEOF\n', "enabled"),
-    "command substitution": ('JAVA_ARGS="$(cat /etc/java-options)"\n', "unresolvable"),
+    "command substitution": ('JAVA_ARGS="$(get-java-options)"\n', "unresolvable"),
     "carriage return in the value": (f"JAVA_ARGS={FLAG}\r\n", "enabled"),
     "sourced file of unknown name": ('. "$(cat /etc/name)"\n', "unresolvable"),
     "JAVA_TOOL_OPTIONS not exported": (f'JAVA_TOOL_OPTIONS="{FLAG}"\n', "enabled"),
@@ -187,7 +187,8 @@ def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
     assert host.read("/etc/default/cloudbees-core-cm") == before
 
 
-@pytest.mark.parametrize("text", ['JAVA_ARGS="$(cat /etc/java-options)"\n', 'JAVA_ARGS="-Xmx1g $(cat /etc/options)"\n',
+@pytest.mark.parametrize("text", ['JAVA_ARGS="$(options /etc/java-options)"\n',
+                                  'JAVA_ARGS="-Xmx1g $(options /etc/options)"\n',
                                   f'if grep -q x /proc/cmdline; then JAVA_ARGS="-Xmx1g {FLAG}"; fi\n'])
 def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text: str) -> None:
     host.deb(text)
@@ -196,8 +197,8 @@ def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text:
     assert host.verdict() == "disabled" and host.declare("disabled") == []
 
 
-@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(cat /etc/x) $JENKINS_WAR"; fi\n',
-                                  'JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n'])
+@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(options /etc/x) $JENKINS_WAR"; fi\n',
+                                  'JENKINS_WAR="$(options /etc/java-options) $JENKINS_WAR"\n'])
 def test_what_is_not_known_behind_the_flag_prevents_it(host: Host, text: str) -> None:
     host.deb(text)
     with pytest.raises(Refused):
@@ -210,7 +211,7 @@ def test_a_refusal_says_the_line_to_write_and_where(host: Host) -> None:
     with pytest.raises(Refused, match="/etc/default/cloudbees-core-cm") as error:
         host.declare("disabled")
     assert FLAG in str(error.value) and "s3cr3t" not in str(error.value) and "\n" not in str(error.value)
-    host.deb('JENKINS_WAR="$(cat /etc/java-options) $JENKINS_WAR"\n')
+    host.deb('JENKINS_WAR="$(options /etc/java-options) $JENKINS_WAR"\n')
     with pytest.raises(Refused, match="by hand, as the last line of /etc/default/cloudbees-core-cm: JAVA_AR") as error:
         host.declare("disabled")
     assert f'JAVA_ARGS="$JAVA_ARGS {FLAG}"' in str(error.value)
@@ -224,7 +225,7 @@ def test_a_refusal_says_the_line_to_write_and_where(host: Host) -> None:
 
 
 def test_the_flag_is_not_taken_out_where_the_rest_is_unknown(host: Host) -> None:
-    host.deb(f'JAVA_ARGS="$(cat /etc/java-options) {FLAG}"\n')
+    host.deb(f'JAVA_ARGS="$(options /etc/java-options) {FLAG}"\n')
     assert host.verdict() == "disabled"
     with pytest.raises(Refused, match="no edit was found"):
         host.declare("enabled")
@@ -539,7 +540,7 @@ def test_launch_script_of_many_lines(host: Host) -> None:
     (f"_JAVA_OPTIONS=-D{PROPERTY}=false java {FLAG} -jar /opt/jenkins.war", "enabled"),
     (f"if [ \"$1\" = debug ]; then java -jar /opt/jenkins.war; else java {FLAG} -jar /opt/jenkins.war; fi", "disabled"),
     ("java @/opt/jvm.options -jar /opt/jenkins.war", "disabled"),
-    ("java $(cat /opt/x) -jar /opt/jenkins.war", "unresolvable"),
+    ("java $(options /opt/x) -jar /opt/jenkins.war", "unresolvable"),
     (f"java -Dhost=$(hostname) {FLAG} -jar /opt/jenkins.war", "disabled"),
     ("java -Dhost=$(hostname) -jar /opt/jenkins.war", "enabled"),
     (f"while true; do java {FLAG} -jar /opt/jenkins.war; sleep 1; done", "disabled"),
@@ -1109,12 +1110,46 @@ def test_what_was_changed_is_what_the_next_start_gets(globbed: Host, backup: boo
     assert done.changed or backup
 
 
-def test_a_backup_is_never_edited(globbed: Host) -> None:
+SOURCED = 'for f in /etc/env.d/*; do . "$f"; done\nexec java $JAVA_OPTS -jar /srv/jenkins.war\n'
+
+
+@pytest.mark.parametrize("reader", ["systemd", "shell"])
+@pytest.mark.parametrize("text", ["JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n",
+                                  f"JAVA_OPTS='-Xmx3g {FLAG}'\n"])
+def test_a_backup_beside_is_read_as_it_lies_there_and_moved_away_and_never_edited(
+        globbed: Host, text: str, reader: str) -> None:
+    """It is read after its file, and undoes the edit of it. Where it lies, that is the truth."""
+    if reader == "shell":
+        globbed.write("/opt/start.sh", "#!/bin/sh\n" + SOURCED, 0o755)
+        globbed.write("/etc/systemd/system/jenkins.service", "[Service]\nExecStart=/opt/start.sh\n")
     left = "/etc/env.d/jenkins.env.20260101T000000Z.cbops~"
-    for text in ("JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n"):
-        globbed.write(left, text)
-        declare("disabled", str(globbed.root), attach="never")
-        assert globbed.read(left) == text
+    globbed.write(left, text)
+    assert globbed.verdict() == ("disabled" if FLAG in text else "enabled")
+    assert any(left in warning and "moves it away" in warning for warning in survey(
+        str(globbed.root), (), "never").warnings)
+    before = snapshot(globbed.root)
+    foreseen = declare("disabled", str(globbed.root), check=True, attach="never")
+    assert snapshot(globbed.root) == before
+    done = declare("disabled", str(globbed.root), attach="never", run="R")
+    assert not done.refused and not foreseen.refused
+    assert [{**edit, "backup": None} for edit in done.files] == [{**edit, "backup": None} for edit in foreseen.files]
+    assert [edit["path"] for edit in done.files] == [left, "/etc/env.d/jenkins.env"]
+    assert foreseen.diffs[0]["before_header"] == left and "/backups/" in foreseen.diffs[0]["after_header"]
+    assert "would be moved" in foreseen.notes[0] and "was moved" in done.notes[0]
+    assert "undid what was changed" in done.notes[1]
+    assert not (globbed.root / left[1:]).exists()
+    assert Path(str(done.files[0]["backup"])).read_text() == text, "as it was"
+    assert globbed.verdict() == "disabled"
+    assert globbed.read("/etc/env.d/jenkins.env").count(FLAG) == 1
+    assert not declare("disabled", str(globbed.root), attach="never").changed
+    assert [path.name for path in (globbed.root / "etc/env.d").iterdir()] == ["jenkins.env"]
+
+
+def test_a_backup_of_an_init_script_is_no_installation(host: Host) -> None:
+    host.deb("")
+    host.write("/etc/init.d/cloudbees-core-cm.20260101T000000Z.cbops~",
+               host.read("/etc/init.d/cloudbees-core-cm"), 0o755)
+    assert [entry.definition.name for entry in survey(str(host.root), (), "never").entries] == ["cloudbees-core-cm"]
 
 
 @pytest.mark.parametrize("other", ["JAVA_OPTS=-Xmx2g\n", f"JAVA_OPTS=-Xmx2g {FLAG}\n", "JAVA_TOOL_OPTIONS=-Da=b\n"])
@@ -1168,3 +1203,45 @@ def test_an_edit_that_gives_another_installation_more_than_the_flag_is_undone(ho
     done = declare("disabled", str(host.root), names=["one"], attach="never")
     assert not done.changed and done.refused
     assert snapshot(host.root) == before
+
+
+_CONTROL = """#!/bin/bash
+usage() { echo "Usage: $0 start|stop" >&2; exit 2; }
+case "$1" in
+  start) java $JAVA_OPTS -Xmx1g -jar /opt/ci/jenkins.war ;;
+  stop) kill "$(cat /opt/ci/pid)" ;;
+  *) usage ;;
+esac
+"""
+
+
+def _of_scripts(host: Host, *entries: str) -> list[tuple[str, str, str]]:
+    found, _warnings = installations.discover(host.files, entries)
+    return [(definition.name, outcome.verdict, outcome.reason or "") for definition, outcome in found]
+
+
+def test_a_launch_script_is_given_its_arguments(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    assert _of_scripts(host, "/opt/ci/ctl.sh start") == [("/opt/ci/ctl.sh start", "enabled", "")]
+    assert _of_scripts(host, "/opt/ci/ctl.sh", "/opt/ci/ctl.sh start") == [("/opt/ci/ctl.sh start", "enabled", "")]
+
+
+def test_a_launch_script_without_the_argument_that_it_wants_is_unknown_and_says_what_to_write(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    [(name, verdict, reason)] = _of_scripts(host, "/opt/ci/ctl.sh")
+    assert (name, verdict) == ("/opt/ci/ctl.sh", "unresolvable")
+    assert 'it wants an argument: write "/opt/ci/ctl.sh start" in telemetry_launch_scripts' in reason
+
+
+def test_one_script_with_different_arguments_is_several_installations(host: Host) -> None:
+    host.write("/opt/ci/ctl.sh", '#!/bin/sh\njava -Da="$1" -jar /opt/ci/jenkins.war\n', 0o755)
+    host.write("/etc/systemd/system/one.service", "[Service]\nExecStart=/opt/ci/ctl.sh one\n")
+    names = [name for name, _verdict, _reason in _of_scripts(host, "/opt/ci/ctl.sh one", "/opt/ci/ctl.sh two")]
+    assert names == ["one", "/opt/ci/ctl.sh two"]
+
+
+def test_a_path_with_a_blank_is_a_path_where_it_is_there_or_written_as_for_a_shell(host: Host) -> None:
+    host.write("/opt/my ci/ctl.sh", _CONTROL.replace("$JAVA_OPTS ", ""), 0o755)
+    [(_name, _verdict, reason)] = _of_scripts(host, "/opt/my ci/ctl.sh")
+    assert '"/opt/my\\ ci/ctl.sh start"' in reason
+    assert [row[1] for row in _of_scripts(host, "/opt/my\\ ci/ctl.sh start")] == ["enabled"]

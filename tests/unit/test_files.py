@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -13,11 +15,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _files as files_module
 from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as files
+from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store, folder_name
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
     OWN_DROP_IN,
     HostFiles,
@@ -61,6 +65,18 @@ def mode(path: Path | str) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
+def store(path: Path | str, run: str = "", **more: int) -> Store:
+    """Where backups of a file are kept: in the file system that it is in."""
+    path = str(path)
+    return Store(OWN if path.startswith(OWN) else path.partition("/etc")[0], run, **more)
+
+
+def recorded(copy: str | None) -> dict[str, Any]:
+    """What lies beside a backup."""
+    record: dict[str, Any] = json.loads(Path(f"{copy}.json").read_text())
+    return record
+
+
 def only(place: Path) -> list[str]:
     """Names in a folder."""
     return sorted(os.listdir(place))
@@ -70,7 +86,7 @@ def only(place: Path) -> list[str]:
 
 
 def test_bytes_and_mode_are_kept_and_nothing_is_left_beside(file: Path, place: Path) -> None:
-    assert files.replace(str(file), OLD, NEW, False) is None
+    assert files.replace(str(file), OLD, NEW) is None
     assert text(file) == NEW
     assert mode(file) == 0o640
     assert only(place) == [file.name]
@@ -83,14 +99,15 @@ def test_the_mode_does_not_depend_on_the_umask(file: Path, bits: int) -> None:
     file.chmod(bits)
     before = os.umask(0o777)
     try:
-        kept = files.replace(str(file), OLD, NEW, True)
+        kept = files.replace(str(file), OLD, NEW, store(file))
         created = file.with_name("new")
-        files.replace(str(created), None, NEW, False)
+        files.replace(str(created), None, NEW)
         files.make_folder(str(file.with_name("folder")))
     finally:
         os.umask(before)
     assert kept is not None
-    assert mode(file) == mode(kept) == bits
+    assert (mode(file), mode(kept), mode(f"{kept}.json"), mode(os.path.dirname(kept))) == (bits, 0o600, 0o600, 0o700)
+    assert recorded(kept)["mode"] == f"{bits:04o}"
     assert mode(created) == 0o644
     assert mode(file.with_name("folder")) == 0o755
 
@@ -103,11 +120,17 @@ def test_owner_attributes_and_capabilities_are_kept_by_file_and_backup(file: Pat
     os.chmod(file, 0o4750)
     for name, value in attributes.items():
         os.setxattr(file, name, value)
-    kept = files.replace(str(file), OLD, NEW, True)
-    for path in (str(file), str(kept)):
-        status = os.stat(path)
-        assert (status.st_uid, status.st_gid, mode(path)) == (1234, 4321, 0o4750)
-        assert {name: os.getxattr(path, name) for name in os.listxattr(path) if name in attributes} == attributes
+    kept = files.replace(str(file), OLD, NEW, store(file))
+    assert (os.stat(str(kept)).st_uid, mode(str(kept))) == (0, 0o600), "the copy itself is root's alone"
+    assert not set(attributes) & set(os.listxattr(str(kept)))
+    record = recorded(kept)
+    assert (record["uid"], record["gid"], record["mode"]) == (1234, 4321, "4750")
+    for again in (False, True):
+        if again:
+            file.unlink()
+            store(file).restore(str(file))
+        assert (file.stat().st_uid, file.stat().st_gid, mode(file)) == (1234, 4321, 0o4750)
+        assert {name: os.getxattr(file, name) for name in os.listxattr(file) if name in attributes} == attributes
 
 
 ACL = bytes.fromhex("02000000" "01000600ffffffff" "02000400d2040000" "04000400ffffffff" "10000600ffffffff"
@@ -123,9 +146,10 @@ def test_an_access_list_is_kept_and_that_of_the_folder_is_not_taken(file: Path, 
     plain.write_text("a")
     plain.chmod(0o640)
     os.setxattr(place, "system.posix_acl_default", ACL)
-    kept = files.replace(str(file), OLD, NEW, True)
-    assert os.getxattr(file, "system.posix_acl_access") == os.getxattr(str(kept), "system.posix_acl_access") == ACL
-    files.replace(str(plain), "a", "b", False)
+    kept = files.replace(str(file), OLD, NEW, store(file))
+    assert os.getxattr(file, "system.posix_acl_access") == ACL
+    assert base64.b64decode(recorded(kept)["attributes"]["system.posix_acl_access"]) == ACL
+    files.replace(str(plain), "a", "b")
     assert "system.posix_acl_access" not in os.listxattr(plain)
     assert mode(plain) == 0o640
 
@@ -139,7 +163,7 @@ def test_an_attribute_that_cannot_be_kept_is_a_refusal(file: Path, place: Path,
 
     monkeypatch.setattr(os, "setxattr", refuse)
     with pytest.raises(Refused, match=r"attribute user\.label cannot be kept"):
-        files.replace(str(file), OLD, NEW, True)
+        files.replace(str(file), OLD, NEW, store(file))
     assert text(file) == OLD
     assert only(place) == [file.name]
 
@@ -149,12 +173,12 @@ def test_a_label_that_is_right_already_is_not_written(file: Path, monkeypatch: p
     real = files._attributes
     monkeypatch.setattr(files, "_attributes", lambda descriptor: {**real(descriptor), "user.label": b"launch_t"})
     monkeypatch.setattr(os, "setxattr", lambda *_arguments: pytest.fail("written"))
-    files.replace(str(file), OLD, NEW, False)
+    files.replace(str(file), OLD, NEW)
 
 
 def test_a_changed_file_is_not_touched(file: Path, place: Path) -> None:
     with pytest.raises(Refused, match="somebody else changed it meanwhile"):
-        files.replace(str(file), OLD + "\n", NEW, True)
+        files.replace(str(file), OLD + "\n", NEW, store(file))
     assert text(file) == OLD
     assert only(place) == [file.name]
 
@@ -162,16 +186,16 @@ def test_a_changed_file_is_not_touched(file: Path, place: Path) -> None:
 @pytest.mark.parametrize("content", [NEW, None], ids=["replace", "remove"])
 def test_a_change_at_the_last_moment_is_not_overwritten(file: Path, place: Path, content: str | None,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    real = files._back_up
+    real = Store.keep
 
-    def meddle(*arguments: object) -> tuple[str, bool]:
+    def meddle(*arguments: object) -> str | None:
         with open(file, "ab") as stream:
             stream.write(b"# by hand\n")
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files, "_back_up", meddle)
+    monkeypatch.setattr(Store, "keep", meddle)
     with pytest.raises(Refused, match="somebody else changed it meanwhile"):
-        files.replace(str(file), OLD, content, True)
+        files.replace(str(file), OLD, content, store(file))
     assert text(file) == OLD + "# by hand\n"
     assert only(place) == [file.name]
 
@@ -179,18 +203,18 @@ def test_a_change_at_the_last_moment_is_not_overwritten(file: Path, place: Path,
 def test_a_vanished_file_is_not_made_again(file: Path, place: Path) -> None:
     file.unlink()
     with pytest.raises(Refused, match="vanished"):
-        files.replace(str(file), OLD, NEW, True)
+        files.replace(str(file), OLD, NEW, store(file))
     assert only(place) == []
 
 
 def test_a_missing_folder_is_named(place: Path) -> None:
     with pytest.raises(Refused, match=r"the folder .*/etc/a does not exist"):
-        files.replace(str(place / "a/b"), None, NEW, False)
+        files.replace(str(place / "a/b"), None, NEW)
 
 
 def test_a_new_file_is_never_put_over_another(file: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Refused, match="somebody else made it meanwhile"):
-        files.replace(str(file), None, NEW, False)
+        files.replace(str(file), None, NEW)
     file.unlink()
     real = files._write_whole
 
@@ -200,7 +224,7 @@ def test_a_new_file_is_never_put_over_another(file: Path, place: Path, monkeypat
 
     monkeypatch.setattr(files, "_write_whole", meddle)
     with pytest.raises(Refused, match="somebody else made it meanwhile"):
-        files.replace(str(file), None, NEW, False)
+        files.replace(str(file), None, NEW)
     assert file.read_text() == "theirs"
     assert only(place) == [file.name]
 
@@ -213,9 +237,9 @@ def test_a_new_file_where_renaming_cannot_be_made_safe(place: Path, monkeypatch:
 
     monkeypatch.setattr(ctypes, "CDLL", without)
     path = place / "new"
-    files.replace(str(path), None, NEW, False)
+    files.replace(str(path), None, NEW)
     with pytest.raises(Refused, match="somebody else made it meanwhile"):
-        files.replace(str(path), None, OLD, False)
+        files.replace(str(path), None, OLD)
     assert text(path) == NEW
     assert os.stat(path).st_nlink == 1
     assert only(place) == ["new"]
@@ -232,7 +256,7 @@ def test_a_new_file_is_roots_alone_whatever_its_folder_passes_on(place: Path) ->
     folder = place / "jenkins.service.d"
     files.make_folder(str(folder))
     new = folder / OWN_DROP_IN
-    files.replace(str(new), None, NEW, False)
+    files.replace(str(new), None, NEW)
     assert mode(new) == 0o644
     for status in (new.stat(), folder.stat()):
         assert status.st_uid == os.geteuid()
@@ -242,11 +266,11 @@ def test_a_new_file_is_roots_alone_whatever_its_folder_passes_on(place: Path) ->
 
 
 def test_removing_leaves_the_backup_alone(file: Path, place: Path) -> None:
-    kept = files.replace(str(file), OLD, None, True)
+    kept = files.replace(str(file), OLD, None, store(file))
     assert kept is not None
-    assert only(place) == [os.path.basename(kept)]
+    assert only(place) == []
     assert text(Path(kept)) == OLD
-    assert mode(kept) == 0o640
+    assert recorded(kept)["mode"] == "0640"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)],
@@ -255,14 +279,14 @@ def test_only_regular_files_are_replaced(place: Path, make: Callable[[Path], Non
     path = place / "odd"
     make(path)
     with pytest.raises(Refused):
-        files.replace(str(path), "", NEW, True)
+        files.replace(str(path), "", NEW, store(path))
     assert only(place) == ["odd"]
 
 
 def test_hard_links_are_refused(file: Path, place: Path) -> None:
     os.link(file, place / "other")
     with pytest.raises(Refused, match=r"2 names \(hard links\)"):
-        files.replace(str(file), OLD, NEW, True)
+        files.replace(str(file), OLD, NEW, store(file))
     assert os.path.samefile(file, place / "other")
     assert only(place) == [file.name, "other"]
 
@@ -270,13 +294,13 @@ def test_hard_links_are_refused(file: Path, place: Path) -> None:
 @pytest.mark.parametrize("path", ["etc/default/x", "", "/etc/\0x"])
 def test_a_path_that_is_none_is_refused(path: str) -> None:
     with pytest.raises(Refused, match="not an absolute path"):
-        files.replace(path, None, NEW, False)
+        files.replace(path, None, NEW)
 
 
 def test_names_as_long_as_they_may_be(place: Path) -> None:
     path = place / ("\xe9" * 110 + "x" * 10 + ".conf")
-    files.replace(str(path), None, OLD, False)
-    files.replace(str(path), OLD, NEW, False)
+    files.replace(str(path), None, OLD)
+    files.replace(str(path), OLD, NEW)
     assert text(path) == NEW
 
 
@@ -287,15 +311,12 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(file: Path, place: P
     others = [files._temporary("cloudbees-core-cmx"), f".{file.name}.cbops-new~", f"{file.name}.cbops-new~"]
     for name in others:
         (place / name).write_text("")
-    files.replace(str(file), OLD, NEW, False)
+    files.replace(str(file), OLD, NEW)
     assert only(place) == sorted([file.name, "alias", *others])
 
 
-def test_temporary_names_and_backups_are_nobodys_configuration(place: Path) -> None:
-    path = place / "10-admin.conf"
-    path.write_text("a")
-    kept = os.path.basename(str(files.replace(str(path), "a", "b", True)))
-    for name in (kept, files._temporary("10-admin.conf"), files._temporary("jenkins.service")):
+def test_temporary_names_are_nobodys_configuration() -> None:
+    for name in (files._temporary("10-admin.conf"), files._temporary("jenkins.service")):
         assert name.endswith("~")
         assert not re.fullmatch(r"[a-zA-Z0-9_-]+", name)  # run-parts
         assert not name.endswith((".conf", ".service", ".sh"))
@@ -310,9 +331,9 @@ def test_a_link_that_is_all_ours_leads_to_its_target_and_stays(file: Path, place
     trusted = all(not os.stat(folder).st_mode & 0o022 for folder in file.parents)
     if not trusted:
         with pytest.raises(Refused, match="others than root may write"):
-            files.replace(str(link), OLD, NEW, False)
+            files.replace(str(link), OLD, NEW)
         return
-    files.replace(str(link), OLD, NEW, False)
+    files.replace(str(link), OLD, NEW)
     assert os.readlink(link) == "cloudbees-core-cm"
     assert text(file) == NEW
 
@@ -367,11 +388,11 @@ def test_links_are_followed_only_where_nobody_else_can_point_them(own: Path, mak
     before = os.readlink(own / "link")
     if reason is None:
         assert files.safe_target(str(own / "link")).path == str(own / "etc/file")
-        files.replace(str(own / "link"), OLD, NEW, True)
+        files.replace(str(own / "link"), OLD, NEW, store(own / "link"))
         assert text(own / "etc/file") == NEW
     else:
         with pytest.raises(Refused, match=reason):
-            files.replace(str(own / "link"), OLD, NEW, True)
+            files.replace(str(own / "link"), OLD, NEW, store(own / "link"))
         assert text(own / "etc/file") == OLD
         assert only(own / "etc") == ["file"]
     assert os.readlink(own / "link") == before
@@ -380,7 +401,7 @@ def test_links_are_followed_only_where_nobody_else_can_point_them(own: Path, mak
 def test_without_a_link_a_folder_of_the_services_user_is_no_hindrance(own: Path) -> None:
     os.chown(own / "etc", 1234, 1234)
     os.chown(own / "etc/file", 1234, 1234)
-    files.replace(str(own / "etc/file"), OLD, NEW, True)
+    files.replace(str(own / "etc/file"), OLD, NEW, store(own / "etc/file"))
     assert text(own / "etc/file") == NEW
 
 
@@ -397,7 +418,7 @@ def test_a_folder_swapped_for_a_link_does_not_lead_the_write_elsewhere(own: Path
         return real(lock)
 
     monkeypatch.setattr(files.Lock, "__enter__", swap)
-    files.replace(str(own / "etc/file"), OLD, NEW, False)
+    files.replace(str(own / "etc/file"), OLD, NEW)
     assert text(victim / "file") == OLD
     assert text(own / "moved/file") == NEW
 
@@ -414,7 +435,7 @@ def test_a_file_swapped_for_a_link_is_refused(own: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(files.Lock, "__enter__", swap)
     with pytest.raises(Refused, match="became a symbolic link"):
-        files.replace(str(own / "etc/file"), OLD, NEW, False)
+        files.replace(str(own / "etc/file"), OLD, NEW)
     assert text(victim) == OLD
 
 
@@ -449,12 +470,12 @@ def test_nothing_that_pid_1_obeys_is_written_where_others_could_change_it(
         drop_in.write_text("old")
     loosen(unit)
     for deed in (lambda: files.check_write(str(drop_in)),
-                 lambda: files.replace(str(drop_in), "old" if there else None, NEW, True)):
+                 lambda: files.replace(str(drop_in), "old" if there else None, NEW, store(drop_in))):
         with pytest.raises(Refused, match="PID 1 does as root what such a file says, and its folder .* is not root's"):
             deed()
     assert only(unit) == ([OWN_DROP_IN] if there else [])
     if there:
-        files.replace(str(drop_in), "old", None, False)  # to take it away opens nothing
+        files.replace(str(drop_in), "old", None)  # to take it away opens nothing
         assert only(unit) == []
 
 
@@ -473,11 +494,11 @@ def test_who_owns_what_lies_above_an_image_does_not_matter_to_its_pid_1(unit: Pa
     image.mkdir(mode=0o755)
     (own / "etc").rename(image / "etc")
     drop_in = image / "etc/systemd/system/jenkins.service.d" / OWN_DROP_IN
-    files.replace(str(drop_in), None, NEW, False)
+    files.replace(str(drop_in), None, NEW)
     assert text(drop_in) == NEW
     os.chown(image, 1234, 1234)
     with pytest.raises(Refused, match="is not root's alone"):
-        files.replace(str(drop_in), NEW, OLD, False)
+        files.replace(str(drop_in), NEW, OLD)
 
 
 @pytest.mark.parametrize(("bits", "after"), [(0o640, 0o644), (0o666, 0o644), (0o4755, 0o644)])
@@ -491,7 +512,7 @@ def test_our_drop_in_never_keeps_an_owner_who_is_not_root(unit: Path, bits: int,
     owners = []
     real = os.fchown
     monkeypatch.setattr(os, "fchown", lambda file, *whose: owners.append(whose) or real(file, *whose))
-    assert files.replace(str(drop_in), "old", NEW, False) is None
+    assert files.replace(str(drop_in), "old", NEW) is None
     os.write(held, b"[Service]\nExecStartPre=+/bin/true\n")
     os.close(held)
     assert (drop_in.stat().st_uid, drop_in.stat().st_gid, mode(drop_in)) == (0, 0, after)
@@ -500,12 +521,21 @@ def test_our_drop_in_never_keeps_an_owner_who_is_not_root(unit: Path, bits: int,
 
 
 KEPT: dict[str, Callable[[str], str | None]] = {
-    "saved": files.save,
-    "edited": lambda path: files.replace(path, "theirs", NEW, True),
-    "removed": lambda path: files.replace(path, "theirs", None, True),
-    "put back": lambda path: files.restore(path).backup,
-    "rolled back": lambda path: files.roll_back(path, "2026-01-01T00:00:00Z", True).backup,
+    "saved": lambda path: store(path).save(path),
+    "edited": lambda path: files.replace(path, "theirs", NEW, store(path)),
+    "removed": lambda path: files.replace(path, "theirs", None, store(path)),
+    "put back": lambda path: store(path).restore(path).backup,
+    "moved": lambda path: store(path).take_in(beside(Path(path), "theirs")),
 }
+
+
+def beside(path: Path, content: str, stamp: str = "20260101T000000Z") -> str:
+    """A backup as earlier versions left them, with the owner and mode of its file."""
+    copy = path.with_name(f"{path.name}.{stamp}.cbops~")
+    copy.write_text(content)
+    os.chown(copy, path.stat().st_uid, path.stat().st_gid)
+    copy.chmod(mode(path))
+    return str(copy)
 
 
 @pytest.mark.parametrize("keep", KEPT.values(), ids=KEPT)
@@ -514,19 +544,23 @@ def test_a_backup_says_who_could_have_written_it_and_does_not_come_back_as_roots
     """What somebody put into a drop-in of ours is not made root's by keeping it and putting it back."""
     drop_in = unit / OWN_DROP_IN
     if keep is KEPT["put back"]:
-        (unit / f"{OWN_DROP_IN}.20250101T000000Z{files.BACKUP_SUFFIX}").write_text("root's")
+        drop_in.write_text("root's")
+        files.replace(str(drop_in), "root's", "theirs", store(drop_in))
     drop_in.write_text("theirs")
     os.chown(drop_in, 1234, 4321)
     drop_in.chmod(0o664)
     kept = Path(str(keep(str(drop_in))))
-    assert (text(kept), kept.stat().st_uid, kept.stat().st_gid, mode(kept)) == ("theirs", 1234, 4321, 0o664)
+    record = recorded(str(kept))
+    assert (text(kept), record["uid"], record["gid"], record["mode"]) == ("theirs", 1234, 4321, "0664")
+    assert (kept.stat().st_uid, mode(kept)) == (0, 0o600)
     if drop_in.exists():
         os.chown(drop_in, 0, 0)
         drop_in.chmod(0o644)
         drop_in.write_text("of root's now")
     before = drop_in.read_text() if drop_in.exists() else None
-    for deed in (lambda: files.restore(str(drop_in)), lambda: files.restore(str(drop_in), str(kept), check=True),
-                 lambda: files.roll_back(str(drop_in), "2026-01-01T00:00:00Z", True)):
+    kept_in = store(drop_in)
+    for deed in (lambda: kept_in.restore(str(drop_in), kept.name),
+                 lambda: kept_in.restore(str(drop_in), str(kept), check=True)):
         with pytest.raises(Refused, match=r"its backup .* is not root's alone \(uid 1234, gid 4321, mode 0664\)"):
             deed()
     assert (drop_in.read_text() if drop_in.exists() else None) == before
@@ -536,25 +570,8 @@ def test_our_drop_in_that_root_has_closed_to_others_stays_so(unit: Path) -> None
     drop_in = unit / OWN_DROP_IN
     drop_in.write_text("old")
     drop_in.chmod(0o600)
-    files.replace(str(drop_in), "old", NEW, False)
+    files.replace(str(drop_in), "old", NEW)
     assert mode(drop_in) == 0o600
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_backup_that_others_could_write_is_not_put_back_for_pid_1(unit: Path, there: bool) -> None:
-    drop_in = unit / OWN_DROP_IN
-    if there:
-        drop_in.write_text("now")
-    backup = unit / f"{OWN_DROP_IN}.20260101T000000Z{files.BACKUP_SUFFIX}"
-    backup.write_text("ExecStartPre=+/bin/true")
-    os.chown(backup, 1234, 1234)
-    for deed in (lambda: files.restore(str(drop_in)), lambda: files.restore(str(drop_in), check=True),
-                 lambda: files.roll_back(str(drop_in), "2025-01-01T00:00:00Z")):
-        with pytest.raises(Refused, match=r"its backup .* is not root's alone"):
-            deed()
-    assert drop_in.exists() == there
-    os.chown(backup, 0, 0)
-    assert files.restore(str(drop_in)).changed
 
 
 OBEYED = [
@@ -593,10 +610,11 @@ def _loosened(path: Path, how: str) -> str:
 
 @pytest.mark.parametrize("how", ["somebody's", "the group's", "everybody's"])
 def test_what_pid_1_obeys_and_others_can_change_is_not_edited(obeyed: Path, how: str) -> None:
-    assert files.replace(str(obeyed), "old", "new", False) is None
+    assert files.replace(str(obeyed), "old", "new") is None
     files.check_write(str(obeyed))
     obeyed.write_text(_loosened(obeyed, how))
-    for deed in (lambda: files.check_write(str(obeyed)), lambda: files.replace(str(obeyed), "old", "new", True)):
+    for deed in (lambda: files.check_write(str(obeyed)),
+                 lambda: files.replace(str(obeyed), "old", "new", store(obeyed))):
         with pytest.raises(Refused, match=r"others than root can change it \(uid .*chown root:root, chmod go-w"):
             deed()
     assert obeyed.read_text() == "old"
@@ -607,38 +625,43 @@ def test_what_pid_1_obeys_and_others_can_change_is_not_edited(obeyed: Path, how:
 @pytest.mark.parametrize("how", ["somebody's", "the group's", "everybody's"])
 def test_no_backup_of_others_is_put_back_for_what_pid_1_obeys(obeyed: Path, how: str, there: bool) -> None:
     real = Path(os.path.realpath(obeyed))
-    backup = real.with_name(f"{real.name}.20260101T000000Z{files.BACKUP_SUFFIX}")
-    backup.write_text(_loosened(obeyed, how))
-    backup.chmod(mode(real))
-    os.chown(backup, real.stat().st_uid, real.stat().st_gid)
+    _loosened(obeyed, how)
+    kept = store(obeyed, "R")
+    assert kept.save(str(obeyed))
     if not there:
         real.unlink()
     else:
+        os.chown(real, 0, 0)
+        real.chmod(0o644)
         real.write_text("now")
-    for deed in (lambda: files.restore(str(obeyed)), lambda: files.restore(str(obeyed), backup.name, check=True),
-                 lambda: files.roll_back(str(obeyed), "2025-01-01T00:00:00Z")):
+    for deed in (lambda: kept.restore(str(obeyed)), lambda: kept.restore(str(obeyed), check=True),
+                 lambda: kept.roll_back(str(obeyed), run="R"),
+                 lambda: kept.roll_back(str(obeyed), since="2025-01-01T00:00:00Z")):
         with pytest.raises(Refused, match=r"its backup .* is not root's alone"):
             deed()
     assert real.exists() == there and (not there or real.read_text() == "now")
-    os.chown(backup, 0, 0)
-    backup.chmod(0o640)
-    assert files.restore(str(obeyed)).changed
-    assert (real.read_text(), real.stat().st_uid, mode(real)) == ("old", 0, 0o640)
+
+
+def test_a_backup_of_root_is_put_back_for_what_pid_1_obeys(obeyed: Path) -> None:
+    obeyed.chmod(0o640)
+    assert files.replace(str(obeyed), "old", "new", store(obeyed))
+    obeyed.chmod(0o644)
+    assert store(obeyed).restore(str(obeyed)).changed
+    assert (obeyed.read_text(), obeyed.stat().st_uid, mode(os.path.realpath(obeyed))) == ("old", 0, 0o640)
 
 
 def test_a_backup_that_others_may_have_put_beside_a_file_is_not_put_back(own: Path) -> None:
     """In a sticky folder, or one for a group, others can make a name though the file is not theirs."""
     file = own / "etc/file"
     (own / "etc").chmod(0o1777)
-    backup = own / f"etc/file.20260101T000000Z{files.BACKUP_SUFFIX}"
-    backup.write_text("forged")
-    os.chown(backup, 1234, 1234)
-    for deed in (lambda: files.restore(str(file)), lambda: files.roll_back(str(file), "2025-01-01T00:00:00Z")):
-        with pytest.raises(Refused, match="it may be forged"):
-            deed()
+    copy = Path(beside(file, "forged"))
+    os.chown(copy, 1234, 1234)
+    assert store(file).take_in(str(copy))
+    with pytest.raises(Refused, match="it may be forged"):
+        store(file).restore(str(file))
     assert text(file) == OLD
     os.chown(file, 1234, 1234)
-    assert files.restore(str(file)).changed, "it was theirs before"
+    assert store(file).restore(str(file)).changed, "it was theirs before"
 
 
 @pytest.mark.parametrize("target", ["../other", "/dev/null", "nowhere"])
@@ -647,8 +670,8 @@ def test_a_link_in_the_place_of_our_drop_in_is_not_followed(unit: Path, target: 
     (unit.parent / "other").write_text("old")
     drop_in.symlink_to(target)
     for deed in (lambda: files.check_write(str(drop_in)),
-                 lambda: files.replace(str(drop_in), "old", NEW, False),
-                 lambda: files.replace(str(drop_in), None, NEW, False)):
+                 lambda: files.replace(str(drop_in), "old", NEW),
+                 lambda: files.replace(str(drop_in), None, NEW)):
         with pytest.raises(Refused, match="a symbolic link stands where"):
             deed()
     assert (unit.parent / "other").read_text() == "old"
@@ -672,13 +695,13 @@ def test_a_folder_is_made_once(place: Path) -> None:
 
 def test_a_run_waits_for_another_and_gives_up_in_the_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with files.Lock(str(file)):
-        waiting = threading.Thread(target=files.replace, args=(str(file), OLD, NEW, False))
+        waiting = threading.Thread(target=files.replace, args=(str(file), OLD, NEW))
         waiting.start()
         time.sleep(0.1)
         assert text(file) == OLD
         monkeypatch.setattr(files, "LOCK_SECONDS", 0)
         with pytest.raises(Refused, match="another run"):
-            files.replace(str(file), OLD, NEW, False)
+            files.replace(str(file), OLD, NEW)
         monkeypatch.setattr(files, "LOCK_SECONDS", 20)
     waiting.join()
     assert text(file) == NEW
@@ -692,10 +715,10 @@ def test_without_a_place_for_the_lock_the_folder_is_locked(file: Path, place: Pa
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         with pytest.raises(Refused, match="another run"):
-            files.replace(str(file), OLD, NEW, False)
+            files.replace(str(file), OLD, NEW)
     finally:
         os.close(folder)
-    files.replace(str(file), OLD, NEW, False)
+    files.replace(str(file), OLD, NEW)
 
 
 def test_where_locking_is_not_supported_it_says_so(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -704,7 +727,7 @@ def test_where_locking_is_not_supported_it_says_so(file: Path, monkeypatch: pyte
 
     monkeypatch.setattr(fcntl, "flock", unsupported)
     with pytest.raises(Refused, match="cannot lock"):
-        files.replace(str(file), OLD, NEW, False)
+        files.replace(str(file), OLD, NEW)
     assert text(file) == OLD
 
 
@@ -713,9 +736,9 @@ def test_an_error_after_the_write_does_not_say_that_nothing_changed(file: Path,
     def broken(_place: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(files, "_sync_folder", broken)
+    monkeypatch.setattr(files, "sync_folder", broken)
     with pytest.raises(Refused, match="it was written") as caught:
-        files.replace(str(file), OLD, NEW, False)
+        files.replace(str(file), OLD, NEW)
     assert "nothing was changed" not in str(caught.value)
     assert text(file) == NEW
 
@@ -723,85 +746,246 @@ def test_an_error_after_the_write_does_not_say_that_nothing_changed(file: Path,
 # -- backups ----------------------------------------------------------------------------------------
 
 
-def test_backups_are_listed_and_restored(file: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stamps = iter([f"20260101T00000{number}Z" for number in range(9)])
-    monkeypatch.setattr(time, "strftime", lambda form, *more: next(stamps) if form == "%Y%m%dT%H%M%SZ"
-                        else "2026-01-01T00:00:00Z")
-    assert files.list_backups(str(file)) == []
-    first = files.replace(str(file), OLD, NEW, True)
+def test_backups_are_listed_and_restored(file: Path, place: Path) -> None:
+    kept = store(file, "R1")
+    assert kept.list(str(file)) == []
+    first = files.replace(str(file), OLD, NEW, kept)
     file.chmod(0o600)
-    second = files.replace(str(file), NEW, "third", True)
-    listed = files.list_backups(str(file))
+    second = files.replace(str(file), NEW, "third", store(file, "R2"))
+    listed = kept.list(str(file))
     assert [backup.path for backup in listed] == [second, first]
-    assert [backup.mode for backup in listed] == ["0600", "0640"]
-    assert listed[0].made == "2026-01-01T00:00:00Z"
-    assert listed[1].size == len(OLD)
+    assert [(backup.mode, backup.run) for backup in listed] == [("0600", "R2"), ("0640", "R1")]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", listed[0].made)
+    assert (listed[1].size, listed[1].sha256) == (len(OLD), hashlib.sha256(OLD.encode("latin-1")).hexdigest())
+    assert only(place) == [file.name], "nothing beside it"
 
-    assert files.restore(str(file), first, check=True).changed
+    assert kept.restore(str(file), first, check=True).changed
     assert text(file) == "third"
-    done = files.restore(str(file), os.path.basename(str(first)))
+    done = kept.restore(str(file), os.path.basename(str(first)))
     assert (done.changed, done.source) == (True, first)
     assert text(file) == OLD
     assert mode(file) == 0o640
     assert text(Path(str(done.backup))) == "third"
-    assert files.restore(str(file), first) == (False, first, None)
+    assert kept.restore(str(file), first) == (False, first, None)
 
     file.unlink()
-    assert files.restore(str(file)) == (True, done.backup, None)
+    assert kept.restore(str(file)) == (True, done.backup, None)
     assert text(file) == "third"
     assert mode(file) == 0o600
-    files.restore(str(file), second, keep=False)
+    kept.restore(str(file), second, keep=False)
     assert text(file) == NEW
-    assert len(files.list_backups(str(file))) == 3
+    assert len(kept.list(str(file))) == 3
+
+
+def test_a_record_says_whose_a_file_was_and_which_runs_edited_it(file: Path) -> None:
+    record = recorded(files.replace(str(file), OLD, NEW, store(file, "R1")))
+    assert record["schema"] == "cbops.telemetry/backup/1"
+    assert record["path"] == "/etc/" + file.name, "as seen from the root that was edited"
+    assert record["sha256"] == hashlib.sha256(OLD.encode("latin-1")).hexdigest()
+    [edit] = record["edits"]
+    assert (edit["run"], edit["after"]) == ("R1", hashlib.sha256(NEW.encode("latin-1")).hexdigest())
+    assert store(file).edited_by("R1") == ["/etc/" + file.name]
+    assert store(file).edited_by("R2") == []
+
+
+@pytest.mark.parametrize("deed", [None, "third"], ids=["removed", "edited again"])
+def test_a_run_is_rolled_back_to_what_it_replaced_first(file: Path, deed: str | None) -> None:
+    """Also where it edited twice, where another run did before, and where a clock was set back."""
+    files.replace(str(file), OLD, NEW, store(file, "R0"))
+    for old, new in ((NEW, "second"), ("second", deed)):
+        files.replace(str(file), old, new, store(file, "R1"))
+    assert store(file).roll_back(str(file), run="none") == (False, None, None)
+    assert store(file).roll_back(str(file), run="R1", check=True).changed
+    done = store(file, "R1").roll_back(str(file), run="R1")
+    assert done.changed and text(file) == NEW
+    assert store(file, "R1").roll_back(str(file), run="R1") == (False, None, None), "once is enough"
+    assert store(file).roll_back(str(file), since="2025-01-01T00:00:00Z").changed
+    assert text(file) == OLD
+
+
+def test_the_clock_does_not_say_which_backup_is_the_first(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = iter(["20300101T000000Z", "20200101T000000Z", "20200101T000000Z"])
+    real = time.strftime
+    monkeypatch.setattr(time, "strftime", lambda form, *more: next(stamps) if form == "%Y%m%dT%H%M%SZ"
+                        else real(form, *more))
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    files.replace(str(file), NEW, "third", store(file, "R1"))
+    store(file).roll_back(str(file), run="R1")
+    assert text(file) == OLD
+
+
+def test_what_somebody_changed_after_a_run_is_not_rolled_back(file: Path) -> None:
+    kept = files.replace(str(file), OLD, NEW, store(file, "R1"))
+    file.write_text("an admin's")
+    with pytest.raises(Refused, match="somebody has changed it after run R1") as caught:
+        store(file).roll_back(str(file), run="R1")
+    assert str(kept) in str(caught.value)
+    assert text(file) == "an admin's"
+
+
+def test_a_run_that_was_killed_before_the_change_it_recorded_is_rolled_back(file: Path) -> None:
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    with files.walked_to(str(file)) as at, files.opened(at, at.name) as now:
+        store(file, "R1").keep(at.path, now, b"never written")
+    assert store(file).roll_back(str(file), run="R1").changed
+    assert text(file) == OLD
+
+
+def test_a_file_that_a_run_made_goes_again(file: Path, place: Path) -> None:
+    files.replace(str(place / "new"), None, NEW, store(file, "R1"))
+    assert store(file).list(str(place / "new")) == [], "there is nothing to put back"
+    assert store(file).roll_back(str(place / "new"), run="R1").changed
+    assert only(place) == [file.name]
+
+
+def test_what_somebody_else_edits_is_saved_before(file: Path) -> None:
+    """As a template is rendered: what it will be is not known."""
+    kept = store(file, "R1").save(str(file))
+    assert store(file, "R2").save(str(file)) == kept, "one is enough for one state"
+    file.write_text("rendered")
+    for run in ("R1", "R2"):
+        assert store(file).roll_back(str(file), run=run, check=True).changed
+    store(file).roll_back(str(file), run="R2")
+    assert text(file) == OLD
+
+
+def test_backups_go_by_number_and_age_and_some_always_stay(file: Path) -> None:
+    content = OLD
+    for number in range(6):
+        files.replace(str(file), content, str(number), store(file, f"R{number}"))
+        content = str(number)
+    store(file, "R1", count=2).prune()
+    assert [backup.run for backup in store(file).list(str(file))] == ["R5", "R4", "R1"]
+    folder = Path(store(file).list(str(file))[0].path).parent
+    for path in list(folder.iterdir()):
+        path.rename(folder / re.sub(r"^20\d{6}", "20200101", path.name))
+    store(file, days=0).prune()
+    assert len(store(file).list(str(file))) == 3
+    store(file, days=365).prune()
+    assert [backup.run for backup in store(file).list(str(file))] == ["R5"]
+    assert len(list(folder.iterdir())) == 2
+
+
+SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a link": (lambda lib: (lib / "cbops-telemetry").symlink_to(lib / "elsewhere"), "a symbolic link"),
+    "a link further down": (lambda lib: (lib / "cbops-telemetry").mkdir(0o755) or
+                            (lib / "cbops-telemetry/backups").symlink_to("../elsewhere"), "a symbolic link"),
+    "a file": (lambda lib: (lib / "cbops-telemetry").write_text(""), "no folder"),
+    "everybody's": (lambda lib: (lib / "cbops-telemetry").mkdir() or (lib / "cbops-telemetry").chmod(0o777),
+                    "not root's alone"),
+    "above, everybody's": (lambda lib: lib.chmod(0o1777), "not root's alone"),
+    "far above, the group's": (lambda lib: lib.parent.chmod(0o775), "not root's alone"),
+}
+if os.geteuid() == 0:
+    SPOILT["somebody's"] = (lambda lib: (lib / "cbops-telemetry").mkdir() or os.chown(lib / "cbops-telemetry", 1234, 0),
+                            "not root's alone")
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_where_backups_cannot_be_kept_safely_nothing_is_edited(file: Path, place: Path, how: str) -> None:
+    lib = place.parent / "var/lib"
+    (lib / "elsewhere").mkdir(parents=True, mode=0o755)
+    spoil, words = SPOILT[how]
+    spoil(lib)
+    for deed in (lambda: store(file).check(make=False), lambda: store(file).check(),
+                 lambda: files.replace(str(file), OLD, NEW, store(file)),
+                 lambda: files.replace(str(place / "new"), None, NEW, store(file)),
+                 lambda: store(file).take_in(beside(file, "x"))):
+        with pytest.raises(Refused, match=words) as caught:
+            deed()
+        assert "nothing was changed" in str(caught.value)
+    assert text(file) == OLD and sorted(only(place)) == [file.name, f"{file.name}.20260101T000000Z.cbops~"]
+    assert not only(lib / "elsewhere")
+    assert files.replace(str(file), OLD, NEW) is None, "who wants no backup needs no place for it"
+
+
+def test_a_place_that_others_may_read_is_closed_to_them(file: Path, place: Path) -> None:
+    folder = place.parent / "var/lib/cbops-telemetry/backups"
+    folder.mkdir(parents=True, mode=0o755)
+    store(file).check()
+    assert mode(folder) == 0o700
+
+
+def test_a_copy_that_is_damaged_is_not_put_back(file: Path) -> None:
+    kept = files.replace(str(file), OLD, NEW, store(file))
+    Path(str(kept)).write_text("damaged")
+    with pytest.raises(Refused, match="another SHA-256"):
+        store(file).restore(str(file))
+    Path(f"{kept}.json").write_text("{")
+    assert store(file).list(str(file)) == []
+    assert text(file) == NEW
+
+
+@pytest.mark.parametrize("name", ["a b%/c", "/x", "...", "\xe9", "x" * 300, "%2F", "etc/" * 60 + "y"])
+def test_every_file_has_a_folder_of_its_own(name: str) -> None:
+    path = "/" + name
+    folder = folder_name(path)
+    assert re.fullmatch(r"[A-Za-z0-9._@:+%-]{1,200}", folder)
+    assert folder not in (folder_name(path + "z"), folder_name("/a" + path))
+
+
+def test_copies_of_earlier_versions_are_taken_in_once(file: Path, place: Path) -> None:
+    first, second = beside(file, "old", "20260101T000000Z"), beside(file, "older", "20250101T000000Z")
+    nested = beside(Path(first), "nested", "20260102T000000Z")
+    kept = store(file)
+    assert kept.take_in(first, check=True) and os.path.exists(first)
+    done = [kept.take_in(path) for path in (nested, first, second)]
+    assert [text(Path(str(path))) for path in done] == ["nested", "old", "older"]
+    assert only(place) == [file.name]
+    assert [backup.made[:10] for backup in kept.list(str(file))] == ["2026-01-01", "2025-01-01"]
+    assert kept.take_in(first) is None
+    assert kept.take_in(beside(file, "old")) == done[1], "a run that was killed before it removed the old one"
+    assert kept.take_in(beside(file, "another in that second")) == f"{done[1]}-1"
+    assert kept.restore(str(file), done[2]).changed
+    assert text(file) == "older"
+    with pytest.raises(Refused, match="not the name of a backup"):
+        kept.take_in(str(file))
 
 
 @as_root
 def test_a_restored_file_has_its_owner_and_attributes_again(file: Path) -> None:
     os.chown(file, 1234, 4321)
     os.setxattr(file, "user.note", b"x")
-    files.replace(str(file), OLD, NEW, True)
+    files.replace(str(file), OLD, NEW, store(file))
     os.chown(file, 0, 0)
     os.removexattr(file, "user.note")
-    assert files.restore(str(file)).changed
+    assert store(file).restore(str(file)).changed
     assert (file.stat().st_uid, file.stat().st_gid, os.getxattr(file, "user.note")) == (1234, 4321, b"x")
 
 
 def test_one_backup_is_enough_for_one_state(file: Path) -> None:
-    first = files.replace(str(file), OLD, NEW, True)
-    files.replace(str(file), NEW, OLD, False)
-    assert files.replace(str(file), OLD, NEW, True) == first
-    assert len(files.list_backups(str(file))) == 1
+    first = files.replace(str(file), OLD, NEW, store(file))
+    files.replace(str(file), NEW, OLD)
+    assert files.replace(str(file), OLD, NEW, store(file)) == first
+    assert len(store(file).list(str(file))) == 1
 
 
 def test_backups_in_one_second_are_told_apart(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "strftime", lambda _form, *_more: "20260101T000000Z")
+    real = time.strftime
+    monkeypatch.setattr(time, "strftime", lambda form, *more: "20260101T000000Z" if form == "%Y%m%dT%H%M%SZ"
+                        else real(form, *more))
     content = OLD
     made = []
     for number in range(12):
-        made.append(files.replace(str(file), content, str(number), True))
+        made.append(files.replace(str(file), content, str(number), store(file)))
         content = str(number)
-    assert [backup.path for backup in files.list_backups(str(file))] == made[::-1]
+    assert [backup.path for backup in store(file).list(str(file))] == made[::-1]
 
 
 def test_only_a_backup_of_that_file_is_restored(file: Path, place: Path) -> None:
     with pytest.raises(Refused, match="no backup"):
-        files.restore(str(file))
-    kept = str(files.replace(str(file), OLD, NEW, True))
+        store(file).restore(str(file))
+    kept = str(files.replace(str(file), OLD, NEW, store(file)))
     other = place / "other"
     other.write_text("a")
-    strange = str(files.replace(str(other), "a", "b", True))
+    strange = str(files.replace(str(other), "a", "b", store(other)))
     for name in (strange, "/etc/passwd", "../etc/passwd", file.name, f"/elsewhere/{os.path.basename(kept)}", ""):
         with pytest.raises(Refused, match="is not a backup of it"):
-            files.restore(str(file), name)
-    os.link(kept, place / "second-name")
-    with pytest.raises(Refused, match="hard links"):
-        files.restore(str(file), kept)
-    os.unlink(place / "second-name")
+            store(file).restore(str(file), name)
     os.unlink(kept)
     os.symlink(other, kept)
     with pytest.raises(Refused):
-        files.restore(str(file), kept)
-    assert files.list_backups(str(file)) == []
+        store(file).restore(str(file), kept)
     assert text(file) == NEW
 
 

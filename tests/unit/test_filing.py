@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
     circumstances_of,
     settings_of,
-    words_of_ssh,
 )
 
 
@@ -37,7 +37,7 @@ def test_what_can_be_a_template_is_treated_as_one_and_nothing_else() -> None:
     ({"__telemetry_restarted": {"skipped": True, "changed": False}, "__telemetry_policy": {"stopped": None}},
      Circumstances()),
     ({"__telemetry_error": "no", "__telemetry_edited": True}, Circumstances("no", "", True)),
-    ({"__telemetry_restarted": {"changed": True, "deferred": ""}}, Circumstances("", "", True)),
+    ({"__telemetry_restarted": {"changed": True, "deferred": ""}}, Circumstances()),
     ({"__telemetry_restarted": {"changed": False, "deferred": "busy"}, "__telemetry_policy": {"stopped": "late"}},
      Circumstances("", "busy", False)),
     ({"__telemetry_restarted": {"skipped": True}, "__telemetry_policy": {"stopped": "too many failures"}},

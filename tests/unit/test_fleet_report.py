@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import fleetmaker
 import pytest
 import schemas
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -119,3 +121,59 @@ def test_every_format_has_an_example() -> None:
     shown = {name for command in EXAMPLES for names in re.findall(r"telemetry_report_formats=(\S+)", command)
              for name in names.split(",")}
     assert shown == set(FORMATS)
+
+
+def _manifest(folder: Path) -> Path:
+    return max((folder / "manifests").glob("*.json"))
+
+
+@pytest.mark.parametrize(("arguments", "variables", "told"), [
+    ((), {}, True),
+    (("--limit", "!cm1.example.org"), {}, False),
+    ((), {"telemetry_hosts": "all:!cm1.example.org"}, False),
+], ids=["the whole inventory", "a limit", "some hosts by -e"])
+def test_hosts_that_vanish_are_named(tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, Any],
+                                     told: bool) -> None:
+    """Those of the last run of the whole inventory; a run of a part of it tells nothing of the rest."""
+    hosts = fleetmaker.make(tmp_path, 20, runs=2)
+    part = json.loads(_manifest(tmp_path).read_text())
+    part.update(run_id="29990101T000000Z-00000000", hosts=hosts[:1], limit="cm1*")
+    _manifest(tmp_path).with_name(f"{part['run_id']}.json").write_text(json.dumps(part, indent=2, sort_keys=True))
+    done = play(tmp_path, hosts[:-2], *arguments, telemetry_fail_on=["vanished"], **variables)
+    document = json.loads((tmp_path / "report.json").read_text())
+    schemas.validate(document)
+    assert document["vanished"] == (hosts[-2:] if told else [])
+    assert ("note: vanished since the last run of the whole inventory" in done.stdout) == told
+    assert ("not in the inventory any more" in done.stdout) == told
+    assert done.returncode == (2 if told else 0), done.stdout
+
+
+def test_hosts_that_the_inventory_leaves_out_vanish_too(tmp_path: Path) -> None:
+    hosts = fleetmaker.make(tmp_path, 10, runs=1)
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text(f"telemetry_hosts: 'all:!{hosts[0]}'\n")
+    done = play(tmp_path, hosts, telemetry_fail_on=["unreachable"])
+    assert json.loads((tmp_path / "report.json").read_text())["vanished"] == [hosts[0]]
+    assert f"{hosts[0]}: outside of telemetry_hosts now" in done.stdout
+
+
+def test_two_names_for_one_machine_count_once_and_by_the_worse(tmp_path: Path) -> None:
+    hosts = fleetmaker.make(tmp_path, 20, runs=1)
+    path = _manifest(tmp_path)
+    manifest = json.loads(path.read_text())
+    by_host = {entry["host"]: entry for entry in manifest["files"].values()}
+    bad = next(host for host in hosts if by_host[host]["verdict"] == "violation")
+    good = next(host for host in hosts if by_host[host]["verdict"] == "compliant")
+    before = totals_of(entry["verdict"] for entry in by_host.values())
+    for host in hosts:
+        by_host[host]["machine"] = f"{hosts.index(bad if host == good else host):064x}"
+    path.write_text(json.dumps(manifest, indent=2, sort_keys=True))
+    done = play(tmp_path, hosts, telemetry_fail_on=["unreachable"], telemetry_report_formats=["json", "markdown"])
+    document = json.loads((tmp_path / "report.json").read_text())
+    schemas.validate(document)
+    assert len(document["hosts"]) == 20
+    assert document["machines"] == [sorted([bad, good], key=hosts.index)]
+    assert document["totals"] == {**before, "compliant": before["compliant"] - 1}
+    assert "19 hosts under 20 names: " in done.stdout
+    assert f"{good} are one machine: " in done.stdout or f"{bad} are one machine: " in done.stdout
+    assert "of 19 hosts" in document["headline"] or "of 19 controllers" in document["headline"]

@@ -12,16 +12,18 @@ import jsonschema
 import pytest
 from hostroot import FLAG, Host
 from schemas import FOLDER, SCHEMAS, registry
+from test_prove import PROOF
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._ask import (
     connectivity_probe,
     telemetry_flag,
     telemetry_info,
+    telemetry_prove,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible, visible_json
 
-FUNCTIONS = ("telemetry_info", "telemetry_flag", "connectivity_probe", "telemetry_backup")
+FUNCTIONS = ("telemetry_info", "telemetry_flag", "connectivity_probe", "telemetry_backup", "telemetry_prove")
 PROBE = {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False, "http": False, "count": 2,
          "interval": 0.1, "ca_file": None, "public_authorities": None, "private_authority": False, "expect": "any"}
 
@@ -55,11 +57,15 @@ def answers(host: Host) -> dict[str, list[dict[str, Any]]]:
     """Answers as hosts give them."""
     host.deb(f'JAVA_ARGS="-Xmx1g {FLAG}"\nJENKINS_JAVA_OPTIONS="{FLAG}"\n')
     root: dict[str, Any] = {"root": str(host.root), "launch_scripts": [], "attach": "never", "connectivity": None}
-    flag = {**root, "state": "enabled", "name": [], "backup": True}
+    flag = {**root, "state": "enabled", "name": [], "backup": True, "run": "R", "backup_count": 10, "backup_days": 365}
     found = {"telemetry_info": [telemetry_info(root, False), telemetry_info({**root, "root": "x"}, False)],
              "telemetry_flag": [telemetry_flag(flag, True), telemetry_flag({**flag, "name": ["x"]}, True)],
              "connectivity_probe": [connectivity_probe(PROBE, False),
-                                    connectivity_probe({**PROBE, "expect": "reachable"}, False)]}
+                                    connectivity_probe({**PROBE, "expect": "reachable"}, False)],
+             "telemetry_prove": [telemetry_prove({"name": [], "launch_scripts": ["x"], "timeout": 20}, True),
+                                 {"changed": False, "notes": ["a"], "proofs": [PROOF, {
+                                     **PROOF, "next_start": "unknown", "reason": "no", "agrees": None, "refused": True,
+                                     "jvms": 0, "java": None, "program": None, "user": None, "source": None}]}]}
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 

@@ -737,27 +737,6 @@ def test_an_endpoint_given_as_an_address_keeps_its_name() -> None:
     assert "192.0.2.1:3128" in evidence.settled(seen)["connectivity"][0]["message"]
 
 
-@pytest.mark.parametrize(("before", "after", "edited", "drift"), [
-    (None, judged("h", state()), False, None),
-    (judged("h", state()), judged("h", state()), False, None),
-    (judged("h", state()), judged("h", state("enabled")), False, "corrective"),
-    (judged("h", state()), judged("h", state(), telemetry_connectivity="forbidden"), False, "intended"),
-    (judged("h", state()), judged("h", state("enabled"), telemetry_desired="enabled"), True, "intended"),
-    (judged("h", state()), judged("h", None), False, None),
-    # enforce edited it: by its own doing where it was wrong before, against somebody's where it was right
-    (judged("h", state("enabled")), judged("h", state()), True, None),
-    (judged("h", state()), judged("h", state()), True, "corrective"),
-], ids=str)
-def test_drift(before: Any, after: Any, edited: bool, drift: str | None) -> None:
-    assert evidence.drift_of(before, after, edited) == drift
-
-
-def test_a_restart_alone_is_no_drift() -> None:
-    later = state()
-    later["installations"][0]["processes"][0].update(pid=8, started="2026-02-02T00:00:00Z")
-    assert evidence.drift_of(judged("h", state()), judged("h", later), False) is None
-
-
 def _writer(reports: Path, run_id: str, number: int) -> None:
     for _round in range(20):
         for host in HOSTS:

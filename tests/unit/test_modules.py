@@ -161,23 +161,24 @@ def test_backups_are_listed_and_restored(host: Host, capsys: pytest.CaptureFixtu
     host.deb(f'JAVA_ARGS="{PASSWORD}"\n')
     path = str(host.root / "etc/default/cloudbees-core-cm")
     before = host.read("/etc/default/cloudbees-core-cm")
-    assert call(capsys, telemetry_backup.main, path=path)["backups"] == []
-    nothing = call(capsys, telemetry_backup.main, path=path, restore=True)
+    assert call(capsys, telemetry_backup.main, root=str(host.root), path=path)["backups"] == []
+    nothing = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True)
     assert nothing["failed"]
     call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")
     disabled = host.read("/etc/default/cloudbees-core-cm")
-    listed = call(capsys, telemetry_backup.main, path=path)
+    listed = call(capsys, telemetry_backup.main, root=str(host.root), path=path)
     assert (listed["changed"], len(listed["backups"])) == (False, 1)
-    foreseen = call(capsys, telemetry_backup.main, check=True, path=path, restore=True)
+    foreseen = call(capsys, telemetry_backup.main, check=True, root=str(host.root), path=path, restore=True)
     assert foreseen["changed"]
     assert host.read("/etc/default/cloudbees-core-cm") == disabled
-    done = call(capsys, telemetry_backup.main, path=path, restore=True)
+    done = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True)
     assert (done["changed"], done["restored"]) == (True, listed["backups"][0]["path"])
     assert host.read("/etc/default/cloudbees-core-cm") == before
-    assert not call(capsys, telemetry_backup.main, path=path, restore=True, backup=done["restored"])["changed"]
-    back = call(capsys, telemetry_backup.main, path=path, restore=True, backup=done["kept"])
+    again = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup=done["restored"])
+    assert not again["changed"]
+    back = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup=done["kept"])
     assert back["changed"]
     assert host.read("/etc/default/cloudbees-core-cm") == disabled
-    wrong = call(capsys, telemetry_backup.main, path=path, restore=True, backup="/etc/shadow")
+    wrong = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup="/etc/shadow")
     assert wrong["failed"]
-    assert call(capsys, telemetry_backup.main, path=path, backup="x")["failed"]
+    assert call(capsys, telemetry_backup.main, root=str(host.root), path=path, backup="x")["failed"]

@@ -34,7 +34,7 @@ FAIL_ON = ("violation", "waiver_expired", "unknown", "unreachable")
 def report_of(folder: Path, hosts: list[str], **options: Any) -> model.Report:
     """The report on the hosts of a folder, made at the fleet's own time."""
     found = gather([folder / "evidence"], hosts, None, fleetmaker.AT)
-    run = model.Run(fleetmaker.AT, model.totals_of(host.verdict for host in found.hosts))
+    run = model.Run(fleetmaker.AT, model.totals_by_machine((host.verdict, host.machine) for host in found.hosts))
     return model.Report(fleetmaker.AT, found.hosts, [*found.trend, run], found.last_run, notes=found.notes, **options)
 
 

@@ -193,3 +193,54 @@ def test_drop_ins_of_the_parts_of_a_name(host: Host) -> None:
                                      "service", "a-b@c-.service", "a-b.service"]):
         host.write(f"{ETC}/{folder}.d/{number}.conf", f"[Service]\nEnvironment=A{number}=\n")
     assert list(environment(host, "a-b@c-d.service")) == [f"A{number}" for number in range(6)]
+
+
+#: What each specifier stands for in a unit my-ci@one-two.service (systemd.unit(5)).
+SPECIFIERS = {
+    "i": "one-two", "I": "one/two", "n": "my-ci@one-two.service", "N": "my-ci@one-two", "p": "my-ci", "P": "my/ci",
+    "j": "ci", "J": "ci", "H": "node", "h": "/root", "u": "root", "U": "0", "t": "/run", "S": "/var/lib",
+    "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp", "V": "/var/tmp", "%": "%"}
+READS_HERE = "#!/bin/sh\n[ -f ./setenv.sh ] && . ./setenv.sh\nexec java $JAVA_OPTS -jar /srv/jenkins.war\n"
+
+
+@pytest.mark.parametrize("letter", SPECIFIERS)
+@pytest.mark.parametrize("setting", ["EnvironmentFile", "ExecStart", "Environment", "WorkingDirectory", "RootDirectory",
+                                     "BindPaths"])
+def test_a_specifier_is_expanded_in_each_setting(host: Host, setting: str, letter: str) -> None:
+    place = f"/srv/{SPECIFIERS[letter]}"
+    host.write("/etc/hostname", "node\n")
+    host.write("/opt/start", READS_HERE, 0o755)
+    start = "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war"
+    text = {
+        "EnvironmentFile": f"EnvironmentFile=/srv/%{letter}/env\n{start}",
+        "ExecStart": f"ExecStart=/usr/bin/java -Da=/srv/%{letter} {FLAG} -jar /srv/jenkins.war",
+        "Environment": f'Environment="JAVA_OPTS=-Da=/srv/%{letter} {FLAG}"\n{start}',
+        "WorkingDirectory": f"WorkingDirectory=/srv/%{letter}\nExecStart=/opt/start",
+        "RootDirectory": f"RootDirectory=/srv/%{letter}\nExecStart=/opt/start",
+        "BindPaths": f"BindPaths=/srv/%{letter}:/opt\nExecStart=/opt/start"}[setting]
+    host.write(f"{place}/env", f"JAVA_OPTS=-Da={place} {FLAG}\n")
+    host.write(f"{place}/setenv.sh", f'JAVA_OPTS="-Da={place} {FLAG}"\n')
+    for start_of in (f"{place}/opt/start", f"{place}/start"):
+        host.write(start_of, f"#!/bin/sh\nexec java -Da={place} {FLAG} -jar /srv/jenkins.war\n", 0o755)
+    host.write(f"{ETC}/my-ci@.service", f"[Service]\n{text}\n")
+    (host.root / "etc/systemd/system/multi-user.target.wants").mkdir()
+    (host.root / "etc/systemd/system/multi-user.target.wants/my-ci@one-two.service").symlink_to("../my-ci@.service")
+    definition, outcome = host.only()
+    assert definition.name == "my-ci@one-two"
+    assert (outcome.verdict, outcome.reason) == ("disabled", None)
+    assert ("options", (f"-Da={place}",)) in outcome.vectors[0]
+
+
+@pytest.mark.parametrize(("pattern", "verdict"), [
+    ("/etc/ci/*.env", "disabled"), ("/etc/ci/?0-*.env", "disabled"), ("/etc/ci/[12]0-*.env", "disabled"),
+    ("/etc/c?/20-b.env", "disabled"), ("/etc/ci/1*.env", "enabled"), ("-/etc/ci/3*.env", "enabled"),
+    ("/etc/ci/3*.env", "unresolvable"), ("/etc/ci/*", "disabled"), ("/etc/%j/*.env", "disabled"),
+])
+def test_a_pattern_of_environment_files_is_read_in_order_without_hidden_ones(host: Host, pattern: str,
+                                                                             verdict: str) -> None:
+    for name, text in {"10-a.env": "JAVA_OPTS=-Xmx1g\n", "20-b.env": f"JAVA_OPTS={FLAG}\n",
+                       ".30-c.env": "JAVA_OPTS=\n"}.items():
+        host.write(f"/etc/ci/{name}", text)
+    host.write(f"{ETC}/jenkins-ci.service", f"[Service]\nEnvironmentFile={pattern}\n"
+                                            "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war\n")
+    assert host.verdict() == verdict

@@ -47,6 +47,7 @@ class Gathered(NamedTuple):
     notes: list[str]
     strangers: list[str]  # hosts with evidence that were not asked for
     at: str  # the moment from which ages are told
+    whole: dict[str, str]  # hosts of the last run of the whole inventory, each with the end of that run
 
 
 class _Folder:
@@ -58,6 +59,7 @@ class _Folder:
         self.trend: list[Run] = []
         self.notes: list[str] = []
         self.names = {path.name for path in evidence.glob("*.json")} if evidence.is_dir() else None
+        self.whole: dict[str, str] | None = None
         self._own: dict[str, Mapping[str, Any]] = {}
         self._unended: dict[str, list[Mapping[str, Any]]] = {}
         links = []
@@ -91,6 +93,8 @@ class _Folder:
             self._unread(path, why(error))
             return
         self.trend.append(Run(document["finished"], _totals(document["totals"])))
+        if self.whole is None and document.get("limit") is None:
+            self.whole = {str(host): document["finished"] for host in document["hosts"]}
         for name, entry in document["files"].items():
             self._words.add(run_id, name, entry)
 
@@ -148,7 +152,8 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     runs = sorted((run for folder in read_folders for run in folder.trend if not _later(run.at, at)),
                   key=lambda run: run.at)
     collected = [host.collected_at for host in found if host.collected_at and host.age is not None]
-    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers, at)
+    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers, at,
+                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()})
 
 
 def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str) -> list[str]:
@@ -185,7 +190,7 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
             continue
         seen = folder.seen(host, sha256) or document
         collected = _moment_of(seen.get("collected_at"))
-        one = Host(document, collected, _age(collected, at), seen.get("drift"))
+        one = Host(document, collected, _age(collected, at), seen.get("drift"), seen.get("machine"))
         if best is None or _newness(one) > _newness(best):
             best = one
     if best is None:

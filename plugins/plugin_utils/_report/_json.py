@@ -30,6 +30,7 @@ def render(report: Report) -> str:
     """The report with one line a host, so that it is quick to write and a diff names the hosts."""
     head = {"schema": REPORT_SCHEMA, "generated_at": report.generated_at, "last_run": report.last_run,
             "headline": headline(report), "totals": report.totals, "notes": list(report.notes),
+            "vanished": list(report.vanished), "machines": report.machines(),
             "trend": [run._asdict() for run in report.trend]}
     lines = [f"  {written(key)}: {_line(value)},\n" for key, value in head.items()]
     hosts = ",\n".join("    " + _line(entry(host, report.inventory)) for host in report.hosts)

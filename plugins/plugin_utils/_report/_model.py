@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_by_machine
 
 #: What each verdict means, in a few words, for legends and rules.
 MEANINGS = {
@@ -68,6 +68,7 @@ class Host:
     collected_at: str | None = None
     age: float | None = None  # seconds; None also where collected_at is in the future, so that a clock was wrong
     drift: str | None = None
+    machine: str | None = None  # the same for two names of one machine
 
     @property
     def host(self) -> str:
@@ -126,11 +127,20 @@ class Report:
     fail_on: Sequence[str] = ("violation", "waiver_expired", "unknown", "unreachable")
     inventory: str = "INVENTORY"
     notes: Sequence[str] = ()
+    vanished: Sequence[str] = ()  # hosts of the last run of the whole inventory that are not here
     totals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Count the verdicts."""
-        self.totals.update(totals_of(host.verdict for host in self.hosts))
+        self.totals.update(totals_by_machine((host.verdict, host.machine) for host in self.hosts))
+
+    def machines(self) -> list[list[str]]:
+        """Names for one and the same machine."""
+        names: dict[str, list[str]] = {}
+        for host in self.hosts:
+            if host.machine is not None:
+                names.setdefault(host.machine, []).append(host.host)
+        return [found for found in names.values() if len(found) > 1]
 
     def worst_first(self) -> list[Host]:
         """The hosts by verdict, then by name with its numbers as numbers."""
@@ -166,7 +176,7 @@ def noun(hosts: Sequence[Host], count: int) -> str:
 
 def headline(report: Report) -> str:
     """The report in one sentence."""
-    totals, count = report.totals, len(report.hosts)
+    totals, count = report.totals, sum(report.totals.values())
     if not count:
         return "There are no hosts to report on"
     violating, idle = totals["violation"] + totals["waiver_expired"], totals["not_applicable"]

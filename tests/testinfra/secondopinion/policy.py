@@ -4,6 +4,7 @@ telemetry_connectivity, telemetry_waiver, telemetry_launch_scripts."""
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass, field
 
 DESIRED = ("disabled", "enabled", "unmanaged")
@@ -39,7 +40,9 @@ def read(variables: dict, today: datetime.date | None = None, default_desired: s
         policy.problems.append("telemetry_connectivity must be required, forbidden or ignored")
     scripts = variables.get("telemetry_launch_scripts") or []
     if isinstance(scripts, (list, tuple)) and all(isinstance(one, str) and one.startswith("/") for one in scripts):
-        policy.launch_scripts = [str(one) for one in scripts]
+        # Behind a path stand the arguments that the script is started with; every branch of it is read here anyway.
+        paths = [re.split(r"(?<!\\)\s+", one)[0].replace("\\", "") for one in scripts]
+        policy.launch_scripts = list(dict.fromkeys(paths))
     else:
         policy.problems.append("telemetry_launch_scripts must be a list of absolute paths")
     _waiver(

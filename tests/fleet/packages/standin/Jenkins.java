@@ -5,6 +5,7 @@
 //   standin-builds         "freestyle|pipeline NAME SECONDS" a line, running so long from when the file was written
 //   standin-startup-ms     how long the "please wait" page is shown
 //   standin-never-ready    it is shown for ever
+//   standin-exit           "MILLISECONDS enabled|disabled|any WORDS": with that telemetry the JVM says WORDS, and ends
 package executable;
 
 import com.sun.net.httpserver.HttpExchange;

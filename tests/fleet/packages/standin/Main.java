@@ -28,6 +28,7 @@ public final class Main {
         Path home = name == null ? null : Paths.get(name);
         prepare(home);
 
+        endAfter(home);
         Jenkins jenkins = new Jenkins(home);
         HttpServer server = HttpServer.create(new InetSocketAddress(port), 0);
         server.setExecutor(Executors.newFixedThreadPool(2));
@@ -44,6 +45,28 @@ public final class Main {
         }
         System.out.println("INFO hudson.lifecycle.Lifecycle#onReady: Jenkins is fully up and running");
         // The web server's threads keep the JVM alive.
+    }
+
+    /** A JVM that comes up and does not stay up, as one without memory, licence or a plugin that it needs. */
+    private static void endAfter(Path home) throws IOException {
+        if (home == null || !Files.exists(home.resolve("standin-exit"))) {
+            return;
+        }
+        String[] words = Files.readString(home.resolve("standin-exit")).trim().split(" ", 3);
+        if (!words[1].equals("any") && words[1].equals("disabled") != Sender.isDisabled()) {
+            return;
+        }
+        Thread end = new Thread(() -> {
+            try {
+                Thread.sleep(Long.parseLong(words[0]));
+            } catch (InterruptedException e) {
+                return;
+            }
+            System.out.println("SEVERE hudson.WebAppMain: " + (words.length > 2 ? words[2] : "it ends"));
+            Runtime.getRuntime().halt(1);
+        }, "end");
+        end.setDaemon(true);
+        end.start();
     }
 
     /** What an audit may look for in JENKINS_HOME, laid out at the first start as the product does it. */

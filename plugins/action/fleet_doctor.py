@@ -1,0 +1,51 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shows what telemetry_doctor found out about all hosts of the play, and writes it as one document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._doctor import broken, document_of, words
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
+
+
+class ActionModule(ActionBase):
+    """Action behind M(cbops.telemetry.fleet_doctor)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Collect, write, show. Never fails for what is missing on a host: that is what it is for."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        refuse_facts(variables)
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "registered": {"type": "str", "required": True},
+            "reports_dir": {"type": "str", "default": "reports"},
+            "name": {"type": "str", "default": "doctor"},
+        })
+        entries = []
+        for host in arguments["hosts"]:
+            answer = variables["hostvars"][host].get(arguments["registered"]) or {}
+            entries.append(answer.get("entry") or broken(host, explained(str(answer.get("msg") or "it was not asked"))))
+        document = document_of(entries)
+        path = Path(arguments["reports_dir"]) / f"{arguments['name']}.json"
+        try:
+            write_text(path, visible_json(written(document, indent=2, sort_keys=True)) + "\n")
+        except OSError as error:
+            raise AnsibleActionFail(f"what was found out cannot be written: {error}") from error
+        Display().display(f"\n{words(document)}\n\ndoctor: {visible(str(path))}\n")
+        return {"changed": False, "path": str(path), "missing": {entry["host"]: entry["missing"] for entry in entries}}

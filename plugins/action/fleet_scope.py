@@ -1,0 +1,51 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks that the inventory was read whole and that there are hosts, before anything else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible import context
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named, unparsed, unread_variables
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+
+
+class ActionModule(ActionBase):
+    """Action behind M(cbops.telemetry.fleet_scope)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Compare what Ansible was given with what it has read."""
+        super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(argument_spec={
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "pattern": {"type": "str", "default": "all"},
+        })
+        manager = self._task.get_variable_manager()._inventory
+        sources = manager._sources or []
+        lost = unparsed(sources, manager._inventory.processed_sources)
+        if lost:
+            return {"failed": True, "unparsed": lost, "msg": (
+                f"no host was touched: the inventory cannot be read: {visible(named(lost))}; mend it, or take it out "
+                "(in a folder Ansible passes over names that end in .txt, .cfg, .md or ~). What Ansible has against it "
+                "is in its warnings above")}
+        if not arguments["hosts"]:
+            return {"failed": True, "msg": "The inventory has no hosts that match "
+                                           f"'{visible(arguments['pattern'])}'; name one with -i."}
+        # Beside a playbook of one's own they are read, too; ours lie in the collection.
+        beside = [f"{os.path.dirname(playbook) or '.'}/" for playbook in context.CLIARGS.get("args") or []
+                  if os.path.exists(playbook)]
+        unread = unread_variables(Path.cwd(), [*sources, *beside])
+        if unread:
+            self._display.display(
+                f"\nnot read: {visible(named(unread))} in {visible(str(Path.cwd()))}: Ansible reads variables beside "
+                "the inventory; move them there")
+        return {"changed": False, "unread": unread}

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drift: what differs on a host from the evidence before, and whose doing it was.
+
+What changed is read from the host's own facts, and only the record of our own edits is an alibi. Facts that depend on
+how we looked are none: what is unknown, by which proof a value is known, what the network said, which scripts the
+inventory names. Pure functions. Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+KNOWN = ("disabled", "enabled")
+#: What of an installation says how it is started, beside the clocks.
+_BUILD = ("product", "packaging", "service", "home")
+_SETTINGS = ("analytics_plugin", "license_tracker_plugin", "no_usage_statistics", "product_version")
+
+
+class Act(NamedTuple):
+    """Something that we did to a host since the evidence before."""
+
+    #: Files that we edited, rendered or put back; None where that is not known, as when the connection broke.
+    paths: frozenset[str] | None
+    #: Where telemetry was to be afterwards; None where the act says nothing of it.
+    state: str | None = None
+    #: Whether it may be that nothing was done.
+    attempt: bool = False
+
+
+class Change(NamedTuple):
+    """How an installation differs from what it was."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], acts: Sequence[Act] = ()) -> str | None:
+    """What changed a host's evidence: ``corrective`` (somebody, by hand), ``intended`` (its policy), or None.
+
+    ``before`` and ``after`` are evidence documents. A host that was right by the same policy and that we had to edit
+    was changed by somebody, although it is as before now.
+    """
+    if before is None or before["policy"] is None or after["policy"] is None:
+        return None
+    policy = any(before["policy"].get(key) != after["policy"].get(key) for key in ("desired", "waiver"))
+    if comparable(before["state"], after["state"]):
+        was, wanted = before["policy"]["desired"], after["policy"]["desired"]
+        came, went, both = _paired(before["state"], after["state"])
+        obeyed = wanted if was != wanted else None
+        if came or went or any(_by_hand(change, acts, obeyed) for change in both):
+            return "corrective"
+        if was == wanted and any(_was_put_right(change, acts, was) for change in both):
+            return "corrective"
+    return "intended" if policy else None
+
+
+def comparable(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
+    """Whether two states are of one machine, seen with the same rights."""
+    if before is None or after is None:
+        return False
+    return all(before.get("host", {}).get(key) == after.get("host", {}).get(key)
+               for key in ("node", "effective_user", "root"))
+
+
+def _paired(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Change]]:
+    """Installations that came, those that went, and those that are in both."""
+    old, new = _by_name(before), _by_name(after)
+    return ([new[key] for key in new if key not in old and _lasts(new[key])],
+            [old[key] for key in old if key not in new and _lasts(old[key])],
+            [Change(old[key], new[key]) for key in old if key in new])
+
+
+def _by_name(state: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]]:
+    found: dict[tuple[str, int], Mapping[str, Any]] = {}
+    for entry in state.get("installations", []):
+        number = sum(key[0] == entry["name"] for key in found)
+        found[entry["name"], number] = entry
+    return found
+
+
+def _lasts(entry: Mapping[str, Any]) -> bool:
+    """Whether an installation is there by itself: not as a process alone, nor as a script that the inventory names."""
+    return entry["on_disk"] in KNOWN and entry["packaging"] != "container" and bool(
+        entry["service"] or entry["packaging"] != "script")
+
+
+def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
+    """Whether somebody else changed an installation; where a new policy wants it (``obeyed``) anybody may bring it."""
+    before, after = change
+    if _differ(before, after, "on_disk"):
+        disk = after["on_disk"] == obeyed or _explained(change, acts)
+    else:
+        texts = [_text_of(before), _text_of(after)]
+        disk = None in texts or texts[0] == texts[1] or _explained(change, acts)
+    if not disk:
+        return True
+    # A reload or a start does no more than take over what was there.
+    if _differ(before, after, "next_start") and after["next_start"] not in (before["on_disk"], after["on_disk"]):
+        return True
+    if before["running"] in KNOWN and after["running"] in (*KNOWN, "mixed") and after["running"] not in (
+            before["running"], before["next_start"], before["on_disk"], after["next_start"]):
+        return True
+    return any(before.get(key) != after.get(key) for key in _BUILD) or any(
+        _setting(before, key, after) for key in _SETTINGS)
+
+
+def _differ(before: Mapping[str, Any], after: Mapping[str, Any], clock: str) -> bool:
+    return before[clock] != after[clock] and before[clock] in KNOWN and after[clock] in KNOWN
+
+
+def _text_of(entry: Mapping[str, Any]) -> Any:
+    """Each mention of the flag, wherever in its file it stands; nothing where not all of it could be read."""
+    if entry["on_disk"] not in KNOWN:
+        return None
+    return sorted((item["file"], item.get("variable") or "", str(item["value"]), bool(item["live"]))
+                  for item in entry.get("declarations", []))
+
+
+def _setting(before: Mapping[str, Any], key: str, after: Mapping[str, Any]) -> bool:
+    """Whether a setting inside the product is another, where both were seen."""
+    pair = [(entry.get("settings") or {}).get(key) for entry in (before, after)]
+    seen = [((entry.get("settings") or {}).get("details") or {}).get(key, {}).get("state") for entry in (before, after)]
+    return "unknown" not in (*pair, *seen) and None not in pair and pair[0] != pair[1]
+
+
+def files_of(entry: Mapping[str, Any]) -> set[str]:
+    """The files that an installation's flag stands or would stand in."""
+    launch = entry.get("launch") or {}
+    return {item["file"] for item in [*entry.get("declarations", []), launch] if item.get("file")}
+
+
+def _touched(entries: Iterable[Mapping[str, Any]], act: Act) -> bool:
+    return act.paths is None or any(act.paths & files_of(entry) for entry in entries)
+
+
+def _explained(change: Change, acts: Sequence[Act]) -> bool:
+    """Whether an act of ours accounts for what an installation's files say now."""
+    return any(_touched(change, act) and act.state in (None, change.after["on_disk"]) for act in acts)
+
+
+def _was_put_right(change: Change, acts: Sequence[Act], desired: str) -> bool:
+    """Whether we had to edit an installation that was right before."""
+    return change.before["on_disk"] == desired and any(
+        not act.attempt and act.state == desired and _touched(change, act) for act in acts)

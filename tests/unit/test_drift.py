@@ -1,0 +1,170 @@
+"""Drift: what changed on a host that neither a new policy wanted nor the record of our own edits accounts for."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act, drift_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import acts_since, file_evidence, note_act
+
+TODAY = datetime.date(2026, 11, 24)
+FILE, DROPIN = "/etc/default/cm", "/etc/systemd/system/cm.service.d/zzz.conf"
+WAIVER = {"until": "2026-12-31", "reason": "case", "approved_by": "Jo"}
+
+
+def entry(on_disk: str = "disabled", **more: Any) -> dict[str, Any]:
+    """An installation, all of whose clocks say the same."""
+    declared = [{"file": FILE, "line": 3, "variable": "JAVA_ARGS", "value": "true", "live": True}]
+    return {"name": "cm", "product": "controller", "packaging": "deb", "service": "cm.service", "home": "/srv/cm",
+            "launch": {"file": FILE, "variable": "JAVA_ARGS", "reader": "shell"},
+            "declarations": declared if on_disk == "disabled" else [], "on_disk": on_disk, "on_disk_detail": {},
+            "next_start": on_disk, "next_start_detail": {}, "running": on_disk, "running_detail": {},
+            "daemon_reload_owed": False, "settings": None,
+            "processes": [{"pid": 7, "started": "2026-01-01T00:00:00Z", "value": None, "proof": "jcmd"}], **more}
+
+
+def host(*entries: dict[str, Any], node: str = "a", user: int = 0) -> dict[str, Any]:
+    """A state document."""
+    return {"schema": "cbops.telemetry/state/1", "host": {"root": "/", "effective_user": user, "node": node},
+            "installations": list(entries), "connectivity": [], "warnings": []}
+
+
+def judged(seen: dict[str, Any] | None, **variables: Any) -> dict[str, Any]:
+    """Evidence as an audit files it."""
+    policy = policy_of({"telemetry_desired": "disabled", **variables}, TODAY)
+    kept = None if seen is None else evidence.settled(seen)
+    error = None if seen is not None else "no Python"
+    return evidence.document_of("h", policy, kept, error, judge(policy, kept, error, TODAY))
+
+
+RIGHT, WRONG = judged(host(entry())), judged(host(entry("enabled")))
+OURS, UNDONE = Act(frozenset([FILE]), "disabled"), Act(frozenset([FILE]), "enabled")
+OWING = judged(host(entry(running="enabled")))
+SCRIPT = entry(name="run.sh", packaging="script", service=None, launch={"file": "/srv/run.sh", "variable": None,
+                                                                       "reader": "shell"}, declarations=[])
+
+CASES: dict[str, tuple[Any, Any, list[Act], str | None]] = {
+    "new": (None, RIGHT, [], None),
+    "as before": (RIGHT, RIGHT, [], None),
+    # By hand.
+    "taken out by hand": (RIGHT, WRONG, [], "corrective"),
+    "taken out by hand, and another way to restart": (
+        RIGHT, judged(host(entry("enabled")), telemetry_restart="now"), [], "corrective"),
+    "taken out by hand, and other probes": (
+        RIGHT, judged(host(entry("enabled")), telemetry_connectivity="forbidden"), [], "corrective"),
+    "put in by hand": (WRONG, RIGHT, [], "corrective"),
+    "put in by hand, once the policy wanted it": (
+        judged(host(entry("enabled")), telemetry_desired="enabled"), RIGHT, [], "intended"),
+    "taken out by hand where a new policy wants the other": (
+        judged(host(entry()), telemetry_desired="enabled"), WRONG, [], "corrective"),
+    "taken out by hand after our edit of another file": (RIGHT, WRONG, [Act(frozenset(["/etc/other"]), "disabled")],
+                                                         "corrective"),
+    "taken out by hand after our edit": (WRONG, judged(host(entry("enabled"), entry(name="b"))), [OURS], "corrective"),
+    "a mention by hand": (RIGHT, judged(host(entry(declarations=[
+        {"file": "/etc/x", "line": 1, "variable": "A", "value": "true", "live": False}]))), [], "corrective"),
+    "an installation came": (RIGHT, judged(host(entry(), entry(name="b"))), [], "corrective"),
+    "an installation went": (judged(host(entry(), entry(name="b"))), RIGHT, [], "corrective"),
+    "set inside the JVM": (RIGHT, judged(host(entry(running="enabled"))), [], "corrective"),
+    "another home": (RIGHT, judged(host(entry(home="/srv/other"))), [], "corrective"),
+    # By us.
+    "our edit": (WRONG, RIGHT, [OURS], None),
+    "our edit without a restart": (WRONG, OWING, [OURS], None),
+    "our edit by a new policy": (RIGHT, judged(host(entry("enabled")), telemetry_desired="enabled"), [UNDONE],
+                                 "intended"),
+    "our edit, of which nobody knows how far it came": (WRONG, RIGHT, [Act(None, "disabled", attempt=True)], None),
+    "an attempt to do the contrary": (RIGHT, WRONG, [Act(None, "disabled", attempt=True)], "corrective"),
+    "our edit of one of two": (judged(host(entry("enabled"), entry("enabled", name="b"))),
+                               judged(host(entry(), entry("enabled", name="b"))), [OURS], None),
+    "our edit, and by hand beside": (
+        judged(host(entry("enabled"), entry("disabled", name="b", launch=None, declarations=[]))),
+        judged(host(entry(), entry("enabled", name="b", launch=None, declarations=[]))), [OURS], "corrective"),
+    "put right by us, for it was right": (RIGHT, RIGHT, [OURS], "corrective"),
+    "rolled back by us": (RIGHT, WRONG, [Act(frozenset([FILE]))], None),
+    "our restart": (OWING, RIGHT, [], None),
+    "their restart, which takes over what was there": (OWING, RIGHT, [], None),
+    "a reload": (judged(host(entry(next_start="enabled", running="enabled"))), OWING, [], None),
+    # By nobody.
+    "a restart alone": (RIGHT, judged(host(entry(processes=[{"pid": 8, "started": "2026-02-02T00:00:00Z", "value": None,
+                                                             "proof": "attach"}]))), [], None),
+    "stopped": (RIGHT, judged(host(entry(running="not_running", processes=[]))), [], None),
+    "another line": (RIGHT, judged(host(entry(declarations=[dict(entry()["declarations"][0], line=9)]))), [], None),
+    "not to be read": (RIGHT, judged(host(entry(on_disk="unresolvable", on_disk_detail={"reason": "it hangs"}))), [],
+                       None),
+    "no state": (RIGHT, judged(None), [], None),
+    # By the inventory.
+    "a new policy alone": (RIGHT, judged(host(entry()), telemetry_desired="enabled"), [], "intended"),
+    "a waiver": (RIGHT, judged(host(entry()), telemetry_waiver=WAIVER), [], "intended"),
+    "another way to restart": (RIGHT, judged(host(entry()), telemetry_restart="now"), [], None),
+    "other probes": (RIGHT, judged(host(entry()), telemetry_connectivity="forbidden"), [], None),
+    "a script that is named now": (RIGHT, judged(host(entry(), SCRIPT)), [], None),
+    "a script that is not named any more": (judged(host(entry(), SCRIPT)), RIGHT, [], None),
+    "another machine of this name": (RIGHT, judged(host(entry("enabled"), node="b")), [], None),
+    "without become": (RIGHT, judged(host(entry("enabled"), user=1000)), [], None),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "acts", "drift"), CASES.values(), ids=CASES)
+def test_whose_doing_it_was(before: Any, after: Any, acts: list[Act], drift: str | None) -> None:
+    kept = copy.deepcopy((before, after))
+    assert drift_of(before, after, acts) == drift
+    assert (before, after) == kept
+
+
+@pytest.mark.parametrize(("answer", "act"), [
+    ({"files": []}, None),
+    ({"failed": True, "files": [{"path": FILE, "before": "a", "after": "b"}]}, Act(frozenset([FILE]), "disabled")),
+    ({"files": [{"path": FILE, "before": "a", "after": "a"}]}, None),
+    ({"files": [{"path": "/old.conf", "before": "a", "after": None}, {"path": DROPIN, "before": None, "after": "a"}]},
+     None),
+    ({"failed": True, "msg": "it did not answer within 150 seconds"}, Act(None, "disabled", attempt=True)),
+])
+def test_what_telemetry_flag_did(answer: dict[str, Any], act: Act | None) -> None:
+    assert edits_of(answer, "disabled") == act
+
+
+def drift(reports: Path) -> str | None:
+    """The drift of the last line of the journal."""
+    line = (reports / "runs/r.jsonl").read_text().splitlines()[-1]
+    return json.loads(line)["drift"]  # type: ignore[no-any-return]
+
+
+def test_our_edits_are_remembered_until_the_next_evidence(tmp_path: Path) -> None:
+    """Also from another run, and for that once."""
+    note_act(tmp_path, "h", OURS)
+    assert not (tmp_path / "acts").exists(), "nothing can drift without evidence"
+    file_evidence(tmp_path, WRONG, run_id="r")
+    note_act(tmp_path, "h", OURS)
+    file_evidence(tmp_path, RIGHT, run_id="r")
+    assert drift(tmp_path) is None
+    file_evidence(tmp_path, WRONG, run_id="r")
+    assert drift(tmp_path) == "corrective"
+
+
+def test_what_we_did_before_the_last_evidence_is_no_alibi(tmp_path: Path) -> None:
+    """The record of a run that was killed while it filed."""
+    file_evidence(tmp_path, RIGHT, run_id="r")
+    note_act(tmp_path, "h", OURS)
+    kept = (tmp_path / "acts/h.jsonl").read_bytes()
+    file_evidence(tmp_path, WRONG, run_id="r")
+    (tmp_path / "acts/h.jsonl").write_bytes(kept + b"{\n[]\n{\"since\": 1}\n")
+    file_evidence(tmp_path, RIGHT, run_id="r")
+    assert drift(tmp_path) == "corrective"
+    assert acts_since(tmp_path, "h", "no such") == []
+
+
+@pytest.mark.parametrize(("before", "after", "told"), [(WRONG, RIGHT, None), (RIGHT, RIGHT, "corrective"),
+                                                       (WRONG, WRONG, None)], ids=["wrong", "right", "still wrong"])
+def test_an_edit_that_somebody_else_reports(tmp_path: Path, before: Any, after: Any, told: str | None) -> None:
+    """telemetry_assess in a playbook of one's own (edited: true), which keeps no record."""
+    file_evidence(tmp_path, before, run_id="r")
+    file_evidence(tmp_path, after, edited=True, run_id="r")
+    assert drift(tmp_path) == told

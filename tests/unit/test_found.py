@@ -1,0 +1,260 @@
+"""Finding installations: by what a war is, by what a start leads to, and by whoever else starts programs."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils._settings import plugin
+
+MANIFEST = "Manifest-Version: 1.0\nJenkins-Version: 2.452.3.2\nMain-Class: executable.Main\n"
+
+
+def archive(manifest: str = MANIFEST) -> str:
+    """A war with this manifest, one character a byte."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as war:
+        war.writestr("META-INF/MANIFEST.MF", manifest)
+        war.writestr("executable/Main.class", "x" * 100)
+    return stream.getvalue().decode("latin-1")
+
+
+@pytest.fixture(name="host")
+def _host(tmp_path: Path) -> Host:
+    host = Host(tmp_path / "host")
+    host.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\nci:x:900:900::/srv/ci:/bin/sh\nann:x:1001:1001::/home/ann:\n")
+    return host
+
+
+def unit(host: Host, text: str, name: str = "ci-master") -> None:
+    """A unit of the administrator's."""
+    host.write(f"/etc/systemd/system/{name}.service", f"[Service]\n{text}\n")
+
+
+def found(host: Host) -> list[tuple[str, str]]:
+    """Name and verdict of each installation."""
+    return [(definition.name, outcome.verdict) for definition, outcome in installations.discover(host.files)[0]]
+
+
+# -- by what it is ----------------------------------------------------------------------------------
+
+
+def test_a_link_of_any_name_to_a_war_of_any_name(host: Host) -> None:
+    host.write("/opt/cb/cm/2.452.3.2/app.war", archive())
+    (host.root / "opt/cb/cm/current").symlink_to("2.452.3.2/app.war")
+    unit(host, f"ExecStart=/usr/bin/java {FLAG} -jar /opt/cb/cm/current")
+    assert found(host) == [("ci-master", "disabled")]
+
+
+@pytest.mark.parametrize(("name", "manifest", "is_one"), [
+    ("/opt/t04/cm.war", MANIFEST, True),
+    ("/opt/t04/cm.war", "Manifest-Version: 1.0\nMain-Class: org.example.Main\n", False),
+    ("/opt/t04/git.jar", "Manifest-Version: 1.0\nShort-Name: git\nPlugin-Version: 1\nJenkins-Version: 2.4\n", False),
+    ("/opt/t04/jenkins.war", "Manifest-Version: 1.0\n", True),  # names count where nothing else tells
+])
+def test_the_manifest_tells(name: str, manifest: str, is_one: bool, host: Host) -> None:
+    host.write(name, archive(manifest))
+    unit(host, f"ExecStart=/usr/bin/java -jar {name}")
+    assert found(host) == ([("ci-master", "enabled")] if is_one else [])
+
+
+def test_a_war_that_is_not_there_is_told_by_the_home(host: Host) -> None:
+    unit(host, "Environment=JENKINS_HOME=/srv/ci\nExecStart=/usr/bin/java -jar /opt/gone.war")
+    unit(host, "ExecStart=/usr/bin/java -jar /opt/gone.war", "other")
+    assert found(host) == [("ci-master", "enabled")]
+
+
+def test_a_war_in_a_variable_of_an_environment_file(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/ci.env", "CI_APP=/opt/ci/app.war\n")
+    unit(host, "EnvironmentFile=/etc/ci.env\nExecStart=/usr/bin/java -jar $CI_APP")
+    assert found(host) == [("ci-master", "enabled")]
+
+
+@pytest.mark.parametrize("words", [
+    "-cp /opt/ci/unpacked executable.Main",
+    "-classpath /opt/lib/x.jar:/opt/ci/app.war Main",
+    "-jar /opt/jetty-runner.jar --port 8080 /opt/ci/app.war",
+    "-jar /opt/winstone.jar --warfile=/opt/ci/app.war",
+])
+def test_other_ways_to_start_a_war(words: str, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/ci/unpacked/META-INF/MANIFEST.MF", MANIFEST)
+    for jar in ("/opt/jetty-runner.jar", "/opt/winstone.jar"):
+        host.write(jar, archive("Manifest-Version: 1.0\n"))
+    unit(host, f"ExecStart=/usr/bin/java {FLAG} {words}")
+    assert found(host) == [("ci-master", "disabled")]
+
+
+def test_a_tomcat_serves_a_war_of_any_name(host: Host) -> None:
+    host.write("/srv/t/webapps/ROOT.war", archive())
+    unit(host, f"ExecStart=/usr/bin/java {FLAG} -Dcatalina.base=/srv/t org.apache.catalina.startup.Bootstrap start")
+    assert found(host) == [("ci-master", "disabled")]
+
+
+@pytest.mark.parametrize(("text", "scripts"), [
+    ("WorkingDirectory=/opt/ci\nExecStart=/usr/bin/java -jar app.war", {}),
+    ("ExecStart=/opt/ci/run.sh", {"/opt/ci/run.sh": "cd /opt/ci && exec java -jar ./app.war"}),
+    ("ExecStart=/opt/ci/run.sh", {"/opt/ci/run.sh": 'cd "$(dirname "$0")" || exit 1\nexec java -jar app.war'}),
+    ("WorkingDirectory=~\nUser=ci\nExecStart=/usr/bin/java -jar app.war", {}),
+], ids=["unit", "cd", "own folder", "home"])
+def test_a_relative_war(text: str, scripts: dict[str, str], host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/srv/ci/app.war", archive())
+    for path, content in scripts.items():
+        host.write(path, "#!/bin/sh\n" + content + "\n", 0o755)
+    unit(host, text)
+    [(_definition, outcome)] = installations.discover(host.files)[0]
+    assert outcome.programs == (("/srv/ci" if "~" in text else "/opt/ci") + "/app.war",)
+
+
+def test_jenkins_own_default_home(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/srv/ci/.jenkins/config.xml", "<hudson/>")
+    unit(host, "User=ci\nExecStart=/usr/bin/java -jar /opt/ci/app.war")
+    assert installations.discover(host.files)[0][0][1].homes == ("/srv/ci/.jenkins",)
+
+
+def test_a_home_without_plugins_has_none(host: Host) -> None:
+    host.write("/srv/ci/config.xml", "<hudson/>")
+    assert plugin(host.files, "/srv/ci", "cloudbees-analytics")[1]["state"] == "absent"
+
+
+# -- by following -----------------------------------------------------------------------------------
+
+LIBRARY = """run_controller() { launch "$@"; }
+launch() { . /srv/ci/lib/options.sh; exec "$JAVA" $OPTIONS -jar "$APP" "$@"; }
+"""
+OPTIONS = f"JAVA=/usr/bin/java\nOPTIONS='-Xmx1g {FLAG}'\nAPP=/opt/ci/app.war\n"
+
+
+@pytest.mark.parametrize("start", [
+    '. /srv/ci/lib/common.sh; run_controller "$@"',
+    'LIB=/srv/ci/lib\n. "$LIB/common.sh"\nrun_controller "$@"',
+    '. "$(dirname "$0")/../lib/common.sh"\nrun_controller "$@"',
+    'cd /srv/ci\n. ./lib/common.sh\nrun_controller "$@"',
+    'exec /srv/ci/bin/second.sh "$@"',
+    'here=/srv/ci/bin\nexec "$here/second.sh" "$@"',
+])
+@pytest.mark.parametrize("command", ["/srv/ci/bin/start.sh", "/bin/bash -lc 'exec /srv/ci/bin/start.sh'",
+                                     "/bin/sh /srv/ci/bin/start.sh --httpPort=8080",
+                                     "/usr/bin/env X=1 /srv/ci/bin/start.sh"])
+def test_scripts_that_lead_to_scripts(command: str, start: str, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/srv/ci/lib/common.sh", LIBRARY)
+    host.write("/srv/ci/lib/options.sh", OPTIONS)
+    host.write("/srv/ci/bin/second.sh", "#!/bin/bash\n. /srv/ci/lib/common.sh\nrun_controller \"$@\"\n", 0o755)
+    host.write("/srv/ci/bin/start.sh", f"#!/bin/bash\n{start}\n", 0o755)
+    unit(host, f"ExecStart={command}", "master")
+    assert found(host) == [("master", "disabled")]
+
+
+def test_a_program_that_is_no_shell_script_is_unknown(host: Host) -> None:
+    program = "#!/usr/bin/python3\nimport os\nos.execvp('java', ['java', '-jar', '/o/jenkins.war'])\n"
+    host.write("/opt/ci/run", program, 0o755)
+    unit(host, "ExecStart=/opt/ci/run", "master")
+    assert found(host) == [("master", "unresolvable")]
+
+
+def test_what_has_the_name_and_starts_none_is_none(host: Host) -> None:
+    for name, text in {"backup": "tar cf /b.tar /srv/jenkins", "agent": "exec java -jar /opt/agent.jar -url https://j/",
+                       "clean": "rm -f /tmp/jenkins.war.old"}.items():
+        host.write(f"/opt/{name}.sh", f"#!/bin/sh\n{text}\n", 0o755)
+        unit(host, f"User=ci\nExecStart=/opt/{name}.sh", name)
+    assert found(host) == []
+
+
+# -- by whoever else starts programs ----------------------------------------------------------------
+
+JAVA = f"/usr/bin/java {FLAG} -jar /opt/ci/app.war"
+STARTERS = {
+    "supervisord": {"/etc/supervisor/supervisord.conf": "[supervisord]\nuser=root\n[include]\nfiles = /srv/sup/*.ini\n",
+                    "/srv/sup/ci.ini": f"[program:master]\ncommand={JAVA} ; the CI\nuser=ci\n"},
+    "supervisord's environment": {
+        "/etc/supervisord.d/ci.ini": "[program:master]\ncommand=java -jar app.war\ndirectory=/opt/ci\n"
+                                     f"environment=A=\"1\",JAVA_TOOL_OPTIONS='{FLAG}'\n"},
+    "supervisord's script": {"/etc/supervisord.d/ci.ini": "[program:master]\ncommand=/opt/run %(program_name)s\n",
+                             "/opt/run": f"#!/bin/sh\n[ $1 = master ] || exit 1\nexec {JAVA}\n"},
+    "runit": {"/etc/service/master/run": "#!/bin/sh\nexec chpst -u ci -e ./env /usr/bin/java -jar /opt/ci/app.war\n",
+              "/etc/service/master/env/JAVA_TOOL_OPTIONS": FLAG + "\n"},
+    "openrc": {"/etc/init.d/master": "#!/sbin/openrc-run\ncommand=/usr/bin/java\n"
+                                     'command_args="$CI_OPTS -jar /opt/ci/app.war"\ncommand_user=ci\n'
+                                     "depend() { need net; }\n",
+               "/etc/conf.d/master": f'CI_OPTS="-Xmx1g {FLAG}"\n'},
+    "openrc's function": {
+        "/etc/init.d/master": "#!/sbin/openrc-run\nstart() {\n  ebegin x\n  start-stop-daemon --start "
+                              f"--exec /usr/bin/java -- {FLAG} -jar /opt/ci/app.war\n  eend $?\n}}\n"},
+    "cron": {"/etc/cron.d/ci": f"MAILTO=root\n@reboot ci cd /opt/ci && java {FLAG} -jar app.war\n"},
+    "crontab of a service's user": {"/var/spool/cron/crontabs/ci": f"JAVA_TOOL_OPTIONS={FLAG}\n@reboot java -jar "
+                                                                  "/opt/ci/app.war\n"},
+    "rc.local": {"/etc/rc.local": f"#!/bin/sh\nsu ci -c '{JAVA}' &\nexit 0\n"},
+    "monit": {"/etc/monit/conf.d/ci": "check process master with pidfile /run/ci.pid\n"
+                                      f'  start program = "{JAVA}" as uid "ci"\n  stop program = "/bin/true"\n'},
+    "user unit": {"/var/lib/systemd/linger/ann": "",
+                  "/home/ann/.config/systemd/user/ci.service": f"[Service]\nExecStart=/usr/bin/java {FLAG} -jar "
+                                                               "%h/app.war\n", "/home/ann/app.war": archive()},
+    "inittab": {"/etc/inittab": f"ci:2345:respawn:{JAVA}\n"},
+}
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_who_else_starts_it(name: str, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    for path, text in STARTERS[name].items():
+        host.write(path, text, 0o755 if text.startswith("#!") else 0o644)
+    [(definition, outcome)] = installations.discover(host.files)[0]
+    assert outcome.verdict == "disabled", outcome.reason
+    assert definition.name in STARTERS[name] or definition.name == "master"
+    for path, text in STARTERS[name].items():  # and without the flag it is on
+        host.write(path, text.replace(FLAG, "-Da=b"))
+    [(definition, outcome)] = installations.discover(host.files)[0]
+    assert outcome.verdict == "enabled", outcome.reason
+
+
+@pytest.mark.parametrize(("path", "text"), [
+    ("/etc/containers/systemd/ci.container", "[Container]\nImage=docker.io/cloudbees/cloudbees-core-mm:2\n"),
+    ("/opt/ci/docker-compose.yml", "services:\n  ci:\n    image: jenkins/jenkins:lts\n"),
+    ("/srv/ci/compose.yaml", "services:\n  ci:\n    image: 'registry.local/cloudbees-core-oc:1'\n"),
+    ("/etc/supervisor/conf.d/ci.conf", "[program:ci]\ncommand=docker run --rm jenkins/jenkins:lts\n"),
+    ("/etc/cron.d/ci", "@reboot root podman start jenkins\n"),
+    ("/etc/cron.d/ci", "@reboot root $(which java) $(ci-options) -jar /opt/jenkins.war\n"),
+])
+def test_what_is_only_recognised_is_unknown_and_says_what_to_do(path: str, text: str, host: Host) -> None:
+    host.write(path, text)
+    [(definition, outcome)] = installations.discover(host.files)[0]
+    assert (definition.name, outcome.verdict) == (path, "unresolvable")
+    assert "by hand: " in (outcome.reason or "") and "telemetry_launch_scripts" not in (outcome.reason or "")
+
+
+@pytest.mark.parametrize(("path", "text"), [
+    ("/opt/ci/docker-compose.yml", "services:\n  ci:\n    image: jenkins/inbound-agent:latest\n"),
+    ("/etc/supervisor/conf.d/x.conf", "[program:x]\ncommand=/usr/bin/java -jar /opt/x.jar\n"),
+    ("/etc/cron.d/x", "0 3 * * * ci /opt/jenkins-backup.sh\n"),
+    ("/home/ann/.config/systemd/user/ci.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/ci/app.war\n"),
+])
+def test_what_is_none(path: str, text: str, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write(path, text)
+    assert found(host) == []
+
+
+def test_a_launcher_of_a_supervisor_is_edited_where_it_stands(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    text = "[program:master]\ncommand=/usr/bin/java -Xmx1g -jar /opt/ci/app.war ; CI\nuser=ci\n"
+    host.write("/etc/supervisor/conf.d/ci.conf", text)
+    assert host.declare("disabled") == ["/etc/supervisor/conf.d/ci.conf"]
+    assert host.read("/etc/supervisor/conf.d/ci.conf") == text.replace("-Xmx1g", f"-Xmx1g {FLAG}")
+    assert host.verdict() == "disabled"
+    host.declare("enabled")
+    assert host.read("/etc/supervisor/conf.d/ci.conf") == text
+
+
+def test_a_script_that_runit_runs_is_edited(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/sv/ci/run", "#!/bin/sh\nexec chpst -u ci java -jar /opt/ci/app.war\n", 0o755)
+    assert host.declare("disabled") == ["/etc/sv/ci/run"] and host.verdict() == "disabled"

@@ -574,8 +574,11 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
         found = reached(files, text, None, definition.folder)
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
-    names = [definition.name, definition.user, definition.folder or ""] + lines + values
-    return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names + list(definition.environment)))
+    # What every service is given tells nothing of this one.
+    own = unit.environment if unit is not None else definition.environment
+    names = [definition.name, definition.user, definition.folder or ""] + lines
+    names += [text_of(variable.value) for variable in own.values()] + list(own)
+    return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names))
 
 
 def _script_text(files: HostFiles, path: str) -> Optional[str]:

@@ -611,6 +611,8 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
         if setting.section == "Unit" and setting.key == "SourcePath":
             source = text
         # Of a drop-in with such an error systemd reads no more.
+        if setting.section == "Unit" and setting.key == "SuccessAction":
+            last[setting.key] = "" if text == "none" else text
         if setting.section != "Service" or setting.path == stopped:
             continue
         if setting.key == "Environment":
@@ -992,7 +994,7 @@ _EXEC = frozenset(["ExecStart", "ExecStartPre", "ExecCondition", "ExecStartPost"
 def _refused(commands: int, last: Dict[str, str]) -> Optional[str]:
     """Why systemd refuses a service by its settings together (``service_verify``)."""
     kind = last.get("Type") or ("dbus" if last.get("BusName") else "simple" if commands else "oneshot")
-    if not commands and (kind != "oneshot" or not last.get("ExecStop")):
+    if not commands and (kind != "oneshot" or not (last.get("ExecStop") or last.get("SuccessAction"))):
         return "it has no ExecStart="
     if kind != "oneshot" and commands > 1:
         return "it has %d commands in ExecStart=, and is not of Type=oneshot" % commands

@@ -12,7 +12,7 @@ import pytest
 
 from .cases import collected
 from .grammar import sample
-from .hosts import HOSTS, Failed, fleet, run
+from .hosts import Failed, fleet, run
 from .judge import Report, report
 
 CASES = int(os.environ.get("CBOPS_BOOTED", "40"))
@@ -25,8 +25,7 @@ def found() -> Iterator[Report]:
     """What came of the cases, on all hosts at the same time."""
     try:
         with fleet():
-            yield report(run([("bookworm", case) for case in collected()]
-                             + [(HOSTS[number % len(HOSTS)], sample(number)) for number in range(CASES)]))
+            yield report(run([*collected(), *map(sample, range(CASES))]))
     except Failed as error:
         pytest.fail(str(error))
 

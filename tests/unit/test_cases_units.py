@@ -12,7 +12,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _installati
 from ansible_collections.cbops.telemetry.plugins.module_utils._edit import Refused, plan
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import Variable, lasting
+from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles, Variable, lasting
 
 CASES = Path(__file__).parent / "cases"
 
@@ -171,6 +171,21 @@ def test_a_launch_file_that_is_written_before_the_start(tmp_path: Path) -> None:
 ])
 def test_what_an_image_gives_every_service(files: dict[str, str], verdict: str, tmp_path: Path) -> None:
     assert judged(tmp_path, f"[Service]\nExecStart={JAVA}\n", files)[0] == verdict
+
+
+def test_what_an_image_gives_every_service_makes_none_of_them_a_controller(tmp_path: Path) -> None:
+    for path, text in {
+        "etc/systemd/system.conf": f"[Manager]\nDefaultEnvironment=_JAVA_OPTIONS={FLAG}\n",
+        "usr/lib/systemd/system/systemd-exit.service": "[Unit]\nSuccessAction=exit-force\n",
+        "usr/lib/systemd/system/other.service": "[Service]\nExecStart=/opt/nowhere --all\n",
+        "usr/lib/systemd/system/refused.service": "[Service]\nType=simple\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    files = HostFiles(str(tmp_path))
+    assert installations.discover(files)[0] == []
+    unit = UnitFiles(files).load("systemd-exit.service")
+    assert unit is not None and unit.doubt is None
 
 
 def test_what_was_told_to_the_service_manager_does_not_last(tmp_path: Path) -> None:

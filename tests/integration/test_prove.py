@@ -73,7 +73,7 @@ def test_every_packaging_before_and_after_an_edit(fleet: Fleet) -> None:
     assert seen(fleet, hosts, PIDS) == pids
     assert not any(seen(fleet, hosts, LEFT).values())
 
-    assert fleet.play("enforce", "-e", "telemetry_fail_on=['violation']").code == 0
+    assert fleet.play("enforce").code == 0
     files = seen(fleet, hosts, LISTING)
     for host, answer in prove(fleet, hosts).items():
         (proof,) = answer["proofs"]
@@ -237,7 +237,8 @@ def test_nothing_is_left_where_it_is_killed(fleet: Fleet, attacked: dict[str, An
     done = fleet.inside(str(BIN / "ansible-playbook"), "-i", str(fleet.inventory({host: {}})),
                         str(fleet.folder / "killed.yml"))
     assert done.returncode == 2, done.stdout
-    assert "was ended by signal 9" in done.stdout
+    assert '"proofs"' not in done.stdout
+    assert "nothing could be proved" not in done.stdout
     until = time.monotonic() + 30
     while left := fleet.shell(host, LEFT):
         assert time.monotonic() < until, left

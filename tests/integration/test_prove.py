@@ -55,6 +55,26 @@ def seen(fleet: Fleet, hosts: list[str], script: str) -> dict[str, str]:
     return {host: fleet.shell(host, script) for host in hosts}
 
 
+def nothing_is_left(fleet: Fleet, hosts: list[str]) -> None:
+    """The service manager may need a moment to take the scope away."""
+    until = time.monotonic() + 30
+    while any((left := seen(fleet, hosts, LEFT)).values()):
+        assert time.monotonic() < until, left
+        time.sleep(0.5)
+
+
+def quiet(fleet: Fleet, hosts: list[str]) -> dict[str, str]:
+    """The files once nothing writes any more: what has just been booted still does (Tomcat unpacks its war)."""
+    before, until = seen(fleet, hosts, LISTING), time.monotonic() + 120
+    while True:
+        time.sleep(5)
+        now = seen(fleet, hosts, LISTING)
+        if now == before:
+            return now
+        assert time.monotonic() < until
+        before = now
+
+
 def owners(fleet: Fleet) -> list[str]:
     """Hosts with a controller or an operations center."""
     return [host for host in fleet.hosts if host != "segment"]
@@ -62,7 +82,7 @@ def owners(fleet: Fleet) -> list[str]:
 
 def test_every_packaging_before_and_after_an_edit(fleet: Fleet) -> None:
     hosts = owners(fleet)
-    pids, files = seen(fleet, hosts, PIDS), seen(fleet, hosts, LISTING)
+    pids, files = seen(fleet, hosts, PIDS), quiet(fleet, hosts)
     for host, answer in prove(fleet, hosts).items():
         (proof,) = answer["proofs"]
         assert (proof["next_start"], proof["on_disk"], proof["agrees"]) == ("enabled", "enabled", True), (host, proof)
@@ -71,9 +91,9 @@ def test_every_packaging_before_and_after_an_edit(fleet: Fleet) -> None:
         assert proof["jvms"] == 1
     assert seen(fleet, hosts, LISTING) == files
     assert seen(fleet, hosts, PIDS) == pids
-    assert not any(seen(fleet, hosts, LEFT).values())
+    nothing_is_left(fleet, hosts)
 
-    assert fleet.play("enforce", "-e", "telemetry_fail_on=['violation']").code == 0
+    assert fleet.play("enforce").code == 0
     files = seen(fleet, hosts, LISTING)
     for host, answer in prove(fleet, hosts).items():
         (proof,) = answer["proofs"]
@@ -86,7 +106,8 @@ def test_every_packaging_before_and_after_an_edit(fleet: Fleet) -> None:
 
 def test_the_playbook_says_it_and_check_mode_starts_nothing(fleet: Fleet) -> None:
     host = "bookworm-cm-deb"
-    done = fleet.play("prove", inventory=fleet.inventory({host: {}}))
+    done = fleet.play("prove", inventory=fleet.inventory({host: {}}),
+                      environment={"ANSIBLE_DISPLAY_OK_HOSTS": "true"})
     assert done.code == 0, done.output
     assert "cloudbees-core-cm: the next start gives disabled, the launch files say disabled" in done.output
     before = fleet.shell(host, "journalctl -q --no-pager | grep -c cbops-telemetry-prove || true")
@@ -216,7 +237,7 @@ def test_a_hostile_launcher_reaches_nothing(name: str, fleet: Fleet, attacked: d
         assert proof["next_start"] in states.split(), (host, proof)
         assert reason in (proof["reason"] or ""), (host, proof)
         assert not proof["refused"], (host, proof)
-    assert not any(seen(fleet, HOSTILE, LEFT).values())
+    nothing_is_left(fleet, HOSTILE)
     assert seen(fleet, HOSTILE, LISTING) == attacked["files"]
     assert seen(fleet, HOSTILE, PIDS) == attacked["pids"]
     assert seen(fleet, HOSTILE, "hostname; cat /proc/sys/kernel/domainname; systemctl is-active cloudbees-cm") == {
@@ -237,11 +258,9 @@ def test_nothing_is_left_where_it_is_killed(fleet: Fleet, attacked: dict[str, An
     done = fleet.inside(str(BIN / "ansible-playbook"), "-i", str(fleet.inventory({host: {}})),
                         str(fleet.folder / "killed.yml"))
     assert done.returncode == 2, done.stdout
-    assert "was ended by signal 9" in done.stdout
-    until = time.monotonic() + 30
-    while left := fleet.shell(host, LEFT):
-        assert time.monotonic() < until, left
-        time.sleep(0.5)
+    assert '"proofs"' not in done.stdout
+    assert "nothing could be proved" not in done.stdout
+    nothing_is_left(fleet, [host])
     assert fleet.shell(host, LISTING) == attacked["files"][host]
     assert fleet.shell(host, PIDS) == attacked["pids"][host]
 

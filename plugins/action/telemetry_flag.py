@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carries the module of the same name to the host in one round trip, with the name of the run; shows its notes."""
+"""Carries the module of the same name to the host in one round trip; files what it changed, and shows its notes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _changes as changes
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, edits_of, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
@@ -26,6 +27,8 @@ class ActionModule(Carrier):
             self.remember(edits_of({}, state), variables)
             raise
         self.remember(edits_of(result, state), variables)
+        if result.get("changed") and not self._task.check_mode:
+            changes.record(variables, self._templar.template, changes.edits_of(result))
         for note in result.get("notes", []):
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

@@ -19,6 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import record, restart_of, roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
     Controller,
     ControllerError,
@@ -28,7 +29,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import command, last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
@@ -182,6 +183,7 @@ class ActionModule(Carrier):
             try:
                 failure, result["state"] = self._restart_and_wait(due, services, desired)
                 result["changed"] = True
+                self._record(restart_of(due, result["state"], failure))
                 if failure:
                     result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
                 is_over = not failure
@@ -311,7 +313,8 @@ class ActionModule(Carrier):
                     value = f" with telemetry {desired}" if desired else ""
                     return f"{', '.join(late)}: no new JVM runs{value} after the restart ({why})", state
                 if dead or waiting:
-                    return f"{', '.join(waiting) or 'the service'} does not stay up after the restart ({why})", state
+                    names = ", ".join(waiting or [service for service, reason in over.items() if reason])
+                    return f"{names} does not stay up after the restart ({why})", state
                 return f"{controller.url if controller else ''} does not become ready after the restart ({why})", state
             time.sleep(POLL_SECONDS)
 
@@ -353,6 +356,9 @@ class ActionModule(Carrier):
 
     # -- after a failure ------------------------------------------------------------------------
 
+    def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        record(self._variables, self._templar.template, changes)
+
     def _backup(self, **arguments: Any) -> dict[str, Any]:
         """What the backups of the host tell, or are made to do."""
         return self.in_time(lambda: self._as_module("cbops.telemetry.telemetry_backup", {"run": RUN_ID, **arguments},
@@ -363,12 +369,11 @@ class ActionModule(Carrier):
         quote = self._connection._shell.quote
         said_last = []
         for service in services:
-            answer = self._command(f"journalctl --quiet --no-pager --output=cat --lines=40 --unit={quote(service)} "
-                                   "2>/dev/null | cut -c1-2000")
+            answer = self._command(command(service, quote))
             lines = last_lines(str(answer.get("stdout") or ""), [self._arguments["token"] or ""])
             if lines:
                 said_last.append(f"{service} said last: " + " | ".join(lines))
-        return "; ".join(said_last) or "their journal says nothing"
+        return "; ".join(said_last).rstrip(".") or "their journal says nothing"
 
     def _edited(self, due: Sequence[Mapping[str, Any]], state: Mapping[str, Any]) -> tuple[list[str], str | None]:
         """The files that this run has edited on the host, but for those of other installations; or why not known."""
@@ -386,6 +391,7 @@ class ActionModule(Carrier):
         """Put back what this run edited, restart once more, and say what came of it."""
         failure = f"{failure}. {self._journal(services)}"
         restored: list[str] = []
+        sources: list[tuple[str, str | None]] = []
         until = time.monotonic() + self._arguments["timeout"]
         edited, unknown = self._edited(due, state)
         problems = [f"what this run edited is not known: {unknown}"] if unknown else []
@@ -404,6 +410,8 @@ class ActionModule(Carrier):
             elif answer.get("changed"):
                 restored.append(path)
                 self.remember(Act(frozenset([path])), self._variables)
+                sources.append((path, answer.get("restored")))
+        self._record(roll_backs_of(sources))
         trouble = "".join(f"; {problem}" for problem in problems)
         if not restored:
             if not problems and self._variables.get("__telemetry_edited"):
@@ -419,6 +427,7 @@ class ActionModule(Carrier):
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = [{**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]} for entry in due]
         again, state = self._restart_and_wait(old, services, None)
+        self._record(restart_of(old, state, again))
         if again:
             came_of_it = f"it does not run either: {again}. {self._journal(services)}. {self._up_or_down(services)}"
         else:
@@ -430,8 +439,9 @@ class ActionModule(Carrier):
                 "rolled_back": restored, "state": state}
 
     def _up_or_down(self, services: Sequence[str]) -> str:
-        """What is known of the services at the end."""
+        """What is known of services that are not as they should be: one in a crash loop is up for moments."""
         units = self._units(services)
         states = [f"{service} is {words(properties)}" for service, properties in units.items()]
         down = [service for service, properties in units.items() if properties.get("ActiveState") != "active"]
-        return f"{'DOWN: ' if down else 'Now '}{'; '.join(states) or 'nothing is known of the service'}"
+        return f"{'DOWN: ' if down else 'NOT AS WANTED: '}{'; '.join(states) or 'nothing is known of the service'}" \
+               f"{'' if down else ' at this moment'}"

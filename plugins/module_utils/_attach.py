@@ -30,6 +30,7 @@ from ._processes import only_roots, started, status
 SECONDS = 10.0
 _JCMD_PART = 0.6
 _LIMIT_ANSWER = 8 << 20
+_LIMIT_LINE = 64 << 10  # what is longer is the class path's, or a lie
 _LIMIT_VALUE = 1024
 #: What ``jcmd`` itself runs with: small, and without a file of its own in /tmp.
 _JCMD_OPTIONS = ("-J-Xmx64m", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-XX:-UsePerfData")
@@ -452,7 +453,7 @@ def parse_properties(text: bytes) -> Dict[str, str]:
     for line in re.split("[\r\n]+", text.decode("latin-1")):
         if not line or line[0] in "#!":
             continue
-        entry = _ENTRY.match(line)
+        entry = _ENTRY.match(line[:_LIMIT_LINE])
         if entry is not None:
             result[_unescape(entry.group(1))] = _unescape(entry.group(2))
     return result

@@ -241,14 +241,14 @@ class Store(Keeper):
         return held
 
     def _records_at(self, place: Place) -> List[_Kept]:
-        """The records of an open folder, oldest first; what is damaged is none."""
+        """The records of an open folder, oldest first; what is damaged is none. Raises OSError for what is not read."""
         found = []
         for name in names_in(place):
             if name.endswith(_JSON) and _NAME.match(name[:-len(_JSON)]):
                 try:
                     with opened(place, name) as record:
                         found.append(_read(name[:-len(_JSON)], record.content))
-                except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError):
+                except (Refused, FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
                     continue
         return sorted(found, key=lambda kept: _order(kept.name))
 
@@ -259,7 +259,7 @@ class Store(Keeper):
                 return None
             with opened(place, names[-1] + _JSON) as record:
                 return _read(names[-1], record.content)
-        except (Refused, OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (Refused, FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None  # then there will be a newer one
 
     def records(self, real: str) -> List[_Kept]:

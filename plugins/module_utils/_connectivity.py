@@ -7,6 +7,7 @@ Runs on the managed host: standard library only, Python 3.6 and up, no Ansible. 
 """
 
 import math
+import re
 import ssl
 import threading
 import time
@@ -34,7 +35,7 @@ from ._dial import (
 )
 from ._tls import Secure, Trust, context_of, handshake
 
-# Every answer a probe can give. "unknown" is a failure of this machine that says nothing of the network.
+# Every answer a probe can give. "unknown" says nothing of the network: a failure of this machine, mostly.
 OUTCOMES: Tuple[str, ...] = (
     "connected",
     "dns_nxdomain",
@@ -79,8 +80,10 @@ EXPECTATIONS: Tuple[str, ...] = ("reachable", "blocked", "any")
 # Every wait has the deadline for its end. What hangs longer than this behind it is this machine itself (a trust
 # store on a server that is gone), and is left behind.
 _SLACK = 0.5
-# A head of an HTTP answer that is longer is none; most servers stop at 8 KiB.
+# A head of an HTTP answer that is longer, with those of the answers before it, is none; most servers stop at 8 KiB.
 _LIMIT_HEAD = 64 << 10
+_HEAD_END = re.compile(rb"\n\r?\n")
+_STATUS = re.compile(r"[1-9][0-9]{2}\Z")
 # Paths and endpoints that are probed at the same time, each in a thread of its own.
 _LIMIT_AT_ONCE = 64
 
@@ -394,27 +397,34 @@ def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
     With `rest`, what follows the head is kept for the next reader.
     """
     channel.send(request.encode("ascii"))
-    data = b""
+    data = bytearray()
+    left = _LIMIT_HEAD
     while True:
-        while b"\r\n\r\n" not in data and b"\n\n" not in data:
-            if len(data) > _LIMIT_HEAD or (data and not data.startswith(b"HTTP/"[:len(data)])):
-                raise _NoHttp(data)
+        searched = 0
+        while True:
+            found = _HEAD_END.search(data, searched)
+            if found is not None:
+                break
+            if len(data) > left or (data and not data.startswith(b"HTTP/"[:len(data)])):
+                raise _NoHttp(bytes(data))
+            searched = max(0, len(data) - 2)  # it may come byte by byte
             try:
                 more = channel.receive()
             except Late:
-                raise Late(data)
+                raise Late(bytes(data))
             if not more:
-                raise _NoHttp(data)
+                raise _NoHttp(bytes(data))
             data += more
-        end = min(at + len(mark) for at, mark in ((data.find(mark), mark) for mark in (b"\r\n\r\n", b"\n\n"))
-                  if at >= 0)
-        words = data[:end].split(b"\n")[0].decode("latin-1").split(None, 2)
-        if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit() or len(words[1]) != 3:
-            raise _NoHttp(data)
-        status, data = int(words[1]), data[end:]
+        head = bytes(data[:found.end()])
+        words = head.partition(b"\n")[0].decode("latin-1").split(None, 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/") or not _STATUS.match(words[1]) or len(head) > left:
+            raise _NoHttp(head)
+        left -= len(head)
+        del data[:len(head)]
+        status = int(words[1])
         if status >= 200:  # before it there may be others, such as 103 Early Hints
             if rest:
-                channel.kept = data
+                channel.kept = bytes(data)
             return status, printable(words[2].strip())[:100] if len(words) > 2 else ""
 
 

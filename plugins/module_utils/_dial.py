@@ -19,6 +19,10 @@ _STAGGER = 0.25
 # Once one address is connected, each other one gets this long for its own result, so that a dead
 # address costs a second and not the whole timeout.
 _GRACE = 1.0
+#: Addresses of one name. Whoever answers for it chooses them, and each is connected to.
+LIMIT_ADDRESSES = 64
+_LIMIT_SETTINGS = 64 << 10  # characters of resolv.conf; the C library takes three name servers of it
+_NAME_SERVERS = 3
 
 _SockAddr = Tuple[Any, ...]
 Candidate = Tuple[int, _SockAddr]
@@ -101,7 +105,7 @@ def resolve(name: str, port: int, deadline: float, timeout: float) -> List[Candi
 
     if isinstance(result, list):
         if result:
-            return result
+            return _few(name, result)
         result = socket.gaierror(socket.EAI_NONAME, "no address")
     if result is not None and not isinstance(result, socket.gaierror):
         raise Local(f"{name} could not be looked up", reason_of(result))
@@ -131,14 +135,23 @@ def resolve(name: str, port: int, deadline: float, timeout: float) -> List[Candi
     raise Local(f"{name} could not be looked up", reason_of(result))
 
 
+def _few(name: str, candidates: List[Candidate]) -> List[Candidate]:
+    """Each address once. Raises Finding where there are more than are connected to."""
+    unique = list(dict.fromkeys(candidates))
+    if len(unique) > LIMIT_ADDRESSES:
+        raise Finding("unknown", f"{name} has {len(unique)} addresses, and no name with more than {LIMIT_ADDRESSES} is "
+                                 "probed", "who answers for this name in DNS")
+    return unique
+
+
 def _resolver_problem(path: str = "/etc/resolv.conf") -> Optional[str]:
     """Why no name server can be asked from here, or None when at least one can."""
     servers: List[str] = []
     try:
         with open(path, errors="replace") as stream:
-            for line in stream:
+            for line in stream.read(_LIMIT_SETTINGS).split("\n"):
                 words = line.split()
-                if len(words) > 1 and words[0] == "nameserver":
+                if len(words) > 1 and words[0] == "nameserver" and len(servers) < _NAME_SERVERS:
                     servers.append(words[1])
     except FileNotFoundError:
         pass
@@ -210,10 +223,7 @@ def without_sinks(entry: Dict[str, Any], name: str, candidates: List[Candidate])
 
 def interleave(candidates: List[Candidate]) -> List[Candidate]:
     """RFC 8305, section 4: families in turn, beginning with the one the resolver prefers; no duplicates."""
-    unique: List[Candidate] = []
-    for candidate in candidates:
-        if candidate not in unique:
-            unique.append(candidate)
+    unique = list(dict.fromkeys(candidates))
     first = [c for c in unique if c[0] == unique[0][0]]
     other = [c for c in unique if c[0] != unique[0][0]]
     ordered: List[Candidate] = []

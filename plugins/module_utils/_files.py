@@ -9,11 +9,13 @@ standard library only.
 """
 
 import errno
+import itertools
 import os
 import re
 import stat
-from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Sized, Tuple
 
+from . import _limits as limits
 from ._patience import Silent, look
 
 #: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
@@ -280,6 +282,17 @@ def text_of_open(descriptor: int, status: os.stat_result, path: str) -> str:
         return stream.read(LIMIT_SIZE + 1).decode("latin-1")
 
 
+def _names_in(place: str) -> List[str]:
+    """Names in a folder as Python's functions know it; of one with too many as many as show that."""
+    with os.scandir(place) as entries:
+        return [bytewise(entry.name) for entry in itertools.islice(entries, limits.NAMES + 1)]
+
+
+def _too_many(names: Sized) -> str:
+    """Why names are not looked through; empty where they are."""
+    return "the folder has more than %d names" % limits.NAMES if len(names) > limits.NAMES else ""
+
+
 def _parts(path: str) -> List[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
@@ -290,7 +303,8 @@ class HostFiles:
     Symbolic links are resolved below ``root``, so an image never leads to the files of the machine that
     inspects it. Files are opened with the rights of ``reader``, if given. ``candidate`` content stands in
     for a file that is not written yet (None: the file is gone). Text is Latin-1, one character a byte.
-    Everything but ``test`` raises :class:`Silent` for what lies on a file system that does not answer.
+    Everything but ``test`` raises :class:`Silent` for what lies on a file system that does not answer, and for a folder
+    with more names than are looked through.
     """
 
     def __init__(self, root: str = "/", reader: Optional[Reader] = None) -> None:
@@ -303,11 +317,11 @@ class HostFiles:
         self._names: Dict[str, FrozenSet[str]] = {}
         self._candidates: Dict[str, Optional[str]] = {}
         self._roots: Dict[str, bool] = {}
+        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
+        self.reached: Dict[str, Any] = {}  # see _reach
         self.host = self  # whose names the places of what is read have
         self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see _seen
         self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
-        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see _war
-        self.reached: Dict[str, Any] = {}  # see _reach
         self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see _shell
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see _login
         self.work = [0]  # what following launch files has cost so far, see _shell_words
@@ -424,7 +438,7 @@ class HostFiles:
 
     def _entries(self, path: str) -> List[str]:
         if self.canonical(path) == path:
-            return [bytewise(name) for name in os.listdir(self._join(path))]
+            return _names_in(self._join(path))
         return self._listed(None, path)
 
     def open_below(self, home: str, path: str) -> Tuple[int, os.stat_result]:
@@ -432,13 +446,16 @@ class HostFiles:
         return _open_step_by_step(self.root, home, path, stat.S_IFREG)
 
     def list_below(self, home: str, path: str) -> List[str]:
-        """Names in a folder of a home. Raises OSError."""
-        return self._listed(home, path)
+        """Names in a folder of a home. Raises OSError, also where there are too many."""
+        names = self._listed(home, path)
+        if _too_many(names):
+            raise OSError(errno.E2BIG, _too_many(names), path)
+        return names
 
     def _listed(self, home: Optional[str], path: str) -> List[str]:
         descriptor, _status = _open_step_by_step(self.root, home, path, stat.S_IFDIR)
         try:
-            return [bytewise(name) for name in os.listdir(descriptor)]
+            return _names_in("/proc/self/fd/%d" % descriptor)  # by its number: Python 3.7 and later
         finally:
             os.close(descriptor)
 
@@ -554,6 +571,8 @@ class HostFiles:
                 raise
             except OSError:
                 self._names[path] = frozenset()
+        if _too_many(self._names[path]):
+            raise Silent(_too_many(self._names[path]), path)
         names = set(self._names[path])
         for candidate, content in self._candidates.items():
             folder, _slash, name = candidate.rpartition("/")
@@ -577,10 +596,16 @@ class HostFiles:
             from ._shell_syntax import Run
 
             matches = Pattern([Run(part)]).match
-            found = [stem + name for stem in stems for name in self.list(stem.rstrip("/") or "/")
-                     if matches(name) and (part.startswith(".") or not name.startswith("."))]
-            if len(found) > LIMIT_FOUND:
-                raise OSError(errno.E2BIG, "stands for more than %d files" % LIMIT_FOUND, path)
+            found, seen = [], 0
+            for stem in stems:
+                names = self.list(stem.rstrip("/") or "/")
+                seen += len(names)
+                if seen > limits.NAMES:
+                    raise OSError(errno.E2BIG, "leads to more than %d names" % limits.NAMES, path)
+                found += [stem + name for name in names
+                          if matches(name) and (part.startswith(".") or not name.startswith("."))]
+                if len(found) > LIMIT_FOUND:
+                    raise OSError(errno.E2BIG, "stands for more than %d files" % LIMIT_FOUND, path)
         return sorted(name for name in found if self._is_listed(name))
 
     def _is_listed(self, path: str) -> bool:

@@ -10,7 +10,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 
 import re
 from bisect import bisect_left
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._files import BACKUP_SUFFIX, PASSING, HostFiles
 from ._jvm import (
@@ -75,15 +75,19 @@ _PRODUCTS = (
 )
 #: What stands before the program among the words of a ``java``: there its options end.
 MAIN = re.compile(r"(?<![^\s\"'])(?:-jar|%s|executable\.Main|winstone\.Launcher)(?![^\s\"'])" % re.escape(BOOTSTRAP))
+#: CloudBees' versions have four numbers (2.452.3.2), Jenkins' two or three; of which product, folders tell at last.
+_CLOUDBEES_DOTS = 3
+_FOLDERS = ((re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operations_center"),
+            (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _NO_WAR = "no 'java … -jar ….war' command"
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
-_STARTS_CONTAINER = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b"
-                               r"(?=.*\b(?:run|start|create|compose|up|play|systemd-nspawn)\b)")
-_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s|" + _STARTS_CONTAINER.pattern)
+_CONTAINERS = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b")
+_BRINGS_UP = re.compile(r"\b(?:run|start|create|compose|up|play|systemd-nspawn)\b")
+_STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s")
 _INIT_FOLDER = "/etc/init.d"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
@@ -353,13 +357,13 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             if hidden:
                 raise Unresolvable("%s shows the service other files than the host's" % hidden,
                                    definition.unit.fragment)
+        inside = seen_by(definition, files)
         ways = [launch for found in result.paths for launch in found if launch.main is not None
                 and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True)
-                     or _programs(launch, files))]
+                     or _programs(launch, inside))]
         if not ways:
             raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
                                _program_path(definition))
-        inside = seen_by(definition, files)
         judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
@@ -486,14 +490,24 @@ def _default_home(definition: Definition, files: HostFiles) -> Tuple[str, ...]:
 # -- finding installations --------------------------------------------------------------------------
 
 
-def product_of(name: str, programs: Iterable[str]) -> Optional[str]:
-    """Product by the file name of the war, else by the name of the installation."""
+def product_of(name: str, programs: Sequence[str], files: Optional[HostFiles] = None) -> Optional[str]:
+    """Product by the file name of the war, else by the name of the installation, else by the war's manifest."""
     names = [program.rsplit("/", 1)[-1] for program in programs]
     # A CloudBees war tells more than a name; "jenkins.war" does not tell whose Jenkins it is.
     for candidate in [item for item in names if not item.startswith("jenkins.")] + [name] + names:
         for pattern, product in _PRODUCTS:
             if pattern.search(candidate):
                 return product
+    for program in programs:
+        try:
+            if files is None:
+                break
+            version = (attributes_of(files, program) or {}).get("jenkins-version", "")
+        except Silent:
+            continue
+        if version.count(".") < _CLOUDBEES_DOTS:
+            return "jenkins" if version else None
+        return next((product for pattern, product in _FOLDERS if pattern.search(program.lower())), None)
     return None
 
 
@@ -511,7 +525,7 @@ class Texts(NamedTuple):
     @property
     def tells(self) -> bool:
         """Whether it may come to a JVM, or to a container."""
-        return self.any(TELLS) or TELLS.search(self.words) is not None or self.any(_STARTS_CONTAINER)
+        return self.any(TELLS) or TELLS.search(self.words) is not None or any(map(brings_up, self.texts))
 
     @property
     def launches(self) -> bool:
@@ -527,11 +541,22 @@ class Texts(NamedTuple):
                    if _LAUNCHES_WAR.search(line) or "-jar" in line)
 
     @property
+    def only_handles(self) -> bool:
+        """Whether wars are only copied, removed, looked at where they are named."""
+        lines = [line for text in self.texts for line in text.split("\n")
+                 if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
+        return bool(lines) and all(_HANDLES.match(line) for line in lines)
+
+    @property
     def foreign(self) -> bool:
         """Whether a program that is no shell script is on the way."""
         return self.any(_FOREIGN)
 
 
+#: Lines that do something to a file, and start nothing.
+_HANDLES = re.compile(
+    r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
+    r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z")
 #: What may start programs and is not followed.
 _FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua|tclsh|awk)"
                       r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]")
@@ -540,8 +565,7 @@ _FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua
 def _texts(definition: Definition, files: HostFiles) -> Texts:
     """What a definition starts: its command lines, and the scripts that they lead to."""
     unit = definition.unit
-    if unit is not None:
-        files = seen(files, unit.mounts)
+    files = seen_by(definition, files)
     commands = (unit.exec_start if unit is not None else ()) or ((definition.program,) if definition.program else ())
     lines = [" ".join(text_of(word) for word in command) for command in commands]
     values = [text_of(variable.value) for variable in definition.environment.values()]
@@ -559,10 +583,19 @@ def _script_text(files: HostFiles, path: str) -> Optional[str]:
     return script[0] if script is not None else None
 
 
+def brings_up(text: str) -> bool:
+    """Whether a line of a text starts a container: one expression for both words would look at the rest for each."""
+    for line in text.split("\n"):
+        program = _CONTAINERS.search(line)
+        if program is not None and _BRINGS_UP.search(line, program.end()):
+            return True
+    return False
+
+
 def _starts_container(texts: Texts) -> bool:
     """Whether it starts a container with a product in it."""
     return not any("-jar" in text for text in texts.texts) and any(
-        _STARTS_CONTAINER.search(line) and OF_INTEREST.search(AGENT.sub("", line))
+        brings_up(line) and OF_INTEREST.search(AGENT.sub("", line))
         for text in texts.texts for line in text.replace("\\\n", " ").split("\n"))
 
 
@@ -602,18 +635,6 @@ def init_definition(name: str) -> Definition:
     return Definition(name, name, ([Run("%s/%s" % (_INIT_FOLDER, name))], [Run("start")]), {}, True)
 
 
-def script_words(entry: str, files: HostFiles) -> List[str]:
-    """A launch script and its arguments, as a shell takes them apart; a path with blanks that is there is a path."""
-    if not re.search(r"[\s\\'\"]", entry) or files.exists(entry):
-        return [entry]
-    import shlex  # few are started with arguments
-
-    try:
-        return shlex.split(entry)
-    except ValueError:  # a quote is open
-        return [entry]
-
-
 def start_definition(start: Start) -> Definition:
     """An installation that one of :mod:`_starters` starts, in an environment of which not all is known."""
     return Definition(start.path, None, start.command, start.environment, False, None, start.directory or None, start)
@@ -624,6 +645,18 @@ def restarted(definition: Definition, files: HostFiles) -> Definition:
     start = definition.start
     again = next((one for one in all_starts(files, []) if start is not None and one.key == start.key), None)
     return definition if again is None else start_definition(again)._replace(name=definition.name)
+
+
+def script_words(entry: str, files: HostFiles) -> List[str]:
+    """A launch script and its arguments, as a shell takes them apart; a path with blanks that is there is a path."""
+    if not re.search(r"[\s\\'\"]", entry) or files.exists(entry):
+        return [entry]
+    import shlex  # few are started with arguments
+
+    try:
+        return shlex.split(entry)
+    except ValueError:  # a quote is open
+        return [entry]
 
 
 def script_definition(name: str, words: Sequence[str] = ()) -> Definition:
@@ -668,14 +701,15 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
         if result.programs:
             found.append((definition, result))
     elif result.programs:
-        if any(is_ours(files, program, result.homes) for program in result.programs):
+        inside = seen_by(definition, files)
+        if any(is_ours(inside, program, result.homes) for program in result.programs):
             found.append((definition, result))
     elif _may_be_ours(definition, texts, result, refused):
         found.append((definition, result))
-    elif result.reason is not None and result.reason.startswith(_NO_WAR):
-        return  # it is known now, and is none
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
+    elif result.reason is not None and result.reason.startswith(_NO_WAR):
+        return  # it is known now, and is none
     elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
         warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
             definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line)))
@@ -687,8 +721,11 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
     named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
     if refused:
         return named
+    if nothing and not texts.foreign and texts.only_handles:
+        return False
     if definition.start is not None or (nothing and not texts.launches):
-        return texts.of_interest and texts.any(_STARTS) and (texts.foreign or not nothing)
+        starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
+        return texts.of_interest and starts and (texts.foreign or not nothing)
     is_init_script = definition.unit is None and definition.start is None
     return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
 
@@ -778,8 +815,8 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         except Silent as error:  # it may be anything, so also a controller
             found.append((definition, _unanswered(error)))
     services = set(names)
-    init_scripts = [name for name in files.list(_INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
-    for name in init_scripts:
+    inits = [name for name in files.list(_INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
+    for name in inits:
         if name + ".service" in services:
             continue
         script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
@@ -787,7 +824,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
             _consider(init_definition(name), files, found, warnings)
     kinds = _other_starts(files, services, found, warnings, [words[0] for words in scripts.values()])
     if looked is not None:
-        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(init_scripts)])
+        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(inits)])
         looked.extend("%s (%d)" % (kind, count) for kind, count in sorted(kinds.items()))
         looked.extend("launch script %s" % path for path in launch_scripts)
     # What is named with arguments comes first: its script is not one without them then.

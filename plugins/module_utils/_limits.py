@@ -27,6 +27,8 @@ LOOKS = 9.0
 #: Seconds for the settings of one JENKINS_HOME, and of all.
 HOME = 5.0
 HOMES = 12.0
+#: Names in one folder: a home with its leftovers has some thousands, and whoever owns a folder can make millions.
+NAMES = 50000
 #: Seconds for a question to the service manager. Where it does not answer one, it is asked no other.
 MANAGER = 10.0
 

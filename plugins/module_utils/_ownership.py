@@ -10,6 +10,7 @@ from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 
 from ._files import ADMIN_PATH, BACKUP_SUFFIX, OWN_DROP_INS, HostFiles, owner_and_mode
 from ._installations import Definition, Outcome
+from ._patience import Silent
 from ._shell_syntax import text_of
 
 _BY_HAND = "give it to root (chown root:root, chmod go-w)"
@@ -19,8 +20,14 @@ _ROOT = ("", "root", "0")
 
 def own_drop_ins(files: HostFiles) -> List[str]:
     """Drop-ins of this collection, also those of units that start nothing of interest any more."""
-    return ["%s%s/%s" % (ADMIN_PATH, folder, name) for folder in files.list(ADMIN_PATH.rstrip("/"))
-            if folder.endswith(".d") for name in OWN_DROP_INS if name in files.list(ADMIN_PATH + folder)]
+    found = []
+    for folder in files.list(ADMIN_PATH.rstrip("/")):
+        try:
+            there = files.list(ADMIN_PATH + folder) if folder.endswith(".d") else []
+        except Silent:  # then its unit is unknown, which is said there
+            there = [name for name in OWN_DROP_INS if files.exists("%s%s/%s" % (ADMIN_PATH, folder, name))]
+        found += ["%s%s/%s" % (ADMIN_PATH, folder, name) for name in OWN_DROP_INS if name in there]
+    return found
 
 
 def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> List[str]:

@@ -345,7 +345,7 @@ def _texts(entry: Entry, files: HostFiles) -> Tuple[str, List[str]]:
     if not loaded.unit.fragment:
         raise Refused("the unit has no file")
     command = " ".join(text_of(word) for words in loaded.unit.exec_start for word in words)
-    if installations._STARTS_CONTAINER.search(command):
+    if installations.brings_up(command):
         raise Refused("it starts a container, whose image decides")
     base = loaded.unit.fragment.rpartition("/")[2]
     service = definition.unit.name
@@ -416,8 +416,8 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
                 if one in known:
                     continue
                 argv = _java_of(number)
-                if argv is None:
-                    continue
+                if argv is None or _parent(number) in {pid for pid, _ticks in known}:
+                    continue  # while it waits our java starts others, which have its words until they have their own
                 known[one] = True
                 if asks(argv[1:]):
                     continue
@@ -467,6 +467,11 @@ def _java_of(number: int) -> Optional[List[str]]:
     if argv and is_java(argv[0]) and is_java(os.readlink("/proc/%d/exe" % number)):
         return argv
     return None
+
+
+def _parent(number: int) -> int:
+    """The process above. Raises OSError, IndexError where it has ended."""
+    return int(processes.stat_of(processes.read_file("/proc/%d/stat" % number))[1][1])
 
 
 def _release(world: World, one: Tuple[int, int]) -> None:

@@ -15,11 +15,12 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Set
 from ._files import HostFiles
 from ._patience import Silent
 
-#: What a text that starts a JVM, a Tomcat or the product has in it.
-TELLS = re.compile(r"java|jar\b|war\b|_WAR\b|catalina|jenkins|cloudbees", re.IGNORECASE)
+#: What a text that starts a JVM or a Tomcat has in it.
+TELLS = re.compile(r"java|-jar\b|\.war\b|_WAR\b|catalina", re.IGNORECASE)
 LIMIT_DEPTH = 12
 LIMIT_FILES = 200  # that one command may come to
 LIMIT_TEXT = 1 << 20
+LIMIT_SOURCED = 1 << 17  # of what is no program by its first line
 _ABSOLUTE = re.compile(r"(?<![\w.$}~*?\]/-])/[\w./@+:%,-]*[\w]")
 #: A name made of a variable, or of where the script lies or works.
 _COMPOSED = re.compile(r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']?((?:/[\w.@+-]+)+)"
@@ -27,10 +28,14 @@ _COMPOSED = re.compile(r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']
                        r"|(?<![\w./$}\"'-])(\.{1,2})((?:/[\w.@+-]+)+)")
 _ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=[\"']?([^\s\"';&|]*)", re.MULTILINE)
+#: What packages bring names what they bring.
+_PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:pid|lock|log|sock|socket|tmp|out|err)\Z")
 #: What holds no scripts; libraries of init scripts start no JVM, see _shell_builtins.
-_PASSED_OVER = re.compile(r"/(?:proc|sys|dev|run|tmp|var/run|var/lock|var/log)(?:/|\Z)"
+_PASSED_OVER = re.compile(r"/(?:proc|sys|dev|run|tmp)(?:/|\Z)"
+                          r"|/var/(?:run|lock|log|cache|mail|backups|lib/(?:apt|dpkg|systemd))(?:/|\Z)"
+                          r"|.*\.(?:jsonl?|xml|html?|css|csv|db|pem|crt|key|gz|log|pid|sock|so|py[co]|jar|war|class)\Z"
                           r"|(?:/usr)?/lib/lsb/init-functions\Z|(?:/usr)?/lib/init/[a-z-]+\.sh\Z"
                           r"|/etc/(?:rc\.d/)?init\.d/functions\Z|/etc/rc\.status\Z")
 
@@ -52,6 +57,7 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
     is_open = False
     waiting = [(text, path, 0)]
     left: List[re.Match] = []  # type: ignore[type-arg]
+    packaged: List[bool] = []  # for each of them: it stands in what a package brings, which starts no other's programs
     while waiting:
         now, place, depth = waiting.pop()
         texts.append(now)
@@ -70,9 +76,10 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
                 continue
             if match.group(1):
                 left.append(match)
+                packaged.append(place is not None and _PACKAGED.match(place) is not None)
                 folders = []
             elif match.group(3) and not re.search(r"dirname|pwd|readlink|realpath", match.group(3)):
-                is_open = True
+                is_open = is_open or place is None or not _PACKAGED.match(place)
             up = "/.." if match.group(5) == ".." else ""
             names.extend(folder + up + rest for folder in folders if folder)
             names.extend(_parent(folder) + rest for folder in folders if folder and match.group(3))
@@ -85,8 +92,9 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
                 content = script(files, name)
                 if content is not None:
                     waiting.append((content, name, depth + 1))
-    is_open = is_open or any(not assigned.get(match.group(1)) or any("$" in value or "`" in value for value in
-                                                                     assigned[match.group(1)]) for match in left)
+    for match, theirs in zip(left, packaged):
+        values = assigned.get(match.group(1), set())
+        is_open = is_open or (not theirs and (not values or any("$" in value or "`" in value for value in values)))
     return Reached(any(TELLS.search(_COMMENT.sub("", one)) for one in texts), is_open, texts)
 
 
@@ -122,7 +130,8 @@ def _script(files: HostFiles, path: str) -> Optional[str]:
         raise
     except OSError:
         return None
-    return text if len(text) <= LIMIT_TEXT and "\0" not in text[:4096] else None
+    limit = LIMIT_TEXT if head.startswith(b"#!") else LIMIT_SOURCED
+    return text if len(text) <= limit and "\0" not in text[:4096] else None
 
 
 def reaches_jvm(files: HostFiles, text: str, path: Optional[str], directory: Optional[str] = None) -> bool:

@@ -175,15 +175,13 @@ def joined(networks: Sequence[Network]) -> Network:
 
 def paths(routes: Sequence[Route], host: str) -> Tuple[Dict[Tuple[str, int], List[str]], List[str]]:
     """The proxies that count for a host, each with the places that configure it; and a note on each that does not."""
-    found: Dict[Tuple[str, int], List[str]] = {}
+    found: Dict[Tuple[str, int], Dict[str, None]] = {}
     notes = []
     for route in routes:
         exception = exception_for(route, host)
         if exception is None:
-            places = found.setdefault((route.host.strip("[]"), route.port), [])
-            if route.where not in places:
-                places.append(route.where)
+            found.setdefault((route.host.strip("[]"), route.port), {})[route.where] = None
         else:
             notes.append("%s excludes %s from its proxy (%s): there the direct path counts"
                          % (route.where, host, exception))
-    return found, notes
+    return {proxy: list(places) for proxy, places in found.items()}, notes

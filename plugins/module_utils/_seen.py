@@ -117,8 +117,8 @@ def seen(files: HostFiles, mounts: Mounts) -> HostFiles:
 def mounts_of(root: str, binds: Sequence[str], files: HostFiles) -> Tuple[Mounts, List[str]]:
     """What ``RootDirectory=`` and the words ``SOURCE[:PLACE[:OPTIONS]]`` of ``BindPaths=`` and its like show a service.
 
-    Beside it the places where that is not known, because nothing is there now. Raises Unresolvable where it cannot be
-    known at all.
+    Beside it the places where that is not known: nothing is there now, or others than root may swap it. Raises
+    Unresolvable where it cannot be known at all.
     """
     mounts: List[Tuple[str, str]] = []
     places: List[str] = []
@@ -134,11 +134,12 @@ def mounts_of(root: str, binds: Sequence[str], files: HostFiles) -> Tuple[Mounts
             continue
         if fields[0].rstrip("/") == place.rstrip("/") and not root.strip("/"):
             continue
-        source = _source(fields[0], "BindPaths=" + word, files)
         try:
+            source = _source(fields[0], "BindPaths=" + word, files)
             place = seen(files, tuple(mounts)).canonical(place)
-        except OSError:
-            raise Unresolvable("BindPaths=%s: its place cannot be found" % word)
+        except (Unresolvable, OSError):
+            places.append(place)
+            continue
         mounts = [one for one in mounts if not place == one[0]] + [(place, source)]
     return tuple(mounts), places
 

@@ -349,27 +349,39 @@ def unknown_settings(reason: str) -> Dict[str, Any]:
 def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
     """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``."""
     limits.phase("reading the settings of the product")
-    found = _bounded(files, home, wars)
-    if not isinstance(found, str):
-        return found
-    without = _bounded(files, None, wars) if home else found  # the war may lie elsewhere
-    reason = "%s could not be read: %s" % (home or "its war", found)
-    document = unknown_settings(reason)
-    if not isinstance(without, str):
-        document["product_version"] = without["product_version"]
-        document["details"]["product_version"] = without["details"]["product_version"]
+    silent = _silence(files, wars)
+    found = _bounded(files, home, [] if silent else wars)
+    document = unknown_settings("%s could not be read: %s" % (home or "its war", found)) \
+        if isinstance(found, str) else found  # type: Dict[str, Any]
+    if silent:  # that says nothing of the home
+        document["product_version"] = UNKNOWN
+        document["details"]["product_version"] = {"state": UNKNOWN, "reason": "its war could not be read: " + silent}
+    elif isinstance(found, str) and home:  # the war may lie elsewhere
+        without = _bounded(files, None, wars)
+        if not isinstance(without, str):
+            document["product_version"] = without["product_version"]
+            document["details"]["product_version"] = without["details"]["product_version"]
     return document
+
+
+def _silence(files: HostFiles, paths: Sequence[str]) -> Optional[str]:
+    """Why nothing can be told of one of these; None where each can be looked at."""
+    try:
+        for path in paths:
+            if path.startswith("/"):
+                files.exists(path)  # what is known to be dead costs no more time, and leaves no process behind
+    except Silent as error:
+        return error.reason
+    return None
 
 
 def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Any:
     """The settings; why there are none, as text."""
     from ._child import Late, bounded
 
-    try:
-        for path in [path for path in [home] + list(wars) if path and path.startswith("/")]:
-            files.exists(path)  # what is known to be dead costs no more time, and leaves no process behind
-    except Silent as error:
-        return error.reason
+    silent = _silence(files, [path for path in [home] + list(wars) if path])
+    if silent:
+        return silent
     seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
     if seconds <= 0:
         return "the time for all homes of this host was used up"

@@ -55,9 +55,13 @@ _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 #: Commands that write none of the files which they name.
-_LOOKS = frozenset(["cat", "chgrp", "chmod", "chown", "cut", "echo", "egrep", "false", "grep", "head", "kill", "logger",
-                    "ls", "mkdir", "pgrep", "pidof", "printf", "ps", "sleep", "sort", "stat", "tail", "test", "touch",
-                    "tr", "true", "ulimit", "umask", "wait", "wc"])
+_LOOKS = frozenset([
+    "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
+    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep",
+    "pidof", "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch",
+    "tr", "true", "ulimit", "umask", "wait", "wc", "which"])
+#: Commands that write the last of the files which they name.
+_COPIES = frozenset(["cp", "install", "ln"])
 #: Programs that start what they name in the same folder, and those that start it in another one.
 _STAYS = frozenset(["authbind", "chpst", "chrt", "dumb-init", "env", "envdir", "exec", "ionice", "nice", "nohup",
                     "numactl", "runuser", "s6-envdir", "s6-setuidgid", "setsid", "setuidgid", "softlimit", "stdbuf",
@@ -87,8 +91,6 @@ class Shell(Builtins):
                 declared.append(item)
             else:
                 fields.extend(self.globbed(self.fields(item), item.text, item.start))
-        for target in node.written:
-            self._touch(target)
         if not fields:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
@@ -132,12 +134,6 @@ class Shell(Builtins):
         if builtin is not None:
             return builtin(self, node, fields, declared)
         return self._external(node, name, fields)
-
-    def _touch(self, target: Word) -> None:
-        """Remember a file that a command may write: what is in it is not known from then on."""
-        value = self.single(target)
-        place = None if unknown_of(value, True) else self.absolute(text_of(value))
-        self.oracle.touched.add(place or "")
 
     def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
         if self.depth > LIMIT_DEPTH:
@@ -189,8 +185,9 @@ class Shell(Builtins):
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
             return False
-        if base not in _LOOKS:
-            self.oracle.touched.update(filter(None, [self.absolute(text) for text in texts[1:] if "/" in text]))
+        if base not in _LOOKS and (base != "sed" or any(text.startswith(("-i", "--in-p")) for text in texts)):
+            named = texts[-1:] if base in _COPIES else texts[1:]
+            self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
     def _opens(self, node: Node) -> None:
@@ -238,9 +235,16 @@ class Shell(Builtins):
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
                 folder = self._folder_of(list(before) + texts[:1 if base in _SHELLS else None])
                 self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
-                             folder)
+                             folder, self._called_so(base, texts[0], fields[following:following + 1]))
                 return True
         return False
+
+    @staticmethod
+    def _called_so(base: str, name: str, given: Sequence[Value]) -> str:
+        """What a shell is called that walks a string: ``$0`` in it. A word behind the string tells."""
+        if given and base in _SHELLS:
+            return text_of(given[0]) if not unknown_of(given[0], True) else ""
+        return name if base in _SHELLS else "bash"
 
     def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
                     node: Node) -> List[str]:
@@ -273,11 +277,11 @@ class Shell(Builtins):
 
     def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
                 closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
-                folder: Optional[str] = None) -> None:
+                folder: Optional[str] = None, zero: Optional[str] = None) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
-        child = Shell(self.files, self.oracle, dialect, self.zero, arguments, environment, closed, self.depth + 1,
-                      folder)
+        child = Shell(self.files, self.oracle, dialect, self.zero if zero is None else zero, arguments, environment,
+                      closed, self.depth + 1, folder)
         child.found, child.names, child.texts = self.found, self.names, self.texts
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)

@@ -91,7 +91,7 @@ class Builtins(Output):
             return None
         if PASSING.match(path):
             raise self.unresolvable("it sources %s, which is made anew before it starts" % path, node.text, node.start)
-        if self.oracle.touched & {path, ""}:
+        if path in self.oracle.touched:
             raise self.unresolvable("it sources %s, which may be written before" % path, node.text, node.start)
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("files source each other too deeply", node.text, node.start)
@@ -172,7 +172,7 @@ class Builtins(Output):
     def _command_builtin(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
         if rest and text_of(rest[0]) in ("-v", "-V"):
-            return None
+            return self._is_command(rest[1:])
         if rest and text_of(rest[0]) == "-p":
             rest = rest[1:]
         if not rest:
@@ -182,6 +182,22 @@ class Builtins(Output):
         if builtin is not None:
             return builtin(self, node, rest, declared)
         return self._external(node, name, rest)
+
+    def _is_command(self, names: List[Value]) -> Optional[bool]:
+        """Whether a name is a command; None where that hangs on the programs that are installed.
+
+        Debian's init-d-script asks so, with an empty PATH, which of its functions a script has.
+        """
+        name = text_of(names[0]) if len(names) == 1 and unknown_of(names[0], True) is None else ""
+        if name in self.functions:
+            return True
+        path = self.variables.get("PATH")
+        searched = path is None or path.array is not None or text_of(path.value) or unknown_of(path.value, True)
+        # No builtin has such a name. An empty PATH is the folder where the shell is.
+        if not searched and re.match(r"[a-z]+_\w+\Z", name) and name not in self.aliases \
+                and not self.files.exists("/" + name):
+            return False
+        return None
 
     def _declare(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         name = text_of(fields[0])

@@ -47,6 +47,8 @@ class Flow(Words):
             raise self.unresolvable("the script is too long to follow", node.text, node.start)
         if node.fails:
             return False
+        for target in node.written:
+            self._touch(target)
         if node.input is None:
             status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
         else:
@@ -61,6 +63,13 @@ class Flow(Words):
             self.ends(node)
             raise Exit(False)
         return status
+
+    def _touch(self, target: Word) -> None:
+        """Remember a file that a command may write: what is in it is not known from then on."""
+        value = self.single(target)
+        place = None if unknown_of(value, True) else self.absolute(text_of(value))
+        if place is not None:
+            self.oracle.touched.add(place)
 
     def ends(self, node: Node) -> None:
         """The script ends with this command: remember why."""
@@ -188,7 +197,8 @@ class Flow(Words):
             except Break:
                 return None
 
-        return self._separately(work)
+        status: Optional[bool] = self._separately(work)
+        return status
 
     def _separately(self, work: Callable[[], Any]) -> Any:
         """Something in a process of its own."""
@@ -392,6 +402,8 @@ class Flow(Words):
                     self._havoc(node.body)
                     self._rounds(node.body)
                     self._havoc(node.body)
+                else:
+                    self._forget([node.body])
                 continue
             self.assign(node.name, field)
             self.status = True
@@ -405,6 +417,8 @@ class Flow(Words):
             if self.oracle.choose(2):
                 self._rounds(node.body)
                 self._havoc(node.body)
+        else:
+            self._forget([node.body])
         return None
 
     def _run_while(self, node: Node) -> Optional[bool]:

@@ -49,7 +49,7 @@ class Output(Flow):
         body = part.body
         try:
             if body is not None:
-                value = self._separately(lambda: self._everything(body))  # type: ignore[arg-type]
+                value: Value = self._separately(lambda: self._everything(body))  # type: ignore[arg-type]
                 return [run.requoted(part.quoted) for run in _without_end(value)]
         except _NotKnown as error:
             reason = str(error) or reason
@@ -68,8 +68,7 @@ class Output(Flow):
         if len(body.items) == 1:
             only = body.items[0]
             if only.kind == "simple" and not only.words and not only.assignments and only.input is not None:
-                given = self._given(only) if self.dialect == BASH or only.input.operator != "<" else []
-                return given if only.input.operator == "<" else []
+                return (self._given(only) or []) if self.dialect == BASH and only.input.operator == "<" else []
         return self._printed(body)[0]
 
     def _printed(self, node: Node) -> Printed:
@@ -80,14 +79,14 @@ class Output(Flow):
         if node.kind == "block":
             for item in node.items:
                 more, status = self._printed(item)
-                value = value + more
+                value.extend(more)
         elif node.kind == "and_or":
             for operator, item in node.items:
                 if operator and status is None:
                     raise _NotKnown()
                 if not operator or status == (operator == "&&"):
                     more, status = self._printed(item)
-                    value = value + more
+                    value.extend(more)
         elif node.kind == "pipeline":
             given: Optional[Value] = None
             for item in node.items:
@@ -104,13 +103,16 @@ class Output(Flow):
         if node.fails or node.assignments:
             raise _NotKnown()
         if node.kind == "subshell" and not node.redirects and given is None:
-            return self._separately(lambda: self._printed(node.body))
+            found: Printed = self._separately(lambda: self._printed(node.body))
+            return found
         if node.kind == "group" and not node.redirects and given is None:
             return self._printed(node.body)
         if node.kind != "simple" or not all(isinstance(item, Word) for item in node.words):
             raise _NotKnown()
         if node.input is not None:
             given = self._given(node)
+            if given is None:
+                return [], False
         fields = [field for item in node.words for field in self.fields(item)]
         if not fields or any(unknown_of(field, True) for field in fields):
             raise _NotKnown()
@@ -124,8 +126,8 @@ class Output(Flow):
         self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
         return ([] if node.quiet else value), status
 
-    def _given(self, node: Node) -> Value:
-        """The standard input that a redirection gives. Raises _NotKnown."""
+    def _given(self, node: Node) -> Optional[Value]:
+        """The standard input that a redirection gives, None where it cannot be made. Raises _NotKnown."""
         if node.input is None or node.input.operator != "<":
             value = self._open(node)
             if not value:
@@ -134,10 +136,7 @@ class Output(Flow):
         target = self.single(node.input.target)
         if unknown_of(target, True):
             raise _NotKnown()
-        content = self.content(text_of(target))
-        if content is None:
-            raise _NotKnown("there is no file %s" % text_of(target))
-        return content
+        return self.content(text_of(target))
 
     def _file_given(self, target: Word) -> Optional[List[Value]]:
         name = self.single(target)
@@ -200,7 +199,7 @@ class Output(Flow):
             raise _NotKnown("the content of a file that is named relative to where it is started")
         if PASSING.match(place) or place.startswith(("/proc/", "/sys/", "/dev/")):
             raise _NotKnown("the content of %s, which is made anew before it starts" % place)
-        if self.oracle.touched & {place, ""}:
+        if place in self.oracle.touched:
             raise _NotKnown("the content of %s, which may be written before" % place)
         try:
             text = self.files.read(place)
@@ -311,7 +310,7 @@ class Output(Flow):
             if part is None and path == "-":
                 raise _NotKnown()
             status = status and part is not None
-            value = value + (part or [])
+            value.extend(part or [])
         if any(run.unknown or "\0" in run.text for run in value):
             raise _NotKnown()
         return value, status
@@ -335,7 +334,8 @@ class Output(Flow):
                 current = None
                 continue
             group = next(number for number in (1, 2, 3, 4) if match.group(number) is not None)
-            current = (current or []) + text.runs(match.start(group), match.end(group), False)
+            current = [] if current is None else current
+            current.extend(text.runs(match.start(group), match.end(group), False))
         self.spend(len(words), 8 * end)
         if end != len(text.characters) or "\0" in text.characters or end > LIMIT_WORDS:
             raise _NotKnown("what xargs makes of a quote that is not closed, or of very much text")
@@ -463,6 +463,7 @@ class Output(Flow):
             for place in held.finditer(text):
                 if place.start() == place.end():
                     raise _NotKnown()  # the readers of empty matches differ
+                self.spend(len(line), len(text))
                 result.extend(first_of(without_first(line, start), place.start() - start))
                 result.append(Run(match.group(3)))
                 start = place.end()

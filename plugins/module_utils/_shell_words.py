@@ -87,8 +87,8 @@ class Launch:
     def program(self) -> str:
         """The jar that is started (or Tomcat's class), an empty string where it is not known."""
         name = text_of(self.words[self.main]) if self.main is not None else ""
-        is_path = name not in ("", BOOTSTRAP) and name not in MAINS
-        return self.absolute(name) if is_path and not unknown_of(self.words[self.main or 0], True) else name
+        known = unknown_of(self.words[self.main or 0], True) is None
+        return self.absolute(name) if known and name not in ("", BOOTSTRAP) and name not in MAINS else name
 
     def absolute(self, path: str) -> str:
         """A path from the root, where it is known in which folder the JVM is started."""
@@ -183,7 +183,7 @@ class Oracle:
         self.ended: Optional[Node] = None  # the command that ended the script
         self.decided: Optional[Decision] = None  # what led to the present command
         self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
-        self.touched: Set[str] = set()  # files that a command may have written; "" for one whose name is not known
+        self.touched: Set[str] = set()  # files that a command may have written
         self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
 
     def choose(self, count: int) -> int:
@@ -678,6 +678,8 @@ class Words:
             if part.index in ("@", "*") and self.closed:
                 return [], False
             if name == "BASH_SOURCE" and self.dialect == BASH:
+                if part.index not in (None, "0"):
+                    return [[self.unknown("who called the script", word, part, harmless=True)]], True
                 path = word.text.path
                 return [[Run(self.called.get(path, path) if path else self.zero)]], True
             if name == "PWD" and self.folder is not None and part.index is None:

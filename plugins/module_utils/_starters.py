@@ -24,7 +24,7 @@ from ._war import OF_INTEREST
 LIMIT_STARTS = 500  # of one kind
 LIMIT_IMAGES = 1000  # files of containers that are looked at
 #: Images and programs of build agents, which have the name of the product and are none.
-AGENT = re.compile(r"[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
+AGENT = re.compile(r"(?<![\w./-])[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
                    r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
 
 
@@ -461,7 +461,7 @@ class UserUnits(Starter):
             raise
         except (OSError, Unresolvable) as error:
             return known._replace(reason="the unit cannot be read: %s" % getattr(error, "strerror", error))
-        directory = home if unit.folder in ("/", None) else unit.folder
+        directory = unit.folder if unit.folder not in (None, "/") else home
         command = unit.exec_start[-1] if unit.exec_start else ()
         return known._replace(command=tuple(substitute(command, unit.environment)), environment=unit.environment,
                               directory=directory, unit=unit, reason=unit.doubt[0] if unit.doubt else None)

@@ -327,17 +327,33 @@ class Owner(NamedTuple):
 def _owned(owners: Sequence[Owner], jvms: Sequence[processes.Process]) -> List[Tuple[processes.Process, ...]]:
     """The JVMs of each installation: those in its unit's cgroup, and those outside of any with its war, home and user.
 
-    A container is another machine: its war may have the path of one of ours and is not the same.
+    A container is another machine: its war may have the path of one of ours and is not the same. What is in another
+    unit's cgroup is that unit's, whatever war it runs; and what several may have started is nobody's.
     """
     found: List[List[processes.Process]] = [[] for _owner in owners]
+    outside = []
     for jvm in jvms:
         inside = [processes.below(jvm.cgroup, owner.cgroup) for owner in owners]
         for owner, is_inside, mine in zip(owners, inside, found):
             if is_inside and _may_be_its_own(owner, jvm):
                 mine.append(_noting_other_war(owner, jvm))
-            elif not any(inside) and not jvm.container and _runs_the_same(owner, jvm):
-                mine.append(jvm)
+        if not any(inside) and not jvm.container and _system_unit_of(jvm) is None:
+            outside.append(jvm)
+    busy = [bool(mine) for mine in found]
+    for jvm in outside:
+        said = [number for number, owner in enumerate(owners) if _says_so(owner, jvm)]
+        may = said or [number for number, owner in enumerate(owners) if not busy[number] and _runs_the_same(owner, jvm)]
+        homes = {owners[number].on_disk.homes for number in may}
+        for number in may if len(may) == 1 or len(homes) == len(may) or said else []:
+            found[number].append(jvm)
     return [_without_agents(mine) for mine in found]
+
+
+def _says_so(owner: Owner, jvm: processes.Process) -> bool:
+    """Whether the one who has started a JVM is the one who starts this installation."""
+    start = owner.definition.start
+    return (start is not None and bool(start.name) and jvm.started_by == "%s %s" % (start.kind, start.name)
+            and _same_home(owner, jvm))
 
 
 def _without_agents(mine: Sequence[processes.Process]) -> Tuple[processes.Process, ...]:
@@ -521,7 +537,8 @@ _UNREAD = "the home and war of a process that no installation owns are not read"
 def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     """One installation of the state document."""
     definition, live = entry.definition, entry.live
-    product = installations.product_of(definition.name, entry.on_disk.programs)
+    wars = entry.on_disk.programs or ([] if entry.stray else [jvm.war for jvm in entry.processes])
+    product = installations.product_of(definition.name, wars, files)
     homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
     home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict

@@ -20,6 +20,7 @@ _BASE = "-Dcatalina.base="
 _NOT_A_START = frozenset(["stop", "configtest", "version"])
 _TOKEN = re.compile(r"<Context\b|>|\sdocBase\s*=\s*([\"'])")
 LIMIT_FILES = 1000  # configuration files of one Tomcat
+LIMIT_FOLDERS = 5000  # engines and hosts: names in their folders
 LIMIT_SIZE = 16 << 20  # bytes of them together
 LIMIT_APPLICATIONS = 5000  # that one Tomcat may serve
 
@@ -57,8 +58,13 @@ def wars(files: HostFiles, base: str) -> Tuple[str, ...]:
 def _contexts(files: HostFiles, configuration: str, webapps: str) -> List[str]:
     """``docBase`` of the contexts in server.xml and in <Engine>/<Host>/*.xml."""
     texts = ["%s/server.xml" % configuration]
+    looked = 0
     for engine in files.list(configuration):
+        looked += 1
         for host in files.list("%s/%s" % (configuration, engine)):
+            looked += 1
+            if looked > LIMIT_FOLDERS:
+                raise Unresolvable("its Tomcat has more than %d folders of configuration" % LIMIT_FOLDERS, webapps)
             folder = "%s/%s/%s" % (configuration, engine, host)
             texts.extend("%s/%s" % (folder, name) for name in files.list(folder) if name.endswith(".xml"))
             if len(texts) > LIMIT_FILES:

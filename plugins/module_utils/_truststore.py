@@ -8,6 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import base64
 import binascii
+import itertools
 import os
 import re
 import struct
@@ -22,7 +23,7 @@ PUBLIC = (
     "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit",  # RHEL, Fedora
     "/usr/share/pki/trust/ca-certificates-mozilla.trust.p11-kit",  # SUSE
 )
-LIMIT = 16 << 20  # bytes of a store; those of the JDK have some 200 KiB
+LIMIT = 16 << 20  # bytes of a store, or of all files of a folder; a JDK's store has some 200 KiB
 LIMIT_FILES = 2000  # of a folder of authorities
 LIMIT_CERTIFICATES = 5000  # of a store; OpenSSL takes longer for each the more there are
 LIMIT_ELEMENTS = 100000  # of one DER structure
@@ -274,15 +275,24 @@ def _bundles(path: str) -> Iterator[bytes]:
     if not os.path.isdir(path):
         yield _read(path)
         return
-    for name in sorted(os.listdir(path))[:LIMIT_FILES]:
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in itertools.islice(entries, LIMIT_FILES + 1)]
+    if len(names) > LIMIT_FILES:  # without the others, a public authority would pass for a private one
+        raise Unreadable("%s: more than %d names are in it" % (path, LIMIT_FILES))
+    size = 0
+    for name in sorted(names):
         if name.endswith((".crt", ".pem", ".cer")):
-            yield _read(path + "/" + name)
+            data = _read(path + "/" + name)
+            size += len(data)
+            if size > LIMIT:
+                raise Unreadable("%s: its files are larger than %d bytes" % (path, LIMIT))
+            yield data
 
 
 def authorities(path: str) -> List[bytes]:
     """The certificates (DER) of a file, or of the files of a folder. Raises :class:`Unreadable`."""
     try:
-        found = [der for data in _bundles(path) for der in pem(data)][:LIMIT_CERTIFICATES + 1]
+        found = list(itertools.islice((der for data in _bundles(path) for der in pem(data)), LIMIT_CERTIFICATES + 1))
     except OSError as error:
         raise Unreadable("%s: %s" % (path, error.strerror))
     if not found:

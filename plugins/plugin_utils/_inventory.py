@@ -61,9 +61,12 @@ _HOSTS = rf"{_NAME}|(?:{_NAME})?{_RANGE}[A-Za-z0-9_.-]*"
 _TEMPLATE = re.compile(r"\{[{%#]|\A\s*#jinja2:")
 _SELF = ("localhost", "127.0.0.1")
 
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_LONGEST_NUMBER = 64
 _MAX_BYTES = 16 << 20
 _MAX_VALUES = 1_000_000
 _MAX_DEPTH = 20
+_MAX_NESTED = 100  # collections in a document: groups in groups have two each, and values in them
 _YAML = (".yml", ".yaml", ".json")
 #: Endings of files beside an inventory that Ansible does not read either.
 _OTHER = (".md", ".txt", ".rst")
@@ -176,7 +179,11 @@ class _Reading:
     def _yaml(self, path: Path, text: str) -> Any:
         """A document of plain values. What a tag or an alias stands for is Ansible's or grows, so there are none."""
         try:
+            depth = 0
             for event in yaml.parse(text, Loader=_Loader):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                if depth > _MAX_NESTED:  # libyaml takes the longer for each word the deeper it is
+                    raise InventoryError(f"{_shown(path)}, line {event.start_mark.line + 1}: nested too deeply")
                 if isinstance(event, yaml.AliasEvent):
                     raise InventoryError(f"{_shown(path)}, line {event.start_mark.line + 1}: no alias is taken")
                 if getattr(event, "tag", None) is not None:
@@ -193,6 +200,9 @@ class _Reading:
                     nodes += [part for pair in node.value for part in pair]
                 elif isinstance(node, yaml.SequenceNode):
                     nodes += node.value
+                elif (isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS
+                      and len(node.value) > _LONGEST_NUMBER):  # 1:1:1:… is one, and dear to read
+                    raise InventoryError(f"{_shown(path)}, line {node.start_mark.line + 1}: the number is too long")
             return yaml.load(text, Loader=_Loader)  # noqa: S506 (the loader is the safe one)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             if isinstance(error, InventoryError):
@@ -224,7 +234,7 @@ class _Reading:
         """An INI inventory, by Ansible's own reader, which evaluates literals and runs nothing."""
         for line in text.splitlines():
             word = (line.split() or [""])[0]
-            ranges = re.findall(r"\[[^]]*:[^]]*\]", word)
+            ranges = any(":" in part.partition("[")[2] for part in word.split("]")[:-1])
             if not line.startswith("[") and ranges and not re.fullmatch(_HOSTS, word):
                 raise InventoryError(f"{_shown(path)}: {_shown(word)} is no range of hosts")
         inventory = InventoryData()

@@ -10,7 +10,7 @@ passwords; so values go and names stay.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -31,6 +31,28 @@ _CUTS = (
     (re.compile(r"(?<![\w/.+=-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+/=-]{24,}(?![\w/.])"), _HIDDEN),
     (re.compile(r"(?<![\w/.+=-])[A-Za-z0-9+=/]{40,}"), _HIDDEN),
 )
+
+
+#: The same, coarser, for the host's own sed: at -vvv Ansible prints what a command there wrote.
+_VALUE_THERE = "(\"[^\"]*\"?|'[^']*'?|[^ ]+)"
+_THERE = (
+    "s/((authorization|cookie)[ :=]+).*/\\1***/I",
+    rf"s/(-D[^ =]+=){_VALUE_THERE}/\1***/g",
+    "s/([A-Za-z0-9_.-]*(pass|pwd|secret|token|credential|grant|key|auth)[A-Za-z0-9_.-]*[\"']?([=:][=: ]*| is | +))"
+    rf"{_VALUE_THERE}/\1***/Ig",
+    "s#([A-Za-z][A-Za-z0-9+.-]*://)[^ /@]+@#\\1***@#g",
+    "s/[A-Za-z0-9+=_-]{32,}/***/g",
+)
+
+
+def command(unit: str, quote: Callable[[str], str]) -> str:
+    """What prints the last lines of a unit's journal on its host, for a POSIX shell, without what may be secret."""
+    return f"journalctl --quiet --no-pager --output=cat --lines=40 --unit={quote(unit)} 2>/dev/null | {filtered(quote)}"
+
+
+def filtered(quote: Callable[[str], str]) -> str:
+    """The filter itself; bytes that are no text are no reason to stop."""
+    return f"cut -b1-2000 | LC_ALL=C sed -E {' '.join(f'-e {quote(cut)}' for cut in _THERE)}"
 
 
 def without_secrets(text: str, known: Iterable[str] = ()) -> str:

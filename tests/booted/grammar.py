@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.differential.real import PROPERTY
 
@@ -16,11 +17,18 @@ from .cases import COLLECTED, Case
 FLAG = f"-D{PROPERTY}=true"
 WAR = "/usr/share/java/jenkins.war"
 CSP = "-Dhudson.model.DirectoryBrowserSupport.CSP="
+PACKAGES = Path(__file__).resolve().parents[1] / "fleet" / "packages"
 _UNITS = "/etc/systemd/system"
 
 
 def _text(path: str) -> str:
     return (COLLECTED / path).read_text(encoding="latin-1")
+
+
+def _packaged(folder: str, name: str) -> str:
+    """The init script of one of the fleet's packages."""
+    text = (PACKAGES / folder / "init").read_text(encoding="latin-1")
+    return text.replace("@NAME@", name).replace("@TITLE@", "CloudBees CI Controller")
 
 
 class Maker:
@@ -152,6 +160,8 @@ class Maker:
             f"NAME={name}", *self.assignments("JAVA_ARGS", ("JENKINS_JAVA_OPTIONS", "JAVA_OPTS", "JENKINS_OPTS")),
             "JENKINS_USER=$NAME", "JENKINS_HOME=/var/lib/$NAME", "JENKINS_WAR=/usr/share/$NAME/$NAME.war",
             "JENKINS_ARGS=--httpPort=8080"]))
+        if self.chance(20, "options in /etc/environment"):
+            self.case.put("/etc/environment", f'JAVA_ARGS="-Xmx9g{" " + self.flag() if self.chance(50) else ""}"\n')
         if self.chance(40, "a locale file"):
             self.case.put("/etc/default/locale", self.random.choice(
                 ["LANG=C.UTF-8\n", "LANG=en_US.UTF-8\nLC_ALL=C\n", f'LANG=C\nJAVA_ARGS="-Xmx9g {self.flag()}"\n']))
@@ -180,6 +190,43 @@ class Maker:
             *self.assignments("JENKINS_JAVA_OPTIONS", ("JAVA_ARGS", "JAVA_OPTS", "JENKINS_JAVA_OPTS")),
             'JENKINS_PORT="8080"', 'JENKINS_ARGS=""']), self.random.choice([0o644, 0o640, 0o600]))
 
+    def full_deb(self) -> None:
+        """A DEB's init script with all that such scripts have around the start."""
+        name = "cloudbees-core-cm"
+        self.case.unit = f"{name}.service"
+        self.case.put(f"/etc/init.d/{name}", _packaged("cloudbees-deb", name), 0o755)
+        self.case.put(f"/usr/share/{name}/{name}.war", "")
+        self.case.put(f"/etc/default/{name}", self.finish([
+            f"NAME={name}", "JAVA=/usr/bin/java",
+            *self.assignments("JAVA_ARGS", ("JENKINS_JAVA_OPTIONS", "JENKINS_OPTS")),
+            "PIDFILE=/var/run/$NAME/$NAME.pid", "JENKINS_USER=$NAME", "JENKINS_WAR=/usr/share/$NAME/$NAME.war",
+            "JENKINS_HOME=/var/lib/$NAME", "JENKINS_LOG=/dev/null", "JENKINS_ARGS=--httpPort=8080"]))
+
+    def rpm_array(self) -> None:
+        """An RPM whose options are a bash array, or a string."""
+        name = "cloudbees-core-cm"
+        self.case.unit = f"{name}.service"
+        self.case.put(f"/etc/init.d/{name}", _packaged("cloudbees-rpm", name), 0o755)
+        self.case.put(f"/usr/lib/{name}/{name}.war", "")
+        variable = "JENKINS_JAVA_OPTIONS"
+        styles = ["{}", '"{}"', "'{}'"]
+        words = [self.random.choice(styles).format(self.plain()) for _ in range(self.random.randint(0, 3))]
+        words += [self.random.choice(styles).format(self.flag())] if self.chance(40) else []
+        words += [self.pick("array element", csp=f'"{CSP}sandbox; img-src *"', single=f"{CSP}'a; b'",
+                            percent="-Dci.p=%p", quotes=f'"{CSP}\"sandbox\""')] if self.chance(40) else []
+        lines = {
+            "line": [f"{variable}=({' '.join(words)})"],
+            "lines": [f"{variable}=(", *(f"  {word}" for word in words), ")"],
+            "comments": [f"{variable}=( # for the JVM", *(f"  {word}" for word in words), f"  # {FLAG}", ")"],
+            "added": [f"{variable}=(-Xmx1g)", f"{variable}+=({' '.join(words)})"],
+            "string": self.assignments(variable, ("JAVA_ARGS", "JAVA_OPTS")),
+        }
+        form = self.random.choice(sorted(lines))
+        self.case.kinds.add(f"array: {form}")
+        self.case.put(f"/etc/sysconfig/{name}", self.finish([
+            f'JENKINS_HOME="/var/lib/{name}"', f'JENKINS_USER="{name}"', 'JENKINS_LOG="/dev/null"', *lines[form],
+            'JENKINS_PORT="8080"']), self.random.choice([0o644, 0o640]))
+
     def oss(self) -> None:
         """The systemd package with drop-ins."""
         self.case.unit = "jenkins.service"
@@ -193,7 +240,7 @@ class Maker:
     def drop_in(self, unit: str) -> None:
         """A drop-in somewhere."""
         folder = self.random.choice([_UNITS, _UNITS, _UNITS, "/usr/lib/systemd/system", "/run/systemd/system"])
-        name = self.random.choice(["override.conf", "override.conf", "10-ci.conf", "90-z.conf", "zzzz.conf"])
+        name = self.random.choice(["override.conf", "override.conf", "10-ci.conf", "90-z.conf", "zz-ci.conf"])
         lines = ["[Service]"]
         for _ in range(self.random.randint(1, 3)):
             lines += self.environment()
@@ -353,7 +400,7 @@ class Maker:
         shell = self.random.choice(["/bin/sh", "/bin/bash", "/usr/bin/env bash"])
         body = self.body("bash" in shell)
         self.case.put(path, self.finish([f"#!{shell}", *body]), 0o755)
-        background = any(line.endswith("&") for line in body)
+        background = any(line.endswith("&") or "--background" in line for line in body)
         wants_start = any("$1" in line for line in body)
         if self.chance(25, "started by hand"):
             self.case.script, self.case.arguments = path, ["start"] if wants_start else []
@@ -387,6 +434,10 @@ class Maker:
             "strict": lambda: ["set -eu", *head, *sets, f"exec {run}"],
             "environment": lambda: [*head, *sets,
                                     f"export JAVA_TOOL_OPTIONS='{' '.join(self.options('none'))}'", f"exec {run}"],
+            "sudo": lambda: [*head, *sets, f"exec sudo -n -u jenkins -- {run}"],
+            "start-stop-daemon": lambda: [*sets, "start-stop-daemon --start --background --chuid jenkins --exec "
+                                                 f"/usr/bin/java -- $JAVA_OPTS -jar {WAR} --httpPort=8080"],
+            "setsid": lambda: [*head, *sets, f"setsid nice -n 5 {run} &"],
             "cat": lambda: self.cat(head, java),
         }
         if bash:
@@ -430,11 +481,16 @@ class Maker:
         value = " ".join([self.plain(), *([self.flag()] if self.chance(60) else [])])
         name = self.random.choice(["JAVA_TOOL_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS",
                                    "JAVA_OPTS", "JAVA_ARGS"])
-        kind = self.random.choice(["profile", "environment", "DefaultEnvironment", "manager", "drop-in", "ExecStartPre",
-                                   "PAM", "PassEnvironment", "UnsetEnvironment", "/run"])
+        kind = self.random.choice(["profile", "profile of the home", "environment", "DefaultEnvironment",
+                                   "manager", "drop-in", "ExecStartPre", "PAM", "PassEnvironment",
+                                   "UnsetEnvironment", "/run"])
         unit = self.case.unit
         if kind == "profile":
             self.case.put("/etc/profile.d/ci.sh", self.finish([f"export {name}='{value}'"]))
+        elif kind == "profile of the home":
+            self.case.put(f"/var/lib/{self.random.choice(['jenkins', 'cloudbees-core-cm'])}/"
+                          f"{self.random.choice(['.profile', '.bash_profile', '.bashrc'])}",
+                          self.finish([f"export {name}='{value}'"]))
         elif kind == "environment":
             self.case.put("/etc/environment", f'{name}="{value}"\n')
         elif kind == "DefaultEnvironment":
@@ -461,9 +517,9 @@ class Maker:
 
     def make(self) -> Case:
         """The whole."""
-        makers = [self.deb, self.deb, self.deb_2022, self.rpm, self.rpm, self.oss, self.oss, self.unit, self.unit,
-                  self.instance, self.sh_line, self.command_in_file, self.script, self.script, self.script,
-                  self.rc_local]
+        makers = [self.deb, self.deb, self.deb_2022, self.full_deb, self.rpm, self.rpm, self.rpm_array, self.oss,
+                  self.oss, self.unit, self.unit, self.instance, self.sh_line, self.command_in_file, self.script,
+                  self.script, self.script, self.rc_local]
         maker = self.random.choice(makers)
         self.case.kinds.add(f"package: {maker.__name__}")
         maker()

@@ -217,7 +217,7 @@ class UnitGrammar:
             ("BindPaths= same", f"BindPaths={FOLDER}/conf\n"),
             ("TemporaryFileSystem=", f"TemporaryFileSystem={FOLDER}/conf\n"),
             ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"), ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"),
-            ("RootDirectory= specifier", f"RootDirectory=/%%opt/../{_ROOT}\n{_OWN_ROOT}" if self.chance(20) else
+            ("RootDirectory= specifier", f"RootDirectory={FOLDER}/conf/../root\n{_OWN_ROOT}" if self.chance(40) else
              f"RootDirectory={FOLDER}%i/root\n{_OWN_ROOT}"),
             ("RootDirectory= and BindPaths=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}BindPaths={FOLDER}/confb:{FOLDER}/conf\n"),
             ("RootDirectory= missing", f"RootDirectory={FOLDER}/nowhere\n{_OWN_ROOT}"),

@@ -29,7 +29,8 @@ BACK = ("restore", "roll back")
 OWNER, GROUP, MODE, NOTE = 1234, 4321, 0o640, b"by hand"
 ERRORS = ("EIO", "ENOSPC", "EINTR", "EACCES")
 # Calls that cannot fail, or whose failure is one of memory.
-NEVER_FAIL = {"getppid", "geteuid", "mmap", "munmap", "mremap", "brk", "lseek", "getrandom", "rt_sigaction", "futex"}
+NEVER_FAIL = {"getppid", "geteuid", "mmap", "munmap", "mremap", "brk", "lseek", "getrandom", "rt_sigaction", "futex",
+              "umask"}
 STRACE = ["strace", "-f", "-qq", "-s", "0", "-e", "signal=none"]
 
 

@@ -117,40 +117,51 @@ def test_nothing_is_put_where_others_could_change_it(package: Site, scene: str) 
         package.shell("script", f"rm -rf {FOLDER} /home/{USER}/d")
 
 
-def put_back(site: Site, path: str, **how: object) -> Done:
-    """A backup of a file is put back, as people and a restart that fails do it."""
-    return site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {"path": path, "restore": True, **how}}]}])
-
-
-def save(site: Site, path: str) -> None:
-    """Root keeps a copy of a file, as before a template is rendered."""
+def put_back(site: Site, *paths: str) -> tuple[Done, list[str]]:
+    """Backups are put back, as people and a restart that fails do it: the newest, by date, by run; what was said."""
+    said = site.folder / "said.json"
+    said.unlink(missing_ok=True)
     done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {"path": path, "save": True, "run": "R"}}]}])
+        {"cbops.telemetry.telemetry_backup": {
+            "path": "{{ item[0] }}", "restore": True, "since": "{{ item[1] or omit }}"},
+         "loop": [[path, since] for path in paths for since in ("", "2019-01-01T00:00:00Z")],
+         "register": "got", "ignore_errors": True},
+        {"copy": {"content": "{{ got.results | map(attribute='msg', default='was put back') | list | to_json }}",
+                  "dest": str(said)}, "delegate_to": "localhost", "become": False,
+         "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}]}])
+    assert said.exists(), done.output
+    return done, json.loads(said.read_text())
+
+
+def save(site: Site, *paths: str) -> None:
+    """Root keeps a copy of each file, as before a template is rendered."""
+    done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": "{{ item }}", "save": True, "run": "R"}, "loop": list(paths)}]}])
     assert not done.code, done.output
 
 
-@pytest.mark.parametrize("how", [{}, {"since": "2019-01-01T00:00:00Z"}, {"of_run": "R"}],
-                         ids=["the newest", "by date", "by run"])
-@pytest.mark.parametrize("path", [DROP_IN, OVERRIDE, f"/etc/systemd/system/{UNIT}", "/etc/init.d/cloudbees-cm"])
-def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site, path: str,
-                                                                    how: dict[str, object]) -> None:
-    package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there
-        echo ExecStartPre=+/bin/true >{path}; chown {SERVICE}: {path}""")
+def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site) -> None:
+    paths = [DROP_IN, OVERRIDE, f"/etc/systemd/system/{UNIT}", "/etc/init.d/cloudbees-cm"]
+    for number, path in enumerate(paths):
+        package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there-{number}
+            echo ExecStartPre=+/bin/true >{path}; chown {SERVICE}: {path}""")
     try:
-        save(package, path)
-        package.shell("script", f"rm {path}; echo '# now' >{path}; chmod 644 {path}")
-        before = package.shell("script", f"sha256sum {path}")
-        done = put_back(package, path, **how)
-        assert done.code
-        assert "root's alone" in done.output, done.output
-        assert package.shell("script", f"sha256sum {path}") == before
-        assert whose(package, path) == "root:root 644"
-        package.shell("script", f"rm {path}")
-        assert put_back(package, path, **how).code
-        assert whose(package, path) == ""
+        save(package, *paths)
+        package.shell("script", "; ".join(f"rm {path}; echo '# now' >{path}; chmod 644 {path}" for path in paths))
+        before = package.shell("script", f"sha256sum {' '.join(paths)}")
+        done, said = put_back(package, *paths)
+        assert len(said) == 3 * len(paths)
+        assert all("root's alone" in one for one in said), done.output
+        assert package.shell("script", f"sha256sum {' '.join(paths)}") == before
+        assert {whose(package, path) for path in paths} == {"root:root 644"}
+        package.shell("script", f"rm {' '.join(paths)}")
+        done, said = put_back(package, *paths)
+        assert not any("was put back" in one for one in said), done.output
+        assert {whose(package, path) for path in paths} == {""}
     finally:
-        package.shell("script", f"rm -rf {path} {BACKUPS}; [ ! -e /root/there ] || mv /root/there {path}")
+        for number, path in enumerate(paths):
+            package.shell("script", f"rm -f {path}; [ ! -e /root/there-{number} ] || mv /root/there-{number} {path}")
+        package.shell("script", f"rm -rf {BACKUPS}")
 
 
 @pytest.mark.parametrize("scene", [
@@ -185,11 +196,9 @@ def test_what_the_service_wrote_does_not_become_roots_by_a_backup(package: Site)
     package.as_user("script", f"echo ExecStartPre=+/bin/true >>{DROP_IN}", SERVICE)
     save(package, DROP_IN)
     package.shell("script", f"rm {DROP_IN}")
-    for how in ({}, {"of_run": "R"}):
-        done = put_back(package, DROP_IN, **how)
-        assert done.code
-        assert "root's alone" in done.output, done.output
-        assert whose(package, DROP_IN) == ""
+    done, said = put_back(package, DROP_IN)
+    assert [("root's alone" in one) for one in said] == [True] * 3, done.output
+    assert whose(package, DROP_IN) == ""
 
 
 @pytest.mark.parametrize("scene", [f"chown {SERVICE}: {OVERRIDE}", f"chmod 666 {OVERRIDE}",
@@ -244,20 +253,34 @@ def settings(site: Site) -> tuple[dict[str, object], Done]:
     return entry["settings"], done
 
 
-@pytest.mark.parametrize("target", ["/dev/ptmx", "/dev/watchdog", "/dev/tty", "/proc/kmsg", "/proc/1/environ",
-                                    "/sys/kernel/notes", "/etc/shadow", "/root/secret.xml", "/dev/shm/x",
-                                    "/proc/self/root/root/secret.xml"])
-def test_a_home_leads_root_nowhere(home: Site, target: str) -> None:
-    home.shell("oss", f"""
+#: What a home leads to, each in a home of its own.
+TARGETS = ["/dev/ptmx", "/dev/watchdog", "/dev/tty", "/proc/kmsg", "/proc/1/environ", "/sys/kernel/notes",
+           "/etc/shadow", "/root/secret.xml", "/dev/shm/x", "/proc/self/root/root/secret.xml"]
+
+
+def test_a_home_leads_root_nowhere(site: Site) -> None:
+    site.shell("oss", f"""
         echo '<hudson><noUsageStatistics>true</noUsageStatistics><name>{SECRET}</name><port>1</port></hudson>' \
             >/root/secret.xml
-        chmod 600 /root/secret.xml; cp /root/secret.xml /dev/shm/x; chmod 644 /dev/shm/x""")
-    home.as_user("oss", f"cd {HOME}; rm -f proxy.xml; ln -sfn {target} config.xml; ln -s {target} proxy.xml; "
-                        f"ln -sfn {target} plugins/cloudbees-license-tracker.jpi", "jenkins")
-    found, done = settings(home)
-    for key in ("no_usage_statistics", "proxy", "license_tracker_plugin"):
-        assert found[key] == "unknown", (key, found)
-        assert found["details"][key]["reason"]  # type: ignore[index]
+        chmod 600 /root/secret.xml; cp /root/secret.xml /dev/shm/x; chmod 644 /dev/shm/x
+        mkdir /srv/homes; chown jenkins: /srv/homes""")
+    for number, target in enumerate(TARGETS):
+        site.as_user("oss", f"mkdir -p /srv/homes/{number}/plugins; cd /srv/homes/{number}; for name in config.xml "
+                            f"proxy.xml plugins/cloudbees-license-tracker.jpi; do ln -s {target} $name; done",
+                     "jenkins")
+        site.put("oss", f"/etc/systemd/system/leads-{number}.service", (
+            f"[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/homes/{number}\n"
+            "ExecStart=/usr/bin/java -jar /usr/share/java/jenkins.war\n").encode())
+    try:
+        done = play(site, "audit", "oss")
+    finally:
+        site.shell("oss", "rm -r /etc/systemd/system/leads-*.service /srv/homes /root/secret.xml /dev/shm/x")
+    found = {entry["name"]: entry for entry in done.report["hosts"][0]["state"]["installations"]}
+    for number, target in enumerate(TARGETS):
+        settings_of = found[f"leads-{number}"]["settings"]
+        for key in ("no_usage_statistics", "proxy", "license_tracker_plugin"):
+            assert settings_of[key] == "unknown", (target, key, settings_of)
+            assert settings_of["details"][key]["reason"]
     assert SECRET not in json.dumps(done.report)
     assert done.verdicts() == {"oss": "violation"}
 
@@ -315,15 +338,27 @@ def test_what_root_linked_or_mounted_into_a_home_is_read(home: Site) -> None:
     assert found["license_tracker_plugin"] == "2.1", found
 
 
-@pytest.mark.parametrize("target", ["/proc/kmsg", "/dev/ptmx", "/root/options", "pipe"])
-def test_a_launch_file_of_the_services_leads_root_nowhere(package: Site, target: str) -> None:
+def test_a_launch_file_of_the_services_leads_root_nowhere(package: Site) -> None:
+    """As the live launch file, and as those of other units with the same launcher."""
+    targets = ["/proc/kmsg", "/dev/ptmx", "/root/options", "pipe"]
+    folder = Path(LAUNCH_FILE).parent
     package.shell("script", f"echo 'EXTRA={FLAG} # {SECRET}' >/root/options; chmod 600 /root/options")
-    package.as_user("script", f"cd {Path(LAUNCH_FILE).parent}; mkfifo pipe; ln -sfn {target} env.sh", SERVICE)
+    package.as_user("script", f"cd {folder}; mkfifo pipe; ln -sfn {targets[0]} env.sh", SERVICE)
+    for number, target in enumerate(targets):
+        package.as_user("script", f"cd {folder}; ln -s {target} env-{number}.sh", SERVICE)
+        package.shell("script", f"sed 's,{LAUNCH_FILE},{folder}/env-{number}.sh,' /opt/cloudbees/cm/start.sh "
+                                f">/opt/cloudbees/cm/start-{number}.sh; chmod 755 /opt/cloudbees/cm/start-{number}.sh; "
+                                f"grep -q env-{number}.sh /opt/cloudbees/cm/start-{number}.sh")
+        package.put("script", f"/etc/systemd/system/leads-{number}.service", (
+            f"[Service]\nUser={SERVICE}\nExecStart=/opt/cloudbees/cm/start-{number}.sh\n").encode())
     try:
         done = play(package, "audit", "script")
     finally:
-        package.shell("script", f"rm -f {LAUNCH_FILE} {Path(LAUNCH_FILE).parent}/pipe")
-    (entry,) = done.report["hosts"][0]["state"]["installations"]
-    assert entry["on_disk"] == "unresolvable"
-    assert entry["on_disk_detail"]["file"] == "/opt/cloudbees/cm/start.sh"
+        package.shell("script", f"rm -f {folder}/env*.sh {folder}/pipe /opt/cloudbees/cm/start-* "
+                                "/etc/systemd/system/leads-*.service /root/options")
+    found = {entry["name"]: entry for entry in done.report["hosts"][0]["state"]["installations"]}
+    starts = {f"leads-{number}": f"/opt/cloudbees/cm/start-{number}.sh" for number in range(len(targets))}
+    for name, start in {UNIT.partition(".")[0]: "/opt/cloudbees/cm/start.sh", **starts}.items():
+        assert found[name]["on_disk"] == "unresolvable", (name, found[name])
+        assert found[name]["on_disk_detail"]["file"] == start
     assert SECRET not in json.dumps(done.report)

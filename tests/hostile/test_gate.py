@@ -35,11 +35,13 @@ def info(**more: Any) -> str:
     return json.dumps({"changed": False, "state": {**STATE, **more}})
 
 
-def audit(site: Site, way: str, environment: dict[str, str] | None = None) -> Done:
+def audit(site: Site, way: str, environment: dict[str, str] | None = None,
+          hosts: dict[str, dict[str, Any]] | None = None, play: str = "audit") -> Done:
     """An audit; every other host must have the verdict that it has alone (a test before may have enforced)."""
     extra = {key: value for key, value in WAYS[way].items() if key == "telemetry_sweep"}
-    done = site.play("audit", "-f", "8", *(word for item in extra.items() for word in ("-e", f"{item[0]}={item[1]}")),
-                     inventory=site.inventory(**WAYS[way]), environment=environment)
+    done = site.play(play, "-f", "8", *(word for item in extra.items() for word in ("-e", f"{item[0]}={item[1]}")),
+                     inventory=site.inventory({**(hosts or {EVIL: {}}), **{host: {} for host in GOOD}}, **WAYS[way]),
+                     environment=environment)
     assert {done.verdicts().get(host) for host in GOOD} <= {"violation", "restart_pending"}, done.output
     return done
 
@@ -62,15 +64,38 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("way", ["pipe", "sweep"])
-def test_an_answer_that_is_none_is_that_host_s_unknown(site: Site, way: str) -> None:
-    seen = {}
-    for name, answer in BROKEN.items():
-        site.compromise(EVIL, answer)
-        done = audit(site, way)
-        seen[name] = done.verdicts()[EVIL], done.reasons(EVIL)
-    assert {name: verdict for name, (verdict, _reasons) in seen.items()} == dict.fromkeys(BROKEN, "unknown")
-    assert all("its answer was not taken" in reasons for _verdict, reasons in seen.values()), seen
+#: Of these, what Ansible itself takes away of an ordinary module's result, or makes no failure of.
+STRIPPED = ("add_host", "facts", "unreachable", "skipped")
+
+
+@pytest.mark.parametrize(("way", "play"), [*((way, "audit") for way in WAYS), ("pipe", "enforce")])
+def test_an_answer_that_is_none_is_that_host_s_unknown(site: Site, way: str, play: str) -> None:
+    """One host has as many names as lies; it is told by an option which of them it is asked by."""
+    names = {f"evil-{number}": answer for number, answer in enumerate(BROKEN.values())}
+    site.shell(EVIL, "rm -rf /opt/lies")
+    for name, answer in names.items():
+        site.put(EVIL, f"/opt/lies/{name}", answer.encode())
+        # Asked by an ordinary module: a Python that has an answer for every module.
+        site.put(EVIL, f"/opt/lies/{name}.sh", f"""#!/bin/sh
+case "$#:$1" in 0:|1:*ansible*) cat >/dev/null; exec cat /opt/lies/{name};; esac
+exec /usr/bin/python3.real "$@"
+""".encode(), 0o755)
+    site.compromise(EVIL, """#!py
+answer = open(request["params"]["launch_scripts"][0], "rb").read()
+""")
+    hosts: dict[str, dict[str, Any]] = {name: {
+        "ansible_host": EVIL, "telemetry_launch_scripts": [f"/opt/lies/{name}"],
+        **({"ansible_python_interpreter": f"/opt/lies/{name}.sh"} if way == "module" else {})} for name in names}
+    done = audit(site, way, hosts=hosts, play=play)
+    seen = {label: (done.verdicts()[name], done.reasons(name)) for label, name in zip(BROKEN, names, strict=True)}
+    other = {label: verdict for label, (verdict, _reasons) in seen.items() if verdict != "unknown"}
+    if way == "module":
+        assert set(other) <= set(STRIPPED), seen
+        assert set(other.values()) <= {"not_applicable", "unreachable"}, seen
+    else:
+        assert not other, seen
+        assert all("its answer was not taken" in reasons for _verdict, reasons in seen.values()), seen
+    assert "pwn" not in done.recap
 
 
 @pytest.mark.parametrize("payload", ["payload-add-host", "payload-other-host", "payload-facts"])
@@ -132,15 +157,16 @@ print(json.dumps({"changed": False, "ansible_facts": json.load(open("/root/facts
 """
 
 
-def audit_after_facts(site: Site, host: str, facts: dict[str, Any], inject: str) -> tuple[Done, dict[str, Any]]:
+def audit_after_facts(site: Site, host: str, facts: dict[str, Any], inject: str, play: str = "audit",
+                      ) -> tuple[Done, dict[str, Any]]:
     """A module that returns facts of one host, then an audit of all; its output and each host's verdict and reasons."""
     site.put(host, "/root/facts.json", json.dumps(facts).encode())
     (site.folder / "library").mkdir(exist_ok=True)
     (site.folder / "library/liar.py").write_text(FACTS)
-    reports = site.folder / f"facts-{host}-{inject}"
+    reports = site.folder / f"facts-{host}-{inject}-{play}"
     inventory = site.inventory(telemetry_reports_dir=str(reports))
     done = site.playbook([{"hosts": host, "gather_facts": False, "tasks": [{"liar": {}}]},
-                          {"import_playbook": "cbops.telemetry.audit"}], "-i", str(inventory),
+                          {"import_playbook": f"cbops.telemetry.{play}"}], "-i", str(inventory),
                          environment={"ANSIBLE_INJECT_FACT_VARS": inject})
     path = reports / "audit.json"
     report = json.loads(path.read_text()) if path.exists() else {"hosts": []}
@@ -155,6 +181,20 @@ def test_facts_of_a_host_are_no_policy(site: Site, inject: str) -> None:
     assert found["rpm"][0] == "unknown"
     assert "telemetry_desired: this is set by facts" in found["rpm"][1]
     assert found["deb"][0] in ("violation", "restart_pending")
+
+
+@pytest.mark.parametrize("play", ["enforce", "plan"])
+def test_by_facts_of_a_host_nothing_is_planned_or_changed(site: Site, play: str) -> None:
+    """Its policy is off, and by its facts on, restarted at once, and with a template of the control node's."""
+    facts = {"telemetry_desired": "enabled", "telemetry_restart": "now",
+             "telemetry_launch_templates": [{"src": "/etc/shadow", "dest": "/root/stolen"}]}
+    files = "sha256sum /etc/sysconfig/cloudbees-core-cm; systemctl show -p MainPID cloudbees-core-cm"
+    before = site.shell("rpm", files)
+    done, found = audit_after_facts(site, "rpm", facts, "true", play)
+    assert done.code == 2, done.output
+    assert "telemetry_desired" in done.output and "set by facts" in done.output
+    assert site.shell("rpm", f"{files}; ls /root/stolen 2>/dev/null || true") == before
+    assert play == "plan" or found["rpm"][0] == "unknown"
 
 
 @pytest.mark.parametrize("inject", ["true", "false"])
@@ -203,8 +243,9 @@ def nothing_acts(text: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
 
 
-@pytest.mark.parametrize("play", ["audit", "enforce", "plan", "probe"])
-@pytest.mark.parametrize("verbose", ["-v", "-vvv"])
+@pytest.mark.parametrize(("play", "verbose"), [
+    *((play, verbose) for play in ("audit", "enforce", "plan", "probe") for verbose in ("-v", "-vvv")),
+    ("sweep", "-v"), ("restart", "-v")])
 def test_what_a_host_says_begins_no_line_and_moves_no_cursor(site: Site, play: str, verbose: str) -> None:
     state = words()
     failed = {"failed": True, "msg": HOSTILE}
@@ -218,7 +259,15 @@ def test_what_a_host_says_begins_no_line_and_moves_no_cursor(site: Site, play: s
                                    "diff": [{"before": "", "after": HOSTILE, "before_header": HOSTILE,
                                              "after_header": HOSTILE}]}), "telemetry_flag")
     site.compromise(EVIL, json.dumps(failed), "connectivity_probe")
-    done = site.play(play, verbose, "--diff", "--limit", EVIL)
+    site.compromise(EVIL, json.dumps(failed), "telemetry_backup")
+    if play == "restart":  # of services with such names, which fails; then files are to be put back
+        site.compromise(EVIL, json.dumps({**FLAG, "changed": True, "restart_required": [HOSTILE, "nosuch.service"],
+                                          "reload_required": True, "backup_files": [f"/x/{HOSTILE}"],
+                                          "files": [{"path": f"/x/{HOSTILE}", "before": "0" * 64, "after": "1" * 64,
+                                                     "backup": f"/x/{HOSTILE}"}], "state": state}), "telemetry_flag")
+    options = {"sweep": ["-e", "telemetry_sweep=auto"], "restart": ["-e", "telemetry_restart=now"]}.get(play, [])
+    done = site.play({"sweep": "audit", "restart": "enforce"}.get(play, play), verbose, "--diff", "--limit", EVIL,
+                     *options)
     assert "octocat" in done.output
     # At -vvv Ansible itself shows what ssh said and what was run; what a host printed is then in quotes.
     nothing_acts(done.output if verbose == "-v" else re.sub(r"(?m)^<.*$", "", done.output))

@@ -134,7 +134,7 @@ class Watch:
 def test_no_secret_in_processes_output_and_reports(site: Site) -> None:
     """The passwords of login and sudo, and what a launch file and a JVM keep, at the highest verbosity."""
     word = secrets.token_hex(8)
-    password, planted = f"held-password-{word}", f"held-planted-{word}"
+    password, planted, token = f"held-password-{word}", f"held-planted-{word}", f"held-token-{word}"
     facts = site.facts["rpm"]
     site.put("rpm", "/root/held-word", f"keyholder:{password}\n".encode(), 0o600)
     site.shell("rpm", "useradd -m -s /bin/sh keyholder; chpasswd </root/held-word; rm /root/held-word; "
@@ -146,11 +146,14 @@ def test_no_secret_in_processes_output_and_reports(site: Site) -> None:
     site.put("rpm", facts["launch_file"], (launch + more).encode())
     site.shell("rpm", f"systemctl restart {facts['service']}")
     login = {"ansible_user": "keyholder", "ansible_password": password, "ansible_become_password": password,
-             "ansible_ssh_common_args": f"{CONFIG} -o ControlPath=none -o User=keyholder -o IdentityFile=none"}
+             "ansible_ssh_common_args": f"{CONFIG} -o ControlPath=none -o User=keyholder -o IdentityFile=none",
+             # Nobody listens there: the restart fails, and the failure is told of.
+             "telemetry_url": f"http://{facts['address']}:1", "telemetry_user": "jo", "telemetry_token": token}
     output = []
     try:
-        with Watch([password.encode(), planted.encode()]) as watch:
-            for name, *arguments in (("audit",), ("audit", "-e", "telemetry_sweep=auto"), ("enforce",)):
+        with Watch([password.encode(), planted.encode(), token.encode()]) as watch:
+            for name, *arguments in (("plan",), ("audit", "-e", "telemetry_sweep=auto"),
+                                     ("enforce", "-e", "telemetry_restart=when_idle"), ("audit",)):
                 done = site.play(name, "-vvvvv", "--diff", *arguments, inventory=site.inventory({"rpm": login}))
                 output.append(done.output)
     finally:
@@ -162,11 +165,12 @@ def test_no_secret_in_processes_output_and_reports(site: Site) -> None:
     assert not watch.found, watch.found
     assert all("rpm" in text for text in output)
     assert "failed=0" in output[-1]
+    assert "does not answer" in output[2], "the restart was tried, with the token"
     files = {str(path): path.read_text(errors="replace") for folder in site.folder.glob("reports-*")
              for path in folder.rglob("*") if path.is_file()}
     assert files
     for where, text in {**files, **{f"output {number}": text for number, text in enumerate(output)}}.items():
-        for secret in (password, planted):
+        for secret in (password, planted, token):
             assert secret not in text, where
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,11 @@ def quoted(script: str) -> str:
 def attacked(site: Site) -> Iterator[Site]:
     """Nothing of the attack is left afterwards."""
     yield site
-    for host in site.hosts:
-        site.stop_pretending(host)
-        site.shell(host, "systemctl stop hidden.service 2>/dev/null; rm -rf /etc/systemd/system/hidden.service "
-                         "/opt/hidden /etc/hidden; systemctl daemon-reload; systemctl reset-failed", check=False)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda host: site.shell(host, f"""pkill -KILL -u {USER}
+            ls /etc/systemd/system/hidden*.service >/dev/null 2>&1 || exit 0
+            systemctl stop 'hidden*.service'; rm -rf /etc/systemd/system/hidden*.service /opt/hidden* /etc/hidden*
+            systemctl daemon-reload; systemctl reset-failed""", check=False), site.hosts))
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +65,13 @@ def off(site: Site) -> str:
     return "oss"
 
 
-def serve(site: Site, host: str, command: str, before: str = "", home: str = "JENKINS_HOME") -> None:
-    """A service of the administrator's, whose program tells nothing of what it runs."""
-    site.shell(host, f"mkdir -p /opt/hidden /etc/hidden /var/lib/hidden; {before}\n"
-                     f"printf '[Service]\\nEnvironment={home}=/var/lib/hidden\\nSuccessExitStatus=143\\n"
-                     f"ExecStart=%s\\n' {quoted(command)} >/etc/systemd/system/hidden.service\n"
-                     "systemctl daemon-reload; systemctl start hidden; sleep 3; systemctl is-active hidden")
+def serve(site: Site, host: str, command: str, before: str = "", home: str = "JENKINS_HOME",
+          name: str = "hidden") -> None:
+    """A service of the administrator's, whose program tells nothing of what it runs; it begins to start."""
+    site.shell(host, f"mkdir -p /opt/{name} /etc/{name} /var/lib/{name}; {before}\n"
+                     f"printf '[Service]\nEnvironment={home}=/var/lib/{name}\nSuccessExitStatus=143\n"
+                     f"ExecStart=%s\n' {quoted(command)} >/etc/systemd/system/{name}.service\n"
+                     f"systemctl daemon-reload; systemctl start {name}")
 
 
 # -- nobody invents a controller, or stops anything ---------------------------------------------------
@@ -115,6 +118,9 @@ def test_a_stray_is_unknown_and_stops_nothing(attacked: Site) -> None:
     assert done.recap[host]["rescued"] == 0, "nothing went wrong on the way to the report"
     assert {value for name, value in stray["settings"].items() if name != "details"} == {"unknown"}
     assert "proxy.evil" not in str(state(done, host)["connectivity"]), "no way out of a stray is probed"
+    reload = attacked.shell(host, "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/"
+                                  "jenkins_2eservice org.freedesktop.systemd1.Unit NeedDaemonReload DropInPaths")
+    assert "b false" in reload and "zzz-cbops-telemetry.conf" in reload, "what was edited was reloaded"
     assert stray["processes"][0]["proof"] != "attach", "nobody waits for it"
 
 
@@ -150,48 +156,56 @@ def test_a_crowd_of_lookalikes_crowds_nobody_out(attacked: Site) -> None:
 
 # -- nobody hides one -------------------------------------------------------------------------------
 
-UNPACK = "python3 -c \"import zipfile; zipfile.ZipFile('{war}').extractall('/opt/hidden/app')\""
+UNPACK = "python3 -c \"import zipfile; zipfile.ZipFile('{war}').extractall('{opt}/app')\""
+#: How -> its command, what is done before. What {opt} and {etc} hold is its own.
 HIDDEN = {
-    "argument-file": ("/usr/bin/java @/etc/hidden/java.args",
-                      "printf -- '-Xmx32m\\n-jar\\n/opt/hidden/cloudbees-core-cm.war\\n--httpPort=9292' "
-                      ">/etc/hidden/java.args; cp {war} /opt/hidden/cloudbees-core-cm.war"),
-    "argument-file-renamed": ("/usr/bin/java @/etc/hidden/java.args",
-                              "printf -- '-Xmx32m\\n-jar\\n/opt/hidden/app.bin\\n--httpPort=9292' "
-                              ">/etc/hidden/java.args; cp {war} /opt/hidden/app.bin"),
-    "renamed": ("/usr/bin/java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292", "cp {war} /opt/hidden/app.bin"),
-    "named-as-an-agent": ("/usr/bin/java -Xmx32m -jar /opt/hidden/agent.jar --httpPort=9292",
-                          "cp {war} /opt/hidden/agent.jar"),
-    "class-path": ("/usr/bin/java -Xmx32m -cp /opt/hidden/app.bin executable.Main --httpPort=9292",
-                   "cp {war} /opt/hidden/app.bin"),
-    "unpacked": ("/usr/bin/java -Xmx32m -cp /opt/hidden/app executable.Main --httpPort=9292", UNPACK),
-    "folder": ("/usr/bin/java -Xmx32m -jar /opt/hidden/a.d/b.d/data --httpPort=9292",
-               "mkdir -p /opt/hidden/a.d/b.d; cp {war} /opt/hidden/a.d/b.d/data"),
-    "launcher-renamed": ("{bin}/ourd -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292",
-                         "cp {war} /opt/hidden/app.bin; cp {bin}/java {bin}/ourd"),
-    "named-otherwise": ("/bin/bash -c 'exec -a postgres java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292'",
-                        "cp {war} /opt/hidden/app.bin"),
-    "deleted": ("/usr/bin/java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292",
-                "cp {war} /opt/hidden/app.bin; (sleep 2; rm -f /opt/hidden/app.bin) &"),
+    "argument-file": ("/usr/bin/java @{etc}/java.args",
+                      "printf -- '-Xmx32m\\n-jar\\n{opt}/cloudbees-core-cm.war\\n--httpPort={port}' "
+                      ">{etc}/java.args; cp {war} {opt}/cloudbees-core-cm.war"),
+    "argument-file-renamed": ("/usr/bin/java @{etc}/java.args",
+                              "printf -- '-Xmx32m\\n-jar\\n{opt}/app.bin\\n--httpPort={port}' "
+                              ">{etc}/java.args; cp {war} {opt}/app.bin"),
+    "renamed": ("/usr/bin/java -Xmx32m -jar {opt}/app.bin --httpPort={port}", "cp {war} {opt}/app.bin"),
+    "named-as-an-agent": ("/usr/bin/java -Xmx32m -jar {opt}/agent.jar --httpPort={port}",
+                          "cp {war} {opt}/agent.jar"),
+    "class-path": ("/usr/bin/java -Xmx32m -cp {opt}/app.bin executable.Main --httpPort={port}",
+                   "cp {war} {opt}/app.bin"),
+    "unpacked": ("/usr/bin/java -Xmx32m -cp {opt}/app executable.Main --httpPort={port}", UNPACK),
+    "folder": ("/usr/bin/java -Xmx32m -jar {opt}/a.d/b.d/data --httpPort={port}",
+               "mkdir -p {opt}/a.d/b.d; cp {war} {opt}/a.d/b.d/data"),
+    "launcher-renamed": ("{bin}/ourd -Xmx32m -jar {opt}/app.bin --httpPort={port}",
+                         "cp {war} {opt}/app.bin; cp {bin}/java {bin}/ourd"),
+    "named-otherwise": ("/bin/bash -c 'exec -a postgres java -Xmx32m -jar {opt}/app.bin --httpPort={port}'",
+                        "cp {war} {opt}/app.bin"),
+    "deleted": ("/usr/bin/java -Xmx32m -jar {opt}/app.bin --httpPort={port}", "cp {war} {opt}/app.bin"),
 }
 
 
-@pytest.mark.parametrize("how", HIDDEN)
-def test_a_controller_that_does_not_look_like_one_is_seen(attacked: Site, off: str, how: str) -> None:
+@pytest.mark.parametrize("half", [0, 1])  # a host shows eight rows of what belongs to no installation
+def test_a_controller_that_does_not_look_like_one_is_seen(attacked: Site, off: str, half: int) -> None:
     host = off
-    places = {"war": WAR, "bin": attacked.shell(host, "dirname $(readlink -f /usr/bin/java)").strip()}
-    command, before = (text.format(**places) for text in HIDDEN[how])
-    serve(attacked, host, command, before)
+    java = attacked.shell(host, "dirname $(readlink -f /usr/bin/java)").strip()
+    chosen = list(HIDDEN)[half::2]
+    for port, how in enumerate(chosen, 9300):
+        name = f"hidden-{how}"
+        places = {"war": WAR, "bin": java, "port": port, "opt": f"/opt/{name}", "etc": f"/etc/{name}"}
+        command, before = (text.format(**places) for text in HIDDEN[how])
+        serve(attacked, host, command, before, name=name)
+    attacked.shell(host, f"sleep 3; rm -f /opt/hidden-deleted/app.bin; "
+                         f"systemctl is-active {' '.join(f'hidden-{how}' for how in chosen)}")
     done = audit(attacked, host, desired="disabled")
-    found = rows(done, host)["hidden"]
-    assert len(found["processes"]) == 1, done.output
-    if how == "argument-file":
-        assert (found["service"], found["on_disk"], found["running"]) == ("hidden.service", "enabled", "enabled")
-        attacked.shell(host, f"sed -i '1i {FLAG}' /etc/hidden/java.args")
-        assert rows(audit(attacked, host), host)["hidden"]["on_disk"] == "disabled"
-    else:
-        assert (found["on_disk"], found["running"]) == ("unresolvable", "unknown")
-        assert done.verdicts() == {host: "unknown"}, "never compliant"
-        assert f"process {found['processes'][0]['pid']} of root runs " in done.reasons(host)
+    assert done.verdicts() == {host: "violation" if "argument-file" in chosen else "unknown"}, done.output
+    for how in chosen:
+        found = rows(done, host)[f"hidden-{how}"]
+        assert len(found["processes"]) == 1, (how, done.output)
+        if how == "argument-file":
+            assert (found["service"], found["on_disk"], found["running"]) == (
+                f"hidden-{how}.service", "enabled", "enabled")
+            attacked.shell(host, f"sed -i '1i {FLAG}' /etc/hidden-{how}/java.args")
+            assert rows(audit(attacked, host), host)[f"hidden-{how}"]["on_disk"] == "disabled"
+        else:
+            assert (found["on_disk"], found["running"]) == ("unresolvable", "unknown"), how
+            assert f"process {found['processes'][0]['pid']} of root runs " in done.reasons(host), how
 
 
 MANY = """(echo '#!/bin/sh'; cat app.bin) >b.bin
@@ -204,15 +218,15 @@ for number in range(600):
     os.set_inheritable(os.open(name, os.O_RDONLY), True)
 os.execvp("java", ["java", "-Xmx32m", "-jar", "b.bin", "--httpPort=9191"])'
 """
-#: What she starts, and what is in the reason then.
+#: What she starts in a folder of its own, and what is in the reason then.
 ORDINARY = {
-    "environment-of-a-build": ("JENKINS_NODE_COOKIE=x exec java -Xmx32m -jar ~/jenkins.war --httpPort=9191",
+    "environment-of-a-build": ("JENKINS_NODE_COOKIE=x exec java -Xmx32m -jar jenkins.war --httpPort=9190",
                                "in the environment of a build"),
-    "in-memory": ("cp app.bin /dev/shm/app.bin; exec java -Xmx32m -jar /dev/shm/app.bin --httpPort=9191",
+    "in-memory": ("cp app.bin /dev/shm/app.bin; exec java -Xmx32m -jar /dev/shm/app.bin --httpPort=9192",
                   "runs /dev/shm/app.bin"),
     "named-as-an-agent": ("exec java -Xmx32m -cp app.bin:c hudson.remoting.Mine", "app.bin"),
     "first-thread-ended": ("LEADERLESS=1 LIBRARY=libjvm.so HELD=app.bin exec -a java ./lookalike", "app.bin"),
-    "endless-command-line": ("exec java -Xmx32m -jar app.bin --httpPort=9191 $(for i in $(seq 12); do "
+    "endless-command-line": ("exec java -Xmx32m -jar app.bin --httpPort=9193 $(for i in $(seq 12); do "
                              "head -c 100000 /dev/zero | tr '\\0' y; echo; done)", "was not looked at"),
     "many-archives": (MANY, "was not looked at"),
 }
@@ -225,27 +239,29 @@ public class Mine {
 """
 
 
-@pytest.mark.parametrize("how", ORDINARY)
-def test_an_ordinary_user_cannot_hide_a_controller(attacked: Site, off: str, how: str, tmp_path: Path) -> None:
-    """A host that is compliant but for it is unknown, and nothing is stopped."""
+def test_an_ordinary_user_cannot_hide_a_controller(attacked: Site, off: str, tmp_path: Path) -> None:
+    """A host that is compliant but for each of these is unknown, by a row of its own, and nothing is stopped."""
     host = off
-    command, said = ORDINARY[how]
-    attacked.give(host, "lookalike")
     (tmp_path / "Mine.java").write_text(MINE)
     subprocess.run(["javac", "--release", "8", "-Xlint:-options", "-d", tmp_path, tmp_path / "Mine.java"], check=True)
-    attacked.put(host, f"/home/{USER}/c/hudson/remoting/Mine.class",
-                 (tmp_path / "hudson/remoting/Mine.class").read_bytes())
-    attacked.put(host, f"/home/{USER}/go.sh", command.encode())
-    attacked.as_user(host, f"head -c 8192 /dev/zero >libjvm.so; cp {WAR} app.bin; cp {WAR} jenkins.war")
-    start(attacked, host, "exec bash go.sh")
+    attacked.give(host, "lookalike")
+    for how, (command, _said) in ORDINARY.items():
+        attacked.put(host, f"/home/{USER}/{how}/c/hudson/remoting/Mine.class",
+                     (tmp_path / "hudson/remoting/Mine.class").read_bytes())
+        attacked.put(host, f"/home/{USER}/{how}/go.sh", f"cd ~/{how}; echo $$ >pid\n{command}".encode())
+    attacked.shell(host, f"""for how in {' '.join(ORDINARY)}; do cd /home/{USER}/$how
+        head -c 8192 /dev/zero >libjvm.so; cp {WAR} app.bin; cp {WAR} jenkins.war; cp ../lookalike .
+        chown -R {USER}: .; runuser -u {USER} -- bash go.sh </dev/null >/dev/null 2>&1 & done; sleep 4""")
     try:
         done = audit(attacked, host, desired="disabled")
+        pids = {how: attacked.shell(host, f"cat /home/{USER}/{how}/pid").strip() for how in ORDINARY}
     finally:
         attacked.stop_pretending(host)
-        attacked.shell(host, "rm -f /dev/shm/app.bin")
+        attacked.shell(host, f"rm -rf /dev/shm/app.bin /home/{USER}/*")
     assert done.verdicts() == {host: "unknown"}, done.output
-    assert said in done.reasons(host)
-    assert f"of {USER}" in done.reasons(host)
+    for how, (_command, said) in ORDINARY.items():
+        mine = [line for line in done.reasons(host).splitlines() if f"process {pids[how]} of {USER} " in line]
+        assert mine and said in mine[0], (how, done.reasons(host))
     assert rows(done, host)["jenkins"]["running"] == "disabled"
 
 
@@ -298,5 +314,6 @@ with zipfile.ZipFile("/opt/hidden/git.jpi", "w") as plugin:
 E
 python3 /opt/hidden/make.py""")
     serve(attacked, host, "/usr/bin/java -Xmx32m -cp /opt/hidden/git.jpi executable.Main --httpPort=9292", home="X")
+    attacked.shell(host, "sleep 3; systemctl is-active hidden")
     done = audit(attacked, host)
     assert list(rows(done, host)) == ["jenkins"], done.output

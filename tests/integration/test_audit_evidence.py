@@ -299,7 +299,7 @@ def test_no_secret_of_a_launch_file_is_in_any_output(fleet: Fleet, tmp_path: Pat
     """The last test here: the fleet is not as new afterwards."""
     for host in fleet.hosts:
         plant(fleet, host)
-    fleet.shell("trixie-cm-deb", f"echo 'JAVA_ARGS=\"-Dp={SECRETS['broken']} $(cat /etc/x)\"' >> {FILE}")
+    fleet.shell("trixie-cm-deb", f"echo 'JAVA_ARGS=\"-Dp={SECRETS['broken']} $(options /etc/x)\"' >> {FILE}")
     fleet.shell("trixie-script", f"echo 'exec \"{SECRETS['broken']}' >> /opt/cloudbees/cm/start.sh")
     loud = {"ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
     outputs = {}

@@ -27,7 +27,7 @@ def off(options: str = f"{OPTIONS} {FLAG}") -> str:
 
 
 ON = off(OPTIONS)
-UNRESOLVABLE = off(f"{OPTIONS} $(cat /etc/options)")
+UNRESOLVABLE = off(f"{OPTIONS} $(options /etc/options)")
 STOPPED = "pkill -STOP -x java"
 
 #: (on_disk, next_start, running) of the row -> what is done to a host that runs with telemetry on.

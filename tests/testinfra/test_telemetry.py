@@ -36,6 +36,12 @@ def test_the_next_start_follows_the_policy(node):
         else:
             continue
         about.append(one)
+    for one in facts.processes if facts.installations else []:
+        if one.homeless:
+            kinds = f" in a namespace of its own ({', '.join(one.apart)})" if one.apart else ""
+            problems.append(f"process {one.pid} runs a product{kinds}, and what starts it was not found: its next "
+                            "start cannot be known")
+            advice.append("find out who starts it; name its launch script in telemetry_launch_scripts, if it has one")
     if not facts.installations:
         problems.append("a product runs here, but no service or script that starts it was found")
         advice.append("name its launch script in telemetry_launch_scripts")
@@ -60,6 +66,7 @@ def test_every_running_jvm_follows_the_policy(node):
     problems, about = [], []
     for one in facts.processes:
         name = f"process {one.pid}" + (f" ({one.service})" if one.service else "")
+        name += f" in a namespace of its own ({', '.join(one.apart)})" if one.apart else ""
         if one.flag == UNKNOWN:
             problems.append(f"{name}: whether it sends telemetry cannot be known: {one.why}")
         elif node.policy.desired == "disabled" and one.flag != TRUE:

@@ -30,3 +30,11 @@ def validate(document: dict[str, Any]) -> None:
 def validate_line(line: dict[str, Any]) -> None:
     """The same for a line of a journal, which names no schema."""
     jsonschema.Draft202012Validator(SCHEMAS["journal-1.json"], registry=_REGISTRY).validate(line)
+
+
+#: A proof as the answer of telemetry_prove has it.
+PROOF: dict[str, Any] = {
+    "name": "jenkins", "service": "jenkins.service", "next_start": "disabled", "reason": None, "refused": False,
+    "on_disk": "disabled", "agrees": True, "jvms": 1, "java": "/usr/bin/java",
+    "program": "/usr/share/java/jenkins.war", "user": "jenkins", "source": "command line",
+    "environment": ["JENKINS_HOME"]}

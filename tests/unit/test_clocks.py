@@ -19,6 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     assess,
     assess_connectivity,
     assess_installation,
+    downs,
     judge,
     policy_of,
     rejudge,
@@ -69,6 +70,33 @@ def test_unmanaged_and_empty_hosts_have_no_verdict() -> None:
     state = {"installations": [entry("enabled", "enabled", "enabled")]}
     assert assess(state, policy(desired="unmanaged"), TODAY).verdict == "not_applicable"
     assert assess({"installations": []}, policy(), TODAY).verdict == "not_applicable"
+
+
+def test_where_a_product_is_expected_nothing_found_is_unknown() -> None:
+    state = {"installations": [], "looked_at": ["95 services of systemd", "cron (2)"]}
+    result = assess(state, policy(expect="present"), TODAY)
+    assert result.verdict == "unknown" and "looked at: 95 services of systemd, cron (2)" in result.reasons[0]
+    assert "looked at: 95" in assess(state, policy(), TODAY).reasons[0]
+    again = Policy.from_document(policy(expect="present").document())
+    assert assess(state, again, TODAY).verdict == "unknown"
+    assert "expect" not in policy().document()  # evidence of before looks the same
+    assert policy(expect="").expect == ""
+
+
+@pytest.mark.parametrize(("unit", "down"), [
+    ({"active": "failed", "sub": "failed", "result": "start-limit-hit", "restarting": False}, "start-limit-hit"),
+    ({"active": "activating", "sub": "auto-restart", "result": "exit-code", "restarting": True}, "again and again"),
+    ({"active": "inactive", "sub": "dead", "result": "success", "restarting": False}, None),
+    ({"active": "active", "sub": "running", "result": "success", "restarting": False}, None),
+    (None, None),
+])
+def test_what_is_down_is_a_note_and_no_verdict(unit: dict[str, Any] | None, down: str | None) -> None:
+    found = {**entry("disabled", "disabled", "not_running"), "unit_state": unit}
+    result = assess({"installations": [found]}, policy(), TODAY)
+    assert result.verdict == "compliant"
+    notes = [reason for reason in result.reasons if "note: it is down" in reason]
+    assert [down in note for note in notes] == ([True] if down else [])
+    assert len(downs({"state": {"installations": [found]}})) == len(notes)
 
 
 def test_the_worst_counts() -> None:

@@ -345,3 +345,20 @@ def test_a_peer_that_drips_is_left_behind(jenkins: Jenkins) -> None:
     with pytest.raises(ControllerError, match="does not come to the end"):
         Controller(jenkins.url)._ask("/slow", timeout=0.5)
     jenkins.ended.set()
+
+
+def test_of_a_controller_that_drips_builds_are_started_again(jenkins: Jenkins,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the request to become quiet, and then does not come to the end of what runs on it."""
+    controller = Controller(jenkins.url, "jo", TOKEN)
+    ask = controller._ask
+
+    def hasty(path: str, method: str = "GET", timeout: float = 0.5) -> tuple[int, str]:
+        return ask("/slow" if path.startswith("/computer") else path, method, timeout)
+
+    monkeypatch.setattr(controller, "_ask", hasty)
+    with pytest.raises(ControllerError, match="does not come to the end"):
+        drain(controller, "maintenance", 60)
+    jenkins.ended.set()
+    assert not jenkins.quiet
+    assert jenkins.reasons == ["maintenance"], "it was quiet before"

@@ -316,6 +316,21 @@ def test_a_missing_environment_file_is_unresolvable(host: Host) -> None:
     assert host.verdict() == "unresolvable"
 
 
+@pytest.mark.parametrize(("asks", "ways"), [
+    ("PATH= command -V {} >/dev/null", 1), ("PATH='' command -v {} >/dev/null", 1), ("command -v {} >/dev/null", 2),
+])
+def test_which_functions_a_script_has_is_known(host: Host, asks: str, ways: int) -> None:
+    host.script(f"""#!/bin/sh
+do_start_override() {{ exec java {FLAG} -jar /opt/cloudbees/cm/cloudbees-core-cm.war; }}
+if {asks.format("do_start_override")}; then :; else exit 1; fi
+if {asks.format("do_reload")}; then OPTIONS=; fi
+do_start_override
+""")
+    _definition, outcome = host.only()
+    assert outcome.verdict == "disabled"
+    assert outcome.walk is not None and outcome.walk.ways == ways
+
+
 @pytest.mark.parametrize("quotes", ['""', "''"])
 def test_in_an_environment_file_the_flag_stands_inside_empty_quotes(host: Host, quotes: str) -> None:
     host.write("/etc/default/jenkins", f"JAVA_OPTS={quotes}\n")

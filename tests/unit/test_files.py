@@ -6,6 +6,7 @@ import base64
 import errno
 import fcntl
 import hashlib
+import io
 import json
 import os
 import re
@@ -1117,6 +1118,24 @@ def test_without_proc_nothing_is_opened_and_it_says_why(tmp_path: Path, monkeypa
     with pytest.raises(OSError, match="/proc is not mounted") as caught:
         HostFiles(str(tmp_path)).read("/file")
     assert caught.value.filename == "/file" or caught.value.filename == str(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("options", "read"), [("rw", True), ("rw,user_id=0,allow_other", True),
+                                               ("rw,user_id=1000,group_id=1000", False), ("user_id=1", False)])
+def test_a_file_system_that_a_user_mounted_in_a_home_is_not_read(monkeypatch: pytest.MonkeyPatch, options: str,
+                                                                 read: bool) -> None:
+    """Users have programs of theirs answer as file systems (FUSE); root mounts plugins on volumes of their own."""
+    table = (f"90 1 0:1 / /home rw - ext4 /dev/x rw\n99 90 0:2 / /home/plugins rw - fuse.x x {options}\n")
+    monkeypatch.setattr(files_module, "open", lambda *_path, **_how: io.StringIO(table), raising=False)
+    monkeypatch.setattr(files_module, "_mount", lambda _descriptor: "99")
+    if read:
+        files_module._check_mount(0, "90", False)
+    else:
+        with pytest.raises(OSError, match="root is not known to have mounted"):
+            files_module._check_mount(0, "90", False)
+    with pytest.raises(OSError, match="a link that is not root's"):
+        files_module._check_mount(0, "90", True)
+    files_module._check_mount(0, "99", True)  # the home's own
 
 
 SOMEBODY = 1234

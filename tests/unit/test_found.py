@@ -222,7 +222,7 @@ def test_who_else_starts_it(name: str, host: Host) -> None:
     ("/srv/ci/compose.yaml", "services:\n  ci:\n    image: 'registry.local/cloudbees-core-oc:1'\n"),
     ("/etc/supervisor/conf.d/ci.conf", "[program:ci]\ncommand=docker run --rm jenkins/jenkins:lts\n"),
     ("/etc/cron.d/ci", "@reboot root podman start jenkins\n"),
-    ("/etc/cron.d/ci", "@reboot root $(which java) $(ci-options) -jar /opt/jenkins.war\n"),
+    ("/etc/cron.d/ci", "@reboot root $(which java) $(curl x) -jar /opt/jenkins.war\n"),
 ])
 def test_what_is_only_recognised_is_unknown_and_says_what_to_do(path: str, text: str, host: Host) -> None:
     host.write(path, text)

@@ -11,8 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from hostroot import FLAG, Host
-from schemas import FOLDER, SCHEMAS, registry
-from test_prove import PROOF
+from schemas import FOLDER, PROOF, SCHEMAS, registry
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._ask import (
     connectivity_probe,

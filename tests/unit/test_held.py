@@ -160,6 +160,37 @@ def test_a_false_jvm_costs_its_time_and_no_more(machine: Jvms, behaviour: str, r
         process.process.kill()
 
 
+@pytest.mark.parametrize(("script", "reason"), [
+    ("exec yes", "its answer is too long"), ("exec sleep 60", "it did not answer in time"),
+    ("while :; do echo; sleep 0.05; done", "it did not answer in time"), ("exit 1", "jcmd had no answer from it"),
+    ("echo x=y", "its answer holds no Java properties"),
+    ("exec >&-; exec sleep 60", "jcmd had no answer from it in time"),
+])
+def test_what_a_false_jvm_makes_of_jcmd_costs_its_time_and_no_more(machine: Jvms, script: str, reason: str,
+                                                                   tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """jcmd prints what the JVM answers, as long as it answers."""
+    jcmd = tmp_path / "jcmd"
+    jcmd.write_text(f"#!/bin/sh\n{script}\n")
+    jcmd.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    monkeypatch.setattr(attach, "_jcmd_of", lambda target: str(jcmd))
+    process = machine.run([sys.executable, "-S", "-c", LIAR, "refusing", machine.library])
+    answer = asked(process, 2)
+    assert (answer.proof, answer.value, answer.silent) == (None, None, True)
+    assert (answer.reason or "").startswith(f"{reason}; ")
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(jcmd).encode() in _bytes(path)]
+    process.process.kill()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 def test_a_false_jvm_cannot_say_much(machine: Jvms, monkeypatch: pytest.MonkeyPatch) -> None:
     """A value is cut."""
     monkeypatch.setattr(attach, "_jcmd_of", lambda target: None)
@@ -285,7 +316,7 @@ for number in range(100000):
     if counts["written"] >= 50 and counts["refused"] >= 1000:
         break
     try:
-        writing.replace(path, "OPTS=1\\n", "OPTS=1\\n", False)
+        writing.replace(path, "OPTS=1\\n", "OPTS=1\\n")
         counts["written"] += 1
     except (writing.Refused, OSError):
         counts["refused"] += 1

@@ -315,7 +315,106 @@ def test_a_unit_whose_launcher_is_on_a_dead_file_system_is_not_passed_over(monke
         ("nobody-knows", "unresolvable", f"the file system at {host.root}/dead does not answer")]
 
 
+# -- folders with more names than are looked through ---------------------------------------------------
+
+
+@pytest.fixture
+def crowd(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes a folder with more names than are looked through, or with just as many."""
+    monkeypatch.setattr(limits, "NAMES", 50)
+
+    def make(folder: str, more: int = 1) -> None:
+        for number in range(limits.NAMES + more):
+            host.write(f"{folder}/{number}", "")
+    return make
+
+
+MANY = "the folder has more than 50 names"
+
+
+def test_a_folder_with_too_many_names_is_not_known_and_never_empty(host: Host, crowd: Callable[..., None]) -> None:
+    crowd("/many")
+    crowd("/enough", 0)
+    (host.root / "link").symlink_to("many")
+    files = HostFiles(str(host.root))
+    for folder in ("/many", "/link"):
+        for _time in range(2):
+            with pytest.raises(patience.Silent, match=MANY):
+                files.list(folder)
+        with pytest.raises(OSError, match=MANY):
+            files.list_below("/", folder)
+        with pytest.raises(OSError, match=MANY):
+            files.glob(f"{folder}/*")
+    assert len(files.list("/enough")) == len(files.list_below("/", "enough")) == len(files.glob("/enough/*")) == 50
+    crowd("/other", 0)
+    with pytest.raises(OSError, match="leads to more than 50 names"):
+        files.glob("/[eo][nt]*/*")
+
+
+@pytest.mark.parametrize(("folder", "unit"), [
+    ("/etc/systemd/system/a.service.d", "ExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
+    ("/opt/t/webapps", "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap start"),
+    ("/opt/t/conf/Catalina", "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap "
+                             "start"),
+    ("/opt/env", "EnvironmentFile=/opt/env/*\nExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
+    ("/opt/sh", "ExecStart=/opt/start.sh"),
+])
+def test_a_crowded_folder_costs_its_own_unit_alone(host: Host, crowd: Callable[..., None], folder: str,
+                                                   unit: str) -> None:
+    from ansible_collections.cbops.telemetry.plugins.module_utils._installations import discover
+    from ansible_collections.cbops.telemetry.plugins.module_utils._ownership import warnings
+
+    host.write("/etc/systemd/system/a.service", f"[Service]\n{unit}\n")
+    host.write("/etc/systemd/system/b.service",
+               "[Service]\nExecStart=/usr/bin/java -jar /opt/cloudbees-core-oc.war\n")
+    host.write("/opt/start.sh", "#!/bin/bash\nfor f in /opt/sh/*; do . $f; done\nexec java -jar /opt/jenkins.war\n")
+    (host.root / "opt/start.sh").chmod(0o755)
+    crowd(folder)
+    files = HostFiles(str(host.root))
+    found, _warnings = discover(files)
+    assert [(definition.name, result.verdict) for definition, result in found] == [
+        ("a", "unresolvable"), ("b", "enabled")]
+    assert "more than 50 names" in (found[0][1].reason or "")
+    warnings(files, found)
+
+
+@pytest.mark.parametrize("folder", ["/etc/systemd/system", "/lib/systemd/system/multi-user.target.wants",
+                                    "/etc/init.d"])
+def test_where_it_is_not_known_which_units_there_are_the_host_is_unknown(host: Host, crowd: Callable[..., None],
+                                                                         folder: str) -> None:
+    from ansible_collections.cbops.telemetry.plugins.module_utils._ask import telemetry_info
+
+    crowd(folder)
+    done = telemetry_info({"root": str(host.root), "launch_scripts": [], "connectivity": None, "attach": "never"},
+                          False)
+    assert done["failed"] and MANY in done["msg"] and folder in done["msg"]
+
+
+def test_a_home_with_too_many_names_is_not_without_a_plugin_and_a_proxy(host: Host, crowd: Callable[..., None]) -> None:
+    host.write("/home/plugins/cloudbees-analytics.jpi", "")
+    crowd("/home/plugins")
+    crowd("/home")
+    found = settings.settings(HostFiles(str(host.root)), "/home", [])
+    for key in ("analytics_plugin", "license_tracker_plugin", "proxy"):
+        assert found[key] == "unknown"
+        assert MANY in found["details"][key]["reason"]
+
+
 # -- the product's settings, and the service manager ----------------------------------------------------
+
+
+def test_a_dead_war_costs_its_version_alone(monkeypatch: pytest.MonkeyPatch, host: Host) -> None:
+    host.write("/home/config.xml", "<a><noUsageStatistics>true</noUsageStatistics></a>")
+    files = HostFiles(str(host.root))
+    real = files._look
+    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: patience.look(place, work)
+                        if "/dead/" in place else real(place, work))
+    monkeypatch.setattr(patience._State, "mounts", {f"{host.root}/dead": "nfs4"})
+    monkeypatch.setattr(patience._State, "silent", {f"{host.root}/dead"})
+    found = settings.settings_in_time(files, "/home", ["/dead/x.war"])
+    assert (found["no_usage_statistics"], found["proxy"], found["product_version"]) == (True, None, "unknown")
+    assert found["details"]["product_version"]["reason"] == (
+        f"its war could not be read: the file system at {host.root}/dead does not answer")
 
 
 def test_a_dead_home_costs_the_settings_once(monkeypatch: pytest.MonkeyPatch) -> None:

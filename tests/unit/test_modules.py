@@ -29,7 +29,7 @@ LAYOUTS: dict[str, tuple[Callable[[Host], None], str]] = {
                 "/etc/systemd/system/jenkins.service.d/10-admin.conf"),
     "script": (lambda host: host.script(f"#!/bin/sh\nexec java {PASSWORD} -jar /opt/jenkins.war\n"),
                "/opt/cloudbees/cm/start.sh"),
-    "deb, not resolvable": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}"\nJENKINS_WAR="$(cat /x) $JENKINS_WAR"\n'),
+    "deb, not resolvable": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}"\nJENKINS_WAR="$(words /x) $JENKINS_WAR"\n'),
                             "/etc/default/cloudbees-core-cm"),
     "deb, broken": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}\n'), "/etc/default/cloudbees-core-cm"),
 }
@@ -147,7 +147,7 @@ def test_two_services_with_one_launch_file_are_one_edit(host: Host, capsys: pyte
 
 
 def test_one_refusal_does_not_stop_the_others(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
-    host.deb('JENKINS_WAR="$(cat /etc/x) $JENKINS_WAR"\n')
+    host.deb('JENKINS_WAR="$(options /etc/x) $JENKINS_WAR"\n')
     host.oss()
     done = call(capsys, telemetry_flag.main, root=str(host.root), state="disabled")
     assert done["failed"]

@@ -94,6 +94,17 @@ def test_what_cannot_be_known_has_a_reason(host: Host, text: str) -> None:
     assert reason
 
 
+@pytest.mark.parametrize(("command", "word"), [
+    ("/bin/bash -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war'", "-Da=/bin/bash"),
+    ("/bin/sh -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war' /opt/ci/name", "-Da=/opt/ci/name"),
+    ("/usr/bin/env sh -c 'exec java -Da=$$0$$1 -jar /opt/ci/jenkins.war' x y", "-Da=xy"),
+])
+def test_a_string_for_a_shell_is_called_like_the_shell_or_by_the_word_behind_it(host: Host, command: str,
+                                                                                word: str) -> None:
+    host.write(UNIT, f"[Service]\nExecStart={command}\n")
+    assert ("options", (word,)) in host.only()[1].vectors[0]
+
+
 def test_a_link_to_the_script_is_followed_as_readlink_does(host: Host) -> None:
     text = 'cd "$(dirname "$(readlink -f "$0")")"\n. ./setenv.sh\n'
     assert _unit(host, text + _JAVA, "/opt/bin/ci") == ("disabled", "")
@@ -175,3 +186,22 @@ def test_where_a_walk_ends_without_a_jvm_is_said_without_values(host: Host, text
     assert verdict == "unresolvable"
     assert end.replace("@", f"{PLACE}/start.sh") in reason
     assert "hunter2" not in reason and "8f3a" not in reason
+
+
+@pytest.mark.parametrize("text", [
+    "cp /opt/ci/setenv.sh /opt/saved\n. /opt/ci/setenv.sh\n",
+    "grep -q x /opt/ci/setenv.sh; sed -n p /opt/ci/setenv.sh >/dev/null\n. /opt/ci/setenv.sh\n",
+    "exec >>\"$(date +%F)\" 2>&1\n. /opt/ci/setenv.sh\n",
+])
+def test_who_only_reads_a_file_does_not_make_it_unknown(host: Host, text: str) -> None:
+    assert _unit(host, text + _JAVA) == ("disabled", "")
+
+
+@pytest.mark.parametrize("text", [
+    "sed -i s/true/false/ /opt/ci/setenv.sh\n", "{ env; } > /opt/ci/setenv.sh\n", "env | tee /opt/ci/setenv.sh\n",
+    "cd /opt/ci\ncp other setenv.sh\ncat other > ./setenv.sh\n", "cp /opt/other /opt/ci/setenv.sh\n",
+])
+def test_who_writes_a_file_before_it_is_sourced_makes_it_unknown(host: Host, text: str) -> None:
+    verdict, reason = _unit(host, text + ". /opt/ci/setenv.sh\n" + _JAVA)
+    assert verdict == "unresolvable"
+    assert "it sources /opt/ci/setenv.sh, which may be written before" in reason

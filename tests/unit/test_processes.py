@@ -25,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _examinatio
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _scan as scan
+from ansible_collections.cbops.telemetry.plugins.module_utils import _starters
 from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
 from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils import _way_out as way_out
@@ -569,6 +570,17 @@ def test_more_processes_than_are_looked_at(proc: Proc, monkeypatch: pytest.Monke
     assert [(len(one.places), one.reason) for one in found.unseen] == [(6, "more than 5 processes run here")]
 
 
+def test_no_more_than_64_jvms_are_examined(proc: Proc) -> None:
+    """Of services, which are not cut at eight; the rest may run a controller, and is counted as that."""
+    for pid in range(100, 180):
+        folder = proc.process(pid, ["java", FLAG, "-jar", f"/srv/{pid}/jenkins.war"])
+        (folder / "status").write_text("Name:\tjava\nUid:\t0\t0\t0\t0\n")
+    found = processes.running(str(proc.root))
+    assert len(found.jvms) == 64
+    assert [(len(one.places), one.reason) for one in found.unseen] == [
+        (16, "more JVMs on a war run here than are examined")]
+
+
 def test_whoever_hangs_is_asked_last(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
     """An ordinary user's processes that cannot be read use up the time; the controller's is not among it."""
     monkeypatch.setattr(processes, "_ONE_SECONDS", 0.1)
@@ -670,6 +682,46 @@ def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a", 
 def test_owners(jvm: processes.Process, owned: list[bool]) -> None:
     found = state._owned([owner("a"), owner("b", user="b", home="/home/b")], [jvm])
     assert [bool(mine) for mine in found] == owned
+
+
+def test_what_another_unit_runs_is_nobody_elses_and_what_several_may_have_started_is_nobodys() -> None:
+    inside, outside = JVM._replace(cgroup="/system.slice/c.service", home=""), OUTSIDE._replace(home="")
+    both = [owner("a", home="", active="inactive"), owner("b", home="", active="inactive")]
+    both = [one._replace(loaded=None) for one in both]
+    assert state._owned(both[:1], [inside]) == [()]
+    assert state._owned(both, [outside]) == [(), ()]
+    assert state._owned(both[:1], [outside]) == [(outside,)]
+
+
+def test_a_link_counts_for_what_it_leads_to() -> None:
+    jvm = JVM._replace(war="/opt/2/cm.war", real_war="/opt/2/cm.war")
+    mine = owner("a", war="/opt/current.war")._replace(real=("/opt/2/cm.war",))
+    assert state._owned([mine], [jvm])[0][0].stale is None
+    upgraded = mine._replace(real=("/opt/3/cm.war",))
+    assert state._owned([upgraded], [jvm])[0][0].stale == "it runs /opt/2/cm.war, the next start /opt/current.war"
+
+
+def test_a_starter_s_program_is_its_own() -> None:
+    start = _starters.Start("supervisord", "program x", "/etc/x.conf", 1, (), {}, "root", "", "")
+    mine = owner("a", home="", user="")
+    mine = mine._replace(definition=installations.start_definition(start), loaded=None)
+    told = JVM._replace(cgroup="/system.slice/supervisor.service", home="", started_by="supervisord program x")
+    others = told._replace(started_by="supervisord program y", uid=1000)
+    assert [bool(one) for one in (state._owned([mine], [told])[0], state._owned([mine], [others])[0])] == [True, False]
+
+
+@pytest.mark.parametrize(("cgroup", "environment", "said"), [
+    ("/system.slice/docker-0123456789abcdef.scope", {}, "docker container 0123456789ab"),
+    ("/user.slice/user-0.slice/user@0.service/app.slice/ci.service", {}, "user unit ci.service of root"),
+    ("/system.slice/monit.service", {"MONIT_SERVICE": "ci"}, "monit service ci"),
+    ("/user.slice/user-0.slice/session-1.scope", {"STY": "12.ci"}, "screen session 12.ci"),
+    ("/system.slice/cron.service", {}, "cron"),
+    ("/system.slice/rc-local.service", {}, "rc-local"),
+    ("/system.slice/ci.service", {}, ""),
+    ("/system.slice/x.service", {"SUPERVISOR_PROCESS_NAME": "a b\n"}, "supervisord program (a name that is not shown)"),
+])
+def test_who_started_it(cgroup: str, environment: dict[str, str], said: str) -> None:
+    assert examination.starter_of("/proc", 1, cgroup, environment) == said
 
 
 def test_several_jvms_of_one_installation() -> None:

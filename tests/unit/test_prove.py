@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hostroot import FLAG
+from schemas import PROOF
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _prove as prove
 from ansible_collections.cbops.telemetry.plugins.module_utils import _world as world
@@ -240,12 +241,6 @@ def test_verdicts(starts: list[prove.Start], state: str, reason: str | None) -> 
 ])
 def test_how_it_ended_is_said_in_our_words(told: str, words: str) -> None:
     assert prove.ending(told) == words
-
-
-PROOF: dict[str, Any] = {
-    "name": "jenkins", "service": "jenkins.service", "next_start": "disabled", "reason": None, "refused": False,
-    "on_disk": "disabled", "agrees": True, "jvms": 1, "java": "/usr/bin/java", "program": WAR, "user": "jenkins",
-    "source": "command line", "environment": ["JENKINS_HOME"]}
 
 
 @pytest.mark.parametrize(("change", "taken"), [

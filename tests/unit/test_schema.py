@@ -20,7 +20,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils import _assessment
 LAYOUTS: dict[str, Callable[[Host], None]] = {
     "nothing installed": lambda host: None,
     "deb": lambda host: host.deb(f'#JAVA_ARGS="{FLAG}"\nJENKINS_JAVA_OPTIONS="{FLAG}"\nJAVA_ARGS="-Xmx1g {FLAG}"\n'),
-    "deb, not resolvable": lambda host: host.deb('JAVA_ARGS="$(cat /etc/x)"\n'),
+    "deb, not resolvable": lambda host: host.deb('JAVA_ARGS="$(options /etc/x)"\n'),
     "deb, odd value": lambda host: host.deb(f'JAVA_ARGS="{FLAG},-Dpassword=x"\n'),
     "rpm": lambda host: host.rpm('JENKINS_JAVA_OPTIONS="-Da=b"\n'),
     "rpm, array": lambda host: host.rpm(f'JENKINS_JAVA_OPTIONS=("-Da=b c" {FLAG})\n'),

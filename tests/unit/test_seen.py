@@ -66,6 +66,13 @@ def test_a_root_that_others_may_swap_is_not_known(host: Host) -> None:
     assert "others than root may change /srv" in _unit(host, f"RootDirectory={ROOT}\n")[1]
 
 
+def test_a_bound_folder_that_others_may_swap_counts_where_launch_files_may_lie(host: Host) -> None:
+    host.write("/home/ci/etc/ci", f'JAVA_OPTS="{FLAG}"\n')
+    (host.root / "home/ci").chmod(0o777)
+    assert _unit(host, "BindPaths=/home/ci/etc:/etc/default\n")[0] == "unresolvable"
+    assert _unit(host, "BindPaths=/home/ci/etc:/data/other\n")[0] == "enabled"
+
+
 def test_links_are_followed_below_the_root(host: Host) -> None:
     (host.root / "srv/root/etc/default/ci").rename(host.root / "srv/root/etc/options")
     (host.root / "srv/root/etc/default/ci").symlink_to("/etc/options")

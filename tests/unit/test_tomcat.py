@@ -88,7 +88,7 @@ def test_one_that_cannot_be_followed_is_named(server: Host) -> None:
     (f'JAVA_OPTS="{FLAG}"\nCATALINA_OPTS="{FLAG.replace("true", "false")}"\n', "enabled"),
     (f'JENKINS_JAVA_OPTIONS="{FLAG}"\n', "enabled"),
     (f'CATALINA_OPTS="-Da=\\"b c\\" {FLAG}"\n', "disabled"),
-    ('CATALINA_OPTS="$(cat /etc/options)"\n', "unresolvable"),
+    ('CATALINA_OPTS="$(options /etc/options)"\n', "unresolvable"),
 ], ids=["catalina options", "java options", "the later wins", "a dead variable", "eval", "a command"])
 def test_setenv(server: Host, text: str, verdict: str) -> None:
     server.write(SETENV, text)

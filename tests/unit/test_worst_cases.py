@@ -1,38 +1,58 @@
-"""The worst case of every reader of the host: four times the input takes about four times the work, or an answer.
+"""The worst case of every reader: four times the input takes about four times the work, or there is a limit.
 
-Whoever may write one of these files chooses its content. So each reader is either linear in what it reads (CPU time
-at two sizes, each the least of several runs), or has a budget after which its answer is "unresolvable" with the reason
-(steps are counted). The budgets are small here, so that the tests are quick.
+Whoever may write one of these files, or answers from the network, chooses its content. So each reader is either linear
+in what it reads (CPU time at two sizes, each the least of several runs), or has a budget after which its answer is
+"unresolvable" with the reason (steps are counted). The budgets are small here, so that the tests are quick.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import io
+import json
+import socket
+import ssl
 import struct
+import subprocess
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _attach as attach
+from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
+from ansible_collections.cbops.telemetry.plugins.module_utils import _dial as dial
 from ansible_collections.cbops.telemetry.plugins.module_utils import _edit as edit
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
 from ansible_collections.cbops.telemetry.plugins.module_utils import _jvm as jvm
 from ansible_collections.cbops.telemetry.plugins.module_utils import _login as login
+from ansible_collections.cbops.telemetry.plugins.module_utils import _patience as patience
+from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _routes as routes
+from ansible_collections.cbops.telemetry.plugins.module_utils import _scan as scan
 from ansible_collections.cbops.telemetry.plugins.module_utils import _service_manager as service_manager
 from ansible_collections.cbops.telemetry.plugins.module_utils import _settings as settings
 from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_syntax as syntax
 from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_words as shell_words
 from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils import _tls as tls
 from ansible_collections.cbops.telemetry.plugins.module_utils import _tomcat as tomcat
 from ansible_collections.cbops.telemetry.plugins.module_utils import _truststore as truststore
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils._shell_arithmetic import value_of
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _inventory as inventory
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _reading as reading
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _text as text_utils
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller
 
 RATIO = 4 * 2.5  # generous: what is quadratic takes sixteen times as long
 LEAST = 0.005  # seconds; below it a clock measures itself
@@ -63,6 +83,13 @@ def launch_file(text: str) -> installations.Outcome:
 def launch_script(text: str) -> installations.Outcome:
     """As the launch script itself."""
     return _followed(f"#!/bin/bash\n{text}\nexec java $JAVA_OPTS -jar {WAR}\n", {})
+
+
+def text_of_a_file(text: str) -> installations.Outcome:
+    """As a file whose text a launch script puts into words."""
+    printed = "grep -v '^#' /etc/y | sed -e 's/a#.*$//' -e '/b#c/d' | tr '\\n' ' ' | xargs"
+    return _followed(f"#!/bin/bash\nJAVA_OPTS=$({printed})\nfor o in $(cut -d= -f2 /etc/y); do X=$o; done\n"
+                     f"exec java $JAVA_OPTS -jar {WAR}\n", {"/etc/y": text})
 
 
 def parsed(text: str) -> None:
@@ -120,8 +147,234 @@ def xml(text: str) -> None:
         pass
 
 
+def manifest(text: str) -> None:
+    settings.manifest_of(text.encode("latin-1"))
+    scan._is_product(text.encode("latin-1"))
+    scan._first_manifest(text.encode("latin-1"))
+
+
+def init_script(text: str) -> None:
+    """As an init script, a crontab and the script that a unit starts: what tells whether it is of interest."""
+    files = HostFiles("/nonexistent").with_candidates({
+        "/etc/init.d/x": f"#!/bin/sh\n{text}", "/var/spool/cron/crontabs/alice": text, "/start": f"#!/bin/sh\n{text}",
+        "/etc/systemd/system/y.service": "[Service]\nExecStart=/start\n"})
+    installations.discover(files)
+
+
 def proxy_exception(text: str) -> None:
-    routes.exception_for(routes.Route("p", 1, "x", "jenkins", (text,)), "a" * len(text))
+    for rule in ("jenkins", "java", "environment"):
+        routes.exception_for(routes.Route("p", 1, "x", rule, (text,)), "a" * len(text))
+
+
+def proxy_exceptions(text: str) -> None:
+    """As the exceptions in a JVM's options and in its environment."""
+    by_options = routes.of_properties(routes.properties(["-Dhttps.proxyHost=p", f"-Dhttp.nonProxyHosts={text}"]), "x")
+    by_environment = routes.of_environment(routes.variables({"https_proxy": "http://p:1", "no_proxy": text}), "x")
+    routes.paths(by_options.routes + by_environment.routes, "api.segment.io")
+
+
+def proxy_address(text: str) -> None:
+    routes.of_environment(routes.variables({"https_proxy": text}), "x")
+    routes.of_properties({"https.proxyHost": text, "javax.net.ssl.trustStore": "/" + text}, "x")
+    routes.of_environment({"https_proxy": text}, "x")
+
+
+def proxies(text: str) -> None:
+    """As many places that all name the same proxy."""
+    network = routes.joined([routes.Network((routes.Route("p", 1, place, "java"),), (place,), None)
+                             for place in text.split()])
+    routes.paths(network.routes, "api.segment.io")
+
+
+class Peer:
+    """A connection on which the bytes of a text arrive, one by one or all at once."""
+
+    kept = b""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._parts = [data[at:at + size] for at in range(0, len(data), size)][::-1]
+
+    def send(self, data: bytes) -> None:
+        """Nobody listens."""
+
+    send_at_once = send
+
+    def receive(self) -> bytes:
+        """The next bytes."""
+        return self._parts.pop() if self._parts else b""
+
+
+def http_answer(text: str) -> None:
+    """As what a proxy or endpoint answers."""
+    for size in (1, 1 << 16):
+        try:
+            connectivity._ask(Peer(text.encode("latin-1"), size), "HEAD", rest=True)
+        except connectivity._NoHttp:
+            pass
+
+
+def addresses(text: str) -> None:
+    """As many addresses of one name, in DNS."""
+    found = [(socket.AF_INET, (f"192.0.2.{number}", port)) for port in range(len(text) >> 8) for number in range(256)]
+    try:
+        dial.interleave(dial._few("api.segment.io", [*found, *found]))
+    except dial.Finding:
+        pass
+
+
+def name_servers(text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="latin-1") as file:
+        file.write(text)
+        file.flush()
+        dial._resolver_problem(file.name)
+
+
+@functools.cache
+def _server() -> tuple[Path, str]:
+    """A folder with a key, and a certificate that nobody trusts."""
+    folder = Path(tempfile.mkdtemp())
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", folder / "key", "-out", folder / "leaf", "-subj", "/CN=x", "-days", "2"], check=True,
+                   capture_output=True)
+    return folder, (folder / "leaf").read_text()
+
+
+def tls_chain(text: str) -> None:
+    """As long a chain of certificates, byte by byte, to the end of a handshake that does not trust it."""
+    folder, leaf = _server()
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (folder / "chain").write_text(leaf * (1 + len(text) // len(ssl.PEM_cert_to_DER_cert(leaf))))
+    server_side.load_cert_chain(folder / "chain", folder / "key")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_side.wrap_bio(incoming, outgoing, server_side=True)
+
+    class Server(Peer):
+        def __init__(self) -> None:
+            self._parts = []
+
+        def send(self, data: bytes) -> None:
+            incoming.write(data)
+            try:
+                server.do_handshake()
+            except ssl.SSLError:
+                pass
+            answer = outgoing.read()
+            self._parts[:0] = [answer[at:at + 1] for at in range(len(answer))][::-1]
+
+    entry = connectivity._entry(connectivity._Path("x", 443, None, connectivity.Options(), 0.0))
+    with pytest.raises(dial.Finding) as caught:
+        tls.handshake(entry, Server(), tls.Trust(tls.context_of(None)), "x", "x", 5.0)  # type: ignore[arg-type]
+    assert caught.value.outcome == "tls_untrusted"
+    assert entry["tls"]["issuer"] == "CN=x"
+
+
+def certificate(text: str) -> None:
+    """As all parts of a certificate's name, and as its fields."""
+    def der(tag: int, content: bytes) -> bytes:
+        return bytes([tag]) + b"\x84" + len(content).to_bytes(4, "big") + content
+
+    part = der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(0x1E, b"\0,")))
+    data = text.encode("latin-1")
+    name = der(0x30, part * (len(data) // (3 * len(part))) + der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(
+        0x0C, data[:len(data) // 3]))))
+    validity = der(0x30, b"\x17\x0d300101000000Z" * 2)
+    truststore.certificate(der(0x30, der(0x30, b"\x02\x01\x01\x30\0" + name + validity + name + b"\x30\0")))
+    for content in (b"\x05\0" * (len(data) // 2), b"\x30\x84" * (len(data) // 2)):
+        try:
+            truststore.certificate(der(0x30, der(0x30, content)))
+        except ValueError:
+            pass
+
+
+def pem(text: str) -> None:
+    truststore.identities(truststore.pem(text.encode("latin-1")))
+
+
+@functools.cache
+def _authority() -> bytes:
+    return ssl.PEM_cert_to_DER_cert(_server()[1])
+
+
+def authorities(text: str) -> None:
+    """As so many authorities of a JVM's store, each with a name of its own, before OpenSSL."""
+    der = _authority()
+    at = der.rindex(b"\x55\x04\x03", 0, der.index(b"\x30\x59\x30\x13")) + 5  # in the subject
+    tls.context_of(None, [der[:at] + bytes([0x21 + number // 90 % 90]) + der[at + 1:-3] + number.to_bytes(3, "big")
+                          for number in range(min(len(text), truststore.LIMIT_CERTIFICATES))])
+
+
+def properties(text: str) -> None:
+    """As what a JVM says of itself."""
+    attach.parse_properties(text.encode("latin-1"))
+
+
+def process(text: str) -> None:
+    """As what /proc shows of a process whose owner chose it."""
+    with tempfile.TemporaryDirectory() as proc:
+        own = Path(proc, "1")
+        own.mkdir()
+        for name in ("stat", "status", "cgroup", "maps", "cmdline", "environ", "mountinfo"):
+            (own / name).write_bytes(text.encode("latin-1"))
+        (own / "stat").write_bytes(b"1 (" + text.encode("latin-1") + b") S" + b" 9" * 40)
+        for read in (lambda: scan.sighted(proc, 1), lambda: processes.cgroup_of(1, proc),
+                     lambda: processes.status(1, proc), lambda: scan._libraries(str(own / "maps")),
+                     lambda: patience._mounts(str(own / "mountinfo")), lambda: processes.arguments(str(own))):
+            try:
+                read()
+            except (OSError, ValueError, IndexError):
+                pass
+
+
+# -- on the control node ------------------------------------------------------------------------------
+
+
+def answer(text: str) -> None:
+    """As what a host answers: within its marks, and around them."""
+    try:
+        gate.admitted("telemetry_info", gate.read(text))
+    except gate.NotAdmitted:
+        pass
+    carrier.answer_of(text, "<cbops 1", "1 cbops>")
+    carrier.last_line(text)
+    carrier.one_line(text)
+    carrier._NO_TTY.search(text)
+
+
+def shown(text: str) -> None:
+    """As a string of an answer, in each way in which it is shown."""
+    text_utils.visible(text)
+    text_utils.visible_json(json.dumps(text, ensure_ascii=False))
+    text_utils.markdown_cell(text)
+
+
+def filed(text: str) -> None:
+    """As a file in a folder of reports."""
+    try:
+        reading.parsed(text)
+    except ValueError:
+        pass
+
+
+def builds(text: str) -> None:
+    """As what a controller's web interface says of its builds."""
+    controller = Controller("https://controller.example.com")
+    controller._ask = lambda *_question, **_how: (200, text)  # type: ignore[method-assign]
+    for ask in (controller.builds, controller.is_quiet, controller.is_ready):
+        try:
+            ask()
+        except Exception as error:  # noqa: BLE001  its own error, of whatever it says
+            assert type(error).__name__ == "ControllerError"
+
+
+def merge_request(text: str) -> None:
+    """As an inventory that nobody has looked at yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("hosts.yml", "hosts.ini"):
+            Path(folder, name).write_text(text, encoding="latin-1")
+            try:
+                inventory.take(name, folder)
+            except inventory.InventoryError:
+                pass
 
 
 def java_store(text: str) -> None:
@@ -198,6 +451,12 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "array elements": (parsed, _times("a[1]=1 "), 8000),
     "escapes": (parsed, _times("\\x41", "'", "$'"), 8000),
     "cases": (parsed, _times("a|", "a) ;; esac", "case x in "), 6000),
+    # what is printed of files
+    "lines of a file": (text_of_a_file, _times("-Da=b\n"), 4000),
+    "quotes in a file": (text_of_a_file, _times("'a'\"b\"\\c"), 4000),
+    "places in a line": (text_of_a_file, _times("a=b#"), 4000),
+    "choices in braces": (launch_script, _times("-Da=b,", "}", "set -- {"), 20000),
+    "decisions": (launch_script, _times("if [ -x /a ]; then java; else true; fi\n"), 8000),
     # what the shell makes of words
     "a long assignment by the environment": (launch_file, lambda size:
         f"export JAVA_TOOL_OPTIONS='{'-Da=b ' * (size // 6)}'", 6000),
@@ -269,11 +528,55 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "a line of names": (pam, _times("a=b "), 20000),
     "sessions": (pam_configuration, _times("session a pam_x.so "), 20000),
     "includes of itself": (pam_configuration, _times("@include su\n"), 2000),
+    # what is looked through for a launcher
+    "containers": (init_script, _times("docker "), 20000),
+    "containers and a war": (init_script, _times("docker ", "\\n/x/jenkins.war"), 20000),
+    "a long word": (init_script, _times("a", start="/x/jenkins.war"), 20000),
+    "agents": (init_script, _times("-slav", start="/x/jenkins.war "), 20000),
+    "words of a crontab": (init_script, _times("/a "), 20000),
+    "slashes": (init_script, _times("/", start="java -jar "), 20000),
+    "words with a war": (init_script, _times("-jar  $ jenkins.war\n"), 20000),
     # the home
+    "a manifest": (manifest, _times("a: b\n ", "jenkins-version: 1"), 100000),
+    "a manifest of line ends": (manifest, _times("\r\n", "jenkins-version: 1"), 100000),
+    "folders before a manifest": (manifest, _times(
+        "PK\3\4" + "\0" * 22 + "\1\0\0\0/"), 20000),
     "open elements": (xml, _times("<a>"), 30000),
     "attributes": (xml, lambda size: "<a " + "".join(f"a{number}='' " for number in range(size // 8)) + "/>", 30000),
     "references": (xml, _times("&lt;", "</b></a>", "<a><b>"), 30000),
     "exceptions of the proxy": (proxy_exception, _times("*a", "b"), 20000),
+    "separators of exceptions": (proxy_exceptions, _times("|,"), 20000),
+    "many exceptions": (proxy_exceptions, _times("*.a|b,"), 20000),
+    "a long exception": (proxy_exceptions, _times("*"), 100000),
+    "a proxy's address": (proxy_address, _times("[:"), 20000),
+    "a proxy's address with numbers": (proxy_address, _times("1", start="a:"), 100000),
+    "a proxy's address with signs": (proxy_address, _times("@://"), 20000),
+    "places of one proxy": (proxies, lambda size: " ".join(map(str, range(size // 6))), 20000),
+    # the network
+    "a head without an end": (http_answer, _times("a", start="HTTP/1.1 200 OK\r\n"), 15000),
+    "a head of line ends": (http_answer, _times("\r", start="HTTP/1.1 200 OK"), 15000),
+    "a head that ends": (http_answer, _times("a: b\r\n", "\r\n", "HTTP/1.1 200 OK\r\n"), 15000),
+    "answers before the answer": (http_answer, _times("HTTP/1.1 100 a\n\n"), 15000),
+    "a long reason": (http_answer, _times(" ", "\n\n", "HTTP/1.1 200 a"), 15000),
+    "addresses of a name": (addresses, _times("a"), 20000),
+    "name servers": (name_servers, _times("nameserver 127.0.0.9\n"), 15000),
+    "a line of name servers": (name_servers, _times("a "), 15000),
+    "a chain of certificates": (tls_chain, _times("a"), 10000),
+    "a certificate": (certificate, _times("a,"), 20000),
+    "certificates": (pem, _times("-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n"), 50000),
+    "open certificates": (pem, _times("-----BEGIN CERTIFICATE-----a"), 50000),
+    "a certificate without an end": (pem, _times("a", start="-----BEGIN CERTIFICATE-----"), 500000),
+    "dashes": (pem, _times("-"), 500000),
+    "authorities": (authorities, _times("a"), 500),
+    # processes
+    "properties": (properties, _times("a=b\n"), 50000),
+    "a long property": (properties, _times("a"), 200000),
+    "an escaped property": (properties, _times("\\a"), 200000),
+    "lines of /proc": (process, _times("0::/a\n"), 50000),
+    "one line of /proc": (process, _times("a"), 200000),
+    "parentheses in a process's name": (process, _times(") S 1 "), 50000),
+    "libraries": (process, _times("/libjvm.so"), 200000),
+    "mounts": (process, _times("1 1 0:1 / /a\\040b rw - fuse.x x rw,user_id=1000\n"), 50000),
     # options and trust
     "option words": (option_files, _times("-a "), 10000),
     "an option": (option_files, _times("a"), 20000),
@@ -281,6 +584,30 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "quoted options": (option_files, _times("\\\\", start='"'), 20000),
     "overlapping elements": (java_store, _long_der, 20000),
     "elements": (java_store, lambda size: "\x30\x84\x7f\x00\x00\x00" + "\x05\x00" * (size // 2), 20000),
+    # the control node
+    "lists in lists": (answer, _times("["), 20000),
+    "members": (answer, lambda size: "{" + ",".join(f'"{number}":1' for number in range(size // 8)) + "}", 8000),
+    "a long string": (answer, _times("\x1b", '"', '"'), 100000),
+    "lines": (answer, _times("a\n"), 100000),
+    "a long line": (answer, _times(" a"), 100000),
+    "marks": (answer, _times("<cbops 1"), 100000),
+    "words of a runner": (shown, _times("##"), 20000),
+    "words of a runner, open": (shown, _times("a", start="##"), 100000),
+    "markup": (shown, _times("<\x1b"), 20000),
+    "a document": (filed, _times('{"a":[', '"'), 20000),
+    "a document of quotes": (filed, _times('\\"', '"]', '["'), 50000),
+    "a document of lists": (filed, _times("[],", "1]", "["), 50000),
+    "builds": (builds, lambda size: json.dumps({"computer": [{"executors": [{"currentExecutable": {
+        "url": f"{number}", "fullDisplayName": "a"}} for number in range(size // 60)]}]}), 50000),
+    "builds in builds": (builds, _times('{"computer":['), 20000),
+    "a range of hosts": (merge_request, _times("["), 4000),
+    "ranges of hosts": (merge_request, _times("[:"), 4000),
+    "a number of many parts": (merge_request, _times(":1", start="all: {vars: {telemetry_x: 1", end="}}"), 10000),
+    "a fraction of many parts": (merge_request, _times(":1", start="all: {vars: {telemetry_x: 1", end=".5}}"), 2000),
+    "digits of a number": (merge_request, _times("1", start="all: {vars: {telemetry_x: ", end="}}"), 20000),
+    "mappings in mappings": (merge_request, _times("{a: "), 2000),
+    "hosts": (merge_request, lambda size: "all: {hosts: {" + ",".join(
+        f"h{number}: " for number in range(size // 8)) + "}}", 4000),
     "entries": (jks,
         lambda size: "\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + ("\0\0\0\2" + "\0" * 16) * (size // 20), 20000),
 }
@@ -440,6 +767,63 @@ def test_ten_thousand_units_are_read_in_the_time_of_ten_thousand(host: Host) -> 
         return min(_seconds(lambda: installations.discover(HostFiles(str(folder)))) for _run in range(3))
 
     assert survey(800) < RATIO * survey(200)
+
+
+def test_names_in_a_folder_are_listed_in_one_pass(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        folder = tmp_path / f"{count}"
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number}").touch()
+
+        def listed() -> None:
+            files = HostFiles(str(tmp_path))
+            assert len(files.list(f"/{count}")) == len(files.list_below("/", f"{count}")) == count
+
+        return min(_seconds(listed) for _run in range(3))
+
+    assert seconds(8000) < RATIO * max(LEAST, seconds(2000))
+
+
+def test_a_name_with_too_many_addresses_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers for it in DNS would else choose whom all hosts connect to."""
+    tried: list[Any] = []
+    monkeypatch.setattr(dial.Dial, "start", lambda self: tried.append(self.address) or self.finish(111, False))
+    for count, outcome in ((dial.LIMIT_ADDRESSES, "refused"), (dial.LIMIT_ADDRESSES + 1, "unknown")):
+        found = [(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
+        monkeypatch.setattr(dial, "_lookup", lambda _name, _port, found=found: found * 2)
+        entry = connectivity.probe("api.segment.io", 443, connectivity.Options())
+        assert entry["outcome"] == outcome
+        assert len(tried) == dial.LIMIT_ADDRESSES, "and none of the others"
+    assert "has 65 addresses" in entry["message"]
+
+
+def test_an_answer_with_a_status_that_is_none_is_no_http() -> None:
+    for status in ("\xb2\xb2\xb2", "99", "1000", "-20", "0x1"):
+        with pytest.raises(connectivity._NoHttp):
+            connectivity._ask(Peer(f"HTTP/1.1 {status} OK\r\n\r\n".encode("latin-1"), 9), "HEAD")
+
+
+def test_answers_before_the_answer_have_an_end() -> None:
+    text = "HTTP/1.1 103 Early Hints\r\n\r\n" * 10 + "HTTP/1.1 200 OK\n\nrest"
+    peer = Peer(text.encode("latin-1"), 7)
+    assert connectivity._ask(peer, "HEAD", rest=True) == (200, "OK")
+    assert b"rest".startswith(peer.kept)
+    with pytest.raises(connectivity._NoHttp):
+        connectivity._ask(Peer(b"HTTP/1.1 100 a\n\n" * 10000, 1000), "HEAD")
+
+
+def test_a_folder_with_too_many_authorities_is_not_read_in_part(tmp_path: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the rest, a public authority would pass for a private one."""
+    for number in range(5):
+        (tmp_path / f"{number}.crt").write_text(_server()[1])
+    assert len(truststore.authorities(str(tmp_path))) == 5
+    for name, value in (("LIMIT_FILES", 4), ("LIMIT_CERTIFICATES", 4), ("LIMIT", 1500)):
+        with monkeypatch.context() as patched:
+            patched.setattr(truststore, name, value)
+            with pytest.raises(truststore.Unreadable, match="more than 4|larger than 1500"):
+                truststore.authorities(str(tmp_path))
 
 
 def test_an_archive_of_many_entries_is_read_in_one_pass(host: Host) -> None:

@@ -41,7 +41,7 @@ class Stat:
 @dataclass
 class File:
     path: str
-    state: str = "missing"  # missing | unreadable | binary | text
+    state: str = "missing"  # missing | unreadable | binary | archive | text
     why: str = ""
     text: str = field(default="", repr=False)
     stat: Stat | None = None
@@ -57,6 +57,8 @@ class Process:
     why: str = ""
     product: bool = False
     base: str = ""  # catalina.base, where it is a Tomcat
+    apart: list = field(default_factory=list)  # namespaces that it has for itself
+    homeless: bool = False  # nothing that starts it was found
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Installation:
     account: str = "root"  # who runs the launcher
     group: str = "root"
     service: bool = False
+    wars: list = field(default_factory=list)
     journal: list = field(default_factory=list, repr=False)
 
 
@@ -146,7 +149,7 @@ def collect_files(found: list[tuple[str, str, list[str]]], files: dict[str, File
             current.state = "text"
         elif key == "folder":
             current.folders.append(stat_of(str(Path(current.path).parent), value))
-        elif key in ("unreadable", "binary"):
+        elif key in ("unreadable", "binary", "archive"):
             current.state, current.why = key, value
         elif key == "text":
             current.text = "\n".join(body) + "\n"
@@ -176,6 +179,7 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
     manager: dict[str, str] = {}
     units: dict[str, dict] = {}
     init_scripts: list[str] = []
+    starters: list[str] = []
     current: dict = {}
     process: dict = {}
     processes: list[dict] = []
@@ -195,6 +199,14 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
             process[key] = body
         elif key == "environ_unreadable":
             process["blind"] = True
+        elif key == "maybe":
+            current["maybe"] = True
+        elif key == "starter":
+            starters.append(value)
+        elif key == "namespace":
+            process.setdefault("apart", []).append(value)
+        elif key == "product":
+            process["product"] = True
         elif key == "initscript":
             init_scripts.append(value)
         elif key == "manager":
@@ -218,12 +230,19 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
                 one.product = True
         elif installation is None or installation.flag == UNKNOWN and "no command that starts" in installation.why:
             continue  # an agent, a helper: not one of the products
+        elif unit.get("maybe") and not is_ours(installation.wars, unit, texts):
+            continue  # another program in Java
         if installation is not None:
             facts.installations.append(installation)
     for path in init_scripts:
         installation = Installation(Path(path).name, account="root", state="no systemd here")
         by_script(installation, path, {}, texts)
         facts.installations.append(installation)
+    for path in starters:
+        facts.installations += [one for one in by_starter(path, texts) if is_ours(one.wars, {}, texts)]
+    if any(not one.service for one in facts.installations):
+        # What runs in the unit of one that starts others is theirs.
+        facts.installations = [one for one in facts.installations if one.flag != UNKNOWN or not STARTS.match(one.name)]
     covered = {path for one in facts.installations for path in one.files}
     for path in launch_scripts:
         if path in covered:
@@ -235,6 +254,10 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         by_script(installation, path, {}, texts)
         facts.installations.append(installation)
     facts.processes = [one for one in facts.processes if one.product]
+    names = {one.name for one in facts.installations if one.service}
+    for one in facts.processes:
+        others = any(not found.service for found in facts.installations)
+        one.homeless = one.service not in names and ("pid" in one.apart or "mnt" in one.apart or not others)
     secrets = known_values(files)
     for installation in facts.installations:
         installation.journal = [redact(line, secrets) for line in installation.journal]
@@ -278,7 +301,8 @@ def one_process(raw: dict) -> Process:
     tokens = arguments[1:]
     jar = tokens.index("-jar") if "-jar" in tokens else -1
     war = next((token for token in tokens[jar + 1 :] if not token.startswith("-")), "") if jar >= 0 else ""
-    out.product = bool(jvmtext.WAR.search(war))
+    out.product = bool(jvmtext.WAR.search(war)) or raw.get("product", False)
+    out.apart = raw.get("apart", [])
     out.base = tomcat.base_of(tokens)
     out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
     if raw.get("blind"):
@@ -367,6 +391,10 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases:
         tokens = unittext.arguments(argv, environment)[1:]
         flag, layer, why = jvmtext.in_effect(tokens, environment)
         out.flag, out.why = flag, why
+        jar = tokens[tokens.index("-jar") + 1 :] if "-jar" in tokens else []
+        out.wars = [token for token in jar if not token.startswith("-")][:1]
+        for option in {"-cp", "-classpath", "--class-path"} & set(tokens):
+            out.wars += tokens[tokens.index(option) + 1].split(":")
         out.variables = [layer] if layer.endswith("_OPTIONS") else re.findall(r"\$\{?([A-Za-z_]\w*)", argv)
         decide_file(out, texts)
         inside = tomcat.serves_ours([tomcat.base_of(tokens), *bases], texts.glance)
@@ -382,6 +410,62 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases:
         text = argv + texts.glance(start)
         if out.flag == UNKNOWN and tomcat.NAMED.search(text) and not tomcat.OURS.search(name + text):
             return None  # a Tomcat with other applications
+    return out
+
+
+def is_ours(wars: list[str], unit: dict, texts: Texts) -> bool:
+    """Whether one of the wars is the product: by its name, or by what stands in it, from where it is started."""
+    folder = (unit.get("properties", {}).get("WorkingDirectory") or ["/"])[0].lstrip("!-")
+    found = []
+    for war in wars:
+        one = texts.get(war if war.startswith("/") else f"{folder.rstrip('/')}/{war}")
+        found.append(bool(jvmtext.WAR.search(war)) or one.state == "archive" and one.why == "ours")
+    return any(found)
+
+
+STARTS = re.compile(r"(supervisord?|runit|runsvdir|monit|crond?|s6)\.service$")
+CRON = re.compile(r"\s*(?:@\w+|(?:[\d*/,A-Za-z-]+\s+){5})\s*(.*)")
+
+
+def by_starter(path: str, texts: Texts) -> list[Installation]:
+    """What others than systemd are told to start; each line is read as a shell would read it."""
+    one = texts.get(path)
+    commands: list[tuple[str, str, dict[str, str]]] = []
+    if "supervisor" in path:
+        for part in re.split(r"^\[", one.text, flags=re.M)[1:]:
+            keys = dict(re.findall(r"^(\w+)\s*=\s*(.*?)(?:\s;.*)?$", part, re.M))
+            given = dict(re.findall(r"(\w+)=[\"']?([^\"',]*)", keys.get("environment", "")))
+            if "command" in keys:
+                commands.append((part.split("]")[0], f"cd {keys.get('directory', '/')}\n{keys['command']}\n", given))
+    elif "cron" in path:
+        for line in one.text.splitlines():
+            timed = CRON.match(line)
+            user = r"\S+\s+" if path.startswith(("/etc/crontab", "/etc/cron.d")) else ""
+            if timed and not line.lstrip().startswith("#"):
+                commands.append(("a line", re.sub("^" + user, "", timed.group(1)) + "\n", {}))
+    elif "monit" in path:
+        found = re.findall(r"start\s+program\s*=?\s*\"([^\"]+)", one.text)
+        commands = [("a program", text + "\n", {}) for text in found]
+    elif path.endswith("inittab"):
+        commands = [("an entry", line.split(":", 3)[3] + "\n", {}) for line in one.text.splitlines()
+                    if re.match(r"[^#:]+:[^:]*:\w+:", line)]
+    else:
+        commands = [("", one.text, {})]
+    out = []
+    for name, text, environment in commands:
+        words = text.split()
+        script = next((word for word in words if word.startswith("/") and texts.get(word).text.startswith("#!")), "")
+        title = f"{path} ({name})" if name else path
+        installation = Installation(title, state="started by something else than systemd")
+        if script and "-jar" not in text:
+            by_script(installation, script, environment, texts)
+        else:
+            take(installation, shelltext.ask(path, text, environment, texts.load), texts)
+        folder = re.match(r"cd (\S+)", text)
+        if folder:
+            place = folder.group(1)
+            installation.wars = [war if war.startswith("/") else f"{place}/{war}" for war in installation.wars]
+        out.append(installation)
     return out
 
 
@@ -423,7 +507,7 @@ def by_script(out: Installation, path: str, environment: dict[str, str], texts: 
 
 
 def take(out: Installation, answer: shelltext.Answer, texts: Texts) -> None:
-    out.flag, out.why, out.variables = answer.flag, answer.why, answer.variables
+    out.flag, out.why, out.variables, out.wars = answer.flag, answer.why, answer.variables, answer.wars
     out.files += [path for path in answer.files if path.startswith("/") and path not in out.files]
     decide_file(out, texts)
 

@@ -40,9 +40,36 @@ file() {
     fi
     if [ ! -f "$1" ]; then say unreadable not a regular file; return; fi
     if [ "$(head -c 4 -- "$1" | tr -d '\000')" = "$(printf '\177ELF')" ]; then say binary; return; fi
+    if [ "$(head -c 2 -- "$1" | tr -d '\000')" = PK ]; then
+        if ours "$1"; then say archive ours; else say archive other; fi
+        return
+    fi
     if [ "$(wc -c <"$1")" -gt 524288 ]; then say unreadable larger than 512 KiB; return; fi
     say text
     body <"$1"
+}
+
+# Whether a war, or the folder that it was unpacked to, is the product: by names that stand in it, whatever its own is.
+ours() {
+    if [ -d "$1" ]; then
+        [ -e "$1/executable/Main.class" ] && grep -q '^Jenkins-Version:' "$1/META-INF/MANIFEST.MF" 2>/dev/null
+    else
+        # An archive's list of names is at its end.
+        [ -f "$1" ] && limited 10 tail -c 4194304 -- "$1" 2>/dev/null |
+            grep -a -q -E 'executable/Main[.]class|WEB-INF/lib/(jenkins|cloudbees)-core'
+    fi
+}
+
+# The product that a JVM runs, as it sees files itself: what it was given, what it holds open.
+runs() {
+    arguments "$1/cmdline" | awk '
+        given { print; given = 0 } /^-(jar|cp|classpath)$/ || /^--class-path$/ { given = 1 } /[.]war$/ { sub(/^.*=/, ""); print }
+    ' | tr ':' '\n' | while IFS= read -r f; do
+        case $f in -*) ;; /*) printf '%s\n' "$1/root$f" ;; ?*) printf '%s\n' "$1/cwd/$f" ;; esac
+    done
+    for f in "$1"/fd/*; do
+        case $(readlink "$f") in *.war | *'.war (deleted)') printf '%s\n' "$f" ;; esac
+    done 2>/dev/null | head -n 20
 }
 
 # NUL ends an argument and newlines may stand inside one: change places, so that one line is one argument.
@@ -50,9 +77,12 @@ arguments() { tr '\000\n' '\n\001' <"$1" 2>/dev/null; }
 
 process() {
     pid=${1#/proc/}
-    # A container's JVM is its own host's business.
-    [ "$(readlink "$1/ns/pid")" = "$(readlink /proc/self/ns/pid)" ] || return 0
     say process "$pid"
+    # In namespaces of its own it sends all the same.
+    for kind in pid mnt net; do
+        [ "$(readlink "$1/ns/$kind")" = "$(readlink "/proc/self/ns/$kind")" ] || say namespace "$kind"
+    done
+    runs "$1" | while IFS= read -r f; do ours "$f" && { say product; break; }; done
     say cgroup; body <"$1/cgroup" 2>/dev/null
     # Values of other options stay on the host: they may be secrets.
     say cmdline
@@ -67,7 +97,7 @@ unit() {
     say properties
     limited 20 systemctl show --no-pager -p Id -p LoadState -p ActiveState -p SubState -p Result -p User -p Group \
         -p FragmentPath -p SourcePath -p DropInPaths -p Environment -p EnvironmentFiles -p ExecStart \
-        -p ControlGroup -p NeedDaemonReload -p NRestarts -p ExecMainStatus -p UnitFileState "$1" | body
+        -p WorkingDirectory -p ControlGroup -p NeedDaemonReload -p NRestarts -p ExecMainStatus -p UnitFileState "$1" | body
     for root in /etc /run /usr/local/lib /usr/lib /lib; do
         for f in "$root/systemd/system/$1.d"/*.conf; do
             [ -e "$f" ] && say dropin "$f"
@@ -79,6 +109,71 @@ unit() {
         sed 's/^[A-Za-z]*=//'); do file "$f"; done
     limited 20 systemctl show --no-pager -p ExecStart "$1" | sed -n 's/^.*{ path=\([^;]*\) ;.*/\1/p' |
         while IFS= read -r f; do file "$f"; done
+}
+
+# JVMs: whatever they are called, they have the library of one mapped.
+jvms() {
+    for p in /proc/[0-9]*; do
+        comm=
+        { read -r comm <"$p/comm"; } 2>/dev/null
+        if [ "$comm" = java ] || grep -q -E '/lib(jvm|j9vm[0-9]*)[.]so' "$p/maps" 2>/dev/null; then printf '%s\n' "$p"; fi
+    done
+}
+
+# Units whose commands lead to text that speaks of Java or of the product: in files that they name, that those name …
+leading() {
+    told=$(limited 20 systemctl show --no-pager -p Id -p ExecStart -p Environment -p EnvironmentFiles '*.service' 2>/dev/null |
+        awk '
+        /^Id=/ { id = substr($0, 4) } /^(ExecStart|Environment|EnvironmentFiles)=/ { run = run " " $0 } /^$/ { out() } END { out() }
+        function out() { if (run ~ /\//) print id "\t" run; run = ""; id = "" }')
+    # Most name programs alone: what is text among all their files is found at once.
+    # shellcheck disable=SC2046 # one path is one word here
+    texts=" $(set -f; find -L $(printf '%s\n' "$told" | grep -oE '/[A-Za-z0-9_./@+-]+' | sort -u) -prune -type f -size -512 \
+        -exec grep -I -l . {} + 2>/dev/null | tr '\n' ' ') "
+    printf '%s\n' "$told" | while IFS="$(printf '\t')" read -r u text; do
+        case $text in *java* | *.war* | *jenkins* | *cloudbees*) printf '%s\n' "$u"; continue ;; esac
+        more=
+        for f in $(set -f; printf '%s\n' "$text" | grep -oE '/[A-Za-z0-9_./@+-]+' | sort -u | head -n 100); do
+            case $texts in *" $f "*) more="$more $f" ;; esac
+        done
+        [ -z "$more" ] || follow $more
+    done
+}
+
+# The same of one unit: the text files that it names.
+follow() {
+    seen=' '
+    for turn in 1 2 3 4 5; do
+        text=
+        for f; do
+            case $seen in *" $f "*) continue ;; esac
+            seen="$seen$f "
+            [ -f "$f" ] && [ "$(wc -c <"$f")" -lt 262144 ] && grep -I -q . "$f" || continue
+            now=$(grep -v '^[[:space:]]*#' -- "$f")
+            case $now in *java* | *.war* | *jenkins* | *cloudbees*) printf '%s\n' "$u"; return ;; esac
+            # A name made of a variable that holds a folder, or of where the file lies, is read as that.
+            for d in "${f%/*}" "$(dirname "${f%/*}")"; do
+                text="$text $(printf '%s\n' "$now" | grep -oE '([$][{]?[A-Za-z_]+[}]?|[.]|[)])"?(/[A-Za-z0-9_.-]+)+' |
+                    sed "s|^[^/]*|$d|" | head -n 20)"
+            done
+            text="$text $(printf '%s\n' "$now" | grep -oE '/[A-Za-z0-9_./@+-]+' | sort -u | head -n 100)"
+        done
+        # shellcheck disable=SC2086 # one path is one word here
+        set -f -- $text
+        set +f
+    done
+}
+
+# What others than systemd are told to start, where that speaks of Java or of the product.
+starters() {
+    for f in /etc/supervisord.conf /etc/supervisor/supervisord.conf /etc/supervisor/conf.d/* /etc/supervisord.d/* \
+        /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/[a-z]* /etc/service/*/run /etc/sv/*/run \
+        /service/*/run /etc/monit/conf.d/* /etc/monit.d/* /etc/monitrc /etc/rc.local /etc/inittab; do
+        [ -f "$f" ] && grep -q -i -E 'java|jenkins|cloudbees|[.]war|/[a-z0-9_./-]+[.]sh' -- "$f" && {
+            say starter "$f"
+            file "$f"
+        }
+    done
 }
 
 # Units that start a Tomcat, by their command or by a script that it names.
@@ -103,11 +198,8 @@ say uid "$(id -u)"
 if [ "$(id -u)" != 0 ]; then say end; exit 0; fi
 
 if [ "$ROUND" = look ]; then
-    for p in /proc/[0-9]*; do
-        comm=
-        { read -r comm <"$p/comm"; } 2>/dev/null
-        [ "$comm" = java ] && process "$p"
-    done
+    javas=$(jvms)
+    for p in $javas; do process "$p"; done
     names=
     if [ -d /run/systemd/system ] && command -v systemctl >/dev/null; then
         say systemd
@@ -119,12 +211,11 @@ if [ "$ROUND" = look ]; then
             /^Id=/ { id = substr($0, 4) } /^ExecStart=/ { run = run $0 } /^$/ { out() } END { out() }
             function out() { if (run ~ /[.]war|jenkins|cloudbees|[.]catalina[.]|CATALINA_BASE|catalina[.]sh/) print id; run = ""; id = "" }'
         tomcats
-        for p in /proc/[0-9]*; do
-            comm=
-            { read -r comm <"$p/comm"; } 2>/dev/null
-            [ "$comm" = java ] && sed -n 's|^.*/\([^/]*\.service\).*|\1|p' "$p/cgroup" 2>/dev/null
-        done)
+        for p in $javas; do sed -n 's|^.*/\([^/]*\.service\).*|\1|p' "$p/cgroup" 2>/dev/null; done)
         for u in $(printf '%s\n' "$names" | grep . | sort -u); do unit "$u"; done
+        for u in $(leading | sort -u); do
+            printf '%s\n' "$names" | grep -q -x -F -- "$u" || { unit "$u"; say maybe; }
+        done
         # What the service manager hands to every service.
         say manager
         limited 20 systemctl show-environment 2>/dev/null |
@@ -134,6 +225,7 @@ if [ "$ROUND" = look ]; then
             [ -f "$f" ] && { say initscript "$f"; file "$f"; }
         done
     fi
+    starters
     for f in /etc/default/*jenkins* /etc/default/*cloudbees* /etc/sysconfig/*jenkins* /etc/sysconfig/*cloudbees* \
         /etc/default/*tomcat* /etc/sysconfig/*tomcat*; do
         [ -e "$f" ] && file "$f"

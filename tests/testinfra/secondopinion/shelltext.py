@@ -474,6 +474,7 @@ class Answer:
     why: str = ""
     variables: list = field(default_factory=list)  # the variables on the java command line, in order
     files: list = field(default_factory=list)  # every file that takes part
+    wars: list = field(default_factory=list)  # what is started
 
 
 JAVA_NAME = re.compile(r"(?i)^\??(jenkins_|cloudbees_)?java(_?(cmd|bin|exe|exec|home|path|command))?$")
@@ -506,6 +507,7 @@ class Script:
         self.environment = environment
         self.load = load
         self.files = [file]
+        self.wars: list[str] = []
         self.events: list[Event] = []
         self._append(events(text, file), 0)
 
@@ -732,6 +734,7 @@ class Script:
             if event.words and self._literal(event.words[0]) not in QUIET:
                 answers += self._launches(event, index, result.variables, 0)
         result.variables = list(dict.fromkeys(result.variables))
+        result.wars = list(dict.fromkeys(self.wars))
         if not answers:
             result.why = f"no command that starts java -jar with a war was found in {self.files[0]}"
             return result
@@ -855,6 +858,7 @@ class Script:
             if not plain or UNKNOWN_OPEN not in line[plain[0]]:
                 return out
             start = plain[0]
+        self.wars.append(war.strip('"'))
         return [*out, jvmtext.of_tokens(line[start + 1 :])]
 
     @staticmethod

@@ -6,7 +6,7 @@ import re
 
 SINGLE = {"Id", "LoadState", "ActiveState", "SubState", "Result", "User", "Group", "FragmentPath", "SourcePath",
           "DropInPaths", "Environment", "EnvironmentFiles", "ExecStart", "ControlGroup", "NeedDaemonReload",
-          "NRestarts", "ExecMainStatus", "UnitFileState"}  # fmt: skip
+          "NRestarts", "ExecMainStatus", "UnitFileState", "WorkingDirectory"}  # fmt: skip
 
 
 def properties(lines: list[str]) -> dict[str, list[str]]:

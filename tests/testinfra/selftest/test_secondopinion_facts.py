@@ -162,6 +162,9 @@ def test_the_policy():
     assert policy.read({"telemetry_desired": False}).problems
     assert policy.read({}, default_desired="disabled").desired == "disabled"
     assert policy.read({"telemetry_desired": "disabled", "telemetry_launch_scripts": "x"}).problems
+    scripts = ["/a/b start", "/a\\ b/c", "/a/b"]
+    named = policy.read({"telemetry_desired": "disabled", "telemetry_launch_scripts": scripts})
+    assert named.launch_scripts == ["/a/b", "/a b/c"] and not named.problems
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ VARIABLES = (
     "telemetry_probe_http",
     "telemetry_probe_count",
     "telemetry_probe_endpoints",
+    "telemetry_prove_timeout",
     "telemetry_public_authorities",
     "telemetry_backup",
     "telemetry_backup_count",

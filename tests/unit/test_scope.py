@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VARIABLES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import parts_of, unparsed, unread_variables
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -121,3 +123,9 @@ def test_variables_that_nobody_reads_are_named(tmp_path: Path) -> None:
     assert f"not read: group_vars/cms/policy.yml in {tmp_path}/work" in output
     assert unread_variables(tmp_path / "work", [str(tmp_path / "work/hosts")]) == []
     assert unread_variables(tmp_path / "inventory", [str(tmp_path / "inventory")]) == []
+
+
+def test_every_default_of_the_role_is_a_variable_that_users_may_set() -> None:
+    """Else every audit by the role would find its policy not valid."""
+    defaults = yaml.safe_load((CHECKOUT / "roles/telemetry/defaults/main.yml").read_text())
+    assert set(defaults) <= set(VARIABLES)

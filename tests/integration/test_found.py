@@ -75,7 +75,8 @@ FILES = {
 }
 LAY = f"""
 mkdir -p /opt/cm/2.452.3.2 /opt/t04 /srv/ci /opt/seven /opt/eight /opt/ten /srv/a /var/lib/jenkins/.jenkins
-chown jenkins: /srv/a /var/lib/jenkins/.jenkins
+echo '<hudson/>' >/var/lib/jenkins/.jenkins/config.xml
+chown -R jenkins: /srv/a /var/lib/jenkins/.jenkins
 for place in cm/2.452.3.2/app.war t04/cm.war seven/app.war ten/app.war; do cp {WAR} /opt/$place; done
 cp {WAR} /srv/ci/app.war
 ln -sfn 2.452.3.2/app.war /opt/cm/current.war
@@ -167,7 +168,8 @@ def test_who_starts_it_is_named(state: dict[str, Any]) -> None:
 def test_the_default_home_and_a_home_without_plugins(state: dict[str, Any]) -> None:
     seven = entry(state, "seven")
     assert seven["home"] == "/var/lib/jenkins/.jenkins"
-    assert entry(state, "ci-master")["settings"]["details"]["analytics_plugin"]["state"] in ("absent", "unknown")
+    assert seven["settings"]["details"]["analytics_plugin"]["state"] == "absent"
+    assert entry(state, "ci-master")["settings"]["details"]["analytics_plugin"]["state"] == "enabled"
 
 
 def test_what_is_down_is_said_and_may_fail_a_run(odd: Fleet, state: dict[str, Any]) -> None:

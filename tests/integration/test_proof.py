@@ -69,7 +69,7 @@ def test_backups_are_out_of_the_way_and_say_whose_the_file_was(fleet: Fleet) -> 
         place = "/var/lib/cbops-telemetry/backups"
         assert fleet.shell(host, f"find /etc /opt -name '*cbops~*'; find {place} -type d ! -perm 700; "
                                  f"find {place} -type f ! -perm 600; find {place} ! -user root") == "", host
-        for line in fleet.shell(host, f"cat {place}/*/*.json | tr -d '\\n' | sed 's/}}{{/}}\\n{{/g'").split("\n"):
+        for line in fleet.shell(host, f"cat {place}/*/*.json | tr -d '\\n' | sed 's/}}{{/}}\\n{{/g'").splitlines():
             record = json.loads(line)
             assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", record["edits"][-1]["run"])
             if record["sha256"] is None or record["path"].endswith("zzz-cbops-telemetry.conf"):
@@ -97,7 +97,7 @@ def test_a_backup_of_an_earlier_version_is_moved_away(fleet: Fleet) -> None:
         done = fleet.play("enforce", "--diff", "-e", "telemetry_restart=now", inventory=inventory)
         assert done.verdicts() == {host: "compliant"}, done.output
         assert "1 backup of an earlier version was moved" in done.output
-        assert fleet.shell(host, "ls /etc/cb/t11.d") == "10-java"
+        assert fleet.shell(host, "ls /etc/cb/t11.d").split() == ["10-java"]
         assert fleet.shell(host, "cat /etc/cb/t11.d/10-java").count(FLAG) == 1
         running = fleet.shell(host, "tr '\\0' ' ' </proc/$(pgrep -x java)/cmdline")
         assert "-Da=new" in running, "what the admin changed counts"

@@ -361,4 +361,4 @@ def test_of_a_controller_that_drips_builds_are_started_again(jenkins: Jenkins,
         drain(controller, "maintenance", 60)
     jenkins.ended.set()
     assert not jenkins.quiet
-    assert jenkins.reasons == ["maintenance"], "it was quiet before"
+    assert jenkins.reasons == ["maintenance [cbops.telemetry ]"], "it was quiet before"

@@ -359,7 +359,7 @@ def builds(text: str) -> None:
     """As what a controller's web interface says of its builds."""
     controller = Controller("https://controller.example.com")
     controller._ask = lambda *_question, **_how: (200, text)  # type: ignore[method-assign]
-    for ask in (controller.builds, controller.is_quiet, controller.is_ready):
+    for ask in (controller.builds, controller.quiet, controller.is_ready):
         try:
             ask()
         except Exception as error:  # noqa: BLE001  its own error, of whatever it says

@@ -18,7 +18,7 @@ from . import _routes as routes
 from ._child import Late, bounded
 from ._files import bytewise, native
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
-from ._patience import hangs
+from ._patience import Silent, anywhere, hangs
 from ._processes import (
     LIMIT,
     LOGIN,
@@ -220,7 +220,7 @@ def _default_home(uid: int, options: Optional[Sequence[str]]) -> str:
     for word in options or ():
         home = word.partition("=")[2] if word.startswith("-Duser.home=") else home
     folder = home.rstrip("/") + "/.jenkins"
-    return bytewise(folder) if home and os.path.isdir(folder) else ""
+    return bytewise(folder) if home and anywhere(lambda: os.path.isdir(folder)) else ""
 
 
 def _real_war(proc: str, seen: Seen) -> str:
@@ -228,7 +228,10 @@ def _real_war(proc: str, seen: Seen) -> str:
     path = native(seen.war)
     if not path.startswith("/"):
         path = os.path.join(os.readlink(own + "/cwd"), path)
-    return bytewise(os.path.realpath(path))
+    try:
+        return bytewise(anywhere(lambda: os.path.realpath(path)))
+    except Silent:
+        return ""
 
 
 #: Variables by which a starter tells a program that it has started it.

@@ -517,6 +517,7 @@ class Texts(NamedTuple):
     texts: Tuple[str, ...]
     open: bool  # not all of it: some names are not known before the start
     words: str  # by which people know it: its name, user, folder, environment
+    silent: Optional[Silent] = None  # some of it lies on a file system that does not answer
 
     def any(self, pattern: "re.Pattern[str]") -> bool:
         """Whether one of them has it."""
@@ -569,16 +570,17 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     commands = (unit.exec_start if unit is not None else ()) or ((definition.program,) if definition.program else ())
     lines = [" ".join(text_of(word) for word in command) for command in commands]
     values = [text_of(variable.value) for variable in definition.environment.values()]
-    texts, is_open = [], False
+    texts, is_open, silent = [], False, None
     for text in lines + values:  # a war, or a whole command, that the command line only names
         found = reached(files, text, None, definition.folder)
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
+        silent = silent or (found.silent if text in lines else None)
     # What every service is given tells nothing of this one.
     own = unit.environment if unit is not None else definition.environment
     names = [definition.name, definition.user, definition.folder or ""] + lines
     names += [text_of(variable.value) for variable in own.values()] + list(own)
-    return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names))
+    return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names), silent)
 
 
 def _script_text(files: HostFiles, path: str) -> Optional[str]:
@@ -700,7 +702,9 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
         warnings.append("%s starts a container, and what runs in it is not looked at" % name)
         return
     result = _outcome(definition, files)
-    if in_tomcat(result):
+    if not result.programs and texts.silent is not None:  # it may be anything, so also a controller
+        found.append((definition, _unanswered(texts.silent)))
+    elif in_tomcat(result):
         if result.programs:
             found.append((definition, result))
     elif result.programs:

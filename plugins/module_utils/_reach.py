@@ -46,15 +46,17 @@ class Reached(NamedTuple):
     tells: bool  # of a JVM, or of the product
     open: bool  # some of it has a name that is not known here
     texts: List[str]
+    silent: Optional[Silent] = None  # some of it lies on a file system that does not answer
 
 
 def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: Optional[str] = None) -> Reached:
-    """What a text (that of the script ``path``, run in ``directory``) may come to. Raises Silent."""
+    """What a text (that of the script ``path``, run in ``directory``) may come to."""
     texts: List[str] = []
     assigned: Dict[str, Set[str]] = {}
     seen: Set[str] = set()
     entered: List[str] = []  # where it works from some point on
     is_open = False
+    silent: Optional[Silent] = None
     waiting = [(text, path, 0)]
     left: List[re.Match] = []  # type: ignore[type-arg]
     packaged: List[bool] = []  # for each of them: it stands in what a package brings, which starts no other's programs
@@ -89,13 +91,17 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
         for name in dict.fromkeys(names):
             if name not in seen and not _PASSED_OVER.match(name):
                 seen.add(name)
-                content = script(files, name)
+                try:
+                    content = script(files, name)
+                except Silent as error:  # following it will tell whether it matters
+                    is_open, silent = True, silent or error
+                    continue
                 if content is not None:
                     waiting.append((content, name, depth + 1))
     for match, theirs in zip(left, packaged):
         values = assigned.get(match.group(1), set())
         is_open = is_open or (not theirs and (not values or any("$" in value or "`" in value for value in values)))
-    return Reached(any(TELLS.search(_COMMENT.sub("", one)) for one in texts), is_open, texts)
+    return Reached(any(TELLS.search(_COMMENT.sub("", one)) for one in texts), is_open, texts, silent)
 
 
 def _parent(folder: str) -> str:

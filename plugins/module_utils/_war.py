@@ -49,9 +49,16 @@ def _attributes(files: HostFiles, path: str) -> Optional[Dict[str, str]]:
 def is_ours(files: HostFiles, path: str, homes: Sequence[str] = ()) -> bool:
     """Whether what a JVM is started on is the product; ``homes`` are what it would get as JENKINS_HOME.
 
-    Raises Silent where it lies on a file system that does not answer.
+    Raises Silent where it lies on a file system that does not answer, and nothing else tells.
     """
-    attributes = attributes_of(files, path)
+    # Of one that is not there (yet), or cannot be read, whoever gives it a JENKINS_HOME knows what it is.
+    given_home = path.endswith(".war") and bool(homes)
+    try:
+        attributes = attributes_of(files, path)
+    except Silent:
+        if given_home or _is_called_so(path):
+            return True
+        raise
     if attributes is not None and is_product(attributes):
         return True
     names = [path]
@@ -61,7 +68,8 @@ def is_ours(files: HostFiles, path: str, homes: Sequence[str] = ()) -> bool:
         raise
     except OSError:
         pass
-    if any(OF_INTEREST.search(name.rsplit("/", 1)[-1]) and not name.endswith(".jar") for name in names):
-        return True
-    # One that is not there (yet), or cannot be read: whoever gives it a JENKINS_HOME knows what it is.
-    return attributes is None and path.endswith(".war") and bool(homes)
+    return any(map(_is_called_so, names)) or (attributes is None and given_home)
+
+
+def _is_called_so(path: str) -> bool:
+    return OF_INTEREST.search(path.rsplit("/", 1)[-1]) is not None and not path.endswith(".jar")

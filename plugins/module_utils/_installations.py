@@ -448,8 +448,10 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
         ours = tuple(entry for entry in entries if is_ours(files, entry))
         return ours or ((launch.program,) if launch.program == "executable.Main" else ())
     program = launch.program
+    if program.endswith(".war"):
+        return (program,)
     attributes = attributes_of(files, program)
-    if program.endswith(".war") or (attributes is not None and is_product(attributes)):
+    if attributes is not None and is_product(attributes):
         return (program,)
     # A server in a jar of its own, which is given a war.
     given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1:] if not unknown_of(word, True)]

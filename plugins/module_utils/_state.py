@@ -309,6 +309,13 @@ class Owner(NamedTuple):
         """That of its unit; empty where it has none, or is not running."""
         return self.loaded.control_group if self.loaded is not None else ""
 
+    def holds(self, jvm: processes.Process) -> bool:
+        """Whether a JVM is in its unit's cgroup; where the service manager does not answer, in the one called so."""
+        if self.loaded is None and self.definition.service is not None:
+            unit = _unit_of(jvm)
+            return unit is not None and unit == self.definition.service.rsplit(".", 1)[0]
+        return processes.below(jvm.cgroup, self.cgroup)
+
     @property
     def script(self) -> str:
         """The launch script that is started without a unit; empty where it has one."""
@@ -333,7 +340,7 @@ def _owned(owners: Sequence[Owner], jvms: Sequence[processes.Process]) -> List[T
     found: List[List[processes.Process]] = [[] for _owner in owners]
     outside = []
     for jvm in jvms:
-        inside = [processes.below(jvm.cgroup, owner.cgroup) for owner in owners]
+        inside = [owner.holds(jvm) for owner in owners]
         for owner, is_inside, mine in zip(owners, inside, found):
             if is_inside and _may_be_its_own(owner, jvm):
                 mine.append(_noting_other_war(owner, jvm))
@@ -364,13 +371,13 @@ def _without_agents(mine: Sequence[processes.Process]) -> Tuple[processes.Proces
 
 def _is_agent_of(jvm: processes.Process, owners: Sequence[Owner], claimed: Collection[int],
                  jvms: Sequence[processes.Process]) -> bool:
-    return jvm.agent and any(processes.below(jvm.cgroup, owner.cgroup) and processes.below(other.cgroup, owner.cgroup)
+    return jvm.agent and any(owner.holds(jvm) and owner.holds(other)
                              for owner in owners for other in jvms if other.pid in claimed)
 
 
 def _is_build_of(jvm: processes.Process, owners: Sequence[Owner]) -> bool:
     """Anybody can have the environment of a build; to be where a controller runs needs root, or that controller."""
-    return jvm.of_build and any(processes.below(jvm.cgroup, owner.cgroup) for owner in owners)
+    return jvm.of_build and any(owner.holds(jvm) for owner in owners)
 
 
 def _same_home(owner: Owner, jvm: processes.Process) -> bool:

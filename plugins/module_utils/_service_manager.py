@@ -193,9 +193,8 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     doubt = None
     mounts: Mounts = ()
     try:
-        mounts, places = mounts_in({"RootDirectory": service["RootDirectory"][1],
-                            "RootImage": newer.get("RootImage", ["s", ""])[1]}, binds,
-                           len(service["ExecStartPre"]) > 2, files)
+        roots = {"RootDirectory": service["RootDirectory"][1], "RootImage": newer.get("RootImage", ["s", ""])[1]}
+        mounts, places = mounts_in(roots, binds, len(service["ExecStartPre"]) > 2, files)
         overlays.extend(places)
     except Unresolvable as error:
         doubt = (error.reason, unit["FragmentPath"][1])

@@ -176,8 +176,8 @@ class Supervisord(Starter):
                 return self._put_in(found.value, name, path) if found is not None else []
 
             environment: Dict[str, Variable] = {}
-            for item in [one for one in common if one.key == "environment"] + [mine[key] for key in ("environment",)
-                                                                              if key in mine]:
+            own = [mine["environment"]] if "environment" in mine else []
+            for item in [one for one in common if one.key == "environment"] + own:
                 environment.update(self._environment(self._put_in(item.value, name, path), path))
             user = text_of(value("user")) or "root"
             yield Start(self.kind, "program " + name, path, line_of(content, mine["command"].position),

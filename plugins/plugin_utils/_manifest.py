@@ -84,11 +84,14 @@ def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Map
         "limit": limit,
         "totals": totals_by_machine((document["verdict"], journal.get(document["host"], {}).get("machine"))
                                     for document in evidence),
-        "files": {f"evidence/{path_of(Path(), host).name}": {
-            "host": host, **{key: line[key] for key in ("sha256", "collected_at", "verdict", "drift", "machine")
-                             if key in line}}
-            for host, line in sorted(journal.items())},
+        "files": {f"evidence/{path_of(Path(), host).name}": {"host": host, **_told(line)}
+                  for host, line in sorted(journal.items())},
     }
+
+
+def _told(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest has of a line of the journal."""
+    return {key: line[key] for key in ("sha256", "collected_at", "verdict", "drift", "machine") if key in line}
 
 
 def collection_version() -> str | None:

@@ -117,27 +117,36 @@ def test_nothing_is_put_where_others_could_change_it(package: Site, scene: str) 
         package.shell("script", f"rm -rf {FOLDER} /home/{USER}/d")
 
 
-def put_back(site: Site, *paths: str) -> tuple[Done, list[str]]:
-    """Backups are put back, as people and a restart that fails do it: the newest, by date, by run; what was said."""
+def save(site: Site, *paths: str) -> str:
+    """Root keeps a copy of each file in the run R, as before a template is rendered; a moment (UTC) just before."""
+    moment = site.shell("script", "date -u +%Y-%m-%dT%H:%M:%SZ; sleep 2").strip()
+    done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
+        {"cbops.telemetry.telemetry_backup": {"path": "{{ item }}", "save": True, "run": "R"}, "loop": list(paths)}]}])
+    assert not done.code, done.output
+    return moment
+
+
+def put_back(site: Site, moment: str, *paths: str) -> tuple[Done, list[str]]:
+    """What save() kept is put back, as people and a restart that fails do it: the newest, by date, by run.
+
+    What was said of each, "was put back" where nothing stood against it.
+    """
+    ways = [{}, {"since": moment}, {"of_run": "R"}]
     said = site.folder / "said.json"
     said.unlink(missing_ok=True)
     done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
         {"cbops.telemetry.telemetry_backup": {
-            "path": "{{ item[0] }}", "restore": True, "since": "{{ item[1] or omit }}"},
-         "loop": [[path, since] for path in paths for since in ("", "2019-01-01T00:00:00Z")],
+            "path": "{{ item.path }}", "restore": True, "since": "{{ item.since | default(omit) }}",
+            "of_run": "{{ item.of_run | default(omit) }}"},
+         "loop": [{"path": path, **way} for path in paths for way in ways],
          "register": "got", "ignore_errors": True},
         {"copy": {"content": "{{ got.results | map(attribute='msg', default='was put back') | list | to_json }}",
                   "dest": str(said)}, "delegate_to": "localhost", "become": False,
          "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}]}])
     assert said.exists(), done.output
-    return done, json.loads(said.read_text())
-
-
-def save(site: Site, *paths: str) -> None:
-    """Root keeps a copy of each file, as before a template is rendered."""
-    done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {"path": "{{ item }}", "save": True, "run": "R"}, "loop": list(paths)}]}])
-    assert not done.code, done.output
+    found = json.loads(said.read_text())
+    assert len(found) == len(ways) * len(paths)
+    return done, found
 
 
 def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site) -> None:
@@ -146,16 +155,15 @@ def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Si
         package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there-{number}
             echo ExecStartPre=+/bin/true >{path}; chown {SERVICE}: {path}""")
     try:
-        save(package, *paths)
+        moment = save(package, *paths)
         package.shell("script", "; ".join(f"rm {path}; echo '# now' >{path}; chmod 644 {path}" for path in paths))
         before = package.shell("script", f"sha256sum {' '.join(paths)}")
-        done, said = put_back(package, *paths)
-        assert len(said) == 3 * len(paths)
+        done, said = put_back(package, moment, *paths)
         assert all("root's alone" in one for one in said), done.output
         assert package.shell("script", f"sha256sum {' '.join(paths)}") == before
         assert {whose(package, path) for path in paths} == {"root:root 644"}
         package.shell("script", f"rm {' '.join(paths)}")
-        done, said = put_back(package, *paths)
+        done, said = put_back(package, moment, *paths)
         assert not any("was put back" in one for one in said), done.output
         assert {whose(package, path) for path in paths} == {""}
     finally:
@@ -194,10 +202,10 @@ def test_what_the_service_wrote_does_not_become_roots_by_a_backup(package: Site)
     play(package, "enforce", "script")
     package.shell("script", f"chown {SERVICE}: {DROP_IN}")
     package.as_user("script", f"echo ExecStartPre=+/bin/true >>{DROP_IN}", SERVICE)
-    save(package, DROP_IN)
+    moment = save(package, DROP_IN)
     package.shell("script", f"rm {DROP_IN}")
-    done, said = put_back(package, DROP_IN)
-    assert [("root's alone" in one) for one in said] == [True] * 3, done.output
+    done, said = put_back(package, moment, DROP_IN)
+    assert all("root's alone" in one for one in said), done.output
     assert whose(package, DROP_IN) == ""
 
 

@@ -15,8 +15,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -365,18 +367,20 @@ def as_other(*command: str) -> subprocess.CompletedProcess[str]:
                           capture_output=True, text=True, check=False, timeout=60)
 
 
-def open_to_others(node: Node) -> None:
-    """The way to the reports folder, which pytest keeps private."""
-    for folder in (node.reports, *node.reports.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+@pytest.fixture
+def open_node(keys: Path) -> Iterator[Node]:
+    """A control node whose folder others can enter: not among pytest's, which every session that starts closes."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Node(Path(folder), keys)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to be another user")
-def test_what_others_lay_into_the_folder_costs_its_host_alone(node: Node) -> None:
+def test_what_others_lay_into_the_folder_costs_its_host_alone(open_node: Node) -> None:
+    node = open_node
     kinds = ["ln -sfn /etc/shadow", "mkfifo", "nested", "NaN", "its own elsewhere"]
     hosts = tuple(f"cm{number}" for number in range(len(kinds) + 1))
     node.audit(hosts=hosts)
-    open_to_others(node)
     subprocess.run(["chmod", "-R", "a+rwX", node.reports], check=True)
     (manifest,) = node.manifests()
     laid = []
@@ -412,18 +416,19 @@ def test_what_others_lay_into_the_folder_costs_its_host_alone(node: Node) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to be another user")
-def test_nobody_else_can_hold_up_an_audit(node: Node) -> None:
-    node.audit()
-    open_to_others(node)
-    done = as_other("flock", "--nonblock", str(node.reports / "runs/.lock"), "true")
+def test_nobody_else_can_hold_up_an_audit(open_node: Node) -> None:
+    open_node.audit()
+    assert as_other("ls", str(open_node.reports / "runs")).returncode == 0
+    done = as_other("flock", "--nonblock", str(open_node.reports / "runs/.lock"), "true")
     assert "Permission denied" in done.stderr
 
 
 def test_a_host_name_never_leaves_the_folder(node: Node) -> None:
-    node.audit(hosts=("../../outside", "a/../../../outside", "/tmp/outside", "..", "ü\u202e", "-e", "cm1"))
+    absolute = str(node.folder / "absolute/outside")
+    (node.folder / "absolute").mkdir()
+    node.audit(hosts=("../../outside", "a/../../../outside", absolute, "..", "ü\u202e", "-e", "cm1"))
     assert len(list((node.reports / "evidence").iterdir())) == 7
     assert not [path for path in node.folder.rglob("*outside*") if path.parent != node.reports / "evidence"]
-    assert not Path("/tmp/outside").exists() and not Path("/tmp/outside.json").exists()
     assert all(path.parent == node.reports / "evidence" for path in node.reports.rglob("*cm1*.json"))
     node.verified()
 

@@ -406,11 +406,10 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
     began = time.monotonic()
     until, quiet = began + seconds, None  # type: float, Optional[float]
     while time.monotonic() < until and limits.left() > 0:
-        busy, excess = False, world.excess()
+        busy = False
         for number, cgroup in list(itertools.islice(world.processes(), TASKS + 1)):
-            excess = excess or world.excess()
-            if excess:
-                break
+            if world.excess:
+                return Seen(tuple(starts), others, None, world.excess)
             busy = busy or not re.search(r"/world(?:/init\.scope|/[^/]*cbops-prove-after[^/]*)?\Z", cgroup)
             try:
                 one = number, processes.started(number)
@@ -429,8 +428,8 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
                 _release(world, one)
             except (OSError, IndexError, ValueError, KeyError):
                 continue  # it ended
-        if excess:
-            return Seen(tuple(starts), others, None, excess)
+        if world.excess:
+            return Seen(tuple(starts), others, None, world.excess)
         if len(starts) + others > _LIMIT_STARTS:
             return Seen(tuple(starts), others, None, "java is started again and again")
         ended, state = world.told("ended"), world.told("state")

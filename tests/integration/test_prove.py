@@ -31,7 +31,8 @@ PIDS = ("for unit in cloudbees-core-oc cloudbees-core-cm jenkins cloudbees-cm to
         "pgrep -x java; cat /run/cloudbees-*/*.pid /var/run/jenkins/*.pid 2>/dev/null; true")
 #: Whatever has our name; the lock is there since the fleet was enforced.
 LEFT = ("systemctl list-units --all --no-legend 'cbops*'; ls -d /run/cbops* /run/systemd/*/cbops* /.cbops* "
-        "/tmp/*cbops* /sys/fs/cgroup/system.slice/cbops* 2>/dev/null | grep -vx /run/cbops-telemetry.lock; ps axww -o args | grep '[c]bops-prove'; true")
+        "/tmp/*cbops* /sys/fs/cgroup/system.slice/cbops* 2>/dev/null | grep -vx /run/cbops-telemetry.lock; "
+        "ps axww -o args | grep '[c]bops-prove'; true")
 HOSTILE = ["bullseye-script", "trixie-script"]
 WAR = "/opt/cloudbees/cm/cloudbees-core-cm.war"
 

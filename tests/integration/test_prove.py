@@ -374,10 +374,12 @@ def lay_over(fleet: Fleet, host: str, names: list[str]) -> None:
         for path, place in places.items():
             tar.add(place, path, filter=as_roots)
     files = " ".join(shlex.quote(path) for path in places)
+    javas = " ".join(shlex.quote(path) for path in places if path.endswith("/bin/java"))  # in a case they are empty
     users = "".join(f"id {user} >/dev/null 2>&1 || useradd -r -m -d /var/lib/{user} -s /bin/bash {user}\n"
                     for user in USERS)
     fleet.shell(host, f"""{users}cd /; for f in {files}; do [ ! -e $f ] || echo $f; done | tar cf /srv/before.tar -T -
 echo '{base64.b64encode(packed.getvalue()).decode()}' | base64 -d | tar xp -C / --keep-directory-symlink
+for java in {javas}; do install -m 755 "$(readlink -f /usr/bin/java)" $java; done
 systemctl daemon-reload""")
 
 

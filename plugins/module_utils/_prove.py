@@ -218,7 +218,7 @@ def ending(told: str) -> str:
         return "it ended, and systemd does not say how"
     result, code, status = (words + ["", "", ""])[:3]
     known = {"200/CHDIR": "its working directory", "203/EXEC": "its program", "217/USER": "its user",
-             "216/GROUP": "its group", "226/NAMESPACE": "a file system of its own"}
+             "216/GROUP": "its group", "224/PAM": "its PAM session", "226/NAMESPACE": "a file system of its own"}
     numbers = {name.partition("/")[0]: what for name, what in known.items()}
     if code == "exited" and status in numbers:
         return "systemd could not set up %s (exit status %s)" % (numbers[status], status)

@@ -8,6 +8,7 @@ Nothing is concluded from launch files here: the host's own systemd reads the un
 on the managed host: Python 3.6+, standard library only.
 """
 
+import itertools
 import os
 import re
 import signal
@@ -25,7 +26,7 @@ from ._shell_words import Launch
 from ._state import Entry, survey
 from ._systemd import parse_unit
 from ._tomcat import BOOTSTRAP
-from ._world import OWN, SHELL, Refused, Task, World, refusal
+from ._world import OWN, SHELL, TASKS, Refused, Task, World, refusal
 
 UNKNOWN = "unknown"
 #: Seconds for all installations of a host together: less than the control node waits.
@@ -217,7 +218,7 @@ def ending(told: str) -> str:
         return "it ended, and systemd does not say how"
     result, code, status = (words + ["", "", ""])[:3]
     known = {"200/CHDIR": "its working directory", "203/EXEC": "its program", "217/USER": "its user",
-             "216/GROUP": "its group", "226/NAMESPACE": "a file system of its own"}
+             "216/GROUP": "its group", "224/PAM": "its PAM session", "226/NAMESPACE": "a file system of its own"}
     numbers = {name.partition("/")[0]: what for name, what in known.items()}
     if code == "exited" and status in numbers:
         return "systemd could not set up %s (exit status %s)" % (numbers[status], status)
@@ -406,10 +407,9 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
     until, quiet = began + seconds, None  # type: float, Optional[float]
     while time.monotonic() < until and limits.left() > 0:
         busy = False
-        excess = world.excess()
-        if excess:
-            return Seen(tuple(starts), others, None, excess)
-        for number, cgroup in list(world.processes()):
+        for number, cgroup in list(itertools.islice(world.processes(), TASKS + 1)):
+            if world.excess:
+                return Seen(tuple(starts), others, None, world.excess)
             busy = busy or not re.search(r"/world(?:/init\.scope|/[^/]*cbops-prove-after[^/]*)?\Z", cgroup)
             try:
                 one = number, processes.started(number)
@@ -428,6 +428,8 @@ def _watched(world: World, service: str, programs: Sequence[str], seconds: float
                 _release(world, one)
             except (OSError, IndexError, ValueError, KeyError):
                 continue  # it ended
+        if world.excess:
+            return Seen(tuple(starts), others, None, world.excess)
         if len(starts) + others > _LIMIT_STARTS:
             return Seen(tuple(starts), others, None, "java is started again and again")
         ended, state = world.told("ended"), world.told("state")

@@ -22,6 +22,7 @@ import signal
 import socket
 import stat
 import struct
+import threading
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -47,6 +48,8 @@ _LIMIT_ENTRIES = 3000
 _LIMIT_RUN_FILE, _LIMIT_RUN = 64 << 10, 2 << 20
 _LARGE_LOG = 1 << 20
 _LIMIT_TOLD = 1024
+#: Seconds between two counts of processes and memory, where the kernel does not bound them.
+_COUNT = 0.02
 _SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 _CGROUPS = "/sys/fs/cgroup"
 
@@ -181,6 +184,11 @@ class World:
         self._folder = self._scope = ""
         self._own = -1
         self._reaped = False  # then its number may be another's
+        #: What there is too much of, where it is not the kernel that says no: then the world was ended in one stroke.
+        self.excess = None  # type: Optional[str]
+        self._closing = threading.Event()
+        self._counter = None  # type: Optional[threading.Thread]
+        self._before = os.sched_getscheduler(0), os.sched_getparam(0)
         here, self.silent = places()
         go, self._go = os.pipe()
         said, say = os.pipe()
@@ -231,7 +239,10 @@ class World:
             else:
                 time.sleep(0.01)
         _bounded_by(self._folder)
-        self._memory_bounded = os.path.exists(self._folder + "/memory.max")
+        if not all(os.path.exists(self._folder + name) for name in ("/memory.max", "/pids.max")):
+            self._first()
+            self._counter = threading.Thread(target=self._count, daemon=True)
+            self._counter.start()
         os.write(self._go, b"g")
         answer = _line(said, seconds)
         if "leader" not in answer:
@@ -254,24 +265,32 @@ class World:
             for number in numbers:
                 yield int(number), folder[len(self._folder):]
 
-    def excess(self) -> Optional[str]:
-        """What there is too much of, where it is not the kernel that says no: then the world is ended in one stroke."""
-        numbers = [number for number, _cgroup in self.processes()]
-        pages, reason = 0, None
-        for number in numbers[:TASKS] if not self._memory_bounded else ():
-            try:
-                with open("/proc/%d/statm" % number) as stream:
-                    fields = stream.read().split()
-                pages += int(fields[1]) - int(fields[2])
-            except (OSError, ValueError, IndexError):
-                continue  # it ended
-        if len(numbers) > TASKS:
-            reason = "more than %d processes were started" % TASKS
-        elif pages * resource.getpagesize() > MEMORY:
-            reason = "more than %d bytes of memory were taken" % MEMORY
-        if reason and self.alive():
-            os.kill(self._child, signal.SIGKILL)
-        return reason
+    def _first(self) -> None:
+        """Whoever counts comes before those who are counted, however many there are. Raises :class:`Refused`."""
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        except OSError:
+            raise Refused("nothing bounds its processes here, and they cannot be counted in time")
+
+    def _count(self) -> None:
+        """In a thread of its own: what is looked at besides (the words of a process) may have to wait for it."""
+        self._first()
+        while self.excess is None and not self._closing.wait(_COUNT):
+            numbers = [number for number, _cgroup in self.processes()]
+            pages = 0
+            for number in numbers if len(numbers) <= TASKS else ():
+                try:
+                    with open("/proc/%d/statm" % number) as stream:
+                        fields = stream.read().split()
+                    pages += int(fields[1]) - int(fields[2])
+                except (OSError, ValueError, IndexError):
+                    continue  # it ended
+            if len(numbers) > TASKS:
+                self.excess = "more than %d processes were started" % TASKS
+            elif pages * resource.getpagesize() > MEMORY:
+                self.excess = "more than %d bytes of memory were taken" % MEMORY
+        if self.excess:
+            self._kill()
 
     def alive(self) -> bool:
         """Whether the process is there without which all of it ends."""
@@ -309,24 +328,35 @@ class World:
         if self._own >= 0:
             os.close(self._own)
         os.close(self._go)
+        self._closing.set()
+        self._kill()
         if self.alive():
             end(self._child, 0, False)
         until = time.monotonic() + 3
         while self._folder and os.path.isdir(self._folder) and time.monotonic() < until:
-            try:
-                with open(self._folder + "/cgroup.kill", "w") as stream:
-                    stream.write("1")
-            except OSError:  # an older kernel
-                for number, _cgroup in list(self.processes()):
-                    try:
-                        os.kill(number, signal.SIGKILL)
-                    except OSError:
-                        pass
+            self._kill()
             time.sleep(0.01)
+        if self._counter is not None:
+            self._counter.join(3)
+            os.sched_setscheduler(0, *self._before)
+
+    def _kill(self) -> None:
+        """At once, so that none has the time to make another one."""
+        if not self._folder:
+            return
+        try:
+            with open(self._folder + "/cgroup.kill", "w") as stream:
+                stream.write("1")
+        except OSError:  # an older kernel, or nothing is left
+            for number, _cgroup in list(self.processes()):
+                try:
+                    os.kill(number, signal.SIGKILL)
+                except OSError:
+                    pass
 
 
 def _bounded_by(folder: str) -> None:
-    """Look whether the limits are there; where control groups have none, :meth:`World.excess` holds them."""
+    """Look whether the limits are there; where control groups have none, :meth:`World._count` holds them."""
     for name, most in (("memory.max", MEMORY), ("pids.max", TASKS)):
         try:
             with open("%s/%s" % (folder, name)) as stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,47 @@ def test_limits_that_are_not_there_are_seen(values: dict[str, str], reason: str 
     else:
         with pytest.raises(world.Refused, match=reason):
             world._bounded_by(str(tmp_path))
+
+
+def counted(folder: Path, processes: list[int]) -> world.World:
+    """A world of which nothing is there but its control group, with processes that nobody has."""
+    (folder / "cgroup.procs").write_text("".join(f"{number}\n" for number in processes))
+    made = object.__new__(world.World)
+    made._folder, made.excess, made._closing = str(folder), None, threading.Event()
+    return made
+
+
+@pytest.mark.parametrize(("number", "excess"), [
+    (world.TASKS, None), (world.TASKS + 1, f"more than {world.TASKS} processes were started")])
+def test_what_becomes_more_is_ended_in_one_stroke(number: int, excess: str | None, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_words: None)
+    made = counted(tmp_path, list(range(10 ** 7, 10 ** 7 + number)))  # above what a kernel gives
+    counter = threading.Thread(target=made._count, daemon=True)
+    counter.start()
+    counter.join(0.3 if excess is None else 30)
+    made._closing.set()
+    counter.join()
+    assert made.excess == excess
+    assert (tmp_path / "cgroup.kill").exists() == (excess is not None)
+
+
+def test_memory_that_is_taken_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_words: None)
+    monkeypatch.setattr(world, "MEMORY", 4096)
+    made = counted(tmp_path, [os.getpid()])
+    made._count()
+    assert made.excess == "more than 4096 bytes of memory were taken"
+    assert (tmp_path / "cgroup.kill").read_text() == "1"
+
+
+def test_where_nothing_can_be_counted_in_time_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_words: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    with pytest.raises(world.Refused, match="they cannot be counted in time"):
+        object.__new__(world.World)._first()
 
 
 def test_the_kernel_s_own_file_systems_are_no_part_of_the_world() -> None:

@@ -48,12 +48,21 @@ def test_a_second_sender_is_named_and_changes_no_verdict(fleet: Fleet) -> None:
     assert "Segment" in reasons
 
 
-def test_a_home_that_cannot_be_read_is_unknown(fleet: Fleet) -> None:
-    fleet.shell(HOST, f"mv {HOME}/plugins {HOME}/away")
+def test_plugins_that_cannot_be_read_are_unknown(fleet: Fleet) -> None:
+    fleet.shell(HOST, f"mv {HOME}/plugins {HOME}/away; touch {HOME}/plugins")
     try:
         found, _verdict, reasons = settings(fleet)
     finally:
-        fleet.shell(HOST, f"mv {HOME}/away {HOME}/plugins")
+        fleet.shell(HOST, f"rm {HOME}/plugins; mv {HOME}/away {HOME}/plugins")
     assert found["analytics_plugin"] == "unknown"
     assert found["details"]["analytics_plugin"]["reason"]
     assert "license-tracker" in reasons
+
+
+def test_a_home_without_plugins_has_none(fleet: Fleet) -> None:
+    fleet.shell(HOST, f"mv {HOME}/plugins {HOME}/away")
+    try:
+        found, _verdict, _reasons = settings(fleet)
+    finally:
+        fleet.shell(HOST, f"mv {HOME}/away {HOME}/plugins")
+    assert found["analytics_plugin"] is None

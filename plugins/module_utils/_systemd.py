@@ -655,21 +655,24 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             expanded = specifiers.put_in(setting.value)
             path = text_of(expanded or [])
             optional = text.startswith("-")
-            if not text or text in ("~", "-~") or path.lstrip("-").startswith("/") and path[:2] != "--":
+            whole = path.lstrip("-").startswith("/") and path[:2] != "--" and not _leads_up(path)
+            if not text or text in ("~", "-~") or whole:
                 folder = expanded or []
             elif expanded is not None and unknown_of(expanded, True):
                 folder = expanded
             elif not optional and setting.path == fragment:
-                refused = refused or ("systemd refuses the unit: WorkingDirectory= is no absolute path", fragment)
+                refused = refused or ("systemd refuses the unit: WorkingDirectory= is no absolute path without ..",
+                                      fragment)
             elif not optional:
                 stopped = setting.path
         elif setting.key in ROOTS:
             path = specifiers.text(setting.value) or ""
             roots[setting.key] = path
-            if text and not path.startswith("/"):
+            if text and (not path.startswith("/") or _leads_up(path)):
                 roots[setting.key] = ""
                 if setting.path == fragment:
-                    refused = refused or ("systemd refuses the unit: %s= is no absolute path" % setting.key, fragment)
+                    refused = refused or ("systemd refuses the unit: %s= is no absolute path without .." % setting.key,
+                                          fragment)
                 else:
                     stopped = setting.path
         elif setting.key in BINDS:
@@ -713,6 +716,11 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 working_folder(text_of(folder), user, files, mounts) if unknown_of(folder, True) is None else None,
                 mounts,
                 refused is not None)
+
+
+def _leads_up(path: str) -> bool:
+    """Whether systemd takes a path for not normalized (path_simplify_and_warn)."""
+    return ".." in path.split("/")
 
 
 def working_folder(path: str, user: str, files: HostFiles, mounts: Mounts = ()) -> Optional[str]:

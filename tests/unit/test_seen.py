@@ -36,7 +36,7 @@ def _unit(host: Host, text: str, start: str = "/opt/ci/start.sh") -> tuple[str, 
 
 
 @pytest.mark.parametrize("text", [
-    f"RootDirectory={ROOT}\n", "RootDirectory=/srv/%j/../root\n", "RootDirectory=/srv/linked\n",
+    f"RootDirectory={ROOT}\n", "RootDirectory=/srv/./root\n", "RootDirectory=/srv/linked\n",
     f"BindReadOnlyPaths={ROOT}/etc/default:/etc/default\n", f"BindPaths={ROOT}/etc:/etc\n",
     f"BindPaths={ROOT}/etc/default/ci:/etc/default/ci:norbind\n", f"BindPaths=-{ROOT}/etc:/etc -/nothing:/opt\n",
 ])
@@ -48,7 +48,9 @@ def test_what_the_service_sees_is_read(host: Host, text: str) -> None:
 
 @pytest.mark.parametrize(("text", "reason"), [
     ("RootDirectory=/srv/missing\n", "RootDirectory=/srv/missing: it is not there"),
-    ("RootDirectory=srv\n", "systemd refuses the unit: RootDirectory= is no absolute path"),
+    ("RootDirectory=srv\n", "systemd refuses the unit: RootDirectory= is no absolute path without .."),
+    ("RootDirectory=/srv/../srv/root\n", "systemd refuses the unit: RootDirectory= is no absolute path without .."),
+    ("WorkingDirectory=/srv/../opt\n", "systemd refuses the unit: WorkingDirectory= is no absolute path without .."),
     (f"RootDirectory={ROOT}\nExecStartPre=/opt/ci/prepare\n", "which files its commands see that run before"),
     ("RootImage=/srv/root.raw\n", "RootImage=/srv/root.raw: the service sees other files than the host's"),
     ("RootDirectory=/srv/%m\n", "the specifier %m"),

@@ -10,7 +10,7 @@ from fleethand import FLEET, Fleet
 from tests.differential.units import describe, run
 
 UNITS = int(os.environ.get("CBOPS_UNITS", "240"))
-SHARE = 5  # of a hundred units that start a JVM, so many may be unresolvable at most
+SHARE = 8  # of a hundred units that start a JVM, so many may be unresolvable at most; some have folders nobody can know
 
 
 def test_the_engine_agrees_with_systemd_before_and_after_its_edits(fleet: Fleet, tmp_path: Path) -> None:

@@ -77,8 +77,11 @@ def _text(files: HostFiles, path: str) -> str:
 
 def _is_ordinary(files: HostFiles, user: str) -> bool:
     """Whether a user is one of those who log in, who may tell cron and their own systemd to start what they like."""
-    fields = next((fields for fields in _accounts(files) if fields[0] == user), None)
-    return fields is not None and fields[2].isdigit() and int(fields[2]) >= 1000
+    return any(fields[0] == user and _logs_in(fields) for fields in _accounts(files))
+
+
+def _logs_in(fields: Sequence[str]) -> bool:
+    return fields[2].isdigit() and int(fields[2]) >= 1000
 
 
 def _accounts(files: HostFiles) -> List[List[str]]:
@@ -300,9 +303,11 @@ class Cron(Starter):
         for pattern in self._OF_THE_MACHINE:
             for path in files.glob(pattern):
                 yield from self._lines(files, path, None)
-        for pattern in self._OF_USERS:
-            for path in files.glob(pattern):
-                yield from self._lines(files, path, path.rpartition("/")[2])
+        theirs = [path for pattern in self._OF_USERS for path in files.glob(pattern)]
+        # Those of people come last: however many lines they have, they hide nobody else's behind the limit.
+        people = {fields[0] for fields in _accounts(files) if _logs_in(fields)} if theirs else set()
+        for path in sorted(theirs, key=lambda path: path.rpartition("/")[2] in people):
+            yield from self._lines(files, path, path.rpartition("/")[2])
 
     def _lines(self, files: HostFiles, path: str, user: Optional[str]) -> Iterator[Start]:
         environment: Dict[str, Variable] = {}
@@ -429,7 +434,8 @@ class UserUnits(Starter):
     def starts(self, files: HostFiles) -> Iterator[Start]:
         """Each unit of users who linger: others' do not start with the machine, and their homes are not looked into."""
         lingering = files.list("/var/lib/systemd/linger")
-        for fields in _accounts(files) if lingering else []:
+        # Those of people come last: whatever they have there, it hides nobody else's.
+        for fields in sorted(_accounts(files), key=_logs_in) if lingering else []:
             user, home = fields[0], fields[5].rstrip("/")
             if user not in lingering or not home.startswith("/"):
                 continue
@@ -447,7 +453,8 @@ class UserUnits(Starter):
         settings = []
         advice = ("as %s: systemctl --user edit %s, with the flag in the variable of the JVM's options, then systemctl "
                   "--user restart %s" % (user, name, name))
-        known = Start(self.kind, "%s of %s" % (name, user), path, 1, (), {}, user, home, advice)
+        known = Start(self.kind, "%s of %s" % (name, user), path, 1, (), {}, user, home, advice,
+                      by_anybody=folder not in self._FOR_ALL and _is_ordinary(files, user))
         if files.is_masked(path):
             return None
         try:

@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     processes: Tuple[processes.Process, ...]
     running: str
     running_reason: Optional[str]
-    stray: bool = False  # JVMs that belong to no installation: seen, and never touched
+    stray: bool = False  # what whoever may log in can have made, such as a JVM of no installation: seen, never touched
 
 
 class Survey(NamedTuple):
@@ -104,7 +104,8 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
             # A profile that cannot be read may set options: only a JVM that was started with it shows that it does not.
             on_disk = next_start = _unresolvable("%s may set options, and %s" % next(iter(files.unread.items())))
         running, reason = _summary(mine, hidden or _unseen(owner, unseen, live_host) if not mine else hidden)
-        entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason))
+        anybodys = definition.start is not None and definition.start.by_anybody
+        entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason, anybodys))
     warnings.extend("the profile %s was not read: %s" % one for one in files.unread.items())
     claimed = {jvm.pid for mine in owned for jvm in mine}
     strays = [jvm for jvm in jvms
@@ -313,7 +314,7 @@ class Owner(NamedTuple):
         """Whether a JVM is in its unit's cgroup; where the service manager does not answer, in the one called so."""
         if self.loaded is None and self.definition.service is not None:
             unit = _unit_of(jvm)
-            return unit is not None and unit == self.definition.service.rsplit(".", 1)[0]
+            return unit is not None and self.definition.service in (unit, unit + ".service")
         return processes.below(jvm.cgroup, self.cgroup)
 
     @property
@@ -357,10 +358,13 @@ def _owned(owners: Sequence[Owner], jvms: Sequence[processes.Process]) -> List[T
 
 
 def _says_so(owner: Owner, jvm: processes.Process) -> bool:
-    """Whether the one who has started a JVM is the one who starts this installation."""
+    """Whether the one who has started a JVM is the one who starts this installation.
+
+    Anybody's process can be called as a starter is, and be told a name: so it must run as whom that would start.
+    """
     start = owner.definition.start
     return (start is not None and bool(start.name) and jvm.started_by == "%s %s" % (start.kind, start.name)
-            and _same_home(owner, jvm))
+            and _same_home(owner, jvm) and _of_its_user(owner, jvm))
 
 
 def _without_agents(mine: Sequence[processes.Process]) -> Tuple[processes.Process, ...]:
@@ -405,8 +409,11 @@ def _same_war(owner: Owner, jvm: processes.Process) -> bool:
 
 
 def _runs_the_same(owner: Owner, jvm: processes.Process) -> bool:
-    return (_same_war(owner, jvm) and _same_home(owner, jvm)
-            and (jvm.user == owner.user if owner.user else jvm.uid == 0 or _belongs_to(owner, jvm)))
+    return _same_war(owner, jvm) and _same_home(owner, jvm) and _of_its_user(owner, jvm)
+
+
+def _of_its_user(owner: Owner, jvm: processes.Process) -> bool:
+    return jvm.user == owner.user if owner.user else jvm.uid == 0 or _belongs_to(owner, jvm)
 
 
 def _belongs_to(owner: Owner, jvm: processes.Process) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
 from ansible_collections.cbops.telemetry.plugins.module_utils._settings import plugin
 
 MANIFEST = "Manifest-Version: 1.0\nJenkins-Version: 2.452.3.2\nMain-Class: executable.Main\n"
@@ -258,3 +259,18 @@ def test_a_script_that_runit_runs_is_edited(host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/etc/sv/ci/run", "#!/bin/sh\nexec chpst -u ci java -jar /opt/ci/app.war\n", 0o755)
     assert host.declare("disabled") == ["/etc/sv/ci/run"] and host.verdict() == "disabled"
+
+
+def test_a_unit_of_somebody_who_logs_in_is_seen_and_holds_nothing_up(host: Host) -> None:
+    """Whoever may log in can linger, and have any number of them; a service's user with a number below is not one."""
+    host.write("/var/lib/systemd/linger/ann", "")
+    host.write("/var/lib/systemd/linger/ci", "")
+    for home in ("/home/ann", "/srv/ci"):
+        host.write(f"{home}/app.war", archive())
+        host.write(f"{home}/.config/systemd/user/ci.service",
+                   "[Service]\nExecStart=/usr/bin/java -Da=b -jar %h/app.war\n")
+    for number in range(600):
+        host.write(f"/home/ann/.config/systemd/user/more{number}.service", "[Service]\nExecStart=/bin/true\n")
+    entries = {entry.definition.name: entry.stray for entry in state.survey(str(host.root)).entries}
+    assert entries == {"/srv/ci/.config/systemd/user/ci.service": False,
+                       "/home/ann/.config/systemd/user/ci.service": True}

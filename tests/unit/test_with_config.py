@@ -33,6 +33,21 @@ def test_it_is_found_beside_or_above(tmp_path: Path, config: str, inventory: str
     assert (mine, theirs) == (str((tmp_path / config).parent / "mine"), "/srv/theirs")
 
 
+@pytest.mark.parametrize(("place", "mode", "owner"), [(".", 0o1777, 0), ("ansible.cfg", 0o646, 0),
+                                                      ("ansible.cfg", 0o644, 4321), (".", 0o755, 4321)])
+def test_one_that_others_could_put_there_is_passed_over(tmp_path: Path, place: str, mode: int, owner: int) -> None:
+    """It names programs: /tmp/ansible.cfg is another user's, and must not be run for an inventory in /tmp/mine."""
+    if os.geteuid() != 0 and owner:
+        pytest.skip("only root can give a file to another user")
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/hosts").write_text("a\n")
+    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+    (tmp_path / place).chmod(mode)
+    if owner:
+        os.chown(tmp_path / place, owner, owner)
+    assert seen("inventory", tmp_path) == {}
+
+
 def test_without_one_nothing_is_changed(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("a\n")
     assert seen("hosts", tmp_path) == {}

@@ -710,6 +710,26 @@ def test_a_starter_s_program_is_its_own() -> None:
     assert [bool(one) for one in (state._owned([mine], [told])[0], state._owned([mine], [others])[0])] == [True, False]
 
 
+@pytest.mark.parametrize("user", ["root", "ci"])
+def test_whoever_calls_his_process_supervisord_starts_no_installation_s_jvm(user: str) -> None:
+    start = _starters.Start("supervisord", "program x", "/etc/x.conf", 1, (), {}, user, "", "")
+    mine = owner("a", home="", user="")
+    mine = mine._replace(definition=installations.start_definition(start), loaded=None)
+    posing = JVM._replace(cgroup="/user.slice/user-1000.slice/session-1.scope", home="", war="/home/ann/x.war",
+                          user="ann", uid=1000, started_by="supervisord program x")
+    assert state._owned([mine], [posing]) == [()]
+
+
+@pytest.mark.parametrize(("service", "cgroup", "mine"), [
+    ("ci.service", "/system.slice/ci.service", True), ("ci", "/system.slice/ci.service", True),
+    ("ci.old", "/system.slice/ci.service", False), ("ci.service", "/user.slice/user-1000.slice/ci.service", False),
+])
+def test_without_the_service_manager_the_kernels_name_of_a_unit_counts(service: str, cgroup: str, mine: bool) -> None:
+    one = owner("a")
+    one = one._replace(definition=one.definition._replace(service=service), loaded=None)
+    assert one.holds(JVM._replace(cgroup=cgroup)) is mine
+
+
 @pytest.mark.parametrize(("cgroup", "environment", "said"), [
     ("/system.slice/docker-0123456789abcdef.scope", {}, "docker container 0123456789ab"),
     ("/user.slice/user-0.slice/user@0.service/app.slice/ci.service", {}, "user unit ci.service of root"),

@@ -39,6 +39,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     PolicyError,
     host_limit,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import reports_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import note_act
@@ -291,9 +292,11 @@ class Carrier(ActionBase):
         """Keep a record of what was done to the host, which is no drift then."""
         if act is None or self._task.check_mode:
             return
-        reports = self._templar.template(variables.get("telemetry_reports_dir") or "reports")
+        reports = reports_of(variables, self._templar.template, "reports")
+        if reports is None:
+            return
         try:
-            note_act(Path(str(reports)), variables["inventory_hostname"], act)
+            note_act(reports, variables["inventory_hostname"], act)
         except OSError as error:
             display.v(f"what was done is not recorded, so it may count as drift: {error}",
                       host=variables.get("inventory_hostname"))

@@ -76,11 +76,11 @@ def file_changes(reports: Path, host: str, changes: Sequence[Mapping[str, Any]],
     return path
 
 
-def reports_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Path | None:
-    """Where a host's changes are filed; None where nobody says, or where the host's own facts would."""
+def reports_of(variables: Mapping[str, Any], template: Callable[[Any], Any], default: str = "") -> Path | None:
+    """Where what was done to a host is filed; None where nobody says, or where the host's own facts would."""
     if "telemetry_reports_dir" in among_facts(variables)[1]:
         return None
-    folder = templated(variables.get("telemetry_reports_dir"), template)
+    folder = templated(variables.get("telemetry_reports_dir") or default, template)
     return Path(folder) if isinstance(folder, str) and folder else None
 
 

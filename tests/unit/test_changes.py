@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants as C
 from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
@@ -69,8 +70,12 @@ def test_a_link_of_somebody_else_s_is_not_followed(tmp_path: Path) -> None:
         file_changes(tmp_path, "cm1", CHANGES, "R")
 
 
-def test_no_host_says_where_its_changes_are_filed() -> None:
-    assert reports_of({"telemetry_reports_dir": "reports"}, str) == Path("reports")
-    assert reports_of({}, str) is None
+@pytest.mark.parametrize("default", ["", "reports"])
+def test_no_host_says_where_what_was_done_to_it_is_filed(monkeypatch: pytest.MonkeyPatch, default: str) -> None:
+    assert reports_of({"telemetry_reports_dir": "mine"}, str, default) == Path("mine")
+    assert reports_of({}, str, default) == (Path(default) if default else None)
     facts = {"ansible_facts": {"telemetry_reports_dir": "/etc"}, "telemetry_reports_dir": "/etc"}
-    assert reports_of(facts, str) in (None, Path("/etc"))
+    monkeypatch.setattr(C, "INJECT_FACTS_AS_VARS", True)  # Ansible's default, with which facts look like variables
+    assert reports_of(facts, str, default) is None
+    monkeypatch.setattr(C, "INJECT_FACTS_AS_VARS", False)  # then the same value is the inventory's own
+    assert reports_of(facts, str, default) == Path("/etc")

@@ -58,7 +58,6 @@ DAYS = 365
 LIMIT_NAMES = 1000  # copies in one second
 LIMIT_EDITS = 50  # runs that a record names
 LIMIT_FOLDERS = 10000  # that are looked through for what is too old
-LIMIT_RECORD = 1 << 20
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d{1,4}))?\Z")

@@ -11,6 +11,7 @@ beside the files are known by their name (LEGACY) and taken in: a folder whose e
 
 import base64
 import calendar
+import errno
 import hashlib
 import json
 import os
@@ -183,9 +184,15 @@ class Store(Keeper):
         if make:
             for level in (os.path.dirname(above), above):
                 make_folder(level)
-        while not os.path.lexists(above):  # in an image alone
-            above, _slash, missing = above.rpartition("/")
-            names.insert(0, missing)
+        while above:
+            try:
+                os.lstat(above)
+                break
+            except FileNotFoundError:  # in an image alone
+                above, _slash, missing = above.rpartition("/")
+                names.insert(0, missing)
+        else:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.place)
         folders: List[int] = []
         with walked_to(above) as at:
             walk = at.walk

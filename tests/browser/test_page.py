@@ -12,6 +12,7 @@ import fleetmaker
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
@@ -24,7 +25,7 @@ class Fleet:
     def __init__(self, folder: Path, count: int, hosts: tuple[str, ...] = ()) -> None:
         names = fleetmaker.make(folder, count, runs=5, without=1, hosts=hosts)
         found = gather([folder / "evidence"], names, None, fleetmaker.AT)
-        run = model.Run(fleetmaker.AT, model.totals_of(host.verdict for host in found.hosts))
+        run = model.Run(fleetmaker.AT, totals_of(host.verdict for host in found.hosts))
         self.report = model.Report(fleetmaker.AT, found.hosts, [*found.trend, run], found.last_run)
         self.path = folder / "report.html"
         self.path.write_text(_formats.render("html", self.report), encoding="utf-8")

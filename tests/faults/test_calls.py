@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -166,8 +167,15 @@ def content_of(path: Path) -> str | None:
 
 def run(scene: Scene, *options: str) -> subprocess.CompletedProcess[str]:
     """One write under strace."""
-    return subprocess.run([*STRACE, *options, sys.executable, "-I", "-S", "-B", writer.__file__, str(scene.etc),
-                           scene.deed], capture_output=True, text=True, timeout=60, check=False)
+    command = [*STRACE, *options, sys.executable, "-I", "-S", "-B", writer.__file__, str(scene.etc), scene.deed]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          start_new_session=True) as running:
+        try:
+            said, wrong = running.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)  # also the writer, which would hold the machine's lock for ever
+            raise
+    return subprocess.CompletedProcess(command, running.returncode, said, wrong)
 
 
 def calls(scene: Scene, *options: str) -> list[Call]:

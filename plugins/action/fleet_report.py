@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -38,6 +40,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 
 LONG_LIST = 60  # characters
 LIMIT_DOWN = 50  # notes on what is down
+#: Callbacks that write for a program, which a table in between would break.
+_FOR_PROGRAMS = re.compile(r"json|null", re.IGNORECASE)
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
@@ -96,6 +100,7 @@ class ActionModule(ActionBase):
             "signing_key": {"type": "str"},
             "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
+            "set_stats": {"type": "bool", "default": True},
         })
         report = self._report(arguments, variables)
         folder = Path(arguments["reports_dir"])
@@ -104,11 +109,12 @@ class ActionModule(ActionBase):
         try:
             for name, path in paths.items():
                 write_text(Path(path), _formats.render(name, report))
+            filed = None
             if arguments["this_run"]:
                 commit = git_commit(variables.get("ansible_inventory_sources") or [])
                 manifest = manifest_of([host.document for host in report.hosts], read_journal(folder, RUN_ID), commit,
                                        self._limit(variables))
-                write_manifest(folder, manifest, arguments["signing_key"])
+                filed = write_manifest(folder, manifest, arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         except SignatureError as error:
@@ -120,12 +126,16 @@ class ActionModule(ActionBase):
             notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
         lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
-        Display().display("\n" + "\n".join(lines) + "\n")
+        if not _FOR_PROGRAMS.search(C.DEFAULT_STDOUT_CALLBACK):
+            Display().display("\n" + "\n".join(lines) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
                or (host.document.get("error") and host.document.get("state"))
                or (DOWN in arguments["fail_on"] and downs(host.document))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
-                                  "totals": report.totals, "notes": list(report.notes)}
+                                  "totals": report.totals, "notes": list(report.notes), "table": shown.splitlines()}
+        if arguments["set_stats"]:
+            result["ansible_stats"] = {"per_host": False, "aggregate": False, "data": {"telemetry": {
+                "totals": report.totals, "reports": paths, "manifest": str(filed) if filed else None}}}
         if "vanished" in arguments["fail_on"] and report.vanished and not bad:
             result.update(failed=True, msg=f"{len(report.vanished)} hosts have vanished: "
                                            f"{visible(named(list(report.vanished)))}")

@@ -9,7 +9,8 @@ module: fleet_report
 short_description: Merge the evidence of a fleet into one report
 version_added: 0.1.0
 description:
-  - Reads one evidence file a host, prints a table and writes the report in every format that is asked for.
+  - Reads one evidence file a host, prints a table (unless the standard output is written for a program, as by
+    C(ansible.posix.json)) and writes the report in every format that is asked for.
   - Every host that is named comes out with a verdict and the age of its newest evidence. One without evidence is
     V(unknown), with the reason.
   - When evidence was collected, and how it drifted, is told by C(manifests/) and C(runs/) beside each evidence folder.
@@ -84,6 +85,12 @@ options:
     choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
       down, vanished]
     default: [violation, waiver_expired, unknown, unreachable]
+  set_stats:
+    description:
+      - Whether totals, the reports' paths and the manifest's become statistics of the run, as M(ansible.builtin.set_stats)
+        makes them, under the name C(telemetry). Workflows of AWX hand them to the next job.
+    type: bool
+    default: true
 seealso:
   - module: cbops.telemetry.telemetry_assess
 """
@@ -119,6 +126,11 @@ totals:
   description: Number of hosts for each verdict.
   returned: always
   type: dict
+table:
+  description: The table that is printed, by its lines.
+  returned: always
+  type: list
+  elements: str
 notes:
   description: What could not be read, times in the future, and evidence of hosts that were not asked for.
   returned: always

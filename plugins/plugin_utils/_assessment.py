@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
@@ -88,8 +90,23 @@ VARIABLES = (
     "telemetry_evidence_dirs",
     "telemetry_fail_on",
     "telemetry_signing_key",
+    "telemetry_set_stats",
     "telemetry_hosts",
 )
+
+#: Variables that are yes or no, and those that are whole numbers, from the least to the most. `-e` and INI inventories
+#: give them as text, which the playbooks and their conditions take as it is meant.
+SWITCHES = ("telemetry_backup", "telemetry_daemon_reload", "telemetry_probe_http", "telemetry_set_stats")
+NUMBERS = {
+    "telemetry_max_failures": (0, 99999, "restarts"),
+    "telemetry_backup_count": (0, 99999, "backups"),
+    "telemetry_backup_days": (0, 99999, "days"),
+    "telemetry_restart_timeout": (1, 86400, "seconds"),
+    "telemetry_settle": (0, 86400, "seconds"),
+    "telemetry_idle_timeout": (0, 99999, "seconds"),
+    "telemetry_probe_count": (1, 100, "connections"),
+    "telemetry_sweep_connections": (1, 1000, "connections"),
+}
 
 #: How many days from today a waiver may reach, and how many before its end it is warned of.
 WAIVER_MAX_DAYS = 365
@@ -207,6 +224,19 @@ def _days(variables: Mapping[str, Any], name: str, default: int) -> int:
     return int(value)
 
 
+def _check_types(variables: Mapping[str, Any]) -> None:
+    """Each switch is one and each number is in its bounds, before anything is touched. Raises :class:`PolicyError`."""
+    for name in SWITCHES:
+        try:
+            boolean(variables.get(name, True))
+        except TypeError as error:
+            raise PolicyError(f"{name} is {variables[name]!r}; it must be true or false") from error
+    for name, (least, most, what) in NUMBERS.items():
+        value = variables.get(name, least)
+        if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)) or not least <= int(value) <= most:
+            raise PolicyError(f"{name} is {value!r}; it must be a number of {what}, from {least} to {most}")
+
+
 def host_limit(variables: Mapping[str, Any]) -> int:
     """Seconds in which a host must have answered. Raises :class:`PolicyError`."""
     value = variables.get("telemetry_host_limit", HOST_LIMIT)
@@ -287,9 +317,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
     for path in scripts:
         if not str(path).startswith("/"):
             raise PolicyError(f"telemetry_launch_scripts: {path!r} is no absolute path")
-    limit = variables.get("telemetry_max_failures", 0)
-    if not re.match(r"[0-9]+\Z", str(limit)):
-        raise PolicyError(f"telemetry_max_failures is {limit!r}; it must be a number of restarts, 0 or more")
+    _check_types(variables)
     restart = _choice(variables, "telemetry_restart", RESTART, "never")
     if restart == "when_idle" and not variables.get("telemetry_url"):
         raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller "

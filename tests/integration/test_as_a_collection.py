@@ -167,3 +167,81 @@ def test_a_launch_script_from_a_template(fleet: Fleet, tmp_path: Path) -> None:
     done = fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=inventory)
     assert done.verdicts() == {host: "compliant"}
     assert "exec java -Da=b \\" in fleet.shell(host, "cat /opt/cloudbees/cm/start.sh")
+
+
+#: Whatever a user's own settings say, as far from what this collection's folder sets as can be.
+WORST = """
+[defaults]
+strategy = host_pinned
+any_errors_fatal = true
+gathering = smart
+fact_caching = jsonfile
+fact_caching_connection = facts
+inject_facts_as_vars = true
+hash_behaviour = merge
+forks = 1
+jinja2_native = true
+error_on_missing_handler = true
+interpreter_python = auto
+display_skipped_hosts = false
+show_custom_stats = true
+retry_files_enabled = true
+callback_plugins = callbacks
+stdout_callback = as_json
+[privilege_escalation]
+become_method = sudo
+become_ask_pass = false
+[ssh_connection]
+pipelining = false
+"""
+AS_JSON = '''
+"""What happened, for a program: one JSON document on standard output."""
+import json
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: as_json
+type: stdout
+short_description: One JSON document
+description: One JSON document.
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "as_json"
+
+    def v2_playbook_on_stats(self, stats):
+        print(json.dumps({"recap": {host: stats.summarize(host) for host in stats.processed}, "custom": stats.custom}))
+'''
+
+
+def test_the_worst_settings_that_a_user_may_have(fleet: Fleet, tmp_path: Path) -> None:
+    """One host is dead, nothing is as here, and switches are text: the others are edited, audited and reported on."""
+    (tmp_path / "callbacks").mkdir()
+    (tmp_path / "callbacks/as_json.py").write_text(AS_JSON)
+    (tmp_path / "ansible.cfg").write_text(WORST + "[inventory]\nunparsed_warning = true\n")
+    inventory = fleet.inventory({**{host: {} for host in SOME}, "dead.example.org": {"ansible_host": "127.0.0.9",
+                                                                                     "ansible_port": 9}})
+    environment = {"ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+                   "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")}
+    texts = ("-e", "telemetry_daemon_reload=no telemetry_backup=yes telemetry_settle=1")
+    plan = fleet.play("plan", *texts, inventory=inventory, cwd=tmp_path, environment=environment)
+    assert sorted(json.loads(plan.output.splitlines()[-1])["recap"]) == ["dead.example.org", "localhost", *sorted(SOME)]
+    done = fleet.play("enforce", *texts, inventory=inventory, cwd=tmp_path, environment=environment)
+    assert done.code in (2, 4), done.output
+    assert done.verdicts() == {**{host: "restart_pending" for host in SOME}, "dead.example.org": "unreachable"}
+    told = [line for line in done.output.splitlines() if line.startswith("{")]
+    document, = map(json.loads, told)
+    assert done.output.splitlines()[0] == told[0], "nothing but the document is on standard output"
+    assert document["custom"]["_run"]["telemetry"]["totals"]["restart_pending"] == len(SOME)
+    assert Path(document["custom"]["_run"]["telemetry"]["manifest"]).is_file()
+
+
+def test_a_switch_that_is_none_touches_nothing(fleet: Fleet) -> None:
+    before = fleet.launch_files()
+    done = fleet.play("enforce", "-e", "telemetry_daemon_reload=perhaps",
+                      inventory=fleet.inventory({host: {} for host in SOME}))
+    assert done.code == 2
+    assert "telemetry_daemon_reload is 'perhaps'; it must be true or false" in done.output
+    assert fleet.launch_files() == before

@@ -247,6 +247,11 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     ({"telemetry_desired": "disabled", "telemetry_desird": "x"}, "did you mean telemetry_desired"),
     ({"telemetry_desired": "disabled", "telemetry_zzz": 1}, "known are"),
     ({"telemetry_desired": "disabled", "telemetry_max_failures": "few"}, "telemetry_max_failures is 'few'"),
+    ({"telemetry_desired": "disabled", "telemetry_backup": "perhaps"}, "telemetry_backup is 'perhaps'; it must be true or"),
+    ({"telemetry_desired": "disabled", "telemetry_daemon_reload": []}, "telemetry_daemon_reload is .*true or false"),
+    ({"telemetry_desired": "disabled", "telemetry_settle": "1.5"}, "telemetry_settle is '1.5'; it must be a number of"),
+    ({"telemetry_desired": "disabled", "telemetry_restart_timeout": 0}, "telemetry_restart_timeout is 0"),
+    ({"telemetry_desired": "disabled", "telemetry_probe_count": True}, "telemetry_probe_count is True"),
     ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "telemetry_url must name the controller"),
     ({"telemetry_desired": "disabled", "telemetry_restart_window": {"zone": "X"}}, "telemetry_restart_window: zone"),
     ({"telemetry_desired": "disabled", "telemetry_restart": "later"}, "it may be never, when_idle, now"),
@@ -270,6 +275,11 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
 def test_policy_that_is_not_valid(variables: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):
         policy_of(variables)
+
+
+def test_switches_and_numbers_may_be_text() -> None:
+    assert policy_of({"telemetry_desired": "disabled", "telemetry_backup": "no", "telemetry_daemon_reload": "0",
+                      "telemetry_settle": "0", "telemetry_probe_count": "3"}) == policy()
 
 
 def test_connectivity_is_required_where_telemetry_is_on() -> None:

@@ -87,7 +87,7 @@ options:
     default: [violation, waiver_expired, unknown, unreachable]
   set_stats:
     description:
-      - Whether totals, the reports' paths and the manifest's become statistics of the run, as M(ansible.builtin.set_stats)
+      - Whether totals and paths become statistics of the run, as M(ansible.builtin.set_stats)
         makes them, under the name C(telemetry). Workflows of AWX hand them to the next job.
     type: bool
     default: true

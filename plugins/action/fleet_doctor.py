@@ -10,13 +10,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._doctor import broken, document_of, words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
 
 
@@ -47,5 +47,5 @@ class ActionModule(ActionBase):
             write_text(path, visible_json(written(document, indent=2, sort_keys=True)) + "\n")
         except OSError as error:
             raise AnsibleActionFail(f"what was found out cannot be written: {error}") from error
-        Display().display(f"\n{words(document)}\n\ndoctor: {visible(str(path))}\n")
+        show(f"\n{words(document)}\n\ndoctor: {visible(str(path))}\n")
         return {"changed": False, "path": str(path), "missing": {entry["host"]: entry["missing"] for entry in entries}}

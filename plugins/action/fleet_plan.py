@@ -10,7 +10,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said, write_json, write_text
@@ -23,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     totals,
     words,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
             write_text(path.with_suffix(".md"), markdown(document))
         except OSError as error:
             raise AnsibleActionFail(f"the plan cannot be written: {error}") from error
-        Display().display(f"\n{words(document)}\n\nplan: {visible(str(path))}\n")
+        show(f"\n{words(document)}\n\nplan: {visible(str(path))}\n")
         result: dict[str, Any] = {"changed": False, "plan": str(path)}
         failed = [f"{entry['host']}: {entry['error']}" for entry in entries if entry["error"]]
         if failed:
@@ -74,6 +74,6 @@ class ActionModule(ActionBase):
         if "telemetry_restart_serial" not in extra:
             if "telemetry_restart_serial" in variables:
                 # No warning: it would not be shown where results that are well are not (display_ok_hosts).
-                Display().display("\ntelemetry_restart_serial has no effect in the inventory; give it with -e")
+                show("\ntelemetry_restart_serial has no effect in the inventory; give it with -e")
             return list(DEFAULT_SERIAL)
         return self._templar.template(extra["telemetry_restart_serial"])

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import Any
 
-from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import DOWN, GATES, downs, totals_by_machine
@@ -36,12 +33,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 LONG_LIST = 60  # characters
 LIMIT_DOWN = 50  # notes on what is down
-#: Callbacks that write for a program, which a table in between would break.
-_FOR_PROGRAMS = re.compile(r"json|null", re.IGNORECASE)
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
@@ -100,6 +96,7 @@ class ActionModule(ActionBase):
             "signing_key": {"type": "str"},
             "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
+            "fail": {"type": "bool", "default": True},
             "set_stats": {"type": "bool", "default": True},
         })
         report = self._report(arguments, variables)
@@ -126,22 +123,22 @@ class ActionModule(ActionBase):
             notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
         lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
-        if not _FOR_PROGRAMS.search(C.DEFAULT_STDOUT_CALLBACK):
-            Display().display("\n" + "\n".join(lines) + "\n")
+        show("\n" + "\n".join(lines) + "\n")
         bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
                or (host.document.get("error") and host.document.get("state"))
                or (DOWN in arguments["fail_on"] and downs(host.document))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
-                                  "totals": report.totals, "notes": list(report.notes), "table": shown.splitlines()}
+                                  "totals": report.totals, "notes": list(report.notes), "table": shown.splitlines(), "unmet": ""}
         if arguments["set_stats"]:
             result["ansible_stats"] = {"per_host": False, "aggregate": False, "data": {"telemetry": {
                 "totals": report.totals, "reports": paths, "manifest": str(filed) if filed else None}}}
-        if "vanished" in arguments["fail_on"] and report.vanished and not bad:
-            result.update(failed=True, msg=f"{len(report.vanished)} hosts have vanished: "
-                                           f"{visible(named(list(report.vanished)))}")
         if bad:
-            result.update(failed=True, msg=f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} "
-                                           f"hosts: {visible(', '.join(bad[:20]))}{' ...' if len(bad) > 20 else ''}")
+            result["unmet"] = f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} hosts: " \
+                              f"{visible(', '.join(bad[:20]))}{' ...' if len(bad) > 20 else ''}"
+        elif "vanished" in arguments["fail_on"] and report.vanished:
+            result["unmet"] = f"{len(report.vanished)} hosts have vanished: {visible(named(list(report.vanished)))}"
+        if result["unmet"] and arguments["fail"]:
+            result.update(failed=True, msg=result["unmet"])
         return result
 
     def _limit(self, variables: dict[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from ansible import context
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named, unparsed, unread_variables
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
@@ -45,7 +46,7 @@ class ActionModule(ActionBase):
                   if os.path.exists(playbook)]
         unread = unread_variables(Path.cwd(), [*sources, *beside])
         if unread:
-            self._display.display(
+            show(
                 f"\nnot read: {visible(named(unread))} in {visible(str(Path.cwd()))}: Ansible reads variables beside "
                 "the inventory; move them there")
         return {"changed": False, "unread": unread}

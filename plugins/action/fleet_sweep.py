@@ -36,6 +36,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     templated,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 MODULE = "cbops.telemetry.telemetry_info"
@@ -137,8 +138,8 @@ class Tally:
         self._told = moment
         left = round((moment - self._began) / done * (self._total - done))
         violations = self.verdicts["violation"] + self.verdicts["waiver_expired"]
-        self._display.display(f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
-                              f"about {left // 60}:{left % 60:02d} left")
+        show(f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
+             f"about {left // 60}:{left % 60:02d} left")
 
 
 class Preparation:

@@ -13,7 +13,6 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     DOWN,
@@ -26,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, read, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
         if not evidence:
             raise AnsibleActionFail(f"{folder} holds no evidence")
         # What hosts and files are called must not steer a terminal.
-        Display().display("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
+        show("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
         bad = [item["host"] for item in evidence
                if item["verdict"] in arguments["fail_on"] or (item.get("error") and item.get("state"))
                or (DOWN in arguments["fail_on"] and downs(item))]

@@ -11,9 +11,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import verify
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
@@ -37,12 +37,12 @@ class ActionModule(ActionBase):
         wrong, seen = verify(reports, signers, arguments["known"])
         result: dict[str, Any] = {"changed": False, "problems": wrong, **seen}
         for note in seen["notes"]:
-            Display().display(visible(f"note: {note}"))
+            show(visible(f"note: {note}"))
         if wrong:
             return {**result, "failed": True, "msg": visible(f"{len(wrong)} problems: {'; '.join(wrong[:20])}"
                                                              f"{' ...' if len(wrong) > 20 else ''}")}
-        Display().display(f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
-                          f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them")
+        show(f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
+             f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them")
         for one in seen["newest"]:
-            Display().display(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")
+            show(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")
         return result

@@ -85,6 +85,12 @@ options:
     choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
       down, vanished]
     default: [violation, waiver_expired, unknown, unreachable]
+  fail:
+    description:
+      - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it a
+        task that follows may fail with RV(unmet).
+    type: bool
+    default: true
   set_stats:
     description:
       - Whether totals and paths become statistics of the run, as M(ansible.builtin.set_stats)
@@ -131,6 +137,10 @@ table:
   returned: always
   type: list
   elements: str
+unmet:
+  description: Why O(fail_on) makes the task fail; empty where it does not.
+  returned: always
+  type: str
 notes:
   description: What could not be read, times in the future, and evidence of hosts that were not asked for.
   returned: always

@@ -128,7 +128,8 @@ class ActionModule(ActionBase):
                or (host.document.get("error") and host.document.get("state"))
                or (DOWN in arguments["fail_on"] and downs(host.document))]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
-                                  "totals": report.totals, "notes": list(report.notes), "table": shown.splitlines(), "unmet": ""}
+                                  "totals": report.totals, "notes": list(report.notes), "unmet": "",
+                                  "table": shown.splitlines()}
         if arguments["set_stats"]:
             result["ansible_stats"] = {"per_host": False, "aggregate": False, "data": {"telemetry": {
                 "totals": report.totals, "reports": paths, "manifest": str(filed) if filed else None}}}

@@ -78,8 +78,8 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest --numprocesses 2 tests/unit tests/testinfra/selftest tests/differential \
-		tests/faults tests/browser tests/probe_lab tests/booted tests/integration tests/hostile $(PYTEST_ARGS)
+	@$(bin)/python -m pytest --numprocesses 2 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
+		tests/differential tests/faults tests/probe_lab tests/browser tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)

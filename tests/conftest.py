@@ -8,15 +8,21 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 #: Rooms whose tests each stand alone: any worker takes any of their files.
-SCATTERED = ("tests/unit/", "tests/testinfra/")
+SCATTERED = ("tests/unit/", "tests/testinfra/", "tests/browser/")
+#: Files of a room that have another profile of the fleet than the rest of it.
+PROFILES = {
+    "tests/integration/test_found.py": "odd",
+    "tests/integration/test_gitops_pull.py": "gitops",
+    "tests/hostile/test_gitops.py": "gitops",
+}
 
 
 class Rooms(LoadScopeScheduling):
-    """Hands out rooms, the largest first, then the files of the rest."""
+    """Hands out rooms, and with them what else uses the same profile, as the command line names them; then the rest."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::", 1)[0]
-        return path if path.startswith(SCATTERED) else "/".join(path.split("/")[:2])
+        return path if path.startswith(SCATTERED) else PROFILES.get(path, "/".join(path.split("/")[:2]))
 
 
 @pytest.hookimpl(optionalhook=True)

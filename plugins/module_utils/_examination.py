@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
-from ._files import bytewise, native
+from ._files import bytewise, names_in, native
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
 from ._patience import Silent, anywhere, hangs
 from ._processes import (
@@ -336,7 +336,7 @@ def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
 
 def _opened_war(own: str, war: str) -> Optional[os.stat_result]:
     """The war as the JVM holds it open (a JVM keeps the file it runs), or None where it is not seen."""
-    for number in os.listdir(own + "/fd"):
+    for number in names_in(own + "/fd"):  # in their order, and it was opened among the first
         try:
             target = re.sub(r" \(deleted\)\Z", "", os.readlink("%s/fd/%s" % (own, number)))
             if target == native(war) or target.endswith(".war"):

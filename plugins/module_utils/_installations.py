@@ -81,7 +81,11 @@ _FOLDERS = ((re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operatio
             (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _NO_WAR = "no 'java … -jar ….war' command"
-_UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
+_UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*[$`]")
+#: A command whose program is what a variable holds, and an assignment.
+_RUNS_VARIABLE = re.compile(r"(?:^|[;&|({'\"]|\b(?:exec|eval|then|else|do|nohup|setsid|env)[ \t])"
+                            r"[ \t]*[\"']?\$\{?([A-Za-z_]\w*)", re.MULTILINE)
+_ASSIGNS = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)\+?=", re.MULTILINE)
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
@@ -362,6 +366,9 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                 and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True)
                      or _programs(launch, inside))]
         if not ways:
+            why = next((launch.open for found in result.paths for launch in found if launch.open), None)
+            if why:
+                raise Unresolvable("what it starts is not known: %s" % why, _program_path(definition))
             raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
                                _program_path(definition))
         judged = [_judge(launch, inside) for launch in ways]
@@ -544,6 +551,18 @@ class Texts(NamedTuple):
                    if _LAUNCHES_WAR.search(line) or "-jar" in line)
 
     @property
+    def hints(self) -> bool:
+        """Whether any line of theirs has to do with the product, whatever it says."""
+        return self.of_interest or any(OF_INTEREST.search(AGENT.sub("", line)) for text in self.texts
+                                       for line in text.split("\n") if not line.lstrip().startswith("#"))
+
+    @property
+    def runs_unknown(self) -> bool:
+        """Whether a program is started that only a variable names which none of them sets."""
+        assigned = {name for text in self.texts for name in _ASSIGNS.findall(text)}
+        return any(name not in assigned for text in self.texts for name in _RUNS_VARIABLE.findall(text))
+
+    @property
     def only_handles(self) -> bool:
         """Whether wars are only copied, removed, looked at where they are named."""
         lines = [line for text in self.texts for line in text.split("\n")
@@ -696,7 +715,9 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
     texts = _texts(definition, files)
     place = definition.unit.fragment if definition.unit is not None else None
     name = place or definition.service or definition.name
-    if not texts.tells and not texts.open and not refused:
+    # What its environment is may not be known before it starts: then a whole command may stand in it.
+    unknown = definition.unit is not None and definition.unit.doubt is not None and texts.of_interest
+    if not texts.tells and not texts.open and not refused and not (unknown and texts.runs_unknown):
         return
     if _starts_container(texts):
         found.append((definition, unresolved(Unresolvable(
@@ -715,18 +736,26 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
             found.append((definition, result))
     elif _may_be_ours(definition, texts, result, refused):
         found.append((definition, result))
+    elif result.walk is None and not _starts_none(result) and texts.hints and (
+            texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM)):
+        found.append((definition, result))
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
-    elif result.reason is not None and result.reason.startswith(_NO_WAR):
+    elif _starts_none(result):
         return  # it is known now, and is none
     elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
         warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
             definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line)))
 
 
+def _starts_none(result: Outcome) -> bool:
+    """Whether it was followed to its end, and starts no war."""
+    return result.reason is not None and result.reason.startswith(_NO_WAR)
+
+
 def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused: bool) -> bool:
     """Whether what could not be followed to a war is a product all the same, as far as names tell."""
-    nothing = result.reason is not None and result.reason.startswith(_NO_WAR)
+    nothing = _starts_none(result)
     named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
     if refused:
         return named
@@ -754,7 +783,8 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
         if start.command:
             some: List[Tuple[Definition, Outcome]] = []
             try:
-                _consider(definition, files, some, [])
+                # What those who log in write there makes no noise.
+                _consider(definition, files, some, [] if start.by_anybody else warnings)
             except Silent as error:
                 some = [(definition, _unanswered(error))]
             if not some or (some[0][1].walk is not None and set(launch_scripts) & set(some[0][1].walk.followed)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -160,6 +161,47 @@ def test_a_program_that_is_no_shell_script_is_unknown(host: Host) -> None:
     host.write("/opt/ci/run", program, 0o755)
     unit(host, "ExecStart=/opt/ci/run", "master")
     assert found(host) == [("master", "unresolvable")]
+
+
+UNKNOWN_WAR = "#!/bin/sh\n%s\nexec java %s -jar \"$(curl -s x)\"\n"
+
+
+@pytest.mark.parametrize(("text", "script", "expected"), [
+    # what is started is not known before the start, and something tells of the product: unknown, never nothing
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", FLAG), "installation"),
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("cd /opt/cloudbees/cm", ""), "installation"),
+    ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR % (":", ""), "installation"),
+    ("ExecStart=/opt/s.sh", "#!/bin/sh\n. /run/ci/env\nexport JENKINS_HOME\nexec java -jar \"$WAR\"\n", "installation"),
+    ("Environment=JENKINS_HOME=/srv/a\nEnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "installation"),
+    ("User=jenkins\nEnvironmentFile=-/run/x\nExecStart=/bin/sh -c 'exec $CMD'", "", "installation"),
+    ("EnvironmentFile=/run/x\nExecStart=/bin/sh -c 'eval $JENKINS_COMMAND_LINE'", "", "installation"),
+    # nothing tells of it: that is said
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("# no jenkins", ""), "warning"),
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR.replace("$(curl -s x)", "`curl -s x`") % (":", ""), "warning"),
+    ("EnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "warning"),
+    # an agent, a backup, an exporter
+    ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR[:-1] % (":", "") + " -jnlpUrl https://jenkins.example/x\n", ""),
+    ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/opt/s.sh", "#!/bin/sh\nT=tar\n$T cf /b.tar /srv/jenkins\n", ""),
+    ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/usr/bin/exporter $ARGS", "", ""),
+    ("User=jenkins\nExecStart=/opt/s.sh", "#!/bin/sh\nexec java -jar $(curl x) /opt/sonar.jar\n", ""),
+])
+def test_a_start_of_which_the_war_is_not_known(text: str, script: str, expected: str, host: Host) -> None:
+    os.mkfifo(host.write("/etc/fifo", "").with_name("fifo.new"))
+    (host.root / "etc/fifo.new").rename(host.root / "etc/fifo")
+    host.write("/opt/s.sh", script, 0o755)
+    unit(host, text)
+    found, warnings = installations.discover(host.files)
+    assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"] * (expected == "installation")
+    assert ["whether on a CloudBees or Jenkins war is not known" in line for line in warnings] == [True] * (
+        expected == "warning")
+
+
+def test_a_starter_whose_war_is_not_known_is_said(host: Host) -> None:
+    host.write("/etc/sv/ci/run", UNKNOWN_WAR % (":", ""), 0o755)
+    assert installations.discover(host.files)[0] == []
+    assert "/etc/sv/ci/run starts a JVM" in installations.discover(host.files)[1][0]
+    host.write("/etc/sv/ci/run", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", ""), 0o755)
+    assert found(host) == [("/etc/sv/ci/run", "unresolvable")]
 
 
 def test_what_has_the_name_and_starts_none_is_none(host: Host) -> None:

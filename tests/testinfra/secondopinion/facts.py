@@ -239,7 +239,9 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         by_script(installation, path, {}, texts)
         facts.installations.append(installation)
     for path in starters:
-        facts.installations += [one for one in by_starter(path, texts) if is_ours(one.wars, {}, texts)]
+        for one in by_starter(path, texts):
+            if "container" in one.why or is_ours(one.wars, {}, texts):
+                facts.installations.append(one)
     if any(not one.service for one in facts.installations):
         # What runs in the unit of one that starts others is theirs.
         facts.installations = [one for one in facts.installations if one.flag != UNKNOWN or not STARTS.match(one.name)]
@@ -423,6 +425,7 @@ def is_ours(wars: list[str], unit: dict, texts: Texts) -> bool:
     return any(found)
 
 
+INIT = re.compile(r"#!\s*\S*(?:init-d-script|openrc-run|runscript)\b")
 STARTS = re.compile(r"(supervisord?|runit|runsvdir|monit|crond?|s6)\.service$")
 CRON = re.compile(r"\s*(?:@\w+|(?:[\d*/,A-Za-z-]+\s+){5})\s*(.*)")
 
@@ -446,6 +449,13 @@ def by_starter(path: str, texts: Texts) -> list[Installation]:
     elif "monit" in path:
         found = re.findall(r"start\s+program\s*=?\s*\"([^\"]+)", one.text)
         commands = [("a program", text + "\n", {}) for text in found]
+    elif path.endswith((".container", ".yml", ".yaml")):
+        return [Installation(path, path, why="it starts a container, whose image and environment decide")]
+    elif "/systemd/user/" in path:
+        return [by_user_unit(path, one.text, texts)]
+    elif INIT.match(one.text):  # OpenRC: what its settings make of the command
+        settings = f". /etc/conf.d/{Path(path).name}\n{one.text}\n$command $command_args $command_args_foreground\n"
+        commands = [("", settings, {})]
     elif path.endswith("inittab"):
         commands = [("an entry", line.split(":", 3)[3] + "\n", {}) for line in one.text.splitlines()
                     if re.match(r"[^#:]+:[^:]*:\w+:", line)]
@@ -466,6 +476,21 @@ def by_starter(path: str, texts: Texts) -> list[Installation]:
             place = folder.group(1)
             installation.wars = [war if war.startswith("/") else f"{place}/{war}" for war in installation.wars]
         out.append(installation)
+    return out
+
+
+def by_user_unit(path: str, text: str, texts: Texts) -> Installation:
+    """A unit of a user's own service manager, from its file alone."""
+    home = path.partition("/.config/")[0]
+    out = Installation(path, state="a user's unit", account=Path(home).name, group=Path(home).name, files=[path])
+    joined = re.sub(r"\\\n", " ", text).replace("%h", home)
+    environment = {}
+    for value in re.findall(r"^Environment=(.*)$", joined, re.M):
+        environment.update(unittext.environment(value))
+    command = re.findall(r"^ExecStart=[@:+!-]*(.*)$", joined, re.M)
+    folder = re.findall(r"^WorkingDirectory=(.*)$", joined, re.M)
+    text = f"cd {folder[-1] if folder else home}\n{command[-1] if command else ''}\n"
+    take(out, shelltext.ask(path, text, environment, texts.load), texts)
     return out
 
 
@@ -496,11 +521,13 @@ def by_tomcat(
 
 def by_script(out: Installation, path: str, environment: dict[str, str], texts: Texts) -> None:
     one = texts.get(path)
-    if one.state != "text":
+    foreign = one.state == "text" and one.text.startswith("#!") and not shelltext.SHELL.match(one.text)
+    if one.state != "text" or foreign and not INIT.match(one.text):
         out.files.append(path)
         out.why = {
             "missing": f"{path} does not exist",
             "binary": f"no command that starts java -jar with a war was found: {path} is a program, not a script",
+            "text": f"no command that starts java -jar with a war was found: {path} is no shell script",
         }.get(one.state, f"{path} is {one.why}")
         return
     take(out, shelltext.ask(path, one.text, environment, texts.load), texts)

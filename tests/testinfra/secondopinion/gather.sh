@@ -168,11 +168,28 @@ follow() {
 starters() {
     for f in /etc/supervisord.conf /etc/supervisor/supervisord.conf /etc/supervisor/conf.d/* /etc/supervisord.d/* \
         /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/[a-z]* /etc/service/*/run /etc/sv/*/run \
-        /service/*/run /etc/monit/conf.d/* /etc/monit.d/* /etc/monitrc /etc/rc.local /etc/inittab; do
+        /service/*/run /etc/monit/conf.d/* /etc/monit/conf-enabled/* /etc/monit.d/* /etc/monitrc /etc/monit/monitrc \
+        /etc/rc.local /etc/inittab /home/*/.config/systemd/user/*.service /var/lib/*/.config/systemd/user/*.service; do
+        case $f in
+        # Without that they do not start with the machine.
+        */systemd/user/*) home=${f%%/.config/*}; [ -e "/var/lib/systemd/linger/${home##*/}" ] || continue ;;
+        esac
         [ -f "$f" ] && grep -q -i -E 'java|jenkins|cloudbees|[.]war|/[a-z0-9_./-]+[.]sh' -- "$f" && {
             say starter "$f"
             file "$f"
         }
+    done
+    for f in /etc/init.d/*; do
+        [ -f "$f" ] && head -n 1 -- "$f" | grep -q -E '(openrc-run|runscript)' || continue
+        grep -q -i -E 'java|jenkins|cloudbees|[.]war' -- "$f" "/etc/conf.d/${f##*/}" 2>/dev/null || continue
+        say starter "$f"
+        file "$f"
+    done
+    # Containers: by their image.
+    for f in /etc/containers/systemd/*.container /opt/*/*compose*.y*ml /srv/*/*compose*.y*ml /etc/docker/*compose*.y*ml \
+        /root/*compose*.y*ml; do
+        [ -f "$f" ] && grep -i -E '^[[:space:]-]*image[[:space:]]*[:=]' -- "$f" | grep -v -i agent |
+            grep -q -i -E 'jenkins|cloudbees' && { say starter "$f"; file "$f"; }
     done
 }
 

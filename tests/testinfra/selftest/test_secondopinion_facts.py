@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import subprocess
 
 import pytest
@@ -274,6 +275,25 @@ def test_the_inventory_is_rendered_and_read(tmp_path):
         inventory.targets([str(path)], "nobody", [])
     with pytest.raises(inventory.InventoryError):
         inventory.targets([str(tmp_path / "none.yml")], "", [])
+
+
+def test_who_is_asked_is_said_in_the_inventory(tmp_path):
+    pytest.importorskip("ansible")
+    made = itertools.count()
+
+    def names(group: str, hosts: str, pattern: str = "") -> list[str]:
+        place = tmp_path / f"{next(made)}"  # Ansible remembers what it has read of one
+        (place / "group_vars").mkdir(parents=True)
+        (place / "hosts").write_text("[ci]\na\nb\n[lab]\nc\n")
+        (place / f"group_vars/{group}.yml").write_text(f"telemetry_hosts: {hosts}\n")
+        return [one.name for one in inventory.targets([str(place)], pattern, [])]
+
+    assert names("all", "ci") == ["a", "b"]
+    assert names("all", "'all:!ci'") == ["c"]
+    assert names("all", "ci", "b:c") == ["b"]  # as --limit: it narrows
+    assert names("lab", "ci") == ["a", "b", "c"]  # of one group it has no effect
+    with pytest.raises(inventory.InventoryError, match="telemetry_hosts"):
+        names("all", "ci", "lab")
 
 
 def test_ssh_configuration_as_paramiko_gets_it(tmp_path):

@@ -27,6 +27,7 @@ from ._processes import (
     arguments,
     files_of,
     folder_of,
+    moment,
     name_of,
     own_users,
     read_file,
@@ -72,17 +73,10 @@ class _Facts(NamedTuple):
     real_war: str = ""
 
 
-def _boot_time(proc: str) -> float:
-    for line in read_file(proc + "/stat").splitlines():
-        if line.startswith(b"btime "):
-            return float(line.split()[1])
-    raise OSError("no btime in %s/stat" % proc)
-
-
 def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Optional[float] = None,
             controller: Optional[int] = None, asks: Callable[[Process], bool] = lambda _jvm: True) -> Process:
     """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking, ``asks`` says who is asked."""
-    start = _boot_time(proc) + seen.ticks / float(os.sysconf("SC_CLK_TCK"))
+    start = moment(seen.ticks, proc)
     in_time = (deadline is None or time.monotonic() < deadline) and seen.place.rank < LOGIN
     try:
         found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))

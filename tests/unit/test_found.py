@@ -11,8 +11,10 @@ import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
 from ansible_collections.cbops.telemetry.plugins.module_utils._settings import plugin
+from ansible_collections.cbops.telemetry.plugins.module_utils._starters import Start
 
 MANIFEST = "Manifest-Version: 1.0\nJenkins-Version: 2.452.3.2\nMain-Class: executable.Main\n"
 
@@ -295,6 +297,33 @@ def test_a_launcher_of_a_supervisor_is_edited_where_it_stands(host: Host) -> Non
     assert host.verdict() == "disabled"
     host.declare("enabled")
     assert host.read("/etc/supervisor/conf.d/ci.conf") == text
+
+
+def test_what_supervisord_may_not_have_read_is_not_known(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts what it has read; a JVM that runs tells what that is, a program that is stopped does not."""
+    path = host.write("/etc/supervisor/conf.d/ci.conf", "[program:ci]\n")
+    start = Start("supervisord", "program ci", str(path), 1, (), {}, "root", "", "")
+    definition = installations.start_definition(start)
+    written = path.stat().st_ctime
+    for began, is_read in (([], True), ([written + 1], True), ([written - 1], False), ([written + 1, 5.0], False)):
+        monkeypatch.setattr(processes, "began", lambda name, began=began: began if name == "supervisord" else [])
+        assert (state._unread_by_its_starter(definition, []) is None) is is_read
+    assert "supervisorctl update" in (state._unread_by_its_starter(definition, []) or "")
+    assert state._unread_by_its_starter(definition, [None]) is None  # type: ignore[list-item]
+    assert state._unread_by_its_starter(installations.start_definition(start._replace(kind="runit")), []) is None
+    path.unlink()
+    assert "is not known" in (state._unread_by_its_starter(definition, []) or "")
+
+
+def test_when_a_program_of_roots_began(tmp_path: Path) -> None:
+    ticks = os.sysconf("SC_CLK_TCK")
+    (tmp_path / "stat").write_text("cpu 1\nbtime 1000\n")
+    for pid, name in (("7", "supervisord"), ("8", "java"), ("9", "supervisord")):
+        (tmp_path / pid).mkdir()
+        fields = ["S", *["1"] * 18, str(50 * ticks), *["0"] * 30]
+        (tmp_path / pid / "stat").write_text(f"{pid} ({name}) {' '.join(fields)}\n")
+    os.chown(tmp_path / "9", 1001, 1001)  # anybody can be called so
+    assert processes.began("supervisord", str(tmp_path)) == [1050.0]
 
 
 def test_a_script_that_runit_runs_is_edited(host: Host) -> None:

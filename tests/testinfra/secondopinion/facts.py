@@ -230,7 +230,9 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
                 one.product = True
         elif installation is None or installation.flag == UNKNOWN and "no command that starts" in installation.why:
             continue  # an agent, a helper: not one of the products
-        elif unit.get("maybe") and not is_ours(installation.wars, unit, texts):
+        elif unit.get("maybe") and not is_ours(installation.wars, unit, texts) and (
+            installation.flag != UNKNOWN or installation.wars or not is_named(name, unit)
+        ):
             continue  # another program in Java
         if installation is not None:
             facts.installations.append(installation)
@@ -373,6 +375,9 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases:
         if any(char in path for char in "*?["):
             out.why = f"EnvironmentFile={path} is a pattern: which files it means is not followed here"
             return out
+        if one.state in ("unreadable", "binary", "archive"):
+            out.why = f"EnvironmentFile={path} cannot be read: {one.why or 'it is no text'}"
+            return out
         if one.state == "text":
             environment.update(unittext.environment_file(one.text))
             out.files.append(path)
@@ -423,6 +428,16 @@ def is_ours(wars: list[str], unit: dict, texts: Texts) -> bool:
         one = texts.get(war if war.startswith("/") else f"{folder.rstrip('/')}/{war}")
         found.append(bool(jvmtext.WAR.search(war)) or one.state == "archive" and one.why == "ours")
     return any(found)
+
+
+AGENT = re.compile(r"JENKINS_(?:URL|AGENT\w*|SECRET|NAME)|https?://\S+|\S*agent\S*", re.IGNORECASE)
+
+
+def is_named(name: str, unit: dict) -> bool:
+    """Whether a unit speaks of the product: then what it starts, where that is not known, may be it."""
+    wanted = ("User", "Environment", "WorkingDirectory", "ExecStart")
+    text = " ".join([name, *(value for key in wanted for value in unit.get("properties", {}).get(key, []))])
+    return re.search("jenkins|cloudbees", AGENT.sub("", text), re.IGNORECASE) is not None
 
 
 INIT = re.compile(r"#!\s*\S*(?:init-d-script|openrc-run|runscript)\b")

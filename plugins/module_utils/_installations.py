@@ -790,6 +790,11 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
             if not some or (some[0][1].walk is not None and set(launch_scripts) & set(some[0][1].walk.followed)):
                 continue
             result = some[0][1]
+            if start.reason is not None and result.verdict != UNRESOLVABLE:
+                result = unresolved(Unresolvable(start.reason, start.path))._replace(
+                    walk=result.walk, programs=result.programs, homes=result.homes)
+        elif start.reason is None or start.unit is not None:
+            continue  # it starts nothing
         else:
             result = unresolved(Unresolvable(start.reason or "it is not followed", start.path, start.line))
         if start.by_anybody and start.kind == "cron":  # a line that need not ever have run

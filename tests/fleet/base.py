@@ -42,7 +42,7 @@ RELEASE_EXTRA = {
         "tomcat": ["tomcat10"],
         "internet": ["dnsmasq-base", "nftables", "tinyproxy"],
         "tools": ["curl", "netcat-openbsd", "prometheus-blackbox-exporter"],
-        "starters": ["supervisor", "runit", "runit-systemd", "monit", "cron", "openrc"],
+        "starters": ["supervisor", "runit", "runit-run", "monit", "cron", "openrc"],
     },
     # the first release whose Ansible is new enough
     "trixie": {"git": ["git"], "gitops": ["git", "ansible-core"]},
@@ -136,6 +136,9 @@ tomcat)
         ;;
     *-gitops) extra "$3/gitops" ;;
     *-starters)
+        # cron pre-depends on it: dpkg wants that configured first.
+        cp "$3"/starters/cron-daemon-common_*.deb "$root/tmp/"
+        chroot "$root" sh -c 'dpkg --force-unsafe-io -i /tmp/cron-daemon-common_*.deb'
         extra "$3/starters"
         chroot "$root" systemctl disable supervisor.service monit.service runit.service cron.service
         ;;

@@ -299,6 +299,20 @@ def test_a_launcher_of_a_supervisor_is_edited_where_it_stands(host: Host) -> Non
     assert host.read("/etc/supervisor/conf.d/ci.conf") == text
 
 
+def test_users_units_that_start_nothing_and_whose_environment_is_not_known(host: Host) -> None:
+    host.write("/var/lib/systemd/linger/ci", "")
+    host.write("/srv/ci/app.war", archive())
+    host.write("/usr/lib/systemd/user/systemd-exit.service", "[Unit]\nDescription=Exit the Session\n")
+    path = "/srv/ci/.config/systemd/user/ci.service"
+    host.write(path, f"[Service]\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java {FLAG} -jar %h/app.war\n")
+    host.write("/etc/env", "A=b\n")
+    assert found(host) == [(path, "disabled")]
+    (host.root / "etc/env").unlink()
+    os.mkfifo(host.root / "etc/env")
+    assert found(host) == [(path, "unresolvable")]
+    assert "not a regular file" in (installations.discover(host.files)[0][0][1].reason or "")
+
+
 def test_what_supervisord_may_not_have_read_is_not_known(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts what it has read; a JVM that runs tells what that is, a program that is stopped does not."""
     path = host.write("/etc/supervisor/conf.d/ci.conf", "[program:ci]\n")

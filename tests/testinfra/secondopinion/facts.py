@@ -3,13 +3,14 @@ of variables and the flag itself, never the text of a file or the value of anoth
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import jvmtext, shelltext, tomcat, unittext
-from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN
+from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN, UNKNOWN_OPEN
 
 ENDPOINT, PORT = "api.segment.io", 443
 PRODUCT_UNIT = re.compile(r"^(cloudbees-(core-)?(oc|cm)|jenkins|jenkins-oc)\.service$")
@@ -57,6 +58,7 @@ class Process:
     why: str = ""
     product: bool = False
     base: str = ""  # catalina.base, where it is a Tomcat
+    war: str = ""  # as it was given
     apart: list = field(default_factory=list)  # namespaces that it has for itself
     homeless: bool = False  # nothing that starts it was found
 
@@ -230,10 +232,11 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
                 one.product = True
         elif installation is None or installation.flag == UNKNOWN and "no command that starts" in installation.why:
             continue  # an agent, a helper: not one of the products
-        elif unit.get("maybe") and not is_ours(installation.wars, unit, texts) and (
-            installation.flag != UNKNOWN or installation.wars or not is_named(name, unit)
-        ):
-            continue  # another program in Java
+        elif unit.get("maybe") and not is_ours(installation.wars, unit, texts):
+            if not is_named(name, unit) or not (is_unclear(installation) or installation.flag == UNKNOWN):
+                continue  # another program in Java
+            if installation.flag != UNKNOWN:
+                installation.flag, installation.why = UNKNOWN, "which war it starts is known only to the shell"
         if installation is not None:
             facts.installations.append(installation)
     for path in init_scripts:
@@ -241,6 +244,8 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         by_script(installation, path, {}, texts)
         facts.installations.append(installation)
     for path in starters:
+        if path == "/etc/rc.local" and any(one.name.startswith("rc-local.") for one in facts.installations):
+            continue  # it is that unit's
         for one in by_starter(path, texts):
             if "container" in one.why or is_ours(one.wars, {}, texts):
                 facts.installations.append(one)
@@ -259,9 +264,10 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         facts.installations.append(installation)
     facts.processes = [one for one in facts.processes if one.product]
     names = {one.name for one in facts.installations if one.service}
+    others = {posixpath.normpath(war) for found in facts.installations if not found.service for war in found.wars}
     for one in facts.processes:
-        others = any(not found.service for found in facts.installations)
-        one.homeless = one.service not in names and ("pid" in one.apart or "mnt" in one.apart or not others)
+        of_others = bool(others) and (not one.war.startswith("/") or posixpath.normpath(one.war) in others)
+        one.homeless = one.service not in names and ("pid" in one.apart or "mnt" in one.apart or not of_others)
     secrets = known_values(files)
     for installation in facts.installations:
         installation.journal = [redact(line, secrets) for line in installation.journal]
@@ -305,6 +311,7 @@ def one_process(raw: dict) -> Process:
     tokens = arguments[1:]
     jar = tokens.index("-jar") if "-jar" in tokens else -1
     war = next((token for token in tokens[jar + 1 :] if not token.startswith("-")), "") if jar >= 0 else ""
+    out.war = war
     out.product = bool(jvmtext.WAR.search(war)) or raw.get("product", False)
     out.apart = raw.get("apart", [])
     out.base = tomcat.base_of(tokens)
@@ -425,6 +432,8 @@ def is_ours(wars: list[str], unit: dict, texts: Texts) -> bool:
     folder = (unit.get("properties", {}).get("WorkingDirectory") or ["/"])[0].lstrip("!-")
     found = []
     for war in wars:
+        if UNKNOWN_OPEN in war:
+            continue
         one = texts.get(war if war.startswith("/") else f"{folder.rstrip('/')}/{war}")
         found.append(bool(jvmtext.WAR.search(war)) or one.state == "archive" and one.why == "ours")
     return any(found)
@@ -438,6 +447,11 @@ def is_named(name: str, unit: dict) -> bool:
     wanted = ("User", "Environment", "WorkingDirectory", "ExecStart")
     text = " ".join([name, *(value for key in wanted for value in unit.get("properties", {}).get(key, []))])
     return re.search("jenkins|cloudbees", AGENT.sub("", text), re.IGNORECASE) is not None
+
+
+def is_unclear(installation: Installation) -> bool:
+    """Whether it starts a war whose name only the shell knows."""
+    return bool(installation.wars) and all(UNKNOWN_OPEN in war for war in installation.wars)
 
 
 INIT = re.compile(r"#!\s*\S*(?:init-d-script|openrc-run|runscript)\b")

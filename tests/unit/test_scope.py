@@ -104,6 +104,12 @@ def test_who_is_looked_at(tmp_path: Path, scope: str | None, arguments: tuple[st
     assert set(hosts) - {"localhost"} == seen
 
 
+def test_every_playbook_looks_at_the_same_hosts() -> None:
+    said = {line.strip() for path in (CHECKOUT / "playbooks").glob("*.yml") for line in path.read_text().splitlines()
+            if line.startswith("  hosts:") and "telemetry_hosts" in line}
+    assert len(said) == 1 and "hostvars['localhost'].telemetry_hosts" in said.pop()
+
+
 def test_nobody_matches(tmp_path: Path) -> None:
     inventory(tmp_path, telemetry_hosts="nobody")
     code, output, _hosts = check(tmp_path, "-i", "inventory")

@@ -44,7 +44,7 @@ from ._shell_syntax import (
     text_of,
     unknown_of,
 )
-from ._starters import AGENT, Start, all_starts
+from ._starters import AGENT, COMPOSE, Start, all_starts, of_product
 from ._systemd import (
     Unit,
     UnitFiles,
@@ -580,7 +580,7 @@ _HANDLES = re.compile(
     r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
     r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z")
 #: What may start programs and is not followed.
-_FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua|tclsh|awk)"
+_FOREIGN = re.compile(r"\A#!(?![^\n]*(?:\b(?:ba|da|a|k|mk|z)?sh\b|init-d-script|openrc-run|runscript))"
                       r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]")
 
 
@@ -597,6 +597,14 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
         silent = silent or (found.silent if text in lines else None)
+    if definition.folder and any(map(brings_up, lines)):  # a compose file that lies where it is started
+        try:
+            texts += [files.read("%s/%s" % (definition.folder, name)) for name in files.list(definition.folder)
+                      if COMPOSE.match(name)]
+        except Silent:
+            raise
+        except OSError:
+            is_open = True
     # What every service is given tells nothing of this one.
     own = unit.environment if unit is not None else definition.environment
     names = [definition.name, definition.user, definition.folder or ""] + lines
@@ -620,9 +628,11 @@ def brings_up(text: str) -> bool:
 
 def _starts_container(texts: Texts) -> bool:
     """Whether it starts a container with a product in it."""
-    return not any("-jar" in text for text in texts.texts) and any(
-        brings_up(line) and OF_INTEREST.search(AGENT.sub("", line))
-        for text in texts.texts for line in text.replace("\\\n", " ").split("\n"))
+    if any("-jar" in text for text in texts.texts):
+        return False
+    lines = [line for text in texts.texts for line in text.replace("\\\n", " ").split("\n") if brings_up(line)]
+    return any(OF_INTEREST.search(AGENT.sub("", line)) for line in lines) or (
+        any("compose" in line for line in lines) and any(map(of_product, texts.texts)))
 
 
 def _not_followed(name: str, result: Outcome) -> str:
@@ -734,7 +744,7 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
         inside = seen_by(definition, files)
         if any(is_ours(inside, program, result.homes) for program in result.programs):
             found.append((definition, result))
-    elif _may_be_ours(definition, texts, result, refused):
+    elif _may_be_ours(definition, seen_by(definition, files), texts, result, refused):
         found.append((definition, result))
     elif result.walk is None and not _starts_none(result) and texts.hints and (
             texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM)):
@@ -753,19 +763,39 @@ def _starts_none(result: Outcome) -> bool:
     return result.reason is not None and result.reason.startswith(_NO_WAR)
 
 
-def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused: bool) -> bool:
-    """Whether what could not be followed to a war is a product all the same, as far as names tell."""
+_NAMED_WAR = re.compile(r"/[\w./@+:%,-]*\.war\b")
+_LIMIT_NAMED = 50  # wars that one definition names
+
+
+def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
+    """Whether some text names a war by its path, and that is the product by its manifest."""
+    names = list(dict.fromkeys(name for text in texts for name in _NAMED_WAR.findall(text)))
+    return any(is_product(attributes_of(files, name) or {}) for name in names[:_LIMIT_NAMED])
+
+
+def _runs_binary(definition: Definition, files: HostFiles) -> bool:
+    """Whether it starts a program of somebody's that is no script, as a wrapper of Java's is."""
+    program = _program_path(definition) or ""
+    return program.startswith(("/opt/", "/srv/", "/usr/local/", "/var/", "/home/", "/data/", "/app")) and \
+        files.exists(program) and _script_text(files, program) is None
+
+
+def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result: Outcome, refused: bool) -> bool:
+    """Whether what could not be followed to a war is a product all the same, as far as names and manifests tell."""
     nothing = _starts_none(result)
-    named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
+    words = [text_of(word) for word in definition.program]
+    named = _masked_name(definition.name) or any(map(_masked_name, words)) or _names_a_product(files, words)
     if refused:
         return named
-    if nothing and not texts.foreign and texts.only_handles:
+    foreign = texts.foreign or _runs_binary(definition, files)
+    if nothing and not foreign and texts.only_handles:
         return False
+    interest = texts.of_interest or _names_a_product(files, texts.texts)
     if definition.start is not None or (nothing and not texts.launches):
         starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
-        return texts.of_interest and starts and (texts.foreign or not nothing)
+        return interest and starts and (foreign or not nothing)
     is_init_script = definition.unit is None and definition.start is None
-    return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
+    return named or (interest and (not nothing or foreign or is_init_script))
 
 
 def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Definition, Outcome]], warnings: List[str],
@@ -777,7 +807,8 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
         kinds[start.kind] = kinds.get(start.kind, 0) + 1
         if (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services) \
                 or (start.kind == "quadlet" and start.name + ".service" in services) \
-                or any(text_of(word) in launch_scripts for word in start.command):
+                or any(text_of(word) in launch_scripts for word in start.command) \
+                or (not start.command and _is_started_by_one(found, start.path)):
             continue
         definition = start_definition(start)
         if start.command:
@@ -810,6 +841,16 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
             definition = definition._replace(name="%s [%s]" % (start.path, start.name))
         found.append((definition, result))
     return kinds
+
+
+def _is_started_by_one(found: Sequence[Tuple[Definition, Outcome]], path: str) -> bool:
+    """Whether a unit starts this compose file: it names it, or is started in its folder."""
+    for definition, _result in found:
+        words = [text_of(word) for word in definition.program]
+        if definition.unit is not None and "compose" in " ".join(words) and (
+                path in words or (definition.folder == path.rpartition("/")[0] and "-f" not in words)):
+            return True
+    return False
 
 
 def _to_be_said(start: Start, result: Outcome) -> str:

@@ -28,6 +28,8 @@ _COMPOSED = re.compile(r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']
                        r"|(?<![\w./$}\"'-])(\.{1,2})((?:/[\w.@+-]+)+)")
 _ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=[\"']?([^\s\"';&|]*)", re.MULTILINE)
+_PYTHON = re.compile(r"#![^\n]*python")
+_IMPORTS = re.compile(r"^[ \t]*(?:import[ \t]+([\w.]+)|from[ \t]+([\w.]+)[ \t]+import)", re.MULTILINE)
 #: What packages bring names what they bring.
 _PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
@@ -85,6 +87,9 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
             up = "/.." if match.group(5) == ".." else ""
             names.extend(folder + up + rest for folder in folders if folder)
             names.extend(_parent(folder) + rest for folder in folders if folder and match.group(3))
+        if place and (place.endswith(".py") or _PYTHON.match(texts[-1])):
+            names.extend("%s/%s.py" % (place.rpartition("/")[0], (first or second).replace(".", "/"))
+                         for first, second in _IMPORTS.findall(now))
         for match in left:
             for value in assigned.get(match.group(1), ()):
                 names.extend(_made(value, match.group(2), place, directory))

@@ -198,6 +198,66 @@ def test_a_start_of_which_the_war_is_not_known(text: str, script: str, expected:
         expected == "warning")
 
 
+NAMES = {"/opt/ci/bin/wrapper": "\x7fELF", "/etc/ci/wrapper.conf": "wrapper.app.parameter.1=/opt/ci/app.war\n",
+         "/opt/ci/run": "#!/usr/bin/env python3\nimport launcher\nlauncher.go()\n",
+         "/opt/ci/launcher.py": "import os\ndef go(): os.execvp('java', ['java', '-jar', '/opt/ci/app.war'])\n",
+         "/opt/ci/csh": "#!/bin/csh -f\nsetenv A b\nexec java -jar /opt/ci/app.war\n",
+         "/opt/ci/other": "#!/usr/bin/env python3\nimport os\nos.execvp('java', ['java', '-jar', '/opt/ci/x.war'])\n",
+         "/opt/ci/copy": "#!/bin/sh\ncp /opt/ci/app.war /backup\n"}
+
+
+@pytest.mark.parametrize(("text", "is_one"), [
+    ("ExecStart=/opt/ci/bin/wrapper /opt/ci/app.war", True),
+    ("ExecStart=/opt/ci/bin/wrapper /etc/ci/wrapper.conf", True),
+    ("ExecStart=/usr/bin/jsvc -cp /opt/ci/app.war executable.Main", True),
+    ("ExecStart=/opt/ci/run", True),
+    ("ExecStart=/opt/ci/csh", True),
+    ("ExecStart=/opt/ci/other", False),
+    ("ExecStart=/opt/ci/copy", False),
+    ("ExecStart=/usr/bin/cp /opt/ci/app.war /backup", False),
+])
+def test_what_is_not_followed_and_names_a_war_is_judged_by_its_manifest(text: str, is_one: bool, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/ci/x.war", archive("Manifest-Version: 1.0\nMain-Class: org.example.Main\n"))
+    for path, content in NAMES.items():
+        host.write(path, content, 0o755)
+    unit(host, text)
+    assert found(host) == [("ci-master", "unresolvable")] * is_one
+
+
+def test_a_service_of_s6_that_no_shell_reads(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/s6/sv/ci/run", "#!/bin/execlineb -P\ns6-setuidgid ci\njava -jar /opt/ci/app.war\n", 0o755)
+    assert found(host) == [("/etc/s6/sv/ci/run", "unresolvable")]
+
+
+@pytest.mark.parametrize(("command", "files", "name"), [
+    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/jenkins:lts\n"}, "ci-master"),
+    ("docker compose -f /stack/ci/x.yml up", {"x.yml": "services:\n  a:\n    image: x/cloudbees-core-cm\n"},
+     "ci-master"),
+    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/agent\n"}, None),
+    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: nginx\n"}, None),
+    (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM cloudbees/cloudbees-core-mm\n"},
+     "/stack/ci/compose.yml"),
+    (None, {"compose.yml": "services:\n  ci:\n    image: ${IMAGE}\n", ".env": "IMAGE=jenkins/jenkins:lts\n"},
+     "/stack/ci/compose.yml"),
+    (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM debian\n"}, None),
+])
+def test_containers_of_a_compose_file(command: str | None, files: dict[str, str], name: str | None, host: Host) -> None:
+    place = "/stack/ci" if command else "/srv/ci"  # one that no list of places has
+    for path, text in files.items():
+        host.write(f"{place}/{path}", text)
+    if command:
+        unit(host, f"WorkingDirectory={place}\nExecStart=/usr/bin/{command}")
+    assert found(host) == ([(name.replace("/stack", "/srv"), "unresolvable")] if name else [])
+
+
+def test_a_compose_file_that_a_unit_starts_counts_once(host: Host) -> None:
+    host.write("/srv/ci/docker-compose.yml", "services:\n  a:\n    image: jenkins/jenkins:lts\n")
+    unit(host, "WorkingDirectory=/srv/ci\nExecStart=/usr/bin/docker compose up")
+    assert found(host) == [("ci-master", "unresolvable")]
+
+
 def test_a_starter_whose_war_is_not_known_is_said(host: Host) -> None:
     host.write("/etc/sv/ci/run", UNKNOWN_WAR % (":", ""), 0o755)
     assert installations.discover(host.files)[0] == []

@@ -460,10 +460,31 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     attributes = attributes_of(files, program)
     if attributes is not None and is_product(attributes):
         return (program,)
+    served = _served(launch, files) if _SERVERS.search(program) else ()
+    if served:
+        return served
     # A server in a jar of its own, which is given a war.
     given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1:] if not unknown_of(word, True)]
     return tuple(path for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
                  if path.startswith("/") and (path.endswith(".war") or files.exists(path)) and is_ours(files, path))
+
+
+#: Servers that serve what lies in folders of theirs, where those lie, and how the folders are called.
+_SERVERS = re.compile(r"(?:^|/)(?:start|jetty[\w.-]*|jboss-modules|payara[\w.-]*)\.jar\Z")
+_PLACES = re.compile(r"(?:-D)?(?:jetty\.(?:base|home)|jboss\.(?:home\.dir|server\.base\.dir))=(/.+)\Z")
+_SERVED = ("webapps", "deployments", "standalone/deployments")
+_LIMIT_SERVED = 100
+
+
+def _served(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
+    """The wars of ours that Jetty, WildFly or another server than Tomcat would serve."""
+    places = [match.group(1) for match in (_PLACES.match(text_of(word)) for word in launch.words
+                                           if not unknown_of(word, True)) if match]
+    places += [launch.folder or "", launch.program.rpartition("/")[0]]
+    found = ["%s/%s/%s" % (place.rstrip("/"), folder, name)
+             for place in dict.fromkeys(place for place in places if place.startswith("/")) for folder in _SERVED
+             for name in files.list("%s/%s" % (place.rstrip("/"), folder)) if name.endswith(".war")]
+    return tuple(path for path in found[:_LIMIT_SERVED] if is_ours(files, path))
 
 
 def in_tomcat(result: Outcome) -> bool:
@@ -581,7 +602,10 @@ _HANDLES = re.compile(
     r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z")
 #: What may start programs and is not followed.
 _FOREIGN = re.compile(r"\A#!(?![^\n]*(?:\b(?:ba|da|a|k|mk|z)?sh\b|init-d-script|openrc-run|runscript))"
-                      r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]")
+                      r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]"
+                      # a shell that is told what to do on its standard input, programs that are given names of others
+                      r"|\b(?:ba|da|k|z)?sh\b[^\n#]*<<-?\s*[\\\"']?\w|\bxargs\b[^\n|;&]*\b(?:java|(?:ba|da)?sh)\b"
+                      r"|-exec(?:dir)?\s[^\n]*\bjava\b|\brun-parts\b")
 
 
 def _texts(definition: Definition, files: HostFiles) -> Texts:
@@ -746,8 +770,9 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
             found.append((definition, result))
     elif _may_be_ours(definition, seen_by(definition, files), texts, result, refused):
         found.append((definition, result))
-    elif result.walk is None and not _starts_none(result) and texts.hints and (
-            texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM)):
+    elif result.walk is None and not _starts_none(result) and (
+            texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM)) and (
+            texts.hints or _names_a_product(seen_by(definition, files), texts.texts)):
         found.append((definition, result))
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
@@ -763,14 +788,31 @@ def _starts_none(result: Outcome) -> bool:
     return result.reason is not None and result.reason.startswith(_NO_WAR)
 
 
-_NAMED_WAR = re.compile(r"/[\w./@+:%,-]*\.war\b")
-_LIMIT_NAMED = 50  # wars that one definition names
+_NAMED_PATH = re.compile(r"(?<![\w.$}~*?\]/-])/[\w./*?@+:%,-]*\w")
+_RELATIVE = re.compile(r"(?<![\w./$}-])\w[\w.-]*\.war\b")
+_ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
+_LIMIT_NAMED = 50  # wars, or folders with wars, that one definition names
 
 
 def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
-    """Whether some text names a war by its path, and that is the product by its manifest."""
-    names = list(dict.fromkeys(name for text in texts for name in _NAMED_WAR.findall(text)))
-    return any(is_product(attributes_of(files, name) or {}) for name in names[:_LIMIT_NAMED])
+    """Whether some text names a war by its path, a pattern, or the folder that it lies in, and its manifest says so."""
+    lines = [line for text in texts for line in text.split("\n")
+             if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
+    names = [name for line in lines for name in _NAMED_PATH.findall(line)]
+    entered = [folder for text in texts for folder in _ENTERED.findall(text)]
+    names += ["%s/%s" % (folder, name) for folder in entered for line in lines for name in _RELATIVE.findall(line)]
+    names = list(dict.fromkeys(names))[:_LIMIT_NAMED]
+    for name in names:
+        pattern = name if name.endswith(".war") else name.rstrip("/") + "/*.war"
+        try:
+            found = files.glob(pattern)[:_LIMIT_NAMED] if "*" in pattern or "?" in pattern else [pattern]
+        except Silent:
+            raise
+        except OSError:
+            continue
+        if any(is_product(attributes_of(files, war) or {}) for war in found):
+            return True
+    return False
 
 
 def _runs_binary(definition: Definition, files: HostFiles) -> bool:

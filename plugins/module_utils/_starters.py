@@ -502,7 +502,7 @@ class Containers(Starter):
 
     kind = "container"
     _QUADLETS = ("/etc/containers/systemd", "/usr/share/containers/systemd")
-    _PROJECTS = ("/opt", "/srv", "/root", "/etc", "/etc/docker", "/etc/docker/compose", "/etc/compose",
+    _PROJECTS = ("/opt", "/srv", "/root", "/etc/docker", "/etc/docker/compose", "/etc/compose",
                  "/var/lib", "/var/lib/compose", "/usr/local", "/data", "/app", "/apps", "/mnt", "/docker",
                  "/containers", "/stacks")
 

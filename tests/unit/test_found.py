@@ -231,6 +231,50 @@ def test_a_service_of_s6_that_no_shell_reads(host: Host) -> None:
     assert found(host) == [("/etc/s6/sv/ci/run", "unresolvable")]
 
 
+@pytest.mark.parametrize(("script", "is_one"), [
+    ("W=$(find /opt/ci -name 'app*.war' | sort | tail -1)\njava -jar $W\n", True),
+    ("W=$(ls -t /opt/ci/a*.war | head -1)\njava -jar $W\n", True),
+    ("W=$(ls -t /opt/other/*.war | head -1)\njava -jar $W\n", False),
+    ("find /opt/ci -name 'a*.war' | xargs java -jar\n", True),
+    ("bash <<EOF\njava -jar /opt/ci/app.war\nEOF\n", True),
+    ("sudo -u ci bash -s <<'EOF'\ncd /opt/ci\njava -jar app.war\nEOF\n", True),
+    ("bash <<EOF\njava -jar /opt/other/x.war\nEOF\n", False),
+    ("exec run-parts /opt/ci/start.d\n", True),
+    ("find /opt/ci -name 'a*.war' -mtime +30 -exec rm {} +\n", False),
+])
+def test_wars_that_a_pattern_or_a_folder_names(script: str, is_one: bool, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/other/x.war", archive("Manifest-Version: 1.0\nMain-Class: org.example.Main\n"))
+    host.write("/opt/ci/start.d/10-ci", "#!/bin/sh\njava -jar /opt/ci/app.war\n", 0o755)
+    host.write("/opt/start.sh", "#!/bin/bash\n" + script, 0o755)
+    unit(host, "ExecStart=/opt/start.sh")
+    assert found(host) == [("ci-master", "unresolvable")] * is_one
+
+
+def test_scripts_that_a_pattern_names_are_followed(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/ci/conf.d/1.sh", f"java {FLAG} -jar /opt/ci/app.war\n")
+    host.write("/opt/start.sh", '#!/bin/sh\nfor f in /opt/ci/conf.d/*.sh; do . "$f"; done\n', 0o755)
+    unit(host, "ExecStart=/opt/start.sh")
+    assert found(host) == [("ci-master", "disabled")]
+
+
+@pytest.mark.parametrize("text", [
+    "WorkingDirectory=/srv/base\nExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar",
+    "ExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar jetty.base=/srv/base",
+    "ExecStart=/usr/bin/java -Djetty.base=/srv/base %s -jar /opt/jetty/start.jar",
+    "ExecStart=/usr/bin/java -Djboss.home.dir=/srv/wildfly %s -jar /opt/wildfly/jboss-modules.jar org.jboss.as.server",
+])
+def test_other_servers_serve_a_war_of_any_name(text: str, host: Host) -> None:
+    for path in ("/opt/jetty/start.jar", "/opt/wildfly/jboss-modules.jar", "/srv/base/start.ini"):
+        host.write(path, "PK")
+    unit(host, text % FLAG)
+    assert found(host) == []
+    host.write("/srv/base/webapps/ci.war", archive())
+    host.write("/srv/wildfly/standalone/deployments/ci.war", archive())
+    assert found(host) == [("ci-master", "disabled")]
+
+
 @pytest.mark.parametrize(("command", "files", "name"), [
     ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/jenkins:lts\n"}, "ci-master"),
     ("docker compose -f /stack/ci/x.yml up", {"x.yml": "services:\n  a:\n    image: x/cloudbees-core-cm\n"},

@@ -266,6 +266,9 @@ def test_the_second_opinion_finds_the_same_by_its_own_code(odd: Fleet, state: di
     alone = [(flag, apart) for _service, flag, apart, homeless in jvms if homeless]
     assert sorted(alone) == [("absent", []), ("absent", ["pid", "mnt", "net"])], jvms
     assert len(jvms) == STARTED
+    done = odd.inside(str(BIN / "python"), "-m", "pytest", "tests/testinfra", "-q", "-p", "no:cacheprovider",
+                      f"--ansible-inventory={inventory}", "-k", "every_running_jvm")
+    assert "in a namespace of its own (pid, mnt, net) sends telemetry" in done.stdout and "elsewhere" not in done.stdout
 
 
 def test_the_default_home_and_a_home_without_plugins(state: dict[str, Any]) -> None:

@@ -102,7 +102,8 @@ cp {WAR} /opt/t04/cm.war
 cp {WAR} /srv/ci/app.war
 ln -sfn 2.452.3.2/app.war /opt/cm/current.war
 cd /opt/eight && python3 -c 'import zipfile; zipfile.ZipFile("{WAR}").extractall()'
-ln -sfn /etc/sv/ten /etc/service/ten
+# what runit's unit makes of /etc/service beside systemd
+ln -sfn /etc/sv/ten /etc/runit/runsvdir/svmanaged/ten
 chown -R jenkins: /var/lib/jenkins/.config
 mkfifo /etc/ci/fifo
 # The service manager itself waits for what is written: somebody does, whenever it reads.

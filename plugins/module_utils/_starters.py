@@ -439,9 +439,15 @@ class UserUnits(Starter):
             user, home = fields[0], fields[5].rstrip("/")
             if user not in lingering or not home.startswith("/"):
                 continue
-            for folder in (home + "/.config/systemd/user",) + self._FOR_ALL:
+            seen: Set[str] = set()  # the first of a name counts
+            folders = (home + "/.config/systemd/user",) + self._FOR_ALL
+            for folder in folders[:2] + (home + "/.local/share/systemd/user",) + folders[2:]:
                 for name in files.list(folder):
-                    if name.endswith(".service"):
+                    if name.endswith(".service") and name not in seen:
+                        seen.add(name)
+                        instances = "%s/*.wants/%s" % (folders[0], name.replace("@.", "@*."))
+                        if name.endswith("@.service") and not files.glob(instances):
+                            continue  # a template that nothing is made of
                         start = self._of(files, folder, name, user, home)
                         if start is not None:
                             yield start

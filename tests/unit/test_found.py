@@ -403,6 +403,19 @@ def test_a_launcher_of_a_supervisor_is_edited_where_it_stands(host: Host) -> Non
     assert host.read("/etc/supervisor/conf.d/ci.conf") == text
 
 
+def test_of_a_users_units_the_first_of_a_name_counts(host: Host) -> None:
+    host.write("/var/lib/systemd/linger/ci", "")
+    host.write("/srv/ci/app.war", archive())
+    own, other = "/srv/ci/.config/systemd/user/ci.service", "/srv/ci/.local/share/systemd/user/ci.service"
+    host.write(other, "[Service]\nExecStart=/usr/bin/java -jar %h/app.war\n")
+    assert found(host) == [(other, "enabled")]
+    host.write(own, f"[Service]\nExecStart=/usr/bin/java {FLAG} -jar %h/app.war\n")
+    host.write("/srv/ci/.config/systemd/user/x@.service", "[Service]\nExecStart=/usr/bin/java -jar %h/app.war\n")
+    assert found(host) == [(own, "disabled")]
+    host.write("/srv/ci/.config/systemd/user/default.target.wants/x@one.service", "")
+    assert len(found(host)) == 2
+
+
 def test_users_units_that_start_nothing_and_whose_environment_is_not_known(host: Host) -> None:
     host.write("/var/lib/systemd/linger/ci", "")
     host.write("/srv/ci/app.war", archive())

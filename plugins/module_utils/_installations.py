@@ -604,8 +604,8 @@ _HANDLES = re.compile(
 _FOREIGN = re.compile(r"\A#!(?![^\n]*(?:\b(?:ba|da|a|k|mk|z)?sh\b|init-d-script|openrc-run|runscript))"
                       r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]"
                       # a shell that is told what to do on its standard input, programs that are given names of others
-                      r"|\b(?:ba|da|k|z)?sh\b[^\n#]*<<-?\s*[\\\"']?\w|\bxargs\b[^\n|;&]*\b(?:java|(?:ba|da)?sh)\b"
-                      r"|-exec(?:dir)?\s[^\n]*\bjava\b|\brun-parts\b")
+                      r"|\b(?:ba|da|k|z)?sh\b[^\n#]{0,80}<<-?\s*[\\\"']?\w|\bxargs\b[^\n|;&]{0,30}\b(?:java|(?:ba|da)?sh)\b"
+                      r"|-exec(?:dir)?\s[^\n]{0,30}\bjava\b|\brun-parts\b")
 
 
 def _texts(definition: Definition, files: HostFiles) -> Texts:
@@ -798,11 +798,12 @@ def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
     """Whether some text names a war by its path, a pattern, or the folder that it lies in, and its manifest says so."""
     lines = [line for text in texts for line in text.split("\n")
              if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
-    names = [name for line in lines for name in _NAMED_PATH.findall(line)]
-    entered = [folder for text in texts for folder in _ENTERED.findall(text)]
-    names += ["%s/%s" % (folder, name) for folder in entered for line in lines for name in _RELATIVE.findall(line)]
-    names = list(dict.fromkeys(names))[:_LIMIT_NAMED]
-    for name in names:
+    names = dict.fromkeys(name for line in lines for name in _NAMED_PATH.findall(line))
+    entered = dict.fromkeys(folder for text in texts for folder in _ENTERED.findall(text))
+    relative = dict.fromkeys(name for line in lines for name in _RELATIVE.findall(line))
+    paths = list(names) + ["%s/%s" % (folder, name) for folder in list(entered)[:_LIMIT_NAMED]
+                           for name in list(relative)[:_LIMIT_NAMED]]
+    for name in paths[:_LIMIT_NAMED]:
         pattern = name if name.endswith(".war") else name.rstrip("/") + "/*.war"
         try:
             found = files.glob(pattern)[:_LIMIT_NAMED] if "*" in pattern or "?" in pattern else [pattern]

@@ -30,7 +30,7 @@ _ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=[\"']?([^\s\"';&|]*)", re.MULTILINE)
 #: Scripts that are named by a pattern, or by the folder of all of them; those of each day start nothing lasting.
 _PATTERN = re.compile(r"\bfor[ \t]+\w+[ \t]+in[ \t]+[\"']?(/[\w./@+:%,-]*\*[\w.*-]*)")
-_ALL_OF = re.compile(r"\brun-parts\b[^\n;&|/]*(/(?!etc/cron\.)[\w./-]+)")
+_ALL_OF = re.compile(r"\brun-parts\b[^\n;&|/]{0,99}(/(?!etc/cron\.)[\w./-]+)")
 _LIMIT_PATTERN = 50
 _PYTHON = re.compile(r"#![^\n]*python")
 _IMPORTS = re.compile(r"^[ \t]*(?:import[ \t]+([\w.]+)|from[ \t]+([\w.]+)[ \t]+import)", re.MULTILINE)

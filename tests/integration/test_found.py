@@ -203,7 +203,7 @@ def test_it_is_one_installation_with_both_clocks(name: str, on_disk: str, runnin
 
 def test_nothing_else_is_one(state: dict[str, Any]) -> None:
     known = {name for name, _on_disk, _running in KNOWN} | {"looping"}
-    left = {item["processes"][0]["war"]: item for item in state["installations"] if item["name"] not in known}
+    left = {item["name"]: item for item in state["installations"] if item["name"] not in known}
     # started by hand, and in namespaces of its own, which only root can have made
     assert {war: (item["service"], item["running"]) for war, item in left.items()} == {
         "/opt/t04/cm.war": (None, "unknown"), "/opt/apart/app.war": (None, "enabled")}

@@ -37,7 +37,7 @@ from ._writing import (
     explain,
     is_obeyed,
     make_folder,
-    names_in,
+    names_beside,
     opened,
     put,
     put_on,
@@ -249,7 +249,7 @@ class Store(Keeper):
     def _records_at(self, place: Place) -> List[_Kept]:
         """The records of an open folder, oldest first; what is damaged is none. Raises OSError for what is not read."""
         found = []
-        for name in names_in(place):
+        for name in names_beside(place):
             if name.endswith(_JSON) and _NAME.match(name[:-len(_JSON)]):
                 try:
                     with opened(place, name) as record:
@@ -334,12 +334,12 @@ class Store(Keeper):
 
     @staticmethod
     def _stems(place: Place) -> List[str]:
-        return [name[:-len(_JSON)] if name.endswith(_JSON) else name for name in names_in(place)]
+        return [name[:-len(_JSON)] if name.endswith(_JSON) else name for name in names_beside(place)]
 
     @staticmethod
     def _tidy(place: Place) -> None:
         """Remove what a run that was killed left: temporary files, copies without a record. Only under the lock."""
-        names = set(names_in(place))
+        names = set(names_beside(place))
         for name in names:
             if name.endswith(TEMPORARY_SUFFIX) or (_NAME.match(name) and name + _JSON not in names):
                 unlink_quietly(place.folder, name)
@@ -374,7 +374,7 @@ class Store(Keeper):
             with self._entered(self.place, False) as place, Lock(place.path):
                 if place.name != ".":
                     return
-                for folder in sorted(names_in(place))[:LIMIT_FOLDERS]:
+                for folder in sorted(names_beside(place))[:LIMIT_FOLDERS]:
                     with self._entered("%s/%s" % (self.place, folder), False) as inner:
                         records = self._records_at(inner)
                         for index, kept in enumerate(records[:-1]):
@@ -441,7 +441,7 @@ class Store(Keeper):
         found: Dict[str, None] = {}
         try:
             with self._entered(self.place, False) as place:
-                for folder in sorted(names_in(place))[:LIMIT_FOLDERS] if place.name == "." else []:
+                for folder in sorted(names_beside(place))[:LIMIT_FOLDERS] if place.name == "." else []:
                     with self._entered("%s/%s" % (self.place, folder), False) as inner:
                         found.update({kept.path: None for kept in self._records_at(inner)
                                       if any(edit["run"] == run for edit in kept.edits)})

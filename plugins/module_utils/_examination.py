@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from . import _attach
 from . import _routes as routes
 from ._child import Late, bounded
-from ._files import bytewise, native
+from ._files import bytewise, names_in, native
 from ._jvm import Unresolvable, decide, get_boolean, process_layers
 from ._patience import Silent, anywhere, hangs
 from ._processes import (
@@ -27,6 +27,7 @@ from ._processes import (
     arguments,
     files_of,
     folder_of,
+    moment,
     name_of,
     own_users,
     read_file,
@@ -72,17 +73,10 @@ class _Facts(NamedTuple):
     real_war: str = ""
 
 
-def _boot_time(proc: str) -> float:
-    for line in read_file(proc + "/stat").splitlines():
-        if line.startswith(b"btime "):
-            return float(line.split()[1])
-    raise OSError("no btime in %s/stat" % proc)
-
-
 def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Optional[float] = None,
             controller: Optional[int] = None, asks: Callable[[Process], bool] = lambda _jvm: True) -> Process:
     """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking, ``asks`` says who is asked."""
-    start = _boot_time(proc) + seen.ticks / float(os.sysconf("SC_CLK_TCK"))
+    start = moment(seen.ticks, proc)
     in_time = (deadline is None or time.monotonic() < deadline) and seen.place.rank < LOGIN
     try:
         found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))
@@ -336,7 +330,7 @@ def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
 
 def _opened_war(own: str, war: str) -> Optional[os.stat_result]:
     """The war as the JVM holds it open (a JVM keeps the file it runs), or None where it is not seen."""
-    for number in os.listdir(own + "/fd"):
+    for number in names_in(own + "/fd"):  # in their order, and it was opened among the first
         try:
             target = re.sub(r" \(deleted\)\Z", "", os.readlink("%s/fd/%s" % (own, number)))
             if target == native(war) or target.endswith(".war"):

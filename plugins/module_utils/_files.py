@@ -282,13 +282,18 @@ def text_of_open(descriptor: int, status: os.stat_result, path: str) -> str:
         return stream.read(LIMIT_SIZE + 1).decode("latin-1")
 
 
-def _names_in(place: str) -> List[str]:
+def names_in(place: str) -> List[str]:
     """Names in a folder as Python's functions know it; of one with too many as many as show that."""
     with os.scandir(place) as entries:
         return [bytewise(entry.name) for entry in itertools.islice(entries, limits.NAMES + 1)]
 
 
-def _too_many(names: Sized) -> str:
+def way_to(descriptor: int) -> str:
+    """A name of an open folder, for what takes its number in Python 3.7 and later only."""
+    return "/proc/self/fd/%d" % descriptor
+
+
+def too_many(names: Sized) -> str:
     """Why names are not looked through; empty where they are."""
     return "the folder has more than %d names" % limits.NAMES if len(names) > limits.NAMES else ""
 
@@ -438,7 +443,7 @@ class HostFiles:
 
     def _entries(self, path: str) -> List[str]:
         if self.canonical(path) == path:
-            return _names_in(self._join(path))
+            return names_in(self._join(path))
         return self._listed(None, path)
 
     def open_below(self, home: str, path: str) -> Tuple[int, os.stat_result]:
@@ -448,14 +453,14 @@ class HostFiles:
     def list_below(self, home: str, path: str) -> List[str]:
         """Names in a folder of a home. Raises OSError, also where there are too many."""
         names = self._listed(home, path)
-        if _too_many(names):
-            raise OSError(errno.E2BIG, _too_many(names), path)
+        if too_many(names):
+            raise OSError(errno.E2BIG, too_many(names), path)
         return names
 
     def _listed(self, home: Optional[str], path: str) -> List[str]:
         descriptor, _status = _open_step_by_step(self.root, home, path, stat.S_IFDIR)
         try:
-            return _names_in("/proc/self/fd/%d" % descriptor)  # by its number: Python 3.7 and later
+            return names_in(way_to(descriptor))
         finally:
             os.close(descriptor)
 
@@ -571,8 +576,8 @@ class HostFiles:
                 raise
             except OSError:
                 self._names[path] = frozenset()
-        if _too_many(self._names[path]):
-            raise Silent(_too_many(self._names[path]), path)
+        if too_many(self._names[path]):
+            raise Silent(too_many(self._names[path]), path)
         names = set(self._names[path])
         for candidate, content in self._candidates.items():
             folder, _slash, name = candidate.rpartition("/")

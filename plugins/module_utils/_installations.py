@@ -44,7 +44,7 @@ from ._shell_syntax import (
     text_of,
     unknown_of,
 )
-from ._starters import AGENT, Start, all_starts
+from ._starters import AGENT, COMPOSE, Start, all_starts, of_product
 from ._systemd import (
     Unit,
     UnitFiles,
@@ -81,7 +81,11 @@ _FOLDERS = ((re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operatio
             (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"))
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _NO_WAR = "no 'java … -jar ….war' command"
-_UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*\$")
+_UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*[$`]")
+#: A command whose program is what a variable holds, and an assignment.
+_RUNS_VARIABLE = re.compile(r"(?:^|[;&|({'\"]|\b(?:exec|eval|then|else|do|nohup|setsid|env)[ \t])"
+                            r"[ \t]*[\"']?\$\{?([A-Za-z_]\w*)", re.MULTILINE)
+_ASSIGNS = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)\+?=", re.MULTILINE)
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 #: Names of variables that hold options; another one that reaches the JVM too may name the program (JAVA=/usr/bin/java).
 _HOLDS_OPTIONS = re.compile(r"OPT|ARG|FLAG|PARAM", re.IGNORECASE)
@@ -362,6 +366,9 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                 and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True)
                      or _programs(launch, inside))]
         if not ways:
+            why = next((launch.open for found in result.paths for launch in found if launch.open), None)
+            if why:
+                raise Unresolvable("what it starts is not known: %s" % why, _program_path(definition))
             raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
                                _program_path(definition))
         judged = [_judge(launch, inside) for launch in ways]
@@ -453,10 +460,31 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     attributes = attributes_of(files, program)
     if attributes is not None and is_product(attributes):
         return (program,)
+    served = _served(launch, files) if _SERVERS.search(program) else ()
+    if served:
+        return served
     # A server in a jar of its own, which is given a war.
     given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1:] if not unknown_of(word, True)]
     return tuple(path for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
                  if path.startswith("/") and (path.endswith(".war") or files.exists(path)) and is_ours(files, path))
+
+
+#: Servers that serve what lies in folders of theirs, where those lie, and how the folders are called.
+_SERVERS = re.compile(r"(?:^|/)(?:start|jetty[\w.-]*|jboss-modules|payara[\w.-]*)\.jar\Z")
+_PLACES = re.compile(r"(?:-D)?(?:jetty\.(?:base|home)|jboss\.(?:home\.dir|server\.base\.dir))=(/.+)\Z")
+_SERVED = ("webapps", "deployments", "standalone/deployments")
+_LIMIT_SERVED = 100
+
+
+def _served(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
+    """The wars of ours that Jetty, WildFly or another server than Tomcat would serve."""
+    places = [match.group(1) for match in (_PLACES.match(text_of(word)) for word in launch.words
+                                           if not unknown_of(word, True)) if match]
+    places += [launch.folder or "", launch.program.rpartition("/")[0]]
+    found = ["%s/%s/%s" % (place.rstrip("/"), folder, name)
+             for place in dict.fromkeys(place for place in places if place.startswith("/")) for folder in _SERVED
+             for name in files.list("%s/%s" % (place.rstrip("/"), folder)) if name.endswith(".war")]
+    return tuple(path for path in found[:_LIMIT_SERVED] if is_ours(files, path))
 
 
 def in_tomcat(result: Outcome) -> bool:
@@ -544,6 +572,18 @@ class Texts(NamedTuple):
                    if _LAUNCHES_WAR.search(line) or "-jar" in line)
 
     @property
+    def hints(self) -> bool:
+        """Whether any line of theirs has to do with the product, whatever it says."""
+        return self.of_interest or any(OF_INTEREST.search(AGENT.sub("", line)) for text in self.texts
+                                       for line in text.split("\n") if not line.lstrip().startswith("#"))
+
+    @property
+    def runs_unknown(self) -> bool:
+        """Whether a program is started that only a variable names which none of them sets."""
+        assigned = {name for text in self.texts for name in _ASSIGNS.findall(text)}
+        return any(name not in assigned for text in self.texts for name in _RUNS_VARIABLE.findall(text))
+
+    @property
     def only_handles(self) -> bool:
         """Whether wars are only copied, removed, looked at where they are named."""
         lines = [line for text in self.texts for line in text.split("\n")
@@ -561,8 +601,11 @@ _HANDLES = re.compile(
     r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
     r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z")
 #: What may start programs and is not followed.
-_FOREIGN = re.compile(r"\A#![^\n]*(?:python|perl|ruby|node|php|expect|groovy|lua|tclsh|awk)"
-                      r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]")
+_FOREIGN = re.compile(r"\A#!(?![^\n]*(?:\b(?:ba|da|a|k|mk|z)?sh\b|init-d-script|openrc-run|runscript))"
+                      r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]"
+                      # a shell that is told what to do on its standard input, programs that are given names of others
+                      r"|\b(?:ba|da|k|z)?sh\b[^\n#]{0,80}<<-?\s*[\\\"']?\w|\bxargs\b[^\n|;&]{0,30}\b(?:java|(?:ba|da)?sh)\b"
+                      r"|-exec(?:dir)?\s[^\n]{0,30}\bjava\b|\brun-parts\b")
 
 
 def _texts(definition: Definition, files: HostFiles) -> Texts:
@@ -578,6 +621,14 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
         silent = silent or (found.silent if text in lines else None)
+    if definition.folder and any(map(brings_up, lines)):  # a compose file that lies where it is started
+        try:
+            texts += [files.read("%s/%s" % (definition.folder, name)) for name in files.list(definition.folder)
+                      if COMPOSE.match(name)]
+        except Silent:
+            raise
+        except OSError:
+            is_open = True
     # What every service is given tells nothing of this one.
     own = unit.environment if unit is not None else definition.environment
     names = [definition.name, definition.user, definition.folder or ""] + lines
@@ -601,9 +652,11 @@ def brings_up(text: str) -> bool:
 
 def _starts_container(texts: Texts) -> bool:
     """Whether it starts a container with a product in it."""
-    return not any("-jar" in text for text in texts.texts) and any(
-        brings_up(line) and OF_INTEREST.search(AGENT.sub("", line))
-        for text in texts.texts for line in text.replace("\\\n", " ").split("\n"))
+    if any("-jar" in text for text in texts.texts):
+        return False
+    lines = [line for text in texts.texts for line in text.replace("\\\n", " ").split("\n") if brings_up(line)]
+    return any(OF_INTEREST.search(AGENT.sub("", line)) for line in lines) or (
+        any("compose" in line for line in lines) and any(map(of_product, texts.texts)))
 
 
 def _not_followed(name: str, result: Outcome) -> str:
@@ -696,7 +749,9 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
     texts = _texts(definition, files)
     place = definition.unit.fragment if definition.unit is not None else None
     name = place or definition.service or definition.name
-    if not texts.tells and not texts.open and not refused:
+    # What its environment is may not be known before it starts: then a whole command may stand in it.
+    unknown = definition.unit is not None and definition.unit.doubt is not None and texts.of_interest
+    if not texts.tells and not texts.open and not refused and not (unknown and texts.runs_unknown):
         return
     if _starts_container(texts):
         found.append((definition, unresolved(Unresolvable(
@@ -713,30 +768,77 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
         inside = seen_by(definition, files)
         if any(is_ours(inside, program, result.homes) for program in result.programs):
             found.append((definition, result))
-    elif _may_be_ours(definition, texts, result, refused):
+    elif _may_be_ours(definition, seen_by(definition, files), texts, result, refused):
+        found.append((definition, result))
+    elif result.walk is None and not _starts_none(result) and (
+            texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM)) and (
+            texts.hints or _names_a_product(seen_by(definition, files), texts.texts)):
         found.append((definition, result))
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
-    elif result.reason is not None and result.reason.startswith(_NO_WAR):
+    elif _starts_none(result):
         return  # it is known now, and is none
     elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
         warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
             definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line)))
 
 
-def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused: bool) -> bool:
-    """Whether what could not be followed to a war is a product all the same, as far as names tell."""
-    nothing = result.reason is not None and result.reason.startswith(_NO_WAR)
-    named = _masked_name(definition.name) or any(_masked_name(text_of(word)) for word in definition.program)
+def _starts_none(result: Outcome) -> bool:
+    """Whether it was followed to its end, and starts no war."""
+    return result.reason is not None and result.reason.startswith(_NO_WAR)
+
+
+_NAMED_PATH = re.compile(r"(?<![\w.$}~*?\]/-])/[\w./*?@+:%,-]*\w")
+_RELATIVE = re.compile(r"(?<![\w./$}-])\w[\w.-]*\.war\b")
+_ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
+_LIMIT_NAMED = 50  # wars, or folders with wars, that one definition names
+
+
+def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
+    """Whether some text names a war by its path, a pattern, or the folder that it lies in, and its manifest says so."""
+    lines = [line for text in texts for line in text.split("\n")
+             if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
+    names = dict.fromkeys(name for line in lines for name in _NAMED_PATH.findall(line))
+    entered = dict.fromkeys(folder for text in texts for folder in _ENTERED.findall(text))
+    relative = dict.fromkeys(name for line in lines for name in _RELATIVE.findall(line))
+    paths = list(names) + ["%s/%s" % (folder, name) for folder in list(entered)[:_LIMIT_NAMED]
+                           for name in list(relative)[:_LIMIT_NAMED]]
+    for name in paths[:_LIMIT_NAMED]:
+        pattern = name if name.endswith(".war") else name.rstrip("/") + "/*.war"
+        try:
+            found = files.glob(pattern)[:_LIMIT_NAMED] if "*" in pattern or "?" in pattern else [pattern]
+        except Silent:
+            raise
+        except OSError:
+            continue
+        if any(is_product(attributes_of(files, war) or {}) for war in found):
+            return True
+    return False
+
+
+def _runs_binary(definition: Definition, files: HostFiles) -> bool:
+    """Whether it starts a program of somebody's that is no script, as a wrapper of Java's is."""
+    program = _program_path(definition) or ""
+    return program.startswith(("/opt/", "/srv/", "/usr/local/", "/var/", "/home/", "/data/", "/app")) and \
+        files.exists(program) and _script_text(files, program) is None
+
+
+def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result: Outcome, refused: bool) -> bool:
+    """Whether what could not be followed to a war is a product all the same, as far as names and manifests tell."""
+    nothing = _starts_none(result)
+    words = [text_of(word) for word in definition.program]
+    named = _masked_name(definition.name) or any(map(_masked_name, words)) or _names_a_product(files, words)
     if refused:
         return named
-    if nothing and not texts.foreign and texts.only_handles:
+    foreign = texts.foreign or _runs_binary(definition, files)
+    if nothing and not foreign and texts.only_handles:
         return False
+    interest = texts.of_interest or _names_a_product(files, texts.texts)
     if definition.start is not None or (nothing and not texts.launches):
         starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
-        return texts.of_interest and starts and (texts.foreign or not nothing)
+        return interest and starts and (foreign or not nothing)
     is_init_script = definition.unit is None and definition.start is None
-    return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
+    return named or (interest and (not nothing or foreign or is_init_script))
 
 
 def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Definition, Outcome]], warnings: List[str],
@@ -748,18 +850,25 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
         kinds[start.kind] = kinds.get(start.kind, 0) + 1
         if (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services) \
                 or (start.kind == "quadlet" and start.name + ".service" in services) \
-                or any(text_of(word) in launch_scripts for word in start.command):
+                or any(text_of(word) in launch_scripts for word in start.command) \
+                or (not start.command and _is_started_by_one(found, start.path)):
             continue
         definition = start_definition(start)
         if start.command:
             some: List[Tuple[Definition, Outcome]] = []
             try:
-                _consider(definition, files, some, [])
+                # What those who log in write there makes no noise.
+                _consider(definition, files, some, [] if start.by_anybody else warnings)
             except Silent as error:
                 some = [(definition, _unanswered(error))]
             if not some or (some[0][1].walk is not None and set(launch_scripts) & set(some[0][1].walk.followed)):
                 continue
             result = some[0][1]
+            if start.reason is not None and result.verdict != UNRESOLVABLE:
+                result = unresolved(Unresolvable(start.reason, start.path))._replace(
+                    walk=result.walk, programs=result.programs, homes=result.homes)
+        elif start.reason is None or start.unit is not None:
+            continue  # it starts nothing
         else:
             result = unresolved(Unresolvable(start.reason or "it is not followed", start.path, start.line))
         if start.by_anybody and start.kind == "cron":  # a line that need not ever have run
@@ -775,6 +884,16 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
             definition = definition._replace(name="%s [%s]" % (start.path, start.name))
         found.append((definition, result))
     return kinds
+
+
+def _is_started_by_one(found: Sequence[Tuple[Definition, Outcome]], path: str) -> bool:
+    """Whether a unit starts this compose file: it names it, or is started in its folder."""
+    for definition, _result in found:
+        words = [text_of(word) for word in definition.program]
+        if definition.unit is not None and "compose" in " ".join(words) and (
+                path in words or (definition.folder == path.rpartition("/")[0] and "-f" not in words)):
+            return True
+    return False
 
 
 def _to_be_said(start: Start, result: Outcome) -> str:

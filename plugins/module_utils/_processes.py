@@ -214,6 +214,27 @@ def folder_of(pid: int, proc: str = "/proc", fields: Optional[Sequence[bytes]] =
     raise ProcessLookupError(errno.ESRCH, "it ended")
 
 
+def moment(ticks: int, proc: str = "/proc") -> float:
+    """What :func:`started` says, in seconds since the epoch. Raises OSError."""
+    for line in read_file(proc + "/stat").splitlines():
+        if line.startswith(b"btime "):
+            return float(line.split()[1]) + ticks / float(os.sysconf("SC_CLK_TCK"))
+    raise OSError("no btime in %s/stat" % proc)
+
+
+def began(name: str, proc: str = "/proc") -> List[float]:
+    """When those of root's processes began that are called so, in seconds since the epoch. Raises OSError."""
+    found = []
+    for pid in os.listdir(proc):
+        try:
+            if pid.isdigit() and stat_of(read_file("%s/%s/stat" % (proc, pid)))[0] == name.encode("latin-1") \
+                    and os.stat("%s/%s" % (proc, pid)).st_uid == 0:
+                found.append(moment(started(int(pid), proc), proc))
+        except (OSError, IndexError, ValueError):
+            continue  # it ended
+    return found
+
+
 def started(pid: int, proc: str = "/proc") -> int:
     """When a process started, in clock ticks since boot. Raises OSError, IndexError where it has ended."""
     _name, fields = stat_of(read_file("%s/%d/stat" % (proc, pid)))

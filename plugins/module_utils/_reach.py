@@ -28,6 +28,12 @@ _COMPOSED = re.compile(r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']
                        r"|(?<![\w./$}\"'-])(\.{1,2})((?:/[\w.@+-]+)+)")
 _ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=[\"']?([^\s\"';&|]*)", re.MULTILINE)
+#: Scripts that are named by a pattern, or by the folder of all of them; those of each day start nothing lasting.
+_PATTERN = re.compile(r"\bfor[ \t]+\w+[ \t]+in[ \t]+[\"']?(/[\w./@+:%,-]*\*[\w.*-]*)")
+_ALL_OF = re.compile(r"\brun-parts\b[^\n;&|/]{0,99}(/(?!etc/cron\.)[\w./-]+)")
+_LIMIT_PATTERN = 50
+_PYTHON = re.compile(r"#![^\n]*python")
+_IMPORTS = re.compile(r"^[ \t]*(?:import[ \t]+([\w.]+)|from[ \t]+([\w.]+)[ \t]+import)", re.MULTILINE)
 #: What packages bring names what they bring.
 _PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
@@ -85,6 +91,18 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
             up = "/.." if match.group(5) == ".." else ""
             names.extend(folder + up + rest for folder in folders if folder)
             names.extend(_parent(folder) + rest for folder in folders if folder and match.group(3))
+        own = place is None or not _PACKAGED.match(place)
+        patterns = _PATTERN.findall(now) + [folder.rstrip("/") + "/*" for folder in _ALL_OF.findall(now)]
+        for pattern in patterns if own else []:
+            try:
+                names.extend(files.glob(pattern)[:_LIMIT_PATTERN] if not _PASSED_OVER.match(pattern) else ())
+            except Silent as error:
+                is_open, silent = True, silent or error
+            except OSError:
+                is_open = True
+        if place and (place.endswith(".py") or _PYTHON.match(texts[-1])):
+            names.extend("%s/%s.py" % (place.rpartition("/")[0], (first or second).replace(".", "/"))
+                         for first, second in _IMPORTS.findall(now))
         for match in left:
             for value in assigned.get(match.group(1), ()):
                 names.extend(_made(value, match.group(2), place, directory))

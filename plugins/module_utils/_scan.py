@@ -16,7 +16,7 @@ import struct
 import zlib
 from typing import IO, Dict, List, NamedTuple, Optional, Sequence, Set
 
-from ._files import HostFiles, bytewise
+from ._files import HostFiles, bytewise, names_in, too_many
 from ._jvm import MAINS, Unresolvable, command_line, launcher_words
 from ._processes import arguments, files_of, folder_of, only_roots, read_file, read_for, reader_of, stat_of
 from ._settings import _BROKEN_ZIP, LIMIT_MANIFEST, Unreadable, _zip_manifest, manifest_of
@@ -30,8 +30,7 @@ _LIBRARY = re.compile(rb"/lib(jvm|j9vm[0-9]*|jli)\.so(?: \(deleted\))?$", re.MUL
 _LIMIT_MAPS = 64 << 20
 _PART = 1 << 18
 _OVERLAP = 4096 + 100  # no line is longer
-#: Open files that are looked at, those that are archives without their manifest in front, and unpacked folders.
-_LIMIT_FILES = 1 << 16
+#: Of open files, those that are archives without their manifest in front, and unpacked folders.
 _LIMIT_SEARCHED = 512
 _LIMIT_FOLDERS = 4096
 _HEAD = 16 << 10
@@ -191,12 +190,12 @@ def _held(own: str, files: HostFiles, places: Sequence[str]) -> Optional[str]:
 def _open_files(own: str) -> Dict[str, str]:
     """Names of what a process has open, each with a way to it. Raises OSError where there is too much of it."""
     try:
-        numbers = sorted(os.listdir(own + "/fd"), key=int)
+        numbers = sorted(names_in(own + "/fd"), key=int)
     except PermissionError:
         return {}  # only for root; then names must do
     except (FileNotFoundError, ProcessLookupError):
         return {}  # it ended
-    if len(numbers) > _LIMIT_FILES:
+    if too_many(numbers):
         raise OSError("it has too many files open")
     found: Dict[str, str] = {}
     for number in numbers:

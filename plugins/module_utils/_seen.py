@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from ._files import HostFiles, _open_step_by_step, bytewise, open_regular
+from ._files import HostFiles, _open_step_by_step, names_in, open_regular, way_to
 from ._jvm import Unresolvable
 
 #: Where a service sees a folder of the host, and which one: ("/", "/srv/root"), ("/opt/ci", "/data/ci").
@@ -61,7 +61,7 @@ class SeenFiles(HostFiles):
     def _listed(self, home: Optional[str], path: str) -> List[str]:
         descriptor, _status = self._opened(path, stat.S_IFDIR)
         try:
-            return [bytewise(name) for name in os.listdir(descriptor)]
+            return names_in(way_to(descriptor))
         finally:
             os.close(descriptor)
 

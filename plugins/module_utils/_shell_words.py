@@ -57,6 +57,8 @@ _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 _BASH_OPERATORS = ("/", "^", ",", "@", "!")
 _TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
 _BRACES = re.compile(r"\{([^{}\s]*)\}")
+#: What tells an agent where its controller is.
+_OF_AGENTS = frozenset(["-jnlpUrl", "-secret", "-direct", "-tunnel", "-webSocket"])
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
 
 
@@ -89,6 +91,18 @@ class Launch:
         name = text_of(self.words[self.main]) if self.main is not None else ""
         known = unknown_of(self.words[self.main or 0], True) is None
         return self.absolute(name) if known and name not in ("", BOOTSTRAP) and name not in MAINS else name
+
+    @property
+    def open(self) -> Optional[str]:
+        """Why it is not known what ``-jar`` starts; None where it is, or where an agent is started."""
+        texts = [text_of(word) for word in self.words]
+        if "-jar" not in texts or not _OF_AGENTS.isdisjoint(texts):
+            return None
+        behind = self.words[texts.index("-jar") + 1:]
+        known = next((text_of(word) for word in behind if not _shape(word).startswith("-")), "")
+        if known.endswith((".war", ".jar")):
+            return None
+        return next((unknown_of(word, True) for word in behind if _shape(word).startswith("-?")), None)
 
     def absolute(self, path: str) -> str:
         """A path from the root, where it is known in which folder the JVM is started."""

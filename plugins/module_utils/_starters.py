@@ -439,9 +439,15 @@ class UserUnits(Starter):
             user, home = fields[0], fields[5].rstrip("/")
             if user not in lingering or not home.startswith("/"):
                 continue
-            for folder in (home + "/.config/systemd/user",) + self._FOR_ALL:
+            seen: Set[str] = set()  # the first of a name counts
+            folders = (home + "/.config/systemd/user",) + self._FOR_ALL
+            for folder in folders[:2] + (home + "/.local/share/systemd/user",) + folders[2:]:
                 for name in files.list(folder):
-                    if name.endswith(".service"):
+                    if name.endswith(".service") and name not in seen:
+                        seen.add(name)
+                        instances = "%s/*.wants/%s" % (folders[0], name.replace("@.", "@*."))
+                        if name.endswith("@.service") and not files.glob(instances):
+                            continue  # a template that nothing is made of
                         start = self._of(files, folder, name, user, home)
                         if start is not None:
                             yield start
@@ -477,32 +483,51 @@ class UserUnits(Starter):
 # -- containers -------------------------------------------------------------------------------------
 
 
+COMPOSE = re.compile(r"(?:docker-|podman-)?compose[\w.-]*\.ya?ml\Z|stack[\w.-]*\.ya?ml\Z")
+_IMAGE = re.compile(r"^[ \t]*-?[ \t]*(?:image:|Image[ \t]*=)[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_BUILT = re.compile(r"^[ \t]*-?[ \t]*build:", re.MULTILINE)
+_COMMENTED = re.compile(r"(?m)^[ \t]*#.*$")
+
+
+def of_product(text: str, more: str = "") -> Optional["re.Match[str]"]:
+    """Where a quadlet or a compose file names an image of the product; ``more`` is what lies beside it.
+
+    An image whose name is a variable, or that is built there, is one where anything tells of the product.
+    """
+    images = list(_IMAGE.finditer(text))
+    for match in images:
+        if OF_INTEREST.search(AGENT.sub("", match.group(1))):
+            return match
+    unknown = next((match for match in images if "$" in match.group(1)), None) or _BUILT.search(text)
+    told = OF_INTEREST.search(AGENT.sub("", _COMMENTED.sub("", text + "\n" + more)))
+    return unknown if unknown is not None and told else None
+
+
 class Containers(Starter):
     """Quadlets, compose files and what Docker starts again: recognised by their image, and not followed."""
 
     kind = "container"
     _QUADLETS = ("/etc/containers/systemd", "/usr/share/containers/systemd")
-    _COMPOSE = re.compile(r"(?:docker-|podman-)?compose[\w.-]*\.ya?ml\Z|stack[\w.-]*\.ya?ml\Z")
-    _PROJECTS = ("/opt", "/srv", "/root", "/etc/docker", "/etc/docker/compose", "/etc/compose", "/var/lib/compose",
-                 "/usr/local", "/data", "/app", "/apps")
-    _IMAGE = re.compile(r"^[ \t]*-?[ \t]*(?:image:|Image[ \t]*=)[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
+    _PROJECTS = ("/opt", "/srv", "/root", "/etc/docker", "/etc/docker/compose", "/etc/compose",
+                 "/var/lib", "/var/lib/compose", "/usr/local", "/data", "/app", "/apps", "/mnt", "/docker",
+                 "/containers", "/stacks")
 
     def starts(self, files: HostFiles) -> Iterator[Start]:
         """Those whose image has the name of the product."""
         looked = 0
-        for path in self._paths(files):
+        for path in dict.fromkeys(self._paths(files)):
             looked += 1
             if looked > LIMIT_IMAGES:
                 return
             text = _text(files, path)
-            for match in self._IMAGE.finditer(text):
-                if OF_INTEREST.search(AGENT.sub("", match.group(1))):
-                    kind = "quadlet" if path.endswith((".container", ".kube", ".pod")) else "compose file"
-                    yield Start(kind, path.rpartition("/")[2].rpartition(".")[0] if kind == "quadlet" else "", path,
-                                line_of(text, match.start()), (), {}, "root", "",
-                                "set JAVA_OPTS (for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its "
-                                "environment", "it starts a container, whose image and environment decide")
-                    break
+            folder = path.rpartition("/")[0]
+            match = of_product(text, _text(files, folder + "/.env") + "\n" + _text(files, folder + "/Dockerfile"))
+            if match is not None:
+                kind = "quadlet" if path.endswith((".container", ".kube", ".pod")) else "compose file"
+                yield Start(kind, path.rpartition("/")[2].rpartition(".")[0] if kind == "quadlet" else "", path,
+                            line_of(text, match.start()), (), {}, "root", "",
+                            "set JAVA_OPTS (for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its "
+                            "environment", "it starts a container, whose image and environment decide")
         for path in files.glob("/var/lib/docker/containers/*/config.v2.json"):
             image = re.search(r'"Config":\{.*?"Image":"([^"]+)"', _text(files, path), re.DOTALL)
             again = re.search(r'"RestartPolicy":\{"Name":"(always|unless-stopped|on-failure)"',
@@ -522,15 +547,15 @@ class Containers(Starter):
                     yield "%s/%s" % (place, name)
         for top in self._PROJECTS:
             for name in files.list(top):
-                if self._COMPOSE.match(name):
+                if COMPOSE.match(name):
                     yield "%s/%s" % (top, name)
                 elif "." not in name:
                     for inner in files.list("%s/%s" % (top, name)):
-                        if self._COMPOSE.match(inner):
+                        if COMPOSE.match(inner):
                             yield "%s/%s/%s" % (top, name, inner)
                         elif inner in ("docker", "compose", "ci", "cloudbees", "jenkins"):
                             for last in files.list("%s/%s/%s" % (top, name, inner)):
-                                if self._COMPOSE.match(last):
+                                if COMPOSE.match(last):
                                     yield "%s/%s/%s/%s" % (top, name, inner, last)
 
 

@@ -103,6 +103,9 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
         if files.unread and not mine:
             # A profile that cannot be read may set options: only a JVM that was started with it shows that it does not.
             on_disk = next_start = _unresolvable("%s may set options, and %s" % next(iter(files.unread.items())))
+        unread = _unread_by_its_starter(definition, mine) if live_host and hidden is None else None
+        if unread is not None:
+            next_start = _unresolvable(unread, on_disk.path)
         running, reason = _summary(mine, hidden or _unseen(owner, unseen, live_host) if not mine else hidden)
         anybodys = definition.start is not None and definition.start.by_anybody
         entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason, anybodys))
@@ -118,6 +121,25 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     if live_host and hidden is None:
         looked.append("running processes, as %s" % ("root" if os.geteuid() == 0 else "an ordinary user"))
     return Survey(entries, warnings, _host(root), looked)
+
+
+def _unread_by_its_starter(definition: installations.Definition, mine: Sequence[processes.Process]) -> Optional[str]:
+    """Why a program that is stopped may not start as its file says; None where it would, or where a JVM of it tells.
+
+    supervisord reads its files when it begins, and when it is told to; it starts again what it has read.
+    """
+    start = definition.start
+    if start is None or start.kind != "supervisord" or mine:
+        return None
+    try:
+        path = native(start.path)
+        written = look(path, lambda: max(os.stat(path).st_mtime, os.stat(path).st_ctime))
+        if all(written <= began for began in processes.began("supervisord")):
+            return None
+    except OSError as error:
+        return "whether supervisord has read %s is not known: %s" % (start.path, error.strerror)
+    return ("supervisord began before %s was written, and whether it has read it since is not known; supervisorctl "
+            "update makes it" % start.path)
 
 
 def _host(root: str) -> Dict[str, Any]:

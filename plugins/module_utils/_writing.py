@@ -24,9 +24,13 @@ from ._files import (
     LIMIT_SIZE,
     OWN_DROP_INS,
     image_of_obeyed,
+    names_in,
+    native,
     only_roots,
     open_regular,
     owner_and_mode,
+    too_many,
+    way_to,
 )
 
 LOCK_SECONDS = 20
@@ -382,7 +386,7 @@ def clean(place: Place) -> None:
     """Remove what a run that was killed left beside the file. Only under the lock: nobody is at work then."""
     ours = re.compile(r"\.%s\.[0-9a-f]{16}%s\Z" % (re.escape(_stem(place.name)), re.escape(TEMPORARY_SUFFIX)))
     try:
-        names = names_in(place)
+        names = names_beside(place)
     except OSError:
         return  # the next run cleans up
     for name in names:
@@ -390,13 +394,16 @@ def clean(place: Place) -> None:
             unlink_quietly(place.folder, name)
 
 
-def names_in(place: Place) -> List[str]:
-    """Names in the folder of a file. Raises OSError."""
+def names_beside(place: Place) -> List[str]:
+    """Names in the folder of a file. Raises OSError, also where there are too many."""
     folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
     try:
-        return os.listdir(folder)
+        names = [native(name) for name in names_in(way_to(folder))]
     finally:
         _close([folder])
+    if too_many(names):
+        raise OSError(errno.E2BIG, too_many(names), place.path)
+    return names
 
 
 def _write_whole(descriptor: int, content: bytes) -> None:

@@ -42,6 +42,7 @@ RELEASE_EXTRA = {
         "tomcat": ["tomcat10"],
         "internet": ["dnsmasq-base", "nftables", "tinyproxy"],
         "tools": ["curl", "netcat-openbsd", "prometheus-blackbox-exporter"],
+        "starters": ["supervisor", "runit", "runit-run", "monit", "cron", "openrc"],
     },
     # the first release whose Ansible is new enough
     "trixie": {"git": ["git"], "gitops": ["git", "ansible-core"]},
@@ -134,6 +135,13 @@ tomcat)
         chroot "$root" systemctl disable prometheus-blackbox-exporter.service
         ;;
     *-gitops) extra "$3/gitops" ;;
+    *-starters)
+        # cron pre-depends on it: dpkg wants that configured first.
+        cp "$3"/starters/cron-daemon-common_*.deb "$root/tmp/"
+        chroot "$root" sh -c 'dpkg --force-unsafe-io -i /tmp/cron-daemon-common_*.deb'
+        extra "$3/starters"
+        chroot "$root" systemctl disable supervisor.service monit.service runit.service cron.service
+        ;;
     esac
     cp "$4/$5" "$root/tmp/"
     chroot "$root" dpkg -i "/tmp/$5"

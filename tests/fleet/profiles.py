@@ -103,6 +103,8 @@ KINDS = {
 # a controller with the tools that an administrator would probe with, and one that enforces itself from Git
 KINDS["cm-deb-tools"] = dict(KINDS["cm-deb"])
 KINDS["cm-deb-gitops"] = dict(KINDS["cm-deb"])
+# beside systemd, what else starts programs
+KINDS["oss-starters"] = dict(KINDS["oss"])
 # the Git server with the policy
 KINDS["git-server"] = dict(KINDS["internet"])
 # a release as it is: what runs on it is what a test puts there
@@ -197,7 +199,7 @@ def odd():
     # One host, on which a test lays out what people have built: many controllers beside the package's own.
     return [
         host("segment", "bookworm", "segment"),
-        host("odd", "bookworm", "oss"),
+        host("odd", "bookworm", "oss-starters"),
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleethand import CHECKOUT, FLAG, Fleet
+from fleethand import BIN, CHECKOUT, FLAG, Fleet
 from schemas import validate
 
 HOST = "odd"
@@ -48,18 +48,34 @@ FILES = {
     # what it was unpacked to
     "/etc/systemd/system/eight.service":
         f"[Service]\nExecStart=/usr/bin/{JAVA} {FLAG} -cp /opt/eight executable.Main --httpPort=8108\n",
-    # supervisord, runit
+    # Debian's supervisord, runit, monit and cron
     "/etc/supervisor/conf.d/ci.conf":
-        f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/t04/cm.war --httpPort=8109 ; the old one\n",
-    "/etc/systemd/system/supervisor.service": "[Service]\nExecStart=/usr/local/bin/supervisord\n",
-    "/usr/local/bin/supervisord":
-        "#!/usr/bin/python3\nimport os, shlex, subprocess\n"
-        "line = open('/etc/supervisor/conf.d/ci.conf').readlines()[1]\n"
-        "words = shlex.split(line.split('=', 1)[1].split(' ;')[0])\n"
-        "subprocess.call(words, env=dict(os.environ, SUPERVISOR_PROCESS_NAME='nine'))\n",
+        f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/nine/app.war --httpPort=8109 ; the old one\n",
     "/etc/sv/ten/run": f"#!/bin/sh\nexec {JAVA} -jar /opt/ten/app.war --httpPort=8110\n",
-    "/etc/systemd/system/runit.service": "[Service]\nExecStart=/usr/local/bin/runsv ten\n",
-    "/usr/local/bin/runsv": '#!/bin/sh\ncd "/etc/sv/$1" && ./run\n:\n',
+    "/etc/monit/conf.d/ci":
+        "set daemon 1\ncheck process eleven with pidfile /run/eleven.pid\n"
+        '  start program = "/opt/eleven/start.sh" with timeout 60 seconds\n',
+    "/opt/eleven/start.sh":
+        f"#!/bin/sh\n{JAVA} {FLAG} -jar /opt/eleven/app.war --httpPort=8111 >/dev/null 2>&1 &\n"
+        "echo $! >/run/eleven.pid\n",
+    "/etc/cron.d/ci": f"@reboot jenkins exec {JAVA} {FLAG} -jar /opt/twelve/app.war --httpPort=8112\n",
+    # OpenRC's own programs run its scripts on any host
+    "/etc/init.d/thirteen":
+        "#!/sbin/openrc-run\ncommand=/usr/bin/java\ncommand_background=true\npidfile=/run/thirteen.pid\n"
+        'command_args="$CI_OPTS -jar /opt/thirteen/app.war --httpPort=8113"\n',
+    "/etc/conf.d/thirteen": f'CI_OPTS="-Xmx48m -XX:TieredStopAtLevel=1 {FLAG}"\n',
+    # a unit of the service manager of a user who is a service's
+    "/var/lib/systemd/linger/jenkins": "",
+    "/var/lib/jenkins/.config/systemd/user/fourteen.service":
+        f"[Service]\nExecStart=/usr/bin/{JAVA} -jar /opt/fourteen/app.war --httpPort=8114\n",
+    "/etc/systemd/system/user@.service.d/runtime.conf": "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n",
+    # an EnvironmentFile that is no file: what runs is joined to its unit by the kernel's word
+    "/etc/systemd/system/fifteen.service":
+        f"[Service]\nEnvironmentFile=/etc/ci/fifo\nExecStart=/bin/sh -c 'exec {JAVA} -jar $CI_APP --httpPort=8115'\n",
+    # what it starts is not known before, and it is stopped
+    "/etc/systemd/system/sixteen.service":
+        "[Service]\nEnvironment=JENKINS_HOME=/srv/b\nExecStart=/opt/sixteen/run.sh\n",
+    "/opt/sixteen/run.sh": f'#!/bin/sh\nexec {JAVA} -jar "$(wget -q -O - http://127.0.0.1:9/war)"\n',
     # one that fails until systemd gives it up, one that is started again and again
     "/etc/systemd/system/failed.service":
         "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=2\n[Service]\nRestart=always\nRestartSec=100ms\n"
@@ -70,22 +86,43 @@ FILES = {
     # what has the name and is none
     "/etc/systemd/system/jenkins-backup.service": "[Service]\nType=oneshot\nUser=jenkins\nExecStart=/opt/backup.sh\n",
     "/opt/backup.sh": "#!/bin/sh\ncp -a /usr/share/java/jenkins.war /tmp/\n",
+    # at the machine's start
+    "/etc/rc.local": f"#!/bin/sh\n{JAVA} -jar /opt/seventeen/app.war --httpPort=8117 >/dev/null 2>&1 &\n",
     # only recognised
     "/srv/compose/docker-compose.yml": "services:\n  ci:\n    image: cloudbees/cloudbees-core-mm:2.452\n",
 }
 LAY = f"""
-mkdir -p /opt/cm/2.452.3.2 /opt/t04 /srv/ci /opt/seven /opt/eight /opt/ten /srv/a /var/lib/jenkins/.jenkins
+mkdir -p /opt/cm/2.452.3.2 /opt/t04 /srv/ci /opt/eight /srv/a /var/lib/jenkins/.jenkins /opt/apart
 echo '<hudson/>' >/var/lib/jenkins/.jenkins/config.xml
 chown -R jenkins: /srv/a /var/lib/jenkins/.jenkins
-for place in cm/2.452.3.2/app.war t04/cm.war seven/app.war ten/app.war; do cp {WAR} /opt/$place; done
+for place in seven nine ten eleven twelve thirteen fourteen seventeen apart cm/2.452.3.2; do
+    mkdir -p /opt/$place && cp {WAR} /opt/$place/app.war
+done
+cp {WAR} /opt/t04/cm.war
 cp {WAR} /srv/ci/app.war
 ln -sfn 2.452.3.2/app.war /opt/cm/current.war
 cd /opt/eight && python3 -c 'import zipfile; zipfile.ZipFile("{WAR}").extractall()'
+# what runit's unit makes of /etc/service beside systemd
+ln -sfn /etc/sv/ten /etc/runit/runsvdir/svmanaged/ten
+chown -R jenkins: /var/lib/jenkins/.config
+mkfifo /etc/ci/fifo
+# The service manager itself waits for what is written: somebody does, whenever it reads.
+setsid sh -c 'for n in 1 2 3 4; do echo CI_APP=/opt/t04/cm.war >/etc/ci/fifo; done' >/dev/null 2>&1 &
 systemctl daemon-reload
-systemctl start --no-block ci-master two three five six seven eight supervisor runit failed looping
+systemctl start --no-block ci-master two three five six seven eight fifteen supervisor runit monit cron rc-local \
+    failed looping user@$(id -u jenkins)
+mkdir /run/openrc && cd /run/openrc && touch softlevel
+mkdir starting started stopping inactive wasinactive failed hotplugged scheduled daemons exclusive options tmp
+rc-service thirteen start
 setsid nohup {JAVA} -jar /opt/t04/cm.war --httpPort=8120 >/dev/null 2>&1 &
+setsid unshare --fork --pid --mount-proc --net {JAVA} -jar /opt/apart/app.war --httpPort=8121 >/dev/null 2>&1 &
+n=0
+until su jenkins -s /bin/sh -c 'XDG_RUNTIME_DIR=/run/user/$(id -u) systemctl --user start fourteen'; do
+    n=$((n + 1)) && [ $n -lt 30 ] || break
+    sleep 1
+done
 """
-STARTED = 11  # JVMs, with the package's own
+STARTED = 18  # JVMs, with the package's own
 
 
 @pytest.fixture(scope="module", name="odd")
@@ -110,6 +147,9 @@ def lay_out(fleet: Fleet) -> None:
     fleet.shell(HOST, LAY)
     fleet.shell(HOST, f"for i in $(seq 300); do [ $(pgrep -xc java) -ge {STARTED} ] && systemctl is-failed -q failed "
                       "&& break; sleep 0.2; done; sleep 3")
+    # written after supervisord began, and not told to it
+    fleet.shell(HOST, "install -m 644 /dev/stdin /etc/supervisor/conf.d/late.conf <<'END_OF_FILE'\n[program:late]\n"
+                      f"autostart=false\ncommand=/usr/bin/{JAVA} {FLAG} -jar /opt/nine/app.war\nEND_OF_FILE\n")
 
 
 @pytest.fixture(scope="module", name="state")
@@ -128,7 +168,8 @@ def entry(state: dict[str, Any], name: str) -> dict[str, Any]:
     return found[0]
 
 
-@pytest.mark.parametrize(("name", "on_disk", "running"), [
+#: Name, what its files say, what its JVM runs with.
+KNOWN = [
     ("jenkins", "enabled", "enabled"),
     ("ci-master", "enabled", "enabled"),
     ("two", "disabled", "disabled"),
@@ -139,10 +180,21 @@ def entry(state: dict[str, Any], name: str) -> dict[str, Any]:
     ("seven", "enabled", "enabled"),
     ("eight", "disabled", "disabled"),
     ("/etc/supervisor/conf.d/ci.conf", "enabled", "enabled"),
-    ("/etc/sv/ten/run", "enabled", "enabled"),
+    ("/etc/supervisor/conf.d/late.conf", "disabled", "not_running"),
+    ("/etc/service/ten/run", "enabled", "enabled"),
+    ("/etc/monit/conf.d/ci", "disabled", "disabled"),
+    ("/etc/cron.d/ci", "disabled", "disabled"),
+    ("/etc/init.d/thirteen", "disabled", "disabled"),
+    ("/var/lib/jenkins/.config/systemd/user/fourteen.service", "enabled", "enabled"),
+    ("fifteen", "unresolvable", "enabled"),
+    ("sixteen", "unresolvable", "not_running"),
+    ("rc-local", "enabled", "enabled"),
     ("failed", "disabled", "not_running"),
     ("/srv/compose/docker-compose.yml", "unresolvable", "not_running"),
-])
+]
+
+
+@pytest.mark.parametrize(("name", "on_disk", "running"), KNOWN)
 def test_it_is_one_installation_with_both_clocks(name: str, on_disk: str, running: str, state: dict[str, Any]) -> None:
     found = entry(state, name)
     assert (found["on_disk"], found["running"]) == (on_disk, running), found
@@ -150,19 +202,74 @@ def test_it_is_one_installation_with_both_clocks(name: str, on_disk: str, runnin
 
 
 def test_nothing_else_is_one(state: dict[str, Any]) -> None:
-    left = [item for item in state["installations"] if item["name"] not in (
-        "jenkins", "ci-master", "two", "three", "stopped", "five", "six", "seven", "eight", "failed", "looping",
-        "/etc/supervisor/conf.d/ci.conf", "/etc/sv/ten/run", "/srv/compose/docker-compose.yml")]
-    assert [(item["service"], item["running"]) for item in left] == [(None, "unknown")]  # started by hand
-    assert "and belongs to no installation" in left[0]["running_detail"]["reason"]
+    known = {name for name, _on_disk, _running in KNOWN} | {"looping"}
+    left = {item["name"]: item for item in state["installations"] if item["name"] not in known}
+    # started by hand, and in namespaces of its own, which only root can have made
+    assert {war: (item["service"], item["running"]) for war, item in left.items()} == {
+        "/opt/t04/cm.war": (None, "unknown"), "/opt/apart/app.war": (None, "enabled")}
+    assert "and belongs to no installation" in left["/opt/t04/cm.war"]["running_detail"]["reason"]
+    assert left["/opt/apart/app.war"]["packaging"] == "container"
 
 
 def test_who_starts_it_is_named(state: dict[str, Any]) -> None:
-    supervised, runit = entry(state, "/etc/supervisor/conf.d/ci.conf"), entry(state, "/etc/sv/ten/run")
+    supervised, runit = entry(state, "/etc/supervisor/conf.d/ci.conf"), entry(state, "/etc/service/ten/run")
     assert supervised["started_by"] == "supervisord program nine in /etc/supervisor/conf.d/ci.conf"
     assert supervised["processes"][0]["started_by"] == "supervisord program nine"
-    assert runit["started_by"] == "runit service ten in /etc/sv/ten/run"
+    assert runit["started_by"] == "runit service ten in /etc/service/ten/run"
     assert runit["processes"][0]["started_by"] == "runit service ten"
+
+
+@pytest.mark.parametrize(("name", "starts", "started"), [
+    ("/etc/monit/conf.d/ci", "monit service eleven in /etc/monit/conf.d/ci", "monit service eleven"),
+    ("/etc/cron.d/ci", "cron @reboot in /etc/cron.d/ci", "cron"),
+    ("/var/lib/jenkins/.config/systemd/user/fourteen.service",
+     "user unit fourteen.service of jenkins in /var/lib/jenkins/.config/systemd/user/fourteen.service",
+     "user unit fourteen.service of jenkins"),
+    ("rc-local", None, "rc-local"),
+])
+def test_who_else_starts_it_is_named(name: str, starts: str | None, started: str, state: dict[str, Any]) -> None:
+    found = entry(state, name)
+    assert (found["started_by"], found["processes"][0]["started_by"]) == (starts, started)
+
+
+def test_a_program_that_supervisord_was_not_told_of_is_not_known(state: dict[str, Any]) -> None:
+    late = entry(state, "/etc/supervisor/conf.d/late.conf")
+    assert late["next_start"] == "unresolvable" and "supervisorctl update" in late["next_start_detail"]["reason"]
+    assert entry(state, "/etc/supervisor/conf.d/ci.conf")["next_start"] == "enabled"
+
+
+#: Prints what the second opinion sees: of each installation name and flag, of each JVM its unit and namespaces.
+SECOND = """
+import json, sys
+sys.path.insert(0, "tests/testinfra")
+from secondopinion import inventory, policy
+from secondopinion.node import Node
+[target] = inventory.targets([sys.argv[1]], "", [])
+facts = Node(target, policy.read(target.variables), "ssh").look()
+print(json.dumps([[[one.name, one.flag, one.why] for one in facts.installations],
+                  [[one.service, one.flag, one.apart, one.homeless] for one in facts.processes]]))
+"""
+
+
+def test_the_second_opinion_finds_the_same_by_its_own_code(odd: Fleet, state: dict[str, Any]) -> None:
+    inventory = odd.inventory({HOST: {}, "elsewhere": {"ansible_host": "192.0.2.1"}}, telemetry_hosts=HOST)
+    done = odd.inside(str(BIN / "python"), "-c", SECOND, str(inventory))
+    assert done.returncode == 0, done.stderr
+    installations, jvms = json.loads(done.stdout)
+    told = {"true": "disabled", "absent": "enabled", "unknown": "unresolvable"}
+    theirs = {(name.partition(" (")[0].replace("/etc/sv/", "/etc/service/") if name.startswith("/") else
+               name.removesuffix(".service")): told[flag] for name, flag, _why in installations}
+    ours = {item["name"]: item["on_disk"] for item in state["installations"] if item["service"] or item["packaging"] !=
+            "container" and item["running"] != "unknown"}
+    # It takes a file as it is, also one that is made anew before the start.
+    assert theirs == {**ours, "six": "enabled"}, installations
+    # One was started by hand, and one has namespaces of its own: nobody knows what starts them.
+    alone = [(flag, apart) for _service, flag, apart, homeless in jvms if homeless]
+    assert sorted(alone) == [("absent", []), ("absent", ["pid", "mnt", "net"])], jvms
+    assert len(jvms) == STARTED
+    done = odd.inside(str(BIN / "python"), "-m", "pytest", "tests/testinfra", "-q", "-p", "no:cacheprovider",
+                      f"--ansible-inventory={inventory}", "-k", "every_running_jvm")
+    assert "in a namespace of its own (pid, mnt, net) sends telemetry" in done.stdout and "elsewhere" not in done.stdout
 
 
 def test_the_default_home_and_a_home_without_plugins(state: dict[str, Any]) -> None:

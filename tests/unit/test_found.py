@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
 from ansible_collections.cbops.telemetry.plugins.module_utils._settings import plugin
+from ansible_collections.cbops.telemetry.plugins.module_utils._starters import Start
 
 MANIFEST = "Manifest-Version: 1.0\nJenkins-Version: 2.452.3.2\nMain-Class: executable.Main\n"
 
@@ -162,6 +165,151 @@ def test_a_program_that_is_no_shell_script_is_unknown(host: Host) -> None:
     assert found(host) == [("master", "unresolvable")]
 
 
+UNKNOWN_WAR = "#!/bin/sh\n%s\nexec java %s -jar \"$(curl -s x)\"\n"
+
+
+@pytest.mark.parametrize(("text", "script", "expected"), [
+    # what is started is not known before the start, and something tells of the product: unknown, never nothing
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", FLAG), "installation"),
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("cd /opt/cloudbees/cm", ""), "installation"),
+    ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR % (":", ""), "installation"),
+    ("ExecStart=/opt/s.sh", "#!/bin/sh\n. /run/ci/env\nexport JENKINS_HOME\nexec java -jar \"$WAR\"\n", "installation"),
+    ("Environment=JENKINS_HOME=/srv/a\nEnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "installation"),
+    ("User=jenkins\nEnvironmentFile=-/run/x\nExecStart=/bin/sh -c 'exec $CMD'", "", "installation"),
+    ("EnvironmentFile=/run/x\nExecStart=/bin/sh -c 'eval $JENKINS_COMMAND_LINE'", "", "installation"),
+    # nothing tells of it: that is said
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("# no jenkins", ""), "warning"),
+    ("ExecStart=/opt/s.sh", UNKNOWN_WAR.replace("$(curl -s x)", "`curl -s x`") % (":", ""), "warning"),
+    ("EnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "warning"),
+    # an agent, a backup, an exporter
+    ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR[:-1] % (":", "") + " -jnlpUrl https://jenkins.example/x\n", ""),
+    ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/opt/s.sh", "#!/bin/sh\nT=tar\n$T cf /b.tar /srv/jenkins\n", ""),
+    ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/usr/bin/exporter $ARGS", "", ""),
+    ("User=jenkins\nExecStart=/opt/s.sh", "#!/bin/sh\nexec java -jar $(curl x) /opt/sonar.jar\n", ""),
+])
+def test_a_start_of_which_the_war_is_not_known(text: str, script: str, expected: str, host: Host) -> None:
+    os.mkfifo(host.write("/etc/fifo", "").with_name("fifo.new"))
+    (host.root / "etc/fifo.new").rename(host.root / "etc/fifo")
+    host.write("/opt/s.sh", script, 0o755)
+    unit(host, text)
+    found, warnings = installations.discover(host.files)
+    assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"] * (expected == "installation")
+    assert ["whether on a CloudBees or Jenkins war is not known" in line for line in warnings] == [True] * (
+        expected == "warning")
+
+
+NAMES = {"/opt/ci/bin/wrapper": "\x7fELF", "/etc/ci/wrapper.conf": "wrapper.app.parameter.1=/opt/ci/app.war\n",
+         "/opt/ci/run": "#!/usr/bin/env python3\nimport launcher\nlauncher.go()\n",
+         "/opt/ci/launcher.py": "import os\ndef go(): os.execvp('java', ['java', '-jar', '/opt/ci/app.war'])\n",
+         "/opt/ci/csh": "#!/bin/csh -f\nsetenv A b\nexec java -jar /opt/ci/app.war\n",
+         "/opt/ci/other": "#!/usr/bin/env python3\nimport os\nos.execvp('java', ['java', '-jar', '/opt/ci/x.war'])\n",
+         "/opt/ci/copy": "#!/bin/sh\ncp /opt/ci/app.war /backup\n"}
+
+
+@pytest.mark.parametrize(("text", "is_one"), [
+    ("ExecStart=/opt/ci/bin/wrapper /opt/ci/app.war", True),
+    ("ExecStart=/opt/ci/bin/wrapper /etc/ci/wrapper.conf", True),
+    ("ExecStart=/usr/bin/jsvc -cp /opt/ci/app.war executable.Main", True),
+    ("ExecStart=/opt/ci/run", True),
+    ("ExecStart=/opt/ci/csh", True),
+    ("ExecStart=/opt/ci/other", False),
+    ("ExecStart=/opt/ci/copy", False),
+    ("ExecStart=/usr/bin/cp /opt/ci/app.war /backup", False),
+])
+def test_what_is_not_followed_and_names_a_war_is_judged_by_its_manifest(text: str, is_one: bool, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/ci/x.war", archive("Manifest-Version: 1.0\nMain-Class: org.example.Main\n"))
+    for path, content in NAMES.items():
+        host.write(path, content, 0o755)
+    unit(host, text)
+    assert found(host) == [("ci-master", "unresolvable")] * is_one
+
+
+def test_a_service_of_s6_that_no_shell_reads(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/s6/sv/ci/run", "#!/bin/execlineb -P\ns6-setuidgid ci\njava -jar /opt/ci/app.war\n", 0o755)
+    assert found(host) == [("/etc/s6/sv/ci/run", "unresolvable")]
+
+
+@pytest.mark.parametrize(("script", "is_one"), [
+    ("W=$(find /opt/ci -name 'app*.war' | sort | tail -1)\njava -jar $W\n", True),
+    ("W=$(ls -t /opt/ci/a*.war | head -1)\njava -jar $W\n", True),
+    ("W=$(ls -t /opt/other/*.war | head -1)\njava -jar $W\n", False),
+    ("find /opt/ci -name 'a*.war' | xargs java -jar\n", True),
+    ("bash <<EOF\njava -jar /opt/ci/app.war\nEOF\n", True),
+    ("sudo -u ci bash -s <<'EOF'\ncd /opt/ci\njava -jar app.war\nEOF\n", True),
+    ("bash <<EOF\njava -jar /opt/other/x.war\nEOF\n", False),
+    ("exec run-parts /opt/ci/start.d\n", True),
+    ("find /opt/ci -name 'a*.war' -mtime +30 -exec rm {} +\n", False),
+])
+def test_wars_that_a_pattern_or_a_folder_names(script: str, is_one: bool, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/other/x.war", archive("Manifest-Version: 1.0\nMain-Class: org.example.Main\n"))
+    host.write("/opt/ci/start.d/10-ci", "#!/bin/sh\njava -jar /opt/ci/app.war\n", 0o755)
+    host.write("/opt/start.sh", "#!/bin/bash\n" + script, 0o755)
+    unit(host, "ExecStart=/opt/start.sh")
+    assert found(host) == [("ci-master", "unresolvable")] * is_one
+
+
+def test_scripts_that_a_pattern_names_are_followed(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/opt/ci/conf.d/1.sh", f"java {FLAG} -jar /opt/ci/app.war\n")
+    host.write("/opt/start.sh", '#!/bin/sh\nfor f in /opt/ci/conf.d/*.sh; do . "$f"; done\n', 0o755)
+    unit(host, "ExecStart=/opt/start.sh")
+    assert found(host) == [("ci-master", "disabled")]
+
+
+@pytest.mark.parametrize("text", [
+    "WorkingDirectory=/srv/base\nExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar",
+    "ExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar jetty.base=/srv/base",
+    "ExecStart=/usr/bin/java -Djetty.base=/srv/base %s -jar /opt/jetty/start.jar",
+    "ExecStart=/usr/bin/java -Djboss.home.dir=/srv/wildfly %s -jar /opt/wildfly/jboss-modules.jar org.jboss.as.server",
+])
+def test_other_servers_serve_a_war_of_any_name(text: str, host: Host) -> None:
+    for path in ("/opt/jetty/start.jar", "/opt/wildfly/jboss-modules.jar", "/srv/base/start.ini"):
+        host.write(path, "PK")
+    unit(host, text % FLAG)
+    assert found(host) == []
+    host.write("/srv/base/webapps/ci.war", archive())
+    host.write("/srv/wildfly/standalone/deployments/ci.war", archive())
+    assert found(host) == [("ci-master", "disabled")]
+
+
+@pytest.mark.parametrize(("command", "files", "name"), [
+    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/jenkins:lts\n"}, "ci-master"),
+    ("docker compose -f /stack/ci/x.yml up", {"x.yml": "services:\n  a:\n    image: x/cloudbees-core-cm\n"},
+     "ci-master"),
+    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/agent\n"}, None),
+    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: nginx\n"}, None),
+    (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM cloudbees/cloudbees-core-mm\n"},
+     "/stack/ci/compose.yml"),
+    (None, {"compose.yml": "services:\n  ci:\n    image: ${IMAGE}\n", ".env": "IMAGE=jenkins/jenkins:lts\n"},
+     "/stack/ci/compose.yml"),
+    (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM debian\n"}, None),
+])
+def test_containers_of_a_compose_file(command: str | None, files: dict[str, str], name: str | None, host: Host) -> None:
+    place = "/stack/ci" if command else "/srv/ci"  # one that no list of places has
+    for path, text in files.items():
+        host.write(f"{place}/{path}", text)
+    if command:
+        unit(host, f"WorkingDirectory={place}\nExecStart=/usr/bin/{command}")
+    assert found(host) == ([(name.replace("/stack", "/srv"), "unresolvable")] if name else [])
+
+
+def test_a_compose_file_that_a_unit_starts_counts_once(host: Host) -> None:
+    host.write("/srv/ci/docker-compose.yml", "services:\n  a:\n    image: jenkins/jenkins:lts\n")
+    unit(host, "WorkingDirectory=/srv/ci\nExecStart=/usr/bin/docker compose up")
+    assert found(host) == [("ci-master", "unresolvable")]
+
+
+def test_a_starter_whose_war_is_not_known_is_said(host: Host) -> None:
+    host.write("/etc/sv/ci/run", UNKNOWN_WAR % (":", ""), 0o755)
+    assert installations.discover(host.files)[0] == []
+    assert "/etc/sv/ci/run starts a JVM" in installations.discover(host.files)[1][0]
+    host.write("/etc/sv/ci/run", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", ""), 0o755)
+    assert found(host) == [("/etc/sv/ci/run", "unresolvable")]
+
+
 def test_what_has_the_name_and_starts_none_is_none(host: Host) -> None:
     for name, text in {"backup": "tar cf /b.tar /srv/jenkins", "agent": "exec java -jar /opt/agent.jar -url https://j/",
                        "clean": "rm -f /tmp/jenkins.war.old"}.items():
@@ -253,6 +401,60 @@ def test_a_launcher_of_a_supervisor_is_edited_where_it_stands(host: Host) -> Non
     assert host.verdict() == "disabled"
     host.declare("enabled")
     assert host.read("/etc/supervisor/conf.d/ci.conf") == text
+
+
+def test_of_a_users_units_the_first_of_a_name_counts(host: Host) -> None:
+    host.write("/var/lib/systemd/linger/ci", "")
+    host.write("/srv/ci/app.war", archive())
+    own, other = "/srv/ci/.config/systemd/user/ci.service", "/srv/ci/.local/share/systemd/user/ci.service"
+    host.write(other, "[Service]\nExecStart=/usr/bin/java -jar %h/app.war\n")
+    assert found(host) == [(other, "enabled")]
+    host.write(own, f"[Service]\nExecStart=/usr/bin/java {FLAG} -jar %h/app.war\n")
+    host.write("/srv/ci/.config/systemd/user/x@.service", "[Service]\nExecStart=/usr/bin/java -jar %h/app.war\n")
+    assert found(host) == [(own, "disabled")]
+    host.write("/srv/ci/.config/systemd/user/default.target.wants/x@one.service", "")
+    assert len(found(host)) == 2
+
+
+def test_users_units_that_start_nothing_and_whose_environment_is_not_known(host: Host) -> None:
+    host.write("/var/lib/systemd/linger/ci", "")
+    host.write("/srv/ci/app.war", archive())
+    host.write("/usr/lib/systemd/user/systemd-exit.service", "[Unit]\nDescription=Exit the Session\n")
+    path = "/srv/ci/.config/systemd/user/ci.service"
+    host.write(path, f"[Service]\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java {FLAG} -jar %h/app.war\n")
+    host.write("/etc/env", "A=b\n")
+    assert found(host) == [(path, "disabled")]
+    (host.root / "etc/env").unlink()
+    os.mkfifo(host.root / "etc/env")
+    assert found(host) == [(path, "unresolvable")]
+    assert "not a regular file" in (installations.discover(host.files)[0][0][1].reason or "")
+
+
+def test_what_supervisord_may_not_have_read_is_not_known(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts what it has read; a JVM that runs tells what that is, a program that is stopped does not."""
+    path = host.write("/etc/supervisor/conf.d/ci.conf", "[program:ci]\n")
+    start = Start("supervisord", "program ci", str(path), 1, (), {}, "root", "", "")
+    definition = installations.start_definition(start)
+    written = path.stat().st_ctime
+    for began, is_read in (([], True), ([written + 1], True), ([written - 1], False), ([written + 1, 5.0], False)):
+        monkeypatch.setattr(processes, "began", lambda name, began=began: began if name == "supervisord" else [])
+        assert (state._unread_by_its_starter(definition, []) is None) is is_read
+    assert "supervisorctl update" in (state._unread_by_its_starter(definition, []) or "")
+    assert state._unread_by_its_starter(definition, [None]) is None  # type: ignore[list-item]
+    assert state._unread_by_its_starter(installations.start_definition(start._replace(kind="runit")), []) is None
+    path.unlink()
+    assert "is not known" in (state._unread_by_its_starter(definition, []) or "")
+
+
+def test_when_a_program_of_roots_began(tmp_path: Path) -> None:
+    ticks = os.sysconf("SC_CLK_TCK")
+    (tmp_path / "stat").write_text("cpu 1\nbtime 1000\n")
+    for pid, name in (("7", "supervisord"), ("8", "java"), ("9", "supervisord")):
+        (tmp_path / pid).mkdir()
+        fields = ["S", *["1"] * 18, str(50 * ticks), *["0"] * 30]
+        (tmp_path / pid / "stat").write_text(f"{pid} ({name}) {' '.join(fields)}\n")
+    os.chown(tmp_path / "9", 1001, 1001)  # anybody can be called so
+    assert processes.began("supervisord", str(tmp_path)) == [1050.0]
 
 
 def test_a_script_that_runit_runs_is_edited(host: Host) -> None:

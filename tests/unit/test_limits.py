@@ -351,6 +351,32 @@ def test_a_folder_with_too_many_names_is_not_known_and_never_empty(host: Host, c
         files.glob("/[eo][nt]*/*")
 
 
+def test_a_crowded_folder_of_backups_is_refused_and_not_read_in_part(crowd: Callable[..., None], host: Host) -> None:
+    from ansible_collections.cbops.telemetry.plugins.module_utils._writing import names_beside, walked_to
+
+    crowd("/many")
+    crowd("/enough", 0)
+    with walked_to(f"{host.root}/enough/1") as place:
+        assert len(names_beside(place)) == 50
+    with walked_to(f"{host.root}/many/1") as place, pytest.raises(OSError, match=MANY):
+        names_beside(place)
+
+
+def test_a_war_is_seen_among_the_first_files_that_a_jvm_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.cbops.telemetry.plugins.module_utils._examination import _opened_war
+
+    monkeypatch.setattr(limits, "NAMES", 50)
+    (tmp_path / "fd").mkdir()
+    (tmp_path / "x.war").touch()
+    (tmp_path / "fd/3").symlink_to(tmp_path / "x.war")
+    assert _opened_war(str(tmp_path), "/x.war") is not None
+    read: list[str] = []
+    monkeypatch.setattr("os.readlink", lambda path: read.append(path) or "/nothing")
+    for number in range(4, 200):
+        (tmp_path / f"fd/{number}").symlink_to("/nothing")
+    assert _opened_war(str(tmp_path), "/x.war") is None and len(read) == 51
+
+
 @pytest.mark.parametrize(("folder", "unit"), [
     ("/etc/systemd/system/a.service.d", "ExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
     ("/opt/t/webapps", "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap start"),

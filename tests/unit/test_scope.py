@@ -104,6 +104,12 @@ def test_who_is_looked_at(tmp_path: Path, scope: str | None, arguments: tuple[st
     assert set(hosts) - {"localhost"} == seen
 
 
+def test_every_playbook_looks_at_the_same_hosts() -> None:
+    said = {line.strip() for path in (CHECKOUT / "playbooks").glob("*.yml") for line in path.read_text().splitlines()
+            if line.startswith("  hosts:") and "telemetry_hosts" in line}
+    assert len(said) == 1 and "hostvars['localhost'].telemetry_hosts" in said.pop()
+
+
 def test_nobody_matches(tmp_path: Path) -> None:
     inventory(tmp_path, telemetry_hosts="nobody")
     code, output, _hosts = check(tmp_path, "-i", "inventory")
@@ -123,6 +129,26 @@ def test_variables_that_nobody_reads_are_named(tmp_path: Path) -> None:
     assert f"not read: group_vars/cms/policy.yml in {tmp_path}/work" in output
     assert unread_variables(tmp_path / "work", [str(tmp_path / "work/hosts")]) == []
     assert unread_variables(tmp_path / "inventory", [str(tmp_path / "inventory")]) == []
+
+
+def test_a_variable_that_no_password_decrypts_ends_the_run(tmp_path: Path) -> None:
+    """Named with host, variable and file; a file that is encrypted as a whole with its name."""
+    place = inventory(tmp_path)
+    (tmp_path / "password").write_text("the vault's own\n")
+    vault = [str(Path(PLAYBOOK).with_name("ansible-vault"))]
+    done = subprocess.run([*vault, "encrypt_string", "--vault-password-file", str(tmp_path / "password"), "--name",
+                           "telemetry_desired", "disabled"], check=True, capture_output=True, text=True, timeout=60)
+    (place / "host_vars").mkdir()
+    (place / "host_vars/b.yml").write_text(done.stdout)
+    code, output, _hosts = check(tmp_path, "-i", "inventory")
+    assert code == 2 and "Check the policy of every host" not in output
+    assert "b: telemetry_desired" in output and "host_vars/b.yml" in output, output
+    code, output, hosts = check(tmp_path, "-i", "inventory", "--vault-password-file", str(tmp_path / "password"))
+    assert code == 0 and "b" in hosts, output
+    subprocess.run([*vault, "encrypt", "--vault-password-file", str(tmp_path / "password"),
+                    str(place / "host_vars/b.yml")], check=True, capture_output=True, timeout=60)
+    code, output, _hosts = check(tmp_path, "-i", "inventory")
+    assert code != 0 and "host_vars/b.yml" in output, output
 
 
 def test_every_default_of_the_role_is_a_variable_that_users_may_set() -> None:

@@ -3,13 +3,14 @@ of variables and the flag itself, never the text of a file or the value of anoth
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import jvmtext, shelltext, tomcat, unittext
-from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN
+from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN, UNKNOWN_OPEN
 
 ENDPOINT, PORT = "api.segment.io", 443
 PRODUCT_UNIT = re.compile(r"^(cloudbees-(core-)?(oc|cm)|jenkins|jenkins-oc)\.service$")
@@ -57,6 +58,7 @@ class Process:
     why: str = ""
     product: bool = False
     base: str = ""  # catalina.base, where it is a Tomcat
+    war: str = ""  # as it was given
     apart: list = field(default_factory=list)  # namespaces that it has for itself
     homeless: bool = False  # nothing that starts it was found
 
@@ -231,7 +233,10 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         elif installation is None or installation.flag == UNKNOWN and "no command that starts" in installation.why:
             continue  # an agent, a helper: not one of the products
         elif unit.get("maybe") and not is_ours(installation.wars, unit, texts):
-            continue  # another program in Java
+            if not is_named(name, unit) or not (is_unclear(installation) or installation.flag == UNKNOWN):
+                continue  # another program in Java
+            if installation.flag != UNKNOWN:
+                installation.flag, installation.why = UNKNOWN, "which war it starts is known only to the shell"
         if installation is not None:
             facts.installations.append(installation)
     for path in init_scripts:
@@ -239,7 +244,11 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         by_script(installation, path, {}, texts)
         facts.installations.append(installation)
     for path in starters:
-        facts.installations += [one for one in by_starter(path, texts) if is_ours(one.wars, {}, texts)]
+        if path == "/etc/rc.local" and any(one.name.startswith("rc-local.") for one in facts.installations):
+            continue  # it is that unit's
+        for one in by_starter(path, texts):
+            if "container" in one.why or is_ours(one.wars, {}, texts):
+                facts.installations.append(one)
     if any(not one.service for one in facts.installations):
         # What runs in the unit of one that starts others is theirs.
         facts.installations = [one for one in facts.installations if one.flag != UNKNOWN or not STARTS.match(one.name)]
@@ -255,9 +264,10 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
         facts.installations.append(installation)
     facts.processes = [one for one in facts.processes if one.product]
     names = {one.name for one in facts.installations if one.service}
+    others = {posixpath.normpath(war) for found in facts.installations if not found.service for war in found.wars}
     for one in facts.processes:
-        others = any(not found.service for found in facts.installations)
-        one.homeless = one.service not in names and ("pid" in one.apart or "mnt" in one.apart or not others)
+        of_others = bool(others) and (not one.war.startswith("/") or posixpath.normpath(one.war) in others)
+        one.homeless = one.service not in names and ("pid" in one.apart or "mnt" in one.apart or not of_others)
     secrets = known_values(files)
     for installation in facts.installations:
         installation.journal = [redact(line, secrets) for line in installation.journal]
@@ -301,6 +311,7 @@ def one_process(raw: dict) -> Process:
     tokens = arguments[1:]
     jar = tokens.index("-jar") if "-jar" in tokens else -1
     war = next((token for token in tokens[jar + 1 :] if not token.startswith("-")), "") if jar >= 0 else ""
+    out.war = war
     out.product = bool(jvmtext.WAR.search(war)) or raw.get("product", False)
     out.apart = raw.get("apart", [])
     out.base = tomcat.base_of(tokens)
@@ -371,6 +382,9 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases:
         if any(char in path for char in "*?["):
             out.why = f"EnvironmentFile={path} is a pattern: which files it means is not followed here"
             return out
+        if one.state in ("unreadable", "binary", "archive"):
+            out.why = f"EnvironmentFile={path} cannot be read: {one.why or 'it is no text'}"
+            return out
         if one.state == "text":
             environment.update(unittext.environment_file(one.text))
             out.files.append(path)
@@ -418,11 +432,29 @@ def is_ours(wars: list[str], unit: dict, texts: Texts) -> bool:
     folder = (unit.get("properties", {}).get("WorkingDirectory") or ["/"])[0].lstrip("!-")
     found = []
     for war in wars:
+        if UNKNOWN_OPEN in war:
+            continue
         one = texts.get(war if war.startswith("/") else f"{folder.rstrip('/')}/{war}")
         found.append(bool(jvmtext.WAR.search(war)) or one.state == "archive" and one.why == "ours")
     return any(found)
 
 
+AGENT = re.compile(r"JENKINS_(?:URL|AGENT\w*|SECRET|NAME)|https?://\S+|\S*agent\S*", re.IGNORECASE)
+
+
+def is_named(name: str, unit: dict) -> bool:
+    """Whether a unit speaks of the product: then what it starts, where that is not known, may be it."""
+    wanted = ("User", "Environment", "WorkingDirectory", "ExecStart")
+    text = " ".join([name, *(value for key in wanted for value in unit.get("properties", {}).get(key, []))])
+    return re.search("jenkins|cloudbees", AGENT.sub("", text), re.IGNORECASE) is not None
+
+
+def is_unclear(installation: Installation) -> bool:
+    """Whether it starts a war whose name only the shell knows."""
+    return bool(installation.wars) and all(UNKNOWN_OPEN in war for war in installation.wars)
+
+
+INIT = re.compile(r"#!\s*\S*(?:init-d-script|openrc-run|runscript)\b")
 STARTS = re.compile(r"(supervisord?|runit|runsvdir|monit|crond?|s6)\.service$")
 CRON = re.compile(r"\s*(?:@\w+|(?:[\d*/,A-Za-z-]+\s+){5})\s*(.*)")
 
@@ -446,6 +478,13 @@ def by_starter(path: str, texts: Texts) -> list[Installation]:
     elif "monit" in path:
         found = re.findall(r"start\s+program\s*=?\s*\"([^\"]+)", one.text)
         commands = [("a program", text + "\n", {}) for text in found]
+    elif path.endswith((".container", ".yml", ".yaml")):
+        return [Installation(path, path, why="it starts a container, whose image and environment decide")]
+    elif "/systemd/user/" in path:
+        return [by_user_unit(path, one.text, texts)]
+    elif INIT.match(one.text):  # OpenRC: what its settings make of the command
+        settings = f". /etc/conf.d/{Path(path).name}\n{one.text}\n$command $command_args $command_args_foreground\n"
+        commands = [("", settings, {})]
     elif path.endswith("inittab"):
         commands = [("an entry", line.split(":", 3)[3] + "\n", {}) for line in one.text.splitlines()
                     if re.match(r"[^#:]+:[^:]*:\w+:", line)]
@@ -466,6 +505,21 @@ def by_starter(path: str, texts: Texts) -> list[Installation]:
             place = folder.group(1)
             installation.wars = [war if war.startswith("/") else f"{place}/{war}" for war in installation.wars]
         out.append(installation)
+    return out
+
+
+def by_user_unit(path: str, text: str, texts: Texts) -> Installation:
+    """A unit of a user's own service manager, from its file alone."""
+    home = path.partition("/.config/")[0]
+    out = Installation(path, state="a user's unit", account=Path(home).name, group=Path(home).name, files=[path])
+    joined = re.sub(r"\\\n", " ", text).replace("%h", home)
+    environment = {}
+    for value in re.findall(r"^Environment=(.*)$", joined, re.M):
+        environment.update(unittext.environment(value))
+    command = re.findall(r"^ExecStart=[@:+!-]*(.*)$", joined, re.M)
+    folder = re.findall(r"^WorkingDirectory=(.*)$", joined, re.M)
+    text = f"cd {folder[-1] if folder else home}\n{command[-1] if command else ''}\n"
+    take(out, shelltext.ask(path, text, environment, texts.load), texts)
     return out
 
 
@@ -496,11 +550,13 @@ def by_tomcat(
 
 def by_script(out: Installation, path: str, environment: dict[str, str], texts: Texts) -> None:
     one = texts.get(path)
-    if one.state != "text":
+    foreign = one.state == "text" and one.text.startswith("#!") and not shelltext.SHELL.match(one.text)
+    if one.state != "text" or foreign and not INIT.match(one.text):
         out.files.append(path)
         out.why = {
             "missing": f"{path} does not exist",
             "binary": f"no command that starts java -jar with a war was found: {path} is a program, not a script",
+            "text": f"no command that starts java -jar with a war was found: {path} is no shell script",
         }.get(one.state, f"{path} is {one.why}")
         return
     take(out, shelltext.ask(path, one.text, environment, texts.load), texts)

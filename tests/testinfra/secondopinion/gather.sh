@@ -120,10 +120,17 @@ jvms() {
     done
 }
 
+# All services that there are, also those that nothing has loaded; a template is none.
+services() {
+    limited 20 systemctl list-unit-files --type=service --no-legend --no-pager 2>/dev/null |
+        sed 's/[[:space:]].*//' | grep '^[A-Za-z0-9]' | grep -v '@[.]service$' | head -n 3000
+}
+
 # Units whose commands lead to text that speaks of Java or of the product: in files that they name, that those name …
 leading() {
-    told=$(limited 20 systemctl show --no-pager -p Id -p ExecStart -p Environment -p EnvironmentFiles '*.service' 2>/dev/null |
-        awk '
+    # shellcheck disable=SC2046 # one name is one word here
+    told=$(limited 20 systemctl show --no-pager -p Id -p ExecStart -p Environment -p EnvironmentFiles '*.service' \
+        $(services) 2>/dev/null | awk '
         /^Id=/ { id = substr($0, 4) } /^(ExecStart|Environment|EnvironmentFiles)=/ { run = run " " $0 } /^$/ { out() } END { out() }
         function out() { if (run ~ /\//) print id "\t" run; run = ""; id = "" }')
     # Most name programs alone: what is text among all their files is found at once.
@@ -168,18 +175,38 @@ follow() {
 starters() {
     for f in /etc/supervisord.conf /etc/supervisor/supervisord.conf /etc/supervisor/conf.d/* /etc/supervisord.d/* \
         /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/[a-z]* /etc/service/*/run /etc/sv/*/run \
-        /service/*/run /etc/monit/conf.d/* /etc/monit.d/* /etc/monitrc /etc/rc.local /etc/inittab; do
+        /service/*/run /etc/runit/runsvdir/*/*/run /etc/monit/conf.d/* /etc/monit/conf-enabled/* /etc/monit.d/* /etc/monitrc /etc/monit/monitrc \
+        /etc/rc.local /etc/inittab /home/*/.config/systemd/user/*.service /var/lib/*/.config/systemd/user/*.service; do
+        case $f in
+        # A service that is linked to, in a folder that is looked at as well.
+        */run) case $(readlink -f -- "${f%/run}") in "${f%/run}") ;; /etc/sv/* | /etc/runit/runsvdir/*) continue ;; esac ;;
+        # Without that they do not start with the machine.
+        */systemd/user/*) home=${f%%/.config/*}; [ -e "/var/lib/systemd/linger/${home##*/}" ] || continue ;;
+        esac
         [ -f "$f" ] && grep -q -i -E 'java|jenkins|cloudbees|[.]war|/[a-z0-9_./-]+[.]sh' -- "$f" && {
             say starter "$f"
             file "$f"
         }
+    done
+    for f in /etc/init.d/*; do
+        [ -f "$f" ] && head -n 1 -- "$f" | grep -q -E '(openrc-run|runscript)' || continue
+        grep -q -i -E 'java|jenkins|cloudbees|[.]war' -- "$f" "/etc/conf.d/${f##*/}" 2>/dev/null || continue
+        say starter "$f"
+        file "$f"
+    done
+    # Containers: by their image.
+    for f in /etc/containers/systemd/*.container /opt/*/*compose*.y*ml /srv/*/*compose*.y*ml /etc/docker/*compose*.y*ml \
+        /root/*compose*.y*ml; do
+        [ -f "$f" ] && grep -i -E '^[[:space:]-]*image[[:space:]]*[:=]' -- "$f" | grep -v -i agent |
+            grep -q -i -E 'jenkins|cloudbees' && { say starter "$f"; file "$f"; }
     done
 }
 
 # Units that start a Tomcat, by their command or by a script that it names.
 tomcats() {
     named='catalina[.]sh|CATALINA_BASE|org[.]apache[.]catalina[.]startup[.]Bootstrap'
-    words=$(limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' 2>/dev/null | awk '
+    # shellcheck disable=SC2046 # one name is one word here
+    words=$(limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' $(services) 2>/dev/null | awk '
         /^Id=/ { id = substr($0, 4) } /^ExecStart=/ { run = run " " $0 } /^$/ { out() } END { out() }
         function out(  i, n, w) {
             n = split(run, w, /[ \t;]+/)
@@ -207,7 +234,8 @@ if [ "$ROUND" = look ]; then
             limited 20 systemctl list-units --all --type=service --plain --no-legend --no-pager
             limited 20 systemctl list-unit-files --type=service --no-legend --no-pager
         } 2>/dev/null | sed 's/^[^A-Za-z0-9]*//; s/[[:space:]].*//' | grep -i -E 'jenkins|cloudbees|tomcat' | grep -v '@\.service$'
-        limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' 2>/dev/null | awk '
+        # shellcheck disable=SC2046 # one name is one word here
+        limited 20 systemctl show --no-pager -p Id -p ExecStart '*.service' $(services) 2>/dev/null | awk '
             /^Id=/ { id = substr($0, 4) } /^ExecStart=/ { run = run $0 } /^$/ { out() } END { out() }
             function out() { if (run ~ /[.]war|jenkins|cloudbees|[.]catalina[.]|CATALINA_BASE|catalina[.]sh/) print id; run = ""; id = "" }'
         tomcats

@@ -47,6 +47,7 @@ def targets(sources: list[str], pattern: str, vault_files: list[str]) -> list[Ta
     from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.vault import get_file_vault_secret
     from ansible.plugins.loader import init_plugin_loader
+    from ansible.template import Templar
     from ansible.utils.collection_loader import AnsibleCollectionConfig
     from ansible.vars.manager import VariableManager
 
@@ -70,11 +71,16 @@ def targets(sources: list[str], pattern: str, vault_files: list[str]) -> list[Ta
         loader.set_vault_secrets(secrets)
         inventory = InventoryManager(loader=loader, sources=sources)
         variables = VariableManager(loader=loader, inventory=inventory)
-        hosts = inventory.get_hosts(pattern or "all")
+        # Who is audited is said for all of an inventory; a pattern narrows it, as --limit does.
+        whole = variables.get_vars(host=inventory.get_host("localhost"), include_hostvars=False).get("telemetry_hosts")
+        asked = str(Templar(loader=loader, variables={}).template(whole)) if whole else "all"
+        narrow = {host.name for host in inventory.get_hosts(pattern or "all")}
+        hosts = [host for host in inventory.get_hosts(asked) if host.name in narrow]
     except AnsibleError as problem:
         raise InventoryError(f"the inventory cannot be read: {problem}") from None
     if not hosts:
-        raise InventoryError(f"no host in {', '.join(sources)} matches {pattern or 'all'} (or it cannot be parsed)")
+        of = f" among telemetry_hosts ({asked})" if asked != "all" else ""
+        raise InventoryError(f"no host in {', '.join(sources)} matches {pattern or 'all'}{of} (or it cannot be parsed)")
     out = []
     for host in hosts:
         try:

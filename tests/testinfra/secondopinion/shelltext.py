@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -280,7 +281,7 @@ class Lexer:
             inner = self.balanced("{", "}")
             found = NAME.match(inner)
             if found is None:
-                return Part("command", "?", quoted)
+                return Part("command", "?", quoted, rest=inner)
             return Part("variable", found.group(), quoted, rest=inner[found.end() :])
         if self.peek() == "'" and not quoted:
             raise self.fail("$'…' quoting, which this reader does not follow,", line)
@@ -475,6 +476,7 @@ class Answer:
     variables: list = field(default_factory=list)  # the variables on the java command line, in order
     files: list = field(default_factory=list)  # every file that takes part
     wars: list = field(default_factory=list)  # what is started
+    nothing: bool = False  # it starts no JVM
 
 
 JAVA_NAME = re.compile(r"(?i)^\??(jenkins_|cloudbees_)?java(_?(cmd|bin|exe|exec|home|path|command))?$")
@@ -496,6 +498,27 @@ QUIET = {
     "log_progress_msg",
 }
 AGAIN = {"eval", "daemon"}  # put their arguments together and have a shell read the result
+# Start the program that they are given, as somebody else, in the background, ….
+WRAPPERS = AGAIN | {
+    "exec", "nohup", "setsid", "env", "command", "time", "nice", "ionice", "sudo", "su", "runuser", "setpriv", "chpst",
+    "setuidgid", "s6-setuidgid", "daemonize", "start-stop-daemon", "chrt", "taskset", "numactl",
+    "sh", "bash", "dash", "ksh",
+}  # fmt: skip
+CALLS = 6  # scripts that call each other
+SHELL = re.compile(r"#!\s*\S*?(?:/env\s+(?:-\S+\s+)*)?(?:[a-z]*/)*(?:ba|da|k|z|a)?sh\b")
+# What packages bring calls no launcher of somebody's.
+PACKAGED = re.compile(r"/(?:usr/)?(?:s?bin|lib)/(?!.*(?:jenkins|cloudbees))")
+OF_JVM = re.compile(r"java|-jar\b|\.war\b|jenkins|cloudbees", re.IGNORECASE)
+# Where a script lies, as scripts ask for it.
+OWN_NAME = (
+    r"\"?(?:\$0|\$\{0\}|\$BASH_SOURCE|\$\{BASH_SOURCE(?:\[0\])?\}"
+    r"|\$\((?:readlink|realpath)\s+(?:-\w+\s+)*\"?\$0\"?\))\"?"
+)
+DIRNAME = rf"dirname\s+(?:--\s+)?{OWN_NAME}"
+OWN_FOLDER = re.compile(
+    rf"\s*(?:{DIRNAME}|cd\s+(?:-P\s+)?(?:--\s+)?\"?\$\(\s*{DIRNAME}\s*\)"
+    r"((?:/[\w.-]+)*)\"?\s*(?:>\s*/dev/null\s*)?(?:&&|;)\s*pwd(?:\s+-\w)?)\s*$"
+)
 # Sourced by init scripts, and no place for options of a JVM.
 COMMON = {"functions", "init-functions", "locale"}
 
@@ -503,8 +526,12 @@ COMMON = {"functions", "init-functions", "locale"}
 class Script:
     """A launch script with the files that it sources, ready to be asked for the flag."""
 
-    def __init__(self, file: str, text: str, environment: dict[str, str], load: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, file: str, text: str, environment: dict[str, str], load: Callable[[str], str | None], depth: int = 0
+    ) -> None:
         self.environment = environment
+        self.depth = depth
+        self.own = False  # it starts a JVM itself, and not only by another script
         self.load = load
         self.files = [file]
         self.wars: list[str] = []
@@ -535,7 +562,8 @@ class Script:
                 self._source(event, depth)
 
     def _source(self, event: Event, depth: int) -> None:
-        paths = self.texts(event.words[1], len(self.events) - 1)
+        at = len(self.events) - 1
+        paths = [self._absolute(path, at) for path in self.texts(event.words[1], at)]
         for path in paths:
             if UNKNOWN_OPEN in path:
                 if len(paths) == 1:
@@ -643,7 +671,8 @@ class Script:
         if part.kind == "literal":
             return [part.text]
         if part.kind == "command":
-            return [self._mark(part.text)]
+            place = self._own_place(part, index)
+            return [self._mark(part.text) if place is None else place]
         if part.kind == "array":
             return [self._mark("array")]
         rest = part.rest
@@ -666,6 +695,20 @@ class Script:
                     out += [one] if one else default
             return out
         return [self._mark(part.text)]
+
+    def _own_place(self, part: Part, index: int) -> str | None:
+        """The name of the script itself, or the folder that it lies in, where a word asks for that."""
+        if not self.files[0].startswith("/"):
+            return None
+        # In a sourced file $0 is the script's all the same; BASH_SOURCE is not.
+        sourced = "BASH_SOURCE" in part.rest and index < len(self.events)
+        file = self.events[index].file if sourced else self.files[0]
+        if part.text == "?0":
+            return file
+        if part.rest == "0%/*":
+            return file.rpartition("/")[0]
+        found = OWN_FOLDER.match(part.rest)
+        return None if found is None else posixpath.normpath(file.rpartition("/")[0] + (found.group(1) or ""))
 
     @staticmethod
     def _parse(text: str) -> Word:
@@ -732,11 +775,15 @@ class Script:
         answers: list[tuple[str, str]] = []
         for index, event in enumerate(self.events):
             if event.words and self._literal(event.words[0]) not in QUIET:
-                answers += self._launches(event, index, result.variables, 0)
+                own = self._launches(event, index, result.variables, 0)
+                self.own = self.own or bool(own)
+                answers += own or self._called(event, index, result)
         result.variables = list(dict.fromkeys(result.variables))
         result.wars = list(dict.fromkeys(self.wars))
+        result.files = list(dict.fromkeys(result.files))
         if not answers:
             result.why = f"no command that starts java -jar with a war was found in {self.files[0]}"
+            result.nothing = True
             return result
         kinds = {flag if flag in (jvmtext.TRUE, UNKNOWN) else "not true" for flag, _unused in answers}
         if len(kinds) > 1 or UNKNOWN in kinds:
@@ -767,6 +814,90 @@ class Script:
             out += self._line(line, event, index, depth)
         if out:
             variables += [name for name in names if not JAVA_NAME.match(name) and not name.endswith("WAR")]
+        return out
+
+    def _called(self, event: Event, index: int, result: Answer) -> list[tuple[str, str]]:
+        """What comes of the scripts that a command runs, each in the environment that it is given."""
+        out: list[tuple[str, str]] = []
+        for path in self._programs(event, index, 0) if self.depth < CALLS else []:
+            if path in self.files or PACKAGED.match(path):
+                continue
+            try:
+                text = self.load(path)
+            except Unreadable:
+                continue
+            if text is None or not SHELL.match(text):
+                continue
+            answer = ask(path, text, self._given(event, index), self.load, self.depth + 1)
+            if answer.nothing or answer.flag == UNKNOWN and not answer.wars and not OF_JVM.search(text):
+                continue
+            out.append((answer.flag, answer.why))
+            result.variables += answer.variables
+            result.files += answer.files
+            self.wars += answer.wars
+        return out
+
+    def _programs(self, event: Event, index: int, depth: int, place: str = "") -> list[str]:
+        """Full names of what a command may run: its own program, or the one that it is given to run."""
+        if not event.words:
+            return []
+        found = [self.texts(word, index) for word in event.words[:16]]
+        for at, texts in enumerate(found):
+            if len(texts) != 1:
+                continue
+            text = texts[0]
+            if at and depth < 3 and found[at - 1] and re.fullmatch(r"-\w*c|--command", found[at - 1][0]) or (
+                    at and self._literal(event.words[0]) == "eval"):
+                try:
+                    inner = events(text, event.file)
+                except Unreadable:
+                    return []
+                return self._inside(inner, index, depth + 1, place)
+            if at == 0 and text.rsplit("/", 1)[-1] in WRAPPERS:
+                continue
+            inside = place and "/" in text
+            name = posixpath.normpath(f"{place}/{text}") if inside and text[0] != "/" else self._absolute(text, index)
+            if name.startswith("/") and UNKNOWN_OPEN not in name and not re.search(r"\s", name):
+                if name.rsplit("/", 1)[-1] not in WRAPPERS:
+                    return [name]
+            elif at == 0:
+                return []
+        return []
+
+    def _inside(self, inner: list[Event], index: int, depth: int, place: str) -> list[str]:
+        """The same of commands in a string, with the folder that they go to."""
+        names: list[str] = []
+        for one in inner:
+            words = [self._literal(word) or "" for word in one.words]
+            if words[:1] == ["cd"]:
+                place = posixpath.join(place or "", words[-1])
+            names += self._programs(one, index, depth, place if place.startswith("/") else "")
+        return names
+
+    def _absolute(self, path: str, index: int) -> str:
+        """A relative name from the folder that the script went to; as it is where that is not known."""
+        if path.startswith("/") or UNKNOWN_OPEN in path or "/" not in path and not path.endswith(".war"):
+            return path
+        for i in reversed(self._relevant(index)):
+            words = self.events[i].words
+            if len(words) > 1 and self._literal(words[0]) == "cd":
+                folder = self.texts(words[-1], i)
+                known = len(folder) == 1 and folder[0].startswith("/") and UNKNOWN_OPEN not in folder[0]
+                return posixpath.normpath(f"{folder[0]}/{path}") if known else path
+        return path
+
+    def _given(self, event: Event, index: int) -> dict[str, str]:
+        """The environment of what a command runs: what is exported, and what stands in front of it."""
+        out = {}
+        names = {name for one in self.events for name, _unused, _unused2 in one.assignments}
+        for name in names | set(self.environment):
+            if self.is_exported(name):
+                values = self.values(name, index)
+                one = values[0] if len(values) == 1 else self._mark(name)
+                out[name] = (one[0] if one else "") if isinstance(one, list) else one
+        for name, append, word in event.assignments:
+            texts = self.texts(word, index)
+            out[name] = texts[0] if len(texts) == 1 and not append else self._mark(name)
         return out
 
     def _mentions_jar(self, words: list[Word], index: int, depth: int) -> bool:
@@ -858,7 +989,7 @@ class Script:
             if not plain or UNKNOWN_OPEN not in line[plain[0]]:
                 return out
             start = plain[0]
-        self.wars.append(war.strip('"'))
+        self.wars.append(self._absolute(war.strip('"'), index))
         return [*out, jvmtext.of_tokens(line[start + 1 :])]
 
     @staticmethod
@@ -888,13 +1019,15 @@ class Script:
         return [one if isinstance(one, str) else " ".join(one) for one in self.values(name, len(self.events))]
 
 
-def ask(file: str, text: str, environment: dict[str, str], load: Callable[[str], str | None]) -> Answer:
+def ask(
+    file: str, text: str, environment: dict[str, str], load: Callable[[str], str | None], depth: int = 0
+) -> Answer:
     """The flag as the next start of this script would have it."""
     try:
-        script = Script(file, text, environment, load)
+        script = Script(file, text, environment, load, depth)
         answer = script.answer()
-        if answer.flag == UNKNOWN:
-            return answer
+        if answer.flag == UNKNOWN or not script.own:
+            return answer  # what another script starts was judged with what that one gives it
         options = {name: script.exported(name) for name in ("_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS")}
     except Unreadable as problem:
         return Answer(why=str(problem), files=[file])
@@ -907,10 +1040,9 @@ def ask(file: str, text: str, environment: dict[str, str], load: Callable[[str],
         if name != "_JAVA_OPTIONS" and answer.flag != ABSENT:
             break
         if len(found) > 1 or UNKNOWN in found:
-            return Answer(
-                UNKNOWN, f"{name} decides, and only the shell knows its value", answer.variables, answer.files
-            )
-        return Answer(found.pop(), "", [name], answer.files)
+            why = f"{name} decides, and only the shell knows its value"
+            return Answer(UNKNOWN, why, answer.variables, answer.files, answer.wars)
+        return Answer(found.pop(), "", [name], answer.files, answer.wars)
     return answer
 
 

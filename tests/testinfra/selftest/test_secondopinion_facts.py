@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import subprocess
 
 import pytest
 from secondopinion import backends, facts, inventory, policy
-from secondopinion.jvmtext import ABSENT, OPTION, TRUE
+from secondopinion.jvmtext import ABSENT, OPTION, TRUE, UNKNOWN
 from secondopinion.node import Node, writers
 
 ON = OPTION + "=true"
@@ -96,6 +97,35 @@ def test_no_secret_leaves_the_reading():
 def test_a_drop_in_that_is_not_loaded_is_seen():
     found = facts.gather(Host(look(ON, ON)), False, [])
     assert "x.conf is not loaded" in found.installations[0].reload_owed
+
+
+@pytest.mark.parametrize(("key", "value", "named"), [
+    ("Environment", "JENKINS_HOME=/srv/a", True),
+    ("User", "jenkins", True),
+    ("ExecStart", "{ path=/opt/cloudbees/run ; argv[]=/opt/cloudbees/run }", True),
+    ("Environment", "JENKINS_URL=https://jenkins.example", False),
+    ("ExecStart", "{ path=/usr/bin/java ; argv[]=java -jar /opt/jenkins-agent.jar }", False),
+    ("User", "ci", False),
+])
+def test_a_unit_that_speaks_of_the_product(key, value, named):
+    assert facts.is_named("ci.service", {"properties": {key: [value]}}) is named
+
+
+def test_a_stopped_start_of_which_the_war_is_not_known_is_unknown_where_it_speaks_of_the_product():
+    unit = UNIT.format(secret=SECRET).replace("cloudbees-cm", "ci").replace("User=cloudbees", "User=%s")
+    script = SCRIPT.format(flag=ON, secret=SECRET).replace("/opt/cm/cloudbees-core-cm.war", '"$(wget -qO- x)"')
+    for user, flags in (("jenkins", [UNKNOWN]), ("sonar", [])):
+        answer = unit % user + "@maybe\n" + script
+        found = facts.gather(Host(answer), False, [])
+        assert [one.flag for one in found.installations] == flags
+
+
+def test_a_jvm_is_its_starters_by_its_war():
+    run = "@starter /etc/sv/ci/run\n@file /etc/sv/ci/run\n@stat 0 0 755 root root\n@text\n|#!/bin/sh\n|exec java -jar "
+    process = PROCESS.format(flag=ON).replace("/system.slice/cloudbees-cm.service", "/system.slice/runit.service")
+    for war, homeless in (("/opt/cm/cloudbees-core-cm.war", False), ("/opt/other/cloudbees-core-cm.war", True)):
+        found = facts.gather(Host(f"{process}{run}{war}\n"), False, [])
+        assert [one.homeless for one in found.processes] == [homeless]
 
 
 def test_an_agent_is_not_a_product():
@@ -274,6 +304,25 @@ def test_the_inventory_is_rendered_and_read(tmp_path):
         inventory.targets([str(path)], "nobody", [])
     with pytest.raises(inventory.InventoryError):
         inventory.targets([str(tmp_path / "none.yml")], "", [])
+
+
+def test_who_is_asked_is_said_in_the_inventory(tmp_path):
+    pytest.importorskip("ansible")
+    made = itertools.count()
+
+    def names(group: str, hosts: str, pattern: str = "") -> list[str]:
+        place = tmp_path / f"{next(made)}"  # Ansible remembers what it has read of one
+        (place / "group_vars").mkdir(parents=True)
+        (place / "hosts").write_text("[ci]\na\nb\n[lab]\nc\n")
+        (place / f"group_vars/{group}.yml").write_text(f"telemetry_hosts: {hosts}\n")
+        return [one.name for one in inventory.targets([str(place)], pattern, [])]
+
+    assert names("all", "ci") == ["a", "b"]
+    assert names("all", "'all:!ci'") == ["c"]
+    assert names("all", "ci", "b:c") == ["b"]  # as --limit: it narrows
+    assert names("lab", "ci") == ["a", "b", "c"]  # of one group it has no effect
+    with pytest.raises(inventory.InventoryError, match="telemetry_hosts"):
+        names("all", "ci", "lab")
 
 
 def test_ssh_configuration_as_paramiko_gets_it(tmp_path):

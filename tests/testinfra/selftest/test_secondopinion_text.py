@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 import pytest
 from secondopinion import jvmtext, shelltext, unittext
 from secondopinion.jvmtext import ABSENT, FALSE, TRUE, UNKNOWN
@@ -166,6 +168,47 @@ def test_the_oss_launcher_takes_its_options_from_the_unit():
 )
 def test_a_launch_script(line, expected):
     assert ask("#!/bin/sh\n" + line + "\n").flag == expected
+
+
+SCRIPTS = {
+    "/srv/ci/lib/common.sh": 'run() { exec /srv/ci/bin/launch.sh "$@"; }\n',
+    "/srv/ci/bin/launch.sh": f'#!/bin/sh\nexec java {ON} -jar "$(dirname "$0")/../app.war" "$@"\n',
+    "/srv/ci/bin/plain": "#!/usr/bin/env bash\nexec java $JAVA_OPTS -jar /srv/ci/app.war\n",
+    "/srv/ci/bin/other": '#!/bin/sh\nexec /srv/ci/bin/plain "$@"\n',
+    "/srv/ci/run.py": "#!/usr/bin/python3\nimport os\nos.execvp('java', ['java', '-jar', '/srv/ci/app.war'])\n",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    # functions of a file that is sourced, and the scripts that they run
+    ('. /srv/ci/lib/common.sh; run "$@"', TRUE),
+    ('. "$(dirname "$0")/../lib/common.sh"; run "$@"', TRUE),
+    ('HERE=$(cd "$(dirname "$0")" && pwd)\n. $HERE/../lib/common.sh\nrun', TRUE),
+    ("cd /srv/ci\n. ./lib/common.sh\nrun", TRUE),
+    ("exec /srv/ci/bin/launch.sh", TRUE),
+    ('su - ci -c "cd /srv/ci && exec ./bin/launch.sh" >/dev/null 2>&1 &', TRUE),
+    ("nohup setsid /bin/sh /srv/ci/bin/launch.sh &", TRUE),
+    # a script gets what is exported, and nothing else
+    (f"JAVA_OPTS={ON}\n/srv/ci/bin/other", ABSENT),
+    (f"export JAVA_OPTS={ON}\n/srv/ci/bin/other", TRUE),
+    (f"JAVA_OPTS={ON} exec /srv/ci/bin/other", TRUE),
+    (f"export _JAVA_OPTIONS={ON}\n/srv/ci/bin/plain", TRUE),
+    (f"if [ -e /x ]; then export JAVA_OPTS={ON}; fi\n/srv/ci/bin/plain", UNKNOWN),
+    ("/srv/ci/bin/plain || /srv/ci/bin/launch.sh", UNKNOWN),
+    # what only has the name of one
+    ("cp /srv/ci/bin/launch.sh /tmp", UNKNOWN),
+    ("/srv/ci/run.py", UNKNOWN),
+    ("exec /srv/ci/bin/start.sh", UNKNOWN),  # itself
+])
+def test_what_a_script_calls_is_followed(text, expected):
+    answer = shelltext.ask("/srv/ci/bin/start.sh", f"#!/bin/sh\n{text}\n", {}, normal)
+    assert answer.flag == expected, answer
+    assert bool(answer.wars) is (expected != UNKNOWN or "plain" in text), answer
+
+
+def normal(path):
+    """A file, by a name that may lead up and down again."""
+    return SCRIPTS.get(posixpath.normpath(path))
 
 
 def test_a_reason_carries_no_text_of_the_file():

@@ -396,9 +396,10 @@ def _may_be_its_own(owner: Owner, jvm: processes.Process) -> bool:
 
 
 def _noting_other_war(owner: Owner, jvm: processes.Process) -> processes.Process:
-    if jvm.container or not owner.on_disk.programs or _same_war(owner, jvm) or jvm.stale:
+    if jvm.container or not owner.on_disk.programs or _same_war(owner, jvm):
         return jvm
-    return jvm._replace(stale="it runs %s, the next start %s" % (jvm.war, owner.on_disk.programs[0]))
+    words = "it runs %s, the next start %s" % (jvm.war, owner.on_disk.programs[0])
+    return jvm._replace(stale=jvm.stale or words, others=jvm.others + (("war", words),))
 
 
 def _same_war(owner: Owner, jvm: processes.Process) -> bool:
@@ -557,7 +558,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
             ) and entry.loaded is not None
-    return {
+    document = {
         "name": definition.name,
         "product": product or "unknown",
         "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
@@ -583,6 +584,14 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
             files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
     }
+    if entry.processes:  # what an audit does not need is imported where it is used
+        from . import _brought as brought
+
+        others = brought.brought(entry, files, home, [_on_host(definition, files, path) or path
+                                                      for path in entry.on_disk.programs])
+        if others:
+            document["restart_brings"] = others
+    return document
 
 
 def _on_host(definition: installations.Definition, files: HostFiles, path: str) -> Optional[str]:

@@ -30,6 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import command, last_lines
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS, may_restart
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
@@ -58,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
     "settle": {"type": "int", "default": 30},
     "group": {"type": "str", "default": ""},
     "max_failures": {"type": "int", "default": 0},
+    "allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
 }
 
 
@@ -143,10 +145,10 @@ class ActionModule(Carrier):
             raise AnsibleActionFail(f"window: {error}") from error
         budget = Budget(self._arguments["max_failures"])
         before = self._state()
-        due = owing(before, desired)
+        due, refused = may_restart(owing(before, desired), self._arguments["allow"], self._before_reload())
         services = list(dict.fromkeys(entry["service"] for entry in due))
-        result: dict[str, Any] = {"changed": False, "services": services, "state": before, "deferred": None,
-                                  "rolled_back": []}
+        result: dict[str, Any] = {"changed": False, "services": services, "state": before,
+                                  "deferred": "; ".join(refused) or None, "rolled_back": []}
         if not due:
             return result
         if len(services) > MOST_SERVICES:
@@ -163,6 +165,12 @@ class ActionModule(Carrier):
                 return self._restarted(result, due, services, budget, place)
         except NoPlace as error:
             return {**result, "deferred": str(error)}
+
+    def _before_reload(self) -> Mapping[str, Any] | None:
+        """The state as enforce has seen it before the service manager was reloaded; None where it did not edit."""
+        edited = self._variables.get("__telemetry_flag")
+        state = edited.get("state") if isinstance(edited, Mapping) else None
+        return state if isinstance(state, Mapping) else None
 
     def _restarted(self, result: dict[str, Any], due: Sequence[Mapping[str, Any]], services: Sequence[str],
                    budget: Budget, place: Place) -> dict[str, Any]:

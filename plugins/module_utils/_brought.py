@@ -43,7 +43,7 @@ def brought(entry: Any, files: HostFiles, home: Optional[str], wars: Sequence[st
     ``entry`` as in _state; ``home`` and ``wars`` (of the next start) are the host's names.
     """
     jvms = [jvm for jvm in entry.processes if not jvm.container]
-    if not jvms or entry.stray or files.root != "/":
+    if not jvms or entry.stray:
         return []
     start = min(calendar.timegm(time.strptime(jvm.started, "%Y-%m-%dT%H:%M:%SZ")) for jvm in jvms) + _CLOCK_SECONDS
     found = [item for jvm in jvms for item in jvm.others]

@@ -80,6 +80,18 @@ options:
         description: Times and days such as V(2026-12-20..2027-01-06). They beat O(window.allow).
         type: list
         elements: str
+  allow:
+    description:
+      - What a restart may start beside the flag. V(war) is another war than the JVM was started with, V(java) another
+        Java, V(unit) a unit file or drop-in that somebody else has changed since the JVM's start, V(plugins) plugins
+        that the product unpacks at its next start. A service whose restart would start what is not named here is not
+        restarted, and RV(deferred) says why.
+      - A war that is not there, or is no whole zip archive (an upgrade that is copied by half), is never started.
+      - What cannot be found out, and a launch file that somebody else has changed, stops no restart.
+    type: list
+    elements: str
+    choices: [war, java, unit, plugins]
+    default: []
   max_failures:
     description:
       - Failed restarts of a whole run, over all batches, after which nothing more is restarted in it.
@@ -138,7 +150,9 @@ services:
   type: list
   elements: str
 deferred:
-  description: Why nothing was restarted although a restart is owed; null where it was.
+  description:
+    - Why a restart that is owed was not made; null where all were. Services that are named in it, because their restart
+      would start something else, are not among RV(services).
   returned: always
   type: str
 rolled_back:

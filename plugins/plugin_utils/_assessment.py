@@ -74,6 +74,7 @@ VARIABLES = (
     "telemetry_restart_group",
     "telemetry_restart_serial",
     "telemetry_restart_window",
+    "telemetry_restart_allow",
     "telemetry_max_failures",
     "telemetry_idle_timeout",
     "telemetry_url",

@@ -7,11 +7,9 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 it tells no time: the same state is told in the same words.
 """
 
-import calendar
 import os
 import re
 import stat
-import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -19,12 +17,10 @@ from . import _archive as archive
 from . import _installations as installations
 from . import _limits as limits
 from ._edited import is_ours
+from ._examination import CLOCK_SECONDS
 from ._files import OWN_DROP_INS, HostFiles, native
 from ._patience import Silent
 
-#: What the kernel's time of boot and a file's time may be apart, in seconds; rounded up, since a start is told in whole
-#: ones.
-_CLOCK_SECONDS = 3
 _LIMIT_FILES = 200  # launch and unit files that are looked at
 _LIMIT_PLUGINS = 3000
 _SHOWN = 3
@@ -45,7 +41,7 @@ def brought(entry: Any, files: HostFiles, home: Optional[str], wars: Sequence[st
     jvms = [jvm for jvm in entry.processes if not jvm.container]
     if not jvms or entry.stray:
         return []
-    start = min(calendar.timegm(time.strptime(jvm.started, "%Y-%m-%dT%H:%M:%SZ")) for jvm in jvms) + _CLOCK_SECONDS
+    start = min(jvm.start for jvm in jvms) + CLOCK_SECONDS
     found = [item for jvm in jvms for item in jvm.others]
     if not any(kind == "java" for kind, _words in found):
         found += _java(entry, files, jvms)
@@ -139,19 +135,20 @@ def _changed(entry: Any, files: HostFiles, start: float) -> List[Item]:
             if kind == "unit" and path in loaded:
                 explained = True
                 if os.path.basename(path) not in OWN_DROP_INS:
-                    found.append((kind, "%s was removed after its start, and a daemon-reload is owed" % path))
+                    found.append((kind, "%s was removed after the JVM's start, and a daemon-reload is owed" % path))
             continue
         except OSError as error:
-            found.append(("unknown", "whether %s was changed is not known: %s" % (path, error.strerror)))
+            found.append(("unknown", "whether %s was changed after the JVM's start is not known: %s"
+                          % (path, error.strerror)))
             continue
         explained = True
         if os.path.basename(path) in OWN_DROP_INS:
             continue
         try:
             if not is_ours(files, path):
-                found.append((kind, "%s was changed after its start, and not by us" % path))
+                found.append((kind, "%s was changed by somebody else after the JVM's start" % path))
         except OSError as error:
-            found.append(("unknown", "%s was changed after its start; whether by us is not known: %s"
+            found.append(("unknown", "%s was changed after the JVM's start, and by whom is not known: %s"
                           % (path, error.strerror)))
     if entry.loaded is not None and entry.loaded.need_reload and not explained and set(loaded) == set(on_disk):
         found.append(("unknown", "a daemon-reload is owed, and for what is not known"))

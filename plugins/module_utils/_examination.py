@@ -41,7 +41,7 @@ from ._processes import (
 #: Seconds for what can be read of a JVM.
 _READ_SECONDS = 5.0
 _LATE_READ_SECONDS = 1.0  # where the time for all was used up, or where an ordinary user may let us wait
-_CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
+CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
 _INSIDE = "set inside the JVM"
 #: Environment by which Jenkins knows again what its builds have started.
 _BUILD = frozenset(["JENKINS_SERVER_COOKIE", "HUDSON_SERVER_COOKIE", "JENKINS_NODE_COOKIE"])
@@ -96,7 +96,8 @@ def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Opt
     jvm = Process(seen.pid, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)), short(seen.war), found.home,
                   seen.place.cgroup, None, "unknown", None, None, None, user, found.container, found.stale, controller,
                   found.of_build, tuple(found.network), seen.place.uid, seen.sure, found.own_users,
-                  found.started_by, found.real_war, tuple((kind, words) for kind, words in found.others))
+                  found.started_by, found.real_war, tuple((kind, words) for kind, words in found.others),
+                  start)
     if found.ended:
         answer = _attach.NOT_ASKED
     elif asks(jvm):
@@ -339,7 +340,7 @@ def _other_war(own: str, seen: Seen, start: float, opened: Optional[os.stat_resu
         return None
     if opened is not None and (now.st_dev, now.st_ino) != (opened.st_dev, opened.st_ino):
         return "its war was replaced after its start"
-    if now.st_mtime > start + _CLOCK_SECONDS:
+    if now.st_mtime > start + CLOCK_SECONDS:
         return "its war was written after its start"
     return None
 

@@ -147,11 +147,11 @@ def age(*paths: Path) -> None:
         os.utime(path, (1, 1))
 
 
-STARTED = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-LONG_AGO = "2001-01-01T00:00:00Z"
+STARTED = time.time() + 3600.0
+LONG_AGO = 1.0
 
 
-def entry(place: Path, started: str = LONG_AGO, *, drop_ins: tuple[Path, ...] = (),
+def entry(place: Path, started: float = LONG_AGO, *, drop_ins: tuple[Path, ...] = (),
           loaded: tuple[Path, ...] | None = None, need_reload: bool = False, live: Path | None = None,
           before: Any = (), fragment: str | None = None) -> Any:
     """An installation whose JVM has run since, with these drop-ins on disk, and loaded."""
@@ -163,7 +163,7 @@ def entry(place: Path, started: str = LONG_AGO, *, drop_ins: tuple[Path, ...] = 
     place_of = types.SimpleNamespace(path=str(live)) if live else None
     return _state.Entry(owner.definition._replace(unit=on_disk), owner.on_disk._replace(verdict="disabled"), place_of,
                         owner.on_disk, owner.loaded._replace(unit=in_memory, need_reload=need_reload),
-                        (JVM._replace(started=started),), "enabled", None)
+                        (JVM._replace(start=started),), "enabled", None)
 
 
 def told(found: Any, place: Path, wars: tuple[str, ...] = (), home: Path | None = None) -> list[tuple[str, str]]:
@@ -178,7 +178,7 @@ def test_nothing_runs_and_nothing_has_changed(place: Path) -> None:
     assert told(entry(place, STARTED, drop_ins=(file,)), place) == []
     assert told(entry(place, drop_ins=(file,))._replace(processes=()), place) == []
     assert told(entry(place, drop_ins=(file,))._replace(stray=True), place) == []
-    contained = JVM._replace(started=LONG_AGO, container=True)
+    contained = JVM._replace(start=LONG_AGO, container=True)
     assert told(entry(place, drop_ins=(file,))._replace(processes=(contained,)), place) == []
 
 
@@ -189,8 +189,8 @@ def test_unit_files_of_others(place: Path) -> None:
         file.write_text("")
         age(file)
     assert told(entry(place, drop_ins=(ours, theirs), loaded=(ours, theirs, gone), need_reload=True), place) == [
-        ("unit", "/10.conf was changed after its start, and not by us"),
-        ("unit", "/20.conf was removed after its start, and a daemon-reload is owed")]
+        ("unit", "/10.conf was changed by somebody else after the JVM's start"),
+        ("unit", "/20.conf was removed after the JVM's start, and a daemon-reload is owed")]
     assert told(entry(place, drop_ins=(ours,), loaded=(), need_reload=True), place) == []
     removed = tuple(place / "sub" / name for name in OWN_DROP_INS)
     assert told(entry(place, drop_ins=(), loaded=removed, need_reload=True), place) == []
@@ -262,7 +262,8 @@ def hostroot_folder(tmp_path: Path) -> Path:
 def test_a_launch_file_of_others(place: Path) -> None:
     file = place / "cm"
     file.write_text("JAVA_ARGS=-Xmx9g")
-    assert told(entry(place, live=file), place) == [("launch", "/cm was changed after its start, and not by us")]
+    assert told(entry(place, live=file), place) == [
+        ("launch", "/cm was changed by somebody else after the JVM's start")]
     record(place, file, _edited.digest(file.read_bytes()))
     assert told(entry(place, live=file), place) == []
 
@@ -336,7 +337,7 @@ def test_plugins_that_cannot_be_read(place: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_another_java_is_not_hidden_by_another_war(place: Path) -> None:
     others = (("java", "its java is another"), ("war", "its war is another"))
-    found = entry(place, STARTED)._replace(processes=(JVM._replace(started=STARTED, others=others),))
+    found = entry(place, STARTED)._replace(processes=(JVM._replace(start=STARTED, others=others),))
     assert told(found, place) == list(others)
 
 
@@ -352,7 +353,7 @@ def test_the_java_of_the_next_start(place: Path, kind: str, said: list[tuple[str
     walk = types.SimpleNamespace(paths=[[types.SimpleNamespace(java=str(place / "java"))]], sourced=[], followed=[],
                                  texts=[])
     found = entry(place, STARTED)
-    jvm = JVM._replace(started=STARTED, network=({}, {}, str(place / "old")))
+    jvm = JVM._replace(start=STARTED, network=({}, {}, str(place / "old")))
     found = found._replace(processes=(jvm,), on_disk=found.on_disk._replace(walk=walk))
     assert told(found, place) == said
 

@@ -103,6 +103,8 @@ def _half_of_another(data: bytes) -> bytes:
     (lambda data: data.replace(b"PK\x01\x02", b"PK\x01\x00", 1), "its directory is not whole"),
     (lambda data: data[:-12] + struct.pack("<H", 31) + data[-10:], "its directory is not whole"),
     (lambda data: data[:-10] + struct.pack("<I", 1 << 30) + data[-6:], "its directory is larger than the file"),
+    (lambda data: data[:data.rindex(b"PK\x01\x02") + 20] + struct.pack("<I", 1 << 20)
+     + data[data.rindex(b"PK\x01\x02") + 24:], "an entry does not end before its directory"),
     (lambda data: wide(data).replace(b"PK\x06\x06", b"PK\x06\x00"), "its 64-bit end is missing"),
 ])
 def test_what_is_no_whole_archive(damage: Callable[[bytes], bytes], said: str) -> None:

@@ -145,7 +145,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 services:
-  description: Services that owe a restart, and got it where RV(deferred) is null (in check mode, that would get it).
+  description:
+    - Services that owe a restart and may be restarted. They were where C(changed) is true (in check mode,
+      they would be).
   returned: always
   type: list
   elements: str

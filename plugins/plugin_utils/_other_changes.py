@@ -9,7 +9,7 @@ The plan and the restart read the same rule. What is ``broken`` is never started
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 #: What ``telemetry_restart_allow`` may name.
@@ -17,8 +17,13 @@ KINDS = ("war", "java", "unit", "plugins")
 _NEVER = "broken"
 
 
+def label_of(entry: Mapping[str, Any]) -> str:
+    """What people call the service of an installation."""
+    return str(entry["service"] or entry["name"])
+
+
 def changes_of(entry: Mapping[str, Any], allowed: Collection[str], earlier: Mapping[str, Any] | None = None,
-               ) -> list[dict[str, Any]]:
+               label: Callable[[Mapping[str, Any]], str] = label_of) -> list[dict[str, Any]]:
     """What else a restart of an installation would start: service, kind, what, and whether it is refused for that.
 
     ``earlier`` is the state before the service manager was reloaded: what it told of the same processes then, such as a
@@ -28,7 +33,7 @@ def changes_of(entry: Mapping[str, Any], allowed: Collection[str], earlier: Mapp
     for other in (earlier or {}).get("installations", []):
         if other["name"] == entry["name"] and _processes(other) == _processes(entry):
             found += [item for item in other.get("restart_brings", []) if item["kind"] == "unit" and item not in found]
-    return [{"service": entry["service"] or entry["name"], "kind": item["kind"], "what": item["what"],
+    return [{"service": label(entry), "kind": item["kind"], "what": item["what"],
              "refused": item["kind"] == _NEVER or (item["kind"] in KINDS and item["kind"] not in allowed)}
             for item in found]
 
@@ -51,16 +56,16 @@ def refusal(changes: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def may_restart(due: Sequence[Mapping[str, Any]], allowed: Collection[str], earlier: Mapping[str, Any] | None = None,
-                ) -> tuple[list[Mapping[str, Any]], list[str]]:
+                label: Callable[[Mapping[str, Any]], str] = label_of) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Those of the installations that may be restarted, and why the others may not, a sentence for each service.
 
     A service is restarted as a whole: what stands against one installation of it stands against all.
     """
     of_service: dict[str, list[dict[str, Any]]] = {}
     for entry in due:
-        of_service.setdefault(entry["service"], []).extend(changes_of(entry, allowed, earlier))
+        of_service.setdefault(label(entry), []).extend(changes_of(entry, allowed, earlier, label))
     why = {service: sentence for service, changes in of_service.items() if (sentence := refusal(changes))}
-    return [entry for entry in due if entry["service"] not in why], list(why.values())
+    return [entry for entry in due if label(entry) not in why], list(why.values())
 
 
 def words(change: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ansible import constants
@@ -55,24 +55,28 @@ def private_folder(places: Sequence[Path]) -> int:
 
 
 @contextlib.contextmanager
-def one_at_a_time(group: str, places: Sequence[Path] | None = None) -> Iterator[None]:
-    """Hold the restart of a group's hosts one by one, whatever the number of forks, the batch or the run."""
-    if not group:
+def one_at_a_time(groups: Iterable[str], places: Sequence[Path] | None = None) -> Iterator[None]:
+    """Hold the restart of the hosts of each of these groups one by one, whatever the forks, the batch or the run.
+
+    Everybody takes the locks of several groups in one order, so that no two wait for each other.
+    """
+    names = sorted({f"{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock" for group in groups if group})
+    if not names:
         yield
         return
-    folder = private_folder(_places() if places is None else places)
-    try:
+    with contextlib.ExitStack() as held:
+        folder = private_folder(_places() if places is None else places)
+        held.callback(os.close, folder)
         _sweep(folder)
-        name = f"{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock"
-        descriptor = _locked(folder, name)
-        try:
-            yield
-        finally:
-            # While it is locked: whoever waits for it sees that it is gone, and makes another.
-            os.unlink(name, dir_fd=folder)
-            os.close(descriptor)
-    finally:
-        os.close(folder)
+        for name in names:
+            held.callback(_release, _locked(folder, name), folder, name)
+        yield
+
+
+def _release(descriptor: int, folder: int, name: str) -> None:
+    # While it is locked: whoever waits for it sees that it is gone, and makes another.
+    os.unlink(name, dir_fd=folder)
+    os.close(descriptor)
 
 
 def _locked(folder: int, name: str) -> int:

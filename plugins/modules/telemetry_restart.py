@@ -13,8 +13,8 @@ description:
     running JVM has another. That comparison needs no earlier task, so a run that broke off is healed by the next.
   - Restarts through what starts the service, because a restart from the user interface does not read the launch
     file again. That is systemd, an init script, supervisord (C(supervisorctl)), runit (C(sv)) or OpenRC
-    (C(rc-service)); supervisord and runit only where the running JVM is seen to be theirs. What is started otherwise (cron, a container,
-    monit, a user's unit, by hand) is not restarted, and RV(deferred) says so.
+    (C(rc-service)); supervisord and runit only where the running JVM is seen to be theirs. What is started otherwise
+    (cron, a container, monit, a user's unit, by hand) is not restarted, and RV(deferred) says so.
   - Then the service must be active and new processes must run, with the wanted value, and where its URL is known the
     controller must serve requests again (not its "please wait" page). All of that must stay so for O(settle) seconds,
     with the same processes and without a restart by the service manager.

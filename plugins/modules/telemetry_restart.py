@@ -177,7 +177,7 @@ restarted:
   type: list
   elements: str
 deferred:
-  description: Which services were not restarted although they owe it, and why; null where all were, or one failed.
+  description: Which services were put off although they owe a restart, and why; null where none was.
   returned: always
   type: str
 rolled_back:

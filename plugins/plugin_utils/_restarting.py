@@ -20,7 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, Held, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import record, restart_of, roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
@@ -47,7 +47,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision impor
     service_of,
     words,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import Window, window_of
 
 POLL_SECONDS = 1.0
 SETTLE_POLL_SECONDS = 2.0
@@ -55,6 +55,8 @@ SETTLE_POLL_SECONDS = 2.0
 FRESH_SECONDS = 5.0
 #: Files that are put back on one host; a host says itself how many this run has edited.
 MOST_FILES = 100
+#: Hosts with the same home that are waited for.
+REPLICAS = 4
 #: Services of one host that are restarted; a host says itself how many there are.
 MOST_SERVICES = 20
 #: The options of an action that restarts services.
@@ -168,6 +170,7 @@ class Restarting(Carrier):
 
     _variables: dict[str, Any]
     _arguments: dict[str, Any]
+    _window: Window | None = None
 
     def restart_services(self, owed: Sequence[Mapping[str, Any]], before: dict[str, Any],
                          desired: str | None) -> dict[str, Any]:
@@ -179,7 +182,7 @@ class Restarting(Carrier):
         """
         given = self._arguments
         try:
-            window = window_of(given["window"]) if given["window"] else None
+            self._window = window_of(given["window"]) if given["window"] else None
         except ValueError as error:
             raise AnsibleActionFail(f"window: {error}") from error
         try:
@@ -197,7 +200,7 @@ class Restarting(Carrier):
         if len(due) > MOST_SERVICES:
             raise AnsibleActionFail(f"{len(due)} services would be restarted, and {MOST_SERVICES} are the most: "
                                     "look at what this host says")
-        closed = window.closed(datetime.datetime.now(datetime.timezone.utc)) if window is not None else None
+        closed = self._closed()
         if due and closed:
             return self._told(result, [closed, *reasons])
         ready: list[tuple[Due, Access | None]] = []
@@ -219,8 +222,10 @@ class Restarting(Carrier):
                   if entry.get("home_share")]
         try:
             asked = time.monotonic()
-            # The stage first: who holds a group must not wait for a stage that waits for the group.
-            with self._staged(len(ready)) as place, one_at_a_time([given["group"], *shares]):
+            # The stage first: who holds a group must not wait for a stage that waits for the group. The group is the
+            # inventory's, the homes are what a host says, so for those nobody waits for ever.
+            with self._staged(len(ready)) as place, one_at_a_time([given["group"]]), \
+                    one_at_a_time(shares, seconds=REPLICAS * self._longest(len(ready))):
                 if time.monotonic() > asked + FRESH_SECONDS:
                     result["state"] = self._state()
                 exhausted = budget.exhausted()
@@ -230,13 +235,21 @@ class Restarting(Carrier):
                     self._one_by_one(result, ready, reasons, desired, budget, place)
         except NoPlace as error:
             reasons.insert(0, str(error))
+        except Held:
+            reasons.insert(0, "not restarted: another host with the same home on a file server is restarted, and that has "
+                              "not ended")
         return self._told(result, reasons)
+
+    def _closed(self) -> str | None:
+        """Why nothing may be restarted now, or None."""
+        return None if self._window is None else self._window.closed(datetime.datetime.now(datetime.timezone.utc))
 
     def may_be_restarted(self, owed: Sequence[Mapping[str, Any]],
                          state: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[str]]:
         """Those of the installations that may be restarted, and why each of the others may not.
 
-        Asked before anything is done to any of them, in check mode too.
+        Asked before anything is done to any of them, in check mode too. A rule on what else a restart would do belongs
+        here.
         """
         services = [(entry, service_of(entry)) for entry in owed]
         return ([entry for entry, service in services if isinstance(service, Service)],
@@ -251,6 +264,10 @@ class Restarting(Carrier):
             one = self._as_it_is_now(one, result["state"], desired)
             if not one.entries:
                 continue  # somebody has restarted it meanwhile
+            closed = self._closed()  # the wait for a turn, and the services before, took their time
+            if closed:
+                reasons.append(f"{one.label}: {closed}")
+                continue
             has_failed = True
             try:
                 deferred = self._restart_one(result, one, Controller(*access) if access else None, desired, place)
@@ -315,13 +332,17 @@ class Restarting(Carrier):
     @contextlib.contextmanager
     def _staged(self, count: int) -> Iterator[Place]:
         """Wait for this host's turn: restarts are made in stages as large as the batches of the play."""
-        given = self._arguments
         play = getattr(self._task._parent, "_play", None)
         hosts = self._variables.get("ansible_play_hosts_all") or [self._variables["inventory_hostname"]]
-        longest = 3 * (given["timeout"] + given["settle"] + 60) + (given["idle_timeout"] if given["when_idle"] else 0)
         with Stages(ends_of(len(hosts), getattr(play, "serial", None) or [])).place(
-                self._variables["inventory_hostname"], count * longest) as place:
+                self._variables["inventory_hostname"], self._longest(count)) as place:
             yield place
+
+    def _longest(self, count: int) -> float:
+        """Seconds for which others may restart before this host is left as it is: what so many services take."""
+        given = self._arguments
+        return float(count * (3 * (given["timeout"] + given["settle"] + 60)
+                              + (given["idle_timeout"] if given["when_idle"] else 0)))
 
     # -- what is told -----------------------------------------------------------------------------
 

@@ -306,6 +306,20 @@ def test_the_lock_of_a_run_that_was_killed_holds_nobody_and_is_removed(tmp_path:
     assert list(folder.iterdir()) == []
 
 
+def test_locks_of_several_groups_are_held_together_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    with budgets.one_at_a_time(["payments", "", "home nas:/a", "payments"], [tmp_path]):
+        (folder,) = tmp_path.iterdir()
+        assert len(list(folder.iterdir())) == 2
+        for groups in (["home nas:/a", "b"], ["payments"]):
+            with pytest.raises(budgets.Held), budgets.one_at_a_time(groups, [tmp_path], seconds=0):
+                pass
+        with budgets.one_at_a_time(["b"], [tmp_path], seconds=0):
+            assert len(list(folder.iterdir())) == 3, "what was taken on the way is left again"
+    assert list(folder.iterdir()) == []
+    with budgets.one_at_a_time([""], [tmp_path / "none"]):
+        assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize("laid", ["link", "file", "open folder"])
 def test_a_folder_that_somebody_laid_there_is_not_taken(tmp_path: Path, laid: str) -> None:
     first, second = tmp_path / "first", tmp_path / "second"

@@ -17,6 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import
 from ansible_collections.cbops.telemetry.plugins.module_utils._shares import share_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _restarting
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Held
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import ControllerError, Drained
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._restarting import access_for, dues, owing
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import (
@@ -381,7 +382,7 @@ def test_the_locks_of_homes_on_a_server_are_held_with_the_groups(monkeypatch: py
     held: list[str] = []
 
     @contextlib.contextmanager
-    def one_at_a_time(groups: Any) -> Iterator[None]:
+    def one_at_a_time(groups: Any, seconds: float = 0) -> Iterator[None]:
         held.extend(groups)
         yield
 
@@ -389,6 +390,28 @@ def test_the_locks_of_homes_on_a_server_are_held_with_the_groups(monkeypatch: py
     Host([entry("cm-a", home_share="nas:/ci/a"), entry("cm-b", home_share=None),
           entry("cm-c", running="disabled", home_share="nas:/ci/c")], group="payments").restarted()
     assert held == ["payments", "home nas:/ci/a"]
+
+
+def test_who_holds_a_lock_too_long_puts_the_others_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_at_a_time(groups: Any, seconds: float = 0) -> Any:
+        assert seconds == (4 * 2 * 3 * (5 + 2 + 60) if groups != [""] else 0), "the inventory's group is waited for"
+        if groups != [""]:
+            raise Held
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(_restarting, "one_at_a_time", one_at_a_time)
+    host = Host([entry("cm-a", home_share="nas:/ci/a"), entry("cm-b")])
+    result = host.restarted()
+    assert "with the same home on a file server, is restarted" in result["deferred"]
+    assert host.done == [] and not result["changed"]
+
+
+def test_a_window_that_closes_meanwhile_puts_off_those_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [None, None, "outside of the maintenance window"]
+    monkeypatch.setattr(Host, "_closed", lambda _self: answers.pop(0))
+    result = Host([entry("cm-a"), entry("cm-b")]).restarted()
+    assert result["restarted"] == ["cm-a.service"]
+    assert result["deferred"] == "cm-b.service: outside of the maintenance window"
 
 
 # -- where a home lies --------------------------------------------------------------------------------

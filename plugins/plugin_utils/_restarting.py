@@ -236,8 +236,8 @@ class Restarting(Carrier):
         except NoPlace as error:
             reasons.insert(0, str(error))
         except Held:
-            reasons.insert(0, "not restarted: another host with the same home on a file server is restarted, and that has "
-                              "not ended")
+            reasons.insert(0, "not restarted: another host with the same home on a file server is restarted, and that "
+                              "has not ended")
         return self._told(result, reasons)
 
     def _closed(self) -> str | None:

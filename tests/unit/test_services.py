@@ -402,7 +402,7 @@ def test_who_holds_a_lock_too_long_puts_the_others_off(monkeypatch: pytest.Monke
     monkeypatch.setattr(_restarting, "one_at_a_time", one_at_a_time)
     host = Host([entry("cm-a", home_share="nas:/ci/a"), entry("cm-b")])
     result = host.restarted()
-    assert "with the same home on a file server, is restarted" in result["deferred"]
+    assert "another host with the same home on a file server is restarted" in result["deferred"]
     assert host.done == [] and not result["changed"]
 
 

@@ -558,7 +558,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
             ) and entry.loaded is not None
-    return {
+    document = {
         "name": definition.name,
         "product": product or "unknown",
         "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
@@ -584,7 +584,10 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
         "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
             files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
-    }
+    }  # type: Dict[str, Any]
+    if entry.stray:
+        document["stray"] = True
+    return document
 
 
 def _share(files: HostFiles, home: str) -> Optional[str]:

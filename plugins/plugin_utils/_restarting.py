@@ -57,6 +57,8 @@ FRESH_SECONDS = 5.0
 MOST_FILES = 100
 #: Hosts with the same home that are waited for.
 REPLICAS = 4
+#: Installations that are named where nothing of ours restarts them.
+MOST_DEBTS = 5
 #: Services of one host that are restarted; a host says itself how many there are.
 MOST_SERVICES = 20
 #: The options of an action that restarts services.
@@ -252,8 +254,10 @@ class Restarting(Carrier):
         here.
         """
         services = [(entry, service_of(entry)) for entry in owed]
-        return ([entry for entry, service in services if isinstance(service, Service)],
-                list(dict.fromkeys(service.reason for _entry, service in services if isinstance(service, Debt))))
+        debts = list(dict.fromkeys(service.reason for _entry, service in services if isinstance(service, Debt)))
+        if len(debts) > MOST_DEBTS:  # people's crontabs can have any number of lines
+            debts[MOST_DEBTS:] = [f"and {len(debts) - MOST_DEBTS} more that nothing of ours restarts"]
+        return [entry for entry, service in services if isinstance(service, Service)], debts
 
     def _one_by_one(self, result: dict[str, Any], ready: Sequence[tuple[Due, Access | None]], reasons: list[str],
                     desired: str | None, budget: Budget, place: Place) -> None:

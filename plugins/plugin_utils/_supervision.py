@@ -28,8 +28,6 @@ _STARTED_BY = re.compile(
 #: Names that become words of a command line. The state is the host's.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}\Z", re.ASCII)
 _FOLDER = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}){1,16}\Z", re.ASCII)
-#: Crontabs that are users' own, and units of users' own service managers: whoever logs in can have written them.
-_OF_USERS = re.compile(r"cron .* in /(?:var/spool/cron|etc/crontabs)/(?:.*/)?(?!root\Z)[^/]*\Z|user unit ", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -210,9 +208,8 @@ _SUPERVISORS: dict[str, type[Service]] = {
 
 
 def is_installed(entry: Mapping[str, Any]) -> bool:
-    """Whether an installation is one that only root can have made: no JVM or crontab of somebody who logs in."""
-    said = entry.get("started_by") or ""
-    return bool(entry["service"]) or (" in /" in said and not _OF_USERS.match(said))
+    """Whether an installation is one that nobody who may only log in can have made; a container of root's is."""
+    return not entry.get("stray") or (entry.get("packaging") == "container" and entry["running"] != "unknown")
 
 
 def names_of(service: Service | Debt, entries: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -28,7 +28,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision impor
     Runit,
     Service,
     Unit,
-    is_installed,
     names_of,
     service_of,
 )
@@ -165,24 +164,29 @@ def test_one_url_is_for_a_host_with_one_installation() -> None:
 
 
 @pytest.mark.parametrize("other", [
-    entry("/tmp/jenkins.war", None, None, "unknown"),
-    entry("/tmp/jenkins.war", None, "supervisord program x", "unknown"),
-    entry("/var/spool/cron/crontabs/eve", None, "cron @reboot in /var/spool/cron/crontabs/eve"),
-    entry("/c", None, "user unit x.service of eve in /home/eve/.config/systemd/user/x.service"),
+    entry("/tmp/jenkins.war", None, None, "unknown", packaging="script"),
+    entry("/tmp/jenkins.war", None, "podman container 0123456789ab", "unknown", packaging="container"),
+    entry("/var/spool/cron/crontabs/eve", None, "cron @reboot in /var/spool/cron/crontabs/eve", packaging="script"),
 ])
 def test_what_somebody_who_logs_in_starts_is_no_second_installation(other: dict[str, Any]) -> None:
     one = entry("cm-a")
-    assert not is_installed(other)
-    assert access(one, state(one, other), {}, A) == A
+    assert access(one, state(one, {**other, "stray": True}), {}, A) == A
+    assert isinstance(access(one, state(one, other), {}, A), str), "where nobody says that it is a stray, it counts"
 
 
 @pytest.mark.parametrize("other", [
-    entry("/var/spool/cron/crontabs/root", None, "cron @reboot in /var/spool/cron/crontabs/root"),
-    entry("/c", None, PROGRAM), entry("/d", None, "compose file in /srv/docker-compose.yml"),
-    entry("/etc/crontab", None, "cron @reboot in /etc/crontab"), entry("old", running="not_running")])
+    entry("process 12", None, "docker container 0123456789ab", packaging="container", stray=True),
+    entry("/opt/cm/start.sh", None), entry("/d", None, "compose file in /srv/docker-compose.yml"),
+    entry("old", running="not_running")])
 def test_what_root_has_put_there_is(other: dict[str, Any]) -> None:
     one = entry("cm-a")
     assert isinstance(access(one, state(one, other), {}, A), str)
+
+
+def test_debts_of_many_are_a_few_words() -> None:
+    lines = [entry(f"/c/{number}", None, f"cron line ({number}) in /c/{number}") for number in range(500)]
+    deferred = Host([*lines, entry("cm-a")]).restarted()["deferred"]
+    assert deferred.endswith("; and 495 more that nothing of ours restarts") and len(deferred) < 1000
 
 
 def test_a_name_that_two_services_have_is_nobodys() -> None:

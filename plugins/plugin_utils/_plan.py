@@ -22,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS, changes_of, refusal
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import words as change_words
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import Service, service_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
 
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
@@ -95,9 +96,10 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
         if found["running"] not in {*KNOWN, "mixed"} - {policy.desired}:
             continue
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
-        can = found["service"] and (reload or (found["next_start"] in KNOWN and not needed))
-        (restarts if can and policy.restart != "never" else owed).append(found["service"] or found["name"])
-        others += changes_of(found, allow)
+        service = service_of(found)
+        can = isinstance(service, Service) and (reload or (found["next_start"] in KNOWN and not needed))
+        (restarts if can and policy.restart != "never" else owed).append(service.label)
+        others += changes_of(found, allow, label=lambda entry: service_of(entry).label)
     refused = [service for service in restarts
                if refusal([other for other in others if other["service"] == service])]
     restarts, owed = [service for service in restarts if service not in refused], owed + refused

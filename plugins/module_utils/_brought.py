@@ -125,10 +125,13 @@ def _changed(entry: Any, files: HostFiles, start: float) -> List[Item]:
     seen: Set[str] = set()
     launches = [path for path in _launch_files(entry, files) + loaded + on_disk if path not in units]
     for kind, path in [("unit", path) for path in units] + [("launch", path) for path in launches[:_LIMIT_FILES]]:
-        if path in seen or not path.startswith("/") or _GENERATED.match(path):
+        if not path.startswith("/") or _GENERATED.match(path):
             continue
-        seen.add(path)
         try:
+            real = files.canonical(path)
+            if real in seen:
+                continue  # /lib is /usr/lib
+            seen.add(real)
             if not files.asked(path, partial(_is_newer, path, start)):
                 continue
         except FileNotFoundError:

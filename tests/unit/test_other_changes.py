@@ -198,6 +198,15 @@ def test_unit_files_of_others(place: Path) -> None:
     assert told(entry(place, drop_ins=(), loaded=removed, need_reload=True), place) == []
 
 
+def test_a_file_of_two_names_is_told_once(place: Path) -> None:
+    """As /lib and /usr/lib are the same folder."""
+    (place / "usr").mkdir()
+    (place / "usr/x.conf").write_text("")
+    (place / "lib").symlink_to("usr")
+    both = (place / "usr/x.conf", place / "lib/x.conf")
+    assert len(told(entry(place, drop_ins=both[:1], loaded=both[1:]), place)) == 1
+
+
 def test_a_reload_that_is_owed_for_nothing_that_is_seen(place: Path) -> None:
     file = place / "x.conf"
     file.write_text("")

@@ -738,8 +738,8 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
         starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
         return texts.of_interest and starts and (texts.foreign or not nothing)
     if definition.unit is not None and definition.name in _SUPERVISORS:
-        # The files of what it starts are read by themselves; that the flag stands in one of them, which is named like the
-        # product, makes it none.
+        # The files of what it starts are read by themselves. The flag in one of them, whose name is like the product's,
+        # says nothing of the unit.
         texts = texts._replace(texts=tuple(text.replace(PROPERTY, "") for text in texts.texts))
     is_init_script = definition.unit is None and definition.start is None
     return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))

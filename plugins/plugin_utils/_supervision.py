@@ -96,17 +96,17 @@ class Program(Service):
     _STATES: ClassVar = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING":
                          "deactivating", "STOPPED": "inactive", "EXITED": "inactive", "FATAL": "failed"}
     #: Without -c it looks for its settings in the current folder, too.
-    _CONTROL = "supervisorctl"
+    _FIRST: ClassVar = _PATH + "cd / && "
 
     def restart(self, quote: Quote, seconds: int) -> str:
-        name, control = quote(self.name), self._CONTROL
-        changed = quote(f"{self.name}: changed")
+        name, changed = quote(self.name), quote(f"{self.name}: changed")
         # What it has read anew it starts by itself, or not (autostart).
-        anew = f"{control} update {name} && {{ {control} start {name} || :; }}"
-        return f"{_PATH}cd / && if {control} reread | grep -qxF -- {changed}; then {anew}; else {control} restart {name}; fi"
+        anew = f"supervisorctl update {name} && {{ supervisorctl start {name} || :; }}"
+        return f"{self._FIRST}if supervisorctl reread | grep -qxF -- {changed}; then {anew}; " \
+               f"else supervisorctl restart {name}; fi"
 
     def status(self, quote: Quote) -> str | None:
-        return f"{_PATH}cd / && {self._CONTROL} status {quote(self.name)}"
+        return f"{self._FIRST}supervisorctl status {quote(self.name)}"
 
     def properties(self, said: str) -> dict[str, str]:
         for line in said.splitlines():
@@ -117,7 +117,7 @@ class Program(Service):
         return {}
 
     def journal(self, quote: Quote) -> str | None:
-        return f"{_PATH}cd / && {self._CONTROL} tail -4000 {quote(self.name)} 2>/dev/null | {filtered(quote)}"
+        return f"{self._FIRST}supervisorctl tail -4000 {quote(self.name)} 2>/dev/null | {filtered(quote)}"
 
 
 class Runit(Service):

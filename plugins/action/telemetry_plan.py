@@ -18,6 +18,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import settings_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     PlanError,
     broken,
@@ -41,6 +42,7 @@ class ActionModule(Carrier):
             "templates": {"type": "list", "elements": "dict", "default": []},
             "daemon_reload": {"type": "bool", "default": True},
             "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+            "restart_allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
             "plan": {"type": "str"},
         })
         if not arguments["plan"]:
@@ -77,7 +79,7 @@ class ActionModule(Carrier):
         if answer.get("failed") or "files" not in answer:
             return broken(host, said(answer))
         return entry_of(host, policy, today(), answer, self._rendered(arguments["templates"]),
-                        arguments["daemon_reload"])
+                        arguments["daemon_reload"], arguments["restart_allow"])
 
     def _foresee(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Run a module in check mode, whatever mode the play is in."""

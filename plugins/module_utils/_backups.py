@@ -12,7 +12,6 @@ beside the files are known by their name (LEGACY) and taken in: a folder whose e
 import base64
 import calendar
 import errno
-import hashlib
 import json
 import os
 import re
@@ -20,6 +19,10 @@ import stat
 import time
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from ._edited import ABOVE, FOLDERS, RECORD, digest, folder_name
+from ._edited import JSON as _JSON
+from ._edited import NAME as _NAME
+from ._edited import order as _order
 from ._files import BACKUP_SUFFIX, HostFiles, native, only_roots, owner_and_mode
 from ._writing import (
     TEMPORARY_SUFFIX,
@@ -49,10 +52,6 @@ from ._writing import (
     walked_to,
 )
 
-#: Where backups are, from the root that is edited; each of the last two folders is root's alone, 0700.
-ABOVE = "/var/lib"
-FOLDERS = ("cbops-telemetry", "backups")
-RECORD = "cbops.telemetry/backup/1"
 #: What is kept of each file: so many copies, for so many days; the newest stays.
 COUNT = 10
 DAYS = 365
@@ -61,8 +60,6 @@ LIMIT_EDITS = 50  # runs that a record names
 LIMIT_FOLDERS = 10000  # that are looked through for what is too old
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 _STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d{1,4}))?\Z")
-_JSON = ".json"
 _START_MARGIN = 1  # second: a process's start is counted in ticks since a boot that is known by the second
 _CONTEXT = "security.selinux"
 #: The name of a copy that an earlier version put beside a file.
@@ -105,20 +102,6 @@ class _Kept(NamedTuple):
     def made(self) -> str:
         """When the file was like this."""
         return time.strftime(_ISO, time.strptime(self.name[:16], _STAMP))
-
-
-def digest(content: bytes) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def folder_name(path: str) -> str:
-    """The folder of a file's backups: its path, readable, in one name."""
-    raw = os.fsencode(path.lstrip("/"))
-    name = re.sub(r"[^A-Za-z0-9._@:+-]", lambda match: "%%%02X" % ord(match.group()), raw.decode("latin-1"))
-    if len(name) <= 200:
-        return name
-    return "%s-%s" % (name[:150], digest(raw)[:32])
 
 
 class Store(Keeper):
@@ -583,11 +566,6 @@ def _not_roots(path: str, status: os.stat_result) -> str:
 
 def _private(descriptor: int) -> None:
     os.fchmod(descriptor, 0o600)
-
-
-def _order(name: str) -> Tuple[str, int]:
-    match = _NAME.match(name)
-    return (match.group(1), int(match.group(2) or 0)) if match else ("", 0)
 
 
 def _digest_at(place: Place) -> Optional[str]:

@@ -42,7 +42,7 @@ from ._processes import (
 #: Seconds for what can be read of a JVM.
 _READ_SECONDS = 5.0
 _LATE_READ_SECONDS = 1.0  # where the time for all was used up, or where an ordinary user may let us wait
-_CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
+CLOCK_SECONDS = 2  # what the kernel's time of boot and a file's time may be apart
 _INSIDE = "set inside the JVM"
 #: Environment by which Jenkins knows again what its builds have started.
 _BUILD = frozenset(["JENKINS_SERVER_COOKIE", "HUDSON_SERVER_COOKIE", "JENKINS_NODE_COOKIE"])
@@ -71,6 +71,7 @@ class _Facts(NamedTuple):
     own_users: bool = False
     started_by: str = ""
     real_war: str = ""
+    others: Sequence[Sequence[str]] = ()  # see Process
 
 
 def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Optional[float] = None,
@@ -89,7 +90,8 @@ def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Opt
     jvm = Process(seen.pid, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)), short(seen.war), found.home,
                   seen.place.cgroup, None, "unknown", None, None, None, user, found.container, found.stale, controller,
                   found.of_build, tuple(found.network), seen.place.uid, seen.sure, found.own_users,
-                  found.started_by, found.real_war)
+                  found.started_by, found.real_war, tuple((kind, words) for kind, words in found.others),
+                  start)
     if found.ended:
         answer = _attach.NOT_ASKED
     elif asks(jvm):
@@ -114,7 +116,9 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
     facts = _Facts(list(weak), _home(weak.options, environment), False, None, of_build, True, (), False,
                    starter_of(proc, seen.parent, seen.place.cgroup, environment))
     try:
-        facts = facts._replace(container=_in_container(proc, seen.pid), stale=_stale_in_time(proc, seen, start),
+        others = _others_in_time(proc, seen, start)
+        stale = next((words for kind, words in others if kind != "unknown"), None)
+        facts = facts._replace(container=_in_container(proc, seen.pid), stale=stale, others=others,
                                own_users=own_users(seen.pid, proc) is not False, real_war=_real_war(proc, seen))
         if not facts.home and not facts.container:
             facts = facts._replace(home=_default_home(seen.place.uid, weak.options))
@@ -292,29 +296,36 @@ def _in_container(proc: str, pid: int) -> bool:
     return (theirs.st_dev, theirs.st_ino) != (ours.st_dev, ours.st_ino)
 
 
-def _stale_in_time(proc: str, seen: Seen, start: float) -> Optional[str]:
+def _others_in_time(proc: str, seen: Seen, start: float) -> List[List[str]]:
     """The same; nothing is seen of a war on a file system that does not answer, and that costs no other fact."""
     try:
         war = os.path.join(os.readlink(folder_of(seen.pid, proc) + "/cwd"), native(seen.war))
     except (OSError, IndexError):
         war = native(seen.war)
-    return None if hangs(seen.pid, war, lambda: _stale(proc, seen, start)) else _stale(proc, seen, start)
+    if hangs(seen.pid, war, lambda: _others(proc, seen, start)):
+        return [["unknown", "whether its war is another one now is not known: its file system does not answer"]]
+    return _others(proc, seen, start)
 
 
-def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
-    """What a JVM was started from and is not there any more; None where nothing of the kind is seen.
+def _others(proc: str, seen: Seen, start: float) -> List[List[str]]:
+    """What a JVM was started from and is not there any more (java, war), each in words; of what is not seen, nothing.
 
     ``start`` in seconds since the epoch.
     """
     own = folder_of(seen.pid, proc)
     try:
-        if os.readlink(own + "/exe").endswith(" (deleted)"):
-            return "its java was replaced or removed after its start"
-        opened = _opened_war(own, seen.war)
+        gone = os.readlink(own + "/exe").endswith(" (deleted)")
+        java = [["java", "its java was replaced or removed after its start"]] if gone else []
+        war = _other_war(own, seen, start, _opened_war(own, seen.war))
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM):
-            return None
+            return []
         raise
+    return java + ([["war", war]] if war else [])
+
+
+def _other_war(own: str, seen: Seen, start: float, opened: Optional[os.stat_result]) -> Optional[str]:
+    """What was done to a war since its JVM has it open, in words."""
     try:
         now = os.stat("%s/%s" % (own + ("/root" if seen.war.startswith("/") else "/cwd"), native(seen.war.lstrip("/"))))
     except FileNotFoundError:
@@ -323,7 +334,7 @@ def _stale(proc: str, seen: Seen, start: float) -> Optional[str]:
         return None
     if opened is not None and (now.st_dev, now.st_ino) != (opened.st_dev, opened.st_ino):
         return "its war was replaced after its start"
-    if now.st_mtime > start + _CLOCK_SECONDS:
+    if now.st_mtime > start + CLOCK_SECONDS:
         return "its war was written after its start"
     return None
 

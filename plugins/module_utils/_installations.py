@@ -596,6 +596,8 @@ class Texts(NamedTuple):
         return self.any(_FOREIGN)
 
 
+#: Units of the supervisors whose programs are installations of their own (:mod:`_starters`).
+_SUPERVISORS = frozenset(["monit", "runit", "runsvdir", "supervisor", "supervisord"])
 #: Lines that do something to a file, and start nothing.
 _HANDLES = re.compile(
     r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
@@ -833,6 +835,10 @@ def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result:
     foreign = texts.foreign or _runs_binary(definition, files)
     if nothing and not foreign and texts.only_handles:
         return False
+    if definition.unit is not None and definition.name in _SUPERVISORS:
+        # The files of what it starts are read by themselves. The flag in one of them, whose name is like the product's,
+        # says nothing of the unit.
+        texts = texts._replace(texts=tuple(text.replace(PROPERTY, "") for text in texts.texts))
     interest = texts.of_interest or _names_a_product(files, texts.texts)
     if definition.start is not None or (nothing and not texts.launches):
         starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))

@@ -70,6 +70,8 @@ class Process(NamedTuple):
     own_users: bool = False  # it has user ids of its own, or may have: no root was needed to contain it
     started_by: str = ""  # who started it, as far as its ancestors, its cgroup and its environment tell; for people
     real_war: str = ""  # the war without links on the way; empty where that is not known
+    others: Tuple[Tuple[str, str], ...] = ()  # kind and words of what is another one now than it was started from
+    start: float = 0.0  # in seconds since the epoch
 
     @property
     def ordinary(self) -> bool:

@@ -41,6 +41,12 @@ options:
     type: str
     choices: [auto, never]
     default: auto
+  restart_allow:
+    description: As O(cbops.telemetry.telemetry_restart#module:allow).
+    type: list
+    elements: str
+    choices: [war, java, unit, plugins]
+    default: []
   daemon_reload:
     description: Whether enforce reloads the service manager where that is needed.
     type: bool
@@ -96,6 +102,12 @@ entry:
       description: Services whose restart would be owed afterwards, because enforce may not or cannot restart them.
       type: list
       elements: str
+    other_changes:
+      description:
+        - What the restarts would start beside the flag, each with C(service), C(kind), C(what), and C(refused),
+          which says whether the restart is not made for that.
+      type: list
+      elements: dict
     reasons:
       description: Why, in the words of the audit.
       type: list

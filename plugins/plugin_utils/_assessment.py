@@ -18,6 +18,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 #: The closed set of verdicts, worst first.
@@ -76,12 +77,14 @@ VARIABLES = (
     "telemetry_restart_group",
     "telemetry_restart_serial",
     "telemetry_restart_window",
+    "telemetry_restart_allow",
     "telemetry_max_failures",
     "telemetry_idle_timeout",
     "telemetry_url",
     "telemetry_user",
     "telemetry_token",
     "telemetry_ca_file",
+    "telemetry_controllers",
     "telemetry_plan",
     "telemetry_reports_dir",
     "telemetry_report_name",
@@ -319,9 +322,14 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
             raise PolicyError(f"telemetry_launch_scripts: {path!r} is no absolute path")
     _check_types(variables)
     restart = _choice(variables, "telemetry_restart", RESTART, "never")
-    if restart == "when_idle" and not variables.get("telemetry_url"):
-        raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller "
-                          "(with telemetry_user and telemetry_token)")
+    if variables.get("telemetry_controllers"):
+        try:
+            access_of(variables["telemetry_controllers"])
+        except ValueError as error:
+            raise PolicyError(f"telemetry_controllers: {error}") from error
+    if restart == "when_idle" and not variables.get("telemetry_url") and not variables.get("telemetry_controllers"):
+        raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller (with "
+                          "telemetry_user and telemetry_token), or telemetry_controllers each of a host's services")
     if variables.get("telemetry_restart_window"):
         try:
             window_of(variables["telemetry_restart_window"])

@@ -20,6 +20,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     with_waiver,
     worst,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS, changes_of, refusal
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import words as change_words
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import Service, service_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
 
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
@@ -61,21 +64,22 @@ def idle(host: str, policy: Policy, today: datetime.date) -> dict[str, Any]:
     reason = "telemetry_desired is unmanaged" if waiver is None or policy.desired == "unmanaged" else \
         f"waived until {waiver.until}: {waiver.words()}"
     return {"host": host, "desired": policy.desired, "enforced": policy.enforced(today), "edits": [], "reload": False,
-            "restarts": [], "restarts_owed": [], "reasons": [reason], "error": None}
+            "restarts": [], "restarts_owed": [], "other_changes": [], "reasons": [reason], "error": None}
 
 
 def broken(host: str, error: str) -> dict[str, Any]:
     """The entry of a host that cannot be planned."""
     return {"host": host, "desired": None, "enforced": None, "edits": [], "reload": False, "restarts": [],
-            "restarts_owed": [], "reasons": [], "error": error}
+            "restarts_owed": [], "other_changes": [], "reasons": [], "error": error}
 
 
 def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[str, Any],
-             rendered: Sequence[Mapping[str, Any]], daemon_reload: bool) -> dict[str, Any]:
+             rendered: Sequence[Mapping[str, Any]], daemon_reload: bool, allow: Sequence[str] = ()) -> dict[str, Any]:
     """The entry of a host that enforce acts on.
 
     ``answer`` is what telemetry_flag said in check mode, ``rendered`` the edits by the user's own templates, which
-    come first. ``daemon_reload`` is whether enforce may reload the service manager.
+    come first. ``daemon_reload`` is whether enforce may reload the service manager, ``allow`` what a restart may
+    start beside the flag.
     """
     diffs = {diff["before_header"]: diff for diff in answer["diff"]}
     paths = [edit["path"] for edit in rendered]
@@ -87,17 +91,24 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
     reload = needed and daemon_reload
     restarts: list[str] = []
     owed: list[str] = []
+    others: list[dict[str, Any]] = []
     for found in answer["state"]["installations"]:
         if found["running"] not in {*KNOWN, "mixed"} - {policy.desired}:
             continue
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
-        can = found["service"] and (reload or (found["next_start"] in KNOWN and not needed))
-        (restarts if can and policy.restart != "never" else owed).append(found["service"] or found["name"])
+        service = service_of(found)
+        can = isinstance(service, Service) and (reload or (found["next_start"] in KNOWN and not needed))
+        (restarts if can and policy.restart != "never" else owed).append(service.label)
+        others += changes_of(found, allow, label=lambda entry: service_of(entry).label)
+    refused = [service for service in restarts
+               if refusal([other for other in others if other["service"] == service])]
+    restarts, owed = [service for service in restarts if service not in refused], owed + refused
     results = worst([assess_installation(found, policy.desired) for found in answer["state"]["installations"]])
     reasons = with_waiver(results, policy, today).reasons
     return {"host": host, "desired": policy.desired, "enforced": True,
             "edits": sorted(edits, key=lambda edit: str(edit["path"])), "reload": reload,
             "restarts": list(dict.fromkeys(restarts)), "restarts_owed": list(dict.fromkeys(owed)),
+            "other_changes": [other for number, other in enumerate(others) if other not in others[:number]],
             "reasons": reasons, "error": None}
 
 
@@ -153,6 +164,10 @@ def _differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
                          f"{_short(edit['after'])} now)")
     found += [f"a restart of {service} is needed that was not planned"
               for service in now["restarts"] if service not in planned["restarts"]]
+    brought = [(other["service"], other["what"]) for other in planned.get("other_changes", [])]
+    found += [f"a restart of {other['service']} would start something else that was not planned: {other['what']}"
+              for other in now["other_changes"] if other["kind"] in KINDS and other["service"] in now["restarts"]
+              and (other["service"], other["what"]) not in brought]
     if now["reload"] and not planned["reload"]:
         found.append("a daemon-reload is needed that was not planned")
     return found
@@ -245,4 +260,5 @@ def _shown(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _note(entry: Mapping[str, Any]) -> list[str]:
     if entry["error"]:
         return [f"cannot be planned: {entry['error']}"]
-    return [f"a restart is owed: {', '.join(entry['restarts_owed'])}"] if entry["restarts_owed"] else []
+    owed = [f"a restart is owed: {', '.join(entry['restarts_owed'])}"] if entry["restarts_owed"] else []
+    return owed + [change_words(other) for other in entry.get("other_changes", [])]

@@ -128,13 +128,14 @@ def test_waivers(fleet: Fleet) -> None:
 def test_a_service_that_does_not_come_back(fleet: Fleet) -> None:
     """A restart that brings no JVM with the wanted value is an error of that host, named in the report."""
     done = fleet.play("enforce", inventory=both(fleet))
-    fleet.shell(BAD, "mv /usr/share/cloudbees-core-cm/cloudbees-core-cm.war /root/war")
+    drop_in = "/run/systemd/system/cloudbees-core-cm.service.d"
+    fleet.shell(BAD, f"mkdir -p {drop_in}; printf '[Unit]\\nAssertPathExists=/not/there\\n' >{drop_in}/x.conf; "
+                     "systemctl daemon-reload")
     try:
         done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=5",
-                          inventory=both(fleet))
+                          "-e", "telemetry_restart_allow=unit", inventory=both(fleet))
     finally:
-        fleet.shell(BAD, "mv /root/war /usr/share/cloudbees-core-cm/cloudbees-core-cm.war")
-        fleet.shell(BAD, "systemctl restart cloudbees-core-cm")
+        fleet.shell(BAD, f"rm -r {drop_in}; systemctl daemon-reload; systemctl restart cloudbees-core-cm")
     assert done.verdicts()[GOOD] == "compliant"
-    assert "could not be" in done.reasons(BAD)
+    assert "no new JVM runs" in done.reasons(BAD), done.reasons(BAD)
     assert done.code == 2

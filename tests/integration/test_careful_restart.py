@@ -361,6 +361,39 @@ def test_without_backups_a_failure_says_that_nothing_can_be_rolled_back(fleet: F
         fleet.shell(HOST, f"cp -p /root/kept {launch}; systemctl restart {SERVICE}")
 
 
+def test_a_restart_that_would_start_something_else_is_refused(fleet: Fleet) -> None:
+    """Another war is another change; half a war is started by nobody. The edit goes on, the debt stays."""
+    host, war = OSS, "/usr/share/java/jenkins.war"
+    inventory = fleet.inventory({host: {}})
+    fleet.shell(host, f"cp -p {war} /root/war; systemctl restart jenkins; sleep 3")
+    old = pid(fleet, host)
+    fleet.shell(host, f"cp -p {war} {war}.new; mv {war}.new {war}; touch -d 2020-01-01 {war}")
+    enforce = ("enforce", "-e", "telemetry_restart=now")
+    try:
+        plan = fleet.play("plan", "-e", "telemetry_restart=now", inventory=inventory)
+        words = "a restart of jenkins.service also brings another war: its war was replaced after its start (refused)"
+        assert words in plan.output, plan.output
+        done = fleet.play(*enforce, inventory=inventory)
+        assert (done.code, done.verdicts()) == (0, {host: "restart_pending"}), done.output
+        assert "its war was replaced after its start (telemetry_restart_allow: [war] allows it)" in done.reasons(host)
+        assert FLAG in fleet.shell(host, f"cat {DROP_IN}"), "edited all the same"
+        assert pid(fleet, host) == old, "not restarted"
+        (entry,) = done.report["hosts"][0]["state"]["installations"]
+        assert entry["restart_brings"] == [{"kind": "war", "what": "its war was replaced after its start"}], \
+            "our own drop-in is no change by others"
+        fleet.shell(host, f"head -c 20000 /root/war >{war}")
+        done = fleet.play(*enforce, "-e", "telemetry_restart_allow=war,java,unit,plugins", inventory=inventory)
+        assert (done.code, done.verdicts()) == (0, {host: "restart_pending"}), done.output
+        assert f"would not come up again: {war} is no whole zip archive" in done.reasons(host)
+        assert pid(fleet, host) == old, "not restarted, whatever is allowed"
+        fleet.shell(host, f"cp -p /root/war {war}")
+        done = fleet.play(*enforce, "-e", "telemetry_restart_allow=war", inventory=inventory)
+        assert (done.code, done.verdicts()) == (0, {host: "compliant"}), done.output
+        assert pid(fleet, host) not in ("", old)
+    finally:
+        fleet.shell(host, f"cp -p /root/war {war}; rm -f {DROP_IN}; systemctl daemon-reload; systemctl restart jenkins")
+
+
 def test_a_run_that_is_killed_while_it_drains_is_healed_by_the_next(fleet: Fleet) -> None:
     builds(fleet, "freestyle docs#3 600")
     arguments = [FLEET, "exec", "test", "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",

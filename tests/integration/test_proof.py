@@ -94,7 +94,8 @@ def test_a_backup_of_an_earlier_version_is_moved_away(fleet: Fleet) -> None:
         assert "a backup of an earlier version" in str(audit.report["hosts"][0]["state"]["warnings"])
         check = fleet.play("enforce", "--check", "--diff", inventory=inventory)
         assert "would be moved" in check.output and "(moved)" in check.output
-        done = fleet.play("enforce", "--diff", "-e", "telemetry_restart=now", inventory=inventory)
+        done = fleet.play("enforce", "--diff", "-e", "telemetry_restart=now", "-e", "telemetry_restart_allow=unit",
+                          inventory=inventory)
         assert done.verdicts() == {host: "compliant"}, done.output
         assert "1 backup of an earlier version was moved" in done.output
         assert fleet.shell(host, "ls /etc/cb/t11.d").split() == ["10-java"]

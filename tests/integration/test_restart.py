@@ -95,5 +95,10 @@ def test_a_drop_in_that_systemd_has_not_read(fleet: Fleet) -> None:
     assert entry["daemon_reload_owed"] is True
     kept = fleet.play("enforce", "-e", "telemetry_daemon_reload=false", inventory=fleet.inventory({host: {}}))
     assert "daemon-reload" in kept.reasons(host)
-    done = fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({host: {}}))
+    kept = fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({host: {}}))
+    assert kept.verdicts() == {host: "restart_pending"}, "it is not ours"
+    assert "10-off.conf was changed by somebody else after the JVM's start (telemetry_restart_allow: [unit] allows " \
+           "it)" in kept.reasons(host)
+    done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_allow=unit",
+                      inventory=fleet.inventory({host: {}}))
     assert done.verdicts() == {host: "compliant"}

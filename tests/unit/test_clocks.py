@@ -253,6 +253,8 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     ({"telemetry_desired": "disabled", "telemetry_restart_timeout": 0}, "telemetry_restart_timeout is 0"),
     ({"telemetry_desired": "disabled", "telemetry_probe_count": True}, "telemetry_probe_count is True"),
     ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "telemetry_url must name the controller"),
+    ({"telemetry_desired": "disabled", "telemetry_controllers": {"cm": {"token": "x"}}},
+     "telemetry_controllers: cm must have a url"),
     ({"telemetry_desired": "disabled", "telemetry_restart_window": {"zone": "X"}}, "telemetry_restart_window: zone"),
     ({"telemetry_desired": "disabled", "telemetry_restart": "later"}, "it may be never, when_idle, now"),
     ({"telemetry_desired": "disabled", "telemetry_launch_scripts": "/a"}, "must be a list"),

@@ -90,7 +90,7 @@ def test_the_default_is_that_of_the_restart_play() -> None:
 def test_an_entry_says_what_enforce_would_do() -> None:
     assert entry() == {
         "host": "cm1", "desired": "disabled", "enforced": True, "reload": False, "restarts": ["cm"],
-        "restarts_owed": [], "error": None,
+        "restarts_owed": [], "other_changes": [], "error": None,
         "edits": [{"path": FILE, "before": OLD, "after": NEW, "summary": "flag put in (line 8)"}],
         "reasons": [f"cloudbees-core-cm: the flag is not in JAVA_ARGS in {FILE}; run enforce"]}
 
@@ -111,6 +111,43 @@ def test_an_entry_says_what_enforce_would_do() -> None:
 def test_restarts_and_what_stays_owed(options: dict[str, Any], restarts: list[str], owed: list[str]) -> None:
     found = entry(**options)
     assert (found["restarts"], found["restarts_owed"]) == (restarts, owed)
+
+
+def brought(kind: str, allow: list[str]) -> dict[str, Any]:
+    """The entry of a host whose restart would bring something else."""
+    said = answer()
+    said["state"]["installations"][0].update(restart_brings=[{"kind": kind, "what": "it is | another one"}],
+                                             processes=[])
+    return _plan.entry_of("cm1", policy(telemetry_restart="now"), TODAY, said, (), True, allow)
+
+
+@pytest.mark.parametrize(("kind", "allow", "refused"), [
+    ("war", [], True), ("war", ["war"], False), ("launch", [], False), ("unknown", [], False),
+    ("broken", ["war", "java", "unit", "plugins"], True),
+])
+def test_a_restart_that_would_start_something_else(kind: str, allow: list[str], refused: bool) -> None:
+    found = brought(kind, allow)
+    assert (found["restarts"], found["restarts_owed"]) == (([], ["cm"]) if refused else (["cm"], []))
+    assert found["other_changes"] == [
+        {"service": "cm", "kind": kind, "what": "it is | another one", "refused": refused}]
+    document = _plan.document_of([found], [1])
+    validate(document)
+    for text in (_plan.words(document), html.unescape(_plan.markdown(document)).replace("\\|", "|")):
+        assert "it is | another one" in text
+        assert ("(refused)" in text) is refused
+
+
+def test_a_restart_that_would_start_something_that_was_not_planned() -> None:
+    planned = entry()
+    assert _plan.differences(planned, brought("war", ["war"])) == [
+        "a restart of cm would start something else that was not planned: it is | another one"]
+    assert _plan.differences(brought("war", ["war"]), brought("war", ["war"])) == []
+    assert _plan.differences(planned, brought("war", [])) == [], "it is not made"
+    assert _plan.differences(planned, brought("launch", [])) == [], "its content is compared"
+    del planned["other_changes"]
+    assert _plan.differences(planned, entry()) == [], "a plan of an earlier version"
+    assert _plan.differences(brought("war", []), brought("war", ["war"])) == [
+        "a restart of cm is needed that was not planned"]
 
 
 @pytest.mark.parametrize(("options", "reload"), [

@@ -25,10 +25,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
     SignatureError,
-    git_commit,
     manifest_of,
     write_manifest,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural

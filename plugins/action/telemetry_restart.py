@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import record, restart_of, roll_backs_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import restart_of, roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
     Controller,
     ControllerError,
@@ -27,7 +27,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     ending_in_order,
     start_again,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import command, last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
@@ -357,7 +356,7 @@ class ActionModule(Carrier):
     # -- after a failure ------------------------------------------------------------------------
 
     def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
-        record(self._variables, self._templar.template, changes)
+        self.record(changes, self._variables)
 
     def _backup(self, **arguments: Any) -> dict[str, Any]:
         """What the backups of the host tell, or are made to do."""
@@ -409,7 +408,6 @@ class ActionModule(Carrier):
                 problems.append(f"{path} could not be rolled back: {said(answer)}")
             elif answer.get("changed"):
                 restored.append(path)
-                self.remember(Act(frozenset([path])), self._variables)
                 sources.append((path, answer.get("restored")))
         self._record(roll_backs_of(sources))
         trouble = "".join(f"; {problem}" for problem in problems)

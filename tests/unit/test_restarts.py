@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -155,9 +155,6 @@ class Scene(ActionModule):
         return "journal"
 
     def _record(self, changes: Sequence[Any]) -> None:
-        pass
-
-    def remember(self, act: Any, variables: Mapping[str, Any]) -> None:
         pass
 
     def _module(self, module: str, **arguments: Any) -> dict[str, Any]:

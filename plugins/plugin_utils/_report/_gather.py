@@ -25,11 +25,16 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     lines_of,
     missing,
-    path_of,
     read_with_digest,
     write_text,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, parsed, why, written
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import (
+    content,
+    parsed,
+    path_of,
+    why,
+    written,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Run, moment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now

@@ -81,6 +81,7 @@ VARIABLES = (
     "telemetry_token",
     "telemetry_ca_file",
     "telemetry_plan",
+    "telemetry_undo_run",
     "telemetry_reports_dir",
     "telemetry_report_name",
     "telemetry_report_formats",

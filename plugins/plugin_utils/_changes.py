@@ -83,6 +83,12 @@ def roll_backs_of(files: Iterable[tuple[str, str | None]]) -> list[dict[str, Any
     return [{"kind": "roll_back", "file": path, "backup": backup} for path, backup in files]
 
 
+def undone_of(files: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Files that were put back because a run is undone, by what telemetry_backup says of each."""
+    return [{"kind": "undo", "file": one["path"], "before": one["before"], "after": one["after"],
+             "backup": one["restored"]} for one in files if one["changed"]]
+
+
 def _short(text: str) -> str:
     return visible(" ".join(text.split()))[:LONGEST] or "no reason was given"
 
@@ -127,6 +133,20 @@ def _add(reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id:
     append(path, "".join(written({"schema": SCHEMA, "run": run_id, "at": at, **line}, sort_keys=True) + "\n"
                          for line in lines), lasting=True)
     return path
+
+
+# -- reading ------------------------------------------------------------------------------------------
+
+
+def edited_in(reports: Path, run_id: str, host: str) -> list[str]:
+    """The files that a run edited on a host, by its record. Raises OSError where there is none."""
+    found = {}
+    for line in content(record_of(reports, run_id)).splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            entry = parsed(line)
+            if entry["kind"] in ("edit", "undo") and entry["host"] == host and isinstance(entry["file"], str):
+                found[entry["file"]] = entry
+    return list(found)
 
 
 # -- what drift goes by -------------------------------------------------------------------------------

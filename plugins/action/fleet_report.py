@@ -170,4 +170,4 @@ class ActionModule(ActionBase):
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), notes, vanished)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes, found.changes, vanished)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -161,13 +162,10 @@ def acts_since(reports: Path, host: str, sha256: str, run_id: str = RUN_ID) -> l
         return []
     folder = reports / "changes"
     names = sorted((path.name for path in folder.glob("*.jsonl")), reverse=True)
-    needle = f'"host": {written(host)}'.encode()
     found: list[dict[str, Any]] = []
     judged: set[tuple[Any, Any]] = set()
     for name in dict.fromkeys([*({record_of(reports, run_id).name} & set(names)), *names[:RECORDS]]):
-        for line in _data(folder / name).splitlines():
-            if needle not in line:
-                continue
+        for line in _lines(folder / name, written(host).encode()):
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 entry = parsed(line)
                 if entry["host"] != host:
@@ -197,16 +195,43 @@ def note_judged(reports: Path, host: str, acts: Sequence[Mapping[str, Any]], jud
         dict(one) for one in sorted({(("run", act["run"]), ("at", act["at"])) for act in acts})]}], run_id)
 
 
-def _data(path: Path) -> bytes:
-    """A record; empty where it cannot be read."""
+def _lines(path: Path, host: bytes) -> list[bytes]:
+    """The lines of a record on a host (as it is in JSON); none where it cannot be read."""
     try:
         status = path.lstat()
-        return _read(path, status.st_size, status.st_mtime_ns)
+        return _read(path, status.st_size, status.st_mtime_ns).about(host)
     except OSError:
-        return b""
+        return []
+
+
+class _Lines:
+    """The lines of a record: searched for one host, sorted once there are more. No text in JSON looks like a key."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data: bytes | None = data
+        self._by_host: dict[bytes, list[bytes]] | None = None
+        self._is_asked = False
+
+    def about(self, host: bytes) -> list[bytes]:
+        """Those on a host."""
+        if self._by_host is None and self._data is not None:
+            if not self._is_asked:
+                self._is_asked = True
+                needle = b'"host": ' + host
+                return [line for line in self._data.splitlines() if needle in line] if needle in self._data else []
+            self._by_host = {}
+            for line in self._data.splitlines():
+                name = _HOST.search(line)
+                if name:
+                    self._by_host.setdefault(name[1], []).append(line)
+            self._data = None
+        return (self._by_host or {}).get(host, [])
+
+
+_HOST = re.compile(rb'"host": ("(?:[^"\\]|\\.)*")')
 
 
 @functools.lru_cache(maxsize=RECORDS)
-def _read(path: Path, _size: int, _changed: int) -> bytes:
+def _read(path: Path, _size: int, _changed: int) -> _Lines:
     """Read once for all the hosts that one process judges."""
-    return content(path)
+    return _Lines(content(path))

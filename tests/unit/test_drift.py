@@ -13,6 +13,7 @@ from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
     ACTS,
     act_of,
@@ -24,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act, drift_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import file_evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import path_of
 
 TODAY = datetime.date(2026, 11, 24)
 FILE, DROPIN = "/etc/default/cm", "/etc/systemd/system/cm.service.d/zzz.conf"
@@ -167,6 +169,22 @@ def test_our_edits_are_remembered_until_the_next_evidence(tmp_path: Path) -> Non
     assert drift(tmp_path) == "corrective"
     file_evidence(tmp_path, RIGHT, run_id="r")
     assert drift(tmp_path) == "corrective", "the edit followed evidence of this content, and has been accounted for"
+
+
+def test_lines_of_a_host_are_found_however_many_are_asked_for(tmp_path: Path) -> None:
+    """One process judges one host, or all of them; names that contain each other, or look like a key, are no others."""
+    hosts = ["h", "h2", 'x", "host": "h', "ü/x", "a\\"]
+    (tmp_path / "evidence").mkdir()
+    for name in [*hosts, "other"]:
+        path_of(tmp_path / "evidence", name).write_text("{}")
+    for number, name in enumerate(hosts):
+        file_changes(tmp_path, name, [EDIT] * (number + 1), "r")
+    sha256 = digest(b"{}")
+    for _round in range(3):
+        assert [len(acts_since(tmp_path, name, sha256)) for name in hosts] == [1, 2, 3, 4, 5]
+    assert acts_since(tmp_path, "other", sha256) == []
+    file_changes(tmp_path, "other", [EDIT], "r")
+    assert len(acts_since(tmp_path, "other", sha256)) == 1, "a record that has grown is read again"
 
 
 def test_what_we_did_before_the_last_evidence_is_no_alibi(tmp_path: Path) -> None:

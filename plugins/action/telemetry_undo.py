@@ -78,15 +78,18 @@ class ActionModule(Carrier):
             return {**result, "failed": True, "msg": f"nothing is known of run {run}: there is no record of it beside "
                     "the evidence (changes/), and this host keeps no backup by it"}
         problems = list(refused)
-        units = [one["path"] for one in undone if one["changed"] and is_unit(one["path"])]
-        if units and arguments["daemon_reload"] and not self._task.check_mode:
+        after = self._survey(arguments, variables)
+        # By what is owed, not by what was put back now: an undo before this one may have been killed before the reload.
+        units = [one["path"] for one in undone if one["reason"] is None and is_unit(one["path"])]
+        owed = any(entry["daemon_reload_owed"] for entry in (after.get("state") or {}).get("installations", []))
+        if units and owed and arguments["daemon_reload"] and not self._task.check_mode:
             reloaded = plain(self.in_time(lambda: self._execute_module(
                 module_name="ansible.builtin.systemd_service", module_args={"daemon_reload": True},
                 task_vars=variables), variables))
             problems += [f"the service manager did not read the units again: {said(reloaded)}"] \
                 if reloaded.get("failed") else []
-        after = self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": arguments["launch_scripts"],
-                                                            "attach": arguments["attach"]}, variables)
+            result["changed"] = True
+            after = self._survey(arguments, variables)
         if after.get("failed") or "state" not in after:
             problems.append(f"its state afterwards could not be read: {said(after)}")
         else:
@@ -94,6 +97,10 @@ class ActionModule(Carrier):
         if problems:
             result.update(failed=True, msg=f"run {run} is not undone as a whole: {'; '.join(problems)}")
         return result
+
+    def _survey(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        return self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": arguments["launch_scripts"],
+                                                           "attach": arguments["attach"]}, variables)
 
     def _recorded(self, run: str, variables: Mapping[str, Any]) -> list[str] | None:
         """The files that the run edited on this host by its record on the control node; None where there is none."""

@@ -534,7 +534,7 @@ class Store(Keeper):
                 if not own:
                     return Undone(shown, False, None, None, None, None, "its record is not there any more")
                 first = every[own[0]][0]
-                now = _content_at(place)
+                now, dress = _seen_at(place)
                 there = None if now is None else digest(now)
                 if there == first.sha256:
                     return Undone(shown, False, now, now, None, None, None)
@@ -544,6 +544,12 @@ class Store(Keeper):
                     raise Refused("%s%s; what it was before run %s is %s (nothing was changed)" % (
                         shown, self._in_the_way(every[own[-1] + 1:], there, every[own[-1]][1]["after"]), run,
                         "in %s/%s" % (self.folder_of(place.path), first.name) if first.sha256 else "no file"))
+                last = every[own[-1]][0].dress
+                if dress is not None and last is not None and dress != last:
+                    raise Refused("%s: somebody else has changed its owner, mode or attributes since (they were: %s); "
+                                  "what it was before run %s is %s (nothing was changed)" % (
+                                      shown, owner_and_mode(last), run, "in %s/%s" % (
+                                          self.folder_of(place.path), first.name) if first.sha256 else "no file"))
                 after = None if first.sha256 is None else self._content(place.path, first)
                 done = self._back(path, place, first, True, check)
                 return Undone(shown, done.changed, now, after, done.source, done.backup, None)
@@ -650,18 +656,18 @@ def _order(name: str) -> Tuple[str, int]:
     return (match.group(1), int(match.group(2) or 0)) if match else ("", 0)
 
 
-def _content_at(place: Place) -> Optional[bytes]:
-    """What is there, None for nothing. Raises :class:`Refused`, OSError."""
+def _seen_at(place: Place) -> Tuple[Optional[bytes], Optional[Dress]]:
+    """What is there and whose it is, None for nothing. Raises :class:`Refused`, OSError."""
     try:
         with opened(place, place.name) as now:
-            return now.content
+            return now.content, dress_of(now.descriptor)
     except FileNotFoundError:
-        return None
+        return None, None
 
 
 def _digest_at(place: Place) -> Optional[str]:
     """SHA-256 of what is there, None for nothing. Raises :class:`Refused`, OSError."""
-    content = _content_at(place)
+    content = _seen_at(place)[0]
     return None if content is None else digest(content)
 
 

@@ -889,6 +889,18 @@ def test_a_file_that_a_run_made_and_somebody_has_changed_since_stays(file: Path,
     assert undone(file, "R1") == [("made", False, "")], "it is as before that run"
 
 
+def test_who_changed_the_mode_of_a_file_since_stands_in_the_way_too(file: Path) -> None:
+    """Of a file that was made wider or narrower, what it was before is nobody's wish any more."""
+    file.chmod(0o644)
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    file.chmod(0o600)
+    [(_name, changed, reason)] = undone(file, "R1")
+    assert not changed and "somebody else has changed its owner, mode or attributes since" in reason
+    assert (text(file), mode(file)) == (NEW, 0o600)
+    file.chmod(0o644)
+    assert undone(file, "R1")[0][1] and text(file) == OLD
+
+
 def test_of_a_template_nobody_knows_what_the_run_left(file: Path) -> None:
     kept = store(file, "R1").save(str(file))
     file.write_text("rendered")

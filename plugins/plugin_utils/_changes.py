@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.module_utils._backups import LEGACY
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import provenance
@@ -140,12 +142,16 @@ def _add(reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id:
 
 
 def edited_in(reports: Path, run_id: str, host: str) -> list[str]:
-    """The files that a run edited on a host, by its record. Raises OSError where there is none."""
+    """The files whose content a run changed on a host, by its record. Raises OSError where there is none.
+
+    Without copies of earlier versions, which a run moves to where backups are.
+    """
     found = {}
     for line in content(record_of(reports, run_id)).splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):
             entry = parsed(line)
-            if entry["kind"] in ("edit", "undo") and entry["host"] == host and isinstance(entry["file"], str):
+            if entry["kind"] in ("edit", "undo") and entry["host"] == host and act_of(entry) is not None \
+                    and not LEGACY.match(os.path.basename(entry["file"])):
                 found[entry["file"]] = entry
     return list(found)
 

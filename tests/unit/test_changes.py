@@ -14,6 +14,7 @@ from schemas import validate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _provenance
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
     attempt,
+    edited_in,
     edits_of,
     file_changes,
     refusal,
@@ -86,6 +87,18 @@ def test_a_file_that_has_another_name_now_is_moved_not_edited() -> None:
     assert [line["kind"] for line in edits_of(moved, "disabled")] == ["move", "move"]
     given = {"files": [{"path": "/own", "before": "a", "after": "a", "backup": None}]}
     assert [line["kind"] for line in edits_of(given, "disabled")] == ["edit"]
+
+
+def test_which_files_a_run_edited_on_a_host(tmp_path: Path) -> None:
+    """Not those that it gave to root or moved away, nor those of other hosts: of these the host keeps no backup."""
+    given = [{"path": "/given", "before": "0" * 64, "after": "0" * 64, "backup": None},
+             {"path": "/etc/10-java.20260101T000000Z.cbops~", "before": "1" * 64, "after": None, "backup": "/kept"}]
+    file_changes(tmp_path, "cm1", [*CHANGES, *edits_of({"files": given})], "R")
+    file_changes(tmp_path, "cm2", edits_of({"files": [{**given[0], "path": "/other", "after": None}]}), "R")
+    assert edited_in(tmp_path, "R", "cm1") == ["/etc/default/cm", "/etc/new"]
+    assert edited_in(tmp_path, "R", "cm2") == ["/other"] and edited_in(tmp_path, "R", "cm3") == []
+    with pytest.raises(FileNotFoundError):
+        edited_in(tmp_path, "S", "cm1")
 
 
 def test_no_change_makes_no_file(tmp_path: Path) -> None:

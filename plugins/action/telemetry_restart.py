@@ -19,7 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import restart_of, roll_backs_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import refusal, restart_of, roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
     Controller,
     ControllerError,
@@ -153,7 +153,7 @@ class ActionModule(Carrier):
                                     "look at what this host says")
         closed = window.closed(datetime.datetime.now(datetime.timezone.utc)) if window is not None else None
         if closed:
-            return {**result, "deferred": closed}
+            return self._put_off(result, closed)
         if self._task.check_mode:
             return {**result, "changed": True}
         try:
@@ -161,7 +161,7 @@ class ActionModule(Carrier):
             with self._staged() as place, one_at_a_time(self._arguments["group"]):
                 return self._restarted(result, due, services, budget, place)
         except NoPlace as error:
-            return {**result, "deferred": str(error)}
+            return self._put_off(result, str(error))
 
     def _restarted(self, result: dict[str, Any], due: Sequence[Mapping[str, Any]], services: Sequence[str],
                    budget: Budget, place: Place) -> dict[str, Any]:
@@ -169,20 +169,21 @@ class ActionModule(Carrier):
         desired, when_idle = self._arguments["state"], self._arguments["when_idle"]
         exhausted = budget.exhausted()
         if exhausted:
-            return {**result, "deferred": exhausted}
+            return self._put_off(result, exhausted)
         with ending_in_order():
             try:
                 deferred = self._drain() if when_idle else None
                 if deferred:
-                    return {**result, "deferred": deferred}
+                    return self._put_off(result, deferred)
             except ControllerError as error:
+                self._record([refusal("restart", f"not restarted: {error}")])
                 raise AnsibleActionFail(f"not restarted: {error}") from error
             is_over = False
             place.use()
             try:
                 failure, result["state"] = self._restart_and_wait(due, services, desired)
                 result["changed"] = True
-                self._record(restart_of(due, result["state"], failure))
+                self._record(restart_of(due, result["state"], failure, self._gates(desired)))
                 if failure:
                     result.update(self._roll_back(due, services, failure, result["state"]), failed=True)
                 is_over = not failure
@@ -355,6 +356,19 @@ class ActionModule(Carrier):
 
     # -- after a failure ------------------------------------------------------------------------
 
+    def _put_off(self, result: Mapping[str, Any], reason: str) -> dict[str, Any]:
+        self._record([refusal("restart", reason)])
+        return {**result, "deferred": reason}
+
+    def _gates(self, desired: str | None) -> list[str]:
+        """What had to be so before and after a restart, for the record."""
+        given, value = self._arguments, f" with telemetry {desired}" if desired else ""
+        asked = {"no build runs": desired and given.get("when_idle"), "the window is open": given.get("window"),
+                 f"a new JVM runs{value}": True, "its service is active": True,
+                 "its controller serves requests": given.get("url"),
+                 f"it has stayed so for {given['settle']} seconds": given["settle"]}
+        return [gate for gate, is_asked in asked.items() if is_asked]
+
     def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
         self.record(changes, self._variables)
 
@@ -425,7 +439,7 @@ class ActionModule(Carrier):
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = [{**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]} for entry in due]
         again, state = self._restart_and_wait(old, services, None)
-        self._record(restart_of(old, state, again))
+        self._record(restart_of(old, state, again, self._gates(None)))
         if again:
             came_of_it = f"it does not run either: {again}. {self._journal(services)}. {self._up_or_down(services)}"
         else:

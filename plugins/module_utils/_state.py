@@ -18,6 +18,7 @@ from ._files import HostFiles, native
 from ._jvm import Unresolvable, shown
 from ._patience import look
 from ._settings import settings_in_time, unknown_settings
+from ._shares import share_of
 from ._systemd import Loaded, UnitFiles, Variable, lasting
 
 SCHEMA = "cbops.telemetry/state/1"
@@ -557,13 +558,14 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
     owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
             ) and entry.loaded is not None
-    return {
+    document = {
         "name": definition.name,
         "product": product or "unknown",
         "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
                       else installations.packaging_of(definition, live, entry.on_disk)),
         "service": definition.service,
         "home": home,
+        "home_share": _share(files, home) if files.root == "/" and home else None,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
         "declarations": [
             _declaration(item) for item in installations.declarations(definition, entry.on_disk, live, files)],
@@ -582,7 +584,19 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
         "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
             files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
-    }
+    }  # type: Dict[str, Any]
+    if entry.stray:
+        document["stray"] = True
+    return document
+
+
+def _share(files: HostFiles, home: str) -> Optional[str]:
+    """Where on a server a home lies. No link is followed on one that does not answer."""
+    try:
+        home = files.canonical(home)
+    except OSError:
+        pass
+    return share_of(home)
 
 
 def _on_host(definition: installations.Definition, files: HostFiles, path: str) -> Optional[str]:

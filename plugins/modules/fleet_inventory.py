@@ -16,9 +16,10 @@ description:
     alias, a key that stands there twice, a link, a script or a plugin, a variable that is neither policy
     (C(telemetry_*)) nor on a short list of harmless ones for connections, a host name that a command would take for an
     option.
-  - Of the policy, C(telemetry_launch_templates), C(telemetry_token), C(telemetry_ca_file), C(telemetry_plan),
-    C(telemetry_reports_dir), C(telemetry_report_name), C(telemetry_evidence_dirs), C(telemetry_signing_key) and
-    C(telemetry_public_authorities) are refused too. They are for whoever runs the playbook to set, as extra variables.
+  - Of the policy, C(telemetry_launch_templates), C(telemetry_token), C(telemetry_controllers), C(telemetry_ca_file),
+    C(telemetry_plan), C(telemetry_reports_dir), C(telemetry_report_name), C(telemetry_evidence_dirs),
+    C(telemetry_signing_key) and C(telemetry_public_authorities) are refused too. They are for whoever runs the playbook
+    to set, as extra variables.
   - YAML, JSON and INI files are taken, with C(group_vars) and C(host_vars) beside them.
   - Runs on the control node and never connects to a host.
 author:

@@ -11,10 +11,15 @@ version_added: 0.1.0
 description:
   - Reads the state of the host. A restart is owed where the next start would have the wanted value and the
     running JVM has another. That comparison needs no earlier task, so a run that broke off is healed by the next.
-  - Restarts through the service manager, because a restart from the user interface does not read the launch
-    file again. Then the unit must be active and new processes must run, with the wanted value, and with O(url) the
+  - Restarts through what starts the service, because a restart from the user interface does not read the launch
+    file again. That is systemd, an init script, supervisord (C(supervisorctl)), runit (C(sv)) or OpenRC
+    (C(rc-service)); supervisord and runit only where the running JVM is seen to be theirs. What is started otherwise
+    (cron, a container, monit, a user's unit, by hand) is not restarted, and RV(deferred) says so.
+  - Then the service must be active and new processes must run, with the wanted value, and where its URL is known the
     controller must serve requests again (not its "please wait" page). All of that must stay so for O(settle) seconds,
     with the same processes and without a restart by the service manager.
+  - Services of one host are restarted one after the other, each once the one before it stays up. A failure stops those
+    that follow, and the message names them.
   - Otherwise what this run has edited is put back, unless somebody has changed it since, and the service is restarted
     once more. The message says whether it is up then, and what it said last (the journal's last lines, without values
     that may be secret).
@@ -40,7 +45,8 @@ options:
     description:
       - Quiet the controller down through its HTTP interface and restart it when no build runs, Pipelines included.
         Where builds still run after O(idle_timeout), they go on, new ones are started again, and the restart is
-        reported as deferred. Needs O(url), O(user) and O(token).
+        reported as deferred. Needs O(url), O(user) and O(token), or O(controllers). A service whose URL is not known is
+        not restarted, which is reported too.
     type: bool
     default: false
   idle_timeout:
@@ -52,7 +58,9 @@ options:
     type: str
     default: Restart to apply the telemetry policy (cbops.telemetry)
   url:
-    description: URL of the controller or operations center, as reached from the control node.
+    description:
+      - URL of the controller or operations center, as reached from the control node.
+      - Counts on a host with one installation alone, as it says of no service whose URL it is; see O(controllers).
     type: str
   user:
     description: A user with the permission Overall/Manage or Overall/Administer.
@@ -63,6 +71,13 @@ options:
   ca_file:
     description: Certificates of the authority that signed the controller's, a PEM file on the control node.
     type: path
+  controllers:
+    description:
+      - Of a host with several installations, how the controller of each service is reached, by the name of the service
+        (as in RV(services), also without C(.service)). Each is a dictionary with C(url), and C(user), C(token) and
+        C(ca_file) as above. It counts before O(url).
+    type: dict
+    default: {}
   window:
     description:
       - When restarts are allowed. Outside of it the restart is reported as deferred.
@@ -102,8 +117,9 @@ options:
     default: 30
   group:
     description:
-      - Hosts of one group are restarted one by one within a run, whatever the number of forks. Name here what
-        shares a C(JENKINS_HOME).
+      - Hosts of one group are restarted one by one, whatever the number of forks. So are hosts with the same
+        C(JENKINS_HOME) where that is the same folder of the same export of a file server. Name here what shares a home
+        in another way.
     type: str
     default: ""
 seealso:
@@ -129,20 +145,43 @@ EXAMPLES = r"""
       allow: [Mon-Fri 22:00-04:00]
       deny: [2026-12-20..2027-01-06]
   become: true
+
+- name: Several controllers on a host, each drained through its own URL
+  cbops.telemetry.telemetry_restart:
+    state: disabled
+    when_idle: true
+    controllers:
+      cm-a.service:
+        url: https://cm-a.example.com/
+        user: telemetry
+        token: "{{ vault_cm_a_token }}"
+      supervisord program cm-b:
+        url: https://cm-b.example.com/
+        user: telemetry
+        token: "{{ vault_cm_b_token }}"
+  become: true
 """
 
 RETURN = r"""
 services:
-  description: Services that owe a restart, and got it where RV(deferred) is null (in check mode, that would get it).
+  description:
+    - Services that owe a restart, such as V(cm-b.service) or V(supervisord program ci); of an installation that nothing
+      of ours restarts its name. Where RV(deferred) is null and nothing failed all were restarted (in check mode, would
+      be).
+  returned: always
+  type: list
+  elements: str
+restarted:
+  description: Those that were restarted, in that order, also where the last one failed.
   returned: always
   type: list
   elements: str
 deferred:
-  description: Why nothing was restarted although a restart is owed; null where it was.
+  description: Which services were put off although they owe a restart, and why; null where none was.
   returned: always
   type: str
 rolled_back:
-  description: Launch files that were put back because the service did not come back.
+  description: Launch files that were put back because a service did not come back.
   returned: always
   type: list
   elements: str

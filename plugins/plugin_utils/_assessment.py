@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 #: The closed set of verdicts, worst first.
@@ -80,6 +81,7 @@ VARIABLES = (
     "telemetry_user",
     "telemetry_token",
     "telemetry_ca_file",
+    "telemetry_controllers",
     "telemetry_plan",
     "telemetry_undo_run",
     "telemetry_reports_dir",
@@ -292,9 +294,14 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
     if not re.match(r"[0-9]+\Z", str(limit)):
         raise PolicyError(f"telemetry_max_failures is {limit!r}; it must be a number of restarts, 0 or more")
     restart = _choice(variables, "telemetry_restart", RESTART, "never")
-    if restart == "when_idle" and not variables.get("telemetry_url"):
-        raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller "
-                          "(with telemetry_user and telemetry_token)")
+    if variables.get("telemetry_controllers"):
+        try:
+            access_of(variables["telemetry_controllers"])
+        except ValueError as error:
+            raise PolicyError(f"telemetry_controllers: {error}") from error
+    if restart == "when_idle" and not variables.get("telemetry_url") and not variables.get("telemetry_controllers"):
+        raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller (with "
+                          "telemetry_user and telemetry_token), or telemetry_controllers each of a host's services")
     if variables.get("telemetry_restart_window"):
         try:
             window_of(variables["telemetry_restart_window"])

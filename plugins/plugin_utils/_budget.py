@@ -17,13 +17,20 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import math
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ansible import constants
 
+POLL_SECONDS = 0.1
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Held(Exception):
+    """Another host of the same group is restarted, and does not come to its end."""
 
 
 def _places() -> list[Path]:
@@ -55,33 +62,46 @@ def private_folder(places: Sequence[Path]) -> int:
 
 
 @contextlib.contextmanager
-def one_at_a_time(group: str, places: Sequence[Path] | None = None) -> Iterator[None]:
-    """Hold the restart of a group's hosts one by one, whatever the number of forks, the batch or the run."""
-    if not group:
+def one_at_a_time(groups: Iterable[str], places: Sequence[Path] | None = None,
+                  seconds: float = math.inf) -> Iterator[None]:
+    """Hold the restart of the hosts of each of these groups one by one, whatever the forks, the batch or the run.
+
+    Everybody takes the locks of several groups in one order, so that no two wait for each other. Raises :class:`Held`
+    where another one holds a lock for so long.
+    """
+    names = sorted({f"{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock" for group in groups if group})
+    if not names:
         yield
         return
-    folder = private_folder(_places() if places is None else places)
-    try:
+    with contextlib.ExitStack() as held:
+        folder = private_folder(_places() if places is None else places)
+        held.callback(os.close, folder)
         _sweep(folder)
-        name = f"{hashlib.sha256(group.encode()).hexdigest()[:16]}.lock"
-        descriptor = _locked(folder, name)
-        try:
-            yield
-        finally:
-            # While it is locked: whoever waits for it sees that it is gone, and makes another.
-            os.unlink(name, dir_fd=folder)
-            os.close(descriptor)
-    finally:
-        os.close(folder)
+        until = time.monotonic() + seconds
+        for name in names:
+            held.callback(_release, _locked(folder, name, until), folder, name)
+        yield
 
 
-def _locked(folder: int, name: str) -> int:
-    """A descriptor of the file of this name, locked."""
+def _release(descriptor: int, folder: int, name: str) -> None:
+    # While it is locked: whoever waits for it sees that it is gone, and makes another.
+    os.unlink(name, dir_fd=folder)
+    os.close(descriptor)
+
+
+def _locked(folder: int, name: str, until: float) -> int:
+    """A descriptor of the file of this name, locked. Raises :class:`Held`."""
     while True:
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600, dir_fd=folder)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _is_there(descriptor, folder, name):
-            return descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_there(descriptor, folder, name):
+                return descriptor
+        except BlockingIOError:
+            if time.monotonic() > until:
+                os.close(descriptor)
+                raise Held from None
+            time.sleep(POLL_SECONDS)
         os.close(descriptor)
 
 

@@ -109,6 +109,8 @@ def settled(state: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(json.dumps(state))
     if "host" in document:
         document["host"].pop("machine", None)  # it is another after each boot
+    for entry in document.get("installations", []):
+        entry.pop("home_share", None)  # a server's address can be another after each mount
     for answer in document.get("connectivity", []):
         found = [answer.get("address"), *(item.get("address") for item in answer.get("addresses") or [])]
         # Longest first: one address can be the beginning of another.

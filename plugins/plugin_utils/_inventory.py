@@ -34,6 +34,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KEPT = {
     "telemetry_launch_templates": "a template is a program",
     "telemetry_token": "a secret has no place in it",
+    "telemetry_controllers": "it holds secrets, and says where they are sent",
     "telemetry_fail_on": "it would decide whether its own check fails",
     **dict.fromkeys(("telemetry_ca_file", "telemetry_plan", "telemetry_reports_dir", "telemetry_report_name",
                      "telemetry_evidence_dirs", "telemetry_signing_key", "telemetry_public_authorities",

@@ -20,6 +20,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     with_waiver,
     worst,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import Service, service_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
 
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
@@ -91,8 +92,9 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
         if found["running"] not in {*KNOWN, "mixed"} - {policy.desired}:
             continue
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
-        can = found["service"] and (reload or (found["next_start"] in KNOWN and not needed))
-        (restarts if can and policy.restart != "never" else owed).append(found["service"] or found["name"])
+        service = service_of(found)
+        can = isinstance(service, Service) and (reload or (found["next_start"] in KNOWN and not needed))
+        (restarts if can and policy.restart != "never" else owed).append(service.label)
     results = worst([assess_installation(found, policy.desired) for found in answer["state"]["installations"]])
     reasons = with_waiver(results, policy, today).reasons
     return {"host": host, "desired": policy.desired, "enforced": True,

@@ -248,6 +248,8 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     ({"telemetry_desired": "disabled", "telemetry_zzz": 1}, "known are"),
     ({"telemetry_desired": "disabled", "telemetry_max_failures": "few"}, "telemetry_max_failures is 'few'"),
     ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "telemetry_url must name the controller"),
+    ({"telemetry_desired": "disabled", "telemetry_controllers": {"cm": {"token": "x"}}},
+     "telemetry_controllers: cm must have a url"),
     ({"telemetry_desired": "disabled", "telemetry_restart_window": {"zone": "X"}}, "telemetry_restart_window: zone"),
     ({"telemetry_desired": "disabled", "telemetry_restart": "later"}, "it may be never, when_idle, now"),
     ({"telemetry_desired": "disabled", "telemetry_launch_scripts": "/a"}, "must be a list"),

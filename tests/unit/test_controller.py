@@ -269,7 +269,7 @@ def test_the_budget_lies_in_the_folder_that_ansible_makes_for_the_run_and_remove
 def hold(place: Path, ready: Any, log: Path) -> None:
     """Hold a group's lock for a moment, and write down when it was taken and left."""
     ready.wait()
-    with budgets.one_at_a_time("payments", [place]):
+    with budgets.one_at_a_time(["payments"], [place]):
         for word in ("in", "out"):
             with log.open("a") as stream:
                 stream.write(f"{word}\n")
@@ -293,7 +293,7 @@ def test_a_group_is_restarted_one_by_one_and_its_lock_is_gone_afterwards(tmp_pat
 
 def test_the_lock_of_a_run_that_was_killed_holds_nobody_and_is_removed(tmp_path: Path) -> None:
     def killed() -> None:
-        with budgets.one_at_a_time("payments", [tmp_path]):
+        with budgets.one_at_a_time(["payments"], [tmp_path]):
             os.kill(os.getpid(), signal.SIGKILL)
 
     worker = multiprocessing.get_context("fork").Process(target=killed)
@@ -301,9 +301,23 @@ def test_the_lock_of_a_run_that_was_killed_holds_nobody_and_is_removed(tmp_path:
     worker.join(60)
     (folder,) = tmp_path.iterdir()
     assert len(list(folder.iterdir())) == 1
-    with budgets.one_at_a_time("another", [tmp_path]):
+    with budgets.one_at_a_time(["another"], [tmp_path]):
         assert len(list(folder.iterdir())) == 1, "the stale one is gone, and this one is there"
     assert list(folder.iterdir()) == []
+
+
+def test_locks_of_several_groups_are_held_together_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    with budgets.one_at_a_time(["payments", "", "home nas:/a", "payments"], [tmp_path]):
+        (folder,) = tmp_path.iterdir()
+        assert len(list(folder.iterdir())) == 2
+        for groups in (["home nas:/a", "b"], ["payments"]):
+            with pytest.raises(budgets.Held), budgets.one_at_a_time(groups, [tmp_path], seconds=0):
+                pass
+        with budgets.one_at_a_time(["b"], [tmp_path], seconds=0):
+            assert len(list(folder.iterdir())) == 3, "what was taken on the way is left again"
+    assert list(folder.iterdir()) == []
+    with budgets.one_at_a_time([""], [tmp_path / "none"]):
+        assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("laid", ["link", "file", "open folder"])
@@ -321,7 +335,7 @@ def test_a_folder_that_somebody_laid_there_is_not_taken(tmp_path: Path, laid: st
         path.chmod(0o777)
     with pytest.raises(OSError, match="no private folder"):
         budgets.private_folder([first])
-    with budgets.one_at_a_time("payments", [first, second]):
+    with budgets.one_at_a_time(["payments"], [first, second]):
         assert list(second.glob("*/*.lock")), "the next place is taken"
     assert not list(tmp_path.glob("elsewhere/*"))
 

@@ -12,14 +12,8 @@ from typing import Any
 import pytest
 from hostroot import FLAG
 
-from ansible_collections.cbops.telemetry.plugins.action import telemetry_restart
-from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import (
-    ActionModule,
-    ended,
-    number,
-    shown,
-    words,
-)
+from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import ActionModule
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _restarting
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import (
     LENGTH,
     LINES,
@@ -28,18 +22,12 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import (
     last_lines,
     without_secrets,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._restarting import Due
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import Service, Unit, ended, number, words
 
 UNIT = "cm.service"
 RUNNING = {"ActiveState": "active", "SubState": "running", "Result": "success", "MainPID": "812", "NRestarts": "0",
            "ExecMainStatus": "0"}
-
-
-def test_properties_come_in_the_order_of_the_services() -> None:
-    text = "ActiveState=active\nMainPID=1\n\nActiveState=failed\nMainPID=0\n"
-    assert shown(text, ["a.service", "b.service", "c.service"]) == {
-        "a.service": {"ActiveState": "active", "MainPID": "1"}, "b.service": {"ActiveState": "failed", "MainPID": "0"},
-        "c.service": {}}
-    assert shown("", ["a.service"]) == {"a.service": {}}
 
 
 @pytest.mark.parametrize(("change", "counted", "said"), [
@@ -139,20 +127,20 @@ class Scene(ActionModule):
                 "running": value if pid else "not_running", "launch": {"file": "/etc/default/cm"}, "declarations": [],
                 "processes": [{"pid": pid, "started": "2026-01-01T00:00:00Z"}] if pid else []}
 
-    def _units(self, services: Sequence[str]) -> dict[str, dict[str, str]]:
+    def _seen(self, service: Service) -> dict[str, str] | None:
         if not self.restarts:
-            return {UNIT: self.before}
-        return {UNIT: {**RUNNING, **(self.units.pop(0) if len(self.units) > 1 else self.units[0])}}
+            return self.before
+        return {**RUNNING, **(self.units.pop(0) if len(self.units) > 1 else self.units[0])}
 
     def _state(self) -> dict[str, Any]:
         jvm = self.jvms.pop(0) if len(self.jvms) > 1 else self.jvms[0]
         return {"installations": [self.entry(*jvm) if jvm else self.entry(None)]}
 
-    def _restart(self, services: Sequence[str]) -> str | None:
+    def _restart(self, service: Service) -> str | None:
         self.restarts += 1
         return None
 
-    def _journal(self, services: Sequence[str]) -> str:
+    def _journal(self, service: Service) -> str:
         return "journal"
 
     def _record(self, changes: Sequence[Any]) -> None:
@@ -180,19 +168,23 @@ class Scene(ActionModule):
 
     def outcome(self) -> str | None:
         """What is wrong after the restart."""
-        return self._restart_and_wait([self.entry(1, "enabled")], [UNIT], "disabled")[0]
+        return self._restart_and_wait(self.due(), None, "disabled")[0]
 
     def rolled_back(self) -> dict[str, Any]:
         """What comes of a failure."""
-        return self._roll_back([self.entry(1, "enabled")], [UNIT], "it failed", {"installations": [self.entry(2)]})
+        return self._roll_back(self.due(), None, "it failed", {"installations": [self.entry(2)]})
+
+    def due(self) -> Due:
+        """The service, as it was before."""
+        return Due(Unit(UNIT, UNIT), (self.entry(1, "enabled"),))
 
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes where somebody sleeps."""
     now = [0.0]
-    monkeypatch.setattr(telemetry_restart.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(telemetry_restart.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(_restarting.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_restarting.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     assert time.monotonic() == 0.0
 
 

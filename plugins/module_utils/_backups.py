@@ -656,19 +656,13 @@ def _order(name: str) -> Tuple[str, int]:
     return (match.group(1), int(match.group(2) or 0)) if match else ("", 0)
 
 
-def _seen_at(place: Place) -> Tuple[Optional[bytes], Optional[Dress]]:
-    """What is there and whose it is, None for nothing. Raises :class:`Refused`, OSError."""
-    try:
-        with opened(place, place.name) as now:
-            return now.content, dress_of(now.descriptor)
-    except FileNotFoundError:
-        return None, None
-
-
 def _digest_at(place: Place) -> Optional[str]:
     """SHA-256 of what is there, None for nothing. Raises :class:`Refused`, OSError."""
-    content = _seen_at(place)[0]
-    return None if content is None else digest(content)
+    try:
+        with opened(place, place.name) as now:
+            return digest(now.content)
+    except FileNotFoundError:
+        return None
 
 
 def _refuse_forged(path: str, place: Place, source: str, dress: Dress) -> None:
@@ -679,6 +673,15 @@ def _refuse_forged(path: str, place: Place, source: str, dress: Dress) -> None:
         raise Refused("%s: its backup %s lay beside it and belonged neither to root nor to the owner of the file (%s), "
                       "and others than root may write the folder: it may be forged (nothing was changed); look at it, "
                       "and put it back by hand" % (path, source, owner_and_mode(dress)))
+
+
+def _seen_at(place: Place) -> Tuple[Optional[bytes], Optional[Dress]]:
+    """What is there and whose it is, None for nothing. Raises :class:`Refused`, OSError."""
+    try:
+        with opened(place, place.name) as now:
+            return now.content, dress_of(now.descriptor)
+    except FileNotFoundError:
+        return None, None
 
 
 def _written(kept: _Kept) -> bytes:

@@ -181,7 +181,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
 from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store, Undone, digest
 from ansible_collections.cbops.telemetry.plugins.module_utils._child import supervised
-from ansible_collections.cbops.telemetry.plugins.module_utils._edit import describe
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import readable
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
@@ -245,6 +244,9 @@ def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
 
 def _undone(files: List[Undone]) -> Dict[str, Any]:
     """The result where a run is undone."""
+    # Not with the others: a roll-back, for which a service may be down, need not load all that reads launch files.
+    from ansible_collections.cbops.telemetry.plugins.module_utils._edit import describe
+
     return readable({  # type: ignore[no-any-return]
         "changed": any(one.changed for one in files), "backups": [],
         "undone": [{"path": one.path, "changed": one.changed, "restored": one.source, "kept": one.backup,

@@ -19,7 +19,7 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce probe prove probe-lab probe-compare report verify lint \
+.PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
 	test test-unit test-differential test-booted test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
@@ -49,6 +49,9 @@ plan: setup $(demo) ## What would enforce edit and restart? Writes reports/plan.
 
 enforce: setup $(demo) ## Put the flag where the policy wants it, restart where the policy allows it, audit
 	@$(play) cbops.telemetry.enforce
+
+undo: setup $(demo) ## Put back what a run edited (RUN=ID), where nobody has changed it since; restart where allowed, audit
+	@$(play) -e run='$(RUN)' cbops.telemetry.undo
 
 probe-lab: setup ## Every answer that the probe can give, produced for real (root)
 	@$(bin)/python -m tests.probe_lab; result=$$?; $(fleet) down lab; exit $$result

@@ -24,10 +24,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
     SignatureError,
-    git_commit,
     manifest_of,
     write_manifest,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural
@@ -178,4 +178,4 @@ class ActionModule(ActionBase):
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), notes, vanished)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes, found.changes, vanished)

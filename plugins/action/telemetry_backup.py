@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
@@ -24,5 +24,5 @@ class ActionModule(Carrier):
         arguments = {"run": RUN_ID, **self._task.args}
         result.update(self.in_time(lambda: self._as_module(self._task.action, arguments, variables), variables))
         if result.get("changed") and boolean(self._task.args.get("restore", False), strict=False):
-            self.remember(Act(frozenset([str(self._task.args["path"])])), variables)
+            self.record(roll_backs_of([(str(self._task.args["path"]), result.get("restored"))]), variables)
         return result

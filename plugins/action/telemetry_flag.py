@@ -9,8 +9,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _changes as changes
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, edits_of, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import attempt, edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 
 
@@ -23,12 +24,10 @@ class ActionModule(Carrier):
         variables, state = task_vars or {}, self._task.args.get("state")
         try:
             result.update(self.ask(self._task.action, {"run": RUN_ID, **self._task.args}, variables))
-        except AnsibleError:
-            self.remember(edits_of({}, state), variables)
+        except AnsibleError as error:
+            self.record([attempt(one_line(str(error)), state)], variables)
             raise
-        self.remember(edits_of(result, state), variables)
-        if result.get("changed") and not self._task.check_mode:
-            changes.record(variables, self._templar.template, changes.edits_of(result))
+        self.record(edits_of(result, state) if "files" in result else [attempt(said(result), state)], variables)
         for note in result.get("notes", []):
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

@@ -16,6 +16,7 @@ from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import refusal
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import settings_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS
@@ -62,6 +63,7 @@ class ActionModule(Carrier):
         if found:
             result.update(failed=True, msg=f"it is not as planned, so it was left alone: {'; '.join(found)}; "
                                            "make a new plan and have it reviewed")
+            self.record([refusal("edit", result["msg"])], self._variables)
         return result
 
     def _entry(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

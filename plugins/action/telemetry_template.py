@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, plain
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import attempt
 
 
 class ActionModule(Carrier):
@@ -28,5 +28,6 @@ class ActionModule(Carrier):
         done = plain(self.in_time(lambda: self.with_terminal(lambda: template.run(task_vars=variables)), variables))
         destination = self._task.args.get("dest")
         if destination and (done["changed"] or done.get("failed")):
-            self.remember(Act(frozenset([str(destination)]), attempt=not done["changed"]), variables)
+            self.record([{"kind": "edit", "file": str(destination), "state": None} if done["changed"]
+                         else attempt(str(done["msg"]), file=str(destination))], variables)
         return {**done, "dest": destination}

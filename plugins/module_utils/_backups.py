@@ -87,6 +87,18 @@ class Restored(NamedTuple):
     backup: Optional[str]  # of what was there before
 
 
+class Undone(NamedTuple):
+    """What came of one file where a run is undone."""
+
+    path: str
+    changed: bool  # it was put back, or would be
+    before: Optional[bytes]  # what was there; None: there was no file, or it could not be read
+    after: Optional[bytes]  # what is there now; None: no file
+    source: Optional[str]  # the copy that was put back
+    backup: Optional[str]  # of what was there before
+    reason: Optional[str]  # why it was left as it is, and who stands in the way; None where it is as before that run
+
+
 class _Kept(NamedTuple):
     """One record, as it lies in its folder."""
 
@@ -488,6 +500,60 @@ class Store(Keeper):
         except OSError as error:
             raise Refused(explain(path, error))
 
+    def undo(self, run: str, check: bool = False) -> List[Undone]:
+        """Bring each file that a run has edited back to what it was before, where it still is as that run left it.
+
+        A file that the run made is removed, one that it removed is made again. Where somebody else has changed it since
+        it stays, with the reason. Raises :class:`Refused` where it is not known what the run has edited.
+        """
+        return [self._undone(path, self.root + path, run, check) for path in self.edited_by(run)]
+
+    def _undone(self, shown: str, path: str, run: str, check: bool) -> Undone:
+        now: Optional[bytes] = None
+        try:
+            with walked_to(path) as place, Lock(place.path):
+                every = [(kept, edit) for kept in self.records(place.path) for edit in kept.edits]
+                own = [index for index, (_kept, edit) in enumerate(every) if edit["run"] == run]
+                if not own:
+                    return Undone(shown, False, None, None, None, None, "its record is not there any more")
+                first = every[own[0]][0]
+                now, dress = _seen_at(place)
+                there = None if now is None else digest(now)
+                if there == first.sha256:
+                    return Undone(shown, False, now, now, None, None, None)
+                # A run that was killed may have recorded a change that it did not come to make.
+                left = [every[index][1]["after"] for index in own] + [every[index][0].sha256 for index in own]
+                if there not in left:
+                    raise Refused("%s%s; what it was before run %s is %s (nothing was changed)" % (
+                        shown, self._in_the_way(every[own[-1] + 1:], there, every[own[-1]][1]["after"]), run,
+                        "in %s/%s" % (self.folder_of(place.path), first.name) if first.sha256 else "no file"))
+                last = every[own[-1]][0].dress
+                if dress is not None and last is not None and dress != last:
+                    raise Refused("%s: somebody else has changed its owner, mode or attributes since (they were: %s); "
+                                  "what it was before run %s is %s (nothing was changed)" % (
+                                      shown, owner_and_mode(last), run, "in %s/%s" % (
+                                          self.folder_of(place.path), first.name) if first.sha256 else "no file"))
+                after = None if first.sha256 is None else self._content(place.path, first)
+                done = self._back(path, place, first, True, check)
+                return Undone(shown, done.changed, now, after, done.source, done.backup, None)
+        except Refused as error:
+            return Undone(shown, False, now, now, None, None, str(error))
+        except OSError as error:
+            return Undone(shown, False, now, now, None, None, explain(path, error))
+
+    @staticmethod
+    def _in_the_way(later: List[Tuple[_Kept, Dict[str, Any]]], there: Optional[str], left: Optional[str]) -> str:
+        """Who has changed a file since a run, by its later edits; the words follow its path."""
+        if later and later[-1][1]["after"] in (there, ""):
+            return ": run %s has edited it since (%s); undo that one first" % (
+                later[-1][1]["run"], later[-1][1]["at"])
+        if later:
+            return ": run %s has edited it since (%s), and somebody else after that" % (
+                later[-1][1]["run"], later[-1][1]["at"])
+        if left == "":
+            return ": what that run left there is not recorded, as where it rendered a template of yours"
+        return ": somebody else has %s it since" % ("removed" if there is None else "changed")
+
     def _back(self, path: str, place: Place, kept: _Kept, keep: bool, check: bool) -> Restored:
         """Bring a file to what a record says. Raises :class:`Refused`, OSError."""
         refuse_own_link(path, place)
@@ -585,6 +651,15 @@ def _refuse_forged(path: str, place: Place, source: str, dress: Dress) -> None:
         raise Refused("%s: its backup %s lay beside it and belonged neither to root nor to the owner of the file (%s), "
                       "and others than root may write the folder: it may be forged (nothing was changed); look at it, "
                       "and put it back by hand" % (path, source, owner_and_mode(dress)))
+
+
+def _seen_at(place: Place) -> Tuple[Optional[bytes], Optional[Dress]]:
+    """What is there and whose it is, None for nothing. Raises :class:`Refused`, OSError."""
+    try:
+        with opened(place, place.name) as now:
+            return now.content, dress_of(now.descriptor)
+    except FileNotFoundError:
+        return None, None
 
 
 def _written(kept: _Kept) -> bytes:

@@ -23,9 +23,9 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: none
+    support: partial
     details:
-      - Launch files can hold secrets, so their content is not shown.
+      - With O(undo) the diff shows where the flag comes or goes, and nothing else, because there may be secrets.
 options:
   path:
     description:
@@ -57,6 +57,12 @@ options:
       - Put back what this run replaced when it edited the file first, as O(since) does. Without O(restore) and O(path),
         the files that this run has edited are listed.
     type: str
+  undo:
+    description:
+      - Put back everything that the run O(of_run) has edited, where each file still is as that run left it. A file that
+        it made is removed. What somebody else has changed since stays, and RV(undone) says who stands in the way.
+    type: bool
+    default: false
   run:
     description:
       - A name for this run, recorded with each copy. The run of C(ansible-playbook) where it is left out.
@@ -131,6 +137,33 @@ edited:
   returned: where O(of_run) is given without O(path)
   type: list
   elements: str
+undone:
+  description: What came of each file that the run O(of_run) has edited.
+  returned: when O(undo=true)
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    changed:
+      description: Whether it was put back.
+      type: bool
+    before:
+      description: SHA-256 of what was there; null where there was no file.
+      type: str
+    after:
+      description: SHA-256 of what is there now; null where there is no file.
+      type: str
+    restored:
+      description: The backup that was put back; null where the file was removed, or left as it is.
+      type: str
+    kept:
+      description: The backup of what was there.
+      type: str
+    reason:
+      description: Why it was left as it is; null where it was put back, or is as before that run.
+      type: str
 restored:
   description: The backup that was put back; null where O(since) or O(of_run) found none.
   returned: when O(restore=true)
@@ -141,12 +174,12 @@ kept:
   type: str
 """
 
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
-from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store
+from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store, Undone, digest
 from ansible_collections.cbops.telemetry.plugins.module_utils._child import supervised
 from ansible_collections.cbops.telemetry.plugins.module_utils._files import readable
 from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
@@ -162,6 +195,7 @@ def main() -> None:
             "backup": {"type": "str"},
             "since": {"type": "str"},
             "of_run": {"type": "str"},
+            "undo": {"type": "bool", "default": False},
             "run": {"type": "str", "default": ""},
             "root": {"type": "path", "default": "/"},
         },
@@ -176,6 +210,8 @@ def main() -> None:
     for name in ("backup", "since"):
         if module.params[name] and not module.params["restore"]:
             module.fail_json(msg="%s says what to put back, so it needs restore: true" % name)
+    if module.params["undo"] and (path or not module.params["of_run"]):
+        module.fail_json(msg="undo is of a whole run: it needs of_run, and no path")
     result = supervised(lambda: _done(path, module.params, module.check_mode))
     if result.get("failed"):
         module.fail_json(**result)
@@ -188,6 +224,8 @@ def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
     store = Store(params["root"], params["run"])
     result = {"changed": False, "backups": []}  # type: Dict[str, Any]
     try:
+        if params["undo"]:
+            return _undone(store.undo(params["of_run"], check))
         if not path:
             return readable(dict(result, edited=store.edited_by(params["of_run"])))  # type: ignore[no-any-return]
         result["backups"] = [item._asdict() for item in store.list(path)]
@@ -202,6 +240,23 @@ def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
     except Refused as error:
         return {"failed": True, "msg": str(error)}
     return result
+
+
+def _undone(files: List[Undone]) -> Dict[str, Any]:
+    """The result where a run is undone."""
+    # Not with the others: a roll-back, for which a service may be down, need not load all that reads launch files.
+    from ansible_collections.cbops.telemetry.plugins.module_utils._edit import describe
+
+    return readable({  # type: ignore[no-any-return]
+        "changed": any(one.changed for one in files), "backups": [],
+        "undone": [{"path": one.path, "changed": one.changed, "restored": one.source, "kept": one.backup,
+                    "before": None if one.before is None else digest(one.before),
+                    "after": None if one.after is None else digest(one.after), "reason": one.reason} for one in files],
+        "diff": [describe(one.path, _text(one.before), _text(one.after)) for one in files if one.changed]})
+
+
+def _text(content: Optional[bytes]) -> Optional[str]:
+    return None if content is None else content.decode("latin-1")
 
 
 if __name__ == "__main__":

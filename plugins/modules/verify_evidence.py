@@ -17,6 +17,8 @@ description:
   - Every evidence file must be, byte for byte, as the last run that judged its host left it. Which run was the last,
     the manifests tell by naming the ones before them, not by their times. A file that no manifest names and one that is
     missing are problems too.
+  - Every record of changes (C(changes/)) must be as the manifest of its run names it. That of a run that left no
+    manifest is named by the next run's.
   - Every verdict is found again from the state and the policy in the file and the day of the run.
   - Makes no connection and writes nothing.
 author:
@@ -66,6 +68,10 @@ manifests:
   type: int
 files:
   description: Number of evidence files that trusted manifests name.
+  returned: always
+  type: int
+records:
+  description: Number of records of changes that trusted manifests name.
   returned: always
   type: int
 notes:

@@ -86,6 +86,7 @@ VARIABLES = (
     "telemetry_ca_file",
     "telemetry_controllers",
     "telemetry_plan",
+    "telemetry_undo_run",
     "telemetry_reports_dir",
     "telemetry_report_name",
     "telemetry_report_formats",

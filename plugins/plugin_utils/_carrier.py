@@ -15,7 +15,7 @@ import re
 import secrets
 import shlex
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,14 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     PolicyError,
     host_limit,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import reports_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import LARGEST, TOO_LARGE, Deadline
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import note_act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
     explained,
     failure_of,
     of_kind,
     words_of_ssh,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -288,18 +286,11 @@ class Carrier(ActionBase):
             dict(arguments)).validated_parameters)}
         return result
 
-    def remember(self, act: Act | None, variables: Mapping[str, Any]) -> None:
-        """Keep a record of what was done to the host, which is no drift then."""
-        if act is None or self._task.check_mode:
-            return
-        reports = reports_of(variables, self._templar.template, "reports")
-        if reports is None:
-            return
-        try:
-            note_act(reports, variables["inventory_hostname"], act)
-        except OSError as error:
-            display.v(f"what was done is not recorded, so it may count as drift: {error}",
-                      host=variables.get("inventory_hostname"))
+    def record(self, changes: Sequence[Mapping[str, Any]], variables: Mapping[str, Any],
+               undoes: str | None = None) -> None:
+        """File what was done to the host, or refused; an audit knows by that what is no drift."""
+        if not self._task.check_mode:
+            record(variables, self._templar.template, changes, undoes)
 
     def in_time(self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any],
                 more: float = 0) -> dict[str, Any]:
@@ -446,13 +437,3 @@ class CarriedModule(Carrier):
         result: dict[str, Any] = super().run(tmp, task_vars)
         result.update(self.ask(self._task.action, self._task.args, task_vars or {}))
         return result
-
-
-def edits_of(answer: Mapping[str, Any], state: str | None) -> Act | None:
-    """What telemetry_flag did by its answer; None where it did nothing. Without an answer nobody knows."""
-    if "files" not in answer:
-        return Act(None, state, attempt=True)
-    changed = [entry for entry in answer["files"] if entry["before"] != entry["after"]]
-    if sorted(str(entry["before"]) for entry in changed) == sorted(str(entry["after"]) for entry in changed):
-        return None  # a file has another name now, and what it says is the same
-    return Act(frozenset(entry["path"] for entry in changed), state)

@@ -26,6 +26,7 @@ MANIFEST_SCHEMA = "cbops.telemetry/manifest/1"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"evidence/[^/]+\.json")
+_RECORD = re.compile(r"changes/[^/]+\.jsonl")
 _DRIFTS = ("corrective", "intended", None)
 #: So much of a manifest's end holds its place in the chain, unless it follows hundreds.
 _END = 1 << 16
@@ -97,6 +98,11 @@ def manifest_in(data: bytes) -> dict[str, Any]:
     for name, entry in files.items():
         if not (sound_entry(entry) and _FILE.fullmatch(name)):
             raise ValueError(f"what it says of {name} is not sound")
+    changes = document.get("changes", {})
+    if not (isinstance(changes, dict) and all(
+            _RECORD.fullmatch(name) and isinstance(entry, dict) and _is_sequence(entry.get("size"))
+            and _is_sha256(entry.get("sha256")) for name, entry in changes.items())):
+        raise ValueError("what it says of the records of changes is not sound")
     link_of(document)
     return document
 

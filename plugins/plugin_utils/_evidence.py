@@ -9,23 +9,28 @@ Private to this collection. Runs on the control node.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import re
-import stat
 import tempfile
-import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment, Policy, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest, sound_entry
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import act_of, acts_since, note_judged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act, drift_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._posture import posture
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, opened, parsed, written
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import (
+    append,
+    content,
+    locked,
+    make_folder,
+    parsed,
+    path_of,
+    written,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -41,11 +46,6 @@ def said(answer: Mapping[str, Any]) -> str:
         if text:
             return visible(" ".join((text if key == "msg" else text.splitlines()[-1]).split())[:500])
     return "it gave no answer"
-
-
-def path_of(folder: Path, host: str) -> Path:
-    """The evidence file of a host; what a file name must not hold is escaped as in a URL."""
-    return folder / (urllib.parse.quote(host, safe="@:+,") + ".json")
 
 
 def write_json(path: Path, document: Mapping[str, Any], sort_keys: bool = False) -> None:
@@ -77,14 +77,6 @@ def write_text(path: Path, text: str, lasting: bool = False) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-
-
-def make_folder(folder: Path) -> None:
-    """A folder to write in. Raises OSError where somebody else has laid a link there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    status = folder.lstat()
-    if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
-        raise OSError(errno.EPERM, "it is a link of somebody else's", str(folder))
 
 
 def read(path: Path) -> dict[str, Any] | None:
@@ -160,23 +152,6 @@ def missing(host: str, reason: str) -> dict[str, Any]:
     return document_of(host, None, None, reason, Assessment("unknown", [reason]))
 
 
-@contextlib.contextmanager
-def locked(reports: Path) -> Iterator[None]:
-    """One writer at a time: what a file holds and what the last journal says of it must not part."""
-    folder = reports / "runs"
-    make_folder(folder)
-    # Not for others: whoever can open it can keep it locked.
-    descriptor = opened(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o660)
-    try:
-        status = os.fstat(descriptor)
-        if status.st_uid == os.geteuid() and status.st_mode & 0o007:
-            os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~0o007)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = (),
                   edited: bool = False, run_id: str = RUN_ID, machine: str | None = None) -> tuple[Path, str | None]:
     """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
@@ -188,66 +163,22 @@ def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence
     path = path_of(reports / "evidence", document["host"])
     text = as_text(document, sort_keys=True)
     with locked(reports):
+        before, sha256 = read_with_digest(path)
+        ours = acts_since(reports, document["host"], sha256, run_id)
         try:
-            before, sha256 = read_with_digest(path)
-            acts = acts_since(reports, document["host"], sha256) or (
-                [Act(None, document["policy"]["desired"])] if edited and document["policy"] else [])
-            drift = drift_of(before, document, acts)
+            drift = drift_of(before, document, [act for act in map(act_of, ours) if act is not None] or (
+                [Act(None, document["policy"]["desired"])] if edited and document["policy"] else []))
         except (KeyError, TypeError, AttributeError):
             drift = None  # what was there before is damaged
         line = written({"host": document["host"], "collected_at": now(), "sha256": digest(text.encode()),
                         "verdict": document["verdict"], "drift": drift, "measured": list(measured),
                         **({"machine": digest(machine.encode())} if machine else {})}, sort_keys=True)
         write_text(path, text)
-        _append(journal_of(reports, run_id), line + "\n")
-        _forget_acts(reports, document["host"])
+        append(journal_of(reports, run_id), line + "\n")
+        if ours:
+            note_judged(reports, document["host"], ours, {"verdict": document["verdict"], "drift": drift,
+                                                          "evidence": digest(text.encode())}, run_id)
     return path, drift
-
-
-# -- what we did to a host since its evidence was filed ----------------------------------------------
-
-
-def note_act(reports: Path, host: str, act: Act) -> None:
-    """Remember something that we did to a host, for the next judgement of its drift. Raises OSError.
-
-    Without evidence of the host there is nothing that could drift, and nothing is written.
-    """
-    path = path_of(reports / "evidence", host)
-    if not path.is_file():
-        return
-    with locked(reports):
-        line = {"run_id": RUN_ID, "at": now(), "since": read_with_digest(path)[1], "state": act.state,
-                "paths": None if act.paths is None else sorted(act.paths), "attempt": act.attempt}
-        target = _acts_of(reports, host)
-        make_folder(target.parent)
-        _append(target, written(line, sort_keys=True) + "\n")
-
-
-def acts_since(reports: Path, host: str, sha256: str) -> list[Act]:
-    """What we did since the evidence of this checksum was filed. What is damaged is left out: it is no alibi."""
-    try:
-        lines = content(_acts_of(reports, host)).splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            entry = parsed(line)
-            if entry["since"] == sha256:
-                paths = entry["paths"]
-                found.append(Act(None if paths is None else frozenset(map(str, paths)), entry["state"],
-                                 bool(entry["attempt"])))
-    return found
-
-
-def _acts_of(reports: Path, host: str) -> Path:
-    return path_of(reports / "acts", host).with_suffix(".jsonl")
-
-
-def _forget_acts(reports: Path, host: str) -> None:
-    """They have been accounted for."""
-    with contextlib.suppress(OSError):
-        _acts_of(reports, host).unlink()
 
 
 def writable(document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> Mapping[str, Any]:
@@ -259,21 +190,6 @@ def writable(document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] 
     except ValueError as error:
         reason = f"its answer cannot be written as JSON: {error}".encode("ascii", "backslashreplace").decode()
         return missing(document["host"], reason)
-
-
-def _append(path: Path, line: str) -> None:
-    """One line in one write, so that no reader and no other writer comes between."""
-    descriptor = opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
-    try:
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = "\n" + line  # whoever wrote there was killed in the middle of a line
-        data = line.encode()
-        if os.write(descriptor, data) != len(data):
-            os.ftruncate(descriptor, size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    finally:
-        os.close(descriptor)
 
 
 def journal_of(reports: Path, run_id: str) -> Path:

@@ -9,13 +9,14 @@ Private to this collection. Runs on the control node.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     FROM_FACTS,
@@ -26,6 +27,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
     judge,
     policy_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import file_changes
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     document_of,
     file_evidence,
@@ -34,6 +36,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     writable,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, words_of_ssh
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import path_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -114,6 +117,31 @@ def templated(value: Any, template: Callable[[Any], Any]) -> Any:
     if "{" not in value if isinstance(value, str) else value is None or isinstance(value, bool | int | float):
         return value
     return template(value)
+
+
+def reports_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Path | None:
+    """Where what was done to a host is filed: where the inventory says, else where its evidence is.
+
+    None where there is no evidence either, or where the host's own facts would say it.
+    """
+    if "telemetry_reports_dir" in among_facts(variables)[1]:
+        return None
+    folder = templated(variables.get("telemetry_reports_dir"), template)
+    if isinstance(folder, str) and folder:
+        return Path(folder)
+    return Path("reports") if path_of(Path("reports/evidence"), variables["inventory_hostname"]).is_file() else None
+
+
+def record(variables: Mapping[str, Any], template: Callable[[Any], Any], changes: Sequence[Mapping[str, Any]],
+           undoes: str | None = None) -> None:
+    """File a host's changes where its evidence goes. They were made, so a disk that is full is a warning."""
+    reports = reports_of(variables, template) if changes else None
+    try:
+        if reports is not None:
+            file_changes(reports, variables["inventory_hostname"], changes, undoes=undoes)
+    except (OSError, ValueError) as error:
+        Display().warning(f"{variables['inventory_hostname']}: what was changed there is not in the record of this "
+                          f"run, so it may count as drift: {visible(str(error))}")
 
 
 def question(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,17 +44,17 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     EVIDENCE_SCHEMA,
     UNFINISHED,
     as_text,
-    locked,
-    path_of,
     write_text,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, parsed, why
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, locked, parsed, path_of, why
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import moment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, STARTED, now, stamp
 
 NAMESPACE = "cbops.telemetry"
-#: Seconds for git or ssh-keygen.
+#: Seconds for ssh-keygen.
 PATIENCE = 30
+#: Records of changes that one manifest names.
+MOST_RECORDS = 1000
 
 
 class SignatureError(Exception):
@@ -108,32 +108,6 @@ def collection_version() -> str | None:
     return found[1] if found else None
 
 
-def git_commit(sources: Sequence[str]) -> tuple[str | None, bool | None]:
-    """Commit of the repository that the inventory lies in, and whether the inventory differs from it.
-
-    (None, None) where it lies in none, or git is not there: that is no error.
-    """
-    path = next((Path(source) for source in sources if os.path.exists(source)), None)
-    if path is None:
-        return None, None
-    folder = path if path.is_dir() else path.parent
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    if commit is None:
-        return None, None
-    changes = _git(folder, "status", "--porcelain", "--", str(path.absolute()))
-    return commit.strip(), None if changes is None else bool(changes.strip())
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False,
-                              timeout=PATIENCE, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"})
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
 def write_manifest(reports: Path, document: Mapping[str, Any], key: str | None) -> Path:
     """Give a manifest its place in the chain and write it, with ``key`` its signature first.
 
@@ -143,7 +117,8 @@ def write_manifest(reports: Path, document: Mapping[str, Any], key: str | None) 
     path = reports / "manifests" / f"{document['run_id']}.json"
     with locked(reports):
         _tidy(reports)
-        text = as_text({**document, **_place(path), "files": _as_left(reports, document["files"])}, sort_keys=True)
+        text = as_text({**document, **_place(path), "files": _as_left(reports, document["files"]),
+                        "changes": _records(reports, document["run_id"], bool(key))}, sort_keys=True)
         signature = sign(text.encode(), key) if key else None
         if signature is not None:
             write_text(signature_of(path), signature, lasting=True)
@@ -195,6 +170,21 @@ def _as_left(reports: Path, files: Mapping[str, Mapping[str, Any]]) -> dict[str,
             if there != entry["sha256"]:
                 entry["replaced_by"] = there
         found[name] = entry
+    return found
+
+
+def _records(reports: Path, run_id: str, is_signed: bool) -> dict[str, dict[str, Any]]:
+    """The checksum of the record of this run's changes, and of those whose runs left no manifest, as they are now.
+
+    Records only grow, so each is named by so many of its first bytes.
+    """
+    found = {}
+    for path in sorted((reports / "changes").glob("*.jsonl"), reverse=True)[:MOST_RECORDS]:
+        ended = reports / "manifests" / f"{path.stem}.json"
+        if path.stem == run_id or not os.path.lexists(signature_of(ended) if is_signed else ended):
+            with contextlib.suppress(OSError):
+                data = content(path)
+                found[f"changes/{path.name}"] = {"sha256": digest(data), "size": len(data)}
     return found
 
 
@@ -300,6 +290,9 @@ class _Verification:
         self.notes: list[str] = []
         self.seen: dict[str, Manifest] = {}
         self.count = 0
+        #: What trusted manifests say of each record of changes: size and checksum, each with who says so.
+        self.claims: dict[str, dict[tuple[int, str], str]] = {}
+        self.tells_changes: set[str] = set()
         for path in sorted((reports / "manifests").glob("*.json")):
             self.count += 1
             self._read(path, allowed_signers)
@@ -438,9 +431,49 @@ class _Verification:
             if digest(data) != one.sha256:
                 self.say(one, "it was changed meanwhile")
                 continue
-            for name, entry in manifest_in(data)["files"].items():
+            document = manifest_in(data)
+            for name, entry in document["files"].items():
                 words.add(run_id, name, entry, one.signer is not None)
+            if "changes" in document:
+                self.tells_changes.add(run_id)
+            for name, entry in document.get("changes", {}).items():
+                self.claims.setdefault(name, {}).setdefault((entry["size"], entry["sha256"]), run_id)
         return words
+
+    def records(self) -> int:
+        """Hold the records of changes against what trusted manifests say of them; how many these name."""
+        there = {f"changes/{path.name}" for path in (self.reports / "changes").glob("*.jsonl")}
+        old = 0
+        for name in sorted(there | set(self.claims)):
+            run_id, claims = Path(name).stem, self.claims.get(name, {})
+            if not claims and run_id in {**self.from_before, **self.signed} and run_id not in self.tells_changes:
+                old += 1
+                continue
+            problem = self._record_problem(name, run_id, claims)
+            if problem:
+                self.wrong.append(f"{self.reports / name}: {problem}")
+        if old:
+            self.notes.append(f"{old} records of changes are of runs of an earlier version, which signed none")
+        return len(self.claims)
+
+    def _record_problem(self, name: str, run_id: str, claims: Mapping[tuple[int, str], str]) -> str | None:
+        """Why a record is not to be trusted, or None."""
+        if not claims:
+            return f"{run_id}.json says that its run changed nothing" if run_id in self.tells_changes else \
+                "no manifest that can be trusted names it"
+        try:
+            data = content(self.reports / name)
+        except FileNotFoundError:
+            return f"it is missing, {claims[max(claims)]}.json names it"
+        except OSError as error:
+            return f"it cannot be read: {why(error)}"
+        for (size, sha256), namer in sorted(claims.items()):
+            if len(data) < size or digest(data[:size]) != sha256:
+                return f"its content is not the one that {namer}.json names (sha256)"
+        more = len(data) - max(size for size, _sha256 in claims)
+        if not more:
+            return None
+        return f"its last {more} bytes are of after {claims[max(claims)]}.json, and no manifest names them"
 
 
 def _follow(one: Manifest, seen: Mapping[str, Manifest], into: dict[str, Manifest]) -> None:
@@ -464,14 +497,15 @@ def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tu
     """What is wrong with the evidence of a reports folder, each with its file; and what was looked at.
 
     Every manifest must have a good signature, but those from before the first that has. None may be missing between
-    two. Every evidence file must be as the run with the last word on it left it, and its verdict must be the one that
-    its own content has on the day of that run. ``known`` are checksums of manifests that must still be there.
+    two, and the records of changes must be as they were signed. Every evidence file must be as the run with the last
+    word on it left it, and its verdict must be the one that its own content has on the day of that run. ``known`` are
+    checksums of manifests that must still be there.
     """
     found = _Verification(reports, allowed_signers)
     wrong = found.wrong
     if not found.count:
         return [f"{reports / 'manifests'}: no manifest is there"], {
-            "manifests": 0, "files": 0, "signers": [], "notes": [], "newest": []}
+            "manifests": 0, "files": 0, "records": 0, "signers": [], "notes": [], "newest": []}
     for signature in sorted((reports / "manifests").glob("*.sig")):
         if not os.path.lexists(signature.with_suffix("")):
             wrong.append(f"{signature}: its manifest is missing: the run was killed while it wrote it, or somebody has "
@@ -480,6 +514,7 @@ def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tu
     wrong += [f"{reports / 'manifests'}: none has the checksum {sha256}, which was known: the folder was put back to "
               "an older state, or emptied" for sha256 in known if sha256 not in there_now]
     words = found.last_words()
+    records = found.records()
     there = {f"evidence/{path.name}" for path in (reports / "evidence").glob("*")
              if not (path.name.startswith(".") and path.name.endswith(UNFINISHED))}
     wrong += [f"{reports / name}: no manifest that can be trusted names it" for name in sorted(there - words.names())]
@@ -495,8 +530,8 @@ def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tu
         found.notes.append(f"from before signing: of {unsigned} evidence files no signed manifest speaks")
     newest = [{"run_id": link.run_id, "sequence": link.sequence or None, "sha256": found.signed[link.run_id].sha256}
               for link in Chain(one.link for one in found.signed.values()).heads()]
-    return wrong, {"manifests": found.count, "files": len(words.names()), "notes": found.notes, "newest": newest,
-                   "signers": sorted({str(one.signer) for one in found.signed.values()})}
+    return wrong, {"manifests": found.count, "files": len(words.names()), "records": records, "notes": found.notes,
+                   "newest": newest, "signers": sorted({str(one.signer) for one in found.signed.values()})}
 
 
 def _evidence_problem(path: Path, name: str, word: Word, manifest: Manifest) -> str | None:

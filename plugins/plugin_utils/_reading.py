@@ -8,12 +8,16 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import math
 import os
 import re
 import stat
+import urllib.parse
+from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
@@ -45,6 +49,53 @@ def content(path: Path, last: int = LARGEST) -> bytes:
             raise OSError(errno.EFBIG, f"it has more than {LARGEST} bytes", str(path))
         stream.seek(max(0, size - last))
         return stream.read(last)
+
+
+def path_of(folder: Path, host: str) -> Path:
+    """The evidence file of a host; what a file name must not hold is escaped as in a URL."""
+    return folder / (urllib.parse.quote(host, safe="@:+,") + ".json")
+
+
+def make_folder(folder: Path) -> None:
+    """A folder to write in. Raises OSError where somebody else has laid a link there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    status = folder.lstat()
+    if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.geteuid()):
+        raise OSError(errno.EPERM, "it is a link of somebody else's", str(folder))
+
+
+@contextlib.contextmanager
+def locked(reports: Path) -> Iterator[None]:
+    """One writer at a time: what a file holds and what the last journal says of it must not part."""
+    folder = reports / "runs"
+    make_folder(folder)
+    # Not for others: whoever can open it can keep it locked.
+    descriptor = opened(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o660)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid == os.geteuid() and status.st_mode & 0o007:
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~0o007)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def append(path: Path, text: str, lasting: bool = False) -> None:
+    """Add lines in one write, so that no reader and no other writer comes between. Raises OSError."""
+    descriptor = opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            text = "\n" + text  # whoever wrote there was killed in the middle of a line
+        data = text.encode()
+        if os.write(descriptor, data) != len(data):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        if lasting:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def why(error: Exception) -> str:

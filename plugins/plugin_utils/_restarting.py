@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, Held, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import record, restart_of, roll_backs_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import refusal, restart_of, roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
     Controller,
     ControllerError,
@@ -30,7 +30,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     ending_in_order,
     start_again,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS, may_restart
@@ -324,6 +323,7 @@ class Restarting(Carrier):
                                              RUN_ID)
                 except ControllerError as error:
                     result.update(failed=True, msg=f"{due.label} is not restarted: {error}")
+                    self._record([refusal("restart", self._cut(result["msg"]))])
                     return None
                 if running:
                     was_ours, is_ours = is_ours, False  # it is taken back already
@@ -332,7 +332,7 @@ class Restarting(Carrier):
             result["restarted"].append(due.label)
             failure, result["state"] = self._restart_and_wait(due, controller, desired)
             result["changed"] = True
-            self._record(restart_of(due.named(), result["state"], failure))
+            self._record(restart_of(due.named(), result["state"], failure, self._gates(controller, desired)))
             if failure:
                 result.update(self._roll_back(due, controller, failure, result["state"]), failed=True)
             is_over = not failure
@@ -376,6 +376,7 @@ class Restarting(Carrier):
     def _told(self, result: dict[str, Any], reasons: Sequence[str]) -> dict[str, Any]:
         """The result with why services were not restarted."""
         result["deferred"] = self._cut("; ".join(dict.fromkeys(reasons))) or None
+        self._record([refusal("restart", self._cut(reason)) for reason in dict.fromkeys(reasons)])
         if "msg" in result:
             result["msg"] = self._cut(result["msg"])
         return result
@@ -506,8 +507,17 @@ class Restarting(Carrier):
 
     # -- after a failure --------------------------------------------------------------------------
 
+    def _gates(self, controller: Controller | None, desired: str | None) -> list[str]:
+        """What had to be so before and after a restart, for the record."""
+        given, value = self._arguments, f" with telemetry {desired}" if desired else ""
+        asked = {"no build runs": desired and controller is not None and given.get("when_idle"),
+                 "the window is open": given.get("window"), f"a new JVM runs{value}": True,
+                 "its service is active": True, "its controller serves requests": controller is not None,
+                 f"it has stayed so for {given['settle']} seconds": given["settle"]}
+        return [gate for gate, is_asked in asked.items() if is_asked]
+
     def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
-        record(self._variables, self._templar.template, changes)
+        self.record(changes, self._variables)
 
     def _backup(self, **arguments: Any) -> dict[str, Any]:
         """What the backups of the host tell, or are made to do."""
@@ -555,7 +565,6 @@ class Restarting(Carrier):
                 problems.append(f"{path} could not be rolled back: {said(answer)}")
             elif answer.get("changed"):
                 restored.append(path)
-                self.remember(Act(frozenset([path])), self._variables)
                 sources.append((path, answer.get("restored")))
         self._record(roll_backs_of(sources))
         trouble = "".join(f"; {problem}" for problem in problems)
@@ -574,7 +583,7 @@ class Restarting(Carrier):
         old = Due(service, tuple({**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]}
                                  for entry in due.entries))
         again, state = self._restart_and_wait(old, controller, None)
-        self._record(restart_of(old.named(), state, again))
+        self._record(restart_of(old.named(), state, again, self._gates(controller, None)))
         if again:
             came_of_it = f"it does not run either: {again}. {self._journal(service)}. {self._up_or_down(service)}"
         else:

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import file_changes, refusal
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
@@ -315,3 +316,35 @@ def test_verdicts_and_cells_say_in_words_and_signs_what_their_colour_says(page: 
 def test_a_narrow_screen_scrolls_only_the_tables(page: Page) -> None:
     page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_what_changed_is_found_by_run_file_and_host(browser: Browser, tmp_path: Path) -> None:
+    names = fleetmaker.make(tmp_path, 3)
+    first, second = "20260101T000000Z-00000000", "20260102T000000Z-00000000"
+    edit = {"kind": "edit", "file": "/etc/default/<b>cm", "before": None, "after": "1" * 64, "backup": None}
+    file_changes(tmp_path, names[0], [edit], first)
+    file_changes(tmp_path, names[1], [refusal("restart", "the window is closed")], second)
+    found = gather([tmp_path / "evidence"], names, None, fleetmaker.AT)
+    path = tmp_path / "report.html"
+    path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts, changes=found.changes)))
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.goto(path.as_uri())
+    lines = page.locator("#changes tbody tr")
+    expect(lines).to_have_count(2)
+    expect(lines.first).to_contain_text(second)
+    page.fill("#filter", first)
+    expect(lines).to_have_count(1)
+    expect(lines.first).to_contain_text("/etc/default/<b>cm")
+    expect(page.locator("#hosts tbody tr")).to_have_count(1)
+    page.fill("#filter", "window closed")
+    expect(lines).to_have_count(1)
+    expect(lines.first).to_contain_text(names[1])
+    lines.first.locator("a").click()
+    expect(page.locator("#detail")).to_contain_text("What changed, when, by which run")
+    expect(page.locator("#detail")).to_contain_text("restart refused")
+    context.close()
+    assert wrong == []

@@ -9,12 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
+    ACTS,
+    act_of,
+    acts_since,
+    attempt,
+    edits_of,
+    file_changes,
+    roll_backs_of,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act, drift_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import acts_since, file_evidence, note_act
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import file_evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import path_of
 
 TODAY = datetime.date(2026, 11, 24)
 FILE, DROPIN = "/etc/default/cm", "/etc/systemd/system/cm.service.d/zzz.conf"
@@ -119,16 +130,19 @@ def test_whose_doing_it_was(before: Any, after: Any, acts: list[Act], drift: str
     assert (before, after) == kept
 
 
-@pytest.mark.parametrize(("answer", "act"), [
-    ({"files": []}, None),
-    ({"failed": True, "files": [{"path": FILE, "before": "a", "after": "b"}]}, Act(frozenset([FILE]), "disabled")),
-    ({"files": [{"path": FILE, "before": "a", "after": "a"}]}, None),
-    ({"files": [{"path": "/old.conf", "before": "a", "after": None}, {"path": DROPIN, "before": None, "after": "a"}]},
-     None),
-    ({"failed": True, "msg": "it did not answer within 150 seconds"}, Act(None, "disabled", attempt=True)),
+@pytest.mark.parametrize(("lines", "acts"), [
+    (edits_of({"files": []}, "disabled"), []),
+    (edits_of({"failed": True, "files": [{"path": FILE, "before": "a", "after": "b", "backup": None}]}, "disabled"),
+     [Act(frozenset([FILE]), "disabled")]),
+    (edits_of({"files": [{"path": FILE, "before": "a", "after": "a", "backup": None}]}, "disabled"), []),
+    (edits_of({"files": [{"path": "/old.conf", "before": "a", "after": None, "backup": None},
+                         {"path": DROPIN, "before": None, "after": "a", "backup": None}]}, "disabled"), []),
+    ([attempt("it did not answer within 150 seconds", "disabled")], [Act(None, "disabled", attempt=True)]),
+    ([attempt("it failed", file="/srv/run.sh")], [Act(frozenset(["/srv/run.sh"]), None, attempt=True)]),
+    (roll_backs_of([(FILE, "/copy")]), [Act(frozenset([FILE]))]),
 ])
-def test_what_telemetry_flag_did(answer: dict[str, Any], act: Act | None) -> None:
-    assert edits_of(answer, "disabled") == act
+def test_what_the_record_means_for_drift(lines: list[dict[str, Any]], acts: list[Act]) -> None:
+    assert [act for act in map(act_of, (line for line in lines if line["kind"] in ACTS)) if act is not None] == acts
 
 
 def drift(reports: Path) -> str | None:
@@ -137,28 +151,64 @@ def drift(reports: Path) -> str | None:
     return json.loads(line)["drift"]  # type: ignore[no-any-return]
 
 
+EDIT = {"kind": "edit", "file": FILE, "before": "0" * 64, "after": "1" * 64, "backup": None, "state": "disabled"}
+
+
 def test_our_edits_are_remembered_until_the_next_evidence(tmp_path: Path) -> None:
     """Also from another run, and for that once."""
-    note_act(tmp_path, "h", OURS)
-    assert not (tmp_path / "acts").exists(), "nothing can drift without evidence"
+    file_changes(tmp_path, "h", [EDIT], "a")
     file_evidence(tmp_path, WRONG, run_id="r")
-    note_act(tmp_path, "h", OURS)
+    file_changes(tmp_path, "h", [EDIT], "b")
+    file_changes(tmp_path, "other", [EDIT], "b")
     file_evidence(tmp_path, RIGHT, run_id="r")
     assert drift(tmp_path) is None
+    judged = json.loads((tmp_path / "changes/r.jsonl").read_text().splitlines()[-1])
+    validate(judged)
+    assert [one["run"] for one in judged["accounts"]] == ["b"] and judged["verdict"] == RIGHT["verdict"]
     file_evidence(tmp_path, WRONG, run_id="r")
     assert drift(tmp_path) == "corrective"
+    file_evidence(tmp_path, RIGHT, run_id="r")
+    assert drift(tmp_path) == "corrective", "the edit followed evidence of this content, and has been accounted for"
+
+
+def test_lines_of_a_host_are_found_however_many_are_asked_for(tmp_path: Path) -> None:
+    """One process judges one host, or all of them; names that contain each other, or look like a key, are no others."""
+    hosts = ["h", "h2", 'x", "host": "h', "ü/x", "a\\"]
+    (tmp_path / "evidence").mkdir()
+    for name in [*hosts, "other"]:
+        path_of(tmp_path / "evidence", name).write_text("{}")
+    for number, name in enumerate(hosts):
+        file_changes(tmp_path, name, [EDIT] * (number + 1), "r")
+    sha256 = digest(b"{}")
+    for _round in range(3):
+        assert [len(acts_since(tmp_path, name, sha256)) for name in hosts] == [1, 2, 3, 4, 5]
+    assert acts_since(tmp_path, "other", sha256) == []
+    file_changes(tmp_path, "other", [EDIT], "r")
+    assert len(acts_since(tmp_path, "other", sha256)) == 1, "a record that has grown is read again"
 
 
 def test_what_we_did_before_the_last_evidence_is_no_alibi(tmp_path: Path) -> None:
     """The record of a run that was killed while it filed."""
     file_evidence(tmp_path, RIGHT, run_id="r")
-    note_act(tmp_path, "h", OURS)
-    kept = (tmp_path / "acts/h.jsonl").read_bytes()
+    file_changes(tmp_path, "h", [EDIT], "a")
     file_evidence(tmp_path, WRONG, run_id="r")
-    (tmp_path / "acts/h.jsonl").write_bytes(kept + b"{\n[]\n{\"since\": 1}\n")
+    (tmp_path / "changes/r.jsonl").unlink()
+    with (tmp_path / "changes/a.jsonl").open("a") as record:
+        record.write('{\n[]\n{"host": "h", "since": 1}\n{"host": "h", "kind": "edit", "file": 7, "run": "a"}\n{"half')
     file_evidence(tmp_path, RIGHT, run_id="r")
     assert drift(tmp_path) == "corrective"
-    assert acts_since(tmp_path, "h", "no such") == []
+    assert acts_since(tmp_path, "h", "no such") == acts_since(tmp_path, "h", "") == []
+
+
+def test_records_of_earlier_versions_are_ignored(tmp_path: Path) -> None:
+    file_evidence(tmp_path, WRONG, run_id="r")
+    (tmp_path / "acts").mkdir()
+    (tmp_path / "acts/h.jsonl").write_text('{"since": "0", "paths": null, "state": "disabled", "attempt": false}\n')
+    (tmp_path / "changes").mkdir()
+    (tmp_path / "changes/old.jsonl").write_text(
+        '{"after": "1", "backup": null, "before": "0", "file": "/etc/default/cm", "host": "h", "kind": "edit"}\n')
+    file_evidence(tmp_path, RIGHT, run_id="r")
+    assert drift(tmp_path) == "corrective"
 
 
 @pytest.mark.parametrize(("before", "after", "told"), [(WRONG, RIGHT, None), (RIGHT, RIGHT, "corrective"),

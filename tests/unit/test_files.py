@@ -839,6 +839,75 @@ def test_a_file_that_a_run_made_goes_again(file: Path, place: Path) -> None:
     assert only(place) == [file.name]
 
 
+def undone(file: Path, run: str, by: str = "U", check: bool = False) -> list[tuple[str, bool, str]]:
+    """What came of each file of a run that is undone: its name, whether it was put back, why not."""
+    return [(one.path.rpartition("/")[2], one.changed, one.reason or "") for one in store(file, by).undo(run, check)]
+
+
+def test_undoing_a_run_brings_back_every_byte_and_whose_it_was(file: Path, place: Path) -> None:
+    """Of what it edited twice, made and removed; a second time nothing is left to do; and it can be undone itself."""
+    file.chmod(0o640)
+    gone = place / "gone"
+    gone.write_text("was there")
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    files.replace(str(file), NEW, "third", store(file, "R1"))
+    files.replace(str(place / "made"), None, NEW, store(file, "R1"))
+    files.replace(str(gone), "was there", None, store(file, "R1"))
+    foreseen = undone(file, "R1", check=True)
+    assert text(file) == "third" and only(place) == sorted([file.name, "made"])
+    assert undone(file, "R1") == foreseen == [(name, True, "") for name in (file.name, "gone", "made")]
+    assert (text(file), mode(file), only(place)) == (OLD, 0o640, sorted([file.name, "gone"]))
+    assert undone(file, "R1") == [(name, False, "") for name in (file.name, "gone", "made")]
+    assert undone(file, "U") == [(name, True, "") for name in (file.name, "gone", "made")]
+    assert text(file) == "third" and only(place) == sorted([file.name, "made"])
+    assert undone(file, "none") == []
+
+
+def test_who_stands_in_the_way_of_undoing_a_run_is_named(file: Path) -> None:
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    files.replace(str(file), NEW, "third", store(file, "R2"))
+    [(_name, changed, reason)] = undone(file, "R1")
+    assert not changed and "run R2 has edited it since" in reason and "undo that one first" in reason
+    file.write_text("an admin's")
+    [(_name, changed, reason)] = undone(file, "R1")
+    assert not changed and "run R2 has edited it since" in reason and "somebody else after that" in reason
+    [(_name, changed, reason)] = undone(file, "R2")
+    assert not changed and "somebody else has changed it since" in reason and "R2" in reason
+    assert text(file) == "an admin's"
+    file.write_text("third")
+    assert undone(file, "R2")[0][1] and undone(file, "R1", "U2")[0][1], "once that one is undone"
+    assert text(file) == OLD
+
+
+def test_a_file_that_a_run_made_and_somebody_has_changed_since_stays(file: Path, place: Path) -> None:
+    files.replace(str(place / "made"), None, NEW, store(file, "R1"))
+    (place / "made").write_text("an admin's")
+    [(_name, changed, reason)] = undone(file, "R1")
+    assert not changed and "what it was before run R1 is no file" in reason
+    assert text(place / "made") == "an admin's"
+    (place / "made").unlink()
+    assert undone(file, "R1") == [("made", False, "")], "it is as before that run"
+
+
+def test_who_changed_the_mode_of_a_file_since_stands_in_the_way_too(file: Path) -> None:
+    """Of a file that was made wider or narrower, what it was before is nobody's wish any more."""
+    file.chmod(0o644)
+    files.replace(str(file), OLD, NEW, store(file, "R1"))
+    file.chmod(0o600)
+    [(_name, changed, reason)] = undone(file, "R1")
+    assert not changed and "somebody else has changed its owner, mode or attributes since" in reason
+    assert (text(file), mode(file)) == (NEW, 0o600)
+    file.chmod(0o644)
+    assert undone(file, "R1")[0][1] and text(file) == OLD
+
+
+def test_of_a_template_nobody_knows_what_the_run_left(file: Path) -> None:
+    kept = store(file, "R1").save(str(file))
+    file.write_text("rendered")
+    [(_name, changed, reason)] = undone(file, "R1")
+    assert not changed and "is not recorded" in reason and str(kept) in reason
+
+
 def test_what_somebody_else_edits_is_saved_before(file: Path) -> None:
     """As a template is rendered: what it will be is not known."""
     kept = store(file, "R1").save(str(file))

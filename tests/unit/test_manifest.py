@@ -24,6 +24,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence a
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _manifest as manifest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _run
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import file_changes, refusal
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
 
 HOSTS = ("cm1", "cm2", "ü/x")
@@ -94,12 +96,71 @@ def test_what_a_run_left_is_good(reports: Path, keys: Path) -> None:
     assert wrong == []
     (path,) = (reports / "manifests").glob("*.json")
     newest = {"run_id": path.stem, "sequence": 1, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    assert seen == {"manifests": 1, "files": 3, "signers": ["jo@example.com"], "notes": [], "newest": [newest]}
+    assert seen == {"manifests": 1, "files": 3, "records": 0, "signers": ["jo@example.com"], "notes": [],
+                    "newest": [newest]}
     validate(json.loads(path.read_text()))
     (journal,) = (reports / "runs").glob("*.jsonl")
     for line in journal.read_text().splitlines():
         validate_line(json.loads(line))
     assert sorted(path.name for path in reports.iterdir()) == ["evidence", "manifests", "runs"]
+
+
+CHANGE = [refusal("edit", "it is a link")]
+EARLIER, KILLED, LATER = (f"2026010{day}T000000Z-00000000" for day in (1, 2, 3))
+
+
+def test_the_record_of_changes_is_signed_with_the_manifest(tmp_path: Path, keys: Path) -> None:
+    path = file_changes(tmp_path, "cm1", CHANGE, EARLIER)
+    assert path is not None
+    made = json.loads(run(tmp_path, keys / "key", [judged("cm1", state())], EARLIER).read_text())
+    validate(made)
+    data = path.read_bytes()
+    assert made["changes"] == {f"changes/{path.name}": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}}
+    wrong, seen = manifest.verify(tmp_path, str(keys / "allowed"))
+    assert (wrong, seen["records"]) == ([], 1)
+    for at, flipped in flips(data):
+        path.write_bytes(flipped)
+        assert any(path.name in text and "sha256" in text for text in problems(tmp_path, keys)), f"byte {at}"
+    path.write_bytes(data + data.splitlines(keepends=True)[-1])
+    assert "are of after" in problems(tmp_path, keys)[0]
+    path.write_bytes(data[:-1])
+    assert "sha256" in problems(tmp_path, keys)[0]
+    path.unlink()
+    assert "it is missing" in problems(tmp_path, keys)[0]
+    path.write_bytes(data)
+    assert problems(tmp_path, keys) == []
+
+
+def test_a_record_that_nobody_signed_is_named_until_a_run_has_seen_it(tmp_path: Path, keys: Path) -> None:
+    run(tmp_path, keys / "key", [judged("cm1", state())], EARLIER)
+    file_changes(tmp_path, "cm1", CHANGE, KILLED)
+    (problem,) = problems(tmp_path, keys)
+    assert f"{KILLED}.jsonl: no manifest that can be trusted names it" in problem
+    made = json.loads(run(tmp_path, keys / "key", [judged("cm1", state())], LATER).read_text())
+    assert list(made["changes"]) == [f"changes/{KILLED}.jsonl"]
+    assert problems(tmp_path, keys) == []
+    file_changes(tmp_path, "cm1", CHANGE, EARLIER)
+    (problem,) = problems(tmp_path, keys)
+    assert f"{EARLIER}.jsonl: {EARLIER}.json says that its run changed nothing" in problem
+
+
+def test_records_of_runs_that_nobody_signed_are_taken_over_by_the_first_signed_one(tmp_path: Path, keys: Path) -> None:
+    file_changes(tmp_path, "cm1", CHANGE, EARLIER)
+    run(tmp_path, None, [judged("cm1", state())], EARLIER)
+    run(tmp_path, keys / "key", [judged("cm1", state())], LATER)
+    assert problems(tmp_path, keys) == []
+
+
+def test_a_record_of_an_earlier_version_is_a_note(tmp_path: Path, keys: Path) -> None:
+    path = run(tmp_path, keys / "key", [judged("cm1", state())], EARLIER)
+    document = json.loads(path.read_text())
+    del document["changes"]
+    path.write_text(json.dumps(document))
+    manifest.signature_of(path).write_text(manifest.sign(path.read_bytes(), str(keys / "key")))
+    file_changes(tmp_path, "cm1", CHANGE, EARLIER)
+    run(tmp_path, keys / "key", [judged("cm1", state())], LATER)
+    wrong, seen = manifest.verify(tmp_path, str(keys / "allowed"))
+    assert wrong == [] and "1 records of changes are of runs of an earlier version" in seen["notes"][-1]
 
 
 def flips(data: bytes) -> list[tuple[int, bytes]]:
@@ -209,25 +270,25 @@ def test_the_commit_of_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     inventory = tmp_path / "repository/inventory"
     inventory.mkdir(parents=True)
     (inventory / "hosts").write_text("cm1\n")
-    assert manifest.git_commit([str(inventory)]) == (None, None)
+    assert git_commit([str(inventory)]) == (None, None)
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", inventory, "-c", "user.name=x", "-c", "user.email=x@example.com",
                                *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
     git("init", "-q", "..")
-    assert manifest.git_commit([str(inventory)]) == (None, None), "no commit yet"
+    assert git_commit([str(inventory)]) == (None, None), "no commit yet"
     git("add", ".")
     git("commit", "-q", "-m", "x")
     commit = git("rev-parse", "HEAD")
-    assert manifest.git_commit(["localhost,", str(inventory / "hosts")]) == (commit, False)
+    assert git_commit(["localhost,", str(inventory / "hosts")]) == (commit, False)
     (inventory.parent / "elsewhere").write_text("")
-    assert manifest.git_commit([str(inventory)]) == (commit, False), "not the inventory"
+    assert git_commit([str(inventory)]) == (commit, False), "not the inventory"
     (inventory / "hosts").write_text("cm2\n")
-    assert manifest.git_commit([str(inventory)]) == (commit, True)
-    assert manifest.git_commit(["cm1,"]) == (None, None)
+    assert git_commit([str(inventory)]) == (commit, True)
+    assert git_commit(["cm1,"]) == (None, None)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert manifest.git_commit([str(inventory)]) == (None, None)
+    assert git_commit([str(inventory)]) == (None, None)
 
 
 # -- the chain --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.modules import (
     telemetry_flag,
     telemetry_info,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
 
 SECRETS = ("s3cr3t-of-the-keystore", "s3cr3t-option")
 PASSWORD = "-Djavax.net.ssl.keyStorePassword=s3cr3t-option"
@@ -182,3 +183,23 @@ def test_backups_are_listed_and_restored(host: Host, capsys: pytest.CaptureFixtu
     wrong = call(capsys, telemetry_backup.main, root=str(host.root), path=path, restore=True, backup="/etc/shadow")
     assert wrong["failed"]
     assert call(capsys, telemetry_backup.main, root=str(host.root), path=path, backup="x")["failed"]
+
+
+def test_undoing_a_run_by_the_module(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare, path = LAYOUTS["deb"]
+    prepare(host)
+    before = host.read(path)
+    root = str(host.root)
+    edited = call(capsys, telemetry_flag.main, root=root, state="disabled", run="R1")
+    assert edited["changed"]
+    for check in (True, False):
+        done = call(capsys, telemetry_backup.main, check=check, root=root, undo=True, of_run="R1", run="U")
+        [one] = done["undone"]
+        assert (done["changed"], one["path"], one["changed"], one["reason"]) == (True, path, True, None)
+        assert (one["before"], one["after"]) == (edited["files"][0]["after"], edited["files"][0]["before"])
+        assert FLAG in done["diff"][0]["before"] and done["diff"][0]["after"] == ""
+        assert (host.read(path) == before) is not check
+        assert gate.admitted("telemetry_backup", {key: value for key, value in done.items() if key != "invocation"})
+    assert call(capsys, telemetry_backup.main, root=root, undo=True, of_run="R1")["changed"] is False
+    assert call(capsys, telemetry_backup.main, root=root, undo=True, path=path, of_run="R1")["failed"]
+    assert call(capsys, telemetry_backup.main, root=root, undo=True, path=path)["failed"]

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -116,6 +116,7 @@ class Scene(ActionModule):
         self.units, self.jvms = list(units), list(jvms)
         self.before = {**RUNNING, "MainPID": "1"}
         self.restarts = 0
+        self.recorded: list[dict[str, Any]] = []
         self.edited: dict[str, str] = {}  # path: what comes of putting it back
         self._arguments = {"timeout": 60, "settle": 6, "state": "disabled", "url": None, **options}
         self._variables: dict[str, Any] = {}
@@ -143,10 +144,7 @@ class Scene(ActionModule):
         return "journal"
 
     def _record(self, changes: Sequence[Any]) -> None:
-        pass
-
-    def remember(self, act: Any, variables: Mapping[str, Any]) -> None:
-        pass
+        self.recorded.extend(changes)
 
     def _module(self, module: str, **arguments: Any) -> dict[str, Any]:
         return {}
@@ -231,6 +229,9 @@ def test_what_this_run_edited_is_put_back_and_the_service_is_seen_to_be_up() -> 
     done = scene.rolled_back()
     assert done["rolled_back"] == ["/etc/default/cm", "/opt/start.sh"]
     assert "it runs again as before (telemetry enabled), and has stayed up for 6 seconds" in done["msg"]
+    assert [line["kind"] for line in scene.recorded] == ["roll_back", "roll_back", "restart"]
+    assert scene.recorded[-1]["failure"] is None
+    assert scene.recorded[-1]["gates"] == ["a new JVM runs", "its service is active", "it has stayed so for 6 seconds"]
 
 
 @pytest.mark.parametrize(("units", "jvms"), [

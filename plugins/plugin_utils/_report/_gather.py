@@ -25,12 +25,18 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     lines_of,
     missing,
-    path_of,
     read_with_digest,
     write_text,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, parsed, why, written
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Run, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import (
+    content,
+    parsed,
+    path_of,
+    why,
+    written,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Changes, Host, Run, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import changes_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
 
@@ -48,6 +54,7 @@ class Gathered(NamedTuple):
     strangers: list[str]  # hosts with evidence that were not asked for
     at: str  # the moment from which ages are told
     whole: dict[str, str]  # hosts of the last run of the whole inventory, each with the end of that run
+    changes: Changes = Changes()
 
 
 class _Folder:
@@ -146,6 +153,8 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     notes += [f"there is no folder {folder.evidence}" for folder in read_folders if folder.names is None]
     found = [_host(read_folders, host, newer_than, at) for host in hosts]
     notes += _about_the_future(read_folders, found, at)
+    changes, about = changes_in(folders, hosts)
+    notes += about
     strange = set().union(*(folder.names or () for folder in read_folders))
     strange -= {path_of(Path(), host).name for host in hosts}
     strangers = [urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)]
@@ -153,7 +162,7 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
                   key=lambda run: run.at)
     collected = [host.collected_at for host in found if host.collected_at and host.age is not None]
     return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers, at,
-                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()})
+                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()}, changes)
 
 
 def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str) -> list[str]:

@@ -39,6 +39,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     place,
     waiver,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 #: The drawings that stand for verdicts beside their words: paths of SVG in a square of 16, drawn with a pen of 2.
@@ -93,6 +94,15 @@ def row(host: Host, inventory: str) -> dict[str, Any]:
     }
 
 
+def changed(report: Report) -> dict[str, Any]:
+    """What changed, as the page's script wants it: the runs, and lines of run, host, time and words."""
+    runs = [{"run": run["run"], "by": " on ".join(filter(None, (run["operator"], run["control_node"]))),
+             "commit": f"{run['commit'][:12]}{' (changed since)' if run['dirty'] else ''}" if run["commit"] else "",
+             "undoes": run["undoes"]} for run in report.changes.runs]
+    return {"runs": runs, "lines": [[number, change["host"], change["at"], *words(change)]
+                                    for number, run in enumerate(report.changes.runs) for change in run["changes"]]}
+
+
 def trend(runs: Sequence[Run]) -> dict[str, Any]:
     """The trend as one small drawing a verdict: places in a field of 300 × 40, by time and by count."""
     times = [when.timestamp() for run in runs if (when := moment(run.at))]
@@ -143,5 +153,6 @@ def render(report: Report) -> str:
         style_hash=_hash(style), script_hash=_hash(script),
         made=report.generated_at[:16].replace("T", " "),
         last=age_words((when - last).total_seconds()) if when and last else None,
-        data=data({"verdicts": MEANINGS, "hosts": [row(host, report.inventory) for host in report.worst_first()]}),
+        data=data({"verdicts": MEANINGS, "changes": changed(report),
+                   "hosts": [row(host, report.inventory) for host in report.worst_first()]}),
     ) + "\n"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
@@ -26,6 +27,13 @@ def _line(value: Any) -> str:
     return visible_json(written(value, sort_keys=True))
 
 
+def _run(run: Mapping[str, Any]) -> str:
+    """A run and what it changed, one line a change."""
+    head = _line({key: value for key, value in run.items() if key != "changes"})
+    changes = ",\n".join("      " + _line(change) for change in run["changes"])
+    return f'\n    {head[:-1]}, "changes": [\n{changes}\n    ]}}'
+
+
 def render(report: Report) -> str:
     """The report with one line a host, so that it is quick to write and a diff names the hosts."""
     head = {"schema": REPORT_SCHEMA, "generated_at": report.generated_at, "last_run": report.last_run,
@@ -33,5 +41,7 @@ def render(report: Report) -> str:
             "vanished": list(report.vanished), "machines": report.machines(),
             "trend": [run._asdict() for run in report.trend]}
     lines = [f"  {written(key)}: {_line(value)},\n" for key, value in head.items()]
+    lines.append('  "changes": [' + ",".join(_run(run) for run in report.changes.runs) + ("\n  " if report.changes.runs
+                 else "") + "],\n")
     hosts = ",\n".join("    " + _line(entry(host, report.inventory)) for host in report.hosts)
     return "{\n" + "".join(lines) + '  "hosts": [' + (f"\n{hosts}\n  " if hosts else "") + "]\n}\n"

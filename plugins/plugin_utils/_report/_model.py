@@ -116,6 +116,20 @@ class Host:
         return ", ".join(dict.fromkeys(entry["product"] for entry in self.installations))
 
 
+class Changes(NamedTuple):
+    """What changed, when, and by which run."""
+
+    runs: Sequence[Mapping[str, Any]] = ()  # newest first, each with who ran it and its ``changes``
+
+    def of_hosts(self) -> dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
+        """The changes of each host, each with its run."""
+        found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+        for run in self.runs:
+            for change in run["changes"]:
+                found.setdefault(change["host"], []).append((run, change))
+        return found
+
+
 @dataclass(frozen=True)
 class Report:
     """All that a format shows."""
@@ -127,6 +141,7 @@ class Report:
     fail_on: Sequence[str] = ("violation", "waiver_expired", "unknown", "unreachable")
     inventory: str = "INVENTORY"
     notes: Sequence[str] = ()
+    changes: Changes = Changes()
     vanished: Sequence[str] = ()  # hosts of the last run of the whole inventory that are not here
     totals: dict[str, int] = field(default_factory=dict)
 

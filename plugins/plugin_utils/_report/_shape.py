@@ -42,6 +42,14 @@ _SHAPE = {
 _HALF = re.compile("[\ud800-\udfff]")
 
 
+_PROCESS = [{"pid": (int,), "started": _MAYBE}]
+_CHANGE = {"run": _TEXT, "at": _TEXT, "kind": _TEXT, "host": _MAYBE, "file": _MAYBE, "backup": _MAYBE, "what": _MAYBE,
+           "reason": _MAYBE, "service": _MAYBE, "gates": [_TEXT], "old": _PROCESS, "new": _PROCESS, "failure": _MAYBE,
+           "operator": _MAYBE, "control_node": _MAYBE, "commit": _MAYBE, "dirty": (bool, type(None)), "undoes": _MAYBE,
+           "before": _MAYBE, "after": _MAYBE}
+_SUM = re.compile("[0-9a-f]{64}")
+
+
 def _fits(value: Any, shape: Any) -> bool:
     if isinstance(shape, tuple):
         return isinstance(value, shape) and not (isinstance(value, str) and _HALF.search(value))
@@ -50,6 +58,12 @@ def _fits(value: Any, shape: Any) -> bool:
     if isinstance(shape, list):
         return isinstance(value, list) and all(item is not None and _fits(item, shape[0]) for item in value)
     return isinstance(value, dict) and all(_fits(value.get(key), inner) for key, inner in shape.items())
+
+
+def sound_change(entry: Any) -> bool:
+    """Whether a line of a record of changes is one that a report can be made of."""
+    return isinstance(entry, dict) and _fits(entry, _CHANGE) and (entry["kind"] == "run" or bool(entry.get("host"))) \
+        and all(entry.get(key) is None or _SUM.fullmatch(entry[key]) for key in ("before", "after"))
 
 
 def sound(document: Any, host: str) -> bool:

@@ -17,6 +17,7 @@
   const body = table.tBodies[0];
   const filter = document.getElementById("filter");
   const state = {key: "verdict", down: false, page: 0, verdicts: new Set(), way: null, last: null};
+  const hosts = new Map(data.hosts.map((host) => [host.host, host]));
   let rows = data.hosts;
 
   // Controls and direction marks are written out, so that no name looks like another one.
@@ -64,12 +65,45 @@
 
   const address = (host) => "#/host/" + encodeURIComponent(host);
 
+  // -- what changed
+
+  const changes = data.changes;
+  const changed = new Map();
+  for (const entry of changes.lines) {
+    if (!changed.has(entry[1])) changed.set(entry[1], []);
+    changed.get(entry[1]).push(entry);
+  }
+  const texts = (entry) => [changes.runs[entry[0]].run, changes.runs[entry[0]].by, ...entry.slice(1)];
+
+  function told(run) {
+    return make("span", {}, make("code", {}, run.run), run.by ? ` by ${run.by}` : "",
+      run.commit ? `, policy ${run.commit}` : "", run.undoes ? `, undoes ${run.undoes}` : "");
+  }
+
+  const when = (at) => at.slice(0, 19).replace("T", " ");
+
+  function showChanges() {
+    const record = document.getElementById("changes");
+    if (!record) return;
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown = new Set(rows);
+    const found = rows.length < data.hosts.length || words.length
+      ? changes.lines.filter((entry) => shown.has(hosts.get(entry[1])) &&
+          words.every((word) => texts(entry).join("\n").toLowerCase().includes(word))) : changes.lines;
+    record.tBodies[0].replaceChildren(...found.slice(0, PAGE).map((entry) => make("tr", {},
+      make("td", {}, told(changes.runs[entry[0]])), make("td", {}, when(entry[2])),
+      make("th", {scope: "row"}, make("a", {href: address(entry[1])}, make("bdi", {}, entry[1]))),
+      ...entry.slice(3).map((text) => make("td", {}, make("bdi", {}, text || "–"))))));
+    document.getElementById("unshown").textContent = found.length > PAGE
+      ? `${found.length - PAGE} more changes; the filter narrows them.` : `${found.length} changes`;
+  }
+
   // -- the table
 
   function hay(host) {
     if (host.hay === undefined) {
       host.hay = [host.host, host.verdict, host.product, host.drift || "", ...host.reasons, ...host.warnings,
-        ...host.cells.map((one) => one[0])].join("\n").toLowerCase();
+        ...host.cells.map((one) => one[0]), ...(changed.get(host.host) || []).flatMap(texts)].join("\n").toLowerCase();
     }
     return host.hay;
   }
@@ -96,6 +130,7 @@
     rows = chosen.map((host, number) => [value(host), host, number]).sort(compare).map((entry) => entry[1]);
     state.page = 0;
     show();
+    showChanges();
   }
 
   function line(host) {
@@ -193,7 +228,10 @@
       ...host.installations.flatMap((entry) => installation(entry, host)),
       ...(host.answers.length ? [make("h3", {}, "Connectivity"),
         grid(["path", "target", "outcome", "what was seen"], host.answers.map((one) => [make("bdi", {}, one.via), one.target,
-          one.outcome.replace(/_/g, " "), [one.message, ...(one.findings || [])].join(" ")]))] : []));
+          one.outcome.replace(/_/g, " "), [one.message, ...(one.findings || [])].join(" ")]))] : []),
+      ...(changed.has(host.host) ? [make("h3", {}, "What changed, when, by which run"),
+        grid(["run", "time (UTC)", "done", "to", "how it came out"], changed.get(host.host).map(([run, , at, ...words]) =>
+          [told(changes.runs[run]), when(at), ...words.map((text) => text && make("bdi", {}, text))]))] : []));
     return title;
   }
 

@@ -21,7 +21,7 @@ reached() {
 }
 
 case "${0##*/} $*" in
-"systemctl show --property=ActiveState,"*) step=show ;;
+"systemctl show "*ActiveState*) step=show ;;
 "systemctl restart "*) step=restart ;;
 "systemctl daemon-reload"*) step=reload ;;
 "systemctl reset-failed"*) step=reset ;;

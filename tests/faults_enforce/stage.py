@@ -116,8 +116,8 @@ class Host:
                 problems.append(f"{path.name} is not root's alone")
             if path.suffix == ".json":
                 try:
-                    record = json.loads(path.read_text())
-                    if record["sha256"] not in (None, hashlib.sha256(path.with_suffix("").read_bytes()).hexdigest()):
+                    wanted = json.loads(path.read_text())["sha256"]  # None: there was no file
+                    if wanted and wanted != hashlib.sha256(path.with_suffix("").read_bytes()).hexdigest():
                         problems.append(f"the copy {path.stem} is not what its record says")
                 except (OSError, ValueError, KeyError) as error:
                     problems.append(f"the record {path.name} is not whole: {error!r}")

@@ -86,14 +86,14 @@ def parts_of(kind: str) -> list[str]:
 def drawn(seed: int, number: int, kinds: dict[str, str]) -> Round:
     """The round of this number, by hosts' kinds; the direction changes from round to round."""
     random_ = random.Random(f"{seed} {number}")
-    fault = random_.choice([*[""] * 5, *["control node"] * 3, "ansible-playbook", "second run", "disk: reports"])
+    fault = random_.choice([*[""] * 6, *["control node"] * 3, *["ansible-playbook"] * 2, "second run", "disk: reports"])
     task = random_.choice(["edit", "restart", "restart"])  # all hosts of a run are in one task at a time
     cases = []
     for host, kind in sorted(kinds.items()):
         parts = parts_of(kind)
         if fault:
             parts = [part for part in parts if (part == "edit") == (task == "edit") and part != "reload"]
-        part = random_.choice(parts)
+        part = random_.choice([*parts, *[one for one in parts if one in ("edit", "roll-back")]])  # most happens there
         step, count = random_.choice(PARTS[part])
         own = fault or random_.choice([one for one in HOST_FAULTS if fits(kind, step, one, part)])
         cases.append(Case(host, part, step, count, own, random_.randrange(4)))

@@ -23,7 +23,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 	test test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  With INVENTORY=path the same on your own fleet; ARGS='--check --diff --limit ...' goes to Ansible."
 
 setup: ## Make .venv with the pinned tools

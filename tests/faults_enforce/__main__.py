@@ -96,6 +96,8 @@ def main() -> int:
                     print(f"a new fleet, because of {problem!r}", flush=True)
                     if attempt == MOST_TROUBLES:
                         raise
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from here", flush=True)
         finally:
             subprocess.run([FLEET, "down", PROFILE], check=True)
     print(table(lines))

@@ -77,6 +77,14 @@ def fits(kind: str, step: str, fault: str, part: str) -> bool:
     return True
 
 
+def is_there(kind: str, step: str, number: int, desired: str) -> bool:
+    """Whether a run comes to a step: a drop-in that is made has no copy, and one that is removed is not written."""
+    if kind != "oss":
+        return True
+    making = (desired == "disabled") != step.startswith("back.")
+    return (step, number) != ("backup", 2) if making else step not in ("write", "back.write")
+
+
 def parts_of(kind: str) -> list[str]:
     """What is done to a kind of host; what starts a JVM without watching it takes too long to be rolled back."""
     return [part for part in PARTS if (part != "reload" or kind == "oss")
@@ -85,7 +93,7 @@ def parts_of(kind: str) -> list[str]:
 
 def drawn(seed: int, number: int, kinds: dict[str, str]) -> Round:
     """The round of this number, by hosts' kinds; the direction changes from round to round."""
-    random_ = random.Random(f"{seed} {number}")
+    random_, desired = random.Random(f"{seed} {number}"), ("disabled", "enabled")[number % 2]
     fault = random_.choice([*[""] * 6, *["control node"] * 3, *["ansible-playbook"] * 2, "second run", "disk: reports"])
     task = random_.choice(["edit", "restart", "restart"])  # all hosts of a run are in one task at a time
     cases = []
@@ -94,7 +102,7 @@ def drawn(seed: int, number: int, kinds: dict[str, str]) -> Round:
         if fault:
             parts = [part for part in parts if (part == "edit") == (task == "edit") and part != "reload"]
         part = random_.choice([*parts, *[one for one in parts if one in ("edit", "roll-back")]])  # most happens there
-        step, count = random_.choice(PARTS[part])
+        step, count = random_.choice([one for one in PARTS[part] if is_there(kind, *one, desired)])
         own = fault or random_.choice([one for one in HOST_FAULTS if fits(kind, step, one, part)])
         cases.append(Case(host, part, step, count, own, random_.randrange(4)))
-    return Round(number, ("disabled", "enabled")[number % 2], fault, tuple(cases))
+    return Round(number, desired, fault, tuple(cases))

@@ -20,10 +20,10 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce probe prove probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-booted test-fuzz test-faults bench-report tools build down clean-fleet clean bench bench-table bench-profile
+	test test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  With INVENTORY=path the same on your own fleet; ARGS='--check --diff --limit ...' goes to Ansible."
 
 setup: ## Make .venv with the pinned tools
@@ -79,7 +79,7 @@ tools: setup
 
 test: setup tools lint ## Everything; the last line is pytest's summary
 	@$(bin)/python -m pytest --numprocesses 2 tests/unit tests/testinfra/selftest tests/differential \
-		tests/faults tests/browser tests/probe_lab tests/booted tests/integration tests/hostile $(PYTEST_ARGS)
+		tests/faults tests/faults_enforce tests/browser tests/probe_lab tests/booted tests/integration tests/hostile $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
@@ -98,6 +98,9 @@ test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 test-faults: setup tools ## Kills and errors at every system call of a write, full and read-only disks, crowds (root)
 	@CBOPS_FAULTS=all $(bin)/python -m pytest tests/faults -q
 
+test-faults-enforce: setup ## Enforce disturbed N times at drawn steps, healed by the next run; goes on where it stopped (N=500 SEED=0; root)
+	@$(bin)/python -m tests.faults_enforce $(or $(N),500) $(or $(SEED),0)
+
 bench: setup ## Audits beside other ways to do them, on N loopback hosts (N=32 ONLY=ssh,pipe ROUNDS=5 KINDS=cold)
 	@$(bin)/python -m tests.bench run --hosts '$(N)' --only '$(ONLY)' --rounds $(or $(ROUNDS),5) --kinds '$(KINDS)'
 
@@ -114,7 +117,7 @@ build: setup ## The collection as an artifact, in .build/
 	@sh scripts/build .build
 
 down: ## End the embedded fleets
-	@for profile in demo test lab gitops hostile odd booted; do $(fleet) down $$profile; done
+	@for profile in demo test lab gitops hostile odd booted faults; do $(fleet) down $$profile; done
 
 clean-fleet: ## End the embedded fleets and remove their cache
 	@$(fleet) clean

@@ -206,8 +206,25 @@ def booted():
     return [host(release, release, "plain") for release in ("bookworm", "trixie", "bullseye")]
 
 
+def faults():
+    # Many small hosts, for tests/faults_enforce: each of them is disturbed in its own way in one run.
+    return [host("segment", "bookworm", "segment")] + [
+        host("%s-%s" % (release, kind), release, kind)
+        for release, kind in (
+            ("bookworm", "cm-deb"),
+            ("trixie", "cm-deb"),
+            ("bullseye", "cm-rpm"),
+            ("bookworm", "cm-rpm-array"),
+            ("bookworm", "oss"),
+            ("trixie", "oss"),
+            ("bullseye", "script"),
+            ("trixie", "script"),
+        )
+    ]
+
+
 PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile, "odd": odd,
-            "booted": booted}
+            "booted": booted, "faults": faults}
 
 
 def load(profile):

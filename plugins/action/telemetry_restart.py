@@ -30,4 +30,5 @@ class ActionModule(restarting.Restarting):
             raise AnsibleActionFail("a restart when idle asks the controller, so it needs its url (with several "
                                     "installations on a host: controllers)")
         before = self._state()
-        return self.restart_services(restarting.owing(before, given["state"]), before, given["state"])
+        owed = [*restarting.owing(before, given["state"]), *self.left_down(before, given["state"])]
+        return self.restart_services(owed, before, given["state"])

@@ -19,6 +19,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _unfinished as unfinished
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, Held, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
@@ -173,6 +174,22 @@ class Restarting(Carrier):
     _variables: dict[str, Any]
     _arguments: dict[str, Any]
     _window: Window | None = None
+    #: Units that a run before this one has restarted and that have not come up since, each with that run.
+    _left: Mapping[str, str] = {}
+
+    def left_down(self, state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
+        """Installations that a run before this one has restarted and that have not come up since: a restart mends them.
+
+        What somebody has stopped meanwhile stays so.
+        """
+        down = [(entry, service) for entry in state["installations"] for service in [service_of(entry)]
+                if entry["running"] == "not_running" and entry["on_disk"] == entry["next_start"] == desired
+                and isinstance(service, Unit)]
+        if not down:
+            return []
+        self._left = unfinished.units_of(str(self._command(unfinished.listing()).get("stdout") or ""))
+        return [entry for entry, service in down if service.name in self._left
+                and (self._seen(service) or {}).get("ActiveState") != "inactive"]
 
     def restart_services(self, owed: Sequence[Mapping[str, Any]], before: dict[str, Any],
                          desired: str | None) -> dict[str, Any]:
@@ -287,11 +304,12 @@ class Restarting(Carrier):
             if deferred:
                 reasons.append(deferred)
 
-    @staticmethod
-    def _as_it_is_now(due: Due, state: Mapping[str, Any], desired: str | None) -> Due:
+    def _as_it_is_now(self, due: Due, state: Mapping[str, Any], desired: str | None) -> Due:
         """The same service with what is known of it now; without what owes no restart any more."""
         names = [entry["name"] for entry in due.entries]
         now = state["installations"] if desired is None else owing(state, desired)
+        if desired is not None and due.service.name in self._left:
+            now = [*now, *(entry for entry in state["installations"] if entry["running"] == "not_running")]
         return Due(due.service, tuple(entry for entry in now if entry["name"] in names
                                       and service_of(entry) == due.service))
 
@@ -303,7 +321,8 @@ class Restarting(Carrier):
             return unseen
         is_ours = is_over = False
         try:
-            if self._arguments["when_idle"] and controller is not None:
+            is_running = any(entry["running"] != "not_running" for entry in due.entries)
+            if self._arguments["when_idle"] and controller is not None and is_running:
                 try:
                     running, is_ours = drain(controller, self._arguments["reason"], self._arguments["idle_timeout"],
                                              RUN_ID)
@@ -407,7 +426,10 @@ class Restarting(Carrier):
             problem = said(answer) if answer.get("failed") else None
         else:
             seconds = self._arguments["timeout"]
-            done = self._command(service.restart(self._quote, seconds), seconds)
+            line = service.restart(self._quote, seconds)
+            if isinstance(service, Unit):
+                line = unfinished.begun(line, service.name, RUN_ID, self._quote)
+            done = self._command(line, seconds)
             problem = one_line(str(done.get("msg") or done.get("stderr") or done.get("stdout") or ""))[:500] \
                 if done.get("rc") or done.get("failed") else None
         return None if problem is None else f"{service.label} could not be restarted: {problem or 'no answer'}"
@@ -416,6 +438,14 @@ class Restarting(Carrier):
 
     def _restart_and_wait(self, due: Due, controller: Controller | None,
                           desired: str | None) -> tuple[str | None, dict[str, Any]]:
+        """Restart a service; what is wrong then, or None; and the state."""
+        failure, state = self._come_up(due, controller, desired)
+        if failure is None and isinstance(due.service, Unit):
+            self._command(unfinished.over(due.service.name, self._quote))
+        return failure, state
+
+    def _come_up(self, due: Due, controller: Controller | None,
+                 desired: str | None) -> tuple[str | None, dict[str, Any]]:
         """The health gate: what is wrong after a restart, or None; and the state then.
 
         New JVMs run with the desired value (None: with any), the service is active, the controller serves requests, and
@@ -505,9 +535,9 @@ class Restarting(Carrier):
         lines = last_lines(str(self._command(line).get("stdout") or ""), self._secrets) if line is not None else []
         return (f"{service.label} said last: " + " | ".join(lines)).rstrip(".") if lines else "its journal says nothing"
 
-    def _edited(self, due: Due, state: Mapping[str, Any]) -> tuple[list[str], str | None]:
-        """The files that this run has edited on the host, but for those of other installations; or why not known."""
-        answer = self._backup(of_run=RUN_ID)
+    def _edited(self, due: Due, state: Mapping[str, Any], run: str = RUN_ID) -> tuple[list[str], str | None]:
+        """The files that a run has edited on the host, but for those of other installations; or why not known."""
+        answer = self._backup(of_run=run)
         if answer.get("failed"):
             return [], said(answer)
         own = {path for entry in due.entries for path in launch_files(entry)}
@@ -527,7 +557,10 @@ class Restarting(Carrier):
         edited, unknown = self._edited(due, state)
         problems = [f"what this run edited is not known: {unknown}"] if unknown else []
         tasks: list[tuple[str, dict[str, Any]]] = [(path, {"of_run": RUN_ID}) for path in edited]
-        for entry in due.entries if not edited else ():
+        if not edited and not unknown and service.name in self._left:  # the run that was killed has edited
+            run = self._left[service.name]
+            tasks = [(path, {"of_run": run}) for path in self._edited(due, state, run)[0]]
+        for entry in due.entries if not tasks else ():
             # A run before this one may have edited, and have been killed before the restart.
             started = min((process["started"] for process in entry["processes"]), default=None)
             tasks += [(path, {"since": started}) for path in launch_files(entry) if started]

@@ -12,7 +12,7 @@ from .cases import JUMPS, Case, Round
 from .stage import BY_HAND, LEFT_SECONDS, STORE, Host, Run, Site
 
 #: Seconds for a run, and for the others once the first host of a run is held.
-RUN_SECONDS, BARRIER_SECONDS = 240, 40
+RUN_SECONDS, BARRIER_SECONDS = 240, 80
 
 
 @dataclass

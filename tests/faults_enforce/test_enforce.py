@@ -1,4 +1,4 @@
-"""About twenty disturbed runs of a real enforce, each healed by the next run. `make test-faults-enforce` makes more."""
+"""About thirty disturbed runs of a real enforce, each healed by the next run. `make test-faults-enforce` makes more."""
 
 from __future__ import annotations
 
@@ -37,6 +37,16 @@ SECOND_RUN = Round(2, "disabled", "second run", tuple(
         ("bookworm-cm-rpm-array", "rename"), ("bookworm-oss", "replaced"), ("trixie-oss", "ask"),
         ("bullseye-script", "rename"), ("trixie-script", "write"))))
 
+ROLL_BACK = Round(3, "enabled", "control node", (
+    Case("bookworm-cm-deb", "restart", "restart", 1, "control node", 0),
+    Case("trixie-cm-deb", "quiet-down", "ask", 2, "control node", 0),
+    Case("bullseye-cm-rpm", "restart", "restart.done", 1, "control node", 0),
+    Case("bookworm-cm-rpm-array", "settle", "show", 2, "control node", 0),
+    Case("bookworm-oss", "roll-back", "journal", 1, "control node", 0),
+    Case("trixie-oss", "roll-back", "restart", 2, "control node", 0),
+    Case("bullseye-script", "roll-back", "back.replaced", 1, "control node", 0),
+    Case("trixie-script", "roll-back", "back.backup", 1, "control node", 0)))
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -52,8 +62,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     subprocess.run([FLEET, "down", PROFILE], check=True, capture_output=True, timeout=120)
 
 
-@pytest.mark.parametrize("round_", [EACH_ITS_OWN, CONTROL_NODE, SECOND_RUN],
-                         ids=["each host its own", "the control node", "two runs at once"])
+@pytest.mark.parametrize("round_", [EACH_ITS_OWN, CONTROL_NODE, SECOND_RUN, ROLL_BACK],
+                         ids=["each host its own", "the control node", "two runs at once", "roll-backs"])
 def test_the_next_run_heals_what_a_disturbed_one_has_left(site: Site, round_: Round) -> None:
     outcomes = list(play(site, round_))
     assert [outcome for outcome in outcomes if outcome.problems] == []

@@ -43,8 +43,8 @@ def table(lines: list[dict[str, Any]]) -> str:
     down = sum(not line["was_up"] for line in reached)
     return "\n".join([
         *rows, "", f"{len(reached)} disturbed runs; {missed} more were drawn, and the run ended without "
-        f"their step. A disturbed run left the old launch file {len(reached) - new} times, the new one {new} times and "
-        f"no JVM {down} times. Not healed by the next run: {len(failed)}."
+        f"their step. A disturbed run left the old launch file {len(reached) - new} times, the new one {new} times; "
+        f"without a JVM: {down}. Not healed by the next run: {len(failed)}."
         + (f" Rounds that could not be judged: {unjudged}." if unjudged else "")])
 
 

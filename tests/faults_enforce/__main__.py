@@ -38,13 +38,15 @@ def table(lines: list[dict[str, Any]]) -> str:
         rows.append(f"| {fault}: {words} | {' | '.join(map(str, row))} | {sum(row)} |")
     row = [sum(counts[fault, part] for fault in FAULTS) for part in PARTS]
     rows.append(f"| all | {' | '.join(map(str, row))} | {sum(row)} |")
+    undone = sum(line.get("then", line["desired"]) != line["desired"] for line in reached)
     failed = [line for line in lines if line["problems"] and "host" in line]
     new = sum(line["left"] == "new" for line in reached)
     down = sum(not line["was_up"] for line in reached)
     return "\n".join([
         *rows, "", f"{len(reached)} disturbed runs; {missed} more were drawn, and the run ended without "
         f"their step. A disturbed run left the old launch file {len(reached) - new} times, the new one {new} times; "
-        f"without a JVM: {down}. Not healed by the next run: {len(failed)}."
+        f"without a JVM: {down}. The next run was to bring back what was before {undone} times. Not healed by the next "
+        f"run: {len(failed)}."
         + (f" Rounds that could not be judged: {unjudged}." if unjudged else "")])
 
 
@@ -54,12 +56,12 @@ def play_on(path: Path, lines: list[dict[str, Any]], runs: int, seed: int) -> No
     site = Site(Path(tempfile.mkdtemp(prefix="cbops-faults-")))
     kinds = {name: host.kind for name, host in site.hosts.items()}
     number = max((line["round"] for line in lines), default=-1) + 1
-    number += number % 2  # the first one disables: that is how the fleet is left by the warm-up
+    now = "enabled"  # that is how the fleet is left by the warm-up
     try:
         with site.entered(), path.open("a") as file:
             warm_up(site)
             while sum(line["was_reached"] for line in lines) < runs:
-                began, round_, error = time.monotonic(), drawn(seed, number, kinds), None
+                began, round_, error = time.monotonic(), drawn(seed, number, kinds, now), None
                 try:
                     new = [as_line(outcome) for outcome in play(site, round_)]
                 except Exception as problem:
@@ -75,7 +77,7 @@ def play_on(path: Path, lines: list[dict[str, Any]], runs: int, seed: int) -> No
                         print(f"  {line}", flush=True)
                 if error is not None:
                     raise error
-                number += 1
+                number, now = number + 1, round_.then
     finally:
         shutil.rmtree(site.folder, ignore_errors=True)
 

@@ -58,6 +58,7 @@ class Round(NamedTuple):
 
     number: int
     desired: str
+    then: str  # what the next run is to bring about: the same, or what was before
     fault: str  # of the whole run, or ""
     cases: tuple[Case, ...]
 
@@ -91,9 +92,10 @@ def parts_of(kind: str) -> list[str]:
             and (part != "roll-back" or kind in ("oss", "script"))]
 
 
-def drawn(seed: int, number: int, kinds: dict[str, str]) -> Round:
-    """The round of this number, by hosts' kinds; the direction changes from round to round."""
-    random_, desired = random.Random(f"{seed} {number}"), ("disabled", "enabled")[number % 2]
+def drawn(seed: int, number: int, kinds: dict[str, str], now: str) -> Round:
+    """The round of this number, by hosts' kinds and what telemetry is now. One in five is undone by the next run."""
+    random_, desired = random.Random(f"{seed} {number}"), "enabled" if now == "disabled" else "disabled"
+    then = random_.choice([desired] * 4 + [now])
     fault = random_.choice([*[""] * 6, *["control node"] * 3, *["ansible-playbook"] * 2, "second run", "disk: reports"])
     task = random_.choice(["edit", "restart", "restart"])  # all hosts of a run are in one task at a time
     cases = []
@@ -105,4 +107,4 @@ def drawn(seed: int, number: int, kinds: dict[str, str]) -> Round:
         step, count = random_.choice([one for one in PARTS[part] if is_there(kind, *one, desired)])
         own = fault or random_.choice([one for one in HOST_FAULTS if fits(kind, step, one, part)])
         cases.append(Case(host, part, step, count, own, random_.randrange(4)))
-    return Round(number, desired, fault, tuple(cases))
+    return Round(number, desired, then, fault, tuple(cases))

@@ -21,6 +21,7 @@ class Outcome:
 
     round: int
     desired: str
+    then: str
     host: str
     part: str
     step: str
@@ -126,7 +127,7 @@ def starts(host: Host) -> int:
 def play(site: Site, round_: Round) -> Iterator[Outcome]:
     """Play a round; what came of each case. The fleet is as it should be afterwards."""
     old = "enabled" if round_.desired == "disabled" else "disabled"
-    outcomes = {case.host: Outcome(round_.number, round_.desired, *case[:5]) for case in round_.cases}
+    outcomes = {case.host: Outcome(round_.number, round_.desired, round_.then, *case[:5]) for case in round_.cases}
     for case in round_.cases:
         host = site.hosts[case.host]
         host.arm(case.step, case.number)
@@ -168,7 +169,7 @@ def play(site: Site, round_: Round) -> Iterator[Outcome]:
 
 def healed(site: Site, round_: Round, outcomes: dict[str, Outcome]) -> Iterator[Outcome]:
     """The next run, which nothing disturbs."""
-    run = Run(site, round_.desired, f"{round_.number}-next", False)
+    run = Run(site, round_.then, f"{round_.number}-next", False)
     run.process.wait(RUN_SECONDS)
     run.close()
     quiet, verdicts = site.quiet(), run.verdicts()
@@ -177,12 +178,12 @@ def healed(site: Site, round_: Round, outcomes: dict[str, Outcome]) -> Iterator[
         verdict, reasons = verdicts.get(name, ("no verdict", run.log.read_text()[-300:]))
         if verdict != "compliant":
             problems.append(f"after the next run: {verdict}: {reasons}"[:600])
-        if host.file() != host.known[round_.desired]:
-            problems.append("after the next run the launch file is not the new one")
+        if host.file() != host.known[round_.then]:
+            problems.append("after the next run the launch file is not as that was to make it")
         by_hand = host.path(host.launch).read_bytes().count(BY_HAND) if host.file() else 0
         if by_hand != (outcome.fault == "admin" and outcome.was_reached):
             problems.append(f"what an admin added is there {by_hand} times")
-        if host.values() != [round_.desired]:
+        if host.values() != [round_.then]:
             problems.append(f"after the next run its JVMs run with {host.values()}")
         state = host.shell(f"systemctl is-active {host.service}", check=False).strip()
         if state != "active":
@@ -194,7 +195,7 @@ def healed(site: Site, round_: Round, outcomes: dict[str, Outcome]) -> Iterator[
         if by_hand:
             host.path(host.launch).write_bytes(host.path(host.launch).read_bytes().replace(BY_HAND, b""))
         if problems:
-            host.repair(round_.desired)
+            host.repair(round_.then)
         yield outcome
 
 

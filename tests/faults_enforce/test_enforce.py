@@ -13,7 +13,7 @@ from .rounds import play, warm_up
 from .stage import FLEET, PROFILE, Site
 
 #: Each part of enforce and each fault is among them.
-EACH_ITS_OWN = Round(0, "disabled", "", (
+EACH_ITS_OWN = Round(0, "disabled", "disabled", "", (
     Case("bookworm-cm-deb", "edit", "rename", 1, "worker", 0),
     Case("trixie-cm-deb", "settle", "ask", 3, "power", 0),
     Case("bullseye-cm-rpm", "edit", "backup", 2, "disk: launch file", 0),
@@ -22,7 +22,7 @@ EACH_ITS_OWN = Round(0, "disabled", "", (
     Case("trixie-oss", "edit", "lock", 1, "disk: backups", 0),
     Case("bullseye-script", "quiet-down", "quiet.done", 1, "ssh", 0),
     Case("trixie-script", "restart", "restart", 1, "python", 0)))
-CONTROL_NODE = Round(1, "enabled", "control node", (
+CONTROL_NODE = Round(1, "enabled", "enabled", "control node", (
     Case("bookworm-cm-deb", "restart", "restart.done", 1, "control node", 0),
     Case("trixie-cm-deb", "quiet-down", "quiet.done", 1, "control node", 0),
     Case("bullseye-cm-rpm", "quiet-down", "builds", 1, "control node", 0),
@@ -31,7 +31,7 @@ CONTROL_NODE = Round(1, "enabled", "control node", (
     Case("trixie-oss", "quiet-down", "quiet", 1, "control node", 0),
     Case("bullseye-script", "settle", "ask", 3, "control node", 0),
     Case("trixie-script", "settle", "ready", 1, "control node", 0)))
-SECOND_RUN = Round(2, "disabled", "second run", tuple(
+SECOND_RUN = Round(2, "disabled", "disabled", "second run", tuple(
     Case(host, "edit", step, 1, "second run", 0) for host, step in (
         ("bookworm-cm-deb", "lock"), ("trixie-cm-deb", "backup"), ("bullseye-cm-rpm", "write"),
         ("bookworm-cm-rpm-array", "rename"), ("bookworm-oss", "replaced"), ("trixie-oss", "ask"),

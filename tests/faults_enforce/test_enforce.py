@@ -37,7 +37,7 @@ SECOND_RUN = Round(2, "disabled", "disabled", "second run", tuple(
         ("bookworm-cm-rpm-array", "rename"), ("bookworm-oss", "replaced"), ("trixie-oss", "ask"),
         ("bullseye-script", "rename"), ("trixie-script", "write"))))
 
-ROLL_BACK = Round(3, "enabled", "control node", (
+ROLL_BACK = Round(3, "enabled", "enabled", "control node", (
     Case("bookworm-cm-deb", "restart", "restart", 1, "control node", 0),
     Case("trixie-cm-deb", "quiet-down", "ask", 2, "control node", 0),
     Case("bullseye-cm-rpm", "restart", "restart.done", 1, "control node", 0),

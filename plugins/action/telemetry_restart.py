@@ -31,4 +31,7 @@ class ActionModule(restarting.Restarting):
                                     "installations on a host: controllers)")
         before = self._state()
         owed = [*restarting.owing(before, given["state"]), *self.left_down(before, given["state"])]
-        return self.restart_services(owed, before, given["state"])
+        result = self.restart_services(owed, before, given["state"])
+        if given["when_idle"] and not self._task.check_mode:
+            self.start_builds_again(result)
+        return result

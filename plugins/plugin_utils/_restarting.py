@@ -30,6 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     drain,
     ending_in_order,
     start_again,
+    start_again_after_others,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
@@ -52,6 +53,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import Win
 
 POLL_SECONDS = 1.0
 SETTLE_POLL_SECONDS = 2.0
+#: Seconds in which a controller that is not restarted says whether it is quieted down.
+QUIET_SECONDS = 5.0
 #: Seconds of waiting for a turn after which the host is looked at again.
 FRESH_SECONDS = 5.0
 #: Files that are put back on one host; a host says itself how many this run has edited.
@@ -174,6 +177,8 @@ class Restarting(Carrier):
     _variables: dict[str, Any]
     _arguments: dict[str, Any]
     _window: Window | None = None
+    #: How controllers are reached: those that telemetry_controllers names, and telemetry_url's.
+    _accesses: tuple[Mapping[str, Access], Access | None] = {}, None
     #: Units that a run before this one has restarted and that have not come up since, each with that run.
     _left: Mapping[str, str] = {}
 
@@ -210,6 +215,7 @@ class Restarting(Carrier):
             raise AnsibleActionFail(f"controllers: {error}") from error
         alone = Access(given["url"], given["user"] or "", given["token"] or "", given["ca_file"]) if given["url"] \
             else None
+        self._accesses = named, alone
         self._secrets = [secret for one in [*named.values(), *([alone] if alone else [])] for secret in one.secrets()]
         result: dict[str, Any] = {
             "changed": False, "services": list(dict.fromkeys(service_of(entry).label for entry in owed)),
@@ -258,6 +264,17 @@ class Restarting(Carrier):
             reasons.insert(0, "not restarted: another host with the same home on a file server is restarted, and that "
                               "has not ended")
         return self._told(result, reasons)
+
+    def start_builds_again(self, result: Mapping[str, Any]) -> None:
+        """Take back what a run that was killed has left quiet, where this one has restarted nothing.
+
+        It owes no restart any more, or may not make it now: nobody else would take it back.
+        """
+        state, (named, alone) = result["state"], self._accesses
+        for due in dues([entry for entry in state["installations"] if entry["running"] != "not_running"]):
+            access = access_for(due, state, named, alone)
+            if due.label not in result["restarted"] and not isinstance(access, str):
+                start_again_after_others(Controller(*access), QUIET_SECONDS)
 
     def _closed(self) -> str | None:
         """Why nothing may be restarted now, or None."""

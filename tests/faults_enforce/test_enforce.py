@@ -1,4 +1,4 @@
-"""About thirty disturbed runs of a real enforce, each healed by the next run. `make test-faults-enforce` makes more."""
+"""Forty disturbed runs of a real enforce, each healed by the next run. `make test-faults-enforce` makes more."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ ROLL_BACK = Round(3, "enabled", "enabled", "control node", (
     Case("trixie-oss", "roll-back", "restart", 2, "control node", 0),
     Case("bullseye-script", "roll-back", "back.replaced", 1, "control node", 0),
     Case("trixie-script", "roll-back", "back.backup", 1, "control node", 0)))
+UNDONE = Round(4, "disabled", "enabled", "control node", tuple(
+    Case(host, part, step, 1, "control node", 0) for host, part, step in (
+        ("bookworm-cm-deb", "quiet-down", "quiet.done"), ("trixie-cm-deb", "quiet-down", "builds"),
+        ("bullseye-cm-rpm", "restart", "show"), ("bookworm-cm-rpm-array", "quiet-down", "quiet"),
+        ("bookworm-oss", "quiet-down", "quiet.done"), ("trixie-oss", "restart", "restart.done"),
+        ("bullseye-script", "quiet-down", "builds"), ("trixie-script", "settle", "ready"))))
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +68,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     subprocess.run([FLEET, "down", PROFILE], check=True, capture_output=True, timeout=120)
 
 
-@pytest.mark.parametrize("round_", [EACH_ITS_OWN, CONTROL_NODE, SECOND_RUN, ROLL_BACK],
-                         ids=["each host its own", "the control node", "two runs at once", "roll-backs"])
+@pytest.mark.parametrize("round_", [EACH_ITS_OWN, CONTROL_NODE, SECOND_RUN, ROLL_BACK, UNDONE],
+                         ids=["each host its own", "the control node", "two runs at once", "roll-backs", "undone"])
 def test_the_next_run_heals_what_a_disturbed_one_has_left(site: Site, round_: Round) -> None:
     outcomes = list(play(site, round_))
     assert [outcome for outcome in outcomes if outcome.problems] == []

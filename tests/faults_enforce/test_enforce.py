@@ -53,10 +53,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         if done.returncode:
             pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
     found = Site(Path(tmp_path_factory.mktemp("faults")))
-    with found.entered():
-        warm_up(found)
-        yield found
-    subprocess.run([FLEET, "down", PROFILE], check=True, capture_output=True, timeout=120)
+    try:
+        with found.entered():
+            warm_up(found)
+            yield found
+    finally:
+        subprocess.run([FLEET, "down", PROFILE], check=True, capture_output=True, timeout=120)
 
 
 @pytest.mark.parametrize("round_", [EACH_ITS_OWN, ROLL_BACK, SECOND_RUN, UNDONE],

@@ -65,5 +65,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                          ids=["each host its own", "roll-backs", "two runs at once", "undone"])
 def test_the_next_run_heals_what_a_disturbed_one_has_left(site: Site, round_: Round) -> None:
     outcomes = list(play(site, round_))
-    assert [outcome for outcome in outcomes if outcome.problems] == []
+    wrong = [f"{outcome}" for outcome in outcomes if outcome.problems]
+    assert not wrong, "\n".join(wrong)
     assert [outcome.host for outcome in outcomes if not outcome.was_reached] == [], "each is held at its step"

@@ -444,6 +444,9 @@ class Restarting(Carrier):
         else:
             seconds = self._arguments["timeout"]
             line = service.restart(self._quote, seconds)
+            forgiven = service.forgiven(self._quote) if service.name in self._left else None
+            if forgiven is not None:  # it may have failed too often for another start
+                self._command(forgiven)
             if isinstance(service, Unit):
                 line = unfinished.begun(line, service.name, RUN_ID, self._quote)
             done = self._command(line, seconds)

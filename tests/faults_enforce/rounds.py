@@ -130,6 +130,7 @@ def play(site: Site, round_: Round) -> Iterator[Outcome]:
     outcomes = {case.host: Outcome(round_.number, round_.desired, round_.then, *case[:5]) for case in round_.cases}
     for case in round_.cases:
         host = site.hosts[case.host]
+        host.forget_starts()
         host.arm(case.step, case.number)
         host.break_after_the_edit(round_.desired if case.part == "roll-back" else None)
         if case.fault == "disk: backups":
@@ -153,6 +154,7 @@ def play(site: Site, round_: Round) -> Iterator[Outcome]:
     for case in round_.cases:
         host, outcome = site.hosts[case.host], outcomes[case.host]
         host.disarm()
+        host.forget_starts()
         host.break_after_the_edit(None)
         host.unmount()
         if not all(ended):

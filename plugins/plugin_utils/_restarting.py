@@ -181,6 +181,8 @@ class Restarting(Carrier):
     _accesses: tuple[Mapping[str, Access], Access | None] = {}, None
     #: Units that a run before this one has restarted and that have not come up since, each with that run.
     _left: Mapping[str, str] = {}
+    #: Services that failed in this task, by what their supervisor calls them.
+    _failed: frozenset[str] = frozenset()
 
     def left_down(self, state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
         """Installations that a run before this one has restarted and that have not come up since: a restart mends them.
@@ -444,11 +446,11 @@ class Restarting(Carrier):
         else:
             seconds = self._arguments["timeout"]
             line = service.restart(self._quote, seconds)
-            forgiven = service.forgiven(self._quote) if service.name in self._left else None
-            if forgiven is not None:  # it may have failed too often for another start
-                self._command(forgiven)
             if isinstance(service, Unit):
                 line = unfinished.begun(line, service.name, RUN_ID, self._quote)
+            forgiven = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
+            if forgiven is not None:  # else a start limit that was hit forbids the next start
+                line = f"{forgiven}; {line}"  # in one: what is forgiven and not started looks as if somebody stopped it
             done = self._command(line, seconds)
             problem = one_line(str(done.get("msg") or done.get("stderr") or done.get("stdout") or ""))[:500] \
                 if done.get("rc") or done.get("failed") else None
@@ -605,12 +607,10 @@ class Restarting(Carrier):
             return {"msg": f"{failure}. Nothing was rolled back{trouble}. {self._up_or_down(service)}"}
         if isinstance(service, Unit):
             self._module("ansible.builtin.systemd_service", daemon_reload=True)
-        forgiven = service.forgiven(self._quote)
-        if forgiven is not None:  # else a start limit that was hit forbids the next start
-            self._command(forgiven)
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = Due(service, tuple({**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]}
                                  for entry in due.entries))
+        self._failed = self._failed | {service.name}
         again, state = self._restart_and_wait(old, controller, None)
         self._record(restart_of(old.named(), state, again))
         if again:

@@ -556,6 +556,8 @@ class Texts(NamedTuple):
         return self.any(_FOREIGN)
 
 
+#: Units of the supervisors whose programs are installations of their own (:mod:`_starters`).
+_SUPERVISORS = frozenset(["monit", "runit", "runsvdir", "supervisor", "supervisord"])
 #: Lines that do something to a file, and start nothing.
 _HANDLES = re.compile(
     r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
@@ -735,6 +737,10 @@ def _may_be_ours(definition: Definition, texts: Texts, result: Outcome, refused:
     if definition.start is not None or (nothing and not texts.launches):
         starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
         return texts.of_interest and starts and (texts.foreign or not nothing)
+    if definition.unit is not None and definition.name in _SUPERVISORS:
+        # The files of what it starts are read by themselves. The flag in one of them, whose name is like the product's,
+        # says nothing of the unit.
+        texts = texts._replace(texts=tuple(text.replace(PROPERTY, "") for text in texts.texts))
     is_init_script = definition.unit is None and definition.start is None
     return named or (texts.of_interest and (not nothing or texts.foreign or is_init_script))
 

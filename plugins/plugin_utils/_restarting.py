@@ -435,7 +435,7 @@ class Restarting(Carrier):
         seen = self._seen(service)
         if seen and seen.get("ActiveState") == "active":
             return None
-        said_so = f"says that it is {words(seen)}" if seen else "does not know of it"
+        said_so = f"says that it is {words(seen)}" if seen else "does not answer, or does not know of it"
         return f"{service.label} is not restarted: its supervisor {said_so}; restart it yourself"
 
     def _restart(self, service: Service) -> str | None:

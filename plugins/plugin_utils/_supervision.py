@@ -27,6 +27,8 @@ _STARTED_BY = re.compile(
     r"(?P<kind>supervisord program|[A-Za-z.0-9]+ service) (?P<name>\S+) in (?P<path>/.*)\Z", re.DOTALL)
 #: Names that become words of a command line. The state is the host's.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}\Z", re.ASCII)
+#: sudo's own path may lack these, where supervisors that were not packaged lie.
+_PATH = "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin; "
 _FOLDER = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}){1,16}\Z", re.ASCII)
 
 
@@ -94,17 +96,17 @@ class Program(Service):
     _STATES: ClassVar = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING":
                          "deactivating", "STOPPED": "inactive", "EXITED": "inactive", "FATAL": "failed"}
     #: Without -c it looks for its settings in the current folder, too.
-    _CONTROL = "supervisorctl"
+    _FIRST: ClassVar = _PATH + "cd / && "
 
     def restart(self, quote: Quote, seconds: int) -> str:
-        name, control = quote(self.name), self._CONTROL
-        changed = quote(f"{self.name}: changed")
+        name, changed = quote(self.name), quote(f"{self.name}: changed")
         # What it has read anew it starts by itself, or not (autostart).
-        anew = f"{control} update {name} && {{ {control} start {name} || :; }}"
-        return f"cd / && if {control} reread | grep -qxF -- {changed}; then {anew}; else {control} restart {name}; fi"
+        anew = f"supervisorctl update {name} && {{ supervisorctl start {name} || :; }}"
+        return f"{self._FIRST}if supervisorctl reread | grep -qxF -- {changed}; then {anew}; " \
+               f"else supervisorctl restart {name}; fi"
 
     def status(self, quote: Quote) -> str | None:
-        return f"cd / && {self._CONTROL} status {quote(self.name)}"
+        return f"{self._FIRST}supervisorctl status {quote(self.name)}"
 
     def properties(self, said: str) -> dict[str, str]:
         for line in said.splitlines():
@@ -115,7 +117,7 @@ class Program(Service):
         return {}
 
     def journal(self, quote: Quote) -> str | None:
-        return f"cd / && {self._CONTROL} tail -4000 {quote(self.name)} 2>/dev/null | {filtered(quote)}"
+        return f"{self._FIRST}supervisorctl tail -4000 {quote(self.name)} 2>/dev/null | {filtered(quote)}"
 
 
 class Runit(Service):
@@ -124,10 +126,10 @@ class Runit(Service):
     is_checked = True
 
     def restart(self, quote: Quote, seconds: int) -> str:
-        return f"sv -w {seconds} restart {quote(self.name)}"
+        return f"{_PATH}sv -w {seconds} restart {quote(self.name)}"
 
     def status(self, quote: Quote) -> str | None:
-        return f"sv status {quote(self.name)}"
+        return f"{_PATH}sv status {quote(self.name)}"
 
     def properties(self, said: str) -> dict[str, str]:
         for line in said.splitlines():
@@ -150,10 +152,10 @@ class OpenRC(Service):
                          "stopped": "inactive", "inactive": "inactive", "crashed": "failed"}
 
     def restart(self, quote: Quote, seconds: int) -> str:
-        return f"rc-service {quote(self.name)} restart"
+        return f"{_PATH}rc-service {quote(self.name)} restart"
 
     def status(self, quote: Quote) -> str | None:
-        return f"rc-service {quote(self.name)} status"
+        return f"{_PATH}rc-service {quote(self.name)} status"
 
     def properties(self, said: str) -> dict[str, str]:
         match = re.search(r"\bstatus: ([a-z]+)", re.sub(r"\x1b\[[0-9;]*m", "", said))

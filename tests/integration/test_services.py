@@ -150,6 +150,7 @@ def test_one_url_is_none_of_several_services(odd: Fleet) -> None:
                    telemetry_token=TOKENS["a"])
     assert done.code == 0, done.output
     assert pids(odd) == before, "nothing was restarted"
+    assert done.verdicts() == {HOST: "restart_pending"}
     reasons = done.reasons(HOST)
     assert "cm-a.service is not restarted: its URL is not known: telemetry_url is for a host with one" in reasons
     assert "cm-b.service is not restarted" not in reasons

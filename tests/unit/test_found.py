@@ -172,6 +172,18 @@ def test_what_has_the_name_and_starts_none_is_none(host: Host) -> None:
 
 # -- by whoever else starts programs ----------------------------------------------------------------
 
+
+@pytest.mark.parametrize("flag", ["", f"{FLAG} "])
+def test_the_flag_in_a_program_s_file_makes_its_supervisor_no_controller(flag: str, host: Host) -> None:
+    """Else the JVM would be the supervisor's unit's as soon as the file has been edited."""
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/supervisor/conf.d/ci.conf", f"[program:ci]\ncommand=/usr/bin/java {flag}-jar /opt/ci/app.war\n")
+    host.write("/usr/local/bin/supervisord",
+               "#!/usr/bin/python3\nopen('/etc/supervisor/conf.d/ci.conf')\n", 0o755)
+    unit(host, "ExecStart=/usr/local/bin/supervisord", "supervisor")
+    assert found(host) == [("/etc/supervisor/conf.d/ci.conf", "disabled" if flag else "enabled")]
+
+
 JAVA = f"/usr/bin/java {FLAG} -jar /opt/ci/app.war"
 STARTERS = {
     "supervisord": {"/etc/supervisor/supervisord.conf": "[supervisord]\nuser=root\n[include]\nfiles = /srv/sup/*.ini\n",

@@ -30,4 +30,8 @@ class ActionModule(restarting.Restarting):
             raise AnsibleActionFail("a restart when idle asks the controller, so it needs its url (with several "
                                     "installations on a host: controllers)")
         before = self._state()
-        return self.restart_services(restarting.owing(before, given["state"]), before, given["state"])
+        owed = [*restarting.owing(before, given["state"]), *self.left_down(before, given["state"])]
+        result = self.restart_services(owed, before, given["state"])
+        if given["when_idle"] and not self._task.check_mode:
+            self.start_builds_again(result)
+        return result

@@ -107,8 +107,8 @@ class Controller:
         if not 200 <= status < 400:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers {status}")
 
-    def _json(self, path: str) -> Mapping[str, Any]:
-        status, text = self._ask(path)
+    def _json(self, path: str, timeout: float = REQUEST_SECONDS) -> Mapping[str, Any]:
+        status, text = self._ask(path, timeout=timeout)
         if status != 200:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers {status}")
         try:
@@ -119,9 +119,9 @@ class Controller:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers with something else than was asked for")
         return document
 
-    def quiet(self) -> Quiet:
+    def quiet(self, timeout: float = REQUEST_SECONDS) -> Quiet:
         """Whether it is about to shut down already, so that no new builds are started, and by whom."""
-        said = self._json("/api/json?tree=quietingDown,quietDownReason")
+        said = self._json("/api/json?tree=quietingDown,quietDownReason", timeout)
         reason = said.get("quietDownReason")  # a Jenkins before 2.267 knows of none
         return Quiet(bool(said.get("quietingDown")), isinstance(reason, str) and MARK in reason)
 
@@ -195,6 +195,17 @@ def start_again(controller: Controller) -> None:
     """Take our quiet-down back, if that can be: the first error is the one that tells."""
     with contextlib.suppress(ControllerError):
         controller.cancel_quiet_down()
+
+
+def start_again_after_others(controller: Controller, seconds: float) -> None:
+    """Take back a quiet-down of ours that a run before this one has left, if that can be; somebody else's stays.
+
+    For a controller that this run does not drain. One that another run drains just now is asked for builds again, which
+    it waits for.
+    """
+    with contextlib.suppress(ControllerError):
+        if controller.quiet(seconds) == Quiet(True, True):
+            controller.cancel_quiet_down()
 
 
 class Interrupted(BaseException):

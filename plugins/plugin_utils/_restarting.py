@@ -19,6 +19,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _unfinished as unfinished
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, Held, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line
@@ -29,6 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     drain,
     ending_in_order,
     start_again,
+    start_again_after_others,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import last_lines
@@ -51,6 +53,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import Win
 
 POLL_SECONDS = 1.0
 SETTLE_POLL_SECONDS = 2.0
+#: Seconds in which a controller that is not restarted says whether it is quieted down.
+QUIET_SECONDS = 5.0
 #: Seconds of waiting for a turn after which the host is looked at again.
 FRESH_SECONDS = 5.0
 #: Files that are put back on one host; a host says itself how many this run has edited.
@@ -174,6 +178,26 @@ class Restarting(Carrier):
     _variables: dict[str, Any]
     _arguments: dict[str, Any]
     _window: Window | None = None
+    #: How controllers are reached: those that telemetry_controllers names, and telemetry_url's.
+    _accesses: tuple[Mapping[str, Access], Access | None] = {}, None
+    #: Units that a run before this one has restarted and that have not come up since, each with that run.
+    _left: Mapping[str, str] = {}
+    #: Services that failed in this task, by what their supervisor calls them.
+    _failed: frozenset[str] = frozenset()
+
+    def left_down(self, state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
+        """Installations that a run before this one has restarted and that have not come up since: a restart mends them.
+
+        What somebody has stopped meanwhile stays so.
+        """
+        down = [(entry, service) for entry in state["installations"] for service in [service_of(entry)]
+                if entry["running"] == "not_running" and entry["on_disk"] == entry["next_start"] == desired
+                and isinstance(service, Unit)]
+        if not down:
+            return []
+        self._left = unfinished.units_of(str(self._command(unfinished.listing()).get("stdout") or ""))
+        return [entry for entry, service in down if service.name in self._left
+                and (self._seen(service) or {}).get("ActiveState") != "inactive"]
 
     def restart_services(self, owed: Sequence[Mapping[str, Any]], before: dict[str, Any],
                          desired: str | None) -> dict[str, Any]:
@@ -194,6 +218,7 @@ class Restarting(Carrier):
             raise AnsibleActionFail(f"controllers: {error}") from error
         alone = Access(given["url"], given["user"] or "", given["token"] or "", given["ca_file"]) if given["url"] \
             else None
+        self._accesses = named, alone
         self._secrets = [secret for one in [*named.values(), *([alone] if alone else [])] for secret in one.secrets()]
         result: dict[str, Any] = {
             "changed": False, "services": list(dict.fromkeys(service_of(entry).label for entry in owed)),
@@ -242,6 +267,17 @@ class Restarting(Carrier):
             reasons.insert(0, "not restarted: another host with the same home on a file server is restarted, and that "
                               "has not ended")
         return self._told(result, reasons)
+
+    def start_builds_again(self, result: Mapping[str, Any]) -> None:
+        """Take back what a run that was killed has left quiet, where this one has restarted nothing.
+
+        It owes no restart any more, or may not make it now: nobody else would take it back.
+        """
+        state, (named, alone) = result["state"], self._accesses
+        for due in dues([entry for entry in state["installations"] if entry["running"] != "not_running"]):
+            access = access_for(due, state, named, alone)
+            if due.label not in result["restarted"] and not isinstance(access, str):
+                start_again_after_others(Controller(*access), QUIET_SECONDS)
 
     def _closed(self) -> str | None:
         """Why nothing may be restarted now, or None."""
@@ -301,11 +337,12 @@ class Restarting(Carrier):
             if deferred:
                 reasons.append(deferred)
 
-    @staticmethod
-    def _as_it_is_now(due: Due, state: Mapping[str, Any], desired: str | None) -> Due:
+    def _as_it_is_now(self, due: Due, state: Mapping[str, Any], desired: str | None) -> Due:
         """The same service with what is known of it now; without what owes no restart any more."""
         names = [entry["name"] for entry in due.entries]
         now = state["installations"] if desired is None else owing(state, desired)
+        if desired is not None and due.service.name in self._left:
+            now = [*now, *(entry for entry in state["installations"] if entry["running"] == "not_running")]
         return Due(due.service, tuple(entry for entry in now if entry["name"] in names
                                       and service_of(entry) == due.service))
 
@@ -317,7 +354,8 @@ class Restarting(Carrier):
             return unseen
         is_ours = is_over = False
         try:
-            if self._arguments["when_idle"] and controller is not None:
+            is_running = any(entry["running"] != "not_running" for entry in due.entries)
+            if self._arguments["when_idle"] and controller is not None and is_running:
                 try:
                     running, is_ours = drain(controller, self._arguments["reason"], self._arguments["idle_timeout"],
                                              RUN_ID)
@@ -423,7 +461,13 @@ class Restarting(Carrier):
             problem = said(answer) if answer.get("failed") else None
         else:
             seconds = self._arguments["timeout"]
-            done = self._command(service.restart(self._quote, seconds), seconds)
+            line = service.restart(self._quote, seconds)
+            if isinstance(service, Unit):
+                line = unfinished.begun(line, service.name, RUN_ID, self._quote)
+            forgiven = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
+            if forgiven is not None:  # else a start limit that was hit forbids the next start
+                line = f"{forgiven}; {line}"  # in one: what is forgiven and not started looks as if somebody stopped it
+            done = self._command(line, seconds)
             problem = one_line(str(done.get("msg") or done.get("stderr") or done.get("stdout") or ""))[:500] \
                 if done.get("rc") or done.get("failed") else None
         return None if problem is None else f"{service.label} could not be restarted: {problem or 'no answer'}"
@@ -432,6 +476,14 @@ class Restarting(Carrier):
 
     def _restart_and_wait(self, due: Due, controller: Controller | None,
                           desired: str | None) -> tuple[str | None, dict[str, Any]]:
+        """Restart a service; what is wrong then, or None; and the state."""
+        failure, state = self._come_up(due, controller, desired)
+        if failure is None and isinstance(due.service, Unit):
+            self._command(unfinished.over(due.service.name, self._quote))
+        return failure, state
+
+    def _come_up(self, due: Due, controller: Controller | None,
+                 desired: str | None) -> tuple[str | None, dict[str, Any]]:
         """The health gate: what is wrong after a restart, or None; and the state then.
 
         New JVMs run with the desired value (None: with any), the service is active, the controller serves requests, and
@@ -530,9 +582,9 @@ class Restarting(Carrier):
         lines = last_lines(str(self._command(line).get("stdout") or ""), self._secrets) if line is not None else []
         return (f"{service.label} said last: " + " | ".join(lines)).rstrip(".") if lines else "its journal says nothing"
 
-    def _edited(self, due: Due, state: Mapping[str, Any]) -> tuple[list[str], str | None]:
-        """The files that this run has edited on the host, but for those of other installations; or why not known."""
-        answer = self._backup(of_run=RUN_ID)
+    def _edited(self, due: Due, state: Mapping[str, Any], run: str = RUN_ID) -> tuple[list[str], str | None]:
+        """The files that a run has edited on the host, but for those of other installations; or why not known."""
+        answer = self._backup(of_run=run)
         if answer.get("failed"):
             return [], said(answer)
         own = {path for entry in due.entries for path in launch_files(entry)}
@@ -552,7 +604,10 @@ class Restarting(Carrier):
         edited, unknown = self._edited(due, state)
         problems = [f"what this run edited is not known: {unknown}"] if unknown else []
         tasks: list[tuple[str, dict[str, Any]]] = [(path, {"of_run": RUN_ID}) for path in edited]
-        for entry in due.entries if not edited else ():
+        if not edited and not unknown and service.name in self._left:  # the run that was killed has edited
+            run = self._left[service.name]
+            tasks = [(path, {"of_run": run}) for path in self._edited(due, state, run)[0]]
+        for entry in due.entries if not tasks else ():
             # A run before this one may have edited, and have been killed before the restart.
             started = min((process["started"] for process in entry["processes"]), default=None)
             tasks += [(path, {"since": started}) for path in launch_files(entry) if started]
@@ -576,12 +631,10 @@ class Restarting(Carrier):
             return {"msg": f"{failure}. Nothing was rolled back{trouble}. {self._up_or_down(service)}"}
         if isinstance(service, Unit):
             self._module("ansible.builtin.systemd_service", daemon_reload=True)
-        forgiven = service.forgiven(self._quote)
-        if forgiven is not None:  # else a start limit that was hit forbids the next start
-            self._command(forgiven)
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = Due(service, tuple({**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]}
                                  for entry in due.entries))
+        self._failed = self._failed | {service.name}
         again, state = self._restart_and_wait(old, controller, None)
         self._record(restart_of(old.named(), state, again, self._gates(controller, None)))
         if again:

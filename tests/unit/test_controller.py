@@ -26,6 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import
     ControllerError,
     drain,
     ending_in_order,
+    start_again_after_others,
 )
 
 TOKEN = "11aa-secret-token"  # noqa: S105
@@ -187,6 +188,15 @@ def test_what_a_run_of_ours_that_was_killed_quieted_down_is_taken_over_and_back(
     assert drained(jenkins) == ["app #1"]
     assert not jenkins.quiet
     assert jenkins.reasons[-1].endswith("[cbops.telemetry R1]")
+
+
+@pytest.mark.parametrize(("reason", "stays"), [("for telemetry [cbops.telemetry R0]", False), ("upgrade", True)])
+def test_a_run_that_restarts_nothing_takes_back_what_one_of_ours_has_left(
+        jenkins: Jenkins, reason: str, stays: bool) -> None:
+    jenkins.quiet, jenkins.reasons = True, [reason]
+    start_again_after_others(Controller(jenkins.url, "jo", TOKEN), 5)
+    assert jenkins.quiet is stays
+    start_again_after_others(Controller("http://127.0.0.1:9", "jo", TOKEN), 5)  # nobody there is no failure
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -1,0 +1,37 @@
+"""What a host remembers of restarts that did not come to a good end, by a real shell."""
+
+from __future__ import annotations
+
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _unfinished as unfinished
+
+RUN = "20261126T230000Z-00112233"
+
+
+def shell(line: str) -> str:
+    return subprocess.run(["sh", "-c", line], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_first_run_is_noted_until_the_unit_is_up(tmp_path: Path) -> None:
+    folder = str(tmp_path / "restarts")
+    assert unfinished.units_of(shell(unfinished.listing(folder))) == {}
+    for run in (RUN, "20261127T000000Z-44556677"):
+        said = shell(unfinished.begun("echo restarted", r"cb@a\x2db.service", run, shlex.quote, folder))
+        assert said == "restarted\n"
+    assert stat.S_IMODE(Path(folder).stat().st_mode) == 0o700
+    assert unfinished.units_of(shell(unfinished.listing(folder))) == {r"cb@a\x2db.service": RUN}
+    shell(unfinished.over(r"cb@a\x2db.service", shlex.quote, folder))
+    assert unfinished.units_of(shell(unfinished.listing(folder))) == {}
+
+
+def test_a_restart_is_made_where_nothing_can_be_noted() -> None:
+    assert shell(unfinished.begun("echo restarted", "a.service", RUN, shlex.quote, "/proc/restarts")) == "restarted\n"
+
+
+def test_what_a_host_prints_beside_it_counts_for_nothing() -> None:
+    text = f"*!\n../../etc/passwd!{RUN}\na.service!{RUN}\nb.service!; reboot\nc.service\n!{RUN}\n"
+    assert unfinished.units_of(text) == {"a.service": RUN}

@@ -218,6 +218,8 @@ def base() -> object:
     base.mkdir(mode=0o755)
     yield base
     shutil.rmtree(base, ignore_errors=True)
+    for lock in Path("/run").glob("cbops-telemetry-faults*.lock"):
+        lock.unlink()
 
 
 @pytest.mark.parametrize("deed", DEEDS)

@@ -188,7 +188,7 @@ def test_other_supervisors_restart_by_their_own_command(odd: Fleet) -> None:
     assert done.verdicts() == {HOST: "restart_pending"}
     reasons = done.reasons(HOST)
     assert "no service manager is known to start /srv/hand/start.sh; restart it yourself" in reasons
-    assert "nine" not in reasons and "/etc/sv/ten" not in reasons, reasons
+    assert "program nine" not in reasons and "service ten" not in reasons, reasons
     asked = odd.shell(HOST, "cat /run/sup/asked").splitlines()
     assert [line for line in asked if "status" not in line] == ["reread", "update nine", "start nine"]
     assert "-w 300 restart /etc/sv/ten" in odd.shell(HOST, "cat /run/sv-asked").splitlines()

@@ -837,9 +837,10 @@ def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result:
         return False
     if definition.unit is not None and definition.name in _SUPERVISORS:
         # The files of what it starts are read by themselves. The flag in one of them, whose name is like the product's,
-        # says nothing of the unit.
-        texts = texts._replace(texts=tuple(text.replace(PROPERTY, "") for text in texts.texts))
-    interest = texts.of_interest or _names_a_product(files, texts.texts)
+        # and the war that one names, say nothing of the unit.
+        interest = texts._replace(texts=tuple(text.replace(PROPERTY, "") for text in texts.texts)).of_interest
+    else:
+        interest = texts.of_interest or _names_a_product(files, texts.texts)
     if definition.start is not None or (nothing and not texts.launches):
         starts = texts.any(_STARTS) or any(map(brings_up, texts.texts))
         return interest and starts and (foreign or not nothing)

@@ -233,6 +233,14 @@ class Host(ActionModule):
     def _state(self) -> dict[str, Any]:
         return state(*[dict(one) for one in self.entries])
 
+    def _quote(self, text: str) -> str:
+        return text
+
+    def _command(self, line: str, seconds: float = 0) -> dict[str, Any]:
+        """What a restart that is over leaves nothing of."""
+        assert line.startswith("rm -f -- /run/cbops-telemetry.restarts/"), line
+        return {"rc": 0, "stdout": ""}
+
     def _seen(self, service: Service) -> dict[str, str] | None:
         return {"ActiveState": "failed" if service.label in self.broken else "active"}
 

@@ -65,7 +65,7 @@ def test_documentation_of_every_plugin_can_be_shown(installed: Path) -> None:
     done = subprocess.run([BIN / "ansible-doc", "-t", "role", "--json", "cbops.telemetry.telemetry"],
                           capture_output=True, text=True, env=environment, check=True)
     entries = json.loads(done.stdout)["cbops.telemetry.telemetry"]["entry_points"]
-    assert set(entries) == {"main", "audit", "plan", "enforce", "probe", "prove", "restart"}
+    assert set(entries) == {"main", "audit", "plan", "enforce", "probe", "prove", "restart", "undo"}
 
 
 def test_limit_looks_at_the_limited_hosts_alone(fleet: Fleet) -> None:

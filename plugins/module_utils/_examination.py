@@ -270,7 +270,9 @@ def starter_of(proc: str, parent: int, cgroup: str, environment: Dict[str, str])
             named = kind in ("runit", "s6", "daemontools") and len(command) > 1
             return told or (kind + " service " + shown_name(command[-1]) if named else kind)
     unit = re.search(r"/(cron|crond|rc-local|rc\.local|supervisord?|monit|atd)\.service(?:/|\Z)", cgroup)
-    told = next((words % shown_name(environment[key]) for key, words in _TOLD + _SESSIONS if key in environment), "")
+    # tmux(1): TMUX is the server's socket, its process and the session, separated by commas.
+    told = next((words % shown_name(environment[key].partition(",")[0]) for key, words in _TOLD + _SESSIONS
+                 if key in environment), "")
     return told or (unit.group(1) if unit else "")
 
 

@@ -110,6 +110,16 @@ def test_every_playbook_looks_at_the_same_hosts() -> None:
     assert len(said) == 1 and "hostvars['localhost'].telemetry_hosts" in said.pop()
 
 
+def test_no_play_depends_on_how_a_user_runs_plays() -> None:
+    """strategy and any_errors_fatal of an ansible.cfg would end a run between the edit and its audit."""
+    plays = [play for path in (CHECKOUT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text())
+             if "hosts" in play]
+    assert len(plays) > 15
+    for play in plays:
+        assert play["strategy"] == "ansible.builtin.linear", play["name"]
+        assert isinstance(play["any_errors_fatal"], bool), play["name"]
+
+
 def test_nobody_matches(tmp_path: Path) -> None:
     inventory(tmp_path, telemetry_hosts="nobody")
     code, output, _hosts = check(tmp_path, "-i", "inventory")

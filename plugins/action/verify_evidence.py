@@ -41,9 +41,9 @@ class ActionModule(ActionBase):
         if wrong:
             return {**result, "failed": True, "msg": visible(f"{len(wrong)} problems: {'; '.join(wrong[:20])}"
                                                              f"{' ...' if len(wrong) > 20 else ''}")}
+        changes = f"; so are {seen['records']} records of changes" if seen["records"] else ""
         show(f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
-             f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them"
-             f"{f'; so are {count} records of changes' if (count := seen['records']) else ''}")
+             f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them{changes}")
         for one in seen["newest"]:
             show(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")
         return result

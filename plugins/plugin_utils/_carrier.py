@@ -84,6 +84,9 @@ FINDER = ('for p in {pythons}; do command -v $p >/dev/null 2>&1 && exec $p {flag
           'cat >/dev/null; echo "no Python 3 was found; set ansible_python_interpreter" >&2; exit 127')
 
 _NO_TTY = re.compile(of_kind("sudo_tty").words, re.IGNORECASE)
+#: What Ansible says where ssh took no more of its input and had not ended yet, so that nobody knows why.
+_NOT_TAKEN = re.compile(r"data could not be sent to remote host \S+ make sure this host can be reached over ssh\W*"
+                        r"(\[Errno \d+\] broken pipe)?\W*\Z", re.IGNORECASE)
 #: Characters of what a host said that are looked at for the reason of a failure.
 _LAST_WORDS = 4096
 
@@ -392,7 +395,13 @@ class Carrier(ActionBase):
             return errand.problem
         line = command(self._interpreter(variables), self._compute_environment_string())
         with self._piping():
-            done = self._low_level_execute_command(line, in_data=errand.program)
+            try:
+                done = self._low_level_execute_command(line, in_data=errand.program)
+            except AnsibleConnectionFailure as error:
+                if not _NOT_TAKEN.search(str(error)):
+                    raise
+                # ssh was about to end, and why it said only then. Nothing has run there: it wants all of the program.
+                done = self._low_level_execute_command(line, in_data=errand.program)
         display.vvv(f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",
                     host=variables.get("inventory_hostname"))
         if len(done["stdout"]) > LARGEST:

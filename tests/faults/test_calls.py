@@ -1,8 +1,8 @@
 """SIGKILL, and an error, at every system call of a write: the file is the old one or the new one, whole.
 
 By default each call fails once, with one of the errors in turn, and a kill comes after each call that may have changed
-something (after one that only looks the disk is as before it). CBOPS_FAULTS=all fails with each error, and kills at each
-call.
+something (after one that only looks the disk is as before it). CBOPS_FAULTS=all fails with each error, and kills at
+each call.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ NEVER_FAIL = {"getppid", "geteuid", "mmap", "munmap", "mremap", "brk", "lseek", 
               "umask"}
 #: Calls that leave every file system as it is. (openat is none of them: it can make a file.)
 LOOKS_ONLY = frozenset((
-    "access", "brk", "clock_gettime", "clock_nanosleep", "close", "dup", "faccessat", "faccessat2", "fcntl", "fgetxattr",
-    "flistxattr", "flock", "fstat", "fstatfs", "futex", "getdents64", "getegid", "geteuid", "getgid", "getpid", "getppid",
-    "getrandom", "getuid", "getxattr", "ioctl", "lgetxattr", "llistxattr", "lseek", "lstat", "mmap", "mprotect", "munmap",
-    "newfstatat", "pread64", "prlimit64", "read", "readlink", "readlinkat", "rt_sigaction", "rt_sigprocmask", "stat",
-    "statfs", "statx", "umask"))
+    "access", "brk", "clock_gettime", "clock_nanosleep", "close", "dup", "faccessat", "faccessat2", "fcntl",
+    "fgetxattr", "flistxattr", "flock", "fstat", "fstatfs", "futex", "getdents64", "getegid", "geteuid", "getgid",
+    "getpid", "getppid", "getrandom", "getuid", "getxattr", "ioctl", "lgetxattr", "llistxattr", "lseek", "lstat",
+    "mmap", "mprotect", "munmap", "newfstatat", "pread64", "prlimit64", "read", "readlink", "readlinkat",
+    "rt_sigaction", "rt_sigprocmask", "stat", "statfs", "statx", "umask"))
 STRACE = ["strace", "-f", "-qq", "-s", "0", "-e", "signal=none"]
 
 

@@ -29,15 +29,20 @@ HOSTS: dict[str, dict[str, Any]] = {
 }
 
 
+def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    """The playbook, with the folder's hosts.json as inventory."""
+    return subprocess.run([Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "hosts.json",
+                           "cbops.telemetry.doctor", "-e", f"telemetry_reports_dir={folder}"], cwd=CHECKOUT,
+                          capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"})
+
+
 @pytest.fixture(scope="module")
 def examined(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """Hosts of all kinds: the document by host, and the output."""
     folder = tmp_path_factory.mktemp("doctor")
     (folder / "hosts.json").write_text(json.dumps({"all": {"hosts": HOSTS, "vars": {"telemetry_desired": "disabled"}}}))
-    done = subprocess.run([Path(sys.executable).with_name("ansible-playbook"), "-i", folder / "hosts.json",
-                           "cbops.telemetry.doctor", "-e", f"telemetry_reports_dir={folder}"], cwd=CHECKOUT,
-                          capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"})
+    done = run(folder)
     document = json.loads((folder / "doctor.json").read_text())
     schemas.validate(document)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,6 +80,20 @@ def test_what_is_missing_and_what_to_write(examined: tuple[dict[str, Any], str],
     assert any(reason in text for text in found[host]["missing"]), found[host]
     assert line is None or line in found[host]["host_vars"]
     assert line is None or f"        {line}\n" in output
+
+
+def test_ssh_that_ends_before_it_says_why_is_asked_once_more(tmp_path: Path) -> None:
+    """Else whether ssh is slow to end decides what is said of a host."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nif mkdir {tmp_path}/asked 2>/dev/null; then exec <&-; sleep 3; fi\n"
+                   "echo 'ssh: connect to host 192.0.2.1 port 22: Connection refused' >&2; exit 255\n")
+    ssh.chmod(0o755)
+    host = {"ansible_host": "192.0.2.1", "ansible_ssh_executable": str(ssh), "telemetry_desired": "disabled"}
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": {"slow": host}}}))
+    done = run(tmp_path)
+    assert (tmp_path / "asked").is_dir()
+    entry, = json.loads((tmp_path / "doctor.json").read_text())["hosts"]
+    assert entry["missing"] and entry["missing"][0].startswith("nothing listens at its ssh port ("), done.stdout
 
 
 def state(*installations: dict[str, Any], user: int = 0) -> dict[str, Any]:

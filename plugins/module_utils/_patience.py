@@ -97,6 +97,13 @@ def look(path: str, work: Callable[[], Any]) -> Any:
     return work() if place is None else _asked(place, path, work)
 
 
+def may_hang(path: str) -> bool:
+    """Whether a path (without links) is on a file system that may not answer."""
+    if _State.mounts is None:
+        _State.mounts = _mounts()
+    return _place_of(path, _State.mounts) is not None
+
+
 def _asked(place: str, path: str, work: Callable[[], Any]) -> Any:
     from ._child import Late, bounded  # only where there is something to be careful with
 

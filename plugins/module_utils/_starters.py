@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tu
 from ._files import HostFiles
 from ._jvm import Unresolvable
 from ._login import account, pam_environment
-from ._patience import Silent
+from ._patience import Silent, may_hang
 from ._shell_syntax import Run, Text, Value, line_of, text_of
 from ._systemd import Unit, Variable, build, parse_unit, split_words, substitute
 from ._war import OF_INTEREST
@@ -549,7 +549,10 @@ class Containers(Starter):
             for name in files.list(top):
                 if COMPOSE.match(name):
                     yield "%s/%s" % (top, name)
-                elif "." not in name:
+                # What is mounted from elsewhere in /var/lib is a home. A compose file in it starts nothing at boot, and
+                # a server that does not answer would cost more than the settings of that home.
+                elif "." not in name and not (top == "/var/lib" and may_hang("%s%s/%s" % (
+                        files.root.rstrip("/"), top, name))):
                     for inner in files.list("%s/%s" % (top, name)):
                         if COMPOSE.match(inner):
                             yield "%s/%s/%s" % (top, name, inner)

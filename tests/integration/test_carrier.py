@@ -96,7 +96,9 @@ def test_edits_are_the_same_by_both(fleet: Fleet) -> None:
     def flag(state: str, **keywords: Any) -> Task:
         return "telemetry_flag", {"state": state, "backup": False}, keywords
 
-    ask(fleet, "telemetry_flag", {"state": "enabled", "backup": False}, hosts=KINDS)
+    # Edited once before, for both: that a file is not as the JVM found it is part of the state.
+    for state in ("disabled", "enabled"):
+        ask(fleet, "telemetry_flag", {"state": state, "backup": False}, hosts=KINDS)
     answers = both(fleet, [flag("disabled", check_mode=True), flag("disabled"), flag("disabled"), flag("enabled")],
                    "--diff", hosts=KINDS)
     assert set(answers) == set(KINDS)

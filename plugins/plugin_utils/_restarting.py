@@ -181,7 +181,7 @@ class Restarting(Carrier):
     #: How controllers are reached: those that telemetry_controllers names, and telemetry_url's.
     _accesses: tuple[Mapping[str, Access], Access | None] = {}, None
     #: Units that a run before this one has restarted and that have not come up since, each with that run.
-    _left: Mapping[str, str] = {}
+    _left: Mapping[str, unfinished.Left] = {}
     #: Services that failed in this task, by what their supervisor calls them.
     _failed: frozenset[str] = frozenset()
 
@@ -197,7 +197,7 @@ class Restarting(Carrier):
             return []
         self._left = unfinished.units_of(str(self._command(unfinished.listing()).get("stdout") or ""))
         return [entry for entry, service in down if service.name in self._left
-                and (self._seen(service) or {}).get("ActiveState") != "inactive"]
+                and (self._left[service.name].forgiven or (self._seen(service) or {}).get("ActiveState") != "inactive")]
 
     def restart_services(self, owed: Sequence[Mapping[str, Any]], before: dict[str, Any],
                          desired: str | None) -> dict[str, Any]:
@@ -463,10 +463,9 @@ class Restarting(Carrier):
             seconds = self._arguments["timeout"]
             line = service.restart(self._quote, seconds)
             if isinstance(service, Unit):
-                line = unfinished.begun(line, service.name, RUN_ID, self._quote)
-            forgiven = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
-            if forgiven is not None:  # else a start limit that was hit forbids the next start
-                line = f"{forgiven}; {line}"  # in one: what is forgiven and not started looks as if somebody stopped it
+                # Where it failed it is forgiven: else a start limit that was hit forbids the next start.
+                forgiving = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
+                line = unfinished.begun(line, service.name, RUN_ID, self._quote, forgiving)
             done = self._command(line, seconds)
             problem = one_line(str(done.get("msg") or done.get("stderr") or done.get("stdout") or ""))[:500] \
                 if done.get("rc") or done.get("failed") else None
@@ -605,7 +604,7 @@ class Restarting(Carrier):
         problems = [f"what this run edited is not known: {unknown}"] if unknown else []
         tasks: list[tuple[str, dict[str, Any]]] = [(path, {"of_run": RUN_ID}) for path in edited]
         if not edited and not unknown and service.name in self._left:  # the run that was killed has edited
-            run = self._left[service.name]
+            run = self._left[service.name].run
             tasks = [(path, {"of_run": run}) for path in self._edited(due, state, run)[0]]
         for entry in due.entries if not tasks else ():
             # A run before this one may have edited, and have been killed before the restart.

@@ -13,33 +13,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 FOLDER = "/run/cbops-telemetry.restarts"
-_LINE = re.compile(r"(?P<unit>[^/\0]{1,255}?)!(?P<run>[0-9A-Za-z-]{1,64})\Z")
+_LINE = re.compile(r"(?P<unit>[^/\0]{1,255}?)!(?P<run>[0-9A-Za-z-]{1,64})(?P<forgiven>!)?\Z")
 
 
-def begun(command: str, unit: str, run: str, quote: Callable[[str], str], folder: str = FOLDER) -> str:
-    """The command that restarts a unit, for a POSIX shell; the first run that has begun it is noted before."""
-    path = f"{folder}/{quote(unit)}"
-    return f"( umask 077; mkdir -p {folder} && {{ [ -e {path} ] || echo {quote(run)} >{path}; }} ) 2>/dev/null; " \
-           f"{command}"
+class Left(NamedTuple):
+    """A restart that did not come to a good end."""
+
+    run: str  # that began it first
+    #: It ended between forgiving the unit its failures, which makes it inactive, and its start.
+    forgiven: bool = False
+
+
+def begun(command: str, unit: str, run: str, quote: Callable[[str], str], forgiving: str | None = None,
+          folder: str = FOLDER) -> str:
+    """The command that restarts a unit, for a POSIX shell; the first run that has begun it is noted before.
+
+    ``forgiving`` is the command that forgives the unit its failures first. A unit that was forgiven and not started
+    looks as if somebody had stopped it, so that is noted, too, for the time between the two.
+    """
+    path, mark = f"{folder}/{quote(unit)}", f"{folder}.forgiven/{quote(unit)}"
+    noted = f"( umask 077; mkdir -p {folder} && {{ [ -e {path} ] || echo {quote(run)} >{path}; }} ) 2>/dev/null; "
+    if forgiving is None:
+        return noted + command
+    return f"{noted}( umask 077; mkdir -p {folder}.forgiven && : >{mark} ) 2>/dev/null; {forgiving}; {command}; " \
+           f"code=$?; rm -f -- {mark}; ( exit $code )"
 
 
 def over(unit: str, quote: Callable[[str], str], folder: str = FOLDER) -> str:
     """What notes that a unit is up and stays so."""
-    return f"rm -f -- {folder}/{quote(unit)}"
+    return f"rm -f -- {folder}/{quote(unit)} {folder}.forgiven/{quote(unit)}"
 
 
 def listing(folder: str = FOLDER) -> str:
     """What prints the units whose restart did not come to a good end."""
-    return f"cd {folder} 2>/dev/null && for unit in *; do echo \"$unit!$(head -c 100 \"$unit\")\"; done || :"
+    return f"cd {folder} 2>/dev/null && for unit in *; do mark=; [ ! -e \"{folder}.forgiven/$unit\" ] || mark=!; " \
+           "echo \"$unit!$(head -c 100 \"$unit\")$mark\"; done || :"
 
 
-def units_of(printed: str) -> dict[str, str]:
-    """The units that :func:`listing` printed, each with the run that began its restart. A host prints what it likes."""
+def units_of(printed: str) -> dict[str, Left]:
+    """The units that :func:`listing` printed. A host prints what it likes."""
     found = {}
     for line in printed.splitlines()[:1000]:
         match = _LINE.match(line.strip())
         if match is not None:
-            found[match["unit"]] = match["run"]
+            found[match["unit"]] = Left(match["run"], match["forgiven"] is not None)
     return found

@@ -648,6 +648,14 @@ def test_stale_jvms(change: Callable[[Path], None], stale: str | None) -> None:
         assert examination.examine(seen, attach="never").stale == stale
 
 
+def test_a_war_that_its_server_unpacked_when_it_started_is_no_other_one(tmp_path: Path) -> None:
+    (tmp_path / "root/webapps/ROOT").mkdir(parents=True)
+    (tmp_path / "root/webapps/ci.war").touch()
+    for war, said in (("/webapps/ROOT", None), ("/webapps/ci.war", "its war was written after its start")):
+        seen = processes.Seen(**{**dict.fromkeys(processes.Seen._fields), "war": war})
+        assert examination._other_war(str(tmp_path), seen, 1000.0, None) == said
+
+
 # -- whose it is ------------------------------------------------------------------------------------
 
 JVM = processes.Process(1, "2026-01-01T00:00:00Z", WAR, "/home/a", "/system.slice/a.service", None, "enabled", None,

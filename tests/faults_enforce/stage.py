@@ -338,7 +338,8 @@ class Site:
             "ansible_python_interpreter": f"/{FOLDER}/python", "telemetry_desired": desired,
             "telemetry_restart": "when_idle", "telemetry_user": "jo", "telemetry_token": TOKEN, "telemetry_settle": 1,
             "telemetry_idle_timeout": 20, "telemetry_restart_timeout": 45, "telemetry_max_failures": 99,
-            "telemetry_host_limit": 100}, "hosts": {
+            # Where the launch file's file system is full, what lies beside the script lay on another one: the war, too.
+            "telemetry_host_limit": 100, "telemetry_restart_allow": ["war"]}, "hosts": {
                 name: {"telemetry_url": f"http://{self.gateway}:{host.port}/"} for name, host in self.hosts.items()}}}
 
     def quiet(self) -> dict[str, Any]:

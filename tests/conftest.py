@@ -12,6 +12,7 @@ SCATTERED = ("tests/unit/", "tests/testinfra/", "tests/browser/")
 #: Files of a room that have another profile of the fleet than the rest of it.
 PROFILES = {
     "tests/integration/test_found.py": "odd",
+    "tests/integration/test_services.py": "odd",
     "tests/integration/test_gitops_pull.py": "gitops",
     "tests/hostile/test_gitops.py": "gitops",
 }

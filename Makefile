@@ -102,7 +102,7 @@ test-fuzz: setup ## The parsers against N hostile files a test (N=20000)
 test-faults: setup tools ## Kills and errors at every system call of a write, full and read-only disks, crowds (root)
 	@CBOPS_FAULTS=all $(bin)/python -m pytest tests/faults -q
 
-test-faults-enforce: setup ## Enforce disturbed N times at drawn steps, healed by the next run; goes on where it stopped (N=500 SEED=0; root)
+test-faults-enforce: setup tools ## Enforce disturbed N times at drawn steps, healed by the next run; goes on where it stopped (N=500 SEED=0; root)
 	@$(bin)/python -m tests.faults_enforce $(or $(N),500) $(or $(SEED),0)
 
 bench: setup ## Audits beside other ways to do them, on N loopback hosts (N=32 ONLY=ssh,pipe ROUNDS=5 KINDS=cold)

@@ -34,6 +34,8 @@ def begun(command: str, unit: str, run: str, quote: Callable[[str], str], forgiv
     ``forgiving`` is the command that forgives the unit its failures first. A unit that was forgiven and not started
     looks as if somebody had stopped it, so that is noted, too, for the time between the two.
     """
+    if "/" in unit:  # what a host calls so is no unit, and leads out of the folder
+        return f"{forgiving}; {command}" if forgiving else command
     path, mark = f"{folder}/{quote(unit)}", f"{folder}.forgiven/{quote(unit)}"
     noted = f"( umask 077; mkdir -p {folder} && {{ [ -e {path} ] || echo {quote(run)} >{path}; }} ) 2>/dev/null; "
     if forgiving is None:
@@ -44,6 +46,8 @@ def begun(command: str, unit: str, run: str, quote: Callable[[str], str], forgiv
 
 def over(unit: str, quote: Callable[[str], str], folder: str = FOLDER) -> str:
     """What notes that a unit is up and stays so."""
+    if "/" in unit:
+        return ":"
     return f"rm -f -- {folder}/{quote(unit)} {folder}.forgiven/{quote(unit)}"
 
 

@@ -49,6 +49,16 @@ def test_a_restart_is_made_where_nothing_can_be_noted() -> None:
     assert shell(line) == "restarted\n"
 
 
+def test_a_name_that_leads_out_of_the_folder_is_not_noted(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    name, folder = "../kept", str(tmp_path / "restarts")
+    for forgiving in (None, "echo forgiven"):
+        said = shell(unfinished.begun("echo restarted", name, RUN, shlex.quote, forgiving, folder))
+        assert said == ("forgiven\n" if forgiving else "") + "restarted\n"
+    shell(unfinished.over(name, shlex.quote, folder))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
 def test_what_a_host_prints_beside_it_counts_for_nothing() -> None:
     text = f"*!\n../../etc/passwd!{RUN}\na.service!{RUN}\nb.service!; reboot\nc.service\n!{RUN}\nd.service!{RUN}!!\n"
     assert unfinished.units_of(text) == {"a.service": unfinished.Left(RUN)}

@@ -24,7 +24,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ._child import Late, bounded, unlimited_memory
 from ._jvm import PROPERTY
 from ._patience import hangs
-from ._processes import only_roots, started, status
+from ._processes import only_roots, read_file, started, stat_of, status
 
 #: Seconds for one JVM; ``jcmd`` gets the first part of them.
 SECONDS = 10.0
@@ -34,6 +34,7 @@ _LIMIT_LINE = 64 << 10  # what is longer is the class path's, or a lie
 _LIMIT_VALUE = 1024
 #: What ``jcmd`` itself runs with: small, and without a file of its own in /tmp.
 _JCMD_OPTIONS = ("-J-Xmx64m", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-XX:-UsePerfData")
+_PF_EXITING = 4  # include/linux/sched.h; the flags are the ninth field of a thread's stat, see proc(5)
 _REQUEST = b"1\0properties\0\0\0\0"  # protocol version, command, three arguments
 #: Options with which a JVM does not catch SIGQUIT, or does not answer.
 _DEAF = re.compile(r"-Xrs|-XX:\+(?:ReduceSignalUsage|DisableAttachMechanism)|-XX:Flags=.*")
@@ -104,11 +105,21 @@ def _ask(pid: int, start: int, options: Optional[Sequence[str]], deadline: float
         return Answer(None, None, "it cannot be asked (%s)" % error.strerror, False)
 
 
-def _lives(pid: int, start: int) -> bool:
+def _lives(pid: int, start: int, proc: str = "/proc") -> bool:
+    """Whether it runs. What ends closes its sockets first and is there for a moment more: an answer may be half then."""
     try:
-        return started(pid) == start
+        return started(pid, proc) == start and any(
+            not _is_ending("%s/%d/task/%s/stat" % (proc, pid, task)) for task in os.listdir("%s/%d/task" % (proc, pid)))
     except (OSError, IndexError, ValueError):
         return False
+
+
+def _is_ending(path: str) -> bool:
+    """Whether the kernel has begun to end a thread."""
+    try:
+        return bool(int(stat_of(read_file(path))[1][6]) & _PF_EXITING)
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # it has ended; another thread may be alive
 
 
 # -- whom to ask, and whether -----------------------------------------------------------------------

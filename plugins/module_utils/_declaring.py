@@ -27,11 +27,13 @@ from ._edit import (
 from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
-from ._state import Survey, document_of, installation_document, survey
+from ._state import Entry, Survey, document_of, installation_document, survey
 from ._writing import Lock, Refused, check_write, make_folder, replace
 
 #: Backups of earlier versions that one run moves away; the next one goes on.
 LIMIT_MOVED = 200
+#: How often a plan is made anew because somebody else has edited.
+_LOOKS = 3
 
 
 class Declared(NamedTuple):
@@ -73,7 +75,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     backups: List[str] = []
     refused: List[str] = []
     edited: Dict[str, Dict[str, Optional[str]]] = {}
-    changed = False
+    changed = others = False
     held: Set[str] = set()
     done: Dict[str, List[_Write]] = {}
     for path in own_drop_ins(files):
@@ -110,16 +112,9 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         if entry.stray and not names:
             continue  # nobody asked for it: whoever may log in could start one, and stop this
         try:
-            definition, on_disk, live = entry.definition, entry.on_disk, entry.live
-            if edited:
-                # What was edited for another installation may be what starts this one too.
-                on_disk = evaluate(definition, files)
-                try:
-                    definition = reload_definition(definition, files)
-                except Unresolvable:
-                    pass  # as the outcome says
-                live = installations.live_of(definition, files, on_disk)
-            planned = plan(definition, files, on_disk, live, wanted, backup)
+            definition = entry.definition
+            on_disk, planned, was_edited = _planned(entry, root, files, wanted, backup, bool(edited), check)
+            others = others or was_edited
             if planned.files and backup:
                 store.check(make=not check)
             if check:
@@ -151,7 +146,7 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         except OSError as error:
             refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
         files = files if check else HostFiles(root)
-    after = survey(root, launch_scripts, attach) if changed and not check else before
+    after = survey(root, launch_scripts, attach) if (changed or others) and not check else before
     wrong = _wrong(before, after, wanted, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
@@ -168,6 +163,43 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
                     root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
                                         for entry in after.entries), list(edited.values()), notes)
+
+
+def _planned(entry: Entry, root: str, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool,
+             ) -> Tuple[installations.Outcome, Plan, bool]:
+    """What the next start gives now, what is to be written, and whether somebody else edited since the survey.
+
+    Another run may write between the look at what counts and the look at what stands there: its edit would be made once
+    more. So what counts is looked at again when the plan stands; from there on, the write itself finds out.
+    """
+    definition, on_disk, live = entry.definition, entry.on_disk, entry.live
+    for turn in range(_LOOKS):
+        if turn:
+            files = HostFiles(root)
+        if edited or turn or on_disk.verdict != wanted:
+            # The view is another one than the survey's; and what was edited for another installation may start this one.
+            on_disk = evaluate(entry.definition, files)
+            try:
+                definition = reload_definition(entry.definition, files)
+            except Unresolvable:
+                pass  # as the outcome says
+            live = installations.live_of(definition, files, on_disk)
+        refused: Optional[Exception] = None
+        planned = Plan({}, on_disk)
+        try:
+            planned = plan(definition, files, on_disk, live, wanted, backup)
+        except (Refused, OSError) as error:
+            refused = error
+        if check or not (planned.files or refused) or _is_same(on_disk, evaluate(entry.definition, HostFiles(root))):
+            if refused is not None:
+                raise refused
+            return on_disk, planned, not _is_same(entry.on_disk, on_disk)
+    raise Refused("%s: somebody else edits its launch files at this moment (nothing was changed); run again"
+                  % entry.definition.name)
+
+
+def _is_same(one: installations.Outcome, other: installations.Outcome) -> bool:
+    return (one.verdict, one.mentions) == (other.verdict, other.mentions) and one.vectors == other.vectors
 
 
 def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str], refused: List[str], check: bool,

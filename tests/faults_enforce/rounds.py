@@ -163,7 +163,7 @@ def play(site: Site, round_: Round) -> Iterator[Outcome]:
         now = host.file()
         outcome.left = "new" if now == host.known[round_.desired] else "old" if now == host.known[old] else "neither"
         if outcome.left == "neither":
-            outcome.problems.append(f"the launch file is neither old nor new: {now!r}"[:400])
+            outcome.problems.append(f"the launch file is neither old nor new: {now}, not {host.known}"[:4000])
         outcome.was_up = bool(host.values())
         outcome.problems += host.backups()
     yield from healed(site, round_, outcomes)

@@ -341,6 +341,37 @@ def test_in_an_environment_file_the_flag_stands_inside_empty_quotes(host: Host, 
     assert host.read("/etc/default/jenkins") == f"JAVA_OPTS={quotes}\n"
 
 
+@pytest.mark.parametrize("wanted", ["disabled", "enabled"])
+@pytest.mark.parametrize("layout", ["drop-in", "script"])
+@pytest.mark.parametrize("moment", ["survey", "plan"])
+def test_another_run_edits_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch, layout: str, wanted: str,
+                                     moment: str) -> None:
+    """After the survey of this one, or when its plan is about to be made: nothing is edited twice."""
+    if layout == "drop-in":
+        host.oss()
+    else:
+        host.script("#!/bin/sh\nexec java -jar /opt/jenkins.war\n")
+    path = OWN if layout == "drop-in" else "/opt/cloudbees/cm/start.sh"
+    if wanted == "enabled":
+        declare("disabled", str(host.root))
+    name = {"survey": "own_drop_ins", "plan": "plan"}[moment]
+    real, turns = getattr(_declaring, name), []
+
+    def slow(*arguments: Any) -> Any:
+        turns.append(1)
+        if len(turns) == 1:
+            assert declare(wanted, str(host.root)).changed
+        return real(*arguments)
+
+    monkeypatch.setattr(_declaring, name, slow)
+    done = declare(wanted, str(host.root))
+    assert not done.changed
+    assert done.refused == [] and done.document["installations"][0]["on_disk"] == wanted
+    exists = os.path.exists(host.root / path.lstrip("/"))
+    assert exists == (layout == "script" or wanted == "disabled")
+    assert not exists or host.read(path).count(FLAG) == (wanted == "disabled")
+
+
 def test_a_drop_in_of_our_own_keeps_what_the_vendor_set(host: Host) -> None:
     host.oss()
     own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"

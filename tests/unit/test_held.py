@@ -11,6 +11,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -158,6 +159,33 @@ def test_a_false_jvm_costs_its_time_and_no_more(machine: Jvms, behaviour: str, r
         assert 0 < taken < {"flooding": 16 << 20, "dripping": 200}[behaviour]
     elif behaviour == "deaf":
         process.process.kill()
+
+
+@pytest.mark.parametrize(("flags", "lives"), [
+    ((0x400000, 0x400040), True), ((0x400004, 0x400040), True), ((0x400004, 0x40010C), False)])
+def test_what_is_ending_does_not_live(tmp_path: Path, flags: tuple[int, int], lives: bool) -> None:
+    """Its socket is closed before it is gone: what came through it may be half an answer."""
+    for place, flag in (("7", flags[0]), ("7/task/7", flags[0]), ("7/task/8", flags[1])):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "stat").write_text(f"7 (a ) b) S 1 7 7 0 -1 {flag} {' '.join(['0'] * 12)} 4711 1 1\n")
+    assert attach._lives(7, 4711, str(tmp_path)) is lives
+    assert not attach._lives(7, 4712, str(tmp_path))
+
+
+def test_a_process_lives_on_where_its_first_thread_has_ended() -> None:
+    code = ("import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+            "print(flush=True)\nctypes.CDLL(None).pthread_exit(None)")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        try:
+            child.stdout.readline()
+            until = time.monotonic() + 10
+            while attach.status(child.pid)["State"][:1] != "Z":
+                assert time.monotonic() < until, "its first thread does not end"
+                time.sleep(0.01)
+            assert attach._lives(child.pid, attach.started(child.pid))
+        finally:
+            child.kill()
 
 
 @pytest.mark.parametrize(("script", "reason"), [

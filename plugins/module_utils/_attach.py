@@ -106,7 +106,7 @@ def _ask(pid: int, start: int, options: Optional[Sequence[str]], deadline: float
 
 
 def _lives(pid: int, start: int, proc: str = "/proc") -> bool:
-    """Whether it runs. What ends closes its sockets first and is there for a moment more: an answer may be half then."""
+    """Whether it runs. What ends closes its sockets first and is there a moment longer: an answer may be half then."""
     try:
         return started(pid, proc) == start and any(
             not _is_ending("%s/%d/task/%s/stat" % (proc, pid, task)) for task in os.listdir("%s/%d/task" % (proc, pid)))

@@ -177,7 +177,7 @@ def _planned(entry: Entry, root: str, files: HostFiles, wanted: str, backup: boo
         if turn:
             files = HostFiles(root)
         if edited or turn or on_disk.verdict != wanted:
-            # The view is another one than the survey's; and what was edited for another installation may start this one.
+            # This view is not the survey's; and what was edited for another installation may start this one.
             on_disk = evaluate(entry.definition, files)
             try:
                 definition = reload_definition(entry.definition, files)

@@ -35,12 +35,14 @@ attributes:
       - This action does not modify state.
 """
 
-    # For every module in the action group of meta/runtime.yml.
+    # For every module in the action group of meta/runtime.yml: those that take launch_scripts.
     ACTIONGROUP_TELEMETRY = r"""
 options: {}
 attributes:
   action_group:
-    description: Use C(group/cbops.telemetry.telemetry) in C(module_defaults) to set defaults for this module.
+    description:
+      - Use C(group/cbops.telemetry.telemetry) in C(module_defaults) to set defaults for this module. C(launch_scripts)
+        is what all modules of the group take.
     support: full
     membership:
       - cbops.telemetry.telemetry

@@ -23,7 +23,6 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.info_module
-  - cbops.telemetry._attributes.actiongroup_telemetry
 options:
   host:
     description:

@@ -18,7 +18,6 @@ author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
   - cbops.telemetry._attributes
-  - cbops.telemetry._attributes.actiongroup_telemetry
 attributes:
   check_mode:
     support: full

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_documentation_of_every_plugin_can_be_shown(installed: Path) -> None:
     done = subprocess.run([BIN / "ansible-doc", "-t", "role", "--json", "cbops.telemetry.telemetry"],
                           capture_output=True, text=True, env=environment, check=True)
     entries = json.loads(done.stdout)["cbops.telemetry.telemetry"]["entry_points"]
-    assert set(entries) == {"main", "audit", "plan", "enforce", "probe", "prove", "restart", "undo"}
+    assert set(entries) == {"main", "audit", "sweep", "plan", "enforce", "probe", "prove", "restart", "undo"}
 
 
 def test_limit_looks_at_the_limited_hosts_alone(fleet: Fleet) -> None:
@@ -151,6 +152,81 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
     done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i",
                         str(fleet.inventory({host: {}})))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+ENTRIES = """
+- hosts: all
+  gather_facts: false
+  vars_files: [variables.yml]
+  tasks:
+    - {ansible.builtin.import_role: {name: cbops.telemetry.telemetry}}
+    - {ansible.builtin.import_role: {name: cbops.telemetry.telemetry, tasks_from: sweep}}
+    - ansible.builtin.include_role: {name: cbops.telemetry.telemetry, tasks_from: "{{ item }}"}
+      loop: [plan, probe, prove]
+    - cbops.telemetry.fleet_plan:
+        hosts: "{{ ansible_play_hosts_all }}"
+        registered: __telemetry_planned
+        reports_dir: "{{ telemetry_reports_dir }}"
+      run_once: true
+    - ansible.builtin.assert:
+        that:
+          - __telemetry_planned.entry.edits | length == 1
+          - __telemetry_probed.probes[0].outcome == 'connected'
+          - __telemetry_proved.proofs[0].next_start == 'enabled'
+          - __telemetry_proved.proofs[0].agrees
+    # The policy of each host from somewhere else: a vault, text that is no template, a loop.
+    - ansible.builtin.include_role: {name: cbops.telemetry.telemetry, tasks_from: audit}
+      vars: {telemetry_desired: "{{ each }}"}
+      loop: [enabled, "{{ secret }}"]
+      loop_control: {loop_var: each}
+"""
+
+
+def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_path: Path) -> None:
+    """Each by its documented name; the last three by the examples of the role's README."""
+    host, reports = "trixie-oss", tmp_path / "reports"
+    before = fleet.launch_files()[host]
+    (tmp_path / "password").write_text("the vault's own\n")
+    vaulted = subprocess.run([BIN / "ansible-vault", "encrypt_string", "--vault-password-file", tmp_path / "password",
+                              "enabled", "--name", "secret"], check=True, capture_output=True, text=True).stdout
+    (tmp_path / "variables.yml").write_text(
+        f"{vaulted}\ntelemetry_desired: !unsafe disabled\ntelemetry_sweep: auto\ntelemetry_waiver: ''\n"
+        f"telemetry_backup: 'yes'\ntelemetry_settle: '1'\n")
+    examples = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "roles/telemetry/README.md").read_text(), re.DOTALL)
+    inventory = str(fleet.inventory({host: {}}, telemetry_desired=None, telemetry_settle=None))
+
+    def run(play: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "own.yml").write_text(play.replace("hosts: cloudbees", "hosts: all"))
+        return fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i", inventory, "-e",
+                            f"telemetry_reports_dir={reports}", *arguments, cwd=tmp_path,
+                            environment={"ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
+
+    def verdict() -> str:
+        return str(json.loads((reports / f"evidence/{host}.json").read_text())["verdict"])
+
+    audit, enforce, undo = examples
+    done = run(ENTRIES, "--vault-password-file", str(tmp_path / "password"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert verdict() == "compliant"  # with telemetry on, as the last audit wanted
+    assert fleet.launch_files()[host] == before
+
+    done = run(enforce, "-e", "telemetry_backup=perhaps")
+    assert done.returncode == 2
+    assert "'telemetry_backup' is of type" in done.stdout, done.stdout
+    assert "Valid booleans include" in done.stdout
+    assert "changed=0" in done.stdout
+    assert fleet.launch_files()[host] == before
+
+    done = run(enforce)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert verdict() == "restart_pending"
+    done = run(audit.replace("this_run: true", f"this_run: true\n        reports_dir: {reports}"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((reports / "audit.json").read_text())["totals"]["restart_pending"] == 1
+    edit, = (path for path in (reports / "changes").glob("*.jsonl") if '"edit"' in path.read_text())
+    done = run(undo, "-e", f"run={edit.stem}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fleet.launch_files()[host] == before
 
 
 def test_a_launch_script_from_a_template(fleet: Fleet, tmp_path: Path) -> None:

@@ -217,11 +217,9 @@ def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_pa
     assert "changed=0" in done.stdout
     assert fleet.launch_files()[host] == before
 
-    done = run(enforce)
+    done = run(enforce + audit.replace("this_run: true", f"this_run: true\n        reports_dir: {reports}"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict() == "restart_pending"
-    done = run(audit.replace("this_run: true", f"this_run: true\n        reports_dir: {reports}"))
-    assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((reports / "audit.json").read_text())["totals"]["restart_pending"] == 1
     edit, = (path for path in (reports / "changes").glob("*.jsonl") if '"edit"' in path.read_text())
     done = run(undo, "-e", f"run={edit.stem}")

@@ -52,10 +52,9 @@ def test_every_file_of_tasks_is_an_entry_point_with_a_spec(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_spec_is_text_that_ansible_does_not_render(role: str) -> None:
-    for name, entry in load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"].items():
-        texts = re.findall(r'"description": ("[^"]*"|\[[^]]*\])', json.dumps(entry))
-        assert texts
-        assert not re.findall(r"\{[{%#]", " ".join([*texts, entry["short_description"]])), name
+    """But for defaults: it renders descriptions, too, and what they name need not be there."""
+    text = (CHECKOUT / "roles" / role / "meta/argument_specs.yml").read_text()
+    assert re.findall(r"^(?! +default: ).*\{[{%#].*$", text, re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("role", ROLES)

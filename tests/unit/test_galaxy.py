@@ -23,9 +23,9 @@ PAGES = sorted(path.relative_to(CHECKOUT) for path in [*CHECKOUT.glob("docs/*.md
                                                        CHECKOUT / "tests/testinfra/README.md"])
 #: What lies about in a checkout that somebody works with, in any folder of it.
 LITTER = (".env", ".vault_pass", "vault_pass.txt", "id_ed25519", "signing.key", "host.pem", "hosts", "hosts.ini",
-          "allowed_signers", "audit.retry", "notes.orig", ".audit.yml.swp", "dump.json", "ansible.cfg", "host_vars/cm1.yml",
-          "group_vars/all/vault.yml", "inventory/hosts.yml", ".venv/bin/activate", "venv/pyvenv.cfg",
-          "__pycache__/x.cpython-311.pyc", "reports/evidence/cm1.json", ".ansible/tmp/x", ".build/x.tar.gz")
+          "allowed_signers", "audit.retry", "notes.orig", ".audit.yml.swp", "dump.json", "ansible.cfg",
+          "host_vars/cm1.yml", "group_vars/all/vault.yml", "inventory/hosts.yml", ".venv/bin/activate", "venv/pyvenv.cfg", "__pycache__/x.cpython-311.pyc", "reports/evidence/cm1.json",
+          ".ansible/tmp/x", ".build/x.tar.gz")
 
 
 def built(tree: Path, folder: Path) -> Path:
@@ -131,7 +131,10 @@ def anchors(page: str) -> set[str]:
 
 
 def links(path: Path) -> list[str]:
-    return re.findall(r"\]\(([^)\s]+)\)", (CHECKOUT / path).read_text())
+    """Where a page's links lead: [text](link), and [text][name] with a line of its own, [name]: link."""
+    text = (CHECKOUT / path).read_text()
+    defined = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", text, re.M))
+    return re.findall(r"\]\(([^)\s]+)\)", text) + [defined[name] for name in re.findall(r"\]\[([^\]]+)\]", text)]
 
 
 def missing(path: Path, anchor: str) -> str | None:

@@ -24,8 +24,9 @@ PAGES = sorted(path.relative_to(CHECKOUT) for path in [*CHECKOUT.glob("docs/*.md
 #: What lies about in a checkout that somebody works with, in any folder of it.
 LITTER = (".env", ".vault_pass", "vault_pass.txt", "id_ed25519", "signing.key", "host.pem", "hosts", "hosts.ini",
           "allowed_signers", "audit.retry", "notes.orig", ".audit.yml.swp", "dump.json", "ansible.cfg",
-          "host_vars/cm1.yml", "group_vars/all/vault.yml", "inventory/hosts.yml", ".venv/bin/activate", "venv/pyvenv.cfg", "__pycache__/x.cpython-311.pyc", "reports/evidence/cm1.json",
-          ".ansible/tmp/x", ".build/x.tar.gz")
+          "host_vars/cm1.yml", "group_vars/all/vault.yml", "inventory/hosts.yml", ".venv/bin/activate",
+          "venv/pyvenv.cfg", "__pycache__/x.cpython-311.pyc", "reports/evidence/cm1.json", ".ansible/tmp/x",
+          ".build/x.tar.gz")
 
 
 def built(tree: Path, folder: Path) -> Path:
@@ -132,7 +133,7 @@ def anchors(page: str) -> set[str]:
 
 def links(path: Path) -> list[str]:
     """Where a page's links lead: [text](link), and [text][name] with a line of its own, [name]: link."""
-    text = (CHECKOUT / path).read_text()
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", (CHECKOUT / path).read_text(), flags=re.M | re.S)
     defined = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", text, re.M))
     return re.findall(r"\]\(([^)\s]+)\)", text) + [defined[name] for name in re.findall(r"\]\[([^\]]+)\]", text)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -123,6 +124,26 @@ def test_each_role_has_a_readme_and_pages_have_a_size_that_galaxy_takes(artifact
     for path in (*READMES, *PAGES):
         assert (CHECKOUT / path).stat().st_size <= 512 * 1024
     assert artifact.stat().st_size < 20_000_000
+
+
+def test_an_execution_environment_has_what_is_imported_where_ansible_runs(artifact: Path) -> None:
+    asked = yaml.safe_load((CHECKOUT / "meta/execution-environment.yml").read_text())["dependencies"]
+    assert set(asked.values()) <= packed(artifact).keys()
+    packages = {re.split("[<>=]", line)[0] for line in (CHECKOUT / asked["python"]).read_text().split("\n")
+                if line and not line.startswith("#")}
+    imported = set()
+    for folder in ("action", "callback", "filter", "plugin_utils"):
+        for path in (CHECKOUT / "plugins" / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    imported |= {name.name.split(".")[0] for name in node.names}
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    imported.add(str(node.module).split(".")[0])
+    of_core = {"ansible", "ansible_collections", "jinja2", "yaml"}
+    assert imported - sys.stdlib_module_names - of_core <= packages
+    assert "zoneinfo" not in imported or "tzdata" in packages
+    example = (CHECKOUT / "examples/execution-environment.yml").read_text()
+    assert set(re.findall(r"cbops-telemetry-[0-9a-z.]+\.tar\.gz", example)) == {artifact.name}
 
 
 def anchors(page: str) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,23 +56,27 @@ def test_what_was_done_to_a_host_is_filed_with_the_evidence(monkeypatch: pytest.
 
 
 class Jobs:
-    """Jobs of a controller: each has a private folder with artifacts, and starts in a project that is synced anew."""
+    """Jobs of AWX: each has a folder of artifacts and an inventory that a script prints, and starts in the project."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.project = folder, folder / "project"
-        self.project.mkdir()
+        shutil.copytree(CHECKOUT / "examples/aap/project", self.project)
 
     def run(self, job: int, playbook: str, hosts: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
         """A playbook on a part of the inventory, as the job with that number."""
         artifacts = self.artifacts(job)
         artifacts.mkdir(parents=True)
-        inventory = self.folder / f"hosts-{job}.json"
-        inventory.write_text(json.dumps({"all": {"hosts": dict.fromkeys(hosts, REFUSED)}}))
+        inventory = self.folder / f"job{job}/inventory/hosts"
+        inventory.parent.mkdir()
+        listed = {"all": {"hosts": hosts}, "_meta": {"hostvars": dict.fromkeys(hosts, REFUSED)}}
+        inventory.write_text(f"#! {sys.executable}\nprint('{json.dumps(listed)}')\n")
+        inventory.chmod(0o700)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, f"cbops.telemetry.{playbook}",
+            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory.parent, f"{playbook}.yml",
              *arguments], cwd=self.project, capture_output=True, text=True, check=False, timeout=300,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), RUNNER: str(artifacts)})
+            stdin=subprocess.DEVNULL, env={**environment, RUNNER: str(artifacts),
+                                           "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
 
     def artifacts(self, job: int) -> Path:
         """What is kept of a job."""
@@ -80,6 +85,7 @@ class Jobs:
 
 def test_slices_leave_their_evidence_with_their_artifacts_and_one_report_is_made_of_them(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
+    synced = sorted(jobs.project.rglob("*"))
     for job, hosts in ((1, ["cm1", "cm2"]), (2, ["cm3"])):
         done = jobs.run(job, "audit", hosts)
         assert done.returncode == 2, done.stdout + done.stderr
@@ -94,7 +100,7 @@ def test_slices_leave_their_evidence_with_their_artifacts_and_one_report_is_made
     schemas.validate(document)
     assert {host["host"]: host["verdict"] for host in document["hosts"]} == {
         "cm1": "unreachable", "cm2": "unreachable", "cm3": "unreachable", "cm4": "unknown"}
-    assert list(jobs.project.iterdir()) == [], "nothing is left in what is thrown away"
+    assert sorted(jobs.project.rglob("*")) == synced, "nothing is left in what is thrown away"
 
 
 @pytest.mark.parametrize(("variables", "silent"), [({}, False), ({RUNNER: "/"}, True), ({"CI": "true"}, True)],

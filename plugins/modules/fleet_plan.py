@@ -40,8 +40,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node that gets the plan.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible (AWX, Ansible Automation
-        Platform, ansible-navigator), else C(reports).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
   name:
     description: Name of the plan, without C(.json) and C(.md).

@@ -49,8 +49,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node that gets the reports.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible (AWX, Ansible Automation
-        Platform, ansible-navigator), else C(reports).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
   name:
     description: Name of the report's files, without what comes after the first dot.

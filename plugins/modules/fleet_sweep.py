@@ -36,8 +36,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node; evidence is written to C(evidence/) in it.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible (AWX, Ansible Automation
-        Platform, ansible-navigator), else C(reports).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
   mode:
     description:

@@ -23,8 +23,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node that holds C(evidence/).
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible (AWX, Ansible Automation
-        Platform, ansible-navigator), else C(reports).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
   as_of:
     description: The day, such as V(2027-01-01).

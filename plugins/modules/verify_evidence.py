@@ -30,8 +30,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node that holds C(evidence/) and C(manifests/).
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible (AWX, Ansible Automation
-        Platform, ansible-navigator), else C(reports).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
   allowed_signers:
     description: Who may sign, in the format of C(ssh-keygen), see its section ALLOWED SIGNERS.

@@ -37,7 +37,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import path_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import in_runner, reports_folder, today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import artifacts, reports_folder, today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
@@ -129,7 +129,7 @@ def reports_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> 
     folder = templated(variables.get("telemetry_reports_dir"), template)
     reports = reports_folder(folder if isinstance(folder, str) else None)
     # The role has the variable, empty where the inventory says nothing. A playbook of somebody's own may file nothing.
-    wanted = "telemetry_reports_dir" in variables or in_runner() is not None
+    wanted = "telemetry_reports_dir" in variables or artifacts() is not None
     return reports if wanted or path_of(reports / "evidence", variables["inventory_hostname"]).is_file() else None
 
 

@@ -33,17 +33,28 @@ def now() -> str:
     return stamp(datetime.datetime.now(datetime.timezone.utc))
 
 
-def in_runner() -> Path | None:
-    """The folder of this run's artifacts where ansible-runner runs Ansible, as in AWX, and None elsewhere.
+def artifacts() -> Path | None:
+    """The folder of this run's artifacts where ansible-runner runs Ansible in its own project, as in AWX, else None.
 
-    ansible-runner names it in the environment (`config/_base.py` of 2.4.3), brings it back from wherever it ran
-    (`streaming.py`) and keeps it, unlike all else that is written in an execution environment.
+    ansible-runner names it in the environment (`config/_base.py` of 2.4.3) and brings it back from wherever it ran
+    (`streaming.py`), unlike the project, which may be a copy. ansible-navigator is the other way round: it starts in
+    its user's folder, and deletes the artifacts unless told where to keep them (its `runner/base.py`).
     """
     folder = Path(os.environ.get("AWX_ISOLATED_DATA_DIR") or "")
-    return folder if folder.is_absolute() and folder.is_dir() else None
+    if not (folder.is_absolute() and folder.is_dir()):
+        return None
+    if folder.parent.name != "artifacts":
+        return folder  # somebody has chosen a place for them
+    try:
+        own = Path.cwd().resolve().is_relative_to(folder.parent.parent.resolve())
+    except OSError:
+        own = True  # where we are is gone already
+    return folder if own else None
 
 
 def reports_folder(named: str | None) -> Path:
     """Where evidence and reports go: where a task or the inventory says, else to the artifacts, else to `reports`."""
-    artifacts = in_runner()
-    return Path(named) if named else artifacts / "telemetry" if artifacts else Path("reports")
+    if named:
+        return Path(named)
+    kept = artifacts()
+    return kept / "telemetry" if kept else Path("reports")

@@ -110,7 +110,7 @@ def test_nothing_is_enforced_without_an_approval() -> None:
         following = [name for kind in kinds for name in node.get(kind, [])]
         node = nodes[following[0]] if following else {}
         assert len(following) <= 1
-    assert way == [("plan", "success_nodes"), ("approval", "success_nodes"), ("enforce", "always_nodes"),
+    assert way == [("plan", "always_nodes"), ("approval", "success_nodes"), ("enforce", "always_nodes"),
                    ("audit", "always_nodes"), ("report",)]
     assert "approval_node" in nodes["approval"]
     enforcing = [workflow["name"] for workflow in OBJECTS["controller_workflows"]

@@ -17,7 +17,7 @@ import pytest
 import schemas
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import reports_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import in_runner, reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import artifacts, reports_folder
 
 CHECKOUT = Path(__file__).parent.parent.parent
 RUNNER = "AWX_ISOLATED_DATA_DIR"
@@ -25,47 +25,77 @@ RUNNER = "AWX_ISOLATED_DATA_DIR"
 REFUSED = {"ansible_host": "127.0.0.1", "ansible_port": 1, "telemetry_desired": "disabled"}
 
 
-def test_one_function_says_where_reports_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(RUNNER, raising=False)
-    assert in_runner() is None
-    assert [reports_folder(named) for named in (None, "", "mine")] == [Path("reports"), Path("reports"), Path("mine")]
-    monkeypatch.setenv(RUNNER, str(tmp_path))
-    assert in_runner() == tmp_path
-    assert [reports_folder(named) for named in (None, "", "mine")] == [tmp_path / "telemetry"] * 2 + [Path("mine")]
+@pytest.fixture
+def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The private data folder of ansible-runner, with the artifacts of run 7, from within its project."""
+    for folder in ("artifacts/7", "project"):
+        (tmp_path / "private" / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "private/project")
+    monkeypatch.setenv(RUNNER, str(tmp_path / "private/artifacts/7"))
+    return tmp_path / "private"
 
 
-@pytest.mark.parametrize("value", ["", "relative", "/no/such/folder", "/etc/passwd"])
-def test_what_is_no_folder_of_artifacts_is_passed_over(value: str, monkeypatch: pytest.MonkeyPatch,
-                                                       tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "relative").mkdir()
+def folders() -> list[Path]:
+    return [reports_folder(named) for named in (None, "", "mine")]
+
+
+def test_one_function_says_where_reports_go(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folders() == [private / "artifacts/7/telemetry"] * 2 + [Path("mine")]
+    monkeypatch.delenv(RUNNER)
+    assert folders() == [Path("reports"), Path("reports"), Path("mine")]
+
+
+def test_who_starts_it_in_a_folder_of_his_own_finds_the_reports_there(private: Path,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """ansible-navigator does so, and deletes the artifacts."""
+    monkeypatch.chdir(private.parent)
+    assert artifacts() is None
+    assert folders()[0] == Path("reports")
+
+
+def test_artifacts_in_a_place_that_somebody_has_chosen_are_taken(private: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    (private.parent / "kept/7").mkdir(parents=True)
+    monkeypatch.setenv(RUNNER, str(private.parent / "kept/7"))
+    assert folders()[0] == private.parent / "kept/7/telemetry"
+
+
+def test_links_on_the_way_to_the_project_are_no_matter(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (private.parent / "link").symlink_to(private)
+    monkeypatch.setenv(RUNNER, str(private.parent / "link/artifacts/7"))
+    assert folders()[0] == private.parent / "link/artifacts/7/telemetry"
+
+
+@pytest.mark.parametrize("value", ["", "artifacts/7", "/no/such/folder", "/etc/passwd"])
+def test_what_is_no_folder_of_artifacts_is_passed_over(value: str, private: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(private)
     monkeypatch.setenv(RUNNER, value)
-    assert reports_folder(None) == Path("reports")
+    assert folders()[0] == Path("reports")
 
 
-def test_what_was_done_to_a_host_is_filed_with_the_evidence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_was_done_to_a_host_is_filed_with_the_evidence(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The role's variable is empty where the inventory says nothing; before an audit there is no evidence yet."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(RUNNER, raising=False)
     host = {"inventory_hostname": "cm1"}
+    kept = private / "artifacts/7/telemetry"
+    assert reports_of({**host, "telemetry_reports_dir": ""}, str) == reports_of(host, str) == kept
+    assert reports_of({**host, "telemetry_reports_dir": "mine"}, str) == Path("mine")
+    monkeypatch.delenv(RUNNER)
     assert reports_of({**host, "telemetry_reports_dir": ""}, str) == Path("reports")
     assert reports_of(host, str) is None
-    monkeypatch.setenv(RUNNER, str(tmp_path))
-    assert reports_of({**host, "telemetry_reports_dir": ""}, str) == reports_of(host, str) == tmp_path / "telemetry"
-    assert reports_of({**host, "telemetry_reports_dir": "mine"}, str) == Path("mine")
 
 
 class Jobs:
-    """Jobs of AWX: each has a folder of artifacts and an inventory that a script prints, and starts in the project."""
+    """Jobs of AWX: each has a private folder with artifacts, an inventory that a script prints, and the project."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.project = folder, folder / "project"
-        shutil.copytree(CHECKOUT / "examples/aap/project", self.project)
+        self.folder = folder
 
     def run(self, job: int, playbook: str, hosts: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
         """A playbook on a part of the inventory, as the job with that number."""
-        artifacts = self.artifacts(job)
-        artifacts.mkdir(parents=True)
+        self.artifacts(job).mkdir(parents=True)
+        project = self.folder / f"job{job}/project"
+        shutil.copytree(CHECKOUT / "examples/aap/project", project)
         inventory = self.folder / f"job{job}/inventory/hosts"
         inventory.parent.mkdir()
         listed = {"all": {"hosts": hosts}, "_meta": {"hostvars": dict.fromkeys(hosts, REFUSED)}}
@@ -74,8 +104,8 @@ class Jobs:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return subprocess.run(
             [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory.parent, f"{playbook}.yml",
-             *arguments], cwd=self.project, capture_output=True, text=True, check=False, timeout=300,
-            stdin=subprocess.DEVNULL, env={**environment, RUNNER: str(artifacts),
+             *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=300,
+            stdin=subprocess.DEVNULL, env={**environment, RUNNER: str(self.artifacts(job)),
                                            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
 
     def artifacts(self, job: int) -> Path:
@@ -85,7 +115,6 @@ class Jobs:
 
 def test_slices_leave_their_evidence_with_their_artifacts_and_one_report_is_made_of_them(tmp_path: Path) -> None:
     jobs = Jobs(tmp_path)
-    synced = sorted(jobs.project.rglob("*"))
     for job, hosts in ((1, ["cm1", "cm2"]), (2, ["cm3"])):
         done = jobs.run(job, "audit", hosts)
         assert done.returncode == 2, done.stdout + done.stderr
@@ -100,7 +129,9 @@ def test_slices_leave_their_evidence_with_their_artifacts_and_one_report_is_made
     schemas.validate(document)
     assert {host["host"]: host["verdict"] for host in document["hosts"]} == {
         "cm1": "unreachable", "cm2": "unreachable", "cm3": "unreachable", "cm4": "unknown"}
-    assert sorted(jobs.project.rglob("*")) == synced, "nothing is left in what is thrown away"
+    for job in (1, 2, 3):
+        synced = {path.name for path in (tmp_path / f"job{job}/project").iterdir()}
+        assert synced == {path.name for path in (CHECKOUT / "examples/aap/project").iterdir()}, "that is thrown away"
 
 
 @pytest.mark.parametrize(("variables", "silent"), [({}, False), ({RUNNER: "/"}, True), ({"CI": "true"}, True)],

@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build down clean-fleet clean bench bench-table bench-profile
+	test test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ bench-report: setup ## Time and memory of a report on N hosts in all formats (N=
 
 build: setup ## The collection as an artifact, in .build/
 	@sh scripts/build .build
+
+galaxy: setup ## The artifact at galaxy-importer's, ansible-builder's and ansible-runner's (minutes)
+	@sh scripts/galaxy
 
 down: ## End the embedded fleets
 	@for profile in demo test lab gitops hostile odd booted faults; do $(fleet) down $$profile; done

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -16,6 +15,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import w
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
 
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
             "registered": {"type": "str", "required": True},
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "name": {"type": "str", "default": "doctor"},
         })
         entries = []
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
             answer = variables["hostvars"][host].get(arguments["registered"]) or {}
             entries.append(answer.get("entry") or broken(host, explained(str(answer.get("msg") or "it was not asked"))))
         document = document_of(entries)
-        path = Path(arguments["reports_dir"]) / f"{arguments['name']}.json"
+        path = reports_folder(arguments["reports_dir"]) / f"{arguments['name']}.json"
         try:
             write_text(path, visible_json(written(document, indent=2, sort_keys=True)) + "\n")
         except OSError as error:

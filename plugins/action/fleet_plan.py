@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -22,6 +21,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     totals,
     words,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
             "hosts": {"type": "list", "elements": "str", "required": True},
             "registered": {"type": "str", "required": True},
             "serial": {"type": "raw"},
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "name": {"type": "str", "default": "plan"},
         })
         entries = []
@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
             document = document_of(entries, self._serial(arguments["serial"], variables))
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
-        path = Path(arguments["reports_dir"]) / f"{arguments['name']}.json"
+        path = reports_folder(arguments["reports_dir"]) / f"{arguments['name']}.json"
         try:
             write_json(path, document, sort_keys=True)
             write_text(path.with_suffix(".md"), markdown(document))

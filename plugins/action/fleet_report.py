@@ -31,7 +31,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
             "hosts": {"type": "list", "elements": "str"},
             "evidence_dirs": {"type": "list", "elements": "path"},
             "formats": {"type": "list", "elements": "str", "choices": list(_formats.FORMATS), "default": ["json"]},
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "history": {"type": "path"},
             "newer_than": {"type": "str"},
             "this_run": {"type": "bool", "default": False},
@@ -100,7 +100,7 @@ class ActionModule(ActionBase):
             "set_stats": {"type": "bool", "default": True},
         })
         report = self._report(arguments, variables)
-        folder = Path(arguments["reports_dir"])
+        folder = reports_folder(arguments["reports_dir"])
         paths = {name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
                  for name in dict.fromkeys(arguments["formats"])}
         try:
@@ -153,11 +153,12 @@ class ActionModule(ActionBase):
         hosts = arguments["hosts"]
         if hosts is None:
             hosts = variables["groups"]["all"]
-        folders = [Path(folder) for folder in arguments["evidence_dirs"] or [f"{arguments['reports_dir']}/evidence"]]
+        reports = reports_folder(arguments["reports_dir"])
+        folders = [Path(folder) for folder in arguments["evidence_dirs"] or [reports / "evidence"]]
         found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"])
         generated_at = found.at
         if arguments["this_run"]:
-            filed = read_journal(Path(arguments["reports_dir"]), RUN_ID)
+            filed = read_journal(reports, RUN_ID)
             found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
                                           for host in found.hosts])
         notes = list(found.notes)

@@ -36,6 +36,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     templated,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -61,7 +62,7 @@ class ActionModule(Carrier):
         refuse_facts(task_vars or {})
         _result, arguments = self.validate_argument_spec(argument_spec={
             "hosts": {"type": "list", "elements": "str", "required": True},
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
             "connections": {"type": "int", "default": 32},
             "limit": {"type": "float", "default": 60},
@@ -72,7 +73,7 @@ class ActionModule(Carrier):
             raise AnsibleActionFail("limit must be from 1 to 3600 seconds")
         hosts: list[str] = list(dict.fromkeys(arguments["hosts"]))
         reason = _sweep.MISSING if arguments["mode"] == "auto" else "telemetry_sweep is never"
-        tally = Tally(len(hosts), Path(arguments["reports_dir"]), self._display)
+        tally = Tally(len(hosts), reports_folder(arguments["reports_dir"]), self._display)
         if reason:
             tally.unserved = dict.fromkeys(hosts, reason)
         else:

@@ -25,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, read, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -41,13 +42,13 @@ class ActionModule(ActionBase):
         """Read, judge, show."""
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(argument_spec={
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "as_of": {"type": "str", "required": True},
             "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
             "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
         })
         day = _day(arguments["as_of"])
-        folder = Path(arguments["reports_dir"]) / "evidence"
+        folder = reports_folder(arguments["reports_dir"]) / "evidence"
         evidence = []
         for path in sorted(folder.glob("*.json")):
             evidence.append(_replayed(path, day, arguments["waiver_warn_days"]))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -20,7 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     file_answer,
     settings_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder, today
 
 
 class ActionModule(ActionBase):
@@ -35,7 +34,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _result, arguments = self.validate_argument_spec(argument_spec={
             "answer": {"type": "dict"},
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "error": {"type": "str", "default": ""},
             "note": {"type": "str", "default": ""},
             "edited": {"type": "bool", "default": False},
@@ -48,7 +47,7 @@ class ActionModule(ActionBase):
             answer = {"unreachable": True, "msg": said(given)} if given.get("unreachable") else \
                 registered("telemetry_info", given)
             try:
-                return file_answer(host, names, answer, Path(arguments["reports_dir"]), circumstances)
+                return file_answer(host, names, answer, reports_folder(arguments["reports_dir"]), circumstances)
             except OSError as error:
                 raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         try:

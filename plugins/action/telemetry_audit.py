@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
@@ -19,6 +18,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     question,
     settings_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 
 
 class ActionModule(Carrier):
@@ -35,7 +35,7 @@ class ActionModule(Carrier):
         if "telemetry_reports_dir" in among_facts(variables)[1]:
             raise AnsibleActionFail("telemetry_reports_dir is set by facts of the host itself; nothing is filed")
         answer = self._answer(names, variables)
-        reports = Path(arguments["reports_dir"] or names.get("telemetry_reports_dir") or "reports")
+        reports = reports_folder(arguments["reports_dir"] or names.get("telemetry_reports_dir"))
         try:
             result = file_answer(variables["inventory_hostname"], names, answer, reports, circumstances_of(variables))
         except OSError as error:

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import verify
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -27,11 +27,11 @@ class ActionModule(ActionBase):
         """Verify; every problem is named with its file."""
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(argument_spec={
-            "reports_dir": {"type": "str", "default": "reports"},
+            "reports_dir": {"type": "str"},
             "allowed_signers": {"type": "path", "required": True},
             "known": {"type": "list", "elements": "str", "default": []},
         })
-        reports, signers = Path(arguments["reports_dir"]), arguments["allowed_signers"]
+        reports, signers = reports_folder(arguments["reports_dir"]), arguments["allowed_signers"]
         if not os.access(signers, os.R_OK):
             raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")
         wrong, seen = verify(reports, signers, arguments["known"])

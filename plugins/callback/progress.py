@@ -13,7 +13,8 @@ version_added: 0.1.0
 description:
   - Shows for each task of this collection how many hosts are done, how many violations were found so far, and about how
     much time is left, in one line that is written over again and again.
-  - Says nothing where standard error is no terminal, or where the environment variable C(CI) is set.
+  - Says nothing where standard error is no terminal, where the environment variable C(CI) is set, or where
+    ansible-runner runs Ansible (AWX, Ansible Automation Platform, ansible-navigator), whose terminal nobody looks at.
 author:
   - The cbops.telemetry maintainers (@cbops)
 requirements:
@@ -50,7 +51,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self.disabled = not sys.stderr.isatty() or bool(os.environ.get("CI"))
+        # ansible-runner gives a terminal and makes events of what is written there.
+        self.disabled = not sys.stderr.isatty() or any(os.environ.get(name) for name in ("CI", "AWX_ISOLATED_DATA_DIR"))
         self._task, self._total, self._violations = "", 0, 0
         self._hosts: set[str] = set()
         self._began = self._shown = 0.0

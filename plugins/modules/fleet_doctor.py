@@ -28,9 +28,11 @@ options:
     type: str
     required: true
   reports_dir:
-    description: Folder on the control node for the document.
+    description:
+      - Folder on the control node for the document.
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   name:
     description: File name without its ending.
     type: str

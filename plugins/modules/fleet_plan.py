@@ -38,9 +38,11 @@ options:
         without it. In the inventory that variable has no effect.
     type: raw
   reports_dir:
-    description: Folder on the control node that gets the plan.
+    description:
+      - Folder on the control node that gets the plan.
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   name:
     description: Name of the plan, without C(.json) and C(.md).
     type: str

@@ -47,9 +47,11 @@ options:
     choices: [json, html, junit, sarif, openmetrics, csv, markdown]
     default: [json]
   reports_dir:
-    description: Folder on the control node that gets the reports.
+    description:
+      - Folder on the control node that gets the reports.
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   name:
     description: Name of the report's files, without what comes after the first dot.
     type: str

@@ -36,8 +36,9 @@ options:
   reports_dir:
     description:
       - Folder on the control node; evidence is written to C(evidence/) in it.
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   mode:
     description:
       - V(auto) asks every host that it can serve, V(never) leaves all of them to the ordinary way.

@@ -21,9 +21,11 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
 options:
   reports_dir:
-    description: Folder on the control node that holds C(evidence/).
+    description:
+      - Folder on the control node that holds C(evidence/).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   as_of:
     description: The day, such as V(2027-01-01).
     type: str

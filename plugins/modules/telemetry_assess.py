@@ -27,8 +27,9 @@ options:
   reports_dir:
     description:
       - Folder on the control node; evidence is written to C(evidence/) in it.
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   error:
     description:
       - What went wrong for this host earlier in the run, for the report.

@@ -22,7 +22,8 @@ options:
   reports_dir:
     description:
       - Folder on the control node; evidence is written to C(evidence/) in it.
-      - Without it, that of the variable C(telemetry_reports_dir); without that, C(reports).
+      - Without it, that of the variable C(telemetry_reports_dir); without that, as said at
+        M(cbops.telemetry.fleet_report).
     type: str
 notes:
   - Run it with C(become), as M(cbops.telemetry.telemetry_info).

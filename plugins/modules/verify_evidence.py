@@ -28,9 +28,11 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
 options:
   reports_dir:
-    description: Folder on the control node that holds C(evidence/) and C(manifests/).
+    description:
+      - Folder on the control node that holds C(evidence/) and C(manifests/).
+      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
+        Ansible Automation Platform), else C(reports).
     type: str
-    default: reports
   allowed_signers:
     description: Who may sign, in the format of C(ssh-keygen), see its section ALLOWED SIGNERS.
     type: path

@@ -37,7 +37,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import path_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import artifacts, reports_folder, today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
@@ -120,16 +120,17 @@ def templated(value: Any, template: Callable[[Any], Any]) -> Any:
 
 
 def reports_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> Path | None:
-    """Where what was done to a host is filed: where the inventory says, else where its evidence is.
+    """Where what was done to a host is filed: with its evidence.
 
-    None where there is no evidence either, or where the host's own facts would say it.
+    None where nobody names a folder and there is no evidence, or where the host's own facts would say it.
     """
     if "telemetry_reports_dir" in among_facts(variables)[1]:
         return None
     folder = templated(variables.get("telemetry_reports_dir"), template)
-    if isinstance(folder, str) and folder:
-        return Path(folder)
-    return Path("reports") if path_of(Path("reports/evidence"), variables["inventory_hostname"]).is_file() else None
+    reports = reports_folder(folder if isinstance(folder, str) else None)
+    # The role has the variable, empty where the inventory says nothing. A playbook of somebody's own may file nothing.
+    wanted = "telemetry_reports_dir" in variables or artifacts() is not None
+    return reports if wanted or path_of(reports / "evidence", variables["inventory_hostname"]).is_file() else None
 
 
 def record(variables: Mapping[str, Any], template: Callable[[Any], Any], changes: Sequence[Mapping[str, Any]],

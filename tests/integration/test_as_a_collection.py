@@ -72,6 +72,7 @@ def test_limit_looks_at_the_limited_hosts_alone(fleet: Fleet) -> None:
     done = fleet.play("audit", "--limit", "trixie-oss")
     assert done.verdicts() == {"trixie-oss": "violation"}
     assert done.code == 2
+    assert done.recap["trixie-oss"]["failed"] == 1
 
 
 def test_tags_run_only_what_they_name(fleet: Fleet) -> None:
@@ -237,6 +238,8 @@ def test_the_worst_settings_that_a_user_may_have(fleet: Fleet, tmp_path: Path) -
     assert done.code in (2, 4), done.output
     assert done.verdicts() == {**dict.fromkeys(SOME, "restart_pending"), "dead.example.org": "unreachable"}
     document = _alone(done.output)
+    assert {host for host, counts in document["recap"].items() if counts["failures"] or counts["unreachable"]} == {
+        "dead.example.org"}, "each host for itself"
     assert document["custom"]["_run"]["telemetry"]["totals"]["restart_pending"] == len(SOME)
     assert Path(document["custom"]["_run"]["telemetry"]["manifest"]).is_file()
 

@@ -140,6 +140,13 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
           - info.state.connectivity[0].outcome == 'connected'
           - probe.outcome == 'dns_nxdomain'
           - probe is not changed
+    - cbops.telemetry.telemetry_audit:
+      register: audit
+    - ansible.builtin.assert:
+        that:
+          - audit is not failed
+          - audit.verdict == 'restart_pending'
+          - "'a restart of cloudbees-core-oc.service is owed' in audit.reasons[0]"
     - cbops.telemetry.telemetry_flag: {state: enabled, backup: false}
       register: flag
     - cbops.telemetry.connectivity_probe: {expect: blocked}
@@ -150,7 +157,7 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
       failed_when: "'not installed here: no-such-thing' not in flag.msg"
 """)
     done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i",
-                        str(fleet.inventory({host: {}})))
+                        str(fleet.inventory({host: {}})), "-e", f"telemetry_reports_dir={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -14,6 +14,7 @@ import fleetmaker
 import pytest
 import schemas
 
+from ansible_collections.cbops.telemetry.plugins.action.fleet_report import hold
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
 
@@ -116,6 +117,42 @@ def test_what_a_host_says_stays_text(tmp_path: Path) -> None:
         "; more" * 9 + "; and 1 more reasons"
     assert not (tmp_path / "done").exists()
     assert len(said) == len(hosts) == 2
+
+
+def test_hosts_that_ansible_has_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are red already; the others that do not meet their policy fail all the same, whatever ansible.cfg says."""
+    monkeypatch.setenv("ANSIBLE_ANY_ERRORS_FATAL", "true")
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
+    hosts = fleetmaker.make(tmp_path, 8, runs=1)
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    own = tmp_path / "own.yml"
+    own.write_text(json.dumps([
+        {"hosts": "all", "gather_facts": False, "any_errors_fatal": False, "tasks": [
+            {"ansible.builtin.ping": {}, "when": f"inventory_hostname == '{hosts[0]}'"},
+            {"ansible.builtin.fail": {"msg": "before"}, "when": f"inventory_hostname == '{hosts[1]}'"}]},
+        {"ansible.builtin.import_playbook": "cbops.telemetry.report"}]))
+    done = play(tmp_path, hosts, playbook=str(own), telemetry_fail_on=["violation", "waiver_expired", "unknown"],
+                ansible_ssh_executable=str(tmp_path / "ssh"))
+    judged = {item["host"]: item["verdict"] for item in json.loads((tmp_path / "report.json").read_text())["hosts"]}
+    unmet = {host for host, verdict in judged.items() if verdict in ("violation", "waiver_expired", "unknown")}
+    assert {hosts[0], hosts[1]} < unmet
+    assert f"fatal: [{hosts[0]}]: UNREACHABLE!" in done.stdout
+    assert failed(done)[hosts[1]] == "before"
+    assert set(failed(done)) == unmet - {hosts[0]}
+    assert done.returncode == 4, "Ansible's own, for a host that it did not reach"
+
+
+@pytest.mark.parametrize(("held", "playing", "expected"), [
+    ([], ["a"], []),
+    (["b"], ["a", "b", "c"], ["b", "a"]),
+    (["a", "b"], ["a", "b"], ["a", "b", "localhost"]),
+    (["localhost"], ["localhost"], ["localhost"]),
+    (["fe80::1", "cm[1]", "all", "~x"], ["a,b", "c"], ["fe80::1", "cm[1]", "all", "~x", "c"]),
+    *((["a", name], ["a"], []) for name in ("a,b", "!b", "&b", " b", "b:c", "")),
+])
+def test_the_hosts_of_the_play_that_fails(held: list[str], playing: list[str], expected: list[str]) -> None:
+    assert hold(held, playing) == expected
 
 
 def test_with_limit_it_is_on_those_hosts_alone(tmp_path: Path) -> None:

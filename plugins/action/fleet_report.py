@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import DOWN, GATES, downs, totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+    GATES,
+    downs,
+    totals_by_machine,
+    unmet,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
     missing,
     read_journal,
@@ -32,12 +38,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _fo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named, selects_itself
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 LONG_LIST = 60  # characters
 LIMIT_DOWN = 50  # notes on what is down
+LIMIT_REASONS = 10  # of one host in the sentence on it; the report has them all
 FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
@@ -74,6 +81,27 @@ def _gone(vanished: list[str], when: dict[str, str], inventory: set[str]) -> lis
     return notes
 
 
+def sentence(host: Host) -> str:
+    """A host's verdict and why, in one line."""
+    said = [visible(reason) for reason in host.reasons]
+    if len(said) > LIMIT_REASONS:
+        said[LIMIT_REASONS:] = [f"and {len(said) - LIMIT_REASONS} more reasons"]
+    return f"{host.verdict}: {'; '.join(said)}" if said else host.verdict
+
+
+def hold(held: Iterable[str], playing: Iterable[str]) -> list[str]:
+    """For which hosts a play is to be started that fails on those that are ``held``; none where that cannot be.
+
+    One that is not held comes along: Ansible ends a run in which every host of a play has failed, and what follows in a
+    playbook of the user's own is for the others. ``playing`` are the hosts that Ansible has not given up.
+    """
+    names = list(held)
+    if not names or not all(map(selects_itself, names)):
+        return []
+    along = next((name for name in playing if name not in held and selects_itself(name)), "localhost")
+    return list(dict.fromkeys([*names, along]))
+
+
 class ActionModule(ActionBase):
     """Action behind M(cbops.telemetry.fleet_report)."""
 
@@ -97,6 +125,7 @@ class ActionModule(ActionBase):
             "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
             "name": {"type": "str", "default": "audit"},
             "fail": {"type": "bool", "default": True},
+            "fail_hosts": {"type": "bool", "default": True},
             "set_stats": {"type": "bool", "default": True},
         })
         report = self._report(arguments, variables)
@@ -124,20 +153,25 @@ class ActionModule(ActionBase):
         lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
         show("\n" + "\n".join(lines) + "\n")
-        bad = [host.host for host in report.hosts if host.verdict in arguments["fail_on"]
-               or (host.document.get("error") and host.document.get("state"))
-               or (DOWN in arguments["fail_on"] and downs(host.document))]
+        bad = [host for host in report.hosts if unmet(host.document, arguments["fail_on"])]
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
                                   "totals": report.totals, "notes": list(report.notes), "unmet": "",
+                                  "unmet_hosts": {host.host: sentence(host) for host in bad}, "hold": [],
                                   "table": shown.splitlines()}
         if arguments["set_stats"]:
             result["ansible_stats"] = {"per_host": False, "aggregate": False, "data": {"telemetry": {
                 "totals": report.totals, "reports": paths, "manifest": str(filed) if filed else None}}}
         if bad:
             result["unmet"] = f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} hosts: " \
-                              f"{visible(', '.join(bad[:20]))}{' ...' if len(bad) > 20 else ''}"
-        elif "vanished" in arguments["fail_on"] and report.vanished:
-            result["unmet"] = f"{len(report.vanished)} hosts have vanished: {visible(named(list(report.vanished)))}"
+                              f"{visible(', '.join(host.host for host in bad[:20]))}{' ...' if len(bad) > 20 else ''}"
+        if "vanished" in arguments["fail_on"] and report.vanished:
+            # No host that is here is at fault, so this machine speaks for those that are not.
+            gone = f"{len(report.vanished)} hosts have vanished: {visible(named(list(report.vanished)))}"
+            result["unmet"] = "; ".join(filter(None, [result["unmet"], gone]))
+            result["unmet_hosts"]["localhost"] = "; ".join(
+                filter(None, [result["unmet_hosts"].get("localhost"), gone]))
+        if arguments["fail_hosts"]:
+            result["hold"] = hold(result["unmet_hosts"], variables.get("ansible_play_hosts") or [])
         if result["unmet"] and arguments["fail"]:
             result.update(failed=True, msg=result["unmet"])
         return result

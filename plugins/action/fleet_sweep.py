@@ -83,7 +83,8 @@ class ActionModule(Carrier):
                                          arguments["limit"], prepared.file))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
-        return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved}
+        return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved,
+                "hosts": tally.hosts}
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Tally:
         self.reports = reports
         self.unserved: dict[str, str] = {}
         self.verdicts: Counter[str] = Counter()
+        self.hosts: dict[str, dict[str, Any]] = {}
         self._total, self._display = total, display
         self._began = self._told = time.monotonic()
 
@@ -130,6 +132,7 @@ class Tally:
         except OSError as error:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         self.verdicts[filed["verdict"]] += 1
+        self.hosts[known.host] = {"verdict": filed["verdict"], "reasons": filed["reasons"]}
         self._tell()
 
     def _tell(self) -> None:

@@ -15,13 +15,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
-    DOWN,
     GATES,
     WAIVER_WARN_DAYS,
     PolicyError,
-    downs,
     rejudge,
     totals_of,
+    unmet,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, read, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
@@ -56,9 +55,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{folder} holds no evidence")
         # What hosts and files are called must not steer a terminal.
         show("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
-        bad = [item["host"] for item in evidence
-               if item["verdict"] in arguments["fail_on"] or (item.get("error") and item.get("state"))
-               or (DOWN in arguments["fail_on"] and downs(item))]
+        bad = [item["host"] for item in evidence if unmet(item, arguments["fail_on"])]
         result: dict[str, Any] = {"changed": False, "totals": totals_of(item["verdict"] for item in evidence),
                                   "verdicts": {item["host"]: item["verdict"] for item in evidence}}
         if bad:

@@ -89,8 +89,13 @@ options:
     default: [violation, waiver_expired, unknown, unreachable]
   fail:
     description:
-      - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it a
-        task that follows may fail with RV(unmet).
+      - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it
+        what follows may fail, each host of RV(hold) with what RV(unmet_hosts) says of it, or a task with RV(unmet).
+    type: bool
+    default: true
+  fail_hosts:
+    description:
+      - Whether the hosts themselves are to fail that do not meet the policy, so that RV(hold) names them.
     type: bool
     default: true
   set_stats:
@@ -143,6 +148,22 @@ unmet:
   description: Why O(fail_on) makes the task fail; empty where it does not.
   returned: always
   type: str
+unmet_hosts:
+  description:
+    - The hosts for which O(fail_on) makes the task fail, each with its verdict and the reasons in one line.
+    - What is said of hosts that have V(vanished) stands under C(localhost).
+  returned: always
+  type: dict
+  sample: {cm1: "violation: cloudbees-core-cm: the flag is not in its launch configuration; run enforce"}
+hold:
+  description:
+    - The hosts of a play that fails on each of RV(unmet_hosts). It has one host more, which is not one of them, because
+      Ansible ends a run where every host of a play has failed.
+    - Empty where the policy is met, where O(fail_hosts) is not wanted, and where a name cannot be chosen by itself,
+      such as C(a,b). Then RV(unmet) is left to fail with.
+  returned: always
+  type: list
+  elements: str
 notes:
   description: What could not be read, times in the future, and evidence of hosts that were not asked for.
   returned: always

@@ -88,6 +88,11 @@ verdicts:
   description: How many of them have which verdict.
   returned: always
   type: dict
+hosts:
+  description: Each of them with its C(verdict) and C(reasons), as M(cbops.telemetry.telemetry_audit) returns them.
+  returned: always
+  type: dict
+  sample: {cm1: {verdict: compliant, reasons: []}}
 unserved:
   description: The hosts that are left to the ordinary way, each with the reason.
   returned: always

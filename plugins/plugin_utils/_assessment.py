@@ -93,6 +93,7 @@ VARIABLES = (
     "telemetry_report_history",
     "telemetry_evidence_dirs",
     "telemetry_fail_on",
+    "telemetry_fail_hosts",
     "telemetry_signing_key",
     "telemetry_set_stats",
     "telemetry_hosts",
@@ -100,7 +101,8 @@ VARIABLES = (
 
 #: Variables that are yes or no, and those that are whole numbers, from the least to the most. `-e` and INI inventories
 #: give them as text, which the playbooks and their conditions take as it is meant.
-SWITCHES = ("telemetry_backup", "telemetry_daemon_reload", "telemetry_probe_http", "telemetry_set_stats")
+SWITCHES = ("telemetry_backup", "telemetry_daemon_reload", "telemetry_probe_http", "telemetry_set_stats",
+            "telemetry_fail_hosts")
 NUMBERS = {
     "telemetry_max_failures": (0, 99999, "restarts"),
     "telemetry_backup_count": (0, 99999, "backups"),
@@ -501,6 +503,15 @@ def downs(document: Mapping[str, Any]) -> list[str]:
     """What is down on a host, by its evidence: a sentence for each installation."""
     found = ((document.get("state") or {}).get("installations") or [])
     return [f"{entry['name']}: it is down: {down_of(entry)}" for entry in found if down_of(entry)]
+
+
+def unmet(document: Mapping[str, Any], fail_on: Sequence[str]) -> bool:
+    """Whether a host does not meet its policy, or nobody knows, by its evidence and what telemetry_fail_on names.
+
+    What went wrong when it was enforced counts always: nobody can say what the host is like now.
+    """
+    return (document["verdict"] in fail_on or bool(document.get("error") and document.get("state"))
+            or (DOWN in fail_on and bool(downs(document))))
 
 
 def _nothing_found(state: Mapping[str, Any], policy: Policy) -> Assessment:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.inventory.manager import IGNORED
+from ansible.inventory.manager import IGNORED, split_host_pattern
 from ansible.utils.path import unfrackpath
 
 #: Where variables of hosts and groups lie beside an inventory or a playbook.
@@ -109,6 +109,11 @@ def _begins_encrypted(path: Path) -> bool:
             return stream.read(14) == b"$ANSIBLE_VAULT"
     except OSError:
         return False
+
+
+def selects_itself(name: str) -> bool:
+    """Whether a host can be chosen for a play by its name; a name such as ``a,b`` is a pattern for others."""
+    return name[:1] not in ("", "!", "&") and split_host_pattern(name) == [name]
 
 
 def named(names: Sequence[str], most: int = 20) -> str:

@@ -73,6 +73,7 @@ def test_limit_looks_at_the_limited_hosts_alone(fleet: Fleet) -> None:
     done = fleet.play("audit", "--limit", "trixie-oss")
     assert done.verdicts() == {"trixie-oss": "violation"}
     assert done.code == 2
+    assert done.recap["trixie-oss"]["failed"] == 1
 
 
 def test_tags_run_only_what_they_name(fleet: Fleet) -> None:
@@ -140,6 +141,13 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
           - info.state.connectivity[0].outcome == 'connected'
           - probe.outcome == 'dns_nxdomain'
           - probe is not changed
+    - cbops.telemetry.telemetry_audit:
+      register: audit
+    - ansible.builtin.assert:
+        that:
+          - audit is not failed
+          - audit.verdict == 'restart_pending'
+          - "'a restart of cloudbees-core-oc.service is owed' in audit.reasons[0]"
     - cbops.telemetry.telemetry_flag: {state: enabled, backup: false}
       register: flag
     - cbops.telemetry.connectivity_probe: {expect: blocked}
@@ -150,7 +158,7 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
       failed_when: "'not installed here: no-such-thing' not in flag.msg"
 """)
     done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i",
-                        str(fleet.inventory({host: {}})))
+                        str(fleet.inventory({host: {}})), "-e", f"telemetry_reports_dir={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -311,6 +319,8 @@ def test_the_worst_settings_that_a_user_may_have(fleet: Fleet, tmp_path: Path) -
     assert done.code in (2, 4), done.output
     assert done.verdicts() == {**dict.fromkeys(SOME, "restart_pending"), "dead.example.org": "unreachable"}
     document = _alone(done.output)
+    assert {host for host, counts in document["recap"].items() if counts["failures"] or counts["unreachable"]} == {
+        "dead.example.org"}, "each host for itself"
     assert document["custom"]["_run"]["telemetry"]["totals"]["restart_pending"] == len(SOME)
     assert Path(document["custom"]["_run"]["telemetry"]["manifest"]).is_file()
 

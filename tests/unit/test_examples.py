@@ -108,6 +108,14 @@ def test_the_scripts_are_shell(shell: str) -> None:
     assert run(shell, str(EXAMPLES / "telemetry.sh"), "destroy").returncode == 64
 
 
+def test_the_documentation_has_the_lines_that_give_exit_codes() -> None:
+    """For those who have the collection alone; what they do the integration tests try by scripts/audit."""
+    script = (CHECKOUT / "scripts/audit").read_text()
+    shown, = re.findall(r"^```sh\n(set -u\n.*?)^```$", (CHECKOUT / "docs/evidence.md").read_text(),
+                        re.MULTILINE | re.DOTALL)
+    assert shown == re.sub(r"\A(#.*\n)+", "", script)
+
+
 POLICIES = [
     ("all: {hosts: {cm1: {telemetry_desired: disabled}}}", None),
     ("all: {hosts: {cm1: {telemetry_desired: perhaps}}}", "telemetry_desired is 'perhaps'"),

@@ -10,6 +10,8 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
+from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Tally
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Errand
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     Circumstances,
@@ -49,6 +51,23 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
     (reason,) = filed["reasons"]
     assert reason.startswith("its policy is not valid: telemetry_url cannot be resolved: ")
     assert "nothing_here" in reason
+
+
+def test_a_sweep_returns_what_the_audit_of_each_host_would(tmp_path: Path) -> None:
+    """Its verdict and why, of hosts that meet their policy as of those that do not."""
+    tally = Tally(2, tmp_path, None)
+    answers = {"dead": {"unreachable": True, "msg": "No route to host"},
+               "idle": {"state": {"schema": "cbops.telemetry/state/1", "host": {}, "installations": [], "warnings": [],
+                                  "connectivity": []}}}
+    settings = {"telemetry_desired": "disabled"}
+    for host, answer in answers.items():
+        tally.file(Known(host, settings, Circumstances(), Errand.of("cbops.telemetry.telemetry_info", {}, False)),
+                   answer)
+    alone = {host: file_answer(host, settings, answer, tmp_path / "alone") for host, answer in answers.items()}
+    assert tally.hosts == {host: {"verdict": result["verdict"], "reasons": result["reasons"]}
+                           for host, result in alone.items()}
+    assert [result["verdict"] for result in alone.values()] == ["unreachable", "not_applicable"]
+    assert all(result["reasons"] for result in alone.values())
 
 
 @pytest.mark.parametrize(("variables", "expected"), [

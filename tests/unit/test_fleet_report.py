@@ -14,6 +14,7 @@ import fleetmaker
 import pytest
 import schemas
 
+from ansible_collections.cbops.telemetry.plugins.action.fleet_report import hold
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
 
@@ -22,13 +23,14 @@ CHECKOUT = Path(__file__).parent.parent.parent
 NO_WAY = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_executable=/nonexistent/ssh"
 
 
-def play(folder: Path, hosts: list[str], *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
+def play(folder: Path, hosts: list[str], *arguments: str, playbook: str = "cbops.telemetry.report",
+         **variables: object) -> subprocess.CompletedProcess[str]:
     """Run the playbook on an inventory of these hosts, with the reports in a folder."""
     inventory = folder / "hosts.ini"
     inventory.write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
     extra = json.dumps({"telemetry_reports_dir": str(folder), **variables})
     return subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, "cbops.telemetry.report", "-e", extra,
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook, "-e", extra,
          *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
         env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")})
 
@@ -45,7 +47,6 @@ def test_every_format_is_written_and_the_exit_code_is_two(
         reported: tuple[Path, list[str], subprocess.CompletedProcess[str]]) -> None:
     folder, hosts, done = reported
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "policy is not met, or not proven, on" in done.stdout
     assert "UNREACHABLE" not in done.stdout
     assert {path.name for path in folder.glob("fleet.*")} == {f"fleet{ending}" for ending, _render in FORMATS.values()}
     document = json.loads((folder / "fleet.json").read_text())
@@ -56,6 +57,102 @@ def test_every_format_is_written_and_the_exit_code_is_two(
     assert len(document["trend"]) == 4
     mend = [step["command"] for item in document["hosts"] for step in item["mend"] if "enforce" in step["command"]]
     assert f"-i {folder}/hosts.ini " in mend[0]
+
+
+def failed(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """What Ansible says of each host that has failed."""
+    return {host: json.loads(said)["msg"] for host, said in re.findall(
+        r"^(?:fatal|failed): \[(\S+?)\]: FAILED! => (\{.*\})$", done.stdout, re.MULTILINE)}
+
+
+def test_each_host_that_does_not_meet_its_policy_fails_with_its_own_verdict(
+        reported: tuple[Path, list[str], subprocess.CompletedProcess[str]]) -> None:
+    """And no other one, not even the first."""
+    folder, hosts, done = reported
+    judged = {item["host"]: item for item in json.loads((folder / "fleet.json").read_text())["hosts"]}
+    unmet = {host: item for host, item in judged.items()
+             if item["verdict"] in ("violation", "waiver_expired", "unknown", "unreachable")}
+    assert 4 < len(unmet) < len(hosts)
+    said = failed(done)
+    assert set(said) == set(unmet)
+    for host, item in unmet.items():
+        assert said[host] == f"{item['verdict']}: {'; '.join(item['reasons'])}"
+    recap = done.stdout.partition("PLAY RECAP")[2]
+    assert set(re.findall(r"^(\S+) .*failed=[1-9]", recap, re.MULTILINE)) == set(unmet)
+
+
+def test_where_it_is_not_wanted_the_run_fails_once(tmp_path: Path) -> None:
+    hosts = fleetmaker.make(tmp_path, 8, runs=1)
+    done = play(tmp_path, hosts, telemetry_fail_hosts="no", telemetry_report_formats=["json"])
+    assert done.returncode == 2
+    said, = failed(done).values()
+    assert re.match(r"policy is not met, or not proven, on \d of 8 hosts: ", said)
+
+
+def test_a_name_that_is_a_pattern_is_not_passed_over(tmp_path: Path) -> None:
+    """Ansible would choose other hosts by it, or none, and end with 0."""
+    fleetmaker.make(tmp_path, 0, runs=1, hosts=("cm1,cm2",))
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {"cm1,cm2": {}, "cm9": {}}}}))
+    done = play(tmp_path, [], "-i", str(inventory), "--limit", "all", telemetry_fail_on=["violation"])
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "policy is not met, or not proven, on 1 of 2 hosts: cm1,cm2" in done.stdout
+
+
+def test_what_a_host_says_stays_text(tmp_path: Path) -> None:
+    """It is no template, moves no cursor, and begins no line; and what follows the report in a playbook is run."""
+    hosts = fleetmaker.make(tmp_path, 2, runs=1)
+    path = next(path for path in (tmp_path / "evidence").iterdir() if '"verdict": "violation"' in path.read_text())
+    evil = "{{ lookup('pipe', 'touch " + str(tmp_path) + "/done') }} {% for x in y %}\n::error::\x1b[2J"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "reasons": [evil, *("more",) * 10]}))
+    own = tmp_path / "own.yml"
+    own.write_text(json.dumps([
+        {"ansible.builtin.import_playbook": "cbops.telemetry.report"},
+        {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.fail": {"msg": "the next play"}}]}]))
+    done = play(tmp_path, hosts, playbook=str(own), telemetry_fail_on=["violation"])
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = failed(done)
+    host, = (name for name in hosts if said[name] != "the next play")
+    assert said[host] == "violation: " + evil.replace("\n", "\\u000a").replace("\x1b", "\\u001b") + \
+        "; more" * 9 + "; and 1 more reasons"
+    assert not (tmp_path / "done").exists()
+    assert len(said) == len(hosts) == 2
+
+
+def test_hosts_that_ansible_has_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are red already; the others that do not meet their policy fail all the same, whatever ansible.cfg says."""
+    monkeypatch.setenv("ANSIBLE_ANY_ERRORS_FATAL", "true")
+    monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
+    hosts = fleetmaker.make(tmp_path, 8, runs=1)
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    own = tmp_path / "own.yml"
+    own.write_text(json.dumps([
+        {"hosts": "all", "gather_facts": False, "any_errors_fatal": False, "tasks": [
+            {"ansible.builtin.ping": {}, "when": f"inventory_hostname == '{hosts[0]}'"},
+            {"ansible.builtin.fail": {"msg": "before"}, "when": f"inventory_hostname == '{hosts[1]}'"}]},
+        {"ansible.builtin.import_playbook": "cbops.telemetry.report"}]))
+    done = play(tmp_path, hosts, playbook=str(own), telemetry_fail_on=["violation", "waiver_expired", "unknown"],
+                ansible_ssh_executable=str(tmp_path / "ssh"))
+    judged = {item["host"]: item["verdict"] for item in json.loads((tmp_path / "report.json").read_text())["hosts"]}
+    unmet = {host for host, verdict in judged.items() if verdict in ("violation", "waiver_expired", "unknown")}
+    assert {hosts[0], hosts[1]} < unmet
+    assert f"fatal: [{hosts[0]}]: UNREACHABLE!" in done.stdout
+    assert failed(done)[hosts[1]] == "before"
+    assert set(failed(done)) == unmet - {hosts[0]}
+    assert done.returncode == 4, "Ansible's own, for a host that it did not reach"
+
+
+@pytest.mark.parametrize(("held", "playing", "expected"), [
+    ([], ["a"], []),
+    (["b"], ["a", "b", "c"], ["b", "a"]),
+    (["a", "b"], ["a", "b"], ["a", "b", "localhost"]),
+    (["localhost"], ["localhost"], ["localhost"]),
+    (["fe80::1", "cm[1]", "all", "~x"], ["a,b", "c"], ["fe80::1", "cm[1]", "all", "~x", "c"]),
+    *((["a", name], ["a"], []) for name in ("a,b", "!b", "&b", " b", "b:c", "")),
+])
+def test_the_hosts_of_the_play_that_fails(held: list[str], playing: list[str], expected: list[str]) -> None:
+    assert hold(held, playing) == expected
 
 
 def test_with_limit_it_is_on_those_hosts_alone(tmp_path: Path) -> None:
@@ -146,6 +243,7 @@ def test_hosts_that_vanish_are_named(tmp_path: Path, arguments: tuple[str, ...],
     assert ("note: vanished since the last run of the whole inventory" in done.stdout) == told
     assert ("not in the inventory any more" in done.stdout) == told
     assert done.returncode == (2 if told else 0), done.stdout
+    assert failed(done) == ({"localhost": f"2 hosts have vanished: {', '.join(hosts[-2:])}"} if told else {})
 
 
 def test_hosts_that_the_inventory_leaves_out_vanish_too(tmp_path: Path) -> None:

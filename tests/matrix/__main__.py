@@ -64,7 +64,8 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"| {row['core']} | {row['python']} | {' | '.join(cells)} | {row['seconds']} |")
     if found["newcomers"]:
         names = list(newcomer.STEPS)
-        lines += ["", f"| bare Debian | {' | '.join(f'`make {name}`' for name in names)} |", "|---" * (len(names) + 1) + "|"]
+        lines += ["", f"| bare Debian | {' | '.join(f'`make {name}`' for name in names)} |",
+                  "|---" * (len(names) + 1) + "|"]
         for release, row in sorted(found["newcomers"].items()):
             cells = [row.get(name, "not run").partition(":")[0] for name in names]
             lines.append(f"| {release} | {' | '.join(cells)} |")

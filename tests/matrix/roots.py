@@ -48,7 +48,7 @@ exec chroot . sh -euc 'umount -l /mnt; exec "$@"' sh "$@"
 
 
 def built(release: str, packages: Sequence[str]) -> Path:
-    """The folder of a release with these packages on top of the least that it can be; built now where it is not there."""
+    """The folder of a release with these packages and the least beside them; built now where it is not there."""
     name = f"{'control' if tuple(packages) == CONTROL else 'bare'}-{release}"
 
     def build(part: Path, log: Path) -> None:

@@ -181,8 +181,8 @@ class Session:
 
     def undo(self) -> None:
         """What the first run edited is put back, and runs."""
-        expect("exit code", self.play("cbops.telemetry.undo", "-e", f"run={self.run_id}", "-e", "telemetry_restart=now"),
-               2)
+        expect("exit code", self.play("cbops.telemetry.undo", "-e", f"run={self.run_id}", "-e",
+                                      "telemetry_restart=now"), 2)
         expect("verdicts", self.verdicts(), self.all_are("violation"))
 
     def worst(self) -> None:

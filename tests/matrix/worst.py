@@ -50,7 +50,7 @@ class CallbackModule(CallbackBase):
 
 def write(folder: Path) -> Path:
     """Put those settings, and what they name, into a folder; the ansible.cfg."""
-    (folder / "callbacks").mkdir(parents=True)
+    (folder / "callbacks").mkdir(parents=True, exist_ok=True)
     (folder / "callbacks/as_json.py").write_text(AS_JSON)
     (folder / "ansible.cfg").write_text(WORST + "[inventory]\nunparsed_warning = true\n")
     return folder / "ansible.cfg"

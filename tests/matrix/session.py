@@ -87,18 +87,23 @@ class Session:
         for place in (self.folder / "home", BUILD):
             place.mkdir(parents=True, exist_ok=True)
         self.config.write_text("")
-        if not (self.venv / "bin/ansible-playbook").exists():
-            self.venv.parent.mkdir(parents=True, exist_ok=True)
-            python = "/usr/bin/python3" if self.root else sys.executable
-            wanted = f"ansible-core=={self.core}.*" if self.core.count(".") == 1 else f"ansible-core=={self.core}"
-            if self.command(python, "-m", "venv", "--clear", self.venv) or self._pip(wanted):
-                shutil.rmtree(self.venv, ignore_errors=True)
-                raise Failed(f"{wanted} could not be installed from the package index, see {self.folder / 'log'}")
+        with machine.lock(self.venv.with_name(f"{self.venv.name}.lock"), what="another installation"):
+            self._install_core()
         expect("install", self.command(self.venv / "bin/ansible-galaxy", "collection", "install", "--offline", "-p",
                                        self.folder / "collections", self.artifact), 0)
         variables = {"ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/test/ssh_config", "ansible_become": True,
                      "telemetry_desired": "disabled", "telemetry_settle": 1}
         self.inventory.write_text(json.dumps({"all": {"vars": variables, "hosts": {host: {} for host in self.hosts}}}))
+
+    def _install_core(self) -> None:
+        """The core's environment, where it is not there yet."""
+        if (self.venv / "bin/ansible-playbook").exists():
+            return
+        python = "/usr/bin/python3" if self.root else sys.executable
+        wanted = f"ansible-core=={self.core}.*" if self.core.count(".") == 1 else f"ansible-core=={self.core}"
+        if self.command(python, "-m", "venv", "--clear", self.venv) or self._pip(wanted):
+            shutil.rmtree(self.venv, ignore_errors=True)
+            raise Failed(f"{wanted} could not be installed from the package index, see {self.folder / 'log'}")
 
     def _pip(self, *wanted: str) -> int:
         """Install into the core's environment, with the settings that pip has on this machine."""

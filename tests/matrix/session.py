@@ -97,13 +97,14 @@ class Session:
 
     def _install_core(self) -> None:
         """The core's environment, where it is not there yet."""
-        if (self.venv / "bin/ansible-playbook").exists():
+        done = self.venv / "installed"  # written last: one that was cut short is made anew
+        if done.exists():
             return
         python = "/usr/bin/python3" if self.root else sys.executable
         wanted = f"ansible-core=={self.core}.*" if self.core.count(".") == 1 else f"ansible-core=={self.core}"
         if self.command(python, "-m", "venv", "--clear", self.venv) or self._pip(wanted):
-            shutil.rmtree(self.venv, ignore_errors=True)
             raise Failed(f"{wanted} could not be installed from the package index, see {self.folder / 'log'}")
+        done.touch()
 
     def _pip(self, *wanted: str) -> int:
         """Install into the core's environment, with the settings that pip has on this machine."""

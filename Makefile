@@ -88,7 +88,7 @@ test: setup tools lint ## Everything; the last line is pytest's summary
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
 
-matrix: setup tools ## Each ansible-core that is promised, a newcomer's commands in bare roots; writes docs/support.md (ONLY=2.16,bare-trixie WHOLE=1; root)
+matrix: setup ## Each ansible-core that is promised, a newcomer's commands in bare roots; writes docs/support.md (ONLY=2.16,bare-trixie WHOLE=1; root)
 	@$(bin)/python -m tests.matrix --only '$(ONLY)' --whole '$(WHOLE)'; result=$$?; $(fleet) down test; exit $$result
 
 test-differential: setup tools ## The engine against bash, dash and three systemds on N generated launch files (N=20000)

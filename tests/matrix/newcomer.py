@@ -13,7 +13,6 @@ from tests.matrix.session import BUILD, Failed, expect
 
 #: What is run, its exit code (make's own is 2 where an audit finds a violation), and the seconds that it may take.
 STEPS = {"audit": (2, 1800), "test-unit": (0, 3600), "test": (0, 4 * 3600)}
-PLACE = "root/telemetry"
 
 
 def run(release: str, whole: bool) -> dict[str, str]:
@@ -21,16 +20,17 @@ def run(release: str, whole: bool) -> dict[str, str]:
     root = roots.copied(release, roots.BARE, BUILD / "bare" / release)
     log = BUILD / f"bare-{release}.log"
     log.unlink(missing_ok=True)
-    steps: dict[str, str] = {}
+    # A fleet is named by the path of its checkout: this one is nobody else's.
+    place, steps = f"/root/matrix-{release}/telemetry", {}
     try:
-        machine.run(["git", "clone", "--quiet", "--no-hardlinks", CHECKOUT, root / PLACE], timeout=300)
+        machine.run(["git", "clone", "--quiet", "--no-hardlinks", CHECKOUT, f"{root}{place}"], timeout=300)
         for name, (wanted, seconds) in STEPS.items():
             if name == "test" and not whole:
                 continue
             try:
-                expect("exit code", _make(root, log, name, seconds), wanted)
+                expect("exit code", _make(root, place, log, name, seconds), wanted)
                 if name == "audit":
-                    _judged(root / PLACE)
+                    _judged(Path(f"{root}{place}"))
                 steps[name] = "passed"
             except (Failed, subprocess.SubprocessError) as error:
                 steps[name] = f"failed: {error}"
@@ -40,9 +40,9 @@ def run(release: str, whole: bool) -> dict[str, str]:
     return steps
 
 
-def _make(root: Path, log: Path, name: str, seconds: int) -> int:
+def _make(root: Path, place: str, log: Path, name: str, seconds: int) -> int:
     """Run a target; its exit code. What it started ends with it."""
-    line = roots.command(root, ["make", name], folder=f"/{PLACE}")
+    line = roots.command(root, ["sh", "-c", 'make "$1"; code=$?; make down; exit $code', "sh", name], folder=place)
     with open(log, "a", encoding="utf-8") as output:
         return subprocess.run(line, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=seconds,
                               check=False).returncode

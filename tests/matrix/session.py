@@ -24,6 +24,8 @@ BUILD = CHECKOUT / ".build/matrix"
 HOSTS = ("bullseye-cm-rpm", "bookworm-oss", "trixie-cm-deb", "trixie-script")
 DEAD = "dead.example.org"
 
+#: Restarts of all hosts at once: batches are tested elsewhere.
+RESTART = ("-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=100%")
 #: The role as a role: without an entry point, and each of them by its name. Nothing is owed any more when it runs.
 ROLE = [{"hosts": "all", "gather_facts": False, "tasks": [
     {"ansible.builtin.import_role": {"name": "cbops.telemetry.telemetry", **({"tasks_from": entry} if entry else {})}}
@@ -172,7 +174,7 @@ class Session:
 
     def restart(self) -> None:
         """What owes a restart gets it."""
-        expect("exit code", self.play("cbops.telemetry.enforce", "-e", "telemetry_restart=now"), 0)
+        expect("exit code", self.play("cbops.telemetry.enforce", *RESTART), 0)
         expect("verdicts", self.verdicts(), self.all_are("compliant"))
 
     def role(self) -> None:
@@ -187,8 +189,7 @@ class Session:
 
     def undo(self) -> None:
         """What the first run edited is put back, and runs."""
-        expect("exit code", self.play("cbops.telemetry.undo", "-e", f"run={self.run_id}", "-e",
-                                      "telemetry_restart=now"), 2)
+        expect("exit code", self.play("cbops.telemetry.undo", "-e", f"run={self.run_id}", *RESTART), 2)
         expect("verdicts", self.verdicts(), self.all_are("violation"))
 
     def worst(self) -> None:
@@ -210,8 +211,7 @@ class Session:
 
     def back(self) -> None:
         """As the next session wants to find it: telemetry on."""
-        expect("exit code", self.play("cbops.telemetry.enforce", "-e", "telemetry_desired=enabled", "-e",
-                                      "telemetry_restart=now"), 0)
+        expect("exit code", self.play("cbops.telemetry.enforce", "-e", "telemetry_desired=enabled", *RESTART), 0)
         expect("verdicts", self.verdicts(), self.all_are("compliant"))
 
 

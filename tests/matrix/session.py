@@ -173,7 +173,7 @@ class Session:
             self.run_id = self.run_id or max((self.reports / "changes").glob("*.jsonl")).stem
 
     def probe(self) -> None:
-        """The playbook passes, and the endpoint is reached from each host: the playbook alone passes where it is not."""
+        """The endpoint is reached from each host; the playbook alone passes where it is not, too."""
         book = self.folder / "probe.yml"
         book.write_text(json.dumps(PROBE))
         expect("exit code", self.play(str(book)), 0)

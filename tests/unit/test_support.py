@@ -19,6 +19,7 @@ ROW = re.compile(r"^\| (2\.\d+\.\S+) \| (3\.\d+)\.\d+ \|(.*)\| \d+ \|$", re.MULT
 def _cores() -> list[tuple[int, int]]:
     """The cores in the table, oldest first."""
     found = [tuple(int(part) for part in row[0].split(".")[:2]) for row in ROW.findall(PAGE.read_text())]
+    assert found, "docs/support.md has no core: make matrix"
     assert found == sorted(set(found)), "each of them once"
     return found  # type: ignore[return-value]
 
@@ -32,6 +33,8 @@ def test_the_oldest_core_that_was_run_is_the_one_that_is_asked_for() -> None:
     oldest = ".".join(map(str, _cores()[0]))
     runtime = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())
     assert runtime["requires_ansible"] == f">={oldest}.0"
+    role = yaml.safe_load((CHECKOUT / "roles/telemetry/meta/main.yml").read_text())
+    assert role["galaxy_info"]["min_ansible_version"] == oldest
 
 
 def test_readme_names_the_cores_of_the_table() -> None:

@@ -227,7 +227,7 @@ STEPS: tuple[Callable[[Session], None], ...] = (
 
 
 def run(session: Session) -> dict[str, Any]:
-    """All steps on one core: which passed, and why one did not. After a failure the hosts are put back as they were."""
+    """All steps on one core: which passed, and why one did not. Where all passed, the hosts are as they were."""
     start, steps, versions = time.monotonic(), {}, (session.core, "?")
     for step in STEPS:
         name = step.__name__

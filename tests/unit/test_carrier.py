@@ -297,3 +297,16 @@ def test_what_is_no_answer_is_a_failure_with_a_reason(answer: str) -> None:
     assert result is not None
     assert result.keys() == {"failed", "msg"}
     assert result["msg"].startswith("its answer was not taken: ")
+
+
+def test_a_warning_is_one_line_however_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer cores name the argument; what they say is what a host printed."""
+    shown: list[str] = []
+    monkeypatch.setattr(carrier.display, "warning", lambda msg, **_options: shown.append(msg))
+    monkeypatch.setattr(carrier.display, "deprecated", lambda msg, **_options: shown.append(msg))
+    with carrier.one_line_warnings():
+        carrier.display.warning("first\n::set-output::x")
+        carrier.display.warning(msg="first\n::set-output::x", help_text=None)
+        carrier.display.deprecated(msg="first\n::set-output::x", version="2.23")
+    assert len(set(shown)) == 1 and len(shown) == 3
+    assert "\n" not in shown[0]

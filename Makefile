@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
-	test test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile
+	test matrix test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ test: setup tools lint ## Everything; the last line is pytest's summary
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
+
+matrix: setup ## Each ansible-core that is promised, a newcomer's commands in bare roots; writes docs/support.md (ONLY=2.16,bare-trixie WHOLE=1; root)
+	@$(bin)/python -m tests.matrix --only '$(ONLY)' --whole '$(WHOLE)'; result=$$?; $(fleet) down test; exit $$result
 
 test-differential: setup tools ## The engine against bash, dash and three systemds on N generated launch files (N=20000)
 	@$(bin)/python -m tests.differential $(or $(N),20000)

@@ -223,6 +223,8 @@ def forked(inside: Callable[[int], None]) -> Tuple[int, int]:
     """A child that does something with the end of a pipe to write to; the child, and the other end. Raises OSError."""
     reader, writer = os.pipe()
     try:
+        # On a host there are no threads yet: probes start theirs after all that forks. Where Python 3.12 or newer warns
+        # of threads here, they are those of the process that the tests run in.
         child = os.fork()
     except OSError:
         os.close(reader)

@@ -183,7 +183,8 @@ def one_line_warnings() -> Iterator[None]:
     before = {name: vars(display).get(name) for name in ("warning", "deprecated")}
 
     def safe(show: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda text, *more, **options: show(one_line(str(text))[:500], *more, **options)
+        # Named as Ansible names it, which newer cores do where they call it.
+        return lambda msg, *more, **options: show(one_line(str(msg))[:500], *more, **options)
 
     for name in before:
         setattr(display, name, safe(getattr(display, name)))

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fleethand import BIN, CHECKOUT, FLAG, Fleet
 
+from tests.matrix import worst
+from tests.matrix.session import Failed, Session
+
 SOME = ("bullseye-oc-deb", "trixie-oss")
+UNTOUCHED = ("bullseye-cm-rpm", "bookworm-oss")  # by the other tests of this file
 
 
 @pytest.fixture(scope="module")
@@ -252,51 +257,6 @@ def test_a_launch_script_from_a_template(fleet: Fleet, tmp_path: Path) -> None:
     assert "exec java -Da=b \\" in fleet.shell(host, "cat /opt/cloudbees/cm/start.sh")
 
 
-#: Whatever a user's own settings say, as far from what this collection's folder sets as can be.
-WORST = """
-[defaults]
-strategy = host_pinned
-any_errors_fatal = true
-gathering = smart
-fact_caching = jsonfile
-fact_caching_connection = facts
-inject_facts_as_vars = true
-hash_behaviour = merge
-forks = 1
-error_on_missing_handler = true
-interpreter_python = auto
-display_skipped_hosts = false
-show_custom_stats = true
-callback_plugins = callbacks
-stdout_callback = as_json
-[privilege_escalation]
-become_method = sudo
-become_ask_pass = false
-[ssh_connection]
-pipelining = false
-"""
-AS_JSON = '''
-"""What happened, for a program: one JSON document on standard output."""
-import json
-
-from ansible.plugins.callback import CallbackBase
-
-DOCUMENTATION = """
-name: as_json
-type: stdout
-short_description: One JSON document
-description: One JSON document.
-"""
-
-
-class CallbackModule(CallbackBase):
-    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "stdout", "as_json"
-
-    def v2_playbook_on_stats(self, stats):
-        print(json.dumps({"recap": {host: stats.summarize(host) for host in stats.processed}, "custom": stats.custom}))
-'''
-
-
 def _alone(output: str) -> dict[str, Any]:
     """The document, with which standard output begins; what is said on standard error comes after it."""
     assert output.startswith("{"), output
@@ -305,9 +265,7 @@ def _alone(output: str) -> dict[str, Any]:
 
 def test_the_worst_settings_that_a_user_may_have(fleet: Fleet, tmp_path: Path) -> None:
     """One host is dead, nothing is as here, and switches are text: the others are edited, audited and reported on."""
-    (tmp_path / "callbacks").mkdir()
-    (tmp_path / "callbacks/as_json.py").write_text(AS_JSON)
-    (tmp_path / "ansible.cfg").write_text(WORST + "[inventory]\nunparsed_warning = true\n")
+    worst.write(tmp_path)
     inventory = fleet.inventory({**{host: {} for host in SOME}, "dead.example.org": {"ansible_host": "127.0.0.9",
                                                                                      "ansible_port": 9}})
     environment = {"ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
@@ -332,3 +290,18 @@ def test_a_switch_that_is_none_touches_nothing(fleet: Fleet) -> None:
     assert done.code == 2
     assert "telemetry_daemon_reload is 'perhaps'; it must be true or false" in done.output
     assert fleet.launch_files() == before
+
+
+def test_the_oldest_core_that_is_promised(fleet: Fleet, installed: Path, tmp_path: Path) -> None:
+    """A sample of `make matrix`: as meta/runtime.yml names it, from the package index, without this checkout."""
+    runtime = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())
+    oldest = re.fullmatch(r">=(\d+\.\d+)\.0", runtime["requires_ansible"])
+    assert oldest
+    artifact, = installed.parent.glob("cbops-telemetry-*.tar.gz")
+    session = Session(oldest[1], artifact, hosts=UNTOUCHED, folder=tmp_path / "session")
+    try:
+        for step in (session.install, session.audit, session.plan, session.enforce, session.probe):
+            step()
+        assert session.versions()[0].startswith(f"{oldest[1]}.")
+    except Failed as problem:
+        pytest.fail(f"{problem}\n{(session.folder / 'log').read_text()}")

@@ -92,5 +92,6 @@ def test_where_the_fleet_cannot_run_it_is_said_in_one_line(tmp_path: Path) -> No
 
 def test_help_lists_every_target() -> None:
     listed = make("help").stdout
-    for target in ("audit", "plan", "enforce", "probe", "report", "verify", "test", "test-unit", "lint", "clean-fleet"):
+    for target in ("audit", "plan", "enforce", "probe", "report", "verify", "test", "test-unit", "matrix", "lint",
+                   "clean-fleet"):
         assert f"make {target} " in listed

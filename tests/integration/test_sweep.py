@@ -256,12 +256,14 @@ def test_one_limit_for_each_host(fleet: Fleet) -> None:
     """A server that takes connections and says nothing: ConnectTimeout, as ssh gives it; nobody waits for them."""
     fleet.shell(OTHER, "systemd-run -q --unit=mute python3 -c \"import socket, time; s = socket.socket(); "
                        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('', 2203)); s.listen(100); "
-                       "time.sleep(120)\"")
+                       "time.sleep(3600)\"; for _ in $(seq 300); do "
+                       "[ -z \"$(ss -Hltn 'sport = :2203')\" ] || exit 0; sleep 0.1; done; exit 1")
     mute = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_port": 2203, "ansible_ssh_timeout": 20}
-    hosts: dict[str, dict[str, Any]] = {**{f"mute-{number}": mute for number in range(12)}, HOST: {}}
+    hosts: dict[str, dict[str, Any]] = {**{f"mute-{number}": mute for number in range(12)},
+                                       HOST: {"ansible_ssh_timeout": 300}}  # a busy machine is no mute one
     try:
         # One at a time: HOST comes last, and all of the others are still waited for then.
-        swept = audit(fleet, "auto", hosts, "-e", "telemetry_sweep_connections=1",
+        swept = audit(fleet, "auto", hosts, "-e", "telemetry_sweep_connections=1", telemetry_sweep_limit=300,
                       ansible_ssh_common_args=f"-F {CONFIG}")
     finally:
         fleet.shell(OTHER, "systemctl stop mute")

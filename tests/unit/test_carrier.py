@@ -10,11 +10,11 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.plugins.loader import become_loader
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 from hostroot import FLAG, Host
 from test_old_python import interpreters
 
@@ -250,24 +250,44 @@ def test_the_first_python_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch
     assert asked("connectivity_probe")["outcome"] == "refused"
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"has_pipelining": False}, "ssh cannot pipe"),
-    ({"has_pipelining": False, "always_pipeline_modules": True}, None),
-    ({"become": become_loader.get("su")}, "become by su cannot pipe"),
-    ({"become": become_loader.get("sudo")}, None),
-    ({"become": SimpleNamespace(name="su")}, "become by su cannot pipe"),  # as cores before 2.19 have them
-    ({"become": SimpleNamespace(name="sudo")}, None),
-    ({"_is_tty_requested": lambda: True}, "set to ask for a terminal"),
-    ({"_shell": SimpleNamespace(_IS_WINDOWS=True)}, "no POSIX shell"),
-    ({}, None),
+@pytest.mark.parametrize(("plugin", "become", "options", "reason"), [
+    ("ssh", None, {}, None),
+    ("ssh", "sudo", {}, None),
+    ("ssh", "su", {}, "become by su cannot pipe"),
+    ("ssh", None, {"ssh_extra_args": "-o RequestTTY=force"}, "set to ask for a terminal"),
+    ("ssh", "sudo", {"ssh_common_args": "-tt"}, "set to ask for a terminal"),
+    ("local", "sudo", {}, None),
+    ("paramiko_ssh", None, {}, "paramiko cannot pipe"),
 ])
-def test_why_a_connection_cannot_pipe(change: dict[str, Any], reason: str | None) -> None:
-    plain: dict[str, Any] = {"transport": "ssh", "has_pipelining": True, "always_pipeline_modules": False,
-                             "become": None, "_shell": SimpleNamespace(), "_is_tty_requested": lambda: False}
+@pytest.mark.parametrize("old", [False, True])
+def test_why_a_connection_cannot_pipe(plugin: str, become: str | None, options: dict[str, Any], reason: str | None,
+                                      old: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Ansible's own plugins; ``old``: become of cores before 2.19, which say nothing of pipelining."""
+    connection = connection_loader.get(plugin, PlayContext())
+    assert connection, f"this ansible-core has no connection plugin {plugin}"
+    connection.set_options(direct=options)
+    if become:
+        connection.set_become_plugin(become_loader.get(become))
+        if old:
+            for kind in type(connection.become).__mro__:
+                if "pipelining" in vars(kind):
+                    monkeypatch.delattr(kind, "pipelining")
+            assert not hasattr(connection.become, "pipelining")
     action = carrier.CarriedModule.__new__(carrier.CarriedModule)
-    action._connection = SimpleNamespace(**{**plain, **change})
+    action._connection = connection
     found = action._cannot_pipe()
     assert (reason in found) if reason else found is None
+
+
+def test_a_connection_that_pipes_always_or_speaks_powershell() -> None:
+    """As winrm's and psrp's do, whose libraries a control node need not have."""
+    connection = connection_loader.get("paramiko_ssh", PlayContext())
+    action = carrier.CarriedModule.__new__(carrier.CarriedModule)
+    action._connection = connection
+    connection.always_pipeline_modules = True
+    assert action._cannot_pipe() is None
+    connection._shell = shell_loader.get("powershell")
+    assert "no POSIX shell" in (action._cannot_pipe() or "")
 
 
 @pytest.mark.parametrize("answer", ["{", "[1]", "[" * 200_000, '{"changed": NaN}', '{"installations": 5}'])
@@ -277,3 +297,16 @@ def test_what_is_no_answer_is_a_failure_with_a_reason(answer: str) -> None:
     assert result is not None
     assert result.keys() == {"failed", "msg"}
     assert result["msg"].startswith("its answer was not taken: ")
+
+
+def test_a_warning_is_one_line_however_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer cores name the argument; what they say is what a host printed."""
+    shown: list[str] = []
+    monkeypatch.setattr(carrier.display, "warning", lambda msg, **_options: shown.append(msg))
+    monkeypatch.setattr(carrier.display, "deprecated", lambda msg, **_options: shown.append(msg))
+    with carrier.one_line_warnings():
+        carrier.display.warning("first\n::set-output::x")
+        carrier.display.warning(msg="first\n::set-output::x", help_text=None)
+        carrier.display.deprecated(msg="first\n::set-output::x", version="2.23")
+    assert len(set(shown)) == 1 and len(shown) == 3
+    assert "\n" not in shown[0]

@@ -7,13 +7,20 @@ import datetime
 import html
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from ansible import context
 from ansible.executor.playbook_executor import PlaybookExecutor
+from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.common.collections import ImmutableDict
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play import Play
+from ansible.vars.manager import VariableManager
 from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _plan
@@ -51,24 +58,26 @@ def entry(restart: str = "now", daemon_reload: bool = True, rendered: Any = (), 
 # -- batches ----------------------------------------------------------------------------------------
 
 
-class _Hosts:
-    """As much of an inventory and a play as Ansible's own code for batches asks for."""
-
-    def __init__(self, count: int, serial: list[Any]) -> None:
-        self.count, self.serial, self.hosts, self.order = count, serial, "all", None
-        self._inventory = self
-
-    def get_hosts(self, *_arguments: Any, **_options: Any) -> list[int]:
-        return list(range(self.count))
+@pytest.fixture
+def executor() -> Iterator[PlaybookExecutor]:
+    """Ansible's own, on a hundred hosts."""
+    before, context.CLIARGS = context.CLIARGS, ImmutableDict(listhosts=True, syntax=False)
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=["".join(f"host-{number}," for number in range(100))])
+    yield PlaybookExecutor([], inventory, VariableManager(loader, inventory), loader, {})
+    context.CLIARGS = before
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 11, 100])
 @pytest.mark.parametrize("serial", [1, 3, 0, -1, "2", "20%", "0%", "100%", "1%", [1, 2, 5, "20%"], [2, "50%"],
                                     ["10%", 0], [], list(_plan.DEFAULT_SERIAL)])
-def test_batches_are_those_of_ansible(count: int, serial: Any) -> None:
-    hosts = _Hosts(count, serial if isinstance(serial, list) else [serial])
-    expected = [number for number, batch in enumerate(PlaybookExecutor._get_serialized_batches(hosts, hosts), 1)
-                for _host in batch]
+def test_batches_are_those_of_ansible(executor: PlaybookExecutor, count: int, serial: Any) -> None:
+    hosts = [f"host-{number}" for number in range(count)] or ["all", "!all"]
+    serials = serial if isinstance(serial, list) else [serial]
+    play = Play.load({"hosts": ":".join(hosts), "serial": serials, "gather_facts": False},
+                     variable_manager=executor._variable_manager, loader=executor._loader)
+    expected = [number for number, batch in enumerate(executor._get_serialized_batches(play), 1) for _host in batch]
+    assert len(expected) == count
     assert _plan.batches(count, serial) == expected
 
 

@@ -30,7 +30,6 @@ from ._shell_words import Break, Exit, Return, Variable
 
 #: Where a program is looked for.
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_WORD = re.compile(r"[^ \t]*")
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
 _SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob",
@@ -373,38 +372,65 @@ class Builtins(Output):
     def _read(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         letters = ""
+        whole = False  # all there is, not a line
         while texts and texts[0].startswith("-"):
             letters += texts.pop(0)[1:]
             if letters[-1:] and letters[-1] in "ptndNu":
+                whole = letters[-1] == "d" and texts[:1] == [""] and self.dialect == BASH
+                letters = letters[:-1] if whole else letters
                 texts = texts[1:]
         for name in texts:
             if not NAME.match(name) or name in self.read_only:
                 return False
         line = None
-        if self.input and letters in ("", "r") and texts and "IFS" not in self.variables:
-            line = self._line()
-            if not letters and "\\" in text_of(line):
+        separators = self.variables.get("IFS")
+        blanks = " \t\n" if separators is None else text_of(separators.value)
+        # What other characters of IFS do at the end of a line is not the same everywhere.
+        plain = not blanks.strip(" \t\n") or len(texts) > 1
+        if self.input and letters in ("", "r") and texts and plain and (
+                separators is None or not unknown_of(separators.value, True)):
+            line = self._all() if whole else self._line()
+            text = text_of(line).rstrip("\n")
+            if not letters and "\\" in text or text and text[-1] in blanks.replace(" ", "").replace("\t", ""):
                 line, self.input = None, None
         if line is None or unknown_of(line, True):
             for name in texts:
                 value = [Run("", None, 0, False, "$%s is read from input" % name)]
                 self.assign(name, value, array=[value, value] if "a" in letters else None)
             return None
-        text = text_of(line).rstrip("\n")
+        text = text_of(line) if whole else text_of(line).rstrip("\n")
+        others = blanks.strip(" \t\n")
+        blanks = "".join(set(blanks) - set(others))
         first = 0
         for index, name in enumerate(texts):
-            start = len(text) - len(text[first:].lstrip(" \t"))
-            word = _WORD.match(text, start)
-            end = len(text.rstrip(" \t")) if index == len(texts) - 1 or word is None else word.end()
+            start = len(text) - len(text[first:].lstrip(blanks))
+            end, first = len(text.rstrip(blanks)), len(text)
+            for place in range(start, len(text) if index < len(texts) - 1 else 0):
+                if text[place] in blanks or text[place] in others:
+                    end = place
+                    first = place + len(text[place:]) - len(text[place:].lstrip(blanks))
+                    first += text[first:first + 1] in tuple(others)
+                    break
             self.spend(len(line), len(text))
             self.assign(name, first_of(without_first(line, start), max(0, end - start)))
-            first = end
-        return len(text) < len(text_of(line))
+        return False if whole else len(text) < len(text_of(line))
+
+    def _all(self) -> Value:
+        """Takes all that is left of the standard input."""
+        value: Value = self.input.pop(0) if self.input else []
+        self.spend(len(value))
+        if self.input is not None:
+            self.input.insert(0, [])
+        return value
 
     def _mapfile(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
-        if len(texts) != 2 or texts[0] != "-t" or self.input is None or not NAME.match(texts[1]):
+        if len(texts) != 2 or texts[0] != "-t" or not NAME.match(texts[1]):
             return self._opaque(node, fields, declared)
+        if self.input is None or any(unknown_of(given, True) for given in self.input):
+            value = [Run("", None, 0, False, "$%s is read from input" % texts[1])]
+            self.assign(texts[1], value, array=[value, value])
+            return None
         lines: List[Value] = [[]]
         for run in self.input.pop():
             start = 0

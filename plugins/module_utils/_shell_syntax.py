@@ -165,7 +165,7 @@ class Part:
         self.operator = ""
         self.argument: Optional[Word] = None
         self.index: Optional[str] = None
-        self.body: Optional[Node] = None  # of a command substitution
+        self.body: Optional[Node] = None  # of a command or process substitution
         self.length = False
 
 
@@ -812,8 +812,10 @@ class Parser:
             if char in "<>" and characters.startswith("(", self.position + 1) and self.dialect == BASH:
                 start = self.position
                 self.position += 2
-                self._nested_block()
-                self._part(word, Part("process", start, self.position, False))
+                body = self._nested_block()
+                part = Part("process", start, self.position, False)
+                part.body = body
+                self._part(word, part)
                 continue
             if char in stops:
                 break

@@ -495,10 +495,6 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
             return {mention.path: content[:line_start] + content[line_end + 1:]}
         head = content[:line_start]
         return {mention.path: head[:-2] if head.endswith("\r\n") else head[:-1]}
-    if line_end < len(content) and not (content[line_start:start] + content[end:line_end]).strip():
-        alone: Candidates = {mention.path: content[:line_start] + content[line_end + 1:]}
-        if same_vectors(now, evaluate(definition, files.with_candidates(alone))):
-            return alone
     before, after = content[:start], content[end:]
     if before.endswith('" ') and after.startswith('"') and (
             before[-3:-2] not in ("", " ", "\t", "\\", '"') or _ESCAPED_QUOTE.search(before[:-2])) \
@@ -519,7 +515,14 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         if not same_vectors(now, evaluate(definition, files.with_candidates(inner))) \
                 and same_vectors(now, evaluate(definition, files.with_candidates(whole))):
             return whole
-    return {mention.path: before + after}
+    plain: Candidates = {mention.path: before + after}
+    if line_end < len(content) and not (content[line_start:start] + content[end:line_end]).strip():
+        # An empty line that stays may be an option, too.
+        alone: Candidates = {mention.path: content[:line_start] + content[line_end + 1:]}
+        if not same_vectors(now, evaluate(definition, files.with_candidates(plain))) \
+                and same_vectors(now, evaluate(definition, files.with_candidates(alone))):
+            return alone
+    return plain
 
 
 # -- what people see --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from ._files import PASSING
 from ._jvm import Unresolvable
@@ -383,15 +383,17 @@ class Builtins(Output):
             if not NAME.match(name) or name in self.read_only:
                 return False
         line = None
-        separators = self.variables.get("IFS")
-        blanks = " \t\n" if separators is None else text_of(separators.value)
+        variable = self.variables.get("IFS")
+        separators = " \t\n" if variable is None else text_of(variable.value)
+        others = re.sub("[ \t\n]", "", separators)
+        is_array = "a" in letters and len(texts) == 1
         # What other characters of IFS do at the end of a line is not the same everywhere.
-        plain = not blanks.strip(" \t\n") or len(texts) > 1
-        if self.input and letters in ("", "r") and texts and plain and (
-                separators is None or not unknown_of(separators.value, True)):
+        plain = texts and (is_array or len(texts) > 1 or not others) and (
+            variable is None or not unknown_of(variable.value, True))
+        if self.input and plain and set(letters) <= set("ra" if is_array else "r"):
             line = self._all() if whole else self._line()
             text = text_of(line).rstrip("\n")
-            if not letters and "\\" in text or text and text[-1] in blanks.replace(" ", "").replace("\t", ""):
+            if "r" not in letters and "\\" in text or text.endswith(tuple(others)):
                 line, self.input = None, None
         if line is None or unknown_of(line, True):
             for name in texts:
@@ -399,20 +401,13 @@ class Builtins(Output):
                 self.assign(name, value, array=[value, value] if "a" in letters else None)
             return None
         text = text_of(line) if whole else text_of(line).rstrip("\n")
-        others = blanks.strip(" \t\n")
-        blanks = "".join(set(blanks) - set(others))
-        first = 0
-        for index, name in enumerate(texts):
-            start = len(text) - len(text[first:].lstrip(blanks))
-            end, first = len(text.rstrip(blanks)), len(text)
-            for place in range(start, len(text) if index < len(texts) - 1 else 0):
-                if text[place] in blanks or text[place] in others:
-                    end = place
-                    first = place + len(text[place:]) - len(text[place:].lstrip(blanks))
-                    first += text[first:first + 1] in tuple(others)
-                    break
-            self.spend(len(line), len(text))
-            self.assign(name, first_of(without_first(line, start), max(0, end - start)))
+        places = _words_of(text, separators, 0 if is_array else len(texts))
+        self.spend(len(line) * len(places), len(text))
+        words = [first_of(without_first(line, start), end - start) for start, end in places]
+        if is_array:
+            self.assign(texts[0], [], array=words)
+        for name, word in zip(texts, words) if not is_array else ():
+            self.assign(name, word)
         return False if whole else len(text) < len(text_of(line))
 
     def _all(self) -> Value:
@@ -503,6 +498,13 @@ class Builtins(Output):
             self.assign(text_of(fields[2]), value)
         return None
 
+    def _getopts(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        for name in ["OPTARG", "OPTIND"] + [text_of(field) for field in fields[2:3]]:
+            if not NAME.match(name):
+                return self._opaque(node, fields, declared)
+            self.assign(name, [Run("", None, 0, False, "$%s is set by getopts" % name)])
+        return None
+
     def _alias(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         # A script in bash does not look at aliases; dash does, from the next line on.
         for field in fields[1:]:
@@ -543,7 +545,25 @@ BUILTINS: Dict[str, Callable[[Builtins, Node, List[Value], List[Assignment]], Op
     "local": Builtins._declare, "set": Builtins._set, "shift": Builtins._shift, "unset": Builtins._unset,
     "read": Builtins._read, "exit": Builtins._exit, "return": Builtins._return, "break": Builtins._break,
     "continue": Builtins._break, "[": Builtins._bracket, "test": Builtins._bracket, "mapfile": Builtins._mapfile,
-    "readarray": Builtins._mapfile, "let": Builtins._let, "getopts": Builtins._opaque, "printf": Builtins._printf,
+    "readarray": Builtins._mapfile, "let": Builtins._let, "getopts": Builtins._getopts, "printf": Builtins._printf,
     "alias": Builtins._alias, "unalias": Builtins._nothing, "trap": Builtins._trap, "shopt": Builtins._shopt,
     "cd": Builtins._cd, "pushd": Builtins._pushd, "popd": Builtins._pushd,
 }
+
+
+def _words_of(text: str, separators: str, most: int) -> List[Tuple[int, int]]:
+    """Where the words of a line are, as ``read`` takes it apart; of so many the last is all the rest, 0 for all."""
+    blanks = "".join(char for char in separators if char in " \t\n")
+    found: List[Tuple[int, int]] = []
+    first = 0
+    while True:
+        start = len(text) - len(text[first:].lstrip(blanks)) if blanks else first
+        if most and len(found) == most - 1:
+            return found + [(start, max(start, len(text.rstrip(blanks)) if blanks else len(text)))]
+        if not most and start >= len(text):
+            return found
+        end = next((place for place in range(start, len(text)) if text[place] in separators), len(text))
+        found.append((start, end))
+        first = len(text) - len(text[end:].lstrip(blanks)) if blanks else end
+        if first < len(text) and text[first] in separators:
+            first += 1

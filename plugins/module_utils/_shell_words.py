@@ -657,14 +657,23 @@ class Words:
             head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
             return value if head == text[:count] else [Run(head)] + without_first(value, count)
         parts = text_of(given).split("/")
-        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=-]+\Z", parts[0]):
+        # bash 5.2 puts what was found in the place of "&".
+        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=,;|+ \t\n-]+\Z", parts[0]) \
+                or re.search(r"[&\\]", "".join(parts[1:])):
             return None
         if parts[0] not in text:
             return value
         count = text.count(parts[0]) if operator == "//" else 1
         if len(text) + count * len("".join(parts[1:])) > LIMIT_VALUE:
             return None
-        return [Run(text.replace(parts[0], "".join(parts[1:]), count))]
+        result: Value = []
+        done = 0
+        self.spend(count * len(value))
+        for _number in range(count):
+            place = text.index(parts[0], done)
+            result += first_of(without_first(value, done), place - done) + [Run("".join(parts[1:]))]
+            done = place + len(parts[0])
+        return result + without_first(value, done)
 
     def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
         name = part.name

@@ -433,6 +433,15 @@ def test_what_a_function_prints(body: str, verdict: str, tmp_path: Path) -> None
     ("IFS=: read -r a O </etc/o\n", f"x:{FLAG}:\n", "unresolvable"),  # whether the last one stays, shells tell
     ("IFS=: read -r a b O </etc/o\n", f"x::{FLAG}\n", "disabled"),
     ("IFS=$X read -r O </etc/o\n", f"{FLAG}\n", "disabled"),
+    ('IFS=";" read -ra A </etc/o\nO=${A[*]}\n', f"-Xmx1g;{FLAG}\n", "disabled"),
+    ('IFS="; " read -ra A </etc/o\nO=${A[1]}\n', f"-Xmx1g ; {FLAG}\n", "disabled"),
+    ('read -ra A <<< "$(cat /etc/o)"\nO=${A[1]}\n', f"-Xmx1g  {FLAG} -Da\n", "disabled"),
+    ('read -ra A </etc/o\nO=${A[0]}\n', f"-Xmx1g  {FLAG} -Da\n", "enabled"),
+    ('A=$(cat /etc/o)\nO=${A//;/ }\n', f"-Xmx1g;{FLAG};-Da\n", "disabled"),
+    ("A=$(cat /etc/o)\nO=${A//$'\\n'/ }\n", f"-Xmx1g\n{FLAG}\n-Da\n", "disabled"),
+    ('A=$(cat /etc/o)\nO=${A/,/ }\n', f"-Xmx1g,{FLAG},-Da\n", "enabled"),  # the first alone
+    ('A=$(cat /etc/o)\nO=${A//;/&}\n', f"-Xmx1g;{FLAG}\n", "unresolvable"),  # bash 5.2 and older ones differ
+    ('while getopts "x:" o; do M=$OPTARG; done\nO=$(cat /etc/o)\n', f"{FLAG}\n", "disabled"),
     ("read -r -d '' O </etc/o\n", f"-Xmx1g\n{FLAG}\n", "disabled"),
     ("read -r -d x O </etc/o\n", f"-Xmx1g\n{FLAG}\n", "unresolvable"),
     ("mapfile -t A < <(grep -v '#' /etc/o)\nO=${A[*]}\n", f"# {FLAG}\n-Xmx1g\n", "enabled"),

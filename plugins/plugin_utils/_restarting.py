@@ -356,6 +356,7 @@ class Restarting(Carrier):
         try:
             is_running = any(entry["running"] != "not_running" for entry in due.entries)
             if self._arguments["when_idle"] and controller is not None and is_running:
+                began = time.monotonic()
                 try:
                     running, is_ours = drain(controller, self._arguments["reason"], self._arguments["idle_timeout"],
                                              RUN_ID)
@@ -366,6 +367,15 @@ class Restarting(Carrier):
                 if running:
                     was_ours, is_ours = is_ours, False  # it is taken back already
                     return self._busy(due, running, was_ours)
+                if time.monotonic() > began + FRESH_SECONDS:
+                    result["state"] = self._state()
+                    due = self._as_it_is_now(due, result["state"], desired)
+                    if not due.entries:
+                        return None  # somebody has restarted it meanwhile
+                    allowed, refused = self.may_be_restarted(due.entries, result["state"])
+                    closed = self._closed()
+                    if not allowed or closed:
+                        return "; ".join([*refused, *([f"{due.label}: {closed}"] if closed else [])])
             place.use()
             result["restarted"].append(due.label)
             failure, result["state"] = self._restart_and_wait(due, controller, desired)

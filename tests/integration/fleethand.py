@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,20 @@ class Fleet:
                   "-type f 2>/dev/null | sort); do "
                   "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done")
         return {host: self.shell(host, script) for host in self.hosts}
+
+
+@contextmanager
+def new_fleet(profile: str, folder: Path, host: str, files: Mapping[str, str], script: str) -> Iterator[Fleet]:
+    """A profile's fleet, new, while this lasts: files lie on a host (with "#!" they are programs), a script has run."""
+    for command in (("check",), ("up", profile, "--fresh")):
+        done = subprocess.run([FLEET, *command], capture_output=True, text=True, timeout=900, check=False)
+        assert done.returncode == 0, f"the embedded fleet is needed for these tests: {done.stderr}"
+    fleet = Fleet(json.loads((CHECKOUT / f".fleet/{profile}/hosts.json").read_text()), folder, profile=profile)
+    try:
+        for path, text in files.items():
+            mode = "755" if text.startswith("#!") else "644"
+            fleet.shell(host, f"install -D -m {mode} /dev/stdin {path} <<'END_OF_FILE'\n{text}END_OF_FILE\n")
+        fleet.shell(host, script)
+        yield fleet
+    finally:
+        subprocess.run([FLEET, "down", profile], capture_output=True, timeout=300, check=False)

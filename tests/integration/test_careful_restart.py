@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -392,6 +393,28 @@ def test_a_restart_that_would_start_something_else_is_refused(fleet: Fleet) -> N
         assert pid(fleet, host) not in ("", old)
     finally:
         fleet.shell(host, f"cp -p /root/war {war}; rm -f {DROP_IN}; systemctl daemon-reload; systemctl restart jenkins")
+
+
+def test_what_was_replaced_while_it_drained_is_not_started(fleet: Fleet) -> None:
+    """The rule is asked again after a long drain, and its quiet-down taken back."""
+    war = f"/usr/share/{SERVICE}/{SERVICE}.war"
+    builds(fleet, "pipeline payments#12 12")
+    before, variables = pid(fleet), inventory(fleet)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(fleet.play, "enforce", inventory=variables)
+            deadline = time.monotonic() + 60
+            while not asked(fleet)["quietingDown"]:
+                assert time.monotonic() < deadline and not run.done(), "it never came as far as draining"
+                time.sleep(0.3)
+            fleet.shell(HOST, f"cp -p {war} {war}.new; mv {war}.new {war}; touch -d 2020-01-01 {war}")
+            done = run.result()
+        assert done.verdicts() == {HOST: "restart_pending"}, done.output
+        assert "its war was replaced after its start (telemetry_restart_allow: [war] allows it)" in done.reasons(HOST)
+        assert pid(fleet) == before
+        assert asked(fleet)["quietingDown"] is False
+    finally:
+        fleet.shell(HOST, f"systemctl restart {SERVICE}")
 
 
 def test_a_run_that_is_killed_while_it_drains_is_healed_by_the_next(fleet: Fleet) -> None:

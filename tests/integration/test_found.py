@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleethand import BIN, CHECKOUT, FLAG, Fleet
+from fleethand import BIN, FLAG, Fleet, new_fleet
 from schemas import validate
 
 HOST = "odd"
@@ -128,28 +127,13 @@ STARTED = 18  # JVMs, with the package's own
 @pytest.fixture(scope="module", name="odd")
 def _odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The host with all of it, running."""
-    for command in (("check",), ("up", "odd", "--fresh")):
-        done = subprocess.run([str(CHECKOUT / "tests/fleet/fleet"), *command], capture_output=True, text=True,
-                              timeout=900, check=False)
-        assert done.returncode == 0, f"the embedded fleet is needed for these tests: {done.stderr}"
-    fleet = Fleet(json.loads((CHECKOUT / ".fleet/odd/hosts.json").read_text()), tmp_path_factory.mktemp("odd"),
-                  profile="odd")
-    lay_out(fleet)
-    yield fleet
-    subprocess.run([str(CHECKOUT / "tests/fleet/fleet"), "down", "odd"], capture_output=True, timeout=300, check=False)
-
-
-def lay_out(fleet: Fleet) -> None:
-    """Put everything there and wait until it runs."""
-    for path, text in FILES.items():
-        mode = "755" if text.startswith("#!") else "644"
-        fleet.shell(HOST, f"install -D -m {mode} /dev/stdin {path} <<'END_OF_FILE'\n{text}END_OF_FILE\n")
-    fleet.shell(HOST, LAY)
-    fleet.shell(HOST, f"for i in $(seq 300); do [ $(pgrep -xc java) -ge {STARTED} ] && systemctl is-failed -q failed "
-                      "&& break; sleep 0.2; done; sleep 3")
-    # written after supervisord began, and not told to it
-    fleet.shell(HOST, "install -m 644 /dev/stdin /etc/supervisor/conf.d/late.conf <<'END_OF_FILE'\n[program:late]\n"
-                      f"autostart=false\ncommand=/usr/bin/{JAVA} {FLAG} -jar /opt/nine/app.war\nEND_OF_FILE\n")
+    with new_fleet("odd", tmp_path_factory.mktemp("odd"), HOST, FILES, LAY) as fleet:
+        fleet.shell(HOST, f"for i in $(seq 300); do [ $(pgrep -xc java) -ge {STARTED} ] && "
+                          "systemctl is-failed -q failed && break; sleep 0.2; done; sleep 3")
+        # written after supervisord began, and not told to it
+        fleet.shell(HOST, "install -m 644 /dev/stdin /etc/supervisor/conf.d/late.conf <<'END_OF_FILE'\n[program:late]\n"
+                          f"autostart=false\ncommand=/usr/bin/{JAVA} {FLAG} -jar /opt/nine/app.war\nEND_OF_FILE\n")
+        yield fleet
 
 
 @pytest.fixture(scope="module", name="state")

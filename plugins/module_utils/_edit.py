@@ -401,9 +401,10 @@ def _values(unit: Unit) -> Dict[str, str]:
 def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
     """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
-    return ("# Written by the Ansible collection cbops.telemetry: it %s adds the telemetry flag.\n"
-            "# \"state: enabled\" removes it again.\n"
-            "[Service]\nEnvironment=%s\n" % (kept, quoted_assignment("%s=%s" % (variable, value))))
+    does = "adds the telemetry flag.\n# \"state: enabled\" removes it again." if FLAG in value else (
+        "leaves the telemetry flag out.")
+    return ("# Written by the Ansible collection cbops.telemetry: it %s %s\n"
+            "[Service]\nEnvironment=%s\n" % (kept, does, quoted_assignment("%s=%s" % (variable, value))))
 
 
 def quoted_assignment(text: str) -> str:

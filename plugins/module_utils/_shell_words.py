@@ -70,7 +70,7 @@ class Launch:
     where it is started, as far as that is known.
     """
 
-    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder")
+    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder", "stray")
 
     def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "",
                  folder: Optional[str] = None) -> None:
@@ -84,6 +84,9 @@ class Launch:
         tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
         of_product = line.main is not None and text_of(words[line.main]) in MAINS
         self.main = line.main if line.jar or tomcat or of_product else None
+        #: A word before "-jar" that is no option, so that java takes it for its program.
+        self.stray = words[line.main] if self.main is None and line.main is not None and any(
+            text_of(word) == "-jar" for word in words[line.main:]) else None
 
     @property
     def program(self) -> str:

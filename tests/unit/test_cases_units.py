@@ -486,3 +486,13 @@ def test_a_drop_in_of_all_services_is_not_edited(tmp_path: Path) -> None:
     files = HostFiles(str(tmp_path))
     assert not files.may_be_edited("/etc/systemd/system/service.d/10-all.conf")
     assert files.may_be_edited("/etc/systemd/system/jenkins.service.d/10-all.conf")
+
+
+@pytest.mark.parametrize("options", ["-Xmx1g -Da= true", "-Xmx1g -D a=true", '-Da="b c"'])
+def test_a_word_among_the_options_that_is_none(options: str, tmp_path: Path) -> None:
+    text = f"#!/bin/sh\nO='{options}'\n{RUN}"
+    found = started(tmp_path, "/opt/a.sh", {"/opt/a.sh": text})
+    assert [verdict for verdict, _reason in found] == ["unresolvable"]
+    [(_definition, outcome)] = installations.discover(HostFiles(str(tmp_path)))[0]
+    assert "takes a word before -jar" in str(outcome.reason) and (outcome.path, outcome.line) == ("/opt/a.sh", 2)
+    assert "true" not in str(outcome.reason)

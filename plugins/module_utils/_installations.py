@@ -380,8 +380,8 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             stray = next((launch.stray for found in result.paths for launch in found if launch.stray is not None), None)
             place, position, _length = _word_origin(stray) if stray is not None else (None, 0, 0)
             if place is not None:  # the word itself may be half a password
-                raise Unresolvable(_NO_WAR + " was found; java takes a word before -jar, which is no option, for its program",
-                                   place, line_of(files.read(place), position))
+                raise Unresolvable(_NO_WAR + " was found; java takes a word before -jar, which is no option, for its "
+                                   "program", place, line_of(files.read(place), position))
             raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
                                _program_path(definition))
         judged = [_judge(launch, inside) for launch in ways]

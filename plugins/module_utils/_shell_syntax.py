@@ -24,6 +24,8 @@ _RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|es
 _REDIRECTION = re.compile(r"(?:[0-9]*|\{[A-Za-z_][A-Za-z0-9_]*\})(<<<|<<-|<<|<>|<&|>&|>>|>\||&>>|&>|<|>)")
 _EXPANSION = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?")
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@")
+#: In the word of ${a-word}: what keeps a single quote from being one.
+_NOT_SINGLE = re.compile(r'\\.|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PARENTHESIS = re.compile(r"[()]")
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEXADECIMAL = re.compile(r"x([0-9A-Fa-f]{1,2})")
@@ -1036,6 +1038,10 @@ class Parser:
             argument.end = self.position
             part.argument = argument
             self.depth -= 1
+            raw = characters[argument.start:argument.end]
+            if in_quotes and self.dialect == BASH and part.operator[:1] not in "%#/" and "'" in raw \
+                    and not re.search(r"\$\(|`", raw) and _NOT_SINGLE.sub("", raw).count("'") % 2:
+                raise self.error("unfinished single quote")  # they count in pairs there, though they stay
         if self.peek() != "}":
             raise self.error("expected '}'")
         self.position += 1

@@ -358,6 +358,9 @@ class Shell(Builtins):
         """
         if given is not None:
             return read_script(self.files, path, self.files.dialect(before[given]))
+        text = script(self.files, path) if self.kernel and not before else None
+        if text and not text.startswith("#!"):
+            raise Unresolvable("it has no #! line, so the kernel cannot start it", path)
         programs = [word.rsplit("/", 1)[-1] for word in before[:1]]
         if programs:
             return read_script(self.files, path, None, self.files.dialect("sh") if programs[0] in _STAYS else None)

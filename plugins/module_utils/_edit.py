@@ -25,6 +25,7 @@ from ._installations import (
     Live,
     Outcome,
     append_assignment,
+    assigned_in,
     definition_of,
     live_of,
     lives_of,
@@ -46,6 +47,8 @@ _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # the
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
 #: What the tokenizer of units takes for one character.
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+#: The flag with a value in quotes of its own, or in a variable.
+_QUOTED_MENTION = re.compile(r"%s=(?:(\\*[\"'])[^\s\"'\\]*\1|\$\{?\w+\}?)" % re.escape(FLAG.partition("=")[0]))
 _TOOL_OPTIONS = WEAKER_ENVIRONMENT[0]
 _LIMIT_ROUNDS = 8
 _LIMIT_CANDIDATES = 200
@@ -135,7 +138,8 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
     named = [path for path in related_files(definition, before, files) if files.may_be_edited(path)
              and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)]
     if live is None and variable is not None and named:
-        return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, False))
+        array = assigned_in(files.read(named[0]), named[0]).get(variable, False)
+        return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, array))
     followed = before.walk.followed if before.walk is not None else ()
     program = text_of(definition.program[0]) if definition.program else ""
     path = live.path if live is not None else next(
@@ -271,6 +275,9 @@ def _command_positions(content: str) -> Iterator[int]:
             if not content.endswith("\\\n", 0, position):
                 break
             position -= len("\\\n")
+            line = content.rfind("\n", 0, position) + 1
+            if content[line:position].lstrip().startswith(("#", ";")):
+                position = line  # a comment of systemd's amid a command
         if not content.endswith("\\\r\n", 0, position):
             yield position
 
@@ -394,9 +401,10 @@ def _values(unit: Unit) -> Dict[str, str]:
 def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
     """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
-    return ("# Written by the Ansible collection cbops.telemetry: it %s adds the telemetry flag.\n"
-            "# \"state: enabled\" removes it again.\n"
-            "[Service]\nEnvironment=%s\n" % (kept, quoted_assignment("%s=%s" % (variable, value))))
+    does = "adds the telemetry flag.\n# \"state: enabled\" removes it again." if FLAG in value else (
+        "leaves the telemetry flag out.")
+    return ("# Written by the Ansible collection cbops.telemetry: it %s %s\n"
+            "[Service]\nEnvironment=%s\n" % (kept, does, quoted_assignment("%s=%s" % (variable, value))))
 
 
 def quoted_assignment(text: str) -> str:
@@ -464,15 +472,22 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         override = _override(definition, files, mention, "")
         if override is not None:
             return override
-    if mention.path is None or not mention.length or not files.may_be_edited(mention.path):
+    if mention.path is None or not files.may_be_edited(mention.path):
         raise Refused("%s: the flag comes from %s, which is not edited here; %s" % (
             definition.name, mention.path or mention.layer, _by_hand(definition, files, now, None, ENABLED)))
     content = files.read(mention.path)
+    length = mention.length
+    if not length:
+        quoted = _QUOTED_MENTION.match(content, mention.position)
+        if quoted is None:
+            raise Refused("%s: the flag is put together of several pieces in %s, so nothing is edited; %s" % (
+                definition.name, mention.path, _by_hand(definition, files, now, None, ENABLED)))
+        length = quoted.end() - quoted.start()
     if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
         without: Candidates = {mention.path: None}
         if same_vectors(now, evaluate(definition, files.with_candidates(without))):
             return without
-    start, end = mention.position, mention.position + mention.length
+    start, end = mention.position, mention.position + length
     line_start = content.rfind("\n", 0, start) + 1
     line_end = content.find("\n", end)
     line_end = len(content) if line_end < 0 else line_end
@@ -501,7 +516,14 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         if not same_vectors(now, evaluate(definition, files.with_candidates(inner))) \
                 and same_vectors(now, evaluate(definition, files.with_candidates(whole))):
             return whole
-    return {mention.path: before + after}
+    plain: Candidates = {mention.path: before + after}
+    if line_end < len(content) and not (content[line_start:start] + content[end:line_end]).strip():
+        # An empty line that stays may be an option, too.
+        alone: Candidates = {mention.path: content[:line_start] + content[line_end + 1:]}
+        if not same_vectors(now, evaluate(definition, files.with_candidates(plain))) \
+                and same_vectors(now, evaluate(definition, files.with_candidates(alone))):
+            return alone
+    return plain
 
 
 # -- what people see --------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ _OF_OTHERS = (  # in /etc/default, /etc/sysconfig and /etc/conf.d
 #: boot, and what others than one installation read is theirs too: logins, PAM, each shell, each service.
 _NOT_TO_EDIT = re.compile(
     r"/(?:%s)/|.*/\.(?:%s)\Z|.*\.cbops~\Z|/etc/(?:default|sysconfig|conf\.d)/(?:%s)(?:[./].*)?\Z"
-    r"|/etc/(?!default/|sysconfig/|rc\.local\Z|rc\.d/rc\.local\Z)(?:rc[0-9S]|%s)(?:[./].*)?\Z|/etc/systemd/(?!system/)"
+    r"|/etc/(?!default/|sysconfig/|rc\.local\Z|rc\.d/rc\.local\Z)(?:rc[0-9S]|%s)(?:[./].*)?\Z|/etc/systemd/(?!system/(?!service\.d/))"
     % (_PACKAGES, _OF_LOGINS, _OF_OTHERS, _OF_THE_MACHINE), re.DOTALL)
 #: What lies there is gone with a reboot, and made anew by whoever wants it.
 PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")

@@ -34,6 +34,7 @@ from ._reach import TELLS, reached
 from ._seen import seen
 from ._shell import Launch, Oracle, Shell, Walk, assignments, interpreted, read_script, walk
 from ._shell_syntax import (
+    BASH,
     Node,
     Run,
     ShellSyntaxError,
@@ -164,7 +165,9 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
         if definition.unit else [list(definition.program)]
 
     def shell(oracle: Oracle) -> Shell:
-        return Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
+        start = Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
+        start.kernel = definition.unit is not None or definition.start is not None
+        return start
 
     def program(start: Shell) -> None:
         source = definition.unit.fragment if definition.unit else None
@@ -263,6 +266,13 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             raise Unresolvable("the options mention the flag more than %d times" % LIMIT_MENTIONS, mention.path)
         mentions.append(mention)
 
+    def within(word: str, inner: str) -> Tuple[str, int, int]:
+        """Where an option stands in the file of options that a word names; length 0 where that is not plain."""
+        path = launch.absolute(word.partition("=")[2] if word.startswith("-") else word[1:]) or word
+        content = read(path) or ""
+        plain = content.count(inner) == 1 and is_mention(inner)
+        return files.origin(path), content.find(inner) if plain else 0, len(inner) if plain else 0
+
     decisive: Optional[Tuple[str, Optional[str]]] = None  # ("value" or "unknown", value or reason)
     mentions: List[Found] = []
     vector: List[Any] = []
@@ -279,8 +289,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             if word.startswith(("@", "-XX:VMOptionsFile=")):
                 for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
                     if is_mention(inner):
-                        path, position, _length = _inside(value, word)
-                        mentioned(Found(path, position, 0, mention_value(inner), "%s, %s" % (name, word)))
+                        mentioned(Found(*within(word, inner), mention_value(inner), "%s, %s" % (name, word)))
                         decisive = ("value", mention_value(inner))
             elif is_mention(word):
                 path, position, length = _inside(value, word)
@@ -305,8 +314,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             options.append(text)
             for inner in expand_all([text], read, True):
                 if is_mention(inner):
-                    path, position, _length = _word_origin(word)
-                    mentioned(Found(path, position, 0, mention_value(inner), text))
+                    mentioned(Found(*within(text, inner), mention_value(inner), text))
                     decisive = ("value", mention_value(inner))
             continue
         if is_mention(text):
@@ -369,6 +377,11 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
             if why:
                 raise Unresolvable("what it starts is not known: %s" % why, _program_path(definition))
+            stray = next((launch.stray for found in result.paths for launch in found if launch.stray is not None), None)
+            place, position, _length = _word_origin(stray) if stray is not None else (None, 0, 0)
+            if place is not None:  # the word itself may be half a password
+                raise Unresolvable(_NO_WAR + " was found; java takes a word before -jar, which is no option, for its "
+                                   "program", place, line_of(files.read(place), position))
             raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
                                _program_path(definition))
         judged = [_judge(launch, inside) for launch in ways]
@@ -967,7 +980,7 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         if any(_starts_the_same(definition, result, words) for definition, result in found):
             continue
         definition, path = script_definition(name, words), words[0]
-        if read_script(files, path) is None:
+        if read_script(files, path, None, BASH) is None:
             try:
                 reason = "the launch script is missing" if not files.exists(path) else "no readable shell script"
             except Silent as error:
@@ -1111,6 +1124,12 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     for path in reversed(result.followed):
         if files.may_be_edited(path):
             yield Live(path, None, "command line")
+    for path in reversed(result.sourced):  # a library of functions
+        try:
+            if files.may_be_edited(path) and MAIN.search(files.read(path)):
+                yield Live(path, None, "command line")
+        except OSError:
+            continue  # it is gone
     by_start = definition.start is not None and definition.start.editable
     if (definition.unit is not None or by_start) and before.programs:
         command = [run for word in definition.program for run in word if run.path]
@@ -1145,7 +1164,7 @@ def _sourced_variables(definition: Definition, files: HostFiles, before: Outcome
         except OSError:
             continue
         files.work[0] += len(content) // 8
-        assigned = {assignment.name: assignment.array is not None for assignment in assignments(content, path)}
+        assigned = assigned_in(content, path)
         names = [name for name in KNOWN_VARIABLES if name in read]
         names += [name for name in result.names if name in assigned and name not in KNOWN_VARIABLES]
         for name in names:
@@ -1156,6 +1175,15 @@ def _sourced_variables(definition: Definition, files: HostFiles, before: Outcome
             for array in ([True, False] if assigned.get(name) else [False]):
                 found.setdefault(rank, []).append((path, name, array, name in assigned))
     return found
+
+
+def assigned_in(content: str, path: str) -> Dict[str, bool]:
+    """The variables that a file of a shell assigns, each with whether one of its assignments makes it an array."""
+    assigned: Dict[str, bool] = {}
+    for assignment in assignments(content, path):
+        is_array = assignment.array is not None or assignment.element is not None
+        assigned[assignment.name] = assigned.get(assignment.name, False) or is_array
+    return assigned
 
 
 def _unit_variables(definition: Definition, before: Outcome) -> Dict[int, List[str]]:

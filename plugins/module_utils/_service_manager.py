@@ -29,6 +29,7 @@ from ._systemd import (
     passed_on,
     read_environment_files,
     session,
+    unset,
     working_folder,
 )
 
@@ -208,8 +209,7 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     environment.update(read_environment_files(entries, files))
     if service["PAMName"][1]:
         environment.update(session(service["PAMName"][1], service["User"][1], files))
-    for key in _array(service["UnsetEnvironment"]):
-        environment.pop(key, None)
+    unset(environment, _array(service["UnsetEnvironment"]))
     definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
                       tuple(_array(unit["DropInPaths"])), environment,
                       _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",

@@ -14,9 +14,10 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 from ._files import HostFiles
 from ._jvm import ENVIRONMENT, MAINS, Unresolvable, is_java
 from ._login import login_files, pam_environment, profiles
-from ._reach import reaches_jvm
+from ._reach import reaches_jvm, script
 from ._shell_builtins import BUILTINS, Builtins
 from ._shell_flow import LIMIT_DEPTH
+from ._shell_output import SILENT
 from ._shell_patterns import without_first
 from ._shell_syntax import (
     BASH,
@@ -69,12 +70,15 @@ _STAYS = frozenset(["authbind", "chpst", "chrt", "dumb-init", "env", "envdir", "
 _MOVES = frozenset(["start-stop-daemon", "daemonize", "systemd-run", "-C", "--chdir", "-D", "-i", "--login", "-l"])
 #: What shows a program other files.
 _OTHER_FILES = frozenset(["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn"])
+#: Builtins that print what there is where they are asked to, or given nothing.
+_TELLS = frozenset(["declare", "typeset", "export", "readonly", "local", "set", "alias", "trap", "shopt"])
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
 class Shell(Builtins):
     """One shell process, walked symbolically."""
 
+    kernel = False  # what it starts it has the kernel start, and does not read it itself where that cannot
     calling = ""  # the function that is called
     joined = False  # its text is words of another command, put together
 
@@ -131,6 +135,10 @@ class Shell(Builtins):
             return self._call(name, fields[1:], node)
         if self.dialect == DASH and name in _BASH_ONLY:
             return False
+        if self.printing is not None and not node.quiet and (
+                name == "printf" or (builtin is None and name not in SILENT)
+                or (name in _TELLS and (len(fields) + len(declared) == 1 or "-p" in map(text_of, fields)))):
+            return self.overhear(node, name, fields)
         if builtin is not None:
             return builtin(self, node, fields, declared)
         return self._external(node, name, fields)
@@ -302,19 +310,22 @@ class Shell(Builtins):
 
     def _follow(self, node: Node, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
-        after_shell = False
-        for index, field in enumerate(fields[:6]):
-            name = text_of(field)
-            path = (self.absolute(name) if "/" in name or after_shell else None) or ""
-            after_shell = name.rsplit("/", 1)[-1] in _SHELLS or (after_shell and name.startswith("-"))
-            if not path or name.startswith("-") or unknown_of(field, True):
+        texts = [text_of(field) for field in fields[:6]]
+        given: Optional[int] = None  # where a shell stands that is given the script
+        for index, (field, name) in enumerate(zip(fields, texts)):
+            path = (self.absolute(name) if "/" in name or given is not None else None) or ""
+            shell, given = given, index if name.rsplit("/", 1)[-1] in _SHELLS else given
+            if not path or name[:1] in "-+" or unknown_of(field, True) or (
+                    shell is not None and re.match(r"[-+][A-Za-z]*[oO]\Z", texts[index - 1])):
                 continue
-            script = self.files_script(path)
+            if shell == given:
+                given = None
+            script = self._script(path, texts[:index], shell)
             inner = interpreted(self.files, path) if script is None else None
             arguments = fields[index + 1:]
             if inner is not None:
                 self.followed.append(self.files.origin(path))
-                script, path, arguments = self.files_script(inner[1]), inner[1], fields[index:]
+                script, path, arguments = read_script(self.files, inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
@@ -330,20 +341,30 @@ class Shell(Builtins):
             origin = self.files.origin(path)
             child.called[origin] = child.zero
             child.sourced, child.followed = self.sourced, self.followed
-            options = re.match(r"#![^\n]*?[ \t]-([a-z]+)[ \t]*\n", content)
-            child.options("-", options.group(1) if options else "")
+            words = list(_interpreter(content)) if shell is None else texts[shell:index]
+            for word in words[1:]:
+                if re.match(r"[-+][a-z]+\Z", word):
+                    child.options(word[0], word[1:])
             self.followed.append(origin)
-            interpreter, given = _interpreter(content)
-            shell = next((number for number, word in enumerate(map(text_of, fields[:index]))
-                          if word.rsplit("/", 1)[-1] in _SHELLS), None)
-            words = [interpreter, given] if shell is None else [text_of(field) for field in fields[shell:index + 1]]
             read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
             child.execute(Text(content, origin), read_first, node)
             return
 
-    def files_script(self, path: str) -> Optional[Tuple[str, str]]:
-        """Text and dialect of a shell script, None where the path is none."""
-        return read_script(self.files, path)
+    def _script(self, path: str, before: Sequence[str], given: Optional[int]) -> Optional[Tuple[str, str]]:
+        """Text and dialect of the script that stands behind these words; None where it is none, or does not start.
+
+        A shell that is given one (the word number ``given``) reads it whatever its first line says. The kernel does not
+        start one without a ``#!`` line: a shell then reads it itself, and other programs have sh read it.
+        """
+        if given is not None:
+            return read_script(self.files, path, self.files.dialect(before[given]))
+        text = script(self.files, path) if self.kernel and not before else None
+        if text and not text.startswith("#!"):
+            raise Unresolvable("it has no #! line, so the kernel cannot start it", path)
+        programs = [word.rsplit("/", 1)[-1] for word in before[:1]]
+        if programs:
+            return read_script(self.files, path, None, self.files.dialect("sh") if programs[0] in _STAYS else None)
+        return read_script(self.files, path, None, None if self.kernel else self.dialect)
 
     def _passed_on(self, texts: Sequence[str]) -> Dict[str, Value]:
         """The environment that programs in front of ``java`` hand on: ``sudo`` and ``env -i`` give a fresh one."""
@@ -466,23 +487,28 @@ def interpreted(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
     return content, interpreter
 
 
-def read_script(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
-    """Text and dialect of a shell script at ``path``; None where it is no readable shell script."""
+def read_script(files: HostFiles, path: str, given: Optional[str] = None, bare: Optional[str] = None,
+                ) -> Optional[Tuple[str, str]]:
+    """Text and dialect of a shell script at ``path``; None where it is no readable shell script.
+
+    ``given`` is the dialect of a shell that reads it whatever its first line says, ``bare`` that of the one which reads
+    it where it has no ``#!`` line.
+    """
     try:
-        content = files.read(path)
+        content = files.read(path) if given is None and bare is None or script(files, path) is not None else ""
     except (OSError, ValueError):
         return None
+    if given is not None or (bare is not None and not content.startswith("#!")):
+        return (content, given or bare or BASH) if content else None
     # The kernel takes a carriage return as part of the name, so such a script does not start.
-    match = re.match(r"#![ \t]*([^ \t\n]+)(?:[ \t]+([^ \t\n]+))?", content)
-    first_line = re.match(r"[^\n]*", content)
-    if match is None or first_line is None or "\r" in first_line.group(0):
+    first_line = content.split("\n", 1)[0]
+    if not content.startswith("#!") or "\r" in first_line:
         return None
-    program = match.group(1)
-    if program.endswith("/env") and match.group(2):
-        program = match.group(2)
-    if program.rsplit("/", 1)[-1] not in _SHELLS:
-        return None
-    return content, files.dialect(program)
+    words = first_line[2:].split()
+    if len(words) > 2 and words[0].endswith("/env") and words[1] != "-S":
+        return None  # the kernel gives all of them as one word, and there is no such program
+    program = _interpreter(content)[0]
+    return (content, files.dialect(program)) if program.rsplit("/", 1)[-1] in _SHELLS else None
 
 
 class Walk:

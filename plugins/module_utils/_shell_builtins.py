@@ -7,7 +7,7 @@ Private to this collection. Python 3.6+, standard library only.
 """
 
 import re
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Tuple
 
 from ._files import PASSING
 from ._jvm import Unresolvable
@@ -30,7 +30,6 @@ from ._shell_words import Break, Exit, Return, Variable
 
 #: Where a program is looked for.
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_WORD = re.compile(r"[^ \t]*")
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
 _SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob",
@@ -373,38 +372,60 @@ class Builtins(Output):
     def _read(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         letters = ""
+        whole = False  # all there is, not a line
         while texts and texts[0].startswith("-"):
             letters += texts.pop(0)[1:]
             if letters[-1:] and letters[-1] in "ptndNu":
+                whole = letters[-1] == "d" and texts[:1] == [""] and self.dialect == BASH
+                letters = letters[:-1] if whole else letters
                 texts = texts[1:]
         for name in texts:
             if not NAME.match(name) or name in self.read_only:
                 return False
         line = None
-        if self.input and letters in ("", "r") and texts and "IFS" not in self.variables:
-            line = self._line()
-            if not letters and "\\" in text_of(line):
+        variable = self.variables.get("IFS")
+        separators = " \t\n" if variable is None else text_of(variable.value)
+        others = re.sub("[ \t\n]", "", separators)
+        is_array = "a" in letters and len(texts) == 1
+        # What other characters of IFS do at the end of a line is not the same everywhere.
+        plain = texts and (is_array or len(texts) > 1 or not others) and (
+            variable is None or not unknown_of(variable.value, True))
+        if self.input and plain and set(letters) <= set("ra" if is_array else "r"):
+            line = self._all() if whole else self._line()
+            text = text_of(line).rstrip("\n")
+            if "r" not in letters and "\\" in text or text.endswith(tuple(others)):
                 line, self.input = None, None
         if line is None or unknown_of(line, True):
             for name in texts:
                 value = [Run("", None, 0, False, "$%s is read from input" % name)]
                 self.assign(name, value, array=[value, value] if "a" in letters else None)
             return None
-        text = text_of(line).rstrip("\n")
-        first = 0
-        for index, name in enumerate(texts):
-            start = len(text) - len(text[first:].lstrip(" \t"))
-            word = _WORD.match(text, start)
-            end = len(text.rstrip(" \t")) if index == len(texts) - 1 or word is None else word.end()
-            self.spend(len(line), len(text))
-            self.assign(name, first_of(without_first(line, start), max(0, end - start)))
-            first = end
-        return len(text) < len(text_of(line))
+        text = text_of(line) if whole else text_of(line).rstrip("\n")
+        places = _words_of(text, separators, 0 if is_array else len(texts))
+        self.spend(len(line) * len(places), len(text))
+        words = [first_of(without_first(line, start), end - start) for start, end in places]
+        if is_array:
+            self.assign(texts[0], [], array=words)
+        for name, word in zip(texts, words) if not is_array else ():
+            self.assign(name, word)
+        return False if whole else len(text) < len(text_of(line))
+
+    def _all(self) -> Value:
+        """Takes all that is left of the standard input."""
+        value: Value = self.input.pop(0) if self.input else []
+        self.spend(len(value))
+        if self.input is not None:
+            self.input.insert(0, [])
+        return value
 
     def _mapfile(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
-        if len(texts) != 2 or texts[0] != "-t" or self.input is None or not NAME.match(texts[1]):
+        if len(texts) != 2 or texts[0] != "-t" or not NAME.match(texts[1]):
             return self._opaque(node, fields, declared)
+        if self.input is None or any(unknown_of(given, True) for given in self.input):
+            value = [Run("", None, 0, False, "$%s is read from input" % texts[1])]
+            self.assign(texts[1], value, array=[value, value])
+            return None
         lines: List[Value] = [[]]
         for run in self.input.pop():
             start = 0
@@ -477,6 +498,13 @@ class Builtins(Output):
             self.assign(text_of(fields[2]), value)
         return None
 
+    def _getopts(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        for name in ["OPTARG", "OPTIND"] + [text_of(field) for field in fields[2:3]]:
+            if not NAME.match(name):
+                return self._opaque(node, fields, declared)
+            self.assign(name, [Run("", None, 0, False, "$%s is set by getopts" % name)])
+        return None
+
     def _alias(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         # A script in bash does not look at aliases; dash does, from the next line on.
         for field in fields[1:]:
@@ -517,7 +545,25 @@ BUILTINS: Dict[str, Callable[[Builtins, Node, List[Value], List[Assignment]], Op
     "local": Builtins._declare, "set": Builtins._set, "shift": Builtins._shift, "unset": Builtins._unset,
     "read": Builtins._read, "exit": Builtins._exit, "return": Builtins._return, "break": Builtins._break,
     "continue": Builtins._break, "[": Builtins._bracket, "test": Builtins._bracket, "mapfile": Builtins._mapfile,
-    "readarray": Builtins._mapfile, "let": Builtins._let, "getopts": Builtins._opaque, "printf": Builtins._printf,
+    "readarray": Builtins._mapfile, "let": Builtins._let, "getopts": Builtins._getopts, "printf": Builtins._printf,
     "alias": Builtins._alias, "unalias": Builtins._nothing, "trap": Builtins._trap, "shopt": Builtins._shopt,
     "cd": Builtins._cd, "pushd": Builtins._pushd, "popd": Builtins._pushd,
 }
+
+
+def _words_of(text: str, separators: str, most: int) -> List[Tuple[int, int]]:
+    """Where the words of a line are, as ``read`` takes it apart; of so many the last is all the rest, 0 for all."""
+    blanks = "".join(char for char in separators if char in " \t\n")
+    found: List[Tuple[int, int]] = []
+    first = 0
+    while True:
+        start = len(text) - len(text[first:].lstrip(blanks)) if blanks else first
+        if most and len(found) == most - 1:
+            return found + [(start, max(start, len(text.rstrip(blanks)) if blanks else len(text)))]
+        if not most and start >= len(text):
+            return found
+        end = next((place for place in range(start, len(text)) if text[place] in separators), len(text))
+        found.append((start, end))
+        first = len(text) - len(text[end:].lstrip(blanks)) if blanks else end
+        if first < len(text) and text[first] in separators:
+            first += 1

@@ -326,7 +326,9 @@ class Flow(Words):
             if isinstance(item, Assignment):
                 names.append(item.name)
             elif isinstance(item, Node):
-                stack.extend(item.assignments + item.words + item.items + item.expression + [item.body, item.otherwise])
+                first = item.words[0].literal() if item.words and isinstance(item.words[0], Word) else None
+                lasting = item.assignments if first != "read" else []  # "IFS= read" is for that command only
+                stack.extend(lasting + item.words + item.items + item.expression + [item.body, item.otherwise])
                 if item.kind in ("for", "for_arguments"):
                     names.append(item.name)
                 name = item.words[0].literal() if item.words and isinstance(item.words[0], Word) else None

@@ -10,12 +10,13 @@ only.
 import os
 import posixpath
 import re
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ._files import PASSING
 from ._shell_flow import Flow
 from ._shell_patterns import first_of, number_of, regex_ends_soon, without_first
 from ._shell_syntax import BASH, Node, Part, Run, Text, Value, Word, text_of, unknown_of
+from ._shell_words import Leave
 
 LIMIT_WORDS = 100000  # characters that xargs gives to one echo at most
 #: Commands whose output is a name, a number, a path or a date, never a JVM option.
@@ -26,10 +27,20 @@ _HARMLESS_OUTPUT = frozenset([
 #: Of these, those that print several words unless they are told otherwise.
 _MANY_WORDS = frozenset(["date", "id", "type", "wc", "pidof", "pgrep", "pidofproc"])
 _XARGS = re.compile(r"""([^ \t\n'"\\]+)|'([^'\n]*)'|"([^"\n]*)"|\\([\s\S])|([ \t\n]+)""")
+#: A format of printf without all but plain words.
+_FORMAT = re.compile(r"(?!-)(?:[^%\\\x00]|%s|%%|\\[nrt])*\Z")
+_ESCAPED = re.compile(r"\\([nrt])")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "b": "\b"}
 _CLASSES = {"space": r" \t\n\v\f\r", "blank": r" \t", "digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9",
             "upper": "A-Z", "lower": "a-z"}
 _BRACKET = re.compile(r"\[(\^?)(\]?(?:\[:[a-z]+:\]|[^\]\[\\])*)\]")
+
+
+#: Commands that change the shell, or tell, and print nothing in a script's function.
+_SAY_NOTHING = frozenset(["[", "test", "local", "declare", "typeset", "export", "readonly", "unset", "shift", "set",
+                          "return", "exit", "read", "eval", ".", "source", "break", "continue", "mapfile", "readarray"])
+#: Programs that print nothing.
+SILENT = frozenset(["mkdir", "touch", "rm", "cp", "mv", "ln", "chmod", "chown", "sleep", "logger"])
 
 
 class _NotKnown(Exception):
@@ -41,6 +52,8 @@ Printed = Tuple[Value, Optional[bool]]  # and the status
 
 class Output(Flow):
     """A shell process that knows what some commands print."""
+
+    printing: Optional[Value] = None  # what was printed so far, where somebody listens
 
     def _substitution(self, word: Word, part: Part) -> Value:
         """Command substitution: the few commands that only rewrite their arguments or files, else unknown."""
@@ -100,14 +113,17 @@ class Output(Flow):
 
     def _stage(self, node: Node, given: Optional[Value]) -> Printed:
         """What a command prints that gets this on its standard input. Raises _NotKnown."""
-        if node.fails or node.assignments:
+        if node.fails or (node.assignments and node.words):
             raise _NotKnown()
         if node.kind == "subshell" and not node.redirects and given is None:
             found: Printed = self._separately(lambda: self._printed(node.body))
             return found
         if node.kind == "group" and not node.redirects and given is None:
             return self._printed(node.body)
-        if node.kind != "simple" or not all(isinstance(item, Word) for item in node.words):
+        name = _name_of(node)
+        if node.kind != "simple" or not node.words or name in self.functions or name in _SAY_NOTHING:
+            return self._overheard(node, given)
+        if not all(isinstance(item, Word) for item in node.words):
             raise _NotKnown()
         if node.input is not None:
             given = self._given(node)
@@ -126,6 +142,54 @@ class Output(Flow):
         self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
         return ([] if node.quiet else value), status
 
+    def _overheard(self, node: Node, given: Optional[Value]) -> Printed:
+        """What a function, or a command that has commands inside, prints while it is walked. Raises _NotKnown."""
+        before, self.printing = self.printing, []
+        kept, self.input = self.input, self.input if given is None else [given]
+        try:
+            status = self.run(node)
+        except Leave:
+            status = None
+        finally:
+            value, self.printing, self.input = self.printing, before, kept
+        if unknown_of(value, True):
+            raise _NotKnown()
+        return value, status
+
+    def run(self, node: Node) -> Optional[bool]:
+        """Walk a command; what it prints is kept where somebody listens."""
+        if self.printing is None:
+            return super().run(node)
+        if node.quiet:
+            kept, self.printing = self.printing, []
+            try:
+                return super().run(node)
+            finally:
+                self.printing = kept
+        if node.kind == "pipeline" and len(node.items) > 1:
+            value, status = self._separately(lambda: self._printed(node))
+            self.printing.extend(value)
+            return status  # type: ignore[no-any-return]
+        return super().run(node)
+
+    def overhear(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+        """A command that may print, where somebody listens. Raises _NotKnown."""
+        if name not in _COMMANDS or any(unknown_of(field, True) for field in fields):
+            raise _NotKnown()
+        value, status = _COMMANDS[name](self, fields[1:], self.input[0] if self.input else None)
+        if self.printing is not None:
+            self.printing.extend(value)
+        return status
+
+    def inert(self, node: Any) -> bool:
+        """Where somebody listens nothing is passed over."""
+        return self.printing is None and super().inert(node)
+
+    def _havoc(self, node: Node) -> None:
+        if self.printing is not None:
+            raise _NotKnown()
+        super()._havoc(node)
+
     def _given(self, node: Node) -> Optional[Value]:
         """The standard input that a redirection gives, None where it cannot be made. Raises _NotKnown."""
         if node.input is None or node.input.operator != "<":
@@ -139,9 +203,14 @@ class Output(Flow):
         return self.content(text_of(target))
 
     def _file_given(self, target: Word) -> Optional[List[Value]]:
-        name = self.single(target)
+        made = target.parts[0] if len(target.parts) == 1 and target.parts[0].kind == "process" else None
+        name = self.single(target) if made is None else []
         try:
-            content = None if unknown_of(name, True) else self.content(text_of(name))
+            if made is not None:
+                body = made.body if target.text.characters.startswith("<", made.start) else None
+                content = self._separately(lambda: self._everything(body)) if body is not None else None
+            else:
+                content = None if unknown_of(name, True) else self.content(text_of(name))
         except _NotKnown:
             return None
         return None if content is None or any("\0" in run.text for run in content) else [content]
@@ -319,8 +388,13 @@ class Output(Flow):
         texts = [text_of(field) for field in fields]
         while texts and texts[0] in ("-r", "--no-run-if-empty"):
             texts = texts[1:]
+        by_line = re.match(r"(?:-d|--delimiter=)(?:\\n|\n)\Z", "".join(texts[:2]) if texts[:1] == ["-d"] else
+                           "".join(texts[:1])) is not None
+        texts = texts[(2 if texts[0] == "-d" else 1) if by_line else 0:]
         if texts not in ([], ["echo"]) or given is None or unknown_of(given, True):
             raise _NotKnown()
+        if by_line:
+            return self._echoed(self._lines(given))
         text = Text.from_value(given)
         words: List[Value] = []
         current: Optional[Value] = None
@@ -562,8 +636,18 @@ class Output(Flow):
             return [Run(os.uname().sysname)] if texts in ([], ["-s"]) else None
         if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
             return self._echoed(fields)[0]
-        if name == "printf" and len(texts) == 2 and texts[0] in ("%s", "%s\\n"):
-            return list(fields[1]) + ([Run("\n")] if texts[0] != "%s" else [])
+        if name == "printf" and texts and _FORMAT.match(texts[0]):
+            pieces = [_ESCAPED.sub(lambda match: _ESCAPES[match.group(1)], piece).replace("%%", "%")
+                      for piece in texts[0].split("%s")]
+            given = list(fields[1:])
+            value: Value = []
+            while given or not value:  # the format is used again until all words are
+                for index, piece in enumerate(pieces):
+                    value.extend((given.pop(0) if given else []) if index else [])
+                    value.append(Run(piece))
+                if len(pieces) == 1:
+                    break
+            return value
         if name in ("declare", "typeset") and len(texts) == 2 and texts[0] == "-p" and self.dialect == BASH:
             # A common way for launchers to ask whether a variable is an array.
             variable = self.lookup(texts[1])

@@ -24,6 +24,8 @@ _RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|es
 _REDIRECTION = re.compile(r"(?:[0-9]*|\{[A-Za-z_][A-Za-z0-9_]*\})(<<<|<<-|<<|<>|<&|>&|>>|>\||&>>|&>|<|>)")
 _EXPANSION = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?")
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@")
+#: In the word of ${a-word}: what keeps a single quote from being one.
+_NOT_SINGLE = re.compile(r'\\.|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PARENTHESIS = re.compile(r"[()]")
 _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEXADECIMAL = re.compile(r"x([0-9A-Fa-f]{1,2})")
@@ -165,7 +167,7 @@ class Part:
         self.operator = ""
         self.argument: Optional[Word] = None
         self.index: Optional[str] = None
-        self.body: Optional[Node] = None  # of a command substitution
+        self.body: Optional[Node] = None  # of a command or process substitution
         self.length = False
 
 
@@ -812,8 +814,10 @@ class Parser:
             if char in "<>" and characters.startswith("(", self.position + 1) and self.dialect == BASH:
                 start = self.position
                 self.position += 2
-                self._nested_block()
-                self._part(word, Part("process", start, self.position, False))
+                body = self._nested_block()
+                part = Part("process", start, self.position, False)
+                part.body = body
+                self._part(word, part)
                 continue
             if char in stops:
                 break
@@ -1034,6 +1038,10 @@ class Parser:
             argument.end = self.position
             part.argument = argument
             self.depth -= 1
+            raw = characters[argument.start:argument.end]
+            if in_quotes and self.dialect == BASH and part.operator[:1] not in "%#/" and "'" in raw \
+                    and not re.search(r"\$\(|`", raw) and _NOT_SINGLE.sub("", raw).count("'") % 2:
+                raise self.error("unfinished single quote")  # they count in pairs there, though they stay
         if self.peek() != "}":
             raise self.error("expected '}'")
         self.position += 1

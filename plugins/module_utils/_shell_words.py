@@ -70,7 +70,7 @@ class Launch:
     where it is started, as far as that is known.
     """
 
-    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder")
+    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder", "stray")
 
     def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "",
                  folder: Optional[str] = None) -> None:
@@ -84,6 +84,9 @@ class Launch:
         tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
         of_product = line.main is not None and text_of(words[line.main]) in MAINS
         self.main = line.main if line.jar or tomcat or of_product else None
+        #: A word before "-jar" that is no option, so that java takes it for its program.
+        self.stray = words[line.main] if self.main is None and line.main is not None and any(
+            text_of(word) == "-jar" for word in words[line.main:]) else None
 
     @property
     def program(self) -> str:
@@ -657,14 +660,23 @@ class Words:
             head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
             return value if head == text[:count] else [Run(head)] + without_first(value, count)
         parts = text_of(given).split("/")
-        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=-]+\Z", parts[0]):
+        # bash 5.2 puts what was found in the place of "&".
+        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=,;|+ \t\n-]+\Z", parts[0]) \
+                or re.search(r"[&\\]", "".join(parts[1:])):
             return None
         if parts[0] not in text:
             return value
         count = text.count(parts[0]) if operator == "//" else 1
         if len(text) + count * len("".join(parts[1:])) > LIMIT_VALUE:
             return None
-        return [Run(text.replace(parts[0], "".join(parts[1:]), count))]
+        result: Value = []
+        done = 0
+        self.spend(count * len(value))
+        for _number in range(count):
+            place = text.index(parts[0], done)
+            result += first_of(without_first(value, done), place - done) + [Run("".join(parts[1:]))]
+            done = place + len(parts[0])
+        return result + without_first(value, done)
 
     def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
         name = part.name

@@ -585,7 +585,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     """Put the settings of a service together."""
     environment: Dict[str, Variable] = {}
     environment_files: List[str] = []
-    unset: List[str] = []
+    taken: List[str] = []
     exec_start: List[Tuple[Value, ...]] = []
     before: List[Tuple[Value, ...]] = []
     passed: Dict[str, Variable] = {}
@@ -633,9 +633,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 environment_files.append(entry)
         elif setting.key == "UnsetEnvironment":
             words = [specifiers.put_in(word) for word in split_words(setting.value)]
-            unset.extend(text_of(word) for word in words if word is not None)
+            taken.extend(text_of(word) for word in words if word is not None)
             if not text:
-                unset = []
+                taken = []
         elif setting.key in _EXEC:
             commands, reason = _commands(setting.value, specifiers)
             above = above or setting.key == "ExecStart" and re.match(r"[@\-:!|]*\+", text) is not None
@@ -707,15 +707,20 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             environment.update(session(specifiers.text(pam.value) or "", user, files))
     except Unresolvable as error:
         doubt = doubt or (error.reason, error.path)
-    for entry in unset:
-        variable, separator, value = entry.partition("=")
-        if not separator or (variable in environment and text_of(environment[variable].value) == value):
-            environment.pop(variable, None)
+    unset(environment, taken)
     return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
                 tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
                 working_folder(text_of(folder), user, files, mounts) if unknown_of(folder, True) is None else None,
                 mounts,
                 refused is not None)
+
+
+def unset(environment: Dict[str, Variable], entries: Sequence[str]) -> None:
+    """``UnsetEnvironment=``: takes out variables, by their names or where they have one value."""
+    for entry in entries:
+        variable, separator, value = entry.partition("=")
+        if not separator or (variable in environment and text_of(environment[variable].value) == value):
+            environment.pop(variable, None)
 
 
 def _leads_up(path: str) -> bool:

@@ -357,3 +357,144 @@ def test_whoever_may_log_in_makes_no_installation_of_his_crontab(tmp_path: Path)
 def test_a_script_that_reads_what_is_made_anew(line: str, verdict: str, tmp_path: Path) -> None:
     unit = f"{FLAGGED}ExecStart=/opt/start\n"
     assert judged(tmp_path, unit, {"/opt/start": f"#!/bin/sh\n{line}\n{JAVA}\n"})[0] == verdict
+
+
+RUN = "exec java $O -jar /usr/share/java/jenkins.war\n"
+
+
+def started(root: Path, command: str, files: dict[str, str]) -> list[tuple[str, str | None]]:
+    """The verdicts of what a unit starts by this command, where /bin/sh is dash."""
+    shells = {f"/usr/bin/{name}": "\x7fELF" for name in ("dash", "bash", "env", "nohup", "java")}
+    for path, text in {**shells, "/usr/share/java/jenkins.war": "PK",
+                       "/etc/systemd/system/jenkins.service": f"[Service]\nExecStart={command}\n", **files}.items():
+        real = root / path.lstrip("/")
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_bytes(text.encode("latin-1"))
+        real.chmod(0o755)
+    for link, target in {"bin": "usr/bin", "usr/bin/sh": "dash"}.items():
+        (root / link).symlink_to(target)
+    found, _warnings = installations.discover(HostFiles(str(root)))
+    return [(outcome.verdict, outcome.reason) for _definition, outcome in found]
+
+
+@pytest.mark.parametrize(("command", "first", "verdict"), [
+    ("/bin/bash /opt/a.sh", "", "disabled"),
+    ("/bin/sh /opt/a.sh", "", "enabled"),  # += is no assignment in dash
+    ("/bin/sh /opt/a.sh", "#!/bin/bash\n", "enabled"),
+    ("/bin/bash /opt/a.sh", "#!/bin/sh\n", "disabled"),
+    ("/bin/bash -euo pipefail /opt/a.sh", "# starts it\n", "disabled"),
+    ("/bin/bash /opt/a.sh", "\xef\xbb\xbf#!/bin/sh\n", "disabled"),
+    ("/bin/bash /opt/a.sh", "#!/bin/bash\r\n", "disabled"),
+    ("/bin/sh -c /opt/a.sh", "", "enabled"),
+    ("/bin/bash -c /opt/a.sh", "", "disabled"),
+    ("/usr/bin/nohup /opt/a.sh", "", "enabled"),  # execvp has sh read it
+    ("/opt/a.sh", "", "unresolvable"),  # the kernel does not start it, nor does systemd
+    ("/opt/a.sh", "\xef\xbb\xbf#!/bin/bash\n", "unresolvable"),
+    ("/bin/bash /opt/a.sh", "N=\"${Y-it's}\"\n", "unresolvable"),  # bash wants single quotes in pairs there
+    ("/bin/bash /opt/a.sh", "N=\"${Y-it's 'x}\"\n", "disabled"),
+    ("/opt/a.sh", "#!/usr/bin/env -S bash -e\n", "disabled"),
+    ("/opt/a.sh", "#!/usr/bin/env bash -e\n", "unresolvable"),  # the kernel makes one word of "bash -e"
+])
+def test_which_shell_reads_a_script(command: str, first: str, verdict: str, tmp_path: Path) -> None:
+    [(found, _reason)] = started(tmp_path, command, {"/opt/a.sh": f"{first}O=-Xmx1g\nO+=' {FLAG}'\n{RUN}"})
+    assert found == verdict
+
+
+@pytest.mark.parametrize(("body", "verdict"), [
+    (f'f() {{ echo "{FLAG}"; }}\nO=$(f)\n', "disabled"),
+    (f'f() {{ local a="$1"; a="$a {FLAG}"; echo "$a"; }}\nO=$(f -Xmx1g)\n', "disabled"),
+    (f'f() {{ if [ -e /nowhere ]; then echo "{FLAG}"; fi; }}\nO=$(f)\n', "enabled"),
+    (f'f() {{ [ -d /opt ] && echo "{FLAG}"; }}\nO=$(f)\n', "disabled"),
+    (f'f() {{ if [ "$(date +%u)" = 9 ]; then echo "{FLAG}"; fi; }}\nO=$(f)\n', "unresolvable"),
+    (f'f() {{ {{ echo "{FLAG}"; }} >&2; echo -Xmx1g; }}\nO=$(f)\n', "enabled"),
+    (f'f() {{ echo "{FLAG}" >/dev/null; }}\nO=$(f)\n', "enabled"),
+    (f'f() {{ uptime; echo "{FLAG}"; }}\nO=$(f)\n', "unresolvable"),
+    (f'f() {{ mkdir -p /x; echo "{FLAG}"; }}\nO=$(f)\n', "disabled"),
+    (f'f() {{ echo -Xmx1g; exit 1; echo "{FLAG}"; }}\nO=$(f)\n', "enabled"),
+    (f'A={FLAG}\nf() {{ A=; }}\nX=$(f)\nO=$A\n', "disabled"),  # what it sets is gone
+    ('f() { for x in a b; do echo "-D$x"; done; }\nO=$(f)\n', "enabled"),
+    (f'O=$(case a in a) echo {FLAG} ;; esac)\n', "disabled"),
+    (f'O=$(A={FLAG}; echo "$A")\n', "disabled"),
+    (f"O=$(printf '%s ' -Xmx1g {FLAG})\n", "disabled"),
+    (f"O=$(printf '%s\\n' -Xmx1g {FLAG})\n", "disabled"),
+    (f"O=$(printf '%s' -Da= {FLAG})\n", "enabled"),  # one word
+    (f"O=$(printf '%b' {FLAG})\n", "unresolvable"),
+])
+def test_what_a_function_prints(body: str, verdict: str, tmp_path: Path) -> None:
+    [(found, _reason)] = started(tmp_path, "/opt/a.sh", {"/opt/a.sh": "#!/bin/bash\n" + body + RUN})
+    assert found == verdict
+
+
+@pytest.mark.parametrize(("body", "text", "verdict"), [
+    ('while IFS= read -r l; do O="$O $l"; done </etc/o\n', f"-Xmx1g\n{FLAG}\n", "disabled"),
+    ('while IFS= read -r l || [ -n "$l" ]; do O="$O $l"; done </etc/o\n', f"-Xmx1g\n{FLAG}", "disabled"),
+    ('while IFS= read -r l; do O="$O $l"; done </etc/o\n', f"-Xmx1g\n{FLAG}", "enabled"),  # no end, no line
+    ('while IFS== read -r k v; do [ "$k" = O ] && O=$v; done </etc/o\n', f"A=1\nO={FLAG}\n", "disabled"),
+    ("IFS=: read -r a O b </etc/o\n", f"x:{FLAG}:y\n", "disabled"),
+    ("IFS=: read -r a O </etc/o\n", f"x:{FLAG}:y\n", "enabled"),
+    ("IFS=: read -r a O </etc/o\n", f"x:{FLAG}:\n", "unresolvable"),  # whether the last one stays, shells tell
+    ("IFS=: read -r a b O </etc/o\n", f"x::{FLAG}\n", "disabled"),
+    ("IFS=$X read -r O </etc/o\n", f"{FLAG}\n", "disabled"),
+    ('IFS=";" read -ra A </etc/o\nO=${A[*]}\n', f"-Xmx1g;{FLAG}\n", "disabled"),
+    ('IFS="; " read -ra A </etc/o\nO=${A[1]}\n', f"-Xmx1g ; {FLAG}\n", "disabled"),
+    ('read -ra A <<< "$(cat /etc/o)"\nO=${A[1]}\n', f"-Xmx1g  {FLAG} -Da\n", "disabled"),
+    ('read -ra A </etc/o\nO=${A[0]}\n', f"-Xmx1g  {FLAG} -Da\n", "enabled"),
+    ('A=$(cat /etc/o)\nO=${A//;/ }\n', f"-Xmx1g;{FLAG};-Da\n", "disabled"),
+    ("A=$(cat /etc/o)\nO=${A//$'\\n'/ }\n", f"-Xmx1g\n{FLAG}\n-Da\n", "disabled"),
+    ('A=$(cat /etc/o)\nO=${A/,/ }\n', f"-Xmx1g,{FLAG},-Da\n", "enabled"),  # the first alone
+    ('A=$(cat /etc/o)\nO=${A//;/&}\n', f"-Xmx1g;{FLAG}\n", "unresolvable"),  # bash 5.2 and older ones differ
+    ('while getopts "x:" o; do M=$OPTARG; done\nO=$(cat /etc/o)\n', f"{FLAG}\n", "disabled"),
+    ("read -r -d '' O </etc/o\n", f"-Xmx1g\n{FLAG}\n", "disabled"),
+    ("read -r -d x O </etc/o\n", f"-Xmx1g\n{FLAG}\n", "unresolvable"),
+    ("mapfile -t A < <(grep -v '#' /etc/o)\nO=${A[*]}\n", f"# {FLAG}\n-Xmx1g\n", "enabled"),
+    ("mapfile -t A < <(cat /etc/o)\nO=${A[*]}\n", f"-Xmx1g\n{FLAG}\n", "disabled"),
+    ("mapfile -t A < <(uptime)\nO=${A[*]}\n", "", "unresolvable"),
+    ("export $(grep -v '^#' /etc/o | xargs -d '\\n')\n", f"# x\nO={FLAG}\n", "disabled"),
+    ("export $(grep -v '^#' /etc/o | xargs -d '\\n')\n", f"# x\nO=-Xmx1g {FLAG}\n", "enabled"),  # no name
+])
+def test_what_a_script_reads_of_a_file(body: str, text: str, verdict: str, tmp_path: Path) -> None:
+    [(found, _reason)] = started(tmp_path, "/opt/a.sh", {"/opt/a.sh": "#!/bin/bash\n" + body + RUN, "/etc/o": text})
+    assert found == verdict
+
+
+@pytest.mark.parametrize(("options", "files", "path", "now"), [
+    (f'O="-Xmx1g {FLAG[:-4]}\'true\'"\neval "set -- $O"; O=$*', {}, "/opt/a.sh", 'O="-Xmx1g"\n'),
+    (f'V=true\nO="-Xmx1g {FLAG[:-4]}$V"', {}, "/opt/a.sh", 'V=true\nO="-Xmx1g"\n'),
+    ("O=@/etc/o", {"/etc/o": f"-Xmx1g\n{FLAG}\n"}, "/etc/o", "-Xmx1g\n"),
+    ("O=-XX:VMOptionsFile=/etc/o", {"/etc/o": f"-Xmx1g {FLAG}\n"}, "/etc/o", "-Xmx1g\n"),
+    ("mapfile -t A </etc/o\nO=${A[*]}", {"/etc/o": f"-Xmx1g\n{FLAG}\n"}, "/etc/o", "-Xmx1g\n"),
+])
+def test_enabling_finds_the_flag_where_it_stands(options: str, files: dict[str, str], path: str, now: str,
+                                                 tmp_path: Path) -> None:
+    assert started(tmp_path, "/opt/a.sh", {"/opt/a.sh": f"#!/bin/bash\n{options}\n{RUN}", **files}) == [
+        ("disabled", None)]
+    files_now = HostFiles(str(tmp_path))
+    [(definition, outcome)] = installations.discover(files_now)[0]
+    made = plan(definition, files_now, outcome, None, "enabled").files
+    assert list(made) == [path]
+    assert now in str(made[path][1])
+
+
+def test_enabling_says_that_the_flag_is_in_pieces(tmp_path: Path) -> None:
+    text = f"#!/bin/bash\nP={FLAG[2:-14]}\nO=-D$P{FLAG[-14:]}\n{RUN}"
+    assert started(tmp_path, "/opt/a.sh", {"/opt/a.sh": text}) == [("disabled", None)]
+    files = HostFiles(str(tmp_path))
+    [(definition, outcome)] = installations.discover(files)[0]
+    with pytest.raises(Refused, match="put together of several pieces in /opt/a.sh"):
+        plan(definition, files, outcome, None, "enabled")
+
+
+def test_a_drop_in_of_all_services_is_not_edited(tmp_path: Path) -> None:
+    files = HostFiles(str(tmp_path))
+    assert not files.may_be_edited("/etc/systemd/system/service.d/10-all.conf")
+    assert files.may_be_edited("/etc/systemd/system/jenkins.service.d/10-all.conf")
+
+
+@pytest.mark.parametrize("options", ["-Xmx1g -Da= true", "-Xmx1g -D a=true", '-Da="b c"'])
+def test_a_word_among_the_options_that_is_none(options: str, tmp_path: Path) -> None:
+    text = f"#!/bin/sh\nO='{options}'\n{RUN}"
+    found = started(tmp_path, "/opt/a.sh", {"/opt/a.sh": text})
+    assert [verdict for verdict, _reason in found] == ["unresolvable"]
+    [(_definition, outcome)] = installations.discover(HostFiles(str(tmp_path)))[0]
+    assert "takes a word before -jar" in str(outcome.reason) and (outcome.path, outcome.line) == ("/opt/a.sh", 2)
+    assert "true" not in str(outcome.reason)

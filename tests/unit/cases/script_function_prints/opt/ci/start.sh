@@ -1,0 +1,3 @@
+#!/bin/bash
+. /opt/ci/lib.sh
+main "$@"

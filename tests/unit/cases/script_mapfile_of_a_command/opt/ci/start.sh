@@ -1,0 +1,3 @@
+#!/bin/bash
+mapfile -t O < <(sed -e "s/#.*//" -e "/^$/d" /etc/ci.opts)
+exec java "${O[@]}" -jar /usr/share/java/jenkins.war

@@ -1,0 +1,4 @@
+#!/bin/bash
+OPTS='-Xmx1g'
+OPTS+=' -Dcom.cloudbees.analytics.gatherer.Sender.disabled=true'
+exec java $OPTS -jar /usr/share/java/jenkins.war

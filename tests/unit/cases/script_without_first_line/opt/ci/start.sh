@@ -1,0 +1,2 @@
+#!/bin/bash
+exec /opt/ci/run.sh

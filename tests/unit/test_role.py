@@ -183,10 +183,12 @@ def test_a_real_run_refuses_what_is_wrong_and_takes_defaults_for_the_group(tmp_p
     (tmp_path / "own.yml").write_text(json.dumps([{
         "hosts": "all", "gather_facts": False, "tasks": tasks,
         "module_defaults": {"group/cbops.telemetry.telemetry": {"launch_scripts": ["/srv/run.sh"]}}}]))
+    (tmp_path / "ansible.cfg").touch()
     done = subprocess.run(
         [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local",
          str(tmp_path / "own.yml")], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"), "ANSIBLE_NOCOLOR": "1"})
+        env={**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
+             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"rescued={len(WRONG)} " in done.stdout
     assert not (tmp_path / "reports").exists()

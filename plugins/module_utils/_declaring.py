@@ -8,7 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import hashlib
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _installations as installations
 from . import _limits as limits
@@ -28,7 +28,7 @@ from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Entry, Survey, document_of, installation_document, survey
-from ._writing import Lock, Refused, check_write, make_folder, replace
+from ._writing import Lock, Refused, check_write, clear, left_in, make_folder, replace
 
 #: Backups of earlier versions that one run moves away; the next one goes on.
 LIMIT_MOVED = 200
@@ -237,9 +237,31 @@ def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str
     if were_read:
         notes.append("read at each start, after the file that they were copied from, and so undid what was changed in "
                      "it: %s" % ", ".join(were_read[:5]))
+    cleared: List[str] = []
+    for path in [] if check else _left_beside(files, folders):
+        try:
+            limits.write()
+            clear(_real(files, path))
+            cleared.append(path)
+        except (Refused, OSError):
+            pass  # it counts nowhere, and the next run tries again
+    if cleared:
+        notes.append("what a run that was killed had left was removed beside %s%s" % (
+            ", ".join(cleared[:5]), " and more" if len(cleared) > 5 else ""))
     if len(stale) > LIMIT_MOVED:
         notes.append("%d more backups of an earlier version are left for the next run" % (len(stale) - LIMIT_MOVED))
     return moved, notes
+
+
+def _left_beside(files: HostFiles, folders: Iterable[str]) -> List[str]:
+    """Files in these folders beside which a run that was killed has left something."""
+    found: List[str] = []
+    for folder in sorted(folders):
+        try:
+            found += left_in(folder, files.list(folder))
+        except OSError:
+            continue
+    return found[:LIMIT_MOVED]
 
 
 def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:

@@ -36,6 +36,7 @@ from ._files import (
 LOCK_SECONDS = 20
 LOCK_FILE = "/run/cbops-telemetry.lock"
 TEMPORARY_SUFFIX = ".cbops-new~"
+_LEFT = re.compile(r"\.(.+)\.[0-9a-f]{16}%s\Z" % re.escape(TEMPORARY_SUFFIX), re.DOTALL)
 
 
 class Refused(Exception):
@@ -380,6 +381,18 @@ def _stem(name: str) -> str:
 def _temporary(name: str) -> str:
     # The leading dot and the "~" at the end: globs, run-parts, systemd and friends pass such files over.
     return ".%s.%s%s" % (_stem(name), binascii.hexlify(os.urandom(8)).decode("ascii"), TEMPORARY_SUFFIX)
+
+
+def left_in(folder: str, names: Iterable[str]) -> List[str]:
+    """The files, by path, beside which a run that was killed has left something: from the names in their folder."""
+    found = (_LEFT.match(name) for name in names)
+    return sorted({"%s/%s" % (folder.rstrip("/"), match.group(1)) for match in found if match})
+
+
+def clear(path: str) -> None:
+    """Remove what a run that was killed left beside a file. Raises :class:`Refused`, OSError."""
+    with walked_to(path) as place, Lock(place.path):
+        clean(place)
 
 
 def clean(place: Place) -> None:

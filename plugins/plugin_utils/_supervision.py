@@ -29,6 +29,8 @@ _STARTED_BY = re.compile(
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}\Z", re.ASCII)
 #: sudo's own path may lack these, where supervisors that were not packaged lie.
 _PATH = "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin; "
+#: How often OpenRC is asked to start what it has stopped, every two seconds.
+_TRIES = 15
 _FOLDER = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}){1,16}\Z", re.ASCII)
 
 
@@ -152,7 +154,10 @@ class OpenRC(Service):
                          "stopped": "inactive", "inactive": "inactive", "crashed": "failed"}
 
     def restart(self, quote: Quote, seconds: int) -> str:
-        return f"{_PATH}rc-service {quote(self.name)} restart"
+        # Debian's does not wait until the old one has ended, and then has stopped it and refuses to start another.
+        name = quote(self.name)
+        return f"{_PATH}rc-service {name} restart || {{ n=0; until sleep 2; rc-service {name} start; do n=$((n+1)); " \
+               f"[ $n -lt {_TRIES} ] || exit 1; done; }}"
 
     def status(self, quote: Quote) -> str | None:
         return f"{_PATH}rc-service {quote(self.name)} status"

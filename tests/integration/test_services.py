@@ -50,9 +50,6 @@ mkdir starting started stopping inactive wasinactive failed hotplugged scheduled
 rc-service thirteen start
 setsid nohup /srv/hand/start.sh >/dev/null 2>&1 &
 for i in $(seq 300); do [ "$(pgrep -xc java)" -ge 6 ] && break; sleep 0.2; done
-for port in 8101 8102 8109 8110 8113 8120; do
-    for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:$port/whoAmI/api/json && break; sleep 0.2; done
-done
 """
 
 
@@ -62,6 +59,9 @@ def _odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with new_fleet("odd", tmp_path_factory.mktemp("odd"), HOST, FILES, LAY) as fleet:
         for name, token in TOKENS.items():
             fleet.shell(HOST, f"printf 'jo:{token}' >/srv/{name}/standin-token")
+        for name in PORTS:
+            fleet.inside("curl", "-sf", "--retry", "60", "--retry-delay", "1", "--retry-all-errors",
+                         f"{url(fleet, name)}whoAmI/api/json")
         yield fleet
 
 

@@ -341,6 +341,21 @@ def test_in_an_environment_file_the_flag_stands_inside_empty_quotes(host: Host, 
     assert host.read("/etc/default/jenkins") == f"JAVA_OPTS={quotes}\n"
 
 
+def test_what_a_killed_run_left_goes_though_nothing_is_to_be_written(host: Host) -> None:
+    host.script("#!/bin/sh\nexec java -jar /opt/jenkins.war\n")
+    folder = host.root / "opt/cloudbees/cm"
+    left, others = ".start.sh.0965ec16798ad206.cbops-new~", [".start.sh.cbops-new~", "start.sh.0965ec16798ad206~"]
+    for name in (left, *others):
+        (folder / name).write_text("half")
+    before = snapshot(host.root)
+    assert declare("enabled", str(host.root), check=True).notes == []
+    assert snapshot(host.root) == before
+    done = declare("enabled", str(host.root))
+    assert done.notes == ["what a run that was killed had left was removed beside /opt/cloudbees/cm/start.sh"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*others, "start.sh"])
+    assert declare("enabled", str(host.root)).notes == []
+
+
 @pytest.mark.parametrize("wanted", ["disabled", "enabled"])
 @pytest.mark.parametrize("layout", ["drop-in", "script"])
 @pytest.mark.parametrize("moment", ["survey", "plan"])

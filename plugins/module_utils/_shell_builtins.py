@@ -402,8 +402,9 @@ class Builtins(Output):
             return None
         text = text_of(line) if whole else text_of(line).rstrip("\n")
         places = _words_of(text, separators, 0 if is_array else len(texts))
-        self.spend(len(line) * len(places), len(text))
-        words = [first_of(without_first(line, start), end - start) for start, end in places]
+        self.spend(len(line) + len(places), 8 * len(text))
+        given = Text.from_value(line)
+        words = [given.runs(start, end, False) for start, end in places]
         if is_array:
             self.assign(texts[0], [], array=words)
         for name, word in zip(texts, words) if not is_array else ():
@@ -556,14 +557,22 @@ def _words_of(text: str, separators: str, most: int) -> List[Tuple[int, int]]:
     blanks = "".join(char for char in separators if char in " \t\n")
     found: List[Tuple[int, int]] = []
     first = 0
+    held = re.compile("[%s]*" % re.escape(blanks) if blanks else "")
+    apart = re.compile("[%s]" % re.escape(separators) if separators else r"(?!)")
     while True:
-        start = len(text) - len(text[first:].lstrip(blanks)) if blanks else first
+        start = _end_of(held, text, first)
         if most and len(found) == most - 1:
             return found + [(start, max(start, len(text.rstrip(blanks)) if blanks else len(text)))]
         if not most and start >= len(text):
             return found
-        end = next((place for place in range(start, len(text)) if text[place] in separators), len(text))
+        match = apart.search(text, start)
+        end = match.start() if match is not None else len(text)
         found.append((start, end))
-        first = len(text) - len(text[end:].lstrip(blanks)) if blanks else end
+        first = _end_of(held, text, end)
         if first < len(text) and text[first] in separators:
             first += 1
+
+
+def _end_of(pattern: "re.Pattern[str]", text: str, start: int) -> int:
+    match = pattern.match(text, start)
+    return match.end() if match is not None else start

@@ -177,6 +177,7 @@ class Output(Flow):
         if name not in _COMMANDS or any(unknown_of(field, True) for field in fields):
             raise _NotKnown()
         value, status = _COMMANDS[name](self, fields[1:], self.input[0] if self.input else None)
+        self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
         if self.printing is not None:
             self.printing.extend(value)
         return status

@@ -671,12 +671,13 @@ class Words:
             return None
         result: Value = []
         done = 0
-        self.spend(count * len(value))
+        self.spend(count + len(value), 8 * len(text))
+        whole = Text.from_value(value)
         for _number in range(count):
             place = text.index(parts[0], done)
-            result += first_of(without_first(value, done), place - done) + [Run("".join(parts[1:]))]
+            result += whole.runs(done, place, False) + [Run("".join(parts[1:]))]
             done = place + len(parts[0])
-        return result + without_first(value, done)
+        return result + whole.runs(done, len(text), False)
 
     def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
         name = part.name

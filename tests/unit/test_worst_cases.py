@@ -488,6 +488,8 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "arguments of one test": (launch_file, lambda size: f"[ a {'-a a ' * (size // 5)}]", 4000),
     "programs with an environment": (launch_file, _times("env ", start="x "), 1500),
     "lines of a here-document": (launch_file, lambda size: "mapfile -t X <<E\n" + "a\n" * (size // 2) + "E\n", 2000),
+    "words of a read line": (launch_file, lambda size: f"IFS=': ' read -ra X <<E\n{'a:' * (size // 2)}b\nE\n", 50000),
+    "replaced separators": (launch_file, lambda size: f"X='{'a;' * (size // 2)}'\nY=${{X//;/ }}\n", 2000),
     "a read line": (launch_file, lambda size: f"read -r X Y <<E\na c{' ' * size}b\nE\n", 50000),
     "places for an option": (launch_script, _times("echo -jar x\n"), 2000),
     "places for an option in one line": (launch_script, lambda size: "echo" + " " * size + "-jar x", 20000),

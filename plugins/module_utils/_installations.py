@@ -167,6 +167,7 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
     def shell(oracle: Oracle) -> Shell:
         start = Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
         start.kernel = definition.unit is not None or definition.start is not None
+        start.user = definition.unit.user if definition.unit is not None else ""
         return start
 
     def program(start: Shell) -> None:

@@ -173,6 +173,31 @@ def _commands(tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
     return tuple(commands)
 
 
+def _started(name: str, tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
+    """The commands of ``ExecStart``. Where no variables are put in (the prefix ":"), a dollar is two, as in a unit."""
+    commands = _commands(tokens)
+    if not any("$" in run.text for command in commands for word in command for run in word):
+        return commands
+    try:
+        flags = _flags(_properties(name, "Service", ("ExecStartEx",))["ExecStartEx"])
+    except Unavailable:
+        return commands  # systemd knows the prefix since 244, which has this property
+    return tuple(tuple([Run(run.text.replace("$", "$$")) for run in word] for word in command)
+                 if "no-env-expand" in given else command for command, given in zip(commands, flags))
+
+
+def _flags(tokens: List[str]) -> List[List[str]]:
+    """Those of the commands of ``ExecStartEx``."""
+    found = []
+    at = 2
+    while at < len(tokens):
+        at += 2 + int(tokens[at + 1])  # the program, and its words
+        count = int(tokens[at])
+        found.append(tokens[at + 1:at + 1 + count])
+        at += 1 + count + 7  # four times, pid, code, status
+    return found
+
+
 def loaded(name: str, files: HostFiles) -> Loaded:
     """The unit as the service manager has it. Raises :class:`Unavailable`, :class:`Unresolvable`."""
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
@@ -212,7 +237,7 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     unset(environment, _array(service["UnsetEnvironment"]))
     definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
                       tuple(_array(unit["DropInPaths"])), environment,
-                      _commands(service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
+                      _started(name, service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
                       tuple(entries), _commands(service["ExecStartPre"]), doubt,
                       tuple(one for one in overlays if one[0]),
                       working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files,

@@ -78,6 +78,7 @@ _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", 
 class Shell(Builtins):
     """One shell process, walked symbolically."""
 
+    user = ""  # who starts it, where that is known and not root
     kernel = False  # what it starts it has the kernel start, and does not read it itself where that cannot
     calling = ""  # the function that is called
     joined = False  # its text is words of another command, put together
@@ -235,6 +236,9 @@ class Shell(Builtins):
             elif text.startswith("--command="):
                 command = list(without_first(fields[index], len("--command=")))
             if command is not None:
+                if base in _CHANGES_USER and self.user not in ("", "root", "0") and "sudo" not in before:
+                    raise self.unresolvable("%s asks whoever is not root for a password, and this is started as %s"
+                                            % (base, self.user), node.text, node.start)
                 letters = text[1:] if base in _SHELLS else ""
                 if base in _SHELLS:
                     read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
@@ -290,7 +294,7 @@ class Shell(Builtins):
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
         child = Shell(self.files, self.oracle, dialect, self.zero if zero is None else zero, arguments, environment,
                       closed, self.depth + 1, folder)
-        child.found, child.names, child.texts = self.found, self.names, self.texts
+        child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
         child.joined = self.calling == "daemon"
@@ -337,7 +341,7 @@ class Shell(Builtins):
             child = Shell(self.files, self.oracle, dialect, name if inner is None else path, arguments,
                           self.exported(), self.closed, self.depth + 1,
                           self._folder_of([text_of(one) for one in fields[:index]]))
-            child.found, child.names, child.texts = self.found, self.names, self.texts
+            child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
             origin = self.files.origin(path)
             child.called[origin] = child.zero
             child.sourced, child.followed = self.sourced, self.followed

@@ -377,10 +377,11 @@ def _slice(value: Value, count: int) -> Value:
     return result
 
 
-def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]]:
+def parse_environment_file(content: str, path: str, strict: bool = False) -> List[Tuple[str, Variable]]:
     """Assignments of an ``EnvironmentFile=``, by systemd's own rules (no expansion, quotes, joined lines).
 
-    Raises Unresolvable where there are too many.
+    Raises Unresolvable where there are too many, and where it is ``strict`` UnicodeDecodeError where systemd reads
+    nothing of the file: a name or a value is no UTF-8 (``check_utf8ness_and_warn``). Comments may be what they like.
     """
     result: List[Tuple[str, Variable]] = []
     state = "pre_key"
@@ -403,6 +404,9 @@ def parse_environment_file(content: str, path: str) -> List[Tuple[str, Variable]
             raise Unresolvable("it has more than %d variables" % LIMIT_SETTINGS, path)
         kept = _cut_end([Run(content[first:last], path, first) for first, last in value], blanks)
         name = "".join(key).rstrip(" \t")
+        if strict:
+            for text in (name, text_of(kept)):
+                text.encode("latin-1").decode("utf-8")
         if _VALID_NAME.match(name):
             result.append((name, Variable(kept, path, start, "EnvironmentFile")))
 
@@ -935,12 +939,13 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
             size += len(content)
             if size > LIMIT_ENVIRONMENT:
                 raise Unresolvable("the unit's EnvironmentFiles have more than %d bytes" % LIMIT_ENVIRONMENT, found)
-            if not _is_utf8(content):
+            try:
+                variables = parse_environment_file(content, found, True)
+            except UnicodeDecodeError:
                 if optional:
                     continue
                 raise Unresolvable("the unit cannot start: its EnvironmentFile is no UTF-8", found)
-            for key, variable in parse_environment_file(content, found):
-                environment[key] = variable
+            environment.update(variables)
     return environment
 
 

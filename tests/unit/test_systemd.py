@@ -6,6 +6,7 @@ import pytest
 from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
+from ansible_collections.cbops.telemetry.plugins.module_utils import _service_manager as service_manager
 from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unresolvable
 from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles
 
@@ -94,6 +95,39 @@ def test_byte_order_marks_and_bytes_that_are_no_utf8(host: Host) -> None:
     host.write(f"{ETC}/x.service", "[Service]\nEnvironmentFile=-/etc/x\n")
     host.write("/etc/x", "A=b\nC=\xe9\n")
     assert environment(host) == {}, "the whole file is passed over"
+    host.write("/etc/x", "1=\xe9\nA=b\n")
+    assert environment(host) == {}, "also where the name is none"
+    host.write("/etc/x", "# \xe9\nA=b\n; \xe9\n")
+    assert environment(host) == {"A": "b"}, "a comment is not looked at"
+
+
+def test_dollars_of_a_loaded_unit_in_which_no_variables_are_put_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `busctl get-property` of systemd 252 prints them."""
+    tail = "0 0 0 0 0 0 0"
+    plain = f'a(sasbttttuii) 2 "/bin/j" 2 "/bin/j" "$A" false {tail} "/bin/k" 2 "/bin/k" "$A" true {tail}'
+    flagged = f'a(sasasttttuii) 2 "/bin/j" 2 "/bin/j" "$A" 1 "no-env-expand" {tail} ' \
+              f'"/bin/k" 2 "/bin/k" "$A" 1 "ignore-failure" {tail}'
+    asked: list[tuple[str, ...]] = []
+
+    def properties(unit: str, interface: str, names: tuple[str, ...]) -> dict[str, list[str]]:
+        asked.append(names)
+        return {"ExecStartEx": service_manager._tokens(flagged)}
+
+    monkeypatch.setattr(service_manager, "_properties", properties)
+
+    def words(line: str) -> list[list[str]]:
+        return [["".join(run.text for run in word) for word in command]
+                for command in service_manager._started("x.service", service_manager._tokens(line))]
+
+    assert words(plain) == [["/bin/j", "$$A"], ["/bin/k", "$A"]]
+    assert words(plain.replace("$A", "A")) == [["/bin/j", "A"], ["/bin/k", "A"]]
+    assert len(asked) == 1, "asked only where there is a dollar"
+
+    def silent(*_arguments: object) -> dict[str, list[str]]:
+        raise service_manager.Unavailable("no such property")
+
+    monkeypatch.setattr(service_manager, "_properties", silent)
+    assert words(plain) == [["/bin/j", "$A"], ["/bin/k", "$A"]], "older ones know no such prefix"
 
 
 def test_instances_and_their_drop_ins(host: Host) -> None:

@@ -55,6 +55,8 @@ _NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 #: What takes the environment from a folder of files (runit, daemontools, s6).
 _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
+#: What starts a program as somebody else for root, and for others where they have leave.
+_ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
 #: Commands that write none of the files which they name.
 _LOOKS = frozenset([
     "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
@@ -175,9 +177,14 @@ class Shell(Builtins):
             self._opens(node)
         texts = [text_of(field) for field in fields]
         other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
-        if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
-            raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
-                                    node.start)
+        asks = None if self.user in ("", "root", "0") else next(
+            (text for text in texts[:6] if text.rsplit("/", 1)[-1] in _ASK), None)
+        if (other or asks) and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
+            if other:
+                raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
+                                        node.start)
+            raise self.unresolvable("'%s' wants a password or a rule from whoever is not root, and this is started as "
+                                    "%s" % (asks, self.user), node.text, node.start)
         if self._record(fields):
             return None
         for index, text in enumerate(texts):
@@ -236,9 +243,6 @@ class Shell(Builtins):
             elif text.startswith("--command="):
                 command = list(without_first(fields[index], len("--command=")))
             if command is not None:
-                if base in _CHANGES_USER and self.user not in ("", "root", "0") and "sudo" not in before:
-                    raise self.unresolvable("%s asks whoever is not root for a password, and this is started as %s"
-                                            % (base, self.user), node.text, node.start)
                 letters = text[1:] if base in _SHELLS else ""
                 if base in _SHELLS:
                     read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)

@@ -309,7 +309,8 @@ LAID_OVER = ["bullseye-script", "bookworm-tomcat", "trixie-script", "bullseye-oc
 #: What the real start gives, where the files alone do not tell or nothing starts.
 STARTS = {"deb_continued_blank_after_backslash": "unknown", "rpm_semicolon_unquoted": "unknown",
           "unit_exec_start_twice": "unknown", "own_pam_name": "unknown", "own_pre_resets_env": "enabled",
-          "own_bash_login_resets": "enabled"}
+          "own_bash_login_resets": "enabled", "unit_colon": "unknown", "script_su_by_the_service": "unknown",
+          "script_sudo_by_the_service": "unknown"}
 #: Nothing of these is started here: cron and supervisord, a container, a script that wants an argument.
 NOT_STARTED = {"other_cron_reboot", "other_supervisord", "own_docker_run", "script_start_stop_case"}
 #: What other services' shells read too.

@@ -171,20 +171,25 @@ class Shell(Builtins):
     # -- what starts other programs -----------------------------------------------------------
 
     def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+        count = len(self.found)
+        status = self._started(node, name, fields)
+        if len(self.found) > count and self.user not in ("", "root", "0"):
+            asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
+            if asks is not None:
+                raise self.unresolvable("'%s' wants a password or a rule from whoever is not root, and this is started "
+                                        "as %s" % (asks, self.user), node.text, node.start)
+        return status
+
+    def _started(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
         known_name = unknown_of(fields[0], True) is None
         if self.joined:
             self._opens(node)
         texts = [text_of(field) for field in fields]
         other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
-        asks = None if self.user in ("", "root", "0") else next(
-            (text for text in texts[:6] if text.rsplit("/", 1)[-1] in _ASK), None)
-        if (other or asks) and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
-            if other:
-                raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
-                                        node.start)
-            raise self.unresolvable("'%s' wants a password or a rule from whoever is not root, and this is started as "
-                                    "%s" % (asks, self.user), node.text, node.start)
+        if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
+            raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
+                                    node.start)
         if self._record(fields):
             return None
         for index, text in enumerate(texts):

@@ -8,7 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import hashlib
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _installations as installations
 from . import _limits as limits
@@ -28,7 +28,7 @@ from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
 from ._state import Entry, Survey, document_of, installation_document, survey
-from ._writing import Lock, Refused, check_write, clear, left_in, make_folder, replace
+from ._writing import Lock, Refused, check_write, clear, left_beside, make_folder, replace
 
 #: Backups of earlier versions that one run moves away; the next one goes on.
 LIMIT_MOVED = 200
@@ -207,11 +207,15 @@ def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str
     """Backups that lie beside launch files moved away: path, new path and SHA-256 of each; and what to say of it."""
     folders: Set[str] = set()
     read: Set[str] = set()
+    ours: Set[str] = set()  # what a run may have edited
     for entry in found.entries:
         if not entry.stray and (not names or entry.definition.name in names):
             paths = installations.related_files(entry.definition, entry.on_disk, files)
             folders.update(os.path.dirname(path) for path in paths if files.may_be_edited(path + "x"))
             read.update(paths)
+            ours.update(filter(files.may_be_edited, paths))
+            if entry.definition.service is not None:
+                ours.update(own_drop_ins_of(entry.definition.service))
     moved: List[Tuple[str, str, Optional[str]]] = []
     were_read: List[str] = []
     stale = list(legacy_in(files, folders))
@@ -238,7 +242,7 @@ def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str
         notes.append("read at each start, after the file that they were copied from, and so undid what was changed in "
                      "it: %s" % ", ".join(were_read[:5]))
     cleared: List[str] = []
-    for path in [] if check else _left_beside(files, folders):
+    for path in [] if check else _disturbed(files, ours):
         try:
             limits.write()
             clear(_real(files, path))
@@ -253,15 +257,19 @@ def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str
     return moved, notes
 
 
-def _left_beside(files: HostFiles, folders: Iterable[str]) -> List[str]:
-    """Files in these folders beside which a run that was killed has left something."""
-    found: List[str] = []
-    for folder in sorted(folders):
+def _disturbed(files: HostFiles, paths: Iterable[str]) -> Iterator[str]:
+    """Those of these files beside which a run that was killed has left something.
+
+    Not whatever such a name in a folder stands for: others may write there, and lead us elsewhere by a link.
+    """
+    for path in sorted(paths):
+        folder, _slash, name = path.rpartition("/")
         try:
-            found += left_in(folder, files.list(folder))
+            names = files.list(folder)
         except OSError:
             continue
-    return found[:LIMIT_MOVED]
+        if left_beside(native(name), map(native, names)):
+            yield path
 
 
 def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:

@@ -36,7 +36,6 @@ from ._files import (
 LOCK_SECONDS = 20
 LOCK_FILE = "/run/cbops-telemetry.lock"
 TEMPORARY_SUFFIX = ".cbops-new~"
-_LEFT = re.compile(r"\.(.+)\.[0-9a-f]{16}%s\Z" % re.escape(TEMPORARY_SUFFIX), re.DOTALL)
 
 
 class Refused(Exception):
@@ -383,10 +382,10 @@ def _temporary(name: str) -> str:
     return ".%s.%s%s" % (_stem(name), binascii.hexlify(os.urandom(8)).decode("ascii"), TEMPORARY_SUFFIX)
 
 
-def left_in(folder: str, names: Iterable[str]) -> List[str]:
-    """The files, by path, beside which a run that was killed has left something: from the names in their folder."""
-    found = (_LEFT.match(name) for name in names)
-    return sorted({"%s/%s" % (folder.rstrip("/"), match.group(1)) for match in found if match})
+def left_beside(name: str, names: Iterable[str]) -> List[str]:
+    """What a run that was killed has left beside a file of this name: from the names in its folder."""
+    ours = re.compile(r"\.%s\.[0-9a-f]{16}%s\Z" % (re.escape(_stem(name)), re.escape(TEMPORARY_SUFFIX)))
+    return [other for other in names if ours.match(other)]
 
 
 def clear(path: str) -> None:
@@ -397,14 +396,12 @@ def clear(path: str) -> None:
 
 def clean(place: Place) -> None:
     """Remove what a run that was killed left beside the file. Only under the lock: nobody is at work then."""
-    ours = re.compile(r"\.%s\.[0-9a-f]{16}%s\Z" % (re.escape(_stem(place.name)), re.escape(TEMPORARY_SUFFIX)))
     try:
         names = names_beside(place)
     except OSError:
         return  # the next run cleans up
-    for name in names:
-        if ours.match(name):
-            unlink_quietly(place.folder, name)
+    for name in left_beside(place.name, names):
+        unlink_quietly(place.folder, name)
 
 
 def names_beside(place: Place) -> List[str]:

@@ -356,6 +356,41 @@ def test_what_a_killed_run_left_goes_though_nothing_is_to_be_written(host: Host)
     assert declare("enabled", str(host.root)).notes == []
 
 
+def test_what_others_call_so_leads_the_tidying_nowhere(host: Host) -> None:
+    """Whoever may write in the folder of a launch file plants the name, and a link to somewhere else."""
+    host.script("#!/bin/sh\nexec java -jar /opt/jenkins.war\n")
+    folder = host.root / "opt/cloudbees/cm"
+    host.write("/etc/else/.file.0965ec16798ad206.cbops-new~", "of somebody else")
+    (folder / "evil").symlink_to("/etc/else/file")
+    (folder / ".evil.0965ec16798ad206.cbops-new~").write_text("")
+    before = snapshot(host.root)
+    assert declare("enabled", str(host.root)).notes == []
+    assert snapshot(host.root) == before
+
+
+def test_what_a_killed_run_left_of_a_drop_in_that_is_not_there_goes_too(host: Host) -> None:
+    host.oss()
+    left = host.write(f"{OWN.rpartition('/')[0]}/.zzz-cbops-telemetry.conf.0965ec16798ad206.cbops-new~", "half")
+    done = declare("enabled", str(host.root))
+    assert done.notes == [f"what a run that was killed had left was removed beside {OWN}"]
+    assert not os.path.exists(left)
+
+
+@pytest.mark.parametrize(("line", "verdict"), [
+    ("sudo -n /usr/local/bin/mount-home.sh", "enabled"), ("sudo -n chown -R jenkins /usr/lib/jvm/java", "enabled"),
+    ("sudo -n -u jenkins java -jar /opt/jenkins.war", "unresolvable"),
+    ("su -s /bin/sh jenkins -c 'java -jar /opt/jenkins.war'", "unresolvable")])
+def test_what_a_service_starts_as_somebody_else_counts_where_a_jvm_comes_of_it(
+        host: Host, line: str, verdict: str) -> None:
+    host.script(f"#!/bin/sh\n{line}\nexec java -jar /opt/jenkins.war\n")
+    host.write("/usr/local/bin/mount-home.sh", "#!/bin/sh\nmount /home\n", 0o755)
+    unit = "/etc/systemd/system/cloudbees-cm.service"
+    host.write(unit, host.read(unit).replace("[Service]\n", "[Service]\nUser=jenkins\n"))
+    assert host.verdict() == verdict
+    host.write(unit, host.read(unit).replace("User=jenkins", "User=root"))
+    assert host.verdict() == "enabled"
+
+
 @pytest.mark.parametrize("wanted", ["disabled", "enabled"])
 @pytest.mark.parametrize("layout", ["drop-in", "script"])
 @pytest.mark.parametrize("moment", ["survey", "plan"])

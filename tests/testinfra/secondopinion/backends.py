@@ -159,7 +159,7 @@ def ssh_settings(target: Target) -> tuple[dict, str]:
         except paramiko.ConfigParseError as problem:
             raise Unreachable(f"paramiko cannot use {path}: {problem}; try --connection=ssh") from None
     elif file and file != "none":
-        raise Unreachable(f"the ssh configuration {file} (from ssh_common_args) does not exist")
+        raise Unreachable(f"the ssh configuration {file} does not exist")
     for key, value in options.items():
         settings[key] = [value] if key == "identityfile" else value
     return settings, str(path) if path.is_file() else ""
@@ -311,6 +311,10 @@ class Paramiko(Feeding, testinfra_paramiko.ParamikoBackend):
 def connect(target: Target, backend: str) -> Feeding:
     if target.kind == "local":
         return Local(target)
+    # Both would go on with other keys, and say nothing. With the .pub alone ssh-agent has the key.
+    key = Path(target.key_file)
+    if target.key_file and not key.is_file() and not Path(f"{key}.pub").is_file():
+        raise Unreachable(f"the private key {key} does not exist")
     return Ssh(target) if backend == "ssh" else Paramiko(target)
 
 

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Packs a collection for its hosts: `pack.sh FOLDER` prints the archive's path. The same files give the same bytes.
 set -eu
 umask 077

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Read-only look at one host, for tests/testinfra: POSIX sh, run as root, fed over stdin. Executes nothing
 # that it reads. Records are lines "@key value"; text of files and commands follows behind a "|" per line,
 # so that nothing a file says can be taken for a record.
@@ -143,21 +144,23 @@ leading() {
         for f in $(set -f; printf '%s\n' "$text" | grep -oE '/[A-Za-z0-9_./@+-]+' | sort -u | head -n 100); do
             case $texts in *" $f "*) more="$more $f" ;; esac
         done
-        [ -z "$more" ] || follow $more
+        # shellcheck disable=SC2086 # one path is one word here
+        [ -z "$more" ] || follow "$u" $more
     done
 }
 
-# The same of one unit: the text files that it names.
+# The same of one unit ($1): the text files that it names.
 follow() {
-    seen=' '
-    for turn in 1 2 3 4 5; do
+    unit=$1 seen=' '
+    shift
+    for _ in 1 2 3 4 5; do
         text=
         for f; do
             case $seen in *" $f "*) continue ;; esac
             seen="$seen$f "
-            [ -f "$f" ] && [ "$(wc -c <"$f")" -lt 262144 ] && grep -I -q . "$f" || continue
+            if [ ! -f "$f" ] || [ "$(wc -c <"$f")" -ge 262144 ] || ! grep -I -q . "$f"; then continue; fi
             now=$(grep -v '^[[:space:]]*#' -- "$f")
-            case $now in *java* | *.war* | *jenkins* | *cloudbees*) printf '%s\n' "$u"; return ;; esac
+            case $now in *java* | *.war* | *jenkins* | *cloudbees*) printf '%s\n' "$unit"; return ;; esac
             # A name made of a variable that holds a folder, or of where the file lies, is read as that.
             for d in "${f%/*}" "$(dirname "${f%/*}")"; do
                 text="$text $(printf '%s\n' "$now" | grep -oE '([$][{]?[A-Za-z_]+[}]?|[.]|[)])"?(/[A-Za-z0-9_.-]+)+' |
@@ -189,7 +192,7 @@ starters() {
         }
     done
     for f in /etc/init.d/*; do
-        [ -f "$f" ] && head -n 1 -- "$f" | grep -q -E '(openrc-run|runscript)' || continue
+        if [ ! -f "$f" ] || ! head -n 1 -- "$f" | grep -q -E '(openrc-run|runscript)'; then continue; fi
         grep -q -i -E 'java|jenkins|cloudbees|[.]war' -- "$f" "/etc/conf.d/${f##*/}" 2>/dev/null || continue
         say starter "$f"
         file "$f"

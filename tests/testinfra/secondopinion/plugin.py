@@ -41,7 +41,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 
     class PerHost(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            found = re.search(r"secondopinion/test_telemetry\.py::.*\[(.*)\]", nodeid)
+            found = re.search(r"test_telemetry\.py::.*\[(.*)\]", nodeid)
             return found.group(1) if found else super()._split_scope(nodeid)
 
     return PerHost(config, log)

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
-from fleethand import BIN, FLAG, PERIOD, SECRET, Fleet
+from fleethand import BIN, CHECKOUT, FLAG, PERIOD, SECRET, Fleet
 
 SILENCE = 4 * PERIOD  # seconds in which a sender would have sent several times
 
 
-def test_events_stop_everywhere_and_come_back(fleet: Fleet) -> None:
+@pytest.fixture(name="empty", scope="module")
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder, and beside it the second opinion as `pip install` puts it there (from the package index: what
+    builds it)."""
+    place = tmp_path_factory.mktemp("user")
+    (place / "empty").mkdir()
+    done = subprocess.run([BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                           "--no-deps", "--target", place / "installed", CHECKOUT / "tests/testinfra"],
+                          capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return place / "empty"
+
+
+def opinion(fleet: Fleet, empty: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed second opinion, run where nothing of this checkout is; no process of a host is seen from there."""
+    return fleet.inside("unshare", "--pid", "--fork", "--mount-proc", str(BIN / "python"), "-m", "pytest", "-v", "-p",
+                        "no:cacheprovider", "--pyargs", "secondopinion", *arguments, cwd=empty,
+                        environment={"PYTHONPATH": str(empty.with_name("installed"))})
+
+
+def test_events_stop_everywhere_and_come_back(fleet: Fleet, empty: Path) -> None:
     """One story from start to end, because every step stands on the one before."""
     untouched = fleet.launch_files()
     began = time.time()
@@ -49,9 +71,9 @@ def test_events_stop_everywhere_and_come_back(fleet: Fleet) -> None:
     assert again.code == 0
     assert again.changed() == dict.fromkeys(fleet.hosts, 0), "a second run changes nothing"
 
-    verified = fleet.inside(str(BIN / "python"), "-m", "pytest", "tests/testinfra", "-q",
-                            f"--ansible-inventory={fleet.inventory()}")
-    assert verified.returncode == 0, verified.stdout
+    verified = opinion(fleet, empty, f"--ansible-inventory={fleet.inventory()}", "--telemetry-forks=4")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert all(f"follows_the_policy[{host}] PASSED" in verified.stdout for host in fleet.hosts), verified.stdout
 
     enabled = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_desired=enabled")
     assert enabled.code == 0, enabled.output
@@ -60,6 +82,26 @@ def test_events_stop_everywhere_and_come_back(fleet: Fleet) -> None:
         assert [answer["outcome"] for answer in item["state"]["connectivity"]] == ["connected"], item["host"]
     assert all(fleet.wait_for_events(time.time()).values()), "every host sends again"
     assert fleet.launch_files() == untouched, "`enabled` gives back every byte, mode and owner"
+
+
+def test_the_second_opinion_needs_no_inventory(fleet: Fleet, empty: Path) -> None:
+    """By testinfra's own URLs, each host by its own way, with what is needed to get there."""
+    files = CHECKOUT / ".fleet/test"
+    known = empty.with_name("known")
+    known.write_text(f"UserKnownHostsFile {files}/known_hosts\nIdentitiesOnly yes\n")
+    hosts = ["bookworm-cm-deb", "trixie-cm-deb"]
+    first, second = (fleet.facts[host]["address"] for host in hosts)
+    asked = (f"local://,ssh://ansible@{first}?ssh_config={known}&ssh_identity_file={files}/id_ed25519&sudo=true&timeout=20,"
+             f"paramiko://{hosts[1]}?ssh_config={files}/ssh_config")
+    for desired, code in (("disabled", 1), ("enabled", 0)):
+        told = opinion(fleet, empty, f"--hosts={asked}", f"--telemetry-desired={desired}", "-k",
+                       "answers or next_start")
+        assert told.returncode == code, told.stdout + told.stderr
+        assert "lets_itself_be_read[localhost] PASSED" in told.stdout
+        for name in (first, hosts[1]):
+            assert f"next_start_follows_the_policy[{name}] {'FAILED' if code else 'PASSED'}" in told.stdout, told.stdout
+    refused = opinion(fleet, empty, f"--hosts=ssh://ansible@{first}?ssh_config={known}", "--telemetry-desired=enabled")
+    assert refused.returncode == 1 and "Permission denied" in refused.stdout, "without the key nobody gets in"
 
 
 def test_backups_are_out_of_the_way_and_say_whose_the_file_was(fleet: Fleet) -> None:

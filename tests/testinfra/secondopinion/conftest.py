@@ -26,7 +26,7 @@ def _nodes(config: pytest.Config) -> list[Node]:
 
 
 def _asked(config: pytest.Config) -> hosts.Asked:
-    if not config.pluginmanager.hasplugin("testinfra"):
+    if not hasattr(config.option, "ansible_inventory"):
         raise InventoryError("pytest-testinfra is not there, whose --hosts and --ansible-inventory say who is asked")
     return hosts.Asked(
         hosts=config.getoption("hosts") or "",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from secondopinion.facts import ABSENT, ENDPOINT, PORT, TRUE, UNKNOWN, option_names
-from secondopinion.node import OPTION, writers
+
+from .facts import ABSENT, ENDPOINT, PORT, TRUE, UNKNOWN, option_names
+from .node import OPTION, writers
 
 
 def test_the_host_answers_and_lets_itself_be_read(node):

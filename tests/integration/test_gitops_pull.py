@@ -10,6 +10,9 @@ import pytest
 from fleethand import FLAG, FLEET
 from policyhand import AS_GIT, HOST, LAUNCH, LIB, METRICS, REPOSITORY, UNIT, PolicySite, policy_site, run
 
+#: Puts a git before the host's own that says it is Debian 11's.
+OLD_GIT = "cd /usr/local/bin; printf '#!/bin/sh\\necho git version 2.30.2\\n' >git; chmod 755 git"
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PolicySite]:
@@ -22,6 +25,16 @@ def test_a_host_keeps_to_its_policy_by_itself(site: PolicySite) -> None:
     check = site.role("--check", "--diff")
     assert check.returncode == 0, check.stdout + check.stderr
     assert site.code(HOST, f"test -e {LIB}") == 1, "check mode changes nothing"
+
+    # Without what is needed nothing is put there, and what is missing is said.
+    site.shell(HOST, OLD_GIT)
+    lacking = site.role(gitops_pull_ansible_playbook="/opt/ansible/bin/ansible-playbook")
+    assert lacking.returncode == 2, lacking.stdout
+    for sentence in ("git 2.34 or newer is needed", "git is 2.30", "ansible-core 2.16 or newer is needed",
+                     "/opt/ansible/bin/ansible-playbook cannot be run"):
+        assert sentence in lacking.stdout, lacking.stdout
+    assert site.code(HOST, "ls /usr/local/libexec/telemetry-pull /etc/cbops-telemetry") != 0, "nothing is left there"
+    site.shell(HOST, "rm /usr/local/bin/git")
 
     first = site.role("-vvv", "--diff")
     assert first.returncode == 0, first.stdout + first.stderr
@@ -49,6 +62,12 @@ def test_a_host_keeps_to_its_policy_by_itself(site: PolicySite) -> None:
     assert metrics["cbops_telemetry_pull_exit_code"] == "0"
     assert metrics[f'cbops_telemetry_pull_commit_info{{commit="{off}"}}'] == "1"
     assert metrics['cbops_telemetry_hosts{verdict="compliant"}'] == "1"
+
+    # A git that has become too old is said, before anything is done.
+    site.shell(HOST, OLD_GIT)
+    code, journal = site.pull()
+    assert code == 3 and "git 2.34 or newer is needed" in journal, journal
+    site.shell(HOST, "rm /usr/local/bin/git")
 
     # Commits that nobody who is trusted has signed apply nothing; the last good one stays in force.
     disabled = site.launch()

@@ -263,7 +263,7 @@ def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
     trace = _Trace(target)
     unlimited_memory()
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             [jcmd] + list(_JCMD_OPTIONS) + [str(target.pid), "VM.system_properties"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             start_new_session=True, preexec_fn=lambda: signal.alarm(int(SECONDS) + 5))

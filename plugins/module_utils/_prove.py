@@ -255,8 +255,10 @@ def prove(launch_scripts: Sequence[str], names: Sequence[str], seconds: float, c
 
 def _version() -> str:
     try:
-        return subprocess.run(["systemctl", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              stdin=subprocess.DEVNULL, timeout=limits.MANAGER, check=False).stdout.decode("latin-1")
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            ["systemctl", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            timeout=limits.MANAGER, check=False)
+        return done.stdout.decode("latin-1")
     except (OSError, subprocess.TimeoutExpired):
         return ""
 

@@ -58,8 +58,9 @@ def _busctl(arguments: Sequence[str]) -> str:
     if _Manager.silent or limits.left() <= 0:
         raise Unavailable("the service manager did not answer in time")
     try:
-        process = subprocess.Popen(["busctl", "--system"] + list(arguments), stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            ["busctl", "--system"] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL)
     except OSError as error:
         raise Unavailable("busctl cannot be run: %s" % error.strerror)
     try:

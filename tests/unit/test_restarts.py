@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from actions import given
 from hostroot import FLAG
 
 from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import ActionModule
@@ -113,6 +114,7 @@ class Scene(ActionModule):
     """A restart on a host of which all answers are given: the state of the unit and of the JVM, look after look."""
 
     def __init__(self, units: Sequence[dict[str, str]], jvms: Sequence[tuple[int, str] | None], **options: Any) -> None:
+        super().__init__(**given())
         self.units, self.jvms = list(units), list(jvms)
         self.before = {**RUNNING, "MainPID": "1"}
         self.restarts = 0
@@ -151,14 +153,6 @@ class Scene(ActionModule):
 
     def _command(self, line: str, seconds: float = 0) -> dict[str, Any]:
         return {}
-
-    @property
-    def _connection(self) -> Any:
-        return type("Connection", (), {"_shell": type("Shell", (), {"quote": staticmethod(repr)})})
-
-    @_connection.setter
-    def _connection(self, _value: object) -> None:
-        pass
 
     def _backup(self, **arguments: Any) -> dict[str, Any]:
         if "path" not in arguments:

@@ -7,10 +7,10 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from actions import given
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import ActionModule
@@ -218,8 +218,8 @@ class Host(ActionModule):
     """A host of which services owe a restart; restarting one gives it a new JVM with the wanted value."""
 
     def __init__(self, entries: list[dict[str, Any]], **options: Any) -> None:
+        super().__init__(**given())
         self.entries, self.done, self.broken = entries, [], set()  # type: ignore[var-annotated]
-        self._task = SimpleNamespace(check_mode=False, _parent=None)
         self._variables: dict[str, Any] = {"inventory_hostname": "cm1"}
         self._arguments = {"timeout": 5, "settle": 2, "url": None, "user": None, "token": None, "ca_file": None,
                            "controllers": {}, "when_idle": False, "idle_timeout": 4, "reason": "why", "window": None,
@@ -232,9 +232,6 @@ class Host(ActionModule):
 
     def _state(self) -> dict[str, Any]:
         return state(*[dict(one) for one in self.entries])
-
-    def _quote(self, text: str) -> str:
-        return text
 
     def _command(self, line: str, seconds: float = 0) -> dict[str, Any]:
         """What a restart that is over leaves nothing of."""

@@ -74,7 +74,7 @@ report: setup ## The evidence of the last runs as reports/report.json and report
 verify: setup $(demo) ## A second opinion, by a testinfra suite that shares no code with the modules
 	@$(inside) $(bin)/python -m pytest tests/testinfra --ansible-inventory='$(inventory)' $(ARGS)
 
-lint: setup ## ruff, mypy, ansible-lint, ansible-test sanity
+lint: setup ## ruff, mypy, shellcheck, Galaxy's importer, ansible-lint, ansible-test sanity
 	@sh scripts/lint
 
 tools: setup
@@ -86,6 +86,7 @@ test: setup tools lint ## Everything; the last line is pytest's summary
 		tests/testinfra/selftest $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
+	@sh scripts/tools unit
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
 
 matrix: setup ## Each ansible-core that is promised, a newcomer's commands in bare roots; writes docs/support.md (ONLY=2.16,bare-trixie WHOLE=1; root)

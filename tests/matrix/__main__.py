@@ -24,6 +24,9 @@ from tests.matrix.session import BUILD, FLEET
 CORES = {"2.16": "bookworm", "2.17": "bookworm", "2.18": "bookworm", "2.19": "bookworm", "2.20": "trixie",
          "2.21": "trixie", "2.22": "trixie"}
 UNRELEASED = {"2.22": "2.22.0rc1"}
+#: Cores whose own ansible-test looks at the collection, beside the one of `make lint`: the newest whose requirements
+#: are all packages of the index (2.22.0rc1's pylint wants a commit of dill's).
+SANITY = ("2.21",)
 PYTHON = {"bookworm": (3, 11), "trixie": (3, 13)}
 PAGE = CHECKOUT / "docs/support.md"
 RESULTS = BUILD / "results.json"
@@ -41,7 +44,8 @@ def results() -> dict[str, Any]:
         known = json.loads(RESULTS.read_text())
     except (OSError, ValueError):
         known = {}
-    return known if known.get("code") == code() else {"code": code(), "cores": {}, "newcomers": {}}
+    found: dict[str, Any] = {"code": code(), "cores": {}, "newcomers": {}, "sanity": {}}
+    return found | known if known.get("code") == code() else found
 
 
 def artifact() -> Path:
@@ -69,12 +73,17 @@ def table(found: dict[str, Any]) -> str:
         for release, row in sorted(found["newcomers"].items()):
             cells = [row.get(name, "not run").partition(":")[0] for name in names]
             lines.append(f"| {release} | {' | '.join(cells)} |")
+    if found["sanity"]:
+        lines += ["", "| `ansible-test sanity` of | Python | | seconds |", "|---|---|---|---|"]
+        for _core, row in sorted(found["sanity"].items()):
+            lines.append(f"| ansible-core {row['core']} | {row['python']} | "
+                         f"{row['steps'].get('sanity', 'not run').partition(':')[0]} | {row['seconds']} |")
     return "\n".join(lines)
 
 
 def main() -> int:
     """Run what was asked for and write the page."""
-    everything = [*CORES, *(f"bare-{release}" for release in PYTHON)]
+    everything = [*CORES, *(f"sanity-{core}" for core in SANITY), *(f"bare-{release}" for release in PYTHON)]
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("--only", default="", help=f"of {','.join(everything)}")
     parser.add_argument("--whole", default="", help="anything: a newcomer's `make test` is run to its end too")
@@ -91,15 +100,22 @@ def main() -> int:
     for name in wanted:
         found = results()
         machine.say(f"matrix: {name}")
-        if name in CORES:
-            release = CORES[name]
+        core = name.removeprefix("sanity-")
+        if core in CORES:
+            release = CORES[core]
             if sys.version_info[:2] != PYTHON[release] and release not in others:
                 others[release] = roots.copied(release, roots.CONTROL, BUILD / "roots" / release)
-            # A session that passes leaves the hosts as it found them.
-            subprocess.run([FLEET, "up", "test", *([] if as_new else ["--fresh"])], check=True, timeout=900)
-            row = session.run(session.Session(UNRELEASED.get(name, name), packed, others.get(release)))
-            found["cores"][name], steps = row, row["steps"]
-            as_new = set(steps.values()) == {"passed"}
+            made = session.Session(UNRELEASED.get(core, core), packed, others.get(release),
+                                   folder=BUILD / "sessions" / name)
+            if core != name:
+                row = found["sanity"][core] = session.run(made, (session.Session.install, session.Session.sanity))
+                steps = row["steps"]
+            else:
+                # A session that passes leaves the hosts as it found them.
+                subprocess.run([FLEET, "up", "test", *([] if as_new else ["--fresh"])], check=True, timeout=900)
+                row = found["cores"][core] = session.run(made)
+                steps = row["steps"]
+                as_new = set(steps.values()) == {"passed"}
         else:
             steps = newcomer.run(name.partition("-")[2], bool(arguments.whole))
             found["newcomers"][name.partition("-")[2]] = steps

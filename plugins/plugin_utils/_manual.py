@@ -220,8 +220,8 @@ ENTRIES: tuple[Entry, ...] = (
           r"the output of|command substitution|process substitution|the content of|what xargs makes|arithmetic"
           r"|brace expansion|the folder of a script|which files '|which files"),
     Entry("shell-construct",
-          r"alias|changes (variables|what an|how the)|IFS is changed|';;&'|a pattern with|'trap'|'shift'|number of loops"
-          r"|a variable that is local|joins its words|wants a password"),
+          r"alias|changes (variables|what an|how the)|IFS is changed|';;&'|a pattern with|'trap'|'shift'"
+          r"|number of loops|a variable that is local|joins its words|wants a password"),
     Entry("shell-syntax",
           r"expected |unexpected |unfinished |NUL byte|without a body|no name for a function|in dash"
           r"|file descriptor|not supported|behind an array|of no valid shell text|shells may read differently"

@@ -164,6 +164,15 @@ def test_each_exception_that_stands_behind_other_words_is_raised() -> None:
     assert sorted(BEHIND.keys() - {raised for _place, raised, _text in sentences()}) == []
 
 
+def test_the_page_of_the_probe_says_what_each_outcome_satisfies() -> None:
+    rows = re.findall(r"^\| (`reachable`|`blocked`|neither) \| (.+) \|$",
+                      (CHECKOUT / "docs/probe.md").read_text(encoding="utf-8"), re.M)
+    said = {word.strip("`"): set(re.findall(r"messages\.md#outcome-(\w+)", cell)) for word, cell in rows}
+    reachable, blocked = set(listed("REACHABLE_OUTCOMES")), set(listed("BLOCKED_OUTCOMES"))
+    assert said == {"reachable": reachable, "blocked": blocked,
+                    "neither": set(listed("OUTCOMES")) - reachable - blocked}
+
+
 def test_failures_are_told_as_in_the_code() -> None:
     for failure in FAILURES:
         assert " ".join(entries()[f"failure-{failure.kind}"].split()).startswith(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fleethand import CHECKOUT, FLEET, Fleet
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE, entry_of
 
 TABLE = ("host", "product", "on_disk", "next_start", "running", "connectivity", "verdict")
 
@@ -53,6 +53,9 @@ def test_the_tutorial(_demo: None) -> None:
     assert set(verdicts) == {"oc1", "cm1", "cm2", "cm3", "oss1", "script1"}
     assert verdicts["cm2"] == "restart_pending"
     assert verdicts["cm1"] == "violation"
+    recorded = [json.loads(path.read_text())["reasons"] for path in (CHECKOUT / "reports/evidence").glob("*.json")]
+    assert {entry_of(reason) for reasons in recorded for reason in reasons} == {
+        "flag-not-as-wanted", "flag-without-effect", "restart-owed"}
     assert "JENKINS_JAVA_OPTIONS" not in first.stdout or "has no effect" in first.stdout
 
     assert f"what each reason means, and what to do: {PAGE}\n" in first.stdout

@@ -132,6 +132,10 @@ def known() -> set[str]:
             *(entry.name for entry in _manual.ENTRIES)}
 
 
+def test_the_page_is_where_galaxy_yml_says() -> None:
+    assert f"\nrepository: {_manual.PAGE.removesuffix('/blob/main/docs/messages.md')}\n" in (CHECKOUT / "galaxy.yml").read_text()
+
+
 def test_each_thing_that_the_code_can_give_has_an_entry() -> None:
     assert sorted(known() - entries().keys()) == []
 

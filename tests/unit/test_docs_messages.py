@@ -133,7 +133,8 @@ def known() -> set[str]:
 
 
 def test_the_page_is_where_galaxy_yml_says() -> None:
-    assert f"\nrepository: {_manual.PAGE.removesuffix('/blob/main/docs/messages.md')}\n" in (CHECKOUT / "galaxy.yml").read_text()
+    repository = _manual.PAGE.removesuffix("/blob/main/docs/messages.md")
+    assert f"\nrepository: {repository}\n" in (CHECKOUT / "galaxy.yml").read_text()
 
 
 def test_each_thing_that_the_code_can_give_has_an_entry() -> None:

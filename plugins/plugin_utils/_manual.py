@@ -123,9 +123,10 @@ ENTRIES: tuple[Entry, ...] = (
           r"|with something else than was asked|answers no JSON| answers \{"),
     # -- the network --------------------------------------------------------------------------------------------------
     Entry("connectivity-path-unknown", r"which of the paths the plugin takes is not known"),
-    Entry("connectivity-open", r"connectivity is forbidden, but "),
+    Entry("connectivity-open", r"connectivity is (forbidden|%s), but "),
     Entry("connectivity-doubt", r"connectivity is forbidden, and whether"),
-    Entry("connectivity-blocked", r"connectivity is required, but "),
+    Entry("connectivity-blocked", r"connectivity is (required|%s), but "),
+    Entry("path", r": check |[^ ] succeeded! "),
     Entry("not-probed",
           r"was not probed|there was no path to probe|excludes .* from its proxy"
           r"|the trust store of .* was not looked at|says of proxies is not known"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,48 @@ BEHIND = {
 #: Calls that make a reason of their words.
 MAKE_REASONS = {"unresolvable", "unknown", "error", "Unresolvable", "unresolved", "_unknown", "_unknown_row",
                 "_unresolvable", "Assessment", "Debt"}
+#: Reasons of real hosts, and the entries that people should land at.
+RECORDED = {
+    "cloudbees-core-oc: the flag is not in JAVA_ARGS in /etc/default/cloudbees-core-oc; run enforce":
+        "flag-not-as-wanted",
+    "cm: the flag in /etc/default/cm:44 has no effect (the launcher reads JAVA_ARGS); run enforce to put it into "
+    "JAVA_ARGS in /etc/default/cm":
+        "flag-without-effect",
+    "jenkins: the files are right, but systemctl daemon-reload and then a restart of jenkins.service are owed":
+        "reload-owed",
+    "cm: the files are right, but the running JVM has telemetry enabled; a restart of cm.service is owed":
+        "restart-owed",
+    "cm: what the next start would do cannot be resolved: /etc/init.d/cm:32, it sources /etc/sysconfig/cm, which "
+    "cannot be read: Permission denied":
+        "sourced-file",
+    "cm: what the next start would do cannot be resolved: the branch 'if [ -e /x ]' (/srv/run.sh:3) is not known,"
+    " because '[ -e /x ]' is not known":
+        "condition",
+    "cm: the running value is not known: process 158: its environment cannot be read (Permission denied); run "
+    "with become":
+        "process-not-read",
+    "cm: the running value is not known: process 138: the JVM was asked: it is stopped, so it cannot answer (its "
+    "command line and environment say disabled)":
+        "jvm-silent",
+    "its state could not be read: no Python was found there (/bin/sh: 1: /nowhere/python3: not found); install "
+    "Python 3, or set ansible_python_interpreter to where it is":
+        "failure-no_python",
+    "the host did not answer: no answer came from its address (ssh: connect to host 192.0.2.13 port 22: "
+    "Connection timed out); look whether it is up, at firewalls, and at ansible_host":
+        "failure-timeout",
+    "its state could not be read: its answer was not taken: it is nested too deeply":
+        "answer-not-taken",
+    "its policy is not valid: unknown variable telemetry_desird; did you mean telemetry_desired?":
+        "policy-not-valid",
+    "connectivity is required, but api.segment.io:443: api.segment.io resolves to 0.0.0.0, which leads nowhere: "
+    "check the DNS filter (sinkhole) and this machine's /etc/hosts for that name.":
+        "connectivity-blocked",
+    "api.segment.io:443: api.segment.io (192.0.2.2) port 443 was not reached, for a reason on this machine "
+    "(Network is unreachable), which says nothing of the network: check the configuration of the machine first.":
+        "path",
+    "it could not be enforced: cm: no new JVM runs with telemetry disabled after the restart (waited 300 seconds)":
+        "restart-failed",
+}
 #: What members and parameters with a reason are called.
 REASONS = {"reason", "msg", "error"}
 
@@ -106,12 +150,14 @@ def sentences() -> list[tuple[str, str, str]]:
 
 def listed(name: str) -> tuple[str, ...]:
     """A list of words by its name in the code, wherever it stands."""
-    for tree in trees().values():
+    for path, tree in trees().items():
         for node in tree.body:
-            target = node.target if isinstance(node, ast.AnnAssign) else \
-                node.targets[0] if isinstance(node, ast.Assign) else None
-            if isinstance(target, ast.Name) and target.id == name and isinstance(node.value, ast.Tuple):  # type: ignore[union-attr]
-                return tuple(ast.literal_eval(node.value))  # type: ignore[union-attr]
+            targets = node.targets if isinstance(node, ast.Assign) else \
+                [node.target] if isinstance(node, ast.AnnAssign) else []
+            if name in map(named, targets):
+                inside = Path(path).relative_to(CHECKOUT).with_suffix("")
+                module = importlib.import_module(".".join(("ansible_collections.cbops.telemetry", *inside.parts)))
+                return tuple(getattr(module, name))
     raise LookupError(name)
 
 
@@ -155,6 +201,14 @@ def test_each_sentence_of_the_code_has_an_entry() -> None:
     assert without == []
 
 
+def test_each_reason_of_recorded_evidence_has_an_entry() -> None:
+    """Sentences as they come from real hosts, whole: other than the code's, these have names and places in them."""
+    recorded = [*RECORDED, *(reason for path in (CHECKOUT / "tests/unit/answers").glob("*/expected.json")
+                             for reason in json.loads(path.read_text(encoding="utf-8"))["evidence"]["reasons"])]
+    assert [reason for reason in recorded if _manual.entry_of(reason) is None] == []
+    assert {_manual.entry_of(reason) for reason in RECORDED} == set(RECORDED.values())
+
+
 def test_each_entry_is_of_a_sentence_of_the_code() -> None:
     """One whose words are nowhere any more goes."""
     there = set()
@@ -167,15 +221,6 @@ def test_each_entry_is_of_a_sentence_of_the_code() -> None:
 
 def test_each_exception_that_stands_behind_other_words_is_raised() -> None:
     assert sorted(BEHIND.keys() - {raised for _place, raised, _text in sentences()}) == []
-
-
-def test_the_page_of_the_probe_says_what_each_outcome_satisfies() -> None:
-    rows = re.findall(r"^\| (`reachable`|`blocked`|neither) \| (.+) \|$",
-                      (CHECKOUT / "docs/probe.md").read_text(encoding="utf-8"), re.M)
-    said = {word.strip("`"): set(re.findall(r"messages\.md#outcome-(\w+)", cell)) for word, cell in rows}
-    reachable, blocked = set(listed("REACHABLE_OUTCOMES")), set(listed("BLOCKED_OUTCOMES"))
-    assert said == {"reachable": reachable, "blocked": blocked,
-                    "neither": set(listed("OUTCOMES")) - reachable - blocked}
 
 
 def test_failures_are_told_as_in_the_code() -> None:

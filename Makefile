@@ -19,7 +19,7 @@ endif
 play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo docs doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
+.PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
 	test matrix test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile
 
 help: ## Say what can be made
@@ -74,6 +74,7 @@ report: setup ## The evidence of the last runs as reports/report.json and report
 verify: setup $(demo) ## A second opinion, by a testinfra suite that shares no code with the modules
 	@$(inside) $(bin)/python -m pytest tests/testinfra --ansible-inventory='$(inventory)' $(ARGS)
 
+.PHONY: docs
 docs: setup ## The documentation site, in .build/docs/html; a warning or a link that leads nowhere is a failure
 	@sh scripts/docs
 

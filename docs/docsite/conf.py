@@ -24,8 +24,11 @@ html_theme = "alabaster"
 html_title = project
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {"description": "Is telemetry off everywhere, really, and can we prove it?", "page_width": "1140px",
-                      "sidebar_width": "290px", "fixed_sidebar": False}
+html_theme_options = {
+    "description": "Is telemetry off everywhere, really, and can we prove it?",
+    "page_width": "1140px",
+    "sidebar_width": "290px",
+}
 html_sidebars = {"**": ["about.html", "navigation.html", "searchbox.html"]}
 
 #: Where Ansible's own documentation has what antsibull-docs refers to. Its inventory for intersphinx lies in the

@@ -74,11 +74,7 @@ report: setup ## The evidence of the last runs as reports/report.json and report
 verify: setup $(demo) ## A second opinion, by a testinfra suite that shares no code with the modules
 	@$(inside) $(bin)/python -m pytest tests/testinfra --ansible-inventory='$(inventory)' $(ARGS)
 
-.PHONY: docs
-docs: setup ## The documentation site, in .build/docs/html; a warning or a link that leads nowhere is a failure
-	@sh scripts/docs
-
-lint: setup ## ruff, mypy, documentation, ansible-lint, ansible-test sanity
+lint: setup ## ruff, mypy, ansible-lint, ansible-test sanity
 	@sh scripts/lint
 
 tools: setup
@@ -129,6 +125,10 @@ build: setup ## The collection as an artifact, in .build/
 
 galaxy: setup ## The artifact at galaxy-importer's, ansible-builder's and ansible-runner's (minutes)
 	@sh scripts/galaxy
+
+.PHONY: docs
+docs: setup ## The documentation site, in .build/docs/html; a warning or a link that leads nowhere is a failure
+	@sh scripts/docs
 
 down: ## End the embedded fleets
 	@for profile in demo test lab gitops hostile odd booted faults; do $(fleet) down $$profile; done

@@ -127,6 +127,10 @@ build: setup ## The collection as an artifact, in .build/
 galaxy: setup ## The artifact at galaxy-importer's, ansible-builder's and ansible-runner's (minutes)
 	@sh scripts/galaxy
 
+.PHONY: docs
+docs: setup ## The documentation site, in .build/docs/html; a warning or a link that leads nowhere is a failure
+	@sh scripts/docs
+
 down: ## End the embedded fleets
 	@for profile in demo test lab gitops hostile odd booted faults; do $(fleet) down $$profile; done
 

@@ -33,6 +33,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
     manifest_of,
     write_manifest,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
@@ -152,8 +153,10 @@ class ActionModule(ActionBase):
             notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
         lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
-        show("\n" + "\n".join(lines) + "\n")
         bad = [host for host in report.hosts if unmet(host.document, arguments["fail_on"])]
+        if bad:
+            lines.append(f"what each reason means, and what to do: {PAGE}")
+        show("\n" + "\n".join(lines) + "\n")
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
                                   "totals": report.totals, "notes": list(report.notes), "unmet": "",
                                   "unmet_hosts": {host.host: sentence(host) for host in bad}, "hold": [],

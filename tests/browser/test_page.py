@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import file_changes, refusal
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE, entry_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
@@ -184,6 +185,8 @@ def test_a_host_opens_by_keyboard_and_the_focus_comes_back(page: Page, fleet: Fl
     text = detail.inner_text()
     for reason in wanted.reasons:
         assert reason in text
+    means = detail.locator("a", has_text="what to do").first
+    assert means.get_attribute("href") == f"{PAGE}#{entry_of(wanted.reasons[0])}" == f"{PAGE}#restart-owed"
     assert "/etc/default/cloudbees-core-" in text
     assert f"cbops.telemetry.enforce -i INVENTORY --limit {wanted.host} -e telemetry_restart=now" in text
     assert "3 h old" in text
@@ -221,7 +224,9 @@ def check_hostile(page: Page, fleet: Fleet, name: str) -> None:
     """One name, in its own page and in the table."""
     page.goto(f"{fleet.url}#/host/{quote(name, safe='')}")
     expect(page.locator("#detail h2")).to_have_text(visible(name))
-    assert page.locator("#detail script, #detail img, #detail a:not(.back)").count() == 0
+    assert page.locator("#detail script, #detail img").count() == 0
+    elsewhere = page.locator("#detail a:not(.back)").evaluate_all("all => all.map(one => one.href)")
+    assert all(re.fullmatch(f"{re.escape(PAGE)}#[a-z_-]+", address) for address in elsewhere)
     page.click(".back")
     page.fill("#filter", name.split(maxsplit=1)[0])
     assert visible(name) in names(page)

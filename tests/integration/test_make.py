@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from fleethand import CHECKOUT, FLEET, Fleet
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE, entry_of
 
 TABLE = ("host", "product", "on_disk", "next_start", "running", "connectivity", "verdict")
 
@@ -35,9 +39,13 @@ def _demo(running_fleet: None) -> Iterator[None]:
     subprocess.run([FLEET, "down", "demo"], check=True, capture_output=True, timeout=120)
 
 
-def test_audit_enforce_audit_probe_verify(_demo: None) -> None:
-    """The two commands and what the README says comes after them."""
+def test_the_tutorial(_demo: None) -> None:
+    """Each command of the tutorial, in its order, with what the page says of it."""
     shutil.rmtree(CHECKOUT / "reports", ignore_errors=True)
+    page = (CHECKOUT / "docs/tutorial.md").read_text(encoding="utf-8")
+    commands = [shlex.split(command) for command in re.findall(r"^make (.+)$", page, re.M)]
+    assert commands == [["audit"], ["plan"], ["enforce"], ["audit"], ["probe"],
+                        ["enforce", "ARGS=-e telemetry_restart=now"], ["verify"], ["report"], ["down"]]
     first = make("audit")
     assert first.returncode == 2, first.stdout + first.stderr
     assert any(line.split() == list(TABLE) for line in first.stdout.splitlines())
@@ -45,8 +53,16 @@ def test_audit_enforce_audit_probe_verify(_demo: None) -> None:
     assert set(verdicts) == {"oc1", "cm1", "cm2", "cm3", "oss1", "script1"}
     assert verdicts["cm2"] == "restart_pending"
     assert verdicts["cm1"] == "violation"
+    recorded = [json.loads(path.read_text())["reasons"] for path in (CHECKOUT / "reports/evidence").glob("*.json")]
+    assert {entry_of(reason) for reasons in recorded for reason in reasons} == {
+        "flag-not-as-wanted", "flag-without-effect", "restart-owed"}
     assert "JENKINS_JAVA_OPTIONS" not in first.stdout or "has no effect" in first.stdout
 
+    assert f"what each reason means, and what to do: {PAGE}\n" in first.stdout
+
+    planned = make("plan")
+    assert planned.returncode == 0, planned.stdout
+    assert (CHECKOUT / "reports/plan.md").stat().st_size and (CHECKOUT / "reports/plan.json").stat().st_size
     enforced = make("enforce")
     assert enforced.returncode == 0, enforced.stdout
     second = make("audit")
@@ -61,6 +77,8 @@ def test_audit_enforce_audit_probe_verify(_demo: None) -> None:
     assert set(report().values()) == {"compliant"}
     verified = make("verify", "ARGS=-q")
     assert verified.returncode == 0, verified.stdout
+    assert make("report").returncode == 0
+    assert f'"page":"{PAGE}"' in (CHECKOUT / "reports/report.html").read_text(encoding="utf-8")
 
 
 def test_an_inventory_of_ones_own_starts_nothing(fleet: Fleet) -> None:

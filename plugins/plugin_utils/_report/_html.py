@@ -22,6 +22,7 @@ import jinja2
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import ENTRIES, PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
     CLOCKS,
@@ -153,6 +154,6 @@ def render(report: Report) -> str:
         style_hash=_hash(style), script_hash=_hash(script),
         made=report.generated_at[:16].replace("T", " "),
         last=age_words((when - last).total_seconds()) if when and last else None,
-        data=data({"verdicts": MEANINGS, "changes": changed(report),
+        data=data({"verdicts": MEANINGS, "changes": changed(report), "manual": {"page": PAGE, "entries": ENTRIES},
                    "hosts": [row(host, report.inventory) for host in report.worst_first()]}),
     ) + "\n"

@@ -14,6 +14,7 @@ import re
 import urllib.parse
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
@@ -50,7 +51,7 @@ def _rule(verdict: str) -> dict[str, Any]:
             "shortDescription": {"text": f"Telemetry: {MEANINGS[verdict]}"},
             "fullDescription": {"text": f"The audit's verdict on a host is {verdict}: {MEANINGS[verdict]}."},
             "help": {"text": help_text.replace("`", ""), "markdown": help_text},
-            "helpUri": f"{HOME}/blob/main/docs/reports.md", "defaultConfiguration": {"level": level}}
+            "helpUri": f"{PAGE}#verdict-{verdict}", "defaultConfiguration": {"level": level}}
 
 
 def _location(host: Host) -> list[dict[str, Any]]:

@@ -174,6 +174,17 @@
     return items.length ? [make("h3", {}, title), make(kind || "ul", {}, ...items.map((item) => make("li", {}, item)))] : [];
   }
 
+  // -- the manual: what a sentence means, and what to do
+
+  const manual = data.manual.entries.map(([name, words]) => [name, new RegExp(words)]);
+
+  const means = (name, text) => make("a", {href: data.manual.page + "#" + name, rel: "noreferrer"}, text);
+
+  function explained(sentence) {
+    const found = sentence && manual.find(([, words]) => words.test(sentence));
+    return found ? make("span", {}, sentence, " (", means(found[0], "what to do"), ")") : sentence;
+  }
+
   function facts(pairs) {
     return make("dl", {class: "facts"}, ...pairs.filter((pair) => pair[1]).flatMap(
       ([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
@@ -196,7 +207,7 @@
         const mark = entry[clock] === host.policy.desired ? "ok" : entry[clock] === "not_running" ? ""
           : ["enabled", "disabled", "mixed"].includes(entry[clock]) ? "bad" : "open";
         return [NAMES[number], cell([entry[clock], ["enabled", "disabled"].includes(host.policy.desired) ? mark : ""]),
-          entry.places[number] && make("code", {}, entry.places[number]), entry.why[number]];
+          entry.places[number] && make("code", {}, entry.places[number]), explained(entry.why[number])];
       })),
       ...(entry.declarations.length ? [make("h3", {}, "Every mention of the flag"),
         grid(["place", "variable", "value", "effect"], entry.declarations.map(([where, variable, flag, live, reason]) =>
@@ -213,7 +224,7 @@
     detail.replaceChildren(
       make("a", {class: "back", href: state.way ? "#/way/" + state.way.map(encodeURIComponent).join("/") : "#/"}, "← Hosts"),
       title,
-      make("p", {}, badge(host.verdict), ` – ${data.verdicts[host.verdict]}`),
+      make("p", {}, badge(host.verdict), ` – ${data.verdicts[host.verdict]} (`, means("verdict-" + host.verdict, "more"), ")"),
       ...(host.posture ? [make("p", {}, host.posture)] : []),
       facts([
         ["Evidence", host.at ? (host.age === null ? `its age is not known (${host.at})` : `${age(host)} old (${host.at})`) : "none"],
@@ -222,13 +233,13 @@
         ["Waiver", waived && `until ${waived.until}: ${waived.reason} (approved by ${waived.approved_by}` +
           (waived.ticket ? `, ${waived.ticket})` : ")")],
       ]),
-      ...list("Reasons", host.reasons),
+      ...list("Reasons", host.reasons.map(explained)),
       ...list("What mends it", mend, "ol"),
-      ...list("Warnings", host.warnings),
+      ...list("Warnings", host.warnings.map(explained)),
       ...host.installations.flatMap((entry) => installation(entry, host)),
       ...(host.answers.length ? [make("h3", {}, "Connectivity"),
         grid(["path", "target", "outcome", "what was seen"], host.answers.map((one) => [make("bdi", {}, one.via), one.target,
-          one.outcome.replace(/_/g, " "), [one.message, ...(one.findings || [])].join(" ")]))] : []),
+          means("outcome-" + one.outcome, one.outcome.replace(/_/g, " ")), [one.message, ...(one.findings || [])].join(" ")]))] : []),
       ...(changed.has(host.host) ? [make("h3", {}, "What changed, when, by which run"),
         grid(["run", "time (UTC)", "done", "to", "how it came out"], changed.get(host.host).map(([run, , at, ...words]) =>
           [told(changes.runs[run]), when(at), ...words.map((text) => text && make("bdi", {}, text))]))] : []));

@@ -21,7 +21,7 @@ import traceback
 
 FOLDER = sys.argv[1] if len(sys.argv) > 1 else "/run/booted"
 STARTS = "/run/booted.starts"
-SECONDS = 60
+SECONDS = 300  # the machine may have much else to do
 OPTIONS = {}  # of the product's module, with their defaults
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What is looked through for changes; what the machine itself writes all the time is left out.
@@ -192,7 +192,7 @@ def start(case, known):
              unit],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         said = done.stderr.decode("latin-1")[-400:]
-        ended = wait(lambda: not populated(unit))
+        ended = done.returncode != 124 and wait(lambda: not populated(unit) and has_ended(unit))
         subprocess.run(["systemctl", "stop", "--", unit], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, check=False)
     else:
@@ -228,8 +228,15 @@ def wait(condition):
     return True
 
 
+def has_ended(unit):
+    """Whether the service manager knows of nothing that runs: what it has begun may not be in its control group yet."""
+    said = subprocess.run(["systemctl", "show", "--property=SubState", "--", unit], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode("latin-1")
+    return said.strip() in ("SubState=dead", "SubState=exited", "SubState=failed", "SubState=auto-restart")
+
+
 def populated(unit):
-    """Whether a unit has processes, or is on its way."""
+    """Whether a unit has processes."""
     for folder, folders, _files in os.walk("/sys/fs/cgroup/system.slice"):
         if os.path.basename(folder) == unit:
             try:

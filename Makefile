@@ -80,10 +80,10 @@ lint: setup ## ruff, mypy, ansible-lint, ansible-test sanity
 tools: setup
 	@sh scripts/tools
 
-test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest --numprocesses 2 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
+test: setup tools ## Everything, `make lint` too; the last line is pytest's summary
+	@$(bin)/python -m pytest --numprocesses 3 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
 		tests/faults_enforce tests/differential tests/faults tests/probe_lab tests/browser tests/unit \
-		tests/testinfra/selftest $(PYTEST_ARGS)
+		tests/testinfra/selftest tests/lint $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)

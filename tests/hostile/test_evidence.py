@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -435,6 +435,16 @@ def test_a_host_name_never_leaves_the_folder(node: Node) -> None:
     node.verified()
 
 
+def lasting(found: Callable[[], set[Any]]) -> set[Any]:
+    """What is there and does not go away, as that of a run beside this one does at its end."""
+    there = found()
+    deadline = time.monotonic() + 300
+    while there and time.monotonic() < deadline:
+        time.sleep(1)
+        there &= found()
+    return there
+
+
 def test_names_that_others_made_in_tmp_stop_no_restart(site: Site) -> None:
     """The files in which hosts of one run know of each other are nobody else's, and gone afterwards."""
     lock = hashlib.sha256(b"payments").hexdigest()[:16]
@@ -448,10 +458,9 @@ def test_names_that_others_made_in_tmp_stop_no_restart(site: Site) -> None:
                          "-e", "telemetry_restart_group=payments")
         assert done.code == 0, done.output
         assert done.verdicts()["deb"] == done.verdicts()["oss"] == "compliant"
-        ours = [name for name in set(os.listdir("/tmp")) - before if "telemetry" in name]
-        assert ours == []
-        assert not [path for home in homes for path in home.glob("**/*.lock")]
-        assert not [path for home in homes for path in home.glob("**/*.failures")]
+        assert lasting(lambda: {name for name in set(os.listdir("/tmp")) - before if "telemetry" in name}) == set()
+        assert lasting(lambda: {path for home in homes for path in home.glob("**/*.lock")}) == set()
+        assert lasting(lambda: {path for home in homes for path in home.glob("**/*.failures")}) == set()
     finally:
         for name in names:
             Path(name).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from schemas import validate
 
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -20,8 +21,28 @@ FLEET = str(CHECKOUT / "tests/fleet/fleet")
 BIN = CHECKOUT / ".venv/bin"
 FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true"
 SECRET = "fleet-Keystore+4711"  # noqa: S105 -- the password that the fleet's RPM hosts keep in their launch file
+#: Of the fleets of this worker of xdist (tests/conftest.py): what is added to the name of a profile.
+COPY = f".{os.environ['CBOPS_FLEET_COPY']}" if os.environ.get("CBOPS_FLEET_COPY") else ""
 #: Seconds between two events of one sender (tests/fleet/packages/standin/Sender.java).
 PERIOD = 2
+
+
+def place(profile: str) -> Path:
+    """The folder with what is needed to get at the hosts of a profile."""
+    return CHECKOUT / f".fleet/{profile}{COPY}"
+
+
+@contextmanager
+def up(profile: str) -> Iterator[dict[str, Any]]:
+    """A profile's fleet, new, while this lasts: what is known of its hosts."""
+    for command in (("check",), ("up", profile, "--fresh")):
+        done = subprocess.run([FLEET, *command], capture_output=True, text=True, timeout=1800, check=False)
+        if done.returncode:
+            pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
+    try:
+        yield json.loads((place(profile) / "hosts.json").read_text())
+    finally:
+        subprocess.run([FLEET, "down", profile], capture_output=True, timeout=300, check=False)
 
 
 @dataclass
@@ -82,7 +103,7 @@ class Fleet:
         folder = self.folder / f"inventory-{self._runs}"
         folder.mkdir()
         everything = {
-            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{self.profile}/ssh_config",
+            "ansible_ssh_common_args": f"-F {place(self.profile)}/ssh_config",
             "ansible_become": True,
             "ansible_python_interpreter": "auto_silent",
             "telemetry_desired": "disabled",
@@ -153,15 +174,10 @@ class Fleet:
 @contextmanager
 def new_fleet(profile: str, folder: Path, host: str, files: Mapping[str, str], script: str) -> Iterator[Fleet]:
     """A profile's fleet, new, while this lasts: files lie on a host (with "#!" they are programs), a script has run."""
-    for command in (("check",), ("up", profile, "--fresh")):
-        done = subprocess.run([FLEET, *command], capture_output=True, text=True, timeout=900, check=False)
-        assert done.returncode == 0, f"the embedded fleet is needed for these tests: {done.stderr}"
-    fleet = Fleet(json.loads((CHECKOUT / f".fleet/{profile}/hosts.json").read_text()), folder, profile=profile)
-    try:
+    with up(profile) as facts:
+        fleet = Fleet(facts, folder, profile=profile)
         for path, text in files.items():
             mode = "755" if text.startswith("#!") else "644"
             fleet.shell(host, f"install -D -m {mode} /dev/stdin {path} <<'END_OF_FILE'\n{text}END_OF_FILE\n")
         fleet.shell(host, script)
         yield fleet
-    finally:
-        subprocess.run([FLEET, "down", profile], capture_output=True, timeout=300, check=False)

@@ -258,13 +258,3 @@ def test_a_pipeline_that_enforces_what_was_reviewed(fleet: Fleet, tmp_path: Path
     assert checksum(fleet, OTHER, edit["path"]) == edit["after"]
     assert pids(fleet, OTHER) != before
     undo(fleet)
-
-
-def test_make_plan_lists_and_writes(fleet: Fleet) -> None:
-    """`make plan` with an inventory of one's own, here this machine and nothing to do."""
-    done = fleet.inside("make", "--no-print-directory", "plan", "INVENTORY=localhost,",
-                        "ARGS=-c local -e telemetry_desired=unmanaged")
-    assert done.returncode == 0, done.stdout + done.stderr
-    document = json.loads((CHECKOUT / "reports/plan.json").read_text())
-    validate(document)
-    assert [(entry["host"], entry["enforced"]) for entry in document["hosts"]] == [("localhost", False)]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,19 +18,38 @@ import pytest
 from schemas import validate
 
 CHECKOUT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(CHECKOUT / "tests/fleet"))
+
+import hosts as fleet_hosts  # noqa: E402
+
 FLEET = str(CHECKOUT / "tests/fleet/fleet")
 BIN = CHECKOUT / ".venv/bin"
 FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true"
 SECRET = "fleet-Keystore+4711"  # noqa: S105 -- the password that the fleet's RPM hosts keep in their launch file
-#: Of the fleets of this worker of xdist (tests/conftest.py): what is added to the name of a profile.
-COPY = f".{os.environ['CBOPS_FLEET_COPY']}" if os.environ.get("CBOPS_FLEET_COPY") else ""
 #: Seconds between two events of one sender (tests/fleet/packages/standin/Sender.java).
 PERIOD = 2
 
 
 def place(profile: str) -> Path:
     """The folder with what is needed to get at the hosts of a profile."""
-    return CHECKOUT / f".fleet/{profile}{COPY}"
+    return Path(fleet_hosts.Fleet(profile).files)
+
+
+def shell_in(profile: str, host: str, *command: str) -> list[str]:
+    """The command line that runs something as root inside a host.
+
+    It is what `fleet shell` becomes: there are thousands of them, and a Python for each would cost minutes.
+    """
+    running = fleet_hosts.Fleet(profile)
+    try:
+        return _joined(running.cgroup / host / "init.scope", running.inside(host, command))
+    except fleet_hosts.FleetError:
+        return [FLEET, "shell", profile, host, "--", *command]  # it says what is wrong
+
+
+def _joined(group: Path, command: list[str]) -> list[str]:
+    """A command in a cgroup of a fleet, so that `down` ends what it may leave behind."""
+    return ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(group), *command]
 
 
 @contextmanager
@@ -87,8 +107,8 @@ class Fleet:
 
     def shell(self, host: str, script: str, check: bool = True) -> str:
         """A shell script as root inside a host; its standard output."""
-        done = subprocess.run([FLEET, "shell", self.profile, host, "--", "sh", "-c", script], capture_output=True,
-                              text=True, timeout=120, check=False)
+        done = subprocess.run(shell_in(self.profile, host, "sh", "-c", script), capture_output=True, text=True,
+                              timeout=120, check=False)
         if check and done.returncode:
             raise AssertionError(f"{host}: {script!r} ended with {done.returncode}: {done.stderr}")
         return done.stdout
@@ -149,9 +169,8 @@ class Fleet:
 
     def events(self, since: float) -> dict[str, int]:
         """Events that Segment received from each host since a moment (seconds since the epoch)."""
-        done = subprocess.run([FLEET, "events", self.profile, "--since", str(since)], capture_output=True, text=True,
-                              timeout=60, check=True)
-        return json.loads(done.stdout)
+        counted: dict[str, int] = fleet_hosts.Fleet(self.profile).events(since)
+        return counted
 
     def wait_for_events(self, since: float, seconds: int = 60) -> dict[str, int]:
         """Wait until an event came from every host, or the time is over; what was counted."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fleethand import BIN, CHECKOUT, FLEET, place, up
+from fleethand import BIN, CHECKOUT, FLEET, place, shell_in, up
 
 HOST = "cm1"
 LAUNCH = "/etc/default/cloudbees-core-cm"
@@ -49,10 +49,10 @@ class PolicySite:
         return (self.folder / name).read_text()
 
     def shell(self, host: str, script: str, data: bytes = b"", check: bool = True) -> str:
-        return run(FLEET, "shell", "gitops", host, "--", "sh", "-euc", script, data=data, check=check).stdout
+        return run(*shell_in("gitops", host, "sh", "-euc", script), data=data, check=check).stdout
 
     def code(self, host: str, script: str) -> int:
-        return run(FLEET, "shell", "gitops", host, "--", "sh", "-c", script, check=False).returncode
+        return run(*shell_in("gitops", host, "sh", "-c", script), check=False).returncode
 
     # -- the policy ---------------------------------------------------------------------------------
 

@@ -86,7 +86,7 @@ test: setup tools ## Everything, `make lint` too; the last line is pytest's summ
 		tests/testinfra/selftest tests/lint $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
+	@$(bin)/python -m pytest --numprocesses auto tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
 
 matrix: setup ## Each ansible-core that is promised, a newcomer's commands in bare roots; writes docs/support.md (ONLY=2.16,bare-trixie WHOLE=1; root)
 	@$(bin)/python -m tests.matrix --only '$(ONLY)' --whole '$(WHOLE)'; result=$$?; $(fleet) down test; exit $$result

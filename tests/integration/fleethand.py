@@ -181,13 +181,13 @@ class Fleet:
                 return counted
             time.sleep(0.5)
 
-    def launch_files(self) -> dict[str, str]:
-        """Checksum, mode and owner of everything that can hold launch configuration, by host."""
+    def launch_files(self, *hosts: str) -> dict[str, str]:
+        """Checksum, mode and owner of everything that can hold launch configuration, by host (of all hosts)."""
         script = ("for f in $(find /etc/default /etc/sysconfig /etc/init.d /etc/systemd/system /opt /usr/bin/jenkins "
                   "/var/lib/tomcat10/bin "
                   "-type f 2>/dev/null | sort); do "
                   "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done")
-        return {host: self.shell(host, script) for host in self.hosts}
+        return {host: self.shell(host, script) for host in hosts or self.hosts}
 
 
 @contextmanager

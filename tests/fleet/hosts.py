@@ -28,7 +28,7 @@ import machine
 import profiles
 from machine import FleetError, say
 
-BOOT_SECONDS = int(os.environ.get("CBOPS_FLEET_TIMEOUT", "120"))  # for all hosts together
+BOOT_SECONDS = int(os.environ.get("CBOPS_FLEET_TIMEOUT", "300"))  # for all hosts together
 RECHECK_SECONDS = 15  # for a fleet that ran already
 NETMASK = 24
 # Tests that run at the same time have each a fleet of a profile of their own, with this in its name. The copies have
@@ -398,7 +398,7 @@ class Fleet:
                 return "systemd is %s %s" % (state, machine.last_line(text) if text else "")
             time.sleep(0.1)
 
-    def wait_events(self, seconds=30):
+    def wait_events(self, seconds=120):
         """Until Segment heard of every host: who counts events right after `up` finds them all sending."""
         end = time.monotonic() + seconds
         while True:

@@ -115,7 +115,7 @@ class Fleet:
 
     def power(self, host: str, state: str) -> None:
         """Switch a host off or on."""
-        subprocess.run([FLEET, "power", self.profile, host, state], check=True, capture_output=True, timeout=120)
+        subprocess.run([FLEET, "power", self.profile, host, state], check=True, capture_output=True, timeout=600)
 
     def inventory(self, hosts: dict[str, dict[str, Any]] | None = None, **variables: Any) -> Path:
         """An inventory with these variables; ``hosts`` limits it and adds variables of single hosts."""

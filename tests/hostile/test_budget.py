@@ -39,7 +39,7 @@ while True:
 """
 
 
-def left_on(site: Site, host: str, seconds: float = 10) -> str:
+def left_on(site: Site, host: str, seconds: float = 30) -> str:
     """The processes of ours on a host; what waits inside the kernel cannot be ended by anybody."""
     until = time.monotonic() + seconds
     while True:

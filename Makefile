@@ -81,7 +81,7 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools ## Everything, `make lint` too; the last line is pytest's summary
-	@$(bin)/python -m pytest --numprocesses 3 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
+	@$(bin)/python -m pytest --numprocesses 4 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
 		tests/faults_enforce tests/differential tests/faults tests/probe_lab tests/browser tests/unit \
 		tests/testinfra/selftest tests/lint $(PYTEST_ARGS)
 

@@ -17,11 +17,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 #: Rooms whose files do not stand alone: they have one fleet, or folders of the machine, for all of them.
 ROOMS = ("tests/booted", "tests/faults", "tests/faults_enforce", "tests/probe_lab")
-#: What begins first, the longest first. The second and third need no fleet: the first builds what fleets are made of.
+#: What begins first, the longest first. The next ones need no fleet: the first builds what fleets are made of.
 FIRST = (
     "tests/integration/test_careful_restart.py",
     "tests/faults",
     "tests/lint/test_lint.py",
+    "tests/differential/test_parsers.py",
+    "tests/differential/test_shell.py",
+    "tests/browser/test_page.py",
     "tests/integration/test_plan.py",
     "tests/hostile/test_gitops.py",
     "tests/integration/test_as_a_collection.py",
@@ -39,7 +42,17 @@ FIRST = (
     "tests/integration/test_clock_table.py",
     "tests/integration/test_make.py",
     "tests/integration/test_prove.py",
+    "tests/booted",
+    "tests/integration/test_services.py",
+    "tests/hostile/test_budget.py",
+    "tests/integration/test_found.py",
+    "tests/integration/test_pipelines.py",
+    "tests/probe_lab",
+    "tests/integration/test_login.py",
 )
+#: Last, where what is left is shared out best.
+LAST = ("tests/unit/", "tests/testinfra/")
+
 
 
 def scope_of(nodeid: str) -> str:
@@ -58,7 +71,7 @@ class Rooms(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
-    """What `-n 3` uses, whatever `--dist` says: any other order would boot a fleet under another test of its file."""
+    """What `-n 4` uses, whatever `--dist` says: any other order would boot a fleet under another test of its file."""
     return Rooms(config, log)
 
 
@@ -66,4 +79,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The longest first, where there are several workers."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         order = {scope: number for number, scope in enumerate(FIRST)}
-        items.sort(key=lambda item: order.get(scope_of(item.nodeid), len(order)))
+        items.sort(key=lambda item: (item.nodeid.startswith(LAST), order.get(scope_of(item.nodeid), len(order))))

@@ -71,6 +71,7 @@ def _keep(path: Path, content: str) -> None:
         descriptor, part = tempfile.mkstemp(prefix="stripped.", dir=path.parent)
         try:
             with open(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), 0o644)  # no secret, as little as what Python keeps
                 stream.write(content + _END)
             os.replace(part, path)
         except BaseException:

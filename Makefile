@@ -80,14 +80,14 @@ lint: setup ## ruff, mypy, shellcheck, Galaxy's importer, ansible-lint, ansible-
 tools: setup
 	@sh scripts/tools
 
-test: setup tools lint ## Everything; the last line is pytest's summary
-	@$(bin)/python -m pytest --numprocesses 2 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
+test: setup tools ## Everything, `make lint` too; the last line is pytest's summary
+	@$(bin)/python -m pytest --numprocesses 4 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
 		tests/faults_enforce tests/differential tests/faults tests/probe_lab tests/browser tests/unit \
-		tests/testinfra/selftest $(PYTEST_ARGS)
+		tests/testinfra/selftest tests/lint $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet
 	@sh scripts/tools unit
-	@$(bin)/python -m pytest tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
+	@$(bin)/python -m pytest --numprocesses auto tests/unit tests/testinfra/selftest $(PYTEST_ARGS)
 
 matrix: setup ## Each ansible-core that is promised, a newcomer's commands in bare roots; writes docs/support.md (ONLY=2.16,bare-trixie WHOLE=1; root)
 	@$(bin)/python -m tests.matrix --only '$(ONLY)' --whole '$(WHOLE)'; result=$$?; $(fleet) down test; exit $$result

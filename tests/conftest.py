@@ -1,32 +1,82 @@
-"""Two workers share the whole run: a room that has a fleet or the machine's disks for itself stays on one of them."""
+"""Some workers share the whole run: each file of tests is one worker's, and so is a room that uses the machine's disks.
+
+The fleets of a worker are its own, whichever of its files use them (tests/fleet/hosts.py makes copies of a profile), so
+any worker takes any file. What takes longest comes first.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-#: Rooms whose tests each stand alone: any worker takes any of their files.
-SCATTERED = ("tests/unit/", "tests/testinfra/", "tests/browser/")
-#: Files of a room that have another profile of the fleet than the rest of it.
-PROFILES = {
-    "tests/integration/test_found.py": "odd",
-    "tests/integration/test_services.py": "odd",
-    "tests/integration/test_gitops_pull.py": "gitops",
-    "tests/hostile/test_gitops.py": "gitops",
-}
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["CBOPS_FLEET_COPY"] = os.environ["PYTEST_XDIST_WORKER"]
+
+#: Rooms whose files do not stand alone: they have one fleet, or folders of the machine, for all of them.
+ROOMS = ("tests/booted", "tests/faults", "tests/faults_enforce", "tests/probe_lab")
+#: What begins first, the longest first. The next ones need no fleet: the first builds what fleets are made of.
+FIRST = (
+    "tests/integration/test_careful_restart.py",
+    "tests/faults",
+    "tests/lint/test_lint.py",
+    "tests/differential/test_parsers.py",
+    "tests/differential/test_shell.py",
+    "tests/browser/test_page.py",
+    "tests/integration/test_plan.py",
+    "tests/hostile/test_gitops.py",
+    "tests/integration/test_as_a_collection.py",
+    "tests/integration/test_gitops_pull.py",
+    "tests/hostile/test_evidence.py",
+    "tests/hostile/test_gate.py",
+    "tests/hostile/test_doors.py",
+    "tests/integration/test_proof.py",
+    "tests/integration/test_audit_evidence.py",
+    "tests/integration/test_carrier.py",
+    "tests/faults_enforce",
+    "tests/hostile/test_jvm.py",
+    "tests/hostile/test_held.py",
+    "tests/integration/test_bad_input.py",
+    "tests/integration/test_clock_table.py",
+    "tests/integration/test_make.py",
+    "tests/integration/test_prove.py",
+    "tests/booted",
+    "tests/integration/test_services.py",
+    "tests/hostile/test_budget.py",
+    "tests/integration/test_found.py",
+    "tests/integration/test_pipelines.py",
+    "tests/probe_lab",
+    "tests/integration/test_login.py",
+)
+#: Last, where what is left is shared out best.
+LAST = ("tests/unit/", "tests/testinfra/")
+
+
+
+def scope_of(nodeid: str) -> str:
+    """What a test is handed out with."""
+    path = nodeid.split("::", 1)[0]
+    room = "/".join(path.split("/")[:2])
+    return room if room in ROOMS else path
 
 
 class Rooms(LoadScopeScheduling):
-    """Hands out rooms, and with them what else uses the same profile, as the command line names them; then the rest."""
+    """Hands out files and rooms in the order in which they were collected."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.split("::", 1)[0]
-        return path if path.startswith(SCATTERED) else PROFILES.get(path, "/".join(path.split("/")[:2]))
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
-    """What `-n 2` uses, whatever `--dist` says: any other order would boot a fleet under another worker's tests."""
+    """What `-n 4` uses, whatever `--dist` says: any other order would boot a fleet under another test of its file."""
     return Rooms(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest first, where there are several workers."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        order = {scope: number for number, scope in enumerate(FIRST)}
+        items.sort(key=lambda item: (item.nodeid.startswith(LAST), order.get(scope_of(item.nodeid), len(order))))

@@ -10,18 +10,78 @@ Private to this collection. Runs on the control node. What is left is quicker to
 from __future__ import annotations
 
 import ast
+import functools
+import hashlib
+import importlib.util
+import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 #: What makes the class below a NamedTuple, on the host; see the shim.
 RECORD = "record"
 
 _COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
 _INDENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+#: So many results are kept; a checkout in which much is edited must not fill up.
+_KEPT = 1000
+#: The last line of a result that is whole.
+_END = "\n# whole\n"
 
 
 def stripped(source: str) -> str:
-    """A source without docstrings, comments, annotations and aliases of types."""
+    """A source without docstrings, comments, annotations and aliases of types.
+
+    It takes as long as Ansible's own start, so the result is kept where Python keeps what it compiled, by the content
+    of the source and of this file; where that cannot be written, it is made each time.
+    """
+    kept = _folder() / f"stripped-{hashlib.sha256(f'{_version()}{source}'.encode()).hexdigest()}"
+    try:
+        content = kept.read_text("utf-8")
+        if content.endswith(_END):
+            return content[:-len(_END)]
+    except (OSError, ValueError):
+        pass
+    made = _made(source)
+    if not sys.dont_write_bytecode:
+        _keep(kept, made)
+    return made
+
+
+@functools.cache
+def _folder() -> Path:
+    return Path(importlib.util.cache_from_source(__file__)).parent
+
+
+@functools.cache
+def _version() -> str:
+    """What else the result comes from."""
+    return f"{sys.version_info[:3]}{Path(__file__).read_text('utf-8')}"
+
+
+def _keep(path: Path, content: str) -> None:
+    """Write it in one piece, or not at all."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        others = list(path.parent.glob("stripped-*"))
+        for other in others if len(others) >= _KEPT else ():
+            other.unlink(missing_ok=True)
+        descriptor, part = tempfile.mkstemp(prefix="stripped.", dir=path.parent)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), 0o644)  # no secret, as little as what Python keeps
+                stream.write(content + _END)
+            os.replace(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
+    except OSError:
+        pass  # a collection that somebody else has installed
+
+
+def _made(source: str) -> str:
     text = source.encode()  # an ast counts bytes
     starts = [0]
     for line in text.splitlines(keepends=True):

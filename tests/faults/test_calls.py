@@ -11,12 +11,16 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +45,8 @@ LOOKS_ONLY = frozenset((
     "getpid", "getppid", "getrandom", "getuid", "getxattr", "ioctl", "lgetxattr", "llistxattr", "lseek", "lstat",
     "mmap", "mprotect", "munmap", "newfstatat", "pread64", "prlimit64", "read", "readlink", "readlinkat",
     "rt_sigaction", "rt_sigprocmask", "stat", "statfs", "statx", "umask"))
-STRACE = ["strace", "-f", "-qq", "-s", "0", "-e", "signal=none"]
+STRACE = ["strace", "-f", "-s", "0", "-e", "signal=none"]
+SECONDS = 60  # for one write, on a machine that has much else to do
 
 
 class Call(NamedTuple):
@@ -174,21 +179,97 @@ def content_of(path: Path) -> str | None:
         return None
 
 
+class Writer:
+    """The program that writes, loaded once (see writer.py); one thread's."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-I", "-S", "-B", writer.__file__], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, bufsize=0)
+
+    def ask(self, *words: str) -> int:
+        """Have a write begin, in a process that has stopped itself; its number."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\t".join(words).encode() + b"\n")
+        return self.answer()
+
+    def answer(self) -> int:
+        """The next line."""
+        assert self._process.stdout is not None
+        line = b""
+        while not line.endswith(b"\n"):
+            assert select.select([self._process.stdout], [], [], SECONDS)[0], "the writer does not come to an end"
+            more = self._process.stdout.read(1)
+            assert more, "the writer has ended"
+            line += more
+        return int(line)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+LOCAL = threading.local()
+WRITERS: list[Writer] = []
+
+
+def own_writer() -> Writer:
+    """This thread's."""
+    if not hasattr(LOCAL, "writer") or LOCAL.writer not in WRITERS:
+        LOCAL.writer = Writer()
+        WRITERS.append(LOCAL.writer)
+    found: Writer = LOCAL.writer
+    return found
+
+
+def until(what: Callable[[], bool]) -> None:
+    """Wait for something that comes at once."""
+    deadline = time.monotonic() + SECONDS
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+
+
+def state(pid: int) -> str:
+    """Of a process: T where it has stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def run(scene: Scene, *options: str) -> subprocess.CompletedProcess[str]:
-    """One write under strace."""
-    command = [*STRACE, *options, sys.executable, "-I", "-S", "-B", writer.__file__, str(scene.etc), scene.deed]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          start_new_session=True) as running:
-        try:
-            said, wrong = running.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)  # also the writer, which would hold the machine's lock for ever
-            raise
-    return subprocess.CompletedProcess(command, running.returncode, said, wrong)
+    """One write under strace, from its first call on."""
+    made, streams = own_writer(), [scene.base.parent / name for name in ("stdout", "stderr")]
+    pid = made.ask(str(scene.etc), scene.deed, *map(str, streams))
+    command = [*STRACE, *options, "-p", str(pid)]
+    try:
+        until(lambda: state(pid) == "T")
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+            assert tracer.stderr is not None
+            assert "attached" in tracer.stderr.readline()
+            os.kill(pid, signal.SIGCONT)
+            status = os.waitstatus_to_exitcode(made.answer())
+            tracer.stderr.read()
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)  # it would hold the machine's lock for ever
+        raise
+    return subprocess.CompletedProcess(command, status, *(stream.read_text() for stream in streams))
 
 
 def calls(scene: Scene, *options: str) -> list[Call]:
-    """Every system call of the write, by name and number."""
+    """Every system call of the write, by name and number: of two writes, one after the other, that make the same.
+
+    One that waited for the machine, or for a lock that a program before it still held, makes more.
+    """
+    before: list[Call] = []
+    for _ in range(5):
+        found = traced(scene, *options)
+        if found == before:
+            return found
+        before = found
+    raise AssertionError("no two writes made the same calls")
+
+
+def traced(scene: Scene, *options: str) -> list[Call]:
+    """Every system call of one write."""
     scene.make()
     log = scene.base.parent / "trace"
     done = run(scene, "-o", str(log), *options)
@@ -226,6 +307,8 @@ def base() -> object:
     shutil.rmtree(base, ignore_errors=True)
     base.mkdir(mode=0o755)
     yield base
+    while WRITERS:
+        WRITERS.pop().close()
     shutil.rmtree(base, ignore_errors=True)
     for lock in Path("/run").glob("cbops-telemetry-faults*.lock"):
         lock.unlink()

@@ -1,13 +1,19 @@
-"""A program that makes one write, to be disturbed: ``writer.py FOLDER DEED`` (see DEEDS).
+"""A program that makes writes, to be disturbed: ``writer.py FOLDER DEED`` makes one (see DEEDS).
 
 It loads the module as a managed host does, without Ansible. Prints what came of it; status 3 is a refusal.
+
+``writer.py`` alone makes many, each in a copy of itself, so that what they need is loaded once. It reads lines "FOLDER
+DEED STDOUT STDERR" with tabs between, and answers two lines to each: the copy's process id, and its wait status once it
+has ended. The copy stops itself (SIGSTOP) before it does anything, so that a tracer can come.
 """
 
 import _strptime  # noqa: F401  (both loaded now, so that the traced part is the write alone)
 import ctypes  # noqa: F401
 import importlib
 import os
+import signal
 import sys
+import traceback
 import types
 from pathlib import Path
 
@@ -99,9 +105,8 @@ DEEDS = {
 }
 
 
-def main():
+def main(folder, deed):
     """Do the deed between two calls that nothing else makes."""
-    folder, deed = sys.argv[1:]
     # A lock of its own: waiting for another's writer would be calls that the next run does not make.
     files.LOCK_FILE = "/run/cbops-telemetry-faults%s.lock" % folder.replace("/", "-")
     os.getppid()
@@ -117,5 +122,34 @@ def main():
     return status
 
 
+def serve():
+    """Make writes, each in a copy of this process."""
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            one_of_many(*line.rstrip("\n").split("\t"))
+        print(child, flush=True)
+        print(os.waitpid(child, 0)[1], flush=True)
+
+
+def one_of_many(folder, deed, said, wrong):
+    """The copy."""
+    status = 120  # as Python's own where what was said cannot be written
+    try:
+        for number, path in ((1, said), (2, wrong)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+        os.setsid()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        try:
+            done = main(folder, deed)
+        except BaseException:
+            done = 1
+            traceback.print_exc()
+        sys.stdout.flush()
+        status = done
+    finally:
+        os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]) if sys.argv[1:] else serve())

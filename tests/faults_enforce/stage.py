@@ -346,7 +346,7 @@ class Site:
         """Of each controller whether it is quieted down; what it says instead where it says no such thing."""
         script = "; ".join(f"curl -s -m 10 -u jo:{TOKEN} http://{host.facts['address']}:{host.facts['port']}/api/json;"
                            " echo" for host in self.hosts.values())
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while True:
             done = subprocess.run([FLEET, "exec", PROFILE, "--", "sh", "-c", script], capture_output=True, text=True,
                                   timeout=120, check=False)

@@ -28,20 +28,35 @@ import machine
 import profiles
 from machine import FleetError, say
 
-BOOT_SECONDS = int(os.environ.get("CBOPS_FLEET_TIMEOUT", "120"))  # for all hosts together
+BOOT_SECONDS = int(os.environ.get("CBOPS_FLEET_TIMEOUT", "300"))  # for all hosts together
 RECHECK_SECONDS = 15  # for a fleet that ran already
 NETMASK = 24
+# Tests that run at the same time have each a fleet of a profile of their own, with this in its name. The copies have
+# the same hosts and addresses, each in a network of its own.
+COPY = os.environ.get("CBOPS_FLEET_COPY", "")
+COPIED = ("test", "hostile", "odd", "gitops")  # of the others there is one: of the demo because its inventory names it
 
 
 class Fleet:
-    def __init__(self, profile):
+    def __init__(self, profile, copy=COPY):
         if profile not in profiles.PROFILES:
             raise FleetError("no profile %r, there are: %s" % (profile, ", ".join(sorted(profiles.PROFILES))))
+        if not re.match(r"[a-z0-9]{0,8}$", copy):
+            raise FleetError("CBOPS_FLEET_COPY is some letters and digits, not %r" % copy)
         self.profile = profile
-        self.tag = "cbf-%s-%s" % (machine.digest(machine.CHECKOUT)[:4], profile)
+        name = profile + ("." + copy if copy and profile in COPIED else "")
+        self.tag = "cbf-%s-%s" % (machine.digest(machine.CHECKOUT)[:4], name)
         self.place = machine.RUN / self.tag
-        self.files = machine.CHECKOUT / ".fleet" / profile  # for ssh, Ansible and tests
+        self.files = machine.CHECKOUT / ".fleet" / name  # for ssh, Ansible and tests
         self.hub = self.tag + "-hub"
+
+    def all(self):
+        """This fleet, and where it is not itself a copy, all copies of it on this machine."""
+        found = [self]
+        if not COPY:
+            places = [path for path in sorted(machine.RUN.glob(self.tag + ".*")) if path.is_dir()]
+            found += [Fleet(self.profile, path.name.rpartition(".")[2]) for path in places]
+        return found
 
     # ---- what is known of it ----
 
@@ -177,10 +192,20 @@ class Fleet:
             return False
         return True
 
+    @staticmethod
+    def running():
+        """The number of all hosts on this machine."""
+        count = 0
+        for path in machine.RUN.glob("*/state.json"):
+            try:
+                count += len(json.loads(path.read_text())["hosts"])
+            except FileNotFoundError:
+                pass  # a fleet that has just gone down
+        return count
+
     def prepare(self, hosts, recipe, authority):
         """The common parts: state, upper folders' tmpfs, keys, cgroup, the network's hub."""
-        running = sum(len(json.loads(path.read_text())["hosts"]) for path in machine.RUN.glob("*/state.json"))
-        machine.raise_inotify(running + len(hosts))
+        machine.raise_inotify(self.running() + len(hosts))
         (self.place / "hosts").mkdir(parents=True)
         self.save({"complete": False, "recipe": recipe, "hosts": hosts, "off": []})
         machine.run(["mount", "-t", "tmpfs", "-o", "size=50%,mode=755", self.tag, self.place / "hosts"])
@@ -373,7 +398,7 @@ class Fleet:
                 return "systemd is %s %s" % (state, machine.last_line(text) if text else "")
             time.sleep(0.1)
 
-    def wait_events(self, seconds=30):
+    def wait_events(self, seconds=120):
         """Until Segment heard of every host: who counts events right after `up` finds them all sending."""
         end = time.monotonic() + seconds
         while True:
@@ -403,6 +428,8 @@ class Fleet:
                 "  User ansible",
                 "  IdentityFile " + quoted(self.files / "id_ed25519"),
                 "  IdentitiesOnly yes",
+                # What OpenSSH prefers costs more computing than all else that a short connection does.
+                "  KexAlgorithms curve25519-sha256",
                 "  UserKnownHostsFile " + quoted(self.files / "known_hosts"),
                 "  StrictHostKeyChecking yes",
             ]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from fleethand import FLEET, Done, Fleet
+from fleethand import FLEET, Done, Fleet, shell_in
 
 PROFILE = "hostile"
 PROGRAMS = Path(__file__).parent / "programs"
@@ -28,8 +28,9 @@ class Site(Fleet):
     def put(self, host: str, path: str, content: bytes, mode: int = 0o644, owner: str = "root") -> None:
         """A file on a host, byte for byte."""
         done = subprocess.run(
-            [FLEET, "shell", self.profile, host, "--", "sh", "-euc",
-             'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod "$2" "$1"; chown "$3" "$1"', "sh", path, f"{mode:o}", owner],
+            shell_in(self.profile, host, "sh", "-euc",
+                     'mkdir -p "$(dirname "$1")"; cat >"$1"; chmod "$2" "$1"; chown "$3" "$1"', "sh", path,
+                     f"{mode:o}", owner),
             input=content, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -42,7 +43,7 @@ class Site(Fleet):
     def as_user(self, host: str, script: str, user: str = USER, check: bool = True) -> str:
         """A bash script as an ordinary user, in that user's home; its standard output."""
         done = subprocess.run(
-            [FLEET, "shell", self.profile, host, "--", "runuser", "-u", user, "--", "bash", "-c", f"cd; {script}"],
+            shell_in(self.profile, host, "runuser", "-u", user, "--", "bash", "-c", f"cd; {script}"),
             capture_output=True, text=True, timeout=120, check=False, errors="replace")
         assert not check or done.returncode == 0, done.stderr
         return done.stdout

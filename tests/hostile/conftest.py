@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,14 +9,7 @@ from pathlib import Path
 
 import pytest
 from attacker import PROFILE, PROGRAMS, Site
-from fleethand import CHECKOUT
-
-
-def _fleet(*arguments: str, timeout: int = 900) -> None:
-    done = subprocess.run([str(CHECKOUT / "tests/fleet/fleet"), *arguments], capture_output=True, text=True,
-                          timeout=timeout, check=False)
-    if done.returncode:
-        pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
+from fleethand import up
 
 
 @pytest.fixture(scope="session")
@@ -29,25 +21,15 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def hostile_fleet() -> Iterator[None]:
-    """The fleet is up while the session lasts."""
-    _fleet("check")
-    _fleet("up", PROFILE)
-    yield
-    _fleet("down", PROFILE)
-
-
 @pytest.fixture(scope="module")
-def site(hostile_fleet: None, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def site(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A fleet as new, with an ordinary user on every host."""
-    _fleet("up", PROFILE, "--fresh")
-    facts = json.loads((CHECKOUT / f".fleet/{PROFILE}/hosts.json").read_text())
-    found = Site(facts, tmp_path_factory.mktemp("hostile"), profile=PROFILE)
-    found.programs = programs
-    for host in found.hosts:
-        found.add_user(host)
-    return found
+    with up(PROFILE) as facts:
+        found = Site(facts, tmp_path_factory.mktemp("hostile"), profile=PROFILE)
+        found.programs = programs
+        for host in found.hosts:
+            found.add_user(host)
+        yield found
 
 
 @pytest.fixture(autouse=True)

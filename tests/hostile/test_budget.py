@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from attacker import FLEET, Site
-from fleethand import BIN, CHECKOUT, Done
+from fleethand import BIN, CHECKOUT, Done, place
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import descendants
 
@@ -39,7 +39,7 @@ while True:
 """
 
 
-def left_on(site: Site, host: str, seconds: float = 10) -> str:
+def left_on(site: Site, host: str, seconds: float = 30) -> str:
     """The processes of ours on a host; what waits inside the kernel cannot be ended by anybody."""
     until = time.monotonic() + seconds
     while True:
@@ -52,7 +52,7 @@ def left_on(site: Site, host: str, seconds: float = 10) -> str:
 def left_here() -> list[str]:
     """The ssh processes of this checkout's fleet, without the masters that stay by design."""
     listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if f"{CHECKOUT}/.fleet/hostile/ssh_config" in line and "ssh" in line
+    return [line for line in listed.splitlines() if f"{place('hostile')}/ssh_config" in line and "ssh" in line
             and not re.search(r"\[mux\]|ansible-playbook", line)]
 
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -435,23 +435,39 @@ def test_a_host_name_never_leaves_the_folder(node: Node) -> None:
     node.verified()
 
 
-def test_names_that_others_made_in_tmp_stop_no_restart(site: Site) -> None:
+def lasting(found: Callable[[], set[Any]]) -> set[Any]:
+    """What is there and does not go away, as that of a run beside this one does at its end."""
+    there = found()
+    deadline = time.monotonic() + 300
+    while there and time.monotonic() < deadline:
+        time.sleep(1)
+        there &= found()
+    return there
+
+
+def test_names_that_others_made_in_tmp_stop_no_restart(site: Site, tmp_path: Path) -> None:
     """The files in which hosts of one run know of each other are nobody else's, and gone afterwards."""
     lock = hashlib.sha256(b"payments").hexdigest()[:16]
     names = [f"/tmp/cbops-telemetry-{os.geteuid()}-{lock}.lock", f"/tmp/cbops.telemetry-{os.geteuid()}"]
-    homes = [Path.home() / ".ansible", CHECKOUT / ".ansible"]
+    homes, own = [Path.home() / ".ansible", CHECKOUT / ".ansible"], tmp_path / "local"
+
+    def found() -> set[Path]:
+        """But for what a run beside this one has in a folder of its own, and leaves there where it is killed."""
+        return {path for home in homes for ending in ("lock", "failures") for path in home.glob(f"**/*.{ending}")
+                if "/ansible-local-" not in str(path)}
+
     for name in names:
         assert as_other("touch", name).returncode == 0
     try:
-        before = set(os.listdir("/tmp"))
+        before, there = set(os.listdir("/tmp")), found()
         done = site.play("enforce", "--limit", "deb,oss", "-e", "telemetry_restart=now",
-                         "-e", "telemetry_restart_group=payments")
+                         "-e", "telemetry_restart_group=payments", environment={"ANSIBLE_LOCAL_TEMP": str(own)})
         assert done.code == 0, done.output
         assert done.verdicts()["deb"] == done.verdicts()["oss"] == "compliant"
-        ours = [name for name in set(os.listdir("/tmp")) - before if "telemetry" in name]
-        assert ours == []
-        assert not [path for home in homes for path in home.glob("**/*.lock")]
-        assert not [path for home in homes for path in home.glob("**/*.failures")]
+        assert lasting(lambda: {name for name in set(os.listdir("/tmp")) - before if "telemetry" in name}) == set()
+        assert lasting(lambda: found() - there) == set()
+        assert own.is_dir(), "the run's own files were in there"
+        assert not [*own.glob("**/*.lock"), *own.glob("**/*.failures")]
     finally:
         for name in names:
             Path(name).unlink(missing_ok=True)

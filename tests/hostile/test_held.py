@@ -20,9 +20,9 @@ from xml.etree import ElementTree
 import pytest
 import schemas
 from attacker import PROFILE, Site
-from fleethand import BIN, CHECKOUT, FLEET, Done
+from fleethand import BIN, CHECKOUT, FLEET, Done, place
 
-CONFIG = f"-F {CHECKOUT}/.fleet/{PROFILE}/ssh_config"
+CONFIG = f"-F {place(PROFILE)}/ssh_config"
 #: A connection that was there before would have the shell that was there before.
 FRESH = {"ansible_ssh_common_args": f"{CONFIG} -o ControlPath=none"}
 SWEEPS = ("never", "auto")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from attacker import PROFILE, Site
-from fleethand import BIN, CHECKOUT
+from fleethand import BIN, place
 
 HOST = "script"
-PLACE = CHECKOUT / f".fleet/{PROFILE}"
+PLACE = place(PROFILE)
 #: Ports of servers that differ in the keys they show.
 RSA, CERTIFIED = 2201, 2202
 REFUSED = "Host key verification failed"

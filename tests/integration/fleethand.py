@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +14,55 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from schemas import validate
 
 CHECKOUT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(CHECKOUT / "tests/fleet"))
+
+import hosts as fleet_hosts  # noqa: E402
+
 FLEET = str(CHECKOUT / "tests/fleet/fleet")
 BIN = CHECKOUT / ".venv/bin"
 FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true"
 SECRET = "fleet-Keystore+4711"  # noqa: S105 -- the password that the fleet's RPM hosts keep in their launch file
 #: Seconds between two events of one sender (tests/fleet/packages/standin/Sender.java).
 PERIOD = 2
+
+
+def place(profile: str) -> Path:
+    """The folder with what is needed to get at the hosts of a profile."""
+    return Path(fleet_hosts.Fleet(profile).files)
+
+
+def shell_in(profile: str, host: str, *command: str) -> list[str]:
+    """The command line that runs something as root inside a host.
+
+    It is what `fleet shell` becomes: there are thousands of them, and a Python for each would cost minutes.
+    """
+    running = fleet_hosts.Fleet(profile)
+    try:
+        return _joined(running.cgroup / host / "init.scope", running.inside(host, command))
+    except fleet_hosts.FleetError:
+        return [FLEET, "shell", profile, host, "--", *command]  # it says what is wrong
+
+
+def _joined(group: Path, command: list[str]) -> list[str]:
+    """A command in a cgroup of a fleet, so that `down` ends what it may leave behind."""
+    return ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(group), *command]
+
+
+@contextmanager
+def up(profile: str) -> Iterator[dict[str, Any]]:
+    """A profile's fleet, new, while this lasts: what is known of its hosts."""
+    for command in (("check",), ("up", profile, "--fresh")):
+        done = subprocess.run([FLEET, *command], capture_output=True, text=True, timeout=1800, check=False)
+        if done.returncode:
+            pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
+    try:
+        yield json.loads((place(profile) / "hosts.json").read_text())
+    finally:
+        subprocess.run([FLEET, "down", profile], capture_output=True, timeout=300, check=False)
 
 
 @dataclass
@@ -66,15 +107,15 @@ class Fleet:
 
     def shell(self, host: str, script: str, check: bool = True) -> str:
         """A shell script as root inside a host; its standard output."""
-        done = subprocess.run([FLEET, "shell", self.profile, host, "--", "sh", "-c", script], capture_output=True,
-                              text=True, timeout=120, check=False)
+        done = subprocess.run(shell_in(self.profile, host, "sh", "-c", script), capture_output=True, text=True,
+                              timeout=120, check=False)
         if check and done.returncode:
             raise AssertionError(f"{host}: {script!r} ended with {done.returncode}: {done.stderr}")
         return done.stdout
 
     def power(self, host: str, state: str) -> None:
         """Switch a host off or on."""
-        subprocess.run([FLEET, "power", self.profile, host, state], check=True, capture_output=True, timeout=120)
+        subprocess.run([FLEET, "power", self.profile, host, state], check=True, capture_output=True, timeout=600)
 
     def inventory(self, hosts: dict[str, dict[str, Any]] | None = None, **variables: Any) -> Path:
         """An inventory with these variables; ``hosts`` limits it and adds variables of single hosts."""
@@ -82,7 +123,7 @@ class Fleet:
         folder = self.folder / f"inventory-{self._runs}"
         folder.mkdir()
         everything = {
-            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{self.profile}/ssh_config",
+            "ansible_ssh_common_args": f"-F {place(self.profile)}/ssh_config",
             "ansible_become": True,
             "ansible_python_interpreter": "auto_silent",
             "telemetry_desired": "disabled",
@@ -128,9 +169,8 @@ class Fleet:
 
     def events(self, since: float) -> dict[str, int]:
         """Events that Segment received from each host since a moment (seconds since the epoch)."""
-        done = subprocess.run([FLEET, "events", self.profile, "--since", str(since)], capture_output=True, text=True,
-                              timeout=60, check=True)
-        return json.loads(done.stdout)
+        counted: dict[str, int] = fleet_hosts.Fleet(self.profile).events(since)
+        return counted
 
     def wait_for_events(self, since: float, seconds: int = 60) -> dict[str, int]:
         """Wait until an event came from every host, or the time is over; what was counted."""
@@ -141,27 +181,22 @@ class Fleet:
                 return counted
             time.sleep(0.5)
 
-    def launch_files(self) -> dict[str, str]:
-        """Checksum, mode and owner of everything that can hold launch configuration, by host."""
+    def launch_files(self, *hosts: str) -> dict[str, str]:
+        """Checksum, mode and owner of everything that can hold launch configuration, by host (of all hosts)."""
         script = ("for f in $(find /etc/default /etc/sysconfig /etc/init.d /etc/systemd/system /opt /usr/bin/jenkins "
                   "/var/lib/tomcat10/bin "
                   "-type f 2>/dev/null | sort); do "
                   "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done")
-        return {host: self.shell(host, script) for host in self.hosts}
+        return {host: self.shell(host, script) for host in hosts or self.hosts}
 
 
 @contextmanager
 def new_fleet(profile: str, folder: Path, host: str, files: Mapping[str, str], script: str) -> Iterator[Fleet]:
     """A profile's fleet, new, while this lasts: files lie on a host (with "#!" they are programs), a script has run."""
-    for command in (("check",), ("up", profile, "--fresh")):
-        done = subprocess.run([FLEET, *command], capture_output=True, text=True, timeout=900, check=False)
-        assert done.returncode == 0, f"the embedded fleet is needed for these tests: {done.stderr}"
-    fleet = Fleet(json.loads((CHECKOUT / f".fleet/{profile}/hosts.json").read_text()), folder, profile=profile)
-    try:
+    with up(profile) as facts:
+        fleet = Fleet(facts, folder, profile=profile)
         for path, text in files.items():
             mode = "755" if text.startswith("#!") else "644"
             fleet.shell(host, f"install -D -m {mode} /dev/stdin {path} <<'END_OF_FILE'\n{text}END_OF_FILE\n")
         fleet.shell(host, script)
         yield fleet
-    finally:
-        subprocess.run([FLEET, "down", profile], capture_output=True, timeout=300, check=False)

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from fleethand import BIN, CHECKOUT, FLEET
+from fleethand import BIN, CHECKOUT, FLEET, place, shell_in, up
 
 HOST = "cm1"
 LAUNCH = "/etc/default/cloudbees-core-cm"
@@ -50,10 +49,10 @@ class PolicySite:
         return (self.folder / name).read_text()
 
     def shell(self, host: str, script: str, data: bytes = b"", check: bool = True) -> str:
-        return run(FLEET, "shell", "gitops", host, "--", "sh", "-euc", script, data=data, check=check).stdout
+        return run(*shell_in("gitops", host, "sh", "-euc", script), data=data, check=check).stdout
 
     def code(self, host: str, script: str) -> int:
-        return run(FLEET, "shell", "gitops", host, "--", "sh", "-c", script, check=False).returncode
+        return run(*shell_in("gitops", host, "sh", "-c", script), check=False).returncode
 
     # -- the policy ---------------------------------------------------------------------------------
 
@@ -103,7 +102,7 @@ class PolicySite:
             "gitops_pull_packages": [],  # the fleet's hosts have them, and no mirror
             **more}
         inventory = {"all": {"hosts": {HOST: {}}, "vars": {
-            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/gitops/ssh_config", "ansible_become": True,
+            "ansible_ssh_common_args": f"-F {place('gitops')}/ssh_config", "ansible_become": True,
             "ansible_python_interpreter": "auto_silent", **variables}}}
         (self.folder / "inventory.json").write_text(json.dumps(inventory))
         (self.folder / "play.json").write_text(json.dumps([
@@ -132,11 +131,7 @@ class PolicySite:
 
 def policy_site(folder: Path) -> Iterator[PolicySite]:
     """A fleet with a Git server, while it is used."""
-    for arguments in (["check"], ["up", "gitops", "--fresh"]):
-        done = run(FLEET, *arguments, check=False)
-        if done.returncode:
-            pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")
-    made = PolicySite(folder)
-    made.shell(HOST, f"mkdir -p {METRICS}")
-    yield made
-    run(FLEET, "down", "gitops", check=False)
+    with up("gitops"):
+        made = PolicySite(folder)
+        made.shell(HOST, f"mkdir -p {METRICS}")
+        yield made

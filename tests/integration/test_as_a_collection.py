@@ -198,7 +198,7 @@ ENTRIES = """
 def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_path: Path) -> None:
     """Each by its documented name; the last three by the examples of the role's README."""
     host, reports = "trixie-oss", tmp_path / "reports"
-    before = fleet.launch_files()[host]
+    before = fleet.launch_files(host)[host]
     (tmp_path / "password").write_text("the vault's own\n")
     vaulted = subprocess.run([BIN / "ansible-vault", "encrypt_string", "--vault-password-file", tmp_path / "password",
                               "enabled", "--name", "secret"], check=True, capture_output=True, text=True).stdout
@@ -221,14 +221,14 @@ def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_pa
     done = run(ENTRIES, "--vault-password-file", str(tmp_path / "password"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict() == "compliant"  # with telemetry on, as the last audit wanted
-    assert fleet.launch_files()[host] == before
+    assert fleet.launch_files(host)[host] == before
 
     done = run(enforce, "-e", "telemetry_backup=perhaps")
     assert done.returncode == 2
     assert "'telemetry_backup' is of type" in done.stdout, done.stdout
     assert "Valid booleans include" in done.stdout
     assert "changed=0" in done.stdout
-    assert fleet.launch_files()[host] == before
+    assert fleet.launch_files(host)[host] == before
 
     done = run(enforce + audit.replace("this_run: true", f"this_run: true\n        reports_dir: {reports}"))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -237,7 +237,7 @@ def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_pa
     edit, = (path for path in (reports / "changes").glob("*.jsonl") if '"edit"' in path.read_text())
     done = run(undo, "-e", f"run={edit.stem}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert fleet.launch_files()[host] == before
+    assert fleet.launch_files(host)[host] == before
 
 
 def test_a_launch_script_from_a_template(fleet: Fleet, tmp_path: Path) -> None:

@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleethand import BIN, CHECKOUT, FLAG, Fleet
+from fleethand import BIN, FLAG, Fleet, place
 
 HOST = "bookworm-cm-deb"
 KINDS = ("bullseye-cm-rpm", "bookworm-cm-rpm-array", "bookworm-tomcat", "trixie-oss", "trixie-script")
 #: What differs from call to call, or says how the module came to the host.
 VOLATILE = {"ansible_facts", "invocation", "phases_ms", "tcp_ms", "exception", "_ansible_parsed"}
 CARRIERS = ("pipe", "module")
-
-
-@pytest.fixture(scope="module")
-def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """The fleet as other tests left it: two answers are compared here, or what a test itself made."""
-    facts = json.loads((CHECKOUT / ".fleet/test/hosts.json").read_text())
-    return Fleet(facts, tmp_path_factory.mktemp("carrier"))
 
 
 Task = tuple[str, dict[str, Any], dict[str, Any]]  # module, options, keywords
@@ -190,7 +183,7 @@ def noisy(fleet: Fleet) -> Iterator[None]:
 
 def test_a_host_that_talks(fleet: Fleet, noisy: None) -> None:
     # A connection that was there before has the shell that was there before.
-    fresh = {"ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/test/ssh_config -o ControlPath=none"}
+    fresh = {"ansible_ssh_common_args": f"-F {place('test')}/ssh_config -o ControlPath=none"}
     assert "Welcome" in fleet.inside(str(BIN / "ansible"), "-i", str(fleet.inventory({HOST: {}}, **fresh)), "all", "-m",
                                      "ansible.builtin.raw", "-a", "true").stdout
     done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", **fresh)
@@ -233,7 +226,7 @@ def test_sudo_that_wants_a_terminal_gets_the_ordinary_module(fleet: Fleet) -> No
 
 
 def test_through_a_jump_host(fleet: Fleet) -> None:
-    arguments = f"-F {CHECKOUT}/.fleet/test/ssh_config -o ProxyJump=trixie-oss -o ControlPath=none"
+    arguments = f"-F {place('test')}/ssh_config -o ProxyJump=trixie-oss -o ControlPath=none"
     done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", ansible_ssh_common_args=arguments)
     assert done.results[HOST]["state"]["host"]["node"] == HOST, done.output
 
@@ -257,7 +250,7 @@ def test_the_local_connection(fleet: Fleet, tmp_path: Path) -> None:
 def test_a_connection_that_cannot_pipe(fleet: Fleet) -> None:
     paramiko = {"ansible_connection": "paramiko_ssh", "ansible_user": "ansible",
                 "ansible_paramiko_host_key_checking": False, "ansible_host": fleet.facts[HOST]["address"],
-                "ansible_ssh_private_key_file": f"{CHECKOUT}/.fleet/test/id_ed25519"}
+                "ansible_ssh_private_key_file": f"{place('test')}/id_ed25519"}
     done = ask(fleet, "telemetry_info", {}, "-v", **paramiko)
     assert done.results[HOST]["state"]["host"]["node"] == HOST, done.output
     assert "sent as an ordinary module, because the connection plugin paramiko cannot pipe" in done.output

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleethand import CHECKOUT, FLEET, Fleet
+from fleethand import CHECKOUT, FLEET
+from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE, entry_of
 
@@ -33,7 +34,7 @@ def report() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def _demo(running_fleet: None) -> Iterator[None]:
+def _demo() -> Iterator[None]:
     subprocess.run([FLEET, "down", "demo"], check=True, capture_output=True, timeout=120)
     yield
     subprocess.run([FLEET, "down", "demo"], check=True, capture_output=True, timeout=120)
@@ -81,7 +82,7 @@ def test_the_tutorial(_demo: None) -> None:
     assert f'"page":"{PAGE}"' in (CHECKOUT / "reports/report.html").read_text(encoding="utf-8")
 
 
-def test_an_inventory_of_ones_own_starts_nothing(fleet: Fleet) -> None:
+def test_an_inventory_of_ones_own_starts_nothing() -> None:
     """With INVENTORY the demo is not started; the hosts are the inventory's, here over a local connection."""
     subprocess.run([FLEET, "down", "demo"], check=True, capture_output=True, timeout=120)
     done = make("audit", "INVENTORY=localhost,", "ARGS=-c local -e telemetry_desired=unmanaged")
@@ -89,6 +90,15 @@ def test_an_inventory_of_ones_own_starts_nothing(fleet: Fleet) -> None:
     assert report() == {"localhost": "not_applicable"}
     running = subprocess.run([FLEET, "list"], capture_output=True, text=True, check=True).stdout
     assert "demo" not in running
+
+
+def test_make_plan_lists_and_writes() -> None:
+    """`make plan` with an inventory of one's own, here this machine and nothing to do."""
+    done = make("plan", "INVENTORY=localhost,", "ARGS=-c local -e telemetry_desired=unmanaged")
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads((CHECKOUT / "reports/plan.json").read_text())
+    validate(document)
+    assert [(entry["host"], entry["enforced"]) for entry in document["hosts"]] == [("localhost", False)]
 
 
 def test_where_the_fleet_cannot_run_it_is_said_in_one_line(tmp_path: Path) -> None:

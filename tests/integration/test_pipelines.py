@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleethand import BIN, CHECKOUT, Fleet
+from fleethand import BIN, CHECKOUT, Fleet, place
 
 SCRIPT = CHECKOUT / "examples/telemetry.sh"
 HOSTS = ("bookworm-cm-deb", "trixie-oc-rpm")
@@ -23,7 +23,7 @@ def step(fleet: Fleet, tmp_path: Path) -> Callable[..., int]:
 
     def run(name: str, reach: dict[str, Any] | None = None, **more: str) -> int:
         beside.write_text(json.dumps({
-            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{fleet.profile}/ssh_config", **(reach or {})}))
+            "ansible_ssh_common_args": f"-F {place(fleet.profile)}/ssh_config", **(reach or {})}))
         done = fleet.inside("sh", str(SCRIPT), name, cwd=tmp_path, environment={
             "TELEMETRY_INVENTORY": str(inventory), "TELEMETRY_VARIABLES": str(beside),
             "PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin", "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),

@@ -46,9 +46,10 @@ def checksum(fleet: Fleet, host: str, path: str) -> str | None:
     return (fleet.shell(host, f"sha256sum {path} 2>/dev/null", check=False).split() or [None])[0]
 
 
-def undo(fleet: Fleet) -> None:
-    """Telemetry on again, on all hosts, with all JVMs as at first."""
-    done = fleet.play("enforce", *NOW, "-e", "telemetry_desired=enabled", "-e", "telemetry_restart_serial=0")
+def undo(fleet: Fleet, *hosts: str) -> None:
+    """Telemetry on again, on the hosts that a test edited or on all, with all JVMs as at first."""
+    done = fleet.play("enforce", *NOW, "-e", "telemetry_desired=enabled", "-e", "telemetry_restart_serial=0",
+                      inventory=fleet.inventory({host: {} for host in hosts or fleet.hosts}))
     assert set(done.verdicts().values()) == {"compliant"}, done.output
 
 
@@ -76,14 +77,14 @@ def test_from_plan_to_enforce(fleet: Fleet, tmp_path: Path) -> None:
 
     # Somebody edits a launch file between review and enforce.
     fleet.shell(EDITED, f"echo '# by hand' >> {FILE}")
-    by_hand = fleet.launch_files()[EDITED]
+    by_hand = fleet.launch_files(EDITED)[EDITED]
     enforced = fleet.play("enforce", *NOW, *held(tmp_path), "-e", "telemetry_restart_serial=0")
     assert enforced.code == 2, enforced.output
     others = [host for host in fleet.hosts if host != EDITED]
     assert enforced.verdicts() == {**dict.fromkeys(others, "compliant"), EDITED: "violation"}
     assert f"{FILE}: it was changed since the plan was made" in enforced.reasons(EDITED)
     assert entries[EDITED]["edits"][0]["before"][:12] in enforced.reasons(EDITED)
-    assert fleet.launch_files()[EDITED] == by_hand, "the host that does not match is untouched"
+    assert fleet.launch_files(EDITED)[EDITED] == by_hand, "the host that does not match is untouched"
     assert enforced.changed()[EDITED] == 0
     after = pids(fleet)
     assert [host for host in fleet.hosts if after[host] == jvms[host]] == [EDITED], "and nothing is restarted there"
@@ -115,11 +116,11 @@ def test_a_restart_that_was_not_planned_is_refused(fleet: Fleet, tmp_path: Path)
     inventory = fleet.inventory({OTHER: {}})
     _done, document = planned(fleet, tmp_path, inventory=inventory)
     assert by_host(document)[OTHER]["restarts_owed"] == ["cloudbees-core-cm.service"]
-    before, jvm = fleet.launch_files()[OTHER], pids(fleet, OTHER)
+    before, jvm = fleet.launch_files(OTHER)[OTHER], pids(fleet, OTHER)
     done = fleet.play("enforce", *NOW, *held(tmp_path), inventory=inventory)
     assert done.code == 2
     assert "a restart of cloudbees-core-cm.service is needed that was not planned" in done.reasons(OTHER)
-    assert (fleet.launch_files()[OTHER], pids(fleet, OTHER)) == (before, jvm)
+    assert (fleet.launch_files(OTHER)[OTHER], pids(fleet, OTHER)) == (before, jvm)
 
     # A restart that is owed already: the part of enforce that restarts is held to the plan as well.
     fleet.shell(OTHER, f"cp -p {FILE} /root/kept; echo 'JAVA_ARGS=\"$JAVA_ARGS {FLAG}\"' >> {FILE}")
@@ -137,13 +138,13 @@ def test_a_restart_that_was_not_planned_is_refused(fleet: Fleet, tmp_path: Path)
     ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is no plan"),
     ("{", "is no JSON"), (None, "cannot be read")])
 def test_without_an_entry_nothing_is_done(fleet: Fleet, tmp_path: Path, content: str | None, said: str) -> None:
-    before = fleet.launch_files()[OTHER]
+    before = fleet.launch_files(OTHER)[OTHER]
     if content is not None:
         (tmp_path / "plan.json").write_text(content)
     done = fleet.play("enforce", *held(tmp_path), inventory=fleet.inventory({OTHER: {}}))
     assert done.code == 2
     assert said in done.reasons(OTHER), done.output
-    assert fleet.launch_files()[OTHER] == before
+    assert fleet.launch_files(OTHER)[OTHER] == before
 
 
 def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: Fleet, tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: F
     assert held_run.verdicts() == {OTHER: "restart_pending", broken: "violation", "bullseye-cm-rpm": "unreachable",
                                    "trixie-oss": "unknown", EDITED: "waived", "trixie-script": "not_applicable"}
     assert "could not be planned" in held_run.reasons(broken)
-    undo(fleet)
+    undo(fleet, OTHER)
 
 
 def test_rendered_scripts_are_planned(fleet: Fleet, tmp_path: Path) -> None:
@@ -257,14 +258,4 @@ def test_a_pipeline_that_enforces_what_was_reviewed(fleet: Fleet, tmp_path: Path
     edit = by_host(json.loads((tmp_path / "plan.json").read_text()))[OTHER]["edits"][0]
     assert checksum(fleet, OTHER, edit["path"]) == edit["after"]
     assert pids(fleet, OTHER) != before
-    undo(fleet)
-
-
-def test_make_plan_lists_and_writes(fleet: Fleet) -> None:
-    """`make plan` with an inventory of one's own, here this machine and nothing to do."""
-    done = fleet.inside("make", "--no-print-directory", "plan", "INVENTORY=localhost,",
-                        "ARGS=-c local -e telemetry_desired=unmanaged")
-    assert done.returncode == 0, done.stdout + done.stderr
-    document = json.loads((CHECKOUT / "reports/plan.json").read_text())
-    validate(document)
-    assert [(entry["host"], entry["enforced"]) for entry in document["hosts"]] == [("localhost", False)]
+    undo(fleet, OTHER)

@@ -12,20 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleethand import BIN, CHECKOUT, FLEET, Fleet
+from fleethand import BIN, CHECKOUT, FLEET, Fleet, place
 from schemas import validate
 
 HOST, OTHER, JUMP = "bookworm-cm-deb", "trixie-cm-deb", "trixie-oss"
-CONFIG = CHECKOUT / ".fleet/test/ssh_config"
-KEY = CHECKOUT / ".fleet/test/id_ed25519"
-KNOWN = CHECKOUT / ".fleet/test/known_hosts"
-
-
-@pytest.fixture(scope="module")
-def fleet(running_fleet: None, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """The fleet as other tests left it: two audits are compared here."""
-    facts = json.loads((CHECKOUT / ".fleet/test/hosts.json").read_text())
-    return Fleet(facts, tmp_path_factory.mktemp("sweep"))
+CONFIG = place("test") / "ssh_config"
+KEY = place("test") / "id_ed25519"
+KNOWN = place("test") / "known_hosts"
 
 
 class Swept:

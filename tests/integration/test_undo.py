@@ -86,9 +86,9 @@ def test_a_run_is_undone_where_nobody_has_changed_it_since(fleet: Fleet, tmp_pat
 
 
 def test_what_is_no_run_is_refused(fleet: Fleet) -> None:
-    before = fleet.launch_files()[DEB]
+    before = fleet.launch_files(DEB)[DEB]
     for run in ("", "../x", "20261231T235959Z-0123abcd"):
         done = fleet.play("undo", "-e", f"run={run}", inventory=fleet.inventory({DEB: {}}))
         assert done.code and ("run: the run that is to be undone is needed" in done.output
                               or "nothing is known of run" in done.output), done.output
-    assert fleet.launch_files()[DEB] == before
+    assert fleet.launch_files(DEB)[DEB] == before

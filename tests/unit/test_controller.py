@@ -378,7 +378,7 @@ def test_of_a_controller_that_drips_builds_are_started_again(jenkins: Jenkins,
     ask = controller._ask
 
     def hasty(path: str, method: str = "GET", timeout: float = 0.5) -> tuple[int, str]:
-        return ask("/slow" if path.startswith("/computer") else path, method, timeout)
+        return ask("/slow", method, 0.5) if path.startswith("/computer") else ask(path, method, timeout)
 
     monkeypatch.setattr(controller, "_ask", hasty)
     with pytest.raises(ControllerError, match="does not come to the end"):

@@ -119,9 +119,9 @@ def test_who_is_in_time_is_left_alone() -> None:
 
 def test_without_proc_ps_says_which_processes_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_deadline.Path, "exists", lambda self: False)
-    child = subprocess.Popen(["sh", "-c", "sleep 60 & wait"])
+    child = subprocess.Popen(["sh", "-c", "sleep 300 & wait"])
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while len(descendants(os.getpid())) < 2 and time.monotonic() < until:
             time.sleep(0.01)
         found = descendants(os.getpid())

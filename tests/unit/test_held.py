@@ -173,13 +173,13 @@ def test_what_is_ending_does_not_live(tmp_path: Path, flags: tuple[int, int], li
 
 
 def test_a_process_lives_on_where_its_first_thread_has_ended() -> None:
-    code = ("import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    code = ("import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(300,), daemon=True).start()\n"
             "print(flush=True)\nctypes.CDLL(None).pthread_exit(None)")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         try:
             child.stdout.readline()
-            until = time.monotonic() + 10
+            until = time.monotonic() + 60
             while attach.status(child.pid)["State"][:1] != "Z":
                 assert time.monotonic() < until, "its first thread does not end"
                 time.sleep(0.01)

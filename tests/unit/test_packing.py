@@ -1,0 +1,55 @@
+"""Sources made small are kept beside what Python compiled, and never trusted where they are not whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _packing as packing
+
+SOURCE = '"""Doc."""\n\nimport os  # why\n\n\ndef f(a: int) -> str:\n    return os.sep * a\n'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where results are kept."""
+    monkeypatch.setattr(packing, "_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    return tmp_path / "cache"
+
+
+def test_a_result_is_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = packing.stripped(SOURCE)
+    assert first == packing._made(SOURCE)
+    assert len(list(folder.iterdir())) == 1
+    monkeypatch.setattr(packing, "_made", lambda source: pytest.fail("made again"))
+    assert packing.stripped(SOURCE) == first
+    with pytest.raises(pytest.fail.Exception):
+        packing.stripped(SOURCE + "\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"import os\n", b"\xff\xfe"], ids=["empty", "cut off", "no text"])
+def test_a_result_that_is_not_whole_is_made_again(folder: Path, content: bytes) -> None:
+    packing.stripped(SOURCE)
+    (kept,) = folder.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(content)
+    assert packing.stripped(SOURCE) == packing._made(SOURCE)
+    assert kept.read_bytes() == whole
+
+
+def test_where_nothing_can_be_kept_it_is_made_each_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.write_text("no folder")
+    assert packing.stripped(SOURCE) == packing._made(SOURCE)
+    folder.unlink()
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    assert packing.stripped(SOURCE) == packing._made(SOURCE)
+    assert not folder.exists(), "Python keeps nothing, so nothing is kept"
+
+
+def test_old_results_do_not_fill_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_KEPT", 3)
+    for number in range(10):
+        packing.stripped(f"{SOURCE}{number}\n")
+    assert len(list(folder.iterdir())) <= 3

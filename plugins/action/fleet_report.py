@@ -146,7 +146,7 @@ class ActionModule(ActionBase):
                  for name in dict.fromkeys(arguments["formats"])}
         try:
             for name, path in paths.items():
-                write_text(Path(path), _formats.render(name, report))
+                write_text(Path(path), _formats.pieces(name, report))
             retry = None if arguments["this_run"] else name_again(folder / f"{arguments['name']}.retry", lacking)
             filed = None
             if arguments["this_run"]:

@@ -9,6 +9,8 @@ An evidence directory has its ``manifests/`` and ``runs/`` beside it. Runs on th
 from __future__ import annotations
 
 import datetime
+import hashlib
+import marshal
 import os
 import re
 import urllib.parse
@@ -204,8 +206,9 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     newer_than = since(newer_than, at)
     notes = [note for folder in read_folders for note in folder.notes]
     found, lacking = [], []
+    pool: dict[Any, Any] = {}
     for host in hosts:
-        one, counts = _host(read_folders, host, newer_than, at)
+        one, counts = _host(read_folders, host, newer_than, at, pool)
         found.append(one)
         if not counts:
             lacking.append(host)
@@ -244,8 +247,9 @@ def _later(one: str | None, other: str | None) -> bool:
     return first is not None and (second is None or first > second)
 
 
-def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str) -> tuple[Host, bool]:
-    """A host, and whether there is evidence of it that counts."""
+def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str, pool: dict[Any, Any]
+          ) -> tuple[Host, bool]:
+    """A host, and whether there is evidence of it that counts. ``pool`` is what documents have in common."""
     best: Host | None = None
     reason = "no evidence was filed for it: its tasks failed or were not run"
     for folder in folders:
@@ -258,7 +262,7 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
             continue
         seen = folder.seen(host, sha256) or document
         collected = _moment_of(seen.get("collected_at"))
-        one = Host(document, collected, _age(collected, at), seen.get("drift"), seen.get("machine"))
+        one = Host({name: _shared(value, pool) for name, value in document.items()}, collected, _age(collected, at), seen.get("drift"), seen.get("machine"))
         if best is None or _newness(one) > _newness(best):
             best = one
     if best is None:
@@ -271,6 +275,25 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
         return Host(missing(host, f"no evidence was filed for it since {newer_than}: {when}"), best.collected_at,
                     best.age), False
     return best, True
+
+
+def _shared(value: Any, pool: dict[Any, Any]) -> Any:
+    """A value, each part of which is the very one of an earlier document where they are equal. Nobody changes evidence.
+
+    Hosts of a fleet are alike. Without this a host takes 10 KB of memory, and 100,000 of them more than a gigabyte.
+    """
+    if type(value) is str:
+        return pool.setdefault(value, value)
+    if not isinstance(value, (dict, list)):
+        return value
+    # As `marshal` writes it, 1 is not True. Its version 0 does not say what is the same object.
+    key = hashlib.blake2b(marshal.dumps(value, 0), digest_size=24).digest()
+    known = pool.get(key)
+    if known is None:
+        known = [_shared(item, pool) for item in value] if isinstance(value, list) else {
+            _shared(name, pool): _shared(item, pool) for name, item in value.items()}
+        pool[key] = known
+    return known
 
 
 def _moment_of(value: Any) -> str | None:

@@ -34,10 +34,10 @@ options:
     elements: str
   evidence_dirs:
     description:
-      - Folders of evidence, each with C(manifests/) and C(runs/) beside it. Or what has them in it, which is a folder of
-        reports, or the artifacts that ansible-runner keeps of one run (C(artifacts/7)) or of many (C(artifacts)).
-      - For a host that is in several the newest counts. A run that has left no evidence, such as a slice whose worker was
-        lost, is named in RV(notes).
+      - Folders of evidence, each with C(manifests/) and C(runs/) beside it. Or what has them in it, which is a folder
+        of reports, or the artifacts that ansible-runner keeps of one run (C(artifacts/7)) or of many (C(artifacts)).
+      - For a host that is in several the newest counts. A run that has left no evidence, such as a slice whose worker
+        was lost, is named in RV(notes).
       - Without it, C(evidence) in O(reports_dir).
     type: list
     elements: path
@@ -175,8 +175,8 @@ missing:
   elements: str
 retry:
   description:
-    - The file that names RV(missing), for C(--limit @FILE); O(name) and C(.retry). None where nothing is missing, where a
-      name chooses other hosts too, and with O(this_run).
+    - The file that names RV(missing), for C(--limit @FILE); O(name) and C(.retry). None where nothing is missing,
+      where a name chooses other hosts too, and with O(this_run).
   returned: always
   type: str
   sample: reports/report.retry

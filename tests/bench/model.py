@@ -1,8 +1,8 @@
 """What an audit of N hosts in S slices costs, from what was measured on a few: pure, without a clock or a file.
 
-The control node's CPU, the hosts' CPU, bytes and memory are straight lines, each through a run on few hosts and one on
-many. Time is the longest of four: the control node's pace, the hosts that are asked at the same time, the cores where both
-sides share them, and the reports. Seconds, bytes, hosts.
+The control node's CPU, the hosts' CPU, bytes and memory are straight lines, each through a run on few hosts and one
+on many. Time is the longest of three: the control node's pace, the turns of the hosts that are asked at the same time,
+and the cores where both sides share them. Seconds, bytes, hosts.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Engine:
     handshake: Mapping[str, float]  # a login alone: control_cpu, host_cpu, sent, received of one host
     trips: float  # round trips from the first packet to the answer
     lanes: float  # cores of the control node that one run keeps busy
+    places: int  # hosts that are asked at the same time, where nothing else is set
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Case:
     hosts: int
     slices: int = 1
     latency: float = 0.0  # seconds of a round trip
-    places: int = 32  # hosts that are asked at the same time in each slice
+    places: int | None = None  # hosts that are asked at the same time in each slice, if other than the engine's
     shared_cores: int | None = None  # both sides are one machine with so many, as in the benchmarks
 
 
@@ -72,23 +73,24 @@ def line(fewest: Mapping[str, float], most: Mapping[str, float], name: str) -> L
     return Line(fewest[name] - each * fewest["hosts"], each)
 
 
-def engine(name: str, runs: Sequence[Mapping[str, float]], login: Mapping[str, float], trips: float, lanes: float
-           ) -> Engine:
+def engine(name: str, runs: Sequence[Mapping[str, float]], login: Mapping[str, float], trips: float, lanes: float,
+           places: int) -> Engine:
     """Of the runs that are given, those on the fewest and on the most hosts decide. ``login`` is a run of logins."""
     ordered = sorted(runs, key=lambda run: run["hosts"])
     lines = {figure: line(ordered[0], ordered[-1], figure) for figure in FIGURES}
     each = {figure: login[figure] / login["hosts"] for figure in ("control_cpu", "host_cpu", "sent", "received")}
-    return Engine(name, lines, each, trips, lanes)
+    return Engine(name, lines, each, trips, lanes, places)
 
 
 def estimate(of: Engine, case: Case) -> Estimate:
     """What a case costs. Raises ValueError for one that cannot be."""
-    if not (0 < case.slices <= case.hosts and case.places > 0 and case.latency >= 0):
+    places = of.places if case.places is None else case.places
+    if not (0 < case.slices <= case.hosts and places > 0 and case.latency >= 0):
         raise ValueError(f"{case} cannot be")
     part = math.ceil(case.hosts / case.slices)
     control, served = of.lines["control_cpu"], of.lines["host_cpu"].each
     turn = served + of.trips * case.latency  # of one host, on a core of its own
-    paces = {"control": control.each / of.lanes, "places": turn / min(case.places, part)}
+    paces = {"control": control.each / of.lanes, "places": turn / min(places, part)}
     if case.shared_cores is not None:
         # All slices and all hosts on the same cores: what all slices do is in each one's way.
         paces["cores"] = (control.each + served) * case.slices / case.shared_cores
@@ -130,7 +132,8 @@ def engines_of(measured: Mapping[str, Any]) -> list[Engine]:
            for name in measured["fit"]}
     logins = [run for run in measured["runs"] if run["engine"] == "login"]
     login = max(logins, key=lambda run: run["hosts"])
-    return [engine(name, runs, login, measured["trips"][name], measured["lanes"][name]) for name, runs in fit.items()]
+    return [engine(name, runs, login, measured["trips"][name], measured["lanes"][name], measured["places"][name])
+            for name, runs in fit.items()]
 
 
 def inputs(engines: Sequence[Engine]) -> str:
@@ -151,6 +154,7 @@ def inputs(engines: Sequence[Engine]) -> str:
     add("memory before the first host", [size(one.lines["memory"].start) for one in engines])
     add("memory a host", [size(one["memory"]) for one in each])
     add("round trips", [f"{one.trips:.0f}" for one in engines])
+    add("hosts at the same time", [str(one.places) for one in engines])
     add("cores of the control node that a run keeps busy", [f"{one.lanes:.2f}" for one in engines])
     return "\n".join(lines)
 
@@ -181,7 +185,7 @@ def forecast(engines: Sequence[Engine], fleets: Sequence[int] = (1000, 10_000, 1
     lines = ["| hosts | slices | " + " | ".join(f"{one.name}, {latency * 1000:.0f} ms" for one in engines
                                                 for latency in latencies)
              + " | control CPU, all: " + " / ".join(one.name for one in engines)
-             + " | memory, each | sent, all |",
+             + f" | memory of a slice, {engines[0].name} | sent, all |",
              "|--:|--:|" + "--:|" * (len(engines) * len(latencies) + 3)]
     for hosts in fleets:
         for count in slices:

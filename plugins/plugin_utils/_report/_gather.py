@@ -262,7 +262,8 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
             continue
         seen = folder.seen(host, sha256) or document
         collected = _moment_of(seen.get("collected_at"))
-        one = Host({name: _shared(value, pool) for name, value in document.items()}, collected, _age(collected, at), seen.get("drift"), seen.get("machine"))
+        one = Host({name: _shared(value, pool) for name, value in document.items()}, collected, _age(collected, at),
+                   seen.get("drift"), seen.get("machine"))
         if best is None or _newness(one) > _newness(best):
             best = one
     if best is None:
@@ -271,8 +272,8 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
         return Host(missing(host, f"its evidence is by its own time from {best.collected_at}, which is after the "
                                   f"present ({at}): how old it is nobody knows"), best.collected_at), False
     if newer_than and not _later(best.collected_at, newer_than):
-        when = f"the last is from {best.collected_at}" if best.collected_at else "when the last was collected is not known"
-        return Host(missing(host, f"no evidence was filed for it since {newer_than}: {when}"), best.collected_at,
+        last = f"the last is from {best.collected_at}" if best.collected_at else "from when the last is, nobody knows"
+        return Host(missing(host, f"no evidence was filed for it since {newer_than}: {last}"), best.collected_at,
                     best.age), False
     return best, True
 

@@ -1,7 +1,7 @@
 """Runs for the model of docs/scale.md, and that page's tables: ``python -m tests.bench scale|scale-table``.
 
 The figures are kept in ``scale.json`` beside this file: sets of runs, each of one day and machine. ``quiet`` is that of
-docs/benchmarks.md; ``scale`` replaces ``today``, in which each run says how loaded the machine was.
+docs/benchmarks.md; ``scale`` replaces runs of ``today``, each of which says how loaded the machine was.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ def run_inside(engines: list[str], sizes: list[int], latencies: list[float]) -> 
     wanted += [(name, 1, late) for name in engines for late in ((0.0, TRIPS) if latencies else ())]
     wanted += [(name, 200, late) for name in engines for late in latencies]
     measured = json.loads(DATA.read_text(encoding="utf-8"))
+    kept = [run for run in measured.get("today", {}).get("runs", ())
+            if (run["engine"], run["hosts"], run.get("latency", 0.0)) not in wanted]
     today: dict[str, Any] = {
-        "machine": about(), "cores": os.cpu_count(), "runs": [], "fit": {name: list(FIT) for name in engines},
+        "machine": about(), "cores": os.cpu_count(), "runs": kept,
+        "fit": {name: list(FIT) for name in ("sweep", "pipe")},
         **{name: measured["quiet"][name] for name in ("trips", "lanes", "places")}}
     failed = 0
     for name, hosts, late in wanted:
@@ -75,8 +78,19 @@ def run_inside(engines: list[str], sizes: list[int], latencies: list[float]) -> 
         print(f"{name}, {hosts} hosts, {late} s: {found['wall']:.1f} s, control CPU {found['control_cpu']:.2f} s, "
               f"hosts' {found['host_cpu']:.1f} s, load {load:.1f}", file=sys.stderr, flush=True)
         measured["today"] = today
+        count_trips(measured)
         DATA.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     return failed
+
+
+def count_trips(measured: dict[str, Any]) -> None:
+    """Round trips of one host, from what it takes longer where it is far."""
+    took = {(run["engine"], run.get("latency", 0.0)): run["wall"] for run in measured["today"]["runs"]
+            if run["hosts"] == 1}
+    for name in ("sweep", "pipe"):
+        if (name, 0.0) in took and (name, TRIPS) in took:
+            counted = round((took[name, TRIPS] - took[name, 0.0]) / TRIPS, 1)
+            measured["quiet"]["trips"][name] = measured["today"]["trips"][name] = counted
 
 
 def tables() -> dict[str, str]:

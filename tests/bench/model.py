@@ -48,7 +48,7 @@ class Case:
     slices: int = 1
     latency: float = 0.0  # seconds of a round trip
     places: int | None = None  # hosts that are asked at the same time in each slice, if other than the engine's
-    shared_cores: int | None = None  # both sides are one machine with so many, as in the benchmarks
+    shared_cores: float | None = None  # both sides are one machine with so many, as in the benchmarks
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,20 @@ def engine(name: str, runs: Sequence[Mapping[str, float]], login: Mapping[str, f
     lines = {figure: line(ordered[0], ordered[-1], figure) for figure in FIGURES}
     each = {figure: login[figure] / login["hosts"] for figure in ("control_cpu", "host_cpu", "sent", "received")}
     return Engine(name, lines, each, trips, lanes, places)
+
+
+def cores_left(run: Mapping[str, float]) -> float:
+    """How many cores both sides had in a run, where others took their part of the machine."""
+    return (run["control_cpu"] + run["host_cpu"]) / run["wall"]
+
+
+def cores_of(measured: Mapping[str, Any], name: str) -> float:
+    """The cores that both sides of an engine's runs share: the machine's, or what others left in the largest input."""
+    if not measured.get("crowded"):
+        return float(measured["cores"])
+    runs = [run for run in measured["runs"]
+            if run["engine"] == name and not run.get("latency") and run["hosts"] in measured["fit"][name]]
+    return cores_left(max(runs, key=lambda run: run["hosts"]))
 
 
 def estimate(of: Engine, case: Case) -> Estimate:
@@ -128,8 +142,8 @@ def size(count: float) -> str:
 
 def engines_of(measured: Mapping[str, Any]) -> list[Engine]:
     """The engines of a set of measured figures."""
-    fit = {name: [run for run in measured["runs"] if run["engine"] == name and run["hosts"] in measured["fit"][name]]
-           for name in measured["fit"]}
+    fit = {name: [run for run in measured["runs"] if run["engine"] == name and not run.get("latency")
+                  and run["hosts"] in measured["fit"][name]] for name in measured["fit"]}
     logins = [run for run in measured["runs"] if run["engine"] == "login"]
     login = max(logins, key=lambda run: run["hosts"])
     return [engine(name, runs, login, measured["trips"][name], measured["lanes"][name], measured["places"][name])
@@ -165,9 +179,9 @@ def checks(measured: Mapping[str, Any]) -> str:
              "|---|--:|--:|--:|--:|--:|--:|--:|"]
     for one in engines_of(measured):
         for run in sorted(measured["runs"], key=lambda run: (run.get("latency", 0), run["hosts"])):
-            if run["engine"] != one.name:
+            if run["engine"] != one.name or run["hosts"] == 1:  # a run on one host counts round trips
                 continue
-            case = Case(run["hosts"], 1, run.get("latency", 0.0), run["places"], measured["cores"])
+            case = Case(run["hosts"], 1, run.get("latency", 0.0), run["places"], cores_of(measured, one.name))
             found, off = estimate(one, case), errors(one, case, run)
             cells = [f"{getattr(found, name) / scale:.{digits}f} / {run[name] / scale:.{digits}f} ({off[name]:+.0%})"
                      if name in off else "–" for name, scale, digits in (

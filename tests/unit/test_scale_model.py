@@ -71,6 +71,14 @@ def test_runs_that_were_no_input_are_told_within_a_tenth(name: str) -> None:
         assert max(map(abs, off.values())) < 0.1, (run["hosts"], off)
 
 
+def test_where_others_are_at_work_the_largest_input_tells_the_cores() -> None:
+    runs = [{"engine": name, "hosts": hosts, "control_cpu": 1.0, "host_cpu": hosts / 10, "wall": wall}
+            for name, hosts, wall in (("a", 10, 1.0), ("a", 90, 8.0), ("a", 500, 1.0), ("b", 90, 5.0))]
+    measured = {"cores": 2, "fit": {"a": [10, 90]}, "runs": runs}
+    assert model.cores_of(measured, "a") == 2
+    assert model.cores_of({**measured, "crowded": True}, "a") == 10 / 8
+
+
 def test_the_page_has_the_tables_of_these_figures() -> None:
     """As `make bench-scale` writes them."""
     from tests.bench import scale

@@ -173,11 +173,11 @@ def inputs(engines: Sequence[Engine]) -> str:
     return "\n".join(lines)
 
 
-def checks(measured: Mapping[str, Any]) -> str:
-    """Each run beside what the model says of it, as a table; those that the model was made of are marked."""
+def checks(measured: Mapping[str, Any], engines: Sequence[Engine]) -> str:
+    """Each run beside what the engines' model says of it, as a table; those that it was made of are marked."""
     lines = ["| | hosts | round trip | wall s: model / run | control CPU s | host CPU s | sent MB | peak MB |",
              "|---|--:|--:|--:|--:|--:|--:|--:|"]
-    for one in engines_of(measured):
+    for one in engines:
         for run in sorted(measured["runs"], key=lambda run: (run.get("latency", 0), run["hosts"])):
             if run["engine"] != one.name or run["hosts"] == 1:  # a run on one host counts round trips
                 continue

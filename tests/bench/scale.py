@@ -97,11 +97,12 @@ def tables() -> dict[str, str]:
     """The tables of the page, by the names of their marks."""
     measured = json.loads(DATA.read_text(encoding="utf-8"))
     # Memory is no line on so few hosts: of 4,000 there is a run of the quiet day alone.
-    memory = {one.name: one.lines["memory"] for one in model.engines_of(measured["quiet"])}
+    quiet = model.engines_of(measured["quiet"])
+    memory = {one.name: one.lines["memory"] for one in quiet}
     engines = [replace(one, lines={**one.lines, "memory": memory[one.name]})
                for one in model.engines_of(measured["today"])]
-    return {"inputs": model.inputs(engines), "checks": model.checks(measured["quiet"]),
-            "today": model.checks(measured["today"]), "forecast": model.forecast(engines)}
+    return {"inputs": model.inputs(engines), "checks": model.checks(measured["quiet"], quiet),
+            "today": model.checks(measured["today"], engines), "forecast": model.forecast(engines)}
 
 
 def written(page: str, found: dict[str, str]) -> str:

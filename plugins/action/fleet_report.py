@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,18 @@ def sentence(host: Host) -> str:
     return f"{host.verdict}: {'; '.join(said)}" if said else host.verdict
 
 
+def name_again(path: Path, lacking: Sequence[str]) -> Path | None:
+    """The file that ``--limit @FILE`` takes for these hosts; None, and no file, where there are none to name.
+
+    Nor is there one where a host's name would choose other hosts. Raises OSError.
+    """
+    if lacking and all(map(selects_itself, lacking)):
+        write_text(path, "".join(f"{host}\n" for host in lacking))
+        return path
+    path.unlink(missing_ok=True)
+    return None
+
+
 def hold(held: Iterable[str], playing: Iterable[str]) -> list[str]:
     """For which hosts a play is to be started that fails on those that are ``held``; none where that cannot be.
 
@@ -129,13 +141,14 @@ class ActionModule(ActionBase):
             "fail_hosts": {"type": "bool", "default": True},
             "set_stats": {"type": "bool", "default": True},
         })
-        report = self._report(arguments, variables)
+        report, lacking = self._report(arguments, variables)
         folder = reports_folder(arguments["reports_dir"])
         paths = {name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
                  for name in dict.fromkeys(arguments["formats"])}
         try:
             for name, path in paths.items():
-                write_text(Path(path), _formats.render(name, report))
+                write_text(Path(path), _formats.pieces(name, report))
+            retry = None if arguments["this_run"] else name_again(folder / f"{arguments['name']}.retry", lacking)
             filed = None
             if arguments["this_run"]:
                 commit = git_commit(variables.get("ansible_inventory_sources") or [])
@@ -151,6 +164,9 @@ class ActionModule(ActionBase):
         notes = [f"{host.host}: {said}" for host in report.worst_first() for said in downs(host.document)]
         if len(notes) > LIMIT_DOWN:
             notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
+        if lacking and not arguments["this_run"]:
+            again = f"; an audit of those alone: --limit @{shlex.quote(str(retry))}" if retry else ""
+            notes.append(f"no evidence that counts, of {len(lacking)} hosts: {named(lacking)}{again}")
         lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
                  *(f"report: {visible(path)}" for path in paths.values())]
         bad = [host for host in report.hosts if unmet(host.document, arguments["fail_on"])]
@@ -160,6 +176,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
                                   "totals": report.totals, "notes": list(report.notes), "unmet": "",
                                   "unmet_hosts": {host.host: sentence(host) for host in bad}, "hold": [],
+                                  "missing": list(lacking), "retry": str(retry) if retry else None,
                                   "table": shown.splitlines()}
         if arguments["set_stats"]:
             result["ansible_stats"] = {"per_host": False, "aggregate": False, "data": {"telemetry": {
@@ -185,14 +202,17 @@ class ActionModule(ActionBase):
         limit = variables.get("ansible_limit") or (None if chosen is None else self._templar.template(chosen))
         return visible(str(limit)) if limit else None
 
-    def _report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> Report:
-        """All that the formats show."""
+    def _report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> tuple[Report, Sequence[str]]:
+        """All that the formats show, and the hosts of which there is no evidence that counts."""
         hosts = arguments["hosts"]
         if hosts is None:
             hosts = variables["groups"]["all"]
         reports = reports_folder(arguments["reports_dir"])
         folders = [Path(folder) for folder in arguments["evidence_dirs"] or [reports / "evidence"]]
-        found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"])
+        try:
+            found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"])
+        except ValueError as error:
+            raise AnsibleActionFail(f"newer_than (telemetry_newer_than): {error}") from error
         generated_at = found.at
         if arguments["this_run"]:
             filed = read_journal(reports, RUN_ID)
@@ -216,4 +236,5 @@ class ActionModule(ActionBase):
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
         return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), notes, found.changes, vanished)
+                      inventory_words(variables.get("ansible_inventory_sources")), notes, found.changes,
+                      vanished), found.missing

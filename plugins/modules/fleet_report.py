@@ -34,7 +34,10 @@ options:
     elements: str
   evidence_dirs:
     description:
-      - Folders of evidence. For a host that is in several the newest counts.
+      - Folders of evidence, each with C(manifests/) and C(runs/) beside it. Or what has them in it, which is a folder
+        of reports, or the artifacts that ansible-runner keeps of one run (C(artifacts/7)) or of many (C(artifacts)).
+      - For a host that is in several the newest counts. A run that has left no evidence, such as a slice whose worker
+        was lost, is named in RV(notes).
       - Without it, C(evidence) in O(reports_dir).
     type: list
     elements: path
@@ -64,7 +67,8 @@ options:
   newer_than:
     description:
       - Evidence that was collected before this moment (UTC, ISO 8601) counts as none, and so does evidence with a time
-        in the future.
+        in the future. It may also be an age, as V(20 h), V(90 min) or V(2 days), from when the report is made.
+      - Where slices share a folder it tells those whose run was lost from those that were audited.
     type: str
   this_run:
     description:
@@ -164,6 +168,18 @@ hold:
   returned: always
   type: list
   elements: str
+missing:
+  description: The hosts of which there is no evidence that counts; their verdict is V(unknown).
+  returned: always
+  type: list
+  elements: str
+retry:
+  description:
+    - The file that names RV(missing), for C(--limit @FILE); O(name) and C(.retry). None where nothing is missing,
+      where a name chooses other hosts too, and with O(this_run).
+  returned: always
+  type: str
+  sample: reports/report.retry
 notes:
   description: What could not be read, times in the future, and evidence of hosts that were not asked for.
   returned: always

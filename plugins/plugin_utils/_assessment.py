@@ -92,6 +92,7 @@ VARIABLES = (
     "telemetry_report_formats",
     "telemetry_report_history",
     "telemetry_evidence_dirs",
+    "telemetry_newer_than",
     "telemetry_fail_on",
     "telemetry_fail_hosts",
     "telemetry_signing_key",

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +58,16 @@ def as_text(document: Mapping[str, Any], sort_keys: bool = False) -> str:
     return written(document, indent=2, sort_keys=sort_keys) + "\n"
 
 
-def write_text(path: Path, text: str, lasting: bool = False) -> None:
-    """Write a file in one step, so that a reader sees the old or the new one; ``lasting`` also after a power cut."""
+def write_text(path: Path, text: str | Iterable[str], lasting: bool = False) -> None:
+    """Write a file in one step, so that a reader sees the old or the new one; ``lasting`` also after a power cut.
+
+    ``text`` may come in pieces, which are not held together.
+    """
     make_folder(path.parent)
     descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=UNFINISHED, dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.writelines([text] if isinstance(text, str) else text)
             stream.flush()
             umask = os.umask(0)
             os.umask(umask)

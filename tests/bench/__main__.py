@@ -1,4 +1,4 @@
-"""``python -m tests.bench run|table|profile``, see ``make bench``; ``exec`` runs a command beside the fleet."""
+"""``python -m tests.bench run|table|profile|scale``, see ``make bench``; ``exec`` runs a command beside the fleet."""
 
 from __future__ import annotations
 
@@ -57,6 +57,12 @@ def parse() -> argparse.Namespace:
         run = commands.add_parser(name)
         run.add_argument("--hosts", type=int, default=32)
         run.add_argument("command", nargs="+")
+    for name in ("scale", "scale-inside"):
+        scaled = commands.add_parser(name)
+        scaled.add_argument("--only", default="sweep,pipe")
+        scaled.add_argument("--hosts", default="", help="numbers of hosts, with commas; without it those of the page")
+        scaled.add_argument("--latencies", default="0.05", help="seconds, with commas; for 200 hosts")
+    commands.add_parser("scale-table")
     arguments = parser.parse_args()
     unknown = [one for one in words(getattr(arguments, "only", "")) if one not in BY_NAME]
     if unknown:
@@ -93,6 +99,11 @@ def main() -> int:
         text = measure.table(measure.load())
         put(PAGE, text) if arguments.write else print(text, end="")
         return 0
+    if arguments.action == "scale-table":
+        from tests.bench import scale
+
+        scale.PAGE.write_text(scale.written(scale.PAGE.read_text(encoding="utf-8"), scale.tables()), encoding="utf-8")
+        return 0
     if not arguments.action.endswith("-inside"):
         status = enclosed(arguments.action + "-inside")
         if arguments.action == "run":
@@ -102,6 +113,11 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if arguments.action == "exec-inside":
         return measure.execute(arguments.hosts, arguments.command)
+    if arguments.action == "scale-inside":
+        from tests.bench import scale
+
+        return 1 if scale.run_inside(words(arguments.only), [int(one) for one in words(arguments.hosts)],
+                                     [float(one) for one in words(arguments.latencies)]) else 0
     if arguments.action == "profile-inside":
         from tests.bench import profile
 

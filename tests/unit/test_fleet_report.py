@@ -14,7 +14,7 @@ import fleetmaker
 import pytest
 import schemas
 
-from ansible_collections.cbops.telemetry.plugins.action.fleet_report import hold
+from ansible_collections.cbops.telemetry.plugins.action.fleet_report import hold, name_again
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
 
@@ -48,7 +48,8 @@ def test_every_format_is_written_and_the_exit_code_is_two(
     folder, hosts, done = reported
     assert done.returncode == 2, done.stdout + done.stderr
     assert "UNREACHABLE" not in done.stdout
-    assert {path.name for path in folder.glob("fleet.*")} == {f"fleet{ending}" for ending, _render in FORMATS.values()}
+    assert {path.name for path in folder.glob("fleet.*")} == {
+        "fleet.retry", *(f"fleet{ending}" for ending, _render in FORMATS.values())}
     document = json.loads((folder / "fleet.json").read_text())
     schemas.validate(document)
     assert [item["host"] for item in document["hosts"]] == hosts
@@ -57,6 +58,26 @@ def test_every_format_is_written_and_the_exit_code_is_two(
     assert len(document["trend"]) == 4
     mend = [step["command"] for item in document["hosts"] for step in item["mend"] if "enforce" in step["command"]]
     assert f"-i {folder}/hosts.ini " in mend[0]
+
+
+def test_hosts_without_evidence_are_named_for_the_next_audit(
+        reported: tuple[Path, list[str], subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    folder, _hosts, done = reported
+    assert f"note: no evidence that counts, of 1 hosts: never.example.org; an audit of those alone: --limit @{folder}" \
+        "/fleet.retry\n" in done.stdout
+    assert (folder / "fleet.retry").read_text() == "never.example.org\n"
+    names = ["cm1", "cm,2"]
+    assert name_again(tmp_path / "x.retry", names[:1]) == tmp_path / "x.retry"
+    for there in ([], names):  # of the second, a host has a name that chooses others
+        assert name_again(tmp_path / "x.retry", there) is None
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_moment_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = play(tmp_path, fleetmaker.make(tmp_path, 1, runs=1), telemetry_newer_than="20 o'clock")
+    assert done.returncode == 2
+    assert "\"20 o'clock\" is neither a time (ISO 8601, UTC) nor an age such as 20 h" in done.stdout.replace("\\", "")
+    assert not (tmp_path / "report.json").exists()
 
 
 def failed(done: subprocess.CompletedProcess[str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import p
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats, _markdown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._csv import safe
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import folders_of, gather, history, since
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
@@ -224,6 +224,57 @@ def test_old_evidence_counts_as_none_and_keeps_its_age(tmp_path: Path) -> None:
     assert "2026-11-20" in host.reasons[0]
     assert gather([tmp_path / "evidence"], ["a"], "2026-11-19T00:00:00Z", "2026-11-23T00:00:00Z").hosts[0].verdict == \
         "compliant"
+
+
+@pytest.mark.parametrize(("given", "moment"), [
+    ("20 h", "2026-11-22T04:00:00.000000Z"), ("90min", "2026-11-22T22:30:00.000000Z"), ("", None), (None, None),
+    ("1 day", "2026-11-22T00:00:00.000000Z"), (" 2 days ", "2026-11-21T00:00:00.000000Z"),
+    ("2026-11-21T01:00:00+01:00", "2026-11-21T00:00:00.000000Z"), ("2026-11-21", "2026-11-21T00:00:00.000000Z"),
+    ("2026-11-21 00:00:00+00:00", "2026-11-21T00:00:00.000000Z")])
+def test_a_moment_may_be_an_age(given: str | None, moment: str | None) -> None:
+    assert since(given, "2026-11-23T00:00:00Z") == moment
+
+
+@pytest.mark.parametrize("given", ["20", "yesterday", "20 s", "-1 h", "999999 days", "h", "20 hh"])
+def test_what_is_no_moment_lets_nothing_pass(tmp_path: Path, given: str) -> None:
+    put(tmp_path, "a", "compliant", "2026-11-20T00:00:00Z", "r1")
+    with pytest.raises(ValueError, match=given):
+        gather([tmp_path], ["a"], given, "2026-11-23T00:00:00Z")
+
+
+def test_hosts_without_evidence_that_counts_are_told_from_the_others(tmp_path: Path) -> None:
+    for host, at in (("old", "2026-11-22T01:00:00Z"), ("new", "2026-11-22T23:00:00Z"),
+                     ("early", "2026-11-24T00:00:00Z")):
+        put(tmp_path, host, "unknown", at, f"r-{host}")
+    hosts = ["old", "new", "gone", "early"]
+    assert gather([tmp_path], hosts, None, "2026-11-23T00:00:00Z").missing == ["gone"]
+    found = gather([tmp_path], hosts, "20 h", "2026-11-23T00:00:00Z")
+    assert found.missing == ["old", "gone", "early"]
+    assert "since 2026-11-22T04:00:00.000000Z: the last is from 2026-11-22T01:00:00Z" in found.hosts[0].reasons[0]
+
+
+def test_artifacts_of_runs_stand_for_their_evidence(tmp_path: Path) -> None:
+    """As ansible-runner keeps them: of a run whose worker was killed only events came back."""
+    for number, verdict in (("1", "compliant"), ("2", "violation")):
+        put(tmp_path / "artifacts" / number / "telemetry", f"cm{number}", verdict, "2026-11-22T00:00:00Z", f"r{number}")
+        (tmp_path / "artifacts" / number / "rc").write_text("2")
+    for number in "1234":
+        (tmp_path / "artifacts" / number / "job_events").mkdir(parents=True)
+    (tmp_path / "artifacts/3/rc").write_text("1")
+    every = [tmp_path / "artifacts" / number / "telemetry/evidence" for number in "1234"]
+    assert folders_of(tmp_path / "artifacts") == every
+    assert [folders_of(tmp_path / "artifacts" / number) for number in "1234"] == [[path] for path in every]
+    assert folders_of(every[0].parent) == folders_of(every[0]) == [every[0]]
+    assert folders_of(tmp_path / "none") == [tmp_path / "none"]
+    for named in ([tmp_path / "artifacts"], [tmp_path / "artifacts", every[0], every[0].parent]):
+        found = gather(named, ["cm1", "cm2", "cm3"], None, "2026-11-23T00:00:00Z")
+        assert [host.verdict for host in found.hosts] == ["compliant", "violation", "unknown"]
+        assert found.missing == ["cm3"]
+        assert found.notes == [
+            f"the run {tmp_path}/artifacts/3 has left no evidence",
+            f"the run {tmp_path}/artifacts/4 has left no evidence, and has not ended: its worker was lost, or is at "
+            "work still"]
+        assert len(found.trend) == 2, "each run once"
 
 
 def test_damage_is_said_and_hides_no_host(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import (
     _csv,
@@ -27,6 +27,15 @@ FORMATS: dict[str, tuple[str, Callable[[Report], str]]] = {
     "csv": (".csv", _csv.render),
     "markdown": (".md", _markdown.render),
 }
+
+
+#: Those that are as long as the evidence is: of 100,000 hosts, one text of each would be more than the hosts are.
+_PIECES: dict[str, Callable[[Report], Iterable[str]]] = {"json": _json.pieces, "html": _html.pieces}
+
+
+def pieces(name: str, report: Report) -> Iterable[str]:
+    """The same as `render`, for whoever writes it to a file."""
+    return _PIECES[name](report) if name in _PIECES else [render(name, report)]
 
 
 def render(name: str, report: Report) -> str:

@@ -8,7 +8,11 @@ An evidence directory has its ``manifests/`` and ``runs/`` beside it. Runs on th
 
 from __future__ import annotations
 
+import datetime
+import hashlib
+import marshal
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,10 +42,12 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Changes, Host, Run, moment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import changes_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now, stamp
 
 #: So many of the last runs are read; a history file tells of more.
 RUNS = 60
+_AGE = re.compile(r"(\d{1,6}) *(min|h|days?)")
+_SECONDS = {"min": 60, "h": 3600, "day": 86400, "days": 86400}
 
 
 class Gathered(NamedTuple):
@@ -55,6 +61,7 @@ class Gathered(NamedTuple):
     at: str  # the moment from which ages are told
     whole: dict[str, str]  # hosts of the last run of the whole inventory, each with the end of that run
     changes: Changes = Changes()
+    missing: Sequence[str] = ()  # hosts without evidence that counts
 
 
 class _Folder:
@@ -70,6 +77,8 @@ class _Folder:
         self._own: dict[str, Mapping[str, Any]] = {}
         self._unended: dict[str, list[Mapping[str, Any]]] = {}
         links = []
+        if self.names is None:
+            self.notes.append(_lacking(evidence))
         for path in sorted((evidence.parent / "manifests").glob("*.json")):
             try:
                 link = quick_link(path)
@@ -141,17 +150,68 @@ def _totals(given: Mapping[str, Any]) -> dict[str, int]:
     return {verdict: int(given.get(verdict, 0)) for verdict in VERDICTS}
 
 
+def folders_of(named: Path) -> list[Path]:
+    """The folders of evidence that a name stands for, there or not.
+
+    It is one itself, or a folder of reports, or what ansible-runner keeps: the artifacts of one run, or of many.
+    """
+    for inner in (named / "evidence", named / "telemetry/evidence"):
+        if inner.is_dir():
+            return [inner]
+    if (named / "job_events").is_dir():
+        return [named / "telemetry/evidence"]
+    runs = sorted({path.parent for path in named.glob("*/job_events")})
+    return [run / "telemetry/evidence" for run in runs] or [named]
+
+
+def _lacking(evidence: Path) -> str:
+    """What is said of a folder that is not there."""
+    run = evidence.parent.parent
+    if not (run / "job_events").is_dir():
+        return f"there is no folder {evidence}"
+    # It writes the exit code when a run has ended; of a worker that was killed nothing comes back but events.
+    ended = "" if (run / "rc").exists() else ", and has not ended: its worker was lost, or is at work still"
+    return f"the run {run} has left no evidence{ended}"
+
+
+def since(given: str | None, at: str) -> str | None:
+    """The moment that a text names: one of ISO 8601 in UTC, or an age such as ``20 h``, ``90 min``, ``2 days``.
+
+    None where there is no text. Raises ValueError where it is neither.
+    """
+    if not (given or "").strip():
+        return None
+    text = str(given).strip()
+    age, present = _AGE.fullmatch(text), moment(at)
+    if age is not None and present is not None:
+        try:
+            return stamp(present - datetime.timedelta(seconds=int(age[1]) * _SECONDS[age[2]]))
+        except OverflowError:
+            raise ValueError(f"{text} ago there was no calendar") from None
+    named = moment(text)
+    if named is None:
+        raise ValueError(f"{text!r} is neither a time (ISO 8601, UTC) nor an age such as 20 h")
+    return stamp(named.astimezone(datetime.timezone.utc))
+
+
 def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None, at: str | None = None) -> Gathered:
     """Every host that is named, in its order, by its newest evidence; one without any is ``unknown``.
 
-    ``newer_than`` and ``at`` (the report's own time, from which ages are told; without it the present) are ISO 8601 in
-    UTC. What has a time after that has no age, for a clock was wrong.
+    ``newer_than`` is as `since` takes it, ``at`` (the report's own time, from which ages are told; without it the
+    present) is ISO 8601 in UTC. What has a time after that has no age, for a clock was wrong. Raises ValueError.
     """
+    folders = list(dict.fromkeys(inner for folder in folders for inner in folders_of(folder)))
     read_folders = [_Folder(folder, at or now()) for folder in folders]
     at = at or now()  # not before, for runs may go on
+    newer_than = since(newer_than, at)
     notes = [note for folder in read_folders for note in folder.notes]
-    notes += [f"there is no folder {folder.evidence}" for folder in read_folders if folder.names is None]
-    found = [_host(read_folders, host, newer_than, at) for host in hosts]
+    found, lacking = [], []
+    pool: dict[Any, Any] = {}
+    for host in hosts:
+        one, counts = _host(read_folders, host, newer_than, at, pool)
+        found.append(one)
+        if not counts:
+            lacking.append(host)
     notes += _about_the_future(read_folders, found, at)
     changes, about = changes_in(folders, hosts)
     notes += about
@@ -162,7 +222,8 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
                   key=lambda run: run.at)
     collected = [host.collected_at for host in found if host.collected_at and host.age is not None]
     return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers, at,
-                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()}, changes)
+                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()}, changes,
+                    lacking)
 
 
 def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str) -> list[str]:
@@ -186,7 +247,9 @@ def _later(one: str | None, other: str | None) -> bool:
     return first is not None and (second is None or first > second)
 
 
-def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str) -> Host:
+def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str, pool: dict[Any, Any]
+          ) -> tuple[Host, bool]:
+    """A host, and whether there is evidence of it that counts. ``pool`` is what documents have in common."""
     best: Host | None = None
     reason = "no evidence was filed for it: its tasks failed or were not run"
     for folder in folders:
@@ -199,18 +262,39 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
             continue
         seen = folder.seen(host, sha256) or document
         collected = _moment_of(seen.get("collected_at"))
-        one = Host(document, collected, _age(collected, at), seen.get("drift"), seen.get("machine"))
+        one = Host({name: _shared(value, pool) for name, value in document.items()}, collected, _age(collected, at),
+                   seen.get("drift"), seen.get("machine"))
         if best is None or _newness(one) > _newness(best):
             best = one
     if best is None:
-        return Host(missing(host, reason))
+        return Host(missing(host, reason)), False
     if newer_than and best.collected_at and best.age is None:
         return Host(missing(host, f"its evidence is by its own time from {best.collected_at}, which is after the "
-                                  f"present ({at}): how old it is nobody knows"), best.collected_at)
+                                  f"present ({at}): how old it is nobody knows"), best.collected_at), False
     if newer_than and not _later(best.collected_at, newer_than):
-        when = f", the last is from {best.collected_at}" if best.collected_at else ""
-        return Host(missing(host, f"no evidence was filed for it in this run{when}"), best.collected_at, best.age)
-    return best
+        last = f"the last is from {best.collected_at}" if best.collected_at else "from when the last is, nobody knows"
+        return Host(missing(host, f"no evidence was filed for it since {newer_than}: {last}"), best.collected_at,
+                    best.age), False
+    return best, True
+
+
+def _shared(value: Any, pool: dict[Any, Any]) -> Any:
+    """A value, each part of which is the very one of an earlier document where they are equal. Nobody changes evidence.
+
+    Hosts of a fleet are alike. Without this a host takes 10 KB of memory, and 100,000 of them more than a gigabyte.
+    """
+    if type(value) is str:
+        return pool.setdefault(value, value)
+    if not isinstance(value, (dict, list)):
+        return value
+    # As `marshal` writes it, 1 is not True. Its version 0 does not say what is the same object.
+    key = hashlib.blake2b(marshal.dumps(value, 0), digest_size=24).digest()
+    known = pool.get(key)
+    if known is None:
+        known = [_shared(item, pool) for item in value] if isinstance(value, list) else {
+            _shared(name, pool): _shared(item, pool) for name, item in value.items()}
+        pool[key] = known
+    return known
 
 
 def _moment_of(value: Any) -> str | None:

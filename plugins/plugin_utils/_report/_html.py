@@ -13,8 +13,9 @@ import base64
 import hashlib
 import json
 import re
+import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,12 @@ def paths(hosts: Sequence[Host]) -> dict[str, Any]:
 
 
 def render(report: Report) -> str:
-    """The report as a page. Its script needs no network and no other file."""
+    """The report as one text."""
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """The report as a page, piece by piece. Its script needs no network and no other file."""
     folder = Path(__file__).parent
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
@@ -148,12 +154,18 @@ def render(report: Report) -> str:
     environment.filters["visible"] = visible
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     when, last = moment(report.generated_at), moment(report.last_run)
-    return template.render(
+    here = secrets.token_hex(16)  # which nothing that is shown can hold
+    before, _here, after = template.render(
         headline=headline(report), drifts=drifts(report), report=report, meanings=MEANINGS, symbols=SYMBOLS,
         trend=trend(report.trend), paths=paths(report.hosts), style=style, script=script,
         style_hash=_hash(style), script_hash=_hash(script),
         made=report.generated_at[:16].replace("T", " "),
         last=age_words((when - last).total_seconds()) if when and last else None,
-        data=data({"verdicts": MEANINGS, "changes": changed(report), "manual": {"page": PAGE, "entries": ENTRIES},
-                   "hosts": [row(host, report.inventory) for host in report.worst_first()]}),
-    ) + "\n"
+        data=here,
+    ).partition(here)
+    yield before
+    yield data({"verdicts": MEANINGS, "changes": changed(report), "manual": {"page": PAGE, "entries": ENTRIES},
+                "hosts": []})[:-len("]}")]
+    for number, host in enumerate(report.worst_first()):
+        yield ("," if number else "") + data(row(host, report.inventory))
+    yield "]}" + after + "\n"

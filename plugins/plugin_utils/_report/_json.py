@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
@@ -35,7 +35,12 @@ def _run(run: Mapping[str, Any]) -> str:
 
 
 def render(report: Report) -> str:
-    """The report with one line a host, so that it is quick to write and a diff names the hosts."""
+    """The report as one text."""
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """The report with one line a host, so that it is quick to write and a diff names the hosts; piece by piece."""
     head = {"schema": REPORT_SCHEMA, "generated_at": report.generated_at, "last_run": report.last_run,
             "headline": headline(report), "totals": report.totals, "notes": list(report.notes),
             "vanished": list(report.vanished), "machines": report.machines(),
@@ -43,5 +48,7 @@ def render(report: Report) -> str:
     lines = [f"  {written(key)}: {_line(value)},\n" for key, value in head.items()]
     lines.append('  "changes": [' + ",".join(_run(run) for run in report.changes.runs) + ("\n  " if report.changes.runs
                  else "") + "],\n")
-    hosts = ",\n".join("    " + _line(entry(host, report.inventory)) for host in report.hosts)
-    return "{\n" + "".join(lines) + '  "hosts": [' + (f"\n{hosts}\n  " if hosts else "") + "]\n}\n"
+    yield "{\n" + "".join(lines) + '  "hosts": ['
+    for number, host in enumerate(report.hosts):
+        yield (",\n    " if number else "\n    ") + _line(entry(host, report.inventory))
+    yield ("\n  " if report.hosts else "") + "]\n}\n"

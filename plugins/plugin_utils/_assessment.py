@@ -19,7 +19,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import access_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import DOWN, VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import DOWN, IDLE, MET, VERDICTS, in_camps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
 
 DESIRED = ("disabled", "enabled", "unmanaged")
@@ -462,7 +462,7 @@ def judge(policy: Policy, state: Mapping[str, Any] | None, error: str | None, to
     result = assess(state, policy, today)
     if error:
         # What this run broke (a service that did not come back) must not pass as compliant.
-        verdict = "unknown" if result.verdict in ("compliant", "not_applicable") else result.verdict
+        verdict = "unknown" if result.verdict in in_camps(MET, IDLE) else result.verdict
         return Assessment(verdict, [f"it could not be enforced: {error}", *result.reasons], result.warnings)
     return result
 

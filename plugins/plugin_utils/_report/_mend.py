@@ -37,7 +37,7 @@ def steps(host: Host, inventory: str) -> list[Step]:
     if host.verdict == "waiver_expired":
         found.append(Step("Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy "
                           "about", "control node", ""))
-    desired = host.policy.get("desired")
+    desired = str(host.policy.get("desired"))
     for entry in host.installations if desired in rules.KNOWN else ():
         debts, service = rules.owed_by(entry, desired), entry.get("service")
         if rules.EDIT in debts:

@@ -16,7 +16,6 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
-    GATES,
     downs,
     totals_by_machine,
     unmet,
@@ -42,11 +41,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named, selects_itself
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import FAIL_ON, GATES
 
 LONG_LIST = 60  # characters
 LIMIT_DOWN = 50  # notes on what is down
 LIMIT_REASONS = 10  # of one host in the sentence on it; the report has them all
-FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
 
 
 def inventory_words(sources: Any) -> str:
@@ -135,7 +134,7 @@ class ActionModule(ActionBase):
             "newer_than": {"type": "str"},
             "this_run": {"type": "bool", "default": False},
             "signing_key": {"type": "str"},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
             "name": {"type": "str", "default": "audit"},
             "fail": {"type": "bool", "default": True},
             "fail_hosts": {"type": "bool", "default": True},

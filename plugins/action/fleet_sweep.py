@@ -39,6 +39,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import Op
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import BROKEN, in_camps
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
@@ -141,7 +142,7 @@ class Tally:
             return
         self._told = moment
         left = round((moment - self._began) / done * (self._total - done))
-        violations = self.verdicts["violation"] + self.verdicts["waiver_expired"]
+        violations = sum(self.verdicts[verdict] for verdict in in_camps(BROKEN))
         show(f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
              f"about {left // 60}:{left % 60:02d} left")
 

@@ -15,7 +15,6 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
-    GATES,
     WAIVER_WARN_DAYS,
     PolicyError,
     rejudge,
@@ -27,8 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape imp
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-
-FAIL_ON = ["violation", "waiver_expired", "unknown", "unreachable"]
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import FAIL_ON, GATES
 
 
 class ActionModule(ActionBase):
@@ -44,7 +42,7 @@ class ActionModule(ActionBase):
             "reports_dir": {"type": "str"},
             "as_of": {"type": "str", "required": True},
             "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": FAIL_ON},
+            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
         })
         day = _day(arguments["as_of"])
         folder = reports_folder(arguments["reports_dir"]) / "evidence"

@@ -28,6 +28,8 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import BROKEN, in_camps
+
 #: Seconds between two updates: a terminal over a slow line must not hold the run up.
 PERIOD = 0.2
 
@@ -73,7 +75,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         """A host is done."""
         answer = getattr(result, "result", None) or result._result
-        if answer.get("verdict") in ("violation", "waiver_expired"):
+        if answer.get("verdict") in in_camps(BROKEN):
             self._violations += 1
         self._count(result)
 

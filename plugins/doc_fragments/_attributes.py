@@ -63,3 +63,18 @@ attributes:
   platform:
     support: full
 """
+
+    # For a task that fails by verdicts; the same list is the role's telemetry_fail_on.
+    GATES = r"""
+options:
+  fail_on:
+    description:
+      - Verdicts that make the task fail.
+      - V(down) stands for a controller whose unit has failed, or that ends and is started anew again and again.
+      - V(vanished) stands for hosts that the last run of the whole inventory had and that are not among these.
+    type: list
+    elements: str
+    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
+      down, vanished]
+    default: [violation, waiver_expired, unknown, unreachable]
+"""

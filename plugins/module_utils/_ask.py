@@ -94,7 +94,7 @@ def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
 
 def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
     """The probe's answers, judged by what is expected."""
-    from ._connectivity import answers_meet
+    from ._outcomes import answers_meet
     from ._way_out import connectivity
 
     expect = params["expect"]

@@ -11,7 +11,7 @@ import re
 import ssl
 import threading
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _truststore as truststore
 from ._dial import (
@@ -33,49 +33,16 @@ from ._dial import (
     wire,
     without_sinks,
 )
+from ._outcomes import (  # noqa: F401  who probes finds here what an answer means
+    BLOCKED_OUTCOMES,
+    EXPECTATIONS,
+    OUTCOMES,
+    REACHABLE_OUTCOMES,
+    answers_meet,
+    meets,
+    outcomes_of,
+)
 from ._tls import Secure, Trust, context_of, handshake
-
-# Every answer a probe can give. "unknown" says nothing of the network: a failure of this machine, mostly.
-OUTCOMES: Tuple[str, ...] = (
-    "connected",
-    "dns_nxdomain",
-    "dns_timeout",
-    "dns_sinkholed",
-    "refused",
-    "reset",
-    "timeout",
-    "unreachable",
-    "proxy_unreachable",
-    "proxy_denied",
-    "proxy_auth_required",
-    "tls_alert",
-    "tls_untrusted",
-    "tls_name_mismatch",
-    "tls_expired",
-    "tls_intercepted",
-    "http_error",
-    "peer_silent",
-    "unknown",
-)
-
-# What proves that nothing got through. The tls_* outcomes are in neither camp: somebody answered, and a JVM
-# with another trust store or other protocol versions may well get on with the same peer. Nor is
-# proxy_auth_required, since a controller may have the password that the probe does not have.
-BLOCKED_OUTCOMES: Tuple[str, ...] = (
-    "dns_nxdomain",
-    "dns_timeout",
-    "dns_sinkholed",
-    "refused",
-    "reset",
-    "timeout",
-    "unreachable",
-    "proxy_unreachable",
-    "proxy_denied",
-    "peer_silent",
-)
-REACHABLE_OUTCOMES: Tuple[str, ...] = ("connected",)
-
-EXPECTATIONS: Tuple[str, ...] = ("reachable", "blocked", "any")
 
 # Every wait has the deadline for its end. What hangs longer than this behind it is this machine itself (a trust
 # store on a server that is gone), and is left behind.
@@ -101,31 +68,6 @@ class Options(NamedTuple):
     public_authorities: Optional[str] = None  # instead of the distribution's own list
     private_authority: bool = False  # whether one that is no public one may be at the end of the chain
     java_stores: Tuple[str, ...] = ()  # trust stores of JVMs that judge the peer too
-
-
-def meets(outcome: str, expect: str) -> bool:
-    """Whether an outcome is what was expected; "unknown" meets nothing but "any"."""
-    if expect == "reachable":
-        return outcome in REACHABLE_OUTCOMES
-    if expect == "blocked":
-        return outcome in BLOCKED_OUTCOMES
-    return True
-
-
-def outcomes_of(answer: Mapping[str, Any]) -> List[str]:
-    """What became of each attempt of an answer, each outcome once."""
-    return list((answer.get("samples") or {}).get("outcomes") or [answer["outcome"]])
-
-
-def answers_meet(answers: Sequence[Mapping[str, Any]], expect: str) -> bool:
-    """Whether each path, in each of its samples, is as it was expected to be. No answer at all meets only "any".
-
-    What a JVM's trust store refuses is not reachable for that JVM, whatever the machine itself thinks of it.
-    """
-    if expect == "reachable" and any(one["trusted"] is False for answer in answers for one in answer.get("java") or []):
-        return False
-    outcomes = [outcome for answer in answers for outcome in outcomes_of(answer)]
-    return all(meets(outcome, expect) for outcome in outcomes) and (bool(outcomes) or expect == "any")
 
 
 def endpoint(text: str) -> Tuple[str, int]:

@@ -27,6 +27,7 @@ from ._edit import (
 from ._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
 from ._jvm import Unresolvable
 from ._ownership import own_drop_ins
+from ._rules import RESTART, owed
 from ._state import Entry, Survey, document_of, installation_document, survey
 from ._writing import Lock, Refused, check_write, clear, left_beside, make_folder, replace
 
@@ -369,12 +370,7 @@ def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Wri
 
 
 def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
-    """Services whose running JVM has another value than the next start would give it."""
-    services = []
-    for entry in result.entries:
-        if names and entry.definition.name not in names:
-            continue
-        stale = entry.running not in ("not_running", wanted)
-        if entry.on_disk.verdict == wanted and stale and entry.definition.service:
-            services.append(entry.definition.service)
-    return services
+    """Services whose files are right and whose running JVM is known to have another value."""
+    return [entry.definition.service for entry in result.entries
+            if entry.definition.service and (not names or entry.definition.name in names)
+            and RESTART in owed(entry.on_disk.verdict, entry.next_start.verdict, entry.running, wanted)]

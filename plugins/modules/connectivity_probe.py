@@ -416,7 +416,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import EXPECTATIONS
+from ansible_collections.cbops.telemetry.plugins.module_utils._outcomes import EXPECTATIONS
 from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = dict(

@@ -25,6 +25,7 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._attributes.gates
 options:
   hosts:
     description:
@@ -81,16 +82,6 @@ options:
       - A private key without a passphrase on the control node, or a public key that an agent holds. The manifest is
         signed with it by C(ssh-keygen -Y sign). Empty means no signature.
     type: str
-  fail_on:
-    description:
-      - Verdicts that make the task fail.
-      - V(down) stands for a controller whose unit has failed, or that ends and is started anew again and again.
-      - V(vanished) stands for hosts that the last run of the whole inventory had and that are not among these.
-    type: list
-    elements: str
-    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
-      down, vanished]
-    default: [violation, waiver_expired, unknown, unreachable]
   fail:
     description:
       - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it

@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._attributes.gates
 options:
   reports_dir:
     description:
@@ -34,16 +35,6 @@ options:
     description: How many days before its end a waiver is warned of.
     type: int
     default: 14
-  fail_on:
-    description:
-      - Verdicts that make the task fail.
-      - V(down) stands for a controller whose unit has failed, or that ends and is started anew again and again.
-      - V(vanished) stands for hosts that the last run of the whole inventory had and that are not among these.
-    type: list
-    elements: str
-    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
-      down, vanished]
-    default: [violation, waiver_expired, unknown, unreachable]
 seealso:
   - module: cbops.telemetry.fleet_report
 """

@@ -65,8 +65,8 @@ EXAMPLES = r"""
 RETURN = r"""
 verdict:
   description:
-    - One of V(violation), V(waiver_expired), V(restart_pending), V(unknown), V(unreachable), V(waived),
-      V(compliant), V(not_applicable).
+    - One of the verdicts among the choices of O(cbops.telemetry.fleet_report#module:fail_on), which has them worst
+      first.
   returned: with O(answer)
   type: str
 reasons:

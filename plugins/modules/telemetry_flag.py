@@ -19,7 +19,8 @@ description:
     that is what this collection writes; else the task fails and says what else is in it.
   - Before anything is written the new content is read again in memory. It is written only where the options
     of the JVM differ by the flag alone; else the file is refused and stays untouched.
-  - Nothing is ever restarted. RV(restart_required) names the services whose running JVM has another value.
+  - Nothing is ever restarted. RV(restart_required) names the services whose running JVM is known to have another
+    value.
 author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
@@ -129,7 +130,8 @@ EXAMPLES = r"""
 RETURN = r"""
 restart_required:
   description:
-    - Services whose running JVM has another value than the files now say.
+    - Services whose running JVM is known to have another value than the files now say. One that could not be asked, or
+      that is not running, is not among them.
   returned: always
   type: list
   elements: str

@@ -17,31 +17,16 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
+from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import access_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import DOWN, IDLE, MET, VERDICTS, in_camps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import window_of
-
-#: The closed set of verdicts, worst first.
-VERDICTS = (
-    "violation",
-    "waiver_expired",
-    "restart_pending",
-    "unknown",
-    "unreachable",
-    "waived",
-    "compliant",
-    "not_applicable",
-)
 
 DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
 ATTACH = ("auto", "never")
 EXPECT = ("", "present")
-#: A controller that is down: not a verdict, but what telemetry_fail_on may name.
-DOWN = "down"
-#: All that it may name: verdicts, a controller that is down, hosts that are not there any more.
-GATES = (*VERDICTS, DOWN, "vanished")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
@@ -371,105 +356,20 @@ def worst(assessments: Sequence[Assessment]) -> Assessment:
                       [warning for item in ordered for warning in item.warnings])
 
 
-def _where(detail: Mapping[str, Any]) -> str:
-    if not detail.get("file"):
-        return ""
-    line = f":{detail['line']}" if detail.get("line") else ""
-    return f"{detail['file']}{line}"
-
-
-def _because(detail: Mapping[str, Any]) -> str:
-    place, reason = _where(detail), detail.get("reason")
-    return ", ".join(part for part in (place, reason) if part) or "no reason was given"
-
-
-def _on_disk_violation(entry: Mapping[str, Any], desired: str) -> str:
-    name, launch, place = entry["name"], entry.get("launch") or {}, _where(entry["on_disk_detail"])
-    if desired == "enabled":
-        return f"{name}: {place or 'its launch configuration'} turns telemetry off; run enforce"
-    live = f"{launch['variable']} in {launch['file']}" if launch.get("variable") else launch.get("file", "")
-    dead = [item for item in entry.get("declarations", []) if not item["live"] and item["value"].lower() == "true"]
-    if dead:
-        return (f"{name}: the flag in {dead[0]['file']}:{dead[0]['line']} has no effect ({dead[0].get('reason')}); "
-                f"run enforce to put it into {live or 'the live launch file'}")
-    if place:
-        return f"{name}: {place} sets the flag to another value than true; run enforce"
-    return f"{name}: the flag is not in {live or 'its launch configuration'}; run enforce"
+def _assessed(found: Sequence[rules.Finding]) -> Assessment:
+    """The verdict of findings about one thing."""
+    return worst([Assessment(one.verdict, [one.sentence] if one.sentence else []) for one in found])
 
 
 def assess_installation(entry: Mapping[str, Any], desired: str) -> Assessment:
     """Verdict of one installation of the state document: the three clocks against the policy."""
-    name = entry["name"]
-    on_disk, next_start, running = entry["on_disk"], entry["next_start"], entry["running"]
-    known = ("disabled", "enabled")
-    service = entry.get("service") or name
-    if on_disk in known and on_disk != desired:
-        return Assessment("violation", [_on_disk_violation(entry, desired)])
-    if on_disk not in known:
-        reason = f"{name}: what the next start would do cannot be resolved: {_because(entry['on_disk_detail'])}"
-        if running in (*known, "mixed") and running != desired:
-            return Assessment("violation", [f"{name}: the running JVM has telemetry {running}", reason])
-        return Assessment("unknown", [reason])
-    if next_start not in known:
-        reason = f"{name}: what is loaded for its next start is not known: {_because(entry['next_start_detail'])}"
-        return Assessment("unknown", [reason])
-    if next_start != desired:
-        if running == desired:
-            return Assessment("violation", [f"{name}: the next start would run with telemetry {next_start}: the "
-                                            "service manager has an older unit loaded; run systemctl daemon-reload"])
-        return Assessment("restart_pending", [f"{name}: the files are right, but systemctl daemon-reload and then a "
-                                              f"restart of {service} are owed"])
-    if running == "unknown":
-        return Assessment("unknown", [f"{name}: the running value is not known: {_because(entry['running_detail'])}"])
-    if running == "not_running":
-        return Assessment("compliant", [f"{name}: not running; its next start has telemetry {desired}"])
-    if running != desired:
-        return Assessment("restart_pending", [f"{name}: the files are right, but the running JVM has telemetry "
-                                              f"{running}; a restart of {service} is owed"])
-    return Assessment("compliant")
+    return _assessed(rules.of_installation(entry, desired))
 
 
 def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
-    """Verdict of the probe's answers, one a path, against ``required`` or ``forbidden``.
-
-    Nobody outside of CloudBees knows which of several paths the plugin takes. So every one has to be as it is wanted,
-    and what is required is broken only where none is.
-    """
-    if wanted == "ignored":
-        return Assessment("compliant")
-    if not answers:
-        return Assessment("unknown", ["the endpoint was not probed from this node"])
-    targets = dict.fromkeys(answer["target"] for answer in answers)
-    return worst([_assess_paths([answer for answer in answers if answer["target"] == target], wanted)
-                  for target in targets])
-
-
-def _assess_paths(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
-    """Verdict of the paths to one endpoint."""
-    expect = "reachable" if wanted == "required" else "blocked"
-    contrary = [answer for answer in answers if not answers_meet([answer], expect)]
-    if not contrary:
-        return Assessment("compliant")
-    said = [f"{_path(answer)}: {answer['message']}" for answer in contrary]
-    if wanted == "forbidden":
-        open_ = [line for answer, line in zip(contrary, said, strict=True) if "connected" in outcomes_of(answer)
-                 or any(one["trusted"] for one in answer.get("java") or [])]
-        if open_:
-            return Assessment("violation", [f"connectivity is forbidden, but {line}" for line in open_])
-        doubt = "connectivity is forbidden, and whether this path is blocked is not known"
-        return Assessment("unknown", [f"{doubt}: {line}" for line in said])
-    if len(contrary) < len(answers):
-        good = ", ".join(_path(answer) for answer in answers if answer not in contrary)
-        return Assessment("unknown", [f"connectivity is required, and only {good} gets through; which of the paths the "
-                                      "plugin takes is not known", *said])
-    if any(outcome == "unknown" for answer in contrary for outcome in outcomes_of(answer)):
-        return Assessment("unknown", said)
-    return Assessment("violation", [f"connectivity is required, but {line}" for line in said])
-
-
-def _path(answer: Mapping[str, Any]) -> str:
-    via = answer.get("via", "direct")
-    return str(answer["target"]) + ("" if via == "direct" else f" through the proxy {via}")
+    """Verdict of the probe's answers, one a path, against ``required``, ``forbidden`` or ``ignored``."""
+    found = rules.of_connectivity(answers, wanted)
+    return worst([_assessed(group) for group in found]) if found else Assessment("compliant")
 
 
 def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -515,27 +415,13 @@ def unmet(document: Mapping[str, Any], fail_on: Sequence[str]) -> bool:
             or (DOWN in fail_on and bool(downs(document))))
 
 
-def _nothing_found(state: Mapping[str, Any], policy: Policy) -> Assessment:
-    """The verdict where no installation was found: what was looked at is said."""
-    looked = state.get("looked_at") or []
-    where = f"; looked at: {', '.join(looked)}" if looked else ""
-    if policy.expect == "present":
-        return Assessment("unknown", ["no operations center or controller was found on this host, and telemetry_expect "
-                                      f"is present: so there is one that was not recognised, or the inventory is wrong"
-                                      f"{where}"])
-    return Assessment("not_applicable", [f"no operations center or controller was found on this host{where}"])
-
-
 def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> Assessment:
     """The verdict of a host: its state document against its policy."""
+    result = worst([_assessed(group) for group in rules.of_host(
+        state, policy.desired, policy.connectivity, policy.expect)])
     if policy.desired == "unmanaged":
-        return Assessment("not_applicable", ["telemetry_desired is unmanaged"])
-    installations = state.get("installations", [])
-    if not installations:
-        return with_waiver(_nothing_found(state, policy), policy, today)
-    results = [assess_installation(entry, policy.desired) for entry in installations]
-    results.append(assess_connectivity(state.get("connectivity", []), policy.connectivity))
-    result = worst(results)
+        return result
+    installations = state.get("installations") or []
     result.reasons += [f"{said.replace(': it is', ': note: it is', 1)}" for said in downs({"state": state})]
     if policy.desired == "disabled":
         result.reasons += second_senders(installations)
@@ -547,7 +433,7 @@ def with_waiver(result: Assessment, policy: Policy, today: datetime.date) -> Ass
     waiver = policy.waiver
     if waiver is None:
         return result
-    if result.verdict not in ("violation", "restart_pending", "unknown"):
+    if rules.LEVELS.get(result.verdict) not in (rules.BAD, rules.OPEN):
         more = [f"the waiver until {waiver.until} is not needed any more: the host is compliant without it: "
                 f"{waiver.words()}"] if result.verdict == "compliant" else []
         return Assessment(result.verdict, result.reasons, [*result.warnings, *more])
@@ -577,7 +463,7 @@ def judge(policy: Policy, state: Mapping[str, Any] | None, error: str | None, to
     result = assess(state, policy, today)
     if error:
         # What this run broke (a service that did not come back) must not pass as compliant.
-        verdict = "unknown" if result.verdict in ("compliant", "not_applicable") else result.verdict
+        verdict = "unknown" if result.verdict in in_camps(MET, IDLE) else result.verdict
         return Assessment(verdict, [f"it could not be enforced: {error}", *result.reasons], result.warnings)
     return result
 

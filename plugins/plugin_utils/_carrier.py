@@ -62,8 +62,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 #: Sources that only some requests need; all the others go to every host.
-PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore", "_way_out")
-WRITE = ("_backups", "_declaring", "_edit", "_writing")
+PROBE = ("_connectivity", "_dial", "_outcomes", "_probing", "_tls", "_truststore", "_way_out")
+WRITE = ("_backups", "_declaring", "_edit", "_outcomes", "_rules", "_writing")
 PROVE = ("_prove", "_world")
 SHIM = "_shim"
 

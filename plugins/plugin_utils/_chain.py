@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import content, parsed
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import VERDICTS
 
 MANIFEST_SCHEMA = "cbops.telemetry/manifest/1"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

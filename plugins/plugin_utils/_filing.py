@@ -18,6 +18,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.utils.display import Display
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     FROM_FACTS,
     UNRESOLVED,
@@ -183,7 +184,7 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
         verdict = Assessment("unknown", [f"its policy is not valid: {problem}"])
     else:
         verdict = judge(policy, kept, error, today(), not answer.get("unreachable"))
-        if circumstances.note and verdict.verdict in ("violation", "restart_pending"):
+        if circumstances.note and rules.LEVELS.get(verdict.verdict) == rules.BAD:
             verdict.reasons.append(circumstances.note)
     measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
     whole = document_of(host, policy, kept, error, verdict)

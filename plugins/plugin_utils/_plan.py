@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
     Policy,
     assess_installation,
@@ -28,8 +29,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markd
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
 #: The batches of restarts, as playbooks/enforce.yml has them.
 DEFAULT_SERIAL = (1, 2, 5, "20%")
-
-KNOWN = ("disabled", "enabled")
 
 
 class PlanError(ValueError):
@@ -93,11 +92,13 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
     owed: list[str] = []
     others: list[dict[str, Any]] = []
     for found in answer["state"]["installations"]:
-        if found["running"] not in {*KNOWN, "mixed"} - {policy.desired}:
+        if found["on_disk"] not in rules.KNOWN and not edits:
+            continue  # a restart would be no cure
+        if rules.RESTART not in rules.owed_after_edit(found, policy.desired):
             continue
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
         service = service_of(found)
-        can = isinstance(service, Service) and (reload or (found["next_start"] in KNOWN and not needed))
+        can = isinstance(service, Service) and (reload or (found["next_start"] in rules.KNOWN and not needed))
         (restarts if can and policy.restart != "never" else owed).append(service.label)
         others += changes_of(found, allow, label=lambda entry: service_of(entry).label)
     refused = [service for service in restarts

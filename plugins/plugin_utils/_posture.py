@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import answers_meet, outcomes_of
+from ansible_collections.cbops.telemetry.plugins.module_utils._rules import egress_of
 
 #: What the files say, what runs, and what the probe saw, in words of this page.
 SETTINGS = ("off", "on", "mixed", "unknown")
@@ -89,22 +89,6 @@ def running_of(installations: Sequence[Mapping[str, Any]]) -> str:
     values = [entry["running"] for entry in installations]
     alive = [value for value in values if value != "not_running"] or values
     return _one(alive, {"disabled": "off", "enabled": "on", "mixed": "mixed", "not_running": "stopped"})
-
-
-def egress_of(answers: Sequence[Mapping[str, Any]]) -> str:
-    """One of :data:`EGRESS`."""
-    if not answers:
-        return "not_probed"
-    connected = [answer.get("via", "direct") == "direct" for answer in answers if _gets_through(answer)]
-    if connected:
-        return "open" if any(connected) else "proxy_only"
-    return "blocked" if answers_meet(answers, "blocked") else "unclear"
-
-
-def _gets_through(answer: Mapping[str, Any]) -> bool:
-    """Whether a sender would: in any attempt, and by the trust of its own JVM where that was asked."""
-    trusts = [one["trusted"] for one in answer.get("java") or [] if one["trusted"] is not None]
-    return any(trusts) if trusts else "connected" in outcomes_of(answer)
 
 
 def second_sender_of(installations: Sequence[Mapping[str, Any]]) -> bool:

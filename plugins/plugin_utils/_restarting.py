@@ -19,6 +19,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
+from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _unfinished as unfinished
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget, Held, one_at_a_time
@@ -118,9 +119,7 @@ def owing(state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
 
     Those that nothing of ours restarts, too: the debt is the same.
     """
-    return [entry for entry in state["installations"]
-            if entry["on_disk"] == entry["next_start"] == desired
-            and entry["running"] in ({"disabled", "enabled"} - {desired} | {"mixed"})]
+    return [entry for entry in state["installations"] if rules.restart_helps(entry, desired)]
 
 
 def renewed(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import (
     MOMENT,
     Chain,
@@ -43,6 +42,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import changes_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now, stamp
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import VERDICTS
 
 #: So many of the last runs are read; a history file tells of more.
 RUNS = 60

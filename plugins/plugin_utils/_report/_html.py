@@ -21,8 +21,7 @@ from typing import Any
 
 import jinja2
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.module_utils._outcomes import meets
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import ENTRIES, PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
@@ -43,18 +42,18 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import TABLE, VERDICTS
 
 #: The drawings that stand for verdicts beside their words: paths of SVG in a square of 16, drawn with a pen of 2.
-SYMBOLS = {
-    "violation": "M4 4l8 8M12 4l-8 8",
-    "waiver_expired": "M4 2h8M4 14h8M5 2v3l3 3-3 3v3M11 2v3l-3 3 3 3v3",
-    "restart_pending": "M13 8a5 5 0 1 1-1.6-3.7M12.5 1.5v3.5H9",
-    "unknown": "M5.3 6.2a2.7 2.7 0 1 1 4 2.3C8.4 9 8 9.5 8 10.3M8 13v.01",
-    "unreachable": "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M4 12l8-8",
-    "waived": "M4 14V2h8l-2.5 3L12 8H4",
-    "compliant": "M3 8.5l3.5 3.5L13 4.5",
-    "not_applicable": "M4 8h8",
-}
+SYMBOLS = {one.name: one.drawing for one in TABLE}
+
+
+def colours() -> str:
+    """The style of the verdicts, each with its own colour, on light ground, on dark and on paper."""
+    light, dark = (" ".join(f"--{one.name}: {getattr(one, ground)};" for one in TABLE) for ground in ("light", "dark"))
+    return (f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+            f"@media print {{ :root {{ {light} }} }}\n"
+            + "".join(f".v-{one.name} {{ --own: var(--{one.name}); }}\n" for one in TABLE))
 
 
 def _hash(text: str) -> str:
@@ -149,6 +148,7 @@ def pieces(report: Report) -> Iterator[str]:
     """The report as a page, piece by piece. Its script needs no network and no other file."""
     folder = Path(__file__).parent
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style = colours() + style
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
                                      undefined=jinja2.StrictUndefined)
     environment.filters["visible"] = visible

@@ -11,15 +11,16 @@ from xml.sax.saxutils import escape, quoteattr
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import BY_NAME, EXCUSED, IDLE, UNSEEN
 
 
 def outcome(verdict: str, fail_on: object) -> str:
     """The element that a verdict becomes: what was not seen is an error, what was seen and fails is a failure."""
     if isinstance(fail_on, (list, tuple)) and verdict in fail_on:
-        return "error" if verdict in ("unreachable", "unknown") else "failure"
+        return "error" if BY_NAME[verdict].camp == UNSEEN else "failure"
     if verdict == "unreachable":
         return "error"
-    return "skipped" if verdict in ("waived", "not_applicable") else ""
+    return "skipped" if BY_NAME[verdict].camp in (EXCUSED, IDLE) else ""
 
 
 def _case(host: Host, report: Report) -> str:

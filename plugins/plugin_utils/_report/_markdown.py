@@ -10,7 +10,6 @@ import html
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
     CLOCKS,
-    SETTLED,
     Host,
     Report,
     age_of,
@@ -21,11 +20,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     waiver,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import IDLE, MET, SETTLED, TABLE, in_camps
 
 #: The longest comment that GitHub takes, in characters.
 LIMIT = 65536
-SYMBOLS = {"violation": "❌", "waiver_expired": "⌛", "restart_pending": "🔁", "unknown": "❔", "unreachable": "🔌",
-           "waived": "📝", "compliant": "✅", "not_applicable": "➖"}
+SYMBOLS = {one.name: one.symbol for one in TABLE}
 
 
 def _row(host: Host) -> str:
@@ -49,7 +48,7 @@ def render(report: Report) -> str:
     head += [f"| {SYMBOLS[verdict]} {verdict} | {count} |\n" for verdict, count in report.totals.items()]
     if drifts(report):
         head.append(f"\n{drifts(report)}.\n")
-    shown = [host for host in report.worst_first() if host.verdict not in ("compliant", "not_applicable")]
+    shown = [host for host in report.worst_first() if host.verdict not in in_camps(MET, IDLE)]
     open_hosts = [host for host in shown if host.verdict not in SETTLED]
     left = LIMIT - sum(map(len, head)) - 1200  # what stands around tables and notes
     rows: list[str] = []

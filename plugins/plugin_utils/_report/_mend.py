@@ -8,7 +8,9 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, connectivity
+from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import SETTLED
 
 
 class Step(NamedTuple):
@@ -26,7 +28,7 @@ def _playbook(name: str, host: Host, inventory: str, extra: str = "") -> str:
 def steps(host: Host, inventory: str) -> list[Step]:
     """What to do for a host, in this order. ``inventory`` is a word of a shell, quoted where it needs to be."""
     audit = Step("Look again", "control node", _playbook("audit", host, inventory))
-    if host.verdict in ("waived", "compliant", "not_applicable"):
+    if host.verdict in SETTLED:
         return []
     if host.verdict == "unreachable":
         return [Step("See why it does not answer", "control node",
@@ -35,22 +37,23 @@ def steps(host: Host, inventory: str) -> list[Step]:
     if host.verdict == "waiver_expired":
         found.append(Step("Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy "
                           "about", "control node", ""))
-    desired = host.policy.get("desired")
-    for entry in host.installations:
-        service = entry.get("service")
-        if desired not in ("disabled", "enabled"):
-            continue
-        if entry["on_disk"] in ("disabled", "enabled") and entry["on_disk"] != desired:
+    desired = str(host.policy.get("desired"))
+    for entry in host.installations if desired in rules.KNOWN else ():
+        debts, service = rules.owed_by(entry, desired), entry.get("service")
+        if rules.EDIT in debts:
             found.append(Step("Put the flag where the policy wants it", "control node",
                               _playbook("enforce", host, inventory)))
-        elif entry["on_disk"] == desired and entry["next_start"] not in (desired, "unresolvable"):
+        if rules.RELOAD in debts:
             found.append(Step(f"Load the unit of {entry['name']} as it is on disk", "host", "systemctl daemon-reload"))
-        if entry["on_disk"] == desired and entry["running"] not in (desired, "not_running", "unknown"):
-            found.append(Step(f"Restart {entry['name']} now", "control node",
-                              _playbook("enforce", host, inventory, " -e telemetry_restart=now")))
+        if rules.RESTART in debts:
+            if entry["next_start"] in rules.KNOWN:
+                found.append(Step(f"Restart {entry['name']} now", "control node",
+                                  _playbook("enforce", host, inventory, " -e telemetry_restart=now")))
             if service:
-                found.append(Step("Or restart it by hand", "host", f"systemctl restart {shlex.quote(service)}"))
-    if connectivity(host).mark == "bad":
+                found.append(Step("Or restart it by hand" if entry["next_start"] in rules.KNOWN else
+                                  f"Restart {entry['name']} by hand", "host",
+                                  f"systemctl restart {shlex.quote(service)}"))
+    if rules.PROBE in rules.debts_of(host.findings):
         found.append(Step("Once the network is as the policy wants it, probe again", "control node",
                           _playbook("probe", host, inventory)))
     return [*dict.fromkeys(found), audit]

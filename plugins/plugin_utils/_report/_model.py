@@ -9,32 +9,31 @@ Pure functions; nothing here reads a file or the clock. Private to this collecti
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import meets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.module_utils import _rules as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import (
+    BROKEN,
+    FAIL_ON,
+    IDLE,
+    PENDING,
+    TABLE,
+    UNSEEN,
+    VERDICTS,
+    in_camps,
+)
 
 #: What each verdict means, in a few words, for legends and rules.
-MEANINGS = {
-    "violation": "the policy is not met",
-    "waiver_expired": "the policy is not met, and the permission to differ has run out",
-    "restart_pending": "the files are right, the running JVM is not yet",
-    "unknown": "something could not be read or resolved",
-    "unreachable": "the host did not answer",
-    "waived": "the policy is not met, and a dated permission allows that",
-    "compliant": "files, next start and running JVM are as wanted",
-    "not_applicable": "nothing is installed there, or the policy leaves the host alone",
-}
-
-#: The verdicts on which the policy is met, or has nothing to say.
-SETTLED = ("waived", "compliant", "not_applicable")
+MEANINGS = {one.name: one.meaning for one in TABLE}
 
 #: The cells of the fleet matrix, in the order in which they are shown.
-CLOCKS = ("on_disk", "next_start", "running")
+CLOCKS = rules.CLOCKS
 
 
 def moment(text: str | None) -> datetime.datetime | None:
@@ -105,6 +104,13 @@ class Host:
         """The policy it was held against; empty where it is not known."""
         return self.document.get("policy") or {}
 
+    @functools.cached_property
+    def findings(self) -> list[rules.Finding]:
+        """What was found out about it, held against its policy; empty where the policy or the state is not known."""
+        state, policy = self.document.get("state"), self.policy
+        return [] if state is None or not policy else [one for group in rules.of_host(
+            state, policy["desired"], policy["connectivity"], policy.get("expect") or "") for one in group]
+
     @property
     def waiver(self) -> Mapping[str, Any] | None:
         """Its waiver, valid or not."""
@@ -138,7 +144,7 @@ class Report:
     hosts: Sequence[Host]
     trend: Sequence[Run] = ()
     last_run: str | None = None
-    fail_on: Sequence[str] = ("violation", "waiver_expired", "unknown", "unreachable")
+    fail_on: Sequence[str] = FAIL_ON
     inventory: str = "INVENTORY"
     notes: Sequence[str] = ()
     changes: Changes = Changes()
@@ -194,13 +200,14 @@ def headline(report: Report) -> str:
     totals, count = report.totals, sum(report.totals.values())
     if not count:
         return "There are no hosts to report on"
-    violating, idle = totals["violation"] + totals["waiver_expired"], totals["not_applicable"]
+    broken, unseen, pending, idle = (sum(totals[verdict] for verdict in in_camps(camp))
+                                     for camp in (BROKEN, UNSEEN, PENDING, IDLE))
     things = noun(report.hosts, count)
-    if violating:
-        text = f"{violating} of {count} {things} violate{'s' if violating == 1 else ''} the policy"
-    elif totals["unknown"] + totals["unreachable"] == count:
+    if broken:
+        text = f"{broken} of {count} {things} violate{'s' if broken == 1 else ''} the policy"
+    elif unseen == count:
         text = f"None of {count} {things} could be judged"
-    elif totals["unknown"] + totals["unreachable"] + totals["restart_pending"]:
+    elif unseen + pending:
         text = f"No violation was seen on {count} {things}"
     elif totals["waived"]:
         return f"{count} {things}: the policy is met, or waived on {totals['waived']}"
@@ -209,9 +216,8 @@ def headline(report: Report) -> str:
             ", all of which meet it" if idle < count else "")
     else:
         return f"All {count} {things} meet the policy" if count > 1 else f"The {things} meets the policy"
-    more = [f"{totals[verdict]} {words}" for verdict, words in (
-        ("restart_pending", "waiting for a restart"), ("unknown", "unknown"), ("unreachable", "unreachable"))
-        if totals[verdict]]
+    more = [f"{totals[verdict]} {'waiting for a restart' if verdict in in_camps(PENDING) else verdict}"
+            for verdict in in_camps(PENDING, UNSEEN) if totals[verdict]]
     return text + (f"; {', '.join(more)}" if more else "")
 
 
@@ -228,17 +234,15 @@ def drifts(report: Report) -> str:
 # -- the fleet matrix -------------------------------------------------------------------------------
 
 
+def _mark(host: Host, about: str) -> str:
+    """How bad it is what was found out about something; empty where the policy has nothing to say of it."""
+    found = [one for one in host.findings if one.about == about]
+    return rules.worst_level(found) if found else ""
+
+
 def clock(host: Host, name: str) -> Cell:
     """What a clock shows on a host, over its installations."""
-    values = [entry[name] for entry in host.installations]
-    text = ", ".join(dict.fromkeys(values))
-    desired = host.policy.get("desired")
-    if not values or desired not in ("disabled", "enabled"):
-        return Cell(text, "")
-    contrary = {"disabled": "enabled", "enabled": "disabled"}[desired]
-    if contrary in values or "mixed" in values:
-        return Cell(text, "bad")
-    return Cell(text, "ok" if all(value in (desired, "not_running") for value in values) else "open")
+    return Cell(", ".join(dict.fromkeys(entry[name] for entry in host.installations)), _mark(host, name))
 
 
 def path_words(answer: Mapping[str, Any]) -> str:
@@ -250,20 +254,12 @@ def path_words(answer: Mapping[str, Any]) -> str:
 def connectivity(host: Host) -> Cell:
     """What the probe saw, over its paths."""
     wanted = host.policy.get("connectivity")
-    if not host.answers:
-        return Cell("" if wanted is None else "ignored" if wanted == "ignored" else "not probed",
-                    "open" if wanted in ("required", "forbidden") else "")
-    text = ", ".join(path_words(answer) for answer in host.answers)
-    if wanted not in ("required", "forbidden"):
-        return Cell(text, "")
-    outcomes = [str(answer["outcome"]) for answer in host.answers]
-    expect, contrary = ("reachable", "blocked") if wanted == "required" else ("blocked", "reachable")
-    if any(meets(outcome, contrary) for outcome in outcomes):
-        return Cell(text, "bad")
-    if all(meets(outcome, expect) for outcome in outcomes):
-        return Cell(text, "ok")
-    return Cell(text, "bad" if wanted == "required" and any(
-        outcome != "unknown" and not meets(outcome, expect) for outcome in outcomes) else "open")
+    if host.answers:
+        return Cell(", ".join(path_words(answer) for answer in host.answers), _mark(host, rules.CONNECTIVITY))
+    if wanted in (None, "ignored"):
+        return Cell(wanted or "", "")
+    # Of a host without a state nothing was found out, that neither.
+    return Cell("not probed", rules.OPEN if host.document.get("state") is None else _mark(host, rules.CONNECTIVITY))
 
 
 def waiver(host: Host) -> Cell:

@@ -25,24 +25,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model imp
     places,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import TABLE
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 HOME = "https://github.com/cbops/telemetry"
 
 #: The rules, one a verdict on which something is open: SARIF's level, and what to do.
-RULES = {
-    "violation": ("error", "Run `ansible-playbook cbops.telemetry.enforce --limit HOST`, or mend the line that is "
-                           "named. Where the network is against the policy, mend that."),
-    "waiver_expired": ("error", "Bring the policy about (`cbops.telemetry.enforce`), or renew `telemetry_waiver` in "
-                                "the inventory with a new date and approval."),
-    "restart_pending": ("warning", "Restart the service that is named: `ansible-playbook cbops.telemetry.enforce "
-                                   "--limit HOST -e telemetry_restart=now`."),
-    "unknown": ("warning", "See the reason: what could not be read or resolved proves nothing, so it does not count "
-                           "as compliant. Mend it, then audit again."),
-    "unreachable": ("error", "Make the host answer (`ansible HOST -m ansible.builtin.ping`), or take it out of the "
-                             "inventory; then audit again."),
-    "waived": ("note", "Nothing until the waiver ends; then bring the policy about."),
-}
+RULES = {one.name: (one.sarif, one.remedy) for one in TABLE if one.sarif}
 
 
 def _rule(verdict: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import VERDICTS
 
 # A type or several; {key: shape} for an object that may have more keys; [shape] for a list. Absent is null.
 _TEXT = (str,)
@@ -35,7 +35,9 @@ _SHAPE = {
                               "reason": _MAYBE}],
             "processes": [{"pid": (int,), "proof": _MAYBE}],
         }],
-        "connectivity": [{"target": _TEXT, "via": _TEXT, "outcome": _TEXT, "message": _TEXT, "findings": [_TEXT]}],
+        "connectivity": [{"target": _TEXT, "via": _TEXT, "outcome": _TEXT, "message": _TEXT, "findings": [_TEXT],
+                          "java": [{"trusted": (bool, type(None))}], "samples": {"outcomes": {}}}],
+        "looked_at": [_TEXT],
     },
 }
 #: Half a character: JSON can say it, no file and no page can hold it.

@@ -18,10 +18,10 @@ from ansible.plugins.loader import become_loader, connection_loader, shell_loade
 from hostroot import FLAG, Host
 from test_old_python import interpreters
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _ask
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
+from ansible_collections.cbops.telemetry.plugins.module_utils import _answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier as carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import stripped
 
 FILES = sorted(carrier.FOLDER.glob("*.py"))
 PYTHONS = interpreters() or [sys.executable]
@@ -120,7 +120,7 @@ def test_the_answer_is_the_module_s(host: Host, python: str | None) -> None:
     host.deb(f'JAVA_ARGS="{SECRET} -Xmx1g"\n')
     root = {"root": str(host.root)}
     answer = asked("telemetry_info", python, **root)
-    assert answer == _ask.telemetry_info({**OPTIONS["telemetry_info"], **root}, False)
+    assert answer == _answer.telemetry_info({**OPTIONS["telemetry_info"], **root}, False)
     assert answer["state"]["installations"][0]["on_disk"] == "enabled"
     assert "s3cr3t" not in json.dumps(answer)
 

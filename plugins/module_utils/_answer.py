@@ -11,8 +11,6 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from .host import _limits as limits
 from .host._child import supervised
-from .survey._document import document_of
-from .survey._survey import survey
 
 #: A module's result. With ``failed`` true it has a ``msg``.
 Result = Dict[str, Any]
@@ -136,10 +134,12 @@ def _relative(params: Dict[str, Any]) -> Optional[str]:
 def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None,
           attach: str = "auto") -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
+    from .survey._document import document_of
+    from .survey._survey import survey
+
     found = survey(root, launch_scripts, attach)
     document = document_of(found, root)
     if probe is not None and root == "/":
-        # What an audit does not need is imported where it is used: the carrier then does not send it.
         from .probe import _options
         from .probe._configured import way_of
 

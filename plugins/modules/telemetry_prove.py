@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prove the next start on the host itself: documentation and options; the work is in prove/_prove and _world."""
+"""Prove the next start on the host itself: documentation and options; the work is in the package prove."""
 
 DOCUMENTATION = r"""
 module: telemetry_prove

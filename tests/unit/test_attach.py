@@ -110,7 +110,8 @@ def test_older_pythons_ask_as_well(machine: Jvms, python: str) -> None:
     """They have no handle for a process; its start time is looked at before and after."""
     jvm = machine.start(FLAG)
     program = ("import importlib, sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
-               "attach = importlib.import_module('ansible_collections.cbops.telemetry.plugins.module_utils.running._attach')\n"
+               "package = 'ansible_collections.cbops.telemetry.plugins.module_utils'\n"
+               "attach = importlib.import_module(package + '.running._attach')\n"
                "attach._jcmd_of = lambda target: None\n"
                "print(attach.ask(int(sys.argv[2]), attach.started(int(sys.argv[2])), []))")
     done = subprocess.run([python, "-I", "-c", program, str(COLLECTIONS), str(jvm.pid)], capture_output=True,

@@ -325,7 +325,8 @@ def test_hanging_resolver(resolver):
 def test_a_process_with_an_abandoned_resolver_ends():
     program = (
         "import sys, time\n"
-        "from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as c; from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect as d\n"
+        "from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect as d\n"
+        "from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as c\n"
         "d._lookup = lambda name, port: time.sleep(1000)\n"
         "d._resolver_problem = lambda: None\n"
         "print(c.probe('api.example.com', 443, c.Options(0.2))['outcome'])\n"

@@ -15,7 +15,6 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _def
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch._starters import Start
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _proc
-from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _survey
 
 MANIFEST = "Manifest-Version: 1.0\nJenkins-Version: 2.452.3.2\nMain-Class: executable.Main\n"
@@ -451,7 +450,7 @@ def test_what_supervisord_may_not_have_read_is_not_known(host: Host, monkeypatch
     definition = of_definition.start_definition(start)
     written = path.stat().st_ctime
     for began, is_read in (([], True), ([written + 1], True), ([written - 1], False), ([written + 1, 5.0], False)):
-        monkeypatch.setattr(processes, "began", lambda name, began=began: began if name == "supervisord" else [])
+        monkeypatch.setattr(_proc, "began", lambda name, began=began: began if name == "supervisord" else [])
         assert (_survey._unread_by_its_starter(definition, []) is None) is is_read
     assert "supervisorctl update" in (_survey._unread_by_its_starter(definition, []) or "")
     assert _survey._unread_by_its_starter(definition, [None]) is None  # type: ignore[list-item]

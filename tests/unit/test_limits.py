@@ -461,7 +461,8 @@ def test_a_dead_home_costs_the_settings_once(monkeypatch: pytest.MonkeyPatch) ->
 def test_settings_are_the_same_in_time(host: Host) -> None:
     host.write("/home/config.xml", "<hudson><noUsageStatistics>true</noUsageStatistics></hudson>")
     files = HostFiles(str(host.root))
-    assert _jenkins_home.settings_in_time(files, "/home", ["/x.war"]) == _jenkins_home.settings(files, "/home", ["/x.war"])
+    asked = files, "/home", ["/x.war"]
+    assert _jenkins_home.settings_in_time(*asked) == _jenkins_home.settings(*asked)
 
 
 @pytest.mark.parametrize("script", ["sleep 1000", "sleep 1000 & exec sleep 1000", "cat /dev/zero",

@@ -958,7 +958,7 @@ def test_agents_beside_their_controller_are_none_of_it_and_alone_they_are_no_age
     ("active", 1, False), ("activating", 1, False), ("active", 0, True), ("inactive", 1, True), ("failed", 0, True)])
 def test_a_unit_that_runs_without_a_jvm(monkeypatch: pytest.MonkeyPatch, active: str, count: int, known: bool) -> None:
     """It is not known not to run."""
-    monkeypatch.setattr(processes, "members", lambda _cgroup: count)
+    monkeypatch.setattr(_proc, "members", lambda _cgroup: count)
     reason = state._unseen(owner("a", active=active), [], True)
     assert (reason is None) == known
     assert state._summary((), reason)[0] == ("not_running" if known else "unknown")

@@ -174,7 +174,8 @@ def proxy_exception(text: str) -> None:
 
 def proxy_exceptions(text: str) -> None:
     """As the exceptions in a JVM's options and in its environment."""
-    by_options = _proxies.of_properties(_proxies.properties(["-Dhttps.proxyHost=p", f"-Dhttp.nonProxyHosts={text}"]), "x")
+    options = ["-Dhttps.proxyHost=p", f"-Dhttp.nonProxyHosts={text}"]
+    by_options = _proxies.of_properties(_proxies.properties(options), "x")
     by_environment = _proxies.of_environment(_proxies.variables({"https_proxy": "http://p:1", "no_proxy": text}), "x")
     _proxies.paths(by_options.routes + by_environment.routes, "api.segment.io")
 
@@ -842,6 +843,7 @@ def test_an_archive_of_many_entries_is_read_in_one_pass(host: Host) -> None:
                 archive.writestr(f"{number}", "")
             archive.writestr("META-INF/MANIFEST.MF", "Jenkins-Version: 2.1\n")
         host.write(f"/{count}.war", buffer.getvalue().decode("latin-1"))
-        return min(_seconds(lambda: _jenkins_home.product_version(host.files, None, [f"/{count}.war"])) for _run in range(3))
+        return min(_seconds(lambda: _jenkins_home.product_version(host.files, None, [f"/{count}.war"]))
+                   for _run in range(3))
 
     assert seconds(8000) < RATIO * max(LEAST, seconds(2000))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replacing a file of the managed host without losing anything: locked, backed up (see _backups), in one step.
+"""Replacing a file of the managed host without losing anything: locked, backed up (see edit/_backups), in one step.
 
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Everything here works relative
 to an open folder that was reached without following a link that is not checked: a folder that is swapped under our

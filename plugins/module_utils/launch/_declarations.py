@@ -14,9 +14,9 @@ from ..host._files import HostFiles
 from ..java._jvm import PROPERTY
 from ..shell._parser import ShellSyntaxError, parse
 from ..text._value import Text, Unresolvable, line_of, text_of
-from ._definition import _INIT_FOLDER, Definition, _program_path, seen_by
+from ._definition import INIT_FOLDER, Definition, program_path, seen_by
 from ._live import Live
-from ._outcome import UNRESOLVABLE, Outcome, _place
+from ._outcome import UNRESOLVABLE, Outcome, place_of
 from ._systemd import parse_unit, split_words
 
 LIMIT_LISTED = 200  # mentions of one file that are listed, beside those that count
@@ -41,7 +41,7 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
     stems = [definition.name] + [program.rsplit("/", 1)[-1].rsplit(".", 1)[0] for program in result.programs]
     for stem in dict.fromkeys(stems):
         if "/" not in stem:
-            paths.extend(folder + "/" + stem for folder in ("/etc/default", "/etc/sysconfig", _INIT_FOLDER))
+            paths.extend(folder + "/" + stem for folder in ("/etc/default", "/etc/sysconfig", INIT_FOLDER))
     if definition.unit is not None:
         paths.extend(filter(None, [definition.unit.fragment]))
         paths.extend(definition.unit.drop_ins)
@@ -49,7 +49,7 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
     if result.walk is not None:
         paths.extend(result.walk.sourced + result.walk.followed + result.walk.texts)
     paths.extend(mention.path for mention in result.mentions if mention.path is not None)
-    program = _program_path(definition)
+    program = program_path(definition)
     if program:
         try:
             paths.append(seen_by(definition, files).origin(program))
@@ -62,7 +62,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
                  ) -> List[Declaration]:
     """All mentions of the flag around an installation, each live or dead and why."""
     effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
-    winner = "%s:%s" % _place(files, result.mentions[-1]) if result.mentions else ""
+    winner = "%s:%s" % place_of(files, result.mentions[-1]) if result.mentions else ""
     read = set(result.walk.sourced + result.walk.followed + result.walk.texts) if result.walk is not None else set()
     if definition.unit is not None:
         read.update(filter(None, [definition.unit.fragment]))

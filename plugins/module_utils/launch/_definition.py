@@ -15,7 +15,7 @@ from ._service_files import seen
 from ._starters import Start, all_starts
 from ._systemd import Unit, Variable
 
-_INIT_FOLDER = "/etc/init.d"
+INIT_FOLDER = "/etc/init.d"
 
 
 class Definition(NamedTuple):
@@ -41,7 +41,7 @@ def seen_by(definition: Definition, files: HostFiles) -> HostFiles:
     return seen(files, definition.unit.mounts) if definition.unit is not None else files
 
 
-def _program_path(definition: Definition) -> Optional[str]:
+def program_path(definition: Definition) -> Optional[str]:
     return text_of(definition.program[0]) if definition.program else None
 
 
@@ -55,7 +55,7 @@ def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> 
 
 def init_definition(name: str) -> Definition:
     """An installation that ``/etc/init.d/<name> start`` starts (no systemd, or an image of it)."""
-    return Definition(name, name, ([Run("%s/%s" % (_INIT_FOLDER, name))], [Run("start")]), {}, True)
+    return Definition(name, name, ([Run("%s/%s" % (INIT_FOLDER, name))], [Run("start")]), {}, True)
 
 
 def start_definition(start: Start) -> Definition:

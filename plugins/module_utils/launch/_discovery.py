@@ -21,17 +21,17 @@ from ..shell._reach import TELLS, reached
 from ..shell._walk import interpreted, read_script
 from ..text._value import Run, Unresolvable, text_of
 from ._definition import (
-    _INIT_FOLDER,
+    INIT_FOLDER,
     Definition,
-    _program_path,
     definition_of,
     init_definition,
+    program_path,
     script_definition,
     script_words,
     seen_by,
     start_definition,
 )
-from ._outcome import _NO_WAR, UNRESOLVABLE, Outcome, _outcome, _unanswered, in_tomcat, outcome, unresolved
+from ._outcome import NO_WAR, UNRESOLVABLE, Outcome, followed, in_tomcat, outcome, unanswered, unresolved
 from ._starters import AGENT, COMPOSE, Start, all_starts, of_product
 from ._systemd import UnitFiles, Variable, default_environment, environment_generators
 
@@ -45,12 +45,6 @@ _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + 
 _CONTAINERS = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b")
 _BRINGS_UP = re.compile(r"\b(?:run|start|create|compose|up|play|systemd-nspawn)\b")
 _STARTS = re.compile(r"-jar\b|(?:^|[\s/])java\s")
-
-
-# -- from a definition to its verdict ---------------------------------------------------------------
-
-
-# -- finding installations --------------------------------------------------------------------------
 
 
 class Texts(NamedTuple):
@@ -230,9 +224,9 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
             "it starts a container, whose image and environment decide", place))))
         warnings.append("%s starts a container, and what runs in it is not looked at" % name)
         return
-    result = _outcome(definition, files)
+    result = followed(definition, files)
     if not result.programs and texts.silent is not None:  # it may be anything, so also a controller
-        found.append((definition, _unanswered(texts.silent)))
+        found.append((definition, unanswered(texts.silent)))
     elif in_tomcat(result):
         if result.programs:
             found.append((definition, result))
@@ -257,7 +251,7 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
 
 def _starts_none(result: Outcome) -> bool:
     """Whether it was followed to its end, and starts no war."""
-    return result.reason is not None and result.reason.startswith(_NO_WAR)
+    return result.reason is not None and result.reason.startswith(NO_WAR)
 
 
 _NAMED_PATH = re.compile(r"(?<![\w.$}~*?\]/-])/[\w./*?@+:%,-]*\w")
@@ -290,7 +284,7 @@ def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
 
 def _runs_binary(definition: Definition, files: HostFiles) -> bool:
     """Whether it starts a program of somebody's that is no script, as a wrapper of Java's is."""
-    program = _program_path(definition) or ""
+    program = program_path(definition) or ""
     return program.startswith(("/opt/", "/srv/", "/usr/local/", "/var/", "/home/", "/data/", "/app")) and \
         files.exists(program) and _script_text(files, program) is None
 
@@ -337,7 +331,7 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
                 # What those who log in write there makes no noise.
                 _consider(definition, files, some, [] if start.by_anybody else warnings)
             except Silent as error:
-                some = [(definition, _unanswered(error))]
+                some = [(definition, unanswered(error))]
             if not some or (some[0][1].walk is not None and set(launch_scripts) & set(some[0][1].walk.followed)):
                 continue
             result = some[0][1]
@@ -418,13 +412,13 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         try:
             _consider(definition, files, found, warnings, unit.refused and _names_a_war(units, name))
         except Silent as error:  # it may be anything, so also a controller
-            found.append((definition, _unanswered(error)))
+            found.append((definition, unanswered(error)))
     services = set(names)
-    inits = [name for name in files.list(_INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
+    inits = [name for name in files.list(INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
     for name in inits:
         if name + ".service" in services:
             continue
-        script = _script_text(files, "%s/%s" % (_INIT_FOLDER, name))
+        script = _script_text(files, "%s/%s" % (INIT_FOLDER, name))
         if script is not None:
             _consider(init_definition(name), files, found, warnings)
     kinds = _other_starts(files, services, found, warnings, [words[0] for words in scripts.values()])
@@ -467,7 +461,7 @@ _STARTING = ("start", "run", "console", "foreground", "up")
 def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outcome:
     """The outcome of a launch script; where one started without an argument wants one, its reason says which."""
     if result.verdict != UNRESOLVABLE or len(definition.program) > 1 or result.reason is None \
-            or not result.reason.startswith(_NO_WAR):
+            or not result.reason.startswith(NO_WAR):
         return result
     for word in _STARTING:
         entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
@@ -475,11 +469,3 @@ def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outco
             return result._replace(reason="it wants an argument: write \"%s\" in telemetry_launch_scripts; %s" % (
                 entry, result.reason))
     return result
-
-
-# -- the live launch file ---------------------------------------------------------------------------
-
-
-# -- every mention ----------------------------------------------------------------------------------
-
-

@@ -13,7 +13,7 @@ from ..host._files import HostFiles
 from ..java._tomcat import BOOTSTRAP
 from ..shell._walk import assignments
 from ..text._value import Run, Value
-from ._definition import Definition, _program_path, seen_by
+from ._definition import Definition, program_path, seen_by
 from ._outcome import Outcome, in_tomcat, outcome
 
 #: Variables that packages and images use for JVM options, tried first when looking for the live one.
@@ -208,7 +208,7 @@ def packaging_of(definition: Definition, live: Optional[Live], result: Outcome) 
     """tomcat, deb, rpm, systemd or script: by what is started and where the live launch file is."""
     if in_tomcat(result):
         return "tomcat"
-    path = live.path if live is not None else (_program_path(definition) or "")
+    path = live.path if live is not None else (program_path(definition) or "")
     if path.startswith("/etc/default/"):
         return "deb"
     if path.startswith("/etc/sysconfig/"):

@@ -30,7 +30,7 @@ from ..shell._login import account
 from ..shell._parser import Node
 from ..shell._walk import Launch, Oracle, Shell, Walk, walk
 from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
-from ._definition import Definition, _program_path, seen_by
+from ._definition import Definition, program_path, seen_by
 from ._service_files import seen
 from ._systemd import Unit, Variable, substitute, written_before
 
@@ -46,7 +46,7 @@ _PRODUCTS = (
 _CLOUDBEES_DOTS = 3
 _FOLDERS = ((re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operations_center"),
             (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"))
-_NO_WAR = "no 'java … -jar ….war' command"
+NO_WAR = "no 'java … -jar ….war' command"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -266,16 +266,16 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
 def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
     """What the next start of an installation would run with."""
     try:
-        return _outcome(definition, files, extra)
+        return followed(definition, files, extra)
     except Silent as error:
-        return _unanswered(error)
+        return unanswered(error)
 
 
-def _unanswered(error: Silent) -> Outcome:
+def unanswered(error: Silent) -> Outcome:
     return Outcome(UNRESOLVABLE, error.reason, error.path, None, (), (), None, (), ())
 
 
-def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
+def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
     try:
         if definition.unit is not None and definition.unit.masked:
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)
@@ -301,14 +301,14 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         if not ways:
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
             if why:
-                raise Unresolvable("what it starts is not known: %s" % why, _program_path(definition))
+                raise Unresolvable("what it starts is not known: %s" % why, program_path(definition))
             stray = next((launch.stray for found in result.paths for launch in found if launch.stray is not None), None)
             place, position, _length = _word_origin(stray) if stray is not None else (None, 0, 0)
             if place is not None:  # the word itself may be half a password
-                raise Unresolvable(_NO_WAR + " was found; java takes a word before -jar, which is no option, for its "
+                raise Unresolvable(NO_WAR + " was found; java takes a word before -jar, which is no option, for its "
                                    "program", place, line_of(files.read(place), position))
-            raise Unresolvable(_NO_WAR + " was found" + ("; " + result.end if result.end else ""),
-                               _program_path(definition))
+            raise Unresolvable(NO_WAR + " was found" + ("; " + result.end if result.end else ""),
+                               program_path(definition))
         judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
@@ -329,7 +329,7 @@ def _outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
         last = judged[0][2][-1] if judged[0][2] else None
-        path, line = _place(files, last)
+        path, line = place_of(files, last)
         return Outcome(verdicts.pop(), None, path, line, tuple(mentions), vectors, result, programs, homes)
     reason = next((reason for verdict, reason, _m, _v in judged if verdict == UNRESOLVABLE), None)
     if reason is None and result.ways == 1:
@@ -369,7 +369,7 @@ def unresolved(error: Unresolvable) -> Outcome:
     return Outcome(UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
 
 
-def _place(files: HostFiles, mention: Optional[Found]) -> Tuple[Optional[str], Optional[int]]:
+def place_of(files: HostFiles, mention: Optional[Found]) -> Tuple[Optional[str], Optional[int]]:
     if mention is None or mention.path is None:
         return None, None
     try:

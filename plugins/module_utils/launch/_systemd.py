@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """systemd units as the files say: unit, drop-ins, ``Environment=``, ``EnvironmentFile=``, ``ExecStart=``.
 
-They are parsed here so that an image without a running systemd can be read too; what is loaded, :mod:`_service_manager`
-asks. Private to this collection. Python 3.6+, standard library only.
+They are parsed here so that an image without a running systemd can be read too; what is loaded,
+:mod:`_service_manager` asks. Private to this collection. Python 3.6+, standard library only.
 """
 
 import os

@@ -45,7 +45,7 @@ class Process(NamedTuple):
     stale: Optional[str] = None  # what it was started from is not there any more; says what
     controller: Optional[int] = None  # the JVM below which it runs: then it is a build, not a controller
     of_build: bool = False  # its environment is that of a build
-    network: Tuple[Any, ...] = ()  # see _facts; empty where it is not known
+    network: Tuple[Any, ...] = ()  # see running/_facts; empty where it is not known
     uid: int = 0
     sure: bool = True  # False: it calls itself java, and whether it is a JVM is not for us to see
     own_users: bool = False  # it has user ids of its own, or may have: no root was needed to contain it

@@ -48,12 +48,6 @@ class Running(NamedTuple):
     unseen: List[Unseen]
 
 
-# -- what /proc says --------------------------------------------------------------------------------
-
-
-# -- the JVMs ---------------------------------------------------------------------------------------
-
-
 def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] = (), users: Collection[str] = (),
             asks: Callable[[Process], bool] = lambda _jvm: True) -> Running:
     """All JVMs that run a Jenkins or CloudBees war.

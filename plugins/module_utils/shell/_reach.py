@@ -38,7 +38,7 @@ _IMPORTS = re.compile(r"^[ \t]*(?:import[ \t]+([\w.]+)|from[ \t]+([\w.]+)[ \t]+i
 _PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:pid|lock|log|sock|socket|tmp|out|err)\Z")
-#: What holds no scripts; libraries of init scripts start no JVM, see _builtins.
+#: What holds no scripts; libraries of init scripts start no JVM, see shell/_builtins.
 _PASSED_OVER = re.compile(r"/(?:proc|sys|dev|run|tmp)(?:/|\Z)"
                           r"|/var/(?:run|lock|log|cache|mail|backups|lib/(?:apt|dpkg|systemd))(?:/|\Z)"
                           r"|.*\.(?:jsonl?|xml|html?|css|csv|db|pem|crt|key|gz|log|pid|sock|so|py[co]|jar|war|class)\Z"

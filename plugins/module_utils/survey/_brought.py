@@ -36,7 +36,7 @@ Item = Tuple[str, str]  # kind (see docs/schema/state-1.json), and what it is in
 def brought(entry: Any, files: HostFiles, home: Optional[str], wars: Sequence[str]) -> List[Dict[str, str]]:
     """What a restart of an installation that runs would start beside the flag; nothing of one that does not run.
 
-    ``entry`` as in _state; ``home`` and ``wars`` (of the next start) are the host's names.
+    ``entry`` as in _survey; ``home`` and ``wars`` (of the next start) are the host's names.
     """
     jvms = [jvm for jvm in entry.processes if not jvm.container]
     if not jvms or entry.stray:

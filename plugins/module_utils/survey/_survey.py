@@ -550,8 +550,3 @@ def _without_dead(entries: List[Entry]) -> List[Entry]:
     """Leave out units that cannot start anything here: no war on disk is known, nothing runs, not loaded."""
     return [entry for entry in entries
             if entry.processes or entry.definition.program or entry.on_disk.reason]
-
-
-# -- documents --------------------------------------------------------------------------------------
-
-

@@ -61,10 +61,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "telemetry_prove": telemetry_prove.ARGUMENTS,
 }
 
-#: Sources that only some requests need; all the others go to every host.
-PROBE = ("_connectivity", "_dial", "_probing", "_tls", "_truststore", "_way_out")
-WRITE = ("_backups", "_declaring", "_edit", "_writing")
-PROVE = ("_prove", "_world")
+#: The packages of module_utils that go to every host, lowest first: each imports itself and those before it alone. What
+#: lies beside them (``_answer``) comes last and may import all. So like stands by like, and is compressed better.
+EVERYWHERE = ("text", "host", "java", "shell", "launch", "running", "survey", "")
+#: Those that only some requests need beside them, lowest first.
+PROBE, EDIT, PROVE = ("probe",), ("edit",), ("prove",)
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
@@ -93,39 +94,44 @@ _LAST_WORDS = 4096
 display = Display()
 
 
+def sources(package: str) -> list[str]:
+    """The names of a package's sources, such as host._files; of "" those that lie in no package."""
+    stems = sorted(path.stem for path in (FOLDER / package).glob("_*.py"))
+    return [f"{package}.{stem}".lstrip(".") for stem in stems if stem not in ("__init__", SHIM)]
+
+
+def text_of(source: str) -> str:
+    """A source by its name, made small."""
+    return stripped((FOLDER / f"{source.replace('.', '/')}.py").read_text("utf-8"))
+
+
 @functools.cache
-def packed(*names: str) -> bytes:
-    """Sources by their names, compressed."""
-    texts = [text for name in names for text in (name, stripped((FOLDER / f"{name}.py").read_text("utf-8")))]
+def packed(*packages: str) -> bytes:
+    """The sources of packages with their names, compressed."""
+    texts = [text for package in packages for name in sources(package) for text in (name, text_of(name))]
     return zlib.compress("\0".join(texts).encode(), 9)
 
 
 @functools.cache
 def shim() -> bytes:
     """The first part of every program, compressed."""
-    return zlib.compress(stripped((FOLDER / f"{SHIM}.py").read_text("utf-8")).encode(), 9)
-
-
-@functools.cache
-def common() -> tuple[str, ...]:
-    """The sources that go to every host."""
-    return tuple(sorted({path.stem for path in FOLDER.glob("_*.py")} - {SHIM, "__init__", *PROBE, *WRITE, *PROVE}))
+    return zlib.compress(text_of(SHIM).encode(), 9)
 
 
 def program(function: str, request: Mapping[str, Any]) -> bytes:
     """What goes over stdin: the lengths of the parts, then the parts."""
-    parts = [shim(), zlib.compress(json.dumps(request, default=str).encode()), packed(*common())]
+    parts = [shim(), zlib.compress(json.dumps(request, default=str).encode()), packed(*EVERYWHERE)]
     if function == "connectivity_probe" or request["params"].get("connectivity"):
         parts.append(packed(*PROBE))
     if function == "telemetry_flag":
-        parts.append(packed(*WRITE))
+        parts.append(packed(*EDIT))
     if function == "telemetry_prove":
         parts.append(packed(*PROVE))
     return " ".join(str(len(part)) for part in parts).encode() + b"\n" + b"".join(parts)
 
 
 # Packed when Ansible loads the action, before it forks for each host.
-shim(), packed(*common()), packed(*PROBE), packed(*WRITE), packed(*PROVE)
+shim(), packed(*EVERYWHERE), packed(*PROBE), packed(*EDIT), packed(*PROVE)
 
 
 def command(interpreter: str | None, environment: str) -> str:

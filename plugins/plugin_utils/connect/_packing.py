@@ -29,7 +29,7 @@ def stripped(source: str) -> str:
     kept, done = [], 0
     for begin, end, instead in sorted(_cuts(ast.parse(source), text, starts)):
         # What is cut out of a line that goes on leaves its line ends quoted.
-        line_end = b"\n" if instead == '""' else b"\\\n"
+        line_end = b"\n" if instead in ('""', "#") else b"\\\n"
         kept += [text[done:begin], instead.encode(), line_end * text.count(b"\n", begin, end)]
         done = end
     return _COMMENT.sub("", b"".join([*kept, text[done:]]).decode())
@@ -49,7 +49,8 @@ def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[in
     hints = {alias.name for node in tree.body if _is_typing(node) for alias in node.names}  # type: ignore[attr-defined]
     for node in nodes:
         if isinstance(node, _INDENTED) and ast.get_docstring(node, clean=False) is not None:
-            yield begin(node.body[0]), end(node.body[0]), '""'
+            # Where it is all there is something has to stand; a comment is taken out below.
+            yield begin(node.body[0]), end(node.body[0]), "#" if node.body[1:] else '""'
         if isinstance(node, ast.FunctionDef) and node.returns is not None:
             yield text.rindex(b" ->", 0, begin(node.returns)), end(node.returns), ""
         elif isinstance(node, ast.arg) and node.annotation is not None:
@@ -64,7 +65,7 @@ def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[in
             defaults = "".join(", " + ast.unparse(field.value) for field in _fields(node) if field.value is not None)
             yield begin(node.bases[0]), end(node.bases[0]), f'{RECORD}("{node.name}", "{names}"{defaults})'
         elif _is_typing(node):
-            yield begin(node), end(node), "pass"  # type: ignore[arg-type]
+            yield begin(node), end(node), "#"  # type: ignore[arg-type]
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) \
                 and getattr(node.value.value, "id", None) in hints:
             yield begin(node.value), end(node.value), "None"

@@ -44,10 +44,10 @@ def way_of(found: Survey, document: Dict[str, Any]) -> _options.Way:
         for jvm in entry.processes:
             if jvm.container:
                 own.append(_proxies.Network((), ("the way out of %s was not probed: it runs in a container, with a "
-                                               "network of its own" % name,), None))
+                                                 "network of its own" % name,), None))
             elif not jvm.network:
                 own.append(_proxies.Network((), ("what the running JVM of %s says of proxies is not known: %s"
-                                               % (name, jvm.reason or "it could not be read"),), None))
+                                                 % (name, jvm.reason or "it could not be read"),), None))
             else:
                 found_properties, found_variables, home = jvm.network
                 own.append(_proxies.of_properties(found_properties, "the running JVM of %s" % name))
@@ -68,7 +68,7 @@ def _configured(entry: Entry) -> List[_proxies.Network]:
     """What the launch files say for the next start."""
     where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
     networks = [_proxies.of_properties(_proxies.properties([word for layer, words in vector if layer != "program"
-                                                        for word in words]), where)
+                                                            for word in words]), where)
                 for vector in entry.on_disk.vectors]
     if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
         return networks

@@ -962,5 +962,3 @@ def is_reserved(word: str) -> bool:
     """True for a word that can be part of the shell's grammar."""
     match = _RESERVED.match(word)
     return match is not None and match.end() == len(word)
-
-

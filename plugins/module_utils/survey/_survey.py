@@ -540,7 +540,7 @@ def _stray(name: str, mine: Sequence[_proc.Process]) -> Entry:
                     ": no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")
     homes = tuple(dict.fromkeys(jvm.home for jvm in mine if jvm.home))
     unknown = _outcome.Outcome(_outcome.UNRESOLVABLE, reason, None, None, (), (), None,
-                                    tuple(dict.fromkeys(jvm.war for jvm in mine)), homes)
+                               tuple(dict.fromkeys(jvm.war for jvm in mine)), homes)
     # What anybody can start is seen, and proves nothing against this host.
     running, why = _summary(mine) if contained else ("unknown", who + ", and belongs to no installation")
     return Entry(definition, unknown, None, unknown, None, tuple(mine), running, why, True)

@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._inventory import InventoryError, take, write
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._inventory import InventoryError, take, write
 
 
 class ActionModule(ActionBase):

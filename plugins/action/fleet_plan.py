@@ -11,9 +11,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said, write_json, write_text
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said, write_json, write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import (
     DEFAULT_SERIAL,
     broken,
     document_of,
@@ -21,9 +24,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     totals,
     words,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
 class ActionModule(ActionBase):

@@ -15,19 +15,26 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
-    downs,
-    totals_by_machine,
-    unmet,
-)
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
     missing,
     read_journal,
     table,
     write_text,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import refuse_facts
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._provenance import git_commit
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
+    downs,
+    totals_by_machine,
+    unmet,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import named, selects_itself
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import (
     SignatureError,
     manifest_of,
     write_manifest,

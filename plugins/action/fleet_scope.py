@@ -12,9 +12,9 @@ from typing import Any
 from ansible import context
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named, unparsed, unread_variables
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import named, unparsed, unread_variables
 
 
 class ActionModule(ActionBase):

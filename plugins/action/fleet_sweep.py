@@ -22,11 +22,12 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _sweep
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CARRIERS, Carrier, Errand, command
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import not_orphaned
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CARRIERS, Carrier, Errand, command
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import not_orphaned
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
     circumstances_of,
     file_answer,
@@ -35,11 +36,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
     settings_of,
     templated,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import BROKEN, in_camps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._openssh import OpenSSH, Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")

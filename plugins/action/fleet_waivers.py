@@ -10,9 +10,9 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, waiver_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import encrypted_files, named, undecryptable
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, named, undecryptable
 
 _PASSWORD = ("Give the vault's password by --vault-password-file PATH or --ask-vault-pass, or set vault_password_file "
              "in ansible.cfg")

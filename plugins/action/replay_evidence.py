@@ -14,19 +14,19 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     WAIVER_WARN_DAYS,
     PolicyError,
     rejudge,
     totals_of,
     unmet,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import missing, read, table
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import FAIL_ON, GATES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 
 class ActionModule(ActionBase):

@@ -10,16 +10,16 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Budget
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import registered
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import registered
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
     file_answer,
     settings_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder, today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder, today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._coordination import Budget
 
 
 class ActionModule(ActionBase):

@@ -9,16 +9,16 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     among_facts,
     circumstances_of,
     file_answer,
     question,
     settings_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
 
 
 class ActionModule(Carrier):

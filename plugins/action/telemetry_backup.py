@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import roll_backs_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import roll_backs_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 
 
 class ActionModule(Carrier):

@@ -9,10 +9,10 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, display, one_line
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import attempt, edits_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, display, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt, edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 
 
 class ActionModule(Carrier):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import CarriedModule
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
 
 
 class ActionModule(CarriedModule):

@@ -14,13 +14,14 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.loader import lookup_loader
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import refusal
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import settings_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import KINDS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import settings_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import refusal
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._other_changes import KINDS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import (
     PlanError,
     broken,
     differences,
@@ -28,7 +29,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import (
     idle,
     read_entry,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import today
 
 
 class ActionModule(Carrier):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, plain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, plain
 
 
 class ActionModule(Carrier):

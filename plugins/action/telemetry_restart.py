@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _restarting as restarting
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _restarting as restarting
 
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},

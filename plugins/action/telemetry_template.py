@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, plain
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import attempt
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, plain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt
 
 
 class ActionModule(Carrier):

@@ -15,12 +15,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Carrier, one_line, plain
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import attempt, edited_in, refusal, undone_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import said
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import reports_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._plan import is_unit
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line, plain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import reports_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
+    attempt,
+    edited_in,
+    refusal,
+    undone_of,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import is_unit
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 

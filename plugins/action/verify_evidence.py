@@ -11,10 +11,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manifest import verify
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import verify
 
 
 class ActionModule(ActionBase):

@@ -28,7 +28,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import BROKEN, in_camps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
 
 #: Seconds between two updates: a terminal over a slow line must not hold the run up.
 PERIOD = 0.2

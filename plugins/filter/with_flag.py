@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import (
+from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import (
     FLAG,
     PROPERTY,
     get_boolean,

@@ -31,12 +31,14 @@ class Importer:
     """Finds and loads modules of the package from memory."""
 
     def __init__(self, sources: Dict[str, str]) -> None:
-        self.sources = sources
+        self.sources = sources  # by name below the package, such as host._files
+        self.packages = {""}.union(name.rpartition(".")[0] for name in sources)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """The module's specification, if it is one of ours."""
-        if name == PACKAGE or name.rpartition(".")[2] in self.sources and name.startswith(PACKAGE + "."):
-            return ModuleSpec(name, self, is_package=name == PACKAGE)  # type: ignore[arg-type]
+        top, _dot, inside = name.partition(".")
+        if top == PACKAGE and (inside in self.sources or inside in self.packages):
+            return ModuleSpec(name, self, is_package=inside in self.packages)  # type: ignore[arg-type]
         return None
 
     def create_module(self, spec: Any) -> None:
@@ -44,9 +46,9 @@ class Importer:
 
     def exec_module(self, module: Any) -> None:
         """Run the module's source, with ``record`` (see _packing). The name of its file is what a traceback shows."""
-        name = module.__name__.rpartition(".")[2]
+        name = module.__name__.partition(".")[2]
         if name in self.sources:
-            code = compile(self.sources[name], name + ".py", "exec", dont_inherit=True)
+            code = compile(self.sources[name], name.replace(".", "/") + ".py", "exec", dont_inherit=True)
             module.record = record
             exec(code, module.__dict__)  # noqa: S102 -- the collection's own source
 
@@ -75,8 +77,8 @@ def run(texts: List[bytes]) -> None:
         for path in request["paths"]:
             expand(params, path)
 
-    ask = __import__(PACKAGE + "._ask", fromlist=["_ask"])
-    result = ask.answer(request["function"], params, request["check_mode"], prepare)
+    module = __import__(PACKAGE + "._answer", fromlist=["_answer"])
+    result = module.answer(request["function"], params, request["check_mode"], prepare)
     sys.stdout.write("\n%s%s%s\n" % (request["begin"], json.dumps(result), request["end"]))
     sys.stdout.flush()
     os._exit(0)  # the kernel is quicker at taking memory back

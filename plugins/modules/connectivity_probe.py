@@ -2,7 +2,7 @@
 # Copyright (c) The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Probe one endpoint from the managed host: documentation and options; the work is in _connectivity."""
+"""Probe one endpoint from the managed host: documentation and options; the work is in probe/_connectivity."""
 
 DOCUMENTATION = r"""
 module: connectivity_probe
@@ -415,9 +415,9 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
-from ansible_collections.cbops.telemetry.plugins.module_utils._outcomes import EXPECTATIONS
-from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import EXPECTATIONS
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = dict(
     SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"})

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups of a launch file: documentation and options; the work is in _writing."""
+"""Backups of a launch file: documentation and options; the work is in edit/_writing."""
 
 DOCUMENTATION = r"""
 module: telemetry_backup
@@ -177,11 +177,11 @@ from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
-from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store, Undone, digest
-from ansible_collections.cbops.telemetry.plugins.module_utils._child import supervised
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import readable
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store, Undone, digest
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _limits as limits
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._child import supervised
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import readable
 
 
 def main() -> None:
@@ -244,7 +244,7 @@ def _done(path: str, params: Dict[str, Any], check: bool) -> Dict[str, Any]:
 def _undone(files: List[Undone]) -> Dict[str, Any]:
     """The result where a run is undone."""
     # Not with the others: a roll-back, for which a service may be down, need not load all that reads launch files.
-    from ansible_collections.cbops.telemetry.plugins.module_utils._edit import describe
+    from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import describe
 
     return readable({  # type: ignore[no-any-return]
         "changed": any(one.changed for one in files), "backups": [],

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Inspect one host: documentation and options; the work is in _ask."""
+"""Inspect one host: documentation and options; the work is in _answer."""
 
 DOCUMENTATION = r"""
 module: telemetry_info
@@ -176,8 +176,8 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
-from ansible_collections.cbops.telemetry.plugins.module_utils._probing import SPEC
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "root": {"type": "path", "default": "/"},

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prove the next start on the host itself: documentation and options; the work is in _prove and _world."""
+"""Prove the next start on the host itself: documentation and options; the work is in the package prove."""
 
 DOCUMENTATION = r"""
 module: telemetry_prove
@@ -129,7 +129,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import answer
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import answer
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "name": {"type": "list", "elements": "str", "default": []},

@@ -63,7 +63,7 @@ def write_program() -> None:
 
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier, _filing
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier, _filing
 
     spec, paths = _carrier.without_paths(_carrier.ARGUMENTS["telemetry_info"])
     asked = _filing.question({"telemetry_desired": "disabled", "telemetry_connectivity": "ignored"})
@@ -82,7 +82,7 @@ def write_program() -> None:
 
 def lacking(text: str) -> str | None:
     """What an answer lacks; None where it is whole and says what is to be said: a controller with telemetry on."""
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import answer_of
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import answer_of
 
     begin, end = json.loads((PLACE / "marks").read_text(encoding="utf-8"))
     found = answer_of(text, begin, end)

@@ -78,7 +78,7 @@ def main(count: int) -> None:
     """Measure and print a table in Markdown."""
     import fleetmaker
 
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._formats import FORMATS
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

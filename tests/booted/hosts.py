@@ -87,8 +87,8 @@ def _archive() -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         archive.add(Path(__file__).with_name("reader.py"), "reader.py")
-        for path in sorted((ROOT / "plugins/module_utils").glob("*.py")):
-            archive.add(path, f"cbops/{path.name}")
+        archive.add(ROOT / "plugins/module_utils", "cbops",
+                    filter=lambda one: None if one.name.endswith("/__pycache__") else one)
     return stream.getvalue()
 
 

@@ -281,9 +281,9 @@ def asked(case, check, **params):
         try:
             os.close(reading)
             os.dup2(writing, 1)  # a supervisor watches its standard output
-            from cbops import _ask
+            from cbops import _answer
 
-            result = _ask.answer("telemetry_flag", params, check)
+            result = _answer.answer("telemetry_flag", params, check)
         except BaseException as error:
             result = {"failed": True, "crash": "%s: %s" % (type(error).__name__, error)}
         with os.fdopen(writing, "w") as out:
@@ -377,7 +377,9 @@ def main():
     ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.path.insert(0, FOLDER)
-    from cbops import _ask, _declaring, _state  # noqa: F401 -- once, for all children
+    from cbops import _answer  # noqa: F401 -- once, for all children
+    from cbops.edit import _declare  # noqa: F401
+    from cbops.survey import _survey  # noqa: F401
 
     furnish(**json.loads(sys.stdin.readline()))
     host = Host()

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 from typing import Dict, NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils._edit import MARK, plan
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import MARK, plan
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _live
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _outcome as of_outcome
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Run
 
 from .grammar import Case
 from .real import PROPERTY, Machine, Start, is_valid, vague
@@ -36,17 +37,17 @@ class Result(NamedTuple):
 Texts = Dict[str, str]  # path -> content: the launch file, and the launcher where that is another
 
 
-def _outcome(program: str, case: Case) -> tuple[installations.Definition, HostFiles, installations.Outcome]:
-    definition = installations.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open,
+def _outcome(program: str, case: Case) -> tuple[_definition.Definition, HostFiles, of_outcome.Outcome]:
+    definition = _definition.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open,
                                           folder=None if case.open else program.rpartition("/")[0] + "/work")
     files = HostFiles("/")
-    return definition, files, installations.outcome(definition, files)
+    return definition, files, of_outcome.outcome(definition, files)
 
 
 def _plan(program: str, case: Case, wanted: str) -> dict[str, str]:
     """The texts that the engine would write. Raises Refused."""
     definition, files, now = _outcome(program, case)
-    planned = plan(definition, files, now, installations.live_of(definition, files, now), wanted)
+    planned = plan(definition, files, now, _live.live_of(definition, files, now), wanted)
     return {path: new or "" for path, (_old, new) in planned.files.items()}
 
 
@@ -76,7 +77,7 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
     machine.write(original)
     before = _outcome(program, case)[2]
     starts = _real(machine, program, case)
-    if before.verdict == installations.UNRESOLVABLE:
+    if before.verdict == of_outcome.UNRESOLVABLE:
         if not starts:
             return Result("no start", before.reason or "", (), 0, ())
         verdict = before.verdict if is_valid(case.shell, machine.config) else "broken"
@@ -105,7 +106,7 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
     return Result(before.verdict, "", tuple(found), len(WANTED), tuple(refused))
 
 
-def _compare(stage: str, outcome: installations.Outcome, starts: list[Start], case: Case) -> list[tuple[str, str]]:
+def _compare(stage: str, outcome: of_outcome.Outcome, starts: list[Start], case: Case) -> list[tuple[str, str]]:
     found = []
     if not starts and not case.unknown and outcome.walk is not None and outcome.walk.ways == 1:
         found.append((f"{stage}: start", f"engine says {outcome.verdict}, the shell starts no JVM"))

@@ -15,13 +15,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils import _jvm as jvm
-from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_syntax as syntax
-from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
-from ansible_collections.cbops.telemetry.plugins.module_utils._edit import plan
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import plan
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm as jvm
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
+    _declarations,
+    _definition,
+    _live,
+    _outcome,
+)
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
+from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
 
 from .fuzz import corpus
 from .grammar import FLAG, WAR, sample
@@ -29,7 +35,7 @@ from .grammar import FLAG, WAR, sample
 SECONDS = 60
 SETTINGS = settings(max_examples=int(os.environ.get("CBOPS_FUZZ", "250")), derandomize="CBOPS_FUZZ" not in os.environ,
                     database=None, deadline=None, suppress_health_check=list(HealthCheck))
-VERDICTS = {installations.DISABLED, installations.ENABLED, installations.UNRESOLVABLE}
+VERDICTS = {_outcome.DISABLED, _outcome.ENABLED, _outcome.UNRESOLVABLE}
 #: What the shells' grammars turn on.
 PIECES = ["$(", ")", "${", "}", "((", "))", "`", '"', "'", "\\", "\n", "\r\n", "<<E\n", "<<<", "E\n", "#", ";;", ";", "&", "|",
           "$'", "[[ ", " ]]", "if ", " then ", " fi ", "case ", " in ", " esac ", "for ", " do ", " done ", "f() ", "{ ",
@@ -60,20 +66,20 @@ def read_it_every_way(text: str) -> None:
     """As a launch file, a launch script, a unit, an environment file and options; edits are planned too."""
     for dialect in (syntax.BASH, syntax.DASH):
         try:
-            syntax.parse(syntax.Text(text, "/etc/x"), dialect)
+            syntax.parse(_value.Text(text, "/etc/x"), dialect)
         except syntax.ShellSyntaxError as error:
             assert 0 <= error.position <= len(text)
     for launcher in (f'#!/bin/bash\n. /etc/x\nsu app -c "java $JAVA_OPTS -jar {WAR}"\n',
                      f"#!/bin/dash\n. /etc/x\neval exec java $JAVA_OPTS -jar {WAR}\n",
                      f"#!/bin/bash\n{text}\njava $JAVA_OPTS -jar {WAR}\n"):
         files = HostFiles("/nonexistent").with_candidates({"/etc/x": text, "/opt/start": launcher})
-        definition = installations.script_definition("/opt/start")
-        outcome = installations.outcome(definition, files)
+        definition = _definition.script_definition("/opt/start")
+        outcome = _outcome.outcome(definition, files)
         assert outcome.verdict in VERDICTS
-        live = installations.live_of(definition, files, outcome)
-        installations.declarations(definition, outcome, live, files)
+        live = _live.live_of(definition, files, outcome)
+        _declarations.declarations(definition, outcome, live, files)
         try:
-            plan(definition, files, outcome, live, installations.DISABLED)
+            plan(definition, files, outcome, live, _outcome.DISABLED)
         except Refused:
             pass
     systemd.parse_unit(text, "/etc/x")

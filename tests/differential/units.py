@@ -21,12 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".build" / "collections"))
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._edit import plan  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_IN, HostFiles  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unresolvable  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles  # noqa: E402
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import plan  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import OWN_DROP_IN, HostFiles  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _live, _outcome  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles  # noqa: E402
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable  # noqa: E402
 
 from .real import PROPERTY, Start, Vector, vague  # noqa: E402
 
@@ -417,16 +417,16 @@ class UnitReport:
         return "\n".join(lines)
 
 
-def read(case: UnitCase, files: HostFiles) -> tuple[installations.Definition | None, installations.Outcome]:
+def read(case: UnitCase, files: HostFiles) -> tuple[_definition.Definition | None, _outcome.Outcome]:
     """The engine's answer."""
     try:
         unit = UnitFiles(files).load(case.name)
     except Unresolvable as error:
-        return None, installations.Outcome(installations.UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
+        return None, _outcome.Outcome(_outcome.UNRESOLVABLE, error.reason, error.path, error.line, (), (), None, (), ())
     if unit is None:
-        return None, installations.Outcome(installations.UNRESOLVABLE, "no unit", None, None, (), (), None, (), ())
-    definition = installations.definition_of(unit)
-    return definition, installations.outcome(definition, files)
+        return None, _outcome.Outcome(_outcome.UNRESOLVABLE, "no unit", None, None, (), (), None, (), ())
+    definition = _definition.definition_of(unit)
+    return definition, _outcome.outcome(definition, files)
 
 
 def files_of(case: UnitCase, root: Path) -> HostFiles:
@@ -456,12 +456,12 @@ def furnish(root: Path) -> None:
         (root / folder.lstrip("/")).mkdir(exist_ok=True)
 
 
-def compare(outcome: installations.Outcome, starts: Sequence[Start]) -> tuple[str, str] | None:
+def compare(outcome: _outcome.Outcome, starts: Sequence[Start]) -> tuple[str, str] | None:
     """A disagreement of the engine with systemd, or None."""
     if not starts:
-        return None if outcome.verdict == installations.UNRESOLVABLE else (
+        return None if outcome.verdict == _outcome.UNRESOLVABLE else (
             "start", f"engine says {outcome.verdict}, systemd starts no JVM")
-    if outcome.verdict == installations.UNRESOLVABLE:
+    if outcome.verdict == _outcome.UNRESOLVABLE:
         return None
     if any(start.verdict != outcome.verdict for start in starts):
         return "verdict", f"engine says {outcome.verdict}, the JVM got {[start.arguments for start in starts]}"
@@ -493,7 +493,7 @@ def check(host: Host, cases: Sequence[UnitCase], root: Path, report: UnitReport)
         host.run("sh", "-c", f"rm -rf {FOLDER} {' '.join(f'{folder}/cbd*' for folder in _UNIT_FOLDERS)}; systemctl daemon-reload")
 
 
-def _note(report: UnitReport, host: Host, case: UnitCase, outcome: installations.Outcome, starts: Sequence[Start]) -> None:
+def _note(report: UnitReport, host: Host, case: UnitCase, outcome: _outcome.Outcome, starts: Sequence[Start]) -> None:
     report.cases[host.name] += 1
     verdict = outcome.verdict if starts else "no start"
     report.verdicts[verdict] += 1
@@ -513,7 +513,7 @@ def _given(start: Start) -> Vector:
 
 
 def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles], answers: Mapping[str, tuple[
-        installations.Definition | None, installations.Outcome]], before: Mapping[str, list[Start]], wanted: str,
+        _definition.Definition | None, _outcome.Outcome]], before: Mapping[str, list[Start]], wanted: str,
         report: UnitReport) -> None:
     """Apply what the engine plans to all, start again, compare; then put everything back."""
     changed: dict[str, dict[str, str | None]] = {}
@@ -523,7 +523,7 @@ def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles],
             continue
         report.planned += 1
         try:
-            live = installations.live_of(definition, views[case.name], outcome)
+            live = _live.live_of(definition, views[case.name], outcome)
             planned = plan(definition, views[case.name], outcome, live, wanted)
         except Refused as error:
             report.refused[re.sub(r"cbd\d+\S*|/\S+", "…", str(error))] += 1

@@ -20,9 +20,9 @@ from pathlib import Path
 _package = types.ModuleType("cbops_engine")
 _package.__path__ = [str(Path(__file__).resolve().parents[2] / "plugins" / "module_utils")]
 sys.modules["cbops_engine"] = _package
-files = importlib.import_module("cbops_engine._writing")
-backups = importlib.import_module("cbops_engine._backups")
-OWN_DROP_IN = importlib.import_module("cbops_engine._files").OWN_DROP_IN
+files = importlib.import_module("cbops_engine.edit._writing")
+backups = importlib.import_module("cbops_engine.edit._backups")
+OWN_DROP_IN = importlib.import_module("cbops_engine.host._files").OWN_DROP_IN
 
 OLD = 'JAVA_ARGS="-Xmx1g"\r\n# caf\xe9\n' + "# filler\n" * 900
 NEW = OLD.replace("1g", "1g -Da=b")

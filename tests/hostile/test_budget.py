@@ -16,7 +16,7 @@ import pytest
 from attacker import FLEET, Site
 from fleethand import BIN, CHECKOUT, Done, place
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import descendants
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import descendants
 
 #: Seconds that a host which hangs may take here; the others have the time that they have by default.
 LIMIT = 4

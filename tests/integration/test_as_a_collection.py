@@ -53,7 +53,7 @@ def test_the_artifact_holds_what_users_need_and_no_more(installed: Path) -> None
     with tarfile.open(artifact) as archive:
         names = {member.name for member in archive if member.isfile()}
     for needed in ("README.md", "LICENSE", "playbooks/audit.yml", "roles/telemetry/meta/argument_specs.yml",
-                   "plugins/modules/telemetry_info.py", "plugins/module_utils/_state.py",
+                   "plugins/modules/telemetry_info.py", "plugins/module_utils/survey/_survey.py",
                    "inventory.example/hosts.yml"):
         assert needed in names
     for name in names:

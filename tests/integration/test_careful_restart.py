@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from fleethand import BIN, CHECKOUT, FLAG, FLEET, Fleet
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller, ControllerError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controller import Controller, ControllerError
 
 HOST = "bookworm-cm-deb"
 SERVICE = "cloudbees-core-cm"

@@ -160,8 +160,8 @@ class Lab:
         options = (f"-Dhttps.proxyHost=proxy-open.{DOMAIN} -Dhttps.proxyPort={PROXY_PORT} "
                    "-Dhttp.nonProxyHosts=api.segment.io -Djavax.net.ssl.trustStore=/etc/lab/jvm.jks")
         files: dict[str, bytes | Path] = {
-            f"/opt/lab/module_utils/{path.name}": path
-            for path in (CHECKOUT / "plugins/module_utils").glob("*.py")}
+            f"/opt/lab/{path.relative_to(CHECKOUT / 'plugins')}": path
+            for path in (CHECKOUT / "plugins/module_utils").rglob("*.py")}
         files.update({
             "/opt/lab/measure.py": Path(__file__).with_name("measure.py"),
             "/opt/lab/compare.py": Path(__file__).with_name("compare.py"),

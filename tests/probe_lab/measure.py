@@ -11,12 +11,12 @@ import time
 def main():
     sys.path.insert(0, sys.argv[1])
     sys.dont_write_bytecode = True
-    from module_utils import _way_out as way_out
+    from module_utils.probe import _configured
 
     results = []
     for params in json.load(sys.stdin):
         started = time.monotonic()
-        answers, notes = way_out.connectivity(params)
+        answers, notes = _configured.connectivity(params)
         results.append({"answers": answers, "notes": notes, "seconds": time.monotonic() - started})
     json.dump(results, sys.stdout)
     sys.stdout.flush()

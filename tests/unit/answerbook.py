@@ -34,8 +34,8 @@ def cases() -> list[str]:
 
 def asked(variables: dict[str, Any]) -> Any:
     """What telemetry_info is asked with these variables, or what is wrong with them."""
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils import _filing
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _filing
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
 
     try:
         return _filing.question(variables)
@@ -45,7 +45,7 @@ def asked(variables: dict[str, Any]) -> Any:
 
 def filed(case: str, reports: Path) -> dict[str, Any]:
     """File the answer of a case; what the file holds."""
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils import _filing
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _filing
 
     variables = load(case, "variables")
     result = _filing.file_answer(case, variables, load(case, "answer"), reports, _filing.circumstances_of(variables))
@@ -85,7 +85,7 @@ def as_text(document: Any) -> str:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(CHECKOUT / ".build/collections"))
-    from ansible_collections.cbops.telemetry.plugins.plugin_utils import _filing as filing
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _filing as filing
 
     filing.today = lambda: DAY  # type: ignore[assignment]
     add(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

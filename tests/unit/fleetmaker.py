@@ -9,8 +9,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS, Assessment, assess, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import document_of, path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import document_of, path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
+    VERDICTS,
+    Assessment,
+    assess,
+    policy_of,
+)
 
 TODAY = datetime.date(2026, 11, 23)
 AT = "2026-11-23T12:00:00Z"

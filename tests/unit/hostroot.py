@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils._edit import plan
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import plan
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition as of_definition
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery, _live
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _outcome as of_outcome
 
 PACKAGES = Path(__file__).parent.parent / "fleet" / "packages"
 FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=true"
@@ -73,9 +75,9 @@ class Host:
         """A fresh view."""
         return HostFiles(str(self.root))
 
-    def only(self) -> tuple[installations.Definition, installations.Outcome]:
+    def only(self) -> tuple[of_definition.Definition, of_outcome.Outcome]:
         """The one installation on this host."""
-        found, _warnings = installations.discover(self.files)
+        found, _warnings = _discovery.discover(self.files)
         assert len(found) == 1, [definition.name for definition, _outcome in found]
         return found[0]
 
@@ -84,10 +86,10 @@ class Host:
         _definition, outcome = self.only()
         return outcome.verdict
 
-    def live(self) -> installations.Live:
+    def live(self) -> _live.Live:
         """The live launch file of the one installation."""
         definition, outcome = self.only()
-        found = installations.live_of(definition, self.files, outcome)
+        found = _live.live_of(definition, self.files, outcome)
         assert found is not None, "no live launch file"
         return found
 
@@ -95,7 +97,7 @@ class Host:
         """Plan an edit and write it plainly; returns the paths that changed."""
         definition, outcome = self.only()
         files = self.files
-        planned = plan(definition, files, outcome, installations.live_of(definition, files, outcome), wanted)
+        planned = plan(definition, files, outcome, _live.live_of(definition, files, outcome), wanted)
         for path, (_old, new) in planned.files.items():
             if new is None:
                 (self.root / path.lstrip("/")).unlink()

@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 import yaml
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._formats import FORMATS
 
 CHECKOUT = Path(__file__).parent.parent.parent
 AAP = CHECKOUT / "examples/aap"

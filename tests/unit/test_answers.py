@@ -11,8 +11,9 @@ import answerbook
 import pytest
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _assessment, _filing, _gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _filing, _gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
 
 CASES = answerbook.cases()
 SECRETS = ("s3cr3t", "Planted+4711")

@@ -19,10 +19,10 @@ from hostroot import FLAG
 from jvms import Jvms, Running, jvms, needs_root
 from test_old_python import interpreters
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _attach as attach
-from ansible_collections.cbops.telemetry.plugins.module_utils import _examination as examination
-from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
-from ansible_collections.cbops.telemetry.plugins.module_utils._child import bounded
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._child import bounded
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _attach as attach
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _facts, _proc
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes as processes
 
 PROPERTY = attach.PROPERTY
 NOBODY = 65534
@@ -57,11 +57,11 @@ def ask(running: Running, *options: str, seconds: float = 20) -> attach.Answer:
     return answer
 
 
-def examined(running: Running, how: str = "auto") -> processes.Process:
+def examined(running: Running, how: str = "auto") -> _proc.Process:
     """The process as the state document would have it."""
     seen = processes.look(running.pid)
     assert seen is not None
-    return examination.examine(seen, attach=how)
+    return _facts.examine(seen, attach=how)
 
 
 @contextlib.contextmanager
@@ -79,7 +79,7 @@ def in_tmp(name: str) -> Iterator[Path]:
 
 def test_jcmd(machine: Jvms) -> None:
     path = next((path for path in ("/usr/bin/jcmd", "/usr/local/bin/jcmd") if os.path.exists(path)), None)
-    if path is None or not processes.only_roots(os.path.realpath(path)):
+    if path is None or not _proc.only_roots(os.path.realpath(path)):
         pytest.skip("no jcmd that belongs to root on this machine (scripts/tools installs one)")
     assert ask(machine.start(FLAG)) == attach.Answer("jcmd", "true", None, False)
 
@@ -110,7 +110,8 @@ def test_older_pythons_ask_as_well(machine: Jvms, python: str) -> None:
     """They have no handle for a process; its start time is looked at before and after."""
     jvm = machine.start(FLAG)
     program = ("import importlib, sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
-               "attach = importlib.import_module('ansible_collections.cbops.telemetry.plugins.module_utils._attach')\n"
+               "package = 'ansible_collections.cbops.telemetry.plugins.module_utils'\n"
+               "attach = importlib.import_module(package + '.running._attach')\n"
                "attach._jcmd_of = lambda target: None\n"
                "print(attach.ask(int(sys.argv[2]), attach.started(int(sys.argv[2])), []))")
     done = subprocess.run([python, "-I", "-c", program, str(COLLECTIONS), str(jvm.pid)], capture_output=True,
@@ -168,7 +169,7 @@ def test_the_time_of_a_host_is_bounded(machine: Jvms, jre_only: None) -> None:
     jvm = machine.start(FLAG, war=True)
     seen = processes.look(jvm.pid)
     assert seen is not None
-    found = examination.examine(seen, deadline=0)
+    found = _facts.examine(seen, deadline=0)
     assert (found.state, found.proof) == ("disabled", "cmdline+environ")
     assert "time for all JVMs" in (found.reason or "")
 
@@ -305,7 +306,7 @@ def test_one_that_ended_before_it_could_be_asked(machine: Jvms) -> None:
     assert seen is not None
     jvm.process.kill()
     jvm.process.wait()
-    found = examination.examine(seen)
+    found = _facts.examine(seen)
     assert (found.state, found.reason) == ("unknown", "it ended while it was read")
     assert attach.ask(seen.pid, seen.ticks, [], 5).silent
 
@@ -462,11 +463,11 @@ def test_a_jcmd_of_somebody_else_is_not_run(tmp_path: Path, monkeypatch: pytest.
         # /tmp, where this file is, is everybody's: leave it out of the question.
         monkeypatch.setattr(attach.os, "lstat", lambda name: os.stat("/") if not name.startswith(str(tmp_path))
                             else os.stat(name, follow_symlinks=False))
-        assert processes.only_roots(str(program)) is trusted, (path, oct(mode), owner)
+        assert _proc.only_roots(str(program)) is trusted, (path, oct(mode), owner)
         monkeypatch.undo()
         path.chmod(stat.S_IMODE(before.st_mode))
         os.chown(path, 0, 0)
-    assert not processes.only_roots(str(program)), "below /tmp nothing is"
+    assert not _proc.only_roots(str(program)), "below /tmp nothing is"
 
 
 USER = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups")

@@ -167,9 +167,9 @@ def test_stacks() -> None:
         "run (/x/lib/python3.11/site-packages/ansible/cli.py:3);f (/x/lib/python3.11/json/decoder.py:7) 3",
         "process 7:python;run (/x/site-packages/ansible/cli.py:3);"
         "WorkerProcess._run (/x/site-packages/ansible/executor/process/worker.py:9);"
-        "ask (/y/collections/ansible_collections/cbops/telemetry/plugins/plugin_utils/_carrier.py:1) 2",
+        "ask (/y/collections/ansible_collections/cbops/telemetry/plugins/plugin_utils/connect/_carrier.py:1) 2",
         "not a stack"])
     assert kinds == Counter({"main": 3, "workers": 2})
-    assert alone == Counter({"main: json/decoder.py f": 3, "workers: plugins/plugin_utils/_carrier.py ask": 2})
+    assert alone == Counter({"main: json/decoder.py f": 3, "workers: plugins/plugin_utils/connect/_carrier.py ask": 2})
     assert whole["main: ansible/cli.py run"] == 3
     assert "workers: ansible/cli.py run" not in whole

@@ -18,12 +18,12 @@ from ansible.plugins.loader import become_loader, connection_loader, shell_loade
 from hostroot import FLAG, Host
 from test_old_python import interpreters
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _ask
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._packing import stripped
+from ansible_collections.cbops.telemetry.plugins.module_utils import _answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier as carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import stripped
 
-FILES = sorted(carrier.FOLDER.glob("*.py"))
+FILES = sorted(carrier.FOLDER.rglob("_[!_]*.py"))
 PYTHONS = interpreters() or [sys.executable]
 BEGIN, END = "<cbops begin ", " cbops end>"
 SECRET = "-Djavax.net.ssl.keyStorePassword=s3cr3t"
@@ -72,9 +72,9 @@ class Without(ast.NodeTransformer):
                 setattr(node, hint, None)
         return node
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | None:
         """The import of typing."""
-        return ast.copy_location(ast.Pass(), node) if node.module == "typing" else node
+        return None if node.module == "typing" else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         """A variable's annotation."""
@@ -101,7 +101,7 @@ class Without(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(carrier.FOLDER)))
 def test_a_stripped_source_is_the_same_program_on_the_same_lines(path: Path) -> None:
     source = path.read_text()
     short = stripped(source)
@@ -120,7 +120,7 @@ def test_the_answer_is_the_module_s(host: Host, python: str | None) -> None:
     host.deb(f'JAVA_ARGS="{SECRET} -Xmx1g"\n')
     root = {"root": str(host.root)}
     answer = asked("telemetry_info", python, **root)
-    assert answer == _ask.telemetry_info({**OPTIONS["telemetry_info"], **root}, False)
+    assert answer == _answer.telemetry_info({**OPTIONS["telemetry_info"], **root}, False)
     assert answer["state"]["installations"][0]["on_disk"] == "enabled"
     assert "s3cr3t" not in json.dumps(answer)
 
@@ -222,9 +222,9 @@ def test_noise_around_the_answer() -> None:
 @pytest.mark.parametrize("python", PYTHONS)
 def test_a_broken_program_says_where_and_tells_no_secret(python: str, mistake: str, said: str,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = {name: stripped((carrier.FOLDER / f"{name}.py").read_text()) for name in ("_ask", "_child", "_limits")}
-    line = texts["_ask"].count("\n") + 2
-    texts["_ask"] += f"def telemetry_info(params, check_mode):\n    {mistake}\n"
+    texts = {name: carrier.text_of(name) for name in ("_answer", "host._child", "host._limits")}
+    line = texts["_answer"].count("\n") + 2
+    texts["_answer"] += f"def telemetry_info(params, check_mode):\n    {mistake}\n"
     words = [word for pair in texts.items() for word in pair]
     monkeypatch.setattr(carrier, "packed", lambda *names: zlib.compress("\0".join(words).encode()))
     sent = carrier.program("telemetry_info", {"function": "telemetry_info", "params": {}, "paths": [],
@@ -234,7 +234,7 @@ def test_a_broken_program_says_where_and_tells_no_secret(python: str, mistake: s
     assert text is not None, done
     answer = gate.admitted("telemetry_info", gate.read(text))
     assert answer["failed"]
-    assert answer["msg"] == "the program on the host " + said.format(where=f"_ask.py:{line} in telemetry_info")
+    assert answer["msg"] == "the program on the host " + said.format(where=f"_answer.py:{line} in telemetry_info")
     assert b"s3cr3t" not in done.stderr + done.stdout
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from hostroot import FLAG
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import survey
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
 
 CASES = Path(__file__).parent / "cases"
 with open(CASES / "cases.tsv", encoding="utf-8", newline="") as table:

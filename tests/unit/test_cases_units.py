@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils._edit import Refused, plan
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils._shell_syntax import Run
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles, Variable, lasting
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import Refused, plan
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition as of_definition
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery, _live, _outcome
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles, Variable, lasting
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Run
 
 CASES = Path(__file__).parent / "cases"
 
@@ -27,9 +28,9 @@ def lay(name: str, root: Path) -> HostFiles:
     return HostFiles(str(root))
 
 
-def refuses(definition: installations.Definition, outcome: installations.Outcome, files: HostFiles) -> bool:
+def refuses(definition: of_definition.Definition, outcome: _outcome.Outcome, files: HostFiles) -> bool:
     """Whether every edit is refused."""
-    live = installations.live_of(definition, files, outcome)
+    live = _live.live_of(definition, files, outcome)
     for wanted in ("disabled", "enabled"):
         try:
             plan(definition, files, outcome, live, wanted)
@@ -45,7 +46,7 @@ def refuses(definition: installations.Definition, outcome: installations.Outcome
     "rpm_kb_csp_plain", "rpm_kb_csp_split", "rpm_glob_csp",
 ])
 def test_enabled(name: str, tmp_path: Path) -> None:
-    found, _warnings = installations.discover(lay(name, tmp_path))
+    found, _warnings = _discovery.discover(lay(name, tmp_path))
     assert [(outcome.verdict, outcome.reason) for _definition, outcome in found] == [("enabled", None)]
 
 
@@ -56,7 +57,7 @@ def test_enabled(name: str, tmp_path: Path) -> None:
 ])
 def test_what_somebody_else_writes(name: str, verdicts: tuple[str, ...], reason: str, tmp_path: Path) -> None:
     files = lay(name, tmp_path)
-    [(definition, outcome)] = installations.discover(files)[0]
+    [(definition, outcome)] = _discovery.discover(files)[0]
     assert outcome.verdict in verdicts
     assert reason in str(outcome.reason) or outcome.verdict != "unresolvable"
     assert refuses(definition, outcome, files)
@@ -76,7 +77,7 @@ def judged(root: Path, unit: str, files: dict[str, str]) -> tuple[str, str]:
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_text(text)
         real.chmod(0o755)
-    found, _warnings = installations.discover(HostFiles(str(root)))
+    found, _warnings = _discovery.discover(HostFiles(str(root)))
     assert len(found) == 1
     return found[0][1].verdict, str(found[0][1].reason)
 
@@ -183,7 +184,7 @@ def test_what_an_image_gives_every_service_makes_none_of_them_a_controller(tmp_p
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     files = HostFiles(str(tmp_path))
-    assert installations.discover(files)[0] == []
+    assert _discovery.discover(files)[0] == []
     unit = UnitFiles(files).load("systemd-exit.service")
     assert unit is not None and unit.doubt is None
 
@@ -195,13 +196,13 @@ def test_what_was_told_to_the_service_manager_does_not_last(tmp_path: Path) -> N
     for names, verdict in ((["_JAVA_OPTIONS"], "disabled"), (["JAVA_TOOL_OPTIONS", "LANG"], "unresolvable"),
                            (["LANG"], "enabled")):
         manager = lasting({name: Variable([Run(FLAG)], "", 0, "") for name in names}, files)
-        [(_definition, outcome)] = installations.discover(files, manager=manager)[0]
+        [(_definition, outcome)] = _discovery.discover(files, manager=manager)[0]
         assert outcome.verdict == verdict
 
 
 def test_what_systemd_refuses_cannot_be_told_and_is_not_edited(tmp_path: Path) -> None:
     files = lay("unit_exec_start_twice", tmp_path)
-    [(definition, outcome)] = installations.discover(files)[0]
+    [(definition, outcome)] = _discovery.discover(files)[0]
     assert outcome.verdict == "unresolvable" and "2 commands in ExecStart=" in str(outcome.reason)
     assert refuses(definition, outcome, files)
 
@@ -235,7 +236,7 @@ def test_what_systemd_refuses(fragment: str, drop_in: str, verdict: str, tmp_pat
 
 def test_the_command_of_red_hats_daemon_ends_at_a_semicolon(tmp_path: Path) -> None:
     files = lay("rpm_semicolon_unquoted", tmp_path)
-    [(definition, outcome)] = installations.discover(files)[0]
+    [(definition, outcome)] = _discovery.discover(files)[0]
     assert outcome.verdict == "unresolvable" and "no 'java" in str(outcome.reason)
     assert refuses(definition, outcome, files)
 
@@ -258,7 +259,7 @@ def test_red_hats_daemon_gives_its_words_to_a_shell_once_more(options: str, verd
     settings = tmp_path / "etc/sysconfig/cloudbees-core-cm"
     text = re.sub("(?m)^JENKINS_JAVA_OPTIONS=.*", f'JENKINS_JAVA_OPTIONS="{options}"', settings.read_text())
     settings.write_text(text)
-    [(_definition, outcome)] = installations.discover(files)[0]
+    [(_definition, outcome)] = _discovery.discover(files)[0]
     assert outcome.verdict == verdict
 
 
@@ -267,7 +268,7 @@ def test_red_hats_daemon_gives_its_words_to_a_shell_once_more(options: str, verd
 ])
 def test_what_others_start_is_unknown_and_never_nothing(name: str, path: str, tmp_path: Path) -> None:
     files = lay(name, tmp_path)
-    found, warnings = installations.discover(files)
+    found, warnings = _discovery.discover(files)
     [(definition, outcome)] = found
     assert (outcome.verdict, outcome.path) == ("unresolvable", path)
     assert [path in warning for warning in warnings] == [True]
@@ -306,7 +307,7 @@ def test_what_is_found_and_what_is_not(files: dict[str, str], count: int, warned
         real = tmp_path / path.lstrip("/")
         real.parent.mkdir(parents=True, exist_ok=True)
         real.write_text(text)
-    found, warnings = installations.discover(HostFiles(str(tmp_path)))
+    found, warnings = _discovery.discover(HostFiles(str(tmp_path)))
     assert (len(found), len(warnings)) == (count, warned), warnings
     assert all(outcome.verdict == "unresolvable" for _definition, outcome in found)
 
@@ -316,7 +317,7 @@ def test_a_script_that_cron_starts_is_named_by_people(tmp_path: Path) -> None:
                        "opt/start": f"#!/bin/sh\njava {FLAG} -jar /j.war\n"}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    found, warnings = installations.discover(HostFiles(str(tmp_path)), ["/opt/start"])
+    found, warnings = _discovery.discover(HostFiles(str(tmp_path)), ["/opt/start"])
     assert [outcome.verdict for _definition, outcome in found] == ["disabled"] and not warnings
 
 
@@ -341,10 +342,10 @@ def test_a_service_that_sees_other_files(lines: str, verdict: str, tmp_path: Pat
 
 def test_whoever_may_log_in_makes_no_installation_of_his_crontab(tmp_path: Path) -> None:
     files = lay("other_cron_reboot", tmp_path)
-    assert len(installations.discover(files)[0]) == 1
+    assert len(_discovery.discover(files)[0]) == 1
     passwd = tmp_path / "etc/passwd"
     passwd.write_text(passwd.read_text().replace("jenkins:x:900", "jenkins:x:1000"))
-    found, warnings = installations.discover(HostFiles(str(tmp_path)))
+    found, warnings = _discovery.discover(HostFiles(str(tmp_path)))
     assert not found and len(warnings) == 1
 
 
@@ -373,7 +374,7 @@ def started(root: Path, command: str, files: dict[str, str]) -> list[tuple[str, 
         real.chmod(0o755)
     for link, target in {"bin": "usr/bin", "usr/bin/sh": "dash"}.items():
         (root / link).symlink_to(target)
-    found, _warnings = installations.discover(HostFiles(str(root)))
+    found, _warnings = _discovery.discover(HostFiles(str(root)))
     return [(outcome.verdict, outcome.reason) for _definition, outcome in found]
 
 
@@ -469,7 +470,7 @@ def test_enabling_finds_the_flag_where_it_stands(options: str, files: dict[str, 
     assert started(tmp_path, "/opt/a.sh", {"/opt/a.sh": f"#!/bin/bash\n{options}\n{RUN}", **files}) == [
         ("disabled", None)]
     files_now = HostFiles(str(tmp_path))
-    [(definition, outcome)] = installations.discover(files_now)[0]
+    [(definition, outcome)] = _discovery.discover(files_now)[0]
     made = plan(definition, files_now, outcome, None, "enabled").files
     assert list(made) == [path]
     assert now in str(made[path][1])
@@ -479,7 +480,7 @@ def test_enabling_says_that_the_flag_is_in_pieces(tmp_path: Path) -> None:
     text = f"#!/bin/bash\nP={FLAG[2:-14]}\nO=-D$P{FLAG[-14:]}\n{RUN}"
     assert started(tmp_path, "/opt/a.sh", {"/opt/a.sh": text}) == [("disabled", None)]
     files = HostFiles(str(tmp_path))
-    [(definition, outcome)] = installations.discover(files)[0]
+    [(definition, outcome)] = _discovery.discover(files)[0]
     with pytest.raises(Refused, match="put together of several pieces in /opt/a.sh"):
         plan(definition, files, outcome, None, "enabled")
 
@@ -495,6 +496,6 @@ def test_a_word_among_the_options_that_is_none(options: str, tmp_path: Path) -> 
     text = f"#!/bin/sh\nO='{options}'\n{RUN}"
     found = started(tmp_path, "/opt/a.sh", {"/opt/a.sh": text})
     assert [verdict for verdict, _reason in found] == ["unresolvable"]
-    [(_definition, outcome)] = installations.discover(HostFiles(str(tmp_path)))[0]
+    [(_definition, outcome)] = _discovery.discover(HostFiles(str(tmp_path)))[0]
     assert "takes a word before -jar" in str(outcome.reason) and (outcome.path, outcome.line) == ("/opt/a.sh", 2)
     assert "true" not in str(outcome.reason)

@@ -11,8 +11,9 @@ import pytest
 from ansible import constants as C
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _provenance
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import reports_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _changes, _provenance
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     attempt,
     edited_in,
     edits_of,
@@ -21,7 +22,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
     restart_of,
     roll_backs_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import reports_of
 
 ANSWER = {"files": [{"path": "/etc/default/cm", "before": "0" * 64, "after": "1" * 64, "backup": "/var/lib/x"},
                     {"path": "/etc/new", "before": None, "after": "1" * 64, "backup": None}],
@@ -66,7 +66,7 @@ def test_each_change_is_a_line_and_lines_are_added(tmp_path: Path) -> None:
 
 def test_the_first_line_says_who_where_and_by_which_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"operator": "jo as root", "control_node": "ops1", "commit": "a" * 40, "dirty": True}
-    monkeypatch.setattr("ansible_collections.cbops.telemetry.plugins.plugin_utils._changes.provenance", lambda: told)
+    monkeypatch.setattr(_changes, "provenance", lambda: told)
     path = file_changes(tmp_path, "cm1", CHANGES[:1], "R", undoes="20260101T000000Z-00000000")
     file_changes(tmp_path, "cm2", CHANGES[:1], "R")
     head, *more = lines(path)

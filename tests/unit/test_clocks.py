@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import BLOCKED_OUTCOMES, OUTCOMES
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import (
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import BLOCKED_OUTCOMES, OUTCOMES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     VERDICTS,
     Assessment,
     Policy,

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
-from ansible_collections.cbops.telemetry.plugins.module_utils import _dial as dial
-from ansible_collections.cbops.telemetry.plugins.module_utils import _tls as tls
-from ansible_collections.cbops.telemetry.plugins.module_utils import _truststore as truststore
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as connectivity
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _truststore as truststore
 
 
 def probe(host, port=443, timeout=5.0, tls=True, cafile=None, proxy=None, **more):
@@ -227,9 +227,9 @@ def resolver(monkeypatch):
                 for address in result
             ]
 
-        monkeypatch.setattr(dial, "_lookup", lookup)
+        monkeypatch.setattr(_connect, "_lookup", lookup)
 
-    monkeypatch.setattr(dial, "_resolver_problem", lambda: None)
+    monkeypatch.setattr(_connect, "_resolver_problem", lambda: None)
     return use
 
 
@@ -325,7 +325,8 @@ def test_hanging_resolver(resolver):
 def test_a_process_with_an_abandoned_resolver_ends():
     program = (
         "import sys, time\n"
-        "from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as c, _dial as d\n"
+        "from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect as d\n"
+        "from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as c\n"
         "d._lookup = lambda name, port: time.sleep(1000)\n"
         "d._resolver_problem = lambda: None\n"
         "print(c.probe('api.example.com', 443, c.Options(0.2))['outcome'])\n"
@@ -344,7 +345,7 @@ def test_a_process_with_an_abandoned_resolver_ends():
 @pytest.mark.parametrize("error", [socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), None])
 def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, error):
     resolver(error if error else lambda: time.sleep(HANG_GUARD))
-    monkeypatch.setattr(dial, "_resolver_problem", lambda: "nobody to ask")
+    monkeypatch.setattr(_connect, "_resolver_problem", lambda: "nobody to ask")
     entry = check(probe("api.example.com", timeout=0.3), "unknown", ("dns",))
     assert "nobody to ask" in entry["message"]
 
@@ -352,21 +353,21 @@ def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, e
 def test_resolver_problem(tmp_path, monkeypatch):
     path = tmp_path / "resolv.conf"
     monkeypatch.setattr(
-        dial, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
+        _connect, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
     )
-    assert "names no name server" in dial._resolver_problem(str(path))
+    assert "names no name server" in _connect._resolver_problem(str(path))
     path.write_text("# nameserver 10.0.0.2\nsearch example.com\n")
-    assert "127.0.0.1: no" in dial._resolver_problem(str(path))
+    assert "127.0.0.1: no" in _connect._resolver_problem(str(path))
     path.write_text("nameserver 10.0.0.1\n")
-    assert dial._resolver_problem(str(path)) == "10.0.0.1: no"
+    assert _connect._resolver_problem(str(path)) == "10.0.0.1: no"
     path.write_text("nameserver 10.0.0.1\nnameserver 10.0.0.2\n")
-    assert dial._resolver_problem(str(path)) is None
-    assert "cannot be read" in dial._resolver_problem(str(tmp_path))
+    assert _connect._resolver_problem(str(path)) is None
+    assert "cannot be read" in _connect._resolver_problem(str(tmp_path))
 
 
 def test_a_local_name_server_that_does_not_run():
     # 127.0.0.9 rather than .1: a machine may well have a resolver of its own on the latter
-    assert "refused" in dial._server_problem("127.0.0.9")
+    assert "refused" in _connect._server_problem("127.0.0.9")
 
 
 @pytest.mark.parametrize("sink", ["0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1"])
@@ -379,7 +380,7 @@ def test_sinkholed(resolver, sink):
 
 
 def test_a_sink_beside_a_real_address_is_listed_and_not_used(resolver, monkeypatch):
-    monkeypatch.setattr(dial, "_is_sink", lambda address: address == "::")
+    monkeypatch.setattr(_connect, "_is_sink", lambda address: address == "::")
     resolver(["::", "127.0.0.1"])
     with Server(read_hello) as server:
         entry = check(probe("api.example.com", server.port, HANG_GUARD, tls=False), "connected", ("dns", "tcp"))
@@ -462,8 +463,8 @@ def test_every_address_has_its_own_result(resolver):
 def test_families_take_turns():
     v4 = [(socket.AF_INET, (f"192.0.2.{n}", 443)) for n in (1, 2, 3)]
     v6 = [(socket.AF_INET6, ("2001:db8::1", 443, 0, 0))]
-    assert dial.interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
-    assert dial.interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
+    assert _connect.interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
+    assert _connect.interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
 
 
 @pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL])
@@ -867,7 +868,7 @@ def test_a_proxy_that_is_not_there(resolver):
 
 def test_a_local_failure_on_the_way_to_a_proxy_stays_unknown(resolver, monkeypatch):
     resolver(socket.gaierror(socket.EAI_AGAIN, "Temporary failure"))
-    monkeypatch.setattr(dial, "_resolver_problem", lambda: "nobody to ask")
+    monkeypatch.setattr(_connect, "_resolver_problem", lambda: "nobody to ask")
     assert probe("api.segment.io", 443, HANG_GUARD, proxy=("proxy.example.com", 3128))["outcome"] == "unknown"
 
 

@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ansible import constants
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _budget as budgets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _coordination as budgets
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controller import (
     Controller,
     ControllerError,
     drain,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleError
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _deadline
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import PolicyError, host_limit
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import TOO_LARGE, Deadline, descendants
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _deadline
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import TOO_LARGE, Deadline, descendants
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, host_limit
 
 
 def lives(pid: int) -> bool:
@@ -76,7 +76,7 @@ def test_a_flood_is_cut_while_it_comes() -> None:
     program = f"""
 import resource, subprocess, sys
 sys.path[:0] = {sys.path!r}
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import Deadline
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import Deadline
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with Deadline(300) as deadline:
     found = subprocess.run(["head", "-c", str(1 << 30), "/dev/zero"], stdout=subprocess.PIPE).stdout
@@ -94,7 +94,7 @@ def test_where_the_run_was_killed_nothing_goes_on(tmp_path: Path) -> None:
     program = f"""
 import os, subprocess, sys, time
 sys.path[:0] = {sys.path!r}
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._deadline import Deadline
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import Deadline
 if os.fork():
     while not os.path.exists({str(tmp_path / 'pid')!r}): time.sleep(0.01)
     os._exit(0)

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._chain import digest
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence as evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     ACTS,
     act_of,
     acts_since,
@@ -23,9 +22,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
     file_changes,
     roll_backs_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._drift import Act, drift_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import file_evidence
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act, drift_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import file_evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import path_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import judge, policy_of
 
 TODAY = datetime.date(2026, 11, 24)
 FILE, DROPIN = "/etc/default/cm", "/etc/systemd/system/cm.service.d/zzz.conf"

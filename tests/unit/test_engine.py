@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hostroot import FLAG, Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils._declaring import declare
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state, survey
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _declarations, _discovery, _live
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
 
 PROPERTY = FLAG[2:-len("=true")]
 
@@ -176,7 +177,7 @@ def test_the_file_that_sets_the_options_comes_before_the_one_that_is_read_last(h
     host.write("/opt/ci/cloudbees-cm.conf", "TZ=UTC\n")
     host.script("#!/bin/sh\n. /opt/ci/cloudbees-cm.conf\n. /etc/default/ci\n. /opt/ci/later.sh\n"
                 "exec $JAVA $JAVA_OPTS -jar jenkins.war\n")
-    assert host.live() == installations.Live("/opt/ci/cloudbees-cm.conf", "JAVA_OPTS", "shell", False, True)
+    assert host.live() == _live.Live("/opt/ci/cloudbees-cm.conf", "JAVA_OPTS", "shell", False, True)
 
 
 def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
@@ -266,7 +267,7 @@ def test_the_live_variable_is_the_one_the_launcher_reads(host: Host) -> None:
 def test_declarations_say_what_is_dead_and_why(host: Host) -> None:
     host.deb(f'#JAVA_ARGS="{FLAG}"\nJENKINS_JAVA_OPTIONS="{FLAG}"\nJAVA_ARGS="-D{PROPERTY}=false {FLAG}"\n')
     definition, outcome = host.only()
-    found = installations.declarations(definition, outcome, host.live(), host.files)
+    found = _declarations.declarations(definition, outcome, host.live(), host.files)
     assert [(item.variable, item.value, item.live) for item in found] == [
         (None, "true", False), ("JENKINS_JAVA_OPTIONS", "true", False),
         ("JAVA_ARGS", "false", False), ("JAVA_ARGS", "true", True)]
@@ -405,7 +406,7 @@ def test_another_run_edits_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch
     if wanted == "enabled":
         declare("disabled", str(host.root))
     name = {"survey": "own_drop_ins", "plan": "plan"}[moment]
-    real, turns = getattr(_declaring, name), []
+    real, turns = getattr(_declare, name), []
 
     def slow(*arguments: Any) -> Any:
         turns.append(1)
@@ -413,7 +414,7 @@ def test_another_run_edits_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch
             assert declare(wanted, str(host.root)).changed
         return real(*arguments)
 
-    monkeypatch.setattr(_declaring, name, slow)
+    monkeypatch.setattr(_declare, name, slow)
     done = declare(wanted, str(host.root))
     assert not done.changed
     assert done.refused == [] and done.document["installations"][0]["on_disk"] == wanted
@@ -889,16 +890,16 @@ def test_an_edit_never_costs_a_start(host: Host) -> None:
 
 def test_a_script_started_by_hand_may_get_options_from_its_environment(host: Host) -> None:
     host.write("/srv/start.sh", "#!/bin/sh\njava $JAVA_OPTS -jar /opt/jenkins.war\n", 0o755)
-    found, _warnings = installations.discover(host.files, ["/srv/start.sh"])
+    found, _warnings = _discovery.discover(host.files, ["/srv/start.sh"])
     assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"]
     assert "JAVA_OPTS" in (found[0][1].reason or "")
     for text in ("java ${JAVA_OPTS=-Da=b}", "declare -a JAVA_OPTS\njava $JAVA_OPTS"):
         host.write("/srv/start.sh", f"#!/bin/bash\n{text} -jar /opt/jenkins.war\n", 0o755)
-        assert installations.discover(host.files, ["/srv/start.sh"])[0][0][1].verdict == "unresolvable"
+        assert _discovery.discover(host.files, ["/srv/start.sh"])[0][0][1].verdict == "unresolvable"
 
 
 def test_a_missing_launch_script_is_said(host: Host) -> None:
-    found, _warnings = installations.discover(host.files, ["/srv/start.sh"])
+    found, _warnings = _discovery.discover(host.files, ["/srv/start.sh"])
     assert found[0][1].reason == "the launch script is missing"
 
 
@@ -906,13 +907,13 @@ def test_other_services_are_left_alone(host: Host) -> None:
     host.write("/etc/systemd/system/nexus.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/nexus.war\n")
     host.write("/etc/systemd/system/agent.service",
                "[Service]\nExecStart=/usr/bin/java -jar /opt/jenkins-agent.jar -url http://x\n")
-    assert installations.discover(host.files)[0] == []
+    assert _discovery.discover(host.files)[0] == []
 
 
 def test_several_installations_on_one_host(host: Host) -> None:
     host.deb(f'JAVA_ARGS="{FLAG}"\n')
     host.oss()
-    found, _warnings = installations.discover(host.files)
+    found, _warnings = _discovery.discover(host.files)
     assert {definition.name: outcome.verdict for definition, outcome in found} == {
         "cloudbees-core-cm": "disabled", "jenkins": "enabled"}
 
@@ -1242,14 +1243,14 @@ def test_the_old_bytes_come_back_where_the_disk_says_something_else(
                                                                       "-/etc/ci/more"))
     os.utime(host.write("/etc/ci/env", "JAVA_OPTS=-Xmx1g\n", 0o640), (1, 2))
     before = snapshot(host.root)
-    real = _declaring.replace
+    real = _declare.replace
 
     def woken(*arguments: Any) -> Any:
         kept = real(*arguments)
         host.write("/etc/ci/more", other)
         return kept
 
-    monkeypatch.setattr(_declaring, "replace", woken)
+    monkeypatch.setattr(_declare, "replace", woken)
     done = declare("disabled", str(host.root), backup=backup, attach="never")
     assert not done.changed and not done.diffs and not done.backups and not done.files
     assert "the old bytes are back" in done.refused[0]
@@ -1261,14 +1262,14 @@ def test_a_new_drop_in_goes_with_its_folder_where_it_does_not_count(
         host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.oss()
     before = snapshot(host.root)
-    real = _declaring.replace
+    real = _declare.replace
 
     def woken(*arguments: Any) -> Any:
         kept = real(*arguments)
         host.write("/usr/lib/systemd/system/jenkins.service", "[Service]\nExecStart=/usr/bin/false\n")
         return kept
 
-    monkeypatch.setattr(_declaring, "replace", woken)
+    monkeypatch.setattr(_declare, "replace", woken)
     done = declare("disabled", str(host.root), attach="never")
     assert not done.changed and "the old bytes are back" in done.refused[0]
     assert not (host.root / "etc/systemd/system/jenkins.service.d").exists()
@@ -1297,7 +1298,7 @@ esac
 
 
 def _of_scripts(host: Host, *entries: str) -> list[tuple[str, str, str]]:
-    found, _warnings = installations.discover(host.files, entries)
+    found, _warnings = _discovery.discover(host.files, entries)
     return [(definition.name, outcome.verdict, outcome.reason or "") for definition, outcome in found]
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _reading as reading
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Assessment
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import file_answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import file_answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence as evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _reading as reading
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment
 
 
 def filed(folder: Path, host: str, verdict: str = "compliant") -> dict[str, Any]:

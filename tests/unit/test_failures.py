@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _failures as failures
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._carrier import Errand
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import Circumstances, file_answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _failures as failures
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, file_answer
 
 #: What was printed, by programs of Debian 11 to 13 unless it says otherwise.
 SAID: dict[str, tuple[str, str | None]] = {

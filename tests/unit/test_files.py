@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _files as files_module
-from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as files
-from ansible_collections.cbops.telemetry.plugins.module_utils._backups import Store, folder_name
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _writing as files
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store, folder_name
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _files as files_module
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import (
     OWN_DROP_IN,
     HostFiles,
     Reader,
@@ -31,7 +32,6 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._files import (
     readable,
     text_of_open,
 )
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
 
 OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
 NEW = OLD.replace("1g", "2g")

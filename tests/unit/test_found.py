@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from hostroot import FLAG, Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
-from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
-from ansible_collections.cbops.telemetry.plugins.module_utils._settings import plugin
-from ansible_collections.cbops.telemetry.plugins.module_utils._starters import Start
+from ansible_collections.cbops.telemetry.plugins.module_utils.java._jenkins_home import plugin
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition as of_definition
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._starters import Start
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _proc
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _survey
 
 MANIFEST = "Manifest-Version: 1.0\nJenkins-Version: 2.452.3.2\nMain-Class: executable.Main\n"
 
@@ -42,7 +43,7 @@ def unit(host: Host, text: str, name: str = "ci-master") -> None:
 
 def found(host: Host) -> list[tuple[str, str]]:
     """Name and verdict of each installation."""
-    return [(definition.name, outcome.verdict) for definition, outcome in installations.discover(host.files)[0]]
+    return [(definition.name, outcome.verdict) for definition, outcome in _discovery.discover(host.files)[0]]
 
 
 # -- by what it is ----------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def test_a_relative_war(text: str, scripts: dict[str, str], host: Host) -> None:
     for path, content in scripts.items():
         host.write(path, "#!/bin/sh\n" + content + "\n", 0o755)
     unit(host, text)
-    [(_definition, outcome)] = installations.discover(host.files)[0]
+    [(_definition, outcome)] = _discovery.discover(host.files)[0]
     assert outcome.programs == (("/srv/ci" if "~" in text else "/opt/ci") + "/app.war",)
 
 
@@ -121,7 +122,7 @@ def test_jenkins_own_default_home(host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/srv/ci/.jenkins/config.xml", "<hudson/>")
     unit(host, "User=ci\nExecStart=/usr/bin/java -jar /opt/ci/app.war")
-    assert installations.discover(host.files)[0][0][1].homes == ("/srv/ci/.jenkins",)
+    assert _discovery.discover(host.files)[0][0][1].homes == ("/srv/ci/.jenkins",)
 
 
 def test_a_home_without_plugins_has_none(host: Host) -> None:
@@ -192,7 +193,7 @@ def test_a_start_of_which_the_war_is_not_known(text: str, script: str, expected:
     (host.root / "etc/fifo.new").rename(host.root / "etc/fifo")
     host.write("/opt/s.sh", script, 0o755)
     unit(host, text)
-    found, warnings = installations.discover(host.files)
+    found, warnings = _discovery.discover(host.files)
     assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"] * (expected == "installation")
     assert ["whether on a CloudBees or Jenkins war is not known" in line for line in warnings] == [True] * (
         expected == "warning")
@@ -304,8 +305,8 @@ def test_a_compose_file_that_a_unit_starts_counts_once(host: Host) -> None:
 
 def test_a_starter_whose_war_is_not_known_is_said(host: Host) -> None:
     host.write("/etc/sv/ci/run", UNKNOWN_WAR % (":", ""), 0o755)
-    assert installations.discover(host.files)[0] == []
-    assert "/etc/sv/ci/run starts a JVM" in installations.discover(host.files)[1][0]
+    assert _discovery.discover(host.files)[0] == []
+    assert "/etc/sv/ci/run starts a JVM" in _discovery.discover(host.files)[1][0]
     host.write("/etc/sv/ci/run", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", ""), 0o755)
     assert found(host) == [("/etc/sv/ci/run", "unresolvable")]
 
@@ -368,12 +369,12 @@ def test_who_else_starts_it(name: str, host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     for path, text in STARTERS[name].items():
         host.write(path, text, 0o755 if text.startswith("#!") else 0o644)
-    [(definition, outcome)] = installations.discover(host.files)[0]
+    [(definition, outcome)] = _discovery.discover(host.files)[0]
     assert outcome.verdict == "disabled", outcome.reason
     assert definition.name in STARTERS[name] or definition.name == "master"
     for path, text in STARTERS[name].items():  # and without the flag it is on
         host.write(path, text.replace(FLAG, "-Da=b"))
-    [(definition, outcome)] = installations.discover(host.files)[0]
+    [(definition, outcome)] = _discovery.discover(host.files)[0]
     assert outcome.verdict == "enabled", outcome.reason
 
 
@@ -387,7 +388,7 @@ def test_who_else_starts_it(name: str, host: Host) -> None:
 ])
 def test_what_is_only_recognised_is_unknown_and_says_what_to_do(path: str, text: str, host: Host) -> None:
     host.write(path, text)
-    [(definition, outcome)] = installations.discover(host.files)[0]
+    [(definition, outcome)] = _discovery.discover(host.files)[0]
     assert (definition.name, outcome.verdict) == (path, "unresolvable")
     assert "by hand: " in (outcome.reason or "") and "telemetry_launch_scripts" not in (outcome.reason or "")
 
@@ -439,23 +440,23 @@ def test_users_units_that_start_nothing_and_whose_environment_is_not_known(host:
     (host.root / "etc/env").unlink()
     os.mkfifo(host.root / "etc/env")
     assert found(host) == [(path, "unresolvable")]
-    assert "not a regular file" in (installations.discover(host.files)[0][0][1].reason or "")
+    assert "not a regular file" in (_discovery.discover(host.files)[0][0][1].reason or "")
 
 
 def test_what_supervisord_may_not_have_read_is_not_known(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts what it has read; a JVM that runs tells what that is, a program that is stopped does not."""
     path = host.write("/etc/supervisor/conf.d/ci.conf", "[program:ci]\n")
     start = Start("supervisord", "program ci", str(path), 1, (), {}, "root", "", "")
-    definition = installations.start_definition(start)
+    definition = of_definition.start_definition(start)
     written = path.stat().st_ctime
     for began, is_read in (([], True), ([written + 1], True), ([written - 1], False), ([written + 1, 5.0], False)):
-        monkeypatch.setattr(processes, "began", lambda name, began=began: began if name == "supervisord" else [])
-        assert (state._unread_by_its_starter(definition, []) is None) is is_read
-    assert "supervisorctl update" in (state._unread_by_its_starter(definition, []) or "")
-    assert state._unread_by_its_starter(definition, [None]) is None  # type: ignore[list-item]
-    assert state._unread_by_its_starter(installations.start_definition(start._replace(kind="runit")), []) is None
+        monkeypatch.setattr(_proc, "began", lambda name, began=began: began if name == "supervisord" else [])
+        assert (_survey._unread_by_its_starter(definition, []) is None) is is_read
+    assert "supervisorctl update" in (_survey._unread_by_its_starter(definition, []) or "")
+    assert _survey._unread_by_its_starter(definition, [None]) is None  # type: ignore[list-item]
+    assert _survey._unread_by_its_starter(of_definition.start_definition(start._replace(kind="runit")), []) is None
     path.unlink()
-    assert "is not known" in (state._unread_by_its_starter(definition, []) or "")
+    assert "is not known" in (_survey._unread_by_its_starter(definition, []) or "")
 
 
 def test_when_a_program_of_roots_began(tmp_path: Path) -> None:
@@ -466,7 +467,7 @@ def test_when_a_program_of_roots_began(tmp_path: Path) -> None:
         fields = ["S", *["1"] * 18, str(50 * ticks), *["0"] * 30]
         (tmp_path / pid / "stat").write_text(f"{pid} ({name}) {' '.join(fields)}\n")
     os.chown(tmp_path / "9", 1001, 1001)  # anybody can be called so
-    assert processes.began("supervisord", str(tmp_path)) == [1050.0]
+    assert _proc.began("supervisord", str(tmp_path)) == [1050.0]
 
 
 def test_a_script_that_runit_runs_is_edited(host: Host) -> None:
@@ -485,6 +486,6 @@ def test_a_unit_of_somebody_who_logs_in_is_seen_and_holds_nothing_up(host: Host)
                    "[Service]\nExecStart=/usr/bin/java -Da=b -jar %h/app.war\n")
     for number in range(600):
         host.write(f"/home/ann/.config/systemd/user/more{number}.service", "[Service]\nExecStart=/bin/true\n")
-    entries = {entry.definition.name: entry.stray for entry in state.survey(str(host.root)).entries}
+    entries = {entry.definition.name: entry.stray for entry in _survey.survey(str(host.root)).entries}
     assert entries == {"/srv/ci/.config/systemd/user/ci.service": False,
                        "/home/ann/.config/systemd/user/ci.service": True}

@@ -13,14 +13,14 @@ import pytest
 from hostroot import FLAG, Host
 from schemas import FOLDER, PROOF, SCHEMAS, registry
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._ask import (
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import (
     connectivity_probe,
     telemetry_flag,
     telemetry_info,
     telemetry_prove,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible, visible_json
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 
 FUNCTIONS = ("telemetry_info", "telemetry_flag", "connectivity_probe", "telemetry_backup", "telemetry_prove")
 PROBE = {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False, "http": False, "count": 2,

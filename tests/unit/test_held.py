@@ -26,12 +26,12 @@ import schemas
 from jvms import Jvms, Running, jvms, needs_root
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _attach as attach
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of, write_text
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _attach as attach
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier as carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import path_of, write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 
 #: For processes of their own that import the collection.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent / ".build/collections")}
@@ -232,8 +232,8 @@ def test_a_false_jvm_cannot_say_much(machine: Jvms, monkeypatch: pytest.MonkeyPa
 #: Reads a home with little memory; a bomb that goes off is a MemoryError.
 READER = """
 import json, resource, sys
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils._settings import settings
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.java._jenkins_home import settings
 resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 print(json.dumps(settings(HostFiles("/"), sys.argv[1], [sys.argv[2]])))
@@ -338,7 +338,7 @@ while True:
 """
 WRITER = """
 import json, os, sys
-from ansible_collections.cbops.telemetry.plugins.module_utils import _writing as writing
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _writing as writing
 path, counts = sys.argv[1], {"written": 0, "refused": 0}
 for number in range(100000):
     if counts["written"] >= 50 and counts["refused"] >= 1000:

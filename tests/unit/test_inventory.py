@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _assessment
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._inventory import KEPT, InventoryError, take, write
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._inventory import KEPT, InventoryError, take, write
 
 CHECKOUT = Path(__file__).parent.parent.parent
 

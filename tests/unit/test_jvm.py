@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from hostroot import FLAG
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _jvm as jvm
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm as jvm
+from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
 
 PROPERTY = jvm.PROPERTY
 
@@ -55,7 +56,7 @@ def test_split_argfile(text: str, words: list[str]) -> None:
 
 
 def test_an_argument_file_that_cannot_be_read_is_no_guess() -> None:
-    with pytest.raises(jvm.Unresolvable, match="which cannot be read"):
+    with pytest.raises(_value.Unresolvable, match="which cannot be read"):
         jvm.process_value(["java", "@/opt/x", "-jar", "y.war"], {}, nothing)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._known_hosts import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._known_hosts import (
     CHANGED,
     KNOWN,
     REVOKED,

@@ -15,21 +15,21 @@ from typing import Any
 import pytest
 from hostroot import Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _child as child
-from ansible_collections.cbops.telemetry.plugins.module_utils import _limits as limits
-from ansible_collections.cbops.telemetry.plugins.module_utils import _patience as patience
-from ansible_collections.cbops.telemetry.plugins.module_utils import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils import _settings as settings
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _child as child
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _file_systems
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _limits as limits
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jenkins_home
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
 
 
 @pytest.fixture(autouse=True)
 def _afresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of another test is remembered."""
-    monkeypatch.setattr(patience._State, "mounts", None)
-    monkeypatch.setattr(patience._State, "silent", set())
-    monkeypatch.setattr(patience._State, "wasted", 0.0)
-    monkeypatch.setattr(settings._Time, "wasted", 0.0)
+    monkeypatch.setattr(_file_systems._State, "mounts", None)
+    monkeypatch.setattr(_file_systems._State, "silent", set())
+    monkeypatch.setattr(_file_systems._State, "wasted", 0.0)
+    monkeypatch.setattr(_jenkins_home._Time, "wasted", 0.0)
     monkeypatch.setattr(service_manager._Manager, "silent", False)
 
 
@@ -136,7 +136,8 @@ def test_a_write_is_not_interrupted_by_the_deadline_of_the_reading() -> None:
 PROGRAM = """
 import os, sys, time
 sys.path[:0] = {path!r}
-from ansible_collections.cbops.telemetry.plugins.module_utils import _child as child, _limits as limits
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _child as child
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _limits as limits
 def write(name):
     with open({folder!r} + "/" + name, "w") as stream: stream.write(str(os.getpid()))
 def inner():
@@ -249,7 +250,7 @@ def test_a_process_that_is_left_behind_holds_no_output_and_no_answer(tmp_path: P
 ])
 def test_which_file_systems_may_hang(tmp_path: Path, table: str, path: str, place: str | None) -> None:
     (tmp_path / "mountinfo").write_text(table)
-    assert patience._place_of(path, patience._mounts(str(tmp_path / "mountinfo"))) == place
+    assert _file_systems._place_of(path, _file_systems._mounts(str(tmp_path / "mountinfo"))) == place
 
 
 def counted(calls: list[str], name: str, work: Callable[[], Any]) -> Callable[[], Any]:
@@ -261,55 +262,55 @@ def counted(calls: list[str], name: str, work: Callable[[], Any]) -> Callable[[]
 
 
 def test_a_dead_file_system_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience._State, "mounts", {"/dead": "nfs4", "/alive": "nfs4", "/": None})
+    monkeypatch.setattr(_file_systems._State, "mounts", {"/dead": "nfs4", "/alive": "nfs4", "/": None})
     monkeypatch.setattr(limits, "LOOK", 0.2)
     calls: list[str] = []
     monkeypatch.setattr(child, "bounded", lambda work, seconds, grace, real=child.bounded: (
         calls.append("child"), real(work, seconds, grace))[1])
     for _time in range(3):
-        with pytest.raises(patience.Silent, match="the file system at /dead does not answer"):
-            patience.look("/dead/x", hang)
+        with pytest.raises(_file_systems.Silent, match="the file system at /dead does not answer"):
+            _file_systems.look("/dead/x", hang)
     assert calls == ["child"]
-    assert patience.look("/alive/x", lambda: ["ü\udcff", 1]) == ["ü\udcff", 1]
+    assert _file_systems.look("/alive/x", lambda: ["ü\udcff", 1]) == ["ü\udcff", 1]
     with pytest.raises(FileNotFoundError):
-        patience.look("/alive/x", lambda: os.stat("/nothing/here"))
-    assert patience.look("/here", counted(calls, "direct", lambda: 5)) == 5
+        _file_systems.look("/alive/x", lambda: os.stat("/nothing/here"))
+    assert _file_systems.look("/here", counted(calls, "direct", lambda: 5)) == 5
     assert calls[-1] == "direct"
 
 
 def test_many_dead_file_systems_cost_no_more_than_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience._State, "mounts", {f"/{number}": "nfs4" for number in range(50)})
+    monkeypatch.setattr(_file_systems._State, "mounts", {f"/{number}": "nfs4" for number in range(50)})
     monkeypatch.setattr(limits, "LOOK", 0.2)
     monkeypatch.setattr(limits, "LOOKS", 0.5)
     looked = []
     for number in range(50):
-        with pytest.raises(patience.Silent) as caught:
-            patience.look(f"/{number}/x", hang)
+        with pytest.raises(_file_systems.Silent) as caught:
+            _file_systems.look(f"/{number}/x", hang)
         looked.append("does not answer" in str(caught.value) and "not asked" not in str(caught.value))
     assert 1 <= sum(looked) <= 4
 
 
 def test_nothing_that_is_not_known_passes_for_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience._State, "mounts", {"/dead": "nfs4"})
-    monkeypatch.setattr(patience._State, "silent", {"/dead"})
+    monkeypatch.setattr(_file_systems._State, "mounts", {"/dead": "nfs4"})
+    monkeypatch.setattr(_file_systems._State, "silent", {"/dead"})
     files = HostFiles()
     for ask in (files.exists, files.head, files.list, files.is_masked, files.read, files.resolve):
-        with pytest.raises(patience.Silent):
+        with pytest.raises(_file_systems.Silent):
             ask("/dead/x")
     assert files.test("f", "/dead/x") is None
 
 
 def test_a_unit_whose_launcher_is_on_a_dead_file_system_is_not_passed_over(monkeypatch: pytest.MonkeyPatch,
                                                                           host: Host) -> None:
-    from ansible_collections.cbops.telemetry.plugins.module_utils._installations import discover
+    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._discovery import discover
 
     host.write("/etc/systemd/system/nobody-knows.service", "[Service]\nExecStart=/dead/start.sh\n")
     files = HostFiles(str(host.root))
     real = files._look
-    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: patience.look(place, work)
+    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: _file_systems.look(place, work)
                         if "/dead/" in place else real(place, work))
-    monkeypatch.setattr(patience._State, "mounts", {f"{host.root}/dead": "nfs4"})
-    monkeypatch.setattr(patience._State, "silent", {f"{host.root}/dead"})
+    monkeypatch.setattr(_file_systems._State, "mounts", {f"{host.root}/dead": "nfs4"})
+    monkeypatch.setattr(_file_systems._State, "silent", {f"{host.root}/dead"})
     found, _warnings = discover(files)
     assert [(definition.name, result.verdict, result.reason) for definition, result in found] == [
         ("nobody-knows", "unresolvable", f"the file system at {host.root}/dead does not answer")]
@@ -339,7 +340,7 @@ def test_a_folder_with_too_many_names_is_not_known_and_never_empty(host: Host, c
     files = HostFiles(str(host.root))
     for folder in ("/many", "/link"):
         for _time in range(2):
-            with pytest.raises(patience.Silent, match=MANY):
+            with pytest.raises(_file_systems.Silent, match=MANY):
                 files.list(folder)
         with pytest.raises(OSError, match=MANY):
             files.list_below("/", folder)
@@ -352,7 +353,7 @@ def test_a_folder_with_too_many_names_is_not_known_and_never_empty(host: Host, c
 
 
 def test_a_crowded_folder_of_backups_is_refused_and_not_read_in_part(crowd: Callable[..., None], host: Host) -> None:
-    from ansible_collections.cbops.telemetry.plugins.module_utils._writing import names_beside, walked_to
+    from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import names_beside, walked_to
 
     crowd("/many")
     crowd("/enough", 0)
@@ -363,7 +364,7 @@ def test_a_crowded_folder_of_backups_is_refused_and_not_read_in_part(crowd: Call
 
 
 def test_a_war_is_seen_among_the_first_files_that_a_jvm_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.cbops.telemetry.plugins.module_utils._examination import _opened_war
+    from ansible_collections.cbops.telemetry.plugins.module_utils.running._facts import _opened_war
 
     monkeypatch.setattr(limits, "NAMES", 50)
     (tmp_path / "fd").mkdir()
@@ -387,8 +388,8 @@ def test_a_war_is_seen_among_the_first_files_that_a_jvm_opened(tmp_path: Path, m
 ])
 def test_a_crowded_folder_costs_its_own_unit_alone(host: Host, crowd: Callable[..., None], folder: str,
                                                    unit: str) -> None:
-    from ansible_collections.cbops.telemetry.plugins.module_utils._installations import discover
-    from ansible_collections.cbops.telemetry.plugins.module_utils._ownership import warnings
+    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._discovery import discover
+    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._ownership import warnings
 
     host.write("/etc/systemd/system/a.service", f"[Service]\n{unit}\n")
     host.write("/etc/systemd/system/b.service",
@@ -408,7 +409,7 @@ def test_a_crowded_folder_costs_its_own_unit_alone(host: Host, crowd: Callable[.
                                     "/etc/init.d"])
 def test_where_it_is_not_known_which_units_there_are_the_host_is_unknown(host: Host, crowd: Callable[..., None],
                                                                          folder: str) -> None:
-    from ansible_collections.cbops.telemetry.plugins.module_utils._ask import telemetry_info
+    from ansible_collections.cbops.telemetry.plugins.module_utils._answer import telemetry_info
 
     crowd(folder)
     done = telemetry_info({"root": str(host.root), "launch_scripts": [], "connectivity": None, "attach": "never"},
@@ -420,7 +421,7 @@ def test_a_home_with_too_many_names_is_not_without_a_plugin_and_a_proxy(host: Ho
     host.write("/home/plugins/cloudbees-analytics.jpi", "")
     crowd("/home/plugins")
     crowd("/home")
-    found = settings.settings(HostFiles(str(host.root)), "/home", [])
+    found = _jenkins_home.settings(HostFiles(str(host.root)), "/home", [])
     for key in ("analytics_plugin", "license_tracker_plugin", "proxy"):
         assert found[key] == "unknown"
         assert MANY in found["details"][key]["reason"]
@@ -433,11 +434,11 @@ def test_a_dead_war_costs_its_version_alone(monkeypatch: pytest.MonkeyPatch, hos
     host.write("/home/config.xml", "<a><noUsageStatistics>true</noUsageStatistics></a>")
     files = HostFiles(str(host.root))
     real = files._look
-    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: patience.look(place, work)
+    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: _file_systems.look(place, work)
                         if "/dead/" in place else real(place, work))
-    monkeypatch.setattr(patience._State, "mounts", {f"{host.root}/dead": "nfs4"})
-    monkeypatch.setattr(patience._State, "silent", {f"{host.root}/dead"})
-    found = settings.settings_in_time(files, "/home", ["/dead/x.war"])
+    monkeypatch.setattr(_file_systems._State, "mounts", {f"{host.root}/dead": "nfs4"})
+    monkeypatch.setattr(_file_systems._State, "silent", {f"{host.root}/dead"})
+    found = _jenkins_home.settings_in_time(files, "/home", ["/dead/x.war"])
     assert (found["no_usage_statistics"], found["proxy"], found["product_version"]) == (True, None, "unknown")
     assert found["details"]["product_version"]["reason"] == (
         f"its war could not be read: the file system at {host.root}/dead does not answer")
@@ -446,9 +447,9 @@ def test_a_dead_war_costs_its_version_alone(monkeypatch: pytest.MonkeyPatch, hos
 def test_a_dead_home_costs_the_settings_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HOME", 0.2)
     monkeypatch.setattr(limits, "HOMES", 0.5)
-    monkeypatch.setattr(settings, "settings", lambda files, home, wars: hang() if home else {
+    monkeypatch.setattr(_jenkins_home, "settings", lambda files, home, wars: hang() if home else {
         "product_version": "2.440", "details": {"product_version": {"state": "seen"}}})
-    found = [settings.settings_in_time(HostFiles(), "/home", ["/x.war"]) for _installation in range(20)]
+    found = [_jenkins_home.settings_in_time(HostFiles(), "/home", ["/x.war"]) for _installation in range(20)]
     assert found[0]["analytics_plugin"] == "unknown"
     assert found[0]["details"]["analytics_plugin"]["reason"] == "/home could not be read: not in time"
     assert found[0]["product_version"] == "2.440"
@@ -460,7 +461,8 @@ def test_a_dead_home_costs_the_settings_once(monkeypatch: pytest.MonkeyPatch) ->
 def test_settings_are_the_same_in_time(host: Host) -> None:
     host.write("/home/config.xml", "<hudson><noUsageStatistics>true</noUsageStatistics></hudson>")
     files = HostFiles(str(host.root))
-    assert settings.settings_in_time(files, "/home", ["/x.war"]) == settings.settings(files, "/home", ["/x.war"])
+    asked = files, "/home", ["/x.war"]
+    assert _jenkins_home.settings_in_time(*asked) == _jenkins_home.settings(*asked)
 
 
 @pytest.mark.parametrize("script", ["sleep 1000", "sleep 1000 & exec sleep 1000", "cat /dev/zero",

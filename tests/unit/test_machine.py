@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import schemas
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _survey
 
 PATTERN = schemas.SCHEMAS["state-1.json"]["properties"]["host"]["properties"]["machine"]["pattern"]
 BOOT = "df11b95a-6b6e-499e-8f41-e5876e32ee9f\n"
@@ -38,7 +38,7 @@ def test_it_is_told_or_nothing_is(monkeypatch: pytest.MonkeyPatch, identity: str
         return io.StringIO(boot) if path == "/proc/sys/kernel/random/boot_id" else real(path, *more, **options)
 
     monkeypatch.setattr(builtins, "open", opened)
-    found = state._machine()
+    found = _survey._machine()
     assert (found is not None) == told
     assert found is None or re.search(PATTERN, found)
     assert found is None or found.endswith(os.readlink("/proc/self/ns/pid"))

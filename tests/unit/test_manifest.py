@@ -18,15 +18,15 @@ from typing import Any
 import pytest
 from schemas import validate, validate_line
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import outcomes_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _chain as chain
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence as evidence
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _manifest as manifest
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _run
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import file_changes, refusal
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import git_commit
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import outcomes_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _chain as chain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence as evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _run
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import file_changes, refusal
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._provenance import git_commit
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manifest as manifest
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 
 HOSTS = ("cm1", "cm2", "ü/x")
 TODAY = _run.today()

@@ -17,7 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.modules import (
     telemetry_flag,
     telemetry_info,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 
 SECRETS = ("s3cr3t-of-the-keystore", "s3cr3t-option")
 PASSWORD = "-Djavax.net.ssl.keyStorePassword=s3cr3t-option"

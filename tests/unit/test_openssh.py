@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _openssh
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._openssh import OpenSSH, Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _openssh
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._openssh import OpenSSH, Unserved
 
 
 def write(folder: Path, text: str) -> tuple[str, ...]:

@@ -18,20 +18,20 @@ from jvms import jvms
 from test_processes import JVM
 from test_processes import owner as owner_of
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import (
-    _archive,
-    _backups,
-    _brought,
-    _edited,
-    _examination,
-    _installations,
-    _processes,
-    _state,
-    _writing,
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _backups, _writing
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _records
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import OWN_DROP_INS, HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _archive
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _outcome
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _facts, _processes
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _brought, _survey
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _other_changes
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._other_changes import (
+    changes_of,
+    may_restart,
+    words,
 )
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import OWN_DROP_INS, HostFiles
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate, _other_changes
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._other_changes import changes_of, may_restart, words
 
 # -- archives ---------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ def test_what_is_read_of_an_archive_is_bounded(tmp_path: Path) -> None:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for files, with records of edits of its own."""
-    monkeypatch.setattr(_edited, "ABOVE", str(tmp_path / "var/lib"))
+    monkeypatch.setattr(_records, "ABOVE", str(tmp_path / "var/lib"))
     return tmp_path
 
 
@@ -164,7 +164,7 @@ def entry(place: Path, started: float = LONG_AGO, *, drop_ins: tuple[Path, ...] 
     on_disk = unit._replace(fragment=fragment, drop_ins=tuple(map(str, drop_ins)), before=before)
     in_memory = unit._replace(fragment=fragment, drop_ins=tuple(map(str, drop_ins if loaded is None else loaded)))
     place_of = types.SimpleNamespace(path=str(live)) if live else None
-    return _state.Entry(owner.definition._replace(unit=on_disk), owner.on_disk._replace(verdict="disabled"), place_of,
+    return _survey.Entry(owner.definition._replace(unit=on_disk), owner.on_disk._replace(verdict="disabled"), place_of,
                         owner.on_disk, owner.loaded._replace(unit=in_memory, need_reload=need_reload),
                         (JVM._replace(start=started),), "enabled", None)
 
@@ -221,7 +221,7 @@ def test_units_that_each_reload_makes_anew(place: Path) -> None:
 
 def record(place: Path, file: Path, *after: str | None) -> None:
     """What our edits of a file recorded, the newest last."""
-    folder = place / "var/lib/cbops-telemetry/backups" / _edited.folder_name(str(file))
+    folder = place / "var/lib/cbops-telemetry/backups" / _records.folder_name(str(file))
     folder.mkdir(parents=True, exist_ok=True)
     for number, one in enumerate(after):
         kept = _backups._Kept("", str(file), None, 0, None, [{"run": "r", "at": "x", "after": one}], False)
@@ -229,9 +229,9 @@ def record(place: Path, file: Path, *after: str | None) -> None:
 
 
 @pytest.mark.parametrize(("after", "is_told"), [
-    ((_edited.digest(b"now"),), False), ((_edited.digest(b"then"),), True), ((None,), True), (("",), False),
-    ((_edited.digest(b"then"), _edited.digest(b"now")), False),
-    ((_edited.digest(b"now"), _edited.digest(b"then")), True), ((), True),
+    ((_records.digest(b"now"),), False), ((_records.digest(b"then"),), True), ((None,), True), (("",), False),
+    ((_records.digest(b"then"), _records.digest(b"now")), False),
+    ((_records.digest(b"now"), _records.digest(b"then")), True), ((), True),
 ])
 def test_what_our_records_say_we_edited_is_no_others(place: Path, after: tuple[str | None, ...], is_told: bool) -> None:
     file = place / "10.conf"
@@ -243,8 +243,8 @@ def test_what_our_records_say_we_edited_is_no_others(place: Path, after: tuple[s
 def test_damaged_records_and_copies_that_lay_beside_the_file_say_nothing(place: Path) -> None:
     file = place / "10.conf"
     file.write_text("now")
-    record(place, file, _edited.digest(b"now"))
-    folder = place / "var/lib/cbops-telemetry/backups" / _edited.folder_name(str(file))
+    record(place, file, _records.digest(b"now"))
+    folder = place / "var/lib/cbops-telemetry/backups" / _records.folder_name(str(file))
     texts = ("{", "[]", '{"schema": "x"}', '{"schema": "cbops.telemetry/backup/1", "edits": []}')
     for number, text in enumerate(texts):
         (folder / f"2027010{number + 1}T000000Z.json").write_text(text)
@@ -257,9 +257,9 @@ def test_the_store_s_own_records_are_read(hostroot_folder: Path) -> None:
     file = hostroot_folder / "etc/default/cm"
     store = _backups.Store(str(hostroot_folder), "run")
     _writing.replace(str(file), "old", "new", store)
-    assert _edited.is_ours(files, "/etc/default/cm")
+    assert _records.is_ours(files, "/etc/default/cm")
     file.write_text("by hand")
-    assert not _edited.is_ours(HostFiles(str(hostroot_folder)), "/etc/default/cm")
+    assert not _records.is_ours(HostFiles(str(hostroot_folder)), "/etc/default/cm")
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_a_launch_file_of_others(place: Path) -> None:
     file.write_text("JAVA_ARGS=-Xmx9g")
     assert told(entry(place, live=file), place) == [
         ("launch", "/cm was changed by somebody else after the JVM's start")]
-    record(place, file, _edited.digest(file.read_bytes()))
+    record(place, file, _records.digest(file.read_bytes()))
     assert told(entry(place, live=file), place) == []
 
 
@@ -294,7 +294,7 @@ def test_the_war_of_the_next_start(place: Path) -> None:
     war.mkdir()
     assert told(entry(place, STARTED), place, (str(war),)) == [], "one that is unpacked"
     found = entry(place, STARTED)
-    found = found._replace(on_disk=found.on_disk._replace(verdict=_installations.UNRESOLVABLE))
+    found = found._replace(on_disk=found.on_disk._replace(verdict=_outcome.UNRESOLVABLE))
     assert told(found, place, (str(place / "nowhere.war"),)) == [], "nobody knows that it is the one"
 
 
@@ -375,9 +375,9 @@ def test_a_running_jvm_tells_what_was_replaced() -> None:
         jvm = machine.start(war=True)
         seen = _processes.look(jvm.pid)
         assert seen is not None
-        assert _examination.examine(seen, attach="never").others == ()
+        assert _facts.examine(seen, attach="never").others == ()
         machine.war.unlink()
-        assert _examination.examine(seen, attach="never").others == (("war", "its war was removed after its start"),)
+        assert _facts.examine(seen, attach="never").others == (("war", "its war was removed after its start"),)
 
 
 def test_what_a_host_tells_passes_the_gate() -> None:

@@ -23,8 +23,8 @@ from ansible.playbook.play import Play
 from ansible.vars.manager import VariableManager
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _plan
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import Policy, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Policy, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _plan
 
 TODAY = datetime.date(2026, 11, 23)
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _posture as posture
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _posture as posture
 
 PAGE = Path(__file__).parent.parent.parent / "docs/posture.md"
 ALL = list(itertools.product(posture.SETTINGS, posture.RUNNING, posture.EGRESS))

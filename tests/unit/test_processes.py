@@ -20,17 +20,17 @@ from hostroot import FLAG, Host
 from jvms import jvms
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _declaring as declaring
-from ansible_collections.cbops.telemetry.plugins.module_utils import _examination as examination
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
-from ansible_collections.cbops.telemetry.plugins.module_utils import _scan as scan
-from ansible_collections.cbops.telemetry.plugins.module_utils import _starters
-from ansible_collections.cbops.telemetry.plugins.module_utils import _state as state
-from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
-from ansible_collections.cbops.telemetry.plugins.module_utils import _way_out as way_out
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import assess, policy_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _discovery, _outcome, _starters
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _configured
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _facts, _proc
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes as processes
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _scan as scan
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _document
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _survey as state
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import assess, policy_of
 
 MAPS = """\
 55d0c8a00000-55d0c8a01000 r-xp 00000000 08:01 11  /usr/lib/jvm/bin/java
@@ -119,14 +119,14 @@ def test_a_name_with_parentheses(proc: Proc) -> None:
 
 def test_an_environment_that_cannot_be_read_is_unknown(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
     proc.process(10, ["java", FLAG, "-jar", WAR])
-    real = processes.read_file
+    real = _proc.read_file
 
     def refuse(path: str) -> bytes:
         if path.endswith("/environ"):
             raise PermissionError(13, "Permission denied", path)
         return real(path)
 
-    monkeypatch.setattr(examination, "read_file", refuse)
+    monkeypatch.setattr(_facts, "read_file", refuse)
     found, = processes.running(str(proc.root)).jvms
     assert (found.state, found.value) == ("unknown", None)
     assert "Permission denied" in (found.reason or "")
@@ -187,7 +187,7 @@ def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: 
     environ.unlink()
     os.mkfifo(environ)
     proc.process(11, ["java", FLAG, "-jar", WAR])
-    monkeypatch.setattr(examination, "_READ_SECONDS", 0.1)
+    monkeypatch.setattr(_facts, "_READ_SECONDS", 0.1)
     assert [(item.state, item.reason) for item in processes.running(str(proc.root)).jvms] == [
         ("unknown", "it could not be read (not in time)"), ("disabled", None)]
 
@@ -240,13 +240,13 @@ def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPa
     """A zombie has an empty environment: that proves nothing."""
     folder = proc.process(10, ["java", "-jar", WAR])
     proc.process(11, ["java", FLAG, "-jar", WAR])
-    real = examination._home
+    real = _facts._home
 
     def end(argv: list[str], environment: dict[str, str]) -> str:
         (folder / "stat").write_text("10 (java) Z 1 " + " ".join(["0"] * 17) + " 1000 0 0\n")
         return real(argv, environment)
 
-    monkeypatch.setattr(examination, "_home", end)
+    monkeypatch.setattr(_facts, "_home", end)
     assert [(item.state, item.reason) for item in processes.running(str(proc.root)).jvms] == [
         ("unknown", "it ended while it was read"), ("disabled", None)]
 
@@ -255,9 +255,9 @@ def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPa
     ("false", "JDK_JAVA_OPTIONS"), ("true", "JAVA_TOOL_OPTIONS"), ("other", "set inside the JVM"), (None, None)])
 def test_the_source_of_what_a_jvm_said(said: str | None, source: str | None) -> None:
     """A JVM 8 has no JDK_JAVA_OPTIONS: what it says comes from the layer below."""
-    weak = examination._Weak("false", "JDK_JAVA_OPTIONS", [], None,
+    weak = _facts._Weak("false", "JDK_JAVA_OPTIONS", [], None,
                            {"true": "JAVA_TOOL_OPTIONS", "false": "JDK_JAVA_OPTIONS"})
-    assert examination._settled(weak, examination._attach.Answer("attach", said, None, False)) == (
+    assert _facts._settled(weak, _facts._attach.Answer("attach", said, None, False)) == (
         said, "disabled" if said == "true" else "enabled", source, "attach", None)
 
 
@@ -318,7 +318,7 @@ def test_a_java_that_has_not_loaded_its_library_yet(proc: Proc, tmp_path: Path) 
     assert processes.running(str(proc.root)).jvms == []
     (folder / "exe").unlink()
     java = shutil.which("java")
-    if java is None or not processes.only_roots(os.path.realpath(java)):
+    if java is None or not _proc.only_roots(os.path.realpath(java)):
         pytest.skip("no java of root's on this machine")
     (folder / "exe").symlink_to(os.path.realpath(java))
     assert [jvm.pid for jvm in processes.running(str(proc.root)).jvms] == [10]
@@ -474,8 +474,8 @@ def test_a_process_whose_first_thread_has_ended(tmp_path: Path) -> None:
         assert Path(f"/proc/{process.pid}/maps").read_bytes() == b""
         seen = processes.look(process.pid)
         assert seen is not None
-        assert (seen.war, seen.place.cgroup) == (str(held), processes.cgroup_of(os.getpid()))
-        found = examination.examine(seen, attach="never")
+        assert (seen.war, seen.place.cgroup) == (str(held), _proc.cgroup_of(os.getpid()))
+        found = _facts.examine(seen, attach="never")
         assert (found.home, found.container) == ("/x", False)
         assert "ended" not in (found.reason or "")
     finally:
@@ -502,7 +502,7 @@ def test_a_program_that_embeds_the_jvm(tmp_path: Path) -> None:
         seen = processes.look(process.pid)
         assert seen is not None
         assert (seen.war, seen.launcher) == (str(war), False)
-        found = examination.examine(seen, attach="never")
+        found = _facts.examine(seen, attach="never")
         assert (found.state, "not started by java" in (found.reason or "")) == ("unknown", True)
 
 
@@ -537,7 +537,7 @@ def test_real_jvms_on_a_renamed_war(start: Callable[[str], list[str]]) -> None:
         process = machine.run([machine.java, *words])
         seen = processes.look(process.pid)
         assert seen is not None
-        found = examination.examine(seen, attach="never")
+        found = _facts.examine(seen, attach="never")
         assert found.war == str(war)
         assert (found.state, found.home) == (("disabled", "/home/x") if words[0] == "@args" else ("enabled", ""))
 
@@ -645,20 +645,20 @@ def test_stale_jvms(change: Callable[[Path], None], stale: str | None) -> None:
         seen = processes.look(jvm.pid)
         assert seen is not None
         change(machine.war)
-        assert examination.examine(seen, attach="never").stale == stale
+        assert _facts.examine(seen, attach="never").stale == stale
 
 
 def test_a_war_that_its_server_unpacked_when_it_started_is_no_other_one(tmp_path: Path) -> None:
     (tmp_path / "root/webapps/ROOT").mkdir(parents=True)
     (tmp_path / "root/webapps/ci.war").touch()
     for war, said in (("/webapps/ROOT", None), ("/webapps/ci.war", "its war was written after its start")):
-        seen = processes.Seen(**{**dict.fromkeys(processes.Seen._fields), "war": war})
-        assert examination._other_war(str(tmp_path), seen, 1000.0, None) == said
+        seen = _proc.Seen(**{**dict.fromkeys(_proc.Seen._fields), "war": war})
+        assert _facts._other_war(str(tmp_path), seen, 1000.0, None) == said
 
 
 # -- whose it is ------------------------------------------------------------------------------------
 
-JVM = processes.Process(1, "2026-01-01T00:00:00Z", WAR, "/home/a", "/system.slice/a.service", None, "enabled", None,
+JVM = _proc.Process(1, "2026-01-01T00:00:00Z", WAR, "/home/a", "/system.slice/a.service", None, "enabled", None,
                         "cmdline+environ", None, "a")
 OUTSIDE = JVM._replace(cgroup="/user.slice")
 
@@ -666,9 +666,9 @@ OUTSIDE = JVM._replace(cgroup="/user.slice")
 def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a", active: str = "active") -> state.Owner:
     """An installation of this name, whose unit runs in a cgroup of the same name."""
     unit = systemd.Unit(f"{name}.service", "", None, (), {}, (), user)
-    outcome = installations.Outcome("enabled", None, None, None, (), (), None, (war,) if war else (),
+    outcome = _outcome.Outcome("enabled", None, None, None, (), (), None, (war,) if war else (),
                                     (home,) if home else ())
-    return state.Owner(installations.Definition(name, unit.name, (), {}, False, unit), outcome,
+    return state.Owner(_definition.Definition(name, unit.name, (), {}, False, unit), outcome,
                        systemd.Loaded(unit, "loaded", active, f"/system.slice/{name}.service", False))
 
 
@@ -687,7 +687,7 @@ def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a", 
     (JVM._replace(war="/tmp/jenkins.war"), [True, False]),
     (JVM._replace(war="/tmp/jenkins.war", of_build=True), [False, False]),
 ])
-def test_owners(jvm: processes.Process, owned: list[bool]) -> None:
+def test_owners(jvm: _proc.Process, owned: list[bool]) -> None:
     found = state._owned([owner("a"), owner("b", user="b", home="/home/b")], [jvm])
     assert [bool(mine) for mine in found] == owned
 
@@ -712,7 +712,7 @@ def test_a_link_counts_for_what_it_leads_to() -> None:
 def test_a_starter_s_program_is_its_own() -> None:
     start = _starters.Start("supervisord", "program x", "/etc/x.conf", 1, (), {}, "root", "", "")
     mine = owner("a", home="", user="")
-    mine = mine._replace(definition=installations.start_definition(start), loaded=None)
+    mine = mine._replace(definition=_definition.start_definition(start), loaded=None)
     told = JVM._replace(cgroup="/system.slice/supervisor.service", home="", started_by="supervisord program x")
     others = told._replace(started_by="supervisord program y", uid=1000)
     assert [bool(one) for one in (state._owned([mine], [told])[0], state._owned([mine], [others])[0])] == [True, False]
@@ -722,7 +722,7 @@ def test_a_starter_s_program_is_its_own() -> None:
 def test_whoever_calls_his_process_supervisord_starts_no_installation_s_jvm(user: str) -> None:
     start = _starters.Start("supervisord", "program x", "/etc/x.conf", 1, (), {}, user, "", "")
     mine = owner("a", home="", user="")
-    mine = mine._replace(definition=installations.start_definition(start), loaded=None)
+    mine = mine._replace(definition=_definition.start_definition(start), loaded=None)
     posing = JVM._replace(cgroup="/user.slice/user-1000.slice/session-1.scope", home="", war="/home/ann/x.war",
                           user="ann", uid=1000, started_by="supervisord program x")
     assert state._owned([mine], [posing]) == [()]
@@ -752,7 +752,7 @@ def test_without_the_service_manager_the_kernels_name_of_a_unit_counts(service: 
     ("/system.slice/x.service", {"SUPERVISOR_PROCESS_NAME": "a b\n"}, "supervisord program (a name that is not shown)"),
 ])
 def test_who_started_it(cgroup: str, environment: dict[str, str], said: str) -> None:
-    assert examination.starter_of("/proc", 1, cgroup, environment) == said
+    assert _facts.starter_of("/proc", 1, cgroup, environment) == said
 
 
 def test_several_jvms_of_one_installation() -> None:
@@ -783,7 +783,7 @@ def test_a_launch_script_is_its_owners(tmp_path: Path) -> None:
     script = tmp_path / "start.sh"
     script.write_text("")
     mine = owner("a", user="")
-    mine = mine._replace(definition=installations.script_definition(str(script)), loaded=None)
+    mine = mine._replace(definition=_definition.script_definition(str(script)), loaded=None)
     ours, others = ALICE._replace(war=WAR, uid=65533), ALICE._replace(war=WAR, uid=65532)
     os.chown(script, 65533, -1)
     assert [bool(one) for one in (state._owned([mine], [ours])[0], state._owned([mine], [others])[0])] == [True, False]
@@ -794,7 +794,7 @@ def test_a_stray_is_unknown_and_says_whose_it_is(tmp_path: Path) -> None:
     home.mkdir()
     (home / "config.xml").write_text("<hudson><noUsageStatistics>true</noUsageStatistics></hudson>")
     entry, = state._strays([ALICE._replace(home=str(home))], [], [])
-    document = state.installation_document(entry, HostFiles("/"))
+    document = _document.installation_document(entry, HostFiles("/"))
     assert (document["on_disk"], document["running"], document["service"]) == ("unresolvable", "unknown", None)
     for reason in (document["on_disk_detail"]["reason"], document["running_detail"]["reason"]):
         assert "process 5 of alice runs /home/alice/jenkins.war with telemetry enabled" in reason
@@ -809,17 +809,17 @@ def test_the_way_out_of_a_stray_is_not_looked_at() -> None:
     network = ({"https.proxyHost": "proxy.evil", "javax.net.ssl.trustStore": "/home/alice/store"}, {}, "/home/alice")
     entries = state._strays([ALICE._replace(network=network)], [], [])
     survey = state.Survey(entries, [], {})
-    way = way_out.way_of(survey, state.document_of(survey))
+    way = _configured.way_of(survey, _document.document_of(survey))
     assert (way.network.routes, way.java_stores) == ((), ())
     assert "belongs to no installation" in way.network.notes[0]
 
 
 def test_a_stray_is_not_edited_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     survey = state.Survey(state._strays([ALICE], [], []), [], {})
-    monkeypatch.setattr(declaring, "survey", lambda *_arguments: survey)
-    done = declaring.declare("disabled")
+    monkeypatch.setattr(_declare, "survey", lambda *_arguments: survey)
+    done = _declare.declare("disabled")
     assert (done.changed, done.refused, done.restart_required, done.reload_required) == (False, [], [], False)
-    assert declaring.declare("disabled", names=[ALICE.war]).refused, "who names it is told"
+    assert _declare.declare("disabled", names=[ALICE.war]).refused, "who names it is told"
 
 
 def test_a_tomcat_whose_war_has_a_name_that_is_no_text(proc: Proc) -> None:
@@ -869,9 +869,9 @@ def test_only_what_may_be_an_installations_is_asked(monkeypatch: pytest.MonkeyPa
 
 def surveyed(monkeypatch: pytest.MonkeyPatch, found: processes.Running) -> dict[str, Any]:
     """The state document of a host without installations, on which these run."""
-    monkeypatch.setattr(installations, "discover", lambda *_arguments: ([], []))
+    monkeypatch.setattr(_discovery, "discover", lambda *_arguments: ([], []))
     monkeypatch.setattr(processes, "running", lambda **_arguments: found)
-    document = state.document_of(state.survey("/"))
+    document = _document.document_of(state.survey("/"))
     validate(document)
     return document
 
@@ -891,7 +891,7 @@ def test_the_environment_of_a_build_makes_no_build(monkeypatch: pytest.MonkeyPat
     assert not state._is_build_of(ALICE._replace(of_build=True), [owner("a"), owner("a")._replace(loaded=None)])
 
 
-PLACE = processes.Place(processes.LOGIN, 4242, "/user.slice")
+PLACE = _proc.Place(_proc.LOGIN, 4242, "/user.slice")
 
 
 @pytest.mark.parametrize("rows", [1, 8])
@@ -958,27 +958,27 @@ def test_agents_beside_their_controller_are_none_of_it_and_alone_they_are_no_age
     ("active", 1, False), ("activating", 1, False), ("active", 0, True), ("inactive", 1, True), ("failed", 0, True)])
 def test_a_unit_that_runs_without_a_jvm(monkeypatch: pytest.MonkeyPatch, active: str, count: int, known: bool) -> None:
     """It is not known not to run."""
-    monkeypatch.setattr(processes, "members", lambda _cgroup: count)
+    monkeypatch.setattr(_proc, "members", lambda _cgroup: count)
     reason = state._unseen(owner("a", active=active), [], True)
     assert (reason is None) == known
     assert state._summary((), reason)[0] == ("not_running" if known else "unknown")
 
 
 @pytest.mark.parametrize(("rank", "unit", "known"), [
-    (processes.LOGIN, True, True), (processes.SYSTEM, True, False), (processes.OURS, True, False),
-    (processes.LOGIN, False, False)])
+    (_proc.LOGIN, True, True), (_proc.SYSTEM, True, False), (_proc.OURS, True, False),
+    (_proc.LOGIN, False, False)])
 def test_what_was_not_looked_at_may_be_the_installation(rank: int, unit: bool, known: bool) -> None:
     mine = owner("a", active="inactive")
     if not unit:
-        mine = mine._replace(definition=installations.script_definition("/opt/start.sh"), loaded=None)
-    unseen = [processes.Unseen([processes.Place(rank, 0, "/x")], "no time")]
+        mine = mine._replace(definition=_definition.script_definition("/opt/start.sh"), loaded=None)
+    unseen = [processes.Unseen([_proc.Place(rank, 0, "/x")], "no time")]
     assert (state._unseen(mine, unseen, True) is None) == known
 
 
 def test_members_of_a_cgroup(proc: Proc) -> None:
     for pid, cgroup in ((10, "/a.service"), (11, "/a.service/b"), (12, "/a.services"), (13, "/")):
         (proc.process(pid, ["x"]) / "cgroup").write_text(f"0::{cgroup}\n")
-    assert processes.members("/a.service", str(proc.root)) == 2
+    assert _proc.members("/a.service", str(proc.root)) == 2
 
 
 def test_a_unit_whose_java_reads_an_argument_file_is_an_installation(tmp_path: Path) -> None:
@@ -997,7 +997,7 @@ def test_a_unit_whose_java_reads_an_argument_file_is_an_installation(tmp_path: P
 
 def test_a_container_is_an_installation_of_its_own() -> None:
     entry, = state._strays([JVM._replace(container=True)], [], [])
-    document = state.installation_document(entry, HostFiles("/"))
+    document = _document.installation_document(entry, HostFiles("/"))
     assert (document["packaging"], document["running"], document["on_disk"]) == (
         "container", "enabled", "unresolvable")
     assert "container" in document["on_disk_detail"]["reason"]

@@ -13,10 +13,10 @@ import pytest
 from hostroot import FLAG
 from schemas import PROOF
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _prove as prove
-from ansible_collections.cbops.telemetry.plugins.module_utils import _world as world
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import parse_unit
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import parse_unit
+from ansible_collections.cbops.telemetry.plugins.module_utils.prove import _namespaces
+from ansible_collections.cbops.telemetry.plugins.module_utils.prove import _prove as prove
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 
 WAR = "/usr/share/java/jenkins.war"
 ARGV = ("/usr/bin/java", FLAG, "-jar", WAR)
@@ -73,7 +73,7 @@ def test_there_is_no_bus(text: str) -> None:
     ("a b.service", "[Service]\n", "a unit of that name"),
 ])
 def test_what_is_not_copied(service: str, text: str, reason: str) -> None:
-    with pytest.raises(world.Refused, match=reason.replace(".", r"\.")):
+    with pytest.raises(_namespaces.Refused, match=reason.replace(".", r"\.")):
         prove.units_of(service, [text], 20)
 
 
@@ -92,7 +92,7 @@ def test_the_unit_of_a_script() -> None:
 @pytest.mark.parametrize(("said", "number"), [
     ("systemd 252 (252.38-1~deb12u1)\n+PAM", 252), ("systemd 239 (239-82.el8)", 239), ("", 0), ("upstart", 0)])
 def test_the_version_of_systemd(said: str, number: int) -> None:
-    assert world.version(said) == number
+    assert _namespaces.version(said) == number
 
 
 @pytest.mark.parametrize(("user", "said", "cgroups", "reason"), [
@@ -105,38 +105,38 @@ def test_hosts_on_which_nothing_is_started(user: int, said: str, cgroups: bool, 
                                            monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(os.path, "isdir", lambda _path: True)
-    monkeypatch.setattr(world, "_CGROUPS", str(tmp_path))
+    monkeypatch.setattr(_namespaces, "_CGROUPS", str(tmp_path))
     if cgroups:
         (tmp_path / "cgroup.controllers").touch()
-    assert (world.refusal(said) or "").startswith(reason) or reason in (world.refusal(said) or "")
+    assert (_namespaces.refusal(said) or "").startswith(reason) or reason in (_namespaces.refusal(said) or "")
 
 
 @pytest.mark.parametrize(("values", "reason"), [
     ({"memory.max": "max", "pids.max": "256"}, "memory.max is max"),
-    ({"memory.max": str(world.MEMORY), "pids.max": "100000"}, "pids.max is 100000"),
-    ({"memory.max": str(world.MEMORY), "pids.max": str(world.TASKS)}, None),
+    ({"memory.max": str(_namespaces.MEMORY), "pids.max": "100000"}, "pids.max is 100000"),
+    ({"memory.max": str(_namespaces.MEMORY), "pids.max": str(_namespaces.TASKS)}, None),
     ({}, None),  # then they are counted
 ])
 def test_limits_that_are_not_there_are_seen(values: dict[str, str], reason: str | None, tmp_path: Path) -> None:
     for name, value in values.items():
         (tmp_path / name).write_text(value + "\n")
     if reason is None:
-        world._bounded_by(str(tmp_path))
+        _namespaces._bounded_by(str(tmp_path))
     else:
-        with pytest.raises(world.Refused, match=reason):
-            world._bounded_by(str(tmp_path))
+        with pytest.raises(_namespaces.Refused, match=reason):
+            _namespaces._bounded_by(str(tmp_path))
 
 
-def counted(folder: Path, processes: list[int]) -> world.World:
+def counted(folder: Path, processes: list[int]) -> _namespaces.World:
     """A world of which nothing is there but its control group, with processes that nobody has."""
     (folder / "cgroup.procs").write_text("".join(f"{number}\n" for number in processes))
-    made = object.__new__(world.World)
+    made = object.__new__(_namespaces.World)
     made._folder, made.excess, made._closing = str(folder), None, threading.Event()
     return made
 
 
 @pytest.mark.parametrize(("number", "excess"), [
-    (world.TASKS, None), (world.TASKS + 1, f"more than {world.TASKS} processes were started")])
+    (_namespaces.TASKS, None), (_namespaces.TASKS + 1, f"more than {_namespaces.TASKS} processes were started")])
 def test_what_becomes_more_is_ended_in_one_stroke(number: int, excess: str | None, tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_setscheduler", lambda *_words: None)
@@ -152,7 +152,7 @@ def test_what_becomes_more_is_ended_in_one_stroke(number: int, excess: str | Non
 
 def test_memory_that_is_taken_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_setscheduler", lambda *_words: None)
-    monkeypatch.setattr(world, "MEMORY", 4096)
+    monkeypatch.setattr(_namespaces, "MEMORY", 4096)
     made = counted(tmp_path, [os.getpid()])
     made._count()
     assert made.excess == "more than 4096 bytes of memory were taken"
@@ -164,12 +164,12 @@ def test_where_nothing_can_be_counted_in_time_nothing_is_started(monkeypatch: py
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
-    with pytest.raises(world.Refused, match="they cannot be counted in time"):
-        object.__new__(world.World)._first()
+    with pytest.raises(_namespaces.Refused, match="they cannot be counted in time"):
+        object.__new__(_namespaces.World)._first()
 
 
 def test_the_kernel_s_own_file_systems_are_no_part_of_the_world() -> None:
-    found, _silent = world.places()
+    found, _silent = _namespaces.places()
     paths = [place.path for place in found]
     assert paths[0] == "/"
     assert paths == sorted(paths)
@@ -185,8 +185,8 @@ def java(tmp_path: Path) -> Path:
     real.write_text("#!/bin/sh\necho real \"$@\"\n")
     real.chmod(0o755)
     path = tmp_path / "java"
-    text = world.JAVA % ("'" + str(real).replace("'", "'\\''") + "'")
-    path.write_text(text.replace(world.SHELL, "/bin/sh").replace(world.OWN, str(tmp_path)))
+    text = _namespaces.JAVA % ("'" + str(real).replace("'", "'\\''") + "'")
+    path.write_text(text.replace(_namespaces.SHELL, "/bin/sh").replace(_namespaces.OWN, str(tmp_path)))
     path.chmod(0o755)
     return path
 

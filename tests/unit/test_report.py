@@ -27,6 +27,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._csv impor
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import folders_of, gather, history, since
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import path_of, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _markdown
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._csv import safe
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather, history
 
 FAIL_ON = ("violation", "waiver_expired", "unknown", "unreachable")
 

@@ -11,7 +11,7 @@ import fleetmaker
 import pytest
 import schemas
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     attempt,
     edits_of,
     file_changes,
@@ -20,9 +20,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import (
     roll_backs_of,
     undone_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats, _record
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _record
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 
 FIRST, SECOND = "20260101T000000Z-00000000", "20260102T000000Z-00000000"
 EVIL = "</script><b>\u202e"

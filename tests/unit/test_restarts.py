@@ -14,8 +14,8 @@ from actions import given
 from hostroot import FLAG
 
 from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import ActionModule
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _restarting
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _restarting
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._journal import (
     LENGTH,
     LINES,
     command,
@@ -23,8 +23,14 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._journal import (
     last_lines,
     without_secrets,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._restarting import Due
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import Service, Unit, ended, number, words
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._restarting import Due
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import (
+    Service,
+    Unit,
+    ended,
+    number,
+    words,
+)
 
 UNIT = "cm.service"
 RUNNING = {"ActiveState": "active", "SubState": "running", "Result": "success", "MainPID": "812", "NRestarts": "0",

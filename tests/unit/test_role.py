@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VARIABLES, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VARIABLES, policy_of
 
 CHECKOUT = Path(__file__).parent.parent.parent
 ROLES = ("telemetry", "gitops_pull")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _probing as probing
-from ansible_collections.cbops.telemetry.plugins.module_utils import _routes as routes
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _proxies
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _options
 
 SECRET = "geheim"
 
 
-def route(rule: str, *exceptions: str) -> routes.Route:
-    return routes.Route("proxy.example.com", 3128, "here", rule, exceptions)
+def route(rule: str, *exceptions: str) -> _proxies.Route:
+    return _proxies.Route("proxy.example.com", 3128, "here", rule, exceptions)
 
 
 @pytest.mark.parametrize("options, expected", [
@@ -26,7 +26,7 @@ def route(rule: str, *exceptions: str) -> routes.Route:
     (["-Dhttps.proxyHost="], None),
 ])
 def test_properties(options: list[str], expected: tuple[str, int] | None) -> None:
-    network = routes.of_properties(routes.properties(options), "cm")
+    network = _proxies.of_properties(_proxies.properties(options), "cm")
     assert [(one.host, one.port) for one in network.routes] == ([expected] if expected else [])
     assert network.notes == ()
 
@@ -37,16 +37,16 @@ def test_properties(options: list[str], expected: tuple[str, int] | None) -> Non
     ["-Dhttps.proxyHost=p", "-Dhttp.nonProxyHosts=a b"], ["-Djavax.net.ssl.trustStore=relative.jks"],
 ])
 def test_what_is_not_probed_is_said(options: list[str]) -> None:
-    network = routes.of_properties(routes.properties(options), "the JVM of cm")
+    network = _proxies.of_properties(_proxies.properties(options), "the JVM of cm")
     assert network.routes == () and network.trust_store is None
     assert len(network.notes) == 1 and "cm" in network.notes[0]
 
 
 def test_the_trust_store_of_a_jvm() -> None:
-    found = routes.properties(["-Djavax.net.ssl.trustStore=/etc/pki/t.jks",
+    found = _proxies.properties(["-Djavax.net.ssl.trustStore=/etc/pki/t.jks",
                                f"-Djavax.net.ssl.trustStorePassword={SECRET}"])
     assert SECRET not in str(found)
-    assert routes.of_properties(found, "cm").trust_store == "/etc/pki/t.jks"
+    assert _proxies.of_properties(found, "cm").trust_store == "/etc/pki/t.jks"
 
 
 @pytest.mark.parametrize("environment, expected", [
@@ -59,8 +59,8 @@ def test_the_trust_store_of_a_jvm() -> None:
     ({"https_proxy": ""}, None),
 ])
 def test_environment(environment: dict[str, str], expected: tuple[str, int] | None) -> None:
-    found = routes.variables(environment)
-    network = routes.of_environment(found, "cm")
+    found = _proxies.variables(environment)
+    network = _proxies.of_environment(found, "cm")
     assert [(one.host, one.port) for one in network.routes] == ([expected] if expected else [])
     assert SECRET not in str((found, network))
 
@@ -68,17 +68,17 @@ def test_environment(environment: dict[str, str], expected: tuple[str, int] | No
 @pytest.mark.parametrize("value", ["https://p:3128", "socks5://p:1080", "http://p", "http://p:x", "http://a b:1",
                                    f"socks5://u:{SECRET}@p:1"])
 def test_an_environment_that_cannot_be_probed_is_said(value: str) -> None:
-    network = routes.of_environment(routes.variables({"https_proxy": value}), "cm")
+    network = _proxies.of_environment(_proxies.variables({"https_proxy": value}), "cm")
     assert network.routes == ()
     assert "https_proxy of cm was not probed" in network.notes[0] and SECRET not in network.notes[0]
 
 
 def test_settings() -> None:
     proxy = {"host": "p.example.com", "port": 3128, "no_proxy": ["*.example.com"], "authenticated": True}
-    network = routes.of_settings(proxy, {"state": "seen", "file": "/home/proxy.xml"})
-    assert network.routes == (routes.Route("p.example.com", 3128, "/home/proxy.xml", "jenkins", ("*.example.com",)),)
-    assert routes.of_settings(None, {"state": "absent"}) == routes.Network((), (), None)
-    unknown = routes.of_settings("unknown", {"state": "unknown", "reason": "/home/proxy.xml: Permission denied"})
+    network = _proxies.of_settings(proxy, {"state": "seen", "file": "/home/proxy.xml"})
+    assert network.routes == (_proxies.Route("p.example.com", 3128, "/home/proxy.xml", "jenkins", ("*.example.com",)),)
+    assert _proxies.of_settings(None, {"state": "absent"}) == _proxies.Network((), (), None)
+    unknown = _proxies.of_settings("unknown", {"state": "unknown", "reason": "/home/proxy.xml: Permission denied"})
     assert unknown.routes == () and "Permission denied" in unknown.notes[0]
 
 
@@ -103,14 +103,14 @@ def test_settings() -> None:
     ("environment", "*.segment.io", "api.segment.io", True),  # curl knows a star only alone
 ])
 def test_exceptions(rule: str, exception: str, host: str, counts: bool) -> None:
-    assert (routes.exception_for(route(rule, "other", exception), host) is None) == counts
+    assert (_proxies.exception_for(route(rule, "other", exception), host) is None) == counts
 
 
 def test_a_path_names_every_place_that_configures_it() -> None:
-    first = routes.Route("p", 1, "proxy.xml", "jenkins", ())
-    second = routes.Route("p", 1, "the JVM", "java", ("*.segment.io",))
-    third = routes.Route("p", 1, "the environment", "environment", ())
-    found, notes = routes.paths([first, second, third], "api.segment.io")
+    first = _proxies.Route("p", 1, "proxy.xml", "jenkins", ())
+    second = _proxies.Route("p", 1, "the JVM", "java", ("*.segment.io",))
+    third = _proxies.Route("p", 1, "the environment", "environment", ())
+    found, notes = _proxies.paths([first, second, third], "api.segment.io")
     assert found == {("p", 1): ["proxy.xml", "the environment"]}
     assert len(notes) == 1 and "the JVM excludes api.segment.io" in notes[0] and "*.segment.io" in notes[0]
 
@@ -132,17 +132,17 @@ def test_a_path_names_every_place_that_configures_it() -> None:
 ])
 def test_options_that_are_not_valid(params: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words) as raised:
-        probing.check(params)
+        _options.check(params)
     assert SECRET not in str(raised.value)
 
 
 def test_which_paths_are_probed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(probing, "probe_all", lambda pairs, *_rest: asked.extend(pairs) or [{} for _pair in pairs])
-    network = routes.Network((route("jenkins", "*.example.com"),), ("a note",), None)
+    monkeypatch.setattr(_options, "probe_all", lambda pairs, *_rest: asked.extend(pairs) or [{} for _pair in pairs])
+    network = _proxies.Network((route("jenkins", "*.example.com"),), ("a note",), None)
     params = {"endpoints": ["api.segment.io", "ldap.example.com:636"],
               "via": ["direct", "configured", "http://proxy.example.com:3128", "http://other:1"]}
-    answers, notes = probing.answers(params, probing.Way(network, ("/cacerts",)))
+    answers, notes = _options.answers(params, _options.Way(network, ("/cacerts",)))
     proxy = ("proxy.example.com", 3128)
     assert asked == [(("api.segment.io", 443), None), (("api.segment.io", 443), proxy),
                      (("api.segment.io", 443), ("other", 1)), (("ldap.example.com", 636), None),

@@ -12,28 +12,21 @@ import pytest
 import yaml
 
 from ansible_collections.cbops.telemetry.plugins.doc_fragments._attributes import ModuleDocFragment
-from ansible_collections.cbops.telemetry.plugins.module_utils import (
-    _declaring,
-    _installations,
-    _outcomes,
-    _rules,
-    _state,
-)
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import (
-    _assessment,
-    _plan,
-    _posture,
-    _restarting,
-    _verdicts,
-)
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _markdown, _mend, _model
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _outcome
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes import _outcomes
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _survey
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment, _posture, _verdicts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _markdown, _model, _remedy
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _plan, _restarting
 
 CHECKOUT = Path(__file__).parent.parent.parent
 TODAY = datetime.date(2026, 11, 23)
 DISK = ("disabled", "enabled", "unresolvable")
 RUNNING = ("disabled", "enabled", "mixed", "not_running", "unknown")
 WAIVERS = {None: None, "valid": "2026-12-31", "expired": "2026-10-31"}
-WORST = (_rules.BAD, _rules.OPEN, _rules.OK, "")
+WORST = (rules.BAD, rules.OPEN, rules.OK, "")
 
 
 def entry(on_disk: str, next_start: str, running: str) -> dict[str, Any]:
@@ -63,32 +56,32 @@ class Readers:
         self.cells = [*(_model.clock(self.host, name).mark for name in _model.CLOCKS),
                       _model.connectivity(self.host).mark]
         self.worst_cell = min(self.cells, key=WORST.index)
-        self.steps = [step.words for step in _mend.steps(self.host, "hosts.yml")]
+        self.steps = [step.words for step in _remedy.steps(self.host, "hosts.yml")]
         self.posture = _posture.posture(state)
-        self.egress = _rules.egress_of(state["connectivity"])
+        self.egress = rules.egress_of(state["connectivity"])
 
     def of_restarts(self) -> None:
         """Ask those too who say what is to be edited, reloaded and restarted."""
         state, desired = self.state, self.desired
         edits = [{"path": "/etc/default/cm", "before": "a", "after": "b", "backup": None}
-                 for found in state["installations"] if found["on_disk"] in {*_rules.KNOWN} - {desired}]
+                 for found in state["installations"] if found["on_disk"] in {*rules.KNOWN} - {desired}]
         reload = any(found["on_disk"] != found["next_start"] for found in state["installations"])
         plan = _plan.entry_of("h", self.policy, TODAY, {
             "files": edits, "reload_required": reload, "state": state,
             "diff": [{"before_header": edit["path"], "before": "", "after": "line 8: x"} for edit in edits]}, (), True)
         self.planned, self.planned_reload = plan["restarts"] + plan["restarts_owed"], plan["reload"]
         self.restarted = [found["service"] for found in _restarting.owing(state, desired)]
-        self.required = _declaring._owing(_state.Survey([surveyed(found) for found in state["installations"]], [], {}),
+        self.required = _declare._owing(_survey.Survey([surveyed(found) for found in state["installations"]], [], {}),
                                           desired, [])
 
     def in_common(self) -> None:
         """What holds whatever was found."""
-        level = _rules.LEVELS[self.bare.verdict]
+        level = rules.LEVELS[self.bare.verdict]
         assert self.worst_cell in (level, ""), (self.worst_cell, self.bare)
         assert self.again == self.judged, "an audit, a replay and a verification judge alike"
         covered = {True: _verdicts.EXCUSED, False: _verdicts.BROKEN}
         camp = _verdicts.BY_NAME[self.judged.verdict].camp
-        if level != _rules.OK and self.host.waiver:
+        if level != rules.OK and self.host.waiver:
             assert camp == covered[self.host.waiver["until"] > TODAY.isoformat()]
         else:
             assert self.judged.verdict == self.bare.verdict
@@ -104,17 +97,17 @@ class Readers:
         assert settled == (_markdown.render(_model.Report("2026-11-23T00:00:00Z", [self.host])).count("<details>") == 0)
 
 
-def surveyed(found: dict[str, Any]) -> _state.Entry:
+def surveyed(found: dict[str, Any]) -> _survey.Entry:
     """An installation as the host itself has it before it makes a document of it."""
-    def outcome(verdict: str) -> _installations.Outcome:
-        return _installations.Outcome(verdict, None, None, None, (), (), None, (), ())
+    def outcome(verdict: str) -> _outcome.Outcome:
+        return _outcome.Outcome(verdict, None, None, None, (), (), None, (), ())
 
-    definition = _installations.Definition(found["name"], found["service"], (), {}, False)
-    return _state.Entry(definition, outcome(found["on_disk"]), None, outcome(found["next_start"]), None, (),
+    definition = _definition.Definition(found["name"], found["service"], (), {}, False)
+    return _survey.Entry(definition, outcome(found["on_disk"]), None, outcome(found["next_start"]), None, (),
                         found["running"], None)
 
 
-@pytest.mark.parametrize("desired", _rules.KNOWN)
+@pytest.mark.parametrize("desired", rules.KNOWN)
 @pytest.mark.parametrize("waiver", WAIVERS)
 @pytest.mark.parametrize("disk", DISK)
 def test_all_readers_of_the_clocks_agree(desired: str, waiver: str | None, disk: str) -> None:
@@ -124,15 +117,15 @@ def test_all_readers_of_the_clocks_agree(desired: str, waiver: str | None, disk:
         said.of_restarts()
         said.in_common()
         said.in_a_report()
-        assert said.worst_cell == _rules.LEVELS[said.bare.verdict], (clocks, said.cells)
-        runs_another = running == "mixed" or (running in _rules.KNOWN and running != desired)
+        assert said.worst_cell == rules.LEVELS[said.bare.verdict], (clocks, said.cells)
+        runs_another = running == "mixed" or (running in rules.KNOWN and running != desired)
         right, loaded = on_disk == desired, next_start == desired
         # Who owes a restart: the host itself, the plan, the action that restarts, the report, the reasons.
         assert said.required == (["cm.service"] if right and runs_another else []), clocks
         assert said.planned == (["cm.service"] if on_disk != "unresolvable" and runs_another else []), clocks
         assert said.restarted == (said.required if loaded else []), clocks
         told = [reason for reason in said.bare.reasons if "restart of cm.service" in reason]
-        assert bool(told) == (right and next_start in _rules.KNOWN and runs_another), (clocks, said.bare)
+        assert bool(told) == (right and next_start in rules.KNOWN and runs_another), (clocks, said.bare)
         if said.steps:
             assert any("estart" in words for words in said.steps) == (said.required != []), (clocks, said.steps)
             assert ("Restart cm now" in said.steps) == bool(told), (clocks, said.steps)
@@ -142,7 +135,7 @@ def test_all_readers_of_the_clocks_agree(desired: str, waiver: str | None, disk:
                 "daemon-reload" in reason for reason in said.bare.reasons), clocks
             assert not reloads or said.planned_reload
         if said.bare.verdict == "restart_pending":
-            assert right and next_start in _rules.KNOWN and (said.required or not loaded), clocks
+            assert right and next_start in rules.KNOWN and (said.required or not loaded), clocks
         # What runs otherwise is marked, unless nobody knows what a restart would start.
         assert (said.cells[2] == "bad") == (runs_another and not (right and next_start == "unresolvable")), clocks
         assert said.posture is not None
@@ -173,7 +166,7 @@ def check_answers(found: list[dict[str, Any]], wanted: str, waiver: str | None) 
                    wanted, WAIVERS[waiver])
     said.in_common()
     case, cell = (found, said.bare, said.cells, said.steps), said.cells[3]
-    assert cell == _rules.LEVELS[said.bare.verdict], case
+    assert cell == rules.LEVELS[said.bare.verdict], case
     assert not said.steps or cell != "bad" or any("probe again" in words for words in said.steps), case
     assert cell != "ok" or not any("probe again" in words for words in said.steps), case
     seen = [(set((one["samples"] or {"outcomes": [one["outcome"]]})["outcomes"]),
@@ -212,9 +205,9 @@ def test_a_service_is_not_restarted_because_it_could_not_be_asked() -> None:
     """A handler goes by restart_required: a controller whose JVM does not answer is healthy for all that is known."""
     for running, required in (("unknown", []), ("not_running", []), ("disabled", []), ("enabled", ["cm.service"]),
                               ("mixed", ["cm.service"])):
-        survey = _state.Survey([surveyed(entry("disabled", "disabled", running))], [], {})
-        assert _declaring._owing(survey, "disabled", []) == required, running
-        assert _declaring._owing(survey, "disabled", ["another"]) == []
+        survey = _survey.Survey([surveyed(entry("disabled", "disabled", running))], [], {})
+        assert _declare._owing(survey, "disabled", []) == required, running
+        assert _declare._owing(survey, "disabled", ["another"]) == []
 
 
 def test_what_nobody_judges_has_no_mark() -> None:
@@ -238,8 +231,8 @@ def test_the_worst_of_several_installations_is_shown() -> None:
 
 
 def test_what_findings_make_of_a_host_is_a_verdict_of_that_level() -> None:
-    assert {name: _verdicts.BY_NAME[name].level for name in _rules.LEVELS} == _rules.LEVELS
-    ranks = [(_verdicts.VERDICTS.index(name), WORST.index(level)) for name, level in _rules.LEVELS.items()]
+    assert {name: _verdicts.BY_NAME[name].level for name in rules.LEVELS} == rules.LEVELS
+    ranks = [(_verdicts.VERDICTS.index(name), WORST.index(level)) for name, level in rules.LEVELS.items()]
     assert [level for _rank, level in sorted(ranks)] == sorted(level for _rank, level in ranks)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import schemas
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._filing import reports_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import artifacts, reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import reports_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import artifacts, reports_folder
 
 CHECKOUT = Path(__file__).parent.parent.parent
 RUNNER = "AWX_ISOLATED_DATA_DIR"

@@ -12,10 +12,11 @@ import pytest
 from hostroot import FLAG, Host
 from schemas import SCHEMAS, validate
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _processes
-from ansible_collections.cbops.telemetry.plugins.module_utils._connectivity import OUTCOMES
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _assessment, _evidence
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import OUTCOMES
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment
 
 LAYOUTS: dict[str, Callable[[Host], None]] = {
     "nothing installed": lambda host: None,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VARIABLES
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import parts_of, unparsed, unread_variables
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VARIABLES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import parts_of, unparsed, unread_variables
 
 CHECKOUT = Path(__file__).parent.parent.parent
 PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))

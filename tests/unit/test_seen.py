@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hostroot import FLAG, Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _outcome
 
 UNIT = "/etc/systemd/system/cloudbees-cm.service"
 ROOT = "/srv/root"
@@ -131,4 +131,4 @@ def test_an_edit_of_a_host_file_counts_where_the_service_sees_it(host: Host) -> 
     _unit(host, f"BindReadOnlyPaths={ROOT}/etc/default:/etc/default\n")
     definition, before = host.only()
     changed = host.files.with_candidates({f"{ROOT}/etc/default/ci": "JAVA_OPTS=-Xmx1g\n"})
-    assert (before.verdict, installations.outcome(definition, changed).verdict) == ("disabled", "enabled")
+    assert (before.verdict, _outcome.outcome(definition, changed).verdict) == ("disabled", "enabled")

@@ -14,13 +14,13 @@ from actions import given
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.cbops.telemetry.plugins.action.telemetry_restart import ActionModule
-from ansible_collections.cbops.telemetry.plugins.module_utils._shares import share_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _restarting
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._access import Access, access_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._budget import Held
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import ControllerError, Drained
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._restarting import access_for, dues, owing
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._supervision import (
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._shares import share_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access, access_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _restarting
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controller import ControllerError, Drained
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._coordination import Held
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._restarting import access_for, dues, owing
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import (
     Debt,
     InitScript,
     OpenRC,

@@ -13,13 +13,13 @@ import pytest
 from hostroot import Host
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._settings import (
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
+from ansible_collections.cbops.telemetry.plugins.module_utils.java._jenkins_home import (
     LIMIT_MANIFEST,
     manifest_of,
     settings,
 )
-from ansible_collections.cbops.telemetry.plugins.module_utils._state import state
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import second_senders
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import second_senders
 
 HOME = "/var/lib/jenkins"
 PLUGINS = HOME + "/plugins"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._stages import NoPlace, Stages, ends_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._stages import NoPlace, Stages, ends_of
 
 
 @pytest.mark.parametrize(("count", "serial", "ends"), [

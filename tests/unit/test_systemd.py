@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hostroot import FLAG, Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils._jvm import Unresolvable
-from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import UnitFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
 
 ETC, RUN, USR = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
 
@@ -22,7 +22,7 @@ def environment(host: Host, name: str = "x.service") -> dict[str, str]:
 
 def command(host: Host) -> list[str]:
     """The last command of a unit, variables put in."""
-    from ansible_collections.cbops.telemetry.plugins.module_utils._systemd import substitute
+    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import substitute
 
     unit = UnitFiles(host.files).load("x.service")
     assert unit is not None
@@ -211,11 +211,11 @@ def test_instances_are_the_installations(host: Host) -> None:
     host.write(f"{USR}/cm@.service", "[Service]\nEnvironmentFile=-/etc/default/cm-%i\n"
                "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/%i/cloudbees-core-cm.war\n")
     host.write("/etc/default/cm-a", f"JAVA_OPTS={FLAG}\n")
-    found, warnings = installations.discover(host.files)
+    found, warnings = _discovery.discover(host.files)
     assert not found and ["cm@.service" in warning for warning in warnings] == [True]
     host.write(f"{ETC}/multi-user.target.wants/cm@a.service", "")
     host.write(f"{ETC}/ha.target", "[Unit]\nWants=cm@b.service cm@c.service\nAfter=cm@d.service\n# cm@e.service\n")
-    found, warnings = installations.discover(host.files, instances=["cm@f.service", "getty@tty1.service"])
+    found, warnings = _discovery.discover(host.files, instances=["cm@f.service", "getty@tty1.service"])
     assert {definition.name: outcome.verdict for definition, outcome in found} == {
         "cm@a": "disabled", "cm@b": "enabled", "cm@c": "enabled", "cm@f": "enabled"}
     assert not warnings

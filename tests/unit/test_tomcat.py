@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from hostroot import FLAG, Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils import _tomcat as tomcat
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _tomcat as tomcat
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery, _live
 
 UNIT = "/etc/systemd/system/tomcat.service"
 SETENV = "/opt/tomcat/bin/setenv.sh"
@@ -67,17 +67,17 @@ def test_it_is_found_by_what_it_serves(server: Host) -> None:
     definition, result = server.only()
     assert (definition.name, result.verdict, result.reason) == ("tomcat", "enabled", None)
     assert result.programs == ("/opt/tomcat/webapps/jenkins.war",)
-    assert installations.packaging_of(definition, None, result) == "tomcat"
+    assert _live.packaging_of(definition, None, result) == "tomcat"
 
 
 def test_a_tomcat_without_jenkins_is_nobodys_business(server: Host) -> None:
     (server.root / "opt/tomcat/webapps/jenkins.war").unlink()
-    assert installations.discover(server.files) == ([], [])
+    assert _discovery.discover(server.files) == ([], [])
 
 
 def test_one_that_cannot_be_followed_is_named(server: Host) -> None:
     server.write(SETENV, '. "$(cat /etc/which)"\n')
-    found, warnings = installations.discover(server.files)
+    found, warnings = _discovery.discover(server.files)
     assert found == []
     assert [warning for warning in warnings if "tomcat.service" in warning and f"{SETENV}:1" in warning]
 

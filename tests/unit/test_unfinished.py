@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _unfinished as unfinished
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _unfinished as unfinished
 
 RUN = "20261126T230000Z-00112233"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._window import DAYS, window_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._window import DAYS, window_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHTS = {"zone": "Europe/Berlin", "allow": ["Mon-Fri 22:00-04:00"]}

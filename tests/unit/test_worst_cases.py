@@ -25,34 +25,40 @@ from typing import Any
 import pytest
 from hostroot import FLAG, Host
 
-from ansible_collections.cbops.telemetry.plugins.module_utils import _attach as attach
-from ansible_collections.cbops.telemetry.plugins.module_utils import _connectivity as connectivity
-from ansible_collections.cbops.telemetry.plugins.module_utils import _dial as dial
-from ansible_collections.cbops.telemetry.plugins.module_utils import _edit as edit
-from ansible_collections.cbops.telemetry.plugins.module_utils import _installations as installations
-from ansible_collections.cbops.telemetry.plugins.module_utils import _jvm as jvm
-from ansible_collections.cbops.telemetry.plugins.module_utils import _login as login
-from ansible_collections.cbops.telemetry.plugins.module_utils import _patience as patience
-from ansible_collections.cbops.telemetry.plugins.module_utils import _processes as processes
-from ansible_collections.cbops.telemetry.plugins.module_utils import _routes as routes
-from ansible_collections.cbops.telemetry.plugins.module_utils import _scan as scan
-from ansible_collections.cbops.telemetry.plugins.module_utils import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils import _settings as settings
-from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_syntax as syntax
-from ansible_collections.cbops.telemetry.plugins.module_utils import _shell_words as shell_words
-from ansible_collections.cbops.telemetry.plugins.module_utils import _systemd as systemd
-from ansible_collections.cbops.telemetry.plugins.module_utils import _tls as tls
-from ansible_collections.cbops.telemetry.plugins.module_utils import _tomcat as tomcat
-from ansible_collections.cbops.telemetry.plugins.module_utils import _truststore as truststore
-from ansible_collections.cbops.telemetry.plugins.module_utils._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils._shell_arithmetic import value_of
-from ansible_collections.cbops.telemetry.plugins.module_utils._writing import Refused
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _carrier as carrier
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _gate as gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _inventory as inventory
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _reading as reading
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _candidates
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _file_systems
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jenkins_home, _proxies
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm as jvm
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _tomcat as tomcat
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
+    _declarations,
+    _definition,
+    _discovery,
+    _live,
+    _outcome,
+)
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as connectivity
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _truststore as truststore
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _attach as attach
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _proc
+from ansible_collections.cbops.telemetry.plugins.module_utils.running import _scan as scan
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _login as login
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _words
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell._arithmetic import value_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _text as text_utils
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._controller import Controller
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier as carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _reading as reading
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _inventory as inventory
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controller import Controller
 
 RATIO = 4 * 2.5  # generous: what is quadratic takes sixteen times as long
 LEAST = 0.005  # seconds; below it a clock measures itself
@@ -60,32 +66,32 @@ WAR = "/opt/cloudbees-core-cm.war"
 Reader = Callable[[str], Any]
 
 
-def _followed(launcher: str, more: dict[str, str | None]) -> installations.Outcome:
+def _followed(launcher: str, more: dict[str, str | None]) -> _outcome.Outcome:
     """A launch script as an audit and an edit read it: verdict, live file, all mentions, a plan."""
     files = HostFiles("/nonexistent").with_candidates({"/etc/init.d/jenkins": launcher, **more})
-    definition = installations.init_definition("jenkins")
-    outcome = installations.outcome(definition, files)
-    live = installations.live_of(definition, files, outcome)
-    installations.declarations(definition, outcome, live, files)
-    for wanted in (installations.DISABLED, installations.ENABLED):
+    definition = _definition.init_definition("jenkins")
+    outcome = _outcome.outcome(definition, files)
+    live = _live.live_of(definition, files, outcome)
+    _declarations.declarations(definition, outcome, live, files)
+    for wanted in (_outcome.DISABLED, _outcome.ENABLED):
         try:
-            edit.plan(definition, files, outcome, live, wanted)
+            _candidates.plan(definition, files, outcome, live, wanted)
         except Refused:
             pass
     return outcome
 
 
-def launch_file(text: str) -> installations.Outcome:
+def launch_file(text: str) -> _outcome.Outcome:
     """As a launch file that its launcher sources."""
     return _followed(f'#!/bin/bash\n. /etc/x\nexec java $JAVA_ARGS $JAVA_OPTS -jar {WAR}\n', {"/etc/x": text})
 
 
-def launch_script(text: str) -> installations.Outcome:
+def launch_script(text: str) -> _outcome.Outcome:
     """As the launch script itself."""
     return _followed(f"#!/bin/bash\n{text}\nexec java $JAVA_OPTS -jar {WAR}\n", {})
 
 
-def text_of_a_file(text: str) -> installations.Outcome:
+def text_of_a_file(text: str) -> _outcome.Outcome:
     """As a file whose text a launch script puts into words."""
     printed = "grep -v '^#' /etc/y | sed -e 's/a#.*$//' -e '/b#c/d' | tr '\\n' ' ' | xargs"
     return _followed(f"#!/bin/bash\nJAVA_OPTS=$({printed})\nfor o in $(cut -d= -f2 /etc/y); do X=$o; done\n"
@@ -95,7 +101,7 @@ def text_of_a_file(text: str) -> installations.Outcome:
 def parsed(text: str) -> None:
     for dialect in (syntax.BASH, syntax.DASH):
         try:
-            syntax.parse(syntax.Text(text, "/etc/x"), dialect)
+            syntax.parse(_value.Text(text, "/etc/x"), dialect)
         except syntax.ShellSyntaxError:
             pass
 
@@ -106,24 +112,24 @@ def unit_file(text: str) -> None:
     try:
         unit = systemd.build("jenkins.service", "/etc/systemd/system/jenkins.service", (),
                              systemd.parse_unit(text, "/etc/systemd/system/jenkins.service"), files)
-    except jvm.Unresolvable:
+    except _value.Unresolvable:
         return
-    definition = installations.definition_of(unit)
-    outcome = installations.outcome(definition, files)
-    installations.declarations(definition, outcome, installations.live_of(definition, files, outcome), files)
+    definition = _definition.definition_of(unit)
+    outcome = _outcome.outcome(definition, files)
+    _declarations.declarations(definition, outcome, _live.live_of(definition, files, outcome), files)
 
 
 def environment_file(text: str) -> None:
     try:
         systemd.parse_environment_file(text, "/etc/x")
-    except jvm.Unresolvable:
+    except _value.Unresolvable:
         pass
 
 
 def tomcat_configuration(text: str) -> None:
     try:
         tomcat.wars(HostFiles("/nonexistent").with_candidates({"/opt/t/conf/server.xml": text}), "/opt/t")
-    except jvm.Unresolvable:
+    except _value.Unresolvable:
         pass
 
 
@@ -136,19 +142,19 @@ def pam(text: str) -> None:
 def pam_configuration(text: str) -> None:
     try:
         login.pam_environment(HostFiles("/nonexistent").with_candidates({"/etc/pam.d/su": text}), "su")
-    except jvm.Unresolvable:
+    except _value.Unresolvable:
         pass
 
 
 def xml(text: str) -> None:
     try:
-        settings.children(text)
+        _jenkins_home.children(text)
     except ValueError:
         pass
 
 
 def manifest(text: str) -> None:
-    settings.manifest_of(text.encode("latin-1"))
+    _jenkins_home.manifest_of(text.encode("latin-1"))
     scan._is_product(text.encode("latin-1"))
     scan._first_manifest(text.encode("latin-1"))
 
@@ -158,32 +164,33 @@ def init_script(text: str) -> None:
     files = HostFiles("/nonexistent").with_candidates({
         "/etc/init.d/x": f"#!/bin/sh\n{text}", "/var/spool/cron/crontabs/alice": text, "/start": f"#!/bin/sh\n{text}",
         "/etc/systemd/system/y.service": "[Service]\nExecStart=/start\n"})
-    installations.discover(files)
+    _discovery.discover(files)
 
 
 def proxy_exception(text: str) -> None:
     for rule in ("jenkins", "java", "environment"):
-        routes.exception_for(routes.Route("p", 1, "x", rule, (text,)), "a" * len(text))
+        _proxies.exception_for(_proxies.Route("p", 1, "x", rule, (text,)), "a" * len(text))
 
 
 def proxy_exceptions(text: str) -> None:
     """As the exceptions in a JVM's options and in its environment."""
-    by_options = routes.of_properties(routes.properties(["-Dhttps.proxyHost=p", f"-Dhttp.nonProxyHosts={text}"]), "x")
-    by_environment = routes.of_environment(routes.variables({"https_proxy": "http://p:1", "no_proxy": text}), "x")
-    routes.paths(by_options.routes + by_environment.routes, "api.segment.io")
+    options = ["-Dhttps.proxyHost=p", f"-Dhttp.nonProxyHosts={text}"]
+    by_options = _proxies.of_properties(_proxies.properties(options), "x")
+    by_environment = _proxies.of_environment(_proxies.variables({"https_proxy": "http://p:1", "no_proxy": text}), "x")
+    _proxies.paths(by_options.routes + by_environment.routes, "api.segment.io")
 
 
 def proxy_address(text: str) -> None:
-    routes.of_environment(routes.variables({"https_proxy": text}), "x")
-    routes.of_properties({"https.proxyHost": text, "javax.net.ssl.trustStore": "/" + text}, "x")
-    routes.of_environment({"https_proxy": text}, "x")
+    _proxies.of_environment(_proxies.variables({"https_proxy": text}), "x")
+    _proxies.of_properties({"https.proxyHost": text, "javax.net.ssl.trustStore": "/" + text}, "x")
+    _proxies.of_environment({"https_proxy": text}, "x")
 
 
 def proxies(text: str) -> None:
     """As many places that all name the same proxy."""
-    network = routes.joined([routes.Network((routes.Route("p", 1, place, "java"),), (place,), None)
+    network = _proxies.joined([_proxies.Network((_proxies.Route("p", 1, place, "java"),), (place,), None)
                              for place in text.split()])
-    routes.paths(network.routes, "api.segment.io")
+    _proxies.paths(network.routes, "api.segment.io")
 
 
 class Peer:
@@ -217,8 +224,8 @@ def addresses(text: str) -> None:
     """As many addresses of one name, in DNS."""
     found = [(socket.AF_INET, (f"192.0.2.{number}", port)) for port in range(len(text) >> 8) for number in range(256)]
     try:
-        dial.interleave(dial._few("api.segment.io", [*found, *found]))
-    except dial.Finding:
+        _connect.interleave(_connect._few("api.segment.io", [*found, *found]))
+    except _connect.Finding:
         pass
 
 
@@ -226,7 +233,7 @@ def name_servers(text: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="latin-1") as file:
         file.write(text)
         file.flush()
-        dial._resolver_problem(file.name)
+        _connect._resolver_problem(file.name)
 
 
 @functools.cache
@@ -262,7 +269,7 @@ def tls_chain(text: str) -> None:
             self._parts[:0] = [answer[at:at + 1] for at in range(len(answer))][::-1]
 
     entry = connectivity._entry(connectivity._Path("x", 443, None, connectivity.Options(), 0.0))
-    with pytest.raises(dial.Finding) as caught:
+    with pytest.raises(_connect.Finding) as caught:
         tls.handshake(entry, Server(), tls.Trust(tls.context_of(None)), "x", "x", 5.0)  # type: ignore[arg-type]
     assert caught.value.outcome == "tls_untrusted"
     assert entry["tls"]["issuer"] == "CN=x"
@@ -316,9 +323,9 @@ def process(text: str) -> None:
         for name in ("stat", "status", "cgroup", "maps", "cmdline", "environ", "mountinfo"):
             (own / name).write_bytes(text.encode("latin-1"))
         (own / "stat").write_bytes(b"1 (" + text.encode("latin-1") + b") S" + b" 9" * 40)
-        for read in (lambda: scan.sighted(proc, 1), lambda: processes.cgroup_of(1, proc),
-                     lambda: processes.status(1, proc), lambda: scan._libraries(str(own / "maps")),
-                     lambda: patience._mounts(str(own / "mountinfo")), lambda: processes.arguments(str(own))):
+        for read in (lambda: scan.sighted(proc, 1), lambda: _proc.cgroup_of(1, proc),
+                     lambda: _proc.status(1, proc), lambda: scan._libraries(str(own / "maps")),
+                     lambda: _file_systems._mounts(str(own / "mountinfo")), lambda: _proc.arguments(str(own))):
             try:
                 read()
             except (OSError, ValueError, IndexError):
@@ -396,7 +403,7 @@ def option_files(text: str) -> None:
     for words in (["@/f"], text.split()):
         try:
             jvm.expand_files(words, lambda _path: text)
-        except jvm.Unresolvable:
+        except _value.Unresolvable:
             pass
     jvm.decide([("x", jvm.split_environment(text)), ("y", jvm.split_argfile(text))])
 
@@ -641,8 +648,8 @@ BUDGET = 60000
 
 @pytest.fixture(autouse=True)
 def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell_words, "LIMIT_WORK", BUDGET)
-    for module in (installations, edit):
+    monkeypatch.setattr(_words, "LIMIT_WORK", BUDGET)
+    for module in (_discovery, _candidates):
         monkeypatch.setattr(module, "LIMIT_TRYING", BUDGET)
     monkeypatch.setattr(jvm, "_LIMIT_EXPANDED", 1 << 18)
 
@@ -675,8 +682,8 @@ def test_four_times_the_input_is_about_four_times_the_work(name: str) -> None:
 def test_what_costs_more_ends_with_a_reason(name: str) -> None:
     files = HostFiles("/nonexistent").with_candidates(
         {"/etc/x": EXHAUSTING[name], "/start": f"#!/bin/bash\n. /etc/x\nexec java $X -jar {WAR}\n"})
-    outcome = installations.outcome(installations.script_definition("/start"), files)
-    assert outcome.verdict == installations.UNRESOLVABLE
+    outcome = _outcome.outcome(_definition.script_definition("/start"), files)
+    assert outcome.verdict == _outcome.UNRESOLVABLE
     assert any(part in (outcome.reason or "") for part in ("too long", "too deeply")), outcome.reason
     assert files.work[0] < 2 * BUDGET
 
@@ -687,13 +694,13 @@ def test_dead_mentions_cost_no_walk_each_and_are_counted() -> None:
         files = HostFiles("/nonexistent").with_candidates(
             {"/etc/x": f"Y='{FLAG}'\n" * count,
              "/etc/init.d/jenkins": f"#!/bin/bash\n. /etc/x\nexec java -jar {WAR}\n"})
-        definition = installations.init_definition("jenkins")
-        outcome = installations.outcome(definition, files)
+        definition = _definition.init_definition("jenkins")
+        outcome = _outcome.outcome(definition, files)
         before = files.work[0]
-        found = installations.declarations(definition, outcome, None, files)
+        found = _declarations.declarations(definition, outcome, None, files)
         work.append(files.work[0] - before)
     assert work == [0, 0]
-    assert len(found) == installations.LIMIT_LISTED + 1
+    assert len(found) == _declarations.LIMIT_LISTED + 1
     assert [item.line for item in found][-2:] == [200, 201] and "4800 mentions more" in (found[-1].reason or "")
 
 
@@ -702,10 +709,10 @@ def test_finding_the_live_file_ends_with_its_budget() -> None:
     launcher += f"java -jar {WAR}\n"
     files = HostFiles("/nonexistent").with_candidates(
         {"/etc/x": launcher, "/etc/init.d/jenkins": "#!/bin/bash\n. /etc/x  # starts java\n"})
-    definition = installations.init_definition("jenkins")
-    outcome = installations.outcome(definition, files)
+    definition = _definition.init_definition("jenkins")
+    outcome = _outcome.outcome(definition, files)
     before = files.work[0]
-    assert installations.live_of(definition, files, outcome) is None
+    assert _live.live_of(definition, files, outcome) is None
     assert BUDGET <= files.work[0] - before < 3 * BUDGET
 
 
@@ -724,13 +731,13 @@ def test_what_latin_1_takes_for_digits_are_none() -> None:
     for text in ("shift \xb2", "X[\xb9]=1", "break \xb3", "exit \xb2", "[ \xb2 -eq 1 ]",
                  "X=abc; echo ${X:99999999999999999999}",
                  "shift " + "9" * 5000, "[ " + "9" * 5000 + " -gt 1 ]", "echo ${" + "9" * 5000 + "}"):
-        assert launch_file(text).verdict in (installations.ENABLED, installations.UNRESOLVABLE), text
+        assert launch_file(text).verdict in (_outcome.ENABLED, _outcome.UNRESOLVABLE), text
 
 
 def test_lines_are_counted_alike_in_long_texts() -> None:
     text = "ab\n" * 100000
     positions = (0, 2, 3, 1 << 16, (1 << 16) + 1, len(text) - 1, len(text))
-    assert [syntax.line_of(text, position) for position in positions] == [
+    assert [_value.line_of(text, position) for position in positions] == [
         text.count("\n", 0, position) + 1 for position in positions]
 
 
@@ -738,7 +745,7 @@ def test_a_tomcat_that_cannot_be_looked_through_is_an_installation(host: Host) -
     host.write("/opt/t/conf/server.xml", "".join(f"<Context docBase='{number}'/>" for number in range(6000)))
     host.write("/etc/systemd/system/t.service", "[Service]\nExecStart=/usr/bin/java -Dcatalina.base=/opt/t "
                "org.apache.catalina.startup.Bootstrap start\n")
-    ((definition, outcome),), _warnings = installations.discover(host.files)
+    ((definition, outcome),), _warnings = _discovery.discover(host.files)
     assert (definition.name, outcome.verdict, outcome.programs) == ("t", "unresolvable", ("/opt/t/webapps",))
 
 
@@ -754,10 +761,10 @@ def test_a_unit_that_is_too_much_is_unresolvable_and_no_other(host: Host, unit: 
     host.write("/etc/systemd/system/jenkins.service", f"[Service]\nExecStart=/usr/bin/java -jar {WAR}\n")
     host.write("/etc/systemd/system/jenkins.service.d/a.conf", f"[Service]\n{unit}\n")
     host.write("/etc/systemd/system/app.service", f"[Service]\nExecStart=/usr/bin/java -jar {WAR}\n")
-    found, _warnings = installations.discover(host.files)
+    found, _warnings = _discovery.discover(host.files)
     outcomes = {definition.name: outcome for definition, outcome in found}
-    assert outcomes["app"].verdict == installations.ENABLED
-    assert outcomes["jenkins"].verdict == installations.UNRESOLVABLE and reason in (outcomes["jenkins"].reason or "")
+    assert outcomes["app"].verdict == _outcome.ENABLED
+    assert outcomes["jenkins"].verdict == _outcome.UNRESOLVABLE and reason in (outcomes["jenkins"].reason or "")
 
 
 def test_ten_thousand_units_are_read_in_the_time_of_ten_thousand(host: Host) -> None:
@@ -766,7 +773,7 @@ def test_ten_thousand_units_are_read_in_the_time_of_ten_thousand(host: Host) -> 
         (folder / "etc/systemd/system").mkdir(parents=True)
         for number in range(count):
             (folder / f"etc/systemd/system/{'a-' * 20}{number}.service").write_text("[Service]\nExecStart=/bin/true\n")
-        return min(_seconds(lambda: installations.discover(HostFiles(str(folder)))) for _run in range(3))
+        return min(_seconds(lambda: _discovery.discover(HostFiles(str(folder)))) for _run in range(3))
 
     assert survey(800) < RATIO * survey(200)
 
@@ -790,13 +797,13 @@ def test_names_in_a_folder_are_listed_in_one_pass(tmp_path: Path) -> None:
 def test_a_name_with_too_many_addresses_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever answers for it in DNS would else choose whom all hosts connect to."""
     tried: list[Any] = []
-    monkeypatch.setattr(dial.Dial, "start", lambda self: tried.append(self.address) or self.finish(111, False))
-    for count, outcome in ((dial.LIMIT_ADDRESSES, "refused"), (dial.LIMIT_ADDRESSES + 1, "unknown")):
+    monkeypatch.setattr(_connect.Dial, "start", lambda self: tried.append(self.address) or self.finish(111, False))
+    for count, outcome in ((_connect.LIMIT_ADDRESSES, "refused"), (_connect.LIMIT_ADDRESSES + 1, "unknown")):
         found = [(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
-        monkeypatch.setattr(dial, "_lookup", lambda _name, _port, found=found: found * 2)
+        monkeypatch.setattr(_connect, "_lookup", lambda _name, _port, found=found: found * 2)
         entry = connectivity.probe("api.segment.io", 443, connectivity.Options())
         assert entry["outcome"] == outcome
-        assert len(tried) == dial.LIMIT_ADDRESSES, "and none of the others"
+        assert len(tried) == _connect.LIMIT_ADDRESSES, "and none of the others"
     assert "has 65 addresses" in entry["message"]
 
 
@@ -836,6 +843,7 @@ def test_an_archive_of_many_entries_is_read_in_one_pass(host: Host) -> None:
                 archive.writestr(f"{number}", "")
             archive.writestr("META-INF/MANIFEST.MF", "Jenkins-Version: 2.1\n")
         host.write(f"/{count}.war", buffer.getvalue().decode("latin-1"))
-        return min(_seconds(lambda: settings.product_version(host.files, None, [f"/{count}.war"])) for _run in range(3))
+        return min(_seconds(lambda: _jenkins_home.product_version(host.files, None, [f"/{count}.war"]))
+                   for _run in range(3))
 
     assert seconds(8000) < RATIO * max(LEAST, seconds(2000))

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _evidence, _manifest, _run
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence, _run
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import judge, policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manifest
 
 reports, key, desired = sys.argv[1:]
 policy = policy_of({"telemetry_desired": desired})

@@ -1,0 +1,148 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules do on the host: options in, result out, the same for the ordinary module and for the carrier.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. Each function has the name of
+its module and imports late what it needs, because the carrier sends no more than that.
+"""
+
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from .host import _limits as limits
+from .host._child import supervised
+
+#: A module's result. With ``failed`` true it has a ``msg``.
+Result = Dict[str, Any]
+
+
+def answer(function: str, params: Dict[str, Any], check_mode: bool,
+           prepare: Callable[[], None] = lambda: None) -> Result:
+    """What one of the functions below returns, as it ran within the limits of a host; ``prepare`` runs there first."""
+    def work() -> Result:
+        prepare()
+        return globals()[function](params, check_mode)  # type: ignore[no-any-return]
+
+    probes = function == "connectivity_probe" or params.get("connectivity") is not None
+    return supervised(work, limits.MEMORY_OF_PROBES if probes else limits.MEMORY)
+
+
+def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
+    """The state document, under ``state``."""
+    from .host._files import readable
+
+    refused = _relative(params)
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        document = state(params["root"], _bytewise(params["launch_scripts"]), params["connectivity"], params["attach"])
+    except (OSError, ValueError) as error:
+        return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
+    return {"changed": False, "state": {key: value if key == "connectivity" else readable(value)
+                                        for key, value in document.items()}}
+
+
+def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
+    """What was edited, or in check mode would be, and the state document after it."""
+    from .edit._declare import declare
+    from .edit._writing import Refused
+    from .host._files import readable
+
+    refused = _relative(params)
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        done = declare(params["state"], params["root"], _bytewise(params["launch_scripts"]), _bytewise(params["name"]),
+                       params["backup"], check_mode, params["attach"], params["run"], params["backup_count"],
+                       params["backup_days"])
+    except (Refused, OSError, ValueError) as error:
+        return {"failed": True, "msg": readable(str(error)), "refused": [readable(str(error))], "backup_files": [],
+                "files": [], "notes": [], "restart_required": [], "reload_required": False}
+    result = {
+        "changed": done.changed,
+        "restart_required": done.restart_required,
+        "reload_required": done.reload_required,
+        "backup_files": done.backups,
+        "files": done.files,
+        "notes": done.notes,
+        "refused": done.refused,
+        "state": done.document,
+        "diff": done.diffs,
+    }  # type: Result
+    if done.refused:
+        result.update(failed=True, msg="; ".join(done.refused))
+    return readable(result)  # type: ignore[no-any-return]
+
+
+def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
+    """One proof for each installation, of what its next start gives."""
+    from .host._files import readable
+    from .prove._prove import prove
+
+    refused = _relative(dict(params, root="/"))
+    if not refused and not 5 <= params["timeout"] <= 60:
+        refused = "timeout: from 5 to 60 seconds"
+    if refused:
+        return {"failed": True, "msg": refused}
+    try:
+        return readable(prove(  # type: ignore[no-any-return]
+            _bytewise(params["launch_scripts"]), _bytewise(params["name"]), params["timeout"], check_mode))
+    except (OSError, ValueError) as error:
+        return {"failed": True, "msg": readable("nothing could be proved: %s" % error)}
+
+
+def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
+    """The probe's answers, judged by what is expected."""
+    from .outcomes._outcomes import answers_meet
+    from .probe._configured import connectivity
+
+    expect = params["expect"]
+    try:
+        probes, notes = connectivity(params)
+    except ValueError as error:
+        return {"failed": True, "msg": str(error)}
+    except OSError as error:
+        return {"failed": True, "msg": "the configuration of the controllers on this host cannot be read: %s" % error}
+    if not probes:
+        return {"failed": True, "notes": notes, "msg": "there was no path to probe: no controller of this host is "
+                                                       "configured with a proxy that counts for the endpoint"}
+    first = probes[0]
+    result = {key: first[key] for key in ("outcome", "address", "message")}  # type: Result
+    result.update(changed=False, probe=first, probes=probes, notes=notes)
+    if not answers_meet(probes, expect):
+        other = next((one for one in probes if not answers_meet([one], expect)), first)
+        result.update(failed=True, msg="expected %s (%s) to be %s: %s. %s" % (
+            other["target"], other["via"], expect, other["outcome"], other["message"]))
+    return result
+
+
+def _bytewise(values: List[str]) -> List[str]:
+    """Paths and names among the options, one character a byte, as launch files and folders are read."""
+    from .host._files import bytewise
+
+    return [bytewise(value) for value in values]
+
+
+def _relative(params: Dict[str, Any]) -> Optional[str]:
+    """What is wrong with the paths among the options."""
+    for path in [params["root"]] + params["launch_scripts"]:
+        if not path.startswith("/"):
+            return "%s: an absolute path is needed" % path
+    return None
+
+
+def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None,
+          attach: str = "auto") -> Dict[str, Any]:
+    """The state document of this host (or of the image mounted at ``root``)."""
+    from .survey._document import document_of
+    from .survey._survey import survey
+
+    found = survey(root, launch_scripts, attach)
+    document = document_of(found, root)
+    if probe is not None and root == "/":
+        from .probe import _options
+        from .probe._configured import way_of
+
+        document["connectivity"], notes = _options.answers(probe, way_of(found, document))
+        document["warnings"] += notes
+    return document

@@ -1,0 +1,377 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declares the state of telemetry: edits the launch files of a host's installations, and says what is still owed.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import hashlib
+import os
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from ..host import _limits as limits
+from ..host._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
+from ..launch import _declarations, _live, _outcome
+from ..launch._ownership import own_drop_ins
+from ..rules._findings import RESTART, owed
+from ..survey._document import document_of, installation_document
+from ..survey._survey import Entry, Survey, survey
+from ..text._value import Unresolvable
+from ._backups import COUNT, DAYS, Store, legacy_in
+from ._candidates import (
+    Plan,
+    describe,
+    describe_mended,
+    describe_moved,
+    evaluate,
+    own_drop_ins_of,
+    plan,
+    reload_definition,
+    why_not_ours,
+)
+from ._writing import Lock, Refused, check_write, clear, left_beside, make_folder, replace
+
+#: Backups of earlier versions that one run moves away; the next one goes on.
+LIMIT_MOVED = 200
+#: How often a plan is made anew because somebody else has edited.
+_LOOKS = 3
+
+
+class Declared(NamedTuple):
+    """What ``declare`` did, or would do."""
+
+    changed: bool
+    diffs: List[Dict[str, str]]
+    backups: List[str]
+    refused: List[str]
+    document: Dict[str, Any]
+    restart_required: List[str]
+    reload_required: bool
+    files: List[Dict[str, Optional[str]]]
+    notes: List[str]
+
+
+def checksum(content: Optional[str]) -> Optional[str]:
+    """SHA-256 of a file's content (Latin-1 text, as it was read), None for no file."""
+    return None if content is None else hashlib.sha256(content.encode("latin-1")).hexdigest()
+
+
+def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
+            backup: bool = True, check: bool = False, attach: str = "auto", run: str = "", count: int = COUNT,
+            days: int = DAYS) -> Declared:
+    """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
+
+    What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
+    are edited. ``run`` is recorded with each backup; of those of a file, ``count`` are kept for ``days``. Raises
+    :class:`Refused` where a name is not installed here.
+    """
+    store = Store(root, run, count, days)
+    before = survey(root, launch_scripts, attach)
+    unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
+    if unknown:
+        raise Refused("not installed here: %s (installed: %s)" % (
+            ", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing"))
+    files = HostFiles(root)
+    diffs: List[Dict[str, str]] = []
+    backups: List[str] = []
+    refused: List[str] = []
+    edited: Dict[str, Dict[str, Optional[str]]] = {}
+    changed = others = False
+    held: Set[str] = set()
+    done: Dict[str, List[_Write]] = {}
+    for path in own_drop_ins(files):
+        unit = os.path.basename(os.path.dirname(path))[:-len(".d")]
+        if names and unit not in [entry.definition.service for entry in before.entries
+                                  if entry.definition.name in names]:
+            continue
+        try:
+            diff = _mend(files, path, unit, check)
+        except Refused as error:
+            held.add(path)
+            refused.append(str(error))
+            continue
+        if diff is not None:
+            changed = True
+            diffs.append(diff)
+            content = checksum(files.read(path))
+            edited[path] = {"path": path, "before": content, "after": content, "backup": None}
+    moved, notes = _taken_in(store, before, files, names, refused, check)
+    for path, to, content in moved:
+        changed = True
+        diffs.append(describe_moved(path, to))
+        edited[path] = {"path": path, "before": content, "after": None, "backup": to}
+    if moved and check:
+        files = files.with_candidates({path: None for path, _to, _content in moved})
+    elif moved:
+        files = HostFiles(root)
+        before = survey(root, launch_scripts, attach)  # they may have been read, so other options may count now
+    for entry in before.entries:
+        if names and entry.definition.name not in names:
+            continue
+        if entry.definition.service is not None and held & set(own_drop_ins_of(entry.definition.service)):
+            continue
+        if entry.stray and not names:
+            continue  # nobody asked for it: whoever may log in could start one, and stop this
+        try:
+            definition = entry.definition
+            on_disk, planned, was_edited = _planned(entry, root, files, wanted, backup, bool(edited), check)
+            others = others or was_edited
+            if planned.files and backup:
+                store.check(make=not check)
+            if check:
+                for path, (_old, new) in planned.files.items():
+                    if new is not None:
+                        check_write(_real(files, path))
+                    files = files.with_candidates({path: new})
+            elif planned.files:
+                writes = _written(files, planned, store, backup)
+                files = HostFiles(root)
+                reached = evaluate(definition, files)
+                if reached.verdict != wanted or not _live.same_vectors(on_disk, reached):
+                    raise Refused(_undone(definition.name, store, writes, "the next start would be %s%s" % (
+                        reached.verdict, " (%s)" % reached.reason if reached.reason else "")
+                        if reached.verdict != wanted else "more than the flag would be another"))
+                done[definition.name] = writes
+            for path, (old, new) in planned.files.items():
+                kept = [write.backup for write in done.get(definition.name, ())
+                        if write.path == path and write.backup]
+                backups.extend(kept)
+                # Two installations can share a file: then it is one edit, from the first content to the last.
+                edit = edited.setdefault(path, {"path": path, "before": checksum(old),
+                                                "backup": kept[0] if kept else None})
+                edit["after"] = checksum(new)
+                diffs.append(describe(path, old, new))
+                changed = True
+        except Refused as error:
+            refused.append(str(error))
+        except OSError as error:
+            refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
+        files = files if check else HostFiles(root)
+    after = survey(root, launch_scripts, attach) if (changed or others) and not check else before
+    wrong = _wrong(before, after, wanted, done)
+    if wrong is not None:
+        # What was right for one installation is not for another: a file that both read.
+        refused.append(_undone(wrong, store, [write for writes in done.values() for write in writes],
+                               "it or another installation would get more than the flag, or not the flag"))
+        written = {write.path for writes in done.values() for write in writes}
+        diffs = [diff for diff in diffs if diff["before_header"] not in written]
+        backups = [backup for backup in backups if os.path.lexists(native(backup))]
+        edited = {path: edit for path, edit in edited.items() if path not in written}
+        changed = bool(edited)
+        after = survey(root, launch_scripts, attach)
+    if backups and not check:
+        store.prune()
+    return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
+                    root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
+                                        for entry in after.entries), list(edited.values()), notes)
+
+
+def _planned(entry: Entry, root: str, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool,
+             ) -> Tuple[_outcome.Outcome, Plan, bool]:
+    """What the next start gives now, what is to be written, and whether somebody else edited since the survey.
+
+    Another run may write between the look at what counts and the look at what stands there: its edit would be made once
+    more. So what counts is looked at again when the plan stands; from there on, the write itself finds out.
+    """
+    definition, on_disk, live = entry.definition, entry.on_disk, entry.live
+    for turn in range(_LOOKS):
+        if turn:
+            files = HostFiles(root)
+        if edited or turn or on_disk.verdict != wanted:
+            # This view is not the survey's; and what was edited for another installation may start this one.
+            on_disk = evaluate(entry.definition, files)
+            try:
+                definition = reload_definition(entry.definition, files)
+            except Unresolvable:
+                pass  # as the outcome says
+            live = _live.live_of(definition, files, on_disk)
+        refused: Optional[Exception] = None
+        planned = Plan({}, on_disk)
+        try:
+            planned = plan(definition, files, on_disk, live, wanted, backup)
+        except (Refused, OSError) as error:
+            refused = error
+        if check or not (planned.files or refused) or _is_same(on_disk, evaluate(entry.definition, HostFiles(root))):
+            if refused is not None:
+                raise refused
+            return on_disk, planned, not _is_same(entry.on_disk, on_disk)
+    raise Refused("%s: somebody else edits its launch files at this moment (nothing was changed); run again"
+                  % entry.definition.name)
+
+
+def _is_same(one: _outcome.Outcome, other: _outcome.Outcome) -> bool:
+    return (one.verdict, one.mentions) == (other.verdict, other.mentions) and one.vectors == other.vectors
+
+
+def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str], refused: List[str], check: bool,
+              ) -> Tuple[List[Tuple[str, str, Optional[str]]], List[str]]:
+    """Backups that lie beside launch files moved away: path, new path and SHA-256 of each; and what to say of it."""
+    folders: Set[str] = set()
+    read: Set[str] = set()
+    ours: Set[str] = set()  # what a run may have edited
+    for entry in found.entries:
+        if not entry.stray and (not names or entry.definition.name in names):
+            paths = _declarations.related_files(entry.definition, entry.on_disk, files)
+            folders.update(os.path.dirname(path) for path in paths if files.may_be_edited(path + "x"))
+            read.update(paths)
+            ours.update(filter(files.may_be_edited, paths))
+            if entry.definition.service is not None:
+                ours.update(own_drop_ins_of(entry.definition.service))
+    moved: List[Tuple[str, str, Optional[str]]] = []
+    were_read: List[str] = []
+    stale = list(legacy_in(files, folders))
+    for path in stale[:LIMIT_MOVED]:
+        try:
+            content = checksum(files.read(path))
+            if not check:
+                limits.write()
+            store.check(make=not check)
+            to = store.take_in(_real(files, path), check)
+        except (Refused, OSError) as error:
+            refused.append("%s: this backup of an earlier version cannot be moved away: %s" % (path, error))
+            continue
+        if to is not None:
+            moved.append((path, bytewise(to), content))
+            were_read += [path] if path in read else []
+    notes: List[str] = []
+    if moved:
+        verb = "would be" if check else "were" if len(moved) > 1 else "was"
+        notes.append("%d backup%s of an earlier version %s moved to %s: %s%s" % (
+            len(moved), "s" * (len(moved) > 1), verb, store.place,
+            ", ".join(path for path, _to, _content in moved[:5]), " and more" if len(moved) > 5 else ""))
+    if were_read:
+        notes.append("read at each start, after the file that they were copied from, and so undid what was changed in "
+                     "it: %s" % ", ".join(were_read[:5]))
+    cleared: List[str] = []
+    for path in [] if check else _disturbed(files, ours):
+        try:
+            limits.write()
+            clear(_real(files, path))
+            cleared.append(path)
+        except (Refused, OSError):
+            pass  # it counts nowhere, and the next run tries again
+    if cleared:
+        notes.append("what a run that was killed had left was removed beside %s%s" % (
+            ", ".join(cleared[:5]), " and more" if len(cleared) > 5 else ""))
+    if len(stale) > LIMIT_MOVED:
+        notes.append("%d more backups of an earlier version are left for the next run" % (len(stale) - LIMIT_MOVED))
+    return moved, notes
+
+
+def _disturbed(files: HostFiles, paths: Iterable[str]) -> Iterator[str]:
+    """Those of these files beside which a run that was killed has left something.
+
+    Not whatever such a name in a folder stands for: others may write there, and lead us elsewhere by a link.
+    """
+    for path in sorted(paths):
+        folder, _slash, name = path.rpartition("/")
+        try:
+            names = files.list(folder)
+        except OSError:
+            continue
+        if left_beside(native(name), map(native, names)):
+            yield path
+
+
+def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:
+    """Give a drop-in of ours to root where it is not root's alone, and say so; None where it is.
+
+    It becomes another file with the same bytes: who has the old one open can go on writing to that alone.
+    """
+    real = _real(files, path)
+    status = os.lstat(real)
+    if files.weak_spot(path) is None or only_roots(status):  # a folder that is not root's is not ours to mend
+        return None
+    was = "others than root could write it (%s), and PID 1 does as root what it says" % owner_and_mode(status)
+    try:
+        reason = why_not_ours(files, unit, path)
+        content = files.read(path)
+    except (Unresolvable, OSError) as error:
+        reason = str(error)
+    if reason is not None:
+        raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
+                      "remove it" % (path, was, reason))
+    if check:
+        check_write(real)
+    else:
+        limits.write()
+        replace(real, content, content)
+    return describe_mended(path, owner_and_mode(status), "uid 0, gid 0, mode 0644")
+
+
+def _real(files: HostFiles, path: str) -> str:
+    """Where a file is on this machine. Below another root the links of the image count, not those of this machine."""
+    if files.root == "/":
+        return native(path)
+    folder, name = os.path.split(path)
+    # A link in the place of our own file is refused, not followed.
+    return files.resolve(folder) + "/" + name if name in OWN_DROP_INS else files.resolve(path)
+
+
+class _Write(NamedTuple):
+    """One file that was written, and what brings the old one back."""
+
+    path: str
+    real: str
+    old: Optional[str]
+    new: Optional[str]
+    status: Optional[os.stat_result]
+    backup: Optional[str]
+    folder: Optional[str]  # that was made for it
+
+
+def _written(files: HostFiles, planned: Plan, store: Store, backup: bool) -> List[_Write]:
+    """Write what is planned, all of it or nothing. Raises :class:`Refused`, OSError."""
+    writes: List[_Write] = []
+    limits.write()
+    try:
+        for path, (old, new) in planned.files.items():
+            real = _real(files, path)
+            status = os.stat(real) if old is not None else None
+            folder = os.path.dirname(real)
+            made = folder if old is None and make_folder(folder) else None
+            kept = replace(real, old, new, store if backup else None)
+            writes.append(_Write(path, real, old, new, status, bytewise(kept) if kept else None, made))
+    except (Refused, OSError) as error:
+        if writes:
+            raise Refused(_undone(str(error), store, writes, "the other files of this edit stay as they were"))
+        raise
+    return writes
+
+
+def _undone(name: str, store: Store, writes: Sequence[_Write], reason: str) -> str:
+    """Put the old bytes back, with owner, mode and times as before, and take our new backups away; says so."""
+    failed: List[str] = []
+    for write in reversed(writes):
+        try:
+            replace(write.real, write.new, write.old, None, write.status)
+            with Lock(write.real):
+                store.forget(write.real)
+            if write.folder is not None:
+                os.rmdir(write.folder)
+        except (Refused, OSError) as error:
+            failed.append(str(error))
+    return "%s: after the edit %s; %s" % (name, reason, "the old bytes are back" if not failed else
+                                          "and the old bytes could not be put back: " + "; ".join(failed))
+
+
+def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Write]]) -> Optional[str]:
+    """The installation that the edits of all together left with another verdict, or with more changed than the flag."""
+    now = {entry.definition.name: entry.on_disk for entry in after.entries}
+    for entry in before.entries if done else ():
+        name, was = entry.definition.name, entry.on_disk
+        reached = now.get(name)
+        if entry.stray or (reached is None and name not in done):
+            continue  # it ended meanwhile
+        if reached is None or (name in done and reached.verdict != wanted) or (
+                was.vectors and not _live.same_vectors(was, reached)):
+            return name
+    return None
+
+
+def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
+    """Services whose files are right and whose running JVM is known to have another value."""
+    return [entry.definition.service for entry in result.entries
+            if entry.definition.service and (not names or entry.definition.name in names)
+            and RESTART in owed(entry.on_disk.verdict, entry.next_start.verdict, entry.running, wanted)]

@@ -1,0 +1,657 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of the managed host: a read-only view below a root.
+
+What somebody else than root may have put there is opened like something that bites: looked at before it is opened, and
+a link followed with the rights of whoever made it. Private to this collection. Runs on the managed host: Python 3.6+,
+standard library only.
+"""
+
+import errno
+import itertools
+import os
+import re
+import stat
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Sized, Tuple
+
+from . import _limits as limits
+from ._file_systems import Silent, look
+
+#: Where units and drop-ins of the administrator are: they may be edited in place; the rest belongs to packages.
+ADMIN_PATH = "/etc/systemd/system/"
+#: Name of the drop-in that this collection writes for a unit. The last one counts: after "override.conf", the name that
+#: "systemctl edit" gives.
+OWN_DROP_IN = "zzz-cbops-telemetry.conf"
+#: Its former name, which sorts before "override.conf": enforcing moves it.
+FORMER_DROP_IN = "90-cbops-telemetry.conf"
+OWN_DROP_INS = (OWN_DROP_IN, FORMER_DROP_IN)
+#: How the name ended of a backup that an earlier version put beside the file. It is no launch file, whoever reads it.
+BACKUP_SUFFIX = ".cbops~"
+_PACKAGES = "usr|bin|sbin|lib|lib32|lib64|libx32|boot|dev|proc|run|sys|var/run"
+_OF_LOGINS = "bash_profile|bash_login|bashrc|profile|zprofile|zshenv|zshrc|cshrc|login|kshrc|pam_environment"
+_OF_THE_MACHINE = (
+    "environment|locale|i18n|profile|bash|bashrc|zsh|zshenv|zshrc|csh|ksh|mkshrc|inputrc|security|pam|login|skel|rc|init"
+    "|inittab|lsb|lsb-base-logging|os-release|java|jvm|alternatives|passwd|group|shadow|sudo|sudoers|hosts|host|hostname"
+    "|resolv|nsswitch|fstab|sysctl|ld|modprobe|modules|udev|dbus-1|shells|default|sysconfig")
+_OF_OTHERS = (  # in /etc/default, /etc/sysconfig and /etc/conf.d
+    "locale|i18n|language|keyboard|console|console-setup|clock|hwclock|useradd|login|su|networking|networks?|init|rcS|halt"
+    "|network-scripts|grub2?|kernel|selinux|authconfig|nss|java|java-common|jre|jdk|jvm|ulimit|limits|proxy|sysstat"
+    "|crond?|sshd?|r?syslog|docker|environment|bootloader|windowmanager|mail|security|suseconfig|shadow|profile|functions"
+    "|ntpd?|chronyd?|nfs|nfs-common|iptables|firewalld")
+#: Files that an edit never touches. What packages bring goes at the next upgrade, what lies below /run at the next
+#: boot, and what others than one installation read is theirs too: logins, PAM, each shell, each service.
+_NOT_TO_EDIT = re.compile(
+    r"/(?:%s)/|.*/\.(?:%s)\Z|.*\.cbops~\Z|/etc/(?:default|sysconfig|conf\.d)/(?:%s)(?:[./].*)?\Z"
+    r"|/etc/(?!default/|sysconfig/|rc\.local\Z|rc\.d/rc\.local\Z)(?:rc[0-9S]|%s)(?:[./].*)?\Z|/etc/systemd/(?!system/(?!service\.d/))"
+    % (_PACKAGES, _OF_LOGINS, _OF_OTHERS, _OF_THE_MACHINE), re.DOTALL)
+#: What lies there is gone with a reboot, and made anew by whoever wants it.
+PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")
+#: Folders of which PID 1 obeys, or root runs, every file; before them the root of an image.
+_OBEYED = re.compile(r"(.*?)/(?:(?:etc|run|(?:usr/(?:local/)?)?lib)/systemd"
+                     r"|etc/(?:init\.d|rc\.d|rc[0-6S]\.d|rc\.local))/", re.DOTALL)
+LIMIT_SIZE = 4 << 20
+LIMIT_LINKS = 20
+LIMIT_FOUND = 1000  # paths that a pattern stands for
+LIMIT_KEPT = 64 << 20  # bytes of files that are kept in memory together
+_NULL = "/dev/null"
+
+
+def native(path: str) -> str:
+    """A path of ours, one character a byte, as Python's own functions want it; the reverse of :func:`bytewise`."""
+    try:
+        return os.fsdecode(path.encode("latin-1"))
+    except UnicodeEncodeError:
+        return path
+
+
+def bytewise(name: str) -> str:
+    """A name that Python's own functions gave, one character a byte, as launch files are read. Cannot fail."""
+    return os.fsencode(name).decode("latin-1")
+
+
+def readable(value: Any) -> Any:
+    """What people are shown of a document whose text has one character a byte: UTF-8 where it is. Cannot fail."""
+    if isinstance(value, dict):
+        return {key: readable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [readable(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+_stores: Dict[int, bool] = {}  # by device: whether it is a file system that keeps files
+
+
+def open_regular(path: str, flags: int = 0, folder: Optional[int] = None) -> Tuple[int, os.stat_result]:
+    """Open a regular file (of an open folder) for reading. Raises OSError for anything else."""
+    held = os.open(path, os.O_PATH | os.O_CLOEXEC | flags, dir_fd=folder)
+    try:
+        return _reopened(held, path)
+    finally:
+        os.close(held)
+
+
+def _reopened(held: int, path: str, kind: int = stat.S_IFREG) -> Tuple[int, os.stat_result]:
+    """A file that is held by O_PATH, opened for reading where it is of this kind.
+
+    To open a device does something already: a watchdog starts, a terminal is made. And what is read of a file of
+    the kernel's may be gone for those whom it was for (/proc/kmsg).
+    """
+    status = os.fstat(held)
+    if stat.S_IFMT(status.st_mode) != kind:
+        number = {stat.S_IFLNK: errno.ELOOP, stat.S_IFDIR: errno.EISDIR}.get(stat.S_IFMT(status.st_mode), errno.EINVAL)
+        if kind == stat.S_IFDIR:
+            number = errno.ENOTDIR
+        raise OSError(number, "not a regular file" if number == errno.EINVAL else os.strerror(number), path)
+    name = "/proc/self/fd/%d" % held
+    try:
+        if status.st_dev not in _stores:
+            _stores[status.st_dev] = os.statvfs(name).f_blocks > 0 or status.st_dev == os.stat("/").st_dev
+        if not _stores[status.st_dev]:
+            raise OSError(errno.EINVAL, "a file of the kernel's, which is not read")
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise OSError(errno.ENOSYS, "/proc is not mounted, and without it nothing can be opened safely", path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path)
+    opened = os.fstat(descriptor)
+    if (opened.st_dev, opened.st_ino) != (status.st_dev, status.st_ino):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "/proc leads to another file", path)
+    return descriptor, opened
+
+
+def only_roots(status: Any) -> bool:
+    """Whether nobody but root (or we ourselves) may write a file or folder, by what os.stat or a record says of it.
+
+    Access lists show in the group's bits.
+    """
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
+
+
+def owner_and_mode(status: Any) -> str:
+    """In words for people: whose a file is, by numbers, because its names may be those of an image."""
+    return "uid %d, gid %d, mode %04o" % (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
+def image_of_obeyed(path: str) -> Optional[str]:
+    """For what PID 1 or root obeys because of its place: the root of its image ("": this machine); else None."""
+    match = _OBEYED.match(path + "/")
+    return match.group(1) if match is not None else None
+
+
+class Reader(NamedTuple):
+    """A user as the kernel knows one, by numbers; the first of the groups is the user's own."""
+
+    user: int
+    groups: List[int]
+
+
+class _Rights:
+    """The rights of whoever made a link, while it is followed: root reads nothing for a user that the user cannot."""
+
+    def __init__(self) -> None:
+        self._before: Optional[Tuple[int, List[int]]] = None
+
+    def __enter__(self) -> "_Rights":
+        return self
+
+    def of(self, reader: "Reader") -> None:
+        """Take them on. The first link counts: the others are where its owner has led."""
+        if reader.user == 0 or os.geteuid() != 0:
+            return
+        self._before = os.getegid(), os.getgroups()
+        os.setgroups(reader.groups)
+        os.setegid(reader.groups[0])
+        os.seteuid(reader.user)
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody else's link was followed."""
+        return self._before is not None
+
+    def __exit__(self, *_error: object) -> None:
+        if self._before is not None:
+            os.seteuid(0)
+            os.setegid(self._before[0])
+            os.setgroups(self._before[1])
+
+
+def _open_step_by_step(root: str, home: Optional[str], path: str, kind: int, reader: Optional[Reader] = None,
+                       ) -> Tuple[int, os.stat_result]:
+    """Open ``path`` (below the folder ``home``), one open folder after the other: none can be swapped meanwhile.
+
+    Links stay below ``root`` and are followed with the rights of whoever made them, all with those of ``reader`` where
+    there is one. The files of a home lie on its own
+    file system, unless root has mounted or linked another one there.
+    """
+    folders = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+    try:
+        with _Rights() as rights:
+            if reader is not None:
+                rights.of(reader)
+            _walk(folders, _parts(home or ""), rights)
+            here = (os.fstat(folders[-1]).st_dev, _mount(folders[-1])) if home is not None else None
+            _walk(folders, _parts(path), rights)
+            _check_names(folders)
+            descriptor, status = _reopened(folders[-1], path, kind)
+        if here is not None and status.st_dev != here[0]:
+            try:
+                _check_mount(descriptor, here[1], rights.taken)
+            except OSError:
+                os.close(descriptor)
+                raise
+        return descriptor, status
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path)
+    finally:
+        for folder in folders:
+            os.close(folder)
+
+
+def _walk(folders: List[int], parts: List[str], rights: _Rights) -> None:
+    """Hold what a path leads to, and each folder on its way from the first of ``folders``. Raises OSError."""
+    links = 0
+    while parts:
+        part = parts.pop(0)
+        if part == "..":
+            if len(folders) > 1:
+                os.close(folders.pop())
+            continue
+        held = os.open(native(part), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folders[-1])
+        folders.append(held)
+        status = os.fstat(held)
+        if not stat.S_ISLNK(status.st_mode):
+            continue
+        target = bytewise(os.readlink("", dir_fd=held))
+        os.close(folders.pop())
+        links += 1
+        if links > LIMIT_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        rights.of(Reader(status.st_uid, [status.st_gid]))
+        if target.startswith("/"):
+            while len(folders) > 1:
+                os.close(folders.pop())
+        parts = _parts(target) + parts
+
+
+def _check_names(folders: List[int]) -> None:
+    """Raise OSError where whoever may write a folder could have put somebody else's file into it by a hard link."""
+    status = os.fstat(folders[-1])
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        folder = os.fstat(folders[-2])
+        if not only_roots(folder) and (folder.st_uid != status.st_uid or folder.st_mode & 0o022):
+            raise OSError(errno.EPERM, "it has several names (hard links), and others than its owner may write its "
+                                       "folder")
+
+
+def _mount(descriptor: int) -> Optional[str]:
+    """The number of the mount on which an open file is; None where the kernel does not say."""
+    with open("/proc/self/fdinfo/%d" % descriptor) as stream:
+        return next((line.split()[1] for line in stream if line.startswith("mnt_id:")), None)
+
+
+def _check_mount(descriptor: int, home: Optional[str], by_others: bool) -> None:
+    """Raise OSError where a file is not on the mount of its home and root has not led there.
+
+    (A file's device may differ from its folder's on one mount: overlays, subvolumes.)
+    """
+    mount = _mount(descriptor)
+    if mount is not None and mount == home:
+        return
+    if by_others:
+        raise OSError(errno.EXDEV, "a link that is not root's leads to another file system")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        options = [line.split()[-1] for line in stream if line.split()[0] == mount]
+    # Users mount programs of theirs as file systems (FUSE).
+    if not options or re.search(r"(?:^|,)user_id=[1-9]", options[0]):
+        raise OSError(errno.EXDEV, "it is on another file system than its home, and root is not known to have mounted "
+                                   "that")
+
+
+def text_of_open(descriptor: int, status: os.stat_result, path: str) -> str:
+    """The bytes of an open file as Latin-1 text; it is closed. Raises OSError, also for a file over the limit."""
+    with os.fdopen(descriptor, "rb") as stream:
+        if status.st_size > LIMIT_SIZE:
+            raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
+        return stream.read(LIMIT_SIZE + 1).decode("latin-1")
+
+
+def names_in(place: str) -> List[str]:
+    """Names in a folder as Python's functions know it; of one with too many as many as show that."""
+    with os.scandir(place) as entries:
+        return [bytewise(entry.name) for entry in itertools.islice(entries, limits.NAMES + 1)]
+
+
+def way_to(descriptor: int) -> str:
+    """A name of an open folder, for what takes its number in Python 3.7 and later only."""
+    return "/proc/self/fd/%d" % descriptor
+
+
+def too_many(names: Sized) -> str:
+    """Why names are not looked through; empty where they are."""
+    return "the folder has more than %d names" % limits.NAMES if len(names) > limits.NAMES else ""
+
+
+def _parts(path: str) -> List[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+class HostFiles:
+    """Files as a process on the host sees them; ``root`` is where its file system is mounted.
+
+    Symbolic links are resolved below ``root``, so an image never leads to the files of the machine that
+    inspects it. Files are opened with the rights of ``reader``, if given. ``candidate`` content stands in
+    for a file that is not written yet (None: the file is gone). Text is Latin-1, one character a byte.
+    Everything but ``test`` raises :class:`Silent` for what lies on a file system that does not answer, and for a folder
+    with more names than are looked through.
+    """
+
+    def __init__(self, root: str = "/", reader: Optional[Reader] = None) -> None:
+        self.root = root.rstrip("/") or "/"
+        self._reader = reader
+        self._content: Dict[str, str] = {}
+        self._kept = [0]  # bytes of it
+        self._links: Dict[str, Optional[str]] = {}
+        self._folders: Dict[str, str] = {"": "/"}
+        self._names: Dict[str, FrozenSet[str]] = {}
+        self._candidates: Dict[str, Optional[str]] = {}
+        self._roots: Dict[str, bool] = {}
+        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see java/_war
+        self.reached: Dict[str, Any] = {}  # see shell/_reach
+        self.host = self  # whose names the places of what is read have
+        self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see launch/_service_files
+        self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
+        self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see shell/_walk
+        self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see shell/_login
+        self.work = [0]  # what following launch files has cost so far, see shell/_words
+
+    def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
+        """The same view with other content in some files."""
+        view = HostFiles(self.root, self._reader)
+        view._content = self._content
+        view._kept = self._kept
+        view._links = self._links
+        view._folders = self._folders
+        view._names = self._names
+        view._roots = self._roots
+        view.views = self.views
+        view.service_roots = self.service_roots
+        view.unread = self.unread
+        view.manifests, view.reached = self.manifests, self.reached
+        view.trees = dict(self.trees)  # what is parsed of candidates goes with them
+        view.work = self.work
+        view._candidates = dict(self._candidates)
+        view._candidates.update(candidates)
+        return view
+
+    def _look(self, place: str, work: Callable[[], Any]) -> Any:
+        # Whoever names an image says where to look.
+        return look(place, work) if self.root == "/" else work()
+
+    def asked(self, path: str, work: Callable[[], Any]) -> Any:
+        """What ``work`` (anything that JSON knows) makes of a path; OSError, Silent where nothing answers there."""
+        return self._look(self.resolve(path), work)
+
+    def _status(self, place: str, follow: bool = True) -> os.stat_result:
+        return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))
+
+    def resolve(self, path: str) -> str:
+        """Path on this machine as Python's functions want it, links resolved below the root. Raises OSError."""
+        return self._join(self.canonical(path))
+
+    def _join(self, path: str) -> str:
+        return native(path) if self.root == "/" else self.root + native(path)
+
+    def canonical(self, path: str) -> str:
+        """The path without links, as seen from the root. Raises OSError."""
+        folder, _slash, name = path.rpartition("/")
+        if name in ("", ".", "..") or not path.startswith("/"):
+            return self._canonical(path)
+        # A survey comes by the same folders thousands of times.
+        if folder not in self._folders:
+            self._folders[folder] = self._canonical(folder)
+        place = self._folders[folder].rstrip("/") + "/" + name
+        return place if self._link(place) is None else self._canonical(path)
+
+    def may_be_edited(self, path: str) -> bool:
+        """Whether a file is an installation's own: none of a package, none that others read. Links are followed."""
+        try:
+            names = ["/" + "/".join(_parts(path)), self.canonical(path)]
+        except OSError:
+            return False
+        names += [name[len(root):] for name in names for root in self.service_roots if name.startswith(root + "/")]
+        return not any(map(_NOT_TO_EDIT.match, names))
+
+    def origin(self, path: str) -> str:
+        """The host's name of a file; another one only where a service sees other files."""
+        return path
+
+    def _canonical(self, path: str) -> str:
+        parts = _parts(path)
+        done: List[str] = []
+        links = 0
+        while parts:
+            part = parts.pop(0)
+            if part == "..":
+                done = done[:-1]
+                continue
+            here = "/" + "/".join(done + [part])
+            target = self._link(here)
+            if target is None:
+                done.append(part)
+                continue
+            links += 1
+            if links > LIMIT_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            if target.startswith("/"):
+                done = []
+            parts = _parts(target) + parts
+        return "/" + "/".join(done)
+
+    def _link(self, path: str) -> Optional[str]:
+        """Where a link leads; None for anything else. Asked once: a survey comes by a folder thousands of times."""
+        if path not in self._links:
+            place = self._join(path)
+            try:
+                self._links[path] = bytewise(self._look(place, lambda: os.readlink(place)))
+            except Silent:
+                raise
+            except OSError:
+                self._links[path] = None
+        return self._links[path]
+
+    def target(self, path: str) -> Optional[str]:
+        """Where a link leads, as it says; None for what is no link. Raises OSError."""
+        folder, _slash, name = path.rpartition("/")
+        return self._link(self.canonical(folder).rstrip("/") + "/" + name) if name else None
+
+    def open(self, path: str) -> Tuple[int, os.stat_result]:
+        """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""
+        if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
+            return open_regular(self._join(path), os.O_NOFOLLOW)
+        return _open_step_by_step(self.root, None, path, stat.S_IFREG, self._reader)
+
+    def _head(self, path: str, count: int) -> str:
+        with os.fdopen(self.open(path)[0], "rb") as stream:
+            return stream.read(count).decode("latin-1")
+
+    def _entries(self, path: str) -> List[str]:
+        if self.canonical(path) == path:
+            return names_in(self._join(path))
+        return self._listed(None, path)
+
+    def open_below(self, home: str, path: str) -> Tuple[int, os.stat_result]:
+        """Open a regular file of a home: of a folder that is not root's. Raises OSError."""
+        return _open_step_by_step(self.root, home, path, stat.S_IFREG)
+
+    def list_below(self, home: str, path: str) -> List[str]:
+        """Names in a folder of a home. Raises OSError, also where there are too many."""
+        names = self._listed(home, path)
+        if too_many(names):
+            raise OSError(errno.E2BIG, too_many(names), path)
+        return names
+
+    def _listed(self, home: Optional[str], path: str) -> List[str]:
+        descriptor, _status = _open_step_by_step(self.root, home, path, stat.S_IFDIR)
+        try:
+            return names_in(way_to(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def _is_roots(self, folder: str) -> bool:
+        """Whether a folder without links on its way is root's, and each above it below the root."""
+        if folder not in self._roots:
+            above = not folder or self._is_roots(folder.rpartition("/")[0])
+            try:
+                self._roots[folder] = above and only_roots(os.lstat(self._join(folder or "/")))
+            except OSError:
+                self._roots[folder] = False
+        return self._roots[folder]
+
+    def weak_spot(self, path: str, nobodys: FrozenSet[int] = frozenset()) -> Optional[Tuple[str, os.stat_result]]:
+        """The first folder, link or file on the way to a path that others than root may change; None for none.
+
+        The groups ``nobodys`` have no members who are not root.
+        """
+        root = 0 if self.root == "/" else os.geteuid()  # whoever makes an image is its root to be
+        parts, done, links = _parts(path), [], 0  # type: List[str], List[str], int
+        while parts and links <= LIMIT_LINKS:
+            part = parts.pop(0)
+            if part == "..":
+                done = done[:-1]
+                continue
+            here = "/" + "/".join(done + [part])
+            try:
+                target = self._link(here)
+                status = self._status(self._join(here), False)
+            except OSError:
+                return None  # it is not there, or its file system does not answer
+            sticky = parts and status.st_uid == 0 and status.st_mode & stat.S_ISVTX
+            open_to = 0o002 if status.st_gid in nobodys and not self._has_access_list(here) else 0o022
+            if status.st_uid not in (0, root) or (target is None and status.st_mode & open_to and not sticky):
+                return here, status
+            if target is None:
+                done.append(part)
+                continue
+            links += 1
+            done = [] if target.startswith("/") else done
+            parts = _parts(target) + parts
+        return None
+
+    def _has_access_list(self, path: str) -> bool:
+        try:
+            return "system.posix_acl_access" in os.listxattr(self._join(path), follow_symlinks=False)
+        except OSError:
+            return False  # a file system without them
+
+    def read(self, path: str) -> str:
+        """A regular file's bytes as Latin-1 text; raises OSError (also for a file over the limit)."""
+        if path in self._candidates:
+            candidate = self._candidates[path]
+            if candidate is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            return candidate
+        if path not in self._content:
+            content = self._look(self.resolve(path), lambda: text_of_open(*self.open(path), path))  # type: str
+            self._kept[0] += len(content)
+            if self._kept[0] > LIMIT_KEPT:
+                self._content.clear()
+                self._kept[0] = len(content)
+            self._content[path] = content
+        return self._content[path]
+
+    def head(self, path: str, count: int = 2) -> bytes:
+        """The first bytes of a regular file, empty where it cannot be read."""
+        if self._candidates.get(path) is not None:
+            return (self._candidates[path] or "").encode("latin-1")[:count]
+        try:
+            text = self._look(self.resolve(path), lambda: self._head(path, count))  # type: str
+        except Silent:
+            raise
+        except OSError:
+            return b""
+        return text.encode("latin-1")
+
+    def exists(self, path: str) -> bool:
+        """True where something is there (a dangling link counts as nothing)."""
+        if path in self._candidates:
+            return self._candidates[path] is not None
+        try:
+            canonical = self.canonical(path)
+            if canonical != _NULL:  # an image need not have devices
+                self._status(self._join(canonical))
+        except Silent:
+            raise
+        except OSError:
+            return False
+        return True
+
+    def is_masked(self, path: str) -> bool:
+        """True for a unit file or drop-in that is a link to /dev/null, or empty."""
+        if path in self._candidates:
+            return self._candidates[path] == ""
+        try:
+            canonical = self.canonical(path)
+            if canonical == _NULL:
+                return True
+            status = self._status(self._join(canonical))
+        except Silent:
+            raise
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+    def list(self, path: str) -> List[str]:
+        """Names in a folder, sorted; empty where there is none."""
+        if path not in self._names:
+            try:
+                self._names[path] = frozenset(self._look(self.resolve(path), lambda: self._entries(path)))
+            except Silent:
+                raise
+            except OSError:
+                self._names[path] = frozenset()
+        if too_many(self._names[path]):
+            raise Silent(too_many(self._names[path]), path)
+        names = set(self._names[path])
+        for candidate, content in self._candidates.items():
+            folder, _slash, name = candidate.rpartition("/")
+            if folder == path:
+                names.discard(name)
+                if content is not None:
+                    names.add(name)
+            elif content is not None and folder.startswith(path + "/"):
+                names.add(folder[len(path) + 1:].partition("/")[0])  # a file makes its folders
+        return sorted(names)
+
+    def glob(self, path: str) -> List[str]:
+        """Paths that match a pattern, as seen from the root and never outside it, sorted. Raises OSError."""
+        found = ["/"]
+        for part in [part for part in path.split("/") if part]:
+            stems = [stem.rstrip("/") + "/" for stem in found]
+            if not re.search(r"[*?\[]", part):
+                found = [stem + part for stem in stems]
+                continue
+            from ..text._pattern import Pattern  # only units with such a path need it
+            from ..text._value import Run
+
+            matches = Pattern([Run(part)]).match
+            found, seen = [], 0
+            for stem in stems:
+                names = self.list(stem.rstrip("/") or "/")
+                seen += len(names)
+                if seen > limits.NAMES:
+                    raise OSError(errno.E2BIG, "leads to more than %d names" % limits.NAMES, path)
+                found += [stem + name for name in names
+                          if matches(name) and (part.startswith(".") or not name.startswith("."))]
+                if len(found) > LIMIT_FOUND:
+                    raise OSError(errno.E2BIG, "stands for more than %d files" % LIMIT_FOUND, path)
+        return sorted(name for name in found if self._is_listed(name))
+
+    def _is_listed(self, path: str) -> bool:
+        # As glob(3): a dangling link is there.
+        folder, _slash, name = path.rpartition("/")
+        return self.exists(path) or name in self.list(folder or "/")
+
+    def test(self, operator: str, path: str) -> Optional[bool]:
+        """What ``[ -operator path ]`` says for the service, or None where that cannot be known."""
+        if not path.startswith("/"):
+            return None if path else False
+        try:
+            if operator in "hL":
+                folder, _slash, name = path.rstrip("/").rpartition("/")
+                status = self._status(self._join(self.canonical(folder).rstrip("/") + "/" + name), False)
+            else:
+                status = self._status(self.resolve(path))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
+        if operator in "hL":
+            return stat.S_ISLNK(status.st_mode)
+        if operator in "erw":
+            return True
+        if operator == "x":
+            return stat.S_ISDIR(status.st_mode) or bool(status.st_mode & 0o111)
+        if operator == "f":
+            return stat.S_ISREG(status.st_mode)
+        if operator == "d":
+            return stat.S_ISDIR(status.st_mode)
+        if operator == "s":
+            return status.st_size > 0
+        return None
+
+    def dialect(self, program: str) -> str:
+        """``dash`` or ``bash``: which shell a program's name or path stands for on this host."""
+        name = program.rsplit("/", 1)[-1]
+        if name == "sh":
+            try:
+                name = self.canonical("/bin/sh").rsplit("/", 1)[-1]
+            except OSError:
+                name = "bash"
+        return "dash" if name in ("dash", "ash", "busybox") else "bash"

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What starts a service, as it is written down: a unit, an init script, a launch script, an entry of another starter.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import re
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..host._files import HostFiles
+from ..text._value import Run, Value, text_of
+from ._service_files import seen
+from ._starters import Start, all_starts
+from ._systemd import Unit, Variable
+
+INIT_FOLDER = "/etc/init.d"
+
+
+class Definition(NamedTuple):
+    """How one installation is started: by a unit, an init script or a script of the user's own."""
+
+    name: str
+    service: Optional[str]  # unit, or None for a script that no service manager starts
+    program: Tuple[Value, ...]  # program and arguments
+    environment: Dict[str, Variable]
+    closed: bool  # nothing else is in the environment
+    unit: Optional[Unit] = None
+    folder: Optional[str] = None  # where it is started; None: not known
+    start: Optional[Start] = None  # who starts it, where that is neither a service manager nor a person
+
+    @property
+    def user(self) -> str:
+        """Whom it is started as, as far as that is said; empty for root, or for whoever starts it."""
+        return self.unit.user if self.unit is not None else self.start.user if self.start is not None else ""
+
+
+def seen_by(definition: Definition, files: HostFiles) -> HostFiles:
+    """The files as what an installation starts sees them."""
+    return seen(files, definition.unit.mounts) if definition.unit is not None else files
+
+
+def program_path(definition: Definition) -> Optional[str]:
+    return text_of(definition.program[0]) if definition.program else None
+
+
+def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> Definition:
+    """An installation that a unit starts; ``manager`` is what the service manager gives every service."""
+    environment = dict(manager or {})
+    environment.update(unit.environment)
+    program = unit.exec_start[-1] if unit.exec_start else ()
+    return Definition(unit.name.rsplit(".", 1)[0], unit.name, program, environment, True, unit, unit.folder)
+
+
+def init_definition(name: str) -> Definition:
+    """An installation that ``/etc/init.d/<name> start`` starts (no systemd, or an image of it)."""
+    return Definition(name, name, ([Run("%s/%s" % (INIT_FOLDER, name))], [Run("start")]), {}, True)
+
+
+def start_definition(start: Start) -> Definition:
+    """An installation that one of :mod:`_starters` starts, in an environment of which not all is known."""
+    return Definition(start.path, None, start.command, start.environment, False, None, start.directory or None, start)
+
+
+def restarted(definition: Definition, files: HostFiles) -> Definition:
+    """The same installation of one of :mod:`_starters` as its files say now; as it is where they do not name it."""
+    start = definition.start
+    again = next((one for one in all_starts(files, []) if start is not None and one.key == start.key), None)
+    return definition if again is None else start_definition(again)._replace(name=definition.name)
+
+
+def script_words(entry: str, files: HostFiles) -> List[str]:
+    """A launch script and its arguments, as a shell takes them apart; a path with blanks that is there is a path."""
+    if not re.search(r"[\s\\'\"]", entry) or files.exists(entry):
+        return [entry]
+    import shlex  # few are started with arguments
+
+    try:
+        return shlex.split(entry)
+    except ValueError:  # a quote is open
+        return [entry]
+
+
+def script_definition(name: str, words: Sequence[str] = ()) -> Definition:
+    """An installation that somebody starts with a launch script by hand, from an unknown environment."""
+    return Definition(name, None, tuple([Run(word)] for word in words or [name]), {}, False)

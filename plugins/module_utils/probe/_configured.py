@@ -1,0 +1,78 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way out of this host's controllers: what they are configured with, from their launch files, JVMs and settings.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import os
+from typing import Any, Dict, List, Tuple
+
+from ..java import _proxies
+from ..survey._document import document_of
+from ..survey._survey import Entry, Survey, survey
+from ..text._value import text_of, unknown_of
+from . import _options
+from ._truststore import java_store
+
+#: The Java of a host whose controller does not run.
+_JAVA = "/usr/bin/java"
+
+
+def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str]]:
+    """The probe's answers, and notes. Raises ValueError where an option is not valid."""
+    _options.check(params)
+    if not _options.wants_configured(params):
+        return _options.answers(params)
+    found = survey(attach="never")
+    return _options.answers(params, way_of(found, document_of(found)))
+
+
+def way_of(found: Survey, document: Dict[str, Any]) -> _options.Way:
+    """What the controllers of this host are configured with: their proxies, and the trust stores of their JVMs."""
+    networks: List[_proxies.Network] = []
+    stores: List[str] = []
+    for entry, shown_entry in zip(found.entries, document["installations"]):
+        name, own = entry.definition.name, []  # type: str, List[_proxies.Network]
+        homes = []
+        if entry.stray and not (entry.processes and all(jvm.container for jvm in entry.processes)):
+            # Whoever started it named its proxy, its settings and its trust store.
+            note = "the way out of %s was not probed: it belongs to no installation" % name
+            networks.append(_proxies.Network((), (note,), None))
+            continue
+        for jvm in entry.processes:
+            if jvm.container:
+                own.append(_proxies.Network((), ("the way out of %s was not probed: it runs in a container, with a "
+                                                 "network of its own" % name,), None))
+            elif not jvm.network:
+                own.append(_proxies.Network((), ("what the running JVM of %s says of proxies is not known: %s"
+                                                 % (name, jvm.reason or "it could not be read"),), None))
+            else:
+                found_properties, found_variables, home = jvm.network
+                own.append(_proxies.of_properties(found_properties, "the running JVM of %s" % name))
+                own.append(_proxies.of_environment(found_variables, "the running JVM of %s" % name))
+                homes.append(home)
+        own += _configured(entry)
+        proxy = shown_entry["settings"]
+        own.append(_proxies.of_settings(proxy["proxy"], proxy["details"]["proxy"]))
+        network = _proxies.joined(own)
+        networks.append(network)
+        if not homes and os.path.exists(_JAVA):
+            homes.append(os.path.realpath(_JAVA)[:-len("/bin/java")])
+        stores += [network.trust_store] if network.trust_store else [java_store(home) for home in homes if home]
+    return _options.Way(_proxies.joined(networks), tuple(dict.fromkeys(stores)))
+
+
+def _configured(entry: Entry) -> List[_proxies.Network]:
+    """What the launch files say for the next start."""
+    where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
+    networks = [_proxies.of_properties(_proxies.properties([word for layer, words in vector if layer != "program"
+                                                            for word in words]), where)
+                for vector in entry.on_disk.vectors]
+    if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
+        return networks
+    environment = {name: text_of(variable.value) for name, variable in entry.definition.environment.items()
+                   if not unknown_of(variable.value)}
+    unit = entry.definition.service or entry.definition.name
+    return networks + [_proxies.of_environment(_proxies.variables(environment), "the environment of %s" % unit)]

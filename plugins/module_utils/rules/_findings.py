@@ -1,0 +1,260 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules: findings of a state and a policy. What is decided of a host is decided here, and read everywhere else.
+
+Pure. Private to this collection. Runs on the managed host (Python 3.6+, standard library only) and on the control node.
+"""
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+from ..outcomes._outcomes import BLOCKED, REACHABLE, answers_meet, lets_through, outcomes_of, serves_a_sender
+
+KNOWN = ("disabled", "enabled")
+
+#: What a finding is about.
+CLOCKS = ("on_disk", "next_start", "running")
+CONNECTIVITY, HOST = "connectivity", "host"
+
+#: What is owed, in the order in which it is paid.
+EDIT, RELOAD, RESTART, PROBE = DEBTS = ("edit", "reload", "restart", "probe")
+
+#: What a finding may make of a host, and how bad that is: what is against the policy, what is not known, what is right.
+OK, OPEN, BAD = "ok", "open", "bad"
+LEVELS: Dict[str, str] = {"violation": BAD, "restart_pending": BAD, "unknown": OPEN, "compliant": OK,
+                          "not_applicable": OK}
+_WORST_FIRST = (BAD, OPEN, OK)
+
+
+class Finding(NamedTuple):
+    """One thing that was found out about a host, held against its policy."""
+
+    #: One of CLOCKS, CONNECTIVITY or HOST.
+    about: str
+    #: The installation or the endpoint.
+    subject: str
+    #: What a host would be of which nothing else was found.
+    verdict: str
+    #: For the person who must act; empty where another finding says it all.
+    sentence: str = ""
+    #: Of DEBTS.
+    debts: Tuple[str, ...] = ()
+
+    @property
+    def level(self) -> str:
+        """How bad it is: ``ok``, ``open`` or ``bad``."""
+        return LEVELS[self.verdict]
+
+
+def worst_level(found: Sequence[Finding]) -> str:
+    """The worst level of some findings, ``ok`` where there is none."""
+    return min((one.level for one in found), key=_WORST_FIRST.index) if found else OK
+
+
+def debts_of(found: Sequence[Finding]) -> List[str]:
+    """All that is owed by some findings, each once, in the order in which it is paid."""
+    return [debt for debt in DEBTS if any(debt in one.debts for one in found)]
+
+
+# -- what is owed -----------------------------------------------------------------------------------
+
+
+def runs_another(running: str, desired: str) -> bool:
+    """Whether a JVM is known to run with another value; one that is not known, or not there, is not."""
+    return running == "mixed" or (running in KNOWN and running != desired)
+
+
+def owed(on_disk: str, next_start: str, running: str, desired: str) -> Tuple[str, ...]:
+    """What an installation owes. A restart is owed once the files are right; what they are must be known."""
+    if on_disk not in KNOWN:
+        return ()
+    if on_disk != desired:
+        return (EDIT,)
+    found = [RELOAD] if next_start in KNOWN and next_start != desired else []
+    return tuple(found + ([RESTART] if runs_another(running, desired) else []))
+
+
+def owed_by(entry: Mapping[str, Any], desired: str) -> Tuple[str, ...]:
+    """The same of an installation of the state document."""
+    return owed(entry["on_disk"], entry["next_start"], entry["running"], desired)
+
+
+def owed_after_edit(entry: Mapping[str, Any], desired: str) -> Tuple[str, ...]:
+    """What an installation will owe when its files are right and loaded."""
+    return owed(desired, desired, entry["running"], desired)
+
+
+def restart_helps(entry: Mapping[str, Any], desired: str) -> bool:
+    """Whether a restart is owed and is known to pay the debt: the next start is as desired."""
+    return entry["next_start"] == desired and owed_by(entry, desired) == (RESTART,)
+
+
+# -- the three clocks of an installation ------------------------------------------------------------
+
+
+def where(detail: Mapping[str, Any]) -> str:
+    """``file:line``, ``file`` or nothing."""
+    if not detail.get("file"):
+        return ""
+    return "%s:%s" % (detail["file"], detail["line"]) if detail.get("line") else str(detail["file"])
+
+
+def _because(entry: Mapping[str, Any], clock: str) -> str:
+    detail = entry.get(clock + "_detail") or {}
+    return ", ".join(part for part in (where(detail), detail.get("reason")) if part) or "no reason was given"
+
+
+def _contrary_on_disk(entry: Mapping[str, Any], desired: str) -> str:
+    name, launch, place = entry["name"], entry.get("launch") or {}, where(entry.get("on_disk_detail") or {})
+    if desired == "enabled":
+        return "%s: %s turns telemetry off; run enforce" % (name, place or "its launch configuration")
+    live = "%s in %s" % (launch["variable"], launch["file"]) if launch.get("variable") else launch.get("file", "")
+    dead = [item for item in entry.get("declarations") or [] if not item["live"] and item["value"].lower() == "true"]
+    if dead:
+        return "%s: the flag in %s:%s has no effect (%s); run enforce to put it into %s" % (
+            name, dead[0]["file"], dead[0]["line"], dead[0].get("reason"), live or "the live launch file")
+    if place:
+        return "%s: %s sets the flag to another value than true; run enforce" % (name, place)
+    return "%s: the flag is not in %s; run enforce" % (name, live or "its launch configuration")
+
+
+def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
+    """One finding for each clock (docs/clocks.md); who must act reads each thing once, by the first that decides."""
+    name, debts = entry["name"], owed_by(entry, desired)
+    on_disk, next_start, running = (entry[clock] for clock in CLOCKS)
+    service = entry.get("service") or name
+    right = on_disk == desired
+
+    def finding(about: str, verdict: str, sentence: str = "", *mine: str) -> Finding:
+        return Finding(about, name, verdict, "%s: %s" % (name, sentence) if sentence else "",
+                       tuple(debt for debt in mine if debt in debts))
+
+    # What the files say.
+    if on_disk not in KNOWN:
+        disk = finding("on_disk", "unknown", "what the next start would do cannot be resolved: %s"
+                       % _because(entry, "on_disk"))
+    elif right:
+        disk = finding("on_disk", "compliant")
+    else:
+        disk = Finding("on_disk", name, "violation", _contrary_on_disk(entry, desired), debts)
+
+    # What is loaded. Where the files cannot be resolved nobody knows whether it is what they say.
+    is_loaded_known = next_start in KNOWN
+    if next_start == desired:
+        loaded = finding("next_start", "compliant")
+    elif not right or not is_loaded_known:
+        loaded = finding("next_start", "violation" if is_loaded_known and on_disk in KNOWN else "unknown",
+                         "what is loaded for its next start is not known: %s" % _because(entry, "next_start")
+                         if right else "")
+    elif running == desired:
+        loaded = finding("next_start", "violation", "the next start would run with telemetry %s: the service manager "
+                         "has an older unit loaded; run systemctl daemon-reload" % next_start, RELOAD)
+    else:
+        then = "and then a restart of %s are owed" % service if RESTART in debts else \
+            "is owed; it is not running" if running == "not_running" else \
+            "is owed; whether a restart is, is not known: %s" % _because(entry, "running")
+        loaded = finding("next_start", "restart_pending", "the files are right, but systemctl daemon-reload %s" % then,
+                         RELOAD)
+
+    # What runs.
+    decides = right and next_start == desired
+    if running == desired:
+        jvm = finding("running", "compliant")
+    elif running == "not_running":
+        jvm = finding("running", "compliant", "not running; its next start has telemetry %s" % desired
+                      if decides else "")
+    elif not runs_another(running, desired):
+        jvm = finding("running", "unknown", "the running value is not known: %s" % _because(entry, "running")
+                      if decides else "")
+    elif not right:
+        jvm = finding("running", "violation", "" if on_disk in KNOWN else "the running JVM has telemetry %s" % running)
+    elif not is_loaded_known:  # so a restart may be no cure
+        jvm = finding("running", "unknown", "", RESTART)
+    else:
+        jvm = finding("running", "restart_pending", "the files are right, but the running JVM has telemetry %s; a "
+                      "restart of %s is owed" % (running, service) if decides else "", RESTART)
+    return [disk, loaded, jvm]
+
+
+# -- the answers of the probe -----------------------------------------------------------------------
+
+
+def path_of(answer: Mapping[str, Any]) -> str:
+    """An endpoint and the way to it, in words."""
+    via = answer.get("via", "direct")
+    return str(answer["target"]) + ("" if via == "direct" else " through the proxy %s" % via)
+
+
+def of_endpoint(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[Finding]:
+    """The findings of the paths to one endpoint, in their order, against ``required`` or ``forbidden``.
+
+    Nobody outside of CloudBees knows which of several paths the plugin takes. So every one has to be as it is wanted,
+    and what is required is broken only where none is.
+    """
+    target = str(answers[0]["target"])
+    good = [answers_meet([answer], REACHABLE if wanted == "required" else BLOCKED) for answer in answers]
+    contrary = [answer for answer, is_good in zip(answers, good) if not is_good]
+    some = wanted == "required" and 0 < len(contrary) < len(answers)
+    is_unknown = any("unknown" in outcomes_of(answer) for answer in contrary)
+    is_open = wanted == "forbidden" and any(map(lets_through, contrary))
+    found: List[Finding] = []
+    if some:
+        found.append(Finding(CONNECTIVITY, target, "unknown", "connectivity is required, and only %s gets through; "
+                             "which of the paths the plugin takes is not known"
+                             % ", ".join(path_of(answer) for answer, is_good in zip(answers, good) if is_good)))
+    for answer, is_good in zip(answers, good):
+        said = "%s: %s" % (path_of(answer), answer["message"])
+        if is_good:
+            found.append(Finding(CONNECTIVITY, target, "compliant"))
+        elif wanted == "required" and (some or is_unknown):
+            found.append(Finding(CONNECTIVITY, target, "unknown", said,
+                                 () if "unknown" in outcomes_of(answer) else (PROBE,)))
+        elif wanted == "required" or lets_through(answer):
+            found.append(Finding(CONNECTIVITY, target, "violation", "connectivity is %s, but %s" % (wanted, said),
+                                 (PROBE,)))
+        else:
+            found.append(Finding(CONNECTIVITY, target, "unknown", "" if is_open else
+                                 "connectivity is forbidden, and whether this path is blocked is not known: %s" % said))
+    return found
+
+
+def of_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[List[Finding]]:
+    """The findings of the probe, those of each endpoint together; none where nobody asked."""
+    if wanted not in ("required", "forbidden"):
+        return []
+    if not answers:
+        return [[Finding(CONNECTIVITY, "", "unknown", "the endpoint was not probed from this node")]]
+    return [of_endpoint([answer for answer in answers if answer["target"] == target], wanted)
+            for target in dict.fromkeys(answer["target"] for answer in answers)]
+
+
+def egress_of(answers: Sequence[Mapping[str, Any]]) -> str:
+    """What the answers mean together, whatever the policy: where a sender would get through, and whether it could."""
+    if not answers:
+        return "not_probed"
+    direct = [answer.get("via", "direct") == "direct" for answer in answers if serves_a_sender(answer)]
+    if direct:
+        return "open" if any(direct) else "proxy_only"
+    return "blocked" if answers_meet(answers, BLOCKED) else "unclear"
+
+
+# -- a host -----------------------------------------------------------------------------------------
+
+
+def of_host(state: Mapping[str, Any], desired: str, connectivity: str, expect: str = "") -> List[List[Finding]]:
+    """All findings of a host by its state document, those of an installation and of an endpoint each together.
+
+    ``desired``, ``connectivity`` and ``expect`` are the policy's.
+    """
+    if desired not in KNOWN:
+        return [[Finding(HOST, "", "not_applicable", "telemetry_desired is %s" % desired)]]
+    installations = state.get("installations") or []
+    if not installations:
+        looked = "; looked at: %s" % ", ".join(state["looked_at"]) if state.get("looked_at") else ""
+        nothing = "no operations center or controller was found on this host"
+        if expect == "present":
+            return [[Finding(HOST, "", "unknown", "%s, and telemetry_expect is present: so there is one that was not "
+                             "recognised, or the inventory is wrong%s" % (nothing, looked))]]
+        return [[Finding(HOST, "", "not_applicable", nothing + looked)]]
+    return [of_installation(entry, desired) for entry in installations] + of_connectivity(
+        state.get("connectivity") or [], connectivity)

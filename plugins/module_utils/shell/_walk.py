@@ -1,0 +1,629 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows a launch script, and what it sources, to the ``java`` commands it would run, without running it.
+
+A symbolic walk over the tree of :mod:`_parser`: variables hold characters that remember the file
+and byte they came from; a condition that cannot be known is walked both ways; what stays unknown is
+carried as unknown with its reason. Private to this collection. Python 3.6+, standard library only.
+"""
+
+import re
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+from ..host._files import HostFiles
+from ..java._jvm import ENVIRONMENT, MAINS, is_java
+from ..java._tomcat import BOOTSTRAP
+from ..text._value import Run, Text, Unresolvable, Value, text_of, unknown_of, without_first
+from ._builtins import BUILTINS, Builtins
+from ._flow import LIMIT_DEPTH
+from ._login import login_files, pam_environment, profiles
+from ._output import SILENT
+from ._parser import BASH, DASH, Assignment, Node, ShellSyntaxError, Word, parse
+from ._reach import reaches_jvm, script
+from ._words import Break, Launch, Leave, Oracle, Return, Variable
+
+LIMIT_PATHS = 200
+LIMIT_TOTAL = 100000  # steps of all ways together
+LIMIT_LAUNCHES = 100  # that one way through a script starts
+#: Special builtins: in dash, assignments in front of them stay, and their errors end the script.
+_SPECIAL = frozenset([".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
+                      "shift", "times", "trap", "unset"])
+#: Builtins of bash that dash does not have.
+_BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile", "readarray", "builtin", "[[",
+                        "((", "function"])
+#: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.
+_NO_COMMAND = re.compile(r"^$|^-|^\xef\xbb\xbf|=|\r")
+_SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
+_TAKES_WORD = frozenset(["-o", "+o", "-O", "+O", "--rcfile", "--init-file"])
+#: What the environment of a service has that no option of a JVM depends on.
+_NOT_OF_INTEREST = frozenset(["HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "MAIL", "PS1", "i"])
+_NAMED = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+#: What takes the environment from a folder of files (runit, daemontools, s6).
+_ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
+_CHANGES_USER = frozenset(["su", "runuser"])
+#: What starts a program as somebody else for root, and for others where they have leave.
+_ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
+#: Commands that write none of the files which they name.
+_LOOKS = frozenset([
+    "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
+    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep",
+    "pidof", "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch",
+    "tr", "true", "ulimit", "umask", "wait", "wc", "which"])
+#: Commands that write the last of the files which they name.
+_COPIES = frozenset(["cp", "install", "ln"])
+#: Programs that start what they name in the same folder, and those that start it in another one.
+_STAYS = frozenset(["authbind", "chpst", "chrt", "dumb-init", "env", "envdir", "exec", "ionice", "nice", "nohup",
+                    "numactl", "runuser", "s6-envdir", "s6-setuidgid", "setsid", "setuidgid", "softlimit", "stdbuf",
+                    "su", "sudo", "taskset", "time", "timeout", "tini"])
+_MOVES = frozenset(["start-stop-daemon", "daemonize", "systemd-run", "-C", "--chdir", "-D", "-i", "--login", "-l"])
+#: What shows a program other files.
+_OTHER_FILES = frozenset(["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn"])
+#: Builtins that print what there is where they are asked to, or given nothing.
+_TELLS = frozenset(["declare", "typeset", "export", "readonly", "local", "set", "alias", "trap", "shopt"])
+_TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
+
+
+class Shell(Builtins):
+    """One shell process, walked symbolically."""
+
+    user = ""  # who starts it, where that is known and not root
+    kernel = False  # what it starts it has the kernel start, and does not read it itself where that cannot
+    calling = ""  # the function that is called
+    joined = False  # its text is words of another command, put together
+
+    def _run_simple(self, node: Node) -> Optional[bool]:
+        if node.words:
+            self.oracle.last = node
+        fields: List[Value] = []
+        declared: List[Assignment] = []
+        if self.aliases and node.words and isinstance(node.words[0], Word) and not node.words[0].quoted \
+                and node.words[0].literal() in self.aliases:
+            raise self.unresolvable("'%s' is an alias" % node.words[0].literal(), node.text, node.start)
+        for item in node.words:
+            if isinstance(item, Assignment):
+                declared.append(item)
+            else:
+                fields.extend(self.globbed(self.fields(item), item.text, item.start))
+        if not fields:
+            for assignment in node.assignments:
+                self.do_assignment(assignment)
+            if any(part.kind == "command" for a in node.assignments if a.word for part in a.word.parts):
+                return None
+            return True
+        name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+        if not node.assignments:
+            return self._command(node, name, fields, declared)
+        if self.dialect == DASH and name in _SPECIAL:
+            for assignment in node.assignments:
+                self.do_assignment(assignment)
+            return self._command(node, name, fields, declared)
+        # VAR=value command: for that command only.
+        saved = {a.name: self.variables.get(a.name) for a in node.assignments}
+        read_only = set(self.read_only)
+        for assignment in node.assignments:
+            self.do_assignment(assignment)
+            variable = self.variables[assignment.name] = self.variables[assignment.name].copy()
+            variable.exported = True
+        temporary = self.temporary
+        if name in self.functions:
+            self.temporary = temporary | set(saved)
+        named = [item.name for item in declared] + [text_of(field) for field in fields[1:]]
+        try:
+            return self._command(node, name, fields, declared)
+        finally:
+            self.temporary = temporary
+            if self.dialect == DASH:
+                self.read_only = read_only
+            for key, before in saved.items():
+                if name not in ("export", "readonly", "declare", "typeset") or key not in named:
+                    self._restore(key, before)
+
+    def _command(self, node: Node, name: str, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+        builtin = BUILTINS.get(name)
+        if name in self.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
+            return self._call(name, fields[1:], node)
+        if self.dialect == DASH and name in _BASH_ONLY:
+            return False
+        if self.printing is not None and not node.quiet and (
+                name == "printf" or (builtin is None and name not in SILENT)
+                or (name in _TELLS and (len(fields) + len(declared) == 1 or "-p" in map(text_of, fields)))):
+            return self.overhear(node, name, fields)
+        if builtin is not None:
+            return builtin(self, node, fields, declared)
+        return self._external(node, name, fields)
+
+    def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
+        if self.depth > LIMIT_DEPTH:
+            raise self.unresolvable("functions call each other too deeply", node.text, node.start)
+        saved, self.arguments = self.arguments, list(arguments)
+        loops, self.loops = self.loops, 0
+        calling, self.calling = self.calling, name
+        self.scopes.append({})
+        self.depth += 1
+        self.returns += 1
+        try:
+            return self.run(self.functions[name])
+        except Return as leave:
+            return leave.status
+        finally:
+            self.depth -= 1
+            self.returns -= 1
+            self.loops = loops
+            self.calling = calling
+            self.arguments = saved
+            for hidden, variable in self.scopes.pop().items():
+                self._restore(hidden, variable)
+
+    # -- what starts other programs -----------------------------------------------------------
+
+    def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+        count = len(self.found)
+        status = self._started(node, name, fields)
+        if len(self.found) > count and self.user not in ("", "root", "0"):
+            asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
+            if asks is not None:
+                raise self.unresolvable("'%s' wants a password or a rule from whoever is not root, and this is started "
+                                        "as %s" % (asks, self.user), node.text, node.start)
+        return status
+
+    def _started(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+        base = name.rsplit("/", 1)[-1]
+        known_name = unknown_of(fields[0], True) is None
+        if self.joined:
+            self._opens(node)
+        texts = [text_of(field) for field in fields]
+        other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
+        if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
+            raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
+                                    node.start)
+        if self._record(fields):
+            return None
+        for index, text in enumerate(texts):
+            word = text.rsplit("/", 1)[-1]
+            if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
+                if self._inner_shell(node, word, fields[index:], texts[:index + (word == "sudo")]):
+                    return None
+        # A program nobody knows that gets a whole command in one argument runs it with a shell.
+        for field in fields[1:]:
+            if re.search(r"\s-jar\s", text_of(field)):
+                self._nested(field, self.dialect, [], self.exported(), self.closed, node, "", (),
+                             self._folder_of(texts[:1]))
+                return None
+        self._follow(node, fields)
+        if known_name and _NO_COMMAND.search(name):
+            return False
+        if base not in _LOOKS and (base != "sed" or any(text.startswith(("-i", "--in-p")) for text in texts)):
+            named = texts[-1:] if base in _COPIES else texts[1:]
+            self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
+        return {"true": True, ":": True, "false": False, "echo": True}.get(base)
+
+    def _opens(self, node: Node) -> None:
+        """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
+        for word in node.opened:
+            path = word.literal() or "?"
+            if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
+                raise self.unresolvable("'daemon' joins its words to a command that opens %s where it is started"
+                                        % path, node.text, node.start)
+
+    def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
+        """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
+        texts = [text_of(field) for field in fields]
+        self.spend(len(fields), 0, node.text, node.start)
+        environment, closed = self._passed_on(before), self.closed and "sudo" not in before
+        login = any(text in ("-", "-l", "--login") for text in texts[1:])
+        if base in _CHANGES_USER:
+            if login:
+                environment, closed = {}, False
+            environment.update(pam_environment(self.files, base + "-l" if login else base))
+        dialect = self.files.dialect(base) if base in _SHELLS else BASH
+        for index in range(1, len(fields)):
+            text = texts[index]
+            if text == "--" and base in _SHELLS:
+                return False
+            if base in ("su", "runuser") and text.startswith(("--shell=", "-s")):
+                path = text.split("=", 1)[1] if "=" in text else "".join(texts[index + 1:index + 2])
+                dialect = self.files.dialect(path) if path else dialect
+            command: Optional[Value] = None
+            following = index + 1
+            if text in ("-c", "--command") or (base in _SHELLS and re.match(r"-[a-z]*c\Z", text)):
+                following = index + 1
+                while base in _SHELLS and following < len(fields) and re.match("[-+].", texts[following]):
+                    following += 1 + (texts[following] in _TAKES_WORD)  # options may stand behind it
+                command = fields[following] if following < len(fields) else None
+                following += 1
+            elif text.startswith("--command="):
+                command = list(without_first(fields[index], len("--command=")))
+            if command is not None:
+                letters = text[1:] if base in _SHELLS else ""
+                if base in _SHELLS:
+                    read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
+                else:
+                    read_first = profiles(self.files, dialect, texts) if login else []
+                    closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
+                folder = self._folder_of(list(before) + texts[:1 if base in _SHELLS else None])
+                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
+                             folder, self._called_so(base, texts[0], fields[following:following + 1]))
+                return True
+        return False
+
+    @staticmethod
+    def _called_so(base: str, name: str, given: Sequence[Value]) -> str:
+        """What a shell is called that walks a string: ``$0`` in it. A word behind the string tells."""
+        if given and base in _SHELLS:
+            return text_of(given[0]) if not unknown_of(given[0], True) else ""
+        return name if base in _SHELLS else "bash"
+
+    def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
+                    node: Node) -> List[str]:
+        """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
+        given: Set[str] = set()
+        arguments = list(options[1:])
+        while arguments and re.match(r"[-+].", arguments[0]):
+            word = arguments.pop(0)
+            given.update([word] if word.startswith("--") else word[1:])
+            if word in _TAKES_WORD:
+                arguments = arguments[1:]
+        names = set(ENVIRONMENT) | set(environment) | set(_NAMED.findall(program))
+        sets = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(names - _NOT_OF_INTEREST))))
+        if re.search(r"(?:^|[\s;&|])(?:\.|source|eval)\s", program):
+            sets = re.compile("")  # it reads more, and with that other names
+        home = text_of(environment.get("HOME", [Run("/root")]))
+        if given & {"l", "--login"}:
+            return login_files(self.files, dialect, home, sets)
+        files: List[str] = []
+        if dialect == BASH and "i" in given:
+            for path in ("/etc/bash.bashrc", "/etc/bashrc", home + "/.bashrc"):
+                if self.files.exists(path) and sets.search(self.files.read(path)):
+                    raise self.unresolvable("an interactive shell reads %s" % path, node.text, node.start)
+        elif shell == "bash" and "BASH_ENV" in environment:
+            reason = unknown_of(environment["BASH_ENV"], True)
+            if reason:
+                raise self.unresolvable("what $BASH_ENV names is not known: " + reason, node.text, node.start)
+            files = [text_of(environment["BASH_ENV"])]
+        return [path for path in files if self.files.exists(path)]
+
+    def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
+                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
+                folder: Optional[str] = None, zero: Optional[str] = None) -> None:
+        if self.depth > LIMIT_DEPTH:
+            raise self.unresolvable("shells call each other too deeply", node.text, node.start)
+        child = Shell(self.files, self.oracle, dialect, self.zero if zero is None else zero, arguments, environment,
+                      closed, self.depth + 1, folder)
+        child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
+        child.sourced, child.followed = self.sourced, self.followed
+        child.options("-", letters)
+        child.joined = self.calling == "daemon"
+        child.execute(Text.from_value(command), read_first, node)
+
+    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Node] = None) -> Optional[bool]:
+        """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
+        if read_first and self.dialect == BASH:
+            self.variables["PS1"] = Variable([])  # it is not interactive
+        try:
+            for path in read_first:
+                self._source(node or Node("simple", 0, text), [[Run(".")], [Run(path)]], [])
+            tree = self.parsed(text)
+            return self.run(tree)
+        except (Leave, Break):
+            return None
+
+    def _follow(self, node: Node, fields: List[Value]) -> None:
+        """A command that is itself a shell script by absolute path: walk that too."""
+        texts = [text_of(field) for field in fields[:6]]
+        given: Optional[int] = None  # where a shell stands that is given the script
+        for index, (field, name) in enumerate(zip(fields, texts)):
+            path = (self.absolute(name) if "/" in name or given is not None else None) or ""
+            shell, given = given, index if name.rsplit("/", 1)[-1] in _SHELLS else given
+            if not path or name[:1] in "-+" or unknown_of(field, True) or (
+                    shell is not None and re.match(r"[-+][A-Za-z]*[oO]\Z", texts[index - 1])):
+                continue
+            if shell == given:
+                given = None
+            script = self._script(path, texts[:index], shell)
+            inner = interpreted(self.files, path) if script is None else None
+            arguments = fields[index + 1:]
+            if inner is not None:
+                self.followed.append(self.files.origin(path))
+                script, path, arguments = read_script(self.files, inner[1]), inner[1], fields[index:]
+            if script is None:
+                continue
+            content, dialect = script
+            self.spend(0, len(content), node.text, node.start)
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
+                return
+            if self.depth > LIMIT_DEPTH:
+                raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
+            child = Shell(self.files, self.oracle, dialect, name if inner is None else path, arguments,
+                          self.exported(), self.closed, self.depth + 1,
+                          self._folder_of([text_of(one) for one in fields[:index]]))
+            child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
+            origin = self.files.origin(path)
+            child.called[origin] = child.zero
+            child.sourced, child.followed = self.sourced, self.followed
+            words = list(_interpreter(content)) if shell is None else texts[shell:index]
+            for word in words[1:]:
+                if re.match(r"[-+][a-z]+\Z", word):
+                    child.options(word[0], word[1:])
+            self.followed.append(origin)
+            read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
+            child.execute(Text(content, origin), read_first, node)
+            return
+
+    def _script(self, path: str, before: Sequence[str], given: Optional[int]) -> Optional[Tuple[str, str]]:
+        """Text and dialect of the script that stands behind these words; None where it is none, or does not start.
+
+        A shell that is given one (the word number ``given``) reads it whatever its first line says. The kernel does not
+        start one without a ``#!`` line: a shell then reads it itself, and other programs have sh read it.
+        """
+        if given is not None:
+            return read_script(self.files, path, self.files.dialect(before[given]))
+        text = script(self.files, path) if self.kernel and not before else None
+        if text and not text.startswith("#!"):
+            raise Unresolvable("it has no #! line, so the kernel cannot start it", path)
+        programs = [word.rsplit("/", 1)[-1] for word in before[:1]]
+        if programs:
+            return read_script(self.files, path, None, self.files.dialect("sh") if programs[0] in _STAYS else None)
+        return read_script(self.files, path, None, None if self.kernel else self.dialect)
+
+    def _passed_on(self, texts: Sequence[str]) -> Dict[str, Value]:
+        """The environment that programs in front of ``java`` hand on: ``sudo`` and ``env -i`` give a fresh one."""
+        environment = self.exported()
+        names = [text.rsplit("/", 1)[-1] for text in texts]
+        for index, name in enumerate(names):
+            if name in ("sudo", "env") or name in _CHANGES_USER:
+                self.spend(100 + len(names))
+            if name == "sudo" and not {"-E", "--preserve-env"} & set(texts[index:]):
+                environment = {}
+            if name == "sudo" or name in _CHANGES_USER:
+                environment.update(pam_environment(self.files, name))
+            elif name == "env":
+                options = texts[index + 1:]
+                if {"-i", "-", "--ignore-environment"} & set(options):
+                    environment = {}
+                for option, following in zip(options, list(options[1:]) + [""]):
+                    environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
+            elif name in _ENVIRONMENT_FOLDERS:
+                options = texts[index + 1:]
+                given = [following for option, following in zip([name] + list(options), options)
+                         if option == "-e" or (name != "chpst" and option == name)]
+                for folder in given:
+                    self._read_environment_folder(folder, environment)
+        return environment
+
+    def _read_environment_folder(self, folder: str, environment: Dict[str, Value]) -> None:
+        """``chpst -e``, ``envdir``: a file of a folder is a variable, its first line the value; an empty one none."""
+        path = self.absolute(folder)
+        if path is None:
+            raise Unresolvable("what is in the folder of variables %s is not known" % folder)
+        for name in self.files.list(path):
+            try:
+                content = self.files.read("%s/%s" % (path, name))
+            except OSError as error:
+                raise Unresolvable("a folder of variables cannot be read: %s" % error.strerror, "%s/%s" % (path, name))
+            self.spend(1, len(content))
+            if "=" in name or not content:
+                environment.pop(name, None)
+                continue
+            line = content.split("\n", 1)[0].rstrip(" \t")
+            environment[name] = [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [
+                Run(line.replace("\0", "\n"))]
+
+    def _record(self, fields: List[Value]) -> bool:
+        """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
+        texts = [text_of(field) for field in fields]
+        mark = next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
+        mark = "-jar" if "-jar" in texts else mark
+        if not mark or "\r" in texts[0]:
+            return False
+        jar = texts.index(mark)
+        start: Optional[int] = None
+        java = ""
+        for index in range(jar):
+            if is_java(texts[index]) and not texts[index].startswith("-") and (
+                    not index or texts[index - 1] not in _TAKES_NAME):
+                start = index + 1
+                java = texts[index]
+                if "start-stop-daemon" in "".join(texts[:index]) and "--" in texts[start:jar]:
+                    start = texts.index("--", start) + 1  # what stands before is its own
+                break
+        if start is None:
+            for index in range(1, jar):
+                if texts[index] == "--":
+                    start = index + 1
+                    if start < jar and not texts[start].startswith("-"):
+                        start += 1
+                    break
+        if start is None:
+            # A program of which only the name is unknown ($JAVA from a command), or a java by another name.
+            for index in range(jar):
+                whole = fields[index] and not texts[index] and unknown_of(fields[index], True)
+                if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
+                    start = index + 1
+                    break
+        if start is None:
+            return False
+        environment = self._passed_on(texts[:start])
+        for index in range(start):  # env NAME=value java …
+            match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
+            if match:
+                environment[match.group(1)] = without_first(fields[index], match.end())
+        kept = {name: value for name, value in environment.items()
+                if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
+        if len(self.found) >= LIMIT_LAUNCHES:
+            raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
+        java = java or (texts[start - 1] if start else "")
+        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[:start - 1])))
+        return True
+
+    def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
+        """Where a program is started that stands behind these words; None where they may choose another folder."""
+        names = [text.rsplit("/", 1)[-1] for text in texts]
+        if names and names[0] == "start-stop-daemon" and not {"-d", "--chdir"} & set(texts) and not any(
+                text.startswith("--chdir=") for text in texts):
+            return "/"
+        programs = [name for name in names if name in _STAYS or name in _SHELLS]
+        logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
+        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.folder
+
+
+def _interpreter(content: str) -> Tuple[str, str]:
+    """The program of a ``#!`` line and its options."""
+    words = content.split("\n", 1)[0][2:].split()
+    while words and (words[0].endswith("/env") or words[0] == "-S"):
+        words = words[1:]
+    return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
+
+
+def interpreted(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
+    """A script whose interpreter is a shell script itself (init-d-script of Debian): its text and the interpreter."""
+    try:
+        content = files.read(path) if files.head(path) == b"#!" else ""
+    except (OSError, ValueError):
+        return None
+    interpreter = _interpreter(content)[0]
+    if not interpreter.startswith("/") or interpreter == path or read_script(files, interpreter) is None:
+        return None
+    return content, interpreter
+
+
+def read_script(files: HostFiles, path: str, given: Optional[str] = None, bare: Optional[str] = None,
+                ) -> Optional[Tuple[str, str]]:
+    """Text and dialect of a shell script at ``path``; None where it is no readable shell script.
+
+    ``given`` is the dialect of a shell that reads it whatever its first line says, ``bare`` that of the one which reads
+    it where it has no ``#!`` line.
+    """
+    try:
+        content = files.read(path) if given is None and bare is None or script(files, path) is not None else ""
+    except (OSError, ValueError):
+        return None
+    if given is not None or (bare is not None and not content.startswith("#!")):
+        return (content, given or bare or BASH) if content else None
+    # The kernel takes a carriage return as part of the name, so such a script does not start.
+    first_line = content.split("\n", 1)[0]
+    if not content.startswith("#!") or "\r" in first_line:
+        return None
+    words = first_line[2:].split()
+    if len(words) > 2 and words[0].endswith("/env") and words[1] != "-S":
+        return None  # the kernel gives all of them as one word, and there is no such program
+    program = _interpreter(content)[0]
+    return (content, files.dialect(program)) if program.rsplit("/", 1)[-1] in _SHELLS else None
+
+
+class Walk:
+    """Result of following a program every way it may go."""
+
+    def __init__(self) -> None:
+        self.paths: List[List[Launch]] = []
+        self.ways = 0  # how many there are, also those that start no JVM
+        self.sourced: List[str] = []
+        self.followed: List[str] = []  # scripts that were started, not sourced
+        self.texts: List[str] = []  # of which the text was put into words
+        self.names: List[str] = []
+        self.end: Optional[str] = None  # in words, how the first way ended that starts no JVM
+
+
+_TESTS = frozenset(["[", "[[", "test"])
+_SECRET = re.compile(r"pass|secret|token|key|cred|pwd|auth", re.IGNORECASE)
+
+
+def _end_of(shell: Shell, oracle: Oracle) -> Optional[str]:
+    """Where a way through a script ended, and what led there; without values, which can be secrets."""
+    if oracle.last is None:
+        return None
+    said = "the last command is '%s'%s" % (_named(oracle.last), _at(shell, oracle.last))
+    decision = oracle.decisive
+    if decision is None or (oracle.ended is not None and oracle.ended is not oracle.last):
+        return said
+    place = _at(shell, decision.test)
+    if decision.branch is not None:
+        branch = "the branch '%s'" % _plain(decision.branch) if decision.branch else "no branch"
+        return "%s, because 'case %s'%s takes %s" % (said, _plain(_raw_of(decision.test.words[0])), place, branch)
+    outcome = {True: "is true", False: "is false", None: "is not known"}[decision.outcome]
+    return "%s, because '%s'%s %s" % (said, _named(decision.test), place, outcome)
+
+
+def _at(shell: Shell, node: Node) -> str:
+    place = shell.unresolvable("", node.text, node.start)
+    return " (%s:%s)" % (place.path, place.line) if place.path and place.line else ""
+
+
+def _raw_of(word: Word) -> str:
+    return word.text.characters[word.start:word.end]
+
+
+def _plain(text: str) -> str:
+    """Source text on one line, short, without what could be a secret."""
+    text = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
+    if _SECRET.search(text):
+        text = " ".join(re.findall(r"\$\{?[A-Za-z0-9_]+\}?", text)) or "..."
+    text = re.sub(r"(?<=[=~])(\s*)([\"']?)(?![\"'$])(?![A-Za-z_-]{0,12}[\"']?(?:\s|\Z))[^\s\"']+", r"\1\2...", text)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _named(node: Node) -> str:
+    """A command by its name, a test or an exit as it stands."""
+    while node.kind in ("pipeline", "and_or", "block") and node.items:
+        item = node.items[0]
+        node = item[1] if isinstance(item, tuple) else item
+    if node.kind != "simple" or not node.words:
+        raw = node.text.characters[node.start:node.end]
+        return _plain(raw) if node.kind == "condition" else node.kind
+    first = node.words[0]
+    name = _raw_of(first) if isinstance(first, Word) else first.name
+    if name in _TESTS or name in ("exit", "return"):
+        return _plain(node.text.characters[node.start:node.end])
+    return _plain(name)
+
+
+def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
+    """Run ``program`` on a fresh shell for every combination of what cannot be known.
+
+    Raises :class:`Unresolvable` where one of the ways cannot be followed, or where there are too many.
+    """
+    result = Walk()
+    names: Dict[str, None] = {}
+    sourced: Dict[str, None] = {}
+    followed: Dict[str, None] = {}
+    texts: Dict[str, None] = {}
+    prefix: Optional[List[int]] = []
+    count = steps = work = 0
+    while prefix is not None:
+        count += 1
+        if count > LIMIT_PATHS:
+            raise Unresolvable("the launch script can go more than %d ways" % LIMIT_PATHS)
+        oracle = Oracle(prefix, work)
+        shell = start(oracle)
+        try:
+            program(shell)
+        except (Leave, Break):
+            pass
+        except RecursionError:
+            raise Unresolvable("the launch script is nested too deeply")
+        except MemoryError:
+            raise Unresolvable("following the launch script takes more memory than there is")
+        steps, work = steps + oracle.steps, oracle.work
+        if steps > LIMIT_TOTAL:
+            raise Unresolvable("the launch script is too long to follow every way")
+        if shell.found:
+            result.paths.append(shell.found)
+        elif result.end is None:
+            result.end = _end_of(shell, oracle)
+        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed),
+                           (texts, shell.texts)):
+            kept.update(dict.fromkeys(seen))
+        prefix = oracle.following()
+    result.names, result.sourced, result.followed = list(names), list(sourced), list(followed)
+    result.texts = list(texts)
+    result.ways = count
+    return result
+
+
+def assignments(content: str, path: str, dialect: str = BASH) -> Iterator[Assignment]:
+    """All assignments in a file, wherever they stand; none where it cannot be parsed."""
+    try:
+        _tree, parser = parse(Text(content, path), dialect)
+    except (ShellSyntaxError, RecursionError):
+        return
+    yield from parser.assignments

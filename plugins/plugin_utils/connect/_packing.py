@@ -1,0 +1,154 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sources made small for the way to a host: the same program without what only readers and type checkers need.
+
+Private to this collection. Runs on the control node. What is left is quicker to compile on the host and does without
+``typing``, which is dear to import. Every line keeps its number, so that the line that a failure names is right.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+#: What makes the class below a NamedTuple, on the host; see the shim.
+RECORD = "record"
+
+_COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
+_INDENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+#: So many results are kept; a checkout in which much is edited must not fill up.
+_KEPT = 1000
+#: The last line of a result that is whole.
+_END = "\n# whole\n"
+
+
+def stripped(source: str) -> str:
+    """A source without docstrings, comments, annotations and aliases of types.
+
+    It takes as long as Ansible's own start, so the result is kept where Python keeps what it compiled, by the content
+    of the source and of this file; where that cannot be written, it is made each time.
+    """
+    kept = _folder() / f"stripped-{hashlib.sha256(f'{_version()}{source}'.encode()).hexdigest()}"
+    try:
+        content = kept.read_text("utf-8")
+        if content.endswith(_END):
+            return content[:-len(_END)]
+    except (OSError, ValueError):
+        pass
+    made = _made(source)
+    if not sys.dont_write_bytecode:
+        _keep(kept, made)
+    return made
+
+
+@functools.cache
+def _folder() -> Path:
+    return Path(importlib.util.cache_from_source(__file__)).parent
+
+
+@functools.cache
+def _version() -> str:
+    """What else the result comes from."""
+    return f"{sys.version_info[:3]}{Path(__file__).read_text('utf-8')}"
+
+
+def _keep(path: Path, content: str) -> None:
+    """Write it in one piece, or not at all."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        others = list(path.parent.glob("stripped-*"))
+        for other in others if len(others) >= _KEPT else ():
+            other.unlink(missing_ok=True)
+        descriptor, part = tempfile.mkstemp(prefix="stripped.", dir=path.parent)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), 0o644)  # no secret, as little as what Python keeps
+                stream.write(content + _END)
+            os.replace(part, path)
+        except BaseException:
+            os.unlink(part)
+            raise
+    except OSError:
+        pass  # a collection that somebody else has installed
+
+
+def _made(source: str) -> str:
+    text = source.encode()  # an ast counts bytes
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    kept, done = [], 0
+    for begin, end, instead in sorted(_cuts(ast.parse(source), text, starts)):
+        # What is cut out of a line that goes on leaves its line ends quoted.
+        line_end = b"\n" if instead in ('""', "#") else b"\\\n"
+        kept += [text[done:begin], instead.encode(), line_end * text.count(b"\n", begin, end)]
+        done = end
+    return _COMMENT.sub("", b"".join([*kept, text[done:]]).decode())
+
+
+def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[int, int, str]]:
+    """First byte, byte behind the last, and what stands there instead."""
+
+    def begin(node: ast.expr | ast.stmt | ast.arg) -> int:
+        return starts[node.lineno - 1] + node.col_offset
+
+    def end(node: ast.expr | ast.stmt | ast.arg) -> int:
+        return starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+
+    nodes = list(_nodes(tree))
+    fields = {id(field) for node in nodes for field in _fields(node)}
+    hints = {alias.name for node in tree.body if _is_typing(node) for alias in node.names}  # type: ignore[attr-defined]
+    for node in nodes:
+        if isinstance(node, _INDENTED) and ast.get_docstring(node, clean=False) is not None:
+            # Where it is all there is something has to stand; a comment is taken out below.
+            yield begin(node.body[0]), end(node.body[0]), "#" if node.body[1:] else '""'
+        if isinstance(node, ast.FunctionDef) and node.returns is not None:
+            yield text.rindex(b" ->", 0, begin(node.returns)), end(node.returns), ""
+        elif isinstance(node, ast.arg) and node.annotation is not None:
+            yield begin(node) + len(node.arg), end(node.annotation), ""
+        elif isinstance(node, ast.AnnAssign):
+            if id(node) in fields or node.value is None:
+                yield begin(node), end(node), "pass"
+            else:
+                yield end(node.target), end(node.annotation), ""
+        elif isinstance(node, ast.ClassDef) and _fields(node):
+            names = " ".join(ast.unparse(field.target) for field in _fields(node))
+            defaults = "".join(", " + ast.unparse(field.value) for field in _fields(node) if field.value is not None)
+            yield begin(node.bases[0]), end(node.bases[0]), f'{RECORD}("{node.name}", "{names}"{defaults})'
+        elif _is_typing(node):
+            yield begin(node), end(node), "#"  # type: ignore[arg-type]
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) \
+                and getattr(node.value.value, "id", None) in hints:
+            yield begin(node.value), end(node.value), "None"
+
+
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Statements and arguments: in expressions, which are most of a program, there is nothing to cut."""
+    yield tree
+    if isinstance(tree, ast.FunctionDef):
+        spec = tree.args
+        yield from (arg for arg in (*spec.posonlyargs, *spec.args, spec.vararg, *spec.kwonlyargs, spec.kwarg) if arg)
+    for name in ("body", "handlers", "orelse", "finalbody"):
+        children = getattr(tree, name, ())
+        for child in children if isinstance(children, list) else ():  # a lambda's body is an expression
+            yield from _nodes(child)
+
+
+def _fields(node: ast.AST) -> list[ast.AnnAssign]:
+    """The fields of a class that is a NamedTuple."""
+    if not isinstance(node, ast.ClassDef) or [ast.unparse(base) for base in node.bases] != ["NamedTuple"]:
+        return []
+    return [field for field in node.body if isinstance(field, ast.AnnAssign)]
+
+
+def _is_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "typing"

@@ -1,0 +1,275 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evidence files, one a host, and the report that is made from them.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest, sound_entry
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import act_of, acts_since, note_judged
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act, drift_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import (
+    append,
+    content,
+    locked,
+    make_folder,
+    parsed,
+    path_of,
+    written,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment, Policy, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import posture
+
+EVIDENCE_SCHEMA = "cbops.telemetry/evidence/1"
+#: How files end that are being written; what a run that was killed has left of them the next one removes.
+UNFINISHED = ".new"
+
+
+def said(answer: Mapping[str, Any]) -> str:
+    """What a failed task answered, in one line and without the program that it ran."""
+    for key in ("msg", "module_stderr", "exception"):
+        text = str(answer.get(key) or "").strip()
+        if text:
+            return visible(" ".join((text if key == "msg" else text.splitlines()[-1]).split())[:500])
+    return "it gave no answer"
+
+
+def write_json(path: Path, document: Mapping[str, Any], sort_keys: bool = False) -> None:
+    """Write a document in one step, so that a reader sees the old or the new one."""
+    write_text(path, as_text(document, sort_keys))
+
+
+def as_text(document: Mapping[str, Any], sort_keys: bool = False) -> str:
+    """A document as it is written. Raises ValueError for what JSON cannot hold."""
+    return written(document, indent=2, sort_keys=sort_keys) + "\n"
+
+
+def write_text(path: Path, text: str | Iterable[str], lasting: bool = False) -> None:
+    """Write a file in one step, so that a reader sees the old or the new one; ``lasting`` also after a power cut.
+
+    ``text`` may come in pieces, which are not held together.
+    """
+    make_folder(path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=UNFINISHED, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.writelines([text] if isinstance(text, str) else text)
+            stream.flush()
+            umask = os.umask(0)
+            os.umask(umask)
+            # Not by its name, which in a folder that others may write can be another file by now.
+            os.fchmod(descriptor, 0o666 & ~umask)
+            if lasting:
+                os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """An evidence document, None where the file is none."""
+    return read_with_digest(path)[0]
+
+
+def read_with_digest(path: Path) -> tuple[dict[str, Any] | None, str]:
+    """An evidence document, None where the file is none; and the checksum of the file."""
+    try:
+        data = content(path)
+    except OSError:
+        return None, ""
+    try:
+        document = parsed(data)
+    except ValueError:
+        document = None
+    good = isinstance(document, dict) and document.get("schema") == EVIDENCE_SCHEMA
+    return document if good else None, digest(data)
+
+
+# -- one host ---------------------------------------------------------------------------------------
+
+
+def settled(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state document without what the network measured anew: times, samples, and which address answered.
+
+    The keys stay, empty. What was measured is kept in the journal of the run.
+    """
+    document: dict[str, Any] = json.loads(json.dumps(state))
+    if "host" in document:
+        document["host"].pop("machine", None)  # it is another after each boot
+    for entry in document.get("installations", []):
+        entry.pop("home_share", None)  # a server's address can be another after each mount
+    for answer in document.get("connectivity", []):
+        found = [answer.get("address"), *(item.get("address") for item in answer.get("addresses") or [])]
+        # Longest first: one address can be the beginning of another.
+        for address in sorted({str(item) for item in found if item}, key=lambda item: (-len(item), item)):
+            named = (answer["target"], answer.get("via", ""))
+            if not any(name.startswith((address, f"[{address}]")) for name in named):
+                answer["message"] = answer["message"].replace(address, "its address")
+        answer["address"], answer["addresses"] = None, []
+        answer["phases_ms"] = dict.fromkeys(answer.get("phases_ms") or {})
+        if answer.get("samples"):
+            # Which outcomes there were decides the verdict; how often each was is another number in every run.
+            answer["samples"].update(dict.fromkeys(("connected", "loss_percent", "p50_ms", "max_ms")),
+                                     outcomes=dict.fromkeys(sorted(answer["samples"]["outcomes"]), 1))
+            answer["message"] = re.sub(r"\A\d+ of (\d+) attempts failed \([^)]*\)", r"some of \1 attempts failed",
+                                       answer["message"])
+    document["connectivity"] = sorted(document.get("connectivity", []),
+                                      key=lambda answer: (answer["target"], answer.get("via", "direct")))
+    return document
+
+
+def document_of(host: str, policy: Policy | None, state: Mapping[str, Any] | None, error: str | None,
+                result: Assessment) -> dict[str, Any]:
+    """The evidence of a host. Nothing in it tells the time of the run, so an unchanged host has unchanged evidence."""
+    return {
+        "schema": EVIDENCE_SCHEMA,
+        "host": host,
+        "policy": policy.document() if policy is not None else None,
+        "state": state,
+        "error": error,
+        "verdict": result.verdict,
+        "reasons": result.reasons,
+        "warnings": result.warnings,
+        "posture": posture(state) if state is not None else None,
+    }
+
+
+def missing(host: str, reason: str) -> dict[str, Any]:
+    """What stands in for a host of which nothing was filed."""
+    return document_of(host, None, None, reason, Assessment("unknown", [reason]))
+
+
+def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = (),
+                  edited: bool = False, run_id: str = RUN_ID, machine: str | None = None) -> tuple[Path, str | None]:
+    """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
+
+    ``machine`` is what the host says that it has in common with no other.
+    ``measured`` are the answers of the probe as they were given; ``edited`` is whether somebody who keeps no record of
+    it says that this run edited the host. Raises OSError, and ValueError for what JSON cannot hold (see writable).
+    """
+    path = path_of(reports / "evidence", document["host"])
+    text = as_text(document, sort_keys=True)
+    with locked(reports):
+        before, sha256 = read_with_digest(path)
+        ours = acts_since(reports, document["host"], sha256, run_id)
+        try:
+            drift = drift_of(before, document, [act for act in map(act_of, ours) if act is not None] or (
+                [Act(None, document["policy"]["desired"])] if edited and document["policy"] else []))
+        except (KeyError, TypeError, AttributeError):
+            drift = None  # what was there before is damaged
+        line = written({"host": document["host"], "collected_at": now(), "sha256": digest(text.encode()),
+                        "verdict": document["verdict"], "drift": drift, "measured": list(measured),
+                        **({"machine": digest(machine.encode())} if machine else {})}, sort_keys=True)
+        write_text(path, text)
+        append(journal_of(reports, run_id), line + "\n")
+        if ours:
+            note_judged(reports, document["host"], ours, {"verdict": document["verdict"], "drift": drift,
+                                                          "evidence": digest(text.encode())}, run_id)
+    return path, drift
+
+
+def writable(document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> Mapping[str, Any]:
+    """The evidence of a host; what JSON cannot hold (NaN, half a character) makes the host unknown, not the run end."""
+    try:
+        as_text(document)
+        written(list(measured))
+        return document
+    except ValueError as error:
+        reason = f"its answer cannot be written as JSON: {error}".encode("ascii", "backslashreplace").decode()
+        return missing(document["host"], reason)
+
+
+def journal_of(reports: Path, run_id: str) -> Path:
+    """The journal of a run."""
+    return reports / "runs" / f"{run_id}.jsonl"
+
+
+def lines_of(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The lines of a journal that are sound, and the number of those that are not. Raises OSError."""
+    entries, damaged = [], 0
+    for line in content(path).splitlines():
+        try:
+            entry = parsed(line)
+        except ValueError:
+            entry = None
+        if sound_entry(entry):
+            entries.append(entry)
+        else:
+            damaged += 1
+    return entries, damaged
+
+
+def read_journal(reports: Path, run_id: str) -> dict[str, dict[str, Any]]:
+    """The last line of each host in the journal of a run; empty where there is none, without those that are damaged."""
+    try:
+        entries, _damaged = lines_of(journal_of(reports, run_id))
+    except OSError:
+        return {}
+    return {entry["host"]: entry for entry in entries}
+
+
+# -- all hosts --------------------------------------------------------------------------------------
+
+
+COLUMNS = ("host", "product", "on_disk", "next_start", "running", "connectivity", "verdict")
+
+
+def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The lines of the table for one host, one an installation."""
+    state = document.get("state") or {}
+    answers = state.get("connectivity") or []
+    wanted = (document.get("policy") or {}).get("connectivity", "-")
+    connectivity = ", ".join(answer["outcome"] for answer in answers) or (wanted if wanted == "ignored" else "-")
+    installations = state.get("installations") or []
+    if not installations:
+        return [(document["host"], "-", "-", "-", "-", connectivity, document["verdict"])]
+    return [(document["host"], entry["product"], entry["on_disk"], entry["next_start"], entry["running"],
+             connectivity, document["verdict"]) for entry in installations]
+
+
+def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None,
+          totals: Mapping[str, int] | None = None) -> str:
+    """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host.
+
+    No line begins with what a host said: a pipeline's runner may take such a line for a command.
+    """
+    lines: list[tuple[str, ...]] = [COLUMNS]
+    for document in evidence:
+        lines.extend(tuple(map(visible, row)) for row in rows(document))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    text.insert(1, "  ".join("-" * width for width in widths))
+    notes = [(document, _notes(document, (drift or {}).get(document["host"]))) for document in evidence]
+    reasons = ["\n".join([f"{visible(document['host'])}: {document['verdict']}",
+                          *(f"    - {visible(note)}" for note in said)]) for document, said in notes if said]
+    if reasons:
+        text += ["", *reasons]
+    totals = totals or totals_of(document["verdict"] for document in evidence)
+    machines = sum(totals.values())
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
+    text += ["", f"{machines} hosts{f' under {len(evidence)} names' if machines < len(evidence) else ''}: "
+                 f"{counted or 'none'}"]
+    return "\n".join(text)
+
+
+def _notes(document: Mapping[str, Any], drift: str | None) -> list[str]:
+    words = {"corrective": "drift: corrective: it was changed, by neither the policy nor this run",
+             "intended": "drift: intended: its policy changed"}
+    return [*document["reasons"], *(f"warning: {warning}" for warning in document["warnings"]),
+            *([words.get(drift, f"drift: {drift}")] if drift else [])]

@@ -1,0 +1,306 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every format shows: the hosts of a fleet with verdict, clocks and age of their evidence, the totals, the trend.
+
+Pure functions; nothing here reads a file or the clock. Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
+    BROKEN,
+    FAIL_ON,
+    IDLE,
+    PENDING,
+    TABLE,
+    UNSEEN,
+    VERDICTS,
+    in_camps,
+)
+
+#: What each verdict means, in a few words, for legends and rules.
+MEANINGS = {one.name: one.meaning for one in TABLE}
+
+#: The cells of the fleet matrix, in the order in which they are shown.
+CLOCKS = rules.CLOCKS
+
+
+def moment(text: str | None) -> datetime.datetime | None:
+    """A moment of ISO 8601 in UTC; None where there is none or it is not one."""
+    try:
+        parsed = datetime.datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+    except (ValueError, AttributeError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.timezone.utc)
+
+
+class Run(NamedTuple):
+    """One point of the trend."""
+
+    at: str
+    totals: Mapping[str, int]
+
+
+class Cell(NamedTuple):
+    """One cell of the fleet matrix: its words, and how they stand to the policy ("ok", "bad", "open" or "")."""
+
+    text: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of the report: its evidence document, and what stands beside it in manifests."""
+
+    document: Mapping[str, Any]
+    collected_at: str | None = None
+    age: float | None = None  # seconds; None also where collected_at is in the future, so that a clock was wrong
+    drift: str | None = None
+    machine: str | None = None  # the same for two names of one machine
+
+    @property
+    def host(self) -> str:
+        """Its name in the inventory."""
+        return str(self.document["host"])
+
+    @property
+    def verdict(self) -> str:
+        """One of VERDICTS."""
+        return str(self.document["verdict"])
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why, for the person who must act."""
+        return self.document["reasons"]  # type: ignore[no-any-return]
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is no reason for a verdict and still worth a look."""
+        return [*self.document["warnings"], *((self.document.get("state") or {}).get("warnings") or ())]
+
+    @property
+    def installations(self) -> Sequence[Mapping[str, Any]]:
+        """The installations of its state."""
+        return (self.document.get("state") or {}).get("installations") or []
+
+    @property
+    def answers(self) -> Sequence[Mapping[str, Any]]:
+        """The probe's answers, one a path."""
+        return (self.document.get("state") or {}).get("connectivity") or []
+
+    @property
+    def policy(self) -> Mapping[str, Any]:
+        """The policy it was held against; empty where it is not known."""
+        return self.document.get("policy") or {}
+
+    @functools.cached_property
+    def findings(self) -> list[rules.Finding]:
+        """What was found out about it, held against its policy; empty where the policy or the state is not known."""
+        state, policy = self.document.get("state"), self.policy
+        return [] if state is None or not policy else [one for group in rules.of_host(
+            state, policy["desired"], policy["connectivity"], policy.get("expect") or "") for one in group]
+
+    @property
+    def waiver(self) -> Mapping[str, Any] | None:
+        """Its waiver, valid or not."""
+        return self.policy.get("waiver")
+
+    @property
+    def products(self) -> str:
+        """Its products, each once."""
+        return ", ".join(dict.fromkeys(entry["product"] for entry in self.installations))
+
+
+class Changes(NamedTuple):
+    """What changed, when, and by which run."""
+
+    runs: Sequence[Mapping[str, Any]] = ()  # newest first, each with who ran it and its ``changes``
+
+    def of_hosts(self) -> dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
+        """The changes of each host, each with its run."""
+        found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+        for run in self.runs:
+            for change in run["changes"]:
+                found.setdefault(change["host"], []).append((run, change))
+        return found
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a format shows."""
+
+    generated_at: str
+    hosts: Sequence[Host]
+    trend: Sequence[Run] = ()
+    last_run: str | None = None
+    fail_on: Sequence[str] = FAIL_ON
+    inventory: str = "INVENTORY"
+    notes: Sequence[str] = ()
+    changes: Changes = Changes()
+    vanished: Sequence[str] = ()  # hosts of the last run of the whole inventory that are not here
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Count the verdicts."""
+        self.totals.update(totals_by_machine((host.verdict, host.machine) for host in self.hosts))
+
+    def machines(self) -> list[list[str]]:
+        """Names for one and the same machine."""
+        names: dict[str, list[str]] = {}
+        for host in self.hosts:
+            if host.machine is not None:
+                names.setdefault(host.machine, []).append(host.host)
+        return [found for found in names.values() if len(found) > 1]
+
+    def worst_first(self) -> list[Host]:
+        """The hosts by verdict, then by name with its numbers as numbers."""
+        rank = {verdict: number for number, verdict in enumerate(VERDICTS)}
+        return sorted(self.hosts, key=lambda host: (rank[host.verdict], natural(host.host)))
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A key that sorts cm2 before cm10."""
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", text)]
+
+
+def age_words(seconds: float | None) -> str:
+    """An age as one reads it: ``45 s``, ``3 h``, ``12 days``; ``never`` where there is no evidence."""
+    if seconds is None:
+        return "never"
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= (2 if unit == "days" else 1) * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def age_of(host: Host) -> str:
+    """The age of a host's evidence, as one reads it."""
+    return "unknown" if host.age is None and host.collected_at else age_words(host.age)
+
+
+def noun(hosts: Sequence[Host], count: int) -> str:
+    """What the hosts are called: controllers where every one is known to be that and nothing else."""
+    word = "controller" if hosts and all(host.products == "controller" for host in hosts) else "host"
+    return word if count == 1 else f"{word}s"
+
+
+def headline(report: Report) -> str:
+    """The report in one sentence."""
+    totals, count = report.totals, sum(report.totals.values())
+    if not count:
+        return "There are no hosts to report on"
+    broken, unseen, pending, idle = (sum(totals[verdict] for verdict in in_camps(camp))
+                                     for camp in (BROKEN, UNSEEN, PENDING, IDLE))
+    things = noun(report.hosts, count)
+    if broken:
+        text = f"{broken} of {count} {things} violate{'s' if broken == 1 else ''} the policy"
+    elif unseen == count:
+        text = f"None of {count} {things} could be judged"
+    elif unseen + pending:
+        text = f"No violation was seen on {count} {things}"
+    elif totals["waived"]:
+        return f"{count} {things}: the policy is met, or waived on {totals['waived']}"
+    elif idle:
+        return f"The policy applies to {count - idle or 'none'} of {count} {things}" + (
+            ", all of which meet it" if idle < count else "")
+    else:
+        return f"All {count} {things} meet the policy" if count > 1 else f"The {things} meets the policy"
+    more = [f"{totals[verdict]} {'waiting for a restart' if verdict in in_camps(PENDING) else verdict}"
+            for verdict in in_camps(PENDING, UNSEEN) if totals[verdict]]
+    return text + (f"; {', '.join(more)}" if more else "")
+
+
+_DRIFTS = {"corrective": "changed on the host", "intended": "changed with the policy"}
+
+
+def drifts(report: Report) -> str:
+    """How many hosts differ from the evidence before, and by whose doing; empty where none does."""
+    counts = Counter(host.drift for host in report.hosts if host.drift)
+    words = [f"{count} {_DRIFTS.get(drift, drift)} ({drift})" for drift, count in sorted(counts.items())]
+    return f"Since the evidence before: {', '.join(words)}" if words else ""
+
+
+# -- the fleet matrix -------------------------------------------------------------------------------
+
+
+def _mark(host: Host, about: str) -> str:
+    """How bad it is what was found out about something; empty where the policy has nothing to say of it."""
+    found = [one for one in host.findings if one.about == about]
+    return rules.worst_level(found) if found else ""
+
+
+def clock(host: Host, name: str) -> Cell:
+    """What a clock shows on a host, over its installations."""
+    return Cell(", ".join(dict.fromkeys(entry[name] for entry in host.installations)), _mark(host, name))
+
+
+def path_words(answer: Mapping[str, Any]) -> str:
+    """A path of the probe and its outcome."""
+    via = answer["via"]
+    return str(answer["outcome"]) + ("" if via == "direct" else f" via {via}")
+
+
+def connectivity(host: Host) -> Cell:
+    """What the probe saw, over its paths."""
+    wanted = host.policy.get("connectivity")
+    if host.answers:
+        return Cell(", ".join(path_words(answer) for answer in host.answers), _mark(host, rules.CONNECTIVITY))
+    if wanted in (None, "ignored"):
+        return Cell(wanted or "", "")
+    # Of a host without a state nothing was found out, that neither.
+    return Cell("not probed", rules.OPEN if host.document.get("state") is None else _mark(host, rules.CONNECTIVITY))
+
+
+def waiver(host: Host) -> Cell:
+    """Whether a waiver stands, and until when."""
+    if host.waiver is None:
+        return Cell("", "")
+    until = host.waiver["until"]
+    return Cell(f"ended {until}", "bad") if host.verdict == "waiver_expired" else Cell(f"until {until}", "open")
+
+
+def place(detail: Mapping[str, Any] | None) -> str:
+    """``file:line``, ``file`` or nothing."""
+    if not detail or not detail.get("file"):
+        return ""
+    return f"{detail['file']}:{detail['line']}" if detail.get("line") else str(detail["file"])
+
+
+class Place(NamedTuple):
+    """A place in a file of a host."""
+
+    file: str
+    line: int | None
+    installation: str
+
+
+def places(host: Host) -> list[Place]:
+    """Where the person who must act will look: the line that decides, else the live launch file; one each."""
+    found = []
+    for entry in host.installations:
+        detail, launch = entry.get("on_disk_detail") or {}, entry.get("launch") or {}
+        if detail.get("file"):
+            found.append(Place(detail["file"], detail.get("line"), entry["name"]))
+        elif launch.get("file"):
+            found.append(Place(launch["file"], None, entry["name"]))
+    return found
+
+
+def clusters(hosts: Iterable[Host]) -> dict[tuple[str, str], list[Host]]:
+    """The hosts of each (via, outcome): one proxy that fails is one cluster."""
+    found: dict[tuple[str, str], list[Host]] = {}
+    for host in hosts:
+        for key in dict.fromkeys((answer["via"], answer["outcome"]) for answer in host.answers):
+            found.setdefault(key, []).append(host)
+    return found

@@ -1,0 +1,59 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command that mends what a verdict complains of. Private to this collection; runs on the control node."""
+
+from __future__ import annotations
+
+import shlex
+from typing import NamedTuple
+
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import SETTLED
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
+
+
+class Step(NamedTuple):
+    """One thing to do: what for, where ("control node" or "host"), and the command; empty where none would do."""
+
+    words: str
+    where: str
+    command: str
+
+
+def _playbook(name: str, host: Host, inventory: str, extra: str = "") -> str:
+    return f"ansible-playbook cbops.telemetry.{name} -i {inventory} --limit {shlex.quote(host.host)}{extra}"
+
+
+def steps(host: Host, inventory: str) -> list[Step]:
+    """What to do for a host, in this order. ``inventory`` is a word of a shell, quoted where it needs to be."""
+    audit = Step("Look again", "control node", _playbook("audit", host, inventory))
+    if host.verdict in SETTLED:
+        return []
+    if host.verdict == "unreachable":
+        return [Step("See why it does not answer", "control node",
+                     f"ansible {shlex.quote(host.host)} -i {inventory} -m ansible.builtin.ping -vvv"), audit]
+    found: list[Step] = []
+    if host.verdict == "waiver_expired":
+        found.append(Step("Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy "
+                          "about", "control node", ""))
+    desired = str(host.policy.get("desired"))
+    for entry in host.installations if desired in rules.KNOWN else ():
+        debts, service = rules.owed_by(entry, desired), entry.get("service")
+        if rules.EDIT in debts:
+            found.append(Step("Put the flag where the policy wants it", "control node",
+                              _playbook("enforce", host, inventory)))
+        if rules.RELOAD in debts:
+            found.append(Step(f"Load the unit of {entry['name']} as it is on disk", "host", "systemctl daemon-reload"))
+        if rules.RESTART in debts:
+            if entry["next_start"] in rules.KNOWN:
+                found.append(Step(f"Restart {entry['name']} now", "control node",
+                                  _playbook("enforce", host, inventory, " -e telemetry_restart=now")))
+            if service:
+                found.append(Step("Or restart it by hand" if entry["next_start"] in rules.KNOWN else
+                                  f"Restart {entry['name']} by hand", "host",
+                                  f"systemctl restart {shlex.quote(service)}"))
+    if rules.PROBE in rules.debts_of(host.findings):
+        found.append(Step("Once the network is as the policy wants it, probe again", "control node",
+                          _playbook("probe", host, inventory)))
+    return [*dict.fromkeys(found), audit]

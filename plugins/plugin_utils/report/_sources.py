@@ -1,0 +1,342 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads evidence directories, their manifests and journals, and the history file. Private to this collection.
+
+An evidence directory has its ``manifests/`` and ``runs/`` beside it. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import marshal
+import os
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import (
+    MOMENT,
+    Chain,
+    LastWords,
+    manifest_in,
+    quick_link,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
+    lines_of,
+    missing,
+    read_with_digest,
+    write_text,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import (
+    content,
+    parsed,
+    path_of,
+    why,
+    written,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Changes, Host, Run, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import changes_in
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now, stamp
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import VERDICTS
+
+#: So many of the last runs are read; a history file tells of more.
+RUNS = 60
+_AGE = re.compile(r"(\d{1,6}) *(min|h|days?)")
+_SECONDS = {"min": 60, "h": 3600, "day": 86400, "days": 86400}
+
+
+class Gathered(NamedTuple):
+    """What the files say."""
+
+    hosts: list[Host]
+    trend: list[Run]
+    last_run: str | None
+    notes: list[str]
+    strangers: list[str]  # hosts with evidence that were not asked for
+    at: str  # the moment from which ages are told
+    whole: dict[str, str]  # hosts of the last run of the whole inventory, each with the end of that run
+    changes: Changes = Changes()
+    missing: Sequence[str] = ()  # hosts without evidence that counts
+
+
+class _Folder:
+    """An evidence directory with what its manifests and journals say of each host."""
+
+    def __init__(self, evidence: Path, at: str) -> None:
+        self.evidence = evidence
+        self._at = at
+        self.trend: list[Run] = []
+        self.notes: list[str] = []
+        self.names = {path.name for path in evidence.glob("*.json")} if evidence.is_dir() else None
+        self.whole: dict[str, str] | None = None
+        self._own: dict[str, Mapping[str, Any]] = {}
+        self._unended: dict[str, list[Mapping[str, Any]]] = {}
+        links = []
+        if self.names is None:
+            self.notes.append(_lacking(evidence))
+        for path in sorted((evidence.parent / "manifests").glob("*.json")):
+            try:
+                link = quick_link(path)
+            except (OSError, ValueError) as error:
+                self._unread(path, why(error))
+                continue
+            if link.run_id == path.stem:
+                links.append(link)
+            else:
+                self._unread(path, "it is the manifest of another run")
+        chain = Chain(links)
+        self._words = LastWords(chain, at)
+        for run_id in chain.newest_first()[:RUNS]:
+            self._manifest(evidence.parent / "manifests" / f"{run_id}.json", run_id)
+        journals = {path.stem: path for path in (evidence.parent / "runs").glob("*.jsonl")}
+        unended = sorted(set(journals) - set(chain.bit), reverse=True)
+        for run_id in dict.fromkeys([*({RUN_ID} & set(unended)), *unended[:RUNS]]):
+            self._journal(journals[run_id], run_id == RUN_ID)
+
+    def _unread(self, path: Path, reason: str) -> None:
+        self.notes.append(f"{path.parent.name}/{path.name} cannot be read ({reason}): "
+                          "what it says of ages and drift is left out")
+
+    def _manifest(self, path: Path, run_id: str) -> None:
+        try:
+            document = manifest_in(content(path))
+        except (OSError, ValueError) as error:
+            self._unread(path, why(error))
+            return
+        self.trend.append(Run(document["finished"], _totals(document["totals"])))
+        if self.whole is None and document.get("limit") is None:
+            self.whole = {str(host): document["finished"] for host in document["hosts"]}
+        for name, entry in document["files"].items():
+            self._words.add(run_id, name, entry)
+
+    def _journal(self, path: Path, own: bool) -> None:
+        try:
+            entries, damaged = lines_of(path)
+        except OSError as error:
+            self._unread(path, why(error))
+            return
+        if damaged:
+            self._unread(path, f"{damaged} lines are damaged")
+        for entry in entries:
+            if own:
+                self._own[entry["host"]] = entry
+            else:
+                self._unended.setdefault(entry["host"], []).append(entry)
+
+    def seen(self, host: str, sha256: str) -> Mapping[str, Any] | None:
+        """What the last run that filed a host's evidence says of it; ``sha256`` is the checksum of the file.
+
+        A run that has not ended, or was killed, is believed where the file is what it left, and no run that has ended
+        says so: which of those was the last, only clocks could tell.
+        """
+        if host in self._own:
+            return self._own[host]
+        name = f"evidence/{path_of(Path(), host).name}"
+        word = self._words.left_by(name) if name in self._words else None
+        unended = self._unended.get(host, [])
+        matching = [entry for entry in unended if entry["sha256"] == sha256]
+        if word is not None and (word.entry["sha256"] == sha256 or not matching):
+            return word.entry
+        return max(matching or unended, key=lambda entry: (entry["collected_at"] <= self._at, entry["collected_at"]),
+                   default=None)
+
+
+def _totals(given: Mapping[str, Any]) -> dict[str, int]:
+    return {verdict: int(given.get(verdict, 0)) for verdict in VERDICTS}
+
+
+def folders_of(named: Path) -> list[Path]:
+    """The folders of evidence that a name stands for, there or not.
+
+    It is one itself, or a folder of reports, or what ansible-runner keeps: the artifacts of one run, or of many.
+    """
+    for inner in (named / "evidence", named / "telemetry/evidence"):
+        if inner.is_dir():
+            return [inner]
+    if (named / "job_events").is_dir():
+        return [named / "telemetry/evidence"]
+    runs = sorted({path.parent for path in named.glob("*/job_events")})
+    return [run / "telemetry/evidence" for run in runs] or [named]
+
+
+def _lacking(evidence: Path) -> str:
+    """What is said of a folder that is not there."""
+    run = evidence.parent.parent
+    if not (run / "job_events").is_dir():
+        return f"there is no folder {evidence}"
+    # It writes the exit code when a run has ended; of a worker that was killed nothing comes back but events.
+    ended = "" if (run / "rc").exists() else ", and has not ended: its worker was lost, or is at work still"
+    return f"the run {run} has left no evidence{ended}"
+
+
+def since(given: str | None, at: str) -> str | None:
+    """The moment that a text names: one of ISO 8601 in UTC, or an age such as ``20 h``, ``90 min``, ``2 days``.
+
+    None where there is no text. Raises ValueError where it is neither.
+    """
+    if not (given or "").strip():
+        return None
+    text = str(given).strip()
+    age, present = _AGE.fullmatch(text), moment(at)
+    if age is not None and present is not None:
+        try:
+            return stamp(present - datetime.timedelta(seconds=int(age[1]) * _SECONDS[age[2]]))
+        except OverflowError:
+            raise ValueError(f"{text} ago there was no calendar") from None
+    named = moment(text)
+    if named is None:
+        raise ValueError(f"{text!r} is neither a time (ISO 8601, UTC) nor an age such as 20 h")
+    return stamp(named.astimezone(datetime.timezone.utc))
+
+
+def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None, at: str | None = None) -> Gathered:
+    """Every host that is named, in its order, by its newest evidence; one without any is ``unknown``.
+
+    ``newer_than`` is as `since` takes it, ``at`` (the report's own time, from which ages are told; without it the
+    present) is ISO 8601 in UTC. What has a time after that has no age, for a clock was wrong. Raises ValueError.
+    """
+    folders = list(dict.fromkeys(inner for folder in folders for inner in folders_of(folder)))
+    read_folders = [_Folder(folder, at or now()) for folder in folders]
+    at = at or now()  # not before, for runs may go on
+    newer_than = since(newer_than, at)
+    notes = [note for folder in read_folders for note in folder.notes]
+    found, lacking = [], []
+    pool: dict[Any, Any] = {}
+    for host in hosts:
+        one, counts = _host(read_folders, host, newer_than, at, pool)
+        found.append(one)
+        if not counts:
+            lacking.append(host)
+    notes += _about_the_future(read_folders, found, at)
+    changes, about = changes_in(folders, hosts)
+    notes += about
+    strange = set().union(*(folder.names or () for folder in read_folders))
+    strange -= {path_of(Path(), host).name for host in hosts}
+    strangers = [urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)]
+    runs = sorted((run for folder in read_folders for run in folder.trend if not _later(run.at, at)),
+                  key=lambda run: run.at)
+    collected = [host.collected_at for host in found if host.collected_at and host.age is not None]
+    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers, at,
+                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()}, changes,
+                    lacking)
+
+
+def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str) -> list[str]:
+    """What must be said of times that cannot be."""
+    notes = []
+    ahead = [host for host in hosts if host.collected_at and host.age is None]
+    if ahead:
+        names = f"{', '.join(host.host for host in ahead[:20])}{' ...' if len(ahead) > 20 else ''}"
+        notes.append(f"how old the evidence is of {len(ahead)} hosts is not known, for by its own time, up to "
+                     f"{max(str(host.collected_at) for host in ahead)}, it is from the future (it is {at}; a clock is "
+                     f"or was wrong): {names}")
+    runs = [run.at for folder in folders for run in folder.trend if _later(run.at, at)]
+    if runs:
+        notes.append(f"{len(runs)} runs are left out of the trend, for by their own time, up to {max(runs)}, they are "
+                     f"from the future (it is {at}; a clock is or was wrong)")
+    return notes
+
+
+def _later(one: str | None, other: str | None) -> bool:
+    first, second = moment(one), moment(other)
+    return first is not None and (second is None or first > second)
+
+
+def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str, pool: dict[Any, Any]
+          ) -> tuple[Host, bool]:
+    """A host, and whether there is evidence of it that counts. ``pool`` is what documents have in common."""
+    best: Host | None = None
+    reason = "no evidence was filed for it: its tasks failed or were not run"
+    for folder in folders:
+        path = path_of(folder.evidence, host)
+        if path.name not in (folder.names or ()):
+            continue
+        document, sha256 = read_with_digest(path)
+        if document is None or not sound(document, host):
+            reason = f"its evidence file {path.name} is damaged or of another schema"
+            continue
+        seen = folder.seen(host, sha256) or document
+        collected = _moment_of(seen.get("collected_at"))
+        one = Host({name: _shared(value, pool) for name, value in document.items()}, collected, _age(collected, at),
+                   seen.get("drift"), seen.get("machine"))
+        if best is None or _newness(one) > _newness(best):
+            best = one
+    if best is None:
+        return Host(missing(host, reason)), False
+    if newer_than and best.collected_at and best.age is None:
+        return Host(missing(host, f"its evidence is by its own time from {best.collected_at}, which is after the "
+                                  f"present ({at}): how old it is nobody knows"), best.collected_at), False
+    if newer_than and not _later(best.collected_at, newer_than):
+        last = f"the last is from {best.collected_at}" if best.collected_at else "from when the last is, nobody knows"
+        return Host(missing(host, f"no evidence was filed for it since {newer_than}: {last}"), best.collected_at,
+                    best.age), False
+    return best, True
+
+
+def _shared(value: Any, pool: dict[Any, Any]) -> Any:
+    """A value, each part of which is the very one of an earlier document where they are equal. Nobody changes evidence.
+
+    Hosts of a fleet are alike. Without this a host takes 10 KB of memory, and 100,000 of them more than a gigabyte.
+    """
+    if type(value) is str:
+        return pool.setdefault(value, value)
+    if not isinstance(value, (dict, list)):
+        return value
+    # As `marshal` writes it, 1 is not True. Its version 0 does not say what is the same object.
+    key = hashlib.blake2b(marshal.dumps(value, 0), digest_size=24).digest()
+    known = pool.get(key)
+    if known is None:
+        known = [_shared(item, pool) for item in value] if isinstance(value, list) else {
+            _shared(name, pool): _shared(item, pool) for name, item in value.items()}
+        pool[key] = known
+    return known
+
+
+def _moment_of(value: Any) -> str | None:
+    return value if isinstance(value, str) and MOMENT.fullmatch(value) and moment(value) else None
+
+
+def _newness(host: Host) -> float:
+    return float("-inf") if host.age is None else -host.age
+
+
+def _age(collected: str | None, at: str) -> float | None:
+    """Seconds; None where there is no time, or one in the future."""
+    then, present = moment(collected), moment(at)
+    if then is None or present is None or then > present:
+        return None
+    return round((present - then).total_seconds(), 3)
+
+
+# -- the history file -------------------------------------------------------------------------------
+
+
+def history(path: Path, run: Run) -> list[Run]:
+    """The points of a history file (one JSON document a line) with this one at its end; the file gets it too.
+
+    Points that are later than this one are kept in the file and left out. Raises OSError, and ValueError where a line
+    is none of a history.
+    """
+    lines = content(path).decode("utf-8").splitlines() if os.path.lexists(path) else []
+    points = []
+    for number, line in enumerate(lines, 1):
+        try:
+            document = parsed(line)
+            points.append(Run(_time(document["at"]), _totals(document["totals"])))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}, line {number} is no line of a history") from error
+    lines.append(written({"at": run.at, "totals": dict(run.totals)}))
+    write_text(path, "\n".join(lines) + "\n")
+    return [*(point for point in points if not _later(point.at, run.at)), run]
+
+
+def _time(text: Any) -> str:
+    found = _moment_of(text)
+    if found is None:
+        raise ValueError("it is no time")
+    return found

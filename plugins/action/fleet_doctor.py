@@ -10,10 +10,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._doctor import broken, document_of, words
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._failures import explained
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import written

@@ -39,16 +39,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest i
     manifest_of,
     write_manifest,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._provenance import git_commit
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather, history
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Host, Report, Run, natural
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._scope import named, selects_itself
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import FAIL_ON, GATES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, Run, natural
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather, history
 
 LONG_LIST = 60  # characters
 LIMIT_DOWN = 50  # notes on what is down

@@ -13,9 +13,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import FINDER, PYTHONS, Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._doctor import entry_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._failures import explained, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import question, settings_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, policy_of

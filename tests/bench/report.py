@@ -24,8 +24,10 @@ import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
 import fleetmaker
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import write_text
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats, _gather, _model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _sources as _gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model
 folder = Path(sys.argv[1])
 hosts = (folder / "hosts").read_text().split()
 found = _gather.gather([folder / "evidence"], hosts, None, fleetmaker.AT)

@@ -12,17 +12,12 @@ import fleetmaker
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._changes import file_changes, refusal
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE, entry_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import gather
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import file_changes, refusal
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE, entry_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 
 

@@ -15,7 +15,7 @@ import pytest
 from fleethand import CHECKOUT, FLEET
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE, entry_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE, entry_of
 
 TABLE = ("host", "product", "on_disk", "next_start", "running", "connectivity", "verdict")
 

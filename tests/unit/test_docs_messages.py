@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import FAILURES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 
 CHECKOUT = Path(__file__).parent.parent.parent
 MANUAL = (CHECKOUT / "docs/messages.md").read_text(encoding="utf-8")
@@ -193,7 +193,7 @@ def test_no_entry_is_of_a_thing_that_the_code_does_not_give() -> None:
 
 
 def test_each_sentence_of_the_code_has_an_entry() -> None:
-    """A new reason is put into plugins/plugin_utils/_manual.py, under its entry or a new one."""
+    """A new reason is put into plugins/plugin_utils/report/_manual.py, under its entry or a new one."""
     found = sentences()
     assert len(found) > 400, "they are not found any more"
     without = [f"{place}: {text}" for place, raised, text in found

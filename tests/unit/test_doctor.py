@@ -13,8 +13,8 @@ import pytest
 import schemas
 import yaml
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _failures as failures
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _doctor as doctor
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _failures as failures
 
 CHECKOUT = Path(__file__).parent.parent.parent
 REACHED = {"by": "ssh", "address": "192.0.2.1", "port": "22", "user": "jo", "become": "sudo", "become_user": "root"}

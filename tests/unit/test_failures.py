@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _failures as failures
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _failures as failures
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, file_answer
 

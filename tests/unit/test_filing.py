@@ -11,8 +11,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Tally
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
     circumstances_of,

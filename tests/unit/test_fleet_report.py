@@ -15,8 +15,8 @@ import pytest
 import schemas
 
 from ansible_collections.cbops.telemetry.plugins.action.fleet_report import hold, name_again
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import totals_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._formats import FORMATS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._formats import FORMATS
 
 CHECKOUT = Path(__file__).parent.parent.parent
 #: A connection that would fail loudly, and at once, if anything tried it.

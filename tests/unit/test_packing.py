@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils import _packing as packing
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _packing as packing
 
 SOURCE = '"""Doc."""\n\nimport os  # why\n\n\ndef f(a: int) -> str:\n    return os.sep * a\n'
 

@@ -19,13 +19,6 @@ import pytest
 import schemas
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._assessment import VERDICTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._evidence import path_of, table
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _formats, _markdown
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._csv import safe
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._gather import folders_of, gather, history, since
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import path_of, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VERDICTS
@@ -33,7 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _for
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._csv import safe
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather, history
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import folders_of, gather, history, since
 
 FAIL_ON = ("violation", "waiver_expired", "unknown", "unreachable")
 

@@ -33,15 +33,15 @@ from ansible_collections.cbops.telemetry.plugins.modules import (
     telemetry_info,
     telemetry_prove,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._failures import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
     explained,
     failure_of,
     of_kind,
     words_of_ssh,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import kind_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._failures import kind_of
 
 DOCTOR_SCHEMA = "cbops.telemetry/doctor/1"
 #: Characters of what starts the JVMs that are in the table; below it is whole.

@@ -19,12 +19,12 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._failures import (
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
     explained,
     failure_of,
     words_of_ssh,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import file_changes
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
     document_of,

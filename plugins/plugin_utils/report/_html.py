@@ -21,10 +21,11 @@ from typing import Any
 
 import jinja2
 
-from ansible_collections.cbops.telemetry.plugins.module_utils._outcomes import meets
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import ENTRIES, PAGE
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import meets
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import TABLE, VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import ENTRIES, PAGE
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
     CLOCKS,
     MEANINGS,
     Host,

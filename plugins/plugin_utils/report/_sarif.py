@@ -14,16 +14,11 @@ import re
 import urllib.parse
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._manual import PAGE
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._reading import written
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._mend import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import (
-    MEANINGS,
-    Host,
-    Place,
-    Report,
-    places,
-)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import written
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import TABLE
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import MEANINGS, Host, Place, Report, places
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -38,11 +38,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
     why,
     written,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._model import Changes, Host, Run, moment
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._record import changes_in
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._report._shape import sound
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._run import RUN_ID, now, stamp
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._verdicts import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now, stamp
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Changes, Host, Run, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._record import changes_in
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 #: So many of the last runs are read; a history file tells of more.
 RUNS = 60

@@ -24,12 +24,13 @@ class Host:
         (root / "usr/bin/sh").symlink_to("dash")
         self.write("/usr/bin/dash", "\x7fELF", 0o755)
 
-    def write(self, path: str, content: str, mode: int = 0o644) -> Path:
-        """A file below the root, Latin-1, byte for byte."""
+    def write(self, path: str, content: str, mode: int | None = None) -> Path:
+        """A file below the root, Latin-1, byte for byte; without ``mode`` it has the one that it had."""
         real = self.root / path.lstrip("/")
         real.parent.mkdir(parents=True, exist_ok=True)
+        mode = mode if mode is not None or not real.exists() else real.stat().st_mode & 0o7777
         real.write_bytes(content.encode("latin-1"))
-        real.chmod(mode)
+        real.chmod(0o644 if mode is None else mode)
         return real
 
     def read(self, path: str) -> str:

@@ -317,6 +317,7 @@ def test_a_script_that_cron_starts_is_named_by_people(tmp_path: Path) -> None:
                        "opt/start": f"#!/bin/sh\njava {FLAG} -jar /j.war\n"}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
+        (tmp_path / path).chmod(0o755)
     found, warnings = _discovery.discover(HostFiles(str(tmp_path)), ["/opt/start"])
     assert [outcome.verdict for _definition, outcome in found] == ["disabled"] and not warnings
 

@@ -860,6 +860,31 @@ def test_quotes_that_hold_nothing_but_the_flag_go_with_it(host: Host) -> None:
     assert host.verdict() == "enabled"
 
 
+@pytest.mark.parametrize(("line", "verdict"), [
+    ("/opt/ci/run", "unresolvable"),
+    ("exec nohup /opt/ci/run", "unresolvable"),
+    ("sh /opt/ci/run", "disabled"),
+    (". /opt/ci/run", "disabled"),
+    ("[ -x /opt/ci/run ] && /opt/ci/run || java -jar /opt/jenkins.war", "enabled"),
+])
+def test_a_script_that_nobody_may_execute(host: Host, line: str, verdict: str) -> None:
+    host.write("/opt/ci/run", f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o644)
+    host.script(f"#!/bin/sh\n{line}\n")
+    assert host.verdict() == verdict
+    if verdict == "unresolvable":
+        assert "nobody may execute" in (host.only()[1].reason or "")
+        (host.root / "opt/ci/run").chmod(0o755)
+        assert host.verdict() == "disabled"
+
+
+def test_a_unit_starts_no_script_that_nobody_may_execute(host: Host) -> None:
+    host.script(f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n")
+    (host.root / "opt/cloudbees/cm/start.sh").chmod(0o644)
+    assert host.verdict() == "unresolvable"
+    host.write("/etc/systemd/system/cloudbees-cm.service", "[Service]\nExecStart=/bin/sh /opt/cloudbees/cm/start.sh\n")
+    assert host.verdict() == "disabled"
+
+
 def test_a_script_that_starts_the_jvm_in_two_places(host: Host) -> None:
     text = '#!/bin/sh\nif [ -n "$DEBUG" ] || coin; then java -Xdebug -jar jenkins.war; else java -jar jenkins.war; fi\n'
     host.script(text)

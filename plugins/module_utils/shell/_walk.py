@@ -321,8 +321,9 @@ class Shell(Builtins):
             if shell == given:
                 given = None
             script = self._script(path, texts[:index], shell)
+            by_path = shell is None and (not index or texts[0].rsplit("/", 1)[-1] in _STAYS - _CHANGES_USER)
             inner = interpreted(self.files, path) if script is None else None
-            arguments = fields[index + 1:]
+            started, arguments = path, fields[index + 1:]
             if inner is not None:
                 self.followed.append(self.files.origin(path))
                 script, path, arguments = read_script(self.files, inner[1]), inner[1], fields[index:]
@@ -332,6 +333,8 @@ class Shell(Builtins):
             self.spend(0, len(content), node.text, node.start)
             if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
                 return
+            if by_path and self.files.test("x", started) is False:
+                raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
             child = Shell(self.files, self.oracle, dialect, name if inner is None else path, arguments,

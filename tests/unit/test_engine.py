@@ -1352,3 +1352,16 @@ def test_a_path_with_a_blank_is_a_path_where_it_is_there_or_written_as_for_a_she
     [(_name, _verdict, reason)] = _of_scripts(host, "/opt/my ci/ctl.sh")
     assert '"/opt/my\\ ci/ctl.sh start"' in reason
     assert [row[1] for row in _of_scripts(host, "/opt/my\\ ci/ctl.sh start")] == ["enabled"]
+
+
+@pytest.mark.parametrize(("line", "verdict"), [
+    ("su -l $U --shell=/bin/bash -c 'java -jar /opt/jenkins.war'", "unresolvable"),
+    ("setsid runuser -u \"$U\" -- java -jar /opt/jenkins.war", "unresolvable"),
+    ("start-stop-daemon --start --chuid $U --exec /usr/bin/java -- -jar /opt/jenkins.war", "unresolvable"),
+    ("start-stop-daemon -S -c $U -x /usr/bin/java -- -jar /opt/jenkins.war", "unresolvable"),
+    ("start-stop-daemon -S -p /run/$U -x /usr/bin/java -- -jar /opt/jenkins.war", "enabled"),
+    ("java -Da=$U -jar /opt/jenkins.war", "enabled"),
+])
+def test_a_user_whose_name_has_the_carriage_return_of_its_line(host: Host, line: str, verdict: str) -> None:
+    host.script(f"#!/bin/bash\nU=jenkins\r\n{line}\n")
+    assert host.verdict() == verdict

@@ -7,8 +7,8 @@ from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles, parse_environment_file
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable, text_of
 
 ETC, RUN, USR = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
 
@@ -278,3 +278,9 @@ def test_a_pattern_of_environment_files_is_read_in_order_without_hidden_ones(hos
     host.write(f"{ETC}/jenkins-ci.service", f"[Service]\nEnvironmentFile={pattern}\n"
                                             "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war\n")
     assert host.verdict() == verdict
+
+
+def test_a_carriage_return_behind_a_backslash_in_quotes_of_an_environment_file() -> None:
+    """systemd 247 to 257 keep both (parse_env_file_internal): only a line feed goes with its backslash."""
+    found = dict(parse_environment_file('A="x \\\r\ny \\\nz"\nB=x\\\ry\n', "/f"))
+    assert {name: text_of(variable.value) for name, variable in found.items()} == {"A": "x \\\r\ny z", "B": "xy"}

@@ -465,7 +465,7 @@ def parse_environment_file(content: str, path: str, strict: bool = False) -> Lis
             state = "double"
             if char in '"\\`$':
                 push(index)
-            elif not end:
+            elif char != "\n":
                 push(index - 1)
                 push(index)
         elif state == "comment":

@@ -44,6 +44,8 @@ _ENVIRONMENT_FOLDERS = frozenset(["chpst", "envdir", "s6-envdir"])
 _CHANGES_USER = frozenset(["su", "runuser"])
 #: What starts a program as somebody else for root, and for others where they have leave.
 _ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
+#: What starts a program as a user whom it is given.
+_STARTS_AS = _ASK | {"chpst", "daemonize", "s6-setuidgid", "setuidgid", "start-stop-daemon"}
 #: Commands that write none of the files which they name.
 _LOOKS = frozenset([
     "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
@@ -160,12 +162,30 @@ class Shell(Builtins):
     def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         count = len(self.found)
         status = self._started(node, name, fields)
+        if len(self.found) > count:
+            self._check_starter(node, [text_of(field) for field in fields])
         if len(self.found) > count and self.user not in ("", "root", "0"):
             asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
             if asks is not None:
                 raise self.unresolvable("'%s' wants a password or a rule from whoever is not root, and this is started "
                                         "as %s" % (asks, self.user), node.text, node.start)
         return status
+
+    def _check_starter(self, node: Node, texts: Sequence[str]) -> None:
+        """A user, a shell or a program of which the name ends in the carriage return of its line is not there."""
+        starter = ""
+        for before, text in zip(("",) + tuple(texts), texts):
+            base = text.rsplit("/", 1)[-1]
+            if not starter:
+                starter = base if base in _STARTS_AS else ""
+                if not starter and base not in _STAYS:
+                    return
+            elif text in ("--", "--command", "-jar") or "java" in text or " " in text or (
+                    text == "-c" and starter in _CHANGES_USER):
+                return
+            elif "\r" in text and before not in ("-p", "--pidfile") and not text.startswith("--pidfile="):
+                raise self.unresolvable("a word that '%s' is given holds a carriage return, so it starts nothing"
+                                        % starter, node.text, node.start)
 
     def _started(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]

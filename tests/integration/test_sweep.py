@@ -151,7 +151,8 @@ def hop(command: str) -> str:
 
 
 @pytest.mark.parametrize("way", [f"ProxyJump={JUMP}", f"ProxyJump={OTHER},{JUMP}",
-                                 f"ProxyCommand='ssh -F {CONFIG} -q -W %h:%p {JUMP}'"])
+                                 f"ProxyCommand='ssh -F {CONFIG} -q -W %h:%p {JUMP}'"],
+                         ids=["one hop", "two hops", "ProxyCommand"])
 def test_through_other_hosts(fleet: Fleet, way: str) -> None:
     """What the hosts behind see is the last host on the way; ssh's own connection would come from the fleet's hub."""
     fleet.shell(HOST, "journalctl --rotate --vacuum-time=1s -q 2>/dev/null || true")

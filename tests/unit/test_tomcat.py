@@ -5,11 +5,17 @@ The real catalina.sh is followed in the integration tests, where a real Tomcat r
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _tomcat as tomcat
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery, _live
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
 
 UNIT = "/etc/systemd/system/tomcat.service"
 SETENV = "/opt/tomcat/bin/setenv.sh"
@@ -147,3 +153,33 @@ def test_the_folder_of_a_script(host: Host, command: str, folder: str | None) ->
     _definition, result = host.only()
     assert result.verdict == "enabled"
     assert result.vectors[0][0][1] == (f"-Dhere={folder or ''}",)
+
+
+@pytest.mark.parametrize(("shut", "known"), [("webapps", False), ("conf", False), ("conf/server.xml", False),
+                                             ("webapps/app.war", False), ("logs", True)])
+def test_what_a_tomcat_serves_is_not_known_to_who_may_not_look(shut: str, known: bool) -> None:
+    """It is said to serve something then: nothing found would pass for a host without a controller."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("webapps", "conf", "logs"):
+            (root / "srv" / name).mkdir(parents=True)
+        (root / "srv/conf/server.xml").write_text("<Server/>")
+        (root / "srv/webapps/app.war").write_text("PK")
+        root.chmod(0o755)
+        assert tomcat.wars(HostFiles(folder), "/srv") == ()
+        (root / "srv" / shut).chmod(0)
+        child = os.fork()
+        if not child:
+            try:
+                if not os.geteuid():
+                    os.setgroups([])
+                    os.setresgid(65534, 65534, 65534)
+                    os.setresuid(65534, 65534, 65534)
+                tomcat.wars(HostFiles(folder), "/srv")
+                os._exit(0)
+            except Unresolvable as error:
+                os._exit(1 if (error.path, "become" in error.reason) == ("/srv/webapps", True) else 2)
+            except BaseException:  # it must end here
+                os._exit(3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (0 if known else 1)
+        (root / "srv" / shut).chmod(0o700)

@@ -589,6 +589,21 @@ class HostFiles:
                 names.add(folder[len(path) + 1:].partition("/")[0])  # a file makes its folders
         return sorted(names)
 
+    def is_refused(self, path: str) -> bool:
+        """Whether whoever asks may not look into a file or folder, so that nothing is known of what is in it."""
+        try:
+            if self.test("d", path):
+                self._look(self.resolve(path), lambda: self._entries(path))
+            else:
+                os.close(self.open(path)[0])
+        except PermissionError:
+            return True
+        except Silent:
+            raise
+        except (OSError, ValueError):
+            pass
+        return False
+
     def glob(self, path: str) -> List[str]:
         """Paths that match a pattern, as seen from the root and never outside it, sorted. Raises OSError."""
         found = ["/"]

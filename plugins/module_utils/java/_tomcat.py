@@ -39,20 +39,24 @@ def base_of(options: Sequence[str]) -> str:
 def wars(files: HostFiles, base: str) -> Tuple[str, ...]:
     """Paths of the Jenkins and CloudBees wars (or folders) that a Tomcat with this ``catalina.base`` serves.
 
-    Raises Unresolvable, with the folder of its applications, where there are too many to look at.
+    Raises Unresolvable, with the folder of its applications, where there are too many to look at, and where none is
+    seen and something may not be looked into.
     """
     if not base.startswith("/"):
         return ()
-    webapps = base.rstrip("/") + "/webapps"
+    webapps, configuration = base.rstrip("/") + "/webapps", base.rstrip("/") + "/conf"
     names = files.list(webapps)
     unpacked = {name[:-len(".war")] for name in names if name.endswith(".war")}
     found = ["%s/%s" % (webapps, name) for name in names
              if name not in unpacked  # what Tomcat unpacked is the war beside it
              and (name.endswith(".war") or "." not in name)]
-    found = list(dict.fromkeys(found + _contexts(files, base.rstrip("/") + "/conf", webapps)))
+    found = list(dict.fromkeys(found + _contexts(files, configuration, webapps)))
     if len(found) > LIMIT_APPLICATIONS:
         raise Unresolvable("its Tomcat has more than %d applications" % LIMIT_APPLICATIONS, webapps)
-    return tuple(path for path in found if _is_ours(files, path))
+    ours = tuple(path for path in found if _is_ours(files, path))
+    if not ours and any(map(files.is_refused, [webapps, configuration, configuration + "/server.xml"] + found)):
+        raise Unresolvable("what its Tomcat serves may not be looked into; run with become", webapps)
+    return ours
 
 
 def _contexts(files: HostFiles, configuration: str, webapps: str) -> List[str]:

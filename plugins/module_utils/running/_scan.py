@@ -149,8 +149,10 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
     if line.main is not None and starts(words[line.main:]):
         base = base_of([words[index] for index in line.options])
         # Its own root is not for everybody to see; where it is no container, ours is the same.
+        host = HostFiles("/")
         try:
-            served = wars(files, base) or wars(HostFiles("/"), base)
+            served = () if files.is_refused("/") and host.exists(base) else wars(files, base)
+            served = served or wars(host, base)
         except Unresolvable as error:  # it is not known what it serves: that it does is assumed
             return error.path
         if served:

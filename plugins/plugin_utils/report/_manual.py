@@ -201,7 +201,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("options-elsewhere", r"the JVM reads more|may set options, and"),
     Entry("tomcat", r"Tomcat"),
     Entry("script-argument", r"it wants an argument"),
-    Entry("script-missing", r"the launch script is missing|no readable shell script|no #! line|nobody may execute it|holds a carriage return"),
+    Entry("script-missing", r"the launch script is missing|no readable shell script|no #! line|nobody may execute it"
+          r"|holds a carriage return"),
     Entry("no-java-command", r"was found|no 'java "),
     Entry("whoever-logs-in", r"whoever may log in"),
     Entry("template-unit", r"no instance of it is enabled"),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fleethand import BIN, CHECKOUT, FLAG, PERIOD, SECRET, Fleet
+from fleethand import BIN, CHECKOUT, FLAG, PERIOD, SECRET, Fleet, place
 
 SILENCE = 4 * PERIOD  # seconds in which a sender would have sent several times
 
@@ -86,7 +86,7 @@ def test_events_stop_everywhere_and_come_back(fleet: Fleet, empty: Path) -> None
 
 def test_the_second_opinion_needs_no_inventory(fleet: Fleet, empty: Path) -> None:
     """By testinfra's own URLs, each host by its own way, with what is needed to get there."""
-    files = CHECKOUT / ".fleet/test"
+    files = place("test")
     known = empty.with_name("known")
     known.write_text(f"UserKnownHostsFile {files}/known_hosts\nIdentitiesOnly yes\n")
     hosts = ["bookworm-cm-deb", "trixie-cm-deb"]

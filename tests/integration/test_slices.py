@@ -107,9 +107,7 @@ def wait(condition: Any, seconds: float = 120) -> None:
 
 
 def test_a_slice_whose_worker_is_killed_is_named_and_made_good_by_another_run(
-        running_fleet: None, runner: Path, tmp_path: Path) -> None:
-    facts = json.loads((CHECKOUT / ".fleet/test/hosts.json").read_text())
-    fleet = Fleet(facts, tmp_path)
+        fleet: Fleet, runner: Path, tmp_path: Path) -> None:
     controller = Controller(fleet, tmp_path, runner)
     workers: dict[int, subprocess.Popen[bytes]] = {}
     fleet.shell(HELD, "systemctl kill --signal=STOP --kill-who=main ssh.service")

@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(CHECKOUT / "tests/fleet"))
 
 import base  # noqa: E402
+import hosts as fleet_hosts  # noqa: E402
 import machine  # noqa: E402
 
 #: What the root of a control node has: Ansible's newer cores want a newer Python, and ssh.
@@ -26,6 +27,9 @@ BARE = ("ca-certificates", "git", "make")
 #: Settings of pip that say how a package index is reached; what else a user has set is his own.
 REACH = ("cert", "extra-index-url", "index-url", "proxy", "timeout", "trusted-host")
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
+
+#: How ssh gets at the fleet of the matrix, or of this worker.
+SSH_CONFIG = fleet_hosts.Fleet("test").files / "ssh_config"
 
 # $1 root, $2 places to have in it too, then the command. The machine's network and devices are shared.
 ENTER = r"""

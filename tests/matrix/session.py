@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.matrix import worst
-from tests.matrix.roots import CHECKOUT, command, fleet_hosts, machine
+from tests.matrix.roots import CHECKOUT, SSH_CONFIG, command, machine
 
 FLEET = str(CHECKOUT / "tests/fleet/fleet")
 BUILD = CHECKOUT / ".build/matrix"
@@ -98,7 +98,7 @@ class Session:
             self._install_core()
         expect("install", self.command(self.venv / "bin/ansible-galaxy", "collection", "install", "--offline", "-p",
                                        self.folder / "collections", self.artifact), 0)
-        variables = {"ansible_ssh_common_args": f"-F {fleet_hosts.Fleet('test').files}/ssh_config", "ansible_become": True,
+        variables = {"ansible_ssh_common_args": f"-F {SSH_CONFIG}", "ansible_become": True,
                      "telemetry_desired": "disabled", "telemetry_settle": 1}
         self.inventory.write_text(json.dumps({"all": {"vars": variables, "hosts": {host: {} for host in self.hosts}}}))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import OUTCOMES
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import OUTCOMES
 from tests.probe_lab.cases import CASES, DOMAIN, TIMEOUT, Case
 from tests.probe_lab.lab import CHECKOUT, FLEET, HOME, SECRET, USER, Lab, worst_overshoot
 

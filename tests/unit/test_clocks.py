@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import BLOCKED_OUTCOMES, OUTCOMES
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import BLOCKED_OUTCOMES, OUTCOMES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     VERDICTS,
     Assessment,

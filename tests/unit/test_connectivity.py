@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes import _outcomes as outcomes
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as connectivity
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
@@ -236,7 +237,7 @@ def resolver(monkeypatch):
 def check(entry, outcome, reached=()):
     """What holds for every entry, whatever its outcome."""
     assert entry["outcome"] == outcome, entry
-    assert outcome in connectivity.OUTCOMES
+    assert outcome in outcomes.OUTCOMES
     assert set(entry) == ENTRY
     assert entry["via"] == "direct"
     assert set(entry["phases_ms"]) == PHASES
@@ -244,7 +245,7 @@ def check(entry, outcome, reached=()):
     assert all(ms is None or ms > 0 for ms in entry["phases_ms"].values())
     for address in entry["addresses"]:
         assert set(address) == {"address", "family", "outcome", "tcp_ms"}
-        assert address["outcome"] in connectivity.OUTCOMES
+        assert address["outcome"] in outcomes.OUTCOMES
         assert address["tcp_ms"] is None or address["tcp_ms"] > 0
     if outcome != "connected":
         assert "succeeded" not in entry["message"]
@@ -636,7 +637,7 @@ def test_a_private_authority_that_the_machine_trusts_is_interception(authority, 
                       "tls_intercepted", ("tcp", "tls"))
         assert (entry["tls"]["trusted"], entry["tls"]["authority"]) == (True, "private")
         assert stranger.cafile in entry["message"]
-        assert not connectivity.meets(entry["outcome"], "reachable")
+        assert not outcomes.meets(entry["outcome"], "reachable")
         expected = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile,
                          private_authority=True)
     assert (expected["outcome"], expected["tls"]["authority"]) == ("connected", "unknown")
@@ -906,9 +907,9 @@ def test_samples_of_a_path_that_comes_and_goes(authority):
     assert 0 < entry["samples"]["p50_ms"] <= entry["samples"]["max_ms"]
     assert entry["message"].startswith("2 of 6 attempts failed (2 reset).")
     # Half a wall is no wall, and half a way is no way.
-    assert not connectivity.answers_meet([entry], "blocked")
-    assert not connectivity.answers_meet([entry], "reachable")
-    assert connectivity.answers_meet([entry], "any")
+    assert not outcomes.answers_meet([entry], "blocked")
+    assert not outcomes.answers_meet([entry], "reachable")
+    assert outcomes.answers_meet([entry], "any")
 
 
 def test_a_machine_that_hangs_is_left_behind(monkeypatch):
@@ -942,14 +943,14 @@ def test_no_endpoint(text):
 
 
 def test_expectations():
-    assert set(connectivity.BLOCKED_OUTCOMES) < set(connectivity.OUTCOMES)
-    assert len(set(connectivity.OUTCOMES)) == len(connectivity.OUTCOMES) == 19
-    for outcome in connectivity.OUTCOMES:
-        assert connectivity.meets(outcome, "any")
-        assert connectivity.meets(outcome, "reachable") == (outcome == "connected")
-        assert not (connectivity.meets(outcome, "reachable") and connectivity.meets(outcome, "blocked"))
-    assert connectivity.meets("refused", "blocked")
+    assert set(outcomes.BLOCKED_OUTCOMES) < set(outcomes.OUTCOMES)
+    assert len(set(outcomes.OUTCOMES)) == len(outcomes.OUTCOMES) == 19
+    for outcome in outcomes.OUTCOMES:
+        assert outcomes.meets(outcome, "any")
+        assert outcomes.meets(outcome, "reachable") == (outcome == "connected")
+        assert not (outcomes.meets(outcome, "reachable") and outcomes.meets(outcome, "blocked"))
+    assert outcomes.meets("refused", "blocked")
     # A local failure proves nothing, and a peer that answered was not blocked.
     for outcome in ("unknown", "tls_untrusted", "tls_intercepted", "tls_alert", "http_error", "proxy_auth_required"):
-        assert not connectivity.meets(outcome, "blocked")
-    assert not connectivity.answers_meet([], "reachable") and not connectivity.answers_meet([], "blocked")
+        assert not outcomes.meets(outcome, "blocked")
+    assert not outcomes.answers_meet([], "reachable") and not outcomes.answers_meet([], "blocked")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from schemas import validate, validate_line
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import outcomes_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import outcomes_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _chain as chain
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence as evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _run

@@ -13,7 +13,7 @@ from hostroot import FLAG, Host
 from schemas import SCHEMAS, validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe._connectivity import OUTCOMES
+from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import OUTCOMES
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment

@@ -13,15 +13,6 @@ import threading
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..outcomes._outcomes import (  # noqa: F401  who probes finds here what an answer means
-    BLOCKED_OUTCOMES,
-    EXPECTATIONS,
-    OUTCOMES,
-    REACHABLE_OUTCOMES,
-    answers_meet,
-    meets,
-    outcomes_of,
-)
 from . import _truststore as truststore
 from ._connect import (
     Candidate,

@@ -283,7 +283,7 @@ def _shared(value: Any, pool: dict[Any, Any]) -> Any:
 
     Hosts of a fleet are alike. Without this a host takes 10 KB of memory, and 100,000 of them more than a gigabyte.
     """
-    if type(value) is str:
+    if isinstance(value, str):
         return pool.setdefault(value, value)
     if not isinstance(value, (dict, list)):
         return value

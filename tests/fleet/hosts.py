@@ -428,8 +428,6 @@ class Fleet:
                 "  User ansible",
                 "  IdentityFile " + quoted(self.files / "id_ed25519"),
                 "  IdentitiesOnly yes",
-                # What OpenSSH prefers costs more computing than all else that a short connection does.
-                "  KexAlgorithms curve25519-sha256",
                 "  UserKnownHostsFile " + quoted(self.files / "known_hosts"),
                 "  StrictHostKeyChecking yes",
             ]

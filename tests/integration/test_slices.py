@@ -6,6 +6,7 @@ Each worker is in namespaces of its own, as a container is: when it is killed, a
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,8 @@ class Controller:
         self.fleet, self.folder = fleet, folder
         self.kept = folder / "kept"
         self.environment = {"PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder), "LANG": "C.UTF-8",
-                            "PYTHONPATH": str(runner)}
+                            "PYTHONPATH": str(runner),
+                            **{name: value for name, value in os.environ.items() if name == "CBOPS_FLEET_COPY"}}
 
     def inventory(self, hosts: list[str]) -> Path:
         """An inventory of these hosts."""

@@ -167,6 +167,7 @@ def test_a_real_run_refuses_what_is_wrong_and_takes_defaults_for_the_group(tmp_p
     root = tmp_path / "root"
     (root / "srv").mkdir(parents=True)
     (root / "srv/run.sh").write_text("#!/bin/sh\nexec java -jar /srv/jenkins.war\n")
+    (root / "srv/run.sh").chmod(0o755)
     tasks: list[dict[str, Any]] = [
         {"block": [{"ansible.builtin.include_role": {"name": "cbops.telemetry.telemetry", "tasks_from": entry},
                     "vars": {"telemetry_desired": "disabled", **wrong}},

@@ -649,7 +649,7 @@ BUDGET = 60000
 @pytest.fixture(autouse=True)
 def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_words, "LIMIT_WORK", BUDGET)
-    for module in (_discovery, _candidates):
+    for module in (_live, _candidates):
         monkeypatch.setattr(module, "LIMIT_TRYING", BUDGET)
     monkeypatch.setattr(jvm, "_LIMIT_EXPANDED", 1 << 18)
 

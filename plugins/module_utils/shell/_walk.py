@@ -353,7 +353,7 @@ class Shell(Builtins):
             self.spend(0, len(content), node.text, node.start)
             if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
                 return
-            if by_path and self.files.test("x", started) is False:
+            if by_path and self.files.test("f", started) and self.files.test("x", started) is False:
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)

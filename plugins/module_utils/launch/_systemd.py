@@ -14,7 +14,7 @@ from bisect import bisect_left
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import PASSING, HostFiles
-from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
+from ..text._value import Run, Text, Unresolvable, Value, first_of, line_of, text_of, unknown_of
 from ._service_files import Mounts, mounts_of, seen
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
@@ -401,7 +401,8 @@ def parse_environment_file(content: str, path: str, strict: bool = False) -> Lis
     def finish() -> None:
         if len(result) >= LIMIT_SETTINGS:
             raise Unresolvable("it has more than %d variables" % LIMIT_SETTINGS, path)
-        kept = _cut_end([Run(content[first:last], path, first) for first, last in value], blanks)
+        whole = [Run(content[first:last], path, first) for first, last in value]
+        kept = first_of(whole, len(text_of(whole)) - blanks)
         name = "".join(key).rstrip(" \t")
         if strict:
             for text in (name, text_of(kept)):
@@ -477,17 +478,6 @@ def parse_environment_file(content: str, path: str, strict: bool = False) -> Lis
             state = "comment"
     if state not in ("pre_key", "key", "comment", "comment_escape"):
         finish()  # at the end of the file, a quote may still be open
-    return result
-
-
-def _cut_end(value: Value, count: int) -> Value:
-    keep = len(text_of(value)) - count
-    result: Value = []
-    for run in value:
-        if keep <= 0:
-            break
-        result.append(run.part(0, min(keep, len(run.text))))
-        keep -= len(run.text)
     return result
 
 

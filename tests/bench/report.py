@@ -25,12 +25,10 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 import fleetmaker
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _sources as _gather
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _model, _sources
 folder = Path(sys.argv[1])
 hosts = (folder / "hosts").read_text().split()
-found = _gather.gather([folder / "evidence"], hosts, None, fleetmaker.AT)
+found = _sources.gather([folder / "evidence"], hosts, None, fleetmaker.AT)
 report = _model.Report(fleetmaker.AT, found.hosts, found.trend, found.last_run)
 for name in sys.argv[2:]:
     write_text(folder / f"report{{_formats.FORMATS[name][0]}}", _formats.pieces(name, report))

@@ -6,7 +6,7 @@
 Where the first three batches owe none, the fourth would restart a fifth of the fleet at once, and nothing would have
 been tried before. So the restarts of a run are counted themselves: the first is alone, wherever its host stands in the
 inventory, and each stage begins when the one before it has ended. The counts are in a small file of the run's own, as
-those of its failures are (_budget). Private to this collection. Runs on the control node.
+those of its failures are (_coordination). Private to this collection. Runs on the control node.
 """
 
 from __future__ import annotations

@@ -34,8 +34,11 @@ def repository() -> str:
 
 def pages() -> dict[str, str]:
     """Each page's path in the checkout, and its place in the site."""
-    found = {str(path.relative_to(CHECKOUT)): path.name
-             for folder in ("docs", "docs/docsite") for path in sorted((CHECKOUT / folder).glob("*.md"))}
+    found = {
+        str(path.relative_to(CHECKOUT)): path.name
+        for folder in ("docs", "docs/docsite")
+        for path in sorted((CHECKOUT / folder).glob("*.md"))
+    }
     return {**found, **BESIDE}
 
 

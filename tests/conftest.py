@@ -54,7 +54,6 @@ FIRST = (
 LAST = ("tests/unit/", "tests/testinfra/")
 
 
-
 def scope_of(nodeid: str) -> str:
     """What a test is handed out with."""
     path = nodeid.split("::", 1)[0]

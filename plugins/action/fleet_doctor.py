@@ -31,12 +31,14 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         refuse_facts(variables)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str", "required": True},
-            "registered": {"type": "str", "required": True},
-            "reports_dir": {"type": "str"},
-            "name": {"type": "str", "default": "doctor"},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "registered": {"type": "str", "required": True},
+                "reports_dir": {"type": "str"},
+                "name": {"type": "str", "default": "doctor"},
+            }
+        )
         entries = []
         for host in arguments["hosts"]:
             answer = variables["hostvars"][host].get(arguments["registered"]) or {}

@@ -23,11 +23,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read, refuse or write."""
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "src": {"type": "str", "required": True},
-            "dest": {"type": "str", "required": True},
-            "top": {"type": "str", "default": "."},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "src": {"type": "str", "required": True},
+                "dest": {"type": "str", "required": True},
+                "top": {"type": "str", "default": "."},
+            }
+        )
         try:
             files = take(arguments["src"], arguments["top"])
             write(files, Path(arguments["dest"]))

@@ -37,13 +37,15 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         refuse_facts(variables)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str", "required": True},
-            "registered": {"type": "str", "required": True},
-            "serial": {"type": "raw"},
-            "reports_dir": {"type": "str"},
-            "name": {"type": "str", "default": "plan"},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "registered": {"type": "str", "required": True},
+                "serial": {"type": "raw"},
+                "reports_dir": {"type": "str"},
+                "name": {"type": "str", "default": "plan"},
+            }
+        )
         entries = []
         for host in arguments["hosts"]:
             answer = variables["hostvars"][host].get(arguments["registered"]) or {}
@@ -62,8 +64,10 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = {"changed": False, "plan": str(path)}
         failed = [f"{entry['host']}: {entry['error']}" for entry in entries if entry["error"]]
         if failed:
-            result.update(failed=True, msg=f"{totals(document)}. {visible('; '.join(failed[:20]))}"
-                                           f"{' ...' if len(failed) > 20 else ''}")
+            result.update(
+                failed=True,
+                msg=f"{totals(document)}. {visible('; '.join(failed[:20]))}{' ...' if len(failed) > 20 else ''}",
+            )
         return result
 
     def _serial(self, given: Any, variables: dict[str, Any]) -> Any:

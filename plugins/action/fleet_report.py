@@ -26,11 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
-    downs,
-    totals_by_machine,
-    unmet,
-)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import downs, totals_by_machine, unmet
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import named, selects_itself
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
@@ -72,12 +68,16 @@ def _not_in_this_run(host: Host) -> Host:
 def _gone(vanished: list[str], when: dict[str, str], inventory: set[str]) -> list[str]:
     """What is said of hosts that were there the last time: nobody looks at them any more."""
     notes = []
-    for names, why in (([name for name in vanished if name not in inventory], "not in the inventory any more"),
-                       ([name for name in vanished if name in inventory], "outside of telemetry_hosts now")):
+    for names, why in (
+        ([name for name in vanished if name not in inventory], "not in the inventory any more"),
+        ([name for name in vanished if name in inventory], "outside of telemetry_hosts now"),
+    ):
         if names:
             last = max(when[name] for name in names)
-            notes.append(f"vanished since the last run of the whole inventory ({last}): {named(names)}: {why}, so "
-                         "nobody looks at them (the next such run does not say so again)")
+            notes.append(
+                f"vanished since the last run of the whole inventory ({last}): {named(names)}: {why}, so "
+                "nobody looks at them (the next such run does not say so again)"
+            )
     return notes
 
 
@@ -125,25 +125,29 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         refuse_facts(variables)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str"},
-            "evidence_dirs": {"type": "list", "elements": "path"},
-            "formats": {"type": "list", "elements": "str", "choices": list(_formats.FORMATS), "default": ["json"]},
-            "reports_dir": {"type": "str"},
-            "history": {"type": "path"},
-            "newer_than": {"type": "str"},
-            "this_run": {"type": "bool", "default": False},
-            "signing_key": {"type": "str"},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
-            "name": {"type": "str", "default": "audit"},
-            "fail": {"type": "bool", "default": True},
-            "fail_hosts": {"type": "bool", "default": True},
-            "set_stats": {"type": "bool", "default": True},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "list", "elements": "str"},
+                "evidence_dirs": {"type": "list", "elements": "path"},
+                "formats": {"type": "list", "elements": "str", "choices": list(_formats.FORMATS), "default": ["json"]},
+                "reports_dir": {"type": "str"},
+                "history": {"type": "path"},
+                "newer_than": {"type": "str"},
+                "this_run": {"type": "bool", "default": False},
+                "signing_key": {"type": "str"},
+                "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
+                "name": {"type": "str", "default": "audit"},
+                "fail": {"type": "bool", "default": True},
+                "fail_hosts": {"type": "bool", "default": True},
+                "set_stats": {"type": "bool", "default": True},
+            }
+        )
         report, lacking = self._report(arguments, variables)
         folder = reports_folder(arguments["reports_dir"])
-        paths = {name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
-                 for name in dict.fromkeys(arguments["formats"])}
+        paths = {
+            name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
+            for name in dict.fromkeys(arguments["formats"])
+        }
         try:
             for name, path in paths.items():
                 write_text(Path(path), _formats.pieces(name, report))
@@ -151,44 +155,67 @@ class ActionModule(ActionBase):
             filed = None
             if arguments["this_run"]:
                 commit = git_commit(variables.get("ansible_inventory_sources") or [])
-                manifest = manifest_of([host.document for host in report.hosts], read_journal(folder, RUN_ID), commit,
-                                       self._limit(variables))
+                manifest = manifest_of(
+                    [host.document for host in report.hosts],
+                    read_journal(folder, RUN_ID),
+                    commit,
+                    self._limit(variables),
+                )
                 filed = write_manifest(folder, manifest, arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         except SignatureError as error:
             raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
-        shown = table([host.document for host in report.hosts], {host.host: host.drift for host in report.hosts},
-                      report.totals)
+        shown = table(
+            [host.document for host in report.hosts], {host.host: host.drift for host in report.hosts}, report.totals
+        )
         notes = [f"{host.host}: {said}" for host in report.worst_first() for said in downs(host.document)]
         if len(notes) > LIMIT_DOWN:
             notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
         if lacking and not arguments["this_run"]:
             again = f"; an audit of those alone: --limit @{shlex.quote(str(retry))}" if retry else ""
             notes.append(f"no evidence that counts, of {len(lacking)} hosts: {named(lacking)}{again}")
-        lines = [shown, "", *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
-                 *(f"report: {visible(path)}" for path in paths.values())]
+        lines = [
+            shown,
+            "",
+            *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
+            *(f"report: {visible(path)}" for path in paths.values()),
+        ]
         bad = [host for host in report.hosts if unmet(host.document, arguments["fail_on"])]
         if bad:
             lines.append(f"what each reason means, and what to do: {PAGE}")
         show("\n" + "\n".join(lines) + "\n")
-        result: dict[str, Any] = {"changed": False, "report": next(iter(paths.values()), None), "reports": paths,
-                                  "totals": report.totals, "notes": list(report.notes), "unmet": "",
-                                  "unmet_hosts": {host.host: sentence(host) for host in bad}, "hold": [],
-                                  "missing": list(lacking), "retry": str(retry) if retry else None,
-                                  "table": shown.splitlines()}
+        result: dict[str, Any] = {
+            "changed": False,
+            "report": next(iter(paths.values()), None),
+            "reports": paths,
+            "totals": report.totals,
+            "notes": list(report.notes),
+            "unmet": "",
+            "unmet_hosts": {host.host: sentence(host) for host in bad},
+            "hold": [],
+            "missing": list(lacking),
+            "retry": str(retry) if retry else None,
+            "table": shown.splitlines(),
+        }
         if arguments["set_stats"]:
-            result["ansible_stats"] = {"per_host": False, "aggregate": False, "data": {"telemetry": {
-                "totals": report.totals, "reports": paths, "manifest": str(filed) if filed else None}}}
+            result["ansible_stats"] = {
+                "per_host": False,
+                "aggregate": False,
+                "data": {
+                    "telemetry": {"totals": report.totals, "reports": paths, "manifest": str(filed) if filed else None}
+                },
+            }
         if bad:
-            result["unmet"] = f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} hosts: " \
-                              f"{visible(', '.join(host.host for host in bad[:20]))}{' ...' if len(bad) > 20 else ''}"
+            result["unmet"] = (
+                f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} hosts: "
+                f"{visible(', '.join(host.host for host in bad[:20]))}{' ...' if len(bad) > 20 else ''}"
+            )
         if "vanished" in arguments["fail_on"] and report.vanished:
             # No host that is here is at fault, so this machine speaks for those that are not.
             gone = f"{len(report.vanished)} hosts have vanished: {visible(named(list(report.vanished)))}"
             result["unmet"] = "; ".join(filter(None, [result["unmet"], gone]))
-            result["unmet_hosts"]["localhost"] = "; ".join(
-                filter(None, [result["unmet_hosts"].get("localhost"), gone]))
+            result["unmet_hosts"]["localhost"] = "; ".join(filter(None, [result["unmet_hosts"].get("localhost"), gone]))
         if arguments["fail_hosts"]:
             result["hold"] = hold(result["unmet_hosts"], variables.get("ansible_play_hosts") or [])
         if result["unmet"] and arguments["fail"]:
@@ -215,16 +242,20 @@ class ActionModule(ActionBase):
         generated_at = found.at
         if arguments["this_run"]:
             filed = read_journal(reports, RUN_ID)
-            found = found._replace(hosts=[host if host.host in filed else _not_in_this_run(host)
-                                          for host in found.hosts])
+            found = found._replace(
+                hosts=[host if host.host in filed else _not_in_this_run(host) for host in found.hosts]
+            )
         notes = list(found.notes)
         if found.strangers and not arguments["this_run"]:
             names = f"{', '.join(found.strangers[:20])}{' ...' if len(found.strangers) > 20 else ''}"
             notes.append(f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): {names}")
         vanished = sorted(set(found.whole) - set(hosts), key=natural) if self._limit(variables) is None else []
         notes += _gone(vanished, found.whole, set(variables["groups"]["all"]))
-        notes += [f"{' and '.join(names)} are one machine: the same machine-id, boot and process namespace; it counts "
-                  "once, by the worse verdict" for names in Report(generated_at, found.hosts).machines()]
+        notes += [
+            f"{' and '.join(names)} are one machine: the same machine-id, boot and process namespace; it counts "
+            "once, by the worse verdict"
+            for names in Report(generated_at, found.hosts).machines()
+        ]
         run = Run(generated_at, totals_by_machine((host.verdict, host.machine) for host in found.hosts))
         trend = list(found.trend)
         if arguments["this_run"] or not trend or trend[-1].totals != run.totals:
@@ -234,6 +265,14 @@ class ActionModule(ActionBase):
                 trend = history(Path(arguments["history"]), run)
             except (OSError, ValueError) as error:
                 raise AnsibleActionFail(f"the history cannot be kept: {error}") from error
-        return Report(generated_at, found.hosts, trend, found.last_run, tuple(arguments["fail_on"]),
-                      inventory_words(variables.get("ansible_inventory_sources")), notes, found.changes,
-                      vanished), found.missing
+        return Report(
+            generated_at,
+            found.hosts,
+            trend,
+            found.last_run,
+            tuple(arguments["fail_on"]),
+            inventory_words(variables.get("ansible_inventory_sources")),
+            notes,
+            found.changes,
+            vanished,
+        ), found.missing

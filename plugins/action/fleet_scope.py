@@ -26,27 +26,40 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Compare what Ansible was given with what it has read."""
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str", "required": True},
-            "pattern": {"type": "str", "default": "all"},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "pattern": {"type": "str", "default": "all"},
+            }
+        )
         manager = self._task.get_variable_manager()._inventory
         sources = manager._sources or []
         lost = unparsed(sources, manager._inventory.processed_sources)
         if lost:
-            return {"failed": True, "unparsed": lost, "msg": (
-                f"no host was touched: the inventory cannot be read: {visible(named(lost))}; mend it, or take it out "
-                "(in a folder Ansible passes over names that end in .txt, .cfg, .md or ~). What Ansible has against it "
-                "is in its warnings above")}
+            return {
+                "failed": True,
+                "unparsed": lost,
+                "msg": (
+                    f"no host was touched: the inventory cannot be read: {visible(named(lost))}; mend it, or take it "
+                    "out (in a folder Ansible passes over names that end in .txt, .cfg, .md or ~). What Ansible has "
+                    "against it is in its warnings above"
+                ),
+            }
         if not arguments["hosts"]:
-            return {"failed": True, "msg": "The inventory has no hosts that match "
-                                           f"'{visible(arguments['pattern'])}'; name one with -i."}
+            return {
+                "failed": True,
+                "msg": f"The inventory has no hosts that match '{visible(arguments['pattern'])}'; name one with -i.",
+            }
         # Beside a playbook of one's own they are read, too; ours lie in the collection.
-        beside = [f"{os.path.dirname(playbook) or '.'}/" for playbook in context.CLIARGS.get("args") or []
-                  if os.path.exists(playbook)]
+        beside = [
+            f"{os.path.dirname(playbook) or '.'}/"
+            for playbook in context.CLIARGS.get("args") or []
+            if os.path.exists(playbook)
+        ]
         unread = unread_variables(Path.cwd(), [*sources, *beside])
         if unread:
             show(
                 f"\nnot read: {visible(named(unread))} in {visible(str(Path.cwd()))}: Ansible reads variables beside "
-                "the inventory; move them there")
+                "the inventory; move them there"
+            )
         return {"changed": False, "unread": unread}

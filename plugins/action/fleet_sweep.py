@@ -45,8 +45,13 @@ MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
 SUDO = ("sudo", "ansible.builtin.sudo")
 #: Variables that name the host itself; all other settings of a connection are mostly the same for many hosts.
-NAMES = ("inventory_hostname", "ansible_host", "ansible_ssh_host", "delegated_vars['ansible_host']",
-         "delegated_vars['ansible_ssh_host']")
+NAMES = (
+    "inventory_hostname",
+    "ansible_host",
+    "ansible_ssh_host",
+    "delegated_vars['ansible_host']",
+    "delegated_vars['ansible_ssh_host']",
+)
 #: Seconds between two words on how far it is.
 PERIOD = 5.0
 
@@ -61,13 +66,15 @@ class ActionModule(Carrier):
         """Ask all hosts that can be served here, and name the others."""
         super().run(tmp, task_vars)
         refuse_facts(task_vars or {})
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str", "required": True},
-            "reports_dir": {"type": "str"},
-            "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-            "connections": {"type": "int", "default": 32},
-            "limit": {"type": "float", "default": 60},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "reports_dir": {"type": "str"},
+                "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+                "connections": {"type": "int", "default": 32},
+                "limit": {"type": "float", "default": 60},
+            }
+        )
         if not 1 <= arguments["connections"] <= 1000:
             raise AnsibleActionFail("connections must be from 1 to 1000")
         if not 1 <= arguments["limit"] <= 3600:
@@ -80,12 +87,23 @@ class ActionModule(Carrier):
         else:
             prepared = Preparation(self, hosts, tally)
             with not_orphaned():
-                asyncio.run(_sweep.sweep((prepared.of(host) for host in hosts), arguments["connections"],
-                                         arguments["limit"], prepared.file))
+                asyncio.run(
+                    _sweep.sweep(
+                        (prepared.of(host) for host in hosts),
+                        arguments["connections"],
+                        arguments["limit"],
+                        prepared.file,
+                    )
+                )
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
-        return {"changed": False, "verdicts": dict(tally.verdicts), "served": tally.served, "unserved": tally.unserved,
-                "hosts": tally.hosts}
+        return {
+            "changed": False,
+            "verdicts": dict(tally.verdicts),
+            "served": tally.served,
+            "unserved": tally.unserved,
+            "hosts": tally.hosts,
+        }
 
 
 @dataclass(frozen=True)
@@ -121,6 +139,7 @@ class Tally:
 
     def file(self, known: Known, answer: dict[str, Any]) -> None:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
+
         def file(answer: dict[str, Any]) -> dict[str, Any]:
             return file_answer(known.host, known.settings, answer, self.reports, known.circumstances)
 
@@ -143,8 +162,10 @@ class Tally:
         self._told = moment
         left = round((moment - self._began) / done * (self._total - done))
         violations = sum(self.verdicts[verdict] for verdict in in_camps(BROKEN))
-        show(f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
-             f"about {left // 60}:{left % 60:02d} left")
+        show(
+            f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
+            f"about {left // 60}:{left % 60:02d} left"
+        )
 
 
 class Preparation:
@@ -162,6 +183,7 @@ class Preparation:
 
     def of(self, host: str) -> Callable[[], Any]:
         """Makes the question of a host when its turn comes; None where there is nothing to ask."""
+
         def make() -> Any:
             try:
                 return self._question(host)
@@ -170,6 +192,7 @@ class Preparation:
             except AnsibleError as error:
                 self._tally.leave(host, f"its variables cannot be resolved: {error}")
             return None
+
         return make
 
     def file(self, asked: Any, outcome: Any) -> None:
@@ -192,8 +215,13 @@ class Preparation:
                 self._tally.file(known, result)
 
     def _question(self, host: str) -> Any:
-        variables = self._manager.get_vars(play=self._task.get_play(), host=self._manager._inventory.get_host(host),
-                                           task=self._task, _hosts=self._hosts, _hosts_all=self._hosts)
+        variables = self._manager.get_vars(
+            play=self._task.get_play(),
+            host=self._manager._inventory.get_host(host),
+            task=self._task,
+            _hosts=self._hosts,
+            _hosts_all=self._hosts,
+        )
         templar = Templar(loader=self._action._loader, variables=variables)
         action = self._action
         action._templar = templar  # what the carrier templates is this host's
@@ -214,16 +242,19 @@ class Preparation:
         line = command(action._interpreter(variables), action._compute_environment_string())
         line, escalation = self._become(f"/bin/sh -c {shlex.quote(line)}", variables, templar)
         self._known[host] = Known(host, settings, circumstances_of(variables), errand)
-        return _sweep.Question(host, lambda: self._ssh.login(arguments, address), password, line, errand.program,
-                               escalation)
+        return _sweep.Question(
+            host, lambda: self._ssh.login(arguments, address), password, line, errand.program, escalation
+        )
 
     def _login(self, variables: dict[str, Any], templar: Any) -> tuple[tuple[str, ...], str, str | None]:
         """The arguments that Ansible gives ssh, the host's address, and a password."""
         options = self._options("connection", self._connection._load_name, variables, templar)
-        address = str(next((options[name] for name in reversed(NAMES) if options.get(name)),
-                           variables["inventory_hostname"]))
-        common = json.dumps({name: value for name, value in options.items() if name not in NAMES}, default=str,
-                            sort_keys=True)
+        address = str(
+            next((options[name] for name in reversed(NAMES) if options.get(name)), variables["inventory_hostname"])
+        )
+        common = json.dumps(
+            {name: value for name, value in options.items() if name not in NAMES}, default=str, sort_keys=True
+        )
         if common not in self._logins:
             keys = self._task_keys()
             keys["timeout"] = self._action._play_context.timeout
@@ -237,8 +268,11 @@ class Preparation:
     def _arguments(self) -> tuple[tuple[str, ...], str | None]:
         """The arguments in the order of Ansible's plugin: of two that contradict each other ssh takes the first."""
         option = self._connection.get_option
-        for name, what in (("pkcs11_provider", "a PKCS#11 token"), ("private_key", "a key from a variable"),
-                           ("private_key_passphrase", "a key with a passphrase")):
+        for name, what in (
+            ("pkcs11_provider", "a PKCS#11 token"),
+            ("private_key", "a key from a variable"),
+            ("private_key_passphrase", "a key with a passphrase"),
+        ):
             try:
                 if option(name):
                     raise Unserved(f"it is logged in to with {what}")
@@ -253,8 +287,14 @@ class Preparation:
         if option("private_key_file"):
             words += ["-o", f'IdentityFile="{os.path.expanduser(option("private_key_file"))}"']
         if not password:
-            words += ["-o", "KbdInteractiveAuthentication=no", "-o", "PasswordAuthentication=no", "-o",
-                      "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey"]
+            words += [
+                "-o",
+                "KbdInteractiveAuthentication=no",
+                "-o",
+                "PasswordAuthentication=no",
+                "-o",
+                "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey",
+            ]
         if option("remote_user"):
             words += ["-o", f'User="{option("remote_user")}"']
         words += ["-o", f"ConnectTimeout={option('timeout')}"]
@@ -277,8 +317,9 @@ class Preparation:
         plugin.set_options(task_keys=keys, var_options=self._options("become", plugin._load_name, variables, templar))
         line = plugin.build_become_command(line, self._action._connection._shell)
         password = plugin.get_option("become_pass")
-        return line, _sweep.Escalation(plugin.prompt.encode() if password else b"", str(password or ""),
-                                       plugin.success.encode())
+        return line, _sweep.Escalation(
+            plugin.prompt.encode() if password else b"", str(password or ""), plugin.success.encode()
+        )
 
     def _options(self, kind: str, name: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
         """The variables that a plugin takes its options from, templated."""

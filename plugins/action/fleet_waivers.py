@@ -14,8 +14,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run impo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, named, undecryptable
 
-_PASSWORD = ("Give the vault's password by --vault-password-file PATH or --ask-vault-pass, or set vault_password_file "
-             "in ansible.cfg")
+_PASSWORD = (
+    "Give the vault's password by --vault-password-file PATH or --ask-vault-pass, or set vault_password_file "
+    "in ansible.cfg"
+)
 NAMES = ("telemetry_waiver", "telemetry_waiver_max_days")
 
 
@@ -28,9 +30,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Look at the variables of each host, in one task for all of them."""
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "hosts": {"type": "list", "elements": "str", "required": True},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={"hosts": {"type": "list", "elements": "str", "required": True}}
+        )
         hostvars = (task_vars or {})["hostvars"]
         waived, wrong, locked = [], [], []
         for host in arguments["hosts"]:
@@ -40,8 +42,11 @@ class ActionModule(ActionBase):
                 files = encrypted_files(self._task.get_variable_manager()._inventory._sources or [])
                 if not files:
                     raise
-                return {"failed": True, "msg": f"no host was touched: the variables of {host} cannot be read: {error} "
-                                               f"Encrypted are {named(files)}. {_PASSWORD}"}
+                return {
+                    "failed": True,
+                    "msg": f"no host was touched: the variables of {host} cannot be read: {error} "
+                    f"Encrypted are {named(files)}. {_PASSWORD}",
+                }
             locked += [f"{host}: {name}" for name in undecryptable(variables)]
             if not any(name in variables for name in NAMES):
                 continue
@@ -53,9 +58,14 @@ class ActionModule(ActionBase):
                 wrong.append(f"{host}: {error}")
         result: dict[str, Any] = {"changed": False, "waived": waived}
         if locked:
-            result.update(failed=True, msg=f"no host was touched: encrypted variables cannot be read: {named(locked)}. "
-                                           f"{_PASSWORD}")
+            result.update(
+                failed=True,
+                msg=f"no host was touched: encrypted variables cannot be read: {named(locked)}. {_PASSWORD}",
+            )
         elif wrong:
-            result.update(failed=True, msg=f"no host was touched, because of {len(wrong)} waivers that are not valid: "
-                                           f"{'; '.join(wrong[:20])}{' ...' if len(wrong) > 20 else ''}")
+            result.update(
+                failed=True,
+                msg=f"no host was touched, because of {len(wrong)} waivers that are not valid: "
+                f"{'; '.join(wrong[:20])}{' ...' if len(wrong) > 20 else ''}",
+            )
         return result

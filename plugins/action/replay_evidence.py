@@ -38,12 +38,14 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read, judge, show."""
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "reports_dir": {"type": "str"},
-            "as_of": {"type": "str", "required": True},
-            "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-            "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "reports_dir": {"type": "str"},
+                "as_of": {"type": "str", "required": True},
+                "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
+                "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
+            }
+        )
         day = _day(arguments["as_of"])
         folder = reports_folder(arguments["reports_dir"]) / "evidence"
         evidence = []
@@ -54,12 +56,18 @@ class ActionModule(ActionBase):
         # What hosts and files are called must not steer a terminal.
         show("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
         bad = [item["host"] for item in evidence if unmet(item, arguments["fail_on"])]
-        result: dict[str, Any] = {"changed": False, "totals": totals_of(item["verdict"] for item in evidence),
-                                  "verdicts": {item["host"]: item["verdict"] for item in evidence}}
+        result: dict[str, Any] = {
+            "changed": False,
+            "totals": totals_of(item["verdict"] for item in evidence),
+            "verdicts": {item["host"]: item["verdict"] for item in evidence},
+        }
         if bad:
-            result.update(failed=True, msg=f"on {day} policy is not met, or not proven, on {len(bad)} of "
-                                           f"{len(evidence)} hosts: {', '.join(bad[:20])}"
-                                           f"{' ...' if len(bad) > 20 else ''}")
+            result.update(
+                failed=True,
+                msg=f"on {day} policy is not met, or not proven, on {len(bad)} of "
+                f"{len(evidence)} hosts: {', '.join(bad[:20])}"
+                f"{' ...' if len(bad) > 20 else ''}",
+            )
         return result
 
 

@@ -32,20 +32,25 @@ class ActionModule(ActionBase):
         """Check the policy; with ``answer`` also judge and file the evidence."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "answer": {"type": "dict"},
-            "reports_dir": {"type": "str"},
-            "error": {"type": "str", "default": ""},
-            "note": {"type": "str", "default": ""},
-            "edited": {"type": "bool", "default": False},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "answer": {"type": "dict"},
+                "reports_dir": {"type": "str"},
+                "error": {"type": "str", "default": ""},
+                "note": {"type": "str", "default": ""},
+                "edited": {"type": "bool", "default": False},
+            }
+        )
         host = variables["inventory_hostname"]
         names = settings_of(variables, self._templar.template)
         if arguments["answer"] is not None:
             circumstances = Circumstances(arguments["error"], arguments["note"], arguments["edited"])
             given = arguments["answer"]
-            answer = {"unreachable": True, "msg": said(given)} if given.get("unreachable") else \
-                registered("telemetry_info", given)
+            answer = (
+                {"unreachable": True, "msg": said(given)}
+                if given.get("unreachable")
+                else registered("telemetry_info", given)
+            )
             try:
                 return file_answer(host, names, answer, reports_folder(arguments["reports_dir"]), circumstances)
             except OSError as error:
@@ -59,5 +64,9 @@ class ActionModule(ActionBase):
         refused = bool(variables.get("__telemetry_refused"))
         limit = names.get("telemetry_max_failures", 0)
         stopped = Budget(int(limit)).exhausted() if policy.restart != "never" else None
-        return {"changed": False, "policy": policy.document(), "stopped": stopped,
-                "enforced": policy.enforced(today()) and not refused and stopped is None}
+        return {
+            "changed": False,
+            "policy": policy.document(),
+            "stopped": stopped,
+            "enforced": policy.enforced(today()) and not refused and stopped is None,
+        }

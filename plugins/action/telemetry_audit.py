@@ -28,9 +28,7 @@ class ActionModule(Carrier):
         """Ask, judge, file."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "reports_dir": {"type": "str"},
-        })
+        _result, arguments = self.validate_argument_spec(argument_spec={"reports_dir": {"type": "str"}})
         names = settings_of(variables, self._templar.template)
         if "telemetry_reports_dir" in among_facts(variables)[1]:
             raise AnsibleActionFail("telemetry_reports_dir is set by facts of the host itself; nothing is filed")

@@ -46,8 +46,13 @@ class ActionModule(Carrier):
             options = {"attach": "never"}
         options.pop("connectivity", None)
         answer = self._answer(options, variables)
-        entry = entry_of(variables["inventory_hostname"], self._reached(), answer, policy_problem,
-                         self._python(variables) if "state" in answer else None)
+        entry = entry_of(
+            variables["inventory_hostname"],
+            self._reached(),
+            answer,
+            policy_problem,
+            self._python(variables) if "state" in answer else None,
+        )
         return {"changed": False, "entry": entry}
 
     def _answer(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +64,11 @@ class ActionModule(Carrier):
     def _python(self, variables: dict[str, Any]) -> str | None:
         """The Python that is taken there, with its version."""
         interpreter = self._interpreter(variables)
-        line = f"{interpreter} -I -S -c {shlex.quote(_WHICH)}" if interpreter else \
-            f"/bin/sh -c {shlex.quote(FINDER.format(pythons=' '.join(PYTHONS), flags='-I -S -c', boot=_WHICH))}"
+        line = (
+            f"{interpreter} -I -S -c {shlex.quote(_WHICH)}"
+            if interpreter
+            else f"/bin/sh -c {shlex.quote(FINDER.format(pythons=' '.join(PYTHONS), flags='-I -S -c', boot=_WHICH))}"
+        )
         said: dict[str, Any] = {}
         with contextlib.suppress(AnsibleError):
             said = self.in_time(lambda: self._low_level_execute_command(line), variables)
@@ -69,6 +77,7 @@ class ActionModule(Carrier):
 
     def _reached(self) -> dict[str, Any]:
         """How, as the connection and become have it."""
+
         def option(plugin: Any, *names: str) -> str | None:
             for name in names:
                 with contextlib.suppress(Exception):  # another plugin has other options
@@ -79,7 +88,11 @@ class ActionModule(Carrier):
 
         connection = self._connection
         become = connection.become
-        return {"by": str(connection.transport), "address": option(connection, "host"),
-                "port": option(connection, "port"), "user": option(connection, "remote_user"),
-                "become": become.name.rpartition(".")[2] if become else None,
-                "become_user": (option(become, "become_user") or "root") if become else None}
+        return {
+            "by": str(connection.transport),
+            "address": option(connection, "host"),
+            "port": option(connection, "port"),
+            "user": option(connection, "remote_user"),
+            "become": become.name.rpartition(".")[2] if become else None,
+            "become_user": (option(become, "become_user") or "root") if become else None,
+        }

@@ -38,14 +38,16 @@ class ActionModule(Carrier):
         """Make the entry of this host; with ``plan`` compare it with the one in that file."""
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "launch_scripts": {"type": "list", "elements": "str", "default": []},
-            "templates": {"type": "list", "elements": "dict", "default": []},
-            "daemon_reload": {"type": "bool", "default": True},
-            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-            "restart_allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
-            "plan": {"type": "str"},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "launch_scripts": {"type": "list", "elements": "str", "default": []},
+                "templates": {"type": "list", "elements": "dict", "default": []},
+                "daemon_reload": {"type": "bool", "default": True},
+                "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+                "restart_allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
+                "plan": {"type": "str"},
+            }
+        )
         if not arguments["plan"]:
             return {"changed": False, "entry": self._entry(arguments), "differences": []}
         host = self._variables["inventory_hostname"]
@@ -61,8 +63,11 @@ class ActionModule(Carrier):
             found = [f"what would be done now is not known: {error}"]
         result: dict[str, Any] = {"changed": False, "entry": entry, "differences": found}
         if found:
-            result.update(failed=True, msg=f"it is not as planned, so it was left alone: {'; '.join(found)}; "
-                                           "make a new plan and have it reviewed")
+            result.update(
+                failed=True,
+                msg=f"it is not as planned, so it was left alone: {'; '.join(found)}; "
+                "make a new plan and have it reviewed",
+            )
             self.record([refusal("edit", result["msg"])], self._variables)
         return result
 
@@ -76,12 +81,23 @@ class ActionModule(Carrier):
             return broken(host, f"its policy is not valid: {error}")
         if not policy.enforced(today()):
             return idle(host, policy, today())
-        answer = self._foresee("cbops.telemetry.telemetry_flag", state=policy.desired,
-                               launch_scripts=arguments["launch_scripts"], attach=arguments["attach"])
+        answer = self._foresee(
+            "cbops.telemetry.telemetry_flag",
+            state=policy.desired,
+            launch_scripts=arguments["launch_scripts"],
+            attach=arguments["attach"],
+        )
         if answer.get("failed") or "files" not in answer:
             return broken(host, said(answer))
-        return entry_of(host, policy, today(), answer, self._rendered(arguments["templates"]),
-                        arguments["daemon_reload"], arguments["restart_allow"])
+        return entry_of(
+            host,
+            policy,
+            today(),
+            answer,
+            self._rendered(arguments["templates"]),
+            arguments["daemon_reload"],
+            arguments["restart_allow"],
+        )
 
     def _foresee(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Run a module in check mode, whatever mode the play is in."""
@@ -89,9 +105,14 @@ class ActionModule(Carrier):
         before = self._task.check_mode
         self._task.check_mode = True
         try:
-            answer = self.ask(name, arguments, self._variables) if name.startswith("cbops.") else \
-                self.in_time(lambda: self._execute_module(module_name=name, module_args=arguments,
-                                                          task_vars=self._variables), self._variables)
+            answer = (
+                self.ask(name, arguments, self._variables)
+                if name.startswith("cbops.")
+                else self.in_time(
+                    lambda: self._execute_module(module_name=name, module_args=arguments, task_vars=self._variables),
+                    self._variables,
+                )
+            )
         finally:
             self._task.check_mode = before
         if answer.get("unreachable"):
@@ -108,8 +129,14 @@ class ActionModule(Carrier):
             except AnsibleError as error:
                 raise AnsibleActionFail(f"the template {item['src']} cannot be rendered: {error}") from error
             after = hashlib.sha256(text.encode()).hexdigest()
-            answer = self._foresee("ansible.builtin.stat", path=item["dest"], follow=True, checksum_algorithm="sha256",
-                                   get_mime=False, get_attributes=False)
+            answer = self._foresee(
+                "ansible.builtin.stat",
+                path=item["dest"],
+                follow=True,
+                checksum_algorithm="sha256",
+                get_mime=False,
+                get_attributes=False,
+            )
             if answer.get("failed"):
                 raise AnsibleActionFail(f"{item['dest']}: {said(answer)}")
             found = answer.get("stat")
@@ -117,6 +144,7 @@ class ActionModule(Carrier):
             if before is not None and not re.fullmatch(r"[0-9a-f]{64}", str(before)):
                 raise AnsibleActionFail(f"{item['dest']}: what the host said of it is no answer")
             if before != after:
-                edits.append({"path": item["dest"], "before": before, "after": after,
-                              "summary": f"rendered from {item['src']}"})
+                edits.append(
+                    {"path": item["dest"], "before": before, "after": after, "summary": f"rendered from {item['src']}"}
+                )
         return edits

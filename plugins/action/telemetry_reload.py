@@ -18,6 +18,13 @@ class ActionModule(Carrier):
         super().run(tmp, task_vars)
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
-        return plain(self.in_time(lambda: self._execute_module(
-            module_name="ansible.builtin.systemd_service", module_args={"daemon_reload": True}, task_vars=variables),
-            variables))
+        return plain(
+            self.in_time(
+                lambda: self._execute_module(
+                    module_name="ansible.builtin.systemd_service",
+                    module_args={"daemon_reload": True},
+                    task_vars=variables,
+                ),
+                variables,
+            )
+        )

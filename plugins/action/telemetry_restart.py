@@ -27,8 +27,10 @@ class ActionModule(restarting.Restarting):
         _result, self._arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
         given = self._arguments
         if given["when_idle"] and not given["url"] and not given["controllers"]:
-            raise AnsibleActionFail("a restart when idle asks the controller, so it needs its url (with several "
-                                    "installations on a host: controllers)")
+            raise AnsibleActionFail(
+                "a restart when idle asks the controller, so it needs its url (with several "
+                "installations on a host: controllers)"
+            )
         before = self._state()
         owed = [*restarting.owing(before, given["state"]), *self.left_down(before, given["state"])]
         result = self.restart_services(owed, before, given["state"])

@@ -21,13 +21,25 @@ class ActionModule(Carrier):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         template = self._shared_loader_obj.action_loader.get(
-            "ansible.builtin.template", task=self._task, connection=self._connection, play_context=self._play_context,
-            loader=self._loader, templar=self._templar, shared_loader_obj=self._shared_loader_obj)
+            "ansible.builtin.template",
+            task=self._task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
         # It may contain secrets, and the host says what was there before: no diff.
         self._task.diff = False
         done = plain(self.in_time(lambda: self.with_terminal(lambda: template.run(task_vars=variables)), variables))
         destination = self._task.args.get("dest")
         if destination and (done["changed"] or done.get("failed")):
-            self.record([{"kind": "edit", "file": str(destination), "state": None} if done["changed"]
-                         else attempt(str(done["msg"]), file=str(destination))], variables)
+            self.record(
+                [
+                    {"kind": "edit", "file": str(destination), "state": None}
+                    if done["changed"]
+                    else attempt(str(done["msg"]), file=str(destination))
+                ],
+                variables,
+            )
         return {**done, "dest": destination}

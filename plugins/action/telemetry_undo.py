@@ -33,16 +33,28 @@ _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 def states_of(state: Mapping[str, Any]) -> list[str]:
     """What the next start gives where a running JVM has something else: a restart mends that."""
     known = ("disabled", "enabled")
-    return sorted({entry["next_start"] for entry in state["installations"]
-                   if entry["service"] and entry["on_disk"] == entry["next_start"] and entry["next_start"] in known
-                   and entry["running"] in (*known, "mixed") and entry["running"] != entry["next_start"]})
+    return sorted(
+        {
+            entry["next_start"]
+            for entry in state["installations"]
+            if entry["service"]
+            and entry["on_disk"] == entry["next_start"]
+            and entry["next_start"] in known
+            and entry["running"] in (*known, "mixed")
+            and entry["running"] != entry["next_start"]
+        }
+    )
 
 
 def missing(edited: Sequence[str], undone: Sequence[Mapping[str, Any]], run: str) -> list[str]:
     """What is said of files that the run edited by its record, and of which the host has no backup by it."""
     known = {one["path"] for one in undone}
-    return [f"{path}: run {run} edited it by its record, and this host keeps no backup by that run (telemetry_backup "
-            "was false, or it is too old: telemetry_backup_days)" for path in edited if path not in known]
+    return [
+        f"{path}: run {run} edited it by its record, and this host keeps no backup by that run (telemetry_backup "
+        "was false, or it is too old: telemetry_backup_days)"
+        for path in edited
+        if path not in known
+    ]
 
 
 class ActionModule(Carrier):
@@ -52,22 +64,30 @@ class ActionModule(Carrier):
         """Put back, reload, survey."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "run": {"type": "str", "required": True},
-            "launch_scripts": {"type": "list", "elements": "str", "default": []},
-            "daemon_reload": {"type": "bool", "default": True},
-            "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "run": {"type": "str", "required": True},
+                "launch_scripts": {"type": "list", "elements": "str", "default": []},
+                "daemon_reload": {"type": "bool", "default": True},
+                "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+            }
+        )
         run = arguments["run"]
         if not _RUN.fullmatch(run):
-            raise AnsibleActionFail("run: the run that is to be undone is needed, such as 20261231T235959Z-0123abcd; "
-                                    "the report, and the names of the files in changes/ beside the evidence, tell it")
+            raise AnsibleActionFail(
+                "run: the run that is to be undone is needed, such as 20261231T235959Z-0123abcd; "
+                "the report, and the names of the files in changes/ beside the evidence, tell it"
+            )
         if run == RUN_ID:
             raise AnsibleActionFail("run: this run cannot undo itself")
         recorded = self._recorded(run, variables)
         try:
-            answer = self.in_time(lambda: self._as_module("cbops.telemetry.telemetry_backup", {
-                "run": RUN_ID, "of_run": run, "undo": True}, variables), variables)
+            answer = self.in_time(
+                lambda: self._as_module(
+                    "cbops.telemetry.telemetry_backup", {"run": RUN_ID, "of_run": run, "undo": True}, variables
+                ),
+                variables,
+            )
         except AnsibleError as error:
             self.record([attempt(one_line(str(error)))], variables, run)
             raise
@@ -77,22 +97,41 @@ class ActionModule(Carrier):
         undone = answer["undone"]
         refused = [one["reason"] for one in undone if one["reason"]] + missing(recorded or [], undone, run)
         self.record([*undone_of(undone), *(refusal("undo", reason) for reason in refused)], variables, run)
-        result: dict[str, Any] = {"changed": answer["changed"], "files": undone, "refused": refused,
-                                  "diff": answer.get("diff", []), "restart_states": []}
+        result: dict[str, Any] = {
+            "changed": answer["changed"],
+            "files": undone,
+            "refused": refused,
+            "diff": answer.get("diff", []),
+            "restart_states": [],
+        }
         if not undone and recorded is None:
-            return {**result, "failed": True, "msg": f"nothing is known of run {run}: there is no record of it beside "
-                    "the evidence (changes/), and this host keeps no backup by it"}
+            return {
+                **result,
+                "failed": True,
+                "msg": f"nothing is known of run {run}: there is no record of it beside "
+                "the evidence (changes/), and this host keeps no backup by it",
+            }
         problems = list(refused)
         after = self._survey(arguments, variables)
         # By what is owed, not by what was put back now: an undo before this one may have been killed before the reload.
         units = [one["path"] for one in undone if one["reason"] is None and is_unit(one["path"])]
         owed = any(entry["daemon_reload_owed"] for entry in (after.get("state") or {}).get("installations", []))
         if units and owed and arguments["daemon_reload"] and not self._task.check_mode:
-            reloaded = plain(self.in_time(lambda: self._execute_module(
-                module_name="ansible.builtin.systemd_service", module_args={"daemon_reload": True},
-                task_vars=variables), variables))
-            problems += [f"the service manager did not read the units again: {said(reloaded)}"] \
-                if reloaded.get("failed") else []
+            reloaded = plain(
+                self.in_time(
+                    lambda: self._execute_module(
+                        module_name="ansible.builtin.systemd_service",
+                        module_args={"daemon_reload": True},
+                        task_vars=variables,
+                    ),
+                    variables,
+                )
+            )
+            problems += (
+                [f"the service manager did not read the units again: {said(reloaded)}"]
+                if reloaded.get("failed")
+                else []
+            )
             result["changed"] = True
             after = self._survey(arguments, variables)
         if after.get("failed") or "state" not in after:
@@ -104,8 +143,11 @@ class ActionModule(Carrier):
         return result
 
     def _survey(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-        return self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": arguments["launch_scripts"],
-                                                           "attach": arguments["attach"]}, variables)
+        return self.ask(
+            "cbops.telemetry.telemetry_info",
+            {"launch_scripts": arguments["launch_scripts"], "attach": arguments["attach"]},
+            variables,
+        )
 
     def _recorded(self, run: str, variables: Mapping[str, Any]) -> list[str] | None:
         """The files that the run edited on this host by its record on the control node; None where there is none."""

@@ -26,11 +26,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Verify; every problem is named with its file."""
         super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(argument_spec={
-            "reports_dir": {"type": "str"},
-            "allowed_signers": {"type": "path", "required": True},
-            "known": {"type": "list", "elements": "str", "default": []},
-        })
+        _result, arguments = self.validate_argument_spec(
+            argument_spec={
+                "reports_dir": {"type": "str"},
+                "allowed_signers": {"type": "path", "required": True},
+                "known": {"type": "list", "elements": "str", "default": []},
+            }
+        )
         reports, signers = reports_folder(arguments["reports_dir"]), arguments["allowed_signers"]
         if not os.access(signers, os.R_OK):
             raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")
@@ -39,11 +41,16 @@ class ActionModule(ActionBase):
         for note in seen["notes"]:
             show(visible(f"note: {note}"))
         if wrong:
-            return {**result, "failed": True, "msg": visible(f"{len(wrong)} problems: {'; '.join(wrong[:20])}"
-                                                             f"{' ...' if len(wrong) > 20 else ''}")}
+            return {
+                **result,
+                "failed": True,
+                "msg": visible(f"{len(wrong)} problems: {'; '.join(wrong[:20])}{' ...' if len(wrong) > 20 else ''}"),
+            }
         changes = f"; so are {seen['records']} records of changes" if seen["records"] else ""
-        show(f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
-             f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them{changes}")
+        show(
+            f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
+            f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them{changes}"
+        )
         for one in seen["newest"]:
             show(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")
         return result

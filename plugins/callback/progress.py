@@ -40,7 +40,7 @@ def line(task: str, done: int, total: int, violations: int, elapsed: float, colu
     if 0 < done < total:
         left = round(elapsed / done * (total - done))
         text += f", about {left // 60}:{left % 60:02d} left"
-    return text[:max(columns - 1, 0)]
+    return text[: max(columns - 1, 0)]
 
 
 class CallbackModule(CallbackBase):

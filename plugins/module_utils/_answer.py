@@ -16,9 +16,11 @@ from .host._child import supervised
 Result = Dict[str, Any]
 
 
-def answer(function: str, params: Dict[str, Any], check_mode: bool,
-           prepare: Callable[[], None] = lambda: None) -> Result:
+def answer(
+    function: str, params: Dict[str, Any], check_mode: bool, prepare: Callable[[], None] = lambda: None
+) -> Result:
     """What one of the functions below returns, as it ran within the limits of a host; ``prepare`` runs there first."""
+
     def work() -> Result:
         prepare()
         return globals()[function](params, check_mode)  # type: ignore[no-any-return]
@@ -38,8 +40,10 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
         document = state(params["root"], _bytewise(params["launch_scripts"]), params["connectivity"], params["attach"])
     except (OSError, ValueError) as error:
         return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
-    return {"changed": False, "state": {key: value if key == "connectivity" else readable(value)
-                                        for key, value in document.items()}}
+    return {
+        "changed": False,
+        "state": {key: value if key == "connectivity" else readable(value) for key, value in document.items()},
+    }
 
 
 def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
@@ -52,12 +56,29 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     if refused:
         return {"failed": True, "msg": refused}
     try:
-        done = declare(params["state"], params["root"], _bytewise(params["launch_scripts"]), _bytewise(params["name"]),
-                       params["backup"], check_mode, params["attach"], params["run"], params["backup_count"],
-                       params["backup_days"])
+        done = declare(
+            params["state"],
+            params["root"],
+            _bytewise(params["launch_scripts"]),
+            _bytewise(params["name"]),
+            params["backup"],
+            check_mode,
+            params["attach"],
+            params["run"],
+            params["backup_count"],
+            params["backup_days"],
+        )
     except (Refused, OSError, ValueError) as error:
-        return {"failed": True, "msg": readable(str(error)), "refused": [readable(str(error))], "backup_files": [],
-                "files": [], "notes": [], "restart_required": [], "reload_required": False}
+        return {
+            "failed": True,
+            "msg": readable(str(error)),
+            "refused": [readable(str(error))],
+            "backup_files": [],
+            "files": [],
+            "notes": [],
+            "restart_required": [],
+            "reload_required": False,
+        }
     result = {
         "changed": done.changed,
         "restart_required": done.restart_required,
@@ -85,8 +106,9 @@ def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
     if refused:
         return {"failed": True, "msg": refused}
     try:
-        return readable(prove(  # type: ignore[no-any-return]
-            _bytewise(params["launch_scripts"]), _bytewise(params["name"]), params["timeout"], check_mode))
+        return readable(  # type: ignore[no-any-return]
+            prove(_bytewise(params["launch_scripts"]), _bytewise(params["name"]), params["timeout"], check_mode)
+        )
     except (OSError, ValueError) as error:
         return {"failed": True, "msg": readable("nothing could be proved: %s" % error)}
 
@@ -104,15 +126,22 @@ def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
     except OSError as error:
         return {"failed": True, "msg": "the configuration of the controllers on this host cannot be read: %s" % error}
     if not probes:
-        return {"failed": True, "notes": notes, "msg": "there was no path to probe: no controller of this host is "
-                                                       "configured with a proxy that counts for the endpoint"}
+        return {
+            "failed": True,
+            "notes": notes,
+            "msg": "there was no path to probe: no controller of this host is "
+            "configured with a proxy that counts for the endpoint",
+        }
     first = probes[0]
     result = {key: first[key] for key in ("outcome", "address", "message")}  # type: Result
     result.update(changed=False, probe=first, probes=probes, notes=notes)
     if not answers_meet(probes, expect):
         other = next((one for one in probes if not answers_meet([one], expect)), first)
-        result.update(failed=True, msg="expected %s (%s) to be %s: %s. %s" % (
-            other["target"], other["via"], expect, other["outcome"], other["message"]))
+        result.update(
+            failed=True,
+            msg="expected %s (%s) to be %s: %s. %s"
+            % (other["target"], other["via"], expect, other["outcome"], other["message"]),
+        )
     return result
 
 
@@ -131,8 +160,9 @@ def _relative(params: Dict[str, Any]) -> Optional[str]:
     return None
 
 
-def state(root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None,
-          attach: str = "auto") -> Dict[str, Any]:
+def state(
+    root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None, attach: str = "auto"
+) -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
     from .survey._document import document_of
     from .survey._survey import survey

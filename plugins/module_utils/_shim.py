@@ -70,7 +70,7 @@ def run(texts: List[bytes]) -> None:
     """Answer the request, between its marks."""
     request = json.loads(texts[0].decode())
     words = [word for text in texts[1:] for word in text.decode().split("\0")]
-    sys.meta_path.insert(0, Importer(dict(zip(words[::2], words[1::2]))))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Importer(dict(zip(words[::2], words[1::2]))))
     params = request["params"]
 
     def prepare() -> None:

@@ -420,7 +420,8 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = dict(
-    SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"})
+    SPEC, expect={"type": "str", "choices": list(EXPECTATIONS), "default": "any"}
+)
 
 
 def main() -> None:

@@ -177,11 +177,12 @@ from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store, Undone, digest
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store, Undone
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 from ansible_collections.cbops.telemetry.plugins.module_utils.host import _limits as limits
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._child import supervised
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import readable
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._records import digest
 
 
 def main() -> None:
@@ -246,12 +247,25 @@ def _undone(files: List[Undone]) -> Dict[str, Any]:
     # Not with the others: a roll-back, for which a service may be down, need not load all that reads launch files.
     from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import describe
 
-    return readable({  # type: ignore[no-any-return]
-        "changed": any(one.changed for one in files), "backups": [],
-        "undone": [{"path": one.path, "changed": one.changed, "restored": one.source, "kept": one.backup,
+    return readable(  # type: ignore[no-any-return]
+        {
+            "changed": any(one.changed for one in files),
+            "backups": [],
+            "undone": [
+                {
+                    "path": one.path,
+                    "changed": one.changed,
+                    "restored": one.source,
+                    "kept": one.backup,
                     "before": None if one.before is None else digest(one.before),
-                    "after": None if one.after is None else digest(one.after), "reason": one.reason} for one in files],
-        "diff": [describe(one.path, _text(one.before), _text(one.after)) for one in files if one.changed]})
+                    "after": None if one.after is None else digest(one.after),
+                    "reason": one.reason,
+                }
+                for one in files
+            ],
+            "diff": [describe(one.path, _text(one.before), _text(one.after)) for one in files if one.changed],
+        }
+    )
 
 
 def _text(content: Optional[bytes]) -> Optional[str]:

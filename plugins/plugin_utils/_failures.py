@@ -41,106 +41,234 @@ _LOOK_AT_IT = "compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_
 #: The first whose words are there is it.
 FAILURES: tuple[Failure, ...] = (
     # -- ssh: the host was not reached, or did not let us in ------------------------------------------------------
-    Failure("ssh_config", False, "ssh does not understand how it is set up here",
-            "correct the ssh configuration, or ansible_ssh_common_args",
-            r"bad configuration option|bad ssh2? .*spec|can't open user config file|terminating, \d+ bad config"
-            r"|keyword .* extra arguments|unknown (key|cipher|mac) (types|type)|illegal option|command-line line \d+"),
-    Failure("ssh_program", False, "the control node lacks a program to log in with",
-            "install it on the control node, or log in with a key",
-            r"install the sshpass program|no such file or directory: b?'?(/\S*/)?(ssh|sshpass)'?"),
-    Failure("way", False, "the way there, a jump host or a ProxyCommand, ended",
-            "log in to the jump host by hand (ssh -v), and see that it can reach the host",
-            r"unknown port 65535|stdio forwarding failed|channel \d+: open failed|proxycommand", whole=True),
-    Failure("name", False, "its name has no address",
-            "set ansible_host to its address, or make the name known to the DNS",
-            r"could not resolve hostname|name or service not known|nodename nor servname"),
-    Failure("banner", False, "what answers at its ssh port is no ssh server, or one that takes no more connections",
-            "set ansible_port, or look at sshd there (MaxStartups, PerSourcePenalties, its load, a firewall)",
-            r"banner exchange|connect to host .*: connection reset|protocol banner|(kex|ssh)_exchange_identification"
-            r"|invalid ssh identification"),
-    Failure("refused", False, "nothing listens at its ssh port",
-            "start sshd there, or set ansible_port", r"connect(ion)? to .*: connection refused"),
-    Failure("no_route", False, "there is no way to its address",
-            "look whether it is up, at routes and firewalls, and at ansible_host",
-            r": (no route to host|network is (unreachable|down)|host is (down|unreachable))"),
-    Failure("timeout", False, "no answer came from its address",
-            "look whether it is up, at firewalls, and at ansible_host",
-            r"connect(ion)? to .*: (connection|operation) timed out|connection timed out"),
-    Failure("key_revoked", False, "its ssh host key is marked as revoked",
-            "find out who has the key that was revoked; do not connect", r"revoked host key|marked as revoked"),
-    Failure("key_changed", False, "its ssh host key is another than the known one",
-            f"find out why: {_LOOK_AT_IT} replace the old one in known_hosts (ssh-keygen -R)",
-            r"remote host identification has changed|host key for .* has changed|possible dns spoofing"),
-    Failure("key_unknown", False, "its ssh host key is not known here",
-            f"{_LOOK_AT_IT} add it to known_hosts", r"host key verification failed|host key is known for"),
-    Failure("algorithms", False, "ssh here and sshd there have no common algorithm",
-            "update the older of the two, or allow an algorithm for this host in ssh_config",
-            r"unable to negotiate|no matching \S+( \S+)? (method|key type|cipher|mac|compression)|no hostkey alg"),
-    Failure("account", False, "its account there is closed",
-            "renew the account (chage -l USER), or set ansible_user to another",
-            r"account has expired|account is currently not available|password change required"
-            r"|your password has expired|required to change your password|not permitted to log in|pam_nologin"
-            r"|account is (locked|not available)"),
-    Failure("key_file", False, "the private key here may not be used",
-            "give the key file to its owner alone (chmod 600)", r"unprotected private key|bad permissions"),
-    Failure("login", False, "it does not let us log in",
-            "set ansible_user and ansible_ssh_private_key_file, put the public key into its authorized_keys, or look "
-            "at AllowUsers in its sshd_config",
-            r"permission denied \([a-z-]+[^)]*\)|invalid/incorrect (username/)?password|too many auth\w+ failures"
-            r"|no (more|supported) authentication methods|authentication failed\.|permission denied, please try again"),
+    Failure(
+        "ssh_config",
+        False,
+        "ssh does not understand how it is set up here",
+        "correct the ssh configuration, or ansible_ssh_common_args",
+        r"bad configuration option|bad ssh2? .*spec|can't open user config file|terminating, \d+ bad config"
+        r"|keyword .* extra arguments|unknown (key|cipher|mac) (types|type)|illegal option|command-line line \d+",
+    ),
+    Failure(
+        "ssh_program",
+        False,
+        "the control node lacks a program to log in with",
+        "install it on the control node, or log in with a key",
+        r"install the sshpass program|no such file or directory: b?'?(/\S*/)?(ssh|sshpass)'?",
+    ),
+    Failure(
+        "way",
+        False,
+        "the way there, a jump host or a ProxyCommand, ended",
+        "log in to the jump host by hand (ssh -v), and see that it can reach the host",
+        r"unknown port 65535|stdio forwarding failed|channel \d+: open failed|proxycommand",
+        whole=True,
+    ),
+    Failure(
+        "name",
+        False,
+        "its name has no address",
+        "set ansible_host to its address, or make the name known to the DNS",
+        r"could not resolve hostname|name or service not known|nodename nor servname",
+    ),
+    Failure(
+        "banner",
+        False,
+        "what answers at its ssh port is no ssh server, or one that takes no more connections",
+        "set ansible_port, or look at sshd there (MaxStartups, PerSourcePenalties, its load, a firewall)",
+        r"banner exchange|connect to host .*: connection reset|protocol banner|(kex|ssh)_exchange_identification"
+        r"|invalid ssh identification",
+    ),
+    Failure(
+        "refused",
+        False,
+        "nothing listens at its ssh port",
+        "start sshd there, or set ansible_port",
+        r"connect(ion)? to .*: connection refused",
+    ),
+    Failure(
+        "no_route",
+        False,
+        "there is no way to its address",
+        "look whether it is up, at routes and firewalls, and at ansible_host",
+        r": (no route to host|network is (unreachable|down)|host is (down|unreachable))",
+    ),
+    Failure(
+        "timeout",
+        False,
+        "no answer came from its address",
+        "look whether it is up, at firewalls, and at ansible_host",
+        r"connect(ion)? to .*: (connection|operation) timed out|connection timed out",
+    ),
+    Failure(
+        "key_revoked",
+        False,
+        "its ssh host key is marked as revoked",
+        "find out who has the key that was revoked; do not connect",
+        r"revoked host key|marked as revoked",
+    ),
+    Failure(
+        "key_changed",
+        False,
+        "its ssh host key is another than the known one",
+        f"find out why: {_LOOK_AT_IT} replace the old one in known_hosts (ssh-keygen -R)",
+        r"remote host identification has changed|host key for .* has changed|possible dns spoofing",
+    ),
+    Failure(
+        "key_unknown",
+        False,
+        "its ssh host key is not known here",
+        f"{_LOOK_AT_IT} add it to known_hosts",
+        r"host key verification failed|host key is known for",
+    ),
+    Failure(
+        "algorithms",
+        False,
+        "ssh here and sshd there have no common algorithm",
+        "update the older of the two, or allow an algorithm for this host in ssh_config",
+        r"unable to negotiate|no matching \S+( \S+)? (method|key type|cipher|mac|compression)|no hostkey alg",
+    ),
+    Failure(
+        "account",
+        False,
+        "its account there is closed",
+        "renew the account (chage -l USER), or set ansible_user to another",
+        r"account has expired|account is currently not available|password change required"
+        r"|your password has expired|required to change your password|not permitted to log in|pam_nologin"
+        r"|account is (locked|not available)",
+    ),
+    Failure(
+        "key_file",
+        False,
+        "the private key here may not be used",
+        "give the key file to its owner alone (chmod 600)",
+        r"unprotected private key|bad permissions",
+    ),
+    Failure(
+        "login",
+        False,
+        "it does not let us log in",
+        "set ansible_user and ansible_ssh_private_key_file, put the public key into its authorized_keys, or look "
+        "at AllowUsers in its sshd_config",
+        r"permission denied \([a-z-]+[^)]*\)|invalid/incorrect (username/)?password|too many auth\w+ failures"
+        r"|no (more|supported) authentication methods|authentication failed\.|permission denied, please try again",
+    ),
     # -- sudo: we are in, and may not look ------------------------------------------------------------------------
-    Failure("sudo_tty", True, "sudo there wants a terminal (requiretty)",
-            "leave telemetry_carrier at auto, or write Defaults:USER !requiretty into its sudoers",
-            r"must have a tty|no tty present"),
-    Failure("sudo_wrong_password", True, "sudo there does not take the password",
-            "correct ansible_become_password",
-            r"incorrect (sudo|become|doas|su) password|incorrect (password|authentication) attempt|sorry, try again"
-            r"|authentication failed, try again"),
-    Failure("sudo_not_allowed", True, "sudo there does not allow it to this user",
-            "add a line to its sudoers, such as USER ALL=(root) NOPASSWD: ALL, or set ansible_user to another",
-            r"not in the sudoers|is not allowed to (execute|run)|may not run sudo|i'm afraid i can't do that"),
-    Failure("sudo_user", True, "there is no such user there to become",
-            "correct ansible_become_user", r"unknown user|sudo\S*: (user|account) .*not (found|exist)"),
-    Failure("sudo_password", True, "sudo there wants a password, or does not allow it to this user",
-            "set ansible_become_password (in a vault), or write USER ALL=(root) NOPASSWD: ALL into its sudoers",
-            r"a password is required|no password was provided|missing (sudo|become|doas|su) password"
-            r"|interactive authentication is required|(escalation|password) prompt|a terminal is required to"),
-    Failure("no_sudo", True, "there is no sudo there",
-            "install sudo, log in as root (ansible_become: false), or set ansible_become_exe",
-            r"\bsudo\S*: (inaccessible or )?(command )?not found|\bsudo\S*: no such file"),
+    Failure(
+        "sudo_tty",
+        True,
+        "sudo there wants a terminal (requiretty)",
+        "leave telemetry_carrier at auto, or write Defaults:USER !requiretty into its sudoers",
+        r"must have a tty|no tty present",
+    ),
+    Failure(
+        "sudo_wrong_password",
+        True,
+        "sudo there does not take the password",
+        "correct ansible_become_password",
+        r"incorrect (sudo|become|doas|su) password|incorrect (password|authentication) attempt|sorry, try again"
+        r"|authentication failed, try again",
+    ),
+    Failure(
+        "sudo_not_allowed",
+        True,
+        "sudo there does not allow it to this user",
+        "add a line to its sudoers, such as USER ALL=(root) NOPASSWD: ALL, or set ansible_user to another",
+        r"not in the sudoers|is not allowed to (execute|run)|may not run sudo|i'm afraid i can't do that",
+    ),
+    Failure(
+        "sudo_user",
+        True,
+        "there is no such user there to become",
+        "correct ansible_become_user",
+        r"unknown user|sudo\S*: (user|account) .*not (found|exist)",
+    ),
+    Failure(
+        "sudo_password",
+        True,
+        "sudo there wants a password, or does not allow it to this user",
+        "set ansible_become_password (in a vault), or write USER ALL=(root) NOPASSWD: ALL into its sudoers",
+        r"a password is required|no password was provided|missing (sudo|become|doas|su) password"
+        r"|interactive authentication is required|(escalation|password) prompt|a terminal is required to",
+    ),
+    Failure(
+        "no_sudo",
+        True,
+        "there is no sudo there",
+        "install sudo, log in as root (ansible_become: false), or set ansible_become_exe",
+        r"\bsudo\S*: (inaccessible or )?(command )?not found|\bsudo\S*: no such file",
+    ),
     # -- the host itself ------------------------------------------------------------------------------------------
-    Failure("disk_full", True, "a file system there is full",
-            "make room there (df -h, df -i; /tmp and the user's home)", r"no space left on device|quota exceeded"),
-    Failure("read_only", True, "a file system there can only be read",
-            "look why it was mounted so (dmesg)", r"read-only file system"),
-    Failure("no_memory", True, "it has no memory or no processes left",
-            "look at its memory and at the limits of the user (ulimit -a)",
-            r"cannot allocate memory|memoryerror|cannot fork|fork: |can't start new thread|out of memory"),
-    Failure("sudo_broken", True, "sudo there is broken",
-            "run visudo -c there, and look at the owner and mode of sudo and of its sudoers",
-            r"must be owned by uid|setuid bit|sudoers.*(syntax|parse) error|no valid sudoers|effective uid is not 0"
-            r"|sudo\S*: (unable to|error|fatal|\S*sudoers|/etc/sudo|account validation)|nosuid"),
-    Failure("python_old", True, "its Python is too old",
-            "install Python 3.6 or newer, or set ansible_python_interpreter to one",
-            r"python 3\.6 or newer is needed|requires a minimum of python"),
-    Failure("no_python", True, "no Python was found there",
-            "install Python 3, or set ansible_python_interpreter to where it is",
-            r"no python 3 was found|python[\d.]*'?: (inaccessible or )?(command )?(not found|no such file)"
-            r"|no such file or directory:? .*python|interpreter .*was not found"),
-    Failure("python_broken", True, "its Python does not run",
-            "run python3 -c 'import json, zlib' there, or set ansible_python_interpreter to one that does",
-            r"(python.*|\bsh: (line )?\d*:? ?\S+): (permission denied|cannot execute|bad interpreter|is a directory)"
-            r"|error while loading shared libraries"
-            r"|init_fs_encoding|no module named .?(encodings|json|zlib|io)\b|exec format error"),
+    Failure(
+        "disk_full",
+        True,
+        "a file system there is full",
+        "make room there (df -h, df -i; /tmp and the user's home)",
+        r"no space left on device|quota exceeded",
+    ),
+    Failure(
+        "read_only",
+        True,
+        "a file system there can only be read",
+        "look why it was mounted so (dmesg)",
+        r"read-only file system",
+    ),
+    Failure(
+        "no_memory",
+        True,
+        "it has no memory or no processes left",
+        "look at its memory and at the limits of the user (ulimit -a)",
+        r"cannot allocate memory|memoryerror|cannot fork|fork: |can't start new thread|out of memory",
+    ),
+    Failure(
+        "sudo_broken",
+        True,
+        "sudo there is broken",
+        "run visudo -c there, and look at the owner and mode of sudo and of its sudoers",
+        r"must be owned by uid|setuid bit|sudoers.*(syntax|parse) error|no valid sudoers|effective uid is not 0"
+        r"|sudo\S*: (unable to|error|fatal|\S*sudoers|/etc/sudo|account validation)|nosuid",
+    ),
+    Failure(
+        "python_old",
+        True,
+        "its Python is too old",
+        "install Python 3.6 or newer, or set ansible_python_interpreter to one",
+        r"python 3\.6 or newer is needed|requires a minimum of python",
+    ),
+    Failure(
+        "no_python",
+        True,
+        "no Python was found there",
+        "install Python 3, or set ansible_python_interpreter to where it is",
+        r"no python 3 was found|python[\d.]*'?: (inaccessible or )?(command )?(not found|no such file)"
+        r"|no such file or directory:? .*python|interpreter .*was not found",
+    ),
+    Failure(
+        "python_broken",
+        True,
+        "its Python does not run",
+        "run python3 -c 'import json, zlib' there, or set ansible_python_interpreter to one that does",
+        r"(python.*|\bsh: (line )?\d*:? ?\S+): (permission denied|cannot execute|bad interpreter|is a directory)"
+        r"|error while loading shared libraries"
+        r"|init_fs_encoding|no module named .?(encodings|json|zlib|io)\b|exec format error",
+    ),
     # -- a connection that was there ------------------------------------------------------------------------------
-    Failure("closed", False, "it closed the connection before it let us in",
-            "look at its journal (sshd, PAM, /run/nologin), and whether it is starting or going down",
-            r"^connection (closed|reset) by \S+ port \d+"),
-    Failure("broken", False, "the connection to it broke in the middle",
-            "run it again; where it breaks each time, look at its journal (sshd, out of memory) and the network",
-            r"closed by (remote host|\S+ port)|broken pipe|connection reset|timeout, server .* not responding"
-            r"|client_loop|connection (was )?(closed|aborted|lost)|shared connection to|disconnected from"
-            r"|disconnect(ing|ed)? |mux_client|the connection ended|channel closed|data could not be sent to"),
+    Failure(
+        "closed",
+        False,
+        "it closed the connection before it let us in",
+        "look at its journal (sshd, PAM, /run/nologin), and whether it is starting or going down",
+        r"^connection (closed|reset) by \S+ port \d+",
+    ),
+    Failure(
+        "broken",
+        False,
+        "the connection to it broke in the middle",
+        "run it again; where it breaks each time, look at its journal (sshd, out of memory) and the network",
+        r"closed by (remote host|\S+ port)|broken pipe|connection reset|timeout, server .* not responding"
+        r"|client_loop|connection (was )?(closed|aborted|lost)|shared connection to|disconnected from"
+        r"|disconnect(ing|ed)? |mux_client|the connection ended|channel closed|data could not be sent to",
+    ),
     Failure("sudo", True, "sudo there refuses", "run sudo -n true there as this user", r"^\s*(\w+: )?sudo(-rs)?: "),
 )
 
@@ -181,10 +309,10 @@ def explained(said: str, failure: Failure | None = None) -> str:
     lines = _lines(said)
     whole = visible(" ".join(" ".join(lines).split()))
     if kind_of(whole):
-        return whole[:2 * LONGEST]
+        return whole[: 2 * LONGEST]
     failure = failure or failure_of(said)
     if failure is None:
-        return whole[:LONGEST + 200]
+        return whole[: LONGEST + 200]
     pattern = next(pattern for pattern, known in _PATTERNS if known.kind == failure.kind)
     line = whole if failure.whole else next((line for line in lines if pattern.search(line)), whole)
     return f"{failure.sentence} ({_shortened(visible(' '.join(line.split())))}); {failure.mend}"

@@ -27,8 +27,10 @@ def tools() -> None:
     if note.is_file() and note.read_bytes() == PINS.read_bytes():
         return
     machine.run([sys.executable, "-m", "venv", "--clear", VENV], timeout=120)
-    machine.run([VENV / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                 "--requirement", PINS], timeout=900)
+    machine.run(
+        [VENV / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", PINS],
+        timeout=900,
+    )
     note.write_bytes(PINS.read_bytes())
 
 
@@ -116,14 +118,22 @@ def main() -> int:
     if arguments.action == "scale-inside":
         from tests.bench import scale
 
-        return 1 if scale.run_inside(words(arguments.only), [int(one) for one in words(arguments.hosts)],
-                                     [float(one) for one in words(arguments.latencies)]) else 0
+        return (
+            1
+            if scale.run_inside(
+                words(arguments.only),
+                [int(one) for one in words(arguments.hosts)],
+                [float(one) for one in words(arguments.latencies)],
+            )
+            else 0
+        )
     if arguments.action == "profile-inside":
         from tests.bench import profile
 
         return profile.run_inside(arguments.hosts, words(arguments.only))
-    failed = measure.run_inside([int(one) for one in words(arguments.hosts)], words(arguments.only), arguments.rounds,
-                                words(arguments.kinds))
+    failed = measure.run_inside(
+        [int(one) for one in words(arguments.hosts)], words(arguments.only), arguments.rounds, words(arguments.kinds)
+    )
     return 1 if failed else 0
 
 

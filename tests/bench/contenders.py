@@ -69,8 +69,17 @@ def write_program() -> None:
     asked = _filing.question({"telemetry_desired": "disabled", "telemetry_connectivity": "ignored"})
     params = ArgumentSpecValidator(spec).validate(asked).validated_parameters
     begin, end = "<cbops bench ", " bench cbops>"
-    sent = _carrier.program("telemetry_info", {"function": "telemetry_info", "params": params, "paths": paths,
-                                               "check_mode": False, "begin": begin, "end": end})
+    sent = _carrier.program(
+        "telemetry_info",
+        {
+            "function": "telemetry_info",
+            "params": params,
+            "paths": paths,
+            "check_mode": False,
+            "begin": begin,
+            "end": end,
+        },
+    )
     command = _carrier.command(None, "")
     (PLACE / "program").write_bytes(sent)
     # For what can send text alone
@@ -123,8 +132,11 @@ def gathered(task: Task) -> set[str]:
 
 def operations(task: Task) -> set[str]:
     """Hosts on which every operation of pyinfra_admin gave what it should."""
-    return {path.name for path in task.out.iterdir() if ".war" in (text := path.read_text(encoding="utf-8"))
-            and text.endswith("'0', '0']")}
+    return {
+        path.name
+        for path in task.out.iterdir()
+        if ".war" in (text := path.read_text(encoding="utf-8")) and text.endswith("'0', '0']")
+    }
 
 
 # ---- command lines ---------------------------------------------------------------------------------------------------
@@ -132,8 +144,14 @@ def operations(task: Task) -> set[str]:
 
 def ssh_options(task: Task) -> list[str]:
     """OpenSSH: its own connection, or one that is open; never a new master."""
-    return ["-o", f"ConnectTimeout={SECONDS}", "-o", "ControlMaster=no",
-            "-o", f"ControlPath={SOCKETS / '%C' if task.warm else 'none'}"]
+    return [
+        "-o",
+        f"ConnectTimeout={SECONDS}",
+        "-o",
+        "ControlMaster=no",
+        "-o",
+        f"ControlPath={SOCKETS / '%C' if task.warm else 'none'}",
+    ]
 
 
 def xargs(task: Task, port: int) -> list[str]:
@@ -155,10 +173,18 @@ def logins(task: Task) -> set[str]:
 
 def piping(task: Task) -> dict[str, str]:
     """What the clients that pipe the program need."""
-    return {"COMMAND": (PLACE / "command").read_text(encoding="utf-8"), "PROGRAM": str(PLACE / "program"),
-            "MARKS": str(PLACE / "marks"), "OUT": str(task.out), "FORKS": str(task.forks),
-            "OPTIONS": " ".join(ssh_options(task)), "ADDRESSES": str(task.inventory / "addresses"),
-            "BENCH_USER": USER, "BENCH_PORT": str(PORT), "BENCH_SECONDS": str(SECONDS)}
+    return {
+        "COMMAND": (PLACE / "command").read_text(encoding="utf-8"),
+        "PROGRAM": str(PLACE / "program"),
+        "MARKS": str(PLACE / "marks"),
+        "OUT": str(task.out),
+        "FORKS": str(task.forks),
+        "OPTIONS": " ".join(ssh_options(task)),
+        "ADDRESSES": str(task.inventory / "addresses"),
+        "BENCH_USER": USER,
+        "BENCH_PORT": str(PORT),
+        "BENCH_SECONDS": str(SECONDS),
+    }
 
 
 def client(name: str, python: str) -> Callable[[Task], list[str]]:
@@ -168,11 +194,21 @@ def client(name: str, python: str) -> Callable[[Task], list[str]]:
 
 def audit(*variables: str) -> Callable[[Task], list[str]]:
     """The collection's own playbook, with the settings of this checkout's ansible.cfg."""
+
     def command(task: Task) -> list[str]:
         extra = [word for one in variables for word in ("-e", one.format(forks=task.forks))]
-        return [str(CHECKOUT / ".venv/bin/ansible-playbook"), "cbops.telemetry.audit", "-i",
-                str(task.inventory / "hosts.ini"), "-f", str(task.forks), *extra, "-e",
-                json.dumps({"telemetry_reports_dir": str(task.out), "telemetry_fail_on": []})]
+        return [
+            str(CHECKOUT / ".venv/bin/ansible-playbook"),
+            "cbops.telemetry.audit",
+            "-i",
+            str(task.inventory / "hosts.ini"),
+            "-f",
+            str(task.forks),
+            *extra,
+            "-e",
+            json.dumps({"telemetry_reports_dir": str(task.out), "telemetry_fail_on": []}),
+        ]
+
     return command
 
 
@@ -183,10 +219,16 @@ def ours(task: Task) -> dict[str, str]:
 
 def admin(*, tuned: bool) -> Callable[[Task], list[str]]:
     """The playbook that an administrator writes."""
+
     def command(task: Task) -> list[str]:
-        words = [str(VENV / "bin/ansible-playbook"), str(CLIENTS / "admin.yml"), "-i",
-                 str(task.inventory / "hosts.ini")]
+        words = [
+            str(VENV / "bin/ansible-playbook"),
+            str(CLIENTS / "admin.yml"),
+            "-i",
+            str(task.inventory / "hosts.ini"),
+        ]
         return [*words, "-f", str(task.forks), "-e", "facts=false"] if tuned else words
+
     return command
 
 
@@ -197,35 +239,64 @@ def with_setting(name: str, value: str) -> Callable[[Task], dict[str, str]]:
 
 def facts(task: Task) -> list[str]:
     """Facts alone, as a play gathers them that is not told otherwise."""
-    return [str(VENV / "bin/ansible"), "all", "-m", "ansible.builtin.setup", "-i", str(task.inventory / "hosts.ini"),
-            "-f", str(task.forks), "-o"]
+    return [
+        str(VENV / "bin/ansible"),
+        "all",
+        "-m",
+        "ansible.builtin.setup",
+        "-i",
+        str(task.inventory / "hosts.ini"),
+        "-f",
+        str(task.forks),
+        "-o",
+    ]
 
 
 def plain_ansible(*, tuned: bool, mitogen: bool = False) -> Callable[[Task], dict[str, str]]:
     """Ansible's defaults; tuned: pipelining; under Mitogen: its strategy."""
+
     def environment(task: Task) -> dict[str, str]:
         found = {"ANSIBLE_CONFIG": str(PLACE / "ansible.cfg"), **ours(task)}
         if tuned:
             found["ANSIBLE_PIPELINING"] = "true"
         if mitogen:
             site = next((VENV / "lib").glob("python3*/site-packages"))
-            found |= {"ANSIBLE_STRATEGY_PLUGINS": str(site / "ansible_mitogen/plugins/strategy"),
-                      "ANSIBLE_STRATEGY": "mitogen_linear"}
+            found |= {
+                "ANSIBLE_STRATEGY_PLUGINS": str(site / "ansible_mitogen/plugins/strategy"),
+                "ANSIBLE_STRATEGY": "mitogen_linear",
+            }
         return found
+
     return environment
 
 
 def pyinfra(deploy: str) -> Callable[[Task], list[str]]:
     """pyinfra's command line."""
-    return lambda task: [str(VENV / "bin/pyinfra"), str(CLIENTS / "pyinfra_inventory.py"),
-                         str(CLIENTS / f"{deploy}.py"), "-y", "--parallel", str(task.forks)]
+    return lambda task: [
+        str(VENV / "bin/pyinfra"),
+        str(CLIENTS / "pyinfra_inventory.py"),
+        str(CLIENTS / f"{deploy}.py"),
+        "-y",
+        "--parallel",
+        str(task.forks),
+    ]
 
 
 def clush(task: Task) -> list[str]:
     """ClusterShell, which gives its stdin to every host; one file a host, as the others."""
-    return [str(VENV / "bin/clush"), "--hostfile", str(task.inventory / "addresses"), "-f", str(task.forks), "-q",
-            "-o", " ".join(ssh_options(task)).replace("%", "%%"), "--outdir", str(task.out),
-            (PLACE / "command").read_text(encoding="utf-8")]
+    return [
+        str(VENV / "bin/clush"),
+        "--hostfile",
+        str(task.inventory / "addresses"),
+        "-f",
+        str(task.forks),
+        "-q",
+        "-o",
+        " ".join(ssh_options(task)).replace("%", "%%"),
+        "--outdir",
+        str(task.out),
+        (PLACE / "command").read_text(encoding="utf-8"),
+    ]
 
 
 # ---- who -------------------------------------------------------------------------------------------------------------
@@ -241,37 +312,121 @@ _ADMIN = "8 tasks a host cost nearly a second of CPU each"
 _VENV_PYTHON = str(VENV / "bin/python")
 
 CONTENDERS: tuple[Contender, ...] = (
-    Contender("ssh", "`xargs -P` of bare `ssh`, the program piped: the floor",
-              lambda task: xargs(task, PORT), piping, warm=True),
+    Contender(
+        "ssh",
+        "`xargs -P` of bare `ssh`, the program piped: the floor",
+        lambda task: xargs(task, PORT),
+        piping,
+        warm=True,
+    ),
     Contender("login", "the same without an audit: `echo`", lambda task: xargs(task, PORT), nothing, logins, warm=True),
-    Contender("ssh-pq", "the same, with OpenSSH's own (post-quantum) key exchange",
-              lambda task: xargs(task, PORT_DEFAULT), piping),
+    Contender(
+        "ssh-pq",
+        "the same, with OpenSSH's own (post-quantum) key exchange",
+        lambda task: xargs(task, PORT_DEFAULT),
+        piping,
+    ),
     Contender("asyncssh", "asyncssh, the program piped", client("bare_asyncssh", _VENV_PYTHON), piping),
     Contender("parallel-ssh", "parallel-ssh (libssh2), the program piped", client("bare_pssh", _VENV_PYTHON), piping),
     Contender("paramiko", "paramiko in threads, the program piped", client("bare_paramiko", sys.executable), piping),
     Contender("clush", "`clush`, the program piped", clush, piping, warm=True, redirect="program"),
-    Contender("sweep", "`cbops.telemetry.audit`, `telemetry_sweep: auto`",
-              audit("telemetry_sweep=auto", "telemetry_sweep_connections={forks}"), ours, evidence, no_sweep),
-    Contender("pipe", "`cbops.telemetry.audit`, `telemetry_carrier: pipe`", audit("telemetry_carrier=pipe"),
-              ours, evidence, warm=True),
-    Contender("module", "`cbops.telemetry.audit`, `telemetry_carrier: module`", audit("telemetry_carrier=module"),
-              ours, evidence, warm=True, most=1000, why="as `pipe`, only slower", seconds=1),
-    Contender("pipe-alone", "`pipe`, no master left for the next run (`ControlMaster=no`)",
-              audit("telemetry_carrier=pipe"), with_setting("ANSIBLE_SSH_ARGS", "-o ControlMaster=no"), evidence,
-              most=100, why="as `pipe`"),
-    Contender("module-files", "`module` without pipelining", audit("telemetry_carrier=module"),
-              with_setting("ANSIBLE_PIPELINING", "false"), evidence,
-              most=100, why="as `module`, only slower", seconds=2),
-    Contender("facts", "Ansible's facts alone, pipelined", facts, plain_ansible(tuned=True), gathered,
-              most=100, why="it is no audit", seconds=2),
+    Contender(
+        "sweep",
+        "`cbops.telemetry.audit`, `telemetry_sweep: auto`",
+        audit("telemetry_sweep=auto", "telemetry_sweep_connections={forks}"),
+        ours,
+        evidence,
+        no_sweep,
+    ),
+    Contender(
+        "pipe",
+        "`cbops.telemetry.audit`, `telemetry_carrier: pipe`",
+        audit("telemetry_carrier=pipe"),
+        ours,
+        evidence,
+        warm=True,
+    ),
+    Contender(
+        "module",
+        "`cbops.telemetry.audit`, `telemetry_carrier: module`",
+        audit("telemetry_carrier=module"),
+        ours,
+        evidence,
+        warm=True,
+        most=1000,
+        why="as `pipe`, only slower",
+        seconds=1,
+    ),
+    Contender(
+        "pipe-alone",
+        "`pipe`, no master left for the next run (`ControlMaster=no`)",
+        audit("telemetry_carrier=pipe"),
+        with_setting("ANSIBLE_SSH_ARGS", "-o ControlMaster=no"),
+        evidence,
+        most=100,
+        why="as `pipe`",
+    ),
+    Contender(
+        "module-files",
+        "`module` without pipelining",
+        audit("telemetry_carrier=module"),
+        with_setting("ANSIBLE_PIPELINING", "false"),
+        evidence,
+        most=100,
+        why="as `module`, only slower",
+        seconds=2,
+    ),
+    Contender(
+        "facts",
+        "Ansible's facts alone, pipelined",
+        facts,
+        plain_ansible(tuned=True),
+        gathered,
+        most=100,
+        why="it is no audit",
+        seconds=2,
+    ),
     Contender("pyinfra-script", "pyinfra, the program as one command", pyinfra("pyinfra_script"), piping),
-    Contender("pyinfra", "pyinfra, an administrator's operations", pyinfra("pyinfra_admin"), piping,
-              operations, most=1000, why="it keeps an answer of every operation", seconds=2),
-    Contender("admin", "an administrator's playbook, Ansible's defaults", admin(tuned=False),
-              plain_ansible(tuned=False), recap, most=32, why=_ADMIN, seconds=10),
-    Contender("admin-tuned", "the same, tuned: pipelining, forks, no facts", admin(tuned=True),
-              plain_ansible(tuned=True), recap, warm=True, most=100, why=_ADMIN, seconds=6),
-    Contender("admin-mitogen", "the same, tuned, under Mitogen's strategy", admin(tuned=True),
-              plain_ansible(tuned=True, mitogen=True), recap, most=100, why=_ADMIN, seconds=6),
+    Contender(
+        "pyinfra",
+        "pyinfra, an administrator's operations",
+        pyinfra("pyinfra_admin"),
+        piping,
+        operations,
+        most=1000,
+        why="it keeps an answer of every operation",
+        seconds=2,
+    ),
+    Contender(
+        "admin",
+        "an administrator's playbook, Ansible's defaults",
+        admin(tuned=False),
+        plain_ansible(tuned=False),
+        recap,
+        most=32,
+        why=_ADMIN,
+        seconds=10,
+    ),
+    Contender(
+        "admin-tuned",
+        "the same, tuned: pipelining, forks, no facts",
+        admin(tuned=True),
+        plain_ansible(tuned=True),
+        recap,
+        warm=True,
+        most=100,
+        why=_ADMIN,
+        seconds=6,
+    ),
+    Contender(
+        "admin-mitogen",
+        "the same, tuned, under Mitogen's strategy",
+        admin(tuned=True),
+        plain_ansible(tuned=True, mitogen=True),
+        recap,
+        most=100,
+        why=_ADMIN,
+        seconds=6,
+    ),
 )
 BY_NAME: Mapping[str, Contender] = {one.name: one for one in CONTENDERS}

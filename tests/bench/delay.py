@@ -44,6 +44,7 @@ async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late
 
 async def serve(port: int, to: int, trip: float) -> None:
     """Until it is ended. ``trip`` is in seconds."""
+
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accepted = asyncio.get_running_loop().time()
         address = writer.get_extra_info("sockname")[0]
@@ -54,8 +55,9 @@ async def serve(port: int, to: int, trip: float) -> None:
             writer.close()
             return
         with contextlib.suppress(ConnectionError):
-            await asyncio.gather(carry(reader, onward[1], trip / 2, accepted + trip),
-                                 carry(onward[0], writer, trip / 2, 0.0))
+            await asyncio.gather(
+                carry(reader, onward[1], trip / 2, accepted + trip), carry(onward[0], writer, trip / 2, 0.0)
+            )
         for one in (writer, onward[1]):
             one.close()
 

@@ -75,8 +75,14 @@ def hosts(count: int, holes: int = 0) -> list[Host]:
     if not 0 < count <= 250 * 250:
         raise ValueError(f"{count} hosts are not between 1 and {250 * 250}")
     every = 100 // holes if holes else 0
-    return [Host(f"h{number:05d}", f"127.{1 + number // 62500}.{number // 250 % 250}.{1 + number % 250}",
-                 bool(every) and number % every == every - 1) for number in range(count)]
+    return [
+        Host(
+            f"h{number:05d}",
+            f"127.{1 + number // 62500}.{number // 250 % 250}.{1 + number % 250}",
+            bool(every) and number % every == every - 1,
+        )
+        for number in range(count)
+    ]
 
 
 def inventory(fleet: Sequence[Host], variables: Mapping[str, object]) -> str:
@@ -109,8 +115,26 @@ def enclose(module: str, arguments: Sequence[str]) -> int:
     PLACE.mkdir(parents=True, exist_ok=True)
     # As in machine.run_enclosed: unshare dies with us, and takes the namespace's first process along, which takes the
     # rest. That first process is a shell, because it must reap what outlives its parent (ssh's masters).
-    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child",
-               "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-m", module, *arguments]
+    command = [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "sh",
+        "-c",
+        '"$@"; exit $?',
+        "sh",
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+    ]
     return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
 
 
@@ -137,35 +161,76 @@ class Fleet:
         (self.home / ".ssh").mkdir(parents=True, mode=0o700)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", self.key])
         self._client()
-        run(["mount", "-t", "overlay", "-o", f"lowerdir={':'.join(json.loads(os.environ[LAYERS]))},"
-             f"upperdir={PLACE / 'upper'},workdir={PLACE / 'work'}", "cbops-bench", self.root])
+        run(
+            [
+                "mount",
+                "-t",
+                "overlay",
+                "-o",
+                f"lowerdir={':'.join(json.loads(os.environ[LAYERS]))},"
+                f"upperdir={PLACE / 'upper'},workdir={PLACE / 'work'}",
+                "cbops-bench",
+                self.root,
+            ]
+        )
         self._furnish()
         name = str(profiles.KINDS[KIND]["package"])
         with open(PLACE / "console", "wb") as console:
             subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "sh", "-euc", 'echo 0 >"$1"/cgroup.procs; shift; exec "$@"', "sh",
-                 str(self.cgroup), "unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc",
-                 "--cgroup", "sh", str(Path(__file__).with_name("loopback.sh")), str(self.root), name],
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd="/", env={"PATH": machine.PATH})
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    "KILL",
+                    "sh",
+                    "-euc",
+                    'echo 0 >"$1"/cgroup.procs; shift; exec "$@"',
+                    "sh",
+                    str(self.cgroup),
+                    "unshare",
+                    "--mount",
+                    "--pid",
+                    "--fork",
+                    "--kill-child",
+                    "--uts",
+                    "--ipc",
+                    "--cgroup",
+                    "sh",
+                    str(Path(__file__).with_name("loopback.sh")),
+                    str(self.root),
+                    name,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                cwd="/",
+                env={"PATH": machine.PATH},
+            )
         self._wait()
 
     def _network(self) -> None:
         """All of 127/8, and limits that are not what is measured."""
         machine.run(["ip", "link", "set", "lo", "mtu", "1500", "up"])
-        for name, value in {"core/somaxconn": "8192", "ipv4/tcp_max_syn_backlog": "8192",
-                            "ipv4/ip_local_port_range": "10000 65000"}.items():
+        for name, value in {
+            "core/somaxconn": "8192",
+            "ipv4/tcp_max_syn_backlog": "8192",
+            "ipv4/ip_local_port_range": "10000 65000",
+        }.items():
             Path("/proc/sys/net", name).write_text(value)
         machine.run(["nft", "-f", "-"], input=NFT % {"ports": f"{PORT}, {PORT_DEFAULT}"})
 
     def _client(self) -> None:
         """A clean home. OpenSSH takes it from the password file, whatever HOME says: so root has another one here."""
-        lines = [f"root:x:0:0:root:{self.home}:/bin/sh" if line.startswith("root:") else line
-                 for line in Path("/etc/passwd").read_text(encoding="utf-8").splitlines()]
+        lines = [
+            f"root:x:0:0:root:{self.home}:/bin/sh" if line.startswith("root:") else line
+            for line in Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
+        ]
         (PLACE / "passwd").write_text("\n".join(lines) + "\n", encoding="utf-8")
         machine.run(["mount", "--bind", PLACE / "passwd", "/etc/passwd"])
         (self.home / ".ssh/config").write_text(
             f"Host 127.*\n  User {USER}\n  IdentityFile {self.key}\n  IdentitiesOnly yes\n  StrictHostKeyChecking yes\n"
-            "  UpdateHostKeys no\n  HashKnownHosts no\n  LogLevel ERROR\n", encoding="utf-8")
+            "  UpdateHostKeys no\n  HashKnownHosts no\n  LogLevel ERROR\n",
+            encoding="utf-8",
+        )
 
     def _furnish(self) -> None:
         """A user with a clean home, and a controller that runs as that user, so that it can be asked."""
@@ -186,8 +251,13 @@ class Fleet:
         if changed == text:
             raise machine.FleetError(f"{launch} names no user")
         launch.write_text(changed, encoding="utf-8")
-        for place in (home / ".ssh", home / ".ssh/authorized_keys", root / "var/lib" / name, root / "var/log" / name,
-                      root / "var/cache" / name):
+        for place in (
+            home / ".ssh",
+            home / ".ssh/authorized_keys",
+            root / "var/lib" / name,
+            root / "var/log" / name,
+            root / "var/cache" / name,
+        ):
             os.chown(place, owner.st_uid, owner.st_gid)
 
     def _wait(self, seconds: float = 60) -> None:
@@ -200,8 +270,21 @@ class Fleet:
                     if isinstance(what, str):
                         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(what, timeout=3).close()
                     else:
-                        machine.run(["ssh", "-p", what, "-o", "StrictHostKeyChecking=no", "-o", "ConnectTimeout=3",
-                                     "-o", "UserKnownHostsFile=/dev/null", "127.0.0.1", "true"])
+                        machine.run(
+                            [
+                                "ssh",
+                                "-p",
+                                what,
+                                "-o",
+                                "StrictHostKeyChecking=no",
+                                "-o",
+                                "ConnectTimeout=3",
+                                "-o",
+                                "UserKnownHostsFile=/dev/null",
+                                "127.0.0.1",
+                                "true",
+                            ]
+                        )
                     break
                 except (OSError, machine.FleetError) as error:
                     if time.monotonic() > end:
@@ -231,4 +314,3 @@ def wire() -> tuple[int, int]:
     found = json.loads(machine.run(["nft", "-j", "list", "counters", "table", "ip", "bench"]).stdout)["nftables"]
     counted = {one["counter"]["name"]: int(one["counter"]["bytes"]) for one in found if "counter" in one}
     return counted["sent"], counted["received"]
-

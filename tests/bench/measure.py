@@ -45,13 +45,17 @@ class Group:
     def name(self) -> str:
         """A file's name."""
         return f"{self.hosts:05d}-{self.forks:02d}-{'warm' if self.warm else 'cold'}" + (
-            f"-holes{self.holes}" if self.holes else "")
+            f"-holes{self.holes}" if self.holes else ""
+        )
 
     @property
     def title(self) -> str:
         """For the reader."""
-        words = [f"{self.hosts} host{'s' if self.hosts > 1 else ''}", f"{self.forks} at a time",
-                 "open connections" if self.warm else "new connections"]
+        words = [
+            f"{self.hosts} host{'s' if self.hosts > 1 else ''}",
+            f"{self.forks} at a time",
+            "open connections" if self.warm else "new connections",
+        ]
         return ", ".join([*words, f"{self.holes} % black holes"] if self.holes else words)
 
 
@@ -75,9 +79,14 @@ def chosen(groups: Iterable[Group], only: Sequence[str]) -> list[tuple[Group, li
     """Who runs in which group."""
     found = []
     for group in groups:
-        those = [one for one in CONTENDERS
-                 if one.most >= group.hosts and (one.warm or not group.warm)
-                 and (not group.only or one.name in group.only) and (not only or one.name in only)]
+        those = [
+            one
+            for one in CONTENDERS
+            if one.most >= group.hosts
+            and (one.warm or not group.warm)
+            and (not group.only or one.name in group.only)
+            and (not only or one.name in only)
+        ]
         if those:
             found.append((group, those))
     return found
@@ -109,8 +118,9 @@ def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 
 def ratios(of: Mapping[str, float | None], floor: Mapping[str, float | None]) -> dict[str, float | None]:
     """Each figure as a multiple of the floor's; None where one of them is missing or nothing."""
-    return {name: value / below if value is not None and (below := floor.get(name)) else None
-            for name, value in of.items()}
+    return {
+        name: value / below if value is not None and (below := floor.get(name)) else None for name, value in of.items()
+    }
 
 
 def cell(value: float | None, ratio: float | None, scale: float, digits: int) -> str:
@@ -127,22 +137,31 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     for result in results:
         group, entries = Group(**{**result["group"], "only": ()}), result["contenders"]
         floor = medians(entries[FLOOR]["runs"]) if entries.get(FLOOR, {}).get("runs") else {}
-        lines = [f"### {group.title}", "", f"Rounds: {result['rounds']}; {described(result)}", "",
-                 "| | wall s | control CPU ms/host | host CPU ms/host | sent KB/host | received KB/host | peak MB |",
-                 "|---|--:|--:|--:|--:|--:|--:|"]
+        lines = [
+            f"### {group.title}",
+            "",
+            f"Rounds: {result['rounds']}; {described(result)}",
+            "",
+            "| | wall s | control CPU ms/host | host CPU ms/host | sent KB/host | received KB/host | peak MB |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+        ]
         for name, entry in entries.items():
             if "error" in entry:
                 lines.append(f"| {name} | no figure: {entry['error']} | | | | | |")
                 continue
             found = medians(entry["runs"])
             ratio = ratios(found, floor) if floor and name != FLOOR else dict.fromkeys(found)
-            cells = [cell(found["wall"], ratio["wall"], 1, 2),
-                     *(cell(found[one], ratio[one], 1000 / group.hosts, 1) for one in ("control_cpu", "host_cpu")),
-                     *(cell(found[one], ratio[one], 0.001 / group.hosts, 1) for one in ("sent", "received")),
-                     cell(found["memory"], ratio["memory"], 1e-6, 0)]
+            cells = [
+                cell(found["wall"], ratio["wall"], 1, 2),
+                *(cell(found[one], ratio[one], 1000 / group.hosts, 1) for one in ("control_cpu", "host_cpu")),
+                *(cell(found[one], ratio[one], 0.001 / group.hosts, 1) for one in ("sent", "received")),
+                cell(found["memory"], ratio["memory"], 1e-6, 0),
+            ]
             lines.append(f"| {name} | {' | '.join(cells)} |")
-        lines += [f"| {name} | not run on more than {BY_NAME[name].most} hosts: {BY_NAME[name].why} | | | | | |"
-                  for name in result.get("left_out", [])]
+        lines += [
+            f"| {name} | not run on more than {BY_NAME[name].most} hosts: {BY_NAME[name].why} | | | | | |"
+            for name in result.get("left_out", [])
+        ]
         parts.append("\n".join(lines))
     seen = {name for result in results for name in result["contenders"]}
     legend = ["| | what |", "|---|---|", *(f"| {name} | {one.what} |" for name, one in BY_NAME.items() if name in seen)]
@@ -156,15 +175,25 @@ def described(result: Mapping[str, Any]) -> str:
 
 def slope(results: Sequence[Mapping[str, Any]], first: int = 32) -> list[str]:
     """How wall time and the control node's CPU per host grow with the fleet, from ``first`` hosts on."""
-    plain = {one["group"]["hosts"]: one["contenders"] for one in results
-             if not one["group"]["warm"] and not one["group"]["holes"] and one["group"]["forks"] == Group(1).forks
-             and one["group"]["hosts"] >= first}
+    plain = {
+        one["group"]["hosts"]: one["contenders"]
+        for one in results
+        if not one["group"]["warm"]
+        and not one["group"]["holes"]
+        and one["group"]["forks"] == Group(1).forks
+        and one["group"]["hosts"] >= first
+    }
     sizes = sorted(plain)
     if len(sizes) < 2:
         return []
-    lines = ["### From " + " to ".join(str(one) for one in (sizes[0], sizes[-1])) + " hosts", "",
-             "Milliseconds a host: wall / control CPU; in brackets as a multiple of those at the fewest hosts.", "",
-             "| | " + " | ".join(f"{size} hosts" for size in sizes) + " |", "|---|" + "--:|" * len(sizes)]
+    lines = [
+        "### From " + " to ".join(str(one) for one in (sizes[0], sizes[-1])) + " hosts",
+        "",
+        "Milliseconds a host: wall / control CPU; in brackets as a multiple of those at the fewest hosts.",
+        "",
+        "| | " + " | ".join(f"{size} hosts" for size in sizes) + " |",
+        "|---|" + "--:|" * len(sizes),
+    ]
     for name in BY_NAME:
         cells: list[str] = []
         base: list[float] = []
@@ -177,8 +206,10 @@ def slope(results: Sequence[Mapping[str, Any]], first: int = 32) -> list[str]:
             each = [(found[key] or 0.0) * 1000 / size for key in ("wall", "control_cpu")]
             grown = [value / below for value, below in zip(each, base)] if all(base) else []
             base = base or each
-            cells.append(" / ".join(f"{one:.1f}" for one in each)
-                         + (f" ({' / '.join(f'{one:.2f}' for one in grown)} ×)" if grown else ""))
+            cells.append(
+                " / ".join(f"{one:.1f}" for one in each)
+                + (f" ({' / '.join(f'{one:.2f}' for one in grown)} ×)" if grown else "")
+            )
         if set(cells) != {"–"}:
             lines.append(f"| {name} | {' | '.join(cells)} |")
     return ["\n".join(lines)]
@@ -196,12 +227,24 @@ def cost_of_holes(results: Sequence[Mapping[str, Any]]) -> list[str]:
         for name, entry in result["contenders"].items():
             pair = [medians(one.get("runs", []))["wall"] for one in (whole.get(name, {}), entry)]
             if pair[0] is not None and pair[1] is not None:
-                rows.append(f"| {name}, {group['hosts']} hosts | {pair[0]:.2f} | {pair[1]:.2f} | "
-                            f"{pair[1] - pair[0]:+.2f} |")
+                rows.append(
+                    f"| {name}, {group['hosts']} hosts | {pair[0]:.2f} | {pair[1]:.2f} | {pair[1] - pair[0]:+.2f} |"
+                )
     if not rows:
         return []
-    return ["\n".join(["### What black holes cost", "", f"Each may take {contenders.SECONDS} s to connect.", "",
-                       "| | wall s without | with | more |", "|---|--:|--:|--:|", *rows])]
+    return [
+        "\n".join(
+            [
+                "### What black holes cost",
+                "",
+                f"Each may take {contenders.SECONDS} s to connect.",
+                "",
+                "| | wall s without | with | more |",
+                "|---|--:|--:|--:|",
+                *rows,
+            ]
+        )
+    ]
 
 
 def load(folder: Path = RESULTS) -> list[dict[str, Any]]:
@@ -264,8 +307,7 @@ class Cgroups:
 
     def peak(self) -> int | None:
         """Bytes, at most, since ``renew``; page cache that the run filled is in it."""
-        for path in ([self.run / "memory.peak"] if self.memory is None
-                     else [self.memory / "memory.max_usage_in_bytes"]):
+        for path in [self.run / "memory.peak"] if self.memory is None else [self.memory / "memory.max_usage_in_bytes"]:
             if path.exists():
                 return int(path.read_text())
         return None
@@ -303,15 +345,33 @@ class Bench:
         self._settle()
         self.idle = self.cgroups.processes()
 
-    def spawn(self, command: Sequence[str], environment: Mapping[str, str], log: Path, groups: Sequence[Path],
-              stdin: Path = Path(os.devnull)) -> subprocess.Popen[bytes]:
+    def spawn(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        groups: Sequence[Path],
+        stdin: Path = Path(os.devnull),
+    ) -> subprocess.Popen[bytes]:
         """A process of the client's side, with nothing of this machine's environment."""
-        clean = {"PATH": machine.PATH, "HOME": str(self.fleet.home), "USER": "root", "LANG": "C.UTF-8",
-                 "TERM": "dumb", "CGROUPS": " ".join(str(one) for one in groups), **environment}
+        clean = {
+            "PATH": machine.PATH,
+            "HOME": str(self.fleet.home),
+            "USER": "root",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "CGROUPS": " ".join(str(one) for one in groups),
+            **environment,
+        }
         with open(log, "wb") as output, open(stdin, "rb") as source:
             return subprocess.Popen(
                 ["sh", "-euc", 'for one in $CGROUPS; do echo 0 >"$one/cgroup.procs"; done; exec "$@"', "sh", *command],
-                cwd=CHECKOUT, env=clean, stdin=source, stdout=output, stderr=subprocess.STDOUT)
+                cwd=CHECKOUT,
+                env=clean,
+                stdin=source,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
 
     def _settle(self, most: int | None = None, seconds: float = 15) -> None:
         """Until the hosts' side has no more processes than ``most``, or their number stands still."""
@@ -338,8 +398,13 @@ class Bench:
         # Not below `out`, where the bare clients leave answers alone
         log = out / "stdout" if contender.done in (contenders.recap, contenders.gathered) else PLACE / "stdout"
         began = time.monotonic()
-        process = self.spawn(contender.command(task), contender.environment(task), log, self.cgroups.enter(),
-                             PLACE / contender.redirect if contender.redirect else Path(os.devnull))
+        process = self.spawn(
+            contender.command(task),
+            contender.environment(task),
+            log,
+            self.cgroups.enter(),
+            PLACE / contender.redirect if contender.redirect else Path(os.devnull),
+        )
         try:
             status = process.wait(limit)
             wall = time.monotonic() - began
@@ -359,18 +424,40 @@ class Bench:
             said = machine.last_line(log.read_text(encoding="utf-8", errors="replace"))
             if lacking and (out / lacking[0].address).is_file():
                 said += "; " + str(contenders.lacking((out / lacking[0].address).read_text(errors="replace")))
-            raise Failed(f"exit status {status}, {len(lacking)} of {len(expected)} hosts without an answer "
-                         f"({said[:300]})")
-        return Figures(wall, control - before[0], cpu(self.cgroups.hosts) - before[1], wire[0] - before[2],
-                       wire[1] - before[3], peak)
+            raise Failed(
+                f"exit status {status}, {len(lacking)} of {len(expected)} hosts without an answer ({said[:300]})"
+            )
+        return Figures(
+            wall,
+            control - before[0],
+            cpu(self.cgroups.hosts) - before[1],
+            wire[0] - before[2],
+            wire[1] - before[3],
+            peak,
+        )
 
     def open_connections(self, task: Task, count: int) -> int:
         """A master for every host; how many processes the hosts' side then has."""
         self._no_sockets()
         environment = {"OPTIONS": f"-o ControlMaster=yes -o ControlPersist=yes -o ControlPath={SOCKETS / '%C'}"}
         process = self.spawn(
-            ["xargs", "-a", str(task.inventory / "addresses"), "-P", "8", "-n", "1", "sh", "-c",
-             'exec ssh $OPTIONS -fN "$1" >/dev/null 2>&1', "sh"], environment, PLACE / "stdout", [self.cgroups.masters])
+            [
+                "xargs",
+                "-a",
+                str(task.inventory / "addresses"),
+                "-P",
+                "8",
+                "-n",
+                "1",
+                "sh",
+                "-c",
+                'exec ssh $OPTIONS -fN "$1" >/dev/null 2>&1',
+                "sh",
+            ],
+            environment,
+            PLACE / "stdout",
+            [self.cgroups.masters],
+        )
         status = process.wait(60 + count)
         opened = len(list(SOCKETS.iterdir()))
         if status or opened != count:
@@ -388,8 +475,9 @@ class Bench:
         shutil.rmtree(SOCKETS, ignore_errors=True)
         SOCKETS.mkdir()
 
-    def measure(self, group: Group, those: Sequence[Contender], rounds: int, say: Callable[[str], None]
-                ) -> dict[str, Any]:
+    def measure(
+        self, group: Group, those: Sequence[Contender], rounds: int, say: Callable[[str], None]
+    ) -> dict[str, Any]:
         """Rounds in which everyone takes a turn, each round beginning with another one."""
         fleet = loopback.hosts(group.hosts, group.holes)
         inventory = self.fleet.furnish(fleet)
@@ -409,25 +497,42 @@ class Bench:
                         raise Failed(reason)
                     entry["runs"].append(asdict(self.once(one, group, fleet, inventory, idle)))
                     last = entry["runs"][-1]
-                    say(f"{group.title}, round {turn + 1}: {one.name} {last['wall']:.2f} s, control CPU "
+                    say(
+                        f"{group.title}, round {turn + 1}: {one.name} {last['wall']:.2f} s, control CPU "
                         f"{last['control_cpu'] * 1000 / group.hosts:.1f} ms a host, hosts' "
-                        f"{last['host_cpu'] * 1000 / group.hosts:.1f} ms")
+                        f"{last['host_cpu'] * 1000 / group.hosts:.1f} ms"
+                    )
                 except Failed as error:
                     entry.update(error=str(error), runs=[])
                     say(f"{group.title}: {one.name} FAILED: {error}")
         if group.warm:
             self.close_connections()
-        return {"group": asdict(group), "rounds": rounds, "machine": about(), "contenders": entries,
-                "left_out": [one.name for one in CONTENDERS if one.most < group.hosts]}
+        return {
+            "group": asdict(group),
+            "rounds": rounds,
+            "machine": about(),
+            "contenders": entries,
+            "left_out": [one.name for one in CONTENDERS if one.most < group.hosts],
+        }
 
 
 def about() -> dict[str, str]:
     """The machine and what is compared."""
-    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     ssh = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr.split(",")[0]
-    return {"machine": f"{os.cpu_count()} cores {model}, both sides on it", "Linux": platform.release().split("-")[0],
-            "ssh": ssh.partition("_")[2], "Python": platform.python_version()}
+    return {
+        "machine": f"{os.cpu_count()} cores {model}, both sides on it",
+        "Linux": platform.release().split("-")[0],
+        "ssh": ssh.partition("_")[2],
+        "Python": platform.python_version(),
+    }
 
 
 def run_inside(sizes: Sequence[int], only: Sequence[str], rounds: int, kinds: Sequence[str]) -> int:
@@ -453,6 +558,10 @@ def execute(size: int, command: Sequence[str]) -> int:
     inventory = bench.fleet.furnish(loopback.hosts(size))
     (PLACE / "out").mkdir()
     task = Task(inventory, PLACE / "out", bench.fleet.home)
-    environment = {"HOME": str(bench.fleet.home), "INVENTORY": str(inventory), "PATH": machine.PATH,
-                   **contenders.piping(task)}
+    environment = {
+        "HOME": str(bench.fleet.home),
+        "INVENTORY": str(inventory),
+        "PATH": machine.PATH,
+        **contenders.piping(task),
+    }
     return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode

@@ -73,8 +73,9 @@ def line(fewest: Mapping[str, float], most: Mapping[str, float], name: str) -> L
     return Line(fewest[name] - each * fewest["hosts"], each)
 
 
-def engine(name: str, runs: Sequence[Mapping[str, float]], login: Mapping[str, float], trips: float, lanes: float,
-           places: int) -> Engine:
+def engine(
+    name: str, runs: Sequence[Mapping[str, float]], login: Mapping[str, float], trips: float, lanes: float, places: int
+) -> Engine:
     """Of the runs that are given, those on the fewest and on the most hosts decide. ``login`` is a run of logins."""
     ordered = sorted(runs, key=lambda run: run["hosts"])
     lines = {figure: line(ordered[0], ordered[-1], figure) for figure in FIGURES}
@@ -91,8 +92,11 @@ def cores_of(measured: Mapping[str, Any], name: str) -> float:
     """The cores that both sides of an engine's runs share: the machine's, or what others left in the largest input."""
     if not measured.get("crowded"):
         return float(measured["cores"])
-    runs = [run for run in measured["runs"]
-            if run["engine"] == name and not run.get("latency") and run["hosts"] in measured["fit"][name]]
+    runs = [
+        run
+        for run in measured["runs"]
+        if run["engine"] == name and not run.get("latency") and run["hosts"] in measured["fit"][name]
+    ]
     return cores_left(max(runs, key=lambda run: run["hosts"]))
 
 
@@ -112,8 +116,15 @@ def estimate(of: Engine, case: Case) -> Estimate:
     # Before the first host nothing else goes on, and after the last one has been asked its answer is waited for.
     wall = control.start + part * paces[bound] + (turn if bound != "places" else 0)
     total = {name: one.start * case.slices + one.each * case.hosts for name, one in of.lines.items()}
-    return Estimate(wall, total["control_cpu"], total["host_cpu"], total["sent"], total["received"],
-                    of.lines["memory"].at(part), bound)
+    return Estimate(
+        wall,
+        total["control_cpu"],
+        total["host_cpu"],
+        total["sent"],
+        total["received"],
+        of.lines["memory"].at(part),
+        bound,
+    )
 
 
 def errors(of: Engine, case: Case, run: Mapping[str, float]) -> dict[str, float]:
@@ -142,12 +153,20 @@ def size(count: float) -> str:
 
 def engines_of(measured: Mapping[str, Any]) -> list[Engine]:
     """The engines of a set of measured figures."""
-    fit = {name: [run for run in measured["runs"] if run["engine"] == name and not run.get("latency")
-                  and run["hosts"] in measured["fit"][name]] for name in measured["fit"]}
+    fit = {
+        name: [
+            run
+            for run in measured["runs"]
+            if run["engine"] == name and not run.get("latency") and run["hosts"] in measured["fit"][name]
+        ]
+        for name in measured["fit"]
+    }
     logins = [run for run in measured["runs"] if run["engine"] == "login"]
     login = max(logins, key=lambda run: run["hosts"])
-    return [engine(name, runs, login, measured["trips"][name], measured["lanes"][name], measured["places"][name])
-            for name, runs in fit.items()]
+    return [
+        engine(name, runs, login, measured["trips"][name], measured["lanes"][name], measured["places"][name])
+        for name, runs in fit.items()
+    ]
 
 
 def inputs(engines: Sequence[Engine]) -> str:
@@ -175,32 +194,49 @@ def inputs(engines: Sequence[Engine]) -> str:
 
 def checks(measured: Mapping[str, Any], engines: Sequence[Engine]) -> str:
     """Each run beside what the engines' model says of it, as a table; those that it was made of are marked."""
-    lines = ["| | hosts | round trip | wall s: model / run | control CPU s | host CPU s | sent MB | peak MB |",
-             "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines = [
+        "| | hosts | round trip | wall s: model / run | control CPU s | host CPU s | sent MB | peak MB |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for one in engines:
         for run in sorted(measured["runs"], key=lambda run: (run.get("latency", 0), run["hosts"])):
             if run["engine"] != one.name or run["hosts"] == 1:  # a run on one host counts round trips
                 continue
             case = Case(run["hosts"], 1, run.get("latency", 0.0), run["places"], cores_of(measured, one.name))
             found, off = estimate(one, case), errors(one, case, run)
-            cells = [f"{getattr(found, name) / scale:.{digits}f} / {run[name] / scale:.{digits}f} ({off[name]:+.0%})"
-                     if name in off else "–" for name, scale, digits in (
-                         ("wall", 1, 1), ("control_cpu", 1, 1), ("host_cpu", 1, 1), ("sent", 1e6, 1),
-                         ("memory", 1e6, 0))]
+            cells = [
+                f"{getattr(found, name) / scale:.{digits}f} / {run[name] / scale:.{digits}f} ({off[name]:+.0%})"
+                if name in off
+                else "–"
+                for name, scale, digits in (
+                    ("wall", 1, 1),
+                    ("control_cpu", 1, 1),
+                    ("host_cpu", 1, 1),
+                    ("sent", 1e6, 1),
+                    ("memory", 1e6, 0),
+                )
+            ]
             own = " (input)" if not run.get("latency") and run["hosts"] in measured["fit"][one.name] else ""
             trip = f"{run['latency'] * 1000:.0f} ms" if run.get("latency") else "–"
             lines.append(f"| {one.name}{own} | {run['hosts']} | {trip} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def forecast(engines: Sequence[Engine], fleets: Sequence[int] = (1000, 10_000, 100_000),
-             slices: Sequence[int] = (1, 4, 10, 40), latencies: Sequence[float] = (0.001, 0.05, 0.2)) -> str:
+def forecast(
+    engines: Sequence[Engine],
+    fleets: Sequence[int] = (1000, 10_000, 100_000),
+    slices: Sequence[int] = (1, 4, 10, 40),
+    latencies: Sequence[float] = (0.001, 0.05, 0.2),
+) -> str:
     """The table for larger fleets, each slice on a control node of its own and each host on a core of its own."""
-    lines = ["| hosts | slices | " + " | ".join(f"{one.name}, {latency * 1000:.0f} ms" for one in engines
-                                                for latency in latencies)
-             + " | control CPU, all: " + " / ".join(one.name for one in engines)
-             + f" | memory of a slice, {engines[0].name} | sent, all |",
-             "|--:|--:|" + "--:|" * (len(engines) * len(latencies) + 3)]
+    lines = [
+        "| hosts | slices | "
+        + " | ".join(f"{one.name}, {latency * 1000:.0f} ms" for one in engines for latency in latencies)
+        + " | control CPU, all: "
+        + " / ".join(one.name for one in engines)
+        + f" | memory of a slice, {engines[0].name} | sent, all |",
+        "|--:|--:|" + "--:|" * (len(engines) * len(latencies) + 3),
+    ]
     for hosts in fleets:
         for count in slices:
             times, last = [], []
@@ -208,7 +244,9 @@ def forecast(engines: Sequence[Engine], fleets: Sequence[int] = (1000, 10_000, 1
                 found = [estimate(one, Case(hosts, count, latency)) for latency in latencies]
                 times += [duration(each.wall) for each in found]
                 last.append(found[0])
-            lines.append(f"| {hosts:,} | {count} | {' | '.join(times)} | "
-                         f"{' / '.join(duration(each.control_cpu) for each in last)} | {size(last[0].memory)} | "
-                         f"{size(last[0].sent)} |")
+            lines.append(
+                f"| {hosts:,} | {count} | {' | '.join(times)} | "
+                f"{' / '.join(duration(each.control_cpu) for each in last)} | {size(last[0].memory)} | "
+                f"{size(last[0].sent)} |"
+            )
     return "\n".join(lines)

@@ -47,7 +47,7 @@ def read(lines: Iterable[str]) -> tuple[Counter[str], Counter[str], Counter[str]
             continue
         start = next((number for number, frame in enumerate(frames) if frame.endswith(WORKER)), None)
         child = start is not None or stack.count("process ") > 1  # a worker's other threads begin elsewhere
-        kind, frames = "workers" if child else "main", frames[start + 1:] if start is not None else frames
+        kind, frames = "workers" if child else "main", frames[start + 1 :] if start is not None else frames
         if not frames:
             continue
         kinds[kind] += count
@@ -60,8 +60,11 @@ def read(lines: Iterable[str]) -> tuple[Counter[str], Counter[str], Counter[str]
 def rows(counts: Counter[str], hosts: int, kinds: Counter[str]) -> list[str]:
     """The heaviest, in milliseconds a host and percent of all samples; not those that stand in every stack."""
     total = sum(kinds.values())
-    return [f"| {name} | {count * 1000 / RATE / hosts:.1f} | {count * 100 / total:.0f} |"
-            for name, count in counts.most_common() if count < 0.97 * kinds[name.partition(":")[0]]][:TOP]
+    return [
+        f"| {name} | {count * 1000 / RATE / hosts:.1f} | {count * 100 / total:.0f} |"
+        for name, count in counts.most_common()
+        if count < 0.97 * kinds[name.partition(":")[0]]
+    ][:TOP]
 
 
 def run_inside(size: int, only: list[str]) -> int:
@@ -90,28 +93,54 @@ def run_inside(size: int, only: list[str]) -> int:
         bench.cgroups.renew()
         before = [measure.cpu(one) for one in (bench.cgroups.control, apart)]
         command = contender.command(task)
-        environment = {**contender.environment(task), "PATH": f"{programs}:{machine.PATH}", "SSH_CGROUP": str(apart),
-                       "JOIN": " ".join(str(one) for one in bench.cgroups.enter()), "RATE": str(RATE),
-                       "SAMPLES": "" if name in THREADED else str(stacks)}
+        environment = {
+            **contender.environment(task),
+            "PATH": f"{programs}:{machine.PATH}",
+            "SSH_CGROUP": str(apart),
+            "JOIN": " ".join(str(one) for one in bench.cgroups.enter()),
+            "RATE": str(RATE),
+            "SAMPLES": "" if name in THREADED else str(stacks),
+        }
         # Without --gil whoever waits counts as well; without --nonblocking what is measured is slowed down.
-        spy = [str(VENV / "bin/py-spy"), "record", "--subprocesses", "--nonblocking", "--gil", "--format", "raw",
-               "--rate", str(RATE), "--output", str(stacks), "--"] if name in THREADED else []
+        spy = (
+            [
+                str(VENV / "bin/py-spy"),
+                "record",
+                "--subprocesses",
+                "--nonblocking",
+                "--gil",
+                "--format",
+                "raw",
+                "--rate",
+                str(RATE),
+                "--output",
+                str(stacks),
+                "--",
+            ]
+            if name in THREADED
+            else []
+        )
         stacks.unlink(missing_ok=True)
         python = [] if Path(command[0]).name.startswith("python") else [sys.executable]
         command = [*python, *command]
-        process = bench.spawn([*spy, command[0], str(CLIENTS / "joined.py"), *command[1:]], environment,
-                              PLACE / "stdout", [])
+        process = bench.spawn(
+            [*spy, command[0], str(CLIENTS / "joined.py"), *command[1:]], environment, PLACE / "stdout", []
+        )
         process.wait(120 + size)
         after = [measure.cpu(one) for one in (bench.cgroups.control, apart)]
         if len(contender.done(task)) != size:
-            raise machine.FleetError(f"{name}: not every host answered: "
-                                     f"{machine.last_line((PLACE / 'stdout').read_text(errors='replace'))}")
+            raise machine.FleetError(
+                f"{name}: not every host answered: {machine.last_line((PLACE / 'stdout').read_text(errors='replace'))}"
+            )
         bench.close_connections()
         total, ssh = ((now - then) * 1000 / size for now, then in zip(after, before))
         kinds, whole, alone = read(stacks.read_text(encoding="utf-8").splitlines())
-        print(f"\n### `{name}` on {size} hosts\n\nControl CPU {total:.1f} ms a host: ssh {ssh:.1f}, Python "
-              f"{total - ssh:.1f} (by samples: "
-              + ", ".join(f"{kind} {count * 1000 / RATE / size:.1f}" for kind, count in kinds.most_common()) + ")")
+        print(
+            f"\n### `{name}` on {size} hosts\n\nControl CPU {total:.1f} ms a host: ssh {ssh:.1f}, Python "
+            f"{total - ssh:.1f} (by samples: "
+            + ", ".join(f"{kind} {count * 1000 / RATE / size:.1f}" for kind, count in kinds.most_common())
+            + ")"
+        )
         for title, counts in (("with all that it calls", whole), ("alone", alone)):
             print(f"\n| function, {title} | ms/host | % |\n|---|--:|--:|\n" + "\n".join(rows(counts, size, kinds)))
     return 1 if failed else 0

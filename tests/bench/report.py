@@ -38,8 +38,9 @@ for name in sys.argv[2:]:
 def measure(command: list[str]) -> tuple[float, float, int]:
     """Seconds by the clock, seconds of CPU, and MB of the largest process of those that the command ran."""
     began = time.monotonic()
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=[
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    pid = os.posix_spawn(
+        command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    )
     _pid, status, usage = os.wait4(pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 2):  # 2: the policy is not met
         raise SystemExit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
@@ -90,11 +91,21 @@ def main(count: int) -> None:
         for format_, (ending, _render) in FORMATS.items():
             say(f"reading and {format_}", measure([*program, format_]), folder / f"report{ending}")
         say("reading and all formats", measure([*program, *FORMATS]))
-        play = [str(CHECKOUT / ".venv/bin/ansible-playbook"), "cbops.telemetry.report", "-i", str(folder / "hosts"),
-                "-e", f"telemetry_reports_dir={folder}", "-e", "telemetry_fail_hosts=false"]
+        play = [
+            str(CHECKOUT / ".venv/bin/ansible-playbook"),
+            "cbops.telemetry.report",
+            "-i",
+            str(folder / "hosts"),
+            "-e",
+            f"telemetry_reports_dir={folder}",
+            "-e",
+            "telemetry_fail_hosts=false",
+        ]
         say("the whole playbook, `json` and `html`", measure(play))
-        say("the whole playbook, all formats", measure([*play, "-e", f'{{"telemetry_report_formats": {list(FORMATS)}}}'
-                                                       .replace("'", '"')]))
+        say(
+            "the whole playbook, all formats",
+            measure([*play, "-e", f'{{"telemetry_report_formats": {list(FORMATS)}}}'.replace("'", '"')]),
+        )
         browse(folder / "report.html")
         print(subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout.strip(), "cores")
 

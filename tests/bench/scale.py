@@ -45,12 +45,19 @@ def run_inside(engines: list[str], sizes: list[int], latencies: list[float]) -> 
     wanted += [(name, 1, late) for name in engines for late in ((0.0, TRIPS) if latencies else ())]
     wanted += [(name, 200, late) for name in engines for late in latencies]
     measured = json.loads(DATA.read_text(encoding="utf-8"))
-    kept = [run for run in measured.get("today", {}).get("runs", ())
-            if (run["engine"], run["hosts"], run.get("latency", 0.0)) not in wanted]
+    kept = [
+        run
+        for run in measured.get("today", {}).get("runs", ())
+        if (run["engine"], run["hosts"], run.get("latency", 0.0)) not in wanted
+    ]
     today: dict[str, Any] = {
-        "machine": about(), "cores": os.cpu_count(), "runs": kept, "crowded": os.getloadavg()[0] > 1,
+        "machine": about(),
+        "cores": os.cpu_count(),
+        "runs": kept,
+        "crowded": os.getloadavg()[0] > 1,
         "fit": {name: list(FIT) for name in ("sweep", "pipe")},
-        **{name: measured["quiet"][name] for name in ("trips", "lanes", "places")}}
+        **{name: measured["quiet"][name] for name in ("trips", "lanes", "places")},
+    }
     failed = 0
     for name, hosts, late in wanted:
         group = Group(hosts)
@@ -60,8 +67,11 @@ def run_inside(engines: list[str], sizes: list[int], latencies: list[float]) -> 
         line = None
         if late:
             far(inventory, fleet, bench.fleet.home)
-            line = subprocess.Popen([sys.executable, "-m", "tests.bench.delay", str(FAR), str(PORT), str(late)],
-                                    cwd=CHECKOUT, stderr=subprocess.DEVNULL)
+            line = subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.delay", str(FAR), str(PORT), str(late)],
+                cwd=CHECKOUT,
+                stderr=subprocess.DEVNULL,
+            )
             (PLACE / "out").mkdir(exist_ok=True)
         try:
             found = asdict(bench.once(BY_NAME[name], group, fleet, inventory, bench.idle))
@@ -73,10 +83,22 @@ def run_inside(engines: list[str], sizes: list[int], latencies: list[float]) -> 
             if line is not None:
                 line.kill()
                 line.wait()
-        today["runs"].append({"engine": name, "hosts": hosts, "places": group.forks, "load": round(load, 1),
-                              **({"latency": late} if late else {}), **found})
-        print(f"{name}, {hosts} hosts, {late} s: {found['wall']:.1f} s, control CPU {found['control_cpu']:.2f} s, "
-              f"hosts' {found['host_cpu']:.1f} s, load {load:.1f}", file=sys.stderr, flush=True)
+        today["runs"].append(
+            {
+                "engine": name,
+                "hosts": hosts,
+                "places": group.forks,
+                "load": round(load, 1),
+                **({"latency": late} if late else {}),
+                **found,
+            }
+        )
+        print(
+            f"{name}, {hosts} hosts, {late} s: {found['wall']:.1f} s, control CPU {found['control_cpu']:.2f} s, "
+            f"hosts' {found['host_cpu']:.1f} s, load {load:.1f}",
+            file=sys.stderr,
+            flush=True,
+        )
         measured["today"] = today
         count_trips(measured)
         DATA.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
@@ -85,8 +107,9 @@ def run_inside(engines: list[str], sizes: list[int], latencies: list[float]) -> 
 
 def count_trips(measured: dict[str, Any]) -> None:
     """Round trips of one host, from what it takes longer where it is far."""
-    took = {(run["engine"], run.get("latency", 0.0)): run["wall"] for run in measured["today"]["runs"]
-            if run["hosts"] == 1}
+    took = {
+        (run["engine"], run.get("latency", 0.0)): run["wall"] for run in measured["today"]["runs"] if run["hosts"] == 1
+    }
     for name in ("sweep", "pipe"):
         if (name, 0.0) in took and (name, TRIPS) in took:
             counted = round((took[name, TRIPS] - took[name, 0.0]) / TRIPS, 1)
@@ -99,10 +122,15 @@ def tables() -> dict[str, str]:
     # Memory is no line on so few hosts: of 4,000 there is a run of the quiet day alone.
     quiet = model.engines_of(measured["quiet"])
     memory = {one.name: one.lines["memory"] for one in quiet}
-    engines = [replace(one, lines={**one.lines, "memory": memory[one.name]})
-               for one in model.engines_of(measured["today"])]
-    return {"inputs": model.inputs(engines), "checks": model.checks(measured["quiet"], quiet),
-            "today": model.checks(measured["today"], engines), "forecast": model.forecast(engines)}
+    engines = [
+        replace(one, lines={**one.lines, "memory": memory[one.name]}) for one in model.engines_of(measured["today"])
+    ]
+    return {
+        "inputs": model.inputs(engines),
+        "checks": model.checks(measured["quiet"], quiet),
+        "today": model.checks(measured["today"], engines),
+        "forecast": model.forecast(engines),
+    }
 
 
 def written(page: str, found: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from tests.booted.judge import report  # noqa: E402
 
 def main() -> int:
     """Run the cases, on all hosts at the same time."""
-    numbers = [int(argument) for argument in sys.argv[1:]] + [1000, 0][len(sys.argv) - 1:]
+    numbers = [int(argument) for argument in sys.argv[1:]] + [1000, 0][len(sys.argv) - 1 :]
     todo = [*collected(), *map(sample, range(numbers[1], numbers[1] + numbers[0]))]
     with fleet():
         found = report(run(todo))

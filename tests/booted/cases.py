@@ -32,8 +32,9 @@ class Case:
 
     def document(self) -> dict[str, Any]:
         """As the reader is given it."""
-        return {name: getattr(self, name)
-                for name in ("name", "unit", "script", "arguments", "files", "manager", "twice")}
+        return {
+            name: getattr(self, name) for name in ("name", "unit", "script", "arguments", "files", "manager", "twice")
+        }
 
     def put(self, path: str, text: str, mode: int = 0o644) -> None:
         """One more file."""
@@ -44,8 +45,10 @@ def furniture() -> dict[str, Any]:
     """What every host gets: the users of the cases and the tools."""
     common = COLLECTED / "common"
     users = (common / "etc/passwd").read_text(encoding="ascii").splitlines()[1:]
-    tools = {path: [(common / path[1:]).read_text(encoding="latin-1"),
-                    0o644 if path.endswith("functions") else 0o755] for path in TOOLS}
+    tools = {
+        path: [(common / path[1:]).read_text(encoding="latin-1"), 0o644 if path.endswith("functions") else 0o755]
+        for path in TOOLS
+    }
     return {"users": users, "tools": tools, "options": options()}
 
 
@@ -53,8 +56,9 @@ def options() -> dict[str, Any]:
     """The options of ``telemetry_flag`` with their defaults, as its documentation has them."""
     text = (COLLECTED.parents[2] / "plugins/modules/telemetry_flag.py").read_text(encoding="utf-8")
     documented = yaml.safe_load(re.search('DOCUMENTATION = r?"""(.*?)"""', text, re.S)[1])["options"]  # type: ignore[index]
-    return {name: option.get("default", [] if option["type"] == "list" else None)
-            for name, option in documented.items()}
+    return {
+        name: option.get("default", [] if option["type"] == "list" else None) for name, option in documented.items()
+    }
 
 
 def collected() -> list[Case]:
@@ -64,13 +68,17 @@ def collected() -> list[Case]:
         for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
             program, *arguments = row["unit or script"].split()
             by_hand = program.startswith("/")
-            case = Case(row["name"], None if by_hand else program, program if by_hand else None, arguments,
-                        kinds={"collected"})
+            case = Case(
+                row["name"], None if by_hand else program, program if by_hand else None, arguments, kinds={"collected"}
+            )
             folder = COLLECTED / row["name"]
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and path.name != "java":  # the host has one wherever they look for it
                     # One byte a character: not even line ends may change on the way.
-                    case.put("/" + str(path.relative_to(folder)), path.read_bytes().decode("latin-1"),
-                             0o755 if path.stat().st_mode & 0o100 else 0o644)
+                    case.put(
+                        "/" + str(path.relative_to(folder)),
+                        path.read_bytes().decode("latin-1"),
+                        0o755 if path.stat().st_mode & 0o100 else 0o644,
+                    )
             found.append(case)
     return found

@@ -47,10 +47,16 @@ class Reader:
     def __init__(self, host: str) -> None:
         self.host = host
         inside = [FLEET, "shell", "booted", host, "--"]
-        subprocess.run([*inside, "sh", "-c", f"rm -rf {FOLDER}; mkdir -p {FOLDER}/cbops; tar -C {FOLDER} -xf -"],
-                       input=_archive(), capture_output=True, timeout=60, check=True)
-        self._process = subprocess.Popen([*inside, "python3", "-I", f"{FOLDER}/reader.py", FOLDER],
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        subprocess.run(
+            [*inside, "sh", "-c", f"rm -rf {FOLDER}; mkdir -p {FOLDER}/cbops; tar -C {FOLDER} -xf -"],
+            input=_archive(),
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        self._process = subprocess.Popen(
+            [*inside, "python3", "-I", f"{FOLDER}/reader.py", FOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self._tell(furniture())
 
     def _tell(self, document: Any) -> None:
@@ -87,21 +93,24 @@ def _archive() -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         archive.add(Path(__file__).with_name("reader.py"), "reader.py")
-        archive.add(ROOT / "plugins/module_utils", "cbops",
-                    filter=lambda one: None if one.name.endswith("/__pycache__") else one)
+        archive.add(
+            ROOT / "plugins/module_utils",
+            "cbops",
+            filter=lambda one: None if one.name.endswith("/__pycache__") else one,
+        )
     return stream.getvalue()
 
 
 def run(cases: Sequence[Case]) -> Iterator[tuple[str, Case, dict[str, Any]]]:
     """What came of cases, as it comes. Hosts take turns, always in the same way, and work at the same time."""
-    hosts = HOSTS[:len(cases)]
+    hosts = HOSTS[: len(cases)]
     answers: queue.Queue[tuple[str, Case, dict[str, Any]] | None] = queue.Queue()
 
     def work(host: str) -> None:
         try:
             reader = Reader(host)
             try:
-                for case in cases[hosts.index(host)::len(hosts)]:
+                for case in cases[hosts.index(host) :: len(hosts)]:
                     answers.put((host, case, reader.run(case)))
             finally:
                 reader.close()

@@ -15,8 +15,10 @@ from .cases import Case
 ANSWERED = ("disabled", "enabled")
 LAYERS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 #: Of the environment what is another at every start, or says of which one.
-_VOLATILE = re.compile(r"(INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MANAGERPID|MAINPID|PPID|_|OLDPWD|SHLVL"
-                       r"|MEMORY_PRESSURE_\w+|SYSTEMD_\w*STREAM\w*)=")
+_VOLATILE = re.compile(
+    r"(INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MANAGERPID|MAINPID|PPID|_|OLDPWD|SHLVL"
+    r"|MEMORY_PRESSURE_\w+|SYSTEMD_\w*STREAM\w*)="
+)
 _FLAG = re.compile(rf"""\s*["']?-D{re.escape(PROPERTY)}(=[^\s"']*)?["']?(?=[\s\\"']|$)""")
 
 
@@ -46,8 +48,9 @@ def bare(step: Mapping[str, Any]) -> Counter[tuple[tuple[str, ...], tuple[str, .
     """All arguments and all variables of the JVMs of a start, without the flag and what only holds it."""
     found: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
     for one in step["starts"]:
-        words = tuple(word for word in one["arguments"] if word != f"-D{PROPERTY}"
-                      and not word.startswith(f"-D{PROPERTY}="))
+        words = tuple(
+            word for word in one["arguments"] if word != f"-D{PROPERTY}" and not word.startswith(f"-D{PROPERTY}=")
+        )
         variables = (_without_flag(item) for item in one["environment"] if not _VOLATILE.match(item))
         found[words, tuple(sorted(item for item in variables if item.partition("=")[::2] != (item[:-1], "")))] += 1
     return found
@@ -55,8 +58,11 @@ def bare(step: Mapping[str, Any]) -> Counter[tuple[tuple[str, ...], tuple[str, .
 
 def _without_flag(variable: str) -> str:
     name, _, value = variable.partition("=")
-    return f"{name}={' '.join(_FLAG.sub(' ', value).split())}" if PROPERTY in value else (
-        f"{name}={' '.join(value.split())}")
+    return (
+        f"{name}={' '.join(_FLAG.sub(' ', value).split())}"
+        if PROPERTY in value
+        else (f"{name}={' '.join(value.split())}")
+    )
 
 
 def judge(case: Case, found: Mapping[str, Any]) -> Judged:
@@ -84,8 +90,9 @@ def _rows(case: Case, installations: Sequence[Mapping[str, Any]]) -> list[Mappin
     return [row for row in installations if case.unit is None or row["service"] == case.unit]
 
 
-def _compare(case: Case, result: Judged, first: Mapping[str, Any], rows: Sequence[Mapping[str, Any]],
-             real: Sequence[Start]) -> None:
+def _compare(
+    case: Case, result: Judged, first: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], real: Sequence[Start]
+) -> None:
     others = [row["name"] for row in first["installations"] if row not in rows]
     if others or len(rows) > 1:
         result.disagreements.append(("rows", f"more installations than there are: {others or rows}"))
@@ -115,8 +122,9 @@ def _compare(case: Case, result: Judged, first: Mapping[str, Any], rows: Sequenc
             result.disagreements.append(("refusal", f"{reason}; but it starts {real}"))
 
 
-def _edits(case: Case, result: Judged, found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]],
-           real: Sequence[Start]) -> None:
+def _edits(
+    case: Case, result: Judged, found: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], real: Sequence[Start]
+) -> None:
     edit, wanted = found["edit"], found["wanted"]
     result.refused = "; ".join(edit["refused"] or []) or None
 
@@ -134,7 +142,8 @@ def _edits(case: Case, result: Judged, found: Mapping[str, Any], rows: Sequence[
     if edit["refused"] or not edit["changed"]:
         wrong("claims", f"files are others, and it says {edit['msg']}")
     if wanted == "disabled" and [file["path"] for file in found["foreseen"]["files"]] != [
-            file["path"] for file in edit["files"]]:
+        file["path"] for file in edit["files"]
+    ]:
         wrong("check mode", f"it foresaw {found['foreseen']['files']}")
     _started(found, wanted, "after", wrong)
     if "again" in found and (found["again"]["changed"] or found["touched again"]):
@@ -159,8 +168,10 @@ def _started(found: Mapping[str, Any], wanted: str, step: str, wrong: Any) -> No
         wrong(step, f"not {wanted}: {[start.arguments for start in after]}")
     elif bare(found["before"]) != bare(found[step]):
         was, now = bare(found["before"]), bare(found[step])
-        wrong(step, f"more than the flag is another:\nwas {list((was - now).elements())}\nnow "
-                    f"{list((now - was).elements())}")
+        wrong(
+            step,
+            f"more than the flag is another:\nwas {list((was - now).elements())}\nnow {list((now - was).elements())}",
+        )
 
 
 def _mentions(case: Case) -> bool:
@@ -183,8 +194,11 @@ class Report:
         judged = judge(case, found)
         self.cases[host] += 1
         self.seconds += found.get("seconds", 0)
-        for kind in ("all", "a static reader can know" if case.unknown is None else f"cannot know: {case.unknown}",
-                     *case.kinds):
+        for kind in (
+            "all",
+            "a static reader can know" if case.unknown is None else f"cannot know: {case.unknown}",
+            *case.kinds,
+        ):
             count = self.kinds.setdefault(kind, Counter())
             count["cases"] += 1
             count[judged.verdict] += 1
@@ -209,28 +223,54 @@ class Report:
     def table(self) -> str:
         """For people and for the docs (Markdown)."""
         total = sum(self.cases.values())
-        lines = [f"{total} cases ({', '.join(f'{count} on {host}' for host, count in self.cases.items())}), "
-                 f"{len(self.disagreements)} disagreements; {self.seconds / max(1, total):.1f} s a case", "",
-                 "| kind | cases | enabled | disabled | unknown | no JVM starts | may stop | edited | refused |",
-                 "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
-        lines += [f"| {kind} | " + " | ".join(str(count[name]) for name in (
-            "cases", "enabled", "disabled", "unknown", "not started", "may stop", "edit yes", "edit refused")) + " |"
-            for kind, count in sorted(self.kinds.items(), key=lambda item: (item[0] != "all", item[0]))]
+        lines = [
+            f"{total} cases ({', '.join(f'{count} on {host}' for host, count in self.cases.items())}), "
+            f"{len(self.disagreements)} disagreements; {self.seconds / max(1, total):.1f} s a case",
+            "",
+            "| kind | cases | enabled | disabled | unknown | no JVM starts | may stop | edited | refused |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        lines += [
+            f"| {kind} | "
+            + " | ".join(
+                str(count[name])
+                for name in (
+                    "cases",
+                    "enabled",
+                    "disabled",
+                    "unknown",
+                    "not started",
+                    "may stop",
+                    "edit yes",
+                    "edit refused",
+                )
+            )
+            + " |"
+            for kind, count in sorted(self.kinds.items(), key=lambda item: (item[0] != "all", item[0]))
+        ]
         lines += ["", "why unknown:"] + [f"{count:6} {reason}" for reason, count in self.reasons.most_common(15)]
         lines += ["", "why refused:"] + [f"{count:6} {reason}" for reason, count in self.refusals.most_common(15)]
         return "\n".join(lines)
 
     def describe(self, limit: int = 8) -> str:
         """The first disagreements with their files."""
-        return "\n".join(f"== {kind} on {host}: {case.name}\n{_files(case)}\n{details}"
-                         for host, case, kind, details in self.disagreements[:limit])
+        return "\n".join(
+            f"== {kind} on {host}: {case.name}\n{_files(case)}\n{details}"
+            for host, case, kind, details in self.disagreements[:limit]
+        )
 
 
 def _files(case: Case) -> str:
     started = case.unit or " ".join([case.script or "", *case.arguments])
-    return "\n".join([f"starts {started}; told to the manager: {case.manager}",
-                      *(f"--- {path} {what.get('mode', 0):o}\n{what.get('text', what.get('link'))}"
-                        for path, what in case.files.items())])
+    return "\n".join(
+        [
+            f"starts {started}; told to the manager: {case.manager}",
+            *(
+                f"--- {path} {what.get('mode', 0):o}\n{what.get('text', what.get('link'))}"
+                for path, what in case.files.items()
+            ),
+        ]
+    )
 
 
 def _general(reason: str | None) -> str:

@@ -25,14 +25,49 @@ SECONDS = 300  # the machine may have much else to do
 OPTIONS = {}  # of the product's module, with their defaults
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What is looked through for changes; what the machine itself writes all the time is left out.
-TREES = ("/app", "/bin", "/etc", "/home", "/lib/init", "/lib/lsb", "/lib/systemd", "/mnt", "/opt", "/root", "/run/ci",
-         "/run/systemd/system", "/sbin", "/srv", "/usr/bin", "/usr/lib/ci", "/usr/lib/cloudbees-core-cm",
-         "/usr/lib/cloudbees-core-oc", "/usr/lib/init", "/usr/lib/lsb", "/usr/lib/systemd", "/usr/local", "/usr/sbin",
-         "/usr/share/cloudbees-core-cm", "/usr/share/cloudbees-core-oc", "/usr/share/java", "/usr/share/jenkins",
-         "/var/lib", "/var/spool")
-PASSED_OVER = ("/etc/.pwd.lock", "/etc/alternatives", "/etc/ca-certificates", "/etc/ssl", "/lib/systemd/catalog",
-               "/usr/lib/systemd/catalog", "/var/lib/apt", "/var/lib/cbops-telemetry", "/var/lib/dpkg",
-               "/var/lib/systemd")
+TREES = (
+    "/app",
+    "/bin",
+    "/etc",
+    "/home",
+    "/lib/init",
+    "/lib/lsb",
+    "/lib/systemd",
+    "/mnt",
+    "/opt",
+    "/root",
+    "/run/ci",
+    "/run/systemd/system",
+    "/sbin",
+    "/srv",
+    "/usr/bin",
+    "/usr/lib/ci",
+    "/usr/lib/cloudbees-core-cm",
+    "/usr/lib/cloudbees-core-oc",
+    "/usr/lib/init",
+    "/usr/lib/lsb",
+    "/usr/lib/systemd",
+    "/usr/local",
+    "/usr/sbin",
+    "/usr/share/cloudbees-core-cm",
+    "/usr/share/cloudbees-core-oc",
+    "/usr/share/java",
+    "/usr/share/jenkins",
+    "/var/lib",
+    "/var/spool",
+)
+PASSED_OVER = (
+    "/etc/.pwd.lock",
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/ssl",
+    "/lib/systemd/catalog",
+    "/usr/lib/systemd/catalog",
+    "/var/lib/apt",
+    "/var/lib/cbops-telemetry",
+    "/var/lib/dpkg",
+    "/var/lib/systemd",
+)
 JAVA = """#!/bin/dash
 # One file for each start: how many arguments, they, and the environment that it was given.
 { printf '%%s\\0' "$#" "$@"; /bin/cat /proc/$$/environ; } >%s/.$$ && exec /bin/mv %s/.$$ %s/$$
@@ -54,8 +89,11 @@ def furnish(users, tools, options):
         name, _, uid, gid, _, home, _ = line.split(":")
         if "\n%s:" % name in "\n" + known:
             continue
-        for path, text in (("/etc/passwd", line), ("/etc/group", "%s:x:%s:" % (name, gid)),
-                           ("/etc/shadow", "%s:!:19000::::::" % name)):
+        for path, text in (
+            ("/etc/passwd", line),
+            ("/etc/group", "%s:x:%s:" % (name, gid)),
+            ("/etc/shadow", "%s:!:19000::::::" % name),
+        ):
             with open(path, "a", encoding="utf-8") as out:
                 out.write(text + "\n")
         os.makedirs(home, exist_ok=True)
@@ -187,20 +225,40 @@ def start(case, known):
     if case["unit"]:
         unit = case["unit"]
         done = subprocess.run(
-            ["/bin/sh", "-c", 'systemctl daemon-reload; systemctl stop -- "$1" 2>/dev/null; '
-             'systemctl reset-failed -- "$1" 2>/dev/null; exec timeout %d systemctl start -- "$1"' % SECONDS, "sh",
-             unit],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            [
+                "/bin/sh",
+                "-c",
+                'systemctl daemon-reload; systemctl stop -- "$1" 2>/dev/null; '
+                'systemctl reset-failed -- "$1" 2>/dev/null; exec timeout %d systemctl start -- "$1"' % SECONDS,
+                "sh",
+                unit,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
         said = done.stderr.decode("latin-1")[-400:]
         ended = done.returncode != 124 and wait(lambda: not populated(unit) and has_ended(unit))
-        subprocess.run(["systemctl", "stop", "--", unit], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["systemctl", "stop", "--", unit],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
     else:
         # By a shell, as by hand: one without a #! line is a script, too.
         command = ["/bin/bash", "-c", '"$0" "$@"', case["script"]] + case["arguments"]
-        process = subprocess.Popen(command, env={"PATH": PATH, "HOME": "/root"}, cwd="/",
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            env={"PATH": PATH, "HOME": "/root"},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         process.wait(SECONDS)
         ended = wait(no_children)
     starts = []
@@ -208,7 +266,7 @@ def start(case, known):
         with open(os.path.join(STARTS, name), "rb") as handle:
             words = handle.read().decode("latin-1").split("\0")[:-1]
         count = int(words[0])
-        starts.append({"arguments": words[1:count + 1], "environment": words[count + 1:]})
+        starts.append({"arguments": words[1 : count + 1], "environment": words[count + 1 :]})
     now = look()
     for path in sorted(set(now) - set(known), reverse=True):
         if not path.startswith("/run/systemd/"):
@@ -230,8 +288,13 @@ def wait(condition):
 
 def has_ended(unit):
     """Whether the service manager knows of nothing that runs: what it has begun may not be in its control group yet."""
-    said = subprocess.run(["systemctl", "show", "--property=SubState", "--", unit], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.decode("latin-1")
+    said = subprocess.run(
+        ["systemctl", "show", "--property=SubState", "--", unit],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    ).stdout.decode("latin-1")
     return said.strip() in ("SubState=dead", "SubState=exited", "SubState=failed", "SubState=auto-restart")
 
 
@@ -300,8 +363,11 @@ def flag(case, wanted, before, check=False):
     """Declare it; says what the product answered and which files are others now."""
     answer = ask(case, check, state=wanted)
     after = look()
-    changed = [path for path in differing(before, after)
-               if ".cbops~" not in path and not stat.S_ISDIR((after.get(path) or before[path])[0])]
+    changed = [
+        path
+        for path in differing(before, after)
+        if ".cbops~" not in path and not stat.S_ISDIR((after.get(path) or before[path])[0])
+    ]
     return answer, after, changed
 
 
@@ -324,8 +390,11 @@ def run(case, host):
         for path, what in case["files"].items():
             real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
             also[real] = content(real)
-            new = ("link", what["link"]) if "link" in what else (
-                "file", what["text"].encode("latin-1"), what.get("mode", 0o644), 0, 0)
+            new = (
+                ("link", what["link"])
+                if "link" in what
+                else ("file", what["text"].encode("latin-1"), what.get("mode", 0o644), 0, 0)
+            )
             put(real, new)
             laid[real] = new
         if case["manager"]:
@@ -346,8 +415,11 @@ def run(case, host):
             steps["again"], steps["touched again"] = short(again), touched
         answer, last, changed = flag(case, back, later)
         steps["undo"], steps["undone"] = short(answer), {path: text_of(path) for path in changed}
-        steps["as before"] = [path for path in set(steps["edited"]) | set(changed) if content(path) == (
-            laid.get(path) or host.kept.get(path))]
+        steps["as before"] = [
+            path
+            for path in set(steps["edited"]) | set(changed)
+            if content(path) == (laid.get(path) or host.kept.get(path))
+        ]
         if changed:
             steps["last"], _ = start(case, last)
         return steps

@@ -60,8 +60,14 @@ def page(browser: Browser, fleet: Fleet) -> Iterator[Page]:
     wrong: list[str] = []
     opened.on("console", lambda message: wrong.append(f"{message.type}: {message.text}"))
     opened.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    opened.on("request", lambda request: wrong.append(f"request: {request.url[:200]}")
-              if request.url.split("#")[0] not in (fleet.url, "data:,") else None)
+    opened.on(
+        "request",
+        lambda request: (
+            wrong.append(f"request: {request.url[:200]}")
+            if request.url.split("#")[0] not in (fleet.url, "data:,")
+            else None
+        ),
+    )
 
     def refuse(dialog: object) -> None:
         wrong.append("a dialog: a script of a name has run")
@@ -163,8 +169,9 @@ def test_sorting_by_keyboard(page: Page, fleet: Fleet) -> None:
     assert first == max((host.host for host in fleet.report.hosts if host.host.startswith("oc")), key=model.natural)
 
 
-@pytest.mark.parametrize(("key", "of"), [
-    ("age", lambda host: host.age), ("2", lambda host: model.clock(host, "running").text)])
+@pytest.mark.parametrize(
+    ("key", "of"), [("age", lambda host: host.age), ("2", lambda host: model.clock(host, "running").text)]
+)
 def test_sorting_by_another_column(page: Page, fleet: Fleet, key: str, of: Callable[[model.Host], object]) -> None:
     page.locator(f'th[data-key="{key}"] button').click()
     page.locator(f'th[data-key="{key}"] button').click()
@@ -239,8 +246,13 @@ def test_a_script_from_elsewhere_is_refused(browser: Browser, tmp_path: Path) ->
     """The page's own policy holds even where something had slipped in."""
     fleet = Fleet(tmp_path, 10)
     text = fleet.path.read_text(encoding="utf-8")
-    fleet.path.write_text(text.replace("</main>", "<script>document.title = 'broken'</script>"
-                                       "<img src=x onerror=\"document.title = 'broken'\"></main>"), encoding="utf-8")
+    fleet.path.write_text(
+        text.replace(
+            "</main>",
+            "<script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\"></main>",
+        ),
+        encoding="utf-8",
+    )
     opened = browser.new_page()
     refused: list[str] = []
     opened.on("console", lambda message: refused.append(message.text))

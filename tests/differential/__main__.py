@@ -11,7 +11,7 @@ from tests.differential.run import describe, processes, run  # noqa: E402
 
 def main() -> int:
     """Run so many cases (2000) from a number on (0)."""
-    numbers = [int(argument) for argument in sys.argv[1:]] + [2000, 0][len(sys.argv) - 1:]
+    numbers = [int(argument) for argument in sys.argv[1:]] + [2000, 0][len(sys.argv) - 1 :]
     report = run(numbers[0], numbers[1], processes())
     print(report.table())
     if report.disagreements:

@@ -38,8 +38,14 @@ Texts = Dict[str, str]  # path -> content: the launch file, and the launcher whe
 
 
 def _outcome(program: str, case: Case) -> tuple[_definition.Definition, HostFiles, of_outcome.Outcome]:
-    definition = _definition.Definition("app", "app", ([Run(program)], [Run(case.argument)]), {}, not case.open,
-                                          folder=None if case.open else program.rpartition("/")[0] + "/work")
+    definition = _definition.Definition(
+        "app",
+        "app",
+        ([Run(program)], [Run(case.argument)]),
+        {},
+        not case.open,
+        folder=None if case.open else program.rpartition("/")[0] + "/work",
+    )
     files = HostFiles("/")
     return definition, files, of_outcome.outcome(definition, files)
 
@@ -64,8 +70,12 @@ def _vectors(starts: list[Start]) -> set[object]:
 
 
 def _is_known(vectors: tuple[object, ...]) -> bool:
-    return all(word and word[0] not in "?~" for vector in vectors for _layer, words in vector  # type: ignore
-               for word in words)
+    return all(
+        word and word[0] not in "?~"
+        for vector in vectors
+        for _layer, words in vector  # type: ignore
+        for word in words
+    )
 
 
 def check(machine: Machine, case: Case, edits: bool = True) -> Result:
@@ -86,7 +96,9 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
         return Result(verdict, before.reason or "", (), 0, ())
     found = _compare("before", before, starts, case)
     if found and found[0][0] == "before: start" and (case.launcher == "strict" or _STRICT.search(case.text)):
-        return Result("may stop", "set -e or -u: a static reader takes commands that it does not know for good", (), 0, ())
+        return Result(
+            "may stop", "set -e or -u: a static reader takes commands that it does not know for good", (), 0, ()
+        )
     if found or not edits:
         return Result(before.verdict, "", tuple(found), 0, ())
     refused = []
@@ -101,7 +113,12 @@ def check(machine: Machine, case: Case, edits: bool = True) -> Result:
         found += _check_edit(machine, case, program, {**beside, **original}, changed, wanted, starts)
         for path in set(changed) - set(original):  # beside the script: the next case finds it as it was
             machine.write({path: beside[path]})
-        if wanted == "disabled" and not found and set(changed) <= set(original) and PROPERTY not in "".join(original.values()):
+        if (
+            wanted == "disabled"
+            and not found
+            and set(changed) <= set(original)
+            and PROPERTY not in "".join(original.values())
+        ):
             found += _check_undo(program, case, original, changed)
     return Result(before.verdict, "", tuple(found), len(WANTED), tuple(refused))
 
@@ -123,8 +140,9 @@ def _compare(stage: str, outcome: of_outcome.Outcome, starts: list[Start], case:
     return found
 
 
-def _check_edit(machine: Machine, case: Case, program: str, original: Texts, changed: Texts, wanted: str,
-                starts: list[Start]) -> list[tuple[str, str]]:
+def _check_edit(
+    machine: Machine, case: Case, program: str, original: Texts, changed: Texts, wanted: str, starts: list[Start]
+) -> list[tuple[str, str]]:
     found = []
     machine.write(changed)
     difference = "\n".join(_difference(original[path], changed[path]) for path in changed)
@@ -134,8 +152,13 @@ def _check_edit(machine: Machine, case: Case, program: str, original: Texts, cha
         now = _real(machine, program, case)
         # Sorted: what runs in the background is not always as quick.
         if sorted(start.vector for start in now) != sorted(start.vector for start in starts):
-            found.append((f"{wanted}: vector", f"{difference}\nbefore: {[start.vector for start in starts]}\n"
-                                               f"after:  {[start.vector for start in now]}"))
+            found.append(
+                (
+                    f"{wanted}: vector",
+                    f"{difference}\nbefore: {[start.vector for start in starts]}\n"
+                    f"after:  {[start.vector for start in now]}",
+                )
+            )
         elif any(start.verdict != wanted for start in now):
             found.append((f"{wanted}: verdict", f"{difference}\n{[start.arguments for start in now]}"))
     try:
@@ -154,8 +177,11 @@ def _check_undo(program: str, case: Case, original: Texts, changed: Texts) -> li
         found = str(error)
     else:
         found = ""
-    return [("undo", f"{found}\n{_difference(original[path], undone[path])}") for path in changed
-            if undone[path] != original[path]]
+    return [
+        ("undo", f"{found}\n{_difference(original[path], undone[path])}")
+        for path in changed
+        if undone[path] != original[path]
+    ]
 
 
 def _difference(old: str, new: str) -> str:
@@ -163,7 +189,7 @@ def _difference(old: str, new: str) -> str:
     end = 0
     while end < min(len(old), len(new)) - start and old[len(old) - 1 - end] == new[len(new) - 1 - end]:
         end += 1
-    return f"at {start}: {old[start:len(old) - end]!r} became {new[start:len(new) - end]!r}"
+    return f"at {start}: {old[start : len(old) - end]!r} became {new[start : len(new) - end]!r}"
 
 
 #: A mention with what may come and go with it: a blank, quotes that hold nothing else.
@@ -172,8 +198,10 @@ _PLACE = re.compile(r"""((?:\\?\ )?)((?:\$?["']\ ?)?)(?:%s)(["']?)""" % _MENTION
 
 def explains(old: str, new: str) -> bool:
     """True where the new text is the old one with mentions of the flag put in, taken out or changed, no more."""
-    own_line = re.compile(rf"\r?\n[A-Za-z_]+(?:\+=\({re.escape(_FLAG)}\)|=\"\$[A-Za-z_]+ {re.escape(_FLAG)}\")  "
-                          rf"{re.escape(MARK)}(?=\r?\n|\Z)")
+    own_line = re.compile(
+        rf"\r?\n[A-Za-z_]+(?:\+=\({re.escape(_FLAG)}\)|=\"\$[A-Za-z_]+ {re.escape(_FLAG)}\")  "
+        rf"{re.escape(MARK)}(?=\r?\n|\Z)"
+    )
 
     def bare(text: str) -> str:
         # A line break in front, so that a line of our own can be the first.
@@ -182,7 +210,7 @@ def explains(old: str, new: str) -> bool:
     def comes_from(shorter: str, longer: str) -> bool:
         pattern, end = [], 0
         for place in _PLACE.finditer(longer):
-            pattern.append(re.escape(longer[end:place.start()]))
+            pattern.append(re.escape(longer[end : place.start()]))
             pattern += [f"{re.escape(character)}?" for character in place.group(1) + place.group(2)]
             pattern.append(f"(?:{_MENTION.pattern})?")
             pattern += [f"{re.escape(character)}?" for character in place.group(3)]

@@ -38,8 +38,15 @@ def child(arguments: list[str]) -> None:
 
 def libfuzzer(*arguments: str) -> subprocess.CompletedProcess[str]:
     """This module in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "tests.differential.fuzz", "--child", *arguments], cwd=ROOT,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "tests.differential.fuzz", "--child", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
 
 
 def main(seconds: int) -> int:
@@ -53,12 +60,21 @@ def main(seconds: int) -> int:
         texts = corpus() + [sample(number).text for number in range(300)]
         for number, text in enumerate(texts):
             (seeds / str(number)).write_bytes(text.encode("latin-1")[:LONGEST])
-        done = libfuzzer(str(found), str(seeds), f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-timeout={HANG}",
-                         "-print_final_stats=1", f"-artifact_prefix={place}/")
+        done = libfuzzer(
+            str(found),
+            str(seeds),
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST}",
+            f"-timeout={HANG}",
+            "-print_final_stats=1",
+            f"-artifact_prefix={place}/",
+        )
         print(done.stdout[-6000:])
         executions = re.search(r"number_of_executed_units: (\d+)", done.stdout)
-        print(f"{executions.group(1) if executions else '?'} executions, "
-              f"{len(list(found.iterdir()))} inputs that reached something new")
+        print(
+            f"{executions.group(1) if executions else '?'} executions, "
+            f"{len(list(found.iterdir()))} inputs that reached something new"
+        )
         if done.returncode:
             return 1
         inputs = {path.read_bytes() for path in found.iterdir()} | {text.encode("latin-1") for text in corpus()}

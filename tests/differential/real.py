@@ -50,17 +50,44 @@ exec "$shell" -c "$command"
 """
 _NUMBER = re.compile(r"(-Dpid=|-Xms|-Dt=).*")
 _PASS_ON = '#!/bin/dash\nwhile :; do case $1 in -n|-u) shift 2 ;; -*) shift ;; *) break ;; esac; done\nexec "$@"\n'
-_TOOLS = ("basename", "bash", "cat", "cut", "dash", "dirname", "echo", "env", "grep", "head", "nohup", "paste", "readlink",
-          "realpath", "sed", "sh", "tail", "tr", "xargs")
+_TOOLS = (
+    "basename",
+    "bash",
+    "cat",
+    "cut",
+    "dash",
+    "dirname",
+    "echo",
+    "env",
+    "grep",
+    "head",
+    "nohup",
+    "paste",
+    "readlink",
+    "realpath",
+    "sed",
+    "sh",
+    "tail",
+    "tr",
+    "xargs",
+)
 #: Files that launch scripts find beside themselves or put into words; places of the folder are put in.
 _BESIDE = {
-    "setenv.sh": f'JAVA_OPTS="$JAVA_OPTS -D{PROPERTY}=true"\n', "where.sh": 'JAVA_OPTS="$JAVA_OPTS -Dw=${BASH_SOURCE-none}"\n',
-    "back.sh": "cd ..\n. ./setenv.sh\n", "options": f"# options\n-Xmx1g\n\n-D{PROPERTY}=true  -Da=b\n",
-    "quoted": f"-Dq='a b'\n\"-D{PROPERTY}=true\"\n-De=\\$x\n", "open": "-Dq='a b\n-Dx=y\n",
-    "variables": f"# variables\nJAVA_OPTS=-D{PROPERTY}=true\nJAVA_ARGS=\"-Da=b -Dc=d\"\n\n  # more\nOFF=-Doff=1\n",
-    "crlf": f"-Xmx1g\r\n-D{PROPERTY}=true\r\n", "no end": "-Xmx1g -Dn=1", "nothing": "",
-    "conf.d/10.sh": "OFF=-Dten=1\n", "conf.d/20.sh": f'OFF="$OFF -D{PROPERTY}=true"\n', "conf.d/note": "-Dnote=1\n",
-    "none.d/.hidden.sh": "OFF=-Dhidden=1\n", "sub/start.sh": "#!/bin/sh\n",
+    "setenv.sh": f'JAVA_OPTS="$JAVA_OPTS -D{PROPERTY}=true"\n',
+    "where.sh": 'JAVA_OPTS="$JAVA_OPTS -Dw=${BASH_SOURCE-none}"\n',
+    "back.sh": "cd ..\n. ./setenv.sh\n",
+    "options": f"# options\n-Xmx1g\n\n-D{PROPERTY}=true  -Da=b\n",
+    "quoted": f"-Dq='a b'\n\"-D{PROPERTY}=true\"\n-De=\\$x\n",
+    "open": "-Dq='a b\n-Dx=y\n",
+    "variables": f'# variables\nJAVA_OPTS=-D{PROPERTY}=true\nJAVA_ARGS="-Da=b -Dc=d"\n\n  # more\nOFF=-Doff=1\n',
+    "crlf": f"-Xmx1g\r\n-D{PROPERTY}=true\r\n",
+    "no end": "-Xmx1g -Dn=1",
+    "nothing": "",
+    "conf.d/10.sh": "OFF=-Dten=1\n",
+    "conf.d/20.sh": f'OFF="$OFF -D{PROPERTY}=true"\n',
+    "conf.d/note": "-Dnote=1\n",
+    "none.d/.hidden.sh": "OFF=-Dhidden=1\n",
+    "sub/start.sh": "#!/bin/sh\n",
 }
 
 
@@ -165,8 +192,11 @@ class Machine:
 
     def fill(self, text: str) -> str:
         """A text with the places of this machine put in."""
-        return text.replace("@CONFIG@", self.config).replace("@BIN@", str(self.folder / "heads")).replace(
-            "@HERE@", str(self.folder))
+        return (
+            text.replace("@CONFIG@", self.config)
+            .replace("@BIN@", str(self.folder / "heads"))
+            .replace("@HERE@", str(self.folder))
+        )
 
     def write(self, texts: dict[str, str]) -> None:
         """Put files in place (Latin-1, byte for byte)."""
@@ -186,9 +216,15 @@ class Machine:
         try:
             try:
                 process = subprocess.Popen(
-                    [program, argument], env={"PATH": path, **environment}, cwd=self.work,
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                    pass_fds=[writing], start_new_session=True)
+                    [program, argument],
+                    env={"PATH": path, **environment},
+                    cwd=self.work,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[writing],
+                    start_new_session=True,
+                )
             except OSError:
                 return []
             finally:
@@ -209,7 +245,7 @@ def _parse(notes: str) -> list[Start]:
     found = []
     while fields:
         count = int(fields.pop(0))
-        arguments, layers, fields = fields[:count], fields[count:count + 3], fields[count + 3:]
+        arguments, layers, fields = fields[:count], fields[count : count + 3], fields[count + 3 :]
         environment = {name: value[1:] for name, value in zip(WEAKER + STRONGER, layers) if value}
         found.append(Start(tuple(arguments), environment))
     return found
@@ -217,5 +253,13 @@ def _parse(notes: str) -> list[Start]:
 
 def is_valid(shell: str, path: str) -> bool:
     """True where the shell finds no syntax error in a file."""
-    return subprocess.run([shell, "-n", path], check=False, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    return (
+        subprocess.run(
+            [shell, "-n", path],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ).returncode
+        == 0
+    )

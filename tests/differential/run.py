@@ -74,8 +74,11 @@ class Report:
             "verdicts: " + ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.most_common()),
             f"edits planned: {self.planned}, refused: {sum(self.refused.values())} "
             f"({100 * sum(self.refused.values()) / max(1, self.planned):.1f} %: {refused})",
-            "", "| construct | cases | resolved | unresolvable | share |", "|---|---:|---:|---:|---:|",
-            _row("**all that a static reader can know**", self.known)]
+            "",
+            "| construct | cases | resolved | unresolvable | share |",
+            "|---|---:|---:|---:|---:|",
+            _row("**all that a static reader can know**", self.known),
+        ]
         lines += [_row(name, count) for name, count in sorted(self.constructs.items())]
         lines += [_row(f"*not known before the start: {name}*", count) for name, count in sorted(self.unknown.items())]
         lines += ["", "why unresolvable (of what a static reader can know):"]
@@ -133,9 +136,9 @@ def shorten(case: Case, kind: str) -> Case:
         while size:
             start = 0
             while start < len(lines):
-                shorter = replace(case, text="".join(lines[:start] + lines[start + size:]))
+                shorter = replace(case, text="".join(lines[:start] + lines[start + size :]))
                 if kind in [found for found, _details in _checked(machine, shorter).disagreements]:
-                    lines[start:start + size] = []
+                    lines[start : start + size] = []
                 else:
                     start += 1
             size //= 2

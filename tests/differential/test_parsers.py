@@ -19,12 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates i
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm as jvm
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
-    _declarations,
-    _definition,
-    _live,
-    _outcome,
-)
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _declarations, _definition, _live, _outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
 from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
@@ -33,14 +28,74 @@ from .fuzz import corpus
 from .grammar import FLAG, WAR, sample
 
 SECONDS = 60
-SETTINGS = settings(max_examples=int(os.environ.get("CBOPS_FUZZ", "250")), derandomize="CBOPS_FUZZ" not in os.environ,
-                    database=None, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(
+    max_examples=int(os.environ.get("CBOPS_FUZZ", "250")),
+    derandomize="CBOPS_FUZZ" not in os.environ,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 VERDICTS = {_outcome.DISABLED, _outcome.ENABLED, _outcome.UNRESOLVABLE}
 #: What the shells' grammars turn on.
-PIECES = ["$(", ")", "${", "}", "((", "))", "`", '"', "'", "\\", "\n", "\r\n", "<<E\n", "<<<", "E\n", "#", ";;", ";", "&", "|",
-          "$'", "[[ ", " ]]", "if ", " then ", " fi ", "case ", " in ", " esac ", "for ", " do ", " done ", "f() ", "{ ",
-          "X=(", "X[", "]=", "+=", "eval ", "exec ", "set -- ", "\0", "\xff", "\xef\xbb\xbf", "IFS=", "read ", "shift 9 ",
-          "local ", "${X%%", "${X:-", "${X//", "java -jar x.war ", "$JAVA_OPTS ", FLAG + " ", "unset ", "while ", "=~ ("]
+PIECES = [
+    "$(",
+    ")",
+    "${",
+    "}",
+    "((",
+    "))",
+    "`",
+    '"',
+    "'",
+    "\\",
+    "\n",
+    "\r\n",
+    "<<E\n",
+    "<<<",
+    "E\n",
+    "#",
+    ";;",
+    ";",
+    "&",
+    "|",
+    "$'",
+    "[[ ",
+    " ]]",
+    "if ",
+    " then ",
+    " fi ",
+    "case ",
+    " in ",
+    " esac ",
+    "for ",
+    " do ",
+    " done ",
+    "f() ",
+    "{ ",
+    "X=(",
+    "X[",
+    "]=",
+    "+=",
+    "eval ",
+    "exec ",
+    "set -- ",
+    "\0",
+    "\xff",
+    "\xef\xbb\xbf",
+    "IFS=",
+    "read ",
+    "shift 9 ",
+    "local ",
+    "${X%%",
+    "${X:-",
+    "${X//",
+    "java -jar x.war ",
+    "$JAVA_OPTS ",
+    FLAG + " ",
+    "unset ",
+    "while ",
+    "=~ (",
+]
 
 
 class Hang(BaseException):
@@ -50,6 +105,7 @@ class Hang(BaseException):
 @contextmanager
 def soon() -> Iterator[None]:
     """Raises :class:`Hang` after some time."""
+
     def ring(_number: int, _frame: Any) -> None:
         raise Hang
 
@@ -69,9 +125,11 @@ def read_it_every_way(text: str) -> None:
             syntax.parse(_value.Text(text, "/etc/x"), dialect)
         except syntax.ShellSyntaxError as error:
             assert 0 <= error.position <= len(text)
-    for launcher in (f'#!/bin/bash\n. /etc/x\nsu app -c "java $JAVA_OPTS -jar {WAR}"\n',
-                     f"#!/bin/dash\n. /etc/x\neval exec java $JAVA_OPTS -jar {WAR}\n",
-                     f"#!/bin/bash\n{text}\njava $JAVA_OPTS -jar {WAR}\n"):
+    for launcher in (
+        f'#!/bin/bash\n. /etc/x\nsu app -c "java $JAVA_OPTS -jar {WAR}"\n',
+        f"#!/bin/dash\n. /etc/x\neval exec java $JAVA_OPTS -jar {WAR}\n",
+        f"#!/bin/bash\n{text}\njava $JAVA_OPTS -jar {WAR}\n",
+    ):
         files = HostFiles("/nonexistent").with_candidates({"/etc/x": text, "/opt/start": launcher})
         definition = _definition.script_definition("/opt/start")
         outcome = _outcome.outcome(definition, files)
@@ -112,12 +170,16 @@ def test_pieces_of_shell_text(pieces: list[str]) -> None:
 
 
 @SETTINGS
-@given(st.integers(0, 1 << 30), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 12), st.sampled_from(["", *PIECES])),
-                                         min_size=1, max_size=4))
+@given(
+    st.integers(0, 1 << 30),
+    st.lists(
+        st.tuples(st.integers(0, 400), st.integers(0, 12), st.sampled_from(["", *PIECES])), min_size=1, max_size=4
+    ),
+)
 def test_mutated_launch_files(seed: int, changes: list[tuple[int, int, str]]) -> None:
     text = sample(seed).text
     for position, length, piece in changes:
-        text = text[:position] + piece + text[position + length:]
+        text = text[:position] + piece + text[position + length :]
     with soon():
         read_it_every_way(text)
 
@@ -138,7 +200,7 @@ HEAVY = {
     "an endless loop": "while :; do :; done",
     "endless recursion": "f() { f; }\nf",
     "recursion that branches": "f() { f; f; }\nf",
-    "an eval of itself": "X='eval \"$X\"'\neval \"$X\"",
+    "an eval of itself": 'X=\'eval "$X"\'\neval "$X"',
     "loops in loops": "for a in 1 2 3 4 5 6 7 8 9; do " * 8 + ":" + "; done" * 8,
     "many ways": "if coin; then X=1; fi\n" * 60,
     "a costly pattern": "X=" + "a" * 3000 + "\nX=${X%" + "*a" * 30 + "b}",

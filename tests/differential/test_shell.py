@@ -35,8 +35,13 @@ def test_the_engine_agrees_with_the_shells_before_and_after_its_edits() -> None:
     assert report.known.share <= SHARE, report.table()
 
 
-@settings(max_examples=100, derandomize=True, database=None, deadline=None,
-          suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(cases())
 def test_hypothesis_finds_no_disagreement(machine: Machine, case: Case) -> None:
     assert check(machine, case).disagreements == ()

@@ -58,9 +58,12 @@ _HERE = f"""#!/bin/sh
 exec {FOLDER}/java $JAVA_OPTS "-Dhere=$(pwd)" -jar /opt/app/jenkins.war
 """
 _ROOT = f"{FOLDER}/root"  # another root, which has the same files with another content
-_SHARED = {f"{root}{FOLDER}/{name}": text for root in ("", _ROOT) for name, text in {
-    "java": _JAVA, "launcher": _LAUNCHER, "sourcing": _SOURCING, "here": _HERE}.items()}
-_OWN_ROOT = (f"MountAPIVFS=yes\nBindReadOnlyPaths=/usr /bin /sbin /lib -/lib64\nBindPaths={FOLDER}/starts\n")
+_SHARED = {
+    f"{root}{FOLDER}/{name}": text
+    for root in ("", _ROOT)
+    for name, text in {"java": _JAVA, "launcher": _LAUNCHER, "sourcing": _SOURCING, "here": _HERE}.items()
+}
+_OWN_ROOT = f"MountAPIVFS=yes\nBindReadOnlyPaths=/usr /bin /sbin /lib -/lib64\nBindPaths={FOLDER}/starts\n"
 
 
 @dataclass
@@ -102,15 +105,45 @@ class UnitGrammar:
 
     def special(self) -> str:
         """What systemd reads in a way of its own."""
-        construct, text = self.random.choice([
-            ("%%", "-Dp=%%p"), ("%n", "-Dn=%n"), ("%p", "-Dn=%p"), ("%i", "-Di=%i"), ("%t", "-Dt=%t"), ("%S", "-Ds=%S"),
-            ("%I", "-Di=%I"), ("%N", "-Dn=%N"), ("%P", "-Dn=%P"), ("%j", "-Dn=%j"), ("%J", "-Dn=%J"), ("%C", "-Ds=%C"),
-            ("%L", "-Ds=%L"), ("%E", "-Ds=%E"), ("%T", "-Ds=%T"), ("%V", "-Ds=%V"), ("%u", "-Du=%u"), ("%U", "-Du=%U"),
-            ("%h", "-Dh=%h"), ("% alone", "-Dx=5%-y"),
-            ("unknown specifier", "-Dz=%z"), ("$ in a value", "-Dd=$HOME"), ("${} in a value", "-Dd=${X1}"),
-            ("\\x41", r"-Dx=\x41"), ("\\t", r"-Dx=a\tb"), ("\\101", r"-Dx=\101"), ("\\s", r"-Dx=a\sb"),
-            ("\\\\", r"-Dx=a\\b"), ("unknown escape", r"-Dx=a\qb"), ("Latin-1", "-Dx=\xe9"), ("UTF-8", "-Dx=\xc3\xa9"),
-            ("\\u", r"-Dx=\u00e9"), ("#", "-Dx=#y"), (";", "-Dx=;y"), ("backquote", "-Dx=`id`")])
+        construct, text = self.random.choice(
+            [
+                ("%%", "-Dp=%%p"),
+                ("%n", "-Dn=%n"),
+                ("%p", "-Dn=%p"),
+                ("%i", "-Di=%i"),
+                ("%t", "-Dt=%t"),
+                ("%S", "-Ds=%S"),
+                ("%I", "-Di=%I"),
+                ("%N", "-Dn=%N"),
+                ("%P", "-Dn=%P"),
+                ("%j", "-Dn=%j"),
+                ("%J", "-Dn=%J"),
+                ("%C", "-Ds=%C"),
+                ("%L", "-Ds=%L"),
+                ("%E", "-Ds=%E"),
+                ("%T", "-Ds=%T"),
+                ("%V", "-Ds=%V"),
+                ("%u", "-Du=%u"),
+                ("%U", "-Du=%U"),
+                ("%h", "-Dh=%h"),
+                ("% alone", "-Dx=5%-y"),
+                ("unknown specifier", "-Dz=%z"),
+                ("$ in a value", "-Dd=$HOME"),
+                ("${} in a value", "-Dd=${X1}"),
+                ("\\x41", r"-Dx=\x41"),
+                ("\\t", r"-Dx=a\tb"),
+                ("\\101", r"-Dx=\101"),
+                ("\\s", r"-Dx=a\sb"),
+                ("\\\\", r"-Dx=a\\b"),
+                ("unknown escape", r"-Dx=a\qb"),
+                ("Latin-1", "-Dx=\xe9"),
+                ("UTF-8", "-Dx=\xc3\xa9"),
+                ("\\u", r"-Dx=\u00e9"),
+                ("#", "-Dx=#y"),
+                (";", "-Dx=;y"),
+                ("backquote", "-Dx=`id`"),
+            ]
+        )
         self.used.add(construct)
         return text
 
@@ -120,27 +153,59 @@ class UnitGrammar:
 
     def variable(self) -> str:
         """The name of an environment variable."""
-        return self.pick("JAVA_OPTS", "JAVA_OPTS", "JAVA_OPTS", "JAVA_OPTS", "X1", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS",
-                         "JENKINS_JAVA_OPTIONS", "1BAD", "BAD-NAME")
+        return self.pick(
+            "JAVA_OPTS",
+            "JAVA_OPTS",
+            "JAVA_OPTS",
+            "JAVA_OPTS",
+            "X1",
+            "JAVA_TOOL_OPTIONS",
+            "_JAVA_OPTIONS",
+            "JENKINS_JAVA_OPTIONS",
+            "1BAD",
+            "BAD-NAME",
+        )
 
     def assignment(self) -> str:
         """One word (or several) of ``Environment=``."""
         name, value = self.variable(), self.value()
-        style = self.random.choice(["double", "double", "double", "single", "bare", "inner", "inner single", "split",
-                                    "escaped quote", "open quote", "no ="])
+        style = self.random.choice(
+            [
+                "double",
+                "double",
+                "double",
+                "single",
+                "bare",
+                "inner",
+                "inner single",
+                "split",
+                "escaped quote",
+                "open quote",
+                "no =",
+            ]
+        )
         self.used.add(f"Environment: {style}")
         return {
-            "double": f'"{name}={value}"', "single": f"'{name}={value}'", "bare": f"{name}={value}",
-            "inner": f'{name}="{value}"', "inner single": f"{name}='{value}'", "split": f'"{name}=-Da=b" X1={FLAG}',
-            "escaped quote": f'"{name}=-Dq=\\"{self.token()}\\" {value}"', "open quote": f'"{name}={value}',
-            "no =": f'{name} "{name}={value}"'}[style]
+            "double": f'"{name}={value}"',
+            "single": f"'{name}={value}'",
+            "bare": f"{name}={value}",
+            "inner": f'{name}="{value}"',
+            "inner single": f"{name}='{value}'",
+            "split": f'"{name}=-Da=b" X1={FLAG}',
+            "escaped quote": f'"{name}=-Dq=\\"{self.token()}\\" {value}"',
+            "open quote": f'"{name}={value}',
+            "no =": f'{name} "{name}={value}"',
+        }[style]
 
     def environment(self) -> str:
         """An ``Environment=`` line."""
         if self.chance(5, "Environment reset"):
             return "Environment="
-        line = "Environment" + self.pick("=", "=", "=", " = ", "= ") + " ".join(
-            self.assignment() for _ in range(self.random.choice([1, 1, 1, 2])))
+        line = (
+            "Environment"
+            + self.pick("=", "=", "=", " = ", "= ")
+            + " ".join(self.assignment() for _ in range(self.random.choice([1, 1, 1, 2])))
+        )
         if self.chance(15, "joined lines"):
             comment = self.pick("", "", "# a comment between\n", "; another\n", "#-D \\\n")
             line = line.replace(" ", f" \\\n{comment}  ", 1)
@@ -153,15 +218,39 @@ class UnitGrammar:
         lines = []
         for _ in range(self.random.randint(0, 4)):
             name, value = self.variable(), self.value()
-            style = self.random.choice(["bare", "double", "single", "both", "joined", "comment", "export", "escape", "open",
-                                        "blank", "many lines", "after quote"])
+            style = self.random.choice(
+                [
+                    "bare",
+                    "double",
+                    "single",
+                    "both",
+                    "joined",
+                    "comment",
+                    "export",
+                    "escape",
+                    "open",
+                    "blank",
+                    "many lines",
+                    "after quote",
+                ]
+            )
             self.used.add(f"EnvironmentFile: {style}")
-            lines.append({
-                "bare": f"{name}={value}", "double": f'{name}="{value}"', "single": f"{name}='{value}'",
-                "both": f"{name}=\"-Da=b\"' {value}'", "joined": f"{name}=-Da=b \\\n{value}", "comment": f"# {name}={value}",
-                "export": f"export {name}={value}", "escape": f"{name}=\"a\\\"b\\\\c\\$d\\q {value}\"",
-                "open": f'{name}="{value}' if self.chance(20) else f"{name}=", "blank": f"  {name}  =  {value}  ",
-                "many lines": f'{name}="-Da=b\n{value}"', "after quote": f'{name}="-Da=b" {value}'}[style])
+            lines.append(
+                {
+                    "bare": f"{name}={value}",
+                    "double": f'{name}="{value}"',
+                    "single": f"{name}='{value}'",
+                    "both": f"{name}=\"-Da=b\"' {value}'",
+                    "joined": f"{name}=-Da=b \\\n{value}",
+                    "comment": f"# {name}={value}",
+                    "export": f"export {name}={value}",
+                    "escape": f'{name}="a\\"b\\\\c\\$d\\q {value}"',
+                    "open": f'{name}="{value}' if self.chance(20) else f"{name}=",
+                    "blank": f"  {name}  =  {value}  ",
+                    "many lines": f'{name}="-Da=b\n{value}"',
+                    "after quote": f'{name}="-Da=b" {value}',
+                }[style]
+            )
         return self.finish("\n".join(lines) + "\n")
 
     def finish(self, text: str) -> str:
@@ -189,14 +278,33 @@ class UnitGrammar:
             return f"ExecStart={FOLDER}/launcher --httpPort=8080"
         if style in ("sh -c", "bash -c"):
             shell = style.split()[0]
-            return (f"ExecStart=/bin/{shell} -c '" + self.pick("exec ", "", "X1=y; ") + f"{FOLDER}/java "
-                    + self.pick("$JAVA_OPTS", "$$JAVA_OPTS", "${JAVA_OPTS}", f"$$JAVA_OPTS {FLAG}") + " -jar /opt/app/jenkins.war'")
+            return (
+                f"ExecStart=/bin/{shell} -c '"
+                + self.pick("exec ", "", "X1=y; ")
+                + f"{FOLDER}/java "
+                + self.pick("$JAVA_OPTS", "$$JAVA_OPTS", "${JAVA_OPTS}", f"$$JAVA_OPTS {FLAG}")
+                + " -jar /opt/app/jenkins.war'"
+            )
         for _ in range(self.random.randint(0, 3)):
-            form, text = self.random.choice([
-                ("$VAR", "$JAVA_OPTS"), ("$VAR", "$JAVA_OPTS"), ("${VAR}", "${JAVA_OPTS}"), ('"$VAR"', '"$JAVA_OPTS"'),
-                ("$VAR inside", "-Da=$X1"), ("${VAR} inside", "-Db=${X1}c"), ("$$", "-Dd=$$X1"), ("unset $VAR", "$NOWHERE"),
-                ("unset ${VAR}", "${NOWHERE}"), ("quoted word", f'"{self.token()}"'), ("quoted blank", '"-Dq=c d"'),
-                ("word", self.token()), ("word", self.token()), ("\\;", r"\;"), ("quoted ;", '";"')])
+            form, text = self.random.choice(
+                [
+                    ("$VAR", "$JAVA_OPTS"),
+                    ("$VAR", "$JAVA_OPTS"),
+                    ("${VAR}", "${JAVA_OPTS}"),
+                    ('"$VAR"', '"$JAVA_OPTS"'),
+                    ("$VAR inside", "-Da=$X1"),
+                    ("${VAR} inside", "-Db=${X1}c"),
+                    ("$$", "-Dd=$$X1"),
+                    ("unset $VAR", "$NOWHERE"),
+                    ("unset ${VAR}", "${NOWHERE}"),
+                    ("quoted word", f'"{self.token()}"'),
+                    ("quoted blank", '"-Dq=c d"'),
+                    ("word", self.token()),
+                    ("word", self.token()),
+                    ("\\;", r"\;"),
+                    ("quoted ;", '";"'),
+                ]
+            )
             self.used.add(f"ExecStart: {form}")
             words.append(text)
         words += ["-jar", "/opt/app/jenkins.war"] + self.random.choice([[], ["--httpPort=1"], [FLAG]])
@@ -207,41 +315,70 @@ class UnitGrammar:
 
     def namespace(self) -> str:
         """Settings by which the service sees other files."""
-        form, text = self.random.choice([
-            ("none", ""), ("none", ""), ("BindReadOnlyPaths= folder", f"BindReadOnlyPaths={FOLDER}/confb:{FOLDER}/conf\n"),
-            ("BindPaths= file", f"BindPaths={FOLDER}/confb/{self.number}:{FOLDER}/conf/{self.number}:norbind\n"),
-            ("BindPaths= missing, optional", f"BindPaths=-{FOLDER}/nowhere:{FOLDER}/conf\n"),
-            ("BindPaths= missing", f"BindPaths={FOLDER}/nowhere:{FOLDER}/conf\n"),
-            ("BindPaths= reset", f"BindPaths={FOLDER}/confb:{FOLDER}/conf\nBindPaths=\n"),
-            ("BindPaths= two", f"BindPaths={FOLDER}/confb:{FOLDER}/conf {FOLDER}/confb:{FOLDER}/work\n"),
-            ("BindPaths= same", f"BindPaths={FOLDER}/conf\n"),
-            ("TemporaryFileSystem=", f"TemporaryFileSystem={FOLDER}/conf\n"),
-            ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"), ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"),
-            ("RootDirectory= specifier", f"RootDirectory={FOLDER}/conf/../root\n{_OWN_ROOT}" if self.chance(40) else
-             f"RootDirectory={FOLDER}%i/root\n{_OWN_ROOT}"),
-            ("RootDirectory= and BindPaths=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}BindPaths={FOLDER}/confb:{FOLDER}/conf\n"),
-            ("RootDirectory= missing", f"RootDirectory={FOLDER}/nowhere\n{_OWN_ROOT}"),
-            ("RootDirectory= relative", f"RootDirectory=opt\n{_OWN_ROOT}"), ("RootDirectory=/", "RootDirectory=/\n"),
-            ("RootDirectory= reset", f"RootDirectory={_ROOT}\nRootDirectory=\n")])
+        form, text = self.random.choice(
+            [
+                ("none", ""),
+                ("none", ""),
+                ("BindReadOnlyPaths= folder", f"BindReadOnlyPaths={FOLDER}/confb:{FOLDER}/conf\n"),
+                ("BindPaths= file", f"BindPaths={FOLDER}/confb/{self.number}:{FOLDER}/conf/{self.number}:norbind\n"),
+                ("BindPaths= missing, optional", f"BindPaths=-{FOLDER}/nowhere:{FOLDER}/conf\n"),
+                ("BindPaths= missing", f"BindPaths={FOLDER}/nowhere:{FOLDER}/conf\n"),
+                ("BindPaths= reset", f"BindPaths={FOLDER}/confb:{FOLDER}/conf\nBindPaths=\n"),
+                ("BindPaths= two", f"BindPaths={FOLDER}/confb:{FOLDER}/conf {FOLDER}/confb:{FOLDER}/work\n"),
+                ("BindPaths= same", f"BindPaths={FOLDER}/conf\n"),
+                ("TemporaryFileSystem=", f"TemporaryFileSystem={FOLDER}/conf\n"),
+                ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"),
+                ("RootDirectory=", f"RootDirectory={_ROOT}\n{_OWN_ROOT}"),
+                (
+                    "RootDirectory= specifier",
+                    f"RootDirectory={FOLDER}/conf/../root\n{_OWN_ROOT}"
+                    if self.chance(40)
+                    else f"RootDirectory={FOLDER}%i/root\n{_OWN_ROOT}",
+                ),
+                (
+                    "RootDirectory= and BindPaths=",
+                    f"RootDirectory={_ROOT}\n{_OWN_ROOT}BindPaths={FOLDER}/confb:{FOLDER}/conf\n",
+                ),
+                ("RootDirectory= missing", f"RootDirectory={FOLDER}/nowhere\n{_OWN_ROOT}"),
+                ("RootDirectory= relative", f"RootDirectory=opt\n{_OWN_ROOT}"),
+                ("RootDirectory=/", "RootDirectory=/\n"),
+                ("RootDirectory= reset", f"RootDirectory={_ROOT}\nRootDirectory=\n"),
+            ]
+        )
         self.used.add(form)
         return text
 
     def place(self) -> str:
         """A ``WorkingDirectory=`` line."""
-        form, text = self.random.choice([
-            ("none", ""), ("folder", f"WorkingDirectory={FOLDER}/work\n"), ("folder", f"WorkingDirectory={FOLDER}/work/\n"),
-            ("optional", f"WorkingDirectory=-{FOLDER}/work\n"), ("optional, missing", f"WorkingDirectory=-{FOLDER}/nowhere\n"),
-            ("missing", f"WorkingDirectory={FOLDER}/nowhere\n"), ("specifier", f"WorkingDirectory={FOLDER}/work%i\n"),
-            ("home", "WorkingDirectory=~\n"), ("relative", "WorkingDirectory=work\n"),
-            ("relative, optional", "WorkingDirectory=-work\n"), ("unknown specifier", f"WorkingDirectory={FOLDER}/%z\n"),
-            ("reset", f"WorkingDirectory={FOLDER}/work\nWorkingDirectory=\n")])
+        form, text = self.random.choice(
+            [
+                ("none", ""),
+                ("folder", f"WorkingDirectory={FOLDER}/work\n"),
+                ("folder", f"WorkingDirectory={FOLDER}/work/\n"),
+                ("optional", f"WorkingDirectory=-{FOLDER}/work\n"),
+                ("optional, missing", f"WorkingDirectory=-{FOLDER}/nowhere\n"),
+                ("missing", f"WorkingDirectory={FOLDER}/nowhere\n"),
+                ("specifier", f"WorkingDirectory={FOLDER}/work%i\n"),
+                ("home", "WorkingDirectory=~\n"),
+                ("relative", "WorkingDirectory=work\n"),
+                ("relative, optional", "WorkingDirectory=-work\n"),
+                ("unknown specifier", f"WorkingDirectory={FOLDER}/%z\n"),
+                ("reset", f"WorkingDirectory={FOLDER}/work\nWorkingDirectory=\n"),
+            ]
+        )
         self.used.add(f"WorkingDirectory= {form}")
         return text
 
     def sourced(self) -> str:
         """The text of a file that a launcher sources."""
-        return self.pick(f'JAVA_OPTS="{FLAG}"\n', "JAVA_OPTS=-Xmx32m\n", 'JAVA_OPTS="$JAVA_OPTS -Da=b"\n',
-                         f'JAVA_OPTS="$JAVA_OPTS {FLAG}"\n', f'X1={FLAG}\nexport JAVA_TOOL_OPTIONS="$X1"\n', "")
+        return self.pick(
+            f'JAVA_OPTS="{FLAG}"\n',
+            "JAVA_OPTS=-Xmx32m\n",
+            'JAVA_OPTS="$JAVA_OPTS -Da=b"\n',
+            f'JAVA_OPTS="$JAVA_OPTS {FLAG}"\n',
+            f'X1={FLAG}\nexport JAVA_TOOL_OPTIONS="$X1"\n',
+            "",
+        )
 
     def section(self, own: bool) -> str:
         """The text of a unit file or a drop-in."""
@@ -255,7 +392,10 @@ class UnitGrammar:
         if self.chance(4, "RootDirectory"):
             lines.append("RootDirectory=" + self.pick("/", "/", "", "/nowhere"))
         if self.chance(20, "comments"):
-            lines.insert(self.random.randint(1, len(lines)), self.pick(f'#Environment="JAVA_OPTS={FLAG}"', "; x", "#", "  # y \\"))
+            lines.insert(
+                self.random.randint(1, len(lines)),
+                self.pick(f'#Environment="JAVA_OPTS={FLAG}"', "; x", "#", "  # y \\"),
+            )
         if self.chance(6, "unknown section"):
             lines += ["[X-Own]", f'Environment="JAVA_OPTS={FLAG}"', "[Service]"]
         if self.chance(4, "nonsense"):
@@ -272,12 +412,23 @@ class UnitGrammar:
     def environment_files(self) -> str:
         """An ``EnvironmentFile=`` line."""
         base = f"{FOLDER}/env/{self.number}"
-        form, text = self.random.choice([
-            ("plain", f"{base}.a"), ("plain", f"{base}.a"), ("optional", f"-{base}.b"), ("optional, missing", f"-{base}.none"),
-            ("missing", f"{base}.none"), ("pattern", f"{base}.*"), ("pattern, none", f"-{base}.none*"), ("reset", ""),
-            ("specifier", f"-{FOLDER}/env/%p"), ("specifier, required", f"{FOLDER}/env/%N"),
-            ("instance", f"-{FOLDER}/env/%p-%i"), ("specifier and pattern", f"-{FOLDER}/e?v/%p*"),
-            ("unknown specifier", f"-{FOLDER}/env/%z")])
+        form, text = self.random.choice(
+            [
+                ("plain", f"{base}.a"),
+                ("plain", f"{base}.a"),
+                ("optional", f"-{base}.b"),
+                ("optional, missing", f"-{base}.none"),
+                ("missing", f"{base}.none"),
+                ("pattern", f"{base}.*"),
+                ("pattern, none", f"-{base}.none*"),
+                ("reset", ""),
+                ("specifier", f"-{FOLDER}/env/%p"),
+                ("specifier, required", f"{FOLDER}/env/%N"),
+                ("instance", f"-{FOLDER}/env/%p-%i"),
+                ("specifier and pattern", f"-{FOLDER}/e?v/%p*"),
+                ("unknown specifier", f"-{FOLDER}/env/%z"),
+            ]
+        )
         self.used.add(f"EnvironmentFile= {form}")
         return f"EnvironmentFile={text}"
 
@@ -292,10 +443,19 @@ class UnitGrammar:
             name = fragment = f"cbd{n}-x.service"
         files: dict[str, str | None] = {}
         files[f"{self.random.choice(_UNIT_FOLDERS)}/{fragment}"] = self.finish(self.section(True))
-        folders = [f"{name}.d"] * 3 + ([f"{fragment}.d"] if "@" in name else []) + ([f"cbd{n}-.service.d"] if "-x" in name else [])
+        folders = (
+            [f"{name}.d"] * 3
+            + ([f"{fragment}.d"] if "@" in name else [])
+            + ([f"cbd{n}-.service.d"] if "-x" in name else [])
+        )
         for _ in range(self.random.choice([0, 1, 1, 2, 3])):
-            path = "/".join([self.random.choice(_UNIT_FOLDERS), self.random.choice(folders),
-                             self.pick("10-a.conf", "50-b.conf", "override.conf", "99-z.conf", "README")])
+            path = "/".join(
+                [
+                    self.random.choice(_UNIT_FOLDERS),
+                    self.random.choice(folders),
+                    self.pick("10-a.conf", "50-b.conf", "override.conf", "99-z.conf", "README"),
+                ]
+            )
             if self.chance(8, "masked drop-in"):
                 files[path] = None
             else:
@@ -355,11 +515,18 @@ class Host:
         return {**found, **self._starts(silent)} if silent else found
 
     def _starts(self, names: Sequence[str]) -> dict[str, list[Start]]:
-        script = (f"rm -rf {FOLDER}/starts; mkdir -p {FOLDER}/starts; systemctl daemon-reload; "
-                  "xargs -0 systemctl start 2>/dev/null; "
-                  f"cd {FOLDER}/starts; tar -cf - .; systemctl reset-failed")
-        done = subprocess.run([*self._shell, "sh", "-c", script], input=b"\0".join(name.encode() for name in names),
-                              capture_output=True, timeout=600, check=False)
+        script = (
+            f"rm -rf {FOLDER}/starts; mkdir -p {FOLDER}/starts; systemctl daemon-reload; "
+            "xargs -0 systemctl start 2>/dev/null; "
+            f"cd {FOLDER}/starts; tar -cf - .; systemctl reset-failed"
+        )
+        done = subprocess.run(
+            [*self._shell, "sh", "-c", script],
+            input=b"\0".join(name.encode() for name in names),
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
         found: dict[str, list[Start]] = {name: [] for name in names}
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
             for item in archive:
@@ -375,9 +542,11 @@ def parse(notes: str) -> list[Start]:
     found = []
     while fields:
         count = int(fields.pop(0))
-        arguments, layers, fields = fields[:count], fields[count:count + 3], fields[count + 3:]
+        arguments, layers, fields = fields[:count], fields[count : count + 3], fields[count + 3 :]
         names = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-        found.append(Start(tuple(arguments), {name: value[1:] for name, value in zip(names, layers, strict=True) if value}))
+        found.append(
+            Start(tuple(arguments), {name: value[1:] for name, value in zip(names, layers, strict=True) if value})
+        )
     return [start for start in found if start.program.endswith(".war") and "-jar" in start.arguments]
 
 
@@ -401,16 +570,25 @@ class UnitReport:
     @property
     def share(self) -> float:
         """Unresolvable of a hundred cases in which systemd starts a JVM."""
-        return 100 * self.verdicts["unresolvable"] / max(1, sum(self.verdicts[v] for v in ("disabled", "enabled", "unresolvable")))
+        return (
+            100
+            * self.verdicts["unresolvable"]
+            / max(1, sum(self.verdicts[v] for v in ("disabled", "enabled", "unresolvable")))
+        )
 
     def table(self) -> str:
         """For people and for the docs."""
-        lines = [f"{sum(self.cases.values())} units ({', '.join(f'{count} on {host}' for host, count in self.cases.items())}), "
-                 f"{len(self.disagreements)} disagreements",
-                 "verdicts: " + ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.most_common())
-                 + f"; unresolvable {self.share:.1f} %",
-                 f"edits planned: {self.planned}, refused: {sum(self.refused.values())}; looked at by systemd-analyze: {self.verified}",
-                 "", "| construct | units | unresolvable |", "|---|---:|---:|"]
+        lines = [
+            f"{sum(self.cases.values())} units ({', '.join(f'{count} on {host}' for host, count in self.cases.items())}), "
+            f"{len(self.disagreements)} disagreements",
+            "verdicts: "
+            + ", ".join(f"{count} {verdict}" for verdict, count in self.verdicts.most_common())
+            + f"; unresolvable {self.share:.1f} %",
+            f"edits planned: {self.planned}, refused: {sum(self.refused.values())}; looked at by systemd-analyze: {self.verified}",
+            "",
+            "| construct | units | unresolvable |",
+            "|---|---:|---:|",
+        ]
         lines += [f"| {name} | {count} | {self.unresolved[name]} |" for name, count in sorted(self.constructs.items())]
         lines += ["", "why refused:"] + [f"{count:6} {reason}" for reason, count in self.refused.most_common(12)]
         lines += ["", "why unresolvable:"] + [f"{count:6} {reason}" for reason, count in self.reasons.most_common(12)]
@@ -459,15 +637,20 @@ def furnish(root: Path) -> None:
 def compare(outcome: _outcome.Outcome, starts: Sequence[Start]) -> tuple[str, str] | None:
     """A disagreement of the engine with systemd, or None."""
     if not starts:
-        return None if outcome.verdict == _outcome.UNRESOLVABLE else (
-            "start", f"engine says {outcome.verdict}, systemd starts no JVM")
+        return (
+            None
+            if outcome.verdict == _outcome.UNRESOLVABLE
+            else ("start", f"engine says {outcome.verdict}, systemd starts no JVM")
+        )
     if outcome.verdict == _outcome.UNRESOLVABLE:
         return None
     if any(start.verdict != outcome.verdict for start in starts):
         return "verdict", f"engine says {outcome.verdict}, the JVM got {[start.arguments for start in starts]}"
     ours = {vague(vector) for vector in outcome.vectors if (vector[-1][1] or ("",))[0].endswith(".war")}
     theirs = {start.vector for start in starts}
-    known = all(word and word[0] not in "?~" for vector in outcome.vectors for _layer, words in vector for word in words)
+    known = all(
+        word and word[0] not in "?~" for vector in outcome.vectors for _layer, words in vector for word in words
+    )
     if known and ours != theirs:
         return "vector", f"engine:  {sorted(ours)}\nsystemd: {sorted(theirs)}"
     return None
@@ -488,9 +671,21 @@ def check(host: Host, cases: Sequence[UnitCase], root: Path, report: UnitReport)
         for case in cases:
             _note(report, host, case, answers[case.name][1], before[case.name])
         for wanted in WANTED:
-            _edit(host, [case for case in cases if answers[case.name][0] is not None], views, answers, before, wanted, report)
+            _edit(
+                host,
+                [case for case in cases if answers[case.name][0] is not None],
+                views,
+                answers,
+                before,
+                wanted,
+                report,
+            )
     finally:
-        host.run("sh", "-c", f"rm -rf {FOLDER} {' '.join(f'{folder}/cbd*' for folder in _UNIT_FOLDERS)}; systemctl daemon-reload")
+        host.run(
+            "sh",
+            "-c",
+            f"rm -rf {FOLDER} {' '.join(f'{folder}/cbd*' for folder in _UNIT_FOLDERS)}; systemctl daemon-reload",
+        )
 
 
 def _note(report: UnitReport, host: Host, case: UnitCase, outcome: _outcome.Outcome, starts: Sequence[Start]) -> None:
@@ -512,14 +707,25 @@ def _given(start: Start) -> Vector:
     return tuple(layer for layer in start.vector if layer[1] or layer[0] == "program")
 
 
-def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles], answers: Mapping[str, tuple[
-        _definition.Definition | None, _outcome.Outcome]], before: Mapping[str, list[Start]], wanted: str,
-        report: UnitReport) -> None:
+def _edit(
+    host: Host,
+    cases: Sequence[UnitCase],
+    views: Mapping[str, HostFiles],
+    answers: Mapping[str, tuple[_definition.Definition | None, _outcome.Outcome]],
+    before: Mapping[str, list[Start]],
+    wanted: str,
+    report: UnitReport,
+) -> None:
     """Apply what the engine plans to all, start again, compare; then put everything back."""
     changed: dict[str, dict[str, str | None]] = {}
     for case in cases:
         definition, outcome = answers[case.name]
-        if definition is None or outcome.verdict not in (*WANTED,) or outcome.verdict == wanted or not before[case.name]:
+        if (
+            definition is None
+            or outcome.verdict not in (*WANTED,)
+            or outcome.verdict == wanted
+            or not before[case.name]
+        ):
             continue
         report.planned += 1
         try:
@@ -543,7 +749,9 @@ def _edit(host: Host, cases: Sequence[UnitCase], views: Mapping[str, HostFiles],
         details = str(changed[case.name])
         starts = after[case.name]
         if sorted(map(_given, starts)) != sorted(map(_given, before[case.name])):
-            report.disagreements.append((host.name, case, f"{wanted}: vector", details + f"\nbefore: {before[case.name]}\nafter: {starts}"))
+            report.disagreements.append(
+                (host.name, case, f"{wanted}: vector", details + f"\nbefore: {before[case.name]}\nafter: {starts}")
+            )
         elif any(start.verdict != wanted for start in starts):
             report.disagreements.append((host.name, case, f"{wanted}: verdict", details))
     own = [path for path in written if path.endswith("/" + OWN_DROP_IN)]
@@ -586,7 +794,7 @@ def main() -> int:
     """Run on the embedded fleet, which must be up."""
     import tempfile
 
-    numbers = [int(argument) for argument in sys.argv[1:]] + [2100, 0][len(sys.argv) - 1:]
+    numbers = [int(argument) for argument in sys.argv[1:]] + [2100, 0][len(sys.argv) - 1 :]
     with tempfile.TemporaryDirectory() as place:
         report = run(numbers[0], numbers[1], [str(ROOT / "tests/fleet/fleet")], Path(place))
     print(report.table())

@@ -190,8 +190,13 @@ def mount_point(folder):
 def main():
     """Play one scene."""
     scene, folder = sys.argv[1:]
-    {"disk full": disk_full, "read-only": read_only, "immutable": immutable, "mount point": mount_point,
-     "backups elsewhere": backups_elsewhere}[scene](folder)
+    {
+        "disk full": disk_full,
+        "read-only": read_only,
+        "immutable": immutable,
+        "mount point": mount_point,
+        "backups elsewhere": backups_elsewhere,
+    }[scene](folder)
 
 
 if __name__ == "__main__":

@@ -36,15 +36,68 @@ BACK = ("restore", "roll back")
 OWNER, GROUP, MODE, NOTE = 1234, 4321, 0o640, b"by hand"
 ERRORS = ("EIO", "ENOSPC", "EINTR", "EACCES")
 # Calls that cannot fail, or whose failure is one of memory.
-NEVER_FAIL = {"getppid", "geteuid", "mmap", "munmap", "mremap", "brk", "lseek", "getrandom", "rt_sigaction", "futex",
-              "umask"}
+NEVER_FAIL = {
+    "getppid",
+    "geteuid",
+    "mmap",
+    "munmap",
+    "mremap",
+    "brk",
+    "lseek",
+    "getrandom",
+    "rt_sigaction",
+    "futex",
+    "umask",
+}
 #: Calls that leave every file system as it is. (openat is none of them: it can make a file.)
-LOOKS_ONLY = frozenset((
-    "access", "brk", "clock_gettime", "clock_nanosleep", "close", "dup", "faccessat", "faccessat2", "fcntl",
-    "fgetxattr", "flistxattr", "flock", "fstat", "fstatfs", "futex", "getdents64", "getegid", "geteuid", "getgid",
-    "getpid", "getppid", "getrandom", "getuid", "getxattr", "ioctl", "lgetxattr", "llistxattr", "lseek", "lstat",
-    "mmap", "mprotect", "munmap", "newfstatat", "pread64", "prlimit64", "read", "readlink", "readlinkat",
-    "rt_sigaction", "rt_sigprocmask", "stat", "statfs", "statx", "umask"))
+LOOKS_ONLY = frozenset(
+    (
+        "access",
+        "brk",
+        "clock_gettime",
+        "clock_nanosleep",
+        "close",
+        "dup",
+        "faccessat",
+        "faccessat2",
+        "fcntl",
+        "fgetxattr",
+        "flistxattr",
+        "flock",
+        "fstat",
+        "fstatfs",
+        "futex",
+        "getdents64",
+        "getegid",
+        "geteuid",
+        "getgid",
+        "getpid",
+        "getppid",
+        "getrandom",
+        "getuid",
+        "getxattr",
+        "ioctl",
+        "lgetxattr",
+        "llistxattr",
+        "lseek",
+        "lstat",
+        "mmap",
+        "mprotect",
+        "munmap",
+        "newfstatat",
+        "pread64",
+        "prlimit64",
+        "read",
+        "readlink",
+        "readlinkat",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "stat",
+        "statfs",
+        "statx",
+        "umask",
+    )
+)
 STRACE = ["strace", "-f", "-s", "0", "-e", "signal=none"]
 SECONDS = 60  # for one write, on a machine that has much else to do
 
@@ -183,8 +236,12 @@ class Writer:
     """The program that writes, loaded once (see writer.py); one thread's."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen([sys.executable, "-I", "-S", "-B", writer.__file__], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, bufsize=0)
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", writer.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
 
     def ask(self, *words: str) -> int:
         """Have a write begin, in a process that has stopped itself; its number."""
@@ -289,6 +346,7 @@ def traced(scene: Scene, *options: str) -> list[Call]:
 
 def every(work: list[Call], base: Path, deed: str, one: object) -> None:
     """All of them, two at a time, each in a folder of its own."""
+
     def thread(number: int) -> None:
         scene = Scene(base / str(number) / "scene", deed)
         scene.base.parent.mkdir(exist_ok=True)
@@ -318,16 +376,26 @@ def moments(work: list[Call]) -> list[Call]:
     """Calls at which a kill leaves something that a kill at the one before does not."""
     if os.environ.get("CBOPS_FAULTS") == "all":
         return work
-    return [call for before, call in zip([None, *work], work, strict=False)
-            if before is None or before.name not in LOOKS_ONLY]
+    return [
+        call
+        for before, call in zip([None, *work], work, strict=False)
+        if before is None or before.name not in LOOKS_ONLY
+    ]
 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_a_kill_at_any_system_call_loses_nothing(base: Path, deed: str, runs: Counter[str]) -> None:
     def kill(scene: Scene, call: Call) -> None:
         scene.make()
-        done = run(scene, "-o", "/dev/null", "-e", f"trace={call.name}",
-                   "-e", f"inject={call.name}:signal=KILL:when={call.number}")
+        done = run(
+            scene,
+            "-o",
+            "/dev/null",
+            "-e",
+            f"trace={call.name}",
+            "-e",
+            f"inject={call.name}:signal=KILL:when={call.number}",
+        )
         assert done.returncode == -9, (call, done)
         scene.check()
         scene.again()
@@ -345,8 +413,16 @@ def test_a_kill_loses_nothing_where_renaming_to_a_free_name_is_not_known(base: P
         if call.name == "renameat2":
             return
         scene.make()
-        run(scene, "-o", "/dev/null", "-e", f"trace={call.name},renameat2", *without,
-            "-e", f"inject={call.name}:signal=KILL:when={call.number}")
+        run(
+            scene,
+            "-o",
+            "/dev/null",
+            "-e",
+            f"trace={call.name},renameat2",
+            *without,
+            "-e",
+            f"inject={call.name}:signal=KILL:when={call.number}",
+        )
         scene.check()
         scene.again()
         assert not scene.names(files.TEMPORARY_SUFFIX), call
@@ -365,8 +441,15 @@ def test_an_error_of_any_system_call_loses_nothing(base: Path, deed: str, lastin
         turn = work.index(call)
         for error in [errors[(turn + more) % len(errors)] for more in range(at_once)]:
             scene.make()
-            done = run(scene, "-o", "/dev/null", "-e", f"trace={call.name}",
-                       "-e", f"inject={call.name}:error={error}:when={call.number}{'+' if lasting else ''}")
+            done = run(
+                scene,
+                "-o",
+                "/dev/null",
+                "-e",
+                f"trace={call.name}",
+                "-e",
+                f"inject={call.name}:error={error}:when={call.number}{'+' if lasting else ''}",
+            )
             content = scene.check()
             said = done.stdout
             assert "Traceback" not in done.stderr, (call, error, done.stderr)

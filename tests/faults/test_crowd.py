@@ -46,9 +46,24 @@ for number in range(first, last):
 
 def start(path: Path, name: int, first: int = 0, last: int = EDITS) -> subprocess.Popen[str]:
     """A writer process."""
-    return subprocess.Popen([sys.executable, "-I", "-S", "-B", "-c", ONE_WRITER, str(Path(writer.__file__).parent),
-                             str(path), str(name), str(first), str(last)], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-B",
+            "-c",
+            ONE_WRITER,
+            str(Path(writer.__file__).parent),
+            str(path),
+            str(name),
+            str(first),
+            str(last),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -77,7 +92,7 @@ def test_no_edit_of_many_writers_is_lost(file: Path, runs: Counter[str]) -> None
     seen: list[str] = []
     while any(one.poll() is None for one in writers):
         lines = whole_lines(file)
-        assert lines[:len(seen)] == seen, "an edit that was there is gone"
+        assert lines[: len(seen)] == seen, "an edit that was there is gone"
         seen = lines
         time.sleep(0.002)
     said = [one.communicate() for one in writers]
@@ -85,7 +100,7 @@ def test_no_edit_of_many_writers_is_lost(file: Path, runs: Counter[str]) -> None
     lines = whole_lines(file)
     assert sorted(lines) == sorted(f"{name} {number}" for name in range(WRITERS) for number in range(EDITS))
     for backup in store(str(file)).list(str(file)):
-        assert whole_lines(Path(backup.path)) == lines[:len(whole_lines(Path(backup.path)))]
+        assert whole_lines(Path(backup.path)) == lines[: len(whole_lines(Path(backup.path)))]
     assert not [name for name in os.listdir(file.parent) if name.endswith(files.TEMPORARY_SUFFIX)]
     runs["concurrent edits"] += WRITERS * EDITS
     runs["(refused and made again)"] += sum(out.count("refused\n") for out, _err in said)
@@ -142,8 +157,11 @@ for number in range(500):
 """
     file.write_bytes(contents[0].encode("latin-1"))
     wanted = [content.encode("latin-1") for content in contents]
-    one = subprocess.Popen([sys.executable, "-I", "-S", "-B", "-c", code, str(Path(writer.__file__).parent), str(file)],
-                           stderr=subprocess.PIPE, text=True)
+    one = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-B", "-c", code, str(Path(writer.__file__).parent), str(file)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     reads = Counter[int]()
     while one.poll() is None:
         with open(file, "rb") as stream:

@@ -14,10 +14,27 @@ import pytest
 def test_a_place_that_cannot_be_written(scene: str, tmp_path: Path, runs: Counter[str]) -> None:
     folder = tmp_path / "etc"
     folder.mkdir(mode=0o755)
-    done = subprocess.run(["unshare", "--mount", "--propagation", "private", sys.executable, "-I", "-S", "-B", "-c",
-                           "import sys; sys.path.insert(0, sys.argv.pop(1)); import places; places.main()",
-                           str(Path(__file__).parent), scene, str(folder)],
-                          capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            sys.executable,
+            "-I",
+            "-S",
+            "-B",
+            "-c",
+            "import sys; sys.path.insert(0, sys.argv.pop(1)); import places; places.main()",
+            str(Path(__file__).parent),
+            scene,
+            str(folder),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("run\n") > 0
     runs[scene] += done.stdout.count("run\n")

@@ -42,12 +42,16 @@ def table(lines: list[dict[str, Any]]) -> str:
     failed = [line for line in lines if line["problems"] and "host" in line]
     new = sum(line["left"] == "new" for line in reached)
     down = sum(not line["was_up"] for line in reached)
-    return "\n".join([
-        *rows, "", f"{len(reached)} disturbed runs; {missed} more were drawn, and the run ended without "
-        f"their step. A disturbed run left the old launch file {len(reached) - new} times, the new one {new} times; "
-        f"without a JVM: {down}. The next run was to bring back what was before {undone} times. Not healed by the next "
-        f"run: {len(failed)}."
-        + (f" Rounds that could not be judged: {unjudged}." if unjudged else "")])
+    return "\n".join(
+        [
+            *rows,
+            "",
+            f"{len(reached)} disturbed runs; {missed} more were drawn, and the run ended without "
+            f"their step. A disturbed run left the old launch file {len(reached) - new} times, the new one {new} times; "
+            f"without a JVM: {down}. The next run was to bring back what was before {undone} times. Not healed by the next "
+            f"run: {len(failed)}." + (f" Rounds that could not be judged: {unjudged}." if unjudged else ""),
+        ]
+    )
 
 
 def play_on(path: Path, lines: list[dict[str, Any]], runs: int, seed: int) -> None:
@@ -70,8 +74,11 @@ def play_on(path: Path, lines: list[dict[str, Any]], runs: int, seed: int) -> No
                 file.write("".join(json.dumps(line) + "\n" for line in new))
                 file.flush()
                 lines += new
-                print(f"round {number} ({round_.fault or 'each its own'}): {sum(line['was_reached'] for line in new)} "
-                      f"of {len(round_.cases)}, {time.monotonic() - began:.0f} s", flush=True)
+                print(
+                    f"round {number} ({round_.fault or 'each its own'}): {sum(line['was_reached'] for line in new)} "
+                    f"of {len(round_.cases)}, {time.monotonic() - began:.0f} s",
+                    flush=True,
+                )
                 for line in new:
                     if line["problems"]:
                         print(f"  {line}", flush=True)
@@ -85,7 +92,7 @@ def play_on(path: Path, lines: list[dict[str, Any]], runs: int, seed: int) -> No
 def main() -> int:
     """Play, and print the table."""
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
-    runs, seed = [int(word) for word in words] + [500, 0][len(words):]
+    runs, seed = [int(word) for word in words] + [500, 0][len(words) :]
     path = CHECKOUT / ".build" / f"faults-enforce-{seed}.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     if "--write" not in sys.argv:

@@ -11,12 +11,40 @@ RELOAD = (("reload", 1), ("reload.done", 1))
 QUIET = (("ask", 2), ("quiet", 1), ("quiet.done", 1), ("builds", 1), ("builds", 2))
 RESTART = (("show", 1), ("restart", 1), ("restart.done", 1))
 SETTLE = (("show", 2), ("ask", 3), ("ready", 1), ("show", 3), ("show.done", 3), ("ask", 4), ("ready", 2))
-ROLL_BACK = (("journal", 1), ("back.lock", 1), ("back.backup", 1), ("back.write", 1), ("back.rename", 1),
-             ("back.replaced", 1), ("reset", 1), ("restart", 2), ("restart.done", 2), ("cancel", 1), ("cancel.done", 1))
-PARTS = {"edit": EDIT, "reload": RELOAD, "quiet-down": QUIET, "restart": RESTART, "settle": SETTLE,
-         "roll-back": ROLL_BACK}
-IN_PYTHON = ("ask", "lock", "backup", "write", "rename", "replaced", "back.lock", "back.backup", "back.write",
-             "back.rename", "back.replaced")
+ROLL_BACK = (
+    ("journal", 1),
+    ("back.lock", 1),
+    ("back.backup", 1),
+    ("back.write", 1),
+    ("back.rename", 1),
+    ("back.replaced", 1),
+    ("reset", 1),
+    ("restart", 2),
+    ("restart.done", 2),
+    ("cancel", 1),
+    ("cancel.done", 1),
+)
+PARTS = {
+    "edit": EDIT,
+    "reload": RELOAD,
+    "quiet-down": QUIET,
+    "restart": RESTART,
+    "settle": SETTLE,
+    "roll-back": ROLL_BACK,
+}
+IN_PYTHON = (
+    "ask",
+    "lock",
+    "backup",
+    "write",
+    "rename",
+    "replaced",
+    "back.lock",
+    "back.backup",
+    "back.write",
+    "back.rename",
+    "back.replaced",
+)
 ON_THE_WIRE = ("quiet", "quiet.done", "builds", "ready", "cancel", "cancel.done")
 
 #: Faults of one host, each on its own.
@@ -88,8 +116,11 @@ def is_there(kind: str, step: str, number: int, desired: str) -> bool:
 
 def parts_of(kind: str) -> list[str]:
     """What is done to a kind of host; what starts a JVM without watching it takes too long to be rolled back."""
-    return [part for part in PARTS if (part != "reload" or kind == "oss")
-            and (part != "roll-back" or kind in ("oss", "script"))]
+    return [
+        part
+        for part in PARTS
+        if (part != "reload" or kind == "oss") and (part != "roll-back" or kind in ("oss", "script"))
+    ]
 
 
 def drawn(seed: int, number: int, kinds: dict[str, str], now: str) -> Round:

@@ -66,9 +66,11 @@ class Steps:
         if event == "open" and name == "." and self.is_replaced:
             self.is_replaced = False
             return "replaced"
-        replaces = (event == "os.rename" and name.endswith(TEMPORARY) and not _COPY.match(str(arguments[1]))) \
-            or (event == "ctypes.dlsym" and arguments[1] == "renameat2" and self.at_the_file) \
+        replaces = (
+            (event == "os.rename" and name.endswith(TEMPORARY) and not _COPY.match(str(arguments[1])))
+            or (event == "ctypes.dlsym" and arguments[1] == "renameat2" and self.at_the_file)
             or (event == "os.remove" and name.endswith(".conf"))
+        )
         if replaces:
             self.at_the_file, self.is_replaced = False, True
             return "rename"

@@ -11,8 +11,12 @@ import time
 
 from hook import reached
 
-STEPS = {"/quietDown": "quiet", "/cancelQuietDown": "cancel", "/computer/api/json": "builds",
-         "/whoAmI/api/json": "ready"}
+STEPS = {
+    "/quietDown": "quiet",
+    "/cancelQuietDown": "cancel",
+    "/computer/api/json": "builds",
+    "/whoAmI/api/json": "ready",
+}
 
 
 def handler(address, folder):

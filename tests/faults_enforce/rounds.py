@@ -109,8 +109,11 @@ def strike_all(site: Site, run: Run, round_: Round) -> Run | None:
         before = {name: starts(host) for name, host in site.hosts.items()}
         second = Run(site, round_.desired, f"{round_.number}-second", True)
         until = time.monotonic() + 60
-        while time.monotonic() < until and second.process.poll() is None \
-                and any(starts(host) == before[name] for name, host in site.hosts.items()):
+        while (
+            time.monotonic() < until
+            and second.process.poll() is None
+            and any(starts(host) == before[name] for name, host in site.hosts.items())
+        ):
             time.sleep(0.05)
     else:
         subprocess.run(["sh", "-c", f"cat /dev/zero >{run.reports}/fill"], stderr=subprocess.DEVNULL, check=False)

@@ -45,8 +45,11 @@ class Host:
         self.root = site.fleet.root(name)
         self.kind = "oss" if facts["kind"] == "oss" else "script" if facts["kind"] == "script" else "package"
         self.service = facts["service"]
-        self.launch = f"/etc/systemd/system/{self.service}.d/zzz-cbops-telemetry.conf" if self.kind == "oss" \
+        self.launch = (
+            f"/etc/systemd/system/{self.service}.d/zzz-cbops-telemetry.conf"
+            if self.kind == "oss"
             else facts["launch_file"]
+        )
         self.known: dict[str, Any] = {}  # what the file is, by the value that is wanted
         self.mounted: str | None = None
 
@@ -63,8 +66,14 @@ class Host:
 
     def shell(self, script: str, check: bool = True) -> str:
         """A script as root, without ssh; its standard output."""
-        done = subprocess.run(self.site.fleet.inside(self.name, ["sh", "-c", script]), capture_output=True, text=True,
-                              timeout=120, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            self.site.fleet.inside(self.name, ["sh", "-c", script]),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
         if check and done.returncode:
             raise AssertionError(f"{self.name}: {script!r} ended with {done.returncode}: {done.stderr}")
         return done.stdout
@@ -90,20 +99,30 @@ class Host:
 
     def ours(self) -> dict[int, str]:
         """Processes that a run has started there."""
-        return {pid: line for pid, line in self.processes().items()
-                if f"/{FOLDER}/" in line or "/usr/local/bin/" in line or "AnsiballZ" in line or ".ansible/tmp" in line}
+        return {
+            pid: line
+            for pid, line in self.processes().items()
+            if f"/{FOLDER}/" in line or "/usr/local/bin/" in line or "AnsiballZ" in line or ".ansible/tmp" in line
+        }
 
     def values(self) -> list[str]:
         """What each JVM's command line says, in one word."""
-        return ["disabled" if FLAG in line else "enabled" for line in self.processes().values()
-                if ".war" in line and line.split(" ")[0].endswith("java")]
+        return [
+            "disabled" if FLAG in line else "enabled"
+            for line in self.processes().values()
+            if ".war" in line and line.split(" ")[0].endswith("java")
+        ]
 
     def left(self) -> list[str]:
         """Temporary files of ours."""
         folders = {str(Path(self.launch).parent), STORE, "etc/systemd/system", "home/ansible/.ansible/tmp"}
-        return [str(path.relative_to(self.root)) for folder in folders if self.path(folder).is_dir()
-                for path in self.path(folder).rglob("*")
-                if path.name.endswith(".cbops-new~") or path.name.startswith("ansible-tmp")]
+        return [
+            str(path.relative_to(self.root))
+            for folder in folders
+            if self.path(folder).is_dir()
+            for path in self.path(folder).rglob("*")
+            if path.name.endswith(".cbops-new~") or path.name.startswith("ansible-tmp")
+        ]
 
     def backups(self) -> list[str]:
         """What is wrong with them."""
@@ -130,8 +149,10 @@ class Host:
         self.folder.mkdir(exist_ok=True)
         shutil.copy(HERE / "hook.py", self.folder / "hook.py")
         python = self.folder / "python"
-        python.write_text(f"#!/bin/sh\n[ -e /{FOLDER}/on ] || exec /usr/bin/python3 \"$@\"\n"
-                          f"exec /usr/bin/python3 -I -S -B /{FOLDER}/hook.py \"$@\"\n")
+        python.write_text(
+            f'#!/bin/sh\n[ -e /{FOLDER}/on ] || exec /usr/bin/python3 "$@"\n'
+            f'exec /usr/bin/python3 -I -S -B /{FOLDER}/hook.py "$@"\n'
+        )
         python.chmod(0o755)
         for name in ("systemctl", "journalctl"):
             shutil.copy(HERE / "command.sh", self.path(f"/usr/local/bin/{name}"))
@@ -205,9 +226,11 @@ class Host:
 
     def mount_small(self, where: str) -> None:
         """Put a folder on a small file system of its own."""
-        self.shell(f"mkdir -p -m 700 /{STORE}; mkdir /run/kept && cp -a {where}/. /run/kept/ && "
-                   f"mount -t tmpfs -o size=1m,mode=$(stat -c %a {where}) cbops-small {where} && "
-                   f"cp -a /run/kept/. {where}/")
+        self.shell(
+            f"mkdir -p -m 700 /{STORE}; mkdir /run/kept && cp -a {where}/. /run/kept/ && "
+            f"mount -t tmpfs -o size=1m,mode=$(stat -c %a {where}) cbops-small {where} && "
+            f"cp -a /run/kept/. {where}/"
+        )
         self.mounted = where
 
     def fill(self) -> None:
@@ -217,9 +240,11 @@ class Host:
     def unmount(self) -> None:
         """What was written there is on the disk afterwards."""
         if self.mounted:
-            self.shell(f"rm -f {self.mounted}/fill; rm -rf /run/kept; cp -a {self.mounted} /run/kept && "
-                       f"umount {self.mounted} && find {self.mounted} -mindepth 1 -delete && "
-                       f"cp -a /run/kept/. {self.mounted}/ && rm -rf /run/kept")
+            self.shell(
+                f"rm -f {self.mounted}/fill; rm -rf /run/kept; cp -a {self.mounted} /run/kept && "
+                f"umount {self.mounted} && find {self.mounted} -mindepth 1 -delete && "
+                f"cp -a /run/kept/. {self.mounted}/ && rm -rf /run/kept"
+            )
             self.mounted = None
 
     def repair(self, desired: str) -> None:
@@ -233,8 +258,11 @@ class Host:
             path.write_bytes(known[0])
             os.chown(path, owner, group)
             path.chmod(int(known[1].split()[1], 8) & 0o7777)
-        self.shell(f"find {Path(self.launch).parent} /{STORE} -name '*.cbops-new~' -delete; systemctl daemon-reload;"
-                   f"systemctl reset-failed; systemctl restart {self.service}", check=False)
+        self.shell(
+            f"find {Path(self.launch).parent} /{STORE} -name '*.cbops-new~' -delete; systemctl daemon-reload;"
+            f"systemctl reset-failed; systemctl restart {self.service}",
+            check=False,
+        )
 
 
 class Run:
@@ -253,10 +281,27 @@ class Run:
         environment.update({MARK: self.name, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_SSH_CONTROL_PATH_DIR": self.control})
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [FLEET, "exec", PROFILE, "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",
-                 str(inventory), "-e", f"telemetry_reports_dir={self.reports}", "-e",
-                 f"telemetry_restart_serial={len(site.hosts)}"],
-                cwd=CHECKOUT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
+                [
+                    FLEET,
+                    "exec",
+                    PROFILE,
+                    "--",
+                    str(BIN / "ansible-playbook"),
+                    "cbops.telemetry.enforce",
+                    "-i",
+                    str(inventory),
+                    "-e",
+                    f"telemetry_reports_dir={self.reports}",
+                    "-e",
+                    f"telemetry_restart_serial={len(site.hosts)}",
+                ],
+                cwd=CHECKOUT,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env=environment,
+            )
 
     def family(self, masters: bool = False) -> dict[int, str]:
         """Its processes, whoever their parent is now; shared ssh connections, which outlive a run, if asked for."""
@@ -333,23 +378,45 @@ class Site:
     def inventory(self, desired: str, disturbed: bool) -> dict[str, Any]:
         """All hosts, to be restarted when they are idle."""
         alive = " -o ServerAliveInterval=2 -o ServerAliveCountMax=3" if disturbed else ""
-        return {"all": {"vars": {
-            "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{PROFILE}/ssh_config{alive}", "ansible_become": True,
-            "ansible_python_interpreter": f"/{FOLDER}/python", "telemetry_desired": desired,
-            "telemetry_restart": "when_idle", "telemetry_user": "jo", "telemetry_token": TOKEN, "telemetry_settle": 1,
-            "telemetry_idle_timeout": 20, "telemetry_restart_timeout": 45, "telemetry_max_failures": 99,
-            # Where the launch file's file system is full, what lies beside the script lay on another one: the war, too.
-            "telemetry_host_limit": 100, "telemetry_restart_allow": ["war"]}, "hosts": {
-                name: {"telemetry_url": f"http://{self.gateway}:{host.port}/"} for name, host in self.hosts.items()}}}
+        return {
+            "all": {
+                "vars": {
+                    "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/{PROFILE}/ssh_config{alive}",
+                    "ansible_become": True,
+                    "ansible_python_interpreter": f"/{FOLDER}/python",
+                    "telemetry_desired": desired,
+                    "telemetry_restart": "when_idle",
+                    "telemetry_user": "jo",
+                    "telemetry_token": TOKEN,
+                    "telemetry_settle": 1,
+                    "telemetry_idle_timeout": 20,
+                    "telemetry_restart_timeout": 45,
+                    "telemetry_max_failures": 99,
+                    # Where the launch file's file system is full, what lies beside the script lay on another one: the war, too.
+                    "telemetry_host_limit": 100,
+                    "telemetry_restart_allow": ["war"],
+                },
+                "hosts": {
+                    name: {"telemetry_url": f"http://{self.gateway}:{host.port}/"} for name, host in self.hosts.items()
+                },
+            }
+        }
 
     def quiet(self) -> dict[str, Any]:
         """Of each controller whether it is quieted down; what it says instead where it says no such thing."""
-        script = "; ".join(f"curl -s -m 10 -u jo:{TOKEN} http://{host.facts['address']}:{host.facts['port']}/api/json;"
-                           " echo" for host in self.hosts.values())
+        script = "; ".join(
+            f"curl -s -m 10 -u jo:{TOKEN} http://{host.facts['address']}:{host.facts['port']}/api/json; echo"
+            for host in self.hosts.values()
+        )
         until = time.monotonic() + 120
         while True:
-            done = subprocess.run([FLEET, "exec", PROFILE, "--", "sh", "-c", script], capture_output=True, text=True,
-                                  timeout=120, check=False)
+            done = subprocess.run(
+                [FLEET, "exec", PROFILE, "--", "sh", "-c", script],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
             answers = {}
             for name, line in zip(self.hosts, done.stdout.splitlines(), strict=False):
                 try:

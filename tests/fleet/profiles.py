@@ -197,10 +197,7 @@ def hostile():
 
 def odd():
     # One host, on which a test lays out what people have built: many controllers beside the package's own.
-    return [
-        host("segment", "bookworm", "segment"),
-        host("odd", "bookworm", "oss-starters"),
-    ]
+    return [host("segment", "bookworm", "segment"), host("odd", "bookworm", "oss-starters")]
 
 
 def booted():
@@ -225,8 +222,16 @@ def faults():
     ]
 
 
-PROFILES = {"demo": demo, "test": test, "lab": lab, "gitops": gitops, "hostile": hostile, "odd": odd,
-            "booted": booted, "faults": faults}
+PROFILES = {
+    "demo": demo,
+    "test": test,
+    "lab": lab,
+    "gitops": gitops,
+    "hostile": hostile,
+    "odd": odd,
+    "booted": booted,
+    "faults": faults,
+}
 
 
 def load(profile):

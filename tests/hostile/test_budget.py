@@ -52,8 +52,13 @@ def left_on(site: Site, host: str, seconds: float = 30) -> str:
 def left_here() -> list[str]:
     """The ssh processes of this checkout's fleet, without the masters that stay by design."""
     listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if f"{place('hostile')}/ssh_config" in line and "ssh" in line
-            and not re.search(r"\[mux\]|ansible-playbook", line)]
+    return [
+        line
+        for line in listed.splitlines()
+        if f"{place('hostile')}/ssh_config" in line
+        and "ssh" in line
+        and not re.search(r"\[mux\]|ansible-playbook", line)
+    ]
 
 
 def held(site: Site, host: str, script: str) -> None:
@@ -73,8 +78,11 @@ def oss(site: Site) -> Iterator[str]:
 
 def audit(site: Site, *names: str) -> Done:
     """An audit of ``deb``, and of hosts that have little time, each by both carriers: ``oss-pipe``, ``oss-module``."""
-    late = {f"{name}-{carrier}": {"ansible_host": name, "telemetry_carrier": carrier, "telemetry_host_limit": LIMIT}
-            for name in names for carrier in ("pipe", "module")}
+    late = {
+        f"{name}-{carrier}": {"ansible_host": name, "telemetry_carrier": carrier, "telemetry_host_limit": LIMIT}
+        for name in names
+        for carrier in ("pipe", "module")
+    }
     return site.play("audit", inventory=site.inventory({"deb": {}, **late}))
 
 
@@ -97,13 +105,28 @@ def test_a_host_that_never_answers_is_unknown_and_holds_nobody(site: Site, oss: 
 def test_a_flood_is_cut_is_unknown_and_is_not_asked_for_again(site: Site, oss: str) -> None:
     site.compromise(oss, FLOOD)
     reports = site.folder / "flood"
-    measured = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:]); "
-                "print('height', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)")
-    done = site.inside(sys.executable, "-c", measured, str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i",
-                       str(site.inventory(telemetry_host_limit=120)), "-e", f"telemetry_reports_dir={reports}")
+    measured = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:]); "
+        "print('height', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)"
+    )
+    done = site.inside(
+        sys.executable,
+        "-c",
+        measured,
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.audit",
+        "-i",
+        str(site.inventory(telemetry_host_limit=120)),
+        "-e",
+        f"telemetry_reports_dir={reports}",
+    )
     found = {item["host"]: item for item in json.loads((reports / "audit.json").read_text())["hosts"]}
     assert {host: item["verdict"] for host, item in found.items()} == {
-        "deb": "violation", "oss": "unknown", "rpm": "violation", "script": "violation"}, done.stdout
+        "deb": "violation",
+        "oss": "unknown",
+        "rpm": "violation",
+        "script": "violation",
+    }, done.stdout
     assert found[oss]["reasons"] == [f"its state could not be read: its answer is larger than {8 << 20} bytes"]
     assert site.shell(oss, "cat /root/asked") == "x"
     assert int(re.findall(r"height (\d+)", done.stdout)[-1]) < 512  # megabytes, of the largest process
@@ -140,8 +163,12 @@ def test_plan_and_enforce_go_on_without_a_host_that_hangs(site: Site, oss: str) 
 
 def test_a_limit_that_is_none_is_named(site: Site) -> None:
     values = {"deb": "soon", "oss": 0, "script": 4000}
-    done = site.play("audit", inventory=site.inventory(
-        {"rpm": {}, **{host: {"telemetry_host_limit": value} for host, value in values.items()}}))
+    done = site.play(
+        "audit",
+        inventory=site.inventory(
+            {"rpm": {}, **{host: {"telemetry_host_limit": value} for host, value in values.items()}}
+        ),
+    )
     for host in values:
         assert done.verdicts()[host] == "unknown", done.output
         assert "telemetry_host_limit" in done.reasons(host)
@@ -180,8 +207,11 @@ OF_THE_HOME = ("analytics_plugin", "license_tracker_plugin", "no_usage_statistic
 
 def test_a_dead_home_costs_the_settings_alone(site: Site, dead: Any) -> None:
     """One never takes requests, one never answers them, one answers for its root alone; asked by both carriers."""
-    inventory = {f"{host}-{carrier}": {"ansible_host": host, "telemetry_carrier": carrier}
-                 for host in HOMES for carrier in ("pipe", "module")}
+    inventory = {
+        f"{host}-{carrier}": {"ansible_host": host, "telemetry_carrier": carrier}
+        for host in HOMES
+        for carrier in ("pipe", "module")
+    }
     before, as_before = entries(site, inventory)
     for (host, home), way in zip(HOMES.items(), ("deaf", "mute", "half"), strict=True):
         dead(host, home, way)
@@ -223,7 +253,8 @@ def test_a_dead_war_costs_its_version_alone(site: Site, dead: Any) -> None:
             assert found[host]["settings"][setting] == as_before[host]["settings"][setting]
         assert found[host]["settings"]["product_version"] == "unknown"
         assert found[host]["settings"]["details"]["product_version"]["reason"] == (
-            f"its war could not be read: the file system at {folder} does not answer")
+            f"its war could not be read: the file system at {folder} does not answer"
+        )
         assert left_on(site, host) == ""
 
 
@@ -232,8 +263,12 @@ def test_a_unit_on_a_dead_file_system_is_not_passed_over(site: Site, dead: Any) 
     site.put("deb", "/etc/systemd/system/other.service", b"[Service]\nExecStart=/mnt/other/start.sh\n")
     dead("deb", "/mnt/other", "deaf")
     try:
-        done = site.play("audit", "--limit", "deb", inventory=site.inventory(telemetry_desired="enabled",
-                                                                             telemetry_connectivity="ignored"))
+        done = site.play(
+            "audit",
+            "--limit",
+            "deb",
+            inventory=site.inventory(telemetry_desired="enabled", telemetry_connectivity="ignored"),
+        )
     finally:
         site.shell("deb", "rm /etc/systemd/system/other.service")
     assert done.verdicts()["deb"] == "unknown", done.output
@@ -253,7 +288,7 @@ def test_a_service_manager_that_hangs_costs_what_it_has_loaded(site: Site) -> No
 
 #: Launch file by host, and what ends it: memory, depth, one long word.
 BOMBS = {
-    "deb": ("/etc/default/cloudbees-core-cm", b'X=xxxxxxxxxxxxxxxx\n' + b'X="$X$X"\n' * 40 + b'JAVA_ARGS="$X"\n'),
+    "deb": ("/etc/default/cloudbees-core-cm", b"X=xxxxxxxxxxxxxxxx\n" + b'X="$X$X"\n' * 40 + b'JAVA_ARGS="$X"\n'),
     "rpm": ("/etc/sysconfig/cloudbees-core-cm", b'JENKINS_JAVA_OPTIONS="' + b"$(" * 3000 + b'"\n'),
     "script": ("/opt/cloudbees/cm/start.sh", b'JAVA_OPTS="-Dx=' + b"y" * 200000 + b'"\n'),
 }
@@ -263,8 +298,11 @@ def test_a_launch_file_that_is_a_bomb_costs_its_own_host(site: Site) -> None:
     for host, (path, bomb) in BOMBS.items():
         site.put(host, "/root/bomb", bomb)
         # The first line of a script names its shell; what a launch file says last counts.
-        site.shell(host, f"cp -p {path} /root/kept; cd /root; " + (
-            f"(head -n 1 kept; cat bomb; tail -n +2 kept) >{path}" if host == "script" else f"cat bomb >>{path}"))
+        site.shell(
+            host,
+            f"cp -p {path} /root/kept; cd /root; "
+            + (f"(head -n 1 kept; cat bomb; tail -n +2 kept) >{path}" if host == "script" else f"cat bomb >>{path}"),
+        )
     try:
         for carrier in ("pipe", "module"):
             done = site.play("audit", inventory=site.inventory(telemetry_carrier=carrier))
@@ -283,10 +321,25 @@ def test_a_launch_file_that_is_a_bomb_costs_its_own_host(site: Site) -> None:
 def test_nothing_goes_on_where_the_run_is_ended(site: Site, number: int) -> None:
     """While the service manager is waited for; the host sees that its connection ended."""
     site.put("oss", "/usr/local/bin/busctl", b"#!/bin/sh\necho x >/root/waiting\nsleep 86400\n", 0o755)
-    running = subprocess.Popen([FLEET, "exec", site.profile, "--", str(BIN / "ansible-playbook"),
-                                "cbops.telemetry.audit", "--limit", "oss", "-i", str(site.inventory()), "-e",
-                                f"telemetry_reports_dir={site.folder}/ended"], cwd=CHECKOUT, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        [
+            FLEET,
+            "exec",
+            site.profile,
+            "--",
+            str(BIN / "ansible-playbook"),
+            "cbops.telemetry.audit",
+            "--limit",
+            "oss",
+            "-i",
+            str(site.inventory()),
+            "-e",
+            f"telemetry_reports_dir={site.folder}/ended",
+        ],
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         until = time.monotonic() + 60
         while not site.shell("oss", "cat /root/waiting 2>/dev/null || true"):

@@ -63,8 +63,7 @@ def test_a_drop_in_is_roots_though_the_launch_file_is_the_services(package: Site
     assert whose(package, FOLDER) == "root:root 755"
     assert f"{SERVICE}:{SERVICE}" in whose(package, LAUNCH_FILE)
     assert "root at the next start" not in warnings(done)
-    refused = package.as_user("script", f"echo x >>{DROP_IN} || echo no; mv {DROP_IN} {FOLDER}/x || echo no",
-                              SERVICE)
+    refused = package.as_user("script", f"echo x >>{DROP_IN} || echo no; mv {DROP_IN} {FOLDER}/x || echo no", SERVICE)
     assert refused.split() == ["no", "no"]
 
 
@@ -86,8 +85,14 @@ def test_a_drop_in_from_earlier_is_said_foreseen_and_given_to_root(package: Site
     assert not play(package, "enforce", "script").changed()["script"]
 
 
-@pytest.mark.parametrize("line", ["ExecStartPre=+/bin/touch /root/owned", '# x\\rExecStartPre=+/bin/touch /root/owned',
-                                  'Environment="LD_PRELOAD=/home/x.so"'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ExecStartPre=+/bin/touch /root/owned",
+        "# x\\rExecStartPre=+/bin/touch /root/owned",
+        'Environment="LD_PRELOAD=/home/x.so"',
+    ],
+)
 def test_what_the_service_put_into_its_drop_in_does_not_become_roots(package: Site, line: str) -> None:
     play(package, "enforce", "script")
     package.shell("script", f"chown {SERVICE}: {DROP_IN}")
@@ -101,10 +106,15 @@ def test_what_the_service_put_into_its_drop_in_does_not_become_roots(package: Si
     assert "root at the next start" in warnings(done)
 
 
-@pytest.mark.parametrize("scene", [
-    f"mkdir {FOLDER}; chown {SERVICE}: {FOLDER}", f"mkdir -m 777 {FOLDER}",
-    f"mkdir /home/{USER}/d && chown {USER}: /home/{USER}/d && ln -s /home/{USER}/d {FOLDER}",
-], ids=["the service's folder", "everybody's folder", "a link to a user's folder"])
+@pytest.mark.parametrize(
+    "scene",
+    [
+        f"mkdir {FOLDER}; chown {SERVICE}: {FOLDER}",
+        f"mkdir -m 777 {FOLDER}",
+        f"mkdir /home/{USER}/d && chown {USER}: /home/{USER}/d && ln -s /home/{USER}/d {FOLDER}",
+    ],
+    ids=["the service's folder", "everybody's folder", "a link to a user's folder"],
+)
 def test_nothing_is_put_where_others_could_change_it(package: Site, scene: str) -> None:
     package.shell("script", scene)
     try:
@@ -120,8 +130,20 @@ def test_nothing_is_put_where_others_could_change_it(package: Site, scene: str) 
 def save(site: Site, *paths: str) -> str:
     """Root keeps a copy of each file in the run R, as before a template is rendered; a moment (UTC) just before."""
     moment = site.shell("script", "date -u +%Y-%m-%dT%H:%M:%SZ; sleep 2").strip()
-    done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {"path": "{{ item }}", "save": True, "run": "R"}, "loop": list(paths)}]}])
+    done = site.playbook(
+        [
+            {
+                "hosts": "script",
+                "gather_facts": False,
+                "tasks": [
+                    {
+                        "cbops.telemetry.telemetry_backup": {"path": "{{ item }}", "save": True, "run": "R"},
+                        "loop": list(paths),
+                    }
+                ],
+            }
+        ]
+    )
     assert not done.code, done.output
     return moment
 
@@ -134,15 +156,39 @@ def put_back(site: Site, moment: str, *paths: str) -> tuple[Done, list[str]]:
     ways = [{}, {"since": moment}, {"of_run": "R"}]
     said = site.folder / "said.json"
     said.unlink(missing_ok=True)
-    done = site.playbook([{"hosts": "script", "gather_facts": False, "tasks": [
-        {"cbops.telemetry.telemetry_backup": {
-            "path": "{{ item.path }}", "restore": True, "since": "{{ item.since | default(omit) }}",
-            "of_run": "{{ item.of_run | default(omit) }}"},
-         "loop": [{"path": path, **way} for path in paths for way in ways],
-         "register": "got", "ignore_errors": True},
-        {"copy": {"content": "{{ got.results | map(attribute='msg', default='was put back') | list | to_json }}",
-                  "dest": str(said)}, "delegate_to": "localhost", "become": False,
-         "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}]}])
+    done = site.playbook(
+        [
+            {
+                "hosts": "script",
+                "gather_facts": False,
+                "tasks": [
+                    {
+                        "cbops.telemetry.telemetry_backup": {
+                            "path": "{{ item.path }}",
+                            "restore": True,
+                            "since": "{{ item.since | default(omit) }}",
+                            "of_run": "{{ item.of_run | default(omit) }}",
+                        },
+                        "loop": [{"path": path, **way} for path in paths for way in ways],
+                        "register": "got",
+                        "ignore_errors": True,
+                    },
+                    {
+                        "copy": {
+                            "content": "{{ got.results | map(attribute='msg', default='was put back') | list | to_json }}",
+                            "dest": str(said),
+                        },
+                        "delegate_to": "localhost",
+                        "become": False,
+                        "vars": {
+                            "ansible_connection": "local",
+                            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+                        },
+                    },
+                ],
+            }
+        ]
+    )
     assert said.exists(), done.output
     found = json.loads(said.read_text())
     assert len(found) == len(ways) * len(paths)
@@ -152,8 +198,11 @@ def put_back(site: Site, moment: str, *paths: str) -> tuple[Done, list[str]]:
 def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Site) -> None:
     paths = [DROP_IN, OVERRIDE, f"/etc/systemd/system/{UNIT}", "/etc/init.d/cloudbees-cm"]
     for number, path in enumerate(paths):
-        package.shell("script", f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there-{number}
-            echo ExecStartPre=+/bin/true >{path}; chown {SERVICE}: {path}""")
+        package.shell(
+            "script",
+            f"""mkdir -p {FOLDER}; [ ! -e {path} ] || cp -a {path} /root/there-{number}
+            echo ExecStartPre=+/bin/true >{path}; chown {SERVICE}: {path}""",
+        )
     try:
         moment = save(package, *paths)
         package.shell("script", "; ".join(f"rm {path}; echo '# now' >{path}; chmod 644 {path}" for path in paths))
@@ -172,10 +221,16 @@ def test_a_backup_that_the_service_could_write_is_not_rolled_back_to(package: Si
         package.shell("script", f"rm -rf {BACKUPS}")
 
 
-@pytest.mark.parametrize("scene", [
-    f"rm -rf {BACKUPS}; mkdir /home/{USER}/b && chown {USER}: /home/{USER}/b && ln -s /home/{USER}/b {BACKUPS}",
-    f"chown {SERVICE}: {BACKUPS}", f"chmod 777 {BACKUPS}", f"chmod 777 {BACKUPS[:-8]}",
-], ids=["a link to a user's folder", "the service's", "everybody's", "everybody's above"])
+@pytest.mark.parametrize(
+    "scene",
+    [
+        f"rm -rf {BACKUPS}; mkdir /home/{USER}/b && chown {USER}: /home/{USER}/b && ln -s /home/{USER}/b {BACKUPS}",
+        f"chown {SERVICE}: {BACKUPS}",
+        f"chmod 777 {BACKUPS}",
+        f"chmod 777 {BACKUPS[:-8]}",
+    ],
+    ids=["a link to a user's folder", "the service's", "everybody's", "everybody's above"],
+)
 def test_nothing_is_edited_where_others_could_reach_the_backups(package: Site, scene: str) -> None:
     unedited = f"sha256sum {LAUNCH_FILE}; ls -R {FOLDER} /home/{USER} 2>&1; true"
     package.shell("script", f"rm -rf {BACKUPS}; mkdir -p {BACKUPS}; {scene}")
@@ -209,12 +264,17 @@ def test_what_the_service_wrote_does_not_become_roots_by_a_backup(package: Site)
     assert whose(package, DROP_IN) == ""
 
 
-@pytest.mark.parametrize("scene", [f"chown {SERVICE}: {OVERRIDE}", f"chmod 666 {OVERRIDE}",
-                                   f"chgrp {SERVICE} {OVERRIDE}; chmod 664 {OVERRIDE}"])
+@pytest.mark.parametrize(
+    "scene",
+    [f"chown {SERVICE}: {OVERRIDE}", f"chmod 666 {OVERRIDE}", f"chgrp {SERVICE} {OVERRIDE}; chmod 664 {OVERRIDE}"],
+)
 def test_a_drop_in_that_the_service_can_change_is_not_edited(package: Site, scene: str) -> None:
-    package.shell("script", f"""mkdir -p {FOLDER}
+    package.shell(
+        "script",
+        f"""mkdir -p {FOLDER}
         printf '[Service]\\nEnvironment="JAVA_OPTS={FLAG.replace("true", "false")}"\\n' >{OVERRIDE}; {scene}
-        systemctl daemon-reload""")
+        systemctl daemon-reload""",
+    )
     before = package.shell("script", f"sha256sum {OVERRIDE}"), whose(package, OVERRIDE)
     for arguments in (["--check"], []):
         done = play(package, "enforce", "script", *arguments)
@@ -228,8 +288,11 @@ def test_a_drop_in_that_the_service_can_change_is_not_edited(package: Site, scen
 
 def test_races_against_the_writing_lead_it_nowhere(package: Site) -> None:
     """The service's user swaps the launch file for links while it is edited: what the links lead to stays as it is."""
-    package.shell("script", f"""sed -i 's/ $JAVA_OPTS//' /opt/cloudbees/cm/start.sh
-        echo 'EXTRA="-Xmx32m"' >{LAUNCH_FILE}; cp {LAUNCH_FILE} /root/victim; chmod 600 /root/victim""")
+    package.shell(
+        "script",
+        f"""sed -i 's/ $JAVA_OPTS//' /opt/cloudbees/cm/start.sh
+        echo 'EXTRA="-Xmx32m"' >{LAUNCH_FILE}; cp {LAUNCH_FILE} /root/victim; chmod 600 /root/victim""",
+    )
     before = package.shell("script", "sha256sum /root/victim; stat -c '%U %a %h %i' /root/victim")
     program = package.give("script", "swap", SERVICE)
     package.as_user("script", f"{program} {LAUNCH_FILE} /root/victim </dev/null >/dev/null 2>&1 &", SERVICE)
@@ -250,8 +313,11 @@ def home(site: Site) -> Iterator[Site]:
     """The home of a running product, to be put back as it was."""
     site.shell("oss", f"rm -rf /root/home; cp -a {HOME} /root/home")
     yield site
-    site.shell("oss", f"pkill -KILL -u jenkins bash; rm -rf {HOME}/config.xml {HOME}/proxy.xml {HOME}/plugins; "
-                      f"cp -a /root/home/. {HOME}")
+    site.shell(
+        "oss",
+        f"pkill -KILL -u jenkins bash; rm -rf {HOME}/config.xml {HOME}/proxy.xml {HOME}/plugins; "
+        f"cp -a /root/home/. {HOME}",
+    )
 
 
 def settings(site: Site) -> tuple[dict[str, object], Done]:
@@ -262,23 +328,44 @@ def settings(site: Site) -> tuple[dict[str, object], Done]:
 
 
 #: What a home leads to, each in a home of its own.
-TARGETS = ["/dev/ptmx", "/dev/watchdog", "/dev/tty", "/proc/kmsg", "/proc/1/environ", "/sys/kernel/notes",
-           "/etc/shadow", "/root/secret.xml", "/dev/shm/x", "/proc/self/root/root/secret.xml"]
+TARGETS = [
+    "/dev/ptmx",
+    "/dev/watchdog",
+    "/dev/tty",
+    "/proc/kmsg",
+    "/proc/1/environ",
+    "/sys/kernel/notes",
+    "/etc/shadow",
+    "/root/secret.xml",
+    "/dev/shm/x",
+    "/proc/self/root/root/secret.xml",
+]
 
 
 def test_a_home_leads_root_nowhere(site: Site) -> None:
-    site.shell("oss", f"""
+    site.shell(
+        "oss",
+        f"""
         echo '<hudson><noUsageStatistics>true</noUsageStatistics><name>{SECRET}</name><port>1</port></hudson>' \
             >/root/secret.xml
         chmod 600 /root/secret.xml; cp /root/secret.xml /dev/shm/x; chmod 644 /dev/shm/x
-        mkdir /srv/homes; chown jenkins: /srv/homes""")
+        mkdir /srv/homes; chown jenkins: /srv/homes""",
+    )
     for number, target in enumerate(TARGETS):
-        site.as_user("oss", f"mkdir -p /srv/homes/{number}/plugins; cd /srv/homes/{number}; for name in config.xml "
-                            f"proxy.xml plugins/cloudbees-license-tracker.jpi; do ln -s {target} $name; done",
-                     "jenkins")
-        site.put("oss", f"/etc/systemd/system/leads-{number}.service", (
-            f"[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/homes/{number}\n"
-            "ExecStart=/usr/bin/java -jar /usr/share/java/jenkins.war\n").encode())
+        site.as_user(
+            "oss",
+            f"mkdir -p /srv/homes/{number}/plugins; cd /srv/homes/{number}; for name in config.xml "
+            f"proxy.xml plugins/cloudbees-license-tracker.jpi; do ln -s {target} $name; done",
+            "jenkins",
+        )
+        site.put(
+            "oss",
+            f"/etc/systemd/system/leads-{number}.service",
+            (
+                f"[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/homes/{number}\n"
+                "ExecStart=/usr/bin/java -jar /usr/share/java/jenkins.war\n"
+            ).encode(),
+        )
     try:
         done = play(site, "audit", "oss")
     finally:
@@ -308,11 +395,18 @@ open("/root/was-opened", "w").close()
 @pytest.mark.parametrize("target", ["/dev/full", "/proc/sys/kernel/ostype"])  # nobody else opens these
 def test_a_device_and_a_file_of_the_kernels_are_not_even_opened(home: Site, target: str) -> None:
     home.put("oss", "/root/watch.py", _WATCH.encode())
-    home.shell("oss", f"""rm -f /root/was-opened /root/watching
+    home.shell(
+        "oss",
+        f"""rm -f /root/was-opened /root/watching
         nohup python3 /root/watch.py {target} >/dev/null 2>&1 </dev/null & echo $! >/root/watch.pid
-        until [ -e /root/watching ]; do sleep 0.1; done""")
-    home.as_user("oss", f"""cd {HOME}; rm -f proxy.xml; ln -sfn {target} config.xml; ln -s {target} proxy.xml
-        ln -s {target} plugins/cloudbees-license-tracker.jpi""", "jenkins")
+        until [ -e /root/watching ]; do sleep 0.1; done""",
+    )
+    home.as_user(
+        "oss",
+        f"""cd {HOME}; rm -f proxy.xml; ln -sfn {target} config.xml; ln -s {target} proxy.xml
+        ln -s {target} plugins/cloudbees-license-tracker.jpi""",
+        "jenkins",
+    )
     try:
         found, _done = settings(home)
         assert found["no_usage_statistics"] == found["proxy"] == found["license_tracker_plugin"] == "unknown"
@@ -323,8 +417,12 @@ def test_a_device_and_a_file_of_the_kernels_are_not_even_opened(home: Site, targ
 
 
 def test_a_pipe_in_a_home_is_not_opened(home: Site) -> None:
-    home.as_user("oss", f"""cd {HOME}; rm -f config.xml; mkfifo config.xml
-        (exec 3>config.xml; touch {HOME}/opened) </dev/null >/dev/null 2>&1 &""", "jenkins")
+    home.as_user(
+        "oss",
+        f"""cd {HOME}; rm -f config.xml; mkfifo config.xml
+        (exec 3>config.xml; touch {HOME}/opened) </dev/null >/dev/null 2>&1 &""",
+        "jenkins",
+    )
     found, _done = settings(home)
     time.sleep(1)
     assert found["no_usage_statistics"] == "unknown"
@@ -332,13 +430,18 @@ def test_a_pipe_in_a_home_is_not_opened(home: Site) -> None:
 
 
 def test_what_root_linked_or_mounted_into_a_home_is_read(home: Site) -> None:
-    program = "import zipfile; z = zipfile.ZipFile('/dev/shm/t.jpi', 'w'); z.writestr('META-INF/MANIFEST.MF', " \
-              "'Plugin-Version: 2.1\\n')"
+    program = (
+        "import zipfile; z = zipfile.ZipFile('/dev/shm/t.jpi', 'w'); z.writestr('META-INF/MANIFEST.MF', "
+        "'Plugin-Version: 2.1\\n')"
+    )
     home.shell("oss", f'python3 -c "{program}"; ln -s /dev/shm/t.jpi {HOME}/plugins/cloudbees-license-tracker.jpi')
     assert settings(home)[0]["license_tracker_plugin"] == "2.1"
-    home.shell("oss", f"""cp -a {HOME}/plugins /dev/shm/plugins; rm /dev/shm/plugins/cloudbees-license-tracker.jpi
+    home.shell(
+        "oss",
+        f"""cp -a {HOME}/plugins /dev/shm/plugins; rm /dev/shm/plugins/cloudbees-license-tracker.jpi
         cp /dev/shm/t.jpi /dev/shm/plugins/cloudbees-license-tracker.jpi
-        rm {HOME}/plugins/cloudbees-license-tracker.jpi; mount --bind /dev/shm/plugins {HOME}/plugins""")
+        rm {HOME}/plugins/cloudbees-license-tracker.jpi; mount --bind /dev/shm/plugins {HOME}/plugins""",
+    )
     try:
         found, _done = settings(home)
     finally:
@@ -354,16 +457,25 @@ def test_a_launch_file_of_the_services_leads_root_nowhere(package: Site) -> None
     package.as_user("script", f"cd {folder}; mkfifo pipe; ln -sfn {targets[0]} env.sh", SERVICE)
     for number, target in enumerate(targets):
         package.as_user("script", f"cd {folder}; ln -s {target} env-{number}.sh", SERVICE)
-        package.shell("script", f"sed 's,{LAUNCH_FILE},{folder}/env-{number}.sh,' /opt/cloudbees/cm/start.sh "
-                                f">/opt/cloudbees/cm/start-{number}.sh; chmod 755 /opt/cloudbees/cm/start-{number}.sh; "
-                                f"grep -q env-{number}.sh /opt/cloudbees/cm/start-{number}.sh")
-        package.put("script", f"/etc/systemd/system/leads-{number}.service", (
-            f"[Service]\nUser={SERVICE}\nExecStart=/opt/cloudbees/cm/start-{number}.sh\n").encode())
+        package.shell(
+            "script",
+            f"sed 's,{LAUNCH_FILE},{folder}/env-{number}.sh,' /opt/cloudbees/cm/start.sh "
+            f">/opt/cloudbees/cm/start-{number}.sh; chmod 755 /opt/cloudbees/cm/start-{number}.sh; "
+            f"grep -q env-{number}.sh /opt/cloudbees/cm/start-{number}.sh",
+        )
+        package.put(
+            "script",
+            f"/etc/systemd/system/leads-{number}.service",
+            (f"[Service]\nUser={SERVICE}\nExecStart=/opt/cloudbees/cm/start-{number}.sh\n").encode(),
+        )
     try:
         done = play(package, "audit", "script")
     finally:
-        package.shell("script", f"rm -f {folder}/env*.sh {folder}/pipe /opt/cloudbees/cm/start-* "
-                                "/etc/systemd/system/leads-*.service /root/options")
+        package.shell(
+            "script",
+            f"rm -f {folder}/env*.sh {folder}/pipe /opt/cloudbees/cm/start-* "
+            "/etc/systemd/system/leads-*.service /root/options",
+        )
     found = {entry["name"]: entry for entry in done.report["hosts"][0]["state"]["installations"]}
     starts = {f"leads-{number}": f"/opt/cloudbees/cm/start-{number}.sh" for number in range(len(targets))}
     for name, start in {UNIT.partition(".")[0]: "/opt/cloudbees/cm/start.sh", **starts}.items():

@@ -88,21 +88,52 @@ class Node:
         self.reports = folder / "reports"
         self.keys = keys
 
-    def play(self, name: str, *arguments: str, hosts: tuple[str, ...] = HOSTS, before: tuple[str, ...] = (),
-             environment: dict[str, str] | None = None, **variables: Any) -> subprocess.CompletedProcess[str]:
+    def play(
+        self,
+        name: str,
+        *arguments: str,
+        hosts: tuple[str, ...] = HOSTS,
+        before: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        **variables: Any,
+    ) -> subprocess.CompletedProcess[str]:
         """A playbook of the collection on hosts that no connection reaches."""
-        return subprocess.run([*before, *self.command(name, hosts, **variables), *arguments], cwd=CHECKOUT, text=True,
-                              capture_output=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
-                              env=self.environment(environment or {}))
+        return subprocess.run(
+            [*before, *self.command(name, hosts, **variables), *arguments],
+            cwd=CHECKOUT,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+            env=self.environment(environment or {}),
+        )
 
     def command(self, name: str, hosts: tuple[str, ...] = HOSTS, **variables: Any) -> list[str]:
         """Its command line."""
         inventory = self.folder / f"hosts-{len(list(self.folder.iterdir()))}.json"
-        inventory.write_text(json.dumps({"all": {"hosts": {host: {} for host in hosts}, "vars": {
-            "ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1,
-            "ansible_ssh_executable": "/nonexistent/ssh"}}}))
-        extra = {"telemetry_reports_dir": str(self.reports), "telemetry_desired": "disabled",
-                 "telemetry_fail_on": ["violation"], "allowed_signers": str(self.keys / "allowed"), **variables}
+        inventory.write_text(
+            json.dumps(
+                {
+                    "all": {
+                        "hosts": {host: {} for host in hosts},
+                        "vars": {
+                            "ansible_connection": "ssh",
+                            "ansible_host": "127.0.0.1",
+                            "ansible_port": 1,
+                            "ansible_ssh_executable": "/nonexistent/ssh",
+                        },
+                    }
+                }
+            )
+        )
+        extra = {
+            "telemetry_reports_dir": str(self.reports),
+            "telemetry_desired": "disabled",
+            "telemetry_fail_on": ["violation"],
+            "allowed_signers": str(self.keys / "allowed"),
+            **variables,
+        }
         return [str(BIN / "ansible-playbook"), f"cbops.telemetry.{name}", "-i", str(inventory), "-e", json.dumps(extra)]
 
     @staticmethod
@@ -128,16 +159,19 @@ class Node:
 
     def report(self, hosts: tuple[str, ...] = HOSTS) -> tuple[dict[str, dict[str, Any]], str]:
         """The hosts of a report of its own, and what it said."""
-        done = self.play("report", hosts=hosts,
-                         telemetry_report_formats=["json", "html", "openmetrics", "markdown", "csv"])
+        done = self.play(
+            "report", hosts=hosts, telemetry_report_formats=["json", "html", "openmetrics", "markdown", "csv"]
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         document = json.loads((self.reports / "report.json").read_text(), parse_constant=pytest.fail)
         return {item["host"]: item for item in document["hosts"]}, done.stdout
 
     def manifests(self) -> list[Path]:
         """By their sequence."""
-        return sorted((self.reports / "manifests").glob("*.json"),
-                      key=lambda path: json.loads(path.read_text()).get("sequence", 0))
+        return sorted(
+            (self.reports / "manifests").glob("*.json"),
+            key=lambda path: json.loads(path.read_text()).get("sequence", 0),
+        )
 
 
 @pytest.fixture
@@ -193,9 +227,15 @@ def test_the_gate_asks_the_run_that_it_started(node: Node, clock: Path) -> None:
     text = node.manifests()[0].read_text()
     node.manifests()[0].write_text(re.sub(r'"violation": 0', '"violation": 1', text))
     command = node.command("audit", telemetry_fail_on=["unknown"])
-    done = subprocess.run(["sh", "scripts/audit", *command[2:]], cwd=CHECKOUT, capture_output=True, text=True,
-                          check=False, timeout=300, env=node.environment({
-                              "TELEMETRY_REPORTS_DIR": str(node.reports), "PATH": f"{BIN}:{os.environ['PATH']}"}))
+    done = subprocess.run(
+        ["sh", "scripts/audit", *command[2:]],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=node.environment({"TELEMETRY_REPORTS_DIR": str(node.reports), "PATH": f"{BIN}:{os.environ['PATH']}"}),
+    )
     assert done.returncode == 3, done.stdout
 
 
@@ -205,11 +245,33 @@ def test_the_gate_asks_the_run_that_it_started(node: Node, clock: Path) -> None:
 def one_run(node: Node, desired: str, *options: str) -> subprocess.CompletedProcess[str]:
     """A run of the collection's own code, under strace."""
     return subprocess.run(
-        ["strace", "-qq", "-s", "0", "-e", "signal=none", "-o", str(node.folder / "trace"), *options, sys.executable,
-         str(PROGRAMS / "one-run.py"), str(node.reports), str(node.keys / "key"), desired], capture_output=True,
-        text=True, timeout=120, check=False, cwd=node.folder,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT / ".build/collections"),
-             "PYTHONPYCACHEPREFIX": str(node.folder / "pycache")})  # nobody else's run changes what this one opens
+        [
+            "strace",
+            "-qq",
+            "-s",
+            "0",
+            "-e",
+            "signal=none",
+            "-o",
+            str(node.folder / "trace"),
+            *options,
+            sys.executable,
+            str(PROGRAMS / "one-run.py"),
+            str(node.reports),
+            str(node.keys / "key"),
+            desired,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=node.folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(CHECKOUT / ".build/collections"),
+            "PYTHONPYCACHEPREFIX": str(node.folder / "pycache"),
+        },
+    )  # nobody else's run changes what this one opens
 
 
 def test_sigkill_at_every_write_of_a_run_is_healed_by_the_next(node: Node) -> None:
@@ -219,7 +281,7 @@ def test_sigkill_at_every_write_of_a_run_is_healed_by_the_next(node: Node) -> No
     assert one_run(node, "disabled", "-e", f"trace={','.join(changing)}").returncode == 0
     lines = (node.folder / "trace").read_text().splitlines()
     begin = max(number for number, line in enumerate(lines) if line.startswith("write(2, "))
-    before = Counter(line.partition("(")[0] for line in lines[:begin + 1])
+    before = Counter(line.partition("(")[0] for line in lines[: begin + 1])
     counted: Counter[str] = Counter()
     calls = []
     for line in lines:
@@ -251,10 +313,21 @@ def test_sigkill_at_five_moments_of_an_audit(node: Node) -> None:
     assert node.audit(hosts=hosts).returncode == 0
     whole = time.monotonic() - begin
     for moment in (0.5, 0.65, 0.75, 0.85, 0.95):
-        command = node.command("audit", hosts, telemetry_desired="enabled" if moment < 0.7 else "disabled",
-                               telemetry_signing_key=str(node.keys / "key"))
-        with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, env=node.environment({}), start_new_session=True) as process:
+        command = node.command(
+            "audit",
+            hosts,
+            telemetry_desired="enabled" if moment < 0.7 else "disabled",
+            telemetry_signing_key=str(node.keys / "key"),
+        )
+        with subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=node.environment({}),
+            start_new_session=True,
+        ) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(whole * moment)
             with contextlib.suppress(ProcessLookupError):
@@ -270,22 +343,32 @@ def test_a_full_disk_while_reporting(node: Node) -> None:
     audit = node.command("audit", hosts, telemetry_signing_key=str(node.keys / "key"))
     again = node.command("audit", hosts, telemetry_desired="enabled", telemetry_signing_key=str(node.keys / "key"))
     verify = node.command("verify_evidence", hosts)
-    words = {name: " ".join(f"'{word}'" for word in command)
-             for name, command in (("audit", audit), ("again", again), ("verify", verify))}
+    words = {
+        name: " ".join(f"'{word}'" for word in command)
+        for name, command in (("audit", audit), ("again", again), ("verify", verify))
+    }
     script = f"""
         mount -t tmpfs -o size=400k none {node.reports}
-        {words['audit']} >&2 || exit 10
+        {words["audit"]} >&2 || exit 10
         # Twelve files are replaced one by one; for the report there is no room.
         head -c 400k /dev/zero > {node.reports}/filler 2>/dev/null
         truncate -s -12k {node.reports}/filler
-        {words['again']} && exit 11
+        {words["again"]} && exit 11
         rm {node.reports}/filler
-        {words['again']} >&2 || exit 12
-        {words['verify']} >&2 || exit 13
+        {words["again"]} >&2 || exit 12
+        {words["verify"]} >&2 || exit 13
         echo what is there: >&2
         ls -A {node.reports} {node.reports}/evidence {node.reports}/manifests >&2"""
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=300,
-                          check=False, cwd=CHECKOUT, env=node.environment({}), stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=CHECKOUT,
+        env=node.environment({}),
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No space left on device" in done.stdout
     left = done.stderr.rpartition("what is there:")[2].split()
@@ -300,9 +383,14 @@ def test_three_audits_at_once_into_one_folder(node: Node) -> None:
     hosts = tuple(f"cm{number}" for number in range(9))
     wanted = ("disabled", "enabled", "disabled")
     with ThreadPoolExecutor(3) as pool:
-        runs = list(pool.map(lambda number: node.audit(
-            "--limit", ",".join(hosts[:6] if number else hosts), hosts=hosts, telemetry_desired=wanted[number]),
-            range(3)))
+        runs = list(
+            pool.map(
+                lambda number: node.audit(
+                    "--limit", ",".join(hosts[:6] if number else hosts), hosts=hosts, telemetry_desired=wanted[number]
+                ),
+                range(3),
+            )
+        )
     assert [done.returncode for done in runs] == [0, 0, 0], runs
     assert [json.loads(path.read_text())["sequence"] for path in node.manifests()] == [1, 2, 3]
     node.verified()
@@ -332,8 +420,9 @@ def test_before_signing_and_after(node: Node) -> None:
     (unsigned,) = node.manifests()
     assert "telemetry_signing_key" in node.refused()
     node.audit(telemetry_desired="enabled")
-    assert ("from before signing: 1 manifests are not signed and are as the first signed one found them: "
-            f"{unsigned.name}") in node.verified()
+    assert (
+        f"from before signing: 1 manifests are not signed and are as the first signed one found them: {unsigned.name}"
+    ) in node.verified()
     node.audit(key="")
     assert node.manifests()[-1].name in node.refused()
     node.audit()
@@ -347,7 +436,8 @@ def test_a_key_that_has_ended(node: Node, clock: Path) -> None:
     node.audit()
     (node.keys / "ending").write_text(
         f'jo@example.com valid-before="{datetime.datetime.now() + datetime.timedelta(seconds=2):%Y%m%d%H%M%S}" '
-        f"{(node.keys / 'key.pub').read_text()}kim@example.com {(node.keys / 'other.pub').read_text()}")
+        f"{(node.keys / 'key.pub').read_text()}kim@example.com {(node.keys / 'other.pub').read_text()}"
+    )
     time.sleep(3)
     ending = str(node.keys / "ending")
     assert "the key of jo@example.com has ended" in node.verified(allowed_signers=ending)
@@ -365,8 +455,13 @@ def test_a_key_that_has_ended(node: Node, clock: Path) -> None:
 
 def as_other(*command: str) -> subprocess.CompletedProcess[str]:
     """A command of another user of the control node."""
-    return subprocess.run(["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", *command],
-                          capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 @pytest.fixture
@@ -390,11 +485,13 @@ def test_what_others_lay_into_the_folder_costs_its_host_alone(open_node: Node) -
         manifests = manifest if not number else manifest.with_name(f"{number + 3}{manifest.name[1:]}")
         for path in (node.reports / f"evidence/cm{number}.json", manifests, node.reports / f"runs/x{number}.jsonl"):
             there = path.exists()
-            put = {"nested": f"printf '[%.0s' $(seq 200000) > {path}",
-                   "NaN": f"sed -i '0,/{{/s//{{\"x\": NaN, /' {path}" if there else f"echo '{{\"x\": NaN}}' > {path}",
-                   "its own elsewhere": f"mv {path} {path}.good; ln -s {path}.good {path}" if there else
-                                        f"ln -s {node.reports}/evidence/cm4.json {path}",
-                   }.get(what, f"rm -f {path}; {what} {path}")
+            put = {
+                "nested": f"printf '[%.0s' $(seq 200000) > {path}",
+                "NaN": f"sed -i '0,/{{/s//{{\"x\": NaN, /' {path}" if there else f"echo '{{\"x\": NaN}}' > {path}",
+                "its own elsewhere": f"mv {path} {path}.good; ln -s {path}.good {path}"
+                if there
+                else f"ln -s {node.reports}/evidence/cm4.json {path}",
+            }.get(what, f"rm -f {path}; {what} {path}")
             done = as_other("bash", "-c", f"cd /; {put}")
             assert done.returncode == 0, done.stderr
             laid.append(path.name)
@@ -410,7 +507,8 @@ def test_what_others_lay_into_the_folder_costs_its_host_alone(open_node: Node) -
     done = node.play("replay", hosts=hosts, as_of="2027-01-01")
     for number in range(len(kinds)):
         assert re.search(rf"cm{number}: unknown\n +- its evidence file \S+cm{number}.json is damaged", done.stdout), (
-            done.stdout)
+            done.stdout
+        )
     assert re.search(rf"{last}: unknown\n +- its state could not be read", done.stdout)
     secret = Path("/etc/shadow").read_text().split(":")[1]
     for path in node.reports.glob("report.*"):
@@ -453,15 +551,28 @@ def test_names_that_others_made_in_tmp_stop_no_restart(site: Site, tmp_path: Pat
 
     def found() -> set[Path]:
         """But for what a run beside this one has in a folder of its own, and leaves there where it is killed."""
-        return {path for home in homes for ending in ("lock", "failures") for path in home.glob(f"**/*.{ending}")
-                if "/ansible-local-" not in str(path)}
+        return {
+            path
+            for home in homes
+            for ending in ("lock", "failures")
+            for path in home.glob(f"**/*.{ending}")
+            if "/ansible-local-" not in str(path)
+        }
 
     for name in names:
         assert as_other("touch", name).returncode == 0
     try:
         before, there = set(os.listdir("/tmp")), found()
-        done = site.play("enforce", "--limit", "deb,oss", "-e", "telemetry_restart=now",
-                         "-e", "telemetry_restart_group=payments", environment={"ANSIBLE_LOCAL_TEMP": str(own)})
+        done = site.play(
+            "enforce",
+            "--limit",
+            "deb,oss",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_restart_group=payments",
+            environment={"ANSIBLE_LOCAL_TEMP": str(own)},
+        )
         assert done.code == 0, done.output
         assert done.verdicts()["deb"] == done.verdicts()["oss"] == "compliant"
         assert lasting(lambda: {name for name in set(os.listdir("/tmp")) - before if "telemetry" in name}) == set()

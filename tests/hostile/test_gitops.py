@@ -80,8 +80,11 @@ def test_a_key_that_has_ended(pull: PolicySite) -> None:
     signers = pull.shell(HOST, f"cat {ETC}/allowed_signers")
 
     def trust(option: str) -> None:
-        pull.shell(HOST, f"cat >{ETC}/allowed_signers",
-                   f"{signers}old@example.com {option} {pull.text('stranger.pub')}".encode())
+        pull.shell(
+            HOST,
+            f"cat >{ETC}/allowed_signers",
+            f"{signers}old@example.com {option} {pull.text('stranger.pub')}".encode(),
+        )
 
     trust('namespaces="git"')
     kept = pull.commit("disabled", "stranger", when="3 days ago")
@@ -99,20 +102,31 @@ def test_a_key_that_has_ended(pull: PolicySite) -> None:
     taken(pull, pull.commit("disabled", "trusted"))
 
 
-@pytest.mark.parametrize(("why", "policy"), [
-    ("not data, or cannot be read", {"files": {"hosts.yml": "all: {hosts: [cm1"}}),
-    ("not data, or cannot be read", {"telemetry_waiver": {"until": "2026-12-31", "reason": PIPE, "approved_by": "x"}}),
-    ("not data, or cannot be read", {"files": {"group_vars/all/deep.yml": f'telemetry_probe_via: ["{PIPE}"]'}}),
-    ("not data, or cannot be read", {"files": {"more": f"cm1 telemetry_desired=\"{PIPE}\""}}),
-    ("not data, or cannot be read", {"ansible_python_interpreter": WAS_RUN}),
-    ("not data, or cannot be read", {"telemetry_launch_templates": [{"src": "/etc/shadow", "dest": "/tmp/shadow"}]}),
-    ("not data, or cannot be read", {"files": {"evil.sh": f"#!/bin/sh\ntouch {WAS_RUN}\necho '{{}}'\n"}}),
-    ("its policy of this host is not valid", {"telemetry_restart": "perhaps"}),
-    ("its policy of this host is not valid", {"telemetry_backup": "perhaps"}),
-    ("its policy of this host is not valid", {"files": {"hosts.yml": "all: {hosts: {another: }}"}}),
-], ids=["no-yaml", "value", "list", "ini", "interpreter", "templates", "script", "policy", "type", "host"])
-def test_a_signed_commit_with_an_inventory_that_is_no_good(pull: PolicySite, why: str,
-                                                           policy: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("why", "policy"),
+    [
+        ("not data, or cannot be read", {"files": {"hosts.yml": "all: {hosts: [cm1"}}),
+        (
+            "not data, or cannot be read",
+            {"telemetry_waiver": {"until": "2026-12-31", "reason": PIPE, "approved_by": "x"}},
+        ),
+        ("not data, or cannot be read", {"files": {"group_vars/all/deep.yml": f'telemetry_probe_via: ["{PIPE}"]'}}),
+        ("not data, or cannot be read", {"files": {"more": f'cm1 telemetry_desired="{PIPE}"'}}),
+        ("not data, or cannot be read", {"ansible_python_interpreter": WAS_RUN}),
+        (
+            "not data, or cannot be read",
+            {"telemetry_launch_templates": [{"src": "/etc/shadow", "dest": "/tmp/shadow"}]},
+        ),
+        ("not data, or cannot be read", {"files": {"evil.sh": f"#!/bin/sh\ntouch {WAS_RUN}\necho '{{}}'\n"}}),
+        ("its policy of this host is not valid", {"telemetry_restart": "perhaps"}),
+        ("its policy of this host is not valid", {"telemetry_backup": "perhaps"}),
+        ("its policy of this host is not valid", {"files": {"hosts.yml": "all: {hosts: {another: }}"}}),
+    ],
+    ids=["no-yaml", "value", "list", "ini", "interpreter", "templates", "script", "policy", "type", "host"],
+)
+def test_a_signed_commit_with_an_inventory_that_is_no_good(
+    pull: PolicySite, why: str, policy: dict[str, object]
+) -> None:
     """It runs nothing, and it does not stop what was in force."""
     pull.commit("enabled", "trusted", **policy)  # type: ignore[arg-type]
     refused(pull, why)
@@ -122,8 +136,17 @@ def test_a_link_in_the_repository_leads_nowhere(pull: PolicySite) -> None:
     pull.commit("disabled", "trusted")
     (pull.checkout / "inventory/group_vars").symlink_to("/etc")
     pull.git("add", ".")
-    pull.git("-c", f"user.signingkey={pull.folder / 'trusted'}", "commit", "-S", "--quiet", "-m", "link", "-m",
-             "Telemetry-Branch: main")
+    pull.git(
+        "-c",
+        f"user.signingkey={pull.folder / 'trusted'}",
+        "commit",
+        "-S",
+        "--quiet",
+        "-m",
+        "link",
+        "-m",
+        "Telemetry-Branch: main",
+    )
     pull.publish("main")
     refused(pull, "not data, or cannot be read")
     (pull.checkout / "inventory/group_vars").unlink()
@@ -147,8 +170,11 @@ def test_a_server_that_serves_the_last_commit_for_ever(pull: PolicySite) -> None
 
 def test_the_owner_of_the_metrics_folder_gets_no_file_of_roots(pull: PolicySite, programs: Path) -> None:
     """The owner swaps root's file for a link while it is written; such a folder is not written at all."""
-    pull.shell(HOST, f"id exporter 2>/dev/null || useradd exporter; rm -rf {METRICS}/*; chown exporter {METRICS}; "
-                     "install -m 600 /etc/hostname /root/secret")
+    pull.shell(
+        HOST,
+        f"id exporter 2>/dev/null || useradd exporter; rm -rf {METRICS}/*; chown exporter {METRICS}; "
+        "install -m 600 /etc/hostname /root/secret",
+    )
     pull.shell(HOST, "cat >/usr/bin/race; chmod 755 /usr/bin/race", (programs / "textfile-race").read_bytes())
     pull.shell(HOST, f"systemd-run --quiet --unit race --uid exporter /usr/bin/race {METRICS} /root/secret")
     try:
@@ -179,22 +205,33 @@ except pull.Problem as problem:
 """
 
 
-@pytest.mark.parametrize(("make", "why"), [
-    ("install -d -m 755 /srv/m", None),
-    ("install -d -m 775 -g exporter /srv/m", "not root's alone"),
-    ("install -d -m 1777 /srv/m", "not root's alone"),
-    ("install -d -m 755 -o exporter /srv/a; install -d -m 755 /srv/a/b; F=/srv/a/b", "not root's alone"),
-    ("install -d -m 755 /srv/a; install -d -m 755 /srv/a/b; ln -s /srv/a /srv/l; F=/srv/l/b", "is a link"),
-    ("install -d -m 755 /srv/a; ln -s a /srv/m", "is a link"),
-    ("install -d -m 755 /srv/m; setfacl -m u:exporter:rwx /srv/m 2>/dev/null || chmod 777 /srv/m", "not root's alone"),
-    ("install -d -m 755 /srv/a; F=/srv/a/../a", "not root's alone"),
-    ("echo >/srv/m", "cannot be opened"),
-    ("install -d -m 755 /srv/m; ln -s /root/secret /srv/m/x.prom", None),
-], ids=["good", "group", "sticky", "parent", "link-above", "link", "acl", "dots", "file", "link-inside"])
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        ("install -d -m 755 /srv/m", None),
+        ("install -d -m 775 -g exporter /srv/m", "not root's alone"),
+        ("install -d -m 1777 /srv/m", "not root's alone"),
+        ("install -d -m 755 -o exporter /srv/a; install -d -m 755 /srv/a/b; F=/srv/a/b", "not root's alone"),
+        ("install -d -m 755 /srv/a; install -d -m 755 /srv/a/b; ln -s /srv/a /srv/l; F=/srv/l/b", "is a link"),
+        ("install -d -m 755 /srv/a; ln -s a /srv/m", "is a link"),
+        (
+            "install -d -m 755 /srv/m; setfacl -m u:exporter:rwx /srv/m 2>/dev/null || chmod 777 /srv/m",
+            "not root's alone",
+        ),
+        ("install -d -m 755 /srv/a; F=/srv/a/../a", "not root's alone"),
+        ("echo >/srv/m", "cannot be opened"),
+        ("install -d -m 755 /srv/m; ln -s /root/secret /srv/m/x.prom", None),
+    ],
+    ids=["good", "group", "sticky", "parent", "link-above", "link", "acl", "dots", "file", "link-inside"],
+)
 def test_which_folders_are_written(pull: PolicySite, make: str, why: str | None) -> None:
     pull.shell(HOST, "rm -rf /srv/m /srv/a /srv/l; id exporter || useradd exporter; echo kept >/root/secret")
-    done = pull.shell(HOST, f"F=/srv/m; {make}; cat >/root/write.py; python3 -I /root/write.py $F 2>&1; "
-                            "stat -c '%a %U %F' $F/x.prom", WRITE.encode(), check=False)
+    done = pull.shell(
+        HOST,
+        f"F=/srv/m; {make}; cat >/root/write.py; python3 -I /root/write.py $F 2>&1; stat -c '%a %U %F' $F/x.prom",
+        WRITE.encode(),
+        check=False,
+    )
     if why is None:
         assert done == "644 root regular file\n"
     else:

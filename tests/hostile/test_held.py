@@ -40,11 +40,21 @@ def audit(site: Site, hosts: dict[str, dict[str, Any]], *arguments: str, **varia
 def noisy(site: Site) -> Iterator[None]:
     """A profile that talks before and after, with answers of its own, and a sudo that lectures each time."""
     lie = '{"changed": false, "state": {"installations": []}}'
-    noise = "\n".join(f"echo '{line}'; echo '{line}' >&2" for line in (
-        "Welcome!", "{", lie, f"<cbops {'0' * 32} {lie} {'0' * 32} cbops>", f"\n<cbops {lie} cbops>", "sudo: a tty?"))
+    noise = "\n".join(
+        f"echo '{line}'; echo '{line}' >&2"
+        for line in (
+            "Welcome!",
+            "{",
+            lie,
+            f"<cbops {'0' * 32} {lie} {'0' * 32} cbops>",
+            f"\n<cbops {lie} cbops>",
+            "sudo: a tty?",
+        )
+    )
     site.shell("deb", "usermod -s /bin/bash ansible; echo 'Defaults lecture=always' >/etc/sudoers.d/lecture")
-    site.put("deb", "/home/ansible/.bashrc", f"noise() {{\n{noise}\n}}\nnoise\ntrap noise EXIT\n".encode(),
-             owner="ansible")
+    site.put(
+        "deb", "/home/ansible/.bashrc", f"noise() {{\n{noise}\n}}\nnoise\ntrap noise EXIT\n".encode(), owner="ansible"
+    )
     yield
     site.shell("deb", "usermod -s /bin/sh ansible; rm -f /home/ansible/.bashrc /etc/sudoers.d/lecture")
 
@@ -61,8 +71,12 @@ def test_a_host_that_repeats_what_it_was_sent(site: Site, sweep: str) -> None:
     site.put("deb", "/opt/echo", b"#!/bin/sh\ncat\n", 0o755)
     site.put("deb", "/opt/echo-twice", b"#!/bin/sh\nall=$(mktemp); cat >$all; cat $all $all; exit 0\n", 0o755)
     for program in ("/opt/echo", "/opt/echo-twice"):
-        done = audit(site, {"deb": {}, "oss": {"ansible_python_interpreter": None}}, telemetry_sweep=sweep,
-                     ansible_python_interpreter=program)
+        done = audit(
+            site,
+            {"deb": {}, "oss": {"ansible_python_interpreter": None}},
+            telemetry_sweep=sweep,
+            ansible_python_interpreter=program,
+        )
         assert done.verdicts()["deb"] == "unknown", done.output
         assert "without an answer" in done.reasons("deb")
 
@@ -77,20 +91,33 @@ def test_no_module_of_the_hosts_own_is_imported(site: Site, become: bool) -> Non
     site.shell("oss", "usermod -s /bin/bash ansible; rm -f /tmp/held-ran")
     version = site.shell("oss", "python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'").strip()
     for name in ("json", "zlib", "re", "os", "typing", "collections", "usercustomize"):
-        for folder in ("/home/ansible", "/home/ansible/evil",
-                       f"/home/ansible/.local/lib/python{version}/site-packages"):
+        for folder in (
+            "/home/ansible",
+            "/home/ansible/evil",
+            f"/home/ansible/.local/lib/python{version}/site-packages",
+        ):
             site.put("oss", f"{folder}/{name}.py", evil, owner="ansible")
-    site.put("oss", "/usr/lib/python3/dist-packages/held.pth", b"import sys; exec(\"" + evil.strip().replace(
-        b"__name__ + '\\n'", b"'held.pth'") + b"\")\n")
-    site.put("oss", "/home/ansible/.bashrc", b"export PYTHONPATH=~/evil PYTHONSTARTUP=~/evil/re.py PYTHONINSPECT=1 "
-                                             b"PYTHONHOME=/home/ansible\n", owner="ansible")
+    site.put(
+        "oss",
+        "/usr/lib/python3/dist-packages/held.pth",
+        b'import sys; exec("' + evil.strip().replace(b"__name__ + '\\n'", b"'held.pth'") + b'")\n',
+    )
+    site.put(
+        "oss",
+        "/home/ansible/.bashrc",
+        b"export PYTHONPATH=~/evil PYTHONSTARTUP=~/evil/re.py PYTHONINSPECT=1 PYTHONHOME=/home/ansible\n",
+        owner="ansible",
+    )
     try:
         done = audit(site, {"oss": {}}, ansible_become=become)
         ran = site.shell("oss", "cat /tmp/held-ran 2>/dev/null || true")
     finally:
-        site.shell("oss", "usermod -s /bin/sh ansible; rm -rf /home/ansible/*.py /home/ansible/evil "
-                          "/home/ansible/.local "
-                          "/home/ansible/.bashrc /usr/lib/python3/dist-packages/held.pth /tmp/held-ran")
+        site.shell(
+            "oss",
+            "usermod -s /bin/sh ansible; rm -rf /home/ansible/*.py /home/ansible/evil "
+            "/home/ansible/.local "
+            "/home/ansible/.bashrc /usr/lib/python3/dist-packages/held.pth /tmp/held-ran",
+        )
     assert not become or done.verdicts() == {"oss": "violation"}, done.output
     assert ran == ""
 
@@ -137,37 +164,58 @@ def test_no_secret_in_processes_output_and_reports(site: Site) -> None:
     password, planted, token = f"held-password-{word}", f"held-planted-{word}", f"held-token-{word}"
     facts = site.facts["rpm"]
     site.put("rpm", "/root/held-word", f"keyholder:{password}\n".encode(), 0o600)
-    site.shell("rpm", "useradd -m -s /bin/sh keyholder; chpasswd </root/held-word; rm /root/held-word; "
-                      "printf 'keyholder ALL=(ALL) ALL\\n' >/etc/sudoers.d/keyholder; "
-                      "sed -i '1i Match User keyholder\\n PasswordAuthentication yes\\nMatch all' "
-                      "/etc/ssh/sshd_config; systemctl reload ssh")
+    site.shell(
+        "rpm",
+        "useradd -m -s /bin/sh keyholder; chpasswd </root/held-word; rm /root/held-word; "
+        "printf 'keyholder ALL=(ALL) ALL\\n' >/etc/sudoers.d/keyholder; "
+        "sed -i '1i Match User keyholder\\n PasswordAuthentication yes\\nMatch all' "
+        "/etc/ssh/sshd_config; systemctl reload ssh",
+    )
     launch = site.shell("rpm", f"cat {facts['launch_file']}")
     more = f'{facts["variable"]}="${facts["variable"]} -Djavax.net.ssl.keyStorePassword={planted}"\n# {planted}\n'
     site.put("rpm", facts["launch_file"], (launch + more).encode())
     site.shell("rpm", f"systemctl restart {facts['service']}")
-    login = {"ansible_user": "keyholder", "ansible_password": password, "ansible_become_password": password,
-             "ansible_ssh_common_args": f"{CONFIG} -o ControlPath=none -o User=keyholder -o IdentityFile=none",
-             # Nobody listens there: the restart fails, and the failure is told of.
-             "telemetry_url": f"http://{facts['address']}:1", "telemetry_user": "jo", "telemetry_token": token}
+    login = {
+        "ansible_user": "keyholder",
+        "ansible_password": password,
+        "ansible_become_password": password,
+        "ansible_ssh_common_args": f"{CONFIG} -o ControlPath=none -o User=keyholder -o IdentityFile=none",
+        # Nobody listens there: the restart fails, and the failure is told of.
+        "telemetry_url": f"http://{facts['address']}:1",
+        "telemetry_user": "jo",
+        "telemetry_token": token,
+    }
     output = []
     try:
         with Watch([password.encode(), planted.encode(), token.encode()]) as watch:
-            for name, *arguments in (("plan",), ("audit", "-e", "telemetry_sweep=auto"),
-                                     ("enforce", "-e", "telemetry_restart=when_idle"), ("audit",)):
+            for name, *arguments in (
+                ("plan",),
+                ("audit", "-e", "telemetry_sweep=auto"),
+                ("enforce", "-e", "telemetry_restart=when_idle"),
+                ("audit",),
+            ):
                 done = site.play(name, "-vvvvv", "--diff", *arguments, inventory=site.inventory({"rpm": login}))
                 output.append(done.output)
     finally:
         site.put("rpm", facts["launch_file"], launch.encode())
-        site.shell("rpm", f"systemctl restart {facts['service']}; userdel -r keyholder; rm /etc/sudoers.d/keyholder; "
-                          "sed -i 1,3d /etc/ssh/sshd_config; systemctl reload ssh", check=False)
+        site.shell(
+            "rpm",
+            f"systemctl restart {facts['service']}; userdel -r keyholder; rm /etc/sudoers.d/keyholder; "
+            "sed -i 1,3d /etc/ssh/sshd_config; systemctl reload ssh",
+            check=False,
+        )
     for words in ("ansible-playbook", "sudo", "-I\0-S\0-c"):  # here, and on the host
         assert any(words in text for text in watch.seen), words
     assert not watch.found, watch.found
     assert all("rpm" in text for text in output)
     assert "failed=0" in output[-1]
     assert "does not answer" in output[2], "the restart was tried, with the token"
-    files = {str(path): path.read_text(errors="replace") for folder in site.folder.glob("reports-*")
-             for path in folder.rglob("*") if path.is_file()}
+    files = {
+        str(path): path.read_text(errors="replace")
+        for folder in site.folder.glob("reports-*")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     assert files
     for where, text in {**files, **{f"output {number}": text for number, text in enumerate(output)}}.items():
         for secret in (password, planted, token):
@@ -183,8 +231,15 @@ def test_names_of_hosts_are_no_paths(site: Site, tmp_path: Path, sweep: str) -> 
     reports = tmp_path / "one/two/reports"
     for play in ("audit", "plan"):
         inventory = site.inventory({name: {"ansible_host": "deb"} for name in names}, telemetry_sweep=sweep)
-        done = site.inside(str(BIN / "ansible-playbook"), f"cbops.telemetry.{play}", "-i", str(inventory), "-e",
-                           f"telemetry_reports_dir={reports}", environment={"ANSIBLE_NOCOLOR": "1"})
+        done = site.inside(
+            str(BIN / "ansible-playbook"),
+            f"cbops.telemetry.{play}",
+            "-i",
+            str(inventory),
+            "-e",
+            f"telemetry_reports_dir={reports}",
+            environment={"ANSIBLE_NOCOLOR": "1"},
+        )
         assert "held-out" in done.stdout, done.stdout + done.stderr
     found = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert all(path.is_relative_to(reports) for path in found)
@@ -202,25 +257,38 @@ def test_names_that_speak(site: Site) -> None:
     """A real JVM of an ordinary user on a war with such a name, and such values in a launch file: all files hold."""
     folder = "/home/alice/t"
     site.shell("oss", f"install -d -o alice {folder}; install -m 644 {site.facts['oss']['war']} {folder}/war")
-    script = ('import os, sys\nname = ' + ascii(HOSTILE_NAME.replace("/", "|") + "jenkins.war") + '\n'
-              f'os.symlink("{folder}/war", "{folder}/" + name)\n'
-              f'os.chdir("{folder}")\nnull = os.open(os.devnull, os.O_RDWR)\n'
-              'for number in range(3):\n    os.dup2(null, number)\n'
-              'os.execvp("java", ["java", "-Xmx64m", "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=" + name,\n'
-              f'    "-jar", "{folder}/" + name, "--httpPort=18080", "--webroot={folder}/webroot"])\n')
+    script = (
+        "import os, sys\nname = " + ascii(HOSTILE_NAME.replace("/", "|") + "jenkins.war") + "\n"
+        f'os.symlink("{folder}/war", "{folder}/" + name)\n'
+        f'os.chdir("{folder}")\nnull = os.open(os.devnull, os.O_RDWR)\n'
+        "for number in range(3):\n    os.dup2(null, number)\n"
+        'os.execvp("java", ["java", "-Xmx64m", "-Dcom.cloudbees.analytics.gatherer.Sender.disabled=" + name,\n'
+        f'    "-jar", "{folder}/" + name, "--httpPort=18080", "--webroot={folder}/webroot"])\n'
+    )
     site.put("oss", f"{folder}/run.py", script.encode("ascii"), owner="alice")
     site.shell("oss", f"systemd-run -q --unit=speaker --uid=alice -E JENKINS_HOME={folder} python3 {folder}/run.py")
-    drop = ("[Service]\nEnvironment=\"JAVA_OPTS=-Djava.awt.headless=true -Dcom.cloudbees.analytics.gatherer.Sender."
-            "disabled=</script><img/src=x> -Dx==HYPERLINK(1)\"\n")
+    drop = (
+        '[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true -Dcom.cloudbees.analytics.gatherer.Sender.'
+        'disabled=</script><img/src=x> -Dx==HYPERLINK(1)"\n'
+    )
     site.put("oss", "/etc/systemd/system/jenkins.service.d/zz-<script>@octocat.conf", drop.encode())
-    site.shell("oss", "systemctl daemon-reload; for i in $(seq 100); do "
-                      "pgrep -u alice java >/dev/null && exit; sleep 0.1; done; exit 1")
+    site.shell(
+        "oss",
+        "systemctl daemon-reload; for i in $(seq 100); do "
+        "pgrep -u alice java >/dev/null && exit; sleep 0.1; done; exit 1",
+    )
     try:
-        done = site.play("audit", "-e", '{"telemetry_report_formats": ["html", "junit", "sarif", "openmetrics", "csv", '
-                                        '"markdown", "json"]}')
+        done = site.play(
+            "audit",
+            "-e",
+            '{"telemetry_report_formats": ["html", "junit", "sarif", "openmetrics", "csv", "markdown", "json"]}',
+        )
     finally:
-        site.shell("oss", "systemctl stop speaker; rm -rf /etc/systemd/system/jenkins.service.d; "
-                          f"systemctl daemon-reload; rm -rf {folder}")
+        site.shell(
+            "oss",
+            "systemctl stop speaker; rm -rf /etc/systemd/system/jenkins.service.d; "
+            f"systemctl daemon-reload; rm -rf {folder}",
+        )
     assert done.verdicts()["deb"] == "violation", done.output
     reports = max(site.folder.glob("reports-*"), key=lambda path: path.stat().st_mtime)
     text = {path.name.partition(".")[2]: path.read_text(encoding="utf-8") for path in reports.glob("audit.*")}
@@ -269,12 +337,23 @@ def test_a_killed_audit_leaves_whole_evidence_or_none(site: Site, tmp_path: Path
     hosts = {f"{host}-{number}": {"ansible_host": host} for number in range(3) for host in site.hosts}
     reports = tmp_path / "reports"
     inventory = site.inventory(hosts, ansible_ssh_common_args=CONFIG)
-    command = [str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory), "-e",
-               f"telemetry_reports_dir={reports}"]
+    command = [
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.audit",
+        "-i",
+        str(inventory),
+        "-e",
+        f"telemetry_reports_dir={reports}",
+    ]
     mark = f"HELD_RUN={secrets.token_hex(8)}"
-    process = subprocess.Popen([FLEET, "exec", PROFILE, "--", *command], cwd=CHECKOUT, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               env={**os.environ, **dict([mark.split("=")])})
+    process = subprocess.Popen(
+        [FLEET, "exec", PROFILE, "--", *command],
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **dict([mark.split("=")])},
+    )
     try:
         while not MOMENTS[moment](reports, len(hosts)) and process.poll() is None:
             time.sleep(0.001)

@@ -14,16 +14,26 @@ from fleethand import FLAG, Done
 
 WAR = "/usr/share/java/jenkins.war"
 #: Names that speak to logs, terminals, pages, tables, comments.
-NASTY = [r"$'/x/</script><img src=x onerror=alert(1)>jenkins.war'", r"$'/x/\e]0;owned\a\e[2J\e[1;1Hjenkins.war'",
-         r"$'/x/jenkins\n## All hosts compliant\n@everyone cloudbees.war'", r"'=HYPERLINK(\"x\",\"x\")/cloudbees.war'",
-         r"'{{ lookup(\"pipe\",\"id\") }}jenkins.war'", r"$'/x/\u202egnp.jenkins.war'",
-         r"$'/x\n##vso[task.prependpath]/tmp/evil\n::error::forged\n/jenkins.war'", r"$'/x/\xff\xc3\x28jenkins.war'"]
+NASTY = [
+    r"$'/x/</script><img src=x onerror=alert(1)>jenkins.war'",
+    r"$'/x/\e]0;owned\a\e[2J\e[1;1Hjenkins.war'",
+    r"$'/x/jenkins\n## All hosts compliant\n@everyone cloudbees.war'",
+    r"'=HYPERLINK(\"x\",\"x\")/cloudbees.war'",
+    r"'{{ lookup(\"pipe\",\"id\") }}jenkins.war'",
+    r"$'/x/\u202egnp.jenkins.war'",
+    r"$'/x\n##vso[task.prependpath]/tmp/evil\n::error::forged\n/jenkins.war'",
+    r"$'/x/\xff\xc3\x28jenkins.war'",
+]
 
 
 def audit(site: Site, *hosts: str, desired: str = "enabled", **variables: Any) -> Done:
     """Audit some hosts; as the fleet is new, telemetry is on everywhere."""
-    return site.play("audit", inventory=site.inventory({host: {} for host in hosts}, telemetry_desired=desired,
-                                                       telemetry_connectivity="ignored", **variables))
+    return site.play(
+        "audit",
+        inventory=site.inventory(
+            {host: {} for host in hosts}, telemetry_desired=desired, telemetry_connectivity="ignored", **variables
+        ),
+    )
 
 
 def state(done: Done, host: str) -> dict[str, Any]:
@@ -51,10 +61,19 @@ def attacked(site: Site) -> Iterator[Site]:
     """Nothing of the attack is left afterwards."""
     yield site
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda host: site.shell(host, f"""pkill -KILL -u {USER}
+        list(
+            pool.map(
+                lambda host: site.shell(
+                    host,
+                    f"""pkill -KILL -u {USER}
             ls /etc/systemd/system/hidden*.service >/dev/null 2>&1 || exit 0
             systemctl stop 'hidden*.service'; rm -rf /etc/systemd/system/hidden*.service /opt/hidden* /etc/hidden*
-            systemctl daemon-reload; systemctl reset-failed""", check=False), site.hosts))
+            systemctl daemon-reload; systemctl reset-failed""",
+                    check=False,
+                ),
+                site.hosts,
+            )
+        )
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +84,17 @@ def off(site: Site) -> str:
     return "oss"
 
 
-def serve(site: Site, host: str, command: str, before: str = "", home: str = "JENKINS_HOME",
-          name: str = "hidden") -> None:
+def serve(
+    site: Site, host: str, command: str, before: str = "", home: str = "JENKINS_HOME", name: str = "hidden"
+) -> None:
     """A service of the administrator's, whose program tells nothing of what it runs; it begins to start."""
-    site.shell(host, f"mkdir -p /opt/{name} /etc/{name} /var/lib/{name}; {before}\n"
-                     f"printf '[Service]\nEnvironment={home}=/var/lib/{name}\nSuccessExitStatus=143\n"
-                     f"ExecStart=%s\n' {quoted(command)} >/etc/systemd/system/{name}.service\n"
-                     f"systemctl daemon-reload; systemctl start {name}")
+    site.shell(
+        host,
+        f"mkdir -p /opt/{name} /etc/{name} /var/lib/{name}; {before}\n"
+        f"printf '[Service]\nEnvironment={home}=/var/lib/{name}\nSuccessExitStatus=143\n"
+        f"ExecStart=%s\n' {quoted(command)} >/etc/systemd/system/{name}.service\n"
+        f"systemctl daemon-reload; systemctl start {name}",
+    )
 
 
 # -- nobody invents a controller, or stops anything ---------------------------------------------------
@@ -84,10 +107,13 @@ def test_what_calls_itself_java_is_nothing(attacked: Site) -> None:
     attacked.give(host, "pause")
     for name in NASTY:
         attacked.as_user(host, f"(exec -a java ./pause -jar {name}) </dev/null >/dev/null 2>&1 &")
-    attacked.as_user(host, r"""mkdir -p t/webapps; : >"$(printf 't/webapps/jenkins\377.war')"; cp pause java
+    attacked.as_user(
+        host,
+        r"""mkdir -p t/webapps; : >"$(printf 't/webapps/jenkins\377.war')"; cp pause java
         (exec -a java ./pause -Dcatalina.base=$HOME/t org.apache.catalina.startup.Bootstrap start) \
             </dev/null >/dev/null 2>&1 &
-        ./java -jar /x/jenkins.war </dev/null >/dev/null 2>&1 &""")
+        ./java -jar /x/jenkins.war </dev/null >/dev/null 2>&1 &""",
+    )
     done = audit(attacked, host)
     assert done.verdicts() == {host: "compliant"}, done.output
     assert state(done, host) == before
@@ -101,15 +127,29 @@ def test_what_calls_itself_java_is_nothing(attacked: Site) -> None:
 def test_a_stray_is_unknown_and_stops_nothing(attacked: Site) -> None:
     """A true JVM on a true war in a login: seen, named with its user, and the others are enforced and restarted."""
     host = "oss"
-    attacked.as_user(host, f"cp {WAR} jenkins.war; mkdir -p h; "
-                           "echo '<proxy><name>proxy.evil</name><port>1</port></proxy>' >h/proxy.xml; "
-                           "echo '<a><noUsageStatistics>true</noUsageStatistics></a>' >h/config.xml")
-    start(attacked, host, "JENKINS_HOME=$HOME/h exec java -Xmx32m -Dhttps.proxyHost=proxy.evil -jar ~/jenkins.war "
-                          "--httpPort=9191")
+    attacked.as_user(
+        host,
+        f"cp {WAR} jenkins.war; mkdir -p h; "
+        "echo '<proxy><name>proxy.evil</name><port>1</port></proxy>' >h/proxy.xml; "
+        "echo '<a><noUsageStatistics>true</noUsageStatistics></a>' >h/config.xml",
+    )
+    start(
+        attacked,
+        host,
+        "JENKINS_HOME=$HOME/h exec java -Xmx32m -Dhttps.proxyHost=proxy.evil -jar ~/jenkins.war --httpPort=9191",
+    )
     done = attacked.play("plan", inventory=attacked.inventory({host: {}}))
     assert (done.code, "it could not be planned" in done.output) == (0, False), done.output
-    done = attacked.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_connectivity=required",
-                         "-e", "telemetry_probe_via=configured", inventory=attacked.inventory({host: {}}))
+    done = attacked.play(
+        "enforce",
+        "-e",
+        "telemetry_restart=now",
+        "-e",
+        "telemetry_connectivity=required",
+        "-e",
+        "telemetry_probe_via=configured",
+        inventory=attacked.inventory({host: {}}),
+    )
     ours, stray = (rows(done, host)[name] for name in ("jenkins", f"/home/{USER}/jenkins.war"))
     assert (ours["on_disk"], ours["running"]) == ("disabled", "disabled"), done.output
     assert done.verdicts() == {host: "unknown"}, "not compliant, and no violation"
@@ -118,8 +158,11 @@ def test_a_stray_is_unknown_and_stops_nothing(attacked: Site) -> None:
     assert done.recap[host]["rescued"] == 0, "nothing went wrong on the way to the report"
     assert {value for name, value in stray["settings"].items() if name != "details"} == {"unknown"}
     assert "proxy.evil" not in str(state(done, host)["connectivity"]), "no way out of a stray is probed"
-    reload = attacked.shell(host, "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/"
-                                  "jenkins_2eservice org.freedesktop.systemd1.Unit NeedDaemonReload DropInPaths")
+    reload = attacked.shell(
+        host,
+        "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/"
+        "jenkins_2eservice org.freedesktop.systemd1.Unit NeedDaemonReload DropInPaths",
+    )
     assert "b false" in reload and "zzz-cbops-telemetry.conf" in reload, "what was edited was reloaded"
     assert stray["processes"][0]["proof"] != "attach", "nobody waits for it"
 
@@ -140,9 +183,12 @@ def test_a_crowd_of_lookalikes_crowds_nobody_out(attacked: Site) -> None:
     """They have a file of that name mapped and the war open: as many as she likes, they are few rows and few notes."""
     host = "script"
     program = attacked.give(host, "lookalike")
-    attacked.as_user(host, f"""head -c 8192 /dev/zero >libjvm.so; cp {attacked.facts[host]['war']} jenkins.war
+    attacked.as_user(
+        host,
+        f"""head -c 8192 /dev/zero >libjvm.so; cp {attacked.facts[host]["war"]} jenkins.war
         for i in $(seq 120); do (LIBRARY=libjvm.so HELD=jenkins.war exec -a java {program} \
-        -jar /x/$(head -c 4000 /dev/zero | tr '\\0' y)$i/jenkins.war) </dev/null >/dev/null 2>&1 & done""")
+        -jar /x/$(head -c 4000 /dev/zero | tr '\\0' y)$i/jenkins.war) </dev/null >/dev/null 2>&1 & done""",
+    )
     done = audit(attacked, host)
     document = state(done, host)
     ours = rows(done, host)["cloudbees-cm"]
@@ -159,24 +205,34 @@ def test_a_crowd_of_lookalikes_crowds_nobody_out(attacked: Site) -> None:
 UNPACK = "python3 -c \"import zipfile; zipfile.ZipFile('{war}').extractall('{opt}/app')\""
 #: How -> its command, what is done before. What {opt} and {etc} hold is its own.
 HIDDEN = {
-    "argument-file": ("/usr/bin/java @{etc}/java.args",
-                      "printf -- '-Xmx32m\\n-jar\\n{opt}/cloudbees-core-cm.war\\n--httpPort={port}' "
-                      ">{etc}/java.args; cp {war} {opt}/cloudbees-core-cm.war"),
-    "argument-file-renamed": ("/usr/bin/java @{etc}/java.args",
-                              "printf -- '-Xmx32m\\n-jar\\n{opt}/app.bin\\n--httpPort={port}' "
-                              ">{etc}/java.args; cp {war} {opt}/app.bin"),
+    "argument-file": (
+        "/usr/bin/java @{etc}/java.args",
+        "printf -- '-Xmx32m\\n-jar\\n{opt}/cloudbees-core-cm.war\\n--httpPort={port}' "
+        ">{etc}/java.args; cp {war} {opt}/cloudbees-core-cm.war",
+    ),
+    "argument-file-renamed": (
+        "/usr/bin/java @{etc}/java.args",
+        "printf -- '-Xmx32m\\n-jar\\n{opt}/app.bin\\n--httpPort={port}' >{etc}/java.args; cp {war} {opt}/app.bin",
+    ),
     "renamed": ("/usr/bin/java -Xmx32m -jar {opt}/app.bin --httpPort={port}", "cp {war} {opt}/app.bin"),
-    "named-as-an-agent": ("/usr/bin/java -Xmx32m -jar {opt}/agent.jar --httpPort={port}",
-                          "cp {war} {opt}/agent.jar"),
-    "class-path": ("/usr/bin/java -Xmx32m -cp {opt}/app.bin executable.Main --httpPort={port}",
-                   "cp {war} {opt}/app.bin"),
+    "named-as-an-agent": ("/usr/bin/java -Xmx32m -jar {opt}/agent.jar --httpPort={port}", "cp {war} {opt}/agent.jar"),
+    "class-path": (
+        "/usr/bin/java -Xmx32m -cp {opt}/app.bin executable.Main --httpPort={port}",
+        "cp {war} {opt}/app.bin",
+    ),
     "unpacked": ("/usr/bin/java -Xmx32m -cp {opt}/app executable.Main --httpPort={port}", UNPACK),
-    "folder": ("/usr/bin/java -Xmx32m -jar {opt}/a.d/b.d/data --httpPort={port}",
-               "mkdir -p {opt}/a.d/b.d; cp {war} {opt}/a.d/b.d/data"),
-    "launcher-renamed": ("{bin}/ourd -Xmx32m -jar {opt}/app.bin --httpPort={port}",
-                         "cp {war} {opt}/app.bin; cp {bin}/java {bin}/ourd"),
-    "named-otherwise": ("/bin/bash -c 'exec -a postgres java -Xmx32m -jar {opt}/app.bin --httpPort={port}'",
-                        "cp {war} {opt}/app.bin"),
+    "folder": (
+        "/usr/bin/java -Xmx32m -jar {opt}/a.d/b.d/data --httpPort={port}",
+        "mkdir -p {opt}/a.d/b.d; cp {war} {opt}/a.d/b.d/data",
+    ),
+    "launcher-renamed": (
+        "{bin}/ourd -Xmx32m -jar {opt}/app.bin --httpPort={port}",
+        "cp {war} {opt}/app.bin; cp {bin}/java {bin}/ourd",
+    ),
+    "named-otherwise": (
+        "/bin/bash -c 'exec -a postgres java -Xmx32m -jar {opt}/app.bin --httpPort={port}'",
+        "cp {war} {opt}/app.bin",
+    ),
     "deleted": ("/usr/bin/java -Xmx32m -jar {opt}/app.bin --httpPort={port}", "cp {war} {opt}/app.bin"),
 }
 
@@ -195,21 +251,30 @@ def test_a_controller_that_does_not_look_like_one_is_seen(attacked: Site, off: s
         places = {"war": WAR, "bin": java, "port": port, "opt": f"/opt/{name}", "etc": f"/etc/{name}"}
         command, before = (text.format(**places) for text in HIDDEN[how])
         serve(attacked, host, command, before, name=name)
-    attacked.shell(host, f"sleep 3; rm -f /opt/hidden-deleted/app.bin; "
-                         f"systemctl is-active {' '.join(f'hidden-{how}' for how in chosen)}")
+    attacked.shell(
+        host,
+        f"sleep 3; rm -f /opt/hidden-deleted/app.bin; "
+        f"systemctl is-active {' '.join(f'hidden-{how}' for how in chosen)}",
+    )
     for on_disk in ("enabled", "disabled"):
         done = audit(attacked, host, desired="disabled")
-        assert done.verdicts() == {host: "violation" if on_disk == "enabled" or UNRESOLVABLE & {*chosen}
-                                   else "restart_pending"}, done.output
+        assert done.verdicts() == {
+            host: "violation" if on_disk == "enabled" or UNRESOLVABLE & {*chosen} else "restart_pending"
+        }, done.output
         for how in chosen:
             found = rows(done, host)[f"hidden-{how}"]
             assert found["service"] == f"hidden-{how}.service"
             assert found["on_disk"] == ("unresolvable" if how in UNRESOLVABLE else on_disk), (how, done.output)
             assert (found["running"], [process["proof"] for process in found["processes"]]) == (
-                "enabled", ["attach"]), (how, done.output)
+                "enabled",
+                ["attach"],
+            ), (how, done.output)
             assert f"hidden-{how}: " in done.reasons(host)
-        attacked.shell(host, f"sed -i 's/-Xmx32m/& {FLAG}/' /etc/systemd/system/hidden-*.service; "
-                             f"sed -i '1i {FLAG}' /etc/hidden-*/java.args; systemctl daemon-reload")
+        attacked.shell(
+            host,
+            f"sed -i 's/-Xmx32m/& {FLAG}/' /etc/systemd/system/hidden-*.service; "
+            f"sed -i '1i {FLAG}' /etc/hidden-*/java.args; systemctl daemon-reload",
+        )
 
 
 MANY = """(echo '#!/bin/sh'; cat app.bin) >b.bin
@@ -224,14 +289,21 @@ os.execvp("java", ["java", "-Xmx32m", "-jar", "b.bin", "--httpPort=9191"])'
 """
 #: What she starts in a folder of its own, and what is in the reason then.
 ORDINARY = {
-    "environment-of-a-build": ("JENKINS_NODE_COOKIE=x exec java -Xmx32m -jar jenkins.war --httpPort=9190",
-                               "in the environment of a build"),
-    "in-memory": ("cp app.bin /dev/shm/app.bin; exec java -Xmx32m -jar /dev/shm/app.bin --httpPort=9192",
-                  "runs /dev/shm/app.bin"),
+    "environment-of-a-build": (
+        "JENKINS_NODE_COOKIE=x exec java -Xmx32m -jar jenkins.war --httpPort=9190",
+        "in the environment of a build",
+    ),
+    "in-memory": (
+        "cp app.bin /dev/shm/app.bin; exec java -Xmx32m -jar /dev/shm/app.bin --httpPort=9192",
+        "runs /dev/shm/app.bin",
+    ),
     "named-as-an-agent": ("exec java -Xmx32m -cp app.bin:c hudson.remoting.Mine", "app.bin"),
     "first-thread-ended": ("LEADERLESS=1 LIBRARY=libjvm.so HELD=app.bin exec -a java ./lookalike", "app.bin"),
-    "endless-command-line": ("exec java -Xmx32m -jar app.bin --httpPort=9193 $(for i in $(seq 12); do "
-                             "head -c 100000 /dev/zero | tr '\\0' y; echo; done)", "was not looked at"),
+    "endless-command-line": (
+        "exec java -Xmx32m -jar app.bin --httpPort=9193 $(for i in $(seq 12); do "
+        "head -c 100000 /dev/zero | tr '\\0' y; echo; done)",
+        "was not looked at",
+    ),
     "many-archives": (MANY, "was not looked at"),
 }
 MINE = """package hudson.remoting;
@@ -250,12 +322,18 @@ def test_an_ordinary_user_cannot_hide_a_controller(attacked: Site, off: str, tmp
     subprocess.run(["javac", "--release", "8", "-Xlint:-options", "-d", tmp_path, tmp_path / "Mine.java"], check=True)
     attacked.give(host, "lookalike")
     for how, (command, _said) in ORDINARY.items():
-        attacked.put(host, f"/home/{USER}/{how}/c/hudson/remoting/Mine.class",
-                     (tmp_path / "hudson/remoting/Mine.class").read_bytes())
+        attacked.put(
+            host,
+            f"/home/{USER}/{how}/c/hudson/remoting/Mine.class",
+            (tmp_path / "hudson/remoting/Mine.class").read_bytes(),
+        )
         attacked.put(host, f"/home/{USER}/{how}/go.sh", f"cd ~/{how}; echo $$ >pid\n{command}".encode())
-    attacked.shell(host, f"""for how in {' '.join(ORDINARY)}; do cd /home/{USER}/$how
+    attacked.shell(
+        host,
+        f"""for how in {" ".join(ORDINARY)}; do cd /home/{USER}/$how
         head -c 8192 /dev/zero >libjvm.so; cp {WAR} app.bin; cp {WAR} jenkins.war; cp ../lookalike .
-        chown -R {USER}: .; runuser -u {USER} -- bash go.sh </dev/null >/dev/null 2>&1 & done; sleep 4""")
+        chown -R {USER}: .; runuser -u {USER} -- bash go.sh </dev/null >/dev/null 2>&1 & done; sleep 4""",
+    )
     try:
         done = audit(attacked, host, desired="disabled")
         pids = {how: attacked.shell(host, f"cat /home/{USER}/{how}/pid").strip() for how in ORDINARY}
@@ -272,16 +350,24 @@ def test_an_ordinary_user_cannot_hide_a_controller(attacked: Site, off: str, tmp
 def test_a_host_without_an_installation_is_not_without_a_verdict(attacked: Site) -> None:
     """A JVM is seen, and no unit starts it."""
     host = "oss"
-    attacked.shell(host, f"systemctl disable --now jenkins 2>/dev/null; mkdir -p /opt/hidden /root/units; cp {WAR} "
-                         "/opt/hidden/app.bin; mv /lib/systemd/system/jenkins.service /etc/init.d/jenkins /root/units; "
-                         "systemctl daemon-reload", check=False)
+    attacked.shell(
+        host,
+        f"systemctl disable --now jenkins 2>/dev/null; mkdir -p /opt/hidden /root/units; cp {WAR} "
+        "/opt/hidden/app.bin; mv /lib/systemd/system/jenkins.service /etc/init.d/jenkins /root/units; "
+        "systemctl daemon-reload",
+        check=False,
+    )
     try:
         start(attacked, host, "exec java -Xmx32m -jar /opt/hidden/app.bin --httpPort=9292", user="daemon")
         done = audit(attacked, host)
     finally:
-        attacked.shell(host, "pkill -KILL -u daemon; mv /root/units/jenkins.service /lib/systemd/system; "
-                             "mv /root/units/jenkins /etc/init.d; systemctl daemon-reload; "
-                             "systemctl enable --now jenkins; sleep 2", check=False)
+        attacked.shell(
+            host,
+            "pkill -KILL -u daemon; mv /root/units/jenkins.service /lib/systemd/system; "
+            "mv /root/units/jenkins /etc/init.d; systemctl daemon-reload; "
+            "systemctl enable --now jenkins; sleep 2",
+            check=False,
+        )
     assert done.verdicts() == {host: "unknown"}, done.output
 
 
@@ -289,8 +375,9 @@ def test_a_unit_that_runs_and_shows_no_jvm_is_unknown(attacked: Site) -> None:
     """Its launcher waits, or what it runs is not to be told from outside: that is not 'not running'."""
     host = "script"
     file = attacked.facts[host]["launch_file"]
-    attacked.shell(host, f"cp -p {file} /root/kept; sed -i '2i sleep 1000' {file}; "
-                         "systemctl restart cloudbees-cm; sleep 1")
+    attacked.shell(
+        host, f"cp -p {file} /root/kept; sed -i '2i sleep 1000' {file}; systemctl restart cloudbees-cm; sleep 1"
+    )
     try:
         done = audit(attacked, host)
         entry = rows(done, host)["cloudbees-cm"]
@@ -307,7 +394,9 @@ def test_a_unit_that_runs_and_shows_no_jvm_is_unknown(attacked: Site) -> None:
 def test_an_agent_beside_its_controller_is_no_controller(attacked: Site) -> None:
     """Nor is a plugin's test, or whatever else has a plugin open."""
     host = "oss"
-    attacked.shell(host, r"""mkdir -p /opt/hidden; cat >/opt/hidden/make.py <<'E'
+    attacked.shell(
+        host,
+        r"""mkdir -p /opt/hidden; cat >/opt/hidden/make.py <<'E'
 import zipfile
 with zipfile.ZipFile("/opt/hidden/git.jpi", "w") as plugin:
     plugin.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nShort-Name: git\nJenkins-Version: 2.400\n")
@@ -316,7 +405,8 @@ with zipfile.ZipFile("/opt/hidden/git.jpi", "w") as plugin:
         if name.endswith(".class"):
             plugin.writestr(name, war.read(name))
 E
-python3 /opt/hidden/make.py""")
+python3 /opt/hidden/make.py""",
+    )
     serve(attacked, host, "/usr/bin/java -Xmx32m -cp /opt/hidden/git.jpi executable.Main --httpPort=9292", home="X")
     attacked.shell(host, "sleep 3; systemctl is-active hidden")
     done = audit(attacked, host)

@@ -16,7 +16,7 @@ SCRIPTS = {
     "choices": f"JAVA_OPTS=\n[[ {'a' * 60} =~ {'a?' * 60}{'a' * 60}b ]] && JAVA_OPTS={FLAG}\n",
     "branches": "JAVA_OPTS=\nif coin; then :; " + "elif coin; then :; " * 5000 + "else JAVA_OPTS=-Da=b; fi\n",
     "parentheses": "JAVA_OPTS=\n" + "X=$((echo '(('); )\n" * 20000,
-    "includes-itself": "X='eval \"$X\"'\neval \"$X\"\n",
+    "includes-itself": 'X=\'eval "$X"\'\neval "$X"\n',
     "nested": "X=" + "${a:-" * 100000 + "\n",
 }
 #: The same of scripts that can be followed: 300 mentions that are dead, and a number of 400 digits.
@@ -38,9 +38,10 @@ def _installations(report: dict[str, Any], host: str) -> dict[str, dict[str, Any
 def test_launch_scripts_that_cost_too_much_are_unresolvable_and_nothing_else_is(site: Site) -> None:
     for name, text in {**SCRIPTS, **READABLE}.items():
         site.put("script", f"{BASE}/{name}", f"#!/bin/bash\n{text}{START}".encode(), 0o755)
-    inventory = site.inventory({
-        "script": {"telemetry_launch_scripts": [f"{BASE}/{name}" for name in {**SCRIPTS, **READABLE}]}, "oss": {},
-    }, telemetry_attach="never")
+    inventory = site.inventory(
+        {"script": {"telemetry_launch_scripts": [f"{BASE}/{name}" for name in {**SCRIPTS, **READABLE}]}, "oss": {}},
+        telemetry_attach="never",
+    )
     done = site.play("audit", inventory=inventory)
     site.shell("script", f"rm -r {BASE}")
     assert done.verdicts()["oss"] == "violation", done.output
@@ -74,8 +75,9 @@ def test_the_exceptions_of_a_proxy_do_not_hold_the_probe_up(site: Site) -> None:
     proxy = f"<proxy><name>127.0.0.1</name><port>9</port><noProxyHost>{'*' * 250}z</noProxyHost></proxy>"
     site.put("oss", f"{home}/proxy.xml", proxy.encode(), owner="jenkins")
     try:
-        done = site.play("audit", inventory=site.inventory({"oss": {}}, telemetry_attach="never",
-                                                           telemetry_connectivity="required"))
+        done = site.play(
+            "audit", inventory=site.inventory({"oss": {}}, telemetry_attach="never", telemetry_connectivity="required")
+        )
     finally:
         site.shell("oss", f"rm {home}/proxy.xml")
     answers = next(item for item in done.report["hosts"] if item["host"] == "oss")["state"]["connectivity"]
@@ -87,8 +89,12 @@ def test_a_unit_that_cannot_be_read_is_unresolvable_and_no_other(site: Site) -> 
     site.put("oss", drop_in, b"[Service]\nEnvironment=A=" + b"a" * (5 << 20))
     site.put("oss", f"{BASE}/plain", f"#!/bin/bash\nJAVA_OPTS={FLAG}\n{START}".encode(), 0o755)
     try:
-        done = site.play("audit", inventory=site.inventory({"oss": {"telemetry_launch_scripts": [f"{BASE}/plain"]}},
-                                                           telemetry_attach="never"))
+        done = site.play(
+            "audit",
+            inventory=site.inventory(
+                {"oss": {"telemetry_launch_scripts": [f"{BASE}/plain"]}}, telemetry_attach="never"
+            ),
+        )
     finally:
         site.shell("oss", f"rm -r {drop_in} {BASE}")
     found = _installations(done.report, "oss")

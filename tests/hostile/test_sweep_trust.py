@@ -39,20 +39,24 @@ class Keys:
 @pytest.fixture(scope="module")
 def keys(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
     """Two more servers on the host: one has a short RSA key alone, one a key with an authority's certificate."""
-    site.shell(HOST, f"""
+    site.shell(
+        HOST,
+        f"""
         mkdir -p /root/trust /run/sshd; cd /root/trust
         ssh-keygen -q -t rsa -b 2048 -N '' -f rsa; ssh-keygen -q -t ed25519 -N '' -f key
         ssh-keygen -q -t ed25519 -N '' -f authority
-        ssh-keygen -q -s authority -I host -h -n {site.facts[HOST]['address']} key.pub
+        ssh-keygen -q -s authority -I host -h -n {site.facts[HOST]["address"]} key.pub
         printf 'UsePAM yes\\nMaxStartups 100\\n' | tee key.conf >rsa.conf
         printf 'Port {RSA}\\nHostKey /root/trust/rsa\\n' >>rsa.conf
         printf 'Port {CERTIFIED}\\nHostKey /root/trust/key\\nHostCertificate /root/trust/key-cert.pub\\n' >>key.conf
         for one in rsa key; do systemd-run -q --unit=trust-$one /usr/sbin/sshd -D -f /root/trust/$one.conf; done
         for one in {RSA} {CERTIFIED}; do
             until bash -c "echo >/dev/tcp/localhost/$one" 2>/dev/null; do sleep 0.1; done
-        done""")
-    words = [" ".join(site.shell(HOST, f"cat /root/trust/{name}.pub").split()[:2])
-             for name in ("rsa", "key", "authority")]
+        done""",
+    )
+    words = [
+        " ".join(site.shell(HOST, f"cat /root/trust/{name}.pub").split()[:2]) for name in ("rsa", "key", "authority")
+    ]
     yield Keys(*words, tmp_path_factory.mktemp("trust"))
     site.shell(HOST, "systemctl stop trust-rsa trust-key")
 
@@ -78,17 +82,34 @@ def audited(site: Site, keys: Keys, cases: dict[str, Case]) -> None:
     hosts = {}
     for label, case in cases.items():
         known = keys.file(f"known-{label}", case.known)
-        options = {"UserKnownHostsFile": str(known), "GlobalKnownHostsFile": "none", "User": "ansible",
-                   "IdentityFile": str(PLACE / "id_ed25519"), "UpdateHostKeys": "no", "ControlPath": "none",
-                   **case.options}
-        hosts[label] = {"ansible_host": site.facts[HOST]["address"], "ansible_port": case.port,
-                        "ansible_ssh_common_args": " ".join(["-F none", *(f"-o '{name}={value}'"
-                                                                          for name, value in options.items())])}
+        options = {
+            "UserKnownHostsFile": str(known),
+            "GlobalKnownHostsFile": "none",
+            "User": "ansible",
+            "IdentityFile": str(PLACE / "id_ed25519"),
+            "UpdateHostKeys": "no",
+            "ControlPath": "none",
+            **case.options,
+        }
+        hosts[label] = {
+            "ansible_host": site.facts[HOST]["address"],
+            "ansible_port": case.port,
+            "ansible_ssh_common_args": " ".join(
+                ["-F none", *(f"-o '{name}={value}'" for name, value in options.items())]
+            ),
+        }
     inventory = site.inventory(hosts, telemetry_sweep="auto", ansible_ssh_common_args=None)
     reports = inventory.with_name(f"{inventory.name}-reports")
-    done = site.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory), "-v", "-e",
-                       f"telemetry_reports_dir={reports}",
-                       environment={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1"})
+    done = site.inside(
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.audit",
+        "-i",
+        str(inventory),
+        "-v",
+        "-e",
+        f"telemetry_reports_dir={reports}",
+        environment={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1"},
+    )
     output = done.stdout + done.stderr
     found = re.search(r'"unserved": (\{.*?\})', output, re.DOTALL)
     assert found, output
@@ -118,39 +139,63 @@ def test_host_keys_that_ssh_refuses(site: Site, keys: Keys) -> None:
     no_krl = keys.folder / "no-such-file"
     own = "a setting of its own for "
     short = "shorter than RequiredRSASize"
-    audited(site, keys, {
-        "known": Case(known=plain),
-        "hashed": Case(known=hashed.read_text()),
-        "unknown": Case(reason="host key is unknown", error=REFUSED),
-        "changed": Case(known=f"{key} {keys.authority}\n", reason="host key is changed", error="HAS CHANGED"),
-        "changed-hashed": Case(known=hashed.read_text().replace(keys.ed25519, keys.authority),
-                               reason="host key is changed", error="HAS CHANGED"),
-        "revoked": Case(known=f"{plain}@revoked * {keys.ed25519}\n", reason="host key is revoked", error="REVOKED"),
-        "authority": Case(known=f"@cert-authority {key} {keys.authority}\n", reason="host key is unknown"),
-        "authority-and-key": Case(known=f"{plain}@cert-authority * {keys.authority}\n", reason="an authority"),
-        # ssh looks at the certificate beside the key that is known; the sweep never sees it.
-        "authority-revoked": Case(known=f"{plain}@revoked * {keys.authority}\n", reason="an authority",
-                                  error="REVOKED"),
-        "authority-of-others": Case(known=f"{plain}@cert-authority *.example.com {keys.authority}\n"),
-        "list": Case(known=plain, options={"RevokedHostKeys": str(listed)}, reason=own + "revokedhostkeys",
-                     error=REFUSED),
-        "krl": Case(known=plain, options={"RevokedHostKeys": str(krl)}, reason=own + "revokedhostkeys", error=REFUSED),
-        "krl-of-authority": Case(known=plain, options={"RevokedHostKeys": str(authority)},
-                                 reason=own + "revokedhostkeys", error=REFUSED),
-        "krl-missing": Case(known=plain, options={"RevokedHostKeys": str(no_krl)}, reason=own + "revokedhostkeys",
-                            error=REFUSED),
-        "rsa": Case(RSA, f"{rsa} {keys.rsa}\n"),
-        "rsa-long-enough": Case(RSA, f"{rsa} {keys.rsa}\n", {"RequiredRSASize": "2048"}),
-        "rsa-short": Case(RSA, f"{rsa} {keys.rsa}\n", {"RequiredRSASize": "4096"}, short, "Invalid key length"),
-        "rsa-no-algorithm": Case(RSA, f"{rsa} {keys.rsa}\n", {"HostKeyAlgorithms": "ssh-ed25519"},
-                                 "the connection ended", "no matching host key type"),
-        "off": Case(options={"StrictHostKeyChecking": "off"}),
-        "off-changed": Case(known=f"{key} {keys.authority}\n", options={"StrictHostKeyChecking": "off"},
-                            reason="host key is changed"),
-        "off-revoked": Case(known=f"@revoked * {keys.ed25519}\n", options={"StrictHostKeyChecking": "off"},
-                            reason="host key is revoked"),
-        "accept-new": Case(options={"StrictHostKeyChecking": "accept-new"}, reason="host key is unknown"),
-    })
+    audited(
+        site,
+        keys,
+        {
+            "known": Case(known=plain),
+            "hashed": Case(known=hashed.read_text()),
+            "unknown": Case(reason="host key is unknown", error=REFUSED),
+            "changed": Case(known=f"{key} {keys.authority}\n", reason="host key is changed", error="HAS CHANGED"),
+            "changed-hashed": Case(
+                known=hashed.read_text().replace(keys.ed25519, keys.authority),
+                reason="host key is changed",
+                error="HAS CHANGED",
+            ),
+            "revoked": Case(known=f"{plain}@revoked * {keys.ed25519}\n", reason="host key is revoked", error="REVOKED"),
+            "authority": Case(known=f"@cert-authority {key} {keys.authority}\n", reason="host key is unknown"),
+            "authority-and-key": Case(known=f"{plain}@cert-authority * {keys.authority}\n", reason="an authority"),
+            # ssh looks at the certificate beside the key that is known; the sweep never sees it.
+            "authority-revoked": Case(
+                known=f"{plain}@revoked * {keys.authority}\n", reason="an authority", error="REVOKED"
+            ),
+            "authority-of-others": Case(known=f"{plain}@cert-authority *.example.com {keys.authority}\n"),
+            "list": Case(
+                known=plain, options={"RevokedHostKeys": str(listed)}, reason=own + "revokedhostkeys", error=REFUSED
+            ),
+            "krl": Case(
+                known=plain, options={"RevokedHostKeys": str(krl)}, reason=own + "revokedhostkeys", error=REFUSED
+            ),
+            "krl-of-authority": Case(
+                known=plain, options={"RevokedHostKeys": str(authority)}, reason=own + "revokedhostkeys", error=REFUSED
+            ),
+            "krl-missing": Case(
+                known=plain, options={"RevokedHostKeys": str(no_krl)}, reason=own + "revokedhostkeys", error=REFUSED
+            ),
+            "rsa": Case(RSA, f"{rsa} {keys.rsa}\n"),
+            "rsa-long-enough": Case(RSA, f"{rsa} {keys.rsa}\n", {"RequiredRSASize": "2048"}),
+            "rsa-short": Case(RSA, f"{rsa} {keys.rsa}\n", {"RequiredRSASize": "4096"}, short, "Invalid key length"),
+            "rsa-no-algorithm": Case(
+                RSA,
+                f"{rsa} {keys.rsa}\n",
+                {"HostKeyAlgorithms": "ssh-ed25519"},
+                "the connection ended",
+                "no matching host key type",
+            ),
+            "off": Case(options={"StrictHostKeyChecking": "off"}),
+            "off-changed": Case(
+                known=f"{key} {keys.authority}\n",
+                options={"StrictHostKeyChecking": "off"},
+                reason="host key is changed",
+            ),
+            "off-revoked": Case(
+                known=f"@revoked * {keys.ed25519}\n",
+                options={"StrictHostKeyChecking": "off"},
+                reason="host key is revoked",
+            ),
+            "accept-new": Case(options={"StrictHostKeyChecking": "accept-new"}, reason="host key is unknown"),
+        },
+    )
     # What was new is written down by ssh, not by the sweep.
     assert keys.ed25519 in (keys.folder / "known-accept-new").read_text()
 
@@ -162,21 +207,36 @@ def test_settings_that_only_ssh_has(site: Site, keys: Keys) -> None:
     other = keys.file("command", f"#!/bin/sh\necho '{plain.strip()}'\n")
     other.chmod(0o755)
     settings = {
-        "VerifyHostKeyDNS": "yes", "CheckHostIP": "yes", "NoHostAuthenticationForLocalhost": "yes",
-        "ProxyUseFdpass": "yes", "SecurityKeyProvider": "/no/such.so", "SetEnv": "CBOPS=secret", "SendEnv": "CBOPS",
-        "CanonicalizeHostname": "yes", "ConnectionAttempts": "2", "IPQoS": "throughput",
+        "VerifyHostKeyDNS": "yes",
+        "CheckHostIP": "yes",
+        "NoHostAuthenticationForLocalhost": "yes",
+        "ProxyUseFdpass": "yes",
+        "SecurityKeyProvider": "/no/such.so",
+        "SetEnv": "CBOPS=secret",
+        "SendEnv": "CBOPS",
+        "CanonicalizeHostname": "yes",
+        "ConnectionAttempts": "2",
+        "IPQoS": "throughput",
     }
-    cases = {setting.lower(): Case(known=plain, options={setting: value}, reason="ssh ")
-             for setting, value in settings.items()}
+    cases = {
+        setting.lower(): Case(known=plain, options={setting: value}, reason="ssh ")
+        for setting, value in settings.items()
+    }
     # ssh takes an unusable way of passing the connection, and fails; the sweep does not know better.
     cases["proxyusefdpass"].options["ProxyCommand"] = "true"
     cases["proxyusefdpass"].reason, cases["proxyusefdpass"].error = "ProxyCommand", "did not pass back"
-    cases["proxycommand"] = Case(known=plain, options={"ProxyCommand": "false"}, reason="ProxyCommand",
-                                 error="UNKNOWN port 65535")  # then "closed" or "Broken pipe", as it happens
-    cases["localcommand"] = Case(known=plain, options={"PermitLocalCommand": "yes",
-                                                       "LocalCommand": f"touch {touched}"}, reason="localcommand")
-    cases["remotecommand"] = Case(known=plain, options={"RemoteCommand": "true"}, reason="remotecommand",
-                                  error="Cannot execute command-line and remote command")
+    cases["proxycommand"] = Case(
+        known=plain, options={"ProxyCommand": "false"}, reason="ProxyCommand", error="UNKNOWN port 65535"
+    )  # then "closed" or "Broken pipe", as it happens
+    cases["localcommand"] = Case(
+        known=plain, options={"PermitLocalCommand": "yes", "LocalCommand": f"touch {touched}"}, reason="localcommand"
+    )
+    cases["remotecommand"] = Case(
+        known=plain,
+        options={"RemoteCommand": "true"},
+        reason="remotecommand",
+        error="Cannot execute command-line and remote command",
+    )
     cases["knownhostscommand"] = Case(options={"KnownHostsCommand": str(other)}, reason="knownhostscommand")
     audited(site, keys, cases)
     assert touched.exists()
@@ -185,19 +245,39 @@ def test_settings_that_only_ssh_has(site: Site, keys: Keys) -> None:
 def test_ordinary_settings_are_served(site: Site, keys: Keys) -> None:
     plain = f"{name(site, CERTIFIED)} {keys.ed25519}\n"
     settings = {
-        "ServerAliveInterval": "15", "ServerAliveCountMax": "2", "ConnectTimeout": "9", "Compression": "yes",
-        "LogLevel": "ERROR", "KexAlgorithms": "curve25519-sha256@libssh.org", "Ciphers": "aes256-ctr",
+        "ServerAliveInterval": "15",
+        "ServerAliveCountMax": "2",
+        "ConnectTimeout": "9",
+        "Compression": "yes",
+        "LogLevel": "ERROR",
+        "KexAlgorithms": "curve25519-sha256@libssh.org",
+        "Ciphers": "aes256-ctr",
         "MACs": "hmac-sha2-256",
-        "HashKnownHosts": "yes", "GSSAPIAuthentication": "yes", "SendEnv": "LANG LC_*", "ForwardAgent": "yes",
-        "TCPKeepAlive": "no", "BatchMode": "yes", "CASignatureAlgorithms": "ssh-ed25519", "RequiredRSASize": "3072",
-        "PubkeyAcceptedAlgorithms": "ssh-ed25519", "ControlMaster": "auto", "ControlPersist": "60s",
-        "StrictHostKeyChecking": "yes", "IdentitiesOnly": "yes", "AddKeysToAgent": "yes",
+        "HashKnownHosts": "yes",
+        "GSSAPIAuthentication": "yes",
+        "SendEnv": "LANG LC_*",
+        "ForwardAgent": "yes",
+        "TCPKeepAlive": "no",
+        "BatchMode": "yes",
+        "CASignatureAlgorithms": "ssh-ed25519",
+        "RequiredRSASize": "3072",
+        "PubkeyAcceptedAlgorithms": "ssh-ed25519",
+        "ControlMaster": "auto",
+        "ControlPersist": "60s",
+        "StrictHostKeyChecking": "yes",
+        "IdentitiesOnly": "yes",
+        "AddKeysToAgent": "yes",
     }
     cases = {setting.lower(): Case(known=plain, options={setting: value}) for setting, value in settings.items()}
     cases["together"] = Case(known=plain, options=settings)
     cases["alias"] = Case(known=f"the-alias {keys.ed25519}\n", options={"HostKeyAlias": "the-alias"})
-    cases["alias-of-another"] = Case(known=plain, options={"HostKeyAlias": "the-alias"}, reason="host key is unknown",
-                                     error=REFUSED)
-    cases["signatures"] = Case(known=plain, options={"PubkeyAcceptedAlgorithms": "rsa-sha2-512"},
-                               reason="no key and no password", error="Permission denied")
+    cases["alias-of-another"] = Case(
+        known=plain, options={"HostKeyAlias": "the-alias"}, reason="host key is unknown", error=REFUSED
+    )
+    cases["signatures"] = Case(
+        known=plain,
+        options={"PubkeyAcceptedAlgorithms": "rsa-sha2-512"},
+        reason="no key and no password",
+        error="Permission denied",
+    )
     audited(site, keys, cases)

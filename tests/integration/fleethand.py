@@ -98,17 +98,26 @@ class Fleet:
         self.both_carriers = both_carriers
         self._runs = 0
 
-    def inside(self, *command: str, cwd: Path = CHECKOUT, timeout: int = 600,
-               environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def inside(
+        self, *command: str, cwd: Path = CHECKOUT, timeout: int = 600, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """A command where the fleet's network is."""
-        return subprocess.run([FLEET, "exec", self.profile, "--", *command], capture_output=True, text=True, cwd=cwd,
-                              timeout=timeout, check=False, env={**os.environ, **(environment or {})},
-                              stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            [FLEET, "exec", self.profile, "--", *command],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            timeout=timeout,
+            check=False,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+        )
 
     def shell(self, host: str, script: str, check: bool = True) -> str:
         """A shell script as root inside a host; its standard output."""
-        done = subprocess.run(shell_in(self.profile, host, "sh", "-c", script), capture_output=True, text=True,
-                              timeout=120, check=False)
+        done = subprocess.run(
+            shell_in(self.profile, host, "sh", "-c", script), capture_output=True, text=True, timeout=120, check=False
+        )
         if check and done.returncode:
             raise AssertionError(f"{host}: {script!r} ended with {done.returncode}: {done.stderr}")
         return done.stdout
@@ -130,19 +139,37 @@ class Fleet:
             "telemetry_settle": 1,  # seconds: what the tests of it change, and the others need not wait for
             **variables,
         }
-        content = {"all": {"vars": {name: value for name, value in everything.items() if value is not None},
-                           "hosts": hosts if hosts is not None else {name: {} for name in self.hosts}}}
+        content = {
+            "all": {
+                "vars": {name: value for name, value in everything.items() if value is not None},
+                "hosts": hosts if hosts is not None else {name: {} for name in self.hosts},
+            }
+        }
         (folder / "hosts.json").write_text(json.dumps(content))
         return folder
 
-    def play(self, name: str, *arguments: str, inventory: Path | None = None, cwd: Path = CHECKOUT,
-             environment: dict[str, str] | None = None) -> Done:
+    def play(
+        self,
+        name: str,
+        *arguments: str,
+        inventory: Path | None = None,
+        cwd: Path = CHECKOUT,
+        environment: dict[str, str] | None = None,
+    ) -> Done:
         """Run a playbook of the collection by its full name."""
         self._runs += 1
         reports = self.folder / f"reports-{self._runs}"
-        done = self.inside(str(BIN / "ansible-playbook"), f"cbops.telemetry.{name}", "-i",
-                           str(inventory or self.inventory()), "-e", f"telemetry_reports_dir={reports}", *arguments,
-                           cwd=cwd, environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
+        done = self.inside(
+            str(BIN / "ansible-playbook"),
+            f"cbops.telemetry.{name}",
+            "-i",
+            str(inventory or self.inventory()),
+            "-e",
+            f"telemetry_reports_dir={reports}",
+            *arguments,
+            cwd=cwd,
+            environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})},
+        )
         if name == "audit" and self.both_carriers:
             self._same_by_the_module(reports, arguments, inventory, cwd, environment)
         path = reports / "audit.json"
@@ -154,12 +181,28 @@ class Fleet:
             recap[line[0]] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line[1])}
         return Done(done.returncode, done.stdout + done.stderr, report, recap)
 
-    def _same_by_the_module(self, reports: Path, arguments: tuple[str, ...], inventory: Path | None, cwd: Path,
-                            environment: dict[str, str] | None) -> None:
+    def _same_by_the_module(
+        self,
+        reports: Path,
+        arguments: tuple[str, ...],
+        inventory: Path | None,
+        cwd: Path,
+        environment: dict[str, str] | None,
+    ) -> None:
         """The same audit by ordinary modules files the same evidence, byte for byte (an error may have other words)."""
-        self.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory or self.inventory()),
-                    *arguments, "-e", f"telemetry_reports_dir={reports}-module", "-e", "telemetry_carrier=module",
-                    cwd=cwd, environment=environment)
+        self.inside(
+            str(BIN / "ansible-playbook"),
+            "cbops.telemetry.audit",
+            "-i",
+            str(inventory or self.inventory()),
+            *arguments,
+            "-e",
+            f"telemetry_reports_dir={reports}-module",
+            "-e",
+            "telemetry_carrier=module",
+            cwd=cwd,
+            environment=environment,
+        )
         for path in (reports / "evidence").glob("*.json"):
             other = Path(f"{reports}-module") / "evidence" / path.name
             if json.loads(path.read_text())["error"] is None:
@@ -183,10 +226,12 @@ class Fleet:
 
     def launch_files(self, *hosts: str) -> dict[str, str]:
         """Checksum, mode and owner of everything that can hold launch configuration, by host (of all hosts)."""
-        script = ("for f in $(find /etc/default /etc/sysconfig /etc/init.d /etc/systemd/system /opt /usr/bin/jenkins "
-                  "/var/lib/tomcat10/bin "
-                  "-type f 2>/dev/null | sort); do "
-                  "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done")
+        script = (
+            "for f in $(find /etc/default /etc/sysconfig /etc/init.d /etc/systemd/system /opt /usr/bin/jenkins "
+            "/var/lib/tomcat10/bin "
+            "-type f 2>/dev/null | sort); do "
+            "printf '%s %s %s\\n' \"$(sha256sum < $f)\" \"$(stat -c '%a %u:%g' $f)\" $f; done"
+        )
         return {host: self.shell(host, script) for host in hosts or self.hosts}
 
 

@@ -37,12 +37,16 @@ class PolicySite:
         for name in ("deploy", "trusted", "stranger"):
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name))
         self.address = self.shell("git", "hostname -I").split()[0]
-        self.shell("git", f"""
+        self.shell(
+            "git",
+            f"""
             git init --quiet --bare --initial-branch=main {REPOSITORY}
             mkdir -p /srv/git/.ssh
             printf '%s\\n' "restrict,command=\\"git-upload-pack '{REPOSITORY}'\\" $(cat)" >/srv/git/.ssh/authorized_keys
             chown -R git: /srv/git; chmod 700 /srv/git/.ssh; chmod 600 /srv/git/.ssh/authorized_keys
-            """, self.text("deploy.pub").encode())
+            """,
+            self.text("deploy.pub").encode(),
+        )
         run("git", "init", "--quiet", "--initial-branch=main", str(self.checkout))
 
     def text(self, name: str) -> str:
@@ -58,18 +62,47 @@ class PolicySite:
 
     def git(self, *arguments: str, when: str = "now") -> str:
         date = run("date", "--iso-8601=seconds", "--date", when).stdout.strip()
-        environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
-                       "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        return run("git", "-C", str(self.checkout), "-c", "user.name=Jo Doe", "-c", "user.email=jo@example.com", "-c",
-                   "gpg.format=ssh", *arguments, env=environment).stdout.strip()
+        environment = {
+            **os.environ,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_DATE": date,
+            "GIT_COMMITTER_DATE": date,
+        }
+        return run(
+            "git",
+            "-C",
+            str(self.checkout),
+            "-c",
+            "user.name=Jo Doe",
+            "-c",
+            "user.email=jo@example.com",
+            "-c",
+            "gpg.format=ssh",
+            *arguments,
+            env=environment,
+        ).stdout.strip()
 
-    def commit(self, desired: str, signer: str | None, branch: str = "main", when: str = "now",
-               files: dict[str, str] | None = None, **variables: object) -> str:
+    def commit(
+        self,
+        desired: str,
+        signer: str | None,
+        branch: str = "main",
+        when: str = "now",
+        files: dict[str, str] | None = None,
+        **variables: object,
+    ) -> str:
         """A policy for the host with these files beside it, committed (for a branch, at a time) and published."""
         inventory = self.checkout / "inventory"
         shutil.rmtree(inventory, ignore_errors=True)
-        hosts = json.dumps({"all": {"vars": {"telemetry_desired": desired, "telemetry_restart": "now", **variables},
-                                    "hosts": {HOST: {"ansible_host": "192.0.2.1"}, "another": {}}}})
+        hosts = json.dumps(
+            {
+                "all": {
+                    "vars": {"telemetry_desired": desired, "telemetry_restart": "now", **variables},
+                    "hosts": {HOST: {"ansible_host": "192.0.2.1"}, "another": {}},
+                }
+            }
+        )
         for name, text in {"hosts.yml": hosts, **(files or {})}.items():
             path = inventory / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,8 +118,9 @@ class PolicySite:
         bundle = self.folder / "bundle"
         self.git("branch", "--force", "published", what)
         self.git("bundle", "create", "--quiet", str(bundle), "published")
-        self.shell("git", f"cat >/srv/bundle; {AS_GIT} fetch --quiet --force /srv/bundle published:main",
-                   bundle.read_bytes())
+        self.shell(
+            "git", f"cat >/srv/bundle; {AS_GIT} fetch --quiet --force /srv/bundle published:main", bundle.read_bytes()
+        )
         return self.git("rev-parse", what)
 
     # -- the host -----------------------------------------------------------------------------------
@@ -100,23 +134,46 @@ class PolicySite:
             "gitops_pull_allowed_signers": f"jo@example.com {self.text('trusted.pub')}",
             "gitops_pull_textfile_dir": METRICS,
             "gitops_pull_packages": [],  # the fleet's hosts have them, and no mirror
-            **more}
-        inventory = {"all": {"hosts": {HOST: {}}, "vars": {
-            "ansible_ssh_common_args": f"-F {place('gitops')}/ssh_config", "ansible_become": True,
-            "ansible_python_interpreter": "auto_silent", **variables}}}
+            **more,
+        }
+        inventory = {
+            "all": {
+                "hosts": {HOST: {}},
+                "vars": {
+                    "ansible_ssh_common_args": f"-F {place('gitops')}/ssh_config",
+                    "ansible_become": True,
+                    "ansible_python_interpreter": "auto_silent",
+                    **variables,
+                },
+            }
+        }
         (self.folder / "inventory.json").write_text(json.dumps(inventory))
-        (self.folder / "play.json").write_text(json.dumps([
-            {"hosts": "all", "gather_facts": True, "roles": ["cbops.telemetry.gitops_pull"]}]))
+        (self.folder / "play.json").write_text(
+            json.dumps([{"hosts": "all", "gather_facts": True, "roles": ["cbops.telemetry.gitops_pull"]}])
+        )
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        return run(FLEET, "exec", "gitops", "--", str(BIN / "ansible-playbook"), "-i",
-                   str(self.folder / "inventory.json"), str(self.folder / "play.json"), *arguments, check=False,
-                   cwd=CHECKOUT, env={**environment, "ANSIBLE_NOCOLOR": "1"})
+        return run(
+            FLEET,
+            "exec",
+            "gitops",
+            "--",
+            str(BIN / "ansible-playbook"),
+            "-i",
+            str(self.folder / "inventory.json"),
+            str(self.folder / "play.json"),
+            *arguments,
+            check=False,
+            cwd=CHECKOUT,
+            env={**environment, "ANSIBLE_NOCOLOR": "1"},
+        )
 
     def pull(self) -> tuple[int, str]:
         """One run of the service: the program's exit code and what the journal says of it."""
         self.code(HOST, f"systemctl start {UNIT}")
-        journal = self.shell(HOST, f"journalctl --sync; journalctl -o cat "
-                                   f"_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {UNIT})")
+        journal = self.shell(
+            HOST,
+            f"journalctl --sync; journalctl -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {UNIT})",
+        )
         code = self.shell(HOST, f"systemctl show -P ExecMainStatus {UNIT}")
         return int(code), journal
 

@@ -26,9 +26,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection, built and installed from its artifact into a folder of its own."""
     folder = tmp_path_factory.mktemp("artifact")
     subprocess.run(["sh", CHECKOUT / "scripts/build", folder], check=True, capture_output=True)
-    artifact, = folder.glob("cbops-telemetry-*.tar.gz")
-    subprocess.run([BIN / "ansible-galaxy", "collection", "install", "--offline", "-p", folder / "collections",
-                    artifact], cwd=folder, check=True, capture_output=True)
+    (artifact,) = folder.glob("cbops-telemetry-*.tar.gz")
+    subprocess.run(
+        [BIN / "ansible-galaxy", "collection", "install", "--offline", "-p", folder / "collections", artifact],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
     return folder / "collections"
 
 
@@ -43,18 +47,25 @@ def test_the_artifact_runs_without_the_repository(fleet: Fleet, installed: Path,
     probe = fleet.play("probe", inventory=inventory, cwd=tmp_path, environment=environment)
     assert probe.code == 0
     assert probe.output.count("Connection to api.segment.io port 443 [tcp/https] succeeded!") >= len(SOME)
-    done = fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=inventory, cwd=tmp_path,
-                      environment=environment)
+    done = fleet.play(
+        "enforce", "-e", "telemetry_desired=enabled", inventory=inventory, cwd=tmp_path, environment=environment
+    )
     assert done.code == 0
 
 
 def test_the_artifact_holds_what_users_need_and_no_more(installed: Path) -> None:
-    artifact, = installed.parent.glob("cbops-telemetry-*.tar.gz")  # what is installed gets .pyc files when it runs
+    (artifact,) = installed.parent.glob("cbops-telemetry-*.tar.gz")  # what is installed gets .pyc files when it runs
     with tarfile.open(artifact) as archive:
         names = {member.name for member in archive if member.isfile()}
-    for needed in ("README.md", "LICENSE", "playbooks/audit.yml", "roles/telemetry/meta/argument_specs.yml",
-                   "plugins/modules/telemetry_info.py", "plugins/module_utils/survey/_survey.py",
-                   "inventory.example/hosts.yml"):
+    for needed in (
+        "README.md",
+        "LICENSE",
+        "playbooks/audit.yml",
+        "roles/telemetry/meta/argument_specs.yml",
+        "plugins/modules/telemetry_info.py",
+        "plugins/module_utils/survey/_survey.py",
+        "inventory.example/hosts.yml",
+    ):
         assert needed in names
     for name in names:
         assert not name.startswith((".ci", ".venv", ".build", "tests/fleet", "tests/unit", "reports")), name
@@ -64,12 +75,22 @@ def test_the_artifact_holds_what_users_need_and_no_more(installed: Path) -> None
 def test_documentation_of_every_plugin_can_be_shown(installed: Path) -> None:
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
     for module in sorted((CHECKOUT / "plugins/modules").glob("*.py")):
-        done = subprocess.run([BIN / "ansible-doc", f"cbops.telemetry.{module.stem}"], capture_output=True, text=True,
-                              env=environment, check=False)
+        done = subprocess.run(
+            [BIN / "ansible-doc", f"cbops.telemetry.{module.stem}"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert "EXAMPLES" in done.stdout
-    done = subprocess.run([BIN / "ansible-doc", "-t", "role", "--json", "cbops.telemetry.telemetry"],
-                          capture_output=True, text=True, env=environment, check=True)
+    done = subprocess.run(
+        [BIN / "ansible-doc", "-t", "role", "--json", "cbops.telemetry.telemetry"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
     entries = json.loads(done.stdout)["cbops.telemetry.telemetry"]["entry_points"]
     assert set(entries) == {"main", "audit", "sweep", "plan", "enforce", "probe", "prove", "restart", "undo"}
 
@@ -86,8 +107,9 @@ def test_tags_run_only_what_they_name(fleet: Fleet) -> None:
     done = fleet.play("enforce", "--tags", "telemetry_audit")
     assert set(done.verdicts()) == set(fleet.hosts)
     assert fleet.launch_files() == before
-    listed = fleet.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.site", "--list-tags", "-i",
-                          str(fleet.inventory()))
+    listed = fleet.inside(
+        str(BIN / "ansible-playbook"), "cbops.telemetry.site", "--list-tags", "-i", str(fleet.inventory())
+    )
     for tag in ("telemetry_audit", "telemetry_enforce", "telemetry_restart", "telemetry_probe"):
         assert tag in listed.stdout
 
@@ -96,11 +118,20 @@ def test_policy_from_a_vault(fleet: Fleet, tmp_path: Path) -> None:
     """A policy (or a password) may be encrypted: it is decrypted like any variable and checked like any policy."""
     (tmp_path / "password").write_text("the vault's own\n")
     (tmp_path / "policy.yml").write_text("telemetry_desired: enabled\n")
-    subprocess.run([BIN / "ansible-vault", "encrypt", "--vault-password-file", tmp_path / "password",
-                    tmp_path / "policy.yml"], check=True, capture_output=True)
+    subprocess.run(
+        [BIN / "ansible-vault", "encrypt", "--vault-password-file", tmp_path / "password", tmp_path / "policy.yml"],
+        check=True,
+        capture_output=True,
+    )
     assert "enabled" not in (tmp_path / "policy.yml").read_text()
-    done = fleet.play("audit", "-e", f"@{tmp_path / 'policy.yml'}", "--vault-password-file",
-                      str(tmp_path / "password"), inventory=fleet.inventory({host: {} for host in SOME}))
+    done = fleet.play(
+        "audit",
+        "-e",
+        f"@{tmp_path / 'policy.yml'}",
+        "--vault-password-file",
+        str(tmp_path / "password"),
+        inventory=fleet.inventory({host: {} for host in SOME}),
+    )
     assert done.code == 0, done.output
     assert {item["policy"]["desired"] for item in done.report["hosts"]} == {"enabled"}
 
@@ -108,13 +139,19 @@ def test_policy_from_a_vault(fleet: Fleet, tmp_path: Path) -> None:
 def test_become_password_from_the_inventory(fleet: Fleet) -> None:
     """sudo with a password: it reaches sudo, and never the output."""
     host = "bookworm-cm-deb"
-    fleet.shell(host, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
-                      "install -d -o keyholder -m 700 /home/keyholder/.ssh; "
-                      "install -o keyholder -m 600 /home/ansible/.ssh/authorized_keys /home/keyholder/.ssh/; "
-                      "echo 'keyholder ALL=(ALL) ALL' > /etc/sudoers.d/keyholder")
+    fleet.shell(
+        host,
+        "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
+        "install -d -o keyholder -m 700 /home/keyholder/.ssh; "
+        "install -o keyholder -m 600 /home/ansible/.ssh/authorized_keys /home/keyholder/.ssh/; "
+        "echo 'keyholder ALL=(ALL) ALL' > /etc/sudoers.d/keyholder",
+    )
     try:
-        done = fleet.play("audit", "-vvv", inventory=fleet.inventory({
-            host: {"ansible_user": "keyholder", "ansible_become_password": "pass-of-sudo"}}))
+        done = fleet.play(
+            "audit",
+            "-vvv",
+            inventory=fleet.inventory({host: {"ansible_user": "keyholder", "ansible_become_password": "pass-of-sudo"}}),
+        )
         assert done.verdicts() == {host: "violation"}, done.output
         assert "pass-of-sudo" not in done.output
     finally:
@@ -162,8 +199,14 @@ def test_modules_by_themselves(fleet: Fleet, tmp_path: Path) -> None:
       register: flag
       failed_when: "'not installed here: no-such-thing' not in flag.msg"
 """)
-    done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i",
-                        str(fleet.inventory({host: {}})), "-e", f"telemetry_reports_dir={tmp_path}")
+    done = fleet.inside(
+        str(BIN / "ansible-playbook"),
+        str(tmp_path / "own.yml"),
+        "-i",
+        str(fleet.inventory({host: {}})),
+        "-e",
+        f"telemetry_reports_dir={tmp_path}",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -200,19 +243,40 @@ def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_pa
     host, reports = "trixie-oss", tmp_path / "reports"
     before = fleet.launch_files(host)[host]
     (tmp_path / "password").write_text("the vault's own\n")
-    vaulted = subprocess.run([BIN / "ansible-vault", "encrypt_string", "--vault-password-file", tmp_path / "password",
-                              "enabled", "--name", "secret"], check=True, capture_output=True, text=True).stdout
+    vaulted = subprocess.run(
+        [
+            BIN / "ansible-vault",
+            "encrypt_string",
+            "--vault-password-file",
+            tmp_path / "password",
+            "enabled",
+            "--name",
+            "secret",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     (tmp_path / "variables.yml").write_text(
         f"{vaulted}\ntelemetry_desired: !unsafe disabled\ntelemetry_sweep: auto\ntelemetry_waiver: ''\n"
-        f"telemetry_backup: 'yes'\ntelemetry_settle: '1'\n")
+        f"telemetry_backup: 'yes'\ntelemetry_settle: '1'\n"
+    )
     examples = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "roles/telemetry/README.md").read_text(), re.DOTALL)
     inventory = str(fleet.inventory({host: {}}, telemetry_desired=None, telemetry_settle=None))
 
     def run(play: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "own.yml").write_text(play.replace("hosts: cloudbees", "hosts: all"))
-        return fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i", inventory, "-e",
-                            f"telemetry_reports_dir={reports}", *arguments, cwd=tmp_path,
-                            environment={"ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
+        return fleet.inside(
+            str(BIN / "ansible-playbook"),
+            str(tmp_path / "own.yml"),
+            "-i",
+            inventory,
+            "-e",
+            f"telemetry_reports_dir={reports}",
+            *arguments,
+            cwd=tmp_path,
+            environment={"ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")},
+        )
 
     def verdict() -> str:
         return str(json.loads((reports / f"evidence/{host}.json").read_text())["verdict"])
@@ -234,7 +298,7 @@ def test_every_entry_point_of_the_role_in_plays_of_ones_own(fleet: Fleet, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict() == "restart_pending"
     assert json.loads((reports / "audit.json").read_text())["totals"]["restart_pending"] == 1
-    edit, = (path for path in (reports / "changes").glob("*.jsonl") if '"edit"' in path.read_text())
+    (edit,) = (path for path in (reports / "changes").glob("*.jsonl") if '"edit"' in path.read_text())
     done = run(undo, "-e", f"run={edit.stem}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert fleet.launch_files(host)[host] == before
@@ -244,8 +308,9 @@ def test_a_launch_script_from_a_template(fleet: Fleet, tmp_path: Path) -> None:
     """The role renders a whole launch script of the user's; the filter puts the flag there by the policy."""
     host = "trixie-script"
     original = fleet.shell(host, "cat /opt/cloudbees/cm/start.sh")
-    (tmp_path / "start.sh.j2").write_text(original.replace(
-        "exec java ", "exec java {{ java_options | cbops.telemetry.with_flag(telemetry_desired) }} "))
+    (tmp_path / "start.sh.j2").write_text(
+        original.replace("exec java ", "exec java {{ java_options | cbops.telemetry.with_flag(telemetry_desired) }} ")
+    )
     templates = [{"src": str(tmp_path / "start.sh.j2"), "dest": "/opt/cloudbees/cm/start.sh"}]
     inventory = fleet.inventory({host: {"telemetry_launch_templates": templates, "java_options": "-Da=b"}})
     done = fleet.play("enforce", inventory=inventory)
@@ -266,10 +331,13 @@ def _alone(output: str) -> dict[str, Any]:
 def test_the_worst_settings_that_a_user_may_have(fleet: Fleet, tmp_path: Path) -> None:
     """One host is dead, nothing is as here, and switches are text: the others are edited, audited and reported on."""
     worst.write(tmp_path)
-    inventory = fleet.inventory({**{host: {} for host in SOME}, "dead.example.org": {"ansible_host": "127.0.0.9",
-                                                                                     "ansible_port": 9}})
-    environment = {"ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
-                   "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")}
+    inventory = fleet.inventory(
+        {**{host: {} for host in SOME}, "dead.example.org": {"ansible_host": "127.0.0.9", "ansible_port": 9}}
+    )
+    environment = {
+        "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+    }
     texts = ("-e", "telemetry_daemon_reload=no telemetry_backup=yes telemetry_settle=1")
     plan = fleet.play("plan", *texts, inventory=inventory, cwd=tmp_path, environment=environment)
     assert set(_alone(plan.output)["recap"]) == {"dead.example.org", "localhost", *SOME}
@@ -278,15 +346,17 @@ def test_the_worst_settings_that_a_user_may_have(fleet: Fleet, tmp_path: Path) -
     assert done.verdicts() == {**dict.fromkeys(SOME, "restart_pending"), "dead.example.org": "unreachable"}
     document = _alone(done.output)
     assert {host for host, counts in document["recap"].items() if counts["failures"] or counts["unreachable"]} == {
-        "dead.example.org"}, "each host for itself"
+        "dead.example.org"
+    }, "each host for itself"
     assert document["custom"]["_run"]["telemetry"]["totals"]["restart_pending"] == len(SOME)
     assert Path(document["custom"]["_run"]["telemetry"]["manifest"]).is_file()
 
 
 def test_a_switch_that_is_none_touches_nothing(fleet: Fleet) -> None:
     before = fleet.launch_files()
-    done = fleet.play("enforce", "-e", "telemetry_daemon_reload=perhaps",
-                      inventory=fleet.inventory({host: {} for host in SOME}))
+    done = fleet.play(
+        "enforce", "-e", "telemetry_daemon_reload=perhaps", inventory=fleet.inventory({host: {} for host in SOME})
+    )
     assert done.code == 2
     assert "telemetry_daemon_reload is 'perhaps'; it must be true or false" in done.output
     assert fleet.launch_files() == before
@@ -297,7 +367,7 @@ def test_the_oldest_core_that_is_promised(fleet: Fleet, installed: Path, tmp_pat
     runtime = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text())
     oldest = re.fullmatch(r">=(\d+\.\d+)\.0", runtime["requires_ansible"])
     assert oldest
-    artifact, = installed.parent.glob("cbops-telemetry-*.tar.gz")
+    (artifact,) = installed.parent.glob("cbops-telemetry-*.tar.gz")
     session = Session(oldest[1], artifact, hosts=UNTOUCHED, folder=tmp_path / "session")
     try:
         for step in (session.install, session.audit, session.plan, session.enforce, session.probe):

@@ -20,18 +20,35 @@ FILE = "/etc/default/cloudbees-core-cm"
 ON = ("-e", "telemetry_desired=enabled")
 
 
-def play(fleet: Fleet, name: str, reports: Path, *arguments: str, inventory: Path | None = None,
-         environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def play(
+    fleet: Fleet,
+    name: str,
+    reports: Path,
+    *arguments: str,
+    inventory: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     """Run a playbook of the collection; several runs can have the same reports folder."""
-    return fleet.inside(str(BIN / "ansible-playbook"), f"cbops.telemetry.{name}", "-i",
-                        str(inventory or fleet.inventory()), "-e", f"telemetry_reports_dir={reports}", *arguments,
-                        environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
+    return fleet.inside(
+        str(BIN / "ansible-playbook"),
+        f"cbops.telemetry.{name}",
+        "-i",
+        str(inventory or fleet.inventory()),
+        "-e",
+        f"telemetry_reports_dir={reports}",
+        *arguments,
+        environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})},
+    )
 
 
 def git(folder: Path, *arguments: str) -> str:
     """What git says in a folder."""
-    return subprocess.run(["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@example.com", *arguments],
-                          check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@example.com", *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 def manifest(reports: Path) -> dict[str, Any]:
@@ -60,9 +77,20 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def verify(fleet: Fleet, reports: Path, keys: Path) -> subprocess.CompletedProcess[str]:
     """`make verify-evidence`."""
-    return subprocess.run(["make", "--no-print-directory", "verify-evidence", f"SIGNERS={keys / 'allowed_signers'}",
-                           f"ARGS=-e telemetry_reports_dir={reports}"], cwd=CHECKOUT, capture_output=True, text=True,
-                          check=False, timeout=300)
+    return subprocess.run(
+        [
+            "make",
+            "--no-print-directory",
+            "verify-evidence",
+            f"SIGNERS={keys / 'allowed_signers'}",
+            f"ARGS=-e telemetry_reports_dir={reports}",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
 
 def test_an_unchanged_fleet_has_unchanged_evidence_and_git_shows_what_changed(fleet: Fleet, tmp_path: Path) -> None:
@@ -150,8 +178,12 @@ def test_signed_evidence_of_runs_at_once_is_verified(fleet: Fleet, tmp_path: Pat
     half = len(fleet.hosts) // 2
     inventory = fleet.inventory()
     with ThreadPoolExecutor(3) as pool:
-        runs = list(pool.map(lambda limit: play(fleet, "audit", reports, *ON, *signed, *limit, inventory=inventory), [
-            ("--limit", ",".join(fleet.hosts[:half])), ("--limit", ",".join(fleet.hosts[half:])), ()]))
+        runs = list(
+            pool.map(
+                lambda limit: play(fleet, "audit", reports, *ON, *signed, *limit, inventory=inventory),
+                [("--limit", ",".join(fleet.hosts[:half])), ("--limit", ",".join(fleet.hosts[half:])), ()],
+            )
+        )
     assert [done.returncode for done in runs] == [0, 0, 0], runs[0].stdout
     listed = [json.loads(path.read_text())["hosts"] for path in (reports / "manifests").glob("*.json")]
     assert sorted(map(len, listed)) == sorted([half, len(fleet.hosts) - half, len(fleet.hosts)])
@@ -177,9 +209,14 @@ def test_another_day_is_replayed_without_a_host(fleet: Fleet, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout
     before = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
     for day, word, code in ((until, "waived", 0), (until + datetime.timedelta(days=1), "waiver_expired", 2)):
-        made = subprocess.run(["make", "--no-print-directory", "audit-as-of", f"AS_OF={day}",
-                               f"ARGS=-e telemetry_reports_dir={reports}"], cwd=CHECKOUT, capture_output=True,
-                              text=True, check=False, timeout=300)
+        made = subprocess.run(
+            ["make", "--no-print-directory", "audit-as-of", f"AS_OF={day}", f"ARGS=-e telemetry_reports_dir={reports}"],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
         assert made.returncode == code, made.stdout + made.stderr
         assert f"{EDITED}: {word}\n" in made.stdout
         assert "case 12345 (approved by Jo Doe, OPS-7)" in made.stdout
@@ -200,11 +237,18 @@ def test_a_waived_host_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
     assert fleet.shell(EDITED, script) == before
 
 
-@pytest.mark.parametrize("waiver", [{"until": "2199-12-31", "reason": "x", "approved_by": "y"},
-                                    {"until": "2026-02-30", "reason": "x", "approved_by": "y"},
-                                    {"until": "2026-12-31", "reason": "x"}], ids=str)
-def test_a_waiver_that_is_not_valid_stops_the_run_before_the_first_host(fleet: Fleet, tmp_path: Path,
-                                                                        waiver: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "waiver",
+    [
+        {"until": "2199-12-31", "reason": "x", "approved_by": "y"},
+        {"until": "2026-02-30", "reason": "x", "approved_by": "y"},
+        {"until": "2026-12-31", "reason": "x"},
+    ],
+    ids=str,
+)
+def test_a_waiver_that_is_not_valid_stops_the_run_before_the_first_host(
+    fleet: Fleet, tmp_path: Path, waiver: dict[str, str]
+) -> None:
     inventory = fleet.inventory({EDITED: {}, OTHER: {"telemetry_waiver": waiver}})
     before = fleet.shell(EDITED, f"sha256sum {FILE}")
     for name in ("audit", "plan", "enforce", "site"):
@@ -219,8 +263,14 @@ def test_a_waiver_that_is_not_valid_stops_the_run_before_the_first_host(fleet: F
 
 def gate(fleet: Fleet, reports: Path, inventory: Path, *arguments: str) -> int:
     """The exit code of scripts/audit."""
-    return fleet.inside("sh", "scripts/audit", "-i", str(inventory), *arguments, environment={
-        "TELEMETRY_REPORTS_DIR": str(reports), "PATH": f"{BIN}:{os.environ['PATH']}"}).returncode
+    return fleet.inside(
+        "sh",
+        "scripts/audit",
+        "-i",
+        str(inventory),
+        *arguments,
+        environment={"TELEMETRY_REPORTS_DIR": str(reports), "PATH": f"{BIN}:{os.environ['PATH']}"},
+    ).returncode
 
 
 def test_exit_codes_tell_what_is_wrong(fleet: Fleet, tmp_path: Path) -> None:
@@ -240,15 +290,26 @@ def test_progress_on_a_terminal_and_none_in_a_log(fleet: Fleet, tmp_path: Path) 
     inventory = fleet.inventory({EDITED: {}, OTHER: {}})
     logged = play(fleet, "audit", tmp_path, inventory=inventory)
     assert "hosts, " not in logged.stdout + logged.stderr
-    command = [str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory), "-e",
-               f"telemetry_reports_dir={tmp_path}"]
+    command = [
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.audit",
+        "-i",
+        str(inventory),
+        "-e",
+        f"telemetry_reports_dir={tmp_path}",
+    ]
     shown = {}
     for name, environment in (("terminal", {"CI": ""}), ("CI", {"CI": "true"})):
         ours, theirs = pty.openpty()
         with os.fdopen(ours, "rb") as stream:
-            with subprocess.Popen([str(CHECKOUT / "tests/fleet/fleet"), "exec", "test", "--", *command], cwd=CHECKOUT,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs,
-                                  env={**os.environ, **environment}) as process:
+            with subprocess.Popen(
+                [str(CHECKOUT / "tests/fleet/fleet"), "exec", "test", "--", *command],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=theirs,
+                env={**os.environ, **environment},
+            ) as process:
                 os.close(theirs)
                 data = b""
                 try:
@@ -262,13 +323,16 @@ def test_progress_on_a_terminal_and_none_in_a_log(fleet: Fleet, tmp_path: Path) 
     assert "hosts, " not in shown["CI"]
 
 
-SECRETS = {name: f"planted-{name}-4711"
-           for name in ("option", "argument", "comment", "glued", "unit", "proxy", "broken")}
+SECRETS = {
+    name: f"planted-{name}-4711" for name in ("option", "argument", "comment", "glued", "unit", "proxy", "broken")
+}
 PASSWORD = f"-Djavax.net.ssl.keyStorePassword={SECRETS['option']}"
-DEAD = f'''# {SECRETS['comment']}
-UNUSED_OPTIONS="{FLAG},-Dpassword={SECRETS['glued']}"'''
-PROXY = (f"<proxy><name>127.0.0.1</name><port>9</port><userName>u</userName><password>{SECRETS['proxy']}</password>"
-         "<noProxyHost>api.segment.io</noProxyHost></proxy>")
+DEAD = f'''# {SECRETS["comment"]}
+UNUSED_OPTIONS="{FLAG},-Dpassword={SECRETS["glued"]}"'''
+PROXY = (
+    f"<proxy><name>127.0.0.1</name><port>9</port><userName>u</userName><password>{SECRETS['proxy']}</password>"
+    "<noProxyHost>api.segment.io</noProxyHost></proxy>"
+)
 
 
 def plant(fleet: Fleet, host: str) -> None:
@@ -280,19 +344,25 @@ def plant(fleet: Fleet, host: str) -> None:
         "rpm": f"cat >> {path} <<'E'\n{variable}=\"${variable} {PASSWORD}\"\n{DEAD}\nE\n",
         "tomcat": f"cat >> {path} <<'E'\n{variable}=\"${variable} {PASSWORD}\"\n{DEAD}\nE\n",
         "script": f"sed -i 's|^exec java .*|{DEAD.splitlines()[1]}\\n&\\n    {PASSWORD} \\\\|; "
-                  f"s|--httpPort=8080|& --httpsKeyStorePassword={SECRETS['argument']}|' {path}; cat {path} >&2\n",
+        f"s|--httpPort=8080|& --httpsKeyStorePassword={SECRETS['argument']}|' {path}; cat {path} >&2\n",
         "systemd": f"mkdir -p /etc/systemd/system/{facts['service']}.d; cat > /etc/systemd/system/{facts['service']}"
-                   f".d/zz-x.conf <<'E'\n[Service]\n# {SECRETS['comment']}\nEnvironment=\"JAVA_OPTS=-Xmx32m "
-                   f"{PASSWORD}\" \"TOKEN={SECRETS['unit']}\"\nEnvironment=\"DEAD={FLAG},-Dp={SECRETS['glued']}\"\nE\n",
+        f".d/zz-x.conf <<'E'\n[Service]\n# {SECRETS['comment']}\nEnvironment=\"JAVA_OPTS=-Xmx32m "
+        f'{PASSWORD}" "TOKEN={SECRETS["unit"]}"\nEnvironment="DEAD={FLAG},-Dp={SECRETS["glued"]}"\nE\n',
     }[facts["packaging"]]
     if facts["kind"] == "cm-rpm-array":
         more = f"cat >> {path} <<'E'\n{variable}+=({PASSWORD} \"-Dtwo=b {SECRETS['argument']}\")\n{DEAD}\nE\n"
-    fleet.shell(host, f"{more}printf '%s' '{PROXY}' > {facts['home']}/proxy.xml\n"
-                      f"systemctl daemon-reload; systemctl restart {facts['service']}")
+    fleet.shell(
+        host,
+        f"{more}printf '%s' '{PROXY}' > {facts['home']}/proxy.xml\n"
+        f"systemctl daemon-reload; systemctl restart {facts['service']}",
+    )
     # Not by the searching command itself, which has the pattern in its own command line.
     pattern = SECRETS["option"][:-1] + f"[{SECRETS['option'][-1]}]"
-    fleet.shell(host, f"for i in $(seq 150); do grep -aqs '{pattern}' /proc/[0-9]*/cmdline && exit; sleep 0.2; done; "
-                      "echo the JVM does not have it >&2; exit 1")
+    fleet.shell(
+        host,
+        f"for i in $(seq 150); do grep -aqs '{pattern}' /proc/[0-9]*/cmdline && exit; sleep 0.2; done; "
+        "echo the JVM does not have it >&2; exit 1",
+    )
 
 
 def test_no_secret_of_a_launch_file_is_in_any_output(fleet: Fleet, tmp_path: Path, keys: Path) -> None:
@@ -303,16 +373,34 @@ def test_no_secret_of_a_launch_file_is_in_any_output(fleet: Fleet, tmp_path: Pat
     fleet.shell("trixie-script", f"echo 'exec \"{SECRETS['broken']}' >> /opt/cloudbees/cm/start.sh")
     loud = {"ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
     outputs = {}
-    for name, *arguments in (("plan",), ("audit",), ("audit", "-e", "telemetry_attach=never"),
-                             ("enforce", "--check"), ("enforce", "-e", "telemetry_restart=now"), ("audit",)):
-        done = play(fleet, name, tmp_path, "-vvv", "--diff", "-e", "telemetry_connectivity=required",
-                    "-e", f"telemetry_signing_key={keys / 'key'}", *arguments, environment=loud)
+    for name, *arguments in (
+        ("plan",),
+        ("audit",),
+        ("audit", "-e", "telemetry_attach=never"),
+        ("enforce", "--check"),
+        ("enforce", "-e", "telemetry_restart=now"),
+        ("audit",),
+    ):
+        done = play(
+            fleet,
+            name,
+            tmp_path,
+            "-vvv",
+            "--diff",
+            "-e",
+            "telemetry_connectivity=required",
+            "-e",
+            f"telemetry_signing_key={keys / 'key'}",
+            *arguments,
+            environment=loud,
+        )
         assert "cloudbees" in done.stdout
         outputs[" ".join((name, *arguments))] = done.stdout + done.stderr
     totals = manifest(tmp_path)["totals"]
     assert totals["compliant"] >= len(fleet.hosts) - 3, totals
-    outputs.update({str(path.relative_to(tmp_path)): path.read_text()
-                    for path in tmp_path.rglob("*") if path.is_file()})
+    outputs.update(
+        {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    )
     assert {path.split("/")[0] for path in outputs} >= {"evidence", "runs", "manifests", "audit.json", "plan.md"}
     for where, text in outputs.items():
         for name, secret in {**SECRETS, "keystore": SECRET, "part": "planted-"}.items():

@@ -48,8 +48,10 @@ def test_no_python(fleet: Fleet) -> None:
 
 def test_no_permission(fleet: Fleet) -> None:
     """A user without sudo cannot read the JVM's environment nor every launch file: unknown, with the reason."""
-    done = fleet.play("audit", inventory=fleet.inventory({
-        GOOD: {}, "bullseye-cm-rpm": {"ansible_user": "auditor", "ansible_become": False}}))
+    done = fleet.play(
+        "audit",
+        inventory=fleet.inventory({GOOD: {}, "bullseye-cm-rpm": {"ansible_user": "auditor", "ansible_become": False}}),
+    )
     assert done.verdicts() == {GOOD: "violation", "bullseye-cm-rpm": "unknown"}
     assert "/etc/sysconfig/cloudbees-core-cm" in done.reasons("bullseye-cm-rpm")
     assert "Permission denied" in done.reasons("bullseye-cm-rpm")
@@ -65,10 +67,9 @@ def test_enforce_without_permission_writes_nothing(fleet: Fleet) -> None:
     fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=fleet.inventory({GOOD: {}}))
 
 
-@pytest.mark.parametrize(("line", "reason"), [
-    ('. "$(ls /etc/x)"', "sources a file"),
-    ('JAVA_ARGS="-Xmx32m', "no valid shell text"),
-])
+@pytest.mark.parametrize(
+    ("line", "reason"), [('. "$(ls /etc/x)"', "sources a file"), ('JAVA_ARGS="-Xmx32m', "no valid shell text")]
+)
 def test_a_live_variable_that_cannot_be_known(fleet: Fleet, line: str, reason: str) -> None:
     fleet.shell(BAD, f"cp -p {FILE} /root/kept; printf '%s\\n' '{line}' >> {FILE}")
     before = fleet.shell(BAD, f"sha256sum {FILE}")
@@ -85,16 +86,19 @@ def test_a_live_variable_that_cannot_be_known(fleet: Fleet, line: str, reason: s
         fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=fleet.inventory({GOOD: {}}))
 
 
-@pytest.mark.parametrize(("variables", "said"), [
-    ({"telemetry_desired": "off"}, "telemetry_desired"),
-    ({"telemetry_desired": ""}, "telemetry_desired is not set"),
-    ({"telemetry_desirred": "disabled"}, "did you mean telemetry_desired?"),
-    ({"telemetry_connectivity": "yes please"}, "telemetry_connectivity"),
-    ({"telemetry_waiver_warn_days": "few"}, "telemetry_waiver_warn_days"),
-    ({"telemetry_launch_scripts": ["start.sh"]}, "no absolute path"),
-    ({"telemetry_restart": "soon"}, "telemetry_restart"),
-    ({"telemetry_attach": "sometimes"}, "telemetry_attach"),
-])
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"telemetry_desired": "off"}, "telemetry_desired"),
+        ({"telemetry_desired": ""}, "telemetry_desired is not set"),
+        ({"telemetry_desirred": "disabled"}, "did you mean telemetry_desired?"),
+        ({"telemetry_connectivity": "yes please"}, "telemetry_connectivity"),
+        ({"telemetry_waiver_warn_days": "few"}, "telemetry_waiver_warn_days"),
+        ({"telemetry_launch_scripts": ["start.sh"]}, "no absolute path"),
+        ({"telemetry_restart": "soon"}, "telemetry_restart"),
+        ({"telemetry_attach": "sometimes"}, "telemetry_attach"),
+    ],
+)
 def test_policy_that_is_not_valid(fleet: Fleet, variables: dict[str, Any], said: str) -> None:
     before = fleet.shell(BAD, f"sha256sum {FILE}")
     done = fleet.play("enforce", inventory=both(fleet, **variables))
@@ -113,8 +117,10 @@ def test_empty_inventory(fleet: Fleet) -> None:
 
 
 def test_waivers(fleet: Fleet) -> None:
-    valid = {"telemetry_waiver": {"until": "2199-12-31", "reason": "case 12345", "approved_by": "Jo Doe"},
-             "telemetry_waiver_max_days": 99999}
+    valid = {
+        "telemetry_waiver": {"until": "2199-12-31", "reason": "case 12345", "approved_by": "Jo Doe"},
+        "telemetry_waiver_max_days": 99999,
+    }
     ended = {"telemetry_waiver": {"until": "2020-01-01", "reason": "case 1", "approved_by": "Jo Doe"}}
     fleet.play("enforce", "-e", "telemetry_desired=enabled", inventory=both(fleet))
     done = fleet.play("enforce", inventory=fleet.inventory({GOOD: valid, BAD: ended}))
@@ -129,11 +135,22 @@ def test_a_service_that_does_not_come_back(fleet: Fleet) -> None:
     """A restart that brings no JVM with the wanted value is an error of that host, named in the report."""
     done = fleet.play("enforce", inventory=both(fleet))
     drop_in = "/run/systemd/system/cloudbees-core-cm.service.d"
-    fleet.shell(BAD, f"mkdir -p {drop_in}; printf '[Unit]\\nAssertPathExists=/not/there\\n' >{drop_in}/x.conf; "
-                     "systemctl daemon-reload")
+    fleet.shell(
+        BAD,
+        f"mkdir -p {drop_in}; printf '[Unit]\\nAssertPathExists=/not/there\\n' >{drop_in}/x.conf; "
+        "systemctl daemon-reload",
+    )
     try:
-        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=5",
-                          "-e", "telemetry_restart_allow=unit", inventory=both(fleet))
+        done = fleet.play(
+            "enforce",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_restart_timeout=5",
+            "-e",
+            "telemetry_restart_allow=unit",
+            inventory=both(fleet),
+        )
     finally:
         fleet.shell(BAD, f"rm -r {drop_in}; systemctl daemon-reload; systemctl restart cloudbees-core-cm")
     assert done.verdicts()[GOOD] == "compliant"

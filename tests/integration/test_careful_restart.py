@@ -28,21 +28,34 @@ SCRIPTS = ["bullseye-script", "trixie-script"]
 SCRIPT = "/opt/cloudbees/cm/start.sh"
 # A pattern that does not find the shell that looks for it.
 IS_ON = "pgrep -x java >/dev/null && ! {{ pgrep -f '{0}' || grep -rqs -e '{0}' {1}; }} >/dev/null && echo on".format(
-    f"[-]{FLAG[1:]}", "/etc/default /etc/init.d /etc/systemd/system")
+    f"[-]{FLAG[1:]}", "/etc/default /etc/init.d /etc/systemd/system"
+)
 
 
 def inventory(fleet: Fleet, **variables: Any) -> Path:
     """The host, to be restarted when it is idle."""
     fleet.shell(HOST, f"printf 'jo:{TOKEN}' >{HOME}/standin-token")
-    return fleet.inventory({HOST: {
-        "telemetry_restart": "when_idle", "telemetry_url": f"http://{fleet.facts[HOST]['address']}:8080/",
-        "telemetry_user": "jo", "telemetry_token": TOKEN, **variables}})
+    return fleet.inventory(
+        {
+            HOST: {
+                "telemetry_restart": "when_idle",
+                "telemetry_url": f"http://{fleet.facts[HOST]['address']}:8080/",
+                "telemetry_user": "jo",
+                "telemetry_token": TOKEN,
+                **variables,
+            }
+        }
+    )
 
 
 def builds(fleet: Fleet, *lines: str) -> None:
     """What runs on the controller from now on."""
-    fleet.shell(HOST, f"rm -f {HOME}/standin-builds" if not lines else
-                f"printf '%s\\n' {' '.join(repr(line) for line in lines)} >{HOME}/standin-builds")
+    fleet.shell(
+        HOST,
+        f"rm -f {HOME}/standin-builds"
+        if not lines
+        else f"printf '%s\\n' {' '.join(repr(line) for line in lines)} >{HOME}/standin-builds",
+    )
 
 
 def asked(fleet: Fleet) -> dict[str, Any]:
@@ -73,8 +86,14 @@ def enabled(fleet: Fleet) -> object:
     builds(fleet)
     if fleet.shell(HOST, IS_ON, check=False) == "on\n":
         return  # nothing of a run is left
-    fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_desired=enabled",
-               inventory=fleet.inventory({HOST: {}}))
+    fleet.play(
+        "enforce",
+        "-e",
+        "telemetry_restart=now",
+        "-e",
+        "telemetry_desired=enabled",
+        inventory=fleet.inventory({HOST: {}}),
+    )
 
 
 def test_busy_beyond_the_deadline_is_deferred(fleet: Fleet) -> None:
@@ -92,9 +111,20 @@ def test_busy_beyond_the_deadline_is_deferred(fleet: Fleet) -> None:
 def test_it_waits_until_the_last_build_has_ended(fleet: Fleet) -> None:
     builds(fleet, "pipeline payments#12 12")
     before, began = pid(fleet), time.time()
-    with subprocess.Popen([FLEET, "exec", "test", "--", "sh", "-c",
-                           f"for n in $(seq 100); do curl -s -u jo:{TOKEN} http://{fleet.facts[HOST]['address']}:8080/api/json;"
-                           " echo; sleep 0.2; done"], stdout=subprocess.PIPE, text=True) as watch:
+    with subprocess.Popen(
+        [
+            FLEET,
+            "exec",
+            "test",
+            "--",
+            "sh",
+            "-c",
+            f"for n in $(seq 100); do curl -s -u jo:{TOKEN} http://{fleet.facts[HOST]['address']}:8080/api/json;"
+            " echo; sleep 0.2; done",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watch:
         done = fleet.play("enforce", inventory=inventory(fleet))
         watch.terminate()
         seen = watch.communicate()[0]
@@ -109,9 +139,30 @@ def test_it_waits_until_the_last_build_has_ended(fleet: Fleet) -> None:
 
 def test_a_controller_with_a_certificate_of_its_own_authority(tmp_path: Path) -> None:
     """Without the authority's file nothing is sent to it, the token least of all."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-keyout", tmp_path / "key", "-out", tmp_path / "pem", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            tmp_path / "key",
+            "-out",
+            tmp_path / "pem",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ],
+        check=True,
+        capture_output=True,
+    )
     heard: list[str] = []
 
     class Answer(http.server.BaseHTTPRequestHandler):
@@ -155,8 +206,9 @@ def test_a_wrong_token_restarts_nothing(fleet: Fleet) -> None:
 def test_outside_of_the_window_it_is_deferred(fleet: Fleet) -> None:
     before = pid(fleet)
     window = {"zone": "Asia/Tokyo", "allow": ["Mon-Sun 00:00-24:00"], "deny": ["2020-01-01..2099-12-31"]}
-    done = fleet.play("enforce", "-e", "telemetry_restart=now",
-                      inventory=inventory(fleet, telemetry_restart_window=window))
+    done = fleet.play(
+        "enforce", "-e", "telemetry_restart=now", inventory=inventory(fleet, telemetry_restart_window=window)
+    )
     assert done.verdicts() == {HOST: "restart_pending"}
     assert "outside of the maintenance window" in done.reasons(HOST)
     assert pid(fleet) == before
@@ -176,8 +228,7 @@ def test_a_controller_that_does_not_become_ready_is_rolled_back(fleet: Fleet) ->
     original = fleet.shell(HOST, launch)
     fleet.shell(HOST, f"touch {HOME}/standin-never-ready")
     try:
-        done = fleet.play("enforce", inventory=inventory(
-            fleet, telemetry_restart="now", telemetry_restart_timeout=6))
+        done = fleet.play("enforce", inventory=inventory(fleet, telemetry_restart="now", telemetry_restart_timeout=6))
     finally:
         fleet.shell(HOST, f"rm {HOME}/standin-never-ready")
     assert done.code == 2
@@ -187,18 +238,29 @@ def test_a_controller_that_does_not_become_ready_is_rolled_back(fleet: Fleet) ->
 
 
 def test_a_launch_file_that_breaks_the_jvm_is_rolled_back_and_the_next_batch_left_alone(
-        fleet: Fleet, tmp_path: Path) -> None:
+    fleet: Fleet, tmp_path: Path
+) -> None:
     template = tmp_path / "start.sh.j2"
-    template.write_text("#!/bin/sh\ncd /opt/cloudbees/cm || exit 1\nexport JENKINS_HOME=/var/lib/cloudbees-cm\n"
-                        "exec java {{ '-Xmx32m -XX:NoSuchOption' | cbops.telemetry.with_flag(telemetry_desired) }} "
-                        "-jar /opt/cloudbees/cm/cloudbees-core-cm.war --httpPort=8080\n")
+    template.write_text(
+        "#!/bin/sh\ncd /opt/cloudbees/cm || exit 1\nexport JENKINS_HOME=/var/lib/cloudbees-cm\n"
+        "exec java {{ '-Xmx32m -XX:NoSuchOption' | cbops.telemetry.with_flag(telemetry_desired) }} "
+        "-jar /opt/cloudbees/cm/cloudbees-core-cm.war --httpPort=8080\n"
+    )
     states = "sha256sum " + SCRIPT + "; stat -c '%a %u:%g' " + SCRIPT
     before = {host: fleet.shell(host, states) for host in SCRIPTS}
     pids = {host: pid(fleet, host) for host in SCRIPTS}
-    done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=20",
-                      "-e", "telemetry_restart_serial=1", inventory=fleet.inventory(
-                          {host: {"telemetry_launch_templates": [{"src": str(template), "dest": SCRIPT}]}
-                           for host in SCRIPTS}))
+    done = fleet.play(
+        "enforce",
+        "-e",
+        "telemetry_restart=now",
+        "-e",
+        "telemetry_restart_timeout=20",
+        "-e",
+        "telemetry_restart_serial=1",
+        inventory=fleet.inventory(
+            {host: {"telemetry_launch_templates": [{"src": str(template), "dest": SCRIPT}]} for host in SCRIPTS}
+        ),
+    )
     assert done.code == 2, done.output
     first, second = SCRIPTS
     assert f"Rolled back {SCRIPT} and restarted: it runs again as before" in done.reasons(first), done.reasons(first)
@@ -214,10 +276,26 @@ def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, n
     """Ctrl-C, as a terminal sends it to all that runs in it, and what a pipeline's runner sends."""
     builds(fleet, "freestyle docs#3 600")
     before = pid(fleet)
-    arguments = [FLEET, "exec", "test", "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",
-                 str(inventory(fleet)), "-e", f"telemetry_reports_dir={fleet.folder}/ended"]
-    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          stdin=subprocess.DEVNULL, start_new_session=True) as run:
+    arguments = [
+        FLEET,
+        "exec",
+        "test",
+        "--",
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.enforce",
+        "-i",
+        str(inventory(fleet)),
+        "-e",
+        f"telemetry_reports_dir={fleet.folder}/ended",
+    ]
+    with subprocess.Popen(
+        arguments,
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
         deadline = time.monotonic() + 120
         while not asked(fleet)["quietingDown"]:
             assert time.monotonic() < deadline, "it never came as far as draining"
@@ -233,8 +311,10 @@ def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, n
 
 def test_what_a_killed_run_left_quiet_is_taken_back_and_what_others_did_is_not(fleet: Fleet) -> None:
     builds(fleet, "freestyle docs#3 600")
-    quiet = [*("curl", "-sf", "-X", "POST", "-u", f"jo:{TOKEN}"),
-             f"http://{fleet.facts[HOST]['address']}:8080/quietDown?reason="]
+    quiet = [
+        *("curl", "-sf", "-X", "POST", "-u", f"jo:{TOKEN}"),
+        f"http://{fleet.facts[HOST]['address']}:8080/quietDown?reason=",
+    ]
     for reason, is_left in (("upgrade+at+noon", True), ("x+%5Bcbops.telemetry+R0%5D", False)):
         variables = inventory(fleet, telemetry_idle_timeout=2)
         fleet.inside(*quiet[:-1], quiet[-1] + reason)
@@ -263,19 +343,31 @@ def active(fleet: Fleet, host: str, service: str) -> str:
 
 
 @pytest.mark.parametrize("milliseconds", [400, 6000])
-@pytest.mark.parametrize(("host", "service", "home", "edited"), [
-    (HOST, SERVICE, HOME, f"/etc/default/{SERVICE}"), (OSS, "jenkins", OSS_HOME, DROP_IN),
-], ids=["an init script", "started again and again"])
+@pytest.mark.parametrize(
+    ("host", "service", "home", "edited"),
+    [(HOST, SERVICE, HOME, f"/etc/default/{SERVICE}"), (OSS, "jenkins", OSS_HOME, DROP_IN)],
+    ids=["an init script", "started again and again"],
+)
 def test_a_jvm_that_does_not_stay_up_is_a_failure_and_rolled_back(
-        fleet: Fleet, host: str, service: str, home: str, edited: str, milliseconds: int) -> None:
+    fleet: Fleet, host: str, service: str, home: str, edited: str, milliseconds: int
+) -> None:
     """It ends soon after its start; with Restart=on-failure the service manager starts it again each time."""
     script = f"sha256sum {edited} 2>&1; stat -c '%a %u:%g' {edited} 2>&1"
     before = fleet.shell(host, script, check=False)
     old = pid(fleet, host)
     knob(fleet, host, home, f"{milliseconds} disabled -Djavax.net.ssl.keyStorePassword={PASSWORD} cannot be read")
     try:
-        done = fleet.play("enforce", "-vvv", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=60",
-                          "-e", "telemetry_settle=10", inventory=fleet.inventory({host: {}}))
+        done = fleet.play(
+            "enforce",
+            "-vvv",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_restart_timeout=60",
+            "-e",
+            "telemetry_settle=10",
+            inventory=fleet.inventory({host: {}}),
+        )
     finally:
         knob(fleet, host, home, "")
     assert done.code == 2, done.output
@@ -298,9 +390,16 @@ def test_the_first_real_restart_is_the_canary_wherever_it_stands(fleet: Fleet) -
     for host in SCRIPTS:
         knob(fleet, host, home, "400 disabled it ends")
     try:
-        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=30",
-                          inventory=fleet.inventory({HOST: enabled, OSS: enabled, "trixie-oc-rpm": enabled,
-                                                     **{host: {} for host in SCRIPTS}}))
+        done = fleet.play(
+            "enforce",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_restart_timeout=30",
+            inventory=fleet.inventory(
+                {HOST: enabled, OSS: enabled, "trixie-oc-rpm": enabled, **{host: {} for host in SCRIPTS}}
+            ),
+        )
     finally:
         for host in SCRIPTS:
             knob(fleet, host, home, "")
@@ -310,16 +409,28 @@ def test_the_first_real_restart_is_the_canary_wherever_it_stands(fleet: Fleet) -
     assert "1 restart failed in this run" in done.reasons(left[0])
     (canary,) = set(SCRIPTS) - set(left)
     assert "it runs again as before" in done.reasons(canary)
-    fleet.play("enforce", "-e", "telemetry_desired=enabled", "-e", "telemetry_restart=now",
-               inventory=fleet.inventory({host: {} for host in SCRIPTS}))
+    fleet.play(
+        "enforce",
+        "-e",
+        "telemetry_desired=enabled",
+        "-e",
+        "telemetry_restart=now",
+        inventory=fleet.inventory({host: {} for host in SCRIPTS}),
+    )
 
 
 def test_a_service_that_stays_down_after_the_roll_back_is_said_to_be_down(fleet: Fleet) -> None:
     """With or without the flag the JVM ends; once the start limit is hit, the unit is failed."""
     knob(fleet, OSS, OSS_HOME, "400 any it ends")
     try:
-        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_timeout=60",
-                          inventory=fleet.inventory({OSS: {}}))
+        done = fleet.play(
+            "enforce",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_restart_timeout=60",
+            inventory=fleet.inventory({OSS: {}}),
+        )
         assert done.code == 2, done.output
         reasons = done.reasons(OSS)
         assert "it does not run either" in reasons, reasons
@@ -339,11 +450,29 @@ def test_what_an_admin_edits_meanwhile_is_not_rolled_back(fleet: Fleet) -> None:
     inventory = fleet.inventory({HOST: {}})
     knob(fleet, HOST, HOME, "3000 disabled it ends")
     try:
-        with subprocess.Popen([FLEET, "shell", "test", HOST, "--", "sh", "-c",
-                               f"for n in $(seq 600); do grep -q Sender.disabled=true {launch} && "
-                               f"{{ sleep 3; echo '# by hand' >>{launch}; exit; }}; sleep 0.1; done"]) as admin:
-            done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_settle=8",
-                              "-e", "telemetry_restart_timeout=60", inventory=inventory)
+        with subprocess.Popen(
+            [
+                FLEET,
+                "shell",
+                "test",
+                HOST,
+                "--",
+                "sh",
+                "-c",
+                f"for n in $(seq 600); do grep -q Sender.disabled=true {launch} && "
+                f"{{ sleep 3; echo '# by hand' >>{launch}; exit; }}; sleep 0.1; done",
+            ]
+        ) as admin:
+            done = fleet.play(
+                "enforce",
+                "-e",
+                "telemetry_restart=now",
+                "-e",
+                "telemetry_settle=8",
+                "-e",
+                "telemetry_restart_timeout=60",
+                inventory=inventory,
+            )
             admin.wait()
         reasons = done.reasons(HOST)
         assert "somebody has changed it after run" in reasons, reasons
@@ -359,8 +488,16 @@ def test_without_backups_a_failure_says_that_nothing_can_be_rolled_back(fleet: F
     fleet.shell(HOST, f"cp -p {launch} /root/kept")
     knob(fleet, HOST, HOME, "400 disabled it ends")
     try:
-        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_backup=false",
-                          "-e", "telemetry_restart_timeout=15", inventory=fleet.inventory({HOST: {}}))
+        done = fleet.play(
+            "enforce",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_backup=false",
+            "-e",
+            "telemetry_restart_timeout=15",
+            inventory=fleet.inventory({HOST: {}}),
+        )
         assert "this run kept no backup of what it edited" in done.reasons(HOST)
     finally:
         knob(fleet, HOST, HOME, "")
@@ -385,8 +522,9 @@ def test_a_restart_that_would_start_something_else_is_refused(fleet: Fleet) -> N
         assert FLAG in fleet.shell(host, f"cat {DROP_IN}"), "edited all the same"
         assert pid(fleet, host) == old, "not restarted"
         (entry,) = done.report["hosts"][0]["state"]["installations"]
-        assert entry["restart_brings"] == [{"kind": "war", "what": "its war was replaced after its start"}], \
+        assert entry["restart_brings"] == [{"kind": "war", "what": "its war was replaced after its start"}], (
             "our own drop-in is no change by others"
+        )
         fleet.shell(host, f"head -c 20000 /root/war >{war}")
         done = fleet.play(*enforce, "-e", "telemetry_restart_allow=war,java,unit,plugins", inventory=inventory)
         assert (done.code, done.verdicts()) == (0, {host: "restart_pending"}), done.output
@@ -424,10 +562,26 @@ def test_what_was_replaced_while_it_drained_is_not_started(fleet: Fleet) -> None
 
 def test_a_run_that_is_killed_while_it_drains_is_healed_by_the_next(fleet: Fleet) -> None:
     builds(fleet, "freestyle docs#3 600")
-    arguments = [FLEET, "exec", "test", "--", str(BIN / "ansible-playbook"), "cbops.telemetry.enforce", "-i",
-                 str(inventory(fleet)), "-e", f"telemetry_reports_dir={fleet.folder}/killed"]
-    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          stdin=subprocess.DEVNULL, start_new_session=True) as run:
+    arguments = [
+        FLEET,
+        "exec",
+        "test",
+        "--",
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.enforce",
+        "-i",
+        str(inventory(fleet)),
+        "-e",
+        f"telemetry_reports_dir={fleet.folder}/killed",
+    ]
+    with subprocess.Popen(
+        arguments,
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
         deadline = time.monotonic() + 120
         while not asked(fleet)["quietingDown"]:
             assert time.monotonic() < deadline, "it never came as far as draining"

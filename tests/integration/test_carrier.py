@@ -28,21 +28,38 @@ class Asked:
         self.results = {host: results[-1] for host, results in found.items()}
 
 
-def play(fleet: Fleet, tasks: list[Task], *arguments: str, hosts: Any = (HOST,),
-         environment: dict[str, str] | None = None, **variables: Any) -> Asked:
+def play(
+    fleet: Fleet,
+    tasks: list[Task],
+    *arguments: str,
+    hosts: Any = (HOST,),
+    environment: dict[str, str] | None = None,
+    **variables: Any,
+) -> Asked:
     """Run modules on hosts, all of them whatever becomes of the others."""
     inventory = fleet.inventory({host: {} for host in hosts}, **variables)
     record = inventory.with_name(f"{inventory.name}-results")
     record.mkdir()
-    written = [{f"cbops.telemetry.{module}": options, "ignore_errors": True, **keywords}
-               for module, options, keywords in tasks]
+    written = [
+        {f"cbops.telemetry.{module}": options, "ignore_errors": True, **keywords} for module, options, keywords in tasks
+    ]
     playbook = record.with_suffix(".json")
     playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": written}]))
-    done = fleet.inside(str(BIN / "ansible-playbook"), "-i", str(inventory), str(playbook), *arguments,
-                        environment={"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACKS_ENABLED": "record",
-                                     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback"),
-                                     "ANSIBLE_DISPLAY_OK_HOSTS": "1", "CBOPS_RECORD": str(record),
-                                     **(environment or {})})
+    done = fleet.inside(
+        str(BIN / "ansible-playbook"),
+        "-i",
+        str(inventory),
+        str(playbook),
+        *arguments,
+        environment={
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CALLBACKS_ENABLED": "record",
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback"),
+            "ANSIBLE_DISPLAY_OK_HOSTS": "1",
+            "CBOPS_RECORD": str(record),
+            **(environment or {}),
+        },
+    )
     found = {path.name: [json.loads(line) for line in path.read_text().splitlines()] for path in record.glob("*")}
     return Asked(done.returncode, done.stdout + done.stderr, found)
 
@@ -86,14 +103,19 @@ def test_every_host_has_the_same_state_by_both(fleet: Fleet) -> None:
 
 def test_edits_are_the_same_by_both(fleet: Fleet) -> None:
     """Predicted in check mode, made, made again, and undone: the same results and the same bytes."""
+
     def flag(state: str, **keywords: Any) -> Task:
         return "telemetry_flag", {"state": state, "backup": False}, keywords
 
     # Edited once before, for both: that a file is not as the JVM found it is part of the state.
     for state in ("disabled", "enabled"):
         ask(fleet, "telemetry_flag", {"state": state, "backup": False}, hosts=KINDS)
-    answers = both(fleet, [flag("disabled", check_mode=True), flag("disabled"), flag("disabled"), flag("enabled")],
-                   "--diff", hosts=KINDS)
+    answers = both(
+        fleet,
+        [flag("disabled", check_mode=True), flag("disabled"), flag("disabled"), flag("enabled")],
+        "--diff",
+        hosts=KINDS,
+    )
     assert set(answers) == set(KINDS)
     for predicted, made, again, undone in answers.values():
         assert [answer["changed"] for answer in (predicted, made, again, undone)] == [True, True, False, True]
@@ -151,8 +173,16 @@ def test_the_task_s_environment_and_user_arrive(fleet: Fleet, tmp_path: Path) ->
     for carrier in CARRIERS:
         inventory = fleet.inventory({HOST: {}, "trixie-oss": {}}, telemetry_carrier=carrier)
         fleet.shell(HOST, "mkdir -p '/srv/an image' /home/ansible/image")
-        done = fleet.inside(str(BIN / "ansible-playbook"), str(tmp_path / "own.yml"), "-i", str(inventory), "--limit",
-                            HOST, "-v", environment={"ANSIBLE_DISPLAY_OK_HOSTS": "1"})
+        done = fleet.inside(
+            str(BIN / "ansible-playbook"),
+            str(tmp_path / "own.yml"),
+            "-i",
+            str(inventory),
+            "--limit",
+            HOST,
+            "-v",
+            environment={"ANSIBLE_DISPLAY_OK_HOSTS": "1"},
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         assert "censored" in done.stdout
     fleet.shell(HOST, "rmdir '/srv/an image' /home/ansible/image")
@@ -172,20 +202,37 @@ def test_one_command_and_nothing_left(fleet: Fleet) -> None:
 @pytest.fixture
 def noisy(fleet: Fleet) -> Iterator[None]:
     """A host whose shell, profile and sudo talk."""
-    fleet.shell(HOST, "usermod -s /bin/bash ansible; cp -p /home/ansible/.bashrc /root/bashrc 2>/dev/null || true\n"
-                      "printf 'echo Welcome; echo {}; echo \"{\\\\\"failed\\\\\": true}\"; echo trouble >&2\\n' "
-                      ">/home/ansible/.bashrc; echo 'Defaults lecture=always' >/etc/sudoers.d/lecture\n"
-                      "echo 'Be careful' >/etc/motd")
+    fleet.shell(
+        HOST,
+        "usermod -s /bin/bash ansible; cp -p /home/ansible/.bashrc /root/bashrc 2>/dev/null || true\n"
+        'printf \'echo Welcome; echo {}; echo "{\\\\"failed\\\\": true}"; echo trouble >&2\\n\' '
+        ">/home/ansible/.bashrc; echo 'Defaults lecture=always' >/etc/sudoers.d/lecture\n"
+        "echo 'Be careful' >/etc/motd",
+    )
     yield
-    fleet.shell(HOST, "usermod -s /bin/sh ansible; rm -f /home/ansible/.bashrc /etc/sudoers.d/lecture /etc/motd\n"
-                      "[ ! -e /root/bashrc ] || mv /root/bashrc /home/ansible/.bashrc")
+    fleet.shell(
+        HOST,
+        "usermod -s /bin/sh ansible; rm -f /home/ansible/.bashrc /etc/sudoers.d/lecture /etc/motd\n"
+        "[ ! -e /root/bashrc ] || mv /root/bashrc /home/ansible/.bashrc",
+    )
 
 
 def test_a_host_that_talks(fleet: Fleet, noisy: None) -> None:
     # A connection that was there before has the shell that was there before.
     fresh = {"ansible_ssh_common_args": f"-F {place('test')}/ssh_config -o ControlPath=none"}
-    assert "Welcome" in fleet.inside(str(BIN / "ansible"), "-i", str(fleet.inventory({HOST: {}}, **fresh)), "all", "-m",
-                                     "ansible.builtin.raw", "-a", "true").stdout
+    assert (
+        "Welcome"
+        in fleet.inside(
+            str(BIN / "ansible"),
+            "-i",
+            str(fleet.inventory({HOST: {}}, **fresh)),
+            "all",
+            "-m",
+            "ansible.builtin.raw",
+            "-a",
+            "true",
+        ).stdout
+    )
     done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", **fresh)
     assert done.results[HOST]["state"]["installations"], done.output
 
@@ -193,11 +240,14 @@ def test_a_host_that_talks(fleet: Fleet, noisy: None) -> None:
 @pytest.fixture
 def keyholder(fleet: Fleet) -> Iterator[dict[str, Any]]:
     """A user whose sudo wants a password, and says so at length; the variables for it."""
-    fleet.shell(HOST, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
-                      "install -d -o keyholder -m 700 /home/keyholder/.ssh; "
-                      "install -o keyholder -m 600 /home/ansible/.ssh/authorized_keys /home/keyholder/.ssh/; "
-                      "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' "
-                      ">/etc/sudoers.d/keyholder")
+    fleet.shell(
+        HOST,
+        "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
+        "install -d -o keyholder -m 700 /home/keyholder/.ssh; "
+        "install -o keyholder -m 600 /home/ansible/.ssh/authorized_keys /home/keyholder/.ssh/; "
+        "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' "
+        ">/etc/sudoers.d/keyholder",
+    )
     yield {"ansible_user": "keyholder", "ansible_become_password": "pass-of-sudo"}
     fleet.shell(HOST, "userdel -r keyholder 2>/dev/null; rm -f /etc/sudoers.d/keyholder")
 
@@ -207,16 +257,18 @@ def test_sudo_with_a_password(fleet: Fleet, keyholder: dict[str, Any]) -> None:
     assert done.results[HOST]["state"]["host"]["effective_user"] == 0, done.output
     assert "pass-of-sudo" not in done.output
     for wrong, said in (("other", "Incorrect sudo password"), (None, "Missing sudo password")):
-        refused = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe",
-                      **{**keyholder, "ansible_become_password": wrong})
+        refused = ask(
+            fleet, "telemetry_info", {}, telemetry_carrier="pipe", **{**keyholder, "ansible_become_password": wrong}
+        )
         assert said in refused.results[HOST]["msg"], refused.output
 
 
 def test_sudo_that_wants_a_terminal_gets_the_ordinary_module(fleet: Fleet) -> None:
     fleet.shell(HOST, "echo 'Defaults requiretty' >/etc/sudoers.d/tty")
     try:
-        done = ask(fleet, "telemetry_info", {}, "-v", environment={"ANSIBLE_PIPELINING": "false"},
-                   ansible_ssh_use_tty=True)
+        done = ask(
+            fleet, "telemetry_info", {}, "-v", environment={"ANSIBLE_PIPELINING": "false"}, ansible_ssh_use_tty=True
+        )
         refused = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe")
     finally:
         fleet.shell(HOST, "rm -f /etc/sudoers.d/tty")
@@ -234,23 +286,35 @@ def test_through_a_jump_host(fleet: Fleet) -> None:
 def test_the_local_connection(fleet: Fleet, tmp_path: Path) -> None:
     """With and without a password; root's own sudo asks for none, so something that does stands in for it."""
     sudo = tmp_path / "sudo"
-    sudo.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do\n'
-                    'case $1 in -p) prompt=$2; shift;; -u) shift;; esac; shift; done\n'
-                    'printf "%s" "$prompt" >&2; read -r password; [ "$password" = pass-of-sudo ] || exit 1\n'
-                    'exec "$@"\n')
+    sudo.write_text(
+        '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do\n'
+        "case $1 in -p) prompt=$2; shift;; -u) shift;; esac; shift; done\n"
+        'printf "%s" "$prompt" >&2; read -r password; [ "$password" = pass-of-sudo ] || exit 1\n'
+        'exec "$@"\n'
+    )
     sudo.chmod(0o755)
     local = {"ansible_connection": "local", "ansible_become_exe": str(sudo), "telemetry_carrier": "pipe"}
     for variables in ({"ansible_become": False}, {"ansible_become_password": "pass-of-sudo"}):
         for pipelining in ("true", "false"):
-            done = ask(fleet, "telemetry_info", {"root": str(tmp_path)}, hosts=["here"], **{**local, **variables},
-                       environment={"ANSIBLE_PIPELINING": pipelining})
+            done = ask(
+                fleet,
+                "telemetry_info",
+                {"root": str(tmp_path)},
+                hosts=["here"],
+                **{**local, **variables},
+                environment={"ANSIBLE_PIPELINING": pipelining},
+            )
             assert done.results["here"]["state"]["host"]["root"] == str(tmp_path), done.output
 
 
 def test_a_connection_that_cannot_pipe(fleet: Fleet) -> None:
-    paramiko = {"ansible_connection": "paramiko_ssh", "ansible_user": "ansible",
-                "ansible_paramiko_host_key_checking": False, "ansible_host": fleet.facts[HOST]["address"],
-                "ansible_ssh_private_key_file": f"{place('test')}/id_ed25519"}
+    paramiko = {
+        "ansible_connection": "paramiko_ssh",
+        "ansible_user": "ansible",
+        "ansible_paramiko_host_key_checking": False,
+        "ansible_host": fleet.facts[HOST]["address"],
+        "ansible_ssh_private_key_file": f"{place('test')}/id_ed25519",
+    }
     done = ask(fleet, "telemetry_info", {}, "-v", **paramiko)
     assert done.results[HOST]["state"]["host"]["node"] == HOST, done.output
     assert "sent as an ordinary module, because the connection plugin paramiko cannot pipe" in done.output
@@ -261,8 +325,9 @@ def test_a_connection_that_cannot_pipe(fleet: Fleet) -> None:
 def test_interpreters(fleet: Fleet) -> None:
     missing = ask(fleet, "telemetry_info", {}, ansible_python_interpreter="/opt/no/python")
     assert "/opt/no/python" in missing.results[HOST]["msg"]
-    fleet.shell(HOST, "printf '#!/bin/sh\\nexec /usr/bin/python3 \"$@\"\\n' >/opt/own-python; "
-                      "chmod 755 /opt/own-python")
+    fleet.shell(
+        HOST, "printf '#!/bin/sh\\nexec /usr/bin/python3 \"$@\"\\n' >/opt/own-python; chmod 755 /opt/own-python"
+    )
     given = ask(fleet, "telemetry_info", {}, "-vvv", ansible_python_interpreter="/opt/own-python")
     fleet.shell(HOST, "rm /opt/own-python")
     assert given.results[HOST]["state"]["installations"]
@@ -270,8 +335,14 @@ def test_interpreters(fleet: Fleet) -> None:
 
 
 def test_an_unreachable_host_is_unreachable(fleet: Fleet) -> None:
-    done = ask(fleet, "telemetry_info", {}, telemetry_carrier="pipe", ansible_host="10.77.1.250",
-               ansible_ssh_extra_args="-o ConnectTimeout=2 -o HostName=10.77.1.250")
+    done = ask(
+        fleet,
+        "telemetry_info",
+        {},
+        telemetry_carrier="pipe",
+        ansible_host="10.77.1.250",
+        ansible_ssh_extra_args="-o ConnectTimeout=2 -o HostName=10.77.1.250",
+    )
     assert done.code == 4
     assert done.results[HOST]["unreachable"]
 

@@ -17,12 +17,10 @@ JAVA = "java -Xmx48m -XX:TieredStopAtLevel=1 -Xshare:auto"
 #: Where things lie: file -> text. A text that begins with "#!" is a program.
 FILES = {
     # a war of any name, behind a link
-    "/etc/systemd/system/ci-master.service":
-        "[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/a\n"
-        f"ExecStart=/usr/bin/{JAVA} -jar /opt/cm/current.war --httpPort=8101\n",
+    "/etc/systemd/system/ci-master.service": "[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/a\n"
+    f"ExecStart=/usr/bin/{JAVA} -jar /opt/cm/current.war --httpPort=8101\n",
     # a war that a variable of an EnvironmentFile names
-    "/etc/systemd/system/two.service":
-        f"[Service]\nEnvironmentFile=/etc/ci/two\nExecStart=/usr/bin/{JAVA} $CI_OPTS -jar $CI_APP --httpPort=8102\n",
+    "/etc/systemd/system/two.service": f"[Service]\nEnvironmentFile=/etc/ci/two\nExecStart=/usr/bin/{JAVA} $CI_OPTS -jar $CI_APP --httpPort=8102\n",
     "/etc/ci/two": f"CI_OPTS={FLAG}\nCI_APP=/opt/t04/cm.war\n",
     # scripts that source scripts, functions, "$@"
     "/etc/systemd/system/three.service": "[Service]\nExecStart=/srv/ci/bin/start.sh --httpPort=8103\n",
@@ -30,58 +28,45 @@ FILES = {
     "/srv/ci/lib/common.sh": 'run_controller() { exec /srv/ci/bin/launch.sh "$@"; }\n',
     "/srv/ci/bin/launch.sh": f'#!/bin/sh\nexec {JAVA} {FLAG} -jar "$(dirname "$0")/../app.war" "$@"\n',
     # the same, and nobody has started it
-    "/etc/systemd/system/stopped.service":
-        "[Service]\nExecStart=/bin/bash -lc 'exec /srv/ci/bin/start.sh --httpPort=8104'\n",
+    "/etc/systemd/system/stopped.service": "[Service]\nExecStart=/bin/bash -lc 'exec /srv/ci/bin/start.sh --httpPort=8104'\n",
     # a program that is no shell script
     "/etc/systemd/system/five.service": "[Service]\nExecStart=/opt/five/run\n",
     "/opt/five/run": "#!/usr/bin/python3\nimport os, sys\nos.execvp('java', ['java', '-Xmx48m', '-jar', "
-                     "'/opt/' + 't04/cm' + '.war', '--httpPort=8105'])\n",
+    "'/opt/' + 't04/cm' + '.war', '--httpPort=8105'])\n",
     # an EnvironmentFile that is made anew
-    "/etc/systemd/system/six.service":
-        "[Service]\nRuntimeDirectory=six\nExecStartPre=/bin/sh -c 'echo CI_APP=/opt/t04/cm.war >/run/six/env'\n"
-        f"EnvironmentFile=-/run/six/env\nExecStart=/bin/sh -c 'exec {JAVA} -jar $CI_APP --httpPort=8106'\n",
+    "/etc/systemd/system/six.service": "[Service]\nRuntimeDirectory=six\nExecStartPre=/bin/sh -c 'echo CI_APP=/opt/t04/cm.war >/run/six/env'\n"
+    f"EnvironmentFile=-/run/six/env\nExecStart=/bin/sh -c 'exec {JAVA} -jar $CI_APP --httpPort=8106'\n",
     # a relative war, and Jenkins' own default home
-    "/etc/systemd/system/seven.service":
-        "[Service]\nUser=jenkins\nWorkingDirectory=/opt/seven\n"
-        f"ExecStart=/usr/bin/{JAVA} -jar app.war --httpPort=8107\n",
+    "/etc/systemd/system/seven.service": "[Service]\nUser=jenkins\nWorkingDirectory=/opt/seven\n"
+    f"ExecStart=/usr/bin/{JAVA} -jar app.war --httpPort=8107\n",
     # what it was unpacked to
-    "/etc/systemd/system/eight.service":
-        f"[Service]\nExecStart=/usr/bin/{JAVA} {FLAG} -cp /opt/eight executable.Main --httpPort=8108\n",
+    "/etc/systemd/system/eight.service": f"[Service]\nExecStart=/usr/bin/{JAVA} {FLAG} -cp /opt/eight executable.Main --httpPort=8108\n",
     # Debian's supervisord, runit, monit and cron
-    "/etc/supervisor/conf.d/ci.conf":
-        f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/nine/app.war --httpPort=8109 ; the old one\n",
+    "/etc/supervisor/conf.d/ci.conf": f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/nine/app.war --httpPort=8109 ; the old one\n",
     "/etc/sv/ten/run": f"#!/bin/sh\nexec {JAVA} -jar /opt/ten/app.war --httpPort=8110\n",
-    "/etc/monit/conf.d/ci":
-        "set daemon 1\ncheck process eleven with pidfile /run/eleven.pid\n"
-        '  start program = "/opt/eleven/start.sh" with timeout 60 seconds\n',
-    "/opt/eleven/start.sh":
-        f"#!/bin/sh\n{JAVA} {FLAG} -jar /opt/eleven/app.war --httpPort=8111 >/dev/null 2>&1 &\n"
-        "echo $! >/run/eleven.pid\n",
+    "/etc/monit/conf.d/ci": "set daemon 1\ncheck process eleven with pidfile /run/eleven.pid\n"
+    '  start program = "/opt/eleven/start.sh" with timeout 60 seconds\n',
+    "/opt/eleven/start.sh": f"#!/bin/sh\n{JAVA} {FLAG} -jar /opt/eleven/app.war --httpPort=8111 >/dev/null 2>&1 &\n"
+    "echo $! >/run/eleven.pid\n",
     "/etc/cron.d/ci": f"@reboot jenkins exec {JAVA} {FLAG} -jar /opt/twelve/app.war --httpPort=8112\n",
     # OpenRC's own programs run its scripts on any host
-    "/etc/init.d/thirteen":
-        "#!/sbin/openrc-run\ncommand=/usr/bin/java\ncommand_background=true\npidfile=/run/thirteen.pid\n"
-        'command_args="$CI_OPTS -jar /opt/thirteen/app.war --httpPort=8113"\n',
+    "/etc/init.d/thirteen": "#!/sbin/openrc-run\ncommand=/usr/bin/java\ncommand_background=true\npidfile=/run/thirteen.pid\n"
+    'command_args="$CI_OPTS -jar /opt/thirteen/app.war --httpPort=8113"\n',
     "/etc/conf.d/thirteen": f'CI_OPTS="-Xmx48m -XX:TieredStopAtLevel=1 {FLAG}"\n',
     # a unit of the service manager of a user who is a service's
     "/var/lib/systemd/linger/jenkins": "",
-    "/var/lib/jenkins/.config/systemd/user/fourteen.service":
-        f"[Service]\nExecStart=/usr/bin/{JAVA} -jar /opt/fourteen/app.war --httpPort=8114\n",
+    "/var/lib/jenkins/.config/systemd/user/fourteen.service": f"[Service]\nExecStart=/usr/bin/{JAVA} -jar /opt/fourteen/app.war --httpPort=8114\n",
     "/etc/systemd/system/user@.service.d/runtime.conf": "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n",
     # an EnvironmentFile that is no file: what runs is joined to its unit by the kernel's word
-    "/etc/systemd/system/fifteen.service":
-        f"[Service]\nEnvironmentFile=/etc/ci/fifo\nExecStart=/bin/sh -c 'exec {JAVA} -jar $CI_APP --httpPort=8115'\n",
+    "/etc/systemd/system/fifteen.service": f"[Service]\nEnvironmentFile=/etc/ci/fifo\nExecStart=/bin/sh -c 'exec {JAVA} -jar $CI_APP --httpPort=8115'\n",
     # what it starts is not known before, and it is stopped
-    "/etc/systemd/system/sixteen.service":
-        "[Service]\nEnvironment=JENKINS_HOME=/srv/b\nExecStart=/opt/sixteen/run.sh\n",
+    "/etc/systemd/system/sixteen.service": "[Service]\nEnvironment=JENKINS_HOME=/srv/b\nExecStart=/opt/sixteen/run.sh\n",
     "/opt/sixteen/run.sh": f'#!/bin/sh\nexec {JAVA} -jar "$(wget -q -O - http://127.0.0.1:9/war)"\n',
     # one that fails until systemd gives it up, one that is started again and again
-    "/etc/systemd/system/failed.service":
-        "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=2\n[Service]\nRestart=always\nRestartSec=100ms\n"
-        f"ExecStart=/usr/bin/java {FLAG} -Xmx1k -jar /opt/t04/cm.war\n",
-    "/etc/systemd/system/looping.service":
-        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=300ms\n"
-        f"ExecStart=/usr/bin/java {FLAG} -Xmx1k -jar /opt/t04/cm.war\n",
+    "/etc/systemd/system/failed.service": "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=2\n[Service]\nRestart=always\nRestartSec=100ms\n"
+    f"ExecStart=/usr/bin/java {FLAG} -Xmx1k -jar /opt/t04/cm.war\n",
+    "/etc/systemd/system/looping.service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=300ms\n"
+    f"ExecStart=/usr/bin/java {FLAG} -Xmx1k -jar /opt/t04/cm.war\n",
     # what has the name and is none
     "/etc/systemd/system/jenkins-backup.service": "[Service]\nType=oneshot\nUser=jenkins\nExecStart=/opt/backup.sh\n",
     "/opt/backup.sh": "#!/bin/sh\ncp -a /usr/share/java/jenkins.war /tmp/\n",
@@ -128,11 +113,17 @@ STARTED = 18  # JVMs, with the package's own
 def _odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The host with all of it, running."""
     with new_fleet("odd", tmp_path_factory.mktemp("odd"), HOST, FILES, LAY) as fleet:
-        fleet.shell(HOST, f"for i in $(seq 300); do [ $(pgrep -xc java) -ge {STARTED} ] && "
-                          "systemctl is-failed -q failed && break; sleep 0.2; done; sleep 3")
+        fleet.shell(
+            HOST,
+            f"for i in $(seq 300); do [ $(pgrep -xc java) -ge {STARTED} ] && "
+            "systemctl is-failed -q failed && break; sleep 0.2; done; sleep 3",
+        )
         # written after supervisord began, and not told to it
-        fleet.shell(HOST, "install -m 644 /dev/stdin /etc/supervisor/conf.d/late.conf <<'END_OF_FILE'\n[program:late]\n"
-                          f"autostart=false\ncommand=/usr/bin/{JAVA} {FLAG} -jar /opt/nine/app.war\nEND_OF_FILE\n")
+        fleet.shell(
+            HOST,
+            "install -m 644 /dev/stdin /etc/supervisor/conf.d/late.conf <<'END_OF_FILE'\n[program:late]\n"
+            f"autostart=false\ncommand=/usr/bin/{JAVA} {FLAG} -jar /opt/nine/app.war\nEND_OF_FILE\n",
+        )
         yield fleet
 
 
@@ -190,7 +181,9 @@ def test_nothing_else_is_one(state: dict[str, Any]) -> None:
     left = {item["name"]: item for item in state["installations"] if item["name"] not in known}
     # started by hand, and in namespaces of its own, which only root can have made
     assert {war: (item["service"], item["running"]) for war, item in left.items()} == {
-        "/opt/t04/cm.war": (None, "unknown"), "/opt/apart/app.war": (None, "enabled")}
+        "/opt/t04/cm.war": (None, "unknown"),
+        "/opt/apart/app.war": (None, "enabled"),
+    }
     assert "and belongs to no installation" in left["/opt/t04/cm.war"]["running_detail"]["reason"]
     assert left["/opt/apart/app.war"]["packaging"] == "container"
 
@@ -203,14 +196,19 @@ def test_who_starts_it_is_named(state: dict[str, Any]) -> None:
     assert runit["processes"][0]["started_by"] == "runit service ten"
 
 
-@pytest.mark.parametrize(("name", "starts", "started"), [
-    ("/etc/monit/conf.d/ci", "monit service eleven in /etc/monit/conf.d/ci", "monit service eleven"),
-    ("/etc/cron.d/ci", "cron @reboot in /etc/cron.d/ci", "cron"),
-    ("/var/lib/jenkins/.config/systemd/user/fourteen.service",
-     "user unit fourteen.service of jenkins in /var/lib/jenkins/.config/systemd/user/fourteen.service",
-     "user unit fourteen.service of jenkins"),
-    ("rc-local", None, "rc-local"),
-])
+@pytest.mark.parametrize(
+    ("name", "starts", "started"),
+    [
+        ("/etc/monit/conf.d/ci", "monit service eleven in /etc/monit/conf.d/ci", "monit service eleven"),
+        ("/etc/cron.d/ci", "cron @reboot in /etc/cron.d/ci", "cron"),
+        (
+            "/var/lib/jenkins/.config/systemd/user/fourteen.service",
+            "user unit fourteen.service of jenkins in /var/lib/jenkins/.config/systemd/user/fourteen.service",
+            "user unit fourteen.service of jenkins",
+        ),
+        ("rc-local", None, "rc-local"),
+    ],
+)
 def test_who_else_starts_it_is_named(name: str, starts: str | None, started: str, state: dict[str, Any]) -> None:
     found = entry(state, name)
     assert (found["started_by"], found["processes"][0]["started_by"]) == (starts, started)
@@ -241,18 +239,37 @@ def test_the_second_opinion_finds_the_same_by_its_own_code(odd: Fleet, state: di
     assert done.returncode == 0, done.stderr
     installations, jvms = json.loads(done.stdout)
     told = {"true": "disabled", "absent": "enabled", "unknown": "unresolvable"}
-    theirs = {(name.partition(" (")[0].replace("/etc/sv/", "/etc/service/") if name.startswith("/") else
-               name.removesuffix(".service")): told[flag] for name, flag, _why in installations}
-    ours = {item["name"]: item["on_disk"] for item in state["installations"] if item["service"] or item["packaging"] !=
-            "container" and item["running"] != "unknown"}
+    theirs = {
+        (
+            name.partition(" (")[0].replace("/etc/sv/", "/etc/service/")
+            if name.startswith("/")
+            else name.removesuffix(".service")
+        ): told[flag]
+        for name, flag, _why in installations
+    }
+    ours = {
+        item["name"]: item["on_disk"]
+        for item in state["installations"]
+        if item["service"] or item["packaging"] != "container" and item["running"] != "unknown"
+    }
     # It takes a file as it is, also one that is made anew before the start.
     assert theirs == {**ours, "six": "enabled"}, installations
     # One was started by hand, and one has namespaces of its own: nobody knows what starts them.
     alone = [(flag, apart) for _service, flag, apart, homeless in jvms if homeless]
     assert sorted(alone) == [("absent", []), ("absent", ["pid", "mnt", "net"])], jvms
     assert len(jvms) == STARTED
-    done = odd.inside(str(BIN / "python"), "-m", "pytest", "tests/testinfra", "-q", "-p", "no:cacheprovider",
-                      f"--ansible-inventory={inventory}", "-k", "every_running_jvm")
+    done = odd.inside(
+        str(BIN / "python"),
+        "-m",
+        "pytest",
+        "tests/testinfra",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--ansible-inventory={inventory}",
+        "-k",
+        "every_running_jvm",
+    )
     assert "in a namespace of its own (pid, mnt, net) sends telemetry" in done.stdout and "elsewhere" not in done.stdout
 
 

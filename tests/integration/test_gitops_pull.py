@@ -30,8 +30,12 @@ def test_a_host_keeps_to_its_policy_by_itself(site: PolicySite) -> None:
     site.shell(HOST, OLD_GIT)
     lacking = site.role(gitops_pull_ansible_playbook="/opt/ansible/bin/ansible-playbook")
     assert lacking.returncode == 2, lacking.stdout
-    for sentence in ("git 2.34 or newer is needed", "git is 2.30", "ansible-core 2.16 or newer is needed",
-                     "/opt/ansible/bin/ansible-playbook cannot be run"):
+    for sentence in (
+        "git 2.34 or newer is needed",
+        "git is 2.30",
+        "ansible-core 2.16 or newer is needed",
+        "/opt/ansible/bin/ansible-playbook cannot be run",
+    ):
         assert sentence in lacking.stdout, lacking.stdout
     assert site.code(HOST, "ls /usr/local/libexec/telemetry-pull /etc/cbops-telemetry") != 0, "nothing is left there"
     site.shell(HOST, "rm /usr/local/bin/git")
@@ -114,9 +118,12 @@ def test_a_host_keeps_to_its_policy_by_itself(site: PolicySite) -> None:
     assert f"the last good commit {again_off} stays in force" in journal
 
     # Whom we do not trust any more has no commit in force.
-    site.shell(HOST, "cp -p /etc/cbops-telemetry/allowed_signers /root/kept; "
-                     "echo 'jo@example.com ssh-ed25519 AAAA' >/etc/cbops-telemetry/allowed_signers; "
-                     f"sed -i 's/{FLAG}//' {LAUNCH}")
+    site.shell(
+        HOST,
+        "cp -p /etc/cbops-telemetry/allowed_signers /root/kept; "
+        "echo 'jo@example.com ssh-ed25519 AAAA' >/etc/cbops-telemetry/allowed_signers; "
+        f"sed -i 's/{FLAG}//' {LAUNCH}",
+    )
     code, journal = site.pull()
     assert code == 3, journal
     assert FLAG not in site.launch()
@@ -128,11 +135,14 @@ def test_a_host_keeps_to_its_policy_by_itself(site: PolicySite) -> None:
     assert site.pull()[0] == 0
 
     # The deploy key can only read.
-    pushed = site.shell(HOST, f"""
+    pushed = site.shell(
+        HOST,
+        f"""
         cd $(mktemp -d); git init --quiet .; git -c user.name=x -c user.email=x@example.com commit -q --allow-empty -m x
         etc=/etc/cbops-telemetry
         GIT_SSH_COMMAND="ssh -F none -i $etc/deploy_key -o UserKnownHostsFile=$etc/known_hosts" \\
-            git push --force ssh://git@{site.address}{REPOSITORY} HEAD:main 2>&1 && echo PUSHED || echo REFUSED""")
+            git push --force ssh://git@{site.address}{REPOSITORY} HEAD:main 2>&1 && echo PUSHED || echo REFUSED""",
+    )
     assert pushed.rstrip().endswith("REFUSED"), pushed
     assert site.shell("git", f"{AS_GIT} rev-parse main").strip() == again_off
 
@@ -144,8 +154,11 @@ def test_a_host_keeps_to_its_policy_by_itself(site: PolicySite) -> None:
 
     absent = site.role(gitops_pull_state="absent")
     assert absent.returncode == 0, absent.stdout + absent.stderr
-    left = site.shell(HOST, f"ls -d /etc/cbops-telemetry {LIB} /usr/local/share/cbops-telemetry {METRICS}/*.prom "
-                            "/usr/local/libexec/telemetry-pull /etc/systemd/system/cbops-telemetry-pull.* 2>/dev/null "
-                            "|| true")
+    left = site.shell(
+        HOST,
+        f"ls -d /etc/cbops-telemetry {LIB} /usr/local/share/cbops-telemetry {METRICS}/*.prom "
+        "/usr/local/libexec/telemetry-pull /etc/systemd/system/cbops-telemetry-pull.* 2>/dev/null "
+        "|| true",
+    )
     assert left.split() == [LIB] and site.shell(HOST, f"ls -A {LIB}").split() == ["backups"], "those of launch files"
     assert re.search(r"changed=0 ", site.role(gitops_pull_state="absent").stdout), "a second time changes nothing"

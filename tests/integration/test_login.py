@@ -20,14 +20,20 @@ def test_the_engine_and_the_jvm_agree(fleet: Fleet, file: str, text: str, verdic
     services = {host: fleet.facts[host]["service"] for host in HOSTS}
     homes = {host: f"HOME={fleet.facts[host]['home']}" for host in HOSTS}
     for host, service in services.items():
-        fleet.shell(host, f'{homes[host]}; cp -p "{file}" /root/kept 2>/dev/null || rm -f /root/kept\n'
-                          f'cat >"{file}" <<"END"\n{text}\nEND\nsystemctl restart {service}')
+        fleet.shell(
+            host,
+            f'{homes[host]}; cp -p "{file}" /root/kept 2>/dev/null || rm -f /root/kept\n'
+            f'cat >"{file}" <<"END"\n{text}\nEND\nsystemctl restart {service}',
+        )
     try:
         audit = fleet.play("audit", inventory=fleet.inventory({host: {} for host in HOSTS}))
     finally:
         for host, service in services.items():
-            fleet.shell(host, f'{homes[host]}; if [ -e /root/kept ]; then cp -p /root/kept "{file}"; '
-                              f'else rm -f "{file}"; fi; systemctl restart {service}')
+            fleet.shell(
+                host,
+                f'{homes[host]}; if [ -e /root/kept ]; then cp -p /root/kept "{file}"; '
+                f'else rm -f "{file}"; fi; systemctl restart {service}',
+            )
     for item in audit.report["hosts"]:
         (installation,) = item["state"]["installations"]
         clocks = [installation[clock] for clock in ("on_disk", "next_start", "running")]

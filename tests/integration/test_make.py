@@ -23,8 +23,17 @@ TABLE = ("host", "product", "on_disk", "next_start", "running", "connectivity", 
 def make(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     """Run make in the checkout."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=CHECKOUT, capture_output=True, text=True,
-                          timeout=900, check=False, env=environment, stdin=subprocess.DEVNULL, **options)
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        **options,
+    )
 
 
 def report() -> dict[str, str]:
@@ -45,8 +54,17 @@ def test_the_tutorial(_demo: None) -> None:
     shutil.rmtree(CHECKOUT / "reports", ignore_errors=True)
     page = (CHECKOUT / "docs/tutorial.md").read_text(encoding="utf-8")
     commands = [shlex.split(command) for command in re.findall(r"^make (.+)$", page, re.M)]
-    assert commands == [["audit"], ["plan"], ["enforce"], ["audit"], ["probe"],
-                        ["enforce", "ARGS=-e telemetry_restart=now"], ["verify"], ["report"], ["down"]]
+    assert commands == [
+        ["audit"],
+        ["plan"],
+        ["enforce"],
+        ["audit"],
+        ["probe"],
+        ["enforce", "ARGS=-e telemetry_restart=now"],
+        ["verify"],
+        ["report"],
+        ["down"],
+    ]
     first = make("audit")
     assert first.returncode == 2, first.stdout + first.stderr
     assert any(line.split() == list(TABLE) for line in first.stdout.splitlines())
@@ -56,7 +74,10 @@ def test_the_tutorial(_demo: None) -> None:
     assert verdicts["cm1"] == "violation"
     recorded = [json.loads(path.read_text())["reasons"] for path in (CHECKOUT / "reports/evidence").glob("*.json")]
     assert {entry_of(reason) for reasons in recorded for reason in reasons} == {
-        "flag-not-as-wanted", "flag-without-effect", "restart-owed"}
+        "flag-not-as-wanted",
+        "flag-without-effect",
+        "restart-owed",
+    }
     assert "JENKINS_JAVA_OPTIONS" not in first.stdout or "has no effect" in first.stdout
 
     assert f"what each reason means, and what to do: {PAGE}\n" in first.stdout
@@ -104,8 +125,9 @@ def test_make_plan_lists_and_writes() -> None:
 def test_where_the_fleet_cannot_run_it_is_said_in_one_line(tmp_path: Path) -> None:
     """A user who is not root gets the reason and the way to audit this machine itself."""
     # A user namespace without a mapping: nobody by number, and still able to read a checkout of root's.
-    done = subprocess.run(["unshare", "--user", "/usr/bin/python3", FLEET, "check"], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(
+        ["unshare", "--user", "/usr/bin/python3", FLEET, "check"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 3
     assert len((done.stdout + done.stderr).strip().splitlines()) == 1
     assert "root" in done.stdout + done.stderr
@@ -120,6 +142,17 @@ def test_where_the_fleet_cannot_run_it_is_said_in_one_line(tmp_path: Path) -> No
 
 def test_help_lists_every_target() -> None:
     listed = make("help").stdout
-    for target in ("audit", "plan", "enforce", "probe", "report", "verify", "test", "test-unit", "matrix", "lint",
-                   "clean-fleet"):
+    for target in (
+        "audit",
+        "plan",
+        "enforce",
+        "probe",
+        "report",
+        "verify",
+        "test",
+        "test-unit",
+        "matrix",
+        "lint",
+        "clean-fleet",
+    ):
         assert f"make {target} " in listed

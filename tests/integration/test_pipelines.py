@@ -22,12 +22,24 @@ def step(fleet: Fleet, tmp_path: Path) -> Callable[..., int]:
     beside = tmp_path / "beside.json"
 
     def run(name: str, reach: dict[str, Any] | None = None, **more: str) -> int:
-        beside.write_text(json.dumps({
-            "ansible_ssh_common_args": f"-F {place(fleet.profile)}/ssh_config", **(reach or {})}))
-        done = fleet.inside("sh", str(SCRIPT), name, cwd=tmp_path, environment={
-            "TELEMETRY_INVENTORY": str(inventory), "TELEMETRY_VARIABLES": str(beside),
-            "PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin", "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"), **more})
+        beside.write_text(
+            json.dumps({"ansible_ssh_common_args": f"-F {place(fleet.profile)}/ssh_config", **(reach or {})})
+        )
+        done = fleet.inside(
+            "sh",
+            str(SCRIPT),
+            name,
+            cwd=tmp_path,
+            environment={
+                "TELEMETRY_INVENTORY": str(inventory),
+                "TELEMETRY_VARIABLES": str(beside),
+                "PATH": f"{BIN}:/usr/bin:/bin:/usr/sbin:/sbin",
+                "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+                **more,
+            },
+        )
         print(done.stdout, done.stderr)
         return done.returncode
 
@@ -52,8 +64,9 @@ def test_plan_enforce_and_audit(fleet: Fleet, tmp_path: Path, step: Callable[...
     assert totals["compliant"] == len(HOSTS)
 
 
-def test_a_key_that_cannot_become_root_sees_less_and_says_so(fleet: Fleet, tmp_path: Path,
-                                                             step: Callable[..., int]) -> None:
+def test_a_key_that_cannot_become_root_sees_less_and_says_so(
+    fleet: Fleet, tmp_path: Path, step: Callable[..., int]
+) -> None:
     """The hosts are as wanted by now; without root that is not known, and so it is not said."""
     before = fleet.launch_files()
     weak = {"ansible_become": False}

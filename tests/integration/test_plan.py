@@ -48,8 +48,15 @@ def checksum(fleet: Fleet, host: str, path: str) -> str | None:
 
 def undo(fleet: Fleet, *hosts: str) -> None:
     """Telemetry on again, on the hosts that a test edited or on all, with all JVMs as at first."""
-    done = fleet.play("enforce", *NOW, "-e", "telemetry_desired=enabled", "-e", "telemetry_restart_serial=0",
-                      inventory=fleet.inventory({host: {} for host in hosts or fleet.hosts}))
+    done = fleet.play(
+        "enforce",
+        *NOW,
+        "-e",
+        "telemetry_desired=enabled",
+        "-e",
+        "telemetry_restart_serial=0",
+        inventory=fleet.inventory({host: {} for host in hosts or fleet.hosts}),
+    )
     assert set(done.verdicts().values()) == {"compliant"}, done.output
 
 
@@ -132,11 +139,16 @@ def test_a_restart_that_was_not_planned_is_refused(fleet: Fleet, tmp_path: Path)
         fleet.shell(OTHER, f"cp -p /root/kept {FILE}")
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": []}', "the host is not in the plan"),
-    ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": [{"host": "trixie-cm-deb"}]}', "is damaged"),
-    ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is no plan"),
-    ("{", "is no JSON"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": []}', "the host is not in the plan"),
+        ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": [{"host": "trixie-cm-deb"}]}', "is damaged"),
+        ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is no plan"),
+        ("{", "is no JSON"),
+        (None, "cannot be read"),
+    ],
+)
 def test_without_an_entry_nothing_is_done(fleet: Fleet, tmp_path: Path, content: str | None, said: str) -> None:
     before = fleet.launch_files(OTHER)[OTHER]
     if content is not None:
@@ -150,15 +162,23 @@ def test_without_an_entry_nothing_is_done(fleet: Fleet, tmp_path: Path, content:
 def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: Fleet, tmp_path: Path) -> None:
     """An unreachable host, a wrong policy, a launch file that cannot be known: each with its error; others go on."""
     broken = "trixie-oc-rpm"
-    fleet.shell(broken, "cp -p /etc/sysconfig/cloudbees-core-oc /root/kept; "
-                        "echo 'JENKINS_JAVA_OPTIONS=\"' >> /etc/sysconfig/cloudbees-core-oc")
+    fleet.shell(
+        broken,
+        "cp -p /etc/sysconfig/cloudbees-core-oc /root/kept; "
+        "echo 'JENKINS_JAVA_OPTIONS=\"' >> /etc/sysconfig/cloudbees-core-oc",
+    )
     fleet.power("bullseye-cm-rpm", "off")
     waiver = {"until": "2199-12-31", "reason": "case 12345", "approved_by": "Jo Doe"}
-    inventory = fleet.inventory({
-        OTHER: {}, broken: {}, "bullseye-cm-rpm": {"ansible_ssh_extra_args": "-o ConnectTimeout=3"},
-        "trixie-oss": {"telemetry_desired": "off"},
-        EDITED: {"telemetry_waiver": waiver, "telemetry_waiver_max_days": 99999},
-        "trixie-script": {"telemetry_desired": "unmanaged"}})
+    inventory = fleet.inventory(
+        {
+            OTHER: {},
+            broken: {},
+            "bullseye-cm-rpm": {"ansible_ssh_extra_args": "-o ConnectTimeout=3"},
+            "trixie-oss": {"telemetry_desired": "off"},
+            EDITED: {"telemetry_waiver": waiver, "telemetry_waiver_max_days": 99999},
+            "trixie-script": {"telemetry_desired": "unmanaged"},
+        }
+    )
     try:
         done, document = planned(fleet, tmp_path, inventory=inventory)
         held_run = fleet.play("enforce", *held(tmp_path), inventory=inventory)
@@ -178,8 +198,14 @@ def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: F
         assert (entries[host]["enforced"], entries[host]["edits"], entries[host]["error"]) == (False, [], None)
     assert len(entries[OTHER]["edits"]) == 1
     # Enforce does the one that was planned; the host that did not answer is unreachable in the audit as ever.
-    assert held_run.verdicts() == {OTHER: "restart_pending", broken: "violation", "bullseye-cm-rpm": "unreachable",
-                                   "trixie-oss": "unknown", EDITED: "waived", "trixie-script": "not_applicable"}
+    assert held_run.verdicts() == {
+        OTHER: "restart_pending",
+        broken: "violation",
+        "bullseye-cm-rpm": "unreachable",
+        "trixie-oss": "unknown",
+        EDITED: "waived",
+        "trixie-script": "not_applicable",
+    }
     assert "could not be planned" in held_run.reasons(broken)
     undo(fleet, OTHER)
 
@@ -220,14 +246,23 @@ def test_batches_are_those_of_the_restart_play(fleet: Fleet, tmp_path: Path) -> 
         done, document = planned(fleet, tmp_path, *arguments, inventory=inventory)
         numbers = [entry["batch"] for entry in document["hosts"]]
         assert ("has no effect in the inventory" in done.output) is (not arguments)
-        played = fleet.play("enforce", "--check", "--tags", "telemetry_restart", *arguments, inventory=inventory,
-                            environment={"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true", "ANSIBLE_DISPLAY_OK_HOSTS": "true"})
+        played = fleet.play(
+            "enforce",
+            "--check",
+            "--tags",
+            "telemetry_restart",
+            *arguments,
+            inventory=inventory,
+            environment={"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true", "ANSIBLE_DISPLAY_OK_HOSTS": "true"},
+        )
         # Each batch is a play of its own in the output.
         plays = played.output.split("PLAY [Declare telemetry and restart what owes a restart]")[1:]
         plays[-1] = plays[-1].split("PLAY [")[0]
         restarted = [sorted({host for host in hosts if f"[{host}]" in text}) for text in plays]
-        assert restarted == [[host for host, number in zip(hosts, numbers, strict=True) if number == batch]
-                             for batch in range(1, max(numbers) + 1)], played.output
+        assert restarted == [
+            [host for host, number in zip(hosts, numbers, strict=True) if number == batch]
+            for batch in range(1, max(numbers) + 1)
+        ], played.output
 
 
 PLAN = """ansible-playbook cbops.telemetry.plan -i inventory/ -e telemetry_restart=now
@@ -245,9 +280,19 @@ def test_a_pipeline_that_enforces_what_was_reviewed(fleet: Fleet, tmp_path: Path
 
     def step(script: str) -> int:
         # -e: so does GitHub run it
-        return fleet.inside("env", f"PATH={BIN}:{os.environ['PATH']}", "bash", "-e", "-c", script, cwd=tmp_path,
-                            environment={"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
-                                         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")}).returncode
+        return fleet.inside(
+            "env",
+            f"PATH={BIN}:{os.environ['PATH']}",
+            "bash",
+            "-e",
+            "-c",
+            script,
+            cwd=tmp_path,
+            environment={
+                "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+                "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+            },
+        ).returncode
 
     assert step(plan) == 1, "what was committed is another plan"
     assert f"| <code>{OTHER}</code> |" in (tmp_path / "summary.md").read_text()

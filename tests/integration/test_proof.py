@@ -20,18 +20,47 @@ def _empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builds it)."""
     place = tmp_path_factory.mktemp("user")
     (place / "empty").mkdir()
-    done = subprocess.run([BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                           "--no-deps", "--target", place / "installed", CHECKOUT / "tests/testinfra"],
-                          capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [
+            BIN / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--target",
+            place / "installed",
+            CHECKOUT / "tests/testinfra",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return place / "empty"
 
 
 def opinion(fleet: Fleet, empty: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The installed second opinion, run where nothing of this checkout is; no process of a host is seen from there."""
-    return fleet.inside("unshare", "--pid", "--fork", "--mount-proc", str(BIN / "python"), "-m", "pytest", "-v", "-p",
-                        "no:cacheprovider", "--pyargs", "secondopinion", *arguments, cwd=empty,
-                        environment={"PYTHONPATH": str(empty.with_name("installed"))})
+    return fleet.inside(
+        "unshare",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        str(BIN / "python"),
+        "-m",
+        "pytest",
+        "-v",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        "secondopinion",
+        *arguments,
+        cwd=empty,
+        environment={"PYTHONPATH": str(empty.with_name("installed"))},
+    )
 
 
 def test_events_stop_everywhere_and_come_back(fleet: Fleet, empty: Path) -> None:
@@ -91,11 +120,14 @@ def test_the_second_opinion_needs_no_inventory(fleet: Fleet, empty: Path) -> Non
     known.write_text(f"UserKnownHostsFile {files}/known_hosts\nIdentitiesOnly yes\n")
     hosts = ["bookworm-cm-deb", "trixie-cm-deb"]
     first, second = (fleet.facts[host]["address"] for host in hosts)
-    asked = (f"local://,ssh://ansible@{first}?ssh_config={known}&ssh_identity_file={files}/id_ed25519&sudo=true&timeout=20,"
-             f"paramiko://{hosts[1]}?ssh_config={files}/ssh_config")
+    asked = (
+        f"local://,ssh://ansible@{first}?ssh_config={known}&ssh_identity_file={files}/id_ed25519&sudo=true&timeout=20,"
+        f"paramiko://{hosts[1]}?ssh_config={files}/ssh_config"
+    )
     for desired, code in (("disabled", 1), ("enabled", 0)):
-        told = opinion(fleet, empty, f"--hosts={asked}", f"--telemetry-desired={desired}", "-k",
-                       "answers or next_start")
+        told = opinion(
+            fleet, empty, f"--hosts={asked}", f"--telemetry-desired={desired}", "-k", "answers or next_start"
+        )
         assert told.returncode == code, told.stdout + told.stderr
         assert "lets_itself_be_read[localhost] PASSED" in told.stdout
         for name in (first, hosts[1]):
@@ -109,8 +141,14 @@ def test_backups_are_out_of_the_way_and_say_whose_the_file_was(fleet: Fleet) -> 
     seen = 0
     for host in fleet.hosts:
         place = "/var/lib/cbops-telemetry/backups"
-        assert fleet.shell(host, f"find /etc /opt -name '*cbops~*'; find {place} -type d ! -perm 700; "
-                                 f"find {place} -type f ! -perm 600; find {place} ! -user root") == "", host
+        assert (
+            fleet.shell(
+                host,
+                f"find /etc /opt -name '*cbops~*'; find {place} -type d ! -perm 700; "
+                f"find {place} -type f ! -perm 600; find {place} ! -user root",
+            )
+            == ""
+        ), host
         for line in fleet.shell(host, f"cat {place}/*/*.json | tr -d '\\n' | sed 's/}}{{/}}\\n{{/g'").splitlines():
             record = json.loads(line)
             assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", record["edits"][-1]["run"])
@@ -126,18 +164,28 @@ def test_a_backup_of_an_earlier_version_is_moved_away(fleet: Fleet) -> None:
     """A folder of which every file is read: what an earlier version left there undid each edit."""
     host = "bookworm-oss"
     unit = "/etc/systemd/system/jenkins.service.d/10-env.conf"
-    fleet.shell(host, f"""mkdir -p /etc/cb/t11.d {unit.rpartition("/")[0]}
+    fleet.shell(
+        host,
+        f"""mkdir -p /etc/cb/t11.d {unit.rpartition("/")[0]}
         echo 'JAVA_OPTS=-Djava.awt.headless=true -Da=new' >/etc/cb/t11.d/10-java
         echo 'JAVA_OPTS=-Djava.awt.headless=true -Da=old' >/etc/cb/t11.d/10-java.20260101T000000Z.cbops~
-        printf '[Service]\nEnvironmentFile=/etc/cb/t11.d/*\n' >{unit}; systemctl daemon-reload""")
+        printf '[Service]\nEnvironmentFile=/etc/cb/t11.d/*\n' >{unit}; systemctl daemon-reload""",
+    )
     try:
         inventory = fleet.inventory({host: {}})
         audit = fleet.play("audit", inventory=inventory)
         assert "a backup of an earlier version" in str(audit.report["hosts"][0]["state"]["warnings"])
         check = fleet.play("enforce", "--check", "--diff", inventory=inventory)
         assert "would be moved" in check.output and "(moved)" in check.output
-        done = fleet.play("enforce", "--diff", "-e", "telemetry_restart=now", "-e", "telemetry_restart_allow=unit",
-                          inventory=inventory)
+        done = fleet.play(
+            "enforce",
+            "--diff",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_restart_allow=unit",
+            inventory=inventory,
+        )
         assert done.verdicts() == {host: "compliant"}, done.output
         assert "1 backup of an earlier version was moved" in done.output
         assert fleet.shell(host, "ls /etc/cb/t11.d").split() == ["10-java"]
@@ -155,12 +203,15 @@ def test_the_second_opinion_fails_on_a_dead_variable(fleet: Fleet, host: str) ->
     facts = fleet.facts[host]
     dead = "JENKINS_JAVA_OPTIONS" if "deb" in host else "JAVA_ARGS"
     path = facts["launch_file"]
-    fleet.shell(host, f"cp -p {path} /root/kept; printf '%s\\n' '{dead}=\"{FLAG}\"' >> {path}; "
-                      f"systemctl restart {facts['service']}")
+    fleet.shell(
+        host,
+        f"cp -p {path} /root/kept; printf '%s\\n' '{dead}=\"{FLAG}\"' >> {path}; systemctl restart {facts['service']}",
+    )
     try:
         inventory = fleet.inventory({host: {}})
-        verified = fleet.inside(str(BIN / "python"), "-m", "pytest", "tests/testinfra", "-q",
-                                f"--ansible-inventory={inventory}")
+        verified = fleet.inside(
+            str(BIN / "python"), "-m", "pytest", "tests/testinfra", "-q", f"--ansible-inventory={inventory}"
+        )
         assert verified.returncode == 1, verified.stdout
         assert "next_start" in verified.stdout
         assert SECRET not in verified.stdout

@@ -22,37 +22,67 @@ with open(CASES / "cases.tsv", encoding="utf-8", newline="") as table:
 
 #: Everything that a start could change, with what would show it. Left out: the journal, and the access log that the
 #: running Tomcat writes up to ten seconds after a request (those with which the fleet waited for it).
-LISTING = (r"find /etc /home /root /opt /usr /boot /srv /var -xdev \( -path /var/log/journal "
-           r"-o -path '/var/log/tomcat10/localhost_access_log.*' \) -prune "
-           r"-o -printf '%p %y %s %T@ %C@ %m %U:%G %i %l\n' | sort; "
-           "find /etc /opt /home /root -xdev -type f -exec sha256sum {} + | sort")
-PIDS = ("for unit in cloudbees-core-oc cloudbees-core-cm jenkins cloudbees-cm tomcat10; do "
-        "systemctl show -p MainPID,ActiveState,NRestarts,InvocationID $unit; done; "
-        "pgrep -x java; cat /run/cloudbees-*/*.pid /var/run/jenkins/*.pid 2>/dev/null; true")
+LISTING = (
+    r"find /etc /home /root /opt /usr /boot /srv /var -xdev \( -path /var/log/journal "
+    r"-o -path '/var/log/tomcat10/localhost_access_log.*' \) -prune "
+    r"-o -printf '%p %y %s %T@ %C@ %m %U:%G %i %l\n' | sort; "
+    "find /etc /opt /home /root -xdev -type f -exec sha256sum {} + | sort"
+)
+PIDS = (
+    "for unit in cloudbees-core-oc cloudbees-core-cm jenkins cloudbees-cm tomcat10; do "
+    "systemctl show -p MainPID,ActiveState,NRestarts,InvocationID $unit; done; "
+    "pgrep -x java; cat /run/cloudbees-*/*.pid /var/run/jenkins/*.pid 2>/dev/null; true"
+)
 #: Whatever has our name; the lock is there since the fleet was enforced.
-LEFT = ("systemctl list-units --all --no-legend 'cbops*'; ls -d /run/cbops* /run/systemd/*/cbops* /.cbops* "
-        "/tmp/*cbops* /sys/fs/cgroup/system.slice/cbops* 2>/dev/null | grep -vx /run/cbops-telemetry.lock; "
-        "ps axww -o args | grep '[c]bops-prove'; true")
+LEFT = (
+    "systemctl list-units --all --no-legend 'cbops*'; ls -d /run/cbops* /run/systemd/*/cbops* /.cbops* "
+    "/tmp/*cbops* /sys/fs/cgroup/system.slice/cbops* 2>/dev/null | grep -vx /run/cbops-telemetry.lock; "
+    "ps axww -o args | grep '[c]bops-prove'; true"
+)
 HOSTILE = ["bullseye-script", "trixie-script"]
 WAR = "/opt/cloudbees/cm/cloudbees-core-cm.war"
 
 
-def prove(fleet: Fleet, hosts: list[str] | dict[str, dict[str, Any]], check: bool = False,
-          **options: Any) -> dict[str, dict[str, Any]]:
+def prove(
+    fleet: Fleet, hosts: list[str] | dict[str, dict[str, Any]], check: bool = False, **options: Any
+) -> dict[str, dict[str, Any]]:
     """The module's answer by host; the options may be those of each host."""
     fleet._runs += 1
     folder = fleet.folder / f"proved-{fleet._runs}"
     folder.mkdir()
-    play = [{"hosts": "all", "gather_facts": False, "tasks": [
-        {"name": "Prove", "cbops.telemetry.telemetry_prove": options if isinstance(hosts, list) else "{{ options }}",
-         "register": "proved"},
-        {"name": "Keep", "ansible.builtin.copy": {
-            "content": "{{ proved | to_json }}", "dest": f"{folder}/{{{{ inventory_hostname }}}}.json", "mode": "0600"},
-         "delegate_to": "localhost", "become": False, "check_mode": False}]}]
+    play = [
+        {
+            "hosts": "all",
+            "gather_facts": False,
+            "tasks": [
+                {
+                    "name": "Prove",
+                    "cbops.telemetry.telemetry_prove": options if isinstance(hosts, list) else "{{ options }}",
+                    "register": "proved",
+                },
+                {
+                    "name": "Keep",
+                    "ansible.builtin.copy": {
+                        "content": "{{ proved | to_json }}",
+                        "dest": f"{folder}/{{{{ inventory_hostname }}}}.json",
+                        "mode": "0600",
+                    },
+                    "delegate_to": "localhost",
+                    "become": False,
+                    "check_mode": False,
+                },
+            ],
+        }
+    ]
     (folder / "play.yml").write_text(json.dumps(play))
     of_hosts = {host: {} if isinstance(hosts, list) else {"options": {**options, **hosts[host]}} for host in hosts}
-    done = fleet.inside(str(BIN / "ansible-playbook"), "-i", str(fleet.inventory(of_hosts)),
-                        str(folder / "play.yml"), *(["--check"] if check else []))
+    done = fleet.inside(
+        str(BIN / "ansible-playbook"),
+        "-i",
+        str(fleet.inventory(of_hosts)),
+        str(folder / "play.yml"),
+        *(["--check"] if check else []),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert SECRET not in done.stdout + done.stderr
     return {host: json.loads((folder / f"{host}.json").read_text()) for host in hosts}
@@ -66,8 +96,11 @@ def seen(fleet: Fleet, hosts: list[str], script: str) -> dict[str, str]:
 
 def differences(before: dict[str, str], after: dict[str, str]) -> dict[str, list[str]]:
     """The lines that are new or gone, of each host where there are any."""
-    return {host: sorted(set(before[host].splitlines()) ^ set(after[host].splitlines()))
-            for host in before if before[host] != after[host]}
+    return {
+        host: sorted(set(before[host].splitlines()) ^ set(after[host].splitlines()))
+        for host in before
+        if before[host] != after[host]
+    }
 
 
 def nothing_is_left(fleet: Fleet, hosts: list[str]) -> None:
@@ -120,8 +153,7 @@ def test_every_packaging_before_and_after_an_edit(fleet: Fleet) -> None:
 
 def test_the_playbook_says_it_and_check_mode_starts_nothing(fleet: Fleet) -> None:
     host = "bookworm-cm-deb"
-    done = fleet.play("prove", inventory=fleet.inventory({host: {}}),
-                      environment={"ANSIBLE_DISPLAY_OK_HOSTS": "true"})
+    done = fleet.play("prove", inventory=fleet.inventory({host: {}}), environment={"ANSIBLE_DISPLAY_OK_HOSTS": "true"})
     assert done.code == 0, done.output
     assert "cloudbees-core-cm: the next start gives disabled, the launch files say disabled" in done.output
     before = fleet.shell(host, "journalctl -q --no-pager | grep -c cbops-telemetry-prove || true")
@@ -134,7 +166,9 @@ def test_the_playbook_says_it_and_check_mode_starts_nothing(fleet: Fleet) -> Non
 def test_what_no_reader_follows_is_seen(fleet: Fleet) -> None:
     """The launcher computes its options; what it logs to is large; a specifier has the service's own name."""
     host = "bookworm-oss"
-    fleet.shell(host, f"""cat >/opt/computed.sh <<'E'
+    fleet.shell(
+        host,
+        f"""cat >/opt/computed.sh <<'E'
 #!/bin/bash
 java -version 2>&1 | grep -q 'version "17' || exit 7
 options=$(printf '%s' '{FLAG}' | rev | rev)
@@ -158,7 +192,8 @@ Environment=WAR=/usr/share/java/jenkins.war
 E
 systemctl daemon-reload; mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -s ../computed@.service /etc/systemd/system/multi-user.target.wants/computed@a.service
-systemctl daemon-reload""")
+systemctl daemon-reload""",
+    )
     pids, files = fleet.shell(host, PIDS), seen(fleet, [host], LISTING)
     (proof,) = prove(fleet, [host], name=["computed@a"])[host]["proofs"]
     assert proof["next_start"] == "disabled", proof
@@ -172,8 +207,11 @@ systemctl daemon-reload""")
 
 def test_a_daemon_reload_that_is_owed_is_no_proof(fleet: Fleet) -> None:
     host = "trixie-oss"
-    fleet.shell(host, "mkdir -p /etc/systemd/system/jenkins.service.d; "
-                      "echo '[Service]' >/etc/systemd/system/jenkins.service.d/owed.conf")
+    fleet.shell(
+        host,
+        "mkdir -p /etc/systemd/system/jenkins.service.d; "
+        "echo '[Service]' >/etc/systemd/system/jenkins.service.d/owed.conf",
+    )
     (proof,) = prove(fleet, [host])[host]["proofs"]
     assert proof["refused"]
     assert proof["reason"].startswith("a daemon-reload is owed")
@@ -215,11 +253,19 @@ Attack = tuple[bool, str, str, str]
 #: What is tried in one run: against other processes, against what is outside, and to take too much of something.
 ATTACKS: dict[str, dict[str, Attack]] = {
     "processes": {
-        "kill": (True, "for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p = 1 ] || [ $p = $$ ] || kill -9 $p; done "
-                       "2>/dev/null", "disabled", ""),
+        "kill": (
+            True,
+            "for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p = 1 ] || [ $p = $$ ] || kill -9 $p; done 2>/dev/null",
+            "disabled",
+            "",
+        ),
         "kill-all": (True, "kill -9 -1; sleep 1", "disabled unknown", ""),
-        "halt": (True, "systemctl --force --force reboot; systemctl poweroff; kill -INT 1; kill -37 1; sleep 5",
-                 "disabled unknown", ""),
+        "halt": (
+            True,
+            "systemctl --force --force reboot; systemctl poweroff; kill -INT 1; kill -37 1; sleep 5",
+            "disabled unknown",
+            "",
+        ),
         "two": (False, f"java -jar {WAR}", "unknown", "2 JVMs are started, and they do not agree"),
         "none": (False, "sh -c 'exit 5' || exit 5", "unknown", "it ended with exit status 5"),
     },
@@ -232,8 +278,12 @@ ATTACKS: dict[str, dict[str, Attack]] = {
         "bomb": (True, BOMB, "disabled unknown", ""),
         "user-bomb": (False, BOMB, "disabled unknown", ""),
         "hang": (False, "trap '' TERM INT; while :; do sleep 1000; done", "unknown", "in 8 seconds"),
-        "flood": (True, "yes x | head -c 100000000; yes >/etc/flood; yes >/var/flood; yes >/tmp/flood; "
-                        "yes >/run/flood", "disabled unknown", ""),
+        "flood": (
+            True,
+            "yes x | head -c 100000000; yes >/etc/flood; yes >/var/flood; yes >/tmp/flood; yes >/run/flood",
+            "disabled unknown",
+            "",
+        ),
         "memory": (True, "python3 -c 'x = [b\"x\" * (1 << 20) for _ in range(4000)]'; true", "disabled unknown", ""),
         "again": (False, f"while :; do java {FLAG} -jar {WAR}; done", "disabled", ""),
     },
@@ -247,8 +297,10 @@ def attacked(fleet: Fleet) -> dict[str, dict[str, str]]:
     for name, (root, body, _states, _reason) in [one for kind in ATTACKS.values() for one in kind.items()]:
         script = f"#!/bin/sh\n{body}\nexec java {FLAG} -jar {WAR}\n"
         unit = f"[Service]\n{'' if root else 'User=cloudbees'}\nExecStart=/opt/attack-{name}.sh\nRestart=always\n"
-        lines.append(f"cat >/opt/attack-{name}.sh <<'EOT'\n{script}EOT\nchmod 755 /opt/attack-{name}.sh\n"
-                     f"cat >/etc/systemd/system/attack-{name}.service <<'EOT'\n{unit}EOT\n")
+        lines.append(
+            f"cat >/opt/attack-{name}.sh <<'EOT'\n{script}EOT\nchmod 755 /opt/attack-{name}.sh\n"
+            f"cat >/etc/systemd/system/attack-{name}.service <<'EOT'\n{unit}EOT\n"
+        )
     seen(fleet, HOSTILE, "".join(lines) + "systemctl daemon-reload")
     return {"files": quiet(fleet, HOSTILE), "pids": seen(fleet, HOSTILE, PIDS)}
 
@@ -290,12 +342,23 @@ done; sleep 0.1; done; exit 1"""
 
 def test_nothing_is_left_where_it_is_killed(fleet: Fleet, attacked: dict[str, dict[str, str]]) -> None:
     host = HOSTILE[1]
-    play = [{"hosts": "all", "gather_facts": False, "tasks": [
-        {"name": "Kill it", "ansible.builtin.command": {"argv": ["/bin/sh", "-c", f"({KILLER}) >/dev/null 2>&1 &"]}},
-        {"name": "Prove", "cbops.telemetry.telemetry_prove": {"name": ["attack-hang"], "timeout": 40}}]}]
+    play = [
+        {
+            "hosts": "all",
+            "gather_facts": False,
+            "tasks": [
+                {
+                    "name": "Kill it",
+                    "ansible.builtin.command": {"argv": ["/bin/sh", "-c", f"({KILLER}) >/dev/null 2>&1 &"]},
+                },
+                {"name": "Prove", "cbops.telemetry.telemetry_prove": {"name": ["attack-hang"], "timeout": 40}},
+            ],
+        }
+    ]
     (fleet.folder / "killed.yml").write_text(json.dumps(play))
-    done = fleet.inside(str(BIN / "ansible-playbook"), "-i", str(fleet.inventory({host: {}})),
-                        str(fleet.folder / "killed.yml"))
+    done = fleet.inside(
+        str(BIN / "ansible-playbook"), "-i", str(fleet.inventory({host: {}})), str(fleet.folder / "killed.yml")
+    )
     assert done.returncode == 2, done.stdout
     assert '"proofs"' not in done.stdout
     assert "was ended by signal 9 while it was starting a copy of attack-hang" in done.stdout, done.stdout
@@ -307,10 +370,17 @@ def test_nothing_is_left_where_it_is_killed(fleet: Fleet, attacked: dict[str, di
 #: Hosts of three releases on which no service of a case is installed (on the last two only the operations center's).
 LAID_OVER = ["bullseye-script", "bookworm-tomcat", "trixie-script", "bullseye-oc-deb", "trixie-oc-rpm"]
 #: What the real start gives, where the files alone do not tell or nothing starts.
-STARTS = {"deb_continued_blank_after_backslash": "unknown", "rpm_semicolon_unquoted": "unknown",
-          "unit_exec_start_twice": "unknown", "own_pam_name": "unknown", "own_pre_resets_env": "enabled",
-          "own_bash_login_resets": "enabled", "unit_colon": "unknown", "script_su_by_the_service": "unknown",
-          "script_sudo_by_the_service": "unknown"}
+STARTS = {
+    "deb_continued_blank_after_backslash": "unknown",
+    "rpm_semicolon_unquoted": "unknown",
+    "unit_exec_start_twice": "unknown",
+    "own_pam_name": "unknown",
+    "own_pre_resets_env": "enabled",
+    "own_bash_login_resets": "enabled",
+    "unit_colon": "unknown",
+    "script_su_by_the_service": "unknown",
+    "script_sudo_by_the_service": "unknown",
+}
 #: Nothing of these is started here: cron and supervisord, a container, a script that wants an argument.
 NOT_STARTED = {"other_cron_reboot", "other_supervisord", "own_docker_run", "script_start_stop_case"}
 #: What other services' shells read too.
@@ -348,9 +418,13 @@ def test_what_people_have_starts_as_it_is_proved(at: int, fleet: Fleet) -> None:
     chosen = dict(zip(LAID_OVER, loads()[at:], strict=False))
     targets = {name: ROWS[name]["unit or script"].split()[0] for names in chosen.values() for name in names}
     called = {name: target if target.startswith("/") else target.rpartition(".")[0] for name, target in targets.items()}
-    wanted = {host: {"name": [called[name] for name in names],
-                     "launch_scripts": [targets[name] for name in names if targets[name].startswith("/")]}
-              for host, names in chosen.items()}
+    wanted = {
+        host: {
+            "name": [called[name] for name in names],
+            "launch_scripts": [targets[name] for name in names if targets[name].startswith("/")],
+        }
+        for host, names in chosen.items()
+    }
     try:
         with ThreadPoolExecutor(len(chosen)) as pool:
             list(pool.map(lambda host: lay_over(fleet, host, chosen[host]), chosen))
@@ -376,12 +450,16 @@ def lay_over(fleet: Fleet, host: str, names: list[str]) -> None:
             tar.add(place, path, filter=as_roots)
     files = " ".join(shlex.quote(path) for path in places)
     javas = " ".join(shlex.quote(path) for path in places if path.endswith("/bin/java"))  # in a case they are empty
-    users = "".join(f"id {user} >/dev/null 2>&1 || useradd -r -m -d /var/lib/{user} -s /bin/bash {user}\n"
-                    for user in USERS)
-    fleet.shell(host, f"""{users}cd /; for f in {files}; do [ ! -e $f ] || echo $f; done | tar cf /srv/before.tar -T -
+    users = "".join(
+        f"id {user} >/dev/null 2>&1 || useradd -r -m -d /var/lib/{user} -s /bin/bash {user}\n" for user in USERS
+    )
+    fleet.shell(
+        host,
+        f"""{users}cd /; for f in {files}; do [ ! -e $f ] || echo $f; done | tar cf /srv/before.tar -T -
 echo '{base64.b64encode(packed.getvalue()).decode()}' | base64 -d | tar xp -C / --keep-directory-symlink
 for java in {javas}; do install -m 755 "$(readlink -f /usr/bin/java)" $java; done
-systemctl daemon-reload""")
+systemctl daemon-reload""",
+    )
 
 
 def take_away(fleet: Fleet, host: str, names: list[str]) -> None:

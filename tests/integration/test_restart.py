@@ -15,8 +15,9 @@ def down_times(fleet: Fleet, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
     """When each host's service was last down, in microseconds of the clock that all hosts share."""
     spans = []
     for host in hosts:
-        shown = fleet.shell(host, f"systemctl show {SERVICE} -p ActiveExitTimestampMonotonic "
-                                  "-p ActiveEnterTimestampMonotonic")
+        shown = fleet.shell(
+            host, f"systemctl show {SERVICE} -p ActiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic"
+        )
         values = dict(line.split("=") for line in shown.split())
         spans.append((int(values["ActiveExitTimestampMonotonic"]), int(values["ActiveEnterTimestampMonotonic"])))
     return sorted(spans)
@@ -41,13 +42,21 @@ with ThreadPoolExecutor(4) as pool:
 
 def test_replicas_of_one_home_are_never_down_together(fleet: Fleet) -> None:
     addresses = [fleet.facts[host]["address"] for host in REPLICAS]
-    inventory = fleet.inventory({host: {"telemetry_restart_group": "payments",
-                                        "telemetry_url": f"http://{fleet.facts[host]['address']}:8080/"}
-                                 for host in REPLICAS})
-    with subprocess.Popen([FLEET, "exec", "test", "--", sys.executable, "-c", WATCH, *addresses],
-                          stdout=subprocess.PIPE, text=True) as watch:
-        done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=3",
-                          inventory=inventory)
+    inventory = fleet.inventory(
+        {
+            host: {
+                "telemetry_restart_group": "payments",
+                "telemetry_url": f"http://{fleet.facts[host]['address']}:8080/",
+            }
+            for host in REPLICAS
+        }
+    )
+    with subprocess.Popen(
+        [FLEET, "exec", "test", "--", sys.executable, "-c", WATCH, *addresses], stdout=subprocess.PIPE, text=True
+    ) as watch:
+        done = fleet.play(
+            "enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=3", inventory=inventory
+        )
         watch.terminate()
         rounds = [line.split() for line in watch.communicate()[0].splitlines()]
     assert set(done.verdicts().values()) == {"compliant"}, done.output
@@ -65,8 +74,9 @@ def test_only_what_owes_a_restart_is_restarted(fleet: Fleet) -> None:
     fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({done_host: {}}))
     pids = fleet.shell(done_host, "pgrep -x java")
     before = fleet.shell(due_host, "pgrep -x java")
-    done = fleet.play("enforce", "-e", "telemetry_restart=now",
-                      inventory=fleet.inventory({done_host: {}, due_host: {}}))
+    done = fleet.play(
+        "enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({done_host: {}, due_host: {}})
+    )
     assert set(done.verdicts().values()) == {"compliant"}
     assert fleet.shell(done_host, "pgrep -x java") == pids
     assert fleet.shell(due_host, "pgrep -x java") != before
@@ -84,9 +94,12 @@ def test_an_edit_without_its_restart_is_healed_by_the_next_run(fleet: Fleet) -> 
 def test_a_drop_in_that_systemd_has_not_read(fleet: Fleet) -> None:
     """On disk it is right, loaded is the old unit: a daemon-reload is owed, and enforce does it."""
     host = "bookworm-oss"
-    fleet.shell(host, "mkdir -p /etc/systemd/system/jenkins.service.d; printf '[Service]\\n"
-                      f"Environment=\"JAVA_OPTS=-Djava.awt.headless=true {FLAG}\"\\n' "
-                      "> /etc/systemd/system/jenkins.service.d/10-off.conf")
+    fleet.shell(
+        host,
+        "mkdir -p /etc/systemd/system/jenkins.service.d; printf '[Service]\\n"
+        f'Environment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"\\n\' '
+        "> /etc/systemd/system/jenkins.service.d/10-off.conf",
+    )
     audit = fleet.play("audit", inventory=fleet.inventory({host: {}}))
     assert audit.verdicts() == {host: "restart_pending"}
     assert "daemon-reload" in audit.reasons(host)
@@ -97,8 +110,16 @@ def test_a_drop_in_that_systemd_has_not_read(fleet: Fleet) -> None:
     assert "daemon-reload" in kept.reasons(host)
     kept = fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({host: {}}))
     assert kept.verdicts() == {host: "restart_pending"}, "it is not ours"
-    assert "10-off.conf was changed by somebody else after the JVM's start (telemetry_restart_allow: [unit] allows " \
-           "it)" in kept.reasons(host)
-    done = fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_restart_allow=unit",
-                      inventory=fleet.inventory({host: {}}))
+    assert (
+        "10-off.conf was changed by somebody else after the JVM's start (telemetry_restart_allow: [unit] allows "
+        "it)" in kept.reasons(host)
+    )
+    done = fleet.play(
+        "enforce",
+        "-e",
+        "telemetry_restart=now",
+        "-e",
+        "telemetry_restart_allow=unit",
+        inventory=fleet.inventory({host: {}}),
+    )
     assert done.verdicts() == {host: "compliant"}

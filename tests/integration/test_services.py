@@ -18,19 +18,15 @@ JAVA = "java -Xmx48m -XX:TieredStopAtLevel=1 -Xshare:auto"
 
 #: Where things lie: file -> text. A text that begins with "#!" is a program.
 FILES = {
-    "/etc/systemd/system/cm-a.service":
-        "[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/a\n"
-        f"ExecStart=/usr/bin/{JAVA} -jar /opt/a/app.war --httpPort=8101\n",
-    "/etc/systemd/system/cm-b.service":
-        "[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/b\n"
-        f"ExecStart=/usr/bin/{JAVA} {FLAG} -jar /opt/b/app.war --httpPort=8102\n",
+    "/etc/systemd/system/cm-a.service": "[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/a\n"
+    f"ExecStart=/usr/bin/{JAVA} -jar /opt/a/app.war --httpPort=8101\n",
+    "/etc/systemd/system/cm-b.service": "[Service]\nUser=jenkins\nEnvironment=JENKINS_HOME=/srv/b\n"
+    f"ExecStart=/usr/bin/{JAVA} {FLAG} -jar /opt/b/app.war --httpPort=8102\n",
     # Debian's supervisord, runit and OpenRC (whose own programs run its scripts on any host)
-    "/etc/supervisor/conf.d/ci.conf":
-        f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/nine/app.war --httpPort=8109\n",
+    "/etc/supervisor/conf.d/ci.conf": f"[program:nine]\ncommand=/usr/bin/{JAVA} -jar /opt/nine/app.war --httpPort=8109\n",
     "/etc/sv/ten/run": f"#!/bin/sh\nexec {JAVA} -jar /opt/ten/app.war --httpPort=8110\n",
-    "/etc/init.d/thirteen":
-        "#!/sbin/openrc-run\ncommand=/usr/bin/java\ncommand_background=true\npidfile=/run/thirteen.pid\n"
-        'command_args="$CI_OPTS -jar /opt/thirteen/app.war --httpPort=8113"\n',
+    "/etc/init.d/thirteen": "#!/sbin/openrc-run\ncommand=/usr/bin/java\ncommand_background=true\npidfile=/run/thirteen.pid\n"
+    'command_args="$CI_OPTS -jar /opt/thirteen/app.war --httpPort=8113"\n',
     "/etc/conf.d/thirteen": 'CI_OPTS="-Xmx48m -XX:TieredStopAtLevel=1"\n',
     # nobody starts it but a person
     "/srv/hand/start.sh": f"#!/bin/sh\nexec {JAVA} -jar /opt/hand/app.war --httpPort=8120\n",
@@ -60,15 +56,25 @@ def _odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         for name, token in TOKENS.items():
             fleet.shell(HOST, f"printf 'jo:{token}' >/srv/{name}/standin-token")
         for name in PORTS:
-            fleet.inside("curl", "-sf", "--retry", "60", "--retry-delay", "1", "--retry-all-errors",
-                         f"{url(fleet, name)}whoAmI/api/json")
+            fleet.inside(
+                "curl",
+                "-sf",
+                "--retry",
+                "60",
+                "--retry-delay",
+                "1",
+                "--retry-all-errors",
+                f"{url(fleet, name)}whoAmI/api/json",
+            )
         yield fleet
 
 
 def pids(fleet: Fleet) -> dict[str, str]:
     """The JVM of each."""
-    return {name: fleet.shell(HOST, f"pgrep -f '^[^ ]*java .*httpPort={port}$'", check=False).strip()
-            for name, port in PORTS.items()}
+    return {
+        name: fleet.shell(HOST, f"pgrep -f '^[^ ]*java .*httpPort={port}$'", check=False).strip()
+        for name, port in PORTS.items()
+    }
 
 
 def url(fleet: Fleet, name: str) -> str:
@@ -78,8 +84,12 @@ def url(fleet: Fleet, name: str) -> str:
 
 def enforce(fleet: Fleet, *arguments: str, **variables: Any) -> Done:
     """An enforce of the host, at the verbosity that shows most."""
-    done = fleet.play("enforce", "-vvv", *arguments, inventory=fleet.inventory({HOST: {
-        "telemetry_launch_scripts": ["/srv/hand/start.sh"], **variables}}))
+    done = fleet.play(
+        "enforce",
+        "-vvv",
+        *arguments,
+        inventory=fleet.inventory({HOST: {"telemetry_launch_scripts": ["/srv/hand/start.sh"], **variables}}),
+    )
     files = [path.read_text(errors="replace") for path in Path(fleet.folder).glob("reports-*/**/*") if path.is_file()]
     for token in TOKENS.values():
         assert token not in done.output and not any(token in text for text in files)
@@ -89,8 +99,13 @@ def enforce(fleet: Fleet, *arguments: str, **variables: Any) -> Done:
 def test_one_url_is_none_of_several_services(odd: Fleet) -> None:
     before = pids(odd)
     assert all(before.values()), before
-    done = enforce(odd, telemetry_restart="when_idle", telemetry_url=url(odd, "a"), telemetry_user="jo",
-                   telemetry_token=TOKENS["a"])
+    done = enforce(
+        odd,
+        telemetry_restart="when_idle",
+        telemetry_url=url(odd, "a"),
+        telemetry_user="jo",
+        telemetry_token=TOKENS["a"],
+    )
     assert done.code == 0, done.output
     assert pids(odd) == before, "nothing was restarted"
     assert done.verdicts() == {HOST: "restart_pending"}
@@ -102,13 +117,18 @@ def test_one_url_is_none_of_several_services(odd: Fleet) -> None:
 
 def test_only_what_owes_a_restart_is_quieted_down(odd: Fleet) -> None:
     before = pids(odd)
-    watched = ";".join(f"curl -s -u jo:{token} {url(odd, name)}api/json | sed 's/^/{name} /'; echo"
-                       for name, token in TOKENS.items())
-    controllers = {f"cm-{name}.service": {"url": url(odd, name), "user": "jo", "token": token}
-                   for name, token in TOKENS.items()}
+    watched = ";".join(
+        f"curl -s -u jo:{token} {url(odd, name)}api/json | sed 's/^/{name} /'; echo" for name, token in TOKENS.items()
+    )
+    controllers = {
+        f"cm-{name}.service": {"url": url(odd, name), "user": "jo", "token": token} for name, token in TOKENS.items()
+    }
     odd.shell(HOST, "echo 'freestyle docs#3 8' >/srv/a/standin-builds")
-    with subprocess.Popen([FLEET, "exec", "odd", "--", "sh", "-c", f"while sleep 0.2; do {watched}; done"],
-                          stdout=subprocess.PIPE, text=True) as watch:
+    with subprocess.Popen(
+        [FLEET, "exec", "odd", "--", "sh", "-c", f"while sleep 0.2; do {watched}; done"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watch:
         done = enforce(odd, telemetry_restart="when_idle", telemetry_controllers=controllers)
         watch.terminate()
         seen = watch.communicate()[0].splitlines()
@@ -138,7 +158,14 @@ def test_other_supervisors_restart_by_their_own_command(odd: Fleet) -> None:
     assert FLAG in odd.shell(HOST, f"tr '\\0' ' ' </proc/{after['nine']}/cmdline"), "its file was read anew"
     assert odd.shell(HOST, "sv status /etc/sv/ten").startswith(f"run: /etc/sv/ten: (pid {after['ten']})")
     assert "started" in odd.shell(HOST, "rc-service thirteen status")
-    changes = [json.loads(line) for path in Path(odd.folder).glob("reports-*/changes/*") for line
-               in path.read_text().splitlines()]
+    changes = [
+        json.loads(line)
+        for path in Path(odd.folder).glob("reports-*/changes/*")
+        for line in path.read_text().splitlines()
+    ]
     assert sorted(line["service"] for line in changes if line["kind"] == "restart") == [
-        "OpenRC service thirteen", "cm-a.service", "runit service ten", "supervisord program nine"]
+        "OpenRC service thirteen",
+        "cm-a.service",
+        "runit service ten",
+        "supervisord program nine",
+    ]

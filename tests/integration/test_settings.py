@@ -28,18 +28,29 @@ def test_what_the_product_laid_out_itself(fleet: Fleet) -> None:
 
 
 def test_a_second_sender_is_named_and_changes_no_verdict(fleet: Fleet) -> None:
-    script = ("import zipfile; z = zipfile.ZipFile('%s/plugins/cloudbees-license-tracker.jpi', 'w'); "
-              "z.writestr('META-INF/MANIFEST.MF', 'Manifest-Version: 1.0\\nPlugin-Version: 2.1\\n'); z.close()") % HOME
-    fleet.shell(HOST, f'python3 -c "{script}"; touch {HOME}/plugins/cloudbees-analytics.jpi.disabled; '
-                      f"sed -i 's,</hudson>,<noUsageStatistics>true</noUsageStatistics></hudson>,' {HOME}/config.xml")
+    script = (
+        "import zipfile; z = zipfile.ZipFile('%s/plugins/cloudbees-license-tracker.jpi', 'w'); "
+        "z.writestr('META-INF/MANIFEST.MF', 'Manifest-Version: 1.0\\nPlugin-Version: 2.1\\n'); z.close()"
+    ) % HOME
+    fleet.shell(
+        HOST,
+        f'python3 -c "{script}"; touch {HOME}/plugins/cloudbees-analytics.jpi.disabled; '
+        f"sed -i 's,</hudson>,<noUsageStatistics>true</noUsageStatistics></hudson>,' {HOME}/config.xml",
+    )
     try:
         done = fleet.play("enforce", "-e", "telemetry_restart=now", inventory=fleet.inventory({HOST: {}}))
         assert done.verdicts() == {HOST: "compliant"}, done.output
         found, verdict, reasons = settings(fleet)
     finally:
         fleet.shell(HOST, f"rm -f {HOME}/plugins/cloudbees-license-tracker.jpi {HOME}/plugins/*.disabled")
-        fleet.play("enforce", "-e", "telemetry_restart=now", "-e", "telemetry_desired=enabled",
-                   inventory=fleet.inventory({HOST: {}}))
+        fleet.play(
+            "enforce",
+            "-e",
+            "telemetry_restart=now",
+            "-e",
+            "telemetry_desired=enabled",
+            inventory=fleet.inventory({HOST: {}}),
+        )
     assert found["license_tracker_plugin"] == "2.1"
     assert found["details"]["analytics_plugin"]["state"] == "disabled"
     assert found["no_usage_statistics"] is True

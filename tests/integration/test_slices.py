@@ -19,8 +19,11 @@ from fleethand import BIN, CHECKOUT, FLEET, Fleet
 from schemas import validate
 
 PINS = CHECKOUT / "requirements/runner.txt"
-SLICES = (("bullseye-script", "bookworm-cm-deb"), ("bookworm-cm-rpm-array", "trixie-oc-rpm"),
-          ("trixie-cm-deb", "trixie-script"))
+SLICES = (
+    ("bullseye-script", "bookworm-cm-deb"),
+    ("bookworm-cm-rpm-array", "trixie-oc-rpm"),
+    ("trixie-cm-deb", "trixie-script"),
+)
 LOST, HELD = 1, "trixie-oc-rpm"  # the slice whose worker is killed, while this host of it does not answer
 HOSTS = [host for part in SLICES for host in part]
 
@@ -32,8 +35,23 @@ def runner() -> Path:
     note = folder / "installed.txt"
     if not (note.is_file() and note.read_bytes() == PINS.read_bytes()):
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
-                        "--target", folder, "--requirement", PINS], check=True, timeout=300)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--target",
+                folder,
+                "--requirement",
+                PINS,
+            ],
+            check=True,
+            timeout=300,
+        )
         shutil.copy(PINS, note)
     return folder
 
@@ -44,9 +62,13 @@ class Controller:
     def __init__(self, fleet: Fleet, folder: Path, runner: Path) -> None:
         self.fleet, self.folder = fleet, folder
         self.kept = folder / "kept"
-        self.environment = {"PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder), "LANG": "C.UTF-8",
-                            "PYTHONPATH": str(runner),
-                            **{name: value for name, value in os.environ.items() if name == "CBOPS_FLEET_COPY"}}
+        self.environment = {
+            "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(runner),
+            **{name: value for name, value in os.environ.items() if name == "CBOPS_FLEET_COPY"},
+        }
 
     def inventory(self, hosts: list[str]) -> Path:
         """An inventory of these hosts."""
@@ -62,17 +84,46 @@ class Controller:
         (private / "project").mkdir(parents=True)
         shutil.copytree(self.inventory(hosts), private / "inventory")
         (private / "env").mkdir()
-        (private / "env/envvars").write_text(json.dumps({
-            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"), "ANSIBLE_HOST_KEY_CHECKING": "False",
-            "ANSIBLE_SSH_ARGS": "-o ControlMaster=no", "ANSIBLE_TIMEOUT": "200"}))
+        (private / "env/envvars").write_text(
+            json.dumps(
+                {
+                    "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+                    "ANSIBLE_HOST_KEY_CHECKING": "False",
+                    "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",
+                    "ANSIBLE_TIMEOUT": "200",
+                }
+            )
+        )
         with open(private / "sent", "wb") as sent:
-            subprocess.run(self.runner("transmit", str(private), "--playbook", "cbops.telemetry.audit", "--ident",
-                                       str(job), *limit), stdout=sent, check=True, timeout=60, env=self.environment)
+            subprocess.run(
+                self.runner(
+                    "transmit", str(private), "--playbook", "cbops.telemetry.audit", "--ident", str(job), *limit
+                ),
+                stdout=sent,
+                check=True,
+                timeout=60,
+                env=self.environment,
+            )
         with open(private / "sent", "rb") as sent, open(private / "back", "wb") as back:
             return subprocess.Popen(
-                [FLEET, "exec", self.fleet.profile, "--", "unshare", "--mount", "--pid", "--fork", "--kill-child",
-                 "--mount-proc", *self.runner("worker", "--private-data-dir", str(self.node(job)))],
-                stdin=sent, stdout=back, stderr=subprocess.DEVNULL, env=self.environment)
+                [
+                    FLEET,
+                    "exec",
+                    self.fleet.profile,
+                    "--",
+                    "unshare",
+                    "--mount",
+                    "--pid",
+                    "--fork",
+                    "--kill-child",
+                    "--mount-proc",
+                    *self.runner("worker", "--private-data-dir", str(self.node(job))),
+                ],
+                stdin=sent,
+                stdout=back,
+                stderr=subprocess.DEVNULL,
+                env=self.environment,
+            )
 
     def node(self, job: int) -> Path:
         """The folder of a job at its worker."""
@@ -81,18 +132,39 @@ class Controller:
     def take(self, job: int) -> None:
         """Keep what came back of a job."""
         with open(self.folder / f"job{job}/back", "rb") as back:
-            subprocess.run(self.runner("process", str(self.kept), "--ident", str(job)), stdin=back, check=False,
-                           stdout=subprocess.DEVNULL, timeout=60, env=self.environment)
+            subprocess.run(
+                self.runner("process", str(self.kept), "--ident", str(job)),
+                stdin=back,
+                check=False,
+                stdout=subprocess.DEVNULL,
+                timeout=60,
+                env=self.environment,
+            )
 
     def report(self) -> tuple[dict[str, Any], str, list[str]]:
         """One report of all that was kept, what the playbook said, and the hosts that it names for the next audit."""
         reports = self.folder / "reports"
         done = subprocess.run(
-            [BIN / "ansible-playbook", "cbops.telemetry.report", "-i", self.inventory(HOSTS), "-e",
-             f"telemetry_evidence_dirs={self.kept / 'artifacts'}", "-e", f"telemetry_reports_dir={reports}", "-e",
-             json.dumps({"telemetry_newer_than": "1 h", "telemetry_fail_hosts": False})],
-            cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
-            env={**self.environment, "ANSIBLE_NOCOLOR": "1"})
+            [
+                BIN / "ansible-playbook",
+                "cbops.telemetry.report",
+                "-i",
+                self.inventory(HOSTS),
+                "-e",
+                f"telemetry_evidence_dirs={self.kept / 'artifacts'}",
+                "-e",
+                f"telemetry_reports_dir={reports}",
+                "-e",
+                json.dumps({"telemetry_newer_than": "1 h", "telemetry_fail_hosts": False}),
+            ],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            env={**self.environment, "ANSIBLE_NOCOLOR": "1"},
+        )
         assert done.returncode in (0, 2), done.stdout + done.stderr
         document = json.loads((reports / "report.json").read_text())
         validate(document)
@@ -109,7 +181,8 @@ def wait(condition: Any, seconds: float = 120) -> None:
 
 
 def test_a_slice_whose_worker_is_killed_is_named_and_made_good_by_another_run(
-        fleet: Fleet, runner: Path, tmp_path: Path) -> None:
+    fleet: Fleet, runner: Path, tmp_path: Path
+) -> None:
     controller = Controller(fleet, tmp_path, runner)
     workers: dict[int, subprocess.Popen[bytes]] = {}
     fleet.shell(HELD, "systemctl kill --signal=STOP --kill-who=main ssh.service")

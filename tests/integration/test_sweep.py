@@ -35,15 +35,30 @@ class Swept:
         return json.loads(self.evidence[host])["error"]
 
 
-def audit(fleet: Fleet, sweep: str, hosts: dict[str, dict[str, Any]], *arguments: str,
-          environment: dict[str, str] | None = None, **variables: Any) -> Swept:
+def audit(
+    fleet: Fleet,
+    sweep: str,
+    hosts: dict[str, dict[str, Any]],
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    **variables: Any,
+) -> Swept:
     """One audit; no connection of another test is used."""
-    inventory = fleet.inventory(hosts, **{"telemetry_sweep": sweep, "ansible_ssh_args": "-o ControlPath=none",
-                                          **variables})
+    inventory = fleet.inventory(
+        hosts, **{"telemetry_sweep": sweep, "ansible_ssh_args": "-o ControlPath=none", **variables}
+    )
     reports = inventory.with_name(f"{inventory.name}-reports")
-    done = fleet.inside(str(BIN / "ansible-playbook"), "cbops.telemetry.audit", "-i", str(inventory), "-v",
-                        "-e", f"telemetry_reports_dir={reports}", *arguments,
-                        environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})})
+    done = fleet.inside(
+        str(BIN / "ansible-playbook"),
+        "cbops.telemetry.audit",
+        "-i",
+        str(inventory),
+        "-v",
+        "-e",
+        f"telemetry_reports_dir={reports}",
+        *arguments,
+        environment={"ANSIBLE_NOCOLOR": "1", **(environment or {})},
+    )
     assert (reports / "audit.json").exists(), done.stdout + done.stderr
     return Swept(done, reports)
 
@@ -77,14 +92,29 @@ def test_facts_of_the_connection_come_from_the_inventory(fleet: Fleet, tmp_path:
     """Templated and vaulted values, a key file, a port that names nothing else, and no ssh_config at all."""
     word = tmp_path / "word"
     word.write_text("open sesame\n")
-    vaulted = subprocess.run([BIN / "ansible-vault", "encrypt_string", "--vault-password-file", word, "ansible"],
-                             capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    vaulted = subprocess.run(
+        [BIN / "ansible-vault", "encrypt_string", "--vault-password-file", word, "ansible"],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    ).stdout
     secret = {"__ansible_vault": "\n".join(line.strip() for line in vaulted.splitlines()[1:]) + "\n"}
-    host = {"ansible_host": "{{ addresses[inventory_hostname] }}", "ansible_user": secret, "ansible_port": "{{ 22 }}",
-            "ansible_ssh_private_key_file": "{{ key }}", "key": str(KEY),
-            "addresses": {"here": fleet.facts[HOST]["address"]}}
-    swept = both(fleet, {"here": host}, "--vault-password-file", str(word),
-                 ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={KNOWN}")
+    host = {
+        "ansible_host": "{{ addresses[inventory_hostname] }}",
+        "ansible_user": secret,
+        "ansible_port": "{{ 22 }}",
+        "ansible_ssh_private_key_file": "{{ key }}",
+        "key": str(KEY),
+        "addresses": {"here": fleet.facts[HOST]["address"]},
+    }
+    swept = both(
+        fleet,
+        {"here": host},
+        "--vault-password-file",
+        str(word),
+        ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={KNOWN}",
+    )
     assert not swept.left
     assert json.loads(swept.evidence["here"])["state"]["host"]["node"] == HOST
 
@@ -92,17 +122,27 @@ def test_facts_of_the_connection_come_from_the_inventory(fleet: Fleet, tmp_path:
 @pytest.fixture
 def keyholder(fleet: Fleet) -> Iterator[dict[str, Any]]:
     """A user with a password, whose sudo wants it; the variables for it."""
-    fleet.shell(HOST, "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
-                      "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' "
-                      ">/etc/sudoers.d/keyholder; install -d -m 755 /etc/ssh/sshd_config.d; "
-                      "printf 'Match User keyholder\\n PasswordAuthentication yes\\n' "
-                      ">/etc/ssh/sshd_config.d/00-word.conf; "
-                      "grep -q '^Include' /etc/ssh/sshd_config || echo 'Include /etc/ssh/sshd_config.d/*.conf' "
-                      ">>/etc/ssh/sshd_config; systemctl restart ssh")
-    yield {"ansible_user": "keyholder", "ansible_password": "pass-of-sudo", "ansible_become_password": "pass-of-sudo",
-           "ansible_ssh_common_args": f"-F {CONFIG} -o IdentityFile=none -o User=keyholder"}
-    fleet.shell(HOST, "rm -f /etc/ssh/sshd_config.d/00-word.conf /etc/sudoers.d/keyholder; systemctl restart ssh; "
-                      "userdel -r keyholder 2>/dev/null || true")
+    fleet.shell(
+        HOST,
+        "useradd -m -s /bin/sh keyholder; echo 'keyholder:pass-of-sudo' | chpasswd; "
+        "printf 'Defaults:keyholder lecture=always\\nkeyholder ALL=(ALL) ALL\\n' "
+        ">/etc/sudoers.d/keyholder; install -d -m 755 /etc/ssh/sshd_config.d; "
+        "printf 'Match User keyholder\\n PasswordAuthentication yes\\n' "
+        ">/etc/ssh/sshd_config.d/00-word.conf; "
+        "grep -q '^Include' /etc/ssh/sshd_config || echo 'Include /etc/ssh/sshd_config.d/*.conf' "
+        ">>/etc/ssh/sshd_config; systemctl restart ssh",
+    )
+    yield {
+        "ansible_user": "keyholder",
+        "ansible_password": "pass-of-sudo",
+        "ansible_become_password": "pass-of-sudo",
+        "ansible_ssh_common_args": f"-F {CONFIG} -o IdentityFile=none -o User=keyholder",
+    }
+    fleet.shell(
+        HOST,
+        "rm -f /etc/ssh/sshd_config.d/00-word.conf /etc/sudoers.d/keyholder; systemctl restart ssh; "
+        "userdel -r keyholder 2>/dev/null || true",
+    )
 
 
 def test_passwords(fleet: Fleet, keyholder: dict[str, Any]) -> None:
@@ -135,10 +175,18 @@ def test_an_agent_and_a_key_with_a_passphrase(fleet: Fleet, tmp_path: Path) -> N
             threading.Event().wait(0.05)
         subprocess.run(["ssh-add", "-q", KEY], env={"SSH_AUTH_SOCK": str(sock), "PATH": "/usr/bin"}, check=True)
         arguments = {"ansible_ssh_common_args": f"-F {CONFIG}", "ansible_ssh_private_key_file": str(locked)}
-        held = both(fleet, {HOST: {}}, environment={"SSH_AUTH_SOCK": str(sock)}, **{
-            **arguments, "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={KNOWN} -o HostKeyAlias="
-                                                    f"{fleet.facts[HOST]['address']} -o IdentitiesOnly=yes",
-            "ansible_host": fleet.facts[HOST]["address"], "ansible_user": "ansible"})
+        held = both(
+            fleet,
+            {HOST: {}},
+            environment={"SSH_AUTH_SOCK": str(sock)},
+            **{
+                **arguments,
+                "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={KNOWN} -o HostKeyAlias="
+                f"{fleet.facts[HOST]['address']} -o IdentitiesOnly=yes",
+                "ansible_host": fleet.facts[HOST]["address"],
+                "ansible_user": "ansible",
+            },
+        )
         assert not held.left
     finally:
         agent.terminate()
@@ -150,9 +198,11 @@ def hop(command: str) -> str:
     return f"-F {CONFIG} -o {command}"
 
 
-@pytest.mark.parametrize("way", [f"ProxyJump={JUMP}", f"ProxyJump={OTHER},{JUMP}",
-                                 f"ProxyCommand='ssh -F {CONFIG} -q -W %h:%p {JUMP}'"],
-                         ids=["one hop", "two hops", "ProxyCommand"])
+@pytest.mark.parametrize(
+    "way",
+    [f"ProxyJump={JUMP}", f"ProxyJump={OTHER},{JUMP}", f"ProxyCommand='ssh -F {CONFIG} -q -W %h:%p {JUMP}'"],
+    ids=["one hop", "two hops", "ProxyCommand"],
+)
 def test_through_other_hosts(fleet: Fleet, way: str) -> None:
     """What the hosts behind see is the last host on the way; ssh's own connection would come from the fleet's hub."""
     fleet.shell(HOST, "journalctl --rotate --vacuum-time=1s -q 2>/dev/null || true")
@@ -172,22 +222,31 @@ def test_a_host_key_that_is_not_known(fleet: Fleet, tmp_path: Path) -> None:
     cases = {
         "unknown": ("", "Host key verification failed"),
         "changed": (f"{address} {other[1]} {other[2]}\n", "REMOTE HOST IDENTIFICATION HAS CHANGED"),
-        "revoked": ("".join(f"{address} {kind} {key}\n@revoked * {kind} {key}\n" for _name, kind, key in keys),
-                    "REVOKED HOST KEY DETECTED"),
+        "revoked": (
+            "".join(f"{address} {kind} {key}\n@revoked * {kind} {key}\n" for _name, kind, key in keys),
+            "REVOKED HOST KEY DETECTED",
+        ),
     }
     for reason, (text, words) in cases.items():
         known = tmp_path / reason
         known.write_text(text)
-        arguments = (f"-F none -o UserKnownHostsFile={known} -o GlobalKnownHostsFile=none -o IdentityFile={KEY} "
-                     "-o User=ansible -o UpdateHostKeys=no")
+        arguments = (
+            f"-F none -o UserKnownHostsFile={known} -o GlobalKnownHostsFile=none -o IdentityFile={KEY} "
+            "-o User=ansible -o UpdateHostKeys=no"
+        )
         swept = audit(fleet, "auto", {HOST: {"ansible_host": address}}, ansible_ssh_common_args=arguments)
         assert f"its host key is {reason}" in left(swept), swept.output
         assert words in (swept.error(HOST) or "")
         assert known.read_text() == text
     (tmp_path / "off").write_text("")
-    off = audit(fleet, "auto", {HOST: {"ansible_host": address}}, ansible_host_key_checking=False,
-                ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={tmp_path / 'off'} -o IdentityFile={KEY} "
-                                        "-o GlobalKnownHostsFile=none -o User=ansible")
+    off = audit(
+        fleet,
+        "auto",
+        {HOST: {"ansible_host": address}},
+        ansible_host_key_checking=False,
+        ansible_ssh_common_args=f"-F none -o UserKnownHostsFile={tmp_path / 'off'} -o IdentityFile={KEY} "
+        "-o GlobalKnownHostsFile=none -o User=ansible",
+    )
     assert not off.left
     assert off.error(HOST) is None
 
@@ -206,9 +265,15 @@ def test_hosts_that_are_left_to_the_ordinary_way(fleet: Fleet, tmp_path: Path) -
     }
     swept = audit(fleet, "auto", hosts)
     assert set(swept.evidence) == set(hosts) - {"trixie-script"}  # no task of Ansible's can be for that one
-    for reason in ("telemetry_carrier is module", "become is by su", "its ProxyCommand is not ssh -W",
-                   "ssh is set to ask for a terminal", "its policy is not valid", "its variables cannot be resolved",
-                   "its connection plugin is local"):
+    for reason in (
+        "telemetry_carrier is module",
+        "become is by su",
+        "its ProxyCommand is not ssh -W",
+        "ssh is set to ask for a terminal",
+        "its policy is not valid",
+        "its variables cannot be resolved",
+        "its connection plugin is local",
+    ):
         assert reason in left(swept), swept.output
     verdicts = {item["host"]: item["verdict"] for item in swept.report["hosts"]}
     assert verdicts[HOST] == "violation"
@@ -239,8 +304,12 @@ def test_hosts_that_do_not_answer(fleet: Fleet, hole: str) -> None:
     }
     swept = both(fleet, hosts)
     assert not swept.left
-    for host, words in {"hole": "Connection timed out", "closed": "Connection refused", "gone": "No route to host",
-                        "nameless": "Could not resolve hostname"}.items():
+    for host, words in {
+        "hole": "Connection timed out",
+        "closed": "Connection refused",
+        "gone": "No route to host",
+        "nameless": "Could not resolve hostname",
+    }.items():
         assert words in (swept.error(host) or ""), (host, swept.error(host))
     assert swept.report["totals"]["unreachable"] == 4
     assert swept.error(HOST) is None
@@ -248,22 +317,35 @@ def test_hosts_that_do_not_answer(fleet: Fleet, hole: str) -> None:
 
 def test_one_limit_for_each_host(fleet: Fleet) -> None:
     """A server that takes connections and says nothing: ConnectTimeout, as ssh gives it; nobody waits for them."""
-    fleet.shell(OTHER, "systemd-run -q --unit=mute python3 -c \"import socket, time; s = socket.socket(); "
-                       "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('', 2203)); s.listen(100); "
-                       "time.sleep(3600)\"; for _ in $(seq 300); do "
-                       "[ -z \"$(ss -Hltn 'sport = :2203')\" ] || exit 0; sleep 0.1; done; exit 1")
+    fleet.shell(
+        OTHER,
+        'systemd-run -q --unit=mute python3 -c "import socket, time; s = socket.socket(); '
+        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('', 2203)); s.listen(100); "
+        'time.sleep(3600)"; for _ in $(seq 300); do '
+        "[ -z \"$(ss -Hltn 'sport = :2203')\" ] || exit 0; sleep 0.1; done; exit 1",
+    )
     mute = {"ansible_host": fleet.facts[OTHER]["address"], "ansible_port": 2203, "ansible_ssh_timeout": 20}
-    hosts: dict[str, dict[str, Any]] = {**{f"mute-{number}": mute for number in range(12)},
-                                       HOST: {"ansible_ssh_timeout": 300}}  # a busy machine is no mute one
+    hosts: dict[str, dict[str, Any]] = {
+        **{f"mute-{number}": mute for number in range(12)},
+        HOST: {"ansible_ssh_timeout": 300},
+    }  # a busy machine is no mute one
     try:
         # One at a time: HOST comes last, and all of the others are still waited for then.
-        swept = audit(fleet, "auto", hosts, "-e", "telemetry_sweep_connections=1", telemetry_sweep_limit=300,
-                      ansible_ssh_common_args=f"-F {CONFIG}")
+        swept = audit(
+            fleet,
+            "auto",
+            hosts,
+            "-e",
+            "telemetry_sweep_connections=1",
+            telemetry_sweep_limit=300,
+            ansible_ssh_common_args=f"-F {CONFIG}",
+        )
     finally:
         fleet.shell(OTHER, "systemctl stop mute")
     assert not swept.left
-    assert all("(Connection timed out during banner exchange)" in (swept.error(host) or "")
-               for host in hosts if host != HOST)
+    assert all(
+        "(Connection timed out during banner exchange)" in (swept.error(host) or "") for host in hosts if host != HOST
+    )
     assert swept.error(HOST) is None
     assert "fleet_sweep: " in swept.output
     assert re.search(r"fleet_sweep: \d+/13 hosts, \d violations so far, about \d+:\d\d left", swept.output)
@@ -273,8 +355,10 @@ def test_one_limit_for_each_host(fleet: Fleet) -> None:
 FAILING = {
     "noword": ("echo 'noword ALL=(ALL) ALL'", "sudo there wants a password, or does not allow it to this user"),
     "nobody-at-all": ("true", "sudo there wants a password, or does not allow it to this user"),
-    "closed": ("usermod -s /usr/sbin/nologin closed; echo 'closed ALL=(ALL) NOPASSWD: ALL'",
-               "its account there is closed"),
+    "closed": (
+        "usermod -s /usr/sbin/nologin closed; echo 'closed ALL=(ALL) NOPASSWD: ALL'",
+        "its account there is closed",
+    ),
     "expired": ("chage -E 1 expired", "its account there is closed"),
     "stranger": ("rm -r /home/stranger/.ssh", "it does not let us log in"),
 }
@@ -284,29 +368,45 @@ FAILING = {
 @pytest.fixture
 def failing(fleet: Fleet) -> Iterator[None]:
     """Those users, and one whose sudo wants a terminal."""
-    fleet.shell(HOST, "\n".join(
-        f"useradd -m -s /bin/sh {user} && cp -r /home/ansible/.ssh /home/{user} && chown -R {user}: /home/{user}; "
-        f"{{ {how}; }} >/etc/sudoers.d/failing-{user}" for user, how in [
-            *((user, how) for user, (how, _words) in FAILING.items()),
-            ("terminal", "printf 'Defaults:terminal requiretty\\nterminal ALL=(ALL) NOPASSWD: ALL\\n'")]))
+    fleet.shell(
+        HOST,
+        "\n".join(
+            f"useradd -m -s /bin/sh {user} && cp -r /home/ansible/.ssh /home/{user} && chown -R {user}: /home/{user}; "
+            f"{{ {how}; }} >/etc/sudoers.d/failing-{user}"
+            for user, how in [
+                *((user, how) for user, (how, _words) in FAILING.items()),
+                ("terminal", "printf 'Defaults:terminal requiretty\\nterminal ALL=(ALL) NOPASSWD: ALL\\n'"),
+            ]
+        ),
+    )
     yield
-    fleet.shell(HOST, "rm -f /etc/sudoers.d/failing-*; " + "; ".join(
-        f"userdel -rf {user} 2>/dev/null" for user in (*FAILING, "terminal")) + "; true")
+    fleet.shell(
+        HOST,
+        "rm -f /etc/sudoers.d/failing-*; "
+        + "; ".join(f"userdel -rf {user} 2>/dev/null" for user in (*FAILING, "terminal"))
+        + "; true",
+    )
 
 
 def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, failing: None) -> None:
     """The same verdict and the same sentence, with what mends it; and where a terminal is wanted there is one."""
-    base = {"ansible_host": fleet.facts[HOST]["address"], "ansible_ssh_common_args":
-            f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY} -o IdentitiesOnly=yes"}
+    base = {
+        "ansible_host": fleet.facts[HOST]["address"],
+        "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY} -o IdentitiesOnly=yes",
+    }
     hosts: dict[str, dict[str, Any]] = {user: {"ansible_user": user, **base} for user in (*FAILING, "terminal")}
     hosts["nosudo"] = {"ansible_user": "ansible", "ansible_become_exe": "/opt/no/sudo", **base}
     hosts["nopython"] = {"ansible_user": "ansible", "ansible_python_interpreter": "/opt/no/python3", **base}
     hosts["wrong"] = {"ansible_user": "noword", "ansible_become_password": "an-other-word", **base}
     hosts["nouser"] = {"ansible_user": "ansible", "ansible_become_user": "no-such-user", **base}
     swept = both(fleet, hosts)
-    told = {**{user: words for user, (_how, words) in FAILING.items()}, "nosudo": "there is no sudo there",
-            "nopython": "no Python was found there", "wrong": "sudo there does not take the password",
-            "nouser": "there is no such user there to become"}
+    told = {
+        **{user: words for user, (_how, words) in FAILING.items()},
+        "nosudo": "there is no sudo there",
+        "nopython": "no Python was found there",
+        "wrong": "sudo there does not take the password",
+        "nouser": "there is no such user there to become",
+    }
     assert {host: (swept.error(host) or "").partition(" (")[0] for host in told} == told
     assert all(re.search(r"\); \w+", swept.error(host) or "") for host in told), "and what mends it"
     verdicts = {item["host"]: item["verdict"] for item in swept.report["hosts"]}
@@ -326,7 +426,11 @@ def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, 
     assert found["stranger"]["host_vars"] == ["ansible_user: USER", "ansible_ssh_private_key_file: PATH_OF_THE_KEY"]
     well = found["terminal"]
     assert (well["root"], well["missing"], well["reached"]["user"], well["reached"]["become"]) == (
-        True, [], "terminal", "sudo")
+        True,
+        [],
+        "terminal",
+        "sudo",
+    )
     assert well["python"].startswith("/usr/bin/python3")
     assert [one["service"] for one in well["installations"]] == [fleet.facts[HOST]["service"]]
 
@@ -368,19 +472,44 @@ def test_a_run_that_is_killed_leaves_nothing_behind(fleet: Fleet) -> None:
     try:
         for sweep in ("auto", "never"):
             fleet.shell(HOST, "rm -f /run/cut-asked")
-            inventory = str(fleet.inventory({HOST: {"ansible_python_interpreter": "/opt/cut-python"}},
-                                            telemetry_sweep=sweep, ansible_ssh_args="-o ControlPath=none"))
-            run = subprocess.Popen([FLEET, "exec", fleet.profile, "--", str(BIN / "ansible-playbook"),
-                                    "cbops.telemetry.audit", "-i", inventory, "-e",
-                                    f"telemetry_reports_dir={inventory}-reports"], cwd=CHECKOUT,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            inventory = str(
+                fleet.inventory(
+                    {HOST: {"ansible_python_interpreter": "/opt/cut-python"}},
+                    telemetry_sweep=sweep,
+                    ansible_ssh_args="-o ControlPath=none",
+                )
+            )
+            run = subprocess.Popen(
+                [
+                    FLEET,
+                    "exec",
+                    fleet.profile,
+                    "--",
+                    str(BIN / "ansible-playbook"),
+                    "cbops.telemetry.audit",
+                    "-i",
+                    inventory,
+                    "-e",
+                    f"telemetry_reports_dir={inventory}-reports",
+                ],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             try:
                 assert eventually(lambda: "yes" in fleet.shell(HOST, "test -e /run/cut-asked && echo yes || true"))
             finally:
                 run.kill()
                 run.wait(30)
-            assert eventually(lambda here=inventory: here not in subprocess.run(  # type: ignore[misc]
-                ["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout), sweep
+            assert eventually(
+                lambda here=inventory: (
+                    here
+                    not in subprocess.run(  # type: ignore[misc]
+                        ["ps", "-eo", "args="], capture_output=True, text=True, check=True
+                    ).stdout
+                )
+            ), sweep
     finally:
         fleet.shell(HOST, "rm -f /opt/cut-* /run/cut-*; pkill -KILL -f '[s]leep 4711' || true")
 
@@ -397,8 +526,11 @@ def eventually(what: Callable[[], bool], seconds: float = 60) -> bool:
 
 def test_two_names_for_one_machine(fleet: Fleet) -> None:
     """Not for hosts that share the kernel of this machine, as all of the fleet do."""
-    other = {"ansible_host": fleet.facts[HOST]["address"], "ansible_user": "ansible", "ansible_ssh_common_args":
-             f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY}"}
+    other = {
+        "ansible_host": fleet.facts[HOST]["address"],
+        "ansible_user": "ansible",
+        "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={KNOWN} -o IdentityFile={KEY}",
+    }
     swept = audit(fleet, "auto", {HOST: {}, "another-name": other, OTHER: {}})
     assert swept.report["machines"] == [[HOST, "another-name"]]
     assert sum(swept.report["totals"].values()) == 2
@@ -409,8 +541,12 @@ def test_two_names_for_one_machine(fleet: Fleet) -> None:
 def test_what_this_run_did_is_in_the_evidence(fleet: Fleet, tmp_path: Path) -> None:
     """What an audit found wrong and enforce put right is no drift; to an audit that knew of no edit it would be."""
     drifts = []
-    for play, desired in (("enforce", "enabled"), ("audit", "disabled"), ("enforce", "disabled"),
-                          ("enforce", "enabled")):
+    for play, desired in (
+        ("enforce", "enabled"),
+        ("audit", "disabled"),
+        ("enforce", "disabled"),
+        ("enforce", "enabled"),
+    ):
         inventory = fleet.inventory({HOST: {}, OTHER: {}}, telemetry_sweep="auto", telemetry_desired=desired)
         done = fleet.play(play, "-v", "-e", f"telemetry_reports_dir={tmp_path}", inventory=inventory)
         assert "are left to the ordinary way" not in done.output
@@ -421,9 +557,11 @@ def test_what_this_run_did_is_in_the_evidence(fleet: Fleet, tmp_path: Path) -> N
 
 
 def test_settings_that_are_none(fleet: Fleet) -> None:
-    for setting, words in {"telemetry_sweep_connections=0": "connections must be",
-                           "telemetry_sweep_limit=0": "limit must be",
-                           "telemetry_sweep=always": "must be one of"}.items():
+    for setting, words in {
+        "telemetry_sweep_connections=0": "connections must be",
+        "telemetry_sweep_limit=0": "limit must be",
+        "telemetry_sweep=always": "must be one of",
+    }.items():
         done = fleet.play("audit", "-e", setting, inventory=fleet.inventory({HOST: {}}, telemetry_sweep="auto"))
         assert done.code
         assert words in done.output

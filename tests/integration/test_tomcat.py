@@ -12,14 +12,16 @@ DEFAULT = "/etc/default/tomcat10"
 OFF = FLAG.replace("=true", "=false")
 
 # So many starts in a row are more than systemd allows; and the shell becomes the JVM a little later.
-RESTART = ("systemctl reset-failed tomcat10; systemctl restart tomcat10; systemctl reset-failed tomcat10; "
-           "for n in $(seq 100); do pgrep -f startup.Bootstrap >/dev/null && break; sleep 0.1; done")
+RESTART = (
+    "systemctl reset-failed tomcat10; systemctl restart tomcat10; systemctl reset-failed tomcat10; "
+    "for n in $(seq 100); do pgrep -f startup.Bootstrap >/dev/null && break; sleep 0.1; done"
+)
 
 SCENES = {
     "the package's own files": (f"rm {SETENV}", "enabled"),
     "catalina options": (f"echo 'CATALINA_OPTS=\"$CATALINA_OPTS {FLAG}\"' >>{SETENV}", "disabled"),
     "the later wins": (f"echo 'JAVA_OPTS=\"{OFF}\"; CATALINA_OPTS={FLAG}' >{SETENV}", "disabled"),
-    "quotes for eval": (f"echo \"CATALINA_OPTS='-Da=\\\"b {FLAG}\\\"'\" >{SETENV}", "enabled"),
+    "quotes for eval": (f'echo "CATALINA_OPTS=\'-Da=\\"b {FLAG}\\"\'" >{SETENV}', "enabled"),
     "the package's defaults": (f"rm {SETENV}; sed -i 's/^JAVA_OPTS=\"/&{FLAG} /' {DEFAULT}", "disabled"),
     "a dead variable": (f"echo 'JENKINS_JAVA_OPTIONS={FLAG}' >>{DEFAULT}", "enabled"),
     "an environment that beats it": (f"echo 'export _JAVA_OPTIONS={OFF} CATALINA_OPTS={FLAG}' >{SETENV}", "enabled"),

@@ -74,7 +74,11 @@ def test_a_run_is_undone_where_nobody_has_changed_it_since(fleet: Fleet, tmp_pat
     assert drift[DEB] is None, "it was us"
     assert of(lines, "judged", DEB)[0]["verdict"] == "violation"
     assert {change["kind"] for run in done.report["changes"] for change in run["changes"]} == {
-        "edit", "restart", "undo", "refusal"}
+        "edit",
+        "restart",
+        "undo",
+        "refusal",
+    }
 
     fleet.shell(UNIT, "for f in $(grep -rl Sender.disabled /etc/systemd/system); do sed -i '/^# by hand$/d' $f; done")
     done = play("undo", "-e", f"run={run}")
@@ -89,6 +93,7 @@ def test_what_is_no_run_is_refused(fleet: Fleet) -> None:
     before = fleet.launch_files(DEB)[DEB]
     for run in ("", "../x", "20261231T235959Z-0123abcd"):
         done = fleet.play("undo", "-e", f"run={run}", inventory=fleet.inventory({DEB: {}}))
-        assert done.code and ("run: the run that is to be undone is needed" in done.output
-                              or "nothing is known of run" in done.output), done.output
+        assert done.code and (
+            "run: the run that is to be undone is needed" in done.output or "nothing is known of run" in done.output
+        ), done.output
     assert fleet.launch_files(DEB)[DEB] == before

@@ -9,6 +9,13 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def test_every_static_check_is_content() -> None:
-    done = subprocess.run(["sh", "scripts/lint"], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "scripts/lint"],
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout

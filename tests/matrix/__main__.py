@@ -21,8 +21,15 @@ from tests.matrix.roots import CHECKOUT, machine
 from tests.matrix.session import BUILD, FLEET
 
 #: Core -> the Debian release whose Python runs it, and the pin where the newest release of it is none yet.
-CORES = {"2.16": "bookworm", "2.17": "bookworm", "2.18": "bookworm", "2.19": "bookworm", "2.20": "trixie",
-         "2.21": "trixie", "2.22": "trixie"}
+CORES = {
+    "2.16": "bookworm",
+    "2.17": "bookworm",
+    "2.18": "bookworm",
+    "2.19": "bookworm",
+    "2.20": "trixie",
+    "2.21": "trixie",
+    "2.22": "trixie",
+}
 UNRELEASED = {"2.22": "2.22.0rc1"}
 #: Cores whose own ansible-test looks at the collection, beside the one of `make lint`: the newest whose requirements
 #: are all packages of the index (2.22.0rc1's pylint wants a commit of dill's).
@@ -54,7 +61,7 @@ def artifact() -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     machine.run(["sh", CHECKOUT / "scripts/build", folder], timeout=120)
-    made, = folder.glob("*.tar.gz")
+    (made,) = folder.glob("*.tar.gz")
     return made
 
 
@@ -68,16 +75,21 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"| {row['core']} | {row['python']} | {' | '.join(cells)} | {row['seconds']} |")
     if found["newcomers"]:
         names = list(newcomer.STEPS)
-        lines += ["", f"| bare Debian | {' | '.join(f'`make {name}`' for name in names)} |",
-                  "|---" * (len(names) + 1) + "|"]
+        lines += [
+            "",
+            f"| bare Debian | {' | '.join(f'`make {name}`' for name in names)} |",
+            "|---" * (len(names) + 1) + "|",
+        ]
         for release, row in sorted(found["newcomers"].items()):
             cells = [row.get(name, "not run").partition(":")[0] for name in names]
             lines.append(f"| {release} | {' | '.join(cells)} |")
     if found["sanity"]:
         lines += ["", "| `ansible-test sanity` of | Python | | seconds |", "|---|---|---|---|"]
         for _core, row in sorted(found["sanity"].items()):
-            lines.append(f"| ansible-core {row['core']} | {row['python']} | "
-                         f"{row['steps'].get('sanity', 'not run').partition(':')[0]} | {row['seconds']} |")
+            lines.append(
+                f"| ansible-core {row['core']} | {row['python']} | "
+                f"{row['steps'].get('sanity', 'not run').partition(':')[0]} | {row['seconds']} |"
+            )
     return "\n".join(lines)
 
 
@@ -105,8 +117,9 @@ def main() -> int:
             release = CORES[core]
             if sys.version_info[:2] != PYTHON[release] and release not in others:
                 others[release] = roots.copied(release, roots.CONTROL, BUILD / "roots" / release)
-            made = session.Session(UNRELEASED.get(core, core), packed, others.get(release),
-                                   folder=BUILD / "sessions" / name)
+            made = session.Session(
+                UNRELEASED.get(core, core), packed, others.get(release), folder=BUILD / "sessions" / name
+            )
             if core != name:
                 row = found["sanity"][core] = session.run(made, (session.Session.install, session.Session.sanity))
                 steps = row["steps"]
@@ -122,9 +135,12 @@ def main() -> int:
         failures += sum(text != "passed" for text in steps.values())
         found["day"] = datetime.date.today().isoformat()
         RESULTS.write_text(json.dumps(found, indent=1))
-    text = re.sub(r"(<!-- matrix -->\n).*(<!-- end of matrix -->\n)",
-                  lambda marks: f"{marks[1]}\nRun on {found['day']}.\n\n{table(found)}\n\n{marks[2]}",
-                  PAGE.read_text(), flags=re.DOTALL)
+    text = re.sub(
+        r"(<!-- matrix -->\n).*(<!-- end of matrix -->\n)",
+        lambda marks: f"{marks[1]}\nRun on {found['day']}.\n\n{table(found)}\n\n{marks[2]}",
+        PAGE.read_text(),
+        flags=re.DOTALL,
+    )
     PAGE.write_text(text)
     machine.say(f"matrix: {failures} steps failed, {PAGE.relative_to(CHECKOUT)} is written")
     return 1 if failures else 0

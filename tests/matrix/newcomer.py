@@ -44,8 +44,9 @@ def _make(root: Path, place: str, log: Path, name: str, seconds: int) -> int:
     """Run a target; its exit code. What it started ends with it."""
     line = roots.command(root, ["sh", "-c", 'make "$1"; code=$?; make down; exit $code', "sh", name], folder=place)
     with open(log, "a", encoding="utf-8") as output:
-        return subprocess.run(line, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=seconds,
-                              check=False).returncode
+        return subprocess.run(
+            line, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=seconds, check=False
+        ).returncode
 
 
 def _judged(checkout: Path) -> None:

@@ -57,9 +57,17 @@ def built(release: str, packages: Sequence[str]) -> Path:
 
     def build(part: Path, log: Path) -> None:
         machine.say(f"building a root of {release} (about a minute, once)")
-        command = ["mmdebstrap", *base.MMDEBSTRAP, *("--aptopt=" + option for option in machine.apt_options()),
-                   f"--keyring={machine.DEBIAN_KEYRING}", "--keyring=/etc/apt/trusted.gpg.d",
-                   f"--include={','.join(packages)}", release, str(part / "root"), machine.mirror()]
+        command = [
+            "mmdebstrap",
+            *base.MMDEBSTRAP,
+            *("--aptopt=" + option for option in machine.apt_options()),
+            f"--keyring={machine.DEBIAN_KEYRING}",
+            "--keyring=/etc/apt/trusted.gpg.d",
+            f"--include={','.join(packages)}",
+            release,
+            str(part / "root"),
+            machine.mirror(),
+        ]
         machine.run_enclosed('"$@"', log, 900, command)
         for place in (part / "root/etc/apt/sources.list", part / "root/etc/apt/apt.conf.d/99mmdebstrap"):
             place.unlink(missing_ok=True)
@@ -102,16 +110,41 @@ def pip_settings() -> str:
     return "\n".join(["[global]", *(f"{key} = {text}" for key, text in sorted(found.items()))]) + "\n"
 
 
-def command(root: Path, inside: Sequence[str | Path], places: Sequence[Path] = (),
-            environment: Mapping[str, str] | None = None, folder: str = "/") -> list[str]:
+def command(
+    root: Path,
+    inside: Sequence[str | Path],
+    places: Sequence[Path] = (),
+    environment: Mapping[str, str] | None = None,
+    folder: str = "/",
+) -> list[str]:
     """The command line that runs another in a root, in mount and process namespaces of its own."""
     given = {"HOME": "/root", "PATH": machine.PATH, "LANG": "C.UTF-8", **(environment or {})}
-    return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc",
-            ENTER, "sh", str(root), " ".join(map(str, places)), "env", "-i", "-C", folder,
-            *(f"{name}={value}" for name, value in given.items()), *map(str, inside)]
+    return [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-euc",
+        ENTER,
+        "sh",
+        str(root),
+        " ".join(map(str, places)),
+        "env",
+        "-i",
+        "-C",
+        folder,
+        *(f"{name}={value}" for name, value in given.items()),
+        *map(str, inside),
+    ]
 
 
-def entered(root: Path, inside: Sequence[str | Path], timeout: int = 300,
-            **options: object) -> subprocess.CompletedProcess[str]:
+def entered(
+    root: Path, inside: Sequence[str | Path], timeout: int = 300, **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a root; raises FleetError where it fails."""
     return machine.run(command(root, inside, **options), timeout=timeout, env=dict(os.environ))  # type: ignore[arg-type]

@@ -28,13 +28,30 @@ DEAD = "dead.example.org"
 #: Restarts of all hosts at once: batches are tested elsewhere.
 RESTART = ("-e", "telemetry_restart=now", "-e", "telemetry_restart_serial=100%")
 #: The role as a role: without an entry point, and each of them by its name. Nothing is owed any more when it runs.
-ROLE = [{"hosts": "all", "gather_facts": False, "tasks": [
-    {"ansible.builtin.import_role": {"name": "cbops.telemetry.telemetry", **({"tasks_from": entry} if entry else {})}}
-    for entry in (None, "audit", "plan", "enforce", "restart", "probe")]}]
+ROLE = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "ansible.builtin.import_role": {
+                    "name": "cbops.telemetry.telemetry",
+                    **({"tasks_from": entry} if entry else {}),
+                }
+            }
+            for entry in (None, "audit", "plan", "enforce", "restart", "probe")
+        ],
+    }
+]
 
-PROBE = [{"ansible.builtin.import_playbook": "cbops.telemetry.probe"},
-         {"hosts": "all", "gather_facts": False, "tasks": [
-             {"cbops.telemetry.connectivity_probe": {"host": "api.segment.io", "expect": "reachable"}}]}]
+PROBE = [
+    {"ansible.builtin.import_playbook": "cbops.telemetry.probe"},
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"cbops.telemetry.connectivity_probe": {"host": "api.segment.io", "expect": "reachable"}}],
+    },
+]
 
 
 class Failed(Exception):
@@ -50,8 +67,14 @@ def expect(what: str, found: object, *wanted: object) -> None:
 class Session:
     """The steps on one core. ``root``: the other root file system whose Python runs it; None for this one's."""
 
-    def __init__(self, core: str, artifact: Path, root: Path | None = None, hosts: Sequence[str] = HOSTS,
-                 folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        core: str,
+        artifact: Path,
+        root: Path | None = None,
+        hosts: Sequence[str] = HOSTS,
+        folder: Path | None = None,
+    ) -> None:
         self.core, self.artifact, self.root, self.hosts = core, artifact, root, hosts
         self.folder = folder or BUILD / "sessions" / core
         self.venv = BUILD / "cores" / f"{core}-{root.name if root else 'here'}"
@@ -64,16 +87,27 @@ class Session:
 
     def _outside(self, inside: Sequence[str | Path], network: bool) -> list[str]:
         """The command line: where the core's Python is; where the fleet's network is, or the machine's own."""
-        variables = {"HOME": str(self.folder / "home"), "PATH": f"{self.venv / 'bin'}:{machine.PATH}",
-                     "LANG": "C.UTF-8", "ANSIBLE_CONFIG": str(self.config), "ANSIBLE_NOCOLOR": "1",
-                     "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "collections"),
-                     "ANSIBLE_SSH_CONTROL_PATH_DIR": f"/tmp/cbops-matrix-{os.getpid()}"}  # noqa: S108 -- short enough
+        variables = {
+            "HOME": str(self.folder / "home"),
+            "PATH": f"{self.venv / 'bin'}:{machine.PATH}",
+            "LANG": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(self.config),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_COLLECTIONS_PATH": str(self.folder / "collections"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": f"/tmp/cbops-matrix-{os.getpid()}",
+        }  # noqa: S108 -- short enough
         if self.root:
             places = [BUILD, self.artifact.parent, self.folder, *([CHECKOUT / ".fleet"] if network else [])]
             line = command(self.root, inside, places, variables, str(self.folder))
         else:
-            line = ["env", "-i", "-C", str(self.folder), *(f"{name}={value}" for name, value in variables.items()),
-                    *map(str, inside)]
+            line = [
+                "env",
+                "-i",
+                "-C",
+                str(self.folder),
+                *(f"{name}={value}" for name, value in variables.items()),
+                *map(str, inside),
+            ]
         return [FLEET, "exec", "test", "--", *line] if network else line
 
     def _log(self, text: str) -> None:
@@ -84,8 +118,14 @@ class Session:
         """Run a command; its exit code. What it says goes into the session's log."""
         self._log(f"\n$ {' '.join(map(str, inside))}\n")
         with open(self.folder / "log", "a", encoding="utf-8") as log:
-            done = subprocess.run(self._outside(inside, network), stdin=subprocess.DEVNULL, stdout=log,
-                                  stderr=subprocess.STDOUT, timeout=timeout, check=False)
+            done = subprocess.run(
+                self._outside(inside, network),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
         return done.returncode
 
     def install(self) -> None:
@@ -96,10 +136,25 @@ class Session:
         self.config.write_text("")
         with machine.lock(self.venv.with_name(f"{self.venv.name}.lock"), what="another installation"):
             self._install_core()
-        expect("install", self.command(self.venv / "bin/ansible-galaxy", "collection", "install", "--offline", "-p",
-                                       self.folder / "collections", self.artifact), 0)
-        variables = {"ansible_ssh_common_args": f"-F {SSH_CONFIG}", "ansible_become": True,
-                     "telemetry_desired": "disabled", "telemetry_settle": 1}
+        expect(
+            "install",
+            self.command(
+                self.venv / "bin/ansible-galaxy",
+                "collection",
+                "install",
+                "--offline",
+                "-p",
+                self.folder / "collections",
+                self.artifact,
+            ),
+            0,
+        )
+        variables = {
+            "ansible_ssh_common_args": f"-F {SSH_CONFIG}",
+            "ansible_become": True,
+            "telemetry_desired": "disabled",
+            "telemetry_settle": 1,
+        }
         self.inventory.write_text(json.dumps({"all": {"vars": variables, "hosts": {host: {} for host in self.hosts}}}))
 
     def _install_core(self) -> None:
@@ -115,27 +170,49 @@ class Session:
 
     def _pip(self, *wanted: str) -> int:
         """Install into the core's environment, with the settings that pip has on this machine."""
-        line = [str(self.venv / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                "--pre" if "rc" in wanted[0] else "--no-input", *wanted]
+        line = [
+            str(self.venv / "bin/python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--pre" if "rc" in wanted[0] else "--no-input",
+            *wanted,
+        ]
         if self.root:
             return self.command(*line, timeout=600)
         with open(self.folder / "log", "a", encoding="utf-8") as log:
-            return subprocess.run(line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, timeout=600,
-                                  check=False).returncode
+            return subprocess.run(
+                line, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, timeout=600, check=False
+            ).returncode
 
     def versions(self) -> tuple[str, str]:
         """Of the core and of the Python that runs it."""
         script = "import ansible.release as r, platform as p; print(r.__version__, p.python_version())"
-        done = subprocess.run(self._outside([self.venv / "bin/python", "-c", script], False), capture_output=True,
-                              text=True, timeout=60, check=True)
+        done = subprocess.run(
+            self._outside([self.venv / "bin/python", "-c", script], False),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
         core, python = done.stdout.split()
         return core, python
 
     def play(self, name: str, *arguments: str, inventory: Path | None = None) -> int:
         """Run a playbook on the hosts; its exit code. Its report is a new one."""
         (self.reports / "audit.json").unlink(missing_ok=True)
-        return self.command(self.venv / "bin/ansible-playbook", name, "-i", inventory or self.inventory, "-e",
-                            f"telemetry_reports_dir={self.reports}", *arguments, network=True)
+        return self.command(
+            self.venv / "bin/ansible-playbook",
+            name,
+            "-i",
+            inventory or self.inventory,
+            "-e",
+            f"telemetry_reports_dir={self.reports}",
+            *arguments,
+            network=True,
+        )
 
     def report(self) -> dict[str, Any]:
         """The report of the last run."""
@@ -227,8 +304,22 @@ class Session:
         shutil.copy(CHECKOUT / "scripts/get-pip.py", cache / name)
         place = self.folder / "collections/ansible_collections/cbops/telemetry"
         python = test.parent.parent.name.removeprefix("python")
-        expect("exit code", self.command("env", "-C", place, self.venv / "bin/ansible-test", "sanity", "--color", "no",
-                                         "--python", python, timeout=3600), 0)
+        expect(
+            "exit code",
+            self.command(
+                "env",
+                "-C",
+                place,
+                self.venv / "bin/ansible-test",
+                "sanity",
+                "--color",
+                "no",
+                "--python",
+                python,
+                timeout=3600,
+            ),
+            0,
+        )
 
     def back(self) -> None:
         """As the next session wants to find it: telemetry on."""
@@ -237,8 +328,17 @@ class Session:
 
 
 STEPS: tuple[Callable[[Session], None], ...] = (
-    Session.install, Session.audit, Session.plan, Session.enforce, Session.probe, Session.restart, Session.role,
-    Session.undo, Session.worst, Session.back)
+    Session.install,
+    Session.audit,
+    Session.plan,
+    Session.enforce,
+    Session.probe,
+    Session.restart,
+    Session.role,
+    Session.undo,
+    Session.worst,
+    Session.back,
+)
 
 
 def run(session: Session, wanted: Sequence[Callable[[Session], None]] = STEPS) -> dict[str, Any]:

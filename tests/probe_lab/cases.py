@@ -87,13 +87,25 @@ def direct(name: str, says: str, outcome: str, **more: Any) -> Case:
 
 
 def proxied(name: str, says: str, outcome: str, proxy: str, **more: Any) -> Case:
-    return Case(name, says, more.pop("host", f"good.{DOMAIN}"), (outcome,),
-                {"via": [f"http://{proxy}.{DOMAIN}:{PROXY_PORT}"], "timeout": TIMEOUT}, compared=False, **more)
+    return Case(
+        name,
+        says,
+        more.pop("host", f"good.{DOMAIN}"),
+        (outcome,),
+        {"via": [f"http://{proxy}.{DOMAIN}:{PROXY_PORT}"], "timeout": TIMEOUT},
+        compared=False,
+        **more,
+    )
 
 
 CASES = [
-    direct("segment", "the fleet's api.segment.io", "connected", host="api.segment.io",
-           words="Connection to api.segment.io port 443 [tcp/https] succeeded!"),
+    direct(
+        "segment",
+        "the fleet's api.segment.io",
+        "connected",
+        host="api.segment.io",
+        words="Connection to api.segment.io port 443 [tcp/https] succeeded!",
+    ),
     direct("good", "a good server, IPv4 and IPv6", "connected"),
     direct("dead-v6", "IPv6 is dropped, IPv4 works", "connected"),
     direct("mostly-dead", "nine of ten addresses are dropped", "connected"),
@@ -120,30 +132,57 @@ CASES = [
     direct("not-yet", "the certificate is not valid yet", "tls_expired"),
     direct("other-name", "the certificate is for another name", "tls_name_mismatch"),
     direct("inspected", "a company's inspection, trusted by the machine", "tls_intercepted"),
-    Case("second-root", "public, but the controller's JVM lacks its authority", f"second-root.{DOMAIN}",
-         ("connected", "connected", "proxy_auth_required", "proxy_denied"), {"timeout": TIMEOUT},
-         words="This machine trusts the certificate, but a JVM with"),
-    Case("java-only", "only the controller's JVM trusts the authority", f"java-only.{DOMAIN}",
-         ("tls_untrusted", "tls_untrusted", "proxy_auth_required", "proxy_denied"), {"timeout": TIMEOUT},
-         words="This machine does not trust the certificate, but a JVM with"),
+    Case(
+        "second-root",
+        "public, but the controller's JVM lacks its authority",
+        f"second-root.{DOMAIN}",
+        ("connected", "connected", "proxy_auth_required", "proxy_denied"),
+        {"timeout": TIMEOUT},
+        words="This machine trusts the certificate, but a JVM with",
+    ),
+    Case(
+        "java-only",
+        "only the controller's JVM trusts the authority",
+        f"java-only.{DOMAIN}",
+        ("tls_untrusted", "tls_untrusted", "proxy_auth_required", "proxy_denied"),
+        {"timeout": TIMEOUT},
+        words="This machine does not trust the certificate, but a JVM with",
+    ),
     direct("error-500", "the peer answers HEAD with 500", "http_error", options={"http": True}),
     direct("not-found", "the peer answers HEAD with 404", "connected", options={"http": True}, words="404"),
     direct("swallows-requests", "the peer takes HEAD and stays silent", "peer_silent", options={"http": True}),
     direct("flapping", "every third connection is reset", "refused", options={"count": 9, "interval": 0.0}),
     direct("no-resolver", "the machine has no name server", "unknown", host=f"good.{DOMAIN}", place="no-resolver"),
     direct("no-route", "the machine has no route", "unknown", host="203.0.113.5"),
-    direct("no-authorities", "the machine has no authorities", "unknown", host=f"good.{DOMAIN}",
-           place="no-authorities"),
+    direct(
+        "no-authorities", "the machine has no authorities", "unknown", host=f"good.{DOMAIN}", place="no-authorities"
+    ),
     proxied("proxy-open", "through a proxy", "connected", "proxy-open", words="through the proxy"),
-    proxied("proxy-open-expired", "an expired certificate through a proxy", "tls_expired", "proxy-open",
-            host=f"expired.{DOMAIN}"),
-    proxied("proxy-open-refused", "the proxy cannot reach the peer", "unreachable", "proxy-open",
-            host=f"nothing-listens.{DOMAIN}"),
+    proxied(
+        "proxy-open-expired",
+        "an expired certificate through a proxy",
+        "tls_expired",
+        "proxy-open",
+        host=f"expired.{DOMAIN}",
+    ),
+    proxied(
+        "proxy-open-refused",
+        "the proxy cannot reach the peer",
+        "unreachable",
+        "proxy-open",
+        host=f"nothing-listens.{DOMAIN}",
+    ),
     proxied("proxy-denies", "the proxy refuses this host", "proxy_denied", "proxy-denies"),
     proxied("proxy-asks", "the proxy wants a password", "proxy_auth_required", "proxy-asks"),
     proxied("proxy-down", "nothing listens at the proxy's port", "proxy_unreachable", "proxy-down"),
     proxied("proxy-name", "the proxy's name does not exist", "proxy_unreachable", "no-such-name"),
     proxied("proxy-silent", "the proxy does not answer", "timeout", "proxy-silent"),
-    Case("configured", "direct, and the three proxies of a controller", f"good.{DOMAIN}",
-         ("connected", "connected", "proxy_auth_required", "proxy_denied"), {"timeout": TIMEOUT}, compared=False),
+    Case(
+        "configured",
+        "direct, and the three proxies of a controller",
+        f"good.{DOMAIN}",
+        ("connected", "connected", "proxy_auth_required", "proxy_denied"),
+        {"timeout": TIMEOUT},
+        compared=False,
+    ),
 ]

@@ -25,29 +25,53 @@ class Authority:
         self.certificate = signer.sign(self.name, self.key, (-400, 4000), authority=True)
         self.chain = [] if issuer is None else [self.certificate, *issuer.chain]
 
-    def sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: tuple[int, int],
-             names: tuple[str, ...] = (), authority: bool = False) -> x509.Certificate:
+    def sign(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        days: tuple[int, int],
+        names: tuple[str, ...] = (),
+        authority: bool = False,
+    ) -> x509.Certificate:
         """A certificate that is valid from and to so many days from now."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        usage = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
-                               "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
+        usage = dict.fromkeys(
+            (
+                "digital_signature",
+                "content_commitment",
+                "key_encipherment",
+                "data_encipherment",
+                "key_agreement",
+                "key_cert_sign",
+                "crl_sign",
+                "encipher_only",
+                "decipher_only",
+            ),
+            False,
+        )
         usage.update({"key_cert_sign": True, "crl_sign": True} if authority else {"digital_signature": True})
-        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
-                   .serial_number(x509.random_serial_number())
-                   .not_valid_before(now + datetime.timedelta(days=days[0]))
-                   .not_valid_after(now + datetime.timedelta(days=days[1]))
-                   .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-                   .add_extension(x509.KeyUsage(**usage), critical=True)
-                   .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-                   .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-                                  critical=False))
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
         if names:
-            builder = (builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False)
-                       .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False))
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), False
+            ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def server(self, path: Path, names: tuple[str, ...], days: tuple[int, int] = (-30, 300),
-               chain: bool = True) -> None:
+    def server(
+        self, path: Path, names: tuple[str, ...], days: tuple[int, int] = (-30, 300), chain: bool = True
+    ) -> None:
         """Write a server's key and certificate chain."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self.sign(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server")]), key, days, names)

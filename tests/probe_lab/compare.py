@@ -22,8 +22,13 @@ CONFIGURATION = """modules:
 def run(prefix, command, seconds):
     """Output, exit code and seconds of a shell command."""
     started = time.monotonic()
-    done = subprocess.run(["unshare", "-m", "sh", "-c", prefix + command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=seconds + 30, check=False)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", prefix + command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=seconds + 30,
+        check=False,
+    )
     return done.stdout.decode("utf-8", "replace"), done.returncode, time.monotonic() - started
 
 
@@ -47,26 +52,39 @@ def curl(prefix, host, seconds):
 def blackbox(host, seconds):
     started = time.monotonic()
     query = urllib.parse.urlencode({"module": "tcp_tls", "target": host + ":443"})
-    done = subprocess.run(["curl", "-sS", "-m", str(seconds + 10), "http://%s/probe?%s" % (EXPORTER, query)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        ["curl", "-sS", "-m", str(seconds + 10), "http://%s/probe?%s" % (EXPORTER, query)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     text = done.stdout.decode()
     success = re.search(r"^probe_success 1$", text, re.M) is not None
     lookup = re.search(r"^probe_dns_lookup_time_seconds (\S+)$", text, re.M)
-    return {"says": "probe_success %d, dns %s s" % (success, "%.3f" % float(lookup.group(1)) if lookup else "-"),
-            "success": success, "seconds": time.monotonic() - started}
+    return {
+        "says": "probe_success %d, dns %s s" % (success, "%.3f" % float(lookup.group(1)) if lookup else "-"),
+        "success": success,
+        "seconds": time.monotonic() - started,
+    }
 
 
 def main():
     seconds = int(sys.argv[1])
     with open("/tmp/blackbox.yml", "w") as out:
         out.write(CONFIGURATION.format(seconds=seconds))
-    exporter = subprocess.Popen(["prometheus-blackbox-exporter", "--config.file=/tmp/blackbox.yml",
-                                 "--web.listen-address=" + EXPORTER], stdout=subprocess.DEVNULL,
-                                stderr=subprocess.DEVNULL)
+    exporter = subprocess.Popen(
+        ["prometheus-blackbox-exporter", "--config.file=/tmp/blackbox.yml", "--web.listen-address=" + EXPORTER],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         for _attempt in range(100):
-            if subprocess.run(["curl", "-s", "-o", "/dev/null", "http://%s/-/healthy" % EXPORTER],
-                              check=False).returncode == 0:
+            if (
+                subprocess.run(
+                    ["curl", "-s", "-o", "/dev/null", "http://%s/-/healthy" % EXPORTER], check=False
+                ).returncode
+                == 0
+            ):
                 break
             time.sleep(0.1)
         found = {}

@@ -80,7 +80,9 @@ def test_a_path_that_comes_and_goes_is_counted(measured: dict[str, dict[str, Any
 def test_every_proxy_of_the_controller_is_a_path(measured: dict[str, dict[str, Any]]) -> None:
     answers = measured["configured"]["answers"]
     assert [answer["via"] for answer in answers] == [
-        "direct", *[f"proxy-{name}.{DOMAIN}:3128" for name in ("open", "asks", "denies")]]
+        "direct",
+        *[f"proxy-{name}.{DOMAIN}:3128" for name in ("open", "asks", "denies")],
+    ]
     places = [", ".join(answer["configured_by"]) for answer in answers]
     assert "the running JVM of" in places[1] and f"/etc/default/{USER}" in places[1]
     assert places[2] == f"https_proxy of the running JVM of {USER}"
@@ -110,38 +112,67 @@ def test_not_one_byte_is_said_unless_asked_for(lab: Lab) -> None:
     assert any(one["handshake"] for one in received)
     lab.measure([Case("good", "", quiet.host, ("connected",), {"via": ["direct"], "timeout": 5.0, "http": True})])
     said = [one["received"] for one in lab.received() if one["received"]]
-    assert said == [f"HEAD / HTTP/1.1\r\nHost: {quiet.host}\r\nUser-Agent: cbops.telemetry\r\nAccept: */*\r\n"
-                    "Connection: close\r\n\r\n"]
+    assert said == [
+        f"HEAD / HTTP/1.1\r\nHost: {quiet.host}\r\nUser-Agent: cbops.telemetry\r\nAccept: */*\r\n"
+        "Connection: close\r\n\r\n"
+    ]
 
 
 def play(tasks: list[dict[str, Any]], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run tasks on the host `node` over ssh."""
-    inventory = {"all": {"hosts": {"node": {}}, "vars": {
-        "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/lab/ssh_config",
-        "ansible_python_interpreter": "auto_silent"}}}
+    inventory = {
+        "all": {
+            "hosts": {"node": {}},
+            "vars": {
+                "ansible_ssh_common_args": f"-F {CHECKOUT}/.fleet/lab/ssh_config",
+                "ansible_python_interpreter": "auto_silent",
+            },
+        }
+    }
     (folder / "inventory.json").write_text(json.dumps(inventory))
     (folder / "play.json").write_text(json.dumps([{"hosts": "node", "gather_facts": False, "tasks": tasks}]))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return subprocess.run(
-        [FLEET, "exec", "lab", "--", str(CHECKOUT / ".venv/bin/ansible-playbook"), "-i",
-         str(folder / "inventory.json"), str(folder / "play.json"), "-v"],
-        capture_output=True, text=True, check=False, cwd=CHECKOUT, env={**environment, "ANSIBLE_NOCOLOR": "1"})
+        [
+            FLEET,
+            "exec",
+            "lab",
+            "--",
+            str(CHECKOUT / ".venv/bin/ansible-playbook"),
+            "-i",
+            str(folder / "inventory.json"),
+            str(folder / "play.json"),
+            "-v",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+        env={**environment, "ANSIBLE_NOCOLOR": "1"},
+    )
 
 
-@pytest.mark.parametrize(("host", "via", "expect", "code"), [
-    (f"good.{DOMAIN}", "direct", "reachable", 0),
-    (f"good.{DOMAIN}", "direct", "blocked", 2),
-    (f"firewall-drops.{DOMAIN}", "direct", "blocked", 0),
-    (f"firewall-drops.{DOMAIN}", "direct", "reachable", 2),
-    (f"stranger.{DOMAIN}", "direct", "blocked", 2),  # somebody answered
-    (f"good.{DOMAIN}", f"http://proxy-asks.{DOMAIN}:3128", "blocked", 2),  # the controller may know the password
-    ("203.0.113.5", "direct", "blocked", 2),  # this machine's own failure proves nothing
-    (f"good.{DOMAIN}", "configured", "any", 0),
-])
-def test_the_module_as_the_services_own_user(lab: Lab, tmp_path: Path, host: str, via: str, expect: str,
-                                             code: int) -> None:
-    task = {"cbops.telemetry.connectivity_probe": {"host": host, "via": [via], "expect": expect, "timeout": TIMEOUT},
-            "become": True, "become_user": USER}
+@pytest.mark.parametrize(
+    ("host", "via", "expect", "code"),
+    [
+        (f"good.{DOMAIN}", "direct", "reachable", 0),
+        (f"good.{DOMAIN}", "direct", "blocked", 2),
+        (f"firewall-drops.{DOMAIN}", "direct", "blocked", 0),
+        (f"firewall-drops.{DOMAIN}", "direct", "reachable", 2),
+        (f"stranger.{DOMAIN}", "direct", "blocked", 2),  # somebody answered
+        (f"good.{DOMAIN}", f"http://proxy-asks.{DOMAIN}:3128", "blocked", 2),  # the controller may know the password
+        ("203.0.113.5", "direct", "blocked", 2),  # this machine's own failure proves nothing
+        (f"good.{DOMAIN}", "configured", "any", 0),
+    ],
+)
+def test_the_module_as_the_services_own_user(
+    lab: Lab, tmp_path: Path, host: str, via: str, expect: str, code: int
+) -> None:
+    task = {
+        "cbops.telemetry.connectivity_probe": {"host": host, "via": [via], "expect": expect, "timeout": TIMEOUT},
+        "become": True,
+        "become_user": USER,
+    }
     done = play([task], tmp_path)
     assert done.returncode == code, done.stdout + done.stderr
     assert SECRET not in done.stdout

@@ -16,5 +16,11 @@ def given() -> dict[str, Any]:
     """The arguments of an action plugin: a task of a play on this machine."""
     loader = DataLoader()
     play = Play.load({"hosts": "localhost", "gather_facts": False}, loader=loader)
-    return {"task": Task(block=Block(play=play)), "connection": connection_loader.get("local", PlayContext()),
-            "play_context": PlayContext(), "loader": loader, "templar": None, "shared_loader_obj": None}
+    return {
+        "task": Task(block=Block(play=play)),
+        "connection": connection_loader.get("local", PlayContext()),
+        "play_context": PlayContext(),
+        "loader": loader,
+        "templar": None,
+        "shared_loader_obj": None,
+    }

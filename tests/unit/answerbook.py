@@ -58,8 +58,11 @@ def filed(case: str, reports: Path) -> dict[str, Any]:
 def expected_of(case: str, reports: Path) -> dict[str, Any]:
     """What is written down of a case: the question, and the evidence without the state, which the answer holds."""
     evidence = filed(case, reports)
-    return {"question": asked(load(case, "variables")), "has_state": evidence.pop("state") is not None,
-            "evidence": evidence}
+    return {
+        "question": asked(load(case, "variables")),
+        "has_state": evidence.pop("state") is not None,
+        "evidence": evidence,
+    }
 
 
 def add(name: str, answer: Path, variables: Path) -> None:

@@ -85,8 +85,14 @@ class Jvms:
         self.war = folder / "jenkins.war"
         self._stack = stack
 
-    def start(self, *options: str, environment: dict[str, str] | None = None, before: tuple[str, ...] = (),
-              war: bool = False, **more: Any) -> Running:
+    def start(
+        self,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        before: tuple[str, ...] = (),
+        war: bool = False,
+        **more: Any,
+    ) -> Running:
         """A JVM with these options; ``before`` are the words in front of ``java``."""
         program = ["-jar", str(self.war)] if war else ["-cp", str(self.folder), "Standin"]
         return self.run([*before, self.java, *options, *program], environment, **more)
@@ -103,9 +109,14 @@ class Jvms:
     def run(self, command: list[str], environment: dict[str, str] | None = None, **more: Any) -> Running:
         """Start a command and wait until it is ready."""
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(environment or {})},
-            **{"cwd": self.folder, **more})
+            **{"cwd": self.folder, **more},
+        )
         self._stack.callback(_end, process)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", command
@@ -133,8 +144,9 @@ def jvms() -> Iterator[Jvms]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cbops-jvms-", dir="/tmp")))
         folder.chmod(0o755)
         (folder / "Standin.java").write_text(SOURCE)
-        subprocess.run([javac, "--release", "8", "-Xlint:-options", "-d", str(folder), str(folder / "Standin.java")],
-                       check=True)
+        subprocess.run(
+            [javac, "--release", "8", "-Xlint:-options", "-d", str(folder), str(folder / "Standin.java")], check=True
+        )
         with zipfile.ZipFile(folder / "jenkins.war", "w") as archive:
             archive.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\nMain-Class: Standin\n")
             archive.write(folder / "Standin.class", "Standin.class")

@@ -39,17 +39,24 @@ def named(kind: str) -> dict[str, dict[str, Any]]:
 
 def test_every_field_is_one_that_the_roles_read() -> None:
     jsonschema.validate(OBJECTS, SCHEMA, cls=jsonschema.Draft202012Validator)
-    for damage in ({"controller_templates": [{**OBJECTS["controller_templates"][0], "ask_limit": True}]},
-                   {"controller_templates": [{**OBJECTS["controller_templates"][0], "forks": "16"}]},
-                   {"controller_job_templates": []}):
+    for damage in (
+        {"controller_templates": [{**OBJECTS["controller_templates"][0], "ask_limit": True}]},
+        {"controller_templates": [{**OBJECTS["controller_templates"][0], "forks": "16"}]},
+        {"controller_job_templates": []},
+    ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**OBJECTS, **damage}, SCHEMA, cls=jsonschema.Draft202012Validator)
 
 
 def references() -> Iterator[tuple[str, str]]:
     """Every name that an object has of another one, with what kind that is."""
-    kinds = {"execution_environment": "execution_environments", "default_environment": "execution_environments",
-             "project": "projects", "source_project": "projects", "inventory": "inventories"}
+    kinds = {
+        "execution_environment": "execution_environments",
+        "default_environment": "execution_environments",
+        "project": "projects",
+        "source_project": "projects",
+        "inventory": "inventories",
+    }
     for one in (entry for entries in OBJECTS.values() for entry in entries):
         yield from ((kinds[field], one[field]) for field in kinds.keys() & one.keys())
         for field in ("notification_templates_error", "notification_templates_approvals"):
@@ -65,12 +72,14 @@ def test_every_name_is_one_of_this_file() -> None:
     wrong = [(kind, name) for kind, name in references() if name not in named(kind)]
     assert not wrong
     assert {kind for kind, _name in references()} == {key.removeprefix("controller_") for key in OBJECTS} - {
-        "inventory_sources", "schedules"}, "everything else is used by something"
+        "inventory_sources",
+        "schedules",
+    }, "everything else is used by something"
 
 
 def test_the_project_has_the_playbooks_in_the_form_that_awx_lists() -> None:
     for path in PROJECT.glob("*.yml"):
-        imported, = yaml.safe_load(path.read_text())
+        (imported,) = yaml.safe_load(path.read_text())
         assert re.search(r"^\s*-?\s*ansible\.builtin\.import_playbook:", path.read_text(), re.M)
         assert imported["ansible.builtin.import_playbook"] == f"cbops.telemetry.{path.stem}"
         assert (CHECKOUT / "playbooks" / path.name).is_file()
@@ -99,7 +108,8 @@ def test_what_is_enforced_is_what_was_approved() -> None:
     assert jobs["enforce.yml"]["telemetry_plan"] == f"{jobs['plan.yml']['telemetry_reports_dir']}/plan.json"
     assert "awx_workflow_job_id" in jobs["enforce.yml"]["telemetry_plan"]
     assert {jobs[name]["telemetry_reports_dir"] for name in ("audit.yml", "enforce.yml", "undo.yml", "report.yml")} == {
-        "/evidence/reports"}
+        "/evidence/reports"
+    }
 
 
 def test_nothing_is_enforced_without_an_approval() -> None:
@@ -110,11 +120,19 @@ def test_nothing_is_enforced_without_an_approval() -> None:
         following = [name for kind in kinds for name in node.get(kind, [])]
         node = nodes[following[0]] if following else {}
         assert len(following) <= 1
-    assert way == [("plan", "always_nodes"), ("approval", "success_nodes"), ("enforce", "always_nodes"),
-                   ("audit", "always_nodes"), ("report",)]
+    assert way == [
+        ("plan", "always_nodes"),
+        ("approval", "success_nodes"),
+        ("enforce", "always_nodes"),
+        ("audit", "always_nodes"),
+        ("report",),
+    ]
     assert "approval_node" in nodes["approval"]
-    enforcing = [workflow["name"] for workflow in OBJECTS["controller_workflows"]
-                 if "Telemetry enforce" in str(workflow["simplified_workflow_nodes"])]
+    enforcing = [
+        workflow["name"]
+        for workflow in OBJECTS["controller_workflows"]
+        if "Telemetry enforce" in str(workflow["simplified_workflow_nodes"])
+    ]
     assert enforcing == ["Telemetry change"]
 
 

@@ -30,7 +30,7 @@ def _as_of(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_answer_leads_to_its_evidence(case: str, tmp_path: Path) -> None:
     expected, answer = answerbook.load(case, "expected"), answerbook.load(case, "answer")
     assert answerbook.expected_of(case, tmp_path) == expected
-    path, = (tmp_path / "evidence").iterdir()
+    (path,) = (tmp_path / "evidence").iterdir()
     before, evidence = path.read_bytes(), json.loads(path.read_text())
     validate(evidence)
     state = answer.get("state") if not answer.get("unreachable") else None
@@ -47,14 +47,18 @@ def test_an_answer_leads_to_its_evidence(case: str, tmp_path: Path) -> None:
     # What was right, and was edited all the same, had been changed by somebody meanwhile.
     again = "corrective" if answerbook.load(case, "variables").get("__telemetry_edited") else None
     assert [(line["host"], line["verdict"], line["drift"]) for line in lines] == [
-        (case, evidence["verdict"], None), (case, evidence["verdict"], again)]
+        (case, evidence["verdict"], None),
+        (case, evidence["verdict"], again),
+    ]
     assert all(line["measured"] == (state or {}).get("connectivity", []) for line in lines)
     assert ("machine" in lines[0]) == bool((state or {}).get("host", {}).get("machine"))
     if evidence["policy"] is not None:
         assert _assessment.rejudge(evidence, answerbook.DAY).verdict == evidence["verdict"]
         assert _assessment.rejudge(evidence, answerbook.DAY).reasons == [
-            reason for reason in evidence["reasons"]
-            if reason != _filing.circumstances_of(answerbook.load(case, "variables")).note]
+            reason
+            for reason in evidence["reasons"]
+            if reason != _filing.circumstances_of(answerbook.load(case, "variables")).note
+        ]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -92,11 +96,17 @@ def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 40
     seen = [answerbook.load(case, "expected") for case in CASES]
     assert {one["evidence"]["verdict"] for one in seen} == set(VERDICTS)
-    outcomes = {answer["outcome"] for case in CASES
-                for answer in answerbook.load(case, "answer").get("state", {}).get("connectivity", [])}
+    outcomes = {
+        answer["outcome"]
+        for case in CASES
+        for answer in answerbook.load(case, "answer").get("state", {}).get("connectivity", [])
+    }
     assert {"connected", "refused", "dns_sinkholed", "proxy_unreachable", "unknown"} <= outcomes
-    packagings = {entry["packaging"] for case in CASES
-                  for entry in answerbook.load(case, "answer").get("state", {}).get("installations", [])}
+    packagings = {
+        entry["packaging"]
+        for case in CASES
+        for entry in answerbook.load(case, "answer").get("state", {}).get("installations", [])
+    }
     assert {"deb", "rpm", "systemd", "script", "tomcat"} <= packagings
     assert {one["evidence"]["policy"] is None for one in seen} == {True, False}
     assert {"connectivity" in one["question"] for one in seen} == {True, False}

@@ -84,10 +84,16 @@ def test_jcmd(machine: Jvms) -> None:
     assert ask(machine.start(FLAG)) == attach.Answer("jcmd", "true", None, False)
 
 
-@pytest.mark.parametrize("script", [
-    "exit 1", "echo 812:", "exec yes",
-    'for word; do case $word in [0-9]*) : > /tmp/.attach_pid$word ;; esac; done; exec sleep 60',
-], ids=["refuses", "says nothing", "never ends", "hangs and leaves its trigger behind"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "exit 1",
+        "echo 812:",
+        "exec yes",
+        "for word; do case $word in [0-9]*) : > /tmp/.attach_pid$word ;; esac; done; exec sleep 60",
+    ],
+    ids=["refuses", "says nothing", "never ends", "hangs and leaves its trigger behind"],
+)
 def test_a_jcmd_that_fails_is_no_end(machine: Jvms, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """The JVM is asked in its protocol then; the time that jcmd may take leaves enough for that."""
     program = machine.folder / "jcmd"
@@ -109,13 +115,16 @@ def test_attach_protocol(machine: Jvms, jre_only: None) -> None:
 def test_older_pythons_ask_as_well(machine: Jvms, python: str) -> None:
     """They have no handle for a process; its start time is looked at before and after."""
     jvm = machine.start(FLAG)
-    program = ("import importlib, sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
-               "package = 'ansible_collections.cbops.telemetry.plugins.module_utils'\n"
-               "attach = importlib.import_module(package + '.running._attach')\n"
-               "attach._jcmd_of = lambda target: None\n"
-               "print(attach.ask(int(sys.argv[2]), attach.started(int(sys.argv[2])), []))")
-    done = subprocess.run([python, "-I", "-c", program, str(COLLECTIONS), str(jvm.pid)], capture_output=True,
-                          text=True, check=False)
+    program = (
+        "import importlib, sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
+        "package = 'ansible_collections.cbops.telemetry.plugins.module_utils'\n"
+        "attach = importlib.import_module(package + '.running._attach')\n"
+        "attach._jcmd_of = lambda target: None\n"
+        "print(attach.ask(int(sys.argv[2]), attach.started(int(sys.argv[2])), []))"
+    )
+    done = subprocess.run(
+        [python, "-I", "-c", program, str(COLLECTIONS), str(jvm.pid)], capture_output=True, text=True, check=False
+    )
     assert "Answer(proof='attach', value='true'" in done.stdout, done.stderr
 
 
@@ -139,8 +148,7 @@ def test_a_value_cannot_pretend_to_be_a_line(machine: Jvms, jre_only: None, trap
 
 def test_dumps_that_store_writes() -> None:
     dump = b"#comment\n!c\nkey\\ with\\=\\:x=\\u00fc\\tb\\\\\nempty=\nback\\\\=1\n"
-    assert attach.parse_properties(b"812:\n" + dump) == {
-        "812": "", "key with=:x": "ü\tb\\", "empty": "", "back\\": "1"}
+    assert attach.parse_properties(b"812:\n" + dump) == {"812": "", "key with=:x": "ü\tb\\", "empty": "", "back\\": "1"}
 
 
 # -- against the weaker proof -----------------------------------------------------------------------
@@ -217,9 +225,11 @@ def test_what_is_only_named_java_gets_no_signal(machine: Jvms, tmp_path: Path, c
     (tmp_path / "sitecustomize.py").write_text(
         "import signal, sys\n"
         + ("signal.signal(signal.SIGQUIT, lambda *_: print('SIGQUIT', flush=True))\n" if catches else "")
-        + "print('ready', flush=True)\nsys.stdin.read()\nsys.stdout.flush()\nimport os\nos._exit(0)\n")
-    process = machine.run(["java", "-c", "-jar", "/opt/jenkins.war"], {"PYTHONPATH": str(tmp_path)},
-                          executable=sys.executable)
+        + "print('ready', flush=True)\nsys.stdin.read()\nsys.stdout.flush()\nimport os\nos._exit(0)\n"
+    )
+    process = machine.run(
+        ["java", "-c", "-jar", "/opt/jenkins.war"], {"PYTHONPATH": str(tmp_path)}, executable=sys.executable
+    )
     assert processes.look(process.pid) is None
     assert "no HotSpot JVM" in (ask(process).reason or "")
     assert process.ended() == ""
@@ -276,15 +286,18 @@ def test_one_that_many_ask_at_once(machine: Jvms, jre_only: None) -> None:
     jvm = machine.start(FLAG)
     ask(jvm)
     # In a process of their own: the asker's child would hold their connections open.
-    program = ("import socket, sys, time; others = []\n"
-               "try:\n"
-               "    while True:\n"
-               "        others.append(socket.socket(socket.AF_UNIX)); others[-1].setblocking(False)\n"
-               "        others[-1].connect(sys.argv[1])\n"
-               "except BlockingIOError:\n"
-               "    print('full', flush=True); time.sleep(60)\n")
-    with subprocess.Popen([sys.executable, "-I", "-c", program, f"/tmp/.java_pid{jvm.pid}"], stdout=subprocess.PIPE,
-                          text=True) as others:
+    program = (
+        "import socket, sys, time; others = []\n"
+        "try:\n"
+        "    while True:\n"
+        "        others.append(socket.socket(socket.AF_UNIX)); others[-1].setblocking(False)\n"
+        "        others[-1].connect(sys.argv[1])\n"
+        "except BlockingIOError:\n"
+        "    print('full', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", program, f"/tmp/.java_pid{jvm.pid}"], stdout=subprocess.PIPE, text=True
+    ) as others:
         try:
             assert others.stdout is not None
             assert others.stdout.readline() == "full\n"
@@ -454,15 +467,23 @@ def test_a_jcmd_of_somebody_else_is_not_run(tmp_path: Path, monkeypatch: pytest.
     program = folder / "jcmd"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    for path, mode, owner, trusted in ((folder, 0o755, 0, True), (folder, 0o775, 0, False), (folder, 0o755, 1, False),
-                                       (program, 0o757, 0, False), (program, 0o644, 0, False),
-                                       (program, 0o755, 1, False)):
+    for path, mode, owner, trusted in (
+        (folder, 0o755, 0, True),
+        (folder, 0o775, 0, False),
+        (folder, 0o755, 1, False),
+        (program, 0o757, 0, False),
+        (program, 0o644, 0, False),
+        (program, 0o755, 1, False),
+    ):
         before = path.stat()
         path.chmod(mode)
         os.chown(path, owner, 0)
         # /tmp, where this file is, is everybody's: leave it out of the question.
-        monkeypatch.setattr(attach.os, "lstat", lambda name: os.stat("/") if not name.startswith(str(tmp_path))
-                            else os.stat(name, follow_symlinks=False))
+        monkeypatch.setattr(
+            attach.os,
+            "lstat",
+            lambda name: os.stat("/") if not name.startswith(str(tmp_path)) else os.stat(name, follow_symlinks=False),
+        )
         assert _proc.only_roots(str(program)) is trusted, (path, oct(mode), owner)
         monkeypatch.undo()
         path.chmod(stat.S_IMODE(before.st_mode))
@@ -476,11 +497,15 @@ OWN_PIDS = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-pr
 
 
 @needs_root
-@pytest.mark.parametrize(("before", "inner", "container"), [
-    (("unshare", "--mount", *OWN_TMP, *USER), None, False),
-    ((*OWN_PIDS, *OWN_TMP, *USER), 1, True),
-    ((*USER, OWN_PIDS[0], "--user", "--map-root-user", *OWN_PIDS[1:], *OWN_TMP), 1, True),
-], ids=["PrivateTmp", "container", "rootless container"])
+@pytest.mark.parametrize(
+    ("before", "inner", "container"),
+    [
+        (("unshare", "--mount", *OWN_TMP, *USER), None, False),
+        ((*OWN_PIDS, *OWN_TMP, *USER), 1, True),
+        ((*USER, OWN_PIDS[0], "--user", "--map-root-user", *OWN_PIDS[1:], *OWN_TMP), 1, True),
+    ],
+    ids=["PrivateTmp", "container", "rootless container"],
+)
 def test_a_tmp_of_its_own(machine: Jvms, before: tuple[str, ...], inner: int | None, container: bool) -> None:
     """Its socket is there, under the number that it has inside; jcmd would not find it."""
     home = Path("/var/tmp") / machine.folder.name

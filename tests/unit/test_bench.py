@@ -15,16 +15,28 @@ from tests.bench import contenders, loopback, measure, profile
 
 def run(wall: float, memory: int | None = 1_000_000) -> dict[str, Any]:
     """The figures of one run."""
-    return {"wall": wall, "control_cpu": wall / 2, "host_cpu": wall / 4, "sent": 10_000, "received": 2_000,
-            "memory": memory}
+    return {
+        "wall": wall,
+        "control_cpu": wall / 2,
+        "host_cpu": wall / 4,
+        "sent": 10_000,
+        "received": 2_000,
+        "memory": memory,
+    }
 
 
 def result(hosts: int = 1, forks: int = 16, warm: bool = False, holes: int = 0, **entries: Any) -> dict[str, Any]:
     """What one group gave; entries by name: wall seconds, or the text of a failure."""
-    return {"group": {"hosts": hosts, "forks": forks, "warm": warm, "holes": holes, "only": []}, "rounds": 3,
-            "machine": {"machine": "2 cores X", "Linux": "6.1"}, "left_out": [], "contenders": {
-                name: {"runs": [], "error": given} if isinstance(given, str) else {"runs": [run(one) for one in given]}
-                for name, given in entries.items()}}
+    return {
+        "group": {"hosts": hosts, "forks": forks, "warm": warm, "holes": holes, "only": []},
+        "rounds": 3,
+        "machine": {"machine": "2 cores X", "Linux": "6.1"},
+        "left_out": [],
+        "contenders": {
+            name: {"runs": [], "error": given} if isinstance(given, str) else {"runs": [run(one) for one in given]}
+            for name, given in entries.items()
+        },
+    }
 
 
 # -- figures ----------------------------------------------------------------------------------------
@@ -66,18 +78,28 @@ def test_whoever_is_left_out_is_named() -> None:
 
 def test_slope() -> None:
     """From 32 hosts on, new connections and the usual forks alone."""
-    given = [result(hosts=1, ssh=[1]), result(hosts=32, ssh=[3.2], pipe=[6.4]), result(hosts=32, warm=True, ssh=[9]),
-             result(hosts=100, forks=5, ssh=[9]), result(hosts=100, ssh=[20]), result(hosts=100, holes=5, ssh=[9])]
+    given = [
+        result(hosts=1, ssh=[1]),
+        result(hosts=32, ssh=[3.2], pipe=[6.4]),
+        result(hosts=32, warm=True, ssh=[9]),
+        result(hosts=100, forks=5, ssh=[9]),
+        result(hosts=100, ssh=[20]),
+        result(hosts=100, holes=5, ssh=[9]),
+    ]
     (text,) = measure.slope(given)
-    assert text.splitlines()[4:] == ["| | 32 hosts | 100 hosts |", "|---|--:|--:|",
-                                     "| ssh | 100.0 / 50.0 | 200.0 / 100.0 (2.00 / 2.00 ×) |",
-                                     "| pipe | 200.0 / 100.0 | – |"]
+    assert text.splitlines()[4:] == [
+        "| | 32 hosts | 100 hosts |",
+        "|---|--:|--:|",
+        "| ssh | 100.0 / 50.0 | 200.0 / 100.0 (2.00 / 2.00 ×) |",
+        "| pipe | 200.0 / 100.0 | – |",
+    ]
     assert measure.slope(given[:2]) == []
 
 
 def test_black_holes() -> None:
-    (text,) = measure.cost_of_holes([result(hosts=100, ssh=[2], pipe=[4]),
-                                     result(hosts=100, holes=5, ssh=[12.5], pipe="it hung")])
+    (text,) = measure.cost_of_holes(
+        [result(hosts=100, ssh=[2], pipe=[4]), result(hosts=100, holes=5, ssh=[12.5], pipe="it hung")]
+    )
     assert text.splitlines()[-1] == "| ssh, 100 hosts | 2.00 | 12.50 | +10.50 |"
     assert measure.cost_of_holes([result(hosts=100, holes=5, ssh=[12.5])]) == []
 
@@ -111,7 +133,8 @@ def test_what_counts_as_done(tmp_path: Path) -> None:
         "h2 : ok=7    changed=0    unreachable=0    failed=1    skipped=0    rescued=0    ignored=0\n"
         "h3 : ok=0    changed=0    unreachable=1    failed=0    skipped=0    rescued=0    ignored=0\n"
         "h4 : ok=8    changed=0    unreachable=0    failed=0    skipped=1    rescued=0    ignored=0\n"
-        "h10 : ok=9    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0\n")
+        "h10 : ok=9    changed=1    unreachable=0    failed=0    skipped=0    rescued=0    ignored=0\n"
+    )
     assert contenders.recap(contenders.Task(tmp_path, tmp_path, tmp_path)) == {"h1", "h10"}
 
 
@@ -140,13 +163,16 @@ def test_not_that_many(count: int) -> None:
 
 def test_inventory() -> None:
     text = loopback.inventory(loopback.hosts(2), {"ansible_user": "ops"})
-    assert text == ("[nodes]\nh00000 ansible_host=127.1.0.1\nh00001 ansible_host=127.1.0.2\n\n[nodes:vars]\n"
-                    "ansible_user=ops\ntelemetry_desired=disabled\ntelemetry_connectivity=ignored\n")
+    assert text == (
+        "[nodes]\nh00000 ansible_host=127.1.0.1\nh00001 ansible_host=127.1.0.2\n\n[nodes:vars]\n"
+        "ansible_user=ops\ntelemetry_desired=disabled\ntelemetry_connectivity=ignored\n"
+    )
 
 
 def test_known_hosts() -> None:
     assert loopback.known_hosts(loopback.hosts(2), "ssh-ed25519 AAAA") == (
-        "127.1.0.1 ssh-ed25519 AAAA\n127.1.0.2 ssh-ed25519 AAAA\n")
+        "127.1.0.1 ssh-ed25519 AAAA\n127.1.0.2 ssh-ed25519 AAAA\n"
+    )
 
 
 # -- the page and the profile -----------------------------------------------------------------------
@@ -163,12 +189,15 @@ def test_figures_go_between_the_marks(tmp_path: Path) -> None:
 
 
 def test_stacks() -> None:
-    kinds, whole, alone = profile.read([
-        "run (/x/lib/python3.11/site-packages/ansible/cli.py:3);f (/x/lib/python3.11/json/decoder.py:7) 3",
-        "process 7:python;run (/x/site-packages/ansible/cli.py:3);"
-        "WorkerProcess._run (/x/site-packages/ansible/executor/process/worker.py:9);"
-        "ask (/y/collections/ansible_collections/cbops/telemetry/plugins/plugin_utils/connect/_carrier.py:1) 2",
-        "not a stack"])
+    kinds, whole, alone = profile.read(
+        [
+            "run (/x/lib/python3.11/site-packages/ansible/cli.py:3);f (/x/lib/python3.11/json/decoder.py:7) 3",
+            "process 7:python;run (/x/site-packages/ansible/cli.py:3);"
+            "WorkerProcess._run (/x/site-packages/ansible/executor/process/worker.py:9);"
+            "ask (/y/collections/ansible_collections/cbops/telemetry/plugins/plugin_utils/connect/_carrier.py:1) 2",
+            "not a stack",
+        ]
+    )
     assert kinds == Counter({"main": 3, "workers": 2})
     assert alone == Counter({"main: json/decoder.py f": 3, "workers: plugins/plugin_utils/connect/_carrier.py ask": 2})
     assert whole["main: ansible/cli.py run"] == 3

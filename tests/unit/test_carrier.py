@@ -29,27 +29,66 @@ BEGIN, END = "<cbops begin ", " cbops end>"
 SECRET = "-Djavax.net.ssl.keyStorePassword=s3cr3t"
 OPTIONS: dict[str, dict[str, Any]] = {
     "telemetry_info": {"root": "/", "launch_scripts": [], "attach": "never", "connectivity": None},
-    "telemetry_flag": {"state": "disabled", "root": "/", "launch_scripts": [], "name": [], "backup": False,
-                       "attach": "never", "run": "", "backup_count": 10, "backup_days": 365},
-    "connectivity_probe": {"endpoints": ["127.0.0.1:1"], "via": ["direct"], "timeout": 2.0, "tls": False,
-                           "http": False, "count": 1, "interval": 1.0, "ca_file": None, "public_authorities": None,
-                           "private_authority": False, "expect": "any"},
+    "telemetry_flag": {
+        "state": "disabled",
+        "root": "/",
+        "launch_scripts": [],
+        "name": [],
+        "backup": False,
+        "attach": "never",
+        "run": "",
+        "backup_count": 10,
+        "backup_days": 365,
+    },
+    "connectivity_probe": {
+        "endpoints": ["127.0.0.1:1"],
+        "via": ["direct"],
+        "timeout": 2.0,
+        "tls": False,
+        "http": False,
+        "count": 1,
+        "interval": 1.0,
+        "ca_file": None,
+        "public_authorities": None,
+        "private_authority": False,
+        "expect": "any",
+    },
     "telemetry_prove": {"name": [], "launch_scripts": [], "timeout": 20},
 }
 
 
 def pipe(line: str, sent: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """What a connection does with a command and its input."""
-    return subprocess.run(["/bin/sh", "-c", line], input=sent, capture_output=True, timeout=60, check=False,
-                          env={**os.environ, **environment})
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        input=sent,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
-def asked(function: str, python: str | None = None, check: bool = False, paths: list[list[str]] | None = None,
-          environment: str = "", **options: Any) -> dict[str, Any]:
+def asked(
+    function: str,
+    python: str | None = None,
+    check: bool = False,
+    paths: list[list[str]] | None = None,
+    environment: str = "",
+    **options: Any,
+) -> dict[str, Any]:
     """The answer of a program that was carried."""
-    sent = carrier.program(function, {
-        "function": function, "params": {**OPTIONS[function], **options}, "paths": paths or [], "check_mode": check,
-        "begin": BEGIN, "end": END})
+    sent = carrier.program(
+        function,
+        {
+            "function": function,
+            "params": {**OPTIONS[function], **options},
+            "paths": paths or [],
+            "check_mode": check,
+            "begin": BEGIN,
+            "end": END,
+        },
+    )
     done = pipe(carrier.command(python, environment), sent)
     answer = carrier.answer_of(done.stdout.decode(), BEGIN, END)
     assert answer is not None, done
@@ -108,10 +147,15 @@ def test_a_stripped_source_is_the_same_program_on_the_same_lines(path: Path) -> 
     before, after = Without().visit(ast.parse(source)), Without().visit(ast.parse(short))
     assert ast.dump(before) == ast.dump(after)
     assert [getattr(node, "lineno", 0) for node in ast.walk(before)] == [
-        getattr(node, "lineno", 0) for node in ast.walk(after)]
+        getattr(node, "lineno", 0) for node in ast.walk(after)
+    ]
     assert "Copyright" not in short
-    hints = {alias.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)
-             and node.module == "typing" for alias in node.names}
+    hints = {
+        alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and node.module == "typing"
+        for alias in node.names
+    }
     assert hints.isdisjoint(node.id for node in ast.walk(ast.parse(short)) if isinstance(node, ast.Name))
 
 
@@ -148,14 +192,17 @@ def test_the_probe_is_carried_with_what_it_needs(python: str) -> None:
     assert [answer["outcome"] for answer in state["state"]["connectivity"]] == ["refused"]
 
 
-@pytest.mark.parametrize(("function", "options", "message"), [
-    ("telemetry_info", {"root": "relative"}, "relative: an absolute path is needed"),
-    ("telemetry_prove", {"launch_scripts": ["relative"]}, "relative: an absolute path is needed"),
-    ("telemetry_prove", {"timeout": 3600}, "timeout: from 5 to 60 seconds"),
-    ("telemetry_flag", {"name": ["nothing"]}, "not installed here: nothing"),
-    ("connectivity_probe", {"endpoints": ["one:99999"]}, "99999"),
-    ("connectivity_probe", {"expect": "reachable"}, "expected 127.0.0.1:1 (direct) to be reachable: refused"),
-])
+@pytest.mark.parametrize(
+    ("function", "options", "message"),
+    [
+        ("telemetry_info", {"root": "relative"}, "relative: an absolute path is needed"),
+        ("telemetry_prove", {"launch_scripts": ["relative"]}, "relative: an absolute path is needed"),
+        ("telemetry_prove", {"timeout": 3600}, "timeout: from 5 to 60 seconds"),
+        ("telemetry_flag", {"name": ["nothing"]}, "not installed here: nothing"),
+        ("connectivity_probe", {"endpoints": ["one:99999"]}, "99999"),
+        ("connectivity_probe", {"expect": "reachable"}, "expected 127.0.0.1:1 (direct) to be reachable: refused"),
+    ],
+)
 def test_a_failure_is_a_failure_with_its_message(function: str, options: dict[str, Any], message: str) -> None:
     answer = asked(function, **options)
     assert answer["failed"]
@@ -187,48 +234,75 @@ def test_only_what_is_needed_is_sent() -> None:
 def test_an_audit_of_files_imports_nothing_dear(host: Host, python: str, tmp_path: Path) -> None:
     """Each costs a host milliseconds that an audit can do without."""
     host.deb('JAVA_ARGS="-Xmx1g"\n')
-    sent = carrier.program("telemetry_info", {
-        "function": "telemetry_info", "params": {**OPTIONS["telemetry_info"], "root": str(host.root)}, "paths": [],
-        "check_mode": False, "begin": BEGIN, "end": END})
+    sent = carrier.program(
+        "telemetry_info",
+        {
+            "function": "telemetry_info",
+            "params": {**OPTIONS["telemetry_info"], "root": str(host.root)},
+            "paths": [],
+            "check_mode": False,
+            "begin": BEGIN,
+            "end": END,
+        },
+    )
     # The answer ends the process and its child; before that, each says what was imported.
-    boot = carrier.BOOT.replace("exec(parts[0])", f"import os;end=os._exit;log=os.open('{tmp_path}/log',1025|64,0o600);"
-                                                  "os._exit=lambda n:("
-                                                  "os.write(log,(' '.join(sys.modules)+' ').encode()),end(n));"
-                                                  "exec(parts[0])")
+    boot = carrier.BOOT.replace(
+        "exec(parts[0])",
+        f"import os;end=os._exit;log=os.open('{tmp_path}/log',1025|64,0o600);"
+        "os._exit=lambda n:("
+        "os.write(log,(' '.join(sys.modules)+' ').encode()),end(n));"
+        "exec(parts[0])",
+    )
     done = pipe(f"{python} {carrier.FLAGS} {shlex.quote(boot)}", sent)
     imported = set((tmp_path / "log").read_text().split())
     assert "cbops_telemetry.shell._walk" in imported, done
-    assert imported.isdisjoint({"ast", "copy", "socket", "subprocess", "typing", "zipfile",
-                                "cbops_telemetry.running._attach", "cbops_telemetry.launch._service_manager"})
+    assert imported.isdisjoint(
+        {
+            "ast",
+            "copy",
+            "socket",
+            "subprocess",
+            "typing",
+            "zipfile",
+            "cbops_telemetry.running._attach",
+            "cbops_telemetry.launch._service_manager",
+        }
+    )
 
 
 def test_noise_around_the_answer() -> None:
     answer = BEGIN + json.dumps({"changed": False}) + END
-    said = f"Welcome!\n{{\"failed\": true}}\n\n{answer}\nbye {{\n"
+    said = f'Welcome!\n{{"failed": true}}\n\n{answer}\nbye {{\n'
     assert carrier.answer_of(said, BEGIN, END) == '{"changed": false}'
     for broken in ("", BEGIN, answer[:-1], f"{END}{BEGIN}"):
         assert carrier.answer_of(broken, BEGIN, END) is None
 
 
-@pytest.mark.parametrize(("mistake", "said"), [
-    (f"raise KeyError('{SECRET}')", "failed: KeyError at {where}"),
-    (f"raise SystemExit('{SECRET}')", "failed: SystemExit at {where}"),
-    ("telemetry_info(params, check_mode)", "failed: RecursionError at {where}"),
-    ("'x' * (2 << 30)", "needed more than 1073741824 bytes of memory: MemoryError at {where}"),
-    ("import os; os.kill(os.getpid(), 24)", "used up its 40 seconds of CPU while it was starting"),
-    ("import os; os.kill(os.getpid(), 11)", "was ended by signal 11 while it was starting"),
-    ("import os; os._exit(0)", "ended without an answer while it was starting"),
-])
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (f"raise KeyError('{SECRET}')", "failed: KeyError at {where}"),
+        (f"raise SystemExit('{SECRET}')", "failed: SystemExit at {where}"),
+        ("telemetry_info(params, check_mode)", "failed: RecursionError at {where}"),
+        ("'x' * (2 << 30)", "needed more than 1073741824 bytes of memory: MemoryError at {where}"),
+        ("import os; os.kill(os.getpid(), 24)", "used up its 40 seconds of CPU while it was starting"),
+        ("import os; os.kill(os.getpid(), 11)", "was ended by signal 11 while it was starting"),
+        ("import os; os._exit(0)", "ended without an answer while it was starting"),
+    ],
+)
 @pytest.mark.parametrize("python", PYTHONS)
-def test_a_broken_program_says_where_and_tells_no_secret(python: str, mistake: str, said: str,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_program_says_where_and_tells_no_secret(
+    python: str, mistake: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     texts = {name: carrier.text_of(name) for name in ("_answer", "host._child", "host._limits")}
     line = texts["_answer"].count("\n") + 2
     texts["_answer"] += f"def telemetry_info(params, check_mode):\n    {mistake}\n"
     words = [word for pair in texts.items() for word in pair]
     monkeypatch.setattr(carrier, "packed", lambda *names: zlib.compress("\0".join(words).encode()))
-    sent = carrier.program("telemetry_info", {"function": "telemetry_info", "params": {}, "paths": [],
-                                              "check_mode": False, "begin": BEGIN, "end": END})
+    sent = carrier.program(
+        "telemetry_info",
+        {"function": "telemetry_info", "params": {}, "paths": [], "check_mode": False, "begin": BEGIN, "end": END},
+    )
     done = pipe(carrier.command(python, ""), sent)
     text = carrier.answer_of(done.stdout.decode(), BEGIN, END)
     assert text is not None, done
@@ -250,18 +324,27 @@ def test_the_first_python_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch
     assert asked("connectivity_probe")["outcome"] == "refused"
 
 
-@pytest.mark.parametrize(("plugin", "become", "options", "reason"), [
-    ("ssh", None, {}, None),
-    ("ssh", "sudo", {}, None),
-    ("ssh", "su", {}, "become by su cannot pipe"),
-    ("ssh", None, {"ssh_extra_args": "-o RequestTTY=force"}, "set to ask for a terminal"),
-    ("ssh", "sudo", {"ssh_common_args": "-tt"}, "set to ask for a terminal"),
-    ("local", "sudo", {}, None),
-    ("paramiko_ssh", None, {}, "paramiko cannot pipe"),
-])
+@pytest.mark.parametrize(
+    ("plugin", "become", "options", "reason"),
+    [
+        ("ssh", None, {}, None),
+        ("ssh", "sudo", {}, None),
+        ("ssh", "su", {}, "become by su cannot pipe"),
+        ("ssh", None, {"ssh_extra_args": "-o RequestTTY=force"}, "set to ask for a terminal"),
+        ("ssh", "sudo", {"ssh_common_args": "-tt"}, "set to ask for a terminal"),
+        ("local", "sudo", {}, None),
+        ("paramiko_ssh", None, {}, "paramiko cannot pipe"),
+    ],
+)
 @pytest.mark.parametrize("old", [False, True])
-def test_why_a_connection_cannot_pipe(plugin: str, become: str | None, options: dict[str, Any], reason: str | None,
-                                      old: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_a_connection_cannot_pipe(
+    plugin: str,
+    become: str | None,
+    options: dict[str, Any],
+    reason: str | None,
+    old: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """By Ansible's own plugins; ``old``: become of cores before 2.19, which say nothing of pipelining."""
     connection = connection_loader.get(plugin, PlayContext())
     assert connection, f"this ansible-core has no connection plugin {plugin}"

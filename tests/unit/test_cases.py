@@ -45,8 +45,12 @@ def everything(root: Path) -> dict[str, tuple[bytes, int, int, int]]:
             path = Path(folder, name)
             if path.is_file() and not path.is_symlink() and root / "var/lib/cbops-telemetry" not in path.parents:
                 status = path.stat()
-                found["/" + str(path.relative_to(root))] = (path.read_bytes(), status.st_mode, status.st_uid,
-                                                           status.st_gid)
+                found["/" + str(path.relative_to(root))] = (
+                    path.read_bytes(),
+                    status.st_mode,
+                    status.st_uid,
+                    status.st_gid,
+                )
     return found
 
 

@@ -23,17 +23,27 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
     roll_backs_of,
 )
 
-ANSWER = {"files": [{"path": "/etc/default/cm", "before": "0" * 64, "after": "1" * 64, "backup": "/var/lib/x"},
-                    {"path": "/etc/new", "before": None, "after": "1" * 64, "backup": None}],
-          "refused": ["/etc/other: it is a link\n(nothing was changed)"]}
-OLD = {"name": "cm", "service": "cm.service",
-       "processes": [{"pid": 1, "started": "2026-01-01T00:00:00Z", "value": None}]}
+ANSWER = {
+    "files": [
+        {"path": "/etc/default/cm", "before": "0" * 64, "after": "1" * 64, "backup": "/var/lib/x"},
+        {"path": "/etc/new", "before": None, "after": "1" * 64, "backup": None},
+    ],
+    "refused": ["/etc/other: it is a link\n(nothing was changed)"],
+}
+OLD = {
+    "name": "cm",
+    "service": "cm.service",
+    "processes": [{"pid": 1, "started": "2026-01-01T00:00:00Z", "value": None}],
+}
 NEW = {"installations": [{"name": "cm", "processes": [{"pid": 7, "started": "2026-01-02T00:00:00Z"}]}]}
-CHANGES: list[dict[str, Any]] = [*edits_of(ANSWER, "disabled"),
-                                 *restart_of([OLD], NEW, "it ended", ["idle", "up for 30 seconds"]),
-                                 *restart_of([OLD], {}, None), refusal("restart", "  the window\nis closed"),
-                                 attempt("no answer", "disabled"),
-                                 *roll_backs_of([("/etc/default/cm", "/var/lib/x"), ("/etc/new", None)])]
+CHANGES: list[dict[str, Any]] = [
+    *edits_of(ANSWER, "disabled"),
+    *restart_of([OLD], NEW, "it ended", ["idle", "up for 30 seconds"]),
+    *restart_of([OLD], {}, None),
+    refusal("restart", "  the window\nis closed"),
+    attempt("no answer", "disabled"),
+    *roll_backs_of([("/etc/default/cm", "/var/lib/x"), ("/etc/new", None)]),
+]
 
 
 def lines(path: Path | None) -> list[dict[str, Any]]:
@@ -52,8 +62,17 @@ def test_each_change_is_a_line_and_lines_are_added(tmp_path: Path) -> None:
     assert path == tmp_path / "changes/R.jsonl"
     assert file_changes(tmp_path, "cm2", CHANGES[3:], "R") == path
     head, *found = lines(path)
-    assert [line["kind"] for line in found] == ["edit", "edit", "refusal", "restart", "restart", "refusal", "attempt",
-                                                "roll_back", "roll_back"]
+    assert [line["kind"] for line in found] == [
+        "edit",
+        "edit",
+        "refusal",
+        "restart",
+        "restart",
+        "refusal",
+        "attempt",
+        "roll_back",
+        "roll_back",
+    ]
     assert [line["host"] for line in found] == ["cm1"] * 3 + ["cm2"] * 6
     assert found[0]["before"] == "0" * 64 and found[0]["backup"] == "/var/lib/x" and found[0]["state"] == "disabled"
     assert (found[2]["what"], found[2]["reason"]) == ("edit", "/etc/other: it is a link (nothing was changed)")
@@ -82,8 +101,12 @@ def test_who_became_somebody_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_file_that_has_another_name_now_is_moved_not_edited() -> None:
-    moved = {"files": [{"path": "/old", "before": "a", "after": None, "backup": None},
-                       {"path": "/new", "before": None, "after": "a", "backup": None}]}
+    moved = {
+        "files": [
+            {"path": "/old", "before": "a", "after": None, "backup": None},
+            {"path": "/new", "before": None, "after": "a", "backup": None},
+        ]
+    }
     assert [line["kind"] for line in edits_of(moved, "disabled")] == ["move", "move"]
     given = {"files": [{"path": "/own", "before": "a", "after": "a", "backup": None}]}
     assert [line["kind"] for line in edits_of(given, "disabled")] == ["edit"]
@@ -91,8 +114,10 @@ def test_a_file_that_has_another_name_now_is_moved_not_edited() -> None:
 
 def test_which_files_a_run_edited_on_a_host(tmp_path: Path) -> None:
     """Not those that it gave to root or moved away, nor those of other hosts: of these the host keeps no backup."""
-    given = [{"path": "/given", "before": "0" * 64, "after": "0" * 64, "backup": None},
-             {"path": "/etc/10-java.20260101T000000Z.cbops~", "before": "1" * 64, "after": None, "backup": "/kept"}]
+    given = [
+        {"path": "/given", "before": "0" * 64, "after": "0" * 64, "backup": None},
+        {"path": "/etc/10-java.20260101T000000Z.cbops~", "before": "1" * 64, "after": None, "backup": "/kept"},
+    ]
     file_changes(tmp_path, "cm1", [*CHANGES, *edits_of({"files": given})], "R")
     file_changes(tmp_path, "cm2", edits_of({"files": [{**given[0], "path": "/other", "after": None}]}), "R")
     assert edited_in(tmp_path, "R", "cm1") == ["/etc/default/cm", "/etc/new"]

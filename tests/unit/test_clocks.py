@@ -29,8 +29,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 )
 
 PAGE = Path(__file__).parent.parent.parent / "docs/clocks.md"
-ROWS = [[cell.strip() for cell in line.strip("|\n").split("|")][:4]
-        for line in PAGE.read_text().splitlines() if line.startswith("|")][2:]
+ROWS = [
+    [cell.strip() for cell in line.strip("|\n").split("|")][:4]
+    for line in PAGE.read_text().splitlines()
+    if line.startswith("|")
+][2:]
 ON_DISK = ("disabled", "enabled", "unresolvable")
 RUNNING = ("disabled", "enabled", "mixed", "not_running", "unknown")
 TODAY = datetime.date(2026, 11, 23)
@@ -38,9 +41,18 @@ TODAY = datetime.date(2026, 11, 23)
 
 def entry(on_disk: str, next_start: str, running: str) -> dict[str, Any]:
     """An installation of the state document."""
-    return {"name": "cm", "service": "cm.service", "launch": {"file": "/etc/default/cm", "variable": "JAVA_ARGS"},
-            "declarations": [], "on_disk": on_disk, "on_disk_detail": {}, "next_start": next_start,
-            "next_start_detail": {}, "running": running, "running_detail": {}}
+    return {
+        "name": "cm",
+        "service": "cm.service",
+        "launch": {"file": "/etc/default/cm", "variable": "JAVA_ARGS"},
+        "declarations": [],
+        "on_disk": on_disk,
+        "on_disk_detail": {},
+        "next_start": next_start,
+        "next_start_detail": {},
+        "running": running,
+        "running_detail": {},
+    }
 
 
 def by_the_page(desired: str, *clocks: str) -> str:
@@ -83,13 +95,16 @@ def test_where_a_product_is_expected_nothing_found_is_unknown() -> None:
     assert policy(expect="").expect == ""
 
 
-@pytest.mark.parametrize(("unit", "down"), [
-    ({"active": "failed", "sub": "failed", "result": "start-limit-hit", "restarting": False}, "start-limit-hit"),
-    ({"active": "activating", "sub": "auto-restart", "result": "exit-code", "restarting": True}, "again and again"),
-    ({"active": "inactive", "sub": "dead", "result": "success", "restarting": False}, None),
-    ({"active": "active", "sub": "running", "result": "success", "restarting": False}, None),
-    (None, None),
-])
+@pytest.mark.parametrize(
+    ("unit", "down"),
+    [
+        ({"active": "failed", "sub": "failed", "result": "start-limit-hit", "restarting": False}, "start-limit-hit"),
+        ({"active": "activating", "sub": "auto-restart", "result": "exit-code", "restarting": True}, "again and again"),
+        ({"active": "inactive", "sub": "dead", "result": "success", "restarting": False}, None),
+        ({"active": "active", "sub": "running", "result": "success", "restarting": False}, None),
+        (None, None),
+    ],
+)
 def test_what_is_down_is_a_note_and_no_verdict(unit: dict[str, Any] | None, down: str | None) -> None:
     found = {**entry("disabled", "disabled", "not_running"), "unit_state": unit}
     result = assess({"installations": [found]}, policy(), TODAY)
@@ -104,53 +119,81 @@ def test_the_worst_counts() -> None:
         assert worst([Assessment(second, ["b"]), Assessment(first, ["a"])]) == Assessment(first, ["a", "b"])
 
 
-@pytest.mark.parametrize(("wanted", "outcome", "verdict"), [
-    ("required", "connected", "compliant"), ("required", "refused", "violation"), ("required", "timeout", "violation"),
-    ("required", "tls_untrusted", "violation"), ("required", "unknown", "unknown"),
-    ("forbidden", "connected", "violation"), ("forbidden", "refused", "compliant"),
-    ("forbidden", "timeout", "compliant"), ("forbidden", "tls_untrusted", "unknown"),
-    ("forbidden", "unknown", "unknown"), ("ignored", "refused", "compliant"),
-])
+@pytest.mark.parametrize(
+    ("wanted", "outcome", "verdict"),
+    [
+        ("required", "connected", "compliant"),
+        ("required", "refused", "violation"),
+        ("required", "timeout", "violation"),
+        ("required", "tls_untrusted", "violation"),
+        ("required", "unknown", "unknown"),
+        ("forbidden", "connected", "violation"),
+        ("forbidden", "refused", "compliant"),
+        ("forbidden", "timeout", "compliant"),
+        ("forbidden", "tls_untrusted", "unknown"),
+        ("forbidden", "unknown", "unknown"),
+        ("ignored", "refused", "compliant"),
+    ],
+)
 def test_connectivity(wanted: str, outcome: str, verdict: str) -> None:
     answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so"}
     assert assess_connectivity([answer], wanted).verdict == verdict
 
 
-@pytest.mark.parametrize(("wanted", "direct", "proxied", "verdict"), [
-    ("required", "connected", "connected", "compliant"),
-    ("required", "timeout", "connected", "unknown"),  # nobody knows which of them the plugin takes
-    ("required", "connected", "proxy_denied", "unknown"),
-    ("required", "timeout", "proxy_denied", "violation"),
-    ("required", "timeout", "unknown", "unknown"),
-    ("forbidden", "timeout", "connected", "violation"),
-    ("forbidden", "timeout", "proxy_denied", "compliant"),
-    ("forbidden", "timeout", "proxy_auth_required", "unknown"),  # the controller may have the password
-    ("ignored", "timeout", "connected", "compliant"),
-])
+@pytest.mark.parametrize(
+    ("wanted", "direct", "proxied", "verdict"),
+    [
+        ("required", "connected", "connected", "compliant"),
+        ("required", "timeout", "connected", "unknown"),  # nobody knows which of them the plugin takes
+        ("required", "connected", "proxy_denied", "unknown"),
+        ("required", "timeout", "proxy_denied", "violation"),
+        ("required", "timeout", "unknown", "unknown"),
+        ("forbidden", "timeout", "connected", "violation"),
+        ("forbidden", "timeout", "proxy_denied", "compliant"),
+        ("forbidden", "timeout", "proxy_auth_required", "unknown"),  # the controller may have the password
+        ("ignored", "timeout", "connected", "compliant"),
+    ],
+)
 def test_several_paths(wanted: str, direct: str, proxied: str, verdict: str) -> None:
-    answers = [{"outcome": direct, "target": "api.segment.io:443", "via": "direct", "message": "said so"},
-               {"outcome": proxied, "target": "api.segment.io:443", "via": "proxy:3128", "message": "said so"}]
+    answers = [
+        {"outcome": direct, "target": "api.segment.io:443", "via": "direct", "message": "said so"},
+        {"outcome": proxied, "target": "api.segment.io:443", "via": "proxy:3128", "message": "said so"},
+    ]
     for order in (answers, answers[::-1]):
         result = assess_connectivity(order, wanted)
         assert result.verdict == verdict
         assert bool(result.reasons) == (verdict != "compliant")
 
 
-@pytest.mark.parametrize(("wanted", "outcome", "java", "verdict"), [
-    ("required", "connected", False, "violation"), ("required", "connected", True, "compliant"),
-    ("required", "connected", None, "compliant"), ("required", "tls_untrusted", True, "violation"),
-    ("forbidden", "tls_untrusted", True, "violation"), ("forbidden", "tls_untrusted", False, "unknown"),
-])
+@pytest.mark.parametrize(
+    ("wanted", "outcome", "java", "verdict"),
+    [
+        ("required", "connected", False, "violation"),
+        ("required", "connected", True, "compliant"),
+        ("required", "connected", None, "compliant"),
+        ("required", "tls_untrusted", True, "violation"),
+        ("forbidden", "tls_untrusted", True, "violation"),
+        ("forbidden", "tls_untrusted", False, "unknown"),
+    ],
+)
 def test_the_jvms_own_trust_counts(wanted: str, outcome: str, java: bool | None, verdict: str) -> None:
-    answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so",
-              "java": [{"store": "/cacerts", "trusted": java, "reason": None}]}
+    answer = {
+        "outcome": outcome,
+        "target": "api.segment.io:443",
+        "message": "said so",
+        "java": [{"store": "/cacerts", "trusted": java, "reason": None}],
+    }
     assert assess_connectivity([answer], wanted).verdict == verdict
 
 
 @pytest.mark.parametrize("wanted", ["required", "forbidden"])
 def test_a_path_that_comes_and_goes_is_neither_open_nor_closed(wanted: str) -> None:
-    answer = {"outcome": "timeout", "target": "api.segment.io:443", "message": "said so",
-              "samples": {"outcomes": {"timeout": 1, "connected": 9}}}
+    answer = {
+        "outcome": "timeout",
+        "target": "api.segment.io:443",
+        "message": "said so",
+        "samples": {"outcomes": {"timeout": 1, "connected": 9}},
+    }
     assert assess_connectivity([answer], wanted).verdict == "violation"
 
 
@@ -181,12 +224,19 @@ def test_waiver(verdict: str, until: str, covered: str) -> None:
         assert result.verdict == verdict
 
 
-@pytest.mark.parametrize(("verdict", "until", "warned"), [
-    ("violation", "2026-12-07", "runs out on 2026-12-07, within 14 days"), ("violation", "2026-12-08", None),
-    ("violation", "2026-11-23", "runs out on 2026-11-23"), ("violation", "2026-11-22", None),
-    ("compliant", "2026-12-08", "not needed any more"), ("compliant", "2026-01-01", "not needed any more"),
-    ("unreachable", "2026-12-01", None), ("not_applicable", "2026-12-01", None),
-])
+@pytest.mark.parametrize(
+    ("verdict", "until", "warned"),
+    [
+        ("violation", "2026-12-07", "runs out on 2026-12-07, within 14 days"),
+        ("violation", "2026-12-08", None),
+        ("violation", "2026-11-23", "runs out on 2026-11-23"),
+        ("violation", "2026-11-22", None),
+        ("compliant", "2026-12-08", "not needed any more"),
+        ("compliant", "2026-01-01", "not needed any more"),
+        ("unreachable", "2026-12-01", None),
+        ("not_applicable", "2026-12-01", None),
+    ],
+)
 def test_warnings_of_waivers(verdict: str, until: str, warned: str | None) -> None:
     mine = policy(waiver={"until": until, "reason": "case 1", "approved_by": "Jo"})
     warnings = with_waiver(Assessment(verdict, ["why"]), mine, TODAY).warnings
@@ -194,10 +244,18 @@ def test_warnings_of_waivers(verdict: str, until: str, warned: str | None) -> No
     assert not warned or warned in warnings[0]
 
 
-@pytest.mark.parametrize(("until", "longest", "valid"), [
-    ("2027-11-23", None, True), ("2027-11-24", None, False), ("2026-11-30", 7, True), ("2026-12-01", 7, False),
-    ("2020-01-01", 0, True), ("2026-11-23", 0, True), ("2026-11-24", "0", False),
-])
+@pytest.mark.parametrize(
+    ("until", "longest", "valid"),
+    [
+        ("2027-11-23", None, True),
+        ("2027-11-24", None, False),
+        ("2026-11-30", 7, True),
+        ("2026-12-01", 7, False),
+        ("2020-01-01", 0, True),
+        ("2026-11-23", 0, True),
+        ("2026-11-24", "0", False),
+    ],
+)
 def test_a_waiver_reaches_so_far_and_no_further(until: str, longest: Any, valid: bool) -> None:
     variables = {"telemetry_waiver": {"until": until, "reason": "x", "approved_by": "y"}}
     if longest is not None:
@@ -210,22 +268,38 @@ def test_a_waiver_reaches_so_far_and_no_further(until: str, longest: Any, valid:
         policy_of({"telemetry_desired": "disabled", **variables}, TODAY)
 
 
-@pytest.mark.parametrize("seen", [{"installations": [entry("enabled", "enabled", "enabled")]},
-                                  {"installations": [entry("disabled", "disabled", "disabled")]},
-                                  {"installations": []}, None])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"installations": [entry("enabled", "enabled", "enabled")]},
+        {"installations": [entry("disabled", "disabled", "disabled")]},
+        {"installations": []},
+        None,
+    ],
+)
 @pytest.mark.parametrize("error", [None, "it broke"])
-@pytest.mark.parametrize("variables", [{}, {"desired": "unmanaged"},
-                                       {"waiver": {"until": "2026-11-30", "reason": "x", "approved_by": "y"}}])
+@pytest.mark.parametrize(
+    "variables", [{}, {"desired": "unmanaged"}, {"waiver": {"until": "2026-11-30", "reason": "x", "approved_by": "y"}}]
+)
 @pytest.mark.parametrize("answered", [True, False])
-def test_evidence_judged_again_has_its_verdict(seen: Any, error: str | None, variables: dict[str, Any],
-                                               answered: bool) -> None:
+def test_evidence_judged_again_has_its_verdict(
+    seen: Any, error: str | None, variables: dict[str, Any], answered: bool
+) -> None:
     """Verification and replay come to what the audit said, from what the evidence holds alone."""
     mine, seen = policy(**variables), seen if answered else None
     error = error if seen is not None else "it did not answer"
     for day in (TODAY, TODAY + datetime.timedelta(days=30)):
         result = judge(mine, seen, error, day, answered)
-        again = rejudge({"policy": mine.document(), "state": seen, "error": error,
-                         "verdict": judge(mine, seen, error, TODAY, answered).verdict, "reasons": []}, day)
+        again = rejudge(
+            {
+                "policy": mine.document(),
+                "state": seen,
+                "error": error,
+                "verdict": judge(mine, seen, error, TODAY, answered).verdict,
+                "reasons": [],
+            },
+            day,
+        )
         assert again == result
     if answered and seen and seen["installations"] and error and not variables and result.verdict != "violation":
         assert result.verdict == "unknown", "what was not enforced is not compliant"
@@ -238,50 +312,100 @@ def test_policy_is_enforced_unless_waived_or_unmanaged() -> None:
     assert not policy(waiver=waiver).enforced(TODAY)
     assert policy(waiver=waiver).enforced(TODAY + datetime.timedelta(days=1))
     assert policy(waiver={**waiver, "until": datetime.date(2026, 1, 1), "ticket": 4711}).waiver == Waiver(
-        datetime.date(2026, 1, 1), "x", "y", "4711")
+        datetime.date(2026, 1, 1), "x", "y", "4711"
+    )
 
 
-@pytest.mark.parametrize(("variables", "said"), [
-    ({"telemetry_desired": "off"}, "telemetry_desired is 'off'"),
-    ({}, "telemetry_desired is not set"),
-    ({"telemetry_desired": "disabled", "telemetry_desird": "x"}, "did you mean telemetry_desired"),
-    ({"telemetry_desired": "disabled", "telemetry_zzz": 1}, "known are"),
-    ({"telemetry_desired": "disabled", "telemetry_max_failures": "few"}, "telemetry_max_failures is 'few'"),
-    ({"telemetry_desired": "disabled", "telemetry_backup": "perhaps"}, "telemetry_backup is 'perhaps'; it must be"),
-    ({"telemetry_desired": "disabled", "telemetry_daemon_reload": []}, "telemetry_daemon_reload is .*true or false"),
-    ({"telemetry_desired": "disabled", "telemetry_settle": "1.5"}, "telemetry_settle is '1.5'; it must be a number of"),
-    ({"telemetry_desired": "disabled", "telemetry_restart_timeout": 0}, "telemetry_restart_timeout is 0"),
-    ({"telemetry_desired": "disabled", "telemetry_probe_count": True}, "telemetry_probe_count is True"),
-    ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "telemetry_url must name the controller"),
-    ({"telemetry_desired": "disabled", "telemetry_controllers": {"cm": {"token": "x"}}},
-     "telemetry_controllers: cm must have a url"),
-    ({"telemetry_desired": "disabled", "telemetry_restart_window": {"zone": "X"}}, "telemetry_restart_window: zone"),
-    ({"telemetry_desired": "disabled", "telemetry_restart": "later"}, "it may be never, when_idle, now"),
-    ({"telemetry_desired": "disabled", "telemetry_launch_scripts": "/a"}, "must be a list"),
-    ({"telemetry_desired": "disabled", "telemetry_launch_scripts": ["a"]}, "no absolute path"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver": "yes"}, "must have"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver": {"until": "x"}}, "lacks reason, approved_by"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver":
-        {"until": "2026-02-30", "reason": "x", "approved_by": "y"}}, "must be a day"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver":
-        {"until": "2026-02-03", "reason": "x", "approved_by": "y", "who": "z"}}, "no key who"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver":
-        {"until": "20260203", "reason": "x", "approved_by": "y"}}, "must be a day"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver":
-        {"until": datetime.datetime(2026, 2, 3), "reason": "x", "approved_by": "y"}}, "must be a day"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver":
-        {"until": "2026-02-03", "reason": "  ", "approved_by": "y"}}, "lacks reason"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver_max_days": "long"}, "telemetry_waiver_max_days is 'long'"),
-    ({"telemetry_desired": "disabled", "telemetry_waiver_warn_days": -1}, "telemetry_waiver_warn_days is -1"),
-])
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"telemetry_desired": "off"}, "telemetry_desired is 'off'"),
+        ({}, "telemetry_desired is not set"),
+        ({"telemetry_desired": "disabled", "telemetry_desird": "x"}, "did you mean telemetry_desired"),
+        ({"telemetry_desired": "disabled", "telemetry_zzz": 1}, "known are"),
+        ({"telemetry_desired": "disabled", "telemetry_max_failures": "few"}, "telemetry_max_failures is 'few'"),
+        ({"telemetry_desired": "disabled", "telemetry_backup": "perhaps"}, "telemetry_backup is 'perhaps'; it must be"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_daemon_reload": []},
+            "telemetry_daemon_reload is .*true or false",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_settle": "1.5"},
+            "telemetry_settle is '1.5'; it must be a number of",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_restart_timeout": 0}, "telemetry_restart_timeout is 0"),
+        ({"telemetry_desired": "disabled", "telemetry_probe_count": True}, "telemetry_probe_count is True"),
+        ({"telemetry_desired": "disabled", "telemetry_restart": "when_idle"}, "telemetry_url must name the controller"),
+        (
+            {"telemetry_desired": "disabled", "telemetry_controllers": {"cm": {"token": "x"}}},
+            "telemetry_controllers: cm must have a url",
+        ),
+        (
+            {"telemetry_desired": "disabled", "telemetry_restart_window": {"zone": "X"}},
+            "telemetry_restart_window: zone",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_restart": "later"}, "it may be never, when_idle, now"),
+        ({"telemetry_desired": "disabled", "telemetry_launch_scripts": "/a"}, "must be a list"),
+        ({"telemetry_desired": "disabled", "telemetry_launch_scripts": ["a"]}, "no absolute path"),
+        ({"telemetry_desired": "disabled", "telemetry_waiver": "yes"}, "must have"),
+        ({"telemetry_desired": "disabled", "telemetry_waiver": {"until": "x"}}, "lacks reason, approved_by"),
+        (
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_waiver": {"until": "2026-02-30", "reason": "x", "approved_by": "y"},
+            },
+            "must be a day",
+        ),
+        (
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_waiver": {"until": "2026-02-03", "reason": "x", "approved_by": "y", "who": "z"},
+            },
+            "no key who",
+        ),
+        (
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_waiver": {"until": "20260203", "reason": "x", "approved_by": "y"},
+            },
+            "must be a day",
+        ),
+        (
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_waiver": {"until": datetime.datetime(2026, 2, 3), "reason": "x", "approved_by": "y"},
+            },
+            "must be a day",
+        ),
+        (
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_waiver": {"until": "2026-02-03", "reason": "  ", "approved_by": "y"},
+            },
+            "lacks reason",
+        ),
+        ({"telemetry_desired": "disabled", "telemetry_waiver_max_days": "long"}, "telemetry_waiver_max_days is 'long'"),
+        ({"telemetry_desired": "disabled", "telemetry_waiver_warn_days": -1}, "telemetry_waiver_warn_days is -1"),
+    ],
+)
 def test_policy_that_is_not_valid(variables: dict[str, Any], said: str) -> None:
     with pytest.raises(PolicyError, match=said):
         policy_of(variables)
 
 
 def test_switches_and_numbers_may_be_text() -> None:
-    assert policy_of({"telemetry_desired": "disabled", "telemetry_backup": "no", "telemetry_daemon_reload": "0",
-                      "telemetry_settle": "0", "telemetry_probe_count": "3"}) == policy()
+    assert (
+        policy_of(
+            {
+                "telemetry_desired": "disabled",
+                "telemetry_backup": "no",
+                "telemetry_daemon_reload": "0",
+                "telemetry_settle": "0",
+                "telemetry_probe_count": "3",
+            }
+        )
+        == policy()
+    )
 
 
 def test_connectivity_is_required_where_telemetry_is_on() -> None:

@@ -34,8 +34,21 @@ def probe(host, port=443, timeout=5.0, tls=True, cafile=None, proxy=None, **more
 # Long enough for a slow machine, short enough to tell a hang.
 HANG_GUARD = 30.0
 PHASES = {"dns", "tcp", "proxy_connect", "tls", "http"}
-ENTRY = {"target", "via", "configured_by", "outcome", "address", "addresses", "phases_ms", "tls", "java", "http",
-         "samples", "findings", "message"}
+ENTRY = {
+    "target",
+    "via",
+    "configured_by",
+    "outcome",
+    "address",
+    "addresses",
+    "phases_ms",
+    "tls",
+    "java",
+    "http",
+    "samples",
+    "findings",
+    "message",
+}
 
 
 # --- What the probe meets ----------------------------------------------------------------------------------
@@ -353,9 +366,7 @@ def test_no_usable_resolver_says_nothing_of_the_network(resolver, monkeypatch, e
 
 def test_resolver_problem(tmp_path, monkeypatch):
     path = tmp_path / "resolv.conf"
-    monkeypatch.setattr(
-        _connect, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no"
-    )
+    monkeypatch.setattr(_connect, "_server_problem", lambda server: None if server == "10.0.0.2" else f"{server}: no")
     assert "names no name server" in _connect._resolver_problem(str(path))
     path.write_text("# nameserver 10.0.0.2\nsearch example.com\n")
     assert "127.0.0.1: no" in _connect._resolver_problem(str(path))
@@ -385,10 +396,7 @@ def test_a_sink_beside_a_real_address_is_listed_and_not_used(resolver, monkeypat
     resolver(["::", "127.0.0.1"])
     with Server(read_hello) as server:
         entry = check(probe("api.example.com", server.port, HANG_GUARD, tls=False), "connected", ("dns", "tcp"))
-    assert {a["address"]: a["outcome"] for a in entry["addresses"]} == {
-        "127.0.0.1": "connected",
-        "::": "dns_sinkholed",
-    }
+    assert {a["address"]: a["outcome"] for a in entry["addresses"]} == {"127.0.0.1": "connected", "::": "dns_sinkholed"}
 
 
 @pytest.mark.parametrize("name", ["localhost", "db.localhost", socket.gethostname()])
@@ -434,10 +442,7 @@ def test_a_dead_ipv6_address_does_not_hide_a_live_ipv4_one(authority, resolver):
         entry = probe("localhost", server.port, HANG_GUARD, cafile=authority.cafile)
     check(entry, "connected", ("dns", "tcp", "tls"))
     assert entry["address"] == "127.0.0.1"
-    assert [(a["family"], a["outcome"]) for a in entry["addresses"]] == [
-        ("IPv6", "timeout"),
-        ("IPv4", "connected"),
-    ]
+    assert [(a["family"], a["outcome"]) for a in entry["addresses"]] == [("IPv6", "timeout"), ("IPv4", "connected")]
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on the loopback")
@@ -633,13 +638,17 @@ def test_a_certificate_that_cannot_be_read_decides_nothing(junk):
 def test_a_private_authority_that_the_machine_trusts_is_interception(authority, stranger, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
     with TlsServer(authority.server_context()) as server:
-        entry = check(probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile),
-                      "tls_intercepted", ("tcp", "tls"))
+        entry = check(
+            probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile),
+            "tls_intercepted",
+            ("tcp", "tls"),
+        )
         assert (entry["tls"]["trusted"], entry["tls"]["authority"]) == (True, "private")
         assert stranger.cafile in entry["message"]
         assert not outcomes.meets(entry["outcome"], "reachable")
-        expected = probe("127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile,
-                         private_authority=True)
+        expected = probe(
+            "127.0.0.1", server.port, HANG_GUARD, public_authorities=stranger.cafile, private_authority=True
+        )
     assert (expected["outcome"], expected["tls"]["authority"]) == ("connected", "unknown")
 
 
@@ -675,11 +684,31 @@ def java_store(folder: Path, certificate: str, form: str) -> str:
     if shutil.which("keytool") is None:
         pytest.fail("a JRE is needed for this test; `make tools` installs one")
     path = folder / f"{Path(certificate).stem.replace(' ', '')}.{form}"
-    options = {"JKS": [], "PKCS12": ["-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE",
-                                     "-J-Dkeystore.pkcs12.macAlgorithm=NONE"], "encrypted": []}[form]
-    subprocess.run(["keytool", *options, "-importcert", "-noprompt", "-alias", "one", "-file", certificate, "-keystore",
-                    str(path), "-storetype", "JKS" if form == "JKS" else "PKCS12", "-storepass", "changeit"],
-                   check=True, capture_output=True)
+    options = {
+        "JKS": [],
+        "PKCS12": ["-J-Dkeystore.pkcs12.certProtectionAlgorithm=NONE", "-J-Dkeystore.pkcs12.macAlgorithm=NONE"],
+        "encrypted": [],
+    }[form]
+    subprocess.run(
+        [
+            "keytool",
+            *options,
+            "-importcert",
+            "-noprompt",
+            "-alias",
+            "one",
+            "-file",
+            certificate,
+            "-keystore",
+            str(path),
+            "-storetype",
+            "JKS" if form == "JKS" else "PKCS12",
+            "-storepass",
+            "changeit",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return str(path)
 
 
@@ -690,7 +719,9 @@ def test_a_jvms_trust_is_told_from_the_machines(authority, stranger, tmp_path, f
         entry = probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile, java_stores=(ours, theirs))
         assert entry["outcome"] == "connected"
         assert [(one["store"], one["trusted"], one["reason"]) for one in entry["java"]] == [
-            (ours, True, None), (theirs, False, None)]
+            (ours, True, None),
+            (theirs, False, None),
+        ]
         assert entry["findings"] == [f"This machine trusts the certificate, but a JVM with {theirs} does not"]
         assert entry["findings"][0] in entry["message"]
     with TlsServer(authority.server_context()) as server:
@@ -740,20 +771,26 @@ class WebServer(TlsServer):
                 secure.recv(65536)
 
 
-@pytest.mark.parametrize("answer, outcome, status", [
-    (b"HTTP/1.1 200 OK\r\n\r\n", "connected", 200),
-    (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n", "connected", 404),
-    (b"HTTP/1.0 405 \r\nServer: x\n\n", "connected", 405),
-    (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "http_error", 503),
-    (b"220 mail.example.com ESMTP\r\n", "http_error", None),
-    (b"HTTP/1.1 2000 OK\r\n\r\n", "http_error", None),
-    (b"HTTP/1.1 200", "http_error", None),
-    (b"", "http_error", None),
-])
+@pytest.mark.parametrize(
+    "answer, outcome, status",
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", "connected", 200),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n", "connected", 404),
+        (b"HTTP/1.0 405 \r\nServer: x\n\n", "connected", 405),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "http_error", 503),
+        (b"220 mail.example.com ESMTP\r\n", "http_error", None),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "http_error", None),
+        (b"HTTP/1.1 200", "http_error", None),
+        (b"", "http_error", None),
+    ],
+)
 def test_head(authority, answer, outcome, status):
     with WebServer(authority.server_context(), answer) as server:
-        entry = check(probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile, http=True), outcome,
-                      ("tcp", "tls", "http"))
+        entry = check(
+            probe("127.0.0.1", server.port, HANG_GUARD, cafile=authority.cafile, http=True),
+            outcome,
+            ("tcp", "tls", "http"),
+        )
     assert server.application_data.startswith(b"HEAD / HTTP/1.1\r\n")
     assert f"Host: 127.0.0.1:{server.port}\r\n".encode() in server.application_data
     assert entry["http"] == ({"status": status} if status else None)
@@ -761,21 +798,27 @@ def test_head(authority, answer, outcome, status):
 
 def test_head_without_an_answer(authority):
     with WebServer(authority.server_context(), b"silence") as server:
-        entry = check(probe("127.0.0.1", server.port, 2, cafile=authority.cafile, http=True), "peer_silent",
-                      ("tcp", "tls", "http"))
+        entry = check(
+            probe("127.0.0.1", server.port, 2, cafile=authority.cafile, http=True),
+            "peer_silent",
+            ("tcp", "tls", "http"),
+        )
     assert "HEAD" in entry["message"]
     with WebServer(authority.server_context(), b"HTTP/1.1 2") as server:  # that is not silent
         check(probe("127.0.0.1", server.port, 2, cafile=authority.cafile, http=True), "timeout", ("tcp", "tls", "http"))
 
 
-@pytest.mark.parametrize("name, port, tls_on, header", [
-    ("api.segment.io", 443, True, b"Host: api.segment.io\r\n"),
-    ("api.segment.io", 8443, True, b"Host: api.segment.io:8443\r\n"),
-    ("api.segment.io", 80, False, b"Host: api.segment.io\r\n"),
-    ("api.segment.io", 443, False, b"Host: api.segment.io:443\r\n"),
-    ("2001:db8::1", 443, True, b"Host: [2001:db8::1]\r\n"),
-    ("2001:db8::1", 8443, True, b"Host: [2001:db8::1]:8443\r\n"),
-])
+@pytest.mark.parametrize(
+    "name, port, tls_on, header",
+    [
+        ("api.segment.io", 443, True, b"Host: api.segment.io\r\n"),
+        ("api.segment.io", 8443, True, b"Host: api.segment.io:8443\r\n"),
+        ("api.segment.io", 80, False, b"Host: api.segment.io\r\n"),
+        ("api.segment.io", 443, False, b"Host: api.segment.io:443\r\n"),
+        ("2001:db8::1", 443, True, b"Host: [2001:db8::1]\r\n"),
+        ("2001:db8::1", 8443, True, b"Host: [2001:db8::1]:8443\r\n"),
+    ],
+)
 def test_the_name_in_a_request(name, port, tls_on, header):
     assert connectivity.host_header(name, port, tls_on).encode() == header[6:-2]
 
@@ -837,16 +880,19 @@ def test_through_a_proxy_the_endpoints_own_certificate_counts(authority):
     assert (wrong["outcome"], server.application_data) == ("tls_name_mismatch", b"")
 
 
-@pytest.mark.parametrize("head, outcome", [
-    (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "proxy_auth_required"),
-    (b"HTTP/1.1 403 Forbidden\r\n\r\n", "proxy_denied"),
-    (b"HTTP/1.1 405 Method Not Allowed\r\n\r\n", "proxy_denied"),
-    (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "unreachable"),
-    (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "unreachable"),
-    (b"SSH-2.0-OpenSSH_9.2p1\r\n", "proxy_unreachable"),
-    (b"", "reset"),
-    (b"silence", "timeout"),
-])
+@pytest.mark.parametrize(
+    "head, outcome",
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "proxy_auth_required"),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "proxy_denied"),
+        (b"HTTP/1.1 405 Method Not Allowed\r\n\r\n", "proxy_denied"),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "unreachable"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "unreachable"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "proxy_unreachable"),
+        (b"", "reset"),
+        (b"silence", "timeout"),
+    ],
+)
 def test_what_a_proxy_answers(head, outcome):
     timeout = 1 if head == b"silence" else HANG_GUARD
     with Proxy(head) as proxy:
@@ -899,8 +945,9 @@ def test_samples_of_a_path_that_comes_and_goes(authority):
                 super()._talk(connection)
 
     with Flapping(authority.server_context()) as server:
-        entry = connectivity.probe_all([(("127.0.0.1", server.port), None)],
-                                       connectivity.Options(HANG_GUARD, cafile=authority.cafile), 6, 0)[0]
+        entry = connectivity.probe_all(
+            [(("127.0.0.1", server.port), None)], connectivity.Options(HANG_GUARD, cafile=authority.cafile), 6, 0
+        )[0]
     assert entry["outcome"] == "reset"
     assert entry["samples"]["outcomes"] == {"connected": 4, "reset": 2}
     assert (entry["samples"]["count"], entry["samples"]["connected"], entry["samples"]["loss_percent"]) == (6, 4, 33.3)
@@ -921,14 +968,17 @@ def test_a_machine_that_hangs_is_left_behind(monkeypatch):
     released.set()
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("api.segment.io", ("api.segment.io", 443)),
-    ("api.segment.io:8443", ("api.segment.io", 8443)),
-    ("192.0.2.1:1", ("192.0.2.1", 1)),
-    ("[2001:db8::1]:8443", ("2001:db8::1", 8443)),
-    ("[2001:db8::1]", ("2001:db8::1", 443)),
-    ("2001:db8::1", ("2001:db8::1", 443)),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("api.segment.io", ("api.segment.io", 443)),
+        ("api.segment.io:8443", ("api.segment.io", 8443)),
+        ("192.0.2.1:1", ("192.0.2.1", 1)),
+        ("[2001:db8::1]:8443", ("2001:db8::1", 8443)),
+        ("[2001:db8::1]", ("2001:db8::1", 443)),
+        ("2001:db8::1", ("2001:db8::1", 443)),
+    ],
+)
 def test_endpoints(text, expected):
     assert connectivity.endpoint(text) == expected
 

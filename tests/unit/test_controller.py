@@ -80,8 +80,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.broken == path:
             return self.answer(500, "oops")
         if path == "/api/json":
-            return self.answer(200, {"quietingDown": self.server.quiet, "quietDownReason":
-                                     self.server.reasons[-1] if self.server.quiet and self.server.reasons else None})
+            return self.answer(
+                200,
+                {
+                    "quietingDown": self.server.quiet,
+                    "quietDownReason": self.server.reasons[-1] if self.server.quiet and self.server.reasons else None,
+                },
+            )
         if path == "/whoAmI/api/json":
             return self.answer(200, {"authenticated": True})
         if path == "/computer/api/json" and self.server.odd is not None:
@@ -148,8 +153,9 @@ class Clock:
 def drained(jenkins: Jenkins, seconds: float = 60, token: str = TOKEN) -> list[str]:
     """Drain it without waiting; the builds that still run."""
     clock = Clock()
-    return drain(Controller(jenkins.url + "/", "jo", token), "for telemetry & more", seconds, "R1", clock,
-                 clock.sleep).builds
+    return drain(
+        Controller(jenkins.url + "/", "jo", token), "for telemetry & more", seconds, "R1", clock, clock.sleep
+    ).builds
 
 
 @pytest.mark.parametrize("pipeline", [True, False])
@@ -192,7 +198,8 @@ def test_what_a_run_of_ours_that_was_killed_quieted_down_is_taken_over_and_back(
 
 @pytest.mark.parametrize(("reason", "stays"), [("for telemetry [cbops.telemetry R0]", False), ("upgrade", True)])
 def test_a_run_that_restarts_nothing_takes_back_what_one_of_ours_has_left(
-        jenkins: Jenkins, reason: str, stays: bool) -> None:
+    jenkins: Jenkins, reason: str, stays: bool
+) -> None:
     jenkins.quiet, jenkins.reasons = True, [reason]
     start_again_after_others(Controller(jenkins.url, "jo", TOKEN), 5)
     assert jenkins.quiet is stays
@@ -201,7 +208,8 @@ def test_a_run_that_restarts_nothing_takes_back_what_one_of_ours_has_left(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_it_waits_starts_builds_again_and_ends_the_process(
-        jenkins: Jenkins, number: signal.Signals) -> None:
+    jenkins: Jenkins, number: signal.Signals
+) -> None:
     """Ctrl-C, and how Ansible ends its workers."""
     jenkins.builds = [["app #1"]]
 
@@ -350,9 +358,20 @@ def test_a_folder_that_somebody_laid_there_is_not_taken(tmp_path: Path, laid: st
     assert not list(tmp_path.glob("elsewhere/*"))
 
 
-@pytest.mark.parametrize("odd", [
-    {"computer": 5}, {"computer": [5]}, {"computer": [{"executors": [None]}]}, [], "5", "{", {}, "[" * 100_000,
-    {"computer": [{"executors": [{"currentExecutable": 5}]}]}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"computer": 5},
+        {"computer": [5]},
+        {"computer": [{"executors": [None]}]},
+        [],
+        "5",
+        "{",
+        {},
+        "[" * 100_000,
+        {"computer": [{"executors": [{"currentExecutable": 5}]}]},
+    ],
+)
 def test_an_answer_of_another_shape_is_no_idle_controller_and_builds_start_again(jenkins: Jenkins, odd: object) -> None:
     jenkins.odd = odd
     with pytest.raises(ControllerError, match="answers"):
@@ -371,8 +390,7 @@ def test_a_peer_that_drips_is_left_behind(jenkins: Jenkins) -> None:
     jenkins.ended.set()
 
 
-def test_of_a_controller_that_drips_builds_are_started_again(jenkins: Jenkins,
-                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_controller_that_drips_builds_are_started_again(jenkins: Jenkins, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the request to become quiet, and then does not come to the end of what runs on it."""
     controller = Controller(jenkins.url, "jo", TOKEN)
     ask = controller._ask

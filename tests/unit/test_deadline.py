@@ -24,12 +24,15 @@ def lives(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("script", [
-    "sleep 1000",
-    "sleep 1000 & wait",  # another process holds the pipe
-    "trap '' TERM INT HUP; while :; do sleep 1000; done",
-    "while :; do echo drip; sleep 0.05; done",
-])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sleep 1000",
+        "sleep 1000 & wait",  # another process holds the pipe
+        "trap '' TERM INT HUP; while :; do sleep 1000; done",
+        "while :; do echo drip; sleep 0.05; done",
+    ],
+)
 def test_what_never_ends_is_ended(script: str, tmp_path: Path) -> None:
     with Deadline(0.5) as deadline:
         subprocess.run(["sh", "-c", f"echo $$ >{tmp_path}/pid; {script}"], capture_output=True, check=False)
@@ -96,11 +99,11 @@ import os, subprocess, sys, time
 sys.path[:0] = {sys.path!r}
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import Deadline
 if os.fork():
-    while not os.path.exists({str(tmp_path / 'pid')!r}): time.sleep(0.01)
+    while not os.path.exists({str(tmp_path / "pid")!r}): time.sleep(0.01)
     os._exit(0)
 with Deadline(300) as deadline:
     subprocess.run(["sh", "-c", "echo $$ >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 300"])
-with open({str(tmp_path / 'said')!r}, "w") as stream:
+with open({str(tmp_path / "said")!r}, "w") as stream:
     stream.write(deadline.problem)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

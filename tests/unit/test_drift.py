@@ -35,18 +35,36 @@ WAIVER = {"until": "2026-12-31", "reason": "case", "approved_by": "Jo"}
 def entry(on_disk: str = "disabled", **more: Any) -> dict[str, Any]:
     """An installation, all of whose clocks say the same."""
     declared = [{"file": FILE, "line": 3, "variable": "JAVA_ARGS", "value": "true", "live": True}]
-    return {"name": "cm", "product": "controller", "packaging": "deb", "service": "cm.service", "home": "/srv/cm",
-            "launch": {"file": FILE, "variable": "JAVA_ARGS", "reader": "shell"},
-            "declarations": declared if on_disk == "disabled" else [], "on_disk": on_disk, "on_disk_detail": {},
-            "next_start": on_disk, "next_start_detail": {}, "running": on_disk, "running_detail": {},
-            "daemon_reload_owed": False, "settings": None,
-            "processes": [{"pid": 7, "started": "2026-01-01T00:00:00Z", "value": None, "proof": "jcmd"}], **more}
+    return {
+        "name": "cm",
+        "product": "controller",
+        "packaging": "deb",
+        "service": "cm.service",
+        "home": "/srv/cm",
+        "launch": {"file": FILE, "variable": "JAVA_ARGS", "reader": "shell"},
+        "declarations": declared if on_disk == "disabled" else [],
+        "on_disk": on_disk,
+        "on_disk_detail": {},
+        "next_start": on_disk,
+        "next_start_detail": {},
+        "running": on_disk,
+        "running_detail": {},
+        "daemon_reload_owed": False,
+        "settings": None,
+        "processes": [{"pid": 7, "started": "2026-01-01T00:00:00Z", "value": None, "proof": "jcmd"}],
+        **more,
+    }
 
 
 def host(*entries: dict[str, Any], node: str = "a", user: int = 0) -> dict[str, Any]:
     """A state document."""
-    return {"schema": "cbops.telemetry/state/1", "host": {"root": "/", "effective_user": user, "node": node},
-            "installations": list(entries), "connectivity": [], "warnings": []}
+    return {
+        "schema": "cbops.telemetry/state/1",
+        "host": {"root": "/", "effective_user": user, "node": node},
+        "installations": list(entries),
+        "connectivity": [],
+        "warnings": [],
+    }
 
 
 def judged(seen: dict[str, Any] | None, **variables: Any) -> dict[str, Any]:
@@ -60,8 +78,13 @@ def judged(seen: dict[str, Any] | None, **variables: Any) -> dict[str, Any]:
 RIGHT, WRONG = judged(host(entry())), judged(host(entry("enabled")))
 OURS, UNDONE = Act(frozenset([FILE]), "disabled"), Act(frozenset([FILE]), "enabled")
 OWING = judged(host(entry(running="enabled")))
-SCRIPT = entry(name="run.sh", packaging="script", service=None, launch={"file": "/srv/run.sh", "variable": None,
-                                                                       "reader": "shell"}, declarations=[])
+SCRIPT = entry(
+    name="run.sh",
+    packaging="script",
+    service=None,
+    launch={"file": "/srv/run.sh", "variable": None, "reader": "shell"},
+    declarations=[],
+)
 
 CASES: dict[str, tuple[Any, Any, list[Act], str | None]] = {
     "new": (None, RIGHT, [], None),
@@ -69,19 +92,45 @@ CASES: dict[str, tuple[Any, Any, list[Act], str | None]] = {
     # By hand.
     "taken out by hand": (RIGHT, WRONG, [], "corrective"),
     "taken out by hand, and another way to restart": (
-        RIGHT, judged(host(entry("enabled")), telemetry_restart="now"), [], "corrective"),
+        RIGHT,
+        judged(host(entry("enabled")), telemetry_restart="now"),
+        [],
+        "corrective",
+    ),
     "taken out by hand, and other probes": (
-        RIGHT, judged(host(entry("enabled")), telemetry_connectivity="forbidden"), [], "corrective"),
+        RIGHT,
+        judged(host(entry("enabled")), telemetry_connectivity="forbidden"),
+        [],
+        "corrective",
+    ),
     "put in by hand": (WRONG, RIGHT, [], "corrective"),
     "put in by hand, once the policy wanted it": (
-        judged(host(entry("enabled")), telemetry_desired="enabled"), RIGHT, [], "intended"),
+        judged(host(entry("enabled")), telemetry_desired="enabled"),
+        RIGHT,
+        [],
+        "intended",
+    ),
     "taken out by hand where a new policy wants the other": (
-        judged(host(entry()), telemetry_desired="enabled"), WRONG, [], "corrective"),
-    "taken out by hand after our edit of another file": (RIGHT, WRONG, [Act(frozenset(["/etc/other"]), "disabled")],
-                                                         "corrective"),
+        judged(host(entry()), telemetry_desired="enabled"),
+        WRONG,
+        [],
+        "corrective",
+    ),
+    "taken out by hand after our edit of another file": (
+        RIGHT,
+        WRONG,
+        [Act(frozenset(["/etc/other"]), "disabled")],
+        "corrective",
+    ),
     "taken out by hand after our edit": (WRONG, judged(host(entry("enabled"), entry(name="b"))), [OURS], "corrective"),
-    "a mention by hand": (RIGHT, judged(host(entry(declarations=[
-        {"file": "/etc/x", "line": 1, "variable": "A", "value": "true", "live": False}]))), [], "corrective"),
+    "a mention by hand": (
+        RIGHT,
+        judged(
+            host(entry(declarations=[{"file": "/etc/x", "line": 1, "variable": "A", "value": "true", "live": False}]))
+        ),
+        [],
+        "corrective",
+    ),
     "an installation came": (RIGHT, judged(host(entry(), entry(name="b"))), [], "corrective"),
     "an installation went": (judged(host(entry(), entry(name="b"))), RIGHT, [], "corrective"),
     "set inside the JVM": (RIGHT, judged(host(entry(running="enabled"))), [], "corrective"),
@@ -89,27 +138,48 @@ CASES: dict[str, tuple[Any, Any, list[Act], str | None]] = {
     # By us.
     "our edit": (WRONG, RIGHT, [OURS], None),
     "our edit without a restart": (WRONG, OWING, [OURS], None),
-    "our edit by a new policy": (RIGHT, judged(host(entry("enabled")), telemetry_desired="enabled"), [UNDONE],
-                                 "intended"),
+    "our edit by a new policy": (
+        RIGHT,
+        judged(host(entry("enabled")), telemetry_desired="enabled"),
+        [UNDONE],
+        "intended",
+    ),
     "our edit, of which nobody knows how far it came": (WRONG, RIGHT, [Act(None, "disabled", attempt=True)], None),
     "an attempt to do the contrary": (RIGHT, WRONG, [Act(None, "disabled", attempt=True)], "corrective"),
-    "our edit of one of two": (judged(host(entry("enabled"), entry("enabled", name="b"))),
-                               judged(host(entry(), entry("enabled", name="b"))), [OURS], None),
+    "our edit of one of two": (
+        judged(host(entry("enabled"), entry("enabled", name="b"))),
+        judged(host(entry(), entry("enabled", name="b"))),
+        [OURS],
+        None,
+    ),
     "our edit, and by hand beside": (
         judged(host(entry("enabled"), entry("disabled", name="b", launch=None, declarations=[]))),
-        judged(host(entry(), entry("enabled", name="b", launch=None, declarations=[]))), [OURS], "corrective"),
+        judged(host(entry(), entry("enabled", name="b", launch=None, declarations=[]))),
+        [OURS],
+        "corrective",
+    ),
     "put right by us, for it was right": (RIGHT, RIGHT, [OURS], "corrective"),
     "rolled back by us": (RIGHT, WRONG, [Act(frozenset([FILE]))], None),
     "our restart": (OWING, RIGHT, [], None),
     "their restart, which takes over what was there": (OWING, RIGHT, [], None),
     "a reload": (judged(host(entry(next_start="enabled", running="enabled"))), OWING, [], None),
     # By nobody.
-    "a restart alone": (RIGHT, judged(host(entry(processes=[{"pid": 8, "started": "2026-02-02T00:00:00Z", "value": None,
-                                                             "proof": "attach"}]))), [], None),
+    "a restart alone": (
+        RIGHT,
+        judged(
+            host(entry(processes=[{"pid": 8, "started": "2026-02-02T00:00:00Z", "value": None, "proof": "attach"}]))
+        ),
+        [],
+        None,
+    ),
     "stopped": (RIGHT, judged(host(entry(running="not_running", processes=[]))), [], None),
     "another line": (RIGHT, judged(host(entry(declarations=[dict(entry()["declarations"][0], line=9)]))), [], None),
-    "not to be read": (RIGHT, judged(host(entry(on_disk="unresolvable", on_disk_detail={"reason": "it hangs"}))), [],
-                       None),
+    "not to be read": (
+        RIGHT,
+        judged(host(entry(on_disk="unresolvable", on_disk_detail={"reason": "it hangs"}))),
+        [],
+        None,
+    ),
     "no state": (RIGHT, judged(None), [], None),
     # By the inventory.
     "a new policy alone": (RIGHT, judged(host(entry()), telemetry_desired="enabled"), [], "intended"),
@@ -130,17 +200,34 @@ def test_whose_doing_it_was(before: Any, after: Any, acts: list[Act], drift: str
     assert (before, after) == kept
 
 
-@pytest.mark.parametrize(("lines", "acts"), [
-    (edits_of({"files": []}, "disabled"), []),
-    (edits_of({"failed": True, "files": [{"path": FILE, "before": "a", "after": "b", "backup": None}]}, "disabled"),
-     [Act(frozenset([FILE]), "disabled")]),
-    (edits_of({"files": [{"path": FILE, "before": "a", "after": "a", "backup": None}]}, "disabled"), []),
-    (edits_of({"files": [{"path": "/old.conf", "before": "a", "after": None, "backup": None},
-                         {"path": DROPIN, "before": None, "after": "a", "backup": None}]}, "disabled"), []),
-    ([attempt("it did not answer within 150 seconds", "disabled")], [Act(None, "disabled", attempt=True)]),
-    ([attempt("it failed", file="/srv/run.sh")], [Act(frozenset(["/srv/run.sh"]), None, attempt=True)]),
-    (roll_backs_of([(FILE, "/copy")]), [Act(frozenset([FILE]))]),
-])
+@pytest.mark.parametrize(
+    ("lines", "acts"),
+    [
+        (edits_of({"files": []}, "disabled"), []),
+        (
+            edits_of(
+                {"failed": True, "files": [{"path": FILE, "before": "a", "after": "b", "backup": None}]}, "disabled"
+            ),
+            [Act(frozenset([FILE]), "disabled")],
+        ),
+        (edits_of({"files": [{"path": FILE, "before": "a", "after": "a", "backup": None}]}, "disabled"), []),
+        (
+            edits_of(
+                {
+                    "files": [
+                        {"path": "/old.conf", "before": "a", "after": None, "backup": None},
+                        {"path": DROPIN, "before": None, "after": "a", "backup": None},
+                    ]
+                },
+                "disabled",
+            ),
+            [],
+        ),
+        ([attempt("it did not answer within 150 seconds", "disabled")], [Act(None, "disabled", attempt=True)]),
+        ([attempt("it failed", file="/srv/run.sh")], [Act(frozenset(["/srv/run.sh"]), None, attempt=True)]),
+        (roll_backs_of([(FILE, "/copy")]), [Act(frozenset([FILE]))]),
+    ],
+)
 def test_what_the_record_means_for_drift(lines: list[dict[str, Any]], acts: list[Act]) -> None:
     assert [act for act in map(act_of, (line for line in lines if line["kind"] in ACTS)) if act is not None] == acts
 
@@ -206,13 +293,17 @@ def test_records_of_earlier_versions_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "acts/h.jsonl").write_text('{"since": "0", "paths": null, "state": "disabled", "attempt": false}\n')
     (tmp_path / "changes").mkdir()
     (tmp_path / "changes/old.jsonl").write_text(
-        '{"after": "1", "backup": null, "before": "0", "file": "/etc/default/cm", "host": "h", "kind": "edit"}\n')
+        '{"after": "1", "backup": null, "before": "0", "file": "/etc/default/cm", "host": "h", "kind": "edit"}\n'
+    )
     file_evidence(tmp_path, RIGHT, run_id="r")
     assert drift(tmp_path) == "corrective"
 
 
-@pytest.mark.parametrize(("before", "after", "told"), [(WRONG, RIGHT, None), (RIGHT, RIGHT, "corrective"),
-                                                       (WRONG, WRONG, None)], ids=["wrong", "right", "still wrong"])
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [(WRONG, RIGHT, None), (RIGHT, RIGHT, "corrective"), (WRONG, WRONG, None)],
+    ids=["wrong", "right", "still wrong"],
+)
 def test_an_edit_that_somebody_else_reports(tmp_path: Path, before: Any, after: Any, told: str | None) -> None:
     """telemetry_assess in a playbook of one's own (edited: true), which keeps no record."""
     file_evidence(tmp_path, before, run_id="r")

@@ -19,7 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing impo
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _declarations, _discovery, _live
 from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
 
-PROPERTY = FLAG[2:-len("=true")]
+PROPERTY = FLAG[2 : -len("=true")]
 
 # (text of /etc/default, verdict): what the sourcing shell and then `su -c` make of it.
 DEB_CASES = {
@@ -124,12 +124,33 @@ def test_files_of_the_machine_are_sourced_last_and_never_edited(host: Host, name
     assert {path: host.read(path) for path in kept} == kept
 
 
-WHOLE_MACHINE = ("/etc/environment", "/etc/environment.d/java.conf", "/etc/default/locale", "/etc/locale.conf",
-                 "/etc/sysconfig/i18n", "/etc/sysconfig/network", "/etc/profile", "/etc/profile.d/java.sh",
-                 "/etc/bashrc", "/etc/bash.bashrc", "/etc/security/pam_env.conf", "/etc/pam.d/su", "/etc/login.defs",
-                 "/etc/default/useradd", "/etc/default/java", "/etc/rc.conf", "/etc/java/java.conf",
-                 "/etc/rc.d/init.d/functions", "/run/jenkins/env", "/var/run/env", "/usr/lib/ci/settings",
-                 "/etc/skel/x", "/var/lib/jenkins/.bash_profile", "/etc/./environment", "/etc/default/../environment")
+WHOLE_MACHINE = (
+    "/etc/environment",
+    "/etc/environment.d/java.conf",
+    "/etc/default/locale",
+    "/etc/locale.conf",
+    "/etc/sysconfig/i18n",
+    "/etc/sysconfig/network",
+    "/etc/profile",
+    "/etc/profile.d/java.sh",
+    "/etc/bashrc",
+    "/etc/bash.bashrc",
+    "/etc/security/pam_env.conf",
+    "/etc/pam.d/su",
+    "/etc/login.defs",
+    "/etc/default/useradd",
+    "/etc/default/java",
+    "/etc/rc.conf",
+    "/etc/java/java.conf",
+    "/etc/rc.d/init.d/functions",
+    "/run/jenkins/env",
+    "/var/run/env",
+    "/usr/lib/ci/settings",
+    "/etc/skel/x",
+    "/var/lib/jenkins/.bash_profile",
+    "/etc/./environment",
+    "/etc/default/../environment",
+)
 
 
 @pytest.mark.parametrize("path", WHOLE_MACHINE)
@@ -144,14 +165,16 @@ def test_a_file_that_others_read_is_edited_in_no_way(host: Host, path: str) -> N
                 (host.root / "etc/ci/options").unlink(missing_ok=True)
                 (host.root / "etc/ci/options").symlink_to(real)
             host.write(real, f'JAVA_OPTS="{options}"\n')
-            host.script(f"#!/bin/sh\n. {named}\nJAVA_OPTS=\"$JAVA_OPTS\" exec java $JAVA_OPTS -jar jenkins.war\n")
+            host.script(f'#!/bin/sh\n. {named}\nJAVA_OPTS="$JAVA_OPTS" exec java $JAVA_OPTS -jar jenkins.war\n')
             try:
                 assert real not in host.declare("disabled")
             except Refused:
                 pass
             host.script("#!/bin/sh\nexec java $JAVA_OPTS -jar jenkins.war\n", "/opt/start.sh")
-            host.write("/etc/systemd/system/cloudbees-cm.service",
-                       f"[Service]\nEnvironmentFile={named}\nExecStart=/opt/start.sh\n")
+            host.write(
+                "/etc/systemd/system/cloudbees-cm.service",
+                f"[Service]\nEnvironmentFile={named}\nExecStart=/opt/start.sh\n",
+            )
             try:
                 assert not {real, named} & set(host.declare("disabled"))
             except Refused:
@@ -159,10 +182,23 @@ def test_a_file_that_others_read_is_edited_in_no_way(host: Host, path: str) -> N
             assert host.read(real) == f'JAVA_OPTS="{options}"\n'
 
 
-@pytest.mark.parametrize("path", ["/etc/default/cloudbees-core-cm", "/etc/sysconfig/jenkins", "/etc/conf.d/jenkins",
-                                  "/etc/rc.local", "/etc/rc.d/rc.local", "/opt/ci/setenv.sh", "/srv/ci/env",
-                                  "/etc/default/locale-tools", "/etc/jenkins/jenkins.conf", "/root/start.sh",
-                                  "/etc/systemd/system/x.service", "/var/lib/jenkins/environment"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/default/cloudbees-core-cm",
+        "/etc/sysconfig/jenkins",
+        "/etc/conf.d/jenkins",
+        "/etc/rc.local",
+        "/etc/rc.d/rc.local",
+        "/opt/ci/setenv.sh",
+        "/srv/ci/env",
+        "/etc/default/locale-tools",
+        "/etc/jenkins/jenkins.conf",
+        "/root/start.sh",
+        "/etc/systemd/system/x.service",
+        "/var/lib/jenkins/environment",
+    ],
+)
 def test_an_installations_own_files_may_be_edited(host: Host, path: str) -> None:
     assert host.files.may_be_edited(path)
 
@@ -175,8 +211,10 @@ def test_the_file_that_sets_the_options_comes_before_the_one_that_is_read_last(h
     assert host.read("/etc/default/ci") == f'JAVA=/usr/bin/java\nJAVA_OPTS="-Xmx1g {FLAG}"\n'
     host.write("/etc/default/ci", "JAVA=/usr/bin/java\n")
     host.write("/opt/ci/cloudbees-cm.conf", "TZ=UTC\n")
-    host.script("#!/bin/sh\n. /opt/ci/cloudbees-cm.conf\n. /etc/default/ci\n. /opt/ci/later.sh\n"
-                "exec $JAVA $JAVA_OPTS -jar jenkins.war\n")
+    host.script(
+        "#!/bin/sh\n. /opt/ci/cloudbees-cm.conf\n. /etc/default/ci\n. /opt/ci/later.sh\n"
+        "exec $JAVA $JAVA_OPTS -jar jenkins.war\n"
+    )
     assert host.live() == _live.Live("/opt/ci/cloudbees-cm.conf", "JAVA_OPTS", "shell", False, True)
 
 
@@ -188,9 +226,14 @@ def test_what_cannot_be_resolved_is_not_edited(host: Host) -> None:
     assert host.read("/etc/default/cloudbees-core-cm") == before
 
 
-@pytest.mark.parametrize("text", ['JAVA_ARGS="$(options /etc/java-options)"\n',
-                                  'JAVA_ARGS="-Xmx1g $(options /etc/options)"\n',
-                                  f'if grep -q x /proc/cmdline; then JAVA_ARGS="-Xmx1g {FLAG}"; fi\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'JAVA_ARGS="$(options /etc/java-options)"\n',
+        'JAVA_ARGS="-Xmx1g $(options /etc/options)"\n',
+        f'if grep -q x /proc/cmdline; then JAVA_ARGS="-Xmx1g {FLAG}"; fi\n',
+    ],
+)
 def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text: str) -> None:
     host.deb(text)
     assert host.verdict() == "unresolvable"
@@ -198,8 +241,13 @@ def test_what_is_not_known_before_the_flag_does_not_prevent_it(host: Host, text:
     assert host.verdict() == "disabled" and host.declare("disabled") == []
 
 
-@pytest.mark.parametrize("text", ['if grep -q x /proc/cmdline; then JENKINS_WAR="$(options /etc/x) $JENKINS_WAR"; fi\n',
-                                  'JENKINS_WAR="$(options /etc/java-options) $JENKINS_WAR"\n'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if grep -q x /proc/cmdline; then JENKINS_WAR="$(options /etc/x) $JENKINS_WAR"; fi\n',
+        'JENKINS_WAR="$(options /etc/java-options) $JENKINS_WAR"\n',
+    ],
+)
 def test_what_is_not_known_behind_the_flag_prevents_it(host: Host, text: str) -> None:
     host.deb(text)
     with pytest.raises(Refused):
@@ -238,7 +286,7 @@ RPM_CASES = {
     "array": ('JENKINS_JAVA_OPTIONS=( "-Da=b" "-Dnote=two words" )\n', "enabled"),
     "array with the flag": (f'JENKINS_JAVA_OPTIONS=( "-Da=b" {FLAG} )\n', "disabled"),
     "array of many lines": (f'JENKINS_JAVA_OPTIONS=(\n  -Da=b # x\n  "{FLAG}"\n)\n', "disabled"),
-    "array and append": (f'JENKINS_JAVA_OPTIONS=(-Da=b)\nJENKINS_JAVA_OPTIONS+=({FLAG})\n', "disabled"),
+    "array and append": (f"JENKINS_JAVA_OPTIONS=(-Da=b)\nJENKINS_JAVA_OPTIONS+=({FLAG})\n", "disabled"),
     "flag as part of an element": (f'JENKINS_JAVA_OPTIONS=("-Da=b {FLAG}")\n', "enabled"),
     "dead variable": (f'JAVA_ARGS="{FLAG}"\n', "enabled"),
     "empty array": ("JENKINS_JAVA_OPTIONS=()\n", "enabled"),
@@ -269,8 +317,11 @@ def test_declarations_say_what_is_dead_and_why(host: Host) -> None:
     definition, outcome = host.only()
     found = _declarations.declarations(definition, outcome, host.live(), host.files)
     assert [(item.variable, item.value, item.live) for item in found] == [
-        (None, "true", False), ("JENKINS_JAVA_OPTIONS", "true", False),
-        ("JAVA_ARGS", "false", False), ("JAVA_ARGS", "true", True)]
+        (None, "true", False),
+        ("JENKINS_JAVA_OPTIONS", "true", False),
+        ("JAVA_ARGS", "false", False),
+        ("JAVA_ARGS", "true", True),
+    ]
     assert found[0].reason == "it is a comment"
     assert found[1].reason == "the launcher reads JAVA_ARGS"
     assert "overridden by /etc/default/cloudbees-core-cm:" in (found[2].reason or "")
@@ -280,8 +331,10 @@ VENDOR = '[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true"\n'
 OSS_CASES = {
     "vendor only": ((), "enabled"),
     "flag in a drop-in": ((f'[Service]\nEnvironment="JAVA_OPTS=-Da=b {FLAG}"\n',), "disabled"),
-    "later drop-in drops it": ((f'[Service]\nEnvironment="JAVA_OPTS={FLAG}"\n',
-                                '[Service]\nEnvironment="JAVA_OPTS=-Xmx1g"\n'), "enabled"),
+    "later drop-in drops it": (
+        (f'[Service]\nEnvironment="JAVA_OPTS={FLAG}"\n', '[Service]\nEnvironment="JAVA_OPTS=-Xmx1g"\n'),
+        "enabled",
+    ),
     "without quotes only the first word counts": ((f"[Service]\nEnvironment=JAVA_OPTS=-Da=b {FLAG}\n",), "enabled"),
     "reset": ((f'[Service]\nEnvironment="JAVA_OPTS={FLAG}"\nEnvironment=\n',), "enabled"),
     "comment": ((f'[Service]\n#Environment="JAVA_OPTS={FLAG}"\n',), "enabled"),
@@ -289,8 +342,10 @@ OSS_CASES = {
     "percent": ((f'[Service]\nEnvironment="JAVA_OPTS=-Da=%%h {FLAG}"\n',), "disabled"),
     "joined lines": ((f'[Service]\nEnvironment="JAVA_OPTS=-Da=b \\\n  {FLAG}"\n',), "disabled"),
     "another variable": ((f'[Service]\nEnvironment="JENKINS_JAVA_OPTIONS={FLAG}"\n',), "enabled"),
-    "_JAVA_OPTIONS beats it": ((f'[Service]\nEnvironment="JAVA_OPTS={FLAG}" "_JAVA_OPTIONS=-D{PROPERTY}=false"\n',),
-                               "enabled"),
+    "_JAVA_OPTIONS beats it": (
+        (f'[Service]\nEnvironment="JAVA_OPTS={FLAG}" "_JAVA_OPTIONS=-D{PROPERTY}=false"\n',),
+        "enabled",
+    ),
     "JAVA_TOOL_OPTIONS": ((f'[Service]\nEnvironment="JAVA_TOOL_OPTIONS={FLAG}"\n',), "disabled"),
 }
 
@@ -317,9 +372,10 @@ def test_a_missing_environment_file_is_unresolvable(host: Host) -> None:
     assert host.verdict() == "unresolvable"
 
 
-@pytest.mark.parametrize(("asks", "ways"), [
-    ("PATH= command -V {} >/dev/null", 1), ("PATH='' command -v {} >/dev/null", 1), ("command -v {} >/dev/null", 2),
-])
+@pytest.mark.parametrize(
+    ("asks", "ways"),
+    [("PATH= command -V {} >/dev/null", 1), ("PATH='' command -v {} >/dev/null", 1), ("command -v {} >/dev/null", 2)],
+)
 def test_which_functions_a_script_has_is_known(host: Host, asks: str, ways: int) -> None:
     host.script(f"""#!/bin/sh
 do_start_override() {{ exec java {FLAG} -jar /opt/cloudbees/cm/cloudbees-core-cm.war; }}
@@ -377,12 +433,18 @@ def test_what_a_killed_run_left_of_a_drop_in_that_is_not_there_goes_too(host: Ho
     assert not os.path.exists(left)
 
 
-@pytest.mark.parametrize(("line", "verdict"), [
-    ("sudo -n /usr/local/bin/mount-home.sh", "enabled"), ("sudo -n chown -R jenkins /usr/lib/jvm/java", "enabled"),
-    ("sudo -n -u jenkins java -jar /opt/jenkins.war", "unresolvable"),
-    ("su -s /bin/sh jenkins -c 'java -jar /opt/jenkins.war'", "unresolvable")])
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("sudo -n /usr/local/bin/mount-home.sh", "enabled"),
+        ("sudo -n chown -R jenkins /usr/lib/jvm/java", "enabled"),
+        ("sudo -n -u jenkins java -jar /opt/jenkins.war", "unresolvable"),
+        ("su -s /bin/sh jenkins -c 'java -jar /opt/jenkins.war'", "unresolvable"),
+    ],
+)
 def test_what_a_service_starts_as_somebody_else_counts_where_a_jvm_comes_of_it(
-        host: Host, line: str, verdict: str) -> None:
+    host: Host, line: str, verdict: str
+) -> None:
     host.script(f"#!/bin/sh\n{line}\nexec java -jar /opt/jenkins.war\n")
     host.write("/usr/local/bin/mount-home.sh", "#!/bin/sh\nmount /home\n", 0o755)
     unit = "/etc/systemd/system/cloudbees-cm.service"
@@ -395,8 +457,9 @@ def test_what_a_service_starts_as_somebody_else_counts_where_a_jvm_comes_of_it(
 @pytest.mark.parametrize("wanted", ["disabled", "enabled"])
 @pytest.mark.parametrize("layout", ["drop-in", "script"])
 @pytest.mark.parametrize("moment", ["survey", "plan"])
-def test_another_run_edits_meanwhile(host: Host, monkeypatch: pytest.MonkeyPatch, layout: str, wanted: str,
-                                     moment: str) -> None:
+def test_another_run_edits_meanwhile(
+    host: Host, monkeypatch: pytest.MonkeyPatch, layout: str, wanted: str, moment: str
+) -> None:
     """After the survey of this one, or when its plan is about to be made: nothing is edited twice."""
     if layout == "drop-in":
         host.oss()
@@ -445,8 +508,10 @@ def test_the_drop_in_that_sets_the_variable_is_edited_in_place(host: Host) -> No
 
 
 FORMER = "/etc/systemd/system/jenkins.service.d/90-cbops-telemetry.conf"
-FORMER_TEXT = ("# Written by the Ansible collection cbops.telemetry: it repeats it, and adds the telemetry flag.\n"
-               f'[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"\n')
+FORMER_TEXT = (
+    "# Written by the Ansible collection cbops.telemetry: it repeats it, and adds the telemetry flag.\n"
+    f'[Service]\nEnvironment="JAVA_OPTS=-Djava.awt.headless=true {FLAG}"\n'
+)
 
 
 def test_our_drop_in_is_moved_to_the_name_that_sorts_last(host: Host) -> None:
@@ -542,9 +607,9 @@ COMMANDS = {
     "quoted words": '"/usr/bin/java" "-Xmx1g" "-jar" "/srv/jenkins.war"',
     "braces": "/usr/bin/java ${JAVA_ARGS} -jar /srv/jenkins.war",
     "Tomcat": "/usr/bin/java -Xmx1g -Dcatalina.base=/srv/tomcat -cp /srv/bootstrap.jar "
-              "org.apache.catalina.startup.Bootstrap start",
+    "org.apache.catalina.startup.Bootstrap start",
     "Tomcat in a string": "/bin/sh -c 'exec java -Dcatalina.base=/srv/tomcat -cp /srv/bootstrap.jar "
-                          "org.apache.catalina.startup.Bootstrap start'",
+    "org.apache.catalina.startup.Bootstrap start'",
 }
 
 
@@ -568,19 +633,26 @@ def test_the_command_line_of_a_unit_is_edited(host: Host, folder: str, name: str
     assert host.read(path) == text and not (host.root / own[1:]).exists() and host.verdict() == "enabled"
 
 
-@pytest.mark.parametrize("more", [
-    'Environment="JAVA_TOOL_OPTIONS=-Da=b"\n',
-    "UnsetEnvironment=JAVA_TOOL_OPTIONS\n",
-    "EnvironmentFile=/usr/lib/ci/env\n",
-])
+@pytest.mark.parametrize(
+    "more",
+    [
+        'Environment="JAVA_TOOL_OPTIONS=-Da=b"\n',
+        "UnsetEnvironment=JAVA_TOOL_OPTIONS\n",
+        "EnvironmentFile=/usr/lib/ci/env\n",
+    ],
+)
 def test_no_drop_in_for_the_jvm_where_it_does_not_decide(host: Host, more: str) -> None:
     host.write("/usr/lib/ci/env", "JAVA_TOOL_OPTIONS=-Da=b\n")
-    host.write("/usr/lib/systemd/system/jenkins.service",
-               f"[Service]\n{more}ExecStart=/bin/sh -c 'exec java -jar /srv/jenkins.war'\n")
+    host.write(
+        "/usr/lib/systemd/system/jenkins.service",
+        f"[Service]\n{more}ExecStart=/bin/sh -c 'exec java -jar /srv/jenkins.war'\n",
+    )
     with pytest.raises(Refused):
         host.declare("disabled")
-    host.write("/usr/lib/systemd/system/jenkins.service",
-               f"[Service]\nExecStart=/bin/sh -c 'exec java -D{PROPERTY}=false -jar /srv/jenkins.war'\n")
+    host.write(
+        "/usr/lib/systemd/system/jenkins.service",
+        f"[Service]\nExecStart=/bin/sh -c 'exec java -D{PROPERTY}=false -jar /srv/jenkins.war'\n",
+    )
     with pytest.raises(Refused):
         host.declare("disabled")
 
@@ -606,28 +678,34 @@ def test_launch_script_of_many_lines(host: Host) -> None:
     assert host.read("/opt/cloudbees/cm/start.sh") == SCRIPT
 
 
-@pytest.mark.parametrize(("line", "verdict"), [
-    (f"java {FLAG} -jar jenkins.war", "disabled"),
-    (f"exec nohup /usr/bin/java -Xmx1g {FLAG} -jar /opt/jenkins.war >/dev/null 2>&1 &", "disabled"),
-    (f"java -jar {FLAG} /opt/jenkins.war", "disabled"),
-    (f"java -jar /opt/jenkins.war {FLAG}", "enabled"),
-    (f"java -cp {FLAG} -jar /opt/jenkins.war", "enabled"),
-    (f"su -s /bin/sh jenkins -c 'exec java {FLAG} -jar /opt/jenkins.war'", "disabled"),
-    (f"OPTS={FLAG}\nsu jenkins -c \"java $OPTS -jar /opt/jenkins.war\"", "disabled"),
-    (f"OPTS={FLAG}\nsu - jenkins -c 'java $OPTS -jar /opt/jenkins.war'", "unresolvable"),
-    (f"run() {{ java \"$@\" -jar /opt/jenkins.war; }}\nrun {FLAG}", "disabled"),
-    (f"set -- -Xmx1g {FLAG}\njava \"$@\" -jar /opt/jenkins.war", "disabled"),
-    (f"# java {FLAG} -jar /opt/jenkins.war\njava -jar /opt/jenkins.war", "enabled"),
-    (f"java -Xmx1g \\ \n {FLAG} -jar /opt/jenkins.war", "unresolvable"),
-    (f"_JAVA_OPTIONS=-D{PROPERTY}=false java {FLAG} -jar /opt/jenkins.war", "enabled"),
-    (f"if [ \"$1\" = debug ]; then java -jar /opt/jenkins.war; else java {FLAG} -jar /opt/jenkins.war; fi", "disabled"),
-    ("java @/opt/jvm.options -jar /opt/jenkins.war", "disabled"),
-    ("java $(options /opt/x) -jar /opt/jenkins.war", "unresolvable"),
-    (f"java -Dhost=$(hostname) {FLAG} -jar /opt/jenkins.war", "disabled"),
-    ("java -Dhost=$(hostname) -jar /opt/jenkins.war", "enabled"),
-    (f"while true; do java {FLAG} -jar /opt/jenkins.war; sleep 1; done", "disabled"),
-    (f"for o in -Da=b {FLAG}; do all=\"$all $o\"; done\njava $all -jar /opt/jenkins.war", "disabled"),
-])
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (f"java {FLAG} -jar jenkins.war", "disabled"),
+        (f"exec nohup /usr/bin/java -Xmx1g {FLAG} -jar /opt/jenkins.war >/dev/null 2>&1 &", "disabled"),
+        (f"java -jar {FLAG} /opt/jenkins.war", "disabled"),
+        (f"java -jar /opt/jenkins.war {FLAG}", "enabled"),
+        (f"java -cp {FLAG} -jar /opt/jenkins.war", "enabled"),
+        (f"su -s /bin/sh jenkins -c 'exec java {FLAG} -jar /opt/jenkins.war'", "disabled"),
+        (f'OPTS={FLAG}\nsu jenkins -c "java $OPTS -jar /opt/jenkins.war"', "disabled"),
+        (f"OPTS={FLAG}\nsu - jenkins -c 'java $OPTS -jar /opt/jenkins.war'", "unresolvable"),
+        (f'run() {{ java "$@" -jar /opt/jenkins.war; }}\nrun {FLAG}', "disabled"),
+        (f'set -- -Xmx1g {FLAG}\njava "$@" -jar /opt/jenkins.war', "disabled"),
+        (f"# java {FLAG} -jar /opt/jenkins.war\njava -jar /opt/jenkins.war", "enabled"),
+        (f"java -Xmx1g \\ \n {FLAG} -jar /opt/jenkins.war", "unresolvable"),
+        (f"_JAVA_OPTIONS=-D{PROPERTY}=false java {FLAG} -jar /opt/jenkins.war", "enabled"),
+        (
+            f'if [ "$1" = debug ]; then java -jar /opt/jenkins.war; else java {FLAG} -jar /opt/jenkins.war; fi',
+            "disabled",
+        ),
+        ("java @/opt/jvm.options -jar /opt/jenkins.war", "disabled"),
+        ("java $(options /opt/x) -jar /opt/jenkins.war", "unresolvable"),
+        (f"java -Dhost=$(hostname) {FLAG} -jar /opt/jenkins.war", "disabled"),
+        ("java -Dhost=$(hostname) -jar /opt/jenkins.war", "enabled"),
+        (f"while true; do java {FLAG} -jar /opt/jenkins.war; sleep 1; done", "disabled"),
+        (f'for o in -Da=b {FLAG}; do all="$all $o"; done\njava $all -jar /opt/jenkins.war', "disabled"),
+    ],
+)
 def test_command_lines_of_scripts(host: Host, line: str, verdict: str) -> None:
     host.write("/opt/jvm.options", f"-Xmx1g\n{FLAG}\n")
     host.script("#!/bin/bash\n" + line + "\n")
@@ -642,8 +720,8 @@ DIFFERENTIAL = [
     (SAME, "set -e; O=%F; false; O=", "unresolvable"),
     (SAME, "set -e; O=%F; ! true; if false; then O=; fi; false || true", "disabled"),
     (SAME, "f() { local O; O=%F; }; f", "enabled"),
-    (["bash"], "O=%F; f() { local O; O=\"$O -Da=b\"; P=$O; }; f; O=$P", "enabled"),
-    (["dash"], "O=%F; f() { local O; O=\"$O -Da=b\"; P=$O; }; f; O=$P", "disabled"),
+    (["bash"], 'O=%F; f() { local O; O="$O -Da=b"; P=$O; }; f; O=$P', "enabled"),
+    (["dash"], 'O=%F; f() { local O; O="$O -Da=b"; P=$O; }; f; O=$P', "disabled"),
     (["bash"], "O=%F eval :", "enabled"),
     (["dash"], "O=%F eval :", "disabled"),
     (SAME, "f() { :; }; O=%F f", "enabled"),
@@ -658,13 +736,13 @@ DIFFERENTIAL = [
     (SAME, "set -- a b c d e f g h i %F; O=${10}", "disabled"),
     (SAME, ": <<E\nx\\\nE\nO=%F\nE\nO=-Da=b", "enabled"),  # the joined line is no end of the document
     (SAME, "if true; then\nfi\nO=%F", "unresolvable"),  # an empty block
-    (SAME, "O=%F; O=\"${O%% -*}\"", "disabled"),
-    (SAME, "O=\"-Da=b %F\"; O=\"${O%% *}\"", "enabled"),
-    (SAME, "O=-Dx; O=\"${U:-a\\}%F}\"; case $O in a}*) O=%F ;; esac", "disabled"),
+    (SAME, 'O=%F; O="${O%% -*}"', "disabled"),
+    (SAME, 'O="-Da=b %F"; O="${O%% *}"', "enabled"),
+    (SAME, 'O=-Dx; O="${U:-a\\}%F}"; case $O in a}*) O=%F ;; esac', "disabled"),
     (SAME, "A=x; AB=%F; O=$A\\\nB", "disabled"),
     (SAME, "case '' in '*') O=%F ;; esac", "enabled"),
     (SAME, "for i in 1 2; do for j in 1 2; do break 2; done; O=%F; done", "enabled"),
-    (SAME, "while read -r l; do O=\"$O $l\"; done <<E\n-Da=b\n%F\nE", "disabled"),
+    (SAME, 'while read -r l; do O="$O $l"; done <<E\n-Da=b\n%F\nE', "disabled"),
     (["bash"], "echo x 2>&1\r\nO=%F", "disabled"),
     (["dash"], "echo x 2>&1\r\nO=%F", "unresolvable"),
     (["dash"], "export 'a b=c'; O=%F", "unresolvable"),
@@ -679,7 +757,7 @@ DIFFERENTIAL = [
     (["bash"], "P='*'; [[ abc == \"$P\" ]] && O=%F", "enabled"),
     (["bash"], "[[ -Da=b =~ ^-D.=b$ ]] && O=%F", "disabled"),
     (["bash"], "case x in x) O=-Da=b ;;& *) O=%F ;; esac", "disabled"),
-    (["bash"], "O[0]=-Da=b; O[${#O[@]}]=%F; O=\"${O[*]}\"", "disabled"),
+    (["bash"], 'O[0]=-Da=b; O[${#O[@]}]=%F; O="${O[*]}"', "disabled"),
     (["bash"], "O=(-Da=b)\r\nO=%F", "unresolvable"),  # characters behind an array
     (["bash"], "alias java=true; O=%F", "disabled"),
     (["dash"], "O=%F\nalias java=true", "unresolvable"),
@@ -696,15 +774,18 @@ DIFFERENTIAL = [
     (SAME, "P=~/x:~; java -Dq=$P $O %F -jar jenkins.war; exit", "disabled"),
     (["bash"], "f() { unset O; O=%F; }; O=-Da=b f", "unresolvable"),  # bash assigns the outer variable then
     (["bash"], "f() { export O=%F; }; O=-Da=b f", "unresolvable"),
-    (["bash"], "mapfile -t O <<E\n-Da=b\n%F\nE\nO=\"${O[*]}\"", "disabled"),
+    (["bash"], 'mapfile -t O <<E\n-Da=b\n%F\nE\nO="${O[*]}"', "disabled"),
     (["dash"], "O=%F; readonly O; read O <<E\n-Da=b\nE\n", "disabled"),
     (["dash"], "O=$'%F'; eval java $O -jar jenkins.war; exit", "unresolvable"),
     (SAME, "readonly O; O=%F", "unresolvable"),
     (["dash"], "O='$-Da=b %F'; eval java $O -jar jenkins.war; exit", "unresolvable"),  # "$-" is nothing there
     (["bash"], "f() { declare -x O; declare -g O=%F; }; f", "unresolvable"),
     (["bash"], "f() { true | { declare O=x; }; O=%F; }; f", "disabled"),
-    (["bash"], "while coin; do O=-Da=b; done; O+=(%F); O=$O\" -Dc=d\"; java \"${O[@]}\" -jar jenkins.war; exit",
-     "unresolvable"),
+    (
+        ["bash"],
+        'while coin; do O=-Da=b; done; O+=(%F); O=$O" -Dc=d"; java "${O[@]}" -jar jenkins.war; exit',
+        "unresolvable",
+    ),
     (SAME, "set -- a; O=%F; for i in $(list); do set --; done; [ $# = 1 ] || O=-Da=b", "unresolvable"),
     (["dash"], "set -o nonsense\nO=%F", "unresolvable"),  # which ends dash
     (["bash"], "set -o nonsense\nO=%F", "disabled"),
@@ -714,32 +795,37 @@ DIFFERENTIAL = [
 ]
 
 
-@pytest.mark.parametrize(("shell", "text", "verdict"), [
-    (shell, text, verdict) for shells, text, verdict in DIFFERENTIAL for shell in shells])
+@pytest.mark.parametrize(
+    ("shell", "text", "verdict"), [(shell, text, verdict) for shells, text, verdict in DIFFERENTIAL for shell in shells]
+)
 def test_what_the_shells_do(host: Host, shell: str, text: str, verdict: str) -> None:
     host.script(f"#!/bin/{shell}\n{text.replace('%F', FLAG)}\njava $O -jar jenkins.war\n")
     assert host.verdict() == verdict
 
 
-@pytest.mark.parametrize(("line", "verdict"), [
-    ('#!/bin/bash\njava "${O[@]}" %F -jar jenkins.war', "disabled"),  # no element, no word
-    ('#!/bin/bash\njava ${O:-"-Da=b %F"} -jar jenkins.war', "enabled"),  # quoted inside: one word
-    ("#!/bin/bash\nset -u\njava \"${O[@]}\" %F -jar jenkins.war", "disabled"),
-    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app sh -c 'java -jar jenkins.war'", "enabled"),
-    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -i java -jar jenkins.war", "enabled"),
-    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -u _JAVA_OPTIONS java -jar jenkins.war", "enabled"),
-    ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app java -jar jenkins.war", "enabled"),
-    ("#!/bin/sh -e\nfalse\njava %F -jar jenkins.war", "unresolvable"),
-    ("#!/bin/bash\njava %F -jar jenkins.war; java -jar jenkins.war", "unresolvable"),
-    ("#!/bin/bash\neval 'java -Da=b\n-- -jar jenkins.war'\njava %F -jar jenkins.war", "disabled"),
-])
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ('#!/bin/bash\njava "${O[@]}" %F -jar jenkins.war', "disabled"),  # no element, no word
+        ('#!/bin/bash\njava ${O:-"-Da=b %F"} -jar jenkins.war', "enabled"),  # quoted inside: one word
+        ('#!/bin/bash\nset -u\njava "${O[@]}" %F -jar jenkins.war', "disabled"),
+        ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app sh -c 'java -jar jenkins.war'", "enabled"),
+        ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -i java -jar jenkins.war", "enabled"),
+        ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nenv -u _JAVA_OPTIONS java -jar jenkins.war", "enabled"),
+        ("#!/bin/bash\nexport _JAVA_OPTIONS=%F\nsudo -u app java -jar jenkins.war", "enabled"),
+        ("#!/bin/sh -e\nfalse\njava %F -jar jenkins.war", "unresolvable"),
+        ("#!/bin/bash\njava %F -jar jenkins.war; java -jar jenkins.war", "unresolvable"),
+        ("#!/bin/bash\neval 'java -Da=b\n-- -jar jenkins.war'\njava %F -jar jenkins.war", "disabled"),
+    ],
+)
 def test_what_the_shells_do_with_whole_scripts(host: Host, line: str, verdict: str) -> None:
     host.script(line.replace("%F", FLAG) + "\n")
     assert host.verdict() == verdict
 
 
-@pytest.mark.parametrize(("version", "verdict"), [
-    ("1.8.0_402", "enabled"), ("17.0.12", "disabled"), (None, "disabled")])
+@pytest.mark.parametrize(
+    ("version", "verdict"), [("1.8.0_402", "enabled"), ("17.0.12", "disabled"), (None, "disabled")]
+)
 def test_java_8_does_not_read_jdk_java_options(host: Host, version: str | None, verdict: str) -> None:
     host.script(f"#!/bin/sh\nexport JDK_JAVA_OPTIONS={FLAG}\njava -jar jenkins.war\n")
     host.write("/usr/lib/jvm/jdk/jre/bin/java", "ELF", 0o755)
@@ -770,22 +856,27 @@ def test_a_value_that_ends_in_an_escaped_quote_comes_back_as_it_was(host: Host) 
 PAM_SU = "auth sufficient pam_rootok.so\n# session required pam_env.so\n@include common-env\n"
 
 
-@pytest.mark.parametrize(("text", "verdict"), [
-    (f"JAVA_TOOL_OPTIONS={FLAG}\n", "disabled"),
-    (f"export _JAVA_OPTIONS='-Da=b {FLAG}'\n", "disabled"),
-    (f'_JAVA_OPTIONS="{FLAG}" # comment\n_JAVA_OPTIONS=-Da=b\n', "enabled"),
-    (f"# _JAVA_OPTIONS={FLAG}\n", "enabled"),
-    (f"JAVA_ARGS={FLAG}\n", "enabled"),  # the launcher has expanded it before
-    (f"x y=1 _JAVA_OPTIONS={FLAG}\n", "enabled"),
-])
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (f"JAVA_TOOL_OPTIONS={FLAG}\n", "disabled"),
+        (f"export _JAVA_OPTIONS='-Da=b {FLAG}'\n", "disabled"),
+        (f'_JAVA_OPTIONS="{FLAG}" # comment\n_JAVA_OPTIONS=-Da=b\n', "enabled"),
+        (f"# _JAVA_OPTIONS={FLAG}\n", "enabled"),
+        (f"JAVA_ARGS={FLAG}\n", "enabled"),  # the launcher has expanded it before
+        (f"x y=1 _JAVA_OPTIONS={FLAG}\n", "enabled"),
+    ],
+)
 def test_su_gets_what_pam_puts_into_the_environment(host: Host, text: str, verdict: str) -> None:
     host.deb('JAVA_ARGS="-Xmx1g"\n', "LANG=C\n")  # with a locale, the script itself does not read it
     host.write("/etc/environment", text)
     assert host.verdict() == "enabled", "no PAM session, no such environment"
     host.write("/etc/pam.d/su-l", "@include su\n")
     host.write("/etc/pam.d/su", PAM_SU)
-    host.write("/etc/pam.d/common-env", "session required pam_env.so readenv=1\n"
-                                        "session required pam_env.so envfile=/etc/default/locale readenv=1\n")
+    host.write(
+        "/etc/pam.d/common-env",
+        "session required pam_env.so readenv=1\nsession required pam_env.so envfile=/etc/default/locale readenv=1\n",
+    )
     assert host.verdict() == verdict
     host.write("/etc/pam.d/common-env", "session required pam_env.so readenv=0\n")
     assert host.verdict() == "enabled"
@@ -802,19 +893,38 @@ fi
 """
 
 
-@pytest.mark.parametrize(("files", "verdict"), [
-    ({"/etc/profile": f"export JAVA_TOOL_OPTIONS={FLAG}\n"}, "disabled"),
-    ({"/etc/profile": f"JAVA_TOOL_OPTIONS={FLAG}\n"}, "enabled"),
-    ({"/etc/profile": "for i in /etc/profile.d/*.sh; do . $i; done\n",
-      "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n"}, "disabled"),
-    ({"/etc/profile": DEBIAN_PROFILE, "/etc/profile.d/other.sh": "export X=1\n"}, "enabled"),
-    ({"/etc/profile": DEBIAN_PROFILE, "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n",
-      "/etc/profile.d/off~": "exit\n"}, "disabled"),
-    ({"/etc/profile": DEBIAN_PROFILE.replace("$(run", "$(ignore"), "/etc/profile.d/java.sh":
-      f"export _JAVA_OPTIONS={FLAG}\n"}, "unresolvable"),
-    ({"/var/lib/cm/.profile": f"export _JAVA_OPTIONS={FLAG}\n"}, "disabled"),
-    ({"/var/lib/cm/.profile": f"export _JAVA_OPTIONS={FLAG}\n", "/var/lib/cm/.bash_profile": ""}, "enabled"),
-])
+@pytest.mark.parametrize(
+    ("files", "verdict"),
+    [
+        ({"/etc/profile": f"export JAVA_TOOL_OPTIONS={FLAG}\n"}, "disabled"),
+        ({"/etc/profile": f"JAVA_TOOL_OPTIONS={FLAG}\n"}, "enabled"),
+        (
+            {
+                "/etc/profile": "for i in /etc/profile.d/*.sh; do . $i; done\n",
+                "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n",
+            },
+            "disabled",
+        ),
+        ({"/etc/profile": DEBIAN_PROFILE, "/etc/profile.d/other.sh": "export X=1\n"}, "enabled"),
+        (
+            {
+                "/etc/profile": DEBIAN_PROFILE,
+                "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n",
+                "/etc/profile.d/off~": "exit\n",
+            },
+            "disabled",
+        ),
+        (
+            {
+                "/etc/profile": DEBIAN_PROFILE.replace("$(run", "$(ignore"),
+                "/etc/profile.d/java.sh": f"export _JAVA_OPTIONS={FLAG}\n",
+            },
+            "unresolvable",
+        ),
+        ({"/var/lib/cm/.profile": f"export _JAVA_OPTIONS={FLAG}\n"}, "disabled"),
+        ({"/var/lib/cm/.profile": f"export _JAVA_OPTIONS={FLAG}\n", "/var/lib/cm/.bash_profile": ""}, "enabled"),
+    ],
+)
 def test_a_login_shell_reads_profiles(host: Host, files: dict[str, str], verdict: str) -> None:
     host.deb('JAVA_ARGS="-Xmx1g"\n')
     host.write("/etc/passwd", "cloudbees-core-cm:x:1:1::/var/lib/cm:/bin/sh\n")
@@ -833,13 +943,16 @@ def test_the_whole_machines_environment_is_not_edited(host: Host) -> None:
         host.declare("disabled")
 
 
-@pytest.mark.parametrize(("text", "after"), [
-    ("set -u\n", None),  # "$JAVA_ARGS" would end the script
-    ("JAVA_ARGS=-Da=\n", 'JAVA_ARGS=-Da=" %F"\n'),
-    ("JAVA_ARGS=$''\n", "JAVA_ARGS=$'%F'\n"),
-    ("JAVA_ARGS=$'-Da=b'\n", "JAVA_ARGS=$'-Da=b %F'\n"),
-    ("JAVA_ARGS=$'-Da\\x3db'\n", "JAVA_ARGS=$'-Da\\x3db %F'\n"),
-])
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("set -u\n", None),  # "$JAVA_ARGS" would end the script
+        ("JAVA_ARGS=-Da=\n", 'JAVA_ARGS=-Da=" %F"\n'),
+        ("JAVA_ARGS=$''\n", "JAVA_ARGS=$'%F'\n"),
+        ("JAVA_ARGS=$'-Da=b'\n", "JAVA_ARGS=$'-Da=b %F'\n"),
+        ("JAVA_ARGS=$'-Da\\x3db'\n", "JAVA_ARGS=$'-Da\\x3db %F'\n"),
+    ],
+)
 def test_edits_that_the_shells_found_wanting(host: Host, text: str, after: str | None) -> None:
     host.deb(text)
     before = host.read("/etc/default/cloudbees-core-cm")
@@ -854,19 +967,22 @@ def test_edits_that_the_shells_found_wanting(host: Host, text: str, after: str |
 
 
 def test_quotes_that_hold_nothing_but_the_flag_go_with_it(host: Host) -> None:
-    host.rpm(f"JENKINS_JAVA_OPTIONS=( \"-Da=b\" \"{FLAG}\" '-Dc=d' )\n")
+    host.rpm(f'JENKINS_JAVA_OPTIONS=( "-Da=b" "{FLAG}" \'-Dc=d\' )\n')
     host.declare("enabled")
     assert host.read("/etc/sysconfig/cloudbees-core-cm").endswith("JENKINS_JAVA_OPTIONS=( \"-Da=b\" '-Dc=d' )\n")
     assert host.verdict() == "enabled"
 
 
-@pytest.mark.parametrize(("line", "verdict"), [
-    ("/opt/ci/run", "unresolvable"),
-    ("exec nohup /opt/ci/run", "unresolvable"),
-    ("sh /opt/ci/run", "disabled"),
-    (". /opt/ci/run", "disabled"),
-    ("[ -x /opt/ci/run ] && /opt/ci/run || java -jar /opt/jenkins.war", "enabled"),
-])
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("/opt/ci/run", "unresolvable"),
+        ("exec nohup /opt/ci/run", "unresolvable"),
+        ("sh /opt/ci/run", "disabled"),
+        (". /opt/ci/run", "disabled"),
+        ("[ -x /opt/ci/run ] && /opt/ci/run || java -jar /opt/jenkins.war", "enabled"),
+    ],
+)
 def test_a_script_that_nobody_may_execute(host: Host, line: str, verdict: str) -> None:
     host.write("/opt/ci/run", f"#!/bin/sh\nexec java {FLAG} -jar /opt/jenkins.war\n", 0o644)
     host.script(f"#!/bin/sh\n{line}\n")
@@ -930,8 +1046,10 @@ def test_a_missing_launch_script_is_said(host: Host) -> None:
 
 def test_other_services_are_left_alone(host: Host) -> None:
     host.write("/etc/systemd/system/nexus.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/nexus.war\n")
-    host.write("/etc/systemd/system/agent.service",
-               "[Service]\nExecStart=/usr/bin/java -jar /opt/jenkins-agent.jar -url http://x\n")
+    host.write(
+        "/etc/systemd/system/agent.service",
+        "[Service]\nExecStart=/usr/bin/java -jar /opt/jenkins-agent.jar -url http://x\n",
+    )
     assert _discovery.discover(host.files)[0] == []
 
 
@@ -940,7 +1058,9 @@ def test_several_installations_on_one_host(host: Host) -> None:
     host.oss()
     found, _warnings = _discovery.discover(host.files)
     assert {definition.name: outcome.verdict for definition, outcome in found} == {
-        "cloudbees-core-cm": "disabled", "jenkins": "enabled"}
+        "cloudbees-core-cm": "disabled",
+        "jenkins": "enabled",
+    }
 
 
 # -- what PID 1 obeys is root's ---------------------------------------------------------------------
@@ -978,10 +1098,13 @@ def holes(host: Host) -> list[str]:
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
 def test_a_new_drop_in_is_roots_whoever_owns_the_launch_file(host: Host, umask: int) -> None:
     host.oss()
-    script = host.write("/opt/start.sh", "#!/bin/sh\n. /home/env.sh\nexec java $JAVA_OPTS $EXTRA -jar jenkins.war\n",
-                        0o755)
-    host.write("/usr/lib/systemd/system/jenkins.service",
-               f'[Service]\nEnvironment="JAVA_OPTS=-D{PROPERTY}=false"\nExecStart=/opt/start.sh\n')
+    script = host.write(
+        "/opt/start.sh", "#!/bin/sh\n. /home/env.sh\nexec java $JAVA_OPTS $EXTRA -jar jenkins.war\n", 0o755
+    )
+    host.write(
+        "/usr/lib/systemd/system/jenkins.service",
+        f'[Service]\nEnvironment="JAVA_OPTS=-D{PROPERTY}=false"\nExecStart=/opt/start.sh\n',
+    )
     live = host.write("/home/env.sh", "EXTRA=-Xmx32m\n", 0o666)
     for path in (script, live):
         os.chown(path, SOMEBODY, SOMEBODY)
@@ -1006,7 +1129,8 @@ def test_a_drop_in_of_ours_that_is_not_roots_is_said_and_mended(host: Host, give
         assert (result.changed, result.refused, result.backups) == (True, [], [])
         assert [(edit["path"], edit["before"] == edit["after"]) for edit in result.files] == [(OWN, True)]
         assert [(diff["before"], diff["after"]) for diff in result.diffs] == [
-            ("uid 1234, gid 1234, mode 0640\n", "uid 0, gid 0, mode 0644\n")]
+            ("uid 1234, gid 1234, mode 0640\n", "uid 0, gid 0, mode 0644\n")
+        ]
     assert whose(given_away) == (0, 0, 0o644)
     assert host.read(OWN) == content
     assert given_away.stat().st_mtime == 1_000_000_000, "a roll-back takes a young drop-in away"
@@ -1050,8 +1174,9 @@ FOREIGN: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
-def test_what_somebody_put_into_it_does_not_become_roots(host: Host, given_away: Path,
-                                                        change: Callable[[str], str]) -> None:
+def test_what_somebody_put_into_it_does_not_become_roots(
+    host: Host, given_away: Path, change: Callable[[str], str]
+) -> None:
     text = change(host.read(OWN))
     given_away.write_bytes(text.encode("latin-1"))
     for check in (True, False):
@@ -1072,22 +1197,36 @@ def test_it_is_mended_and_edited_at_once(host: Host, given_away: Path) -> None:
     assert (done.changed, done.refused) == (True, [])
     assert whose(given_away) == (0, 0, 0o644)
     assert host.verdict() == "disabled"
-    assert [(path, *whose(given_away.parent / path)) for path in os.listdir(given_away.parent)
-            if whose(given_away.parent / path)[0]] == []
+    assert [
+        (path, *whose(given_away.parent / path))
+        for path in os.listdir(given_away.parent)
+        if whose(given_away.parent / path)[0]
+    ] == []
     os.chown(given_away, SOMEBODY, SOMEBODY)
     declare("enabled", str(host.root))
     assert not given_away.exists()
 
 
-@pytest.mark.parametrize(("spoil", "reason"), [
-    (lambda path: os.chown(path.parent, SOMEBODY, SOMEBODY), "its folder .* is not root's alone"),
-    (lambda path: path.parent.chmod(0o777), "its folder .* is not root's alone"),
-    (lambda path: os.link(path, path.parent / "other"), "hard links"),
-    (lambda path: (path.rename(path.parent / "other"), path.symlink_to("other"), os.lchown(path, SOMEBODY, SOMEBODY)),
-     "symbolic link"),
-], ids=["the folder is somebody's", "the folder is everybody's", "it has two names", "it is a link"])
-def test_what_cannot_be_mended_is_refused(host: Host, given_away: Path, spoil: Callable[[Path], object],
-                                          reason: str) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: os.chown(path.parent, SOMEBODY, SOMEBODY), "its folder .* is not root's alone"),
+        (lambda path: path.parent.chmod(0o777), "its folder .* is not root's alone"),
+        (lambda path: os.link(path, path.parent / "other"), "hard links"),
+        (
+            lambda path: (
+                path.rename(path.parent / "other"),
+                path.symlink_to("other"),
+                os.lchown(path, SOMEBODY, SOMEBODY),
+            ),
+            "symbolic link",
+        ),
+    ],
+    ids=["the folder is somebody's", "the folder is everybody's", "it has two names", "it is a link"],
+)
+def test_what_cannot_be_mended_is_refused(
+    host: Host, given_away: Path, spoil: Callable[[Path], object], reason: str
+) -> None:
     spoil(given_away)
     for check in (True, False):
         done = declare("disabled", str(host.root), check=check)
@@ -1106,9 +1245,15 @@ def test_of_a_folder_that_is_not_roots_it_is_only_said(host: Host, given_away: P
 
 
 @as_root
-@pytest.mark.parametrize("loosen", [
-    lambda folder: os.chown(folder, SOMEBODY, SOMEBODY), lambda folder: folder.chmod(0o775),
-    lambda folder: os.chown(folder.parent, SOMEBODY, SOMEBODY)], ids=["somebody's", "for the group", "above"])
+@pytest.mark.parametrize(
+    "loosen",
+    [
+        lambda folder: os.chown(folder, SOMEBODY, SOMEBODY),
+        lambda folder: folder.chmod(0o775),
+        lambda folder: os.chown(folder.parent, SOMEBODY, SOMEBODY),
+    ],
+    ids=["somebody's", "for the group", "above"],
+)
 def test_no_drop_in_in_a_folder_that_is_not_roots_alone(host: Host, loosen: Callable[[Path], None]) -> None:
     host.oss()
     folder = host.root / "etc/systemd/system/jenkins.service.d"
@@ -1122,18 +1267,23 @@ def test_no_drop_in_in_a_folder_that_is_not_roots_alone(host: Host, loosen: Call
 
 
 @as_root
-@pytest.mark.parametrize(("path", "text", "said"), [
-    ("/etc/systemd/system/jenkins.service.d/10-admin.conf", "", "PID 1 does as root what it says, but it is not"),
-    ("/usr/lib/systemd/system/jenkins.service", "", "PID 1 does as root what it says, but it is not"),
-    ("/etc/systemd/system/jenkins.service.d", "", "/jenkins.service.d is not root's alone"),
-], ids=["drop-in", "unit", "folder"])
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("/etc/systemd/system/jenkins.service.d/10-admin.conf", "", "PID 1 does as root what it says, but it is not"),
+        ("/usr/lib/systemd/system/jenkins.service", "", "PID 1 does as root what it says, but it is not"),
+        ("/etc/systemd/system/jenkins.service.d", "", "/jenkins.service.d is not root's alone"),
+    ],
+    ids=["drop-in", "unit", "folder"],
+)
 def test_units_of_others_are_said_and_stay_theirs(host: Host, path: str, text: str, said: str) -> None:
     host.oss('[Service]\nEnvironment="JAVA_OPTS=-Xmx1g"\n')
     real = host.root / path[1:]
     os.chown(real, SOMEBODY, SOMEBODY)
     assert [said in text for text in holes(host)] == [True]
-    content = (host.root / "etc/systemd/system/jenkins.service.d/10-admin.conf").read_bytes() \
-        if "/etc/" in path else b""
+    content = (
+        (host.root / "etc/systemd/system/jenkins.service.d/10-admin.conf").read_bytes() if "/etc/" in path else b""
+    )
     for check in (True, False):
         done = declare("disabled", str(host.root), check=check)
         # What is the package's is not edited itself; what somebody else may change is not edited for PID 1.
@@ -1155,8 +1305,12 @@ def test_a_group_without_members_is_nobody(host: Host) -> None:
     place.chmod(0o2775)
     root = "root:x:0:0::/root:/bin/sh\n"
     for passwd, group, count in (
-            (root, "staff:x:50:\n", 0), (root, "staff:x:50:root\n", 0), (root, "", 1), (root, "staff:x:50:bob\n", 1),
-            (root + "bob:x:1:50::/:/bin/sh\n", "staff:x:50:\n", 1)):
+        (root, "staff:x:50:\n", 0),
+        (root, "staff:x:50:root\n", 0),
+        (root, "", 1),
+        (root, "staff:x:50:bob\n", 1),
+        (root + "bob:x:1:50::/:/bin/sh\n", "staff:x:50:\n", 1),
+    ):
         host.write("/etc/passwd", passwd)
         host.write("/etc/group", group)
         assert len(holes(host)) == count, (passwd, group)
@@ -1173,11 +1327,15 @@ def test_what_root_runs_at_a_start_is_said_too(host: Host) -> None:
     assert ["root runs it" in text for text in holes(host)] == [True]
     os.chown(host.root / "etc/default/cloudbees-core-cm", 0, 0)
     host.write("/etc/env", "A=b\n", 0o666)
-    host.write("/etc/systemd/system/cm.service",
-               "[Service]\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    host.write(
+        "/etc/systemd/system/cm.service",
+        "[Service]\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n",
+    )
     assert ["/etc/env: root runs with the variables" in text for text in holes(host)] == [True]
-    host.write("/etc/systemd/system/cm.service",
-               "[Service]\nUser=cm\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n")
+    host.write(
+        "/etc/systemd/system/cm.service",
+        "[Service]\nUser=cm\nEnvironmentFile=/etc/env\nExecStart=/usr/bin/java -jar /opt/jenkins.war\n",
+    )
     assert holes(host) == []
 
 
@@ -1186,8 +1344,17 @@ GLOBBED = "[Service]\nEnvironmentFile=/etc/env.d/*\nExecStart=/usr/bin/java $JAV
 
 def snapshot(root: Path) -> dict[str, tuple[bytes, int, int, int, int]]:
     """Each file with bytes, mode, owner and time."""
-    return {str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_uid, path.stat().st_gid,
-                        path.stat().st_mtime_ns) for path in root.rglob("*") if path.is_file()}
+    return {
+        str(path): (
+            path.read_bytes(),
+            path.stat().st_mode,
+            path.stat().st_uid,
+            path.stat().st_gid,
+            path.stat().st_mtime_ns,
+        )
+        for path in root.rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -1221,10 +1388,12 @@ SOURCED = 'for f in /etc/env.d/*; do . "$f"; done\nexec java $JAVA_OPTS -jar /sr
 
 
 @pytest.mark.parametrize("reader", ["systemd", "shell"])
-@pytest.mark.parametrize("text", ["JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n",
-                                  f"JAVA_OPTS='-Xmx3g {FLAG}'\n"])
+@pytest.mark.parametrize(
+    "text", ["JAVA_OPTS=-Xmx1g\n", f"JAVA_OPTS=-D{PROPERTY}=false\n", f"JAVA_OPTS='-Xmx3g {FLAG}'\n"]
+)
 def test_a_backup_beside_is_read_as_it_lies_there_and_moved_away_and_never_edited(
-        globbed: Host, text: str, reader: str) -> None:
+    globbed: Host, text: str, reader: str
+) -> None:
     """It is read after its file, and undoes the edit of it. Where it lies, that is the truth."""
     if reader == "shell":
         globbed.write("/opt/start.sh", "#!/bin/sh\n" + SOURCED, 0o755)
@@ -1232,8 +1401,9 @@ def test_a_backup_beside_is_read_as_it_lies_there_and_moved_away_and_never_edite
     left = "/etc/env.d/jenkins.env.20260101T000000Z.cbops~"
     globbed.write(left, text)
     assert globbed.verdict() == ("disabled" if FLAG in text else "enabled")
-    assert any(left in warning and "moves it away" in warning for warning in survey(
-        str(globbed.root), (), "never").warnings)
+    assert any(
+        left in warning and "moves it away" in warning for warning in survey(str(globbed.root), (), "never").warnings
+    )
     before = snapshot(globbed.root)
     foreseen = declare("disabled", str(globbed.root), check=True, attach="never")
     assert snapshot(globbed.root) == before
@@ -1254,18 +1424,22 @@ def test_a_backup_beside_is_read_as_it_lies_there_and_moved_away_and_never_edite
 
 def test_a_backup_of_an_init_script_is_no_installation(host: Host) -> None:
     host.deb("")
-    host.write("/etc/init.d/cloudbees-core-cm.20260101T000000Z.cbops~",
-               host.read("/etc/init.d/cloudbees-core-cm"), 0o755)
+    host.write(
+        "/etc/init.d/cloudbees-core-cm.20260101T000000Z.cbops~", host.read("/etc/init.d/cloudbees-core-cm"), 0o755
+    )
     assert [entry.definition.name for entry in survey(str(host.root), (), "never").entries] == ["cloudbees-core-cm"]
 
 
 @pytest.mark.parametrize("other", ["JAVA_OPTS=-Xmx2g\n", f"JAVA_OPTS=-Xmx2g {FLAG}\n", "JAVA_TOOL_OPTIONS=-Da=b\n"])
 @pytest.mark.parametrize("backup", [True, False])
 def test_the_old_bytes_come_back_where_the_disk_says_something_else(
-        host: Host, monkeypatch: pytest.MonkeyPatch, backup: bool, other: str) -> None:
+    host: Host, monkeypatch: pytest.MonkeyPatch, backup: bool, other: str
+) -> None:
     """Something that wakes up when the file changes writes another one."""
-    host.write("/etc/systemd/system/jenkins.service", GLOBBED.replace("/etc/env.d/*", "/etc/ci/env\nEnvironmentFile="
-                                                                      "-/etc/ci/more"))
+    host.write(
+        "/etc/systemd/system/jenkins.service",
+        GLOBBED.replace("/etc/env.d/*", "/etc/ci/env\nEnvironmentFile=-/etc/ci/more"),
+    )
     os.utime(host.write("/etc/ci/env", "JAVA_OPTS=-Xmx1g\n", 0o640), (1, 2))
     before = snapshot(host.root)
     real = _declare.replace
@@ -1284,7 +1458,8 @@ def test_the_old_bytes_come_back_where_the_disk_says_something_else(
 
 
 def test_a_new_drop_in_goes_with_its_folder_where_it_does_not_count(
-        host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host.oss()
     before = snapshot(host.root)
     real = _declare.replace
@@ -1354,14 +1529,17 @@ def test_a_path_with_a_blank_is_a_path_where_it_is_there_or_written_as_for_a_she
     assert [row[1] for row in _of_scripts(host, "/opt/my\\ ci/ctl.sh start")] == ["enabled"]
 
 
-@pytest.mark.parametrize(("line", "verdict"), [
-    ("su -l $U --shell=/bin/bash -c 'java -jar /opt/jenkins.war'", "unresolvable"),
-    ("setsid runuser -u \"$U\" -- java -jar /opt/jenkins.war", "unresolvable"),
-    ("start-stop-daemon --start --chuid $U --exec /usr/bin/java -- -jar /opt/jenkins.war", "unresolvable"),
-    ("start-stop-daemon -S -c $U -x /usr/bin/java -- -jar /opt/jenkins.war", "unresolvable"),
-    ("start-stop-daemon -S -p /run/$U -x /usr/bin/java -- -jar /opt/jenkins.war", "enabled"),
-    ("java -Da=$U -jar /opt/jenkins.war", "enabled"),
-])
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("su -l $U --shell=/bin/bash -c 'java -jar /opt/jenkins.war'", "unresolvable"),
+        ('setsid runuser -u "$U" -- java -jar /opt/jenkins.war', "unresolvable"),
+        ("start-stop-daemon --start --chuid $U --exec /usr/bin/java -- -jar /opt/jenkins.war", "unresolvable"),
+        ("start-stop-daemon -S -c $U -x /usr/bin/java -- -jar /opt/jenkins.war", "unresolvable"),
+        ("start-stop-daemon -S -p /run/$U -x /usr/bin/java -- -jar /opt/jenkins.war", "enabled"),
+        ("java -Da=$U -jar /opt/jenkins.war", "enabled"),
+    ],
+)
 def test_a_user_whose_name_has_the_carriage_return_of_its_line(host: Host, line: str, verdict: str) -> None:
     host.script(f"#!/bin/bash\nU=jenkins\r\n{line}\n")
     assert host.verdict() == verdict

@@ -46,9 +46,13 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 def test_the_table_names_every_host_and_reason(tmp_path: Path) -> None:
     document = filed(tmp_path, "cm1", "violation")
     document["reasons"] = ["the flag is not there"]
-    document["state"] = {"connectivity": [{"outcome": "refused"}], "installations": [
-        {"product": "controller", "on_disk": "enabled", "next_start": "enabled", "running": "not_running"},
-        {"product": "jenkins", "on_disk": "disabled", "next_start": "disabled", "running": "disabled"}]}
+    document["state"] = {
+        "connectivity": [{"outcome": "refused"}],
+        "installations": [
+            {"product": "controller", "on_disk": "enabled", "next_start": "enabled", "running": "not_running"},
+            {"product": "jenkins", "on_disk": "disabled", "next_start": "disabled", "running": "disabled"},
+        ],
+    }
     text = evidence.table([document, evidence.missing("cm2", "it is gone")])
     lines = text.splitlines()
     assert lines[0].split() == list(evidence.COLUMNS)
@@ -76,21 +80,43 @@ def test_what_json_cannot_hold_makes_its_host_unknown(tmp_path: Path, value: obj
 
 
 def test_what_was_measured_must_be_json_too(tmp_path: Path) -> None:
-    answer = {"target": "x:443", "via": "direct", "outcome": "connected", "message": "",
-              "phases_ms": {"tcp": float("nan")}}
+    answer = {
+        "target": "x:443",
+        "via": "direct",
+        "outcome": "connected",
+        "message": "",
+        "phases_ms": {"tcp": float("nan")},
+    }
     state = {"installations": [], "connectivity": [answer], "warnings": []}
     assert file_answer("cm1", {"telemetry_desired": "enabled"}, {"state": state}, tmp_path)["verdict"] == "unknown"
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "1e999", '"\\ud800"', "[" * 100_000,
-                                  "[" * 65 + "]" * 65, '{"a":' * 100_000, "{", "", "\0", "1 2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NaN",
+        "[Infinity]",
+        '{"a": -Infinity}',
+        "1e999",
+        '"\\ud800"',
+        "[" * 100_000,
+        "[" * 65 + "]" * 65,
+        '{"a":' * 100_000,
+        "{",
+        "",
+        "\0",
+        "1 2",
+    ],
+)
 def test_what_could_not_be_written_again_is_not_read(text: str) -> None:
     with pytest.raises(ValueError, match="."):
         reading.parsed(text)
 
 
-@pytest.mark.parametrize("document", [
-    {"a": ["]" * 100 + "[" * 100, '\\"[[' * 90]}, [[[[1.5e300, -0.0, None, True]]]], "\u202e \U0001f600", {}, []])
+@pytest.mark.parametrize(
+    "document",
+    [{"a": ["]" * 100 + "[" * 100, '\\"[[' * 90]}, [[[[1.5e300, -0.0, None, True]]]], "\u202e \U0001f600", {}, []],
+)
 def test_what_is_read_is_what_was_written(document: object) -> None:
     for text in (json.dumps(document), json.dumps(document, ensure_ascii=False, indent=2)):
         assert reading.parsed(text) == document

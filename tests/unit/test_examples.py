@@ -50,8 +50,11 @@ def test_actions_are_pinned_by_commit() -> None:
 
 def test_the_cores_in_examples_are_supported() -> None:
     """Each is one of those that the matrix runs, and no other can come of its bounds."""
-    asked = {str(path.relative_to(EXAMPLES)): re.findall(r"ansible-core([^'\"\s]*)", path.read_text())
-             for path in EXAMPLES.rglob("*") if path.is_file()}
+    asked = {
+        str(path.relative_to(EXAMPLES)): re.findall(r"ansible-core([^'\"\s]*)", path.read_text())
+        for path in EXAMPLES.rglob("*")
+        if path.is_file()
+    }
     bounds = {name: [text for text in found if text[:1] in tuple("<>=~!")] for name, found in asked.items()}
     assert {name for name, found in bounds.items() if found} == {"telemetry.sh", "execution-environment.yml"}
     for name, found in bounds.items():
@@ -134,8 +137,9 @@ def test_the_scripts_are_shell(shell: str) -> None:
 def test_the_documentation_has_the_lines_that_give_exit_codes() -> None:
     """For those who have the collection alone; what they do the integration tests try by scripts/audit."""
     script = (CHECKOUT / "scripts/audit").read_text()
-    shown, = re.findall(r"^```sh\n(set -u\n.*?)^```$", (CHECKOUT / "docs/evidence.md").read_text(),
-                        re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(
+        r"^```sh\n(set -u\n.*?)^```$", (CHECKOUT / "docs/evidence.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     assert shown == re.sub(r"\A(#.*\n)+", "", script)
 
 
@@ -143,18 +147,31 @@ POLICIES = [
     ("all: {hosts: {cm1: {telemetry_desired: disabled}}}", None),
     ("all: {hosts: {cm1: {telemetry_desired: perhaps}}}", "telemetry_desired is 'perhaps'"),
     ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_desred: x}}}", "did you mean telemetry_desired"),
-    ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_waiver: {until: '2026-02-30', reason: a, "
-     "approved_by: b}}}}", "must be a day"),
+    (
+        "all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_waiver: {until: '2026-02-30', reason: a, "
+        "approved_by: b}}}}",
+        "must be a day",
+    ),
     ("all: {hosts: {}}", "no hosts"),
     ("all: {hosts: {cm1: {telemetry_desired: disabled, telemetry_backup: perhaps}}}", "it must be true or false"),
     ("all: {hosts: {cm1: {telemetry_desired: \"{{ lookup('pipe', 'touch was-run') }}\"}}}", "is a template"),
     ("all: {hosts: {cm1: {telemetry_desired: disabled, ansible_python_interpreter: ./evil}}}", "may not be './evil'"),
 ]
 #: Where a branch may have put programs beside its policy, in the hope that somebody's Ansible runs them.
-PLANTED = ("plugins/evil.py", "vars_plugins/evil.py", "inventory_plugins/evil.py", "callback_plugins/evil.py",
-           "action_plugins/telemetry_assess.py", "library/evil.py", "filter_plugins/evil.py", "yaml.py", "ansible.py",
-           "collections/ansible_collections/cbops/telemetry/plugins/action/telemetry_assess.py", "sitecustomize.py",
-           "inventory/vars_plugins/evil.py")
+PLANTED = (
+    "plugins/evil.py",
+    "vars_plugins/evil.py",
+    "inventory_plugins/evil.py",
+    "callback_plugins/evil.py",
+    "action_plugins/telemetry_assess.py",
+    "library/evil.py",
+    "filter_plugins/evil.py",
+    "yaml.py",
+    "ansible.py",
+    "collections/ansible_collections/cbops/telemetry/plugins/action/telemetry_assess.py",
+    "sitecustomize.py",
+    "inventory/vars_plugins/evil.py",
+)
 CONFIGURATION = """[defaults]
 callback_plugins = plugins
 callbacks_enabled = evil
@@ -169,10 +186,16 @@ enable_plugins = script, evil, yaml
 @pytest.mark.parametrize(("policy", "problem"), POLICIES)
 def test_the_pre_commit_hook(tmp_path: Path, policy: str, problem: str | None) -> None:
     """With pre-commit itself, as a repository of a policy would run it; with new files only once they are added."""
-    environment = {**{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-                   "PATH": f"{BIN}:{os.environ['PATH']}", "PRE_COMMIT_HOME": str(tmp_path / "cache"),
-                   "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.com",
-                   "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.com"}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PRE_COMMIT_HOME": str(tmp_path / "cache"),
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_AUTHOR_NAME": "x",
+        "GIT_AUTHOR_EMAIL": "x@example.com",
+        "GIT_COMMITTER_NAME": "x",
+        "GIT_COMMITTER_EMAIL": "x@example.com",
+    }
     repository = tmp_path / "policy"
     (repository / "inventory").mkdir(parents=True)
     (repository / "inventory/hosts.yml").write_text(policy)
@@ -180,8 +203,16 @@ def test_the_pre_commit_hook(tmp_path: Path, policy: str, problem: str | None) -
     assert example["repos"][0]["hooks"][0]["id"] == "telemetry-policy"
     run("git", "-C", str(repository), "init", "-q", env=environment)
     run("git", "-C", str(repository), "add", ".", env=environment)
-    done = run(str(BIN / "pre-commit"), "try-repo", str(CHECKOUT), "telemetry-policy", "--all-files", "--verbose",
-               cwd=repository, env=environment)
+    done = run(
+        str(BIN / "pre-commit"),
+        "try-repo",
+        str(CHECKOUT),
+        "telemetry-policy",
+        "--all-files",
+        "--verbose",
+        cwd=repository,
+        env=environment,
+    )
     assert done.returncode == (1 if problem else 0), done.stdout + done.stderr
     if problem:
         assert problem in " ".join(done.stdout.split()), done.stdout
@@ -192,28 +223,46 @@ def test_a_check_runs_nothing_of_the_branch(tmp_path: Path, how: str) -> None:
     """Whatever lies in the folder that it is started in; telemetry.sh is started beside it, with main's."""
     program = f"#!/usr/bin/env python3\nopen({str(tmp_path / 'was-run')!r}, 'w').close()\n"
     branch = tmp_path / "main/proposed"
-    for name, text in {**dict.fromkeys(PLANTED, program), "ansible.cfg": CONFIGURATION,
-                       "inventory/hosts.yml": POLICIES[0][0]}.items():
+    for name, text in {
+        **dict.fromkeys(PLANTED, program),
+        "ansible.cfg": CONFIGURATION,
+        "inventory/hosts.yml": POLICIES[0][0],
+    }.items():
         path = branch / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755 if text is program else 0o644)
-    environment = {**{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-                   "PATH": f"{BIN}:{os.environ['PATH']}"}
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+    }
     if how == "check-policy":
         command, folder = [str(CHECKOUT / "scripts/check-policy")], branch
     else:
         command, folder = ["sh", str(EXAMPLES / "telemetry.sh"), "check"], branch.parent
-        environment.update(TELEMETRY_INVENTORY="proposed/inventory",
-                           ANSIBLE_COLLECTIONS_PATH=str(CHECKOUT / ".build/collections"))
+        environment.update(
+            TELEMETRY_INVENTORY="proposed/inventory", ANSIBLE_COLLECTIONS_PATH=str(CHECKOUT / ".build/collections")
+        )
     done = run(*command, cwd=folder, env=environment)
     assert done.returncode != 0 and "is made of YAML and INI" in " ".join((done.stdout + done.stderr).split())
     shutil.rmtree(branch / "inventory/vars_plugins")
     done = run(*command, cwd=folder, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     for value in ("{{ lookup('pipe', '%s') }}", "{{ cycler.__init__.__globals__.os.system('%s') }}"):
-        (branch / "inventory/hosts.yml").write_text(json.dumps({"all": {"hosts": {"cm1": {
-            "telemetry_desired": "disabled", "telemetry_waiver": {"reason": value % f"touch {tmp_path}/was-run"}}}}}))
+        (branch / "inventory/hosts.yml").write_text(
+            json.dumps(
+                {
+                    "all": {
+                        "hosts": {
+                            "cm1": {
+                                "telemetry_desired": "disabled",
+                                "telemetry_waiver": {"reason": value % f"touch {tmp_path}/was-run"},
+                            }
+                        }
+                    }
+                }
+            )
+        )
         for word in command[-1:] if how == "check-policy" else ("check", "plan"):
             done = run(*command[:-1], word, cwd=folder, env=environment)
             assert done.returncode != 0 and "is a template" in " ".join((done.stdout + done.stderr).split())

@@ -33,7 +33,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import
     text_of_open,
 )
 
-OLD = "JAVA_ARGS=\"-Xmx1g\"\r\n# caf\xe9 \xff\x00\n"
+OLD = 'JAVA_ARGS="-Xmx1g"\r\n# caf\xe9 \xff\x00\n'
 NEW = OLD.replace("1g", "2g")
 OWN = f"/run/cbops-telemetry-unit-{os.getpid()}"  # two runs at a time must not meet
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -115,8 +115,11 @@ def test_the_mode_does_not_depend_on_the_umask(file: Path, bits: int) -> None:
 
 @as_root
 def test_owner_attributes_and_capabilities_are_kept_by_file_and_backup(file: Path) -> None:
-    attributes = {"user.note": b"by hand", "trusted.note": b"\0\xff",
-                  "security.capability": bytes.fromhex("0100000200040000000000000000000000000000")}
+    attributes = {
+        "user.note": b"by hand",
+        "trusted.note": b"\0\xff",
+        "security.capability": bytes.fromhex("0100000200040000000000000000000000000000"),
+    }
     os.chown(file, 1234, 4321)
     os.chmod(file, 0o4750)
     for name, value in attributes.items():
@@ -134,8 +137,7 @@ def test_owner_attributes_and_capabilities_are_kept_by_file_and_backup(file: Pat
         assert {name: os.getxattr(file, name) for name in os.listxattr(file) if name in attributes} == attributes
 
 
-ACL = bytes.fromhex("02000000" "01000600ffffffff" "02000400d2040000" "04000400ffffffff" "10000600ffffffff"
-                    "20000000ffffffff")
+ACL = bytes.fromhex("0200000001000600ffffffff02000400d204000004000400ffffffff10000600ffffffff20000000ffffffff")
 
 
 def test_an_access_list_is_kept_and_that_of_the_folder_is_not_taken(file: Path, place: Path) -> None:
@@ -155,8 +157,9 @@ def test_an_access_list_is_kept_and_that_of_the_folder_is_not_taken(file: Path, 
     assert mode(plain) == 0o640
 
 
-def test_an_attribute_that_cannot_be_kept_is_a_refusal(file: Path, place: Path,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attribute_that_cannot_be_kept_is_a_refusal(
+    file: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.setxattr(file, "user.label", b"launch_t")
 
     def refuse(*_arguments: object) -> None:
@@ -185,8 +188,9 @@ def test_a_changed_file_is_not_touched(file: Path, place: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [NEW, None], ids=["replace", "remove"])
-def test_a_change_at_the_last_moment_is_not_overwritten(file: Path, place: Path, content: str | None,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_at_the_last_moment_is_not_overwritten(
+    file: Path, place: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = Store.keep
 
     def meddle(*arguments: object) -> str | None:
@@ -274,8 +278,9 @@ def test_removing_leaves_the_backup_alone(file: Path, place: Path) -> None:
     assert recorded(kept)["mode"] == "0640"
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)],
-                         ids=["pipe", "folder", "device"])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)], ids=["pipe", "folder", "device"]
+)
 def test_only_regular_files_are_replaced(place: Path, make: Callable[[Path], None]) -> None:
     path = place / "odd"
     make(path)
@@ -362,20 +367,35 @@ def _clean_own() -> object:
 LINKS: dict[str, tuple[Callable[[Path], object], str | None]] = {
     "root's, relative": (lambda own: (own / "link").symlink_to("etc/file"), None),
     "root's, absolute": (lambda own: (own / "link").symlink_to(own / "etc/file"), None),
-    "two in a row": (lambda own: ((own / "link").symlink_to("etc/second"), (own / "etc/second").symlink_to("file")),
-                     None),
+    "two in a row": (
+        lambda own: ((own / "link").symlink_to("etc/second"), (own / "etc/second").symlink_to("file")),
+        None,
+    ),
     "up and down": (lambda own: (own / "link").symlink_to("etc/../etc/./file"), None),
-    "somebody else's link": (lambda own: ((own / "link").symlink_to("etc/file"),
-                                          os.lchown(own / "link", 1234, 1234)), "does not belong to root"),
-    "target folder of somebody else": (lambda own: ((own / "link").symlink_to("etc/file"),
-                                                    os.chown(own / "etc", 1234, 0)), "may write .*/etc"),
-    "target folder for the group": (lambda own: ((own / "link").symlink_to("etc/file"),
-                                                 os.chmod(own / "etc", 0o775)), "may write .*/etc"),
-    "link in a sticky folder": (lambda own: (os.chmod(own, 0o1777), (own / "link").symlink_to("etc/file")),
-                                "may write"),
-    "link to a folder on the way": (lambda own: ((own / "link.d").symlink_to("etc"),
-                                                 (own / "link").symlink_to("link.d/file"),
-                                                 os.lchown(own / "link.d", 1234, 1234)), "does not belong to root"),
+    "somebody else's link": (
+        lambda own: ((own / "link").symlink_to("etc/file"), os.lchown(own / "link", 1234, 1234)),
+        "does not belong to root",
+    ),
+    "target folder of somebody else": (
+        lambda own: ((own / "link").symlink_to("etc/file"), os.chown(own / "etc", 1234, 0)),
+        "may write .*/etc",
+    ),
+    "target folder for the group": (
+        lambda own: ((own / "link").symlink_to("etc/file"), os.chmod(own / "etc", 0o775)),
+        "may write .*/etc",
+    ),
+    "link in a sticky folder": (
+        lambda own: (os.chmod(own, 0o1777), (own / "link").symlink_to("etc/file")),
+        "may write",
+    ),
+    "link to a folder on the way": (
+        lambda own: (
+            (own / "link.d").symlink_to("etc"),
+            (own / "link").symlink_to("link.d/file"),
+            os.lchown(own / "link.d", 1234, 1234),
+        ),
+        "does not belong to root",
+    ),
     "in a ring": (lambda own: (own / "link").symlink_to("link"), "too many symbolic links"),
     "dangling": (lambda own: (own / "link").symlink_to("etc/none/file"), "the folder .* does not exist"),
     "through a file": (lambda own: (own / "link").symlink_to("etc/file/x"), "is not a folder"),
@@ -383,8 +403,9 @@ LINKS: dict[str, tuple[Callable[[Path], object], str | None]] = {
 
 
 @pytest.mark.parametrize(("make", "reason"), LINKS.values(), ids=LINKS)
-def test_links_are_followed_only_where_nobody_else_can_point_them(own: Path, make: Callable[[Path], object],
-                                                                  reason: str | None) -> None:
+def test_links_are_followed_only_where_nobody_else_can_point_them(
+    own: Path, make: Callable[[Path], object], reason: str | None
+) -> None:
     make(own)
     before = os.readlink(own / "link")
     if reason is None:
@@ -406,8 +427,9 @@ def test_without_a_link_a_folder_of_the_services_user_is_no_hindrance(own: Path)
     assert text(own / "etc/file") == NEW
 
 
-def test_a_folder_swapped_for_a_link_does_not_lead_the_write_elsewhere(own: Path,
-                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_swapped_for_a_link_does_not_lead_the_write_elsewhere(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     victim = own / "victim"
     victim.mkdir()
     (victim / "file").write_bytes(OLD.encode("latin-1"))
@@ -455,8 +477,11 @@ LOOSE: dict[str, Callable[[Path], object]] = {
     "the folder is somebody's": lambda unit: os.chown(unit, 1234, 1234),
     "the folder is for a group": lambda unit: (os.chown(unit, 0, 1234), os.chmod(unit, 0o775)),
     "the folder is for everybody": lambda unit: os.chmod(unit, 0o1777),
-    "an access list": lambda unit: os.setxattr(unit, "system.posix_acl_access", bytes.fromhex(
-        "02000000" "01000700ffffffff" "02000700d2040000" "04000500ffffffff" "10000700ffffffff" "20000500ffffffff")),
+    "an access list": lambda unit: os.setxattr(
+        unit,
+        "system.posix_acl_access",
+        bytes.fromhex("0200000001000700ffffffff02000700d204000004000500ffffffff10000700ffffffff20000500ffffffff"),
+    ),
     "a folder above is somebody's": lambda unit: os.chown(unit.parent, 1234, 0),
     "a folder far above is somebody's": lambda unit: os.chown(unit.parents[2], 1234, 0),
 }
@@ -465,13 +490,16 @@ LOOSE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("there", [False, True], ids=["new", "edited"])
 @pytest.mark.parametrize("loosen", LOOSE.values(), ids=LOOSE)
 def test_nothing_that_pid_1_obeys_is_written_where_others_could_change_it(
-        unit: Path, loosen: Callable[[Path], object], there: bool) -> None:
+    unit: Path, loosen: Callable[[Path], object], there: bool
+) -> None:
     drop_in = unit / OWN_DROP_IN
     if there:
         drop_in.write_text("old")
     loosen(unit)
-    for deed in (lambda: files.check_write(str(drop_in)),
-                 lambda: files.replace(str(drop_in), "old" if there else None, NEW, store(drop_in))):
+    for deed in (
+        lambda: files.check_write(str(drop_in)),
+        lambda: files.replace(str(drop_in), "old" if there else None, NEW, store(drop_in)),
+    ):
         with pytest.raises(Refused, match="PID 1 does as root what such a file says, and its folder .* is not root's"):
             deed()
     assert only(unit) == ([OWN_DROP_IN] if there else [])
@@ -503,8 +531,9 @@ def test_who_owns_what_lies_above_an_image_does_not_matter_to_its_pid_1(unit: Pa
 
 
 @pytest.mark.parametrize(("bits", "after"), [(0o640, 0o644), (0o666, 0o644), (0o4755, 0o644)])
-def test_our_drop_in_never_keeps_an_owner_who_is_not_root(unit: Path, bits: int, after: int,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_drop_in_never_keeps_an_owner_who_is_not_root(
+    unit: Path, bits: int, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drop_in = unit / OWN_DROP_IN
     drop_in.write_text("old")
     os.chown(drop_in, 1234, 4321)
@@ -541,7 +570,8 @@ def beside(path: Path, content: str, stamp: str = "20260101T000000Z") -> str:
 
 @pytest.mark.parametrize("keep", KEPT.values(), ids=KEPT)
 def test_a_backup_says_who_could_have_written_it_and_does_not_come_back_as_roots(
-        unit: Path, keep: Callable[[str], str | None]) -> None:
+    unit: Path, keep: Callable[[str], str | None]
+) -> None:
     """What somebody put into a drop-in of ours is not made root's by keeping it and putting it back."""
     drop_in = unit / OWN_DROP_IN
     if keep is KEPT["put back"]:
@@ -560,8 +590,10 @@ def test_a_backup_says_who_could_have_written_it_and_does_not_come_back_as_roots
         drop_in.write_text("of root's now")
     before = drop_in.read_text() if drop_in.exists() else None
     kept_in = store(drop_in)
-    for deed in (lambda: kept_in.restore(str(drop_in), kept.name),
-                 lambda: kept_in.restore(str(drop_in), str(kept), check=True)):
+    for deed in (
+        lambda: kept_in.restore(str(drop_in), kept.name),
+        lambda: kept_in.restore(str(drop_in), str(kept), check=True),
+    ):
         with pytest.raises(Refused, match=r"its backup .* is not root's alone \(uid 1234, gid 4321, mode 0664\)"):
             deed()
     assert (drop_in.read_text() if drop_in.exists() else None) == before
@@ -576,10 +608,18 @@ def test_our_drop_in_that_root_has_closed_to_others_stays_so(unit: Path) -> None
 
 
 OBEYED = [
-    "etc/systemd/system/jenkins.service.d/override.conf", "etc/systemd/system/jenkins.service",
-    "etc/systemd/system.control/jenkins.service.d/x.conf", "etc/systemd/system.conf", "run/systemd/system/j.service",
-    "usr/lib/systemd/system/j.service", "usr/local/lib/systemd/system/j.service", "lib/systemd/system/j.service",
-    "etc/init.d/jenkins", "etc/rc.d/init.d/jenkins", "etc/rc3.d/S99jenkins", "etc/rc.local",
+    "etc/systemd/system/jenkins.service.d/override.conf",
+    "etc/systemd/system/jenkins.service",
+    "etc/systemd/system.control/jenkins.service.d/x.conf",
+    "etc/systemd/system.conf",
+    "run/systemd/system/j.service",
+    "usr/lib/systemd/system/j.service",
+    "usr/local/lib/systemd/system/j.service",
+    "lib/systemd/system/j.service",
+    "etc/init.d/jenkins",
+    "etc/rc.d/init.d/jenkins",
+    "etc/rc3.d/S99jenkins",
+    "etc/rc.local",
 ]
 
 
@@ -614,8 +654,10 @@ def test_what_pid_1_obeys_and_others_can_change_is_not_edited(obeyed: Path, how:
     assert files.replace(str(obeyed), "old", "new") is None
     files.check_write(str(obeyed))
     obeyed.write_text(_loosened(obeyed, how))
-    for deed in (lambda: files.check_write(str(obeyed)),
-                 lambda: files.replace(str(obeyed), "old", "new", store(obeyed))):
+    for deed in (
+        lambda: files.check_write(str(obeyed)),
+        lambda: files.replace(str(obeyed), "old", "new", store(obeyed)),
+    ):
         with pytest.raises(Refused, match=r"others than root can change it \(uid .*chown root:root, chmod go-w"):
             deed()
     assert obeyed.read_text() == "old"
@@ -635,9 +677,12 @@ def test_no_backup_of_others_is_put_back_for_what_pid_1_obeys(obeyed: Path, how:
         os.chown(real, 0, 0)
         real.chmod(0o644)
         real.write_text("now")
-    for deed in (lambda: kept.restore(str(obeyed)), lambda: kept.restore(str(obeyed), check=True),
-                 lambda: kept.roll_back(str(obeyed), run="R"),
-                 lambda: kept.roll_back(str(obeyed), since="2025-01-01T00:00:00Z")):
+    for deed in (
+        lambda: kept.restore(str(obeyed)),
+        lambda: kept.restore(str(obeyed), check=True),
+        lambda: kept.roll_back(str(obeyed), run="R"),
+        lambda: kept.roll_back(str(obeyed), since="2025-01-01T00:00:00Z"),
+    ):
         with pytest.raises(Refused, match=r"its backup .* is not root's alone"):
             deed()
     assert real.exists() == there and (not there or real.read_text() == "now")
@@ -670,9 +715,11 @@ def test_a_link_in_the_place_of_our_drop_in_is_not_followed(unit: Path, target: 
     drop_in = unit / OWN_DROP_IN
     (unit.parent / "other").write_text("old")
     drop_in.symlink_to(target)
-    for deed in (lambda: files.check_write(str(drop_in)),
-                 lambda: files.replace(str(drop_in), "old", NEW),
-                 lambda: files.replace(str(drop_in), None, NEW)):
+    for deed in (
+        lambda: files.check_write(str(drop_in)),
+        lambda: files.replace(str(drop_in), "old", NEW),
+        lambda: files.replace(str(drop_in), None, NEW),
+    ):
         with pytest.raises(Refused, match="a symbolic link stands where"):
             deed()
     assert (unit.parent / "other").read_text() == "old"
@@ -708,8 +755,9 @@ def test_a_run_waits_for_another_and_gives_up_in_the_end(file: Path, monkeypatch
     assert text(file) == NEW
 
 
-def test_without_a_place_for_the_lock_the_folder_is_locked(file: Path, place: Path,
-                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_place_for_the_lock_the_folder_is_locked(
+    file: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "LOCK_FILE", "/nonexistent/lock")
     monkeypatch.setattr(files, "LOCK_SECONDS", 0)
     folder = os.open(place, os.O_RDONLY)
@@ -732,8 +780,9 @@ def test_where_locking_is_not_supported_it_says_so(file: Path, monkeypatch: pyte
     assert text(file) == OLD
 
 
-def test_an_error_after_the_write_does_not_say_that_nothing_changed(file: Path,
-                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_after_the_write_does_not_say_that_nothing_changed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(_place: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -807,8 +856,9 @@ def test_a_run_is_rolled_back_to_what_it_replaced_first(file: Path, deed: str | 
 def test_the_clock_does_not_say_which_backup_is_the_first(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stamps = iter(["20300101T000000Z", "20200101T000000Z", "20200101T000000Z"])
     real = time.strftime
-    monkeypatch.setattr(time, "strftime", lambda form, *more: next(stamps) if form == "%Y%m%dT%H%M%SZ"
-                        else real(form, *more))
+    monkeypatch.setattr(
+        time, "strftime", lambda form, *more: next(stamps) if form == "%Y%m%dT%H%M%SZ" else real(form, *more)
+    )
     files.replace(str(file), OLD, NEW, store(file, "R1"))
     files.replace(str(file), NEW, "third", store(file, "R1"))
     store(file).roll_back(str(file), run="R1")
@@ -938,17 +988,25 @@ def test_backups_go_by_number_and_age_and_some_always_stay(file: Path) -> None:
 
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link": (lambda lib: (lib / "cbops-telemetry").symlink_to(lib / "elsewhere"), "a symbolic link"),
-    "a link further down": (lambda lib: (lib / "cbops-telemetry").mkdir(0o755) or
-                            (lib / "cbops-telemetry/backups").symlink_to("../elsewhere"), "a symbolic link"),
+    "a link further down": (
+        lambda lib: (
+            (lib / "cbops-telemetry").mkdir(0o755) or (lib / "cbops-telemetry/backups").symlink_to("../elsewhere")
+        ),
+        "a symbolic link",
+    ),
     "a file": (lambda lib: (lib / "cbops-telemetry").write_text(""), "no folder"),
-    "everybody's": (lambda lib: (lib / "cbops-telemetry").mkdir() or (lib / "cbops-telemetry").chmod(0o777),
-                    "not root's alone"),
+    "everybody's": (
+        lambda lib: (lib / "cbops-telemetry").mkdir() or (lib / "cbops-telemetry").chmod(0o777),
+        "not root's alone",
+    ),
     "above, everybody's": (lambda lib: lib.chmod(0o1777), "not root's alone"),
     "far above, the group's": (lambda lib: lib.parent.chmod(0o775), "not root's alone"),
 }
 if os.geteuid() == 0:
-    SPOILT["somebody's"] = (lambda lib: (lib / "cbops-telemetry").mkdir() or os.chown(lib / "cbops-telemetry", 1234, 0),
-                            "not root's alone")
+    SPOILT["somebody's"] = (
+        lambda lib: (lib / "cbops-telemetry").mkdir() or os.chown(lib / "cbops-telemetry", 1234, 0),
+        "not root's alone",
+    )
 
 
 @pytest.mark.parametrize("how", SPOILT)
@@ -957,10 +1015,13 @@ def test_where_backups_cannot_be_kept_safely_nothing_is_edited(file: Path, place
     (lib / "elsewhere").mkdir(parents=True, mode=0o755)
     spoil, words = SPOILT[how]
     spoil(lib)
-    for deed in (lambda: store(file).check(make=False), lambda: store(file).check(),
-                 lambda: files.replace(str(file), OLD, NEW, store(file)),
-                 lambda: files.replace(str(place / "new"), None, NEW, store(file)),
-                 lambda: store(file).take_in(beside(file, "x"))):
+    for deed in (
+        lambda: store(file).check(make=False),
+        lambda: store(file).check(),
+        lambda: files.replace(str(file), OLD, NEW, store(file)),
+        lambda: files.replace(str(place / "new"), None, NEW, store(file)),
+        lambda: store(file).take_in(beside(file, "x")),
+    ):
         with pytest.raises(Refused, match=words) as caught:
             deed()
         assert "nothing was changed" in str(caught.value)
@@ -1032,8 +1093,9 @@ def test_one_backup_is_enough_for_one_state(file: Path) -> None:
 
 def test_backups_in_one_second_are_told_apart(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = time.strftime
-    monkeypatch.setattr(time, "strftime", lambda form, *more: "20260101T000000Z" if form == "%Y%m%dT%H%M%SZ"
-                        else real(form, *more))
+    monkeypatch.setattr(
+        time, "strftime", lambda form, *more: "20260101T000000Z" if form == "%Y%m%dT%H%M%SZ" else real(form, *more)
+    )
     content = OLD
     made = []
     for number in range(12):
@@ -1095,7 +1157,12 @@ def test_a_path_means_the_same_however_it_is_written(tmp_path: Path) -> None:
         assert view.canonical(path) == "/real/deep/file", path
         assert view.canonical(path) == "/real/deep/file", f"{path}, asked again"
     assert [view.canonical(path) for path in ("/link", "/link/..", "/", "/none/file", "/link/none")] == [
-        "/real/deep", "/real", "/", "/none/file", "/real/deep/none"]
+        "/real/deep",
+        "/real",
+        "/",
+        "/none/file",
+        "/real/deep/none",
+    ]
 
 
 def test_an_image_without_devices_still_has_masked_units(tmp_path: Path) -> None:
@@ -1125,7 +1192,10 @@ def test_candidates_stand_in_for_files_that_are_not_written(tmp_path: Path) -> N
     assert candidate.with_candidates({"/etc/b.conf": "back"}).read("/etc/a.conf") == "new"
     deep = view.with_candidates({"/etc/x.d/y/z.conf": ""})  # a folder that comes with its first file
     assert (deep.list("/etc"), deep.list("/etc/x.d"), deep.list("/etc/x.d/y")) == (
-        ["a.conf", "b.conf", "x.d"], ["y"], ["z.conf"])
+        ["a.conf", "b.conf", "x.d"],
+        ["y"],
+        ["z.conf"],
+    )
 
 
 def test_odd_files_are_no_trap_for_the_audit(tmp_path: Path) -> None:
@@ -1143,7 +1213,7 @@ def test_looking_at_what_is_no_file_does_not_open_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     # A writer waits until somebody opens the pipe for reading.
-    writer = subprocess.Popen(["sh", "-c", "exec 3> \"$0\"", str(tmp_path / "pipe")])
+    writer = subprocess.Popen(["sh", "-c", 'exec 3> "$0"', str(tmp_path / "pipe")])
     try:
         view = HostFiles(str(tmp_path))
         for _ in range(20):
@@ -1167,8 +1237,11 @@ def test_files_of_the_kernel_are_not_read(tmp_path: Path, path: str) -> None:
     with pytest.raises(OSError, match=r"of the kernel's|not a regular file"):
         HostFiles().read(path)
     (tmp_path / "link").symlink_to(path)
-    for deed in (lambda: HostFiles().read(str(tmp_path / "link")),
-                 lambda: HostFiles().open_below(str(tmp_path), "link"), lambda: open_regular(path)):
+    for deed in (
+        lambda: HostFiles().read(str(tmp_path / "link")),
+        lambda: HostFiles().open_below(str(tmp_path), "link"),
+        lambda: open_regular(path),
+    ):
         with pytest.raises(OSError, match=r"of the kernel's|not a regular file"):
             deed()
 
@@ -1189,12 +1262,15 @@ def test_without_proc_nothing_is_opened_and_it_says_why(tmp_path: Path, monkeypa
     assert caught.value.filename == "/file" or caught.value.filename == str(tmp_path / "file")
 
 
-@pytest.mark.parametrize(("options", "read"), [("rw", True), ("rw,user_id=0,allow_other", True),
-                                               ("rw,user_id=1000,group_id=1000", False), ("user_id=1", False)])
-def test_a_file_system_that_a_user_mounted_in_a_home_is_not_read(monkeypatch: pytest.MonkeyPatch, options: str,
-                                                                 read: bool) -> None:
+@pytest.mark.parametrize(
+    ("options", "read"),
+    [("rw", True), ("rw,user_id=0,allow_other", True), ("rw,user_id=1000,group_id=1000", False), ("user_id=1", False)],
+)
+def test_a_file_system_that_a_user_mounted_in_a_home_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, options: str, read: bool
+) -> None:
     """Users have programs of theirs answer as file systems (FUSE); root mounts plugins on volumes of their own."""
-    table = (f"90 1 0:1 / /home rw - ext4 /dev/x rw\n99 90 0:2 / /home/plugins rw - fuse.x x {options}\n")
+    table = f"90 1 0:1 / /home rw - ext4 /dev/x rw\n99 90 0:2 / /home/plugins rw - fuse.x x {options}\n"
     monkeypatch.setattr(files_module, "open", lambda *_path, **_how: io.StringIO(table), raising=False)
     monkeypatch.setattr(files_module, "_mount", lambda _descriptor: "99")
     if read:
@@ -1224,12 +1300,22 @@ def theirs(own: Path) -> Path:
     return theirs
 
 
-@pytest.mark.parametrize(("target", "readable"), [
-    ("/closed", False), ("../closed", False), ("/secret/file", False), ("/known", True), ("/group", True),
-    ("/home/../secret/file", False), ("chain", False), ("/none", None),
-])
-def test_a_link_is_followed_with_the_rights_of_whoever_made_it(theirs: Path, own: Path, target: str,
-                                                              readable: bool | None) -> None:
+@pytest.mark.parametrize(
+    ("target", "readable"),
+    [
+        ("/closed", False),
+        ("../closed", False),
+        ("/secret/file", False),
+        ("/known", True),
+        ("/group", True),
+        ("/home/../secret/file", False),
+        ("chain", False),
+        ("/none", None),
+    ],
+)
+def test_a_link_is_followed_with_the_rights_of_whoever_made_it(
+    theirs: Path, own: Path, target: str, readable: bool | None
+) -> None:
     (theirs / "chain").symlink_to("/closed")  # root's, in somebody's folder
     (theirs / "link").symlink_to(target)
     (theirs / "folder").symlink_to("/secret")
@@ -1267,8 +1353,9 @@ def test_a_view_of_somebodys_reads_what_that_user_may(theirs: Path, own: Path) -
     assert os.geteuid() == 0
 
 
-def test_a_folder_swapped_while_it_is_read_does_not_lead_elsewhere(theirs: Path, own: Path,
-                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_swapped_while_it_is_read_does_not_lead_elsewhere(
+    theirs: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (theirs / "d").mkdir()
     (theirs / "d/file").write_text("theirs")
     real = HostFiles._is_roots
@@ -1296,10 +1383,12 @@ def test_a_hard_link_to_a_file_of_others_is_not_read(theirs: Path, own: Path) ->
     assert HostFiles(str(own)).read("/home/file") == "content"
 
 
-@pytest.mark.parametrize(("owner", "bits"), [(0, 0o775), (0, 0o757), (0, 0o1777), (SOMEBODY, 0o775),
-                                             (SOMEBODY, 0o1777)])
-def test_a_hard_link_is_not_read_where_others_could_have_made_it(own: Path, theirs: Path, owner: int,
-                                                                bits: int) -> None:
+@pytest.mark.parametrize(
+    ("owner", "bits"), [(0, 0o775), (0, 0o757), (0, 0o1777), (SOMEBODY, 0o775), (SOMEBODY, 0o1777)]
+)
+def test_a_hard_link_is_not_read_where_others_could_have_made_it(
+    own: Path, theirs: Path, owner: int, bits: int
+) -> None:
     """Folder and file are one user's, root's too, and others may write the folder."""
     os.chown(own / "closed", owner, owner)
     os.link(own / "closed", theirs / "file")
@@ -1343,10 +1432,19 @@ def test_a_home_has_its_files_on_its_own_file_system(own: Path, theirs: Path) ->
         subprocess.run(["umount", str(theirs / "mounted")], check=True)
 
 
-@pytest.mark.parametrize(("pattern", "found"), [
-    ("/d/*", ["/d/a", "/d/b", "/d/dangling"]), ("/d/.*", ["/d/.hidden"]), ("/d/[!a]", ["/d/b"]),
-    ("/d/[^a]", ["/d/b"]), ("/*/a", ["/d/a"]), ("/d/?", ["/d/a", "/d/b"]), ("/d/c", []), ("/x/*", []),
-])
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("/d/*", ["/d/a", "/d/b", "/d/dangling"]),
+        ("/d/.*", ["/d/.hidden"]),
+        ("/d/[!a]", ["/d/b"]),
+        ("/d/[^a]", ["/d/b"]),
+        ("/*/a", ["/d/a"]),
+        ("/d/?", ["/d/a", "/d/b"]),
+        ("/d/c", []),
+        ("/x/*", []),
+    ],
+)
 def test_patterns_match_as_glob_does(tmp_path: Path, pattern: str, found: list[str]) -> None:
     (tmp_path / "d").mkdir()
     for name in ("a", "b", ".hidden"):
@@ -1375,7 +1473,9 @@ def test_a_name_is_found_however_it_is_written(tmp_path: Path, name: bytes) -> N
     json.dumps(readable([text]), ensure_ascii=False).encode()
 
 
-@pytest.mark.parametrize(("text", "shown"), [
-    ("t\xc3\xa4st", "täst"), ("\xff", "\\xff"), ("a\udcff", "a\\udcff"), ("日本", "日本"), ("plain", "plain")])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("t\xc3\xa4st", "täst"), ("\xff", "\\xff"), ("a\udcff", "a\\udcff"), ("日本", "日本"), ("plain", "plain")],
+)
 def test_what_people_are_shown_of_a_name(text: str, shown: str) -> None:
     assert readable({"a": [text, 1, None]}) == {"a": [shown, 1, None]}

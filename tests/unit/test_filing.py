@@ -28,14 +28,27 @@ def test_what_can_be_a_template_is_treated_as_one_and_nothing_else() -> None:
         seen.append(value)
         return "templated"
 
-    variables = {"telemetry_desired": "{{ state }}", "telemetry_attach": "never",
-                 "telemetry_endpoint": {"host": "{{ a }}"}, "telemetry_backup": True,
-                 "telemetry_probe_timeout": 5, "telemetry_plan": None, "secret": "{{ b }}",
-                 "telemetry_probe_via": ["{% if c %}direct{% endif %}"], "telemetry_url": "{# nothing #}"}
+    variables = {
+        "telemetry_desired": "{{ state }}",
+        "telemetry_attach": "never",
+        "telemetry_endpoint": {"host": "{{ a }}"},
+        "telemetry_backup": True,
+        "telemetry_probe_timeout": 5,
+        "telemetry_plan": None,
+        "secret": "{{ b }}",
+        "telemetry_probe_via": ["{% if c %}direct{% endif %}"],
+        "telemetry_url": "{# nothing #}",
+    }
     assert settings_of(variables, template) == {
-        "telemetry_desired": "templated", "telemetry_attach": "never", "telemetry_endpoint": "templated",
-        "telemetry_backup": True, "telemetry_probe_timeout": 5, "telemetry_plan": None,
-        "telemetry_probe_via": "templated", "telemetry_url": "templated"}
+        "telemetry_desired": "templated",
+        "telemetry_attach": "never",
+        "telemetry_endpoint": "templated",
+        "telemetry_backup": True,
+        "telemetry_probe_timeout": 5,
+        "telemetry_plan": None,
+        "telemetry_probe_via": "templated",
+        "telemetry_url": "templated",
+    }
     assert seen == ["{{ state }}", {"host": "{{ a }}"}, ["{% if c %}direct{% endif %}"], "{# nothing #}"]
 
 
@@ -43,8 +56,14 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
     """The host has evidence that says so, instead of a task that fails."""
     templar = Templar(loader=DataLoader(), variables={"good": "auto"})
     trusted = getattr(ansible.template, "trust_as_template", str)  # before ansible-core 2.19 all are
-    settings = settings_of({"telemetry_desired": "disabled", "telemetry_url": trusted("https://{{ nothing_here }}/"),
-                            "telemetry_attach": trusted("{{ good }}")}, templar.template)
+    settings = settings_of(
+        {
+            "telemetry_desired": "disabled",
+            "telemetry_url": trusted("https://{{ nothing_here }}/"),
+            "telemetry_attach": trusted("{{ good }}"),
+        },
+        templar.template,
+    )
     assert settings["telemetry_attach"] == "auto"
     filed = file_answer("h", settings, {"failed": True, "msg": "it was not asked"}, tmp_path)
     assert filed["verdict"] == "unknown"
@@ -56,40 +75,72 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
 def test_a_sweep_returns_what_the_audit_of_each_host_would(tmp_path: Path) -> None:
     """Its verdict and why, of hosts that meet their policy as of those that do not."""
     tally = Tally(2, tmp_path, None)
-    answers = {"dead": {"unreachable": True, "msg": "No route to host"},
-               "idle": {"state": {"schema": "cbops.telemetry/state/1", "host": {}, "installations": [], "warnings": [],
-                                  "connectivity": []}}}
+    answers = {
+        "dead": {"unreachable": True, "msg": "No route to host"},
+        "idle": {
+            "state": {
+                "schema": "cbops.telemetry/state/1",
+                "host": {},
+                "installations": [],
+                "warnings": [],
+                "connectivity": [],
+            }
+        },
+    }
     settings = {"telemetry_desired": "disabled"}
     for host, answer in answers.items():
-        tally.file(Known(host, settings, Circumstances(), Errand.of("cbops.telemetry.telemetry_info", {}, False)),
-                   answer)
+        tally.file(
+            Known(host, settings, Circumstances(), Errand.of("cbops.telemetry.telemetry_info", {}, False)), answer
+        )
     alone = {host: file_answer(host, settings, answer, tmp_path / "alone") for host, answer in answers.items()}
-    assert tally.hosts == {host: {"verdict": result["verdict"], "reasons": result["reasons"]}
-                           for host, result in alone.items()}
+    assert tally.hosts == {
+        host: {"verdict": result["verdict"], "reasons": result["reasons"]} for host, result in alone.items()
+    }
     assert [result["verdict"] for result in alone.values()] == ["unreachable", "not_applicable"]
     assert all(result["reasons"] for result in alone.values())
 
 
-@pytest.mark.parametrize(("variables", "expected"), [
-    ({}, Circumstances()),
-    ({"__telemetry_restarted": {"skipped": True, "changed": False}, "__telemetry_policy": {"stopped": None}},
-     Circumstances()),
-    ({"__telemetry_error": "no", "__telemetry_edited": True}, Circumstances("no", "", True)),
-    ({"__telemetry_restarted": {"changed": True, "deferred": ""}}, Circumstances()),
-    ({"__telemetry_restarted": {"changed": False, "deferred": "busy"}, "__telemetry_policy": {"stopped": "late"}},
-     Circumstances("", "busy", False)),
-    ({"__telemetry_restarted": {"skipped": True}, "__telemetry_policy": {"stopped": "too many failures"}},
-     Circumstances("", "too many failures", False)),
-])
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, Circumstances()),
+        (
+            {"__telemetry_restarted": {"skipped": True, "changed": False}, "__telemetry_policy": {"stopped": None}},
+            Circumstances(),
+        ),
+        ({"__telemetry_error": "no", "__telemetry_edited": True}, Circumstances("no", "", True)),
+        ({"__telemetry_restarted": {"changed": True, "deferred": ""}}, Circumstances()),
+        (
+            {
+                "__telemetry_restarted": {"changed": False, "deferred": "busy"},
+                "__telemetry_policy": {"stopped": "late"},
+            },
+            Circumstances("", "busy", False),
+        ),
+        (
+            {"__telemetry_restarted": {"skipped": True}, "__telemetry_policy": {"stopped": "too many failures"}},
+            Circumstances("", "too many failures", False),
+        ),
+    ],
+)
 def test_what_the_role_remembers_of_a_host(variables: dict[str, Any], expected: Circumstances) -> None:
     assert circumstances_of(variables) == expected
 
 
-@pytest.mark.parametrize(("message", "words"), [
-    ("Failed to connect to the host via ssh: ssh: connect to host a port 22: Connection refused",
-     "ssh: connect to host a port 22: Connection refused"),
-    ("Data could not be sent to remote host \"a\". Make sure this host can be reached over ssh: no route", "no route"),
-    ("Failed to connect to the host via ssh: ", "Failed to connect to the host via ssh: "),
-    ("its name is not known", "its name is not known")])
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            "Failed to connect to the host via ssh: ssh: connect to host a port 22: Connection refused",
+            "ssh: connect to host a port 22: Connection refused",
+        ),
+        (
+            'Data could not be sent to remote host "a". Make sure this host can be reached over ssh: no route',
+            "no route",
+        ),
+        ("Failed to connect to the host via ssh: ", "Failed to connect to the host via ssh: "),
+        ("its name is not known", "its name is not known"),
+    ],
+)
 def test_the_words_are_those_of_ssh(message: str, words: str) -> None:
     assert words_of_ssh(message) == words

@@ -23,16 +23,23 @@ CHECKOUT = Path(__file__).parent.parent.parent
 NO_WAY = "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_executable=/nonexistent/ssh"
 
 
-def play(folder: Path, hosts: list[str], *arguments: str, playbook: str = "cbops.telemetry.report",
-         **variables: object) -> subprocess.CompletedProcess[str]:
+def play(
+    folder: Path, hosts: list[str], *arguments: str, playbook: str = "cbops.telemetry.report", **variables: object
+) -> subprocess.CompletedProcess[str]:
     """Run the playbook on an inventory of these hosts, with the reports in a folder."""
     inventory = folder / "hosts.ini"
     inventory.write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
     extra = json.dumps({"telemetry_reports_dir": str(folder), **variables})
     return subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook, "-e", extra,
-         *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
-        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")})
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook, "-e", extra, *arguments],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +51,15 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str],
 
 
 def test_every_format_is_written_and_the_exit_code_is_two(
-        reported: tuple[Path, list[str], subprocess.CompletedProcess[str]]) -> None:
+    reported: tuple[Path, list[str], subprocess.CompletedProcess[str]],
+) -> None:
     folder, hosts, done = reported
     assert done.returncode == 2, done.stdout + done.stderr
     assert "UNREACHABLE" not in done.stdout
     assert {path.name for path in folder.glob("fleet.*")} == {
-        "fleet.retry", *(f"fleet{ending}" for ending, _render in FORMATS.values())}
+        "fleet.retry",
+        *(f"fleet{ending}" for ending, _render in FORMATS.values()),
+    }
     document = json.loads((folder / "fleet.json").read_text())
     schemas.validate(document)
     assert [item["host"] for item in document["hosts"]] == hosts
@@ -61,10 +71,13 @@ def test_every_format_is_written_and_the_exit_code_is_two(
 
 
 def test_hosts_without_evidence_are_named_for_the_next_audit(
-        reported: tuple[Path, list[str], subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    reported: tuple[Path, list[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
     folder, _hosts, done = reported
-    assert f"note: no evidence that counts, of 1 hosts: never.example.org; an audit of those alone: --limit @{folder}" \
+    assert (
+        f"note: no evidence that counts, of 1 hosts: never.example.org; an audit of those alone: --limit @{folder}"
         "/fleet.retry\n" in done.stdout
+    )
     assert (folder / "fleet.retry").read_text() == "never.example.org\n"
     names = ["cm1", "cm,2"]
     assert name_again(tmp_path / "x.retry", names[:1]) == tmp_path / "x.retry"
@@ -76,23 +89,29 @@ def test_hosts_without_evidence_are_named_for_the_next_audit(
 def test_a_moment_that_is_none_is_refused(tmp_path: Path) -> None:
     done = play(tmp_path, fleetmaker.make(tmp_path, 1, runs=1), telemetry_newer_than="20 o'clock")
     assert done.returncode == 2
-    assert "\"20 o'clock\" is neither a time (ISO 8601, UTC) nor an age such as 20 h" in done.stdout.replace("\\", "")
+    assert '"20 o\'clock" is neither a time (ISO 8601, UTC) nor an age such as 20 h' in done.stdout.replace("\\", "")
     assert not (tmp_path / "report.json").exists()
 
 
 def failed(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     """What Ansible says of each host that has failed."""
-    return {host: json.loads(said)["msg"] for host, said in re.findall(
-        r"^(?:fatal|failed): \[(\S+?)\]: FAILED! => (\{.*\})$", done.stdout, re.MULTILINE)}
+    return {
+        host: json.loads(said)["msg"]
+        for host, said in re.findall(r"^(?:fatal|failed): \[(\S+?)\]: FAILED! => (\{.*\})$", done.stdout, re.MULTILINE)
+    }
 
 
 def test_each_host_that_does_not_meet_its_policy_fails_with_its_own_verdict(
-        reported: tuple[Path, list[str], subprocess.CompletedProcess[str]]) -> None:
+    reported: tuple[Path, list[str], subprocess.CompletedProcess[str]],
+) -> None:
     """And no other one, not even the first."""
     folder, hosts, done = reported
     judged = {item["host"]: item for item in json.loads((folder / "fleet.json").read_text())["hosts"]}
-    unmet = {host: item for host, item in judged.items()
-             if item["verdict"] in ("violation", "waiver_expired", "unknown", "unreachable")}
+    unmet = {
+        host: item
+        for host, item in judged.items()
+        if item["verdict"] in ("violation", "waiver_expired", "unknown", "unreachable")
+    }
     assert 4 < len(unmet) < len(hosts)
     said = failed(done)
     assert set(said) == set(unmet)
@@ -106,7 +125,7 @@ def test_where_it_is_not_wanted_the_run_fails_once(tmp_path: Path) -> None:
     hosts = fleetmaker.make(tmp_path, 8, runs=1)
     done = play(tmp_path, hosts, telemetry_fail_hosts="no", telemetry_report_formats=["json"])
     assert done.returncode == 2
-    said, = failed(done).values()
+    (said,) = failed(done).values()
     assert re.match(r"policy is not met, or not proven, on \d of 8 hosts: ", said)
 
 
@@ -127,15 +146,25 @@ def test_what_a_host_says_stays_text(tmp_path: Path) -> None:
     evil = "{{ lookup('pipe', 'touch " + str(tmp_path) + "/done') }} {% for x in y %}\n::error::\x1b[2J"
     path.write_text(json.dumps({**json.loads(path.read_text()), "reasons": [evil, *("more",) * 10]}))
     own = tmp_path / "own.yml"
-    own.write_text(json.dumps([
-        {"ansible.builtin.import_playbook": "cbops.telemetry.report"},
-        {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.fail": {"msg": "the next play"}}]}]))
+    own.write_text(
+        json.dumps(
+            [
+                {"ansible.builtin.import_playbook": "cbops.telemetry.report"},
+                {"hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.fail": {"msg": "the next play"}}]},
+            ]
+        )
+    )
     done = play(tmp_path, hosts, playbook=str(own), telemetry_fail_on=["violation"])
     assert done.returncode == 2, done.stdout + done.stderr
     said = failed(done)
-    host, = (name for name in hosts if said[name] != "the next play")
-    assert said[host] == "violation: " + evil.replace("\n", "\\u000a").replace("\x1b", "\\u001b") + \
-        "; more" * 9 + "; and 1 more reasons"
+    (host,) = (name for name in hosts if said[name] != "the next play")
+    assert (
+        said[host]
+        == "violation: "
+        + evil.replace("\n", "\\u000a").replace("\x1b", "\\u001b")
+        + "; more" * 9
+        + "; and 1 more reasons"
+    )
     assert not (tmp_path / "done").exists()
     assert len(said) == len(hosts) == 2
 
@@ -148,13 +177,29 @@ def test_hosts_that_ansible_has_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "ssh").write_text("#!/bin/sh\nexit 255\n")
     (tmp_path / "ssh").chmod(0o755)
     own = tmp_path / "own.yml"
-    own.write_text(json.dumps([
-        {"hosts": "all", "gather_facts": False, "any_errors_fatal": False, "tasks": [
-            {"ansible.builtin.ping": {}, "when": f"inventory_hostname == '{hosts[0]}'"},
-            {"ansible.builtin.fail": {"msg": "before"}, "when": f"inventory_hostname == '{hosts[1]}'"}]},
-        {"ansible.builtin.import_playbook": "cbops.telemetry.report"}]))
-    done = play(tmp_path, hosts, playbook=str(own), telemetry_fail_on=["violation", "waiver_expired", "unknown"],
-                ansible_ssh_executable=str(tmp_path / "ssh"))
+    own.write_text(
+        json.dumps(
+            [
+                {
+                    "hosts": "all",
+                    "gather_facts": False,
+                    "any_errors_fatal": False,
+                    "tasks": [
+                        {"ansible.builtin.ping": {}, "when": f"inventory_hostname == '{hosts[0]}'"},
+                        {"ansible.builtin.fail": {"msg": "before"}, "when": f"inventory_hostname == '{hosts[1]}'"},
+                    ],
+                },
+                {"ansible.builtin.import_playbook": "cbops.telemetry.report"},
+            ]
+        )
+    )
+    done = play(
+        tmp_path,
+        hosts,
+        playbook=str(own),
+        telemetry_fail_on=["violation", "waiver_expired", "unknown"],
+        ansible_ssh_executable=str(tmp_path / "ssh"),
+    )
     judged = {item["host"]: item["verdict"] for item in json.loads((tmp_path / "report.json").read_text())["hosts"]}
     unmet = {host for host, verdict in judged.items() if verdict in ("violation", "waiver_expired", "unknown")}
     assert {hosts[0], hosts[1]} < unmet
@@ -164,14 +209,17 @@ def test_hosts_that_ansible_has_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.returncode == 4, "Ansible's own, for a host that it did not reach"
 
 
-@pytest.mark.parametrize(("held", "playing", "expected"), [
-    ([], ["a"], []),
-    (["b"], ["a", "b", "c"], ["b", "a"]),
-    (["a", "b"], ["a", "b"], ["a", "b", "localhost"]),
-    (["localhost"], ["localhost"], ["localhost"]),
-    (["fe80::1", "cm[1]", "all", "~x"], ["a,b", "c"], ["fe80::1", "cm[1]", "all", "~x", "c"]),
-    *((["a", name], ["a"], []) for name in ("a,b", "!b", "&b", " b", "b:c", "")),
-])
+@pytest.mark.parametrize(
+    ("held", "playing", "expected"),
+    [
+        ([], ["a"], []),
+        (["b"], ["a", "b", "c"], ["b", "a"]),
+        (["a", "b"], ["a", "b"], ["a", "b", "localhost"]),
+        (["localhost"], ["localhost"], ["localhost"]),
+        (["fe80::1", "cm[1]", "all", "~x"], ["a,b", "c"], ["fe80::1", "cm[1]", "all", "~x", "c"]),
+        *((["a", name], ["a"], []) for name in ("a,b", "!b", "&b", " b", "b:c", "")),
+    ],
+)
 def test_the_hosts_of_the_play_that_fails(held: list[str], playing: list[str], expected: list[str]) -> None:
     assert hold(held, playing) == expected
 
@@ -190,9 +238,12 @@ def test_folders_are_merged_and_the_history_is_the_trend(tmp_path: Path) -> None
     hosts = []
     for part, seed in (("one", 1), ("two", 2)):
         hosts += [host for host in fleetmaker.make(tmp_path / part, 20, seed, runs=1) if host not in hosts]
-    variables = {"telemetry_evidence_dirs": [str(tmp_path / part / "evidence") for part in ("one", "two", "three")],
-                 "telemetry_report_history": str(tmp_path / "history.jsonl"), "telemetry_fail_on": ["unreachable"],
-                 "telemetry_report_formats": ["json"]}
+    variables = {
+        "telemetry_evidence_dirs": [str(tmp_path / part / "evidence") for part in ("one", "two", "three")],
+        "telemetry_report_history": str(tmp_path / "history.jsonl"),
+        "telemetry_fail_on": ["unreachable"],
+        "telemetry_report_formats": ["json"],
+    }
     for count in (1, 2):
         done = play(tmp_path, hosts, **variables)
         assert f"there is no folder {tmp_path}/three/evidence" in done.stdout
@@ -212,9 +263,12 @@ def test_an_empty_inventory_is_a_mistake(tmp_path: Path) -> None:
     assert not (tmp_path / "report.json").exists()
 
 
-EXAMPLES = [" ".join(command.replace("\\\n", " ").split())
-            for command in re.findall(r"^(ansible-playbook cbops\.telemetry\.report(?:.*\\\n)*.*)$",
-                                      (CHECKOUT / "docs/reports.md").read_text(), re.M)]
+EXAMPLES = [
+    " ".join(command.replace("\\\n", " ").split())
+    for command in re.findall(
+        r"^(ansible-playbook cbops\.telemetry\.report(?:.*\\\n)*.*)$", (CHECKOUT / "docs/reports.md").read_text(), re.M
+    )
+]
 
 
 @pytest.mark.parametrize("command", EXAMPLES)
@@ -226,8 +280,16 @@ def test_the_examples_of_the_documentation_run(tmp_path: Path, command: str) -> 
     (tmp_path / "inventory/hosts").write_text("\n".join(f"{host} {NO_WAY}" for host in hosts) + "\n")
     words = command.replace("/var/lib/", f"{tmp_path}/var/lib/").split()
     words[0] = str(Path(sys.executable).with_name(words[0]))
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
-                          stdin=subprocess.DEVNULL, env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")})
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+    )
     assert done.returncode == 2, done.stdout + done.stderr
     named = (re.findall(r"telemetry_report_formats=(\S+)", command) or ["json,html"])[0].split(",")
     folder = tmp_path / ("var/lib/prometheus/node-exporter" if "/var/" in command else "reports")
@@ -236,8 +298,12 @@ def test_the_examples_of_the_documentation_run(tmp_path: Path, command: str) -> 
 
 
 def test_every_format_has_an_example() -> None:
-    shown = {name for command in EXAMPLES for names in re.findall(r"telemetry_report_formats=(\S+)", command)
-             for name in names.split(",")}
+    shown = {
+        name
+        for command in EXAMPLES
+        for names in re.findall(r"telemetry_report_formats=(\S+)", command)
+        for name in names.split(",")
+    }
     assert shown == set(FORMATS)
 
 
@@ -245,13 +311,18 @@ def _manifest(folder: Path) -> Path:
     return max((folder / "manifests").glob("*.json"))
 
 
-@pytest.mark.parametrize(("arguments", "variables", "told"), [
-    ((), {}, True),
-    (("--limit", "!cm1.example.org"), {}, False),
-    ((), {"telemetry_hosts": "all:!cm1.example.org"}, False),
-], ids=["the whole inventory", "a limit", "some hosts by -e"])
-def test_hosts_that_vanish_are_named(tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, Any],
-                                     told: bool) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "variables", "told"),
+    [
+        ((), {}, True),
+        (("--limit", "!cm1.example.org"), {}, False),
+        ((), {"telemetry_hosts": "all:!cm1.example.org"}, False),
+    ],
+    ids=["the whole inventory", "a limit", "some hosts by -e"],
+)
+def test_hosts_that_vanish_are_named(
+    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, Any], told: bool
+) -> None:
     """Those of the last run of the whole inventory; a run of a part of it tells nothing of the rest."""
     hosts = fleetmaker.make(tmp_path, 20, runs=2)
     part = json.loads(_manifest(tmp_path).read_text())

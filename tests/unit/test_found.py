@@ -56,12 +56,19 @@ def test_a_link_of_any_name_to_a_war_of_any_name(host: Host) -> None:
     assert found(host) == [("ci-master", "disabled")]
 
 
-@pytest.mark.parametrize(("name", "manifest", "is_one"), [
-    ("/opt/t04/cm.war", MANIFEST, True),
-    ("/opt/t04/cm.war", "Manifest-Version: 1.0\nMain-Class: org.example.Main\n", False),
-    ("/opt/t04/git.jar", "Manifest-Version: 1.0\nShort-Name: git\nPlugin-Version: 1\nJenkins-Version: 2.4\n", False),
-    ("/opt/t04/jenkins.war", "Manifest-Version: 1.0\n", True),  # names count where nothing else tells
-])
+@pytest.mark.parametrize(
+    ("name", "manifest", "is_one"),
+    [
+        ("/opt/t04/cm.war", MANIFEST, True),
+        ("/opt/t04/cm.war", "Manifest-Version: 1.0\nMain-Class: org.example.Main\n", False),
+        (
+            "/opt/t04/git.jar",
+            "Manifest-Version: 1.0\nShort-Name: git\nPlugin-Version: 1\nJenkins-Version: 2.4\n",
+            False,
+        ),
+        ("/opt/t04/jenkins.war", "Manifest-Version: 1.0\n", True),  # names count where nothing else tells
+    ],
+)
 def test_the_manifest_tells(name: str, manifest: str, is_one: bool, host: Host) -> None:
     host.write(name, archive(manifest))
     unit(host, f"ExecStart=/usr/bin/java -jar {name}")
@@ -81,12 +88,15 @@ def test_a_war_in_a_variable_of_an_environment_file(host: Host) -> None:
     assert found(host) == [("ci-master", "enabled")]
 
 
-@pytest.mark.parametrize("words", [
-    "-cp /opt/ci/unpacked executable.Main",
-    "-classpath /opt/lib/x.jar:/opt/ci/app.war Main",
-    "-jar /opt/jetty-runner.jar --port 8080 /opt/ci/app.war",
-    "-jar /opt/winstone.jar --warfile=/opt/ci/app.war",
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-cp /opt/ci/unpacked executable.Main",
+        "-classpath /opt/lib/x.jar:/opt/ci/app.war Main",
+        "-jar /opt/jetty-runner.jar --port 8080 /opt/ci/app.war",
+        "-jar /opt/winstone.jar --warfile=/opt/ci/app.war",
+    ],
+)
 def test_other_ways_to_start_a_war(words: str, host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/opt/ci/unpacked/META-INF/MANIFEST.MF", MANIFEST)
@@ -102,12 +112,16 @@ def test_a_tomcat_serves_a_war_of_any_name(host: Host) -> None:
     assert found(host) == [("ci-master", "disabled")]
 
 
-@pytest.mark.parametrize(("text", "scripts"), [
-    ("WorkingDirectory=/opt/ci\nExecStart=/usr/bin/java -jar app.war", {}),
-    ("ExecStart=/opt/ci/run.sh", {"/opt/ci/run.sh": "cd /opt/ci && exec java -jar ./app.war"}),
-    ("ExecStart=/opt/ci/run.sh", {"/opt/ci/run.sh": 'cd "$(dirname "$0")" || exit 1\nexec java -jar app.war'}),
-    ("WorkingDirectory=~\nUser=ci\nExecStart=/usr/bin/java -jar app.war", {}),
-], ids=["unit", "cd", "own folder", "home"])
+@pytest.mark.parametrize(
+    ("text", "scripts"),
+    [
+        ("WorkingDirectory=/opt/ci\nExecStart=/usr/bin/java -jar app.war", {}),
+        ("ExecStart=/opt/ci/run.sh", {"/opt/ci/run.sh": "cd /opt/ci && exec java -jar ./app.war"}),
+        ("ExecStart=/opt/ci/run.sh", {"/opt/ci/run.sh": 'cd "$(dirname "$0")" || exit 1\nexec java -jar app.war'}),
+        ("WorkingDirectory=~\nUser=ci\nExecStart=/usr/bin/java -jar app.war", {}),
+    ],
+    ids=["unit", "cd", "own folder", "home"],
+)
 def test_a_relative_war(text: str, scripts: dict[str, str], host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/srv/ci/app.war", archive())
@@ -138,22 +152,31 @@ launch() { . /srv/ci/lib/options.sh; exec "$JAVA" $OPTIONS -jar "$APP" "$@"; }
 OPTIONS = f"JAVA=/usr/bin/java\nOPTIONS='-Xmx1g {FLAG}'\nAPP=/opt/ci/app.war\n"
 
 
-@pytest.mark.parametrize("start", [
-    '. /srv/ci/lib/common.sh; run_controller "$@"',
-    'LIB=/srv/ci/lib\n. "$LIB/common.sh"\nrun_controller "$@"',
-    '. "$(dirname "$0")/../lib/common.sh"\nrun_controller "$@"',
-    'cd /srv/ci\n. ./lib/common.sh\nrun_controller "$@"',
-    'exec /srv/ci/bin/second.sh "$@"',
-    'here=/srv/ci/bin\nexec "$here/second.sh" "$@"',
-])
-@pytest.mark.parametrize("command", ["/srv/ci/bin/start.sh", "/bin/bash -lc 'exec /srv/ci/bin/start.sh'",
-                                     "/bin/sh /srv/ci/bin/start.sh --httpPort=8080",
-                                     "/usr/bin/env X=1 /srv/ci/bin/start.sh"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        '. /srv/ci/lib/common.sh; run_controller "$@"',
+        'LIB=/srv/ci/lib\n. "$LIB/common.sh"\nrun_controller "$@"',
+        '. "$(dirname "$0")/../lib/common.sh"\nrun_controller "$@"',
+        'cd /srv/ci\n. ./lib/common.sh\nrun_controller "$@"',
+        'exec /srv/ci/bin/second.sh "$@"',
+        'here=/srv/ci/bin\nexec "$here/second.sh" "$@"',
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "/srv/ci/bin/start.sh",
+        "/bin/bash -lc 'exec /srv/ci/bin/start.sh'",
+        "/bin/sh /srv/ci/bin/start.sh --httpPort=8080",
+        "/usr/bin/env X=1 /srv/ci/bin/start.sh",
+    ],
+)
 def test_scripts_that_lead_to_scripts(command: str, start: str, host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/srv/ci/lib/common.sh", LIBRARY)
     host.write("/srv/ci/lib/options.sh", OPTIONS)
-    host.write("/srv/ci/bin/second.sh", "#!/bin/bash\n. /srv/ci/lib/common.sh\nrun_controller \"$@\"\n", 0o755)
+    host.write("/srv/ci/bin/second.sh", '#!/bin/bash\n. /srv/ci/lib/common.sh\nrun_controller "$@"\n', 0o755)
     host.write("/srv/ci/bin/start.sh", f"#!/bin/bash\n{start}\n", 0o755)
     unit(host, f"ExecStart={command}", "master")
     assert found(host) == [("master", "disabled")]
@@ -166,28 +189,47 @@ def test_a_program_that_is_no_shell_script_is_unknown(host: Host) -> None:
     assert found(host) == [("master", "unresolvable")]
 
 
-UNKNOWN_WAR = "#!/bin/sh\n%s\nexec java %s -jar \"$(curl -s x)\"\n"
+UNKNOWN_WAR = '#!/bin/sh\n%s\nexec java %s -jar "$(curl -s x)"\n'
 
 
-@pytest.mark.parametrize(("text", "script", "expected"), [
-    # what is started is not known before the start, and something tells of the product: unknown, never nothing
-    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", FLAG), "installation"),
-    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("cd /opt/cloudbees/cm", ""), "installation"),
-    ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR % (":", ""), "installation"),
-    ("ExecStart=/opt/s.sh", "#!/bin/sh\n. /run/ci/env\nexport JENKINS_HOME\nexec java -jar \"$WAR\"\n", "installation"),
-    ("Environment=JENKINS_HOME=/srv/a\nEnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "installation"),
-    ("User=jenkins\nEnvironmentFile=-/run/x\nExecStart=/bin/sh -c 'exec $CMD'", "", "installation"),
-    ("EnvironmentFile=/run/x\nExecStart=/bin/sh -c 'eval $JENKINS_COMMAND_LINE'", "", "installation"),
-    # nothing tells of it: that is said
-    ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("# no jenkins", ""), "warning"),
-    ("ExecStart=/opt/s.sh", UNKNOWN_WAR.replace("$(curl -s x)", "`curl -s x`") % (":", ""), "warning"),
-    ("EnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "warning"),
-    # an agent, a backup, an exporter
-    ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR[:-1] % (":", "") + " -jnlpUrl https://jenkins.example/x\n", ""),
-    ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/opt/s.sh", "#!/bin/sh\nT=tar\n$T cf /b.tar /srv/jenkins\n", ""),
-    ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/usr/bin/exporter $ARGS", "", ""),
-    ("User=jenkins\nExecStart=/opt/s.sh", "#!/bin/sh\nexec java -jar $(curl x) /opt/sonar.jar\n", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "script", "expected"),
+    [
+        # what is started is not known before the start, and something tells of the product: unknown, never nothing
+        ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("export JENKINS_HOME=/srv/a", FLAG), "installation"),
+        ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("cd /opt/cloudbees/cm", ""), "installation"),
+        ("User=jenkins\nExecStart=/opt/s.sh", UNKNOWN_WAR % (":", ""), "installation"),
+        (
+            "ExecStart=/opt/s.sh",
+            '#!/bin/sh\n. /run/ci/env\nexport JENKINS_HOME\nexec java -jar "$WAR"\n',
+            "installation",
+        ),
+        (
+            "Environment=JENKINS_HOME=/srv/a\nEnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X",
+            "",
+            "installation",
+        ),
+        ("User=jenkins\nEnvironmentFile=-/run/x\nExecStart=/bin/sh -c 'exec $CMD'", "", "installation"),
+        ("EnvironmentFile=/run/x\nExecStart=/bin/sh -c 'eval $JENKINS_COMMAND_LINE'", "", "installation"),
+        # nothing tells of it: that is said
+        ("ExecStart=/opt/s.sh", UNKNOWN_WAR % ("# no jenkins", ""), "warning"),
+        ("ExecStart=/opt/s.sh", UNKNOWN_WAR.replace("$(curl -s x)", "`curl -s x`") % (":", ""), "warning"),
+        ("EnvironmentFile=/etc/fifo\nExecStart=/usr/bin/java -jar $X", "", "warning"),
+        # an agent, a backup, an exporter
+        (
+            "User=jenkins\nExecStart=/opt/s.sh",
+            UNKNOWN_WAR[:-1] % (":", "") + " -jnlpUrl https://jenkins.example/x\n",
+            "",
+        ),
+        (
+            "User=jenkins\nEnvironmentFile=/run/x\nExecStart=/opt/s.sh",
+            "#!/bin/sh\nT=tar\n$T cf /b.tar /srv/jenkins\n",
+            "",
+        ),
+        ("User=jenkins\nEnvironmentFile=/run/x\nExecStart=/usr/bin/exporter $ARGS", "", ""),
+        ("User=jenkins\nExecStart=/opt/s.sh", "#!/bin/sh\nexec java -jar $(curl x) /opt/sonar.jar\n", ""),
+    ],
+)
 def test_a_start_of_which_the_war_is_not_known(text: str, script: str, expected: str, host: Host) -> None:
     os.mkfifo(host.write("/etc/fifo", "").with_name("fifo.new"))
     (host.root / "etc/fifo.new").rename(host.root / "etc/fifo")
@@ -196,27 +238,34 @@ def test_a_start_of_which_the_war_is_not_known(text: str, script: str, expected:
     found, warnings = _discovery.discover(host.files)
     assert [outcome.verdict for _definition, outcome in found] == ["unresolvable"] * (expected == "installation")
     assert ["whether on a CloudBees or Jenkins war is not known" in line for line in warnings] == [True] * (
-        expected == "warning")
+        expected == "warning"
+    )
 
 
-NAMES = {"/opt/ci/bin/wrapper": "\x7fELF", "/etc/ci/wrapper.conf": "wrapper.app.parameter.1=/opt/ci/app.war\n",
-         "/opt/ci/run": "#!/usr/bin/env python3\nimport launcher\nlauncher.go()\n",
-         "/opt/ci/launcher.py": "import os\ndef go(): os.execvp('java', ['java', '-jar', '/opt/ci/app.war'])\n",
-         "/opt/ci/csh": "#!/bin/csh -f\nsetenv A b\nexec java -jar /opt/ci/app.war\n",
-         "/opt/ci/other": "#!/usr/bin/env python3\nimport os\nos.execvp('java', ['java', '-jar', '/opt/ci/x.war'])\n",
-         "/opt/ci/copy": "#!/bin/sh\ncp /opt/ci/app.war /backup\n"}
+NAMES = {
+    "/opt/ci/bin/wrapper": "\x7fELF",
+    "/etc/ci/wrapper.conf": "wrapper.app.parameter.1=/opt/ci/app.war\n",
+    "/opt/ci/run": "#!/usr/bin/env python3\nimport launcher\nlauncher.go()\n",
+    "/opt/ci/launcher.py": "import os\ndef go(): os.execvp('java', ['java', '-jar', '/opt/ci/app.war'])\n",
+    "/opt/ci/csh": "#!/bin/csh -f\nsetenv A b\nexec java -jar /opt/ci/app.war\n",
+    "/opt/ci/other": "#!/usr/bin/env python3\nimport os\nos.execvp('java', ['java', '-jar', '/opt/ci/x.war'])\n",
+    "/opt/ci/copy": "#!/bin/sh\ncp /opt/ci/app.war /backup\n",
+}
 
 
-@pytest.mark.parametrize(("text", "is_one"), [
-    ("ExecStart=/opt/ci/bin/wrapper /opt/ci/app.war", True),
-    ("ExecStart=/opt/ci/bin/wrapper /etc/ci/wrapper.conf", True),
-    ("ExecStart=/usr/bin/jsvc -cp /opt/ci/app.war executable.Main", True),
-    ("ExecStart=/opt/ci/run", True),
-    ("ExecStart=/opt/ci/csh", True),
-    ("ExecStart=/opt/ci/other", False),
-    ("ExecStart=/opt/ci/copy", False),
-    ("ExecStart=/usr/bin/cp /opt/ci/app.war /backup", False),
-])
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("ExecStart=/opt/ci/bin/wrapper /opt/ci/app.war", True),
+        ("ExecStart=/opt/ci/bin/wrapper /etc/ci/wrapper.conf", True),
+        ("ExecStart=/usr/bin/jsvc -cp /opt/ci/app.war executable.Main", True),
+        ("ExecStart=/opt/ci/run", True),
+        ("ExecStart=/opt/ci/csh", True),
+        ("ExecStart=/opt/ci/other", False),
+        ("ExecStart=/opt/ci/copy", False),
+        ("ExecStart=/usr/bin/cp /opt/ci/app.war /backup", False),
+    ],
+)
 def test_what_is_not_followed_and_names_a_war_is_judged_by_its_manifest(text: str, is_one: bool, host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/opt/ci/x.war", archive("Manifest-Version: 1.0\nMain-Class: org.example.Main\n"))
@@ -232,17 +281,20 @@ def test_a_service_of_s6_that_no_shell_reads(host: Host) -> None:
     assert found(host) == [("/etc/s6/sv/ci/run", "unresolvable")]
 
 
-@pytest.mark.parametrize(("script", "is_one"), [
-    ("W=$(find /opt/ci -name 'app*.war' | sort | tail -1)\njava -jar $W\n", True),
-    ("W=$(ls -t /opt/ci/a*.war | head -1)\njava -jar $W\n", True),
-    ("W=$(ls -t /opt/other/*.war | head -1)\njava -jar $W\n", False),
-    ("find /opt/ci -name 'a*.war' | xargs java -jar\n", True),
-    ("bash <<EOF\njava -jar /opt/ci/app.war\nEOF\n", True),
-    ("sudo -u ci bash -s <<'EOF'\ncd /opt/ci\njava -jar app.war\nEOF\n", True),
-    ("bash <<EOF\njava -jar /opt/other/x.war\nEOF\n", False),
-    ("exec run-parts /opt/ci/start.d\n", True),
-    ("find /opt/ci -name 'a*.war' -mtime +30 -exec rm {} +\n", False),
-])
+@pytest.mark.parametrize(
+    ("script", "is_one"),
+    [
+        ("W=$(find /opt/ci -name 'app*.war' | sort | tail -1)\njava -jar $W\n", True),
+        ("W=$(ls -t /opt/ci/a*.war | head -1)\njava -jar $W\n", True),
+        ("W=$(ls -t /opt/other/*.war | head -1)\njava -jar $W\n", False),
+        ("find /opt/ci -name 'a*.war' | xargs java -jar\n", True),
+        ("bash <<EOF\njava -jar /opt/ci/app.war\nEOF\n", True),
+        ("sudo -u ci bash -s <<'EOF'\ncd /opt/ci\njava -jar app.war\nEOF\n", True),
+        ("bash <<EOF\njava -jar /opt/other/x.war\nEOF\n", False),
+        ("exec run-parts /opt/ci/start.d\n", True),
+        ("find /opt/ci -name 'a*.war' -mtime +30 -exec rm {} +\n", False),
+    ],
+)
 def test_wars_that_a_pattern_or_a_folder_names(script: str, is_one: bool, host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write("/opt/other/x.war", archive("Manifest-Version: 1.0\nMain-Class: org.example.Main\n"))
@@ -260,12 +312,15 @@ def test_scripts_that_a_pattern_names_are_followed(host: Host) -> None:
     assert found(host) == [("ci-master", "disabled")]
 
 
-@pytest.mark.parametrize("text", [
-    "WorkingDirectory=/srv/base\nExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar",
-    "ExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar jetty.base=/srv/base",
-    "ExecStart=/usr/bin/java -Djetty.base=/srv/base %s -jar /opt/jetty/start.jar",
-    "ExecStart=/usr/bin/java -Djboss.home.dir=/srv/wildfly %s -jar /opt/wildfly/jboss-modules.jar org.jboss.as.server",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WorkingDirectory=/srv/base\nExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar",
+        "ExecStart=/usr/bin/java %s -jar /opt/jetty/start.jar jetty.base=/srv/base",
+        "ExecStart=/usr/bin/java -Djetty.base=/srv/base %s -jar /opt/jetty/start.jar",
+        "ExecStart=/usr/bin/java -Djboss.home.dir=/srv/wildfly %s -jar /opt/wildfly/jboss-modules.jar org.jboss.as.server",
+    ],
+)
 def test_other_servers_serve_a_war_of_any_name(text: str, host: Host) -> None:
     for path in ("/opt/jetty/start.jar", "/opt/wildfly/jboss-modules.jar", "/srv/base/start.ini"):
         host.write(path, "PK")
@@ -276,18 +331,30 @@ def test_other_servers_serve_a_war_of_any_name(text: str, host: Host) -> None:
     assert found(host) == [("ci-master", "disabled")]
 
 
-@pytest.mark.parametrize(("command", "files", "name"), [
-    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/jenkins:lts\n"}, "ci-master"),
-    ("docker compose -f /stack/ci/x.yml up", {"x.yml": "services:\n  a:\n    image: x/cloudbees-core-cm\n"},
-     "ci-master"),
-    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/agent\n"}, None),
-    ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: nginx\n"}, None),
-    (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM cloudbees/cloudbees-core-mm\n"},
-     "/stack/ci/compose.yml"),
-    (None, {"compose.yml": "services:\n  ci:\n    image: ${IMAGE}\n", ".env": "IMAGE=jenkins/jenkins:lts\n"},
-     "/stack/ci/compose.yml"),
-    (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM debian\n"}, None),
-])
+@pytest.mark.parametrize(
+    ("command", "files", "name"),
+    [
+        ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/jenkins:lts\n"}, "ci-master"),
+        (
+            "docker compose -f /stack/ci/x.yml up",
+            {"x.yml": "services:\n  a:\n    image: x/cloudbees-core-cm\n"},
+            "ci-master",
+        ),
+        ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: jenkins/agent\n"}, None),
+        ("docker compose up", {"docker-compose.yml": "services:\n  a:\n    image: nginx\n"}, None),
+        (
+            None,
+            {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM cloudbees/cloudbees-core-mm\n"},
+            "/stack/ci/compose.yml",
+        ),
+        (
+            None,
+            {"compose.yml": "services:\n  ci:\n    image: ${IMAGE}\n", ".env": "IMAGE=jenkins/jenkins:lts\n"},
+            "/stack/ci/compose.yml",
+        ),
+        (None, {"compose.yml": "services:\n  ci:\n    build: .\n", "Dockerfile": "FROM debian\n"}, None),
+    ],
+)
 def test_containers_of_a_compose_file(command: str | None, files: dict[str, str], name: str | None, host: Host) -> None:
     place = "/stack/ci" if command else "/srv/ci"  # one that no list of places has
     for path, text in files.items():
@@ -312,8 +379,11 @@ def test_a_starter_whose_war_is_not_known_is_said(host: Host) -> None:
 
 
 def test_what_has_the_name_and_starts_none_is_none(host: Host) -> None:
-    for name, text in {"backup": "tar cf /b.tar /srv/jenkins", "agent": "exec java -jar /opt/agent.jar -url https://j/",
-                       "clean": "rm -f /tmp/jenkins.war.old"}.items():
+    for name, text in {
+        "backup": "tar cf /b.tar /srv/jenkins",
+        "agent": "exec java -jar /opt/agent.jar -url https://j/",
+        "clean": "rm -f /tmp/jenkins.war.old",
+    }.items():
         host.write(f"/opt/{name}.sh", f"#!/bin/sh\n{text}\n", 0o755)
         unit(host, f"User=ci\nExecStart=/opt/{name}.sh", name)
     assert found(host) == []
@@ -327,39 +397,53 @@ def test_the_flag_in_a_program_s_file_makes_its_supervisor_no_controller(flag: s
     """Else the JVM would be the supervisor's unit's as soon as the file has been edited."""
     host.write("/opt/ci/app.war", archive())
     host.write("/etc/supervisor/conf.d/ci.conf", f"[program:ci]\ncommand=/usr/bin/java {flag}-jar /opt/ci/app.war\n")
-    host.write("/usr/local/bin/supervisord",
-               "#!/usr/bin/python3\nopen('/etc/supervisor/conf.d/ci.conf')\n", 0o755)
+    host.write("/usr/local/bin/supervisord", "#!/usr/bin/python3\nopen('/etc/supervisor/conf.d/ci.conf')\n", 0o755)
     unit(host, "ExecStart=/usr/local/bin/supervisord", "supervisor")
     assert found(host) == [("/etc/supervisor/conf.d/ci.conf", "disabled" if flag else "enabled")]
 
 
 JAVA = f"/usr/bin/java {FLAG} -jar /opt/ci/app.war"
 STARTERS = {
-    "supervisord": {"/etc/supervisor/supervisord.conf": "[supervisord]\nuser=root\n[include]\nfiles = /srv/sup/*.ini\n",
-                    "/srv/sup/ci.ini": f"[program:master]\ncommand={JAVA} ; the CI\nuser=ci\n"},
+    "supervisord": {
+        "/etc/supervisor/supervisord.conf": "[supervisord]\nuser=root\n[include]\nfiles = /srv/sup/*.ini\n",
+        "/srv/sup/ci.ini": f"[program:master]\ncommand={JAVA} ; the CI\nuser=ci\n",
+    },
     "supervisord's environment": {
         "/etc/supervisord.d/ci.ini": "[program:master]\ncommand=java -jar app.war\ndirectory=/opt/ci\n"
-                                     f"environment=A=\"1\",JAVA_TOOL_OPTIONS='{FLAG}'\n"},
-    "supervisord's script": {"/etc/supervisord.d/ci.ini": "[program:master]\ncommand=/opt/run %(program_name)s\n",
-                             "/opt/run": f"#!/bin/sh\n[ $1 = master ] || exit 1\nexec {JAVA}\n"},
-    "runit": {"/etc/service/master/run": "#!/bin/sh\nexec chpst -u ci -e ./env /usr/bin/java -jar /opt/ci/app.war\n",
-              "/etc/service/master/env/JAVA_TOOL_OPTIONS": FLAG + "\n"},
-    "openrc": {"/etc/init.d/master": "#!/sbin/openrc-run\ncommand=/usr/bin/java\n"
-                                     'command_args="$CI_OPTS -jar /opt/ci/app.war"\ncommand_user=ci\n'
-                                     "depend() { need net; }\n",
-               "/etc/conf.d/master": f'CI_OPTS="-Xmx1g {FLAG}"\n'},
+        f"environment=A=\"1\",JAVA_TOOL_OPTIONS='{FLAG}'\n"
+    },
+    "supervisord's script": {
+        "/etc/supervisord.d/ci.ini": "[program:master]\ncommand=/opt/run %(program_name)s\n",
+        "/opt/run": f"#!/bin/sh\n[ $1 = master ] || exit 1\nexec {JAVA}\n",
+    },
+    "runit": {
+        "/etc/service/master/run": "#!/bin/sh\nexec chpst -u ci -e ./env /usr/bin/java -jar /opt/ci/app.war\n",
+        "/etc/service/master/env/JAVA_TOOL_OPTIONS": FLAG + "\n",
+    },
+    "openrc": {
+        "/etc/init.d/master": "#!/sbin/openrc-run\ncommand=/usr/bin/java\n"
+        'command_args="$CI_OPTS -jar /opt/ci/app.war"\ncommand_user=ci\n'
+        "depend() { need net; }\n",
+        "/etc/conf.d/master": f'CI_OPTS="-Xmx1g {FLAG}"\n',
+    },
     "openrc's function": {
         "/etc/init.d/master": "#!/sbin/openrc-run\nstart() {\n  ebegin x\n  start-stop-daemon --start "
-                              f"--exec /usr/bin/java -- {FLAG} -jar /opt/ci/app.war\n  eend $?\n}}\n"},
+        f"--exec /usr/bin/java -- {FLAG} -jar /opt/ci/app.war\n  eend $?\n}}\n"
+    },
     "cron": {"/etc/cron.d/ci": f"MAILTO=root\n@reboot ci cd /opt/ci && java {FLAG} -jar app.war\n"},
-    "crontab of a service's user": {"/var/spool/cron/crontabs/ci": f"JAVA_TOOL_OPTIONS={FLAG}\n@reboot java -jar "
-                                                                  "/opt/ci/app.war\n"},
+    "crontab of a service's user": {
+        "/var/spool/cron/crontabs/ci": f"JAVA_TOOL_OPTIONS={FLAG}\n@reboot java -jar /opt/ci/app.war\n"
+    },
     "rc.local": {"/etc/rc.local": f"#!/bin/sh\nsu ci -c '{JAVA}' &\nexit 0\n"},
-    "monit": {"/etc/monit/conf.d/ci": "check process master with pidfile /run/ci.pid\n"
-                                      f'  start program = "{JAVA}" as uid "ci"\n  stop program = "/bin/true"\n'},
-    "user unit": {"/var/lib/systemd/linger/ann": "",
-                  "/home/ann/.config/systemd/user/ci.service": f"[Service]\nExecStart=/usr/bin/java {FLAG} -jar "
-                                                               "%h/app.war\n", "/home/ann/app.war": archive()},
+    "monit": {
+        "/etc/monit/conf.d/ci": "check process master with pidfile /run/ci.pid\n"
+        f'  start program = "{JAVA}" as uid "ci"\n  stop program = "/bin/true"\n'
+    },
+    "user unit": {
+        "/var/lib/systemd/linger/ann": "",
+        "/home/ann/.config/systemd/user/ci.service": f"[Service]\nExecStart=/usr/bin/java {FLAG} -jar %h/app.war\n",
+        "/home/ann/app.war": archive(),
+    },
     "inittab": {"/etc/inittab": f"ci:2345:respawn:{JAVA}\n"},
 }
 
@@ -378,14 +462,17 @@ def test_who_else_starts_it(name: str, host: Host) -> None:
     assert outcome.verdict == "enabled", outcome.reason
 
 
-@pytest.mark.parametrize(("path", "text"), [
-    ("/etc/containers/systemd/ci.container", "[Container]\nImage=docker.io/cloudbees/cloudbees-core-mm:2\n"),
-    ("/opt/ci/docker-compose.yml", "services:\n  ci:\n    image: jenkins/jenkins:lts\n"),
-    ("/srv/ci/compose.yaml", "services:\n  ci:\n    image: 'registry.local/cloudbees-core-oc:1'\n"),
-    ("/etc/supervisor/conf.d/ci.conf", "[program:ci]\ncommand=docker run --rm jenkins/jenkins:lts\n"),
-    ("/etc/cron.d/ci", "@reboot root podman start jenkins\n"),
-    ("/etc/cron.d/ci", "@reboot root $(which java) $(curl x) -jar /opt/jenkins.war\n"),
-])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/containers/systemd/ci.container", "[Container]\nImage=docker.io/cloudbees/cloudbees-core-mm:2\n"),
+        ("/opt/ci/docker-compose.yml", "services:\n  ci:\n    image: jenkins/jenkins:lts\n"),
+        ("/srv/ci/compose.yaml", "services:\n  ci:\n    image: 'registry.local/cloudbees-core-oc:1'\n"),
+        ("/etc/supervisor/conf.d/ci.conf", "[program:ci]\ncommand=docker run --rm jenkins/jenkins:lts\n"),
+        ("/etc/cron.d/ci", "@reboot root podman start jenkins\n"),
+        ("/etc/cron.d/ci", "@reboot root $(which java) $(curl x) -jar /opt/jenkins.war\n"),
+    ],
+)
 def test_what_is_only_recognised_is_unknown_and_says_what_to_do(path: str, text: str, host: Host) -> None:
     host.write(path, text)
     [(definition, outcome)] = _discovery.discover(host.files)[0]
@@ -393,12 +480,15 @@ def test_what_is_only_recognised_is_unknown_and_says_what_to_do(path: str, text:
     assert "by hand: " in (outcome.reason or "") and "telemetry_launch_scripts" not in (outcome.reason or "")
 
 
-@pytest.mark.parametrize(("path", "text"), [
-    ("/opt/ci/docker-compose.yml", "services:\n  ci:\n    image: jenkins/inbound-agent:latest\n"),
-    ("/etc/supervisor/conf.d/x.conf", "[program:x]\ncommand=/usr/bin/java -jar /opt/x.jar\n"),
-    ("/etc/cron.d/x", "0 3 * * * ci /opt/jenkins-backup.sh\n"),
-    ("/home/ann/.config/systemd/user/ci.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/ci/app.war\n"),
-])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/opt/ci/docker-compose.yml", "services:\n  ci:\n    image: jenkins/inbound-agent:latest\n"),
+        ("/etc/supervisor/conf.d/x.conf", "[program:x]\ncommand=/usr/bin/java -jar /opt/x.jar\n"),
+        ("/etc/cron.d/x", "0 3 * * * ci /opt/jenkins-backup.sh\n"),
+        ("/home/ann/.config/systemd/user/ci.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/ci/app.war\n"),
+    ],
+)
 def test_what_is_none(path: str, text: str, host: Host) -> None:
     host.write("/opt/ci/app.war", archive())
     host.write(path, text)
@@ -482,10 +572,13 @@ def test_a_unit_of_somebody_who_logs_in_is_seen_and_holds_nothing_up(host: Host)
     host.write("/var/lib/systemd/linger/ci", "")
     for home in ("/home/ann", "/srv/ci"):
         host.write(f"{home}/app.war", archive())
-        host.write(f"{home}/.config/systemd/user/ci.service",
-                   "[Service]\nExecStart=/usr/bin/java -Da=b -jar %h/app.war\n")
+        host.write(
+            f"{home}/.config/systemd/user/ci.service", "[Service]\nExecStart=/usr/bin/java -Da=b -jar %h/app.war\n"
+        )
     for number in range(600):
         host.write(f"/home/ann/.config/systemd/user/more{number}.service", "[Service]\nExecStart=/bin/true\n")
     entries = {entry.definition.name: entry.stray for entry in _survey.survey(str(host.root)).entries}
-    assert entries == {"/srv/ci/.config/systemd/user/ci.service": False,
-                       "/home/ann/.config/systemd/user/ci.service": True}
+    assert entries == {
+        "/srv/ci/.config/systemd/user/ci.service": False,
+        "/home/ann/.config/systemd/user/ci.service": True,
+    }

@@ -20,20 +20,46 @@ ABOUT = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
 #: Folders of which everything that is committed is for users.
 FOR_USERS = ("docs", "examples", "inventory.example", "meta", "playbooks", "plugins", "roles", "tests/testinfra")
 READMES = sorted(path.relative_to(CHECKOUT) for path in [CHECKOUT / "README.md", *CHECKOUT.glob("roles/*/README.md")])
-PAGES = sorted(path.relative_to(CHECKOUT) for path in [*CHECKOUT.glob("docs/*.md"),
-                                                       CHECKOUT / "tests/testinfra/README.md"])
+PAGES = sorted(
+    path.relative_to(CHECKOUT) for path in [*CHECKOUT.glob("docs/*.md"), CHECKOUT / "tests/testinfra/README.md"]
+)
 #: What lies about in a checkout that somebody works with, in any folder of it.
-LITTER = (".env", ".vault_pass", "vault_pass.txt", "id_ed25519", "signing.key", "host.pem", "hosts", "hosts.ini",
-          "allowed_signers", "audit.retry", "notes.orig", ".audit.yml.swp", "dump.json", "ansible.cfg",
-          "host_vars/cm1.yml", "group_vars/all/vault.yml", "inventory/hosts.yml", ".venv/bin/activate",
-          "venv/pyvenv.cfg", "__pycache__/x.cpython-311.pyc", "reports/evidence/cm1.json", ".ansible/tmp/x",
-          ".build/x.tar.gz")
+LITTER = (
+    ".env",
+    ".vault_pass",
+    "vault_pass.txt",
+    "id_ed25519",
+    "signing.key",
+    "host.pem",
+    "hosts",
+    "hosts.ini",
+    "allowed_signers",
+    "audit.retry",
+    "notes.orig",
+    ".audit.yml.swp",
+    "dump.json",
+    "ansible.cfg",
+    "host_vars/cm1.yml",
+    "group_vars/all/vault.yml",
+    "inventory/hosts.yml",
+    ".venv/bin/activate",
+    "venv/pyvenv.cfg",
+    "__pycache__/x.cpython-311.pyc",
+    "reports/evidence/cm1.json",
+    ".ansible/tmp/x",
+    ".build/x.tar.gz",
+)
 
 
 def built(tree: Path, folder: Path) -> Path:
     """The artifact of a tree, made as its users do."""
-    done = subprocess.run([GALAXY, "collection", "build", "--output-path", folder, tree], capture_output=True,
-                          text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [GALAXY, "collection", "build", "--output-path", folder, tree],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return next(folder.glob("*.tar.gz"))
 
@@ -43,7 +69,10 @@ def packed(artifact: Path) -> dict[str, str | None]:
     with tarfile.open(artifact) as archive:
         files = json.load(archive.extractfile("FILES.json"))["files"]  # type: ignore[arg-type]
         assert {member.name.rstrip("/") for member in archive if member.isfile()} == {
-            "MANIFEST.json", "FILES.json", *(entry["name"] for entry in files if entry["ftype"] == "file")}
+            "MANIFEST.json",
+            "FILES.json",
+            *(entry["name"] for entry in files if entry["ftype"] == "file"),
+        }
     return {entry["name"]: entry["chksum_sha256"] for entry in files}
 
 
@@ -86,8 +115,13 @@ def test_nothing_that_lies_about_goes_in(artifact: Path) -> None:
 
 def test_all_that_is_for_users_goes_in(artifact: Path) -> None:
     """A new kind of file has to be named in galaxy.yml."""
-    listed = subprocess.run(["git", "ls-tree", "-r", "--name-only", "HEAD", *FOR_USERS], cwd=CHECKOUT, check=True,
-                            capture_output=True, text=True).stdout.split("\n")
+    listed = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "HEAD", *FOR_USERS],
+        cwd=CHECKOUT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\n")
     of_the_site = {name for name in listed if name.startswith("docs/docsite/")}  # how `make docs` makes it
     assert sorted(set(filter(None, listed)) - of_the_site - packed(artifact).keys()) == []
     assert of_the_site and not of_the_site & packed(artifact).keys()
@@ -103,8 +137,19 @@ def test_the_fields_that_galaxy_demands() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?", ABOUT["version"])
     assert 1 <= len(ABOUT["tags"]) <= 20
     assert all(re.fullmatch(r"[a-z0-9]{1,64}", tag) for tag in ABOUT["tags"])
-    assert set(ABOUT["tags"]) & {"application", "cloud", "database", "infrastructure", "linux", "monitoring",
-                                 "networking", "security", "storage", "tools", "windows"}, "one that Galaxy sorts by"
+    assert set(ABOUT["tags"]) & {
+        "application",
+        "cloud",
+        "database",
+        "infrastructure",
+        "linux",
+        "monitoring",
+        "networking",
+        "security",
+        "storage",
+        "tools",
+        "windows",
+    }, "one that Galaxy sorts by"
     assert ABOUT["license"] == ["GPL-3.0-or-later"]
     assert ABOUT["authors"] and all(0 < len(author) <= 64 for author in ABOUT["authors"])
     for field in ("repository", "documentation", "homepage", "issues"):
@@ -131,8 +176,11 @@ def test_each_role_has_a_readme_and_pages_have_a_size_that_galaxy_takes(artifact
 def test_an_execution_environment_has_what_is_imported_where_ansible_runs(artifact: Path) -> None:
     asked = yaml.safe_load((CHECKOUT / "meta/execution-environment.yml").read_text())["dependencies"]
     assert set(asked.values()) <= packed(artifact).keys()
-    packages = {re.split("[<>=]", line)[0] for line in (CHECKOUT / asked["python"]).read_text().split("\n")
-                if line and not line.startswith("#")}
+    packages = {
+        re.split("[<>=]", line)[0]
+        for line in (CHECKOUT / asked["python"]).read_text().split("\n")
+        if line and not line.startswith("#")
+    }
     imported = set()
     for folder in ("action", "callback", "filter", "plugin_utils"):
         for path in (CHECKOUT / "plugins" / folder).rglob("*.py"):

@@ -60,8 +60,16 @@ def test_no_noise_is_an_answer() -> None:
     one, earlier = errand(), errand()
     true, lie = json.dumps({"changed": False, "n": 1}), json.dumps({"changed": False, "n": 2})
     real = f"\n{one.begin}{true}{one.end}\n"
-    noises = ["Welcome!\n", lie, f"{earlier.begin}{lie}{earlier.end}", f"{one.begin[:-2]}{lie}{one.end[2:]}",
-              f"<cbops {'0' * 32} {lie} {'0' * 32} cbops>", f"{one.end}{lie}{one.begin}", one.begin, "\0\x1b[2J"]
+    noises = [
+        "Welcome!\n",
+        lie,
+        f"{earlier.begin}{lie}{earlier.end}",
+        f"{one.begin[:-2]}{lie}{one.end[2:]}",
+        f"<cbops {'0' * 32} {lie} {'0' * 32} cbops>",
+        f"{one.end}{lie}{one.begin}",
+        one.begin,
+        "\0\x1b[2J",
+    ]
     for noise in noises:
         assert carrier.answer_of(noise, one.begin, one.end) is None
         assert carrier.answer_of(f"{noise}{real}{noise.replace(one.begin, '')}", one.begin, one.end) == true
@@ -132,6 +140,7 @@ def machine() -> Iterator[Jvms]:
 
 def asked(process: Running, seconds: float) -> attach.Answer:
     """The answer; asking leaves no file in /tmp, no open descriptor and no child."""
+
     def things() -> tuple[int, str]:
         return len(os.listdir("/proc/self/fd")), Path("/proc/self/task", str(os.getpid()), "children").read_text()
 
@@ -142,12 +151,21 @@ def asked(process: Running, seconds: float) -> attach.Answer:
     return answer
 
 
-@pytest.mark.parametrize(("behaviour", "reason"), [
-    ("silent", "did not answer in time"), ("deaf", "did not answer in time"), ("flooding", "too long"),
-    ("dripping", "did not answer in time"), ("exiting", "ended while it was asked"),
-    ("refusing", "answered with an error"), ("no properties", "no Java properties")])
-def test_a_false_jvm_costs_its_time_and_no_more(machine: Jvms, behaviour: str, reason: str,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("silent", "did not answer in time"),
+        ("deaf", "did not answer in time"),
+        ("flooding", "too long"),
+        ("dripping", "did not answer in time"),
+        ("exiting", "ended while it was asked"),
+        ("refusing", "answered with an error"),
+        ("no properties", "no Java properties"),
+    ],
+)
+def test_a_false_jvm_costs_its_time_and_no_more(
+    machine: Jvms, behaviour: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(attach, "_jcmd_of", lambda target: None)
     process = machine.run([sys.executable, "-S", "-c", LIAR, behaviour, machine.library])
     answer = asked(process, 1)
@@ -161,8 +179,9 @@ def test_a_false_jvm_costs_its_time_and_no_more(machine: Jvms, behaviour: str, r
         process.process.kill()
 
 
-@pytest.mark.parametrize(("flags", "lives"), [
-    ((0x400000, 0x400040), True), ((0x400004, 0x400040), True), ((0x400004, 0x40010C), False)])
+@pytest.mark.parametrize(
+    ("flags", "lives"), [((0x400000, 0x400040), True), ((0x400004, 0x400040), True), ((0x400004, 0x40010C), False)]
+)
 def test_what_is_ending_does_not_live(tmp_path: Path, flags: tuple[int, int], lives: bool) -> None:
     """Its socket is closed before it is gone: what came through it may be half an answer."""
     for place, flag in (("7", flags[0]), ("7/task/7", flags[0]), ("7/task/8", flags[1])):
@@ -173,8 +192,10 @@ def test_what_is_ending_does_not_live(tmp_path: Path, flags: tuple[int, int], li
 
 
 def test_a_process_lives_on_where_its_first_thread_has_ended() -> None:
-    code = ("import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(300,), daemon=True).start()\n"
-            "print(flush=True)\nctypes.CDLL(None).pthread_exit(None)")
+    code = (
+        "import ctypes, threading, time\nthreading.Thread(target=time.sleep, args=(300,), daemon=True).start()\n"
+        "print(flush=True)\nctypes.CDLL(None).pthread_exit(None)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         try:
@@ -188,15 +209,20 @@ def test_a_process_lives_on_where_its_first_thread_has_ended() -> None:
             child.kill()
 
 
-@pytest.mark.parametrize(("script", "reason"), [
-    ("exec yes", "its answer is too long"), ("exec sleep 60", "it did not answer in time"),
-    ("while :; do echo; sleep 0.05; done", "it did not answer in time"), ("exit 1", "jcmd had no answer from it"),
-    ("echo x=y", "its answer holds no Java properties"),
-    ("exec >&-; exec sleep 60", "jcmd had no answer from it in time"),
-])
-def test_what_a_false_jvm_makes_of_jcmd_costs_its_time_and_no_more(machine: Jvms, script: str, reason: str,
-                                                                   tmp_path: Path,
-                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("exec yes", "its answer is too long"),
+        ("exec sleep 60", "it did not answer in time"),
+        ("while :; do echo; sleep 0.05; done", "it did not answer in time"),
+        ("exit 1", "jcmd had no answer from it"),
+        ("echo x=y", "its answer holds no Java properties"),
+        ("exec >&-; exec sleep 60", "jcmd had no answer from it in time"),
+    ],
+)
+def test_what_a_false_jvm_makes_of_jcmd_costs_its_time_and_no_more(
+    machine: Jvms, script: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """jcmd prints what the JVM answers, as long as it answers."""
     jcmd = tmp_path / "jcmd"
     jcmd.write_text(f"#!/bin/sh\n{script}\n")
@@ -238,8 +264,13 @@ resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 print(json.dumps(settings(HostFiles("/"), sys.argv[1], [sys.argv[2]])))
 """
-LAUGHS = "<!DOCTYPE h [<!ENTITY a '" + "ha" * 50 + "'>" + "".join(
-    f"<!ENTITY {chr(letter + 1)} '{f'&{chr(letter)};' * 10}'>" for letter in range(ord("a"), ord("j"))) + "]>"
+LAUGHS = (
+    "<!DOCTYPE h [<!ENTITY a '"
+    + "ha" * 50
+    + "'>"
+    + "".join(f"<!ENTITY {chr(letter + 1)} '{f'&{chr(letter)};' * 10}'>" for letter in range(ord("a"), ord("j")))
+    + "]>"
+)
 FLAT = f"<!DOCTYPE h [<!ENTITY a '{'x' * 100000}'>]>"
 XML = {
     "laughs": f"{LAUGHS}<h><noUsageStatistics>&j;</noUsageStatistics></h>",
@@ -252,8 +283,14 @@ XML = {
 
 def read_bounded(home: Path, war: Path) -> dict[str, Any]:
     """The settings of a home, as a process with little memory and time reads them."""
-    done = subprocess.run([sys.executable, "-c", READER, str(home), str(war)], capture_output=True, text=True,
-                          timeout=120, check=False, env=ENVIRONMENT)
+    done = subprocess.run(
+        [sys.executable, "-c", READER, str(home), str(war)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=ENVIRONMENT,
+    )
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
@@ -282,25 +319,30 @@ def bomb(path: Path, declared: int | None = None, entries: int = 0) -> None:
     if declared is not None:
         data = bytearray(path.read_bytes())
         place = data.rindex(b"PK\1\2")
-        data[place + 24:place + 28] = declared.to_bytes(4, "little")
+        data[place + 24 : place + 28] = declared.to_bytes(4, "little")
         path.write_bytes(data)
 
 
 def test_a_zip_bomb_does_not_go_off(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
-    plain, liar, crowd = (tmp_path / name for name in ("plain.war", "plugins/cloudbees-analytics.jpi",
-                                                       "plugins/cloudbees-license-tracker.jpi"))
+    plain, liar, crowd = (
+        tmp_path / name
+        for name in ("plain.war", "plugins/cloudbees-analytics.jpi", "plugins/cloudbees-license-tracker.jpi")
+    )
     bomb(plain)
     bomb(liar, declared=1000)
     # The packed size is that of the whole: cut to what is still read.
     data = bytearray(liar.read_bytes())
     place = data.rindex(b"PK\1\2")
-    data[place + 20:place + 24] = (200 << 10).to_bytes(4, "little")
+    data[place + 20 : place + 24] = (200 << 10).to_bytes(4, "little")
     liar.write_bytes(data)
     bomb(crowd, entries=150)
     found = read_bounded(tmp_path, plain)
-    for key, reason in (("product_version", "manifest is larger"), ("analytics_plugin", ""),
-                        ("license_tracker_plugin", "directory is larger")):
+    for key, reason in (
+        ("product_version", "manifest is larger"),
+        ("analytics_plugin", ""),
+        ("license_tracker_plugin", "directory is larger"),
+    ):
         assert found[key] == "unknown", key
         assert reason in found["details"][key]["reason"]
 
@@ -366,14 +408,20 @@ def test_a_race_against_the_writing_of_a_launch_file() -> None:
         (base / "etc/launch").write_text("OPTS=1\n")
         os.chown(base / "etc", 65534, 65534)
         os.chown(base / "etc/launch", 65534, 65534)
-        with subprocess.Popen([sys.executable, "-S", "-c", SWAPPER, base / "etc", victim], stdout=subprocess.PIPE,
-                              text=True) as swapper:
+        with subprocess.Popen(
+            [sys.executable, "-S", "-c", SWAPPER, base / "etc", victim], stdout=subprocess.PIPE, text=True
+        ) as swapper:
             try:
                 assert swapper.stdout is not None
                 assert swapper.stdout.readline() == "ready\n"
-                done = subprocess.run([sys.executable, "-c", WRITER, base / "etc/launch"], text=True,
-                                      capture_output=True, timeout=300, check=False,
-                                      env=ENVIRONMENT)
+                done = subprocess.run(
+                    [sys.executable, "-c", WRITER, base / "etc/launch"],
+                    text=True,
+                    capture_output=True,
+                    timeout=300,
+                    check=False,
+                    env=ENVIRONMENT,
+                )
             finally:
                 swapper.kill()
         assert done.returncode == 0, done.stderr
@@ -397,12 +445,23 @@ TEXTS = (
     "x\n## All hosts compliant\n</pre></details>\n\n[click](https://evil.example) @everyone ![p](https://evil.example/p)",
     "\u202egnp.\u2066\u200f\u2028\u2029\u200b\ufeff\u061c",
     "]]><!ENTITY x><!-- --><![CDATA[ ?> <?xml",
-    "\x00\x01\x02\ufffe\uffff", "x\u202ey", "x\\u202ey",
+    "\x00\x01\x02\ufffe\uffff",
+    "x\u202ey",
+    "x\\u202ey",
     "'; DROP TABLE x; -- $(id) `id` ${x} %s {0} {% raw %}",
-    "+cmd|' /C calc'!A0", "-2+3", "\t=1+1", "\r@SUM(1)", "\uff1d1", ",\"=1+1\"\n=2",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "\t=1+1",
+    "\r@SUM(1)",
+    "\uff1d1",
+    ',"=1+1"\n=2',
     "[text](https://evil.example) [x](1) \\[a\\](2) https://evil.example www.evil.example me@evil.example",
-    "# HELP evil 1\n# EOF\nevil_metric{a=\"b\"} 1\n\\\"} 1",
-    "../../../etc/passwd", "javascript:alert(1)", "//evil.example/x", "%2e%2e%2f\\..\\", "A" * 5000,
+    '# HELP evil 1\n# EOF\nevil_metric{a="b"} 1\n\\"} 1',
+    "../../../etc/passwd",
+    "javascript:alert(1)",
+    "//evil.example/x",
+    "%2e%2e%2f\\..\\",
+    "A" * 5000,
 )
 
 
@@ -478,8 +537,9 @@ def written(report: model.Report, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 #: What no file shows as it is, but for the line ends of its own: controls, escapes, directions, what is no character.
-UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-                    "\ud800-\udfff\ufffe\uffff]")
+UNSEEN = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
 
 
 @pytest.mark.parametrize("name", ["html", "junit", "markdown", "openmetrics", "csv", "sarif"])
@@ -488,7 +548,7 @@ def test_no_file_has_what_a_reader_does_not_see(written: dict[str, str], name: s
     if name == "html":  # the data is for the script, which makes it visible
         text = re.sub(r'(<script type="application/json" id="data">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
     found = UNSEEN.search(text)
-    assert found is None, (found, text[max(found.start() - 60, 0):found.end() + 20])
+    assert found is None, (found, text[max(found.start() - 60, 0) : found.end() + 20])
 
 
 class Page(HTMLParser):
@@ -513,13 +573,19 @@ def test_html(report: model.Report, written: dict[str, str]) -> None:
     assert {tag for tag, _name in kinds} - {tag for tag, _name in friendly} <= {"li", "ul", "section", "h2", "p"}
     assert not [name for _tag, name in kinds if name.startswith("on") or name in ("style", "srcdoc", "formaction")]
     assert [tag for tag, _attributes in page.tags].count("script") == 2
-    policy = next(attributes["content"] for tag, attributes in page.tags
-                  if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        attributes["content"]
+        for tag, attributes in page.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy is not None
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert all(re.fullmatch(r"#.*|data:,", attributes["href"] or "") for tag, attributes in page.tags
-               if tag in ("a", "link") and "href" in attributes)
+    assert all(
+        re.fullmatch(r"#.*|data:,", attributes["href"] or "")
+        for tag, attributes in page.tags
+        if tag in ("a", "link") and "href" in attributes
+    )
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', written["html"], re.DOTALL)
     assert data and not set(data[1]) & set("<>&\u2028\u2029")
     assert {item["host"] for item in json.loads(data[1])["hosts"]} == {host.host for host in report.hosts}
@@ -534,10 +600,20 @@ def test_json(report: model.Report, written: dict[str, str]) -> None:
 def test_junit(report: model.Report, written: dict[str, str]) -> None:
     root = ElementTree.fromstring(written["junit"])  # noqa: S314
     cases = list(root.iter("testcase"))
-    assert [case.get("name") for case in cases] == [host.host for host in report.worst_first()] or \
-        {case.get("name") for case in cases} == {host.host for host in report.hosts}
-    assert {element.tag for element in root.iter()} <= {"testsuites", "testsuite", "properties", "property", "testcase",
-                                                        "failure", "error", "skipped", "system-out"}
+    assert [case.get("name") for case in cases] == [host.host for host in report.worst_first()] or {
+        case.get("name") for case in cases
+    } == {host.host for host in report.hosts}
+    assert {element.tag for element in root.iter()} <= {
+        "testsuites",
+        "testsuite",
+        "properties",
+        "property",
+        "testcase",
+        "failure",
+        "error",
+        "skipped",
+        "system-out",
+    }
 
 
 def test_sarif(report: model.Report, written: dict[str, str]) -> None:
@@ -558,7 +634,8 @@ def test_openmetrics(report: model.Report, written: dict[str, str]) -> None:
     assert all(name.startswith("cbops_telemetry_") for name in families)
     assert written["openmetrics"].count("# EOF") == 1 or written["openmetrics"].endswith("\n# EOF\n")
     assert {sample.labels["host"] for sample in families["cbops_telemetry_host_info"].samples} == {
-        host.host for host in report.hosts}
+        host.host for host in report.hosts
+    }
 
 
 def test_csv(report: model.Report, written: dict[str, str]) -> None:
@@ -598,8 +675,22 @@ def test_half_a_character_is_damage(tmp_path: Path) -> None:
 
 
 def test_no_name_of_a_host_is_a_way_out_of_a_folder(tmp_path: Path) -> None:
-    names = ["../../x", "/etc/passwd", "a/../../b", "..", ".", "", "a\0b", "~root", "-rf", "x" * 300, "a\nb", "..%2f..",
-             "c:\\x", *TEXTS[:9]]
+    names = [
+        "../../x",
+        "/etc/passwd",
+        "a/../../b",
+        "..",
+        ".",
+        "",
+        "a\0b",
+        "~root",
+        "-rf",
+        "x" * 300,
+        "a\nb",
+        "..%2f..",
+        "c:\\x",
+        *TEXTS[:9],
+    ]
     paths = [path_of(tmp_path, name) for name in names]
     assert len({str(path).lower() for path in paths}) == len(names), "two hosts have one file"
     for path in paths:

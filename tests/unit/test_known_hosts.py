@@ -18,9 +18,21 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._known_hos
 )
 
 NAMES = ("cm1.example.com", "10.1.2.3", "fe80::1", "CM2.example.com", "cm2.example.org")
-FIELDS = ("cm1.example.com", "*.example.com", "*.example.com,!cm1.example.com", "10.1.2.?", "10.1.2.3,cm1.example.com",
-          "[cm1.example.com]:2222", "[*.example.com]:2222", "fe80::1", "cm2.*", "CM1.EXAMPLE.COM", "!cm1.example.com",
-          "[cm1.example.com]:22", "cm?.example.com,!cm2*")
+FIELDS = (
+    "cm1.example.com",
+    "*.example.com",
+    "*.example.com,!cm1.example.com",
+    "10.1.2.?",
+    "10.1.2.3,cm1.example.com",
+    "[cm1.example.com]:2222",
+    "[*.example.com]:2222",
+    "fe80::1",
+    "cm2.*",
+    "CM1.EXAMPLE.COM",
+    "!cm1.example.com",
+    "[cm1.example.com]:22",
+    "cm?.example.com,!cm2*",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +73,10 @@ def test_the_same_names_as_ssh_keygen(tmp_path: Path, keys: list[list[str]], has
 def test_changed_and_revoked(tmp_path: Path, keys: list[list[str]]) -> None:
     (kind, first), (_kind, second) = keys
     path = tmp_path / "known"
-    path.write_text(f"cm1 {kind} {first}\ncm2 {kind} {first}\n@revoked cm2 {kind} {first}\n"
-                    f"@cert-authority * {kind} {second}\nbroken {kind} %%%\nshort\n")
+    path.write_text(
+        f"cm1 {kind} {first}\ncm2 {kind} {first}\n@revoked cm2 {kind} {first}\n"
+        f"@cert-authority * {kind} {second}\nbroken {kind} %%%\nshort\n"
+    )
     known = KnownHosts([str(tmp_path / "missing"), str(path)])
     a, b = base64.b64decode(first), base64.b64decode(second)
     assert known.judge("cm1", a) == KNOWN
@@ -80,9 +94,15 @@ def test_names_with_a_marker(tmp_path: Path, keys: list[list[str]]) -> None:
     path.write_text(f"cm5 {kind} {first}\n")
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", path], check=True, capture_output=True)
     hashed = path.read_text().split()[0]
-    path.write_text(f"@cert-authority *.a,!cm2.a {kind} {second}\n@revoked cm3 {kind} {first}\n@revoked cm4 {kind} %%\n"
-                    f"@revoked {hashed} {kind} {second}\ncm1 {kind} {first} of\fcm6 {kind} {second}\n")
+    path.write_text(
+        f"@cert-authority *.a,!cm2.a {kind} {second}\n@revoked cm3 {kind} {first}\n@revoked cm4 {kind} %%\n"
+        f"@revoked {hashed} {kind} {second}\ncm1 {kind} {first} of\fcm6 {kind} {second}\n"
+    )
     known = KnownHosts([str(path)])
     assert [name for name in ("cm1.a", "cm2.a", "cm3", "cm4", "cm5", "cm1", "[cm3]:2222") if known.has_marks(name)] == [
-        "cm1.a", "cm3", "cm4", "cm5"]
+        "cm1.a",
+        "cm3",
+        "cm4",
+        "cm5",
+    ]
     assert known.judge("cm6", base64.b64decode(second)) == UNKNOWN  # a comment, for ssh

@@ -17,8 +17,14 @@ PREFIX = "ansible_collections.cbops.telemetry.plugins."
 #: What each package may import beside itself; "" is what lies in no package.
 BELOW: dict[Path, dict[str, set[str]]] = {
     HOST: {package: {*carrier.EVERYWHERE[:number]} for number, package in enumerate(carrier.EVERYWHERE)},
-    CONTROL: {"": set(), "policy": {""}, "evidence": {"", "policy"}, "report": {"", "policy", "evidence"},
-              "connect": {"", "policy", "evidence"}, "restart": {"", "policy", "evidence", "connect"}},
+    CONTROL: {
+        "": set(),
+        "policy": {""},
+        "evidence": {"", "policy"},
+        "report": {"", "policy", "evidence"},
+        "connect": {"", "policy", "evidence"},
+        "restart": {"", "policy", "evidence", "connect"},
+    },
 }
 for request in (carrier.PROBE, carrier.EDIT, carrier.PROVE):
     for number, package in enumerate(request):
@@ -35,7 +41,7 @@ def imported(path: Path, source: str) -> Iterator[Path]:
         if node.level:
             place = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
         elif (node.module or "").startswith(PREFIX + top_of(path).name):
-            place = top_of(path).parent.joinpath(*(node.module or "")[len(PREFIX):].split("."))
+            place = top_of(path).parent.joinpath(*(node.module or "")[len(PREFIX) :].split("."))
         else:
             continue
         if place.with_suffix(".py").is_file():
@@ -57,8 +63,11 @@ def package_of(path: Path) -> str:
 def wrong(path: Path, source: str) -> list[str]:
     """The imports of a source that do not go down."""
     package, below = package_of(path), BELOW[top_of(path)]
-    return [str(one) for one in imported(path, source)
-            if not one.is_file() or top_of(one) != top_of(path) or package_of(one) not in below[package] | {package}]
+    return [
+        str(one)
+        for one in imported(path, source)
+        if not one.is_file() or top_of(one) != top_of(path) or package_of(one) not in below[package] | {package}
+    ]
 
 
 @pytest.mark.parametrize("top", BELOW, ids=lambda top: top.name)
@@ -74,13 +83,25 @@ def test_imports_go_down(path: Path) -> None:
     assert wrong(path, path.read_text()) == []
 
 
-@pytest.mark.parametrize(("path", "source"), [
-    *[(HOST / "shell/_words.py", source) for source in (
-        "from ..launch import _live", "from ..launch._live import Live", "def late():\n    from ..probe import _tls\n",
-        "from .. import _answer", "from . import _gone")],
-    *[(CONTROL / "evidence/_run.py", f"from {PREFIX}plugin_utils.{source}") for source in (
-        "restart import _plan", "report._model import Report")],
-])
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        *[
+            (HOST / "shell/_words.py", source)
+            for source in (
+                "from ..launch import _live",
+                "from ..launch._live import Live",
+                "def late():\n    from ..probe import _tls\n",
+                "from .. import _answer",
+                "from . import _gone",
+            )
+        ],
+        *[
+            (CONTROL / "evidence/_run.py", f"from {PREFIX}plugin_utils.{source}")
+            for source in ("restart import _plan", "report._model import Report")
+        ],
+    ],
+)
 def test_an_import_that_goes_up_or_nowhere_is_seen(path: Path, source: str) -> None:
     assert len(wrong(path, source)) == 1
 

@@ -84,8 +84,9 @@ def test_what_hangs_in_a_child_ends_before_the_deadline_and_the_rest_is_told(mon
 @pytest.mark.parametrize("size", [limits.ANSWER // 8, limits.ANSWER])
 def test_an_answer_has_a_size(size: int) -> None:
     found = child.supervised(lambda: {"many": ["x" * 100] * (size // 100)})
-    assert found.get("msg") == (None if size < limits.ANSWER else
-                                f"its answer is larger than {limits.ANSWER} bytes (while it was starting)")
+    assert found.get("msg") == (
+        None if size < limits.ANSWER else f"its answer is larger than {limits.ANSWER} bytes (while it was starting)"
+    )
 
 
 def test_a_string_has_a_length_and_says_what_is_missing() -> None:
@@ -96,8 +97,11 @@ def test_a_string_has_a_length_and_says_what_is_missing() -> None:
 def test_no_core_is_dumped_and_memory_has_an_end() -> None:
     import resource
 
-    found = child.supervised(lambda: {name: resource.getrlimit(getattr(resource, name))[0] for name in
-                                      ("RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_AS")})
+    found = child.supervised(
+        lambda: {
+            name: resource.getrlimit(getattr(resource, name))[0] for name in ("RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_AS")
+        }
+    )
     used = found.pop("RLIMIT_AS") - limits.MEMORY  # what the process had before
     assert 0 < used < 64 << 30
     assert found == {"RLIMIT_CORE": 0, "RLIMIT_CPU": limits.CPU}
@@ -153,8 +157,11 @@ child.supervised(work)
 
 def started(folder: Path, first: str = "pass") -> subprocess.Popen[bytes]:
     """A program of ours in which something hangs, its standard output a pipe."""
-    running = subprocess.Popen([sys.executable, "-c", PROGRAM.format(path=sys.path, folder=str(folder), first=first)],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(path=sys.path, folder=str(folder), first=first)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     until = time.monotonic() + 30
     while not (folder / "inner").exists() or not (folder / "inner").read_text():
         assert time.monotonic() < until, running.stderr
@@ -222,6 +229,7 @@ def test_no_thread_is_waited_for() -> None:
 
 def test_a_process_that_is_left_behind_holds_no_output_and_no_answer(tmp_path: Path) -> None:
     """Whoever reads to the end of our output is not held up by a child that cannot be ended."""
+
     def fork_and_hang() -> str:
         if os.fork() == 0:
             (tmp_path / "inner").write_text(str(os.getpid()))
@@ -239,15 +247,18 @@ def test_a_process_that_is_left_behind_holds_no_output_and_no_answer(tmp_path: P
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("table", "path", "place"), [
-    ("1 0 0:1 / / rw - ext4 /dev/vda rw\n2 1 0:2 / /mnt rw shared:1 - nfs4 server:/x rw\n", "/mnt/a/b", "/mnt"),
-    ("1 0 0:1 / / rw - nfs4 server:/root rw\n", "/etc/default/x", None),
-    ("2 1 0:2 / /mnt rw - nfs4 server:/x rw\n3 2 0:3 / /mnt/own rw - xfs /dev/vdb rw\n", "/mnt/own/x", None),
-    ("2 1 0:2 / /mnt rw - nfs4 server:/x rw\n", "/mnt2/x", None),
-    ("2 1 0:2 / /a\\040b rw - fuse.sshfs x rw\n", "/a b", "/a b"),
-    ("2 1 0:2 / /mnt rw - autofs systemd-1 rw\n3 1 0:3 / /mnt rw - ext4 /dev/vdb rw\n", "/mnt/x", None),
-    ("2 1 0:2 / /mnt rw - a-kind-of-next-year x rw\n", "/mnt/x", "/mnt"),
-])
+@pytest.mark.parametrize(
+    ("table", "path", "place"),
+    [
+        ("1 0 0:1 / / rw - ext4 /dev/vda rw\n2 1 0:2 / /mnt rw shared:1 - nfs4 server:/x rw\n", "/mnt/a/b", "/mnt"),
+        ("1 0 0:1 / / rw - nfs4 server:/root rw\n", "/etc/default/x", None),
+        ("2 1 0:2 / /mnt rw - nfs4 server:/x rw\n3 2 0:3 / /mnt/own rw - xfs /dev/vdb rw\n", "/mnt/own/x", None),
+        ("2 1 0:2 / /mnt rw - nfs4 server:/x rw\n", "/mnt2/x", None),
+        ("2 1 0:2 / /a\\040b rw - fuse.sshfs x rw\n", "/a b", "/a b"),
+        ("2 1 0:2 / /mnt rw - autofs systemd-1 rw\n3 1 0:3 / /mnt rw - ext4 /dev/vdb rw\n", "/mnt/x", None),
+        ("2 1 0:2 / /mnt rw - a-kind-of-next-year x rw\n", "/mnt/x", "/mnt"),
+    ],
+)
 def test_which_file_systems_may_hang(tmp_path: Path, table: str, path: str, place: str | None) -> None:
     (tmp_path / "mountinfo").write_text(table)
     assert _file_systems._place_of(path, _file_systems._mounts(str(tmp_path / "mountinfo"))) == place
@@ -255,9 +266,11 @@ def test_which_file_systems_may_hang(tmp_path: Path, table: str, path: str, plac
 
 def counted(calls: list[str], name: str, work: Callable[[], Any]) -> Callable[[], Any]:
     """Work that is counted where it is done in this process."""
+
     def run() -> Any:
         calls.append(name)
         return work()
+
     return run
 
 
@@ -265,8 +278,11 @@ def test_a_dead_file_system_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(_file_systems._State, "mounts", {"/dead": "nfs4", "/alive": "nfs4", "/": None})
     monkeypatch.setattr(limits, "LOOK", 0.2)
     calls: list[str] = []
-    monkeypatch.setattr(child, "bounded", lambda work, seconds, grace, real=child.bounded: (
-        calls.append("child"), real(work, seconds, grace))[1])
+    monkeypatch.setattr(
+        child,
+        "bounded",
+        lambda work, seconds, grace, real=child.bounded: (calls.append("child"), real(work, seconds, grace))[1],
+    )
     for _time in range(3):
         with pytest.raises(_file_systems.Silent, match="the file system at /dead does not answer"):
             _file_systems.look("/dead/x", hang)
@@ -300,20 +316,25 @@ def test_nothing_that_is_not_known_passes_for_absent(monkeypatch: pytest.MonkeyP
     assert files.test("f", "/dead/x") is None
 
 
-def test_a_unit_whose_launcher_is_on_a_dead_file_system_is_not_passed_over(monkeypatch: pytest.MonkeyPatch,
-                                                                          host: Host) -> None:
+def test_a_unit_whose_launcher_is_on_a_dead_file_system_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, host: Host
+) -> None:
     from ansible_collections.cbops.telemetry.plugins.module_utils.launch._discovery import discover
 
     host.write("/etc/systemd/system/nobody-knows.service", "[Service]\nExecStart=/dead/start.sh\n")
     files = HostFiles(str(host.root))
     real = files._look
-    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: _file_systems.look(place, work)
-                        if "/dead/" in place else real(place, work))
+    monkeypatch.setattr(
+        HostFiles,
+        "_look",
+        lambda self, place, work: _file_systems.look(place, work) if "/dead/" in place else real(place, work),
+    )
     monkeypatch.setattr(_file_systems._State, "mounts", {f"{host.root}/dead": "nfs4"})
     monkeypatch.setattr(_file_systems._State, "silent", {f"{host.root}/dead"})
     found, _warnings = discover(files)
     assert [(definition.name, result.verdict, result.reason) for definition, result in found] == [
-        ("nobody-knows", "unresolvable", f"the file system at {host.root}/dead does not answer")]
+        ("nobody-knows", "unresolvable", f"the file system at {host.root}/dead does not answer")
+    ]
 
 
 # -- folders with more names than are looked through ---------------------------------------------------
@@ -327,6 +348,7 @@ def crowd(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def make(folder: str, more: int = 1) -> None:
         for number in range(limits.NAMES + more):
             host.write(f"{folder}/{number}", "")
+
     return make
 
 
@@ -378,42 +400,55 @@ def test_a_war_is_seen_among_the_first_files_that_a_jvm_opened(tmp_path: Path, m
     assert _opened_war(str(tmp_path), "/x.war") is None and len(read) == 51
 
 
-@pytest.mark.parametrize(("folder", "unit"), [
-    ("/etc/systemd/system/a.service.d", "ExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
-    ("/opt/t/webapps", "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap start"),
-    ("/opt/t/conf/Catalina", "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap "
-                             "start"),
-    ("/opt/env", "EnvironmentFile=/opt/env/*\nExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
-    ("/opt/sh", "ExecStart=/opt/start.sh"),
-])
-def test_a_crowded_folder_costs_its_own_unit_alone(host: Host, crowd: Callable[..., None], folder: str,
-                                                   unit: str) -> None:
+@pytest.mark.parametrize(
+    ("folder", "unit"),
+    [
+        ("/etc/systemd/system/a.service.d", "ExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
+        (
+            "/opt/t/webapps",
+            "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap start",
+        ),
+        (
+            "/opt/t/conf/Catalina",
+            "ExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap start",
+        ),
+        ("/opt/env", "EnvironmentFile=/opt/env/*\nExecStart=/usr/bin/java -jar /opt/cloudbees-core-cm.war"),
+        ("/opt/sh", "ExecStart=/opt/start.sh"),
+    ],
+)
+def test_a_crowded_folder_costs_its_own_unit_alone(
+    host: Host, crowd: Callable[..., None], folder: str, unit: str
+) -> None:
     from ansible_collections.cbops.telemetry.plugins.module_utils.launch._discovery import discover
     from ansible_collections.cbops.telemetry.plugins.module_utils.launch._ownership import warnings
 
     host.write("/etc/systemd/system/a.service", f"[Service]\n{unit}\n")
-    host.write("/etc/systemd/system/b.service",
-               "[Service]\nExecStart=/usr/bin/java -jar /opt/cloudbees-core-oc.war\n")
+    host.write("/etc/systemd/system/b.service", "[Service]\nExecStart=/usr/bin/java -jar /opt/cloudbees-core-oc.war\n")
     host.write("/opt/start.sh", "#!/bin/bash\nfor f in /opt/sh/*; do . $f; done\nexec java -jar /opt/jenkins.war\n")
     (host.root / "opt/start.sh").chmod(0o755)
     crowd(folder)
     files = HostFiles(str(host.root))
     found, _warnings = discover(files)
     assert [(definition.name, result.verdict) for definition, result in found] == [
-        ("a", "unresolvable"), ("b", "enabled")]
+        ("a", "unresolvable"),
+        ("b", "enabled"),
+    ]
     assert "more than 50 names" in (found[0][1].reason or "")
     warnings(files, found)
 
 
-@pytest.mark.parametrize("folder", ["/etc/systemd/system", "/lib/systemd/system/multi-user.target.wants",
-                                    "/etc/init.d"])
-def test_where_it_is_not_known_which_units_there_are_the_host_is_unknown(host: Host, crowd: Callable[..., None],
-                                                                         folder: str) -> None:
+@pytest.mark.parametrize(
+    "folder", ["/etc/systemd/system", "/lib/systemd/system/multi-user.target.wants", "/etc/init.d"]
+)
+def test_where_it_is_not_known_which_units_there_are_the_host_is_unknown(
+    host: Host, crowd: Callable[..., None], folder: str
+) -> None:
     from ansible_collections.cbops.telemetry.plugins.module_utils._answer import telemetry_info
 
     crowd(folder)
-    done = telemetry_info({"root": str(host.root), "launch_scripts": [], "connectivity": None, "attach": "never"},
-                          False)
+    done = telemetry_info(
+        {"root": str(host.root), "launch_scripts": [], "connectivity": None, "attach": "never"}, False
+    )
     assert done["failed"] and MANY in done["msg"] and folder in done["msg"]
 
 
@@ -434,21 +469,30 @@ def test_a_dead_war_costs_its_version_alone(monkeypatch: pytest.MonkeyPatch, hos
     host.write("/home/config.xml", "<a><noUsageStatistics>true</noUsageStatistics></a>")
     files = HostFiles(str(host.root))
     real = files._look
-    monkeypatch.setattr(HostFiles, "_look", lambda self, place, work: _file_systems.look(place, work)
-                        if "/dead/" in place else real(place, work))
+    monkeypatch.setattr(
+        HostFiles,
+        "_look",
+        lambda self, place, work: _file_systems.look(place, work) if "/dead/" in place else real(place, work),
+    )
     monkeypatch.setattr(_file_systems._State, "mounts", {f"{host.root}/dead": "nfs4"})
     monkeypatch.setattr(_file_systems._State, "silent", {f"{host.root}/dead"})
     found = _jenkins_home.settings_in_time(files, "/home", ["/dead/x.war"])
     assert (found["no_usage_statistics"], found["proxy"], found["product_version"]) == (True, None, "unknown")
     assert found["details"]["product_version"]["reason"] == (
-        f"its war could not be read: the file system at {host.root}/dead does not answer")
+        f"its war could not be read: the file system at {host.root}/dead does not answer"
+    )
 
 
 def test_a_dead_home_costs_the_settings_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HOME", 0.2)
     monkeypatch.setattr(limits, "HOMES", 0.5)
-    monkeypatch.setattr(_jenkins_home, "settings", lambda files, home, wars: hang() if home else {
-        "product_version": "2.440", "details": {"product_version": {"state": "seen"}}})
+    monkeypatch.setattr(
+        _jenkins_home,
+        "settings",
+        lambda files, home, wars: (
+            hang() if home else {"product_version": "2.440", "details": {"product_version": {"state": "seen"}}}
+        ),
+    )
     found = [_jenkins_home.settings_in_time(HostFiles(), "/home", ["/x.war"]) for _installation in range(20)]
     assert found[0]["analytics_plugin"] == "unknown"
     assert found[0]["details"]["analytics_plugin"]["reason"] == "/home could not be read: not in time"
@@ -465,10 +509,12 @@ def test_settings_are_the_same_in_time(host: Host) -> None:
     assert _jenkins_home.settings_in_time(*asked) == _jenkins_home.settings(*asked)
 
 
-@pytest.mark.parametrize("script", ["sleep 1000", "sleep 1000 & exec sleep 1000", "cat /dev/zero",
-                                    "exec >&-; exec 2>&-; sleep 1000"])
-def test_a_service_manager_that_does_not_answer_is_asked_once(script: str, tmp_path: Path,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "script", ["sleep 1000", "sleep 1000 & exec sleep 1000", "cat /dev/zero", "exec >&-; exec 2>&-; sleep 1000"]
+)
+def test_a_service_manager_that_does_not_answer_is_asked_once(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = tmp_path / "busctl"
     program.write_text(f"#!/bin/sh\necho x >>{tmp_path}/asked\n{script}\n")
     program.chmod(0o755)

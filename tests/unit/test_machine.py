@@ -17,15 +17,18 @@ PATTERN = schemas.SCHEMAS["state-1.json"]["properties"]["host"]["properties"]["m
 BOOT = "df11b95a-6b6e-499e-8f41-e5876e32ee9f\n"
 
 
-@pytest.mark.parametrize(("identity", "boot", "told"), [
-    ("7666c31d2fc54b29bbe2df3524a18223\n", BOOT, True),
-    ("uninitialized\n", BOOT, False),
-    ("", BOOT, False),
-    ("7666C31D2FC54B29BBE2DF3524A18223\n", BOOT, False),
-    ("7666c31d2fc54b29bbe2df3524a18223\n", "no boot\n", False),
-    (None, BOOT, False),
-    ("\u00ff" * 32, BOOT, False),
-])
+@pytest.mark.parametrize(
+    ("identity", "boot", "told"),
+    [
+        ("7666c31d2fc54b29bbe2df3524a18223\n", BOOT, True),
+        ("uninitialized\n", BOOT, False),
+        ("", BOOT, False),
+        ("7666C31D2FC54B29BBE2DF3524A18223\n", BOOT, False),
+        ("7666c31d2fc54b29bbe2df3524a18223\n", "no boot\n", False),
+        (None, BOOT, False),
+        ("\u00ff" * 32, BOOT, False),
+    ],
+)
 def test_it_is_told_or_nothing_is(monkeypatch: pytest.MonkeyPatch, identity: str | None, boot: str, told: bool) -> None:
     """What is in those files may be anything; what is said passes the gate."""
     real = builtins.open

@@ -35,19 +35,39 @@ WAIVER = {"until": TODAY.isoformat(), "reason": "case 1", "approved_by": "Jo"}
 
 def answer(**more: Any) -> dict[str, Any]:
     """An answer of the probe."""
-    return {"target": "api.segment.io:443", "via": "direct", "outcome": "refused", "address": None,
-            "addresses": [{"address": "192.0.2.1", "family": "inet", "outcome": "refused", "tcp_ms": 1.5},
-                          {"address": "192.0.2.10", "family": "inet", "outcome": "refused", "tcp_ms": 2.5}],
-            "phases_ms": {"dns": 1.0, "tcp": 2.0, "proxy_connect": None, "tls": None, "http": None}, "tls": None,
-            "message": "192.0.2.10 and 192.0.2.1 refused", **more}
+    return {
+        "target": "api.segment.io:443",
+        "via": "direct",
+        "outcome": "refused",
+        "address": None,
+        "addresses": [
+            {"address": "192.0.2.1", "family": "inet", "outcome": "refused", "tcp_ms": 1.5},
+            {"address": "192.0.2.10", "family": "inet", "outcome": "refused", "tcp_ms": 2.5},
+        ],
+        "phases_ms": {"dns": 1.0, "tcp": 2.0, "proxy_connect": None, "tls": None, "http": None},
+        "tls": None,
+        "message": "192.0.2.10 and 192.0.2.1 refused",
+        **more,
+    }
 
 
 def state(on_disk: str = "disabled", **more: Any) -> dict[str, Any]:
     """A state document with one installation."""
-    entry = {"name": "cm", "product": "controller", "packaging": "deb", "service": "cm.service", "launch": None,
-             "declarations": [], "on_disk": on_disk, "on_disk_detail": {}, "next_start": on_disk,
-             "next_start_detail": {},
-             "running": on_disk, "running_detail": {}, "processes": [{"pid": 7, "started": "2026-01-01T00:00:00Z"}]}
+    entry = {
+        "name": "cm",
+        "product": "controller",
+        "packaging": "deb",
+        "service": "cm.service",
+        "launch": None,
+        "declarations": [],
+        "on_disk": on_disk,
+        "on_disk_detail": {},
+        "next_start": on_disk,
+        "next_start_detail": {},
+        "running": on_disk,
+        "running_detail": {},
+        "processes": [{"pid": 7, "started": "2026-01-01T00:00:00Z"}],
+    }
     return {"schema": "cbops.telemetry/state/1", "installations": [entry], "connectivity": [answer()], **more}
 
 
@@ -81,8 +101,11 @@ def run(reports: Path, key: Path | None, documents: list[dict[str, Any]], run_id
 @pytest.fixture
 def reports(tmp_path: Path, keys: Path) -> Path:
     """Reports of one signed run: compliant, waived, and without a state."""
-    run(tmp_path / "r", keys / "key", [judged("cm1", state()), judged("cm2", state("enabled"), telemetry_waiver=WAIVER),
-                                       judged("ü/x", None)])
+    run(
+        tmp_path / "r",
+        keys / "key",
+        [judged("cm1", state()), judged("cm2", state("enabled"), telemetry_waiver=WAIVER), judged("ü/x", None)],
+    )
     return tmp_path / "r"
 
 
@@ -96,8 +119,14 @@ def test_what_a_run_left_is_good(reports: Path, keys: Path) -> None:
     assert wrong == []
     (path,) = (reports / "manifests").glob("*.json")
     newest = {"run_id": path.stem, "sequence": 1, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    assert seen == {"manifests": 1, "files": 3, "records": 0, "signers": ["jo@example.com"], "notes": [],
-                    "newest": [newest]}
+    assert seen == {
+        "manifests": 1,
+        "files": 3,
+        "records": 0,
+        "signers": ["jo@example.com"],
+        "notes": [],
+        "newest": [newest],
+    }
     validate(json.loads(path.read_text()))
     (journal,) = (reports / "runs").glob("*.jsonl")
     for line in journal.read_text().splitlines():
@@ -166,7 +195,7 @@ def test_a_record_of_an_earlier_version_is_a_note(tmp_path: Path, keys: Path) ->
 def flips(data: bytes) -> list[tuple[int, bytes]]:
     """Every kind of byte once: at the first and the last place of each value, in one bit each."""
     places = sorted({data.index(value) for value in set(data)} | {data.rindex(value) for value in set(data)})
-    return [(at, data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1:]) for at in places]
+    return [(at, data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]) for at in places]
 
 
 @pytest.mark.parametrize("pattern", ["evidence/cm1.json", "evidence/%C3*", "manifests/*.json", "manifests/*.sig"])
@@ -175,7 +204,7 @@ def test_a_flipped_byte_is_found_and_its_file_named(reports: Path, keys: Path, p
     original = path.read_bytes()
     for at, data in flips(original):
         path.write_bytes(data)
-        assert any(path.name in text for text in problems(reports, keys)), f"byte {at}: {data[at:at + 1]!r}"
+        assert any(path.name in text for text in problems(reports, keys)), f"byte {at}: {data[at : at + 1]!r}"
     path.write_bytes(original)
     assert problems(reports, keys) == []
 
@@ -185,7 +214,7 @@ def test_every_byte_of_a_signature_counts(reports: Path, keys: Path) -> None:
     (path,) = reports.glob("manifests/*.sig")
     original = path.read_bytes()
     for at in range(len(original)):
-        path.write_bytes(original[:at] + bytes([original[at] ^ 1 << at % 7]) + original[at + 1:])
+        path.write_bytes(original[:at] + bytes([original[at] ^ 1 << at % 7]) + original[at + 1 :])
         assert any(path.name in text for text in problems(reports, keys)), f"byte {at}"
     for other in (original + b"\n", original[:-1], b"\n" + original, original.replace(b"\n", b"\r\n"), b""):
         path.write_bytes(other)
@@ -230,16 +259,20 @@ def test_a_manifest_under_another_name_is_found(reports: Path, keys: Path) -> No
     assert any(f"{later.name}: it is the manifest of another run" in text for text in problems(reports, keys))
 
 
-@pytest.mark.parametrize(("damage", "said"), [
-    (lambda reports: (reports / "evidence/cm1.json").unlink(), "cm1.json: it is missing"),
-    (lambda reports: (reports / "evidence/new.json").write_text("{}"), "new.json: no manifest"),
-    (lambda reports: next(reports.glob("manifests/*.sig")).unlink(), "it cannot be read"),
-    (lambda reports: next(reports.glob("manifests/*.json")).unlink(), "no manifest is there"),
-    (lambda reports: (reports / "manifests/x.json.sig").write_text(""), "x.json.sig: its manifest is missing"),
-    (lambda reports: (reports / "manifests/x.json").write_text("{}"), "x.json: its signature"),
-])
-def test_what_is_missing_and_what_is_too_much(reports: Path, keys: Path, damage: Callable[[Path], object],
-                                              said: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda reports: (reports / "evidence/cm1.json").unlink(), "cm1.json: it is missing"),
+        (lambda reports: (reports / "evidence/new.json").write_text("{}"), "new.json: no manifest"),
+        (lambda reports: next(reports.glob("manifests/*.sig")).unlink(), "it cannot be read"),
+        (lambda reports: next(reports.glob("manifests/*.json")).unlink(), "no manifest is there"),
+        (lambda reports: (reports / "manifests/x.json.sig").write_text(""), "x.json.sig: its manifest is missing"),
+        (lambda reports: (reports / "manifests/x.json").write_text("{}"), "x.json: its signature"),
+    ],
+)
+def test_what_is_missing_and_what_is_too_much(
+    reports: Path, keys: Path, damage: Callable[[Path], object], said: str
+) -> None:
     damage(reports)
     assert any(said in text for text in problems(reports, keys))
 
@@ -273,8 +306,12 @@ def test_the_commit_of_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert git_commit([str(inventory)]) == (None, None)
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", inventory, "-c", "user.name=x", "-c", "user.email=x@example.com",
-                               *arguments], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", inventory, "-c", "user.name=x", "-c", "user.email=x@example.com", *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
 
     git("init", "-q", "..")
     assert git_commit([str(inventory)]) == (None, None), "no commit yet"
@@ -302,6 +339,7 @@ def run_id_of(number: int) -> str:
 @contextlib.contextmanager
 def clock(days: float) -> Iterator[None]:
     """A clock of the control node that is this many days off."""
+
     def wrong() -> str:
         return _run.stamp(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days))
 
@@ -327,8 +365,9 @@ class Runs:
     def end(self, number: int, key: str | None = "key", *documents: dict[str, Any]) -> Path:
         """The second half: its manifest."""
         made = manifest.manifest_of(documents, evidence.read_journal(self.reports, run_id_of(number)))
-        path = manifest.write_manifest(self.reports, {**made, "run_id": run_id_of(number)},
-                                       str(self.keys / key) if key else None)
+        path = manifest.write_manifest(
+            self.reports, {**made, "run_id": run_id_of(number)}, str(self.keys / key) if key else None
+        )
         validate(json.loads(path.read_text()))
         return path
 
@@ -355,8 +394,7 @@ def sha256_of(path: Path) -> str:
 def place_of(path: Path) -> tuple[int, list[tuple[str, str, bool]]]:
     """Sequence of a manifest, and what it follows."""
     document = json.loads(path.read_text())
-    return document["sequence"], [(entry["run_id"], entry["sha256"], entry["signed"])
-                                  for entry in document["previous"]]
+    return document["sequence"], [(entry["run_id"], entry["sha256"], entry["signed"]) for entry in document["previous"]]
 
 
 def take_away(*paths: Path) -> None:
@@ -421,8 +459,11 @@ def test_a_clock_behind_is_noted(runs: Runs) -> None:
     first = runs(judged("cm1", state()))
     with clock(-10):
         second = runs(judged("cm1", state("enabled")))
-    assert runs.check() == ([], f"a clock was wrong: {second.name} is from {finished(second)} and follows "
-                                f"{first.name}, which is from {finished(first)}")
+    assert runs.check() == (
+        [],
+        f"a clock was wrong: {second.name} is from {finished(second)} and follows "
+        f"{first.name}, which is from {finished(first)}",
+    )
 
 
 def test_with_newer_than_a_time_in_the_future_counts_as_none(runs: Runs) -> None:
@@ -506,7 +547,8 @@ def test_what_was_known_must_be_there(runs: Runs) -> None:
     second = runs(judged("cm1", state()))
     checksum = sha256_of(second)
     assert manifest.verify(runs.reports, str(runs.keys / "allowed"))[1]["newest"] == [
-        {"run_id": second.stem, "sequence": 2, "sha256": checksum}]
+        {"run_id": second.stem, "sequence": 2, "sha256": checksum}
+    ]
     assert runs.check(checksum, sha256_of(first)) == ([], "")
     take_away(second)
     (runs.reports / "evidence/cm1.json").write_bytes(old)
@@ -521,8 +563,9 @@ def test_a_run_that_was_overtaken_says_so(runs: Runs) -> None:
     runs.file(2, judged("cm1", state()))
     runs.end(2)
     first = runs.end(1)
-    assert json.loads(first.read_text())["files"]["evidence/cm1.json"]["replaced_by"] == \
-        sha256_of(runs.reports / "evidence/cm1.json")
+    assert json.loads(first.read_text())["files"]["evidence/cm1.json"]["replaced_by"] == sha256_of(
+        runs.reports / "evidence/cm1.json"
+    )
     assert runs.check() == ([], "")
     (host,) = gather([runs.reports / "evidence"], ["cm1"], None).hosts
     journal = evidence.read_journal(runs.reports, run_id_of(2))
@@ -687,16 +730,41 @@ def lay(path: Path, what: str) -> None:
         path.write_text(what)
 
 
-DAMAGE = ["fifo", "folder", "link", "", "{", "[]", "null", "7", '"x"', "[" * 200_000, '{"a":' * 200_000, "\0",
-          '{"files": NaN}', '{"schema": "cbops.telemetry/manifest/1"}',
-          '{"schema": "cbops.telemetry/evidence/1", "host": "cm1"}', "[" * 70 + "]" * 70, '{"a": "\\ud800"}',
-          '{"a": 1e999}', "9" * 5000]
+DAMAGE = [
+    "fifo",
+    "folder",
+    "link",
+    "",
+    "{",
+    "[]",
+    "null",
+    "7",
+    '"x"',
+    "[" * 200_000,
+    '{"a":' * 200_000,
+    "\0",
+    '{"files": NaN}',
+    '{"schema": "cbops.telemetry/manifest/1"}',
+    '{"schema": "cbops.telemetry/evidence/1", "host": "cm1"}',
+    "[" * 70 + "]" * 70,
+    '{"a": "\\ud800"}',
+    '{"a": 1e999}',
+    "9" * 5000,
+]
 
 
-@pytest.mark.parametrize(("where", "what"), [
-    *((where, what) for where in ("evidence/cm1.json", "manifests/{}.json", "runs/x.jsonl") for what in DAMAGE),
-    *((where, what) for where in ("runs/{}.jsonl", "manifests/x.json", "manifests/{}.json.sig", "evidence/x.json")
-      for what in (*DAMAGE[:3], "[" * 200_000))], ids=lambda text: text[:20])
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        *((where, what) for where in ("evidence/cm1.json", "manifests/{}.json", "runs/x.jsonl") for what in DAMAGE),
+        *(
+            (where, what)
+            for where in ("runs/{}.jsonl", "manifests/x.json", "manifests/{}.json.sig", "evidence/x.json")
+            for what in (*DAMAGE[:3], "[" * 200_000)
+        ),
+    ],
+    ids=lambda text: text[:20],
+)
 def test_what_is_damaged_is_named_and_hides_nothing_else(runs: Runs, where: str, what: str) -> None:
     run_path = runs(judged("cm1", state()), judged("cm2", state()))
     path = runs.reports / where.format(run_path.stem)
@@ -764,17 +832,31 @@ def test_how_many_places_are_read_does_not_grow_with_the_hosts(runs: Runs, monke
 
 
 def samples(connected: int, p50_ms: float) -> dict[str, Any]:
-    return {"count": 9, "connected": connected, "loss_percent": 100.0 * (9 - connected) / 9, "p50_ms": p50_ms,
-            "max_ms": 99.9, "outcomes": {"timeout": 9 - connected, "connected": connected}}
+    return {
+        "count": 9,
+        "connected": connected,
+        "loss_percent": 100.0 * (9 - connected) / 9,
+        "p50_ms": p50_ms,
+        "max_ms": 99.9,
+        "outcomes": {"timeout": 9 - connected, "connected": connected},
+    }
 
 
 def test_settled_evidence_is_the_same_whatever_the_network_measured() -> None:
     first = state(connectivity=[answer(via="proxy:3128"), answer(samples=samples(7, 1.5))])
-    second = state(connectivity=[
-        answer(samples=samples(6, 2.5), phases_ms={"dns": 9.0, "tcp": 9.0, "proxy_connect": None, "tls": None,
-                                                "http": None}),
-        answer(via="proxy:3128", addresses=[{"address": "192.0.2.9"}, {"address": "192.0.2.99"}],
-               message="192.0.2.99 and 192.0.2.9 refused")])
+    second = state(
+        connectivity=[
+            answer(
+                samples=samples(6, 2.5),
+                phases_ms={"dns": 9.0, "tcp": 9.0, "proxy_connect": None, "tls": None, "http": None},
+            ),
+            answer(
+                via="proxy:3128",
+                addresses=[{"address": "192.0.2.9"}, {"address": "192.0.2.99"}],
+                message="192.0.2.99 and 192.0.2.9 refused",
+            ),
+        ]
+    )
     assert evidence.settled(first) == evidence.settled(second)
     assert "192.0.2" not in json.dumps(evidence.settled(first))
     assert first["connectivity"][0]["addresses"], "the answer itself stays as it was"
@@ -784,9 +866,13 @@ def test_settled_evidence_is_the_same_whatever_the_network_measured() -> None:
 
 
 def test_how_often_an_attempt_failed_is_no_news() -> None:
-    said = [evidence.settled(state(connectivity=[answer(samples=samples(connected, 1.0), message=message)]))
-            for connected, message in ((7, "2 of 9 attempts failed (2 timeout). No answer"),
-                                       (8, "1 of 9 attempts failed (1 timeout). No answer"))]
+    said = [
+        evidence.settled(state(connectivity=[answer(samples=samples(connected, 1.0), message=message)]))
+        for connected, message in (
+            (7, "2 of 9 attempts failed (2 timeout). No answer"),
+            (8, "1 of 9 attempts failed (1 timeout). No answer"),
+        )
+    ]
     assert said[0] == said[1]
     assert said[0]["connectivity"][0]["message"] == "some of 9 attempts failed. No answer"
 
@@ -820,12 +906,16 @@ def test_runs_at_once_do_not_hurt_each_other(tmp_path: Path, keys: Path) -> None
         for line in lines:
             validate_line(json.loads(line))
         documents = [evidence.read(evidence.path_of(tmp_path / "evidence", host)) for host in HOSTS]
-        made = manifest.manifest_of([document for document in documents if document],
-                                    evidence.read_journal(tmp_path, run_id))
+        made = manifest.manifest_of(
+            [document for document in documents if document], evidence.read_journal(tmp_path, run_id)
+        )
         manifest.write_manifest(tmp_path, {**made, "run_id": run_id}, str(keys / "key"))
     assert problems(tmp_path, keys) == []
-    assert sorted(path.name for path in (tmp_path / "evidence").iterdir()) == ["%C3%BC%2Fx.json", "cm1.json",
-                                                                              "cm2.json"]
+    assert sorted(path.name for path in (tmp_path / "evidence").iterdir()) == [
+        "%C3%BC%2Fx.json",
+        "cm1.json",
+        "cm2.json",
+    ]
 
 
 def test_file_and_journal_never_part(tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,7 @@ from ansible.module_utils.testing import patch_module_args
 from hostroot import FLAG, Host
 from schemas import validate
 
-from ansible_collections.cbops.telemetry.plugins.modules import (
-    telemetry_backup,
-    telemetry_flag,
-    telemetry_info,
-)
+from ansible_collections.cbops.telemetry.plugins.modules import telemetry_backup, telemetry_flag, telemetry_info
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 
 SECRETS = ("s3cr3t-of-the-keystore", "s3cr3t-option")
@@ -24,20 +20,26 @@ PASSWORD = "-Djavax.net.ssl.keyStorePassword=s3cr3t-option"
 LAYOUTS: dict[str, tuple[Callable[[Host], None], str]] = {
     "deb": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD} -Xmx1g"\n'), "/etc/default/cloudbees-core-cm"),
     "rpm": (lambda host: host.rpm(f'JENKINS_JAVA_OPTIONS="{PASSWORD}"\n'), "/etc/sysconfig/cloudbees-core-cm"),
-    "rpm, array": (lambda host: host.rpm(f'JENKINS_JAVA_OPTIONS=("{PASSWORD}")\n'),
-                   "/etc/sysconfig/cloudbees-core-cm"),
-    "systemd": (lambda host: host.oss(f'[Service]\nEnvironment="JAVA_OPTS={PASSWORD}"\n'),
-                "/etc/systemd/system/jenkins.service.d/10-admin.conf"),
-    "script": (lambda host: host.script(f"#!/bin/sh\nexec java {PASSWORD} -jar /opt/jenkins.war\n"),
-               "/opt/cloudbees/cm/start.sh"),
-    "deb, not resolvable": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}"\nJENKINS_WAR="$(words /x) $JENKINS_WAR"\n'),
-                            "/etc/default/cloudbees-core-cm"),
+    "rpm, array": (lambda host: host.rpm(f'JENKINS_JAVA_OPTIONS=("{PASSWORD}")\n'), "/etc/sysconfig/cloudbees-core-cm"),
+    "systemd": (
+        lambda host: host.oss(f'[Service]\nEnvironment="JAVA_OPTS={PASSWORD}"\n'),
+        "/etc/systemd/system/jenkins.service.d/10-admin.conf",
+    ),
+    "script": (
+        lambda host: host.script(f"#!/bin/sh\nexec java {PASSWORD} -jar /opt/jenkins.war\n"),
+        "/opt/cloudbees/cm/start.sh",
+    ),
+    "deb, not resolvable": (
+        lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}"\nJENKINS_WAR="$(words /x) $JENKINS_WAR"\n'),
+        "/etc/default/cloudbees-core-cm",
+    ),
     "deb, broken": (lambda host: host.deb(f'JAVA_ARGS="{PASSWORD}\n'), "/etc/default/cloudbees-core-cm"),
 }
 
 
-def call(capsys: pytest.CaptureFixture[str], main: Callable[[], None], check: bool = False, **options: Any,
-         ) -> dict[str, Any]:
+def call(
+    capsys: pytest.CaptureFixture[str], main: Callable[[], None], check: bool = False, **options: Any
+) -> dict[str, Any]:
     """Run a module's main() with these options; what it answered."""
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
     with patch_module_args(arguments), pytest.raises(SystemExit):
@@ -98,15 +100,19 @@ def test_declaring(host: Host, capsys: pytest.CaptureFixture[str], layout: str) 
     assert host.read(path) == before
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    ({"state": "off"}, "value of state must be one of"),
-    ({}, "missing required arguments: state"),
-    ({"state": "disabled", "root": "relative"}, "absolute path"),
-    ({"state": "disabled", "launch_scripts": ["start.sh"]}, "start.sh: an absolute path is needed"),
-    ({"state": "disabled", "name": ["nothing"]}, "not installed here: nothing"),
-])
-def test_wrong_options_of_the_flag(host: Host, capsys: pytest.CaptureFixture[str], options: dict[str, Any],
-                                   said: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"state": "off"}, "value of state must be one of"),
+        ({}, "missing required arguments: state"),
+        ({"state": "disabled", "root": "relative"}, "absolute path"),
+        ({"state": "disabled", "launch_scripts": ["start.sh"]}, "start.sh: an absolute path is needed"),
+        ({"state": "disabled", "name": ["nothing"]}, "not installed here: nothing"),
+    ],
+)
+def test_wrong_options_of_the_flag(
+    host: Host, capsys: pytest.CaptureFixture[str], options: dict[str, Any], said: str
+) -> None:
     host.deb("")
     before = host.read("/etc/default/cloudbees-core-cm")
     answer = call(capsys, telemetry_flag.main, **{"root": str(host.root), **options})
@@ -120,7 +126,9 @@ def test_limited_to_a_name(host: Host, capsys: pytest.CaptureFixture[str]) -> No
     host.oss()
     done = call(capsys, telemetry_flag.main, root=str(host.root), state="disabled", name=["jenkins"])
     assert {item["name"]: item["on_disk"] for item in done["state"]["installations"]} == {
-        "cloudbees-core-cm": "enabled", "jenkins": "disabled"}
+        "cloudbees-core-cm": "enabled",
+        "jenkins": "disabled",
+    }
 
 
 def test_a_file_that_comes_and_goes(host: Host, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,9 +39,19 @@ def test_syntax_and_imports(path: Path) -> None:
 def test_no_name_of_the_standard_library_is_newer() -> None:
     """Vermin knows since when each function, option and constant is there."""
     guarded = ["os.pidfd_open", "signal.pidfd_send_signal"]  # used only where os has it
-    done = subprocess.run([Path(sys.executable).with_name("vermin"), "--no-tips", "--target=3.6-", "--violations",
-                           *[word for name in guarded for word in ("--exclude", name)], *FILES],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("vermin"),
+            "--no-tips",
+            "--target=3.6-",
+            "--violations",
+            *[word for name in guarded for word in ("--exclude", name)],
+            *FILES,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -54,13 +64,16 @@ def interpreters() -> list[str]:
 
 @pytest.mark.parametrize("python", interpreters() or [sys.executable])
 def test_every_file_can_be_imported_and_the_state_read(python: str, tmp_path: Path) -> None:
-    program = ("import importlib, json, sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
-               "package = 'ansible_collections.cbops.telemetry.plugins.module_utils.'\n"
-               "for name in sys.argv[3:]: importlib.import_module(package + name)\n"
-               "print(json.dumps(importlib.import_module(package + '_answer').state(sys.argv[2])))")
+    program = (
+        "import importlib, json, sys; sys.path.insert(0, sys.argv[1]); sys.dont_write_bytecode = True\n"
+        "package = 'ansible_collections.cbops.telemetry.plugins.module_utils.'\n"
+        "for name in sys.argv[3:]: importlib.import_module(package + name)\n"
+        "print(json.dumps(importlib.import_module(package + '_answer').state(sys.argv[2])))"
+    )
     root = Path(__file__).parent.parent.parent / ".build/collections"
     names = [".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in FILES if path.stem != "__init__"]
-    done = subprocess.run([python, "-I", "-c", program, str(root), str(tmp_path), *names],
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, "-I", "-c", program, str(root), str(tmp_path), *names], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert '"installations": []' in done.stdout

@@ -19,7 +19,11 @@ def write(folder: Path, text: str) -> tuple[str, ...]:
 
 
 def test_settings_are_those_of_the_configuration(tmp_path: Path) -> None:
-    login = OpenSSH().login((*write(tmp_path, """
+    login = OpenSSH().login(
+        (
+            *write(
+                tmp_path,
+                """
 Host cm1
     HostName 10.1.2.3
     Port 2222
@@ -32,7 +36,17 @@ Host *
     GlobalKnownHostsFile none
     StrictHostKeyChecking accept-new
     AddressFamily inet6
-"""), "-o", "ConnectTimeout=7", "-o", "PasswordAuthentication=no", "-o", "KexAlgorithms=curve25519-sha256"), "cm1")
+""",
+            ),
+            "-o",
+            "ConnectTimeout=7",
+            "-o",
+            "PasswordAuthentication=no",
+            "-o",
+            "KexAlgorithms=curve25519-sha256",
+        ),
+        "cm1",
+    )
     assert (login.hostname, login.port, login.user, login.alias) == ("10.1.2.3", 2222, "ops", "controllers")
     assert login.identities == (str(Path.home() / ".ssh/10.1.2.3"),)
     assert login.identities_only
@@ -68,14 +82,26 @@ def agree(arguments: tuple[str, ...], hosts: list[str]) -> None:
                 assert mine.get(name) == its_own.get(name), (host, name)
 
 
-@pytest.mark.parametrize("text", ["Match host cm*\n  User ops\n", "Host cm1 cm2\n  User ops\n",
-                                  "host=cm?\n  User ops\n", "User ops\nInclude {more}\n",
-                                  "User ops\nIdentityFile ~/.ssh/id_%h\n", '"Host" "cm1" \'cm2\'\n  User ops\n',
-                                  "User ops\nProxyJump %h.gate\n", "Host cm*\n  HostName %h.example.com\n",
-                                  "Host cm9 # cm2\n  User ops\n", "Host db,cm1\n  User ops\n",
-                                  "Host CM1\n  User ops\n", "Host c\\m1 \\db\n  User ops\n",
-                                  "HostKeyAlias %n\n", "Host !cm1 *\n  User ops\n",
-                                  "CanonicalizeHostname yes\nCanonicalDomains localdomain\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Match host cm*\n  User ops\n",
+        "Host cm1 cm2\n  User ops\n",
+        "host=cm?\n  User ops\n",
+        "User ops\nInclude {more}\n",
+        "User ops\nIdentityFile ~/.ssh/id_%h\n",
+        '"Host" "cm1" \'cm2\'\n  User ops\n',
+        "User ops\nProxyJump %h.gate\n",
+        "Host cm*\n  HostName %h.example.com\n",
+        "Host cm9 # cm2\n  User ops\n",
+        "Host db,cm1\n  User ops\n",
+        "Host CM1\n  User ops\n",
+        "Host c\\m1 \\db\n  User ops\n",
+        "HostKeyAlias %n\n",
+        "Host !cm1 *\n  User ops\n",
+        "CanonicalizeHostname yes\nCanonicalDomains localdomain\n",
+    ],
+)
 def test_no_host_has_the_settings_of_another(tmp_path: Path, text: str) -> None:
     (tmp_path / "more").write_text("Host cm9\n  Port 9\n")
     agree(write(tmp_path, text.format(more=tmp_path / "more")), ["cm1", "cm2", "CM1", "db", "cm9", "localhost"])
@@ -85,9 +111,11 @@ def test_no_host_has_the_settings_of_another_in_a_thicket(tmp_path: Path) -> Non
     chance = random.Random(4711)
     words = ["a", "b", "ab", "a*", "*b", "?", "??", "*", "!a", "!*b", "!ab", '"b a"', "a,b", "a?", "b*a"]
     for number in range(25):
-        lines = [f"Host{chance.choice([' ', '=', ' = '])}{' '.join(chance.choices(words, k=chance.randint(1, 3)))}\n"
-                 f"  {chance.choice([f'Port {place + 1}', f'User u{place}', 'HostName %h.c', 'HostName d'])}\n"
-                 for place in range(chance.randint(1, 4))]
+        lines = [
+            f"Host{chance.choice([' ', '=', ' = '])}{' '.join(chance.choices(words, k=chance.randint(1, 3)))}\n"
+            f"  {chance.choice([f'Port {place + 1}', f'User u{place}', 'HostName %h.c', 'HostName d'])}\n"
+            for place in range(chance.randint(1, 4))
+        ]
         folder = tmp_path / str(number)
         folder.mkdir()
         agree(write(folder, "".join(lines)), chance.sample(["a", "b", "ab", "ba", "aa", "bb", "abb", "c"], 4))
@@ -104,7 +132,9 @@ def test_ssh_is_asked_once_for_the_hosts_of_a_block(tmp_path: Path, monkeypatch:
 
 
 def test_ways_through_other_hosts(tmp_path: Path) -> None:
-    arguments = write(tmp_path, """
+    arguments = write(
+        tmp_path,
+        """
 Host gate
     HostName 10.0.0.1
     User guard
@@ -112,7 +142,8 @@ Host inner
     ProxyJump gate
 Host deep
     ProxyJump ann@[fe80::1]:2201,inner
-""")
+""",
+    )
     one = OpenSSH().login(arguments, "inner")
     assert one.via is not None
     assert (one.via.hostname, one.via.user, one.via.via) == ("10.0.0.1", "guard", None)
@@ -127,23 +158,44 @@ Host deep
     assert (three.via.hostname, three.via.user) == ("10.0.0.1", "root")
 
 
-@pytest.mark.parametrize(("setting", "reason"), [
-    ("ProxyCommand=nc %h %p", "ProxyCommand"), ("ProxyCommand=ssh -W %h:%p gate | tee log", "ProxyCommand"),
-    ("ProxyCommand=ssh gate nc %h %p", "ProxyCommand"), ("CertificateFile=/a/cert", "certificatefile"),
-    ("PKCS11Provider=/a/lib.so", "pkcs11provider"), ("BindAddress=10.0.0.9", "bindaddress"),
-    ("BindInterface=eth9", "bindinterface"), ("RequestTTY=force", "a terminal"),
-    ("RemoteCommand=true", "remotecommand"),
-    ("NoSuchSetting=1", "cannot say"), ("KnownHostsCommand=/bin/true", "knownhostscommand"),
-    ("RevokedHostKeys=/a/krl", "revokedhostkeys"), ("VerifyHostKeyDNS=yes", "verifyhostkeydns"),
-    ("CheckHostIP=yes", "checkhostip"), ("NoHostAuthenticationForLocalhost=yes", "nohostauthentication"),
-    ("PermitLocalCommand=yes", "permitlocalcommand"), ("ProxyUseFdpass=yes", "proxyusefdpass"),
-    ("SecurityKeyProvider=/a/lib.so", "securitykeyprovider"), ("Tunnel=yes", "tunnel"), ("SetEnv=A=token", "setenv"),
-    ("SendEnv=TOKEN", "environment"), ("SendEnv=LANG L* LC_ALL", "environment"),
-    ("CanonicalizeHostname=yes", "canonical"), ("LocalForward=8022 h:22", "localforward"),
-    ("RemoteForward=8022 h:22", "remoteforward"), ("DynamicForward=8022", "dynamicforward"),
-    ("ForwardX11=yes", "forwardx11"), ("SessionType=none", "sessiontype"), ("StdinNull=yes", "stdinnull"),
-    ("ConnectionAttempts=3", "connectionattempts"), ("HostbasedAuthentication=yes", "hostbasedauthentication"),
-    ("GlobalKnownHostsFile=/a/known /a/%k", "/a/%k"), ("GlobalKnownHostsFile=${HOME}/known", "known")])
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("ProxyCommand=nc %h %p", "ProxyCommand"),
+        ("ProxyCommand=ssh -W %h:%p gate | tee log", "ProxyCommand"),
+        ("ProxyCommand=ssh gate nc %h %p", "ProxyCommand"),
+        ("CertificateFile=/a/cert", "certificatefile"),
+        ("PKCS11Provider=/a/lib.so", "pkcs11provider"),
+        ("BindAddress=10.0.0.9", "bindaddress"),
+        ("BindInterface=eth9", "bindinterface"),
+        ("RequestTTY=force", "a terminal"),
+        ("RemoteCommand=true", "remotecommand"),
+        ("NoSuchSetting=1", "cannot say"),
+        ("KnownHostsCommand=/bin/true", "knownhostscommand"),
+        ("RevokedHostKeys=/a/krl", "revokedhostkeys"),
+        ("VerifyHostKeyDNS=yes", "verifyhostkeydns"),
+        ("CheckHostIP=yes", "checkhostip"),
+        ("NoHostAuthenticationForLocalhost=yes", "nohostauthentication"),
+        ("PermitLocalCommand=yes", "permitlocalcommand"),
+        ("ProxyUseFdpass=yes", "proxyusefdpass"),
+        ("SecurityKeyProvider=/a/lib.so", "securitykeyprovider"),
+        ("Tunnel=yes", "tunnel"),
+        ("SetEnv=A=token", "setenv"),
+        ("SendEnv=TOKEN", "environment"),
+        ("SendEnv=LANG L* LC_ALL", "environment"),
+        ("CanonicalizeHostname=yes", "canonical"),
+        ("LocalForward=8022 h:22", "localforward"),
+        ("RemoteForward=8022 h:22", "remoteforward"),
+        ("DynamicForward=8022", "dynamicforward"),
+        ("ForwardX11=yes", "forwardx11"),
+        ("SessionType=none", "sessiontype"),
+        ("StdinNull=yes", "stdinnull"),
+        ("ConnectionAttempts=3", "connectionattempts"),
+        ("HostbasedAuthentication=yes", "hostbasedauthentication"),
+        ("GlobalKnownHostsFile=/a/known /a/%k", "/a/%k"),
+        ("GlobalKnownHostsFile=${HOME}/known", "known"),
+    ],
+)
 def test_what_is_left_to_ssh(setting: str, reason: str) -> None:
     with pytest.raises(Unserved, match=reason) as why:
         OpenSSH().login(("ssh", "-F", "none", "-o", setting), "cm1")
@@ -166,7 +218,9 @@ def test_the_way_there_is_held_to_the_same(tmp_path: Path) -> None:
 
 def test_ordinary_settings_are_served(tmp_path: Path) -> None:
     """What a user's, a distribution's or Ansible's configuration usually says is no reason to leave a host to ssh."""
-    arguments = write(tmp_path, """
+    arguments = write(
+        tmp_path,
+        """
 Host gate
     User guard
     ProxyJump none
@@ -200,11 +254,27 @@ Host *
     LogLevel ERROR
     BatchMode yes
     VisualHostKey yes
-""")
-    login = OpenSSH().login((*arguments, "-C", "-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o",
-                             f"ControlPath={tmp_path}/%C", "-o", "KbdInteractiveAuthentication=no", "-o",
-                             "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey", "-o",
-                             "ConnectTimeout=10"), "cm1")
+""",
+    )
+    login = OpenSSH().login(
+        (
+            *arguments,
+            "-C",
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPersist=60s",
+            "-o",
+            f"ControlPath={tmp_path}/%C",
+            "-o",
+            "KbdInteractiveAuthentication=no",
+            "-o",
+            "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey",
+            "-o",
+            "ConnectTimeout=10",
+        ),
+        "cm1",
+    )
     assert login.via is not None
     assert (login.rsa_bits, login.signatures) == (2048, ("ssh-ed25519", "rsa-sha2-512"))
     assert login.methods == ("publickey",)
@@ -232,7 +302,7 @@ case "$*" in *none*) echo "refusehosts never" ;; *) echo "refusehosts $REFUSE" ;
 def test_an_older_ssh_that_looks_at_addresses_too(tmp_path: Path) -> None:
     """Before OpenSSH 8.5 CheckHostIP was on by default, which the sweep does not do."""
     program = tmp_path / "ssh"
-    program.write_text("#!/bin/sh\nssh -o CheckHostIP=yes \"$@\"\n")
+    program.write_text('#!/bin/sh\nssh -o CheckHostIP=yes "$@"\n')
     program.chmod(0o755)
     with pytest.raises(Unserved, match="checkhostip"):
         OpenSSH().login((str(program), "-F", "none"), "cm1")

@@ -63,18 +63,38 @@ def flaw(data: bytes) -> str | None:
 WHOLE = packed()
 
 
-@pytest.mark.parametrize("data", [
-    WHOLE, packed(1), packed(method=zipfile.ZIP_DEFLATED), packed(comment=b"of the maker"),
-    packed(comment=b"PK\x05\x06" * 9), b"#!/bin/sh\nexec java -jar \"$0\"\n" + WHOLE, wide(WHOLE),
-    b"#!x\n" + wide(WHOLE), WHOLE + b"what somebody added",
-], ids=["plain", "one entry", "deflated", "comment", "marks in the comment", "a program in front",
-        "64-bit", "64-bit behind a program", "more behind it"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        WHOLE,
+        packed(1),
+        packed(method=zipfile.ZIP_DEFLATED),
+        packed(comment=b"of the maker"),
+        packed(comment=b"PK\x05\x06" * 9),
+        b'#!/bin/sh\nexec java -jar "$0"\n' + WHOLE,
+        wide(WHOLE),
+        b"#!x\n" + wide(WHOLE),
+        WHOLE + b"what somebody added",
+    ],
+    ids=[
+        "plain",
+        "one entry",
+        "deflated",
+        "comment",
+        "marks in the comment",
+        "a program in front",
+        "64-bit",
+        "64-bit behind a program",
+        "more behind it",
+    ],
+)
 def test_a_whole_archive(data: bytes) -> None:
     assert flaw(data) is None
 
 
-@pytest.mark.parametrize("data", [WHOLE, wide(WHOLE), packed(comment=b"of the maker")],
-                         ids=["plain", "64-bit", "comment"])
+@pytest.mark.parametrize(
+    "data", [WHOLE, wide(WHOLE), packed(comment=b"of the maker")], ids=["plain", "64-bit", "comment"]
+)
 def test_cut_anywhere_it_is_none(data: bytes) -> None:
     """A copy that broke off."""
     assert [size for size in range(len(data)) if flaw(data[:size]) is None] == []
@@ -86,27 +106,36 @@ def _holes(data: bytes) -> bytes:
 
 def _half_of_another(data: bytes) -> bytes:
     """As ``rsync --inplace`` leaves it: the new one's beginning, the old one's end."""
-    return (b"new" + packed(40, size=300))[:len(data) // 2] + data[len(data) // 2:]
+    return (b"new" + packed(40, size=300))[: len(data) // 2] + data[len(data) // 2 :]
 
 
-@pytest.mark.parametrize(("damage", "said"), [
-    (lambda _data: b"", "it is empty"),
-    (lambda _data: packed(0), "it holds nothing"),
-    (lambda _data: b"<html>404 Not Found</html>" * 99, "it has no end: it is cut, or no archive"),
-    (lambda data: bytes(len(data)), "it has no end: it is cut, or no archive"),
-    (lambda data: data[:len(data) // 2], "it has no end: it is cut, or no archive"),
-    (lambda data: data[:-1], "its end is cut"),
-    (lambda data: data[len(data) // 2:], "bytes are missing"),
-    (_holes, "written over by half, or has holes"),
-    (_half_of_another, "written over by half, or has holes"),
-    (lambda data: data[:-22] + b"x" + data[-22:], "its directory is not whole"),
-    (lambda data: data.replace(b"PK\x01\x02", b"PK\x01\x00", 1), "its directory is not whole"),
-    (lambda data: data[:-12] + struct.pack("<H", 31) + data[-10:], "its directory is not whole"),
-    (lambda data: data[:-10] + struct.pack("<I", 1 << 30) + data[-6:], "its directory is larger than the file"),
-    (lambda data: data[:data.rindex(b"PK\x01\x02") + 20] + struct.pack("<I", 1 << 20)
-     + data[data.rindex(b"PK\x01\x02") + 24:], "an entry does not end before its directory"),
-    (lambda data: wide(data).replace(b"PK\x06\x06", b"PK\x06\x00"), "its 64-bit end is missing"),
-])
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda _data: b"", "it is empty"),
+        (lambda _data: packed(0), "it holds nothing"),
+        (lambda _data: b"<html>404 Not Found</html>" * 99, "it has no end: it is cut, or no archive"),
+        (lambda data: bytes(len(data)), "it has no end: it is cut, or no archive"),
+        (lambda data: data[: len(data) // 2], "it has no end: it is cut, or no archive"),
+        (lambda data: data[:-1], "its end is cut"),
+        (lambda data: data[len(data) // 2 :], "bytes are missing"),
+        (_holes, "written over by half, or has holes"),
+        (_half_of_another, "written over by half, or has holes"),
+        (lambda data: data[:-22] + b"x" + data[-22:], "its directory is not whole"),
+        (lambda data: data.replace(b"PK\x01\x02", b"PK\x01\x00", 1), "its directory is not whole"),
+        (lambda data: data[:-12] + struct.pack("<H", 31) + data[-10:], "its directory is not whole"),
+        (lambda data: data[:-10] + struct.pack("<I", 1 << 30) + data[-6:], "its directory is larger than the file"),
+        (
+            lambda data: (
+                data[: data.rindex(b"PK\x01\x02") + 20]
+                + struct.pack("<I", 1 << 20)
+                + data[data.rindex(b"PK\x01\x02") + 24 :]
+            ),
+            "an entry does not end before its directory",
+        ),
+        (lambda data: wide(data).replace(b"PK\x06\x06", b"PK\x06\x00"), "its 64-bit end is missing"),
+    ],
+)
 def test_what_is_no_whole_archive(damage: Callable[[bytes], bytes], said: str) -> None:
     assert said in (flaw(damage(WHOLE)) or "")
 
@@ -154,9 +183,17 @@ STARTED = time.time() + 10 * 365 * 86400.0
 LONG_AGO = 1.0
 
 
-def entry(place: Path, started: float = LONG_AGO, *, drop_ins: tuple[Path, ...] = (),
-          loaded: tuple[Path, ...] | None = None, need_reload: bool = False, live: Path | None = None,
-          before: Any = (), fragment: str | None = None) -> Any:
+def entry(
+    place: Path,
+    started: float = LONG_AGO,
+    *,
+    drop_ins: tuple[Path, ...] = (),
+    loaded: tuple[Path, ...] | None = None,
+    need_reload: bool = False,
+    live: Path | None = None,
+    before: Any = (),
+    fragment: str | None = None,
+) -> Any:
     """An installation whose JVM has run since, with these drop-ins on disk, and loaded."""
     owner = owner_of("a")
     unit = owner.loaded.unit if owner.loaded else None
@@ -164,9 +201,16 @@ def entry(place: Path, started: float = LONG_AGO, *, drop_ins: tuple[Path, ...] 
     on_disk = unit._replace(fragment=fragment, drop_ins=tuple(map(str, drop_ins)), before=before)
     in_memory = unit._replace(fragment=fragment, drop_ins=tuple(map(str, drop_ins if loaded is None else loaded)))
     place_of = types.SimpleNamespace(path=str(live)) if live else None
-    return _survey.Entry(owner.definition._replace(unit=on_disk), owner.on_disk._replace(verdict="disabled"), place_of,
-                        owner.on_disk, owner.loaded._replace(unit=in_memory, need_reload=need_reload),
-                        (JVM._replace(start=started),), "enabled", None)
+    return _survey.Entry(
+        owner.definition._replace(unit=on_disk),
+        owner.on_disk._replace(verdict="disabled"),
+        place_of,
+        owner.on_disk,
+        owner.loaded._replace(unit=in_memory, need_reload=need_reload),
+        (JVM._replace(start=started),),
+        "enabled",
+        None,
+    )
 
 
 def told(found: Any, place: Path, wars: tuple[str, ...] = (), home: Path | None = None) -> list[tuple[str, str]]:
@@ -193,7 +237,8 @@ def test_unit_files_of_others(place: Path) -> None:
         age(file)
     assert told(entry(place, drop_ins=(ours, theirs), loaded=(ours, theirs, gone), need_reload=True), place) == [
         ("unit", "/10.conf was changed by somebody else after the JVM's start"),
-        ("unit", "/20.conf was removed after the JVM's start, and a daemon-reload is owed")]
+        ("unit", "/20.conf was removed after the JVM's start, and a daemon-reload is owed"),
+    ]
     assert told(entry(place, drop_ins=(ours,), loaded=(), need_reload=True), place) == []
     removed = tuple(place / "sub" / name for name in OWN_DROP_INS)
     assert told(entry(place, drop_ins=(), loaded=removed, need_reload=True), place) == []
@@ -212,7 +257,8 @@ def test_a_reload_that_is_owed_for_nothing_that_is_seen(place: Path) -> None:
     file = place / "x.conf"
     file.write_text("")
     assert told(entry(place, STARTED, drop_ins=(file,), need_reload=True), place) == [
-        ("unknown", "a daemon-reload is owed, and for what is not known")]
+        ("unknown", "a daemon-reload is owed, and for what is not known")
+    ]
 
 
 def test_units_that_each_reload_makes_anew(place: Path) -> None:
@@ -228,11 +274,18 @@ def record(place: Path, file: Path, *after: str | None) -> None:
         (folder / f"2026010{number + 1}T000000Z.json").write_bytes(_backups._written(kept))
 
 
-@pytest.mark.parametrize(("after", "is_told"), [
-    ((_records.digest(b"now"),), False), ((_records.digest(b"then"),), True), ((None,), True), (("",), False),
-    ((_records.digest(b"then"), _records.digest(b"now")), False),
-    ((_records.digest(b"now"), _records.digest(b"then")), True), ((), True),
-])
+@pytest.mark.parametrize(
+    ("after", "is_told"),
+    [
+        ((_records.digest(b"now"),), False),
+        ((_records.digest(b"then"),), True),
+        ((None,), True),
+        (("",), False),
+        ((_records.digest(b"then"), _records.digest(b"now")), False),
+        ((_records.digest(b"now"), _records.digest(b"then")), True),
+        ((), True),
+    ],
+)
 def test_what_our_records_say_we_edited_is_no_others(place: Path, after: tuple[str | None, ...], is_told: bool) -> None:
     file = place / "10.conf"
     file.write_text("now")
@@ -275,7 +328,8 @@ def test_a_launch_file_of_others(place: Path) -> None:
     file = place / "cm"
     file.write_text("JAVA_ARGS=-Xmx9g")
     assert told(entry(place, live=file), place) == [
-        ("launch", "/cm was changed by somebody else after the JVM's start")]
+        ("launch", "/cm was changed by somebody else after the JVM's start")
+    ]
     record(place, file, _records.digest(file.read_bytes()))
     assert told(entry(place, live=file), place) == []
 
@@ -284,10 +338,12 @@ def test_the_war_of_the_next_start(place: Path) -> None:
     war = place / "cm.war"
     assert told(entry(place, STARTED), place, (str(war),)) == [("broken", "/cm.war is not there")]
     assert told(entry(place, STARTED, before=(("x",),)), place, (str(war),)) == [
-        ("unknown", "whether /cm.war will be there is not known: it is not there now")]
+        ("unknown", "whether /cm.war will be there is not known: it is not there now")
+    ]
     war.write_bytes(WHOLE[:5000])
     assert told(entry(place, STARTED), place, (str(war),)) == [
-        ("broken", "/cm.war is no whole zip archive: it has no end: it is cut, or no archive")]
+        ("broken", "/cm.war is no whole zip archive: it has no end: it is cut, or no archive")
+    ]
     war.write_bytes(WHOLE)
     assert told(entry(place, STARTED), place, (str(war), "relative.war")) == []
     war.unlink()
@@ -323,10 +379,11 @@ def test_plugins_that_are_pending(place: Path) -> None:
     (place / "plugins/old.bak").write_text("")
     plugin(place, "x\nERROR", same + 9)
     assert told(entry(place), place, home=place) == [
-        ("plugins", "plugins are pending: cvs (new), git (another archive), off (switched off) and 1 more")]
+        ("plugins", "plugins are pending: cvs (new), git (another archive), off (switched off) and 1 more")
+    ]
     assert told(entry(place, STARTED), place, home=place) == [
-        ("plugins", "plugins are pending: git (another archive), (a name that is not shown) (another archive)")], \
-        "what has not changed since is loaded, or was not when it started"
+        ("plugins", "plugins are pending: git (another archive), (a name that is not shown) (another archive)")
+    ], "what has not changed since is loaded, or was not when it started"
 
 
 def test_of_a_second_java_may_tell_no_part(place: Path) -> None:
@@ -344,7 +401,8 @@ def test_plugins_that_cannot_be_read(place: Path, monkeypatch: pytest.MonkeyPatc
     plugin(place, "git", None)
     monkeypatch.setattr(_brought, "_LIMIT_PLUGINS", 0)
     assert told(entry(place), place, home=place) == [
-        ("unknown", "whether plugins are pending is not known: there are more than 0 plugins")]
+        ("unknown", "whether plugins are pending is not known: there are more than 0 plugins")
+    ]
 
 
 def test_another_java_is_not_hidden_by_another_war(place: Path) -> None:
@@ -353,17 +411,19 @@ def test_another_java_is_not_hidden_by_another_war(place: Path) -> None:
     assert told(found, place) == list(others)
 
 
-@pytest.mark.parametrize(("kind", "said"), [
-    ("link", [("java", "it runs the Java of /old, the next start that of /new")]), ("same", []), ("script", []),
-])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("link", [("java", "it runs the Java of /old, the next start that of /new")]), ("same", []), ("script", [])],
+)
 def test_the_java_of_the_next_start(place: Path, kind: str, said: list[tuple[str, str]]) -> None:
     """A link of update-alternatives leads to another one; of what a script starts nothing is known."""
     for name in ("old", "new"):
         (place / name / "bin").mkdir(parents=True)
         (place / name / "bin/java").write_bytes(b"#!/bin/sh" if kind == "script" else b"\x7fELF")
     (place / "java").symlink_to(place / ("old" if kind == "same" else "new") / "bin/java")
-    walk = types.SimpleNamespace(paths=[[types.SimpleNamespace(java=str(place / "java"))]], sourced=[], followed=[],
-                                 texts=[])
+    walk = types.SimpleNamespace(
+        paths=[[types.SimpleNamespace(java=str(place / "java"))]], sourced=[], followed=[], texts=[]
+    )
     found = entry(place, STARTED)
     jvm = JVM._replace(start=STARTED, network=({}, {}, str(place / "old")))
     found = found._replace(processes=(jvm,), on_disk=found.on_disk._replace(walk=walk))
@@ -395,18 +455,34 @@ def test_what_a_host_tells_passes_the_gate() -> None:
 def due(*kinds: str, service: str = "cm.service", name: str = "cm") -> dict[str, Any]:
     """An installation that owes a restart, which would bring these."""
     items = [{"kind": kind, "what": f"the {kind}"} for kind in kinds]
-    return {"name": name, "service": service, "processes": [{"pid": 1, "started": LONG_AGO}],
-            **({"restart_brings": items} if items else {})}
+    return {
+        "name": name,
+        "service": service,
+        "processes": [{"pid": 1, "started": LONG_AGO}],
+        **({"restart_brings": items} if items else {}),
+    }
 
 
-@pytest.mark.parametrize(("kinds", "allowed", "refused"), [
-    ((), (), False), (("launch", "unknown"), (), False),
-    (("war",), (), True), (("war",), ("war",), False), (("war",), ("java", "unit", "plugins"), True),
-    (("java",), (), True), (("java",), ("java",), False), (("unit",), (), True), (("unit",), ("unit",), False),
-    (("plugins",), (), True), (("plugins",), ("plugins",), False),
-    (("war", "java"), ("war",), True), (("war", "java"), ("java", "war"), False),
-    (("broken",), _other_changes.KINDS, True), (("war", "broken"), _other_changes.KINDS, True),
-])
+@pytest.mark.parametrize(
+    ("kinds", "allowed", "refused"),
+    [
+        ((), (), False),
+        (("launch", "unknown"), (), False),
+        (("war",), (), True),
+        (("war",), ("war",), False),
+        (("war",), ("java", "unit", "plugins"), True),
+        (("java",), (), True),
+        (("java",), ("java",), False),
+        (("unit",), (), True),
+        (("unit",), ("unit",), False),
+        (("plugins",), (), True),
+        (("plugins",), ("plugins",), False),
+        (("war", "java"), ("war",), True),
+        (("war", "java"), ("java", "war"), False),
+        (("broken",), _other_changes.KINDS, True),
+        (("war", "broken"), _other_changes.KINDS, True),
+    ],
+)
 def test_what_is_refused(kinds: tuple[str, ...], allowed: tuple[str, ...], refused: bool) -> None:
     may, why = may_restart([due(*kinds)], allowed)
     assert (may == [], bool(why)) == (refused, refused)
@@ -416,9 +492,11 @@ def test_what_is_refused(kinds: tuple[str, ...], allowed: tuple[str, ...], refus
 def test_a_refusal_says_what_and_how() -> None:
     assert may_restart([due("unit", "war", "java", "launch")], ["java"])[1] == [
         "cm.service is not restarted, because that would start something else, too: the unit; the war "
-        "(telemetry_restart_allow: [war, unit] allows it)"]
+        "(telemetry_restart_allow: [war, unit] allows it)"
+    ]
     assert may_restart([due("war", "broken")], [])[1] == [
-        "cm.service is not restarted, because it would not come up again: the war; the broken"]
+        "cm.service is not restarted, because it would not come up again: the war; the broken"
+    ]
 
 
 def test_a_service_is_restarted_as_a_whole_and_the_others_are_restarted() -> None:
@@ -447,6 +525,9 @@ def test_every_kind_of_the_schema_has_words_for_the_plan() -> None:
 def test_the_choices_are_the_same_everywhere() -> None:
     checkout = Path(_gate.SCHEMAS).parent.parent
     choices = f"choices: [{', '.join(_other_changes.KINDS)}]"
-    for path in ("roles/telemetry/meta/argument_specs.yml", "plugins/modules/telemetry_plan.py",
-                 "plugins/modules/telemetry_restart.py"):
+    for path in (
+        "roles/telemetry/meta/argument_specs.yml",
+        "plugins/modules/telemetry_plan.py",
+        "plugins/modules/telemetry_restart.py",
+    ):
         assert choices in (checkout / path).read_text(), path

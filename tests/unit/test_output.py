@@ -30,8 +30,9 @@ def host(tmp_path: Path) -> Host:
     return host
 
 
-def _unit(host: Host, text: str, start: str = f"{PLACE}/start.sh", more: str = "",
-          shell: str = "bash") -> tuple[str, str]:
+def _unit(
+    host: Host, text: str, start: str = f"{PLACE}/start.sh", more: str = "", shell: str = "bash"
+) -> tuple[str, str]:
     host.write(f"{PLACE}/start.sh", f"#!/bin/{shell}\n{text}", 0o755)
     host.write(UNIT, f"[Service]\nExecStart={start}\n{more}")
     _definition, outcome = host.only()
@@ -41,66 +42,76 @@ def _unit(host: Host, text: str, start: str = f"{PLACE}/start.sh", more: str = "
 _JAVA = f"exec java $JAVA_OPTS -jar {PLACE}/jenkins.war\n"
 
 
-@pytest.mark.parametrize("folder", [
-    'cd "$(dirname "$0")"\n. ./setenv.sh\n',
-    'cd "$(dirname "$0")" || exit 1\n[ -f ./setenv.sh ] && . ./setenv.sh\n',
-    'cd "$(dirname "$(readlink -f "$0")")"\n[ -r setenv.sh ] || exit 1\n. ./setenv.sh\n',
-    'here=$(cd "$(dirname "$0")" && pwd)\n. "$here/setenv.sh"\n',
-    'here=$(cd "$(dirname "$0")" >/dev/null 2>&1 && pwd -P)\n. "$here/setenv.sh"\n',
-    'here=$(cd `dirname $0`; pwd)\n. $here/setenv.sh\n',
-    'here="$(cd "$(dirname "$0")/.."; pwd)"\n. "$here/ci/setenv.sh"\n',
-    '. "${0%/*}/setenv.sh"\n',
-    '. "$(dirname "$(realpath "$0")")/setenv.sh"\n',
-    'here=$(dirname -- "$(readlink -f -- "$0")")\nname=$(basename "$here")\n. "/opt/$name/setenv.sh"\n',
-    'name=$(basename "$0" .sh)\n[ "$name" = start ] && . /opt/ci/setenv.sh\n',
-    'pushd "$(dirname "$0")" >/dev/null\n. ./setenv.sh\n',
-    'here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"\nsource "$here/setenv.sh"\n',
-    f'export $(grep -v "^#" {PLACE}/variables | xargs)\n',
-    f"export $(grep -v '^#' {PLACE}/variables)\n",
-    f"export $(grep -Ev '^\\s*(#|$)' {PLACE}/variables | xargs)\n",
-    f"export $(sed '/^#/d' {PLACE}/variables | xargs)\n",
-    f"JAVA_OPTS=$(grep -v '^#' {PLACE}/options | xargs)\n",
-    f"JAVA_OPTS=$(grep -v '^#' {PLACE}/options | tr '\\n' ' ')\n",
-    f"JAVA_OPTS=`grep -v '#' < {PLACE}/options`\n",
-    f"JAVA_OPTS=$(sed -e 's/#.*$//' {PLACE}/options | xargs)\n",
-    f"JAVA_OPTS=$(tail -1 {PLACE}/options)\n",
-    f"JAVA_OPTS=$(grep ^JAVA_OPTS {PLACE}/variables | cut -d= -f2-)\n",
-    f"JAVA_OPTS=$(cat {PLACE}/options | grep -v '#' | paste -sd' ')\n",
-    f"cd {PLACE}\nJAVA_OPTS=$(cat options | tail -n 2 | xargs)\n",
-    "cd /opt\ncd ci\nJAVA_OPTS=$(tail -n 2 <./options)\n",
-    f"while read -r line; do JAVA_OPTS=$line; done < {PLACE}/options\n",
-    f"shopt -s nullglob\nfor f in {PLACE}/empty/*.sh {PLACE}/conf.d/*.sh; do . \"$f\"; done\n",
-    f"shopt -s nullglob\nfiles=({PLACE}/conf.d/*.sh)\nfor f in \"${{files[@]}}\"; do . \"$f\"; done\n",
-    f"cd {PLACE}/conf.d\nfor f in *.sh; do . ./$f; done\n",
-])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        'cd "$(dirname "$0")"\n. ./setenv.sh\n',
+        'cd "$(dirname "$0")" || exit 1\n[ -f ./setenv.sh ] && . ./setenv.sh\n',
+        'cd "$(dirname "$(readlink -f "$0")")"\n[ -r setenv.sh ] || exit 1\n. ./setenv.sh\n',
+        'here=$(cd "$(dirname "$0")" && pwd)\n. "$here/setenv.sh"\n',
+        'here=$(cd "$(dirname "$0")" >/dev/null 2>&1 && pwd -P)\n. "$here/setenv.sh"\n',
+        "here=$(cd `dirname $0`; pwd)\n. $here/setenv.sh\n",
+        'here="$(cd "$(dirname "$0")/.."; pwd)"\n. "$here/ci/setenv.sh"\n',
+        '. "${0%/*}/setenv.sh"\n',
+        '. "$(dirname "$(realpath "$0")")/setenv.sh"\n',
+        'here=$(dirname -- "$(readlink -f -- "$0")")\nname=$(basename "$here")\n. "/opt/$name/setenv.sh"\n',
+        'name=$(basename "$0" .sh)\n[ "$name" = start ] && . /opt/ci/setenv.sh\n',
+        'pushd "$(dirname "$0")" >/dev/null\n. ./setenv.sh\n',
+        'here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"\nsource "$here/setenv.sh"\n',
+        f'export $(grep -v "^#" {PLACE}/variables | xargs)\n',
+        f"export $(grep -v '^#' {PLACE}/variables)\n",
+        f"export $(grep -Ev '^\\s*(#|$)' {PLACE}/variables | xargs)\n",
+        f"export $(sed '/^#/d' {PLACE}/variables | xargs)\n",
+        f"JAVA_OPTS=$(grep -v '^#' {PLACE}/options | xargs)\n",
+        f"JAVA_OPTS=$(grep -v '^#' {PLACE}/options | tr '\\n' ' ')\n",
+        f"JAVA_OPTS=`grep -v '#' < {PLACE}/options`\n",
+        f"JAVA_OPTS=$(sed -e 's/#.*$//' {PLACE}/options | xargs)\n",
+        f"JAVA_OPTS=$(tail -1 {PLACE}/options)\n",
+        f"JAVA_OPTS=$(grep ^JAVA_OPTS {PLACE}/variables | cut -d= -f2-)\n",
+        f"JAVA_OPTS=$(cat {PLACE}/options | grep -v '#' | paste -sd' ')\n",
+        f"cd {PLACE}\nJAVA_OPTS=$(cat options | tail -n 2 | xargs)\n",
+        "cd /opt\ncd ci\nJAVA_OPTS=$(tail -n 2 <./options)\n",
+        f"while read -r line; do JAVA_OPTS=$line; done < {PLACE}/options\n",
+        f'shopt -s nullglob\nfor f in {PLACE}/empty/*.sh {PLACE}/conf.d/*.sh; do . "$f"; done\n',
+        f'shopt -s nullglob\nfiles=({PLACE}/conf.d/*.sh)\nfor f in "${{files[@]}}"; do . "$f"; done\n',
+        f"cd {PLACE}/conf.d\nfor f in *.sh; do . ./$f; done\n",
+    ],
+)
 def test_it_is_resolved_where_a_static_reader_can_know(host: Host, folder: str) -> None:
     assert _unit(host, folder + _JAVA) == ("disabled", "")
 
 
-@pytest.mark.parametrize("text", [
-    "JAVA_OPTS=$(cat /run/ci/options)\n",
-    "JAVA_OPTS=$(cat /proc/cmdline)\n",
-    f"./generate {PLACE}/options\nJAVA_OPTS=$(cat {PLACE}/options)\n",
-    f"env | grep JAVA > {PLACE}/options\nJAVA_OPTS=$(cat {PLACE}/options)\n",
-    f"env > {PLACE}/setenv.sh\n. {PLACE}/setenv.sh\n",
-    "JAVA_OPTS=$(awk 1 /opt/ci/options)\n",
-    "JAVA_OPTS=$(echo \"it's\" | xargs)\n",
-    "cd /opt/missing\n. ./setenv.sh\n",
-    "shopt -s nullglob failglob\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "JAVA_OPTS=$(cat /run/ci/options)\n",
+        "JAVA_OPTS=$(cat /proc/cmdline)\n",
+        f"./generate {PLACE}/options\nJAVA_OPTS=$(cat {PLACE}/options)\n",
+        f"env | grep JAVA > {PLACE}/options\nJAVA_OPTS=$(cat {PLACE}/options)\n",
+        f"env > {PLACE}/setenv.sh\n. {PLACE}/setenv.sh\n",
+        "JAVA_OPTS=$(awk 1 /opt/ci/options)\n",
+        'JAVA_OPTS=$(echo "it\'s" | xargs)\n',
+        "cd /opt/missing\n. ./setenv.sh\n",
+        "shopt -s nullglob failglob\n",
+    ],
+)
 def test_what_cannot_be_known_has_a_reason(host: Host, text: str) -> None:
     verdict, reason = _unit(host, text + _JAVA)
     assert verdict == "unresolvable"
     assert reason
 
 
-@pytest.mark.parametrize(("command", "word"), [
-    ("/bin/bash -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war'", "-Da=/bin/bash"),
-    ("/bin/sh -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war' /opt/ci/name", "-Da=/opt/ci/name"),
-    ("/usr/bin/env sh -c 'exec java -Da=$$0$$1 -jar /opt/ci/jenkins.war' x y", "-Da=xy"),
-])
-def test_a_string_for_a_shell_is_called_like_the_shell_or_by_the_word_behind_it(host: Host, command: str,
-                                                                                word: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("/bin/bash -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war'", "-Da=/bin/bash"),
+        ("/bin/sh -c 'exec java -Da=$$0 -jar /opt/ci/jenkins.war' /opt/ci/name", "-Da=/opt/ci/name"),
+        ("/usr/bin/env sh -c 'exec java -Da=$$0$$1 -jar /opt/ci/jenkins.war' x y", "-Da=xy"),
+    ],
+)
+def test_a_string_for_a_shell_is_called_like_the_shell_or_by_the_word_behind_it(
+    host: Host, command: str, word: str
+) -> None:
     host.write(UNIT, f"[Service]\nExecStart={command}\n")
     assert ("options", (word,)) in host.only()[1].vectors[0]
 
@@ -120,14 +131,23 @@ def test_pwd_keeps_the_link_by_which_it_came_and_pwd_p_does_not(host: Host) -> N
     assert ("options", ("-Da=/opt/link", "-Db=/opt/ci", "-Dc=/opt/link")) in outcome.vectors[0]
 
 
-@pytest.mark.parametrize(("more", "verdict"), [
-    (f"WorkingDirectory={PLACE}\n", "disabled"), ("WorkingDirectory=/opt/link\n", "disabled"),
-    ("User=ci\nWorkingDirectory=~\n", "disabled"), (f"WorkingDirectory=-{PLACE}\n", "disabled"),
-    ("WorkingDirectory=/opt/%N\n", "enabled"), ("WorkingDirectory=/opt/%j\n", "enabled"), ("", "enabled"),
-    ("WorkingDirectory=/opt/%m\n", "unresolvable"), ("WorkingDirectory=-/opt/missing\n", "unresolvable"),
-    ("WorkingDirectory=opt\n", "unresolvable"), ("WorkingDirectory=~\n", "unresolvable"),
-    (f"WorkingDirectory={PLACE}\nWorkingDirectory=\n", "enabled"),
-])
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        (f"WorkingDirectory={PLACE}\n", "disabled"),
+        ("WorkingDirectory=/opt/link\n", "disabled"),
+        ("User=ci\nWorkingDirectory=~\n", "disabled"),
+        (f"WorkingDirectory=-{PLACE}\n", "disabled"),
+        ("WorkingDirectory=/opt/%N\n", "enabled"),
+        ("WorkingDirectory=/opt/%j\n", "enabled"),
+        ("", "enabled"),
+        ("WorkingDirectory=/opt/%m\n", "unresolvable"),
+        ("WorkingDirectory=-/opt/missing\n", "unresolvable"),
+        ("WorkingDirectory=opt\n", "unresolvable"),
+        ("WorkingDirectory=~\n", "unresolvable"),
+        (f"WorkingDirectory={PLACE}\nWorkingDirectory=\n", "enabled"),
+    ],
+)
 def test_a_service_starts_in_its_working_directory(host: Host, more: str, verdict: str) -> None:
     host.write("/etc/passwd", f"root:x:0:0::/root:/bin/sh\nci:x:997:997::{PLACE}:/bin/sh\n")
     host.write("/opt/cloudbees-cm/setenv.sh", "JAVA_OPTS=-Da=b\n")
@@ -156,31 +176,47 @@ def test_dash_knows_no_short_form_of_cat(host: Host) -> None:
     assert _unit(host, text, shell="dash")[0] == "enabled"
 
 
-@pytest.mark.parametrize("line", [f"exec chroot /srv java -jar {PLACE}/jenkins.war\n",
-                                  f"chroot /srv {PLACE}/other.sh\n"])
+@pytest.mark.parametrize(
+    "line", [f"exec chroot /srv java -jar {PLACE}/jenkins.war\n", f"chroot /srv {PLACE}/other.sh\n"]
+)
 def test_a_chroot_shows_other_files(host: Host, line: str) -> None:
     verdict, reason = _unit(host, "# java -jar jenkins.war\n" + line)
     assert verdict == "unresolvable"
     assert "'chroot' shows what it starts other files than the host's" in reason
 
 
-@pytest.mark.parametrize(("text", "end"), [
-    ("[ -x /opt/ci/nothing ] || exit 5\njava -jar /opt/ci/jenkins.war\n",
-     "the last command is 'exit 5' (@:2), because '[ -x /opt/ci/nothing ]' (@:2) is false"),
-    ("if [ \"$1\" = start ]; then\n  java -jar /opt/ci/jenkins.war\nfi\necho done\n",
-     "the last command is 'echo' (@:5), because '[ \"$1\" = start ]' (@:2) is false"),
-    ("up() { java -jar /opt/ci/jenkins.war; }\ncase \"$1\" in\n  start) up ;;\n  *) echo usage; exit 1 ;;\nesac\n",
-     "the last command is 'exit 1' (@:5), because 'case \"$1\"' (@:3) takes the branch '*'"),
-    ("case \"$1\" in\n  start) java -jar /opt/ci/jenkins.war ;;\nesac\ntrue\n",
-     "the last command is 'true' (@:5), because 'case \"$1\"' (@:2) takes no branch"),
-    ("[[ -d /opt/ci && ! -e /opt/nothing ]] && exit\njava -jar /opt/ci/jenkins.war\n",
-     "because '[[ -d /opt/ci && ! -e /opt/nothing ]]' (@:2) is true"),
-    ("[ \"$API_TOKEN\" = hunter2 ] && java -jar /opt/ci/jenkins.war\ntrue\n", "because '$API_TOKEN' (@:2) is"),
-    ("[ \"$WHO\" = 8f3a99c0aa ] && java -jar /opt/ci/jenkins.war\ntrue\n", "'[ \"$WHO\" = ... ]'"),
-    ("set -e\nfalse\njava -jar /opt/ci/jenkins.war\n", "the last command is 'false' (@:3)"),
-    ("# java -jar jenkins.war\nopt/ci/other -Dpassword=hunter2 --start\n",
-     "the last command is 'opt/ci/other' (@:3)"),
-])
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (
+            "[ -x /opt/ci/nothing ] || exit 5\njava -jar /opt/ci/jenkins.war\n",
+            "the last command is 'exit 5' (@:2), because '[ -x /opt/ci/nothing ]' (@:2) is false",
+        ),
+        (
+            'if [ "$1" = start ]; then\n  java -jar /opt/ci/jenkins.war\nfi\necho done\n',
+            "the last command is 'echo' (@:5), because '[ \"$1\" = start ]' (@:2) is false",
+        ),
+        (
+            'up() { java -jar /opt/ci/jenkins.war; }\ncase "$1" in\n  start) up ;;\n  *) echo usage; exit 1 ;;\nesac\n',
+            "the last command is 'exit 1' (@:5), because 'case \"$1\"' (@:3) takes the branch '*'",
+        ),
+        (
+            'case "$1" in\n  start) java -jar /opt/ci/jenkins.war ;;\nesac\ntrue\n',
+            "the last command is 'true' (@:5), because 'case \"$1\"' (@:2) takes no branch",
+        ),
+        (
+            "[[ -d /opt/ci && ! -e /opt/nothing ]] && exit\njava -jar /opt/ci/jenkins.war\n",
+            "because '[[ -d /opt/ci && ! -e /opt/nothing ]]' (@:2) is true",
+        ),
+        ('[ "$API_TOKEN" = hunter2 ] && java -jar /opt/ci/jenkins.war\ntrue\n', "because '$API_TOKEN' (@:2) is"),
+        ('[ "$WHO" = 8f3a99c0aa ] && java -jar /opt/ci/jenkins.war\ntrue\n', "'[ \"$WHO\" = ... ]'"),
+        ("set -e\nfalse\njava -jar /opt/ci/jenkins.war\n", "the last command is 'false' (@:3)"),
+        (
+            "# java -jar jenkins.war\nopt/ci/other -Dpassword=hunter2 --start\n",
+            "the last command is 'opt/ci/other' (@:3)",
+        ),
+    ],
+)
 def test_where_a_walk_ends_without_a_jvm_is_said_without_values(host: Host, text: str, end: str) -> None:
     verdict, reason = _unit(host, text)
     assert verdict == "unresolvable"
@@ -188,19 +224,28 @@ def test_where_a_walk_ends_without_a_jvm_is_said_without_values(host: Host, text
     assert "hunter2" not in reason and "8f3a" not in reason
 
 
-@pytest.mark.parametrize("text", [
-    "cp /opt/ci/setenv.sh /opt/saved\n. /opt/ci/setenv.sh\n",
-    "grep -q x /opt/ci/setenv.sh; sed -n p /opt/ci/setenv.sh >/dev/null\n. /opt/ci/setenv.sh\n",
-    "exec >>\"$(date +%F)\" 2>&1\n. /opt/ci/setenv.sh\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cp /opt/ci/setenv.sh /opt/saved\n. /opt/ci/setenv.sh\n",
+        "grep -q x /opt/ci/setenv.sh; sed -n p /opt/ci/setenv.sh >/dev/null\n. /opt/ci/setenv.sh\n",
+        'exec >>"$(date +%F)" 2>&1\n. /opt/ci/setenv.sh\n',
+    ],
+)
 def test_who_only_reads_a_file_does_not_make_it_unknown(host: Host, text: str) -> None:
     assert _unit(host, text + _JAVA) == ("disabled", "")
 
 
-@pytest.mark.parametrize("text", [
-    "sed -i s/true/false/ /opt/ci/setenv.sh\n", "{ env; } > /opt/ci/setenv.sh\n", "env | tee /opt/ci/setenv.sh\n",
-    "cd /opt/ci\ncp other setenv.sh\ncat other > ./setenv.sh\n", "cp /opt/other /opt/ci/setenv.sh\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sed -i s/true/false/ /opt/ci/setenv.sh\n",
+        "{ env; } > /opt/ci/setenv.sh\n",
+        "env | tee /opt/ci/setenv.sh\n",
+        "cd /opt/ci\ncp other setenv.sh\ncat other > ./setenv.sh\n",
+        "cp /opt/other /opt/ci/setenv.sh\n",
+    ],
+)
 def test_who_writes_a_file_before_it_is_sourced_makes_it_unknown(host: Host, text: str) -> None:
     verdict, reason = _unit(host, text + ". /opt/ci/setenv.sh\n" + _JAVA)
     assert verdict == "unresolvable"

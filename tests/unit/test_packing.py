@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,33 @@ def test_old_results_do_not_fill_the_folder(folder: Path, monkeypatch: pytest.Mo
     for number in range(10):
         packing.stripped(f"{SOURCE}{number}\n")
     assert len(list(folder.iterdir())) <= 3
+
+
+def test_lines_and_program_stay_the_same() -> None:
+    source = (
+        "def one(given,\n"
+        "        other=(1,\n"
+        "               2)):\n"
+        "    '''It says what it is for.'''\n"
+        "    text = '''a\n"
+        "    b'''\n"
+        "    if given and \\\n"
+        "            other:  # why\n"
+        "        return [\n"
+        "            text,\n"
+        "            given]\n"
+        "    return {}\n"
+    )
+    made = packing.stripped(source)
+    without = ast.parse(source)
+    del without.body[0].body[0]  # type: ignore[attr-defined]
+    assert ast.dump(ast.parse(made)) == ast.dump(without)
+    assert made.count("\n") == source.count("\n")
+    assert made.splitlines()[6:] == [
+        " if given and \\",
+        "            other:",
+        "  return [",
+        "text,",
+        "given]",
+        " return {}",
+    ]

@@ -38,16 +38,33 @@ def policy(**variables: Any) -> Policy:
     return policy_of({"telemetry_desired": "disabled", **variables})
 
 
-def answer(path: str | None = FILE, running: str = "enabled", next_start: str = "enabled", service: str | None = "cm",
-           reload_required: bool = False) -> dict[str, Any]:
+def answer(
+    path: str | None = FILE,
+    running: str = "enabled",
+    next_start: str = "enabled",
+    service: str | None = "cm",
+    reload_required: bool = False,
+) -> dict[str, Any]:
     """What telemetry_flag says in check mode of a host with one installation and an edit of ``path``."""
-    installation = {"name": "cloudbees-core-cm", "service": service, "on_disk": next_start, "next_start": next_start,
-                    "running": running, "on_disk_detail": {}, "next_start_detail": {}, "running_detail": {},
-                    "launch": {"file": FILE, "variable": "JAVA_ARGS"}, "declarations": []}
+    installation = {
+        "name": "cloudbees-core-cm",
+        "service": service,
+        "on_disk": next_start,
+        "next_start": next_start,
+        "running": running,
+        "on_disk_detail": {},
+        "next_start_detail": {},
+        "running_detail": {},
+        "launch": {"file": FILE, "variable": "JAVA_ARGS"},
+        "declarations": [],
+    }
     edits = [] if path is None else [{"path": path, "before": OLD, "after": NEW, "backup": None}]
-    return {"files": edits, "reload_required": reload_required, "state": {"installations": [installation]},
-            "diff": [{"before_header": edit["path"], "before": "", "after": "line 8: ... -D=true ...\n"}
-                     for edit in edits]}
+    return {
+        "files": edits,
+        "reload_required": reload_required,
+        "state": {"installations": [installation]},
+        "diff": [{"before_header": edit["path"], "before": "", "after": "line 8: ... -D=true ...\n"} for edit in edits],
+    }
 
 
 def entry(restart: str = "now", daemon_reload: bool = True, rendered: Any = (), **more: Any) -> dict[str, Any]:
@@ -69,13 +86,33 @@ def executor() -> Iterator[PlaybookExecutor]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 11, 100])
-@pytest.mark.parametrize("serial", [1, 3, 0, -1, "2", "20%", "0%", "100%", "1%", [1, 2, 5, "20%"], [2, "50%"],
-                                    ["10%", 0], [], list(_plan.DEFAULT_SERIAL)])
+@pytest.mark.parametrize(
+    "serial",
+    [
+        1,
+        3,
+        0,
+        -1,
+        "2",
+        "20%",
+        "0%",
+        "100%",
+        "1%",
+        [1, 2, 5, "20%"],
+        [2, "50%"],
+        ["10%", 0],
+        [],
+        list(_plan.DEFAULT_SERIAL),
+    ],
+)
 def test_batches_are_those_of_ansible(executor: PlaybookExecutor, count: int, serial: Any) -> None:
     hosts = [f"host-{number}" for number in range(count)] or ["all", "!all"]
     serials = serial if isinstance(serial, list) else [serial]
-    play = Play.load({"hosts": ":".join(hosts), "serial": serials, "gather_facts": False},
-                     variable_manager=executor._variable_manager, loader=executor._loader)
+    play = Play.load(
+        {"hosts": ":".join(hosts), "serial": serials, "gather_facts": False},
+        variable_manager=executor._variable_manager,
+        loader=executor._loader,
+    )
     expected = [number for number, batch in enumerate(executor._get_serialized_batches(play), 1) for _host in batch]
     assert len(expected) == count
     assert _plan.batches(count, serial) == expected
@@ -98,25 +135,35 @@ def test_the_default_is_that_of_the_restart_play() -> None:
 
 def test_an_entry_says_what_enforce_would_do() -> None:
     assert entry() == {
-        "host": "cm1", "desired": "disabled", "enforced": True, "reload": False, "restarts": ["cm"],
-        "restarts_owed": [], "other_changes": [], "error": None,
+        "host": "cm1",
+        "desired": "disabled",
+        "enforced": True,
+        "reload": False,
+        "restarts": ["cm"],
+        "restarts_owed": [],
+        "other_changes": [],
+        "error": None,
         "edits": [{"path": FILE, "before": OLD, "after": NEW, "summary": "flag put in (line 8)"}],
-        "reasons": [f"cloudbees-core-cm: the flag is not in JAVA_ARGS in {FILE}; run enforce"]}
+        "reasons": [f"cloudbees-core-cm: the flag is not in JAVA_ARGS in {FILE}; run enforce"],
+    }
 
 
-@pytest.mark.parametrize(("options", "restarts", "owed"), [
-    ({"restart": "never"}, [], ["cm"]),
-    ({"running": "disabled"}, [], []),
-    ({"running": "not_running"}, [], []),
-    ({"running": "unknown"}, [], []),
-    ({"running": "mixed"}, ["cm"], []),
-    ({"service": None}, [], ["cloudbees-core-cm"]),
-    ({"path": None, "next_start": "disabled"}, ["cm"], []),
-    ({"path": DROP_IN}, ["cm"], []),
-    ({"path": DROP_IN, "daemon_reload": False}, [], ["cm"]),
-    ({"next_start": "unresolvable"}, [], ["cm"]),
-    ({"next_start": "unresolvable", "reload_required": True}, ["cm"], []),
-])
+@pytest.mark.parametrize(
+    ("options", "restarts", "owed"),
+    [
+        ({"restart": "never"}, [], ["cm"]),
+        ({"running": "disabled"}, [], []),
+        ({"running": "not_running"}, [], []),
+        ({"running": "unknown"}, [], []),
+        ({"running": "mixed"}, ["cm"], []),
+        ({"service": None}, [], ["cloudbees-core-cm"]),
+        ({"path": None, "next_start": "disabled"}, ["cm"], []),
+        ({"path": DROP_IN}, ["cm"], []),
+        ({"path": DROP_IN, "daemon_reload": False}, [], ["cm"]),
+        ({"next_start": "unresolvable"}, [], ["cm"]),
+        ({"next_start": "unresolvable", "reload_required": True}, ["cm"], []),
+    ],
+)
 def test_restarts_and_what_stays_owed(options: dict[str, Any], restarts: list[str], owed: list[str]) -> None:
     found = entry(**options)
     assert (found["restarts"], found["restarts_owed"]) == (restarts, owed)
@@ -125,20 +172,28 @@ def test_restarts_and_what_stays_owed(options: dict[str, Any], restarts: list[st
 def brought(kind: str, allow: list[str]) -> dict[str, Any]:
     """The entry of a host whose restart would bring something else."""
     said = answer()
-    said["state"]["installations"][0].update(restart_brings=[{"kind": kind, "what": "it is | another one"}],
-                                             processes=[])
+    said["state"]["installations"][0].update(
+        restart_brings=[{"kind": kind, "what": "it is | another one"}], processes=[]
+    )
     return _plan.entry_of("cm1", policy(telemetry_restart="now"), TODAY, said, (), True, allow)
 
 
-@pytest.mark.parametrize(("kind", "allow", "refused"), [
-    ("war", [], True), ("war", ["war"], False), ("launch", [], False), ("unknown", [], False),
-    ("broken", ["war", "java", "unit", "plugins"], True),
-])
+@pytest.mark.parametrize(
+    ("kind", "allow", "refused"),
+    [
+        ("war", [], True),
+        ("war", ["war"], False),
+        ("launch", [], False),
+        ("unknown", [], False),
+        ("broken", ["war", "java", "unit", "plugins"], True),
+    ],
+)
 def test_a_restart_that_would_start_something_else(kind: str, allow: list[str], refused: bool) -> None:
     found = brought(kind, allow)
     assert (found["restarts"], found["restarts_owed"]) == (([], ["cm"]) if refused else (["cm"], []))
     assert found["other_changes"] == [
-        {"service": "cm", "kind": kind, "what": "it is | another one", "refused": refused}]
+        {"service": "cm", "kind": kind, "what": "it is | another one", "refused": refused}
+    ]
     document = _plan.document_of([found], [1])
     validate(document)
     for text in (_plan.words(document), html.unescape(_plan.markdown(document)).replace("\\|", "|")):
@@ -149,21 +204,29 @@ def test_a_restart_that_would_start_something_else(kind: str, allow: list[str], 
 def test_a_restart_that_would_start_something_that_was_not_planned() -> None:
     planned = entry()
     assert _plan.differences(planned, brought("war", ["war"])) == [
-        "a restart of cm would start something else that was not planned: it is | another one"]
+        "a restart of cm would start something else that was not planned: it is | another one"
+    ]
     assert _plan.differences(brought("war", ["war"]), brought("war", ["war"])) == []
     assert _plan.differences(planned, brought("war", [])) == [], "it is not made"
     assert _plan.differences(planned, brought("launch", [])) == [], "its content is compared"
     del planned["other_changes"]
     assert _plan.differences(planned, entry()) == [], "a plan of an earlier version"
     assert _plan.differences(brought("war", []), brought("war", ["war"])) == [
-        "a restart of cm is needed that was not planned"]
+        "a restart of cm is needed that was not planned"
+    ]
 
 
-@pytest.mark.parametrize(("options", "reload"), [
-    ({}, False), ({"path": DROP_IN}, True), ({"path": DROP_IN, "daemon_reload": False}, False),
-    ({"path": None, "reload_required": True}, True), ({"path": "/etc/systemd/system/cm.service"}, True),
-    ({"path": "/etc/systemd/cm.env"}, False),
-])
+@pytest.mark.parametrize(
+    ("options", "reload"),
+    [
+        ({}, False),
+        ({"path": DROP_IN}, True),
+        ({"path": DROP_IN, "daemon_reload": False}, False),
+        ({"path": None, "reload_required": True}, True),
+        ({"path": "/etc/systemd/system/cm.service"}, True),
+        ({"path": "/etc/systemd/cm.env"}, False),
+    ],
+)
 def test_a_reload_where_a_unit_is_edited_or_owes_it(options: dict[str, Any], reload: bool) -> None:
     assert entry(**options)["reload"] is reload
 
@@ -180,13 +243,16 @@ def test_a_rendered_file_takes_the_place_of_its_edit() -> None:
     assert entry(rendered=rendered)["edits"] == rendered
 
 
-@pytest.mark.parametrize(("before", "after", "old", "new", "words"), [
-    (OLD, NEW, "", "line 8: ... -D=true ...\n", "flag put in (line 8)"),
-    (OLD, NEW, "line 8: ... -D=true ...\n", "", "flag taken out (line 8)"),
-    (OLD, NEW, "line 8: ... -D=false ...\n", "line 8: ... -D=true ...\n", "flag put in (line 8)"),
-    (None, NEW, "", "line 4: ... -D=true ...\n", "new file (line 4)"),
-    (OLD, None, "line 4: ... -D=true ...\n", "", "removed"),
-])
+@pytest.mark.parametrize(
+    ("before", "after", "old", "new", "words"),
+    [
+        (OLD, NEW, "", "line 8: ... -D=true ...\n", "flag put in (line 8)"),
+        (OLD, NEW, "line 8: ... -D=true ...\n", "", "flag taken out (line 8)"),
+        (OLD, NEW, "line 8: ... -D=false ...\n", "line 8: ... -D=true ...\n", "flag put in (line 8)"),
+        (None, NEW, "", "line 4: ... -D=true ...\n", "new file (line 4)"),
+        (OLD, None, "line 4: ... -D=true ...\n", "", "removed"),
+    ],
+)
 def test_summary(before: str | None, after: str | None, old: str, new: str, words: str) -> None:
     assert _plan.summary({"before": before, "after": after}, {"before": old, "after": new}) == words
 
@@ -213,40 +279,61 @@ def edit(**values: Any) -> list[dict[str, Any]]:
     return [{**entry()["edits"][0], **values}]
 
 
-@pytest.mark.parametrize("now", [
-    entry(),
-    entry(path=None, next_start="disabled"),
-    entry(path=None, next_start="disabled", running="disabled"),
-    changed(edits=edit(summary="other words")),
-    changed(restarts=[], restarts_owed=["cm"]),
-])
+@pytest.mark.parametrize(
+    "now",
+    [
+        entry(),
+        entry(path=None, next_start="disabled"),
+        entry(path=None, next_start="disabled", running="disabled"),
+        changed(edits=edit(summary="other words")),
+        changed(restarts=[], restarts_owed=["cm"]),
+    ],
+)
 def test_as_planned_or_partly_done_already(now: dict[str, Any]) -> None:
     assert _plan.differences(entry(), now) == []
 
 
-@pytest.mark.parametrize(("planned", "now", "said"), [
-    (entry(), changed(edits=edit(before=OTHER)), f"{FILE}: it was changed since .*{OLD[:12]} in the plan, c{{12}} now"),
-    (entry(), changed(edits=edit(before=None)), "no file now"),
-    (entry(), changed(edits=edit(after=OTHER)), f"{FILE}: another content would be written"),
-    (entry(), changed(edits=edit(path="/etc/x")), "/etc/x: an edit is needed that was not planned"),
-    (entry(), changed(desired="enabled"), "telemetry_desired is enabled, planned was disabled"),
-    (changed(restarts=[]), entry(), "a restart of cm is needed that was not planned"),
-    (entry(), changed(reload=True), "a daemon-reload is needed that was not planned"),
-    (_plan.broken("cm1", "it is off"), entry(), "could not be planned: it is off"),
-    (entry(), _plan.broken("cm1", "no become"), "what would be done now is not known: no become"),
-    (_plan.idle("cm1", policy(telemetry_waiver={"until": "2026-11-23", "reason": "x", "approved_by": "y"}), TODAY),
-     entry(), f"{FILE}: an edit is needed that was not planned"),
-])
+@pytest.mark.parametrize(
+    ("planned", "now", "said"),
+    [
+        (
+            entry(),
+            changed(edits=edit(before=OTHER)),
+            f"{FILE}: it was changed since .*{OLD[:12]} in the plan, c{{12}} now",
+        ),
+        (entry(), changed(edits=edit(before=None)), "no file now"),
+        (entry(), changed(edits=edit(after=OTHER)), f"{FILE}: another content would be written"),
+        (entry(), changed(edits=edit(path="/etc/x")), "/etc/x: an edit is needed that was not planned"),
+        (entry(), changed(desired="enabled"), "telemetry_desired is enabled, planned was disabled"),
+        (changed(restarts=[]), entry(), "a restart of cm is needed that was not planned"),
+        (entry(), changed(reload=True), "a daemon-reload is needed that was not planned"),
+        (_plan.broken("cm1", "it is off"), entry(), "could not be planned: it is off"),
+        (entry(), _plan.broken("cm1", "no become"), "what would be done now is not known: no become"),
+        (
+            _plan.idle(
+                "cm1", policy(telemetry_waiver={"until": "2026-11-23", "reason": "x", "approved_by": "y"}), TODAY
+            ),
+            entry(),
+            f"{FILE}: an edit is needed that was not planned",
+        ),
+    ],
+)
 def test_what_no_longer_matches_is_named(planned: dict[str, Any], now: dict[str, Any], said: str) -> None:
     assert re.search(said, "; ".join(_plan.differences(planned, now)))
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (None, "cannot be read"), ("{", "is no JSON"), ("[]", "is no plan"), ('{"schema": "x"}', "is no plan"),
-    ('{"schema": "cbops.telemetry/plan/1", "hosts": 5}', "is no plan"),
-    ('{"schema": "cbops.telemetry/plan/1", "hosts": ["cm2", {}]}', "the host is not in the plan"),
-    (json.dumps(_plan.document_of([entry()], 1)), "the host is not in the plan"),
-])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read"),
+        ("{", "is no JSON"),
+        ("[]", "is no plan"),
+        ('{"schema": "x"}', "is no plan"),
+        ('{"schema": "cbops.telemetry/plan/1", "hosts": 5}', "is no plan"),
+        ('{"schema": "cbops.telemetry/plan/1", "hosts": ["cm2", {}]}', "the host is not in the plan"),
+        (json.dumps(_plan.document_of([entry()], 1)), "the host is not in the plan"),
+    ],
+)
 def test_a_file_that_is_no_plan_of_the_host(tmp_path: Path, content: str | None, said: str) -> None:
     path = tmp_path / "plan.json"
     if content is not None:
@@ -255,8 +342,10 @@ def test_a_file_that_is_no_plan_of_the_host(tmp_path: Path, content: str | None,
         _plan.read_entry(path, "cm2")
 
 
-@pytest.mark.parametrize("damage", [{"edits": 5}, {"edits": [{}]}, {"edits": [{"path": FILE}]},
-                                    {"edits": edit(before=5)}, {"restarts": None}])
+@pytest.mark.parametrize(
+    "damage",
+    [{"edits": 5}, {"edits": [{}]}, {"edits": [{"path": FILE}]}, {"edits": edit(before=5)}, {"restarts": None}],
+)
 def test_a_damaged_entry_matches_nothing(damage: dict[str, Any]) -> None:
     with pytest.raises(_plan.PlanError, match="damaged"):
         _plan.differences(changed(**damage), entry())
@@ -276,11 +365,19 @@ def test_the_document_is_as_its_schema_says_and_reads_back(tmp_path: Path) -> No
     assert _plan.differences(_plan.read_entry(tmp_path / "plan.json", "cm1"), entry()) == []
 
 
-@pytest.mark.parametrize(("key", "value"), [
-    ("batch", 0), ("batch", None), ("desired", "off"), ("error", "why"), ("restarts", "cm"), ("content", "x"),
-    ("edits", [{"path": FILE, "before": "x", "after": NEW, "summary": ""}]),
-    ("edits", [{"path": FILE, "before": OLD, "after": NEW, "summary": "", "content": "-Dpassword=x"}]),
-])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("batch", 0),
+        ("batch", None),
+        ("desired", "off"),
+        ("error", "why"),
+        ("restarts", "cm"),
+        ("content", "x"),
+        ("edits", [{"path": FILE, "before": "x", "after": NEW, "summary": ""}]),
+        ("edits", [{"path": FILE, "before": OLD, "after": NEW, "summary": "", "content": "-Dpassword=x"}]),
+    ],
+)
 def test_damaged_plans_are_refused_by_the_schema(key: str, value: Any) -> None:
     document = _plan.document_of([entry()], 1)
     document["hosts"][0][key] = value

@@ -14,13 +14,16 @@ PAGE = Path(__file__).parent.parent.parent / "docs/posture.md"
 ALL = list(itertools.product(posture.SETTINGS, posture.RUNNING, posture.EGRESS))
 
 
-@pytest.mark.parametrize(("answer", "egress"), [
-    ({"outcome": "timeout", "samples": {"outcomes": {"timeout": 1, "connected": 9}}}, "open"),
-    ({"outcome": "connected", "java": [{"store": "/cacerts", "trusted": False, "reason": None}]}, "unclear"),
-    ({"outcome": "tls_untrusted", "java": [{"store": "/cacerts", "trusted": True, "reason": None}]}, "open"),
-    ({"outcome": "connected", "java": [{"store": "/cacerts", "trusted": None, "reason": "broken"}]}, "open"),
-    ({"outcome": "proxy_auth_required"}, "unclear"),
-])
+@pytest.mark.parametrize(
+    ("answer", "egress"),
+    [
+        ({"outcome": "timeout", "samples": {"outcomes": {"timeout": 1, "connected": 9}}}, "open"),
+        ({"outcome": "connected", "java": [{"store": "/cacerts", "trusted": False, "reason": None}]}, "unclear"),
+        ({"outcome": "tls_untrusted", "java": [{"store": "/cacerts", "trusted": True, "reason": None}]}, "open"),
+        ({"outcome": "connected", "java": [{"store": "/cacerts", "trusted": None, "reason": "broken"}]}, "open"),
+        ({"outcome": "proxy_auth_required"}, "unclear"),
+    ],
+)
 def test_egress_is_what_the_sender_would_get(answer: dict[str, Any], egress: str) -> None:
     assert posture.egress_of([{"target": "api.segment.io:443", "message": "said so", **answer}]) == egress
 
@@ -37,30 +40,45 @@ def test_the_page_is_what_the_code_says() -> None:
     assert posture._SECOND in PAGE.read_text().replace("\n", " ")
 
 
-def state(*installations: tuple[str, str], answers: tuple[tuple[str, str], ...] = (), tracker: str = "absent",
-          ) -> dict[str, Any]:
+def state(
+    *installations: tuple[str, str], answers: tuple[tuple[str, str], ...] = (), tracker: str = "absent"
+) -> dict[str, Any]:
     """A state document with installations by (on_disk, running) and answers by (via, outcome)."""
-    return {"installations": [{"on_disk": on_disk, "running": running,
-                               "settings": {"details": {"license_tracker_plugin": {"state": tracker}}}}
-                              for on_disk, running in installations],
-            "connectivity": [{"via": via, "outcome": outcome} for via, outcome in answers]}
+    return {
+        "installations": [
+            {
+                "on_disk": on_disk,
+                "running": running,
+                "settings": {"details": {"license_tracker_plugin": {"state": tracker}}},
+            }
+            for on_disk, running in installations
+        ],
+        "connectivity": [{"via": via, "outcome": outcome} for via, outcome in answers],
+    }
 
 
-@pytest.mark.parametrize(("seen", "words"), [
-    (state(("disabled", "disabled"), answers=(("direct", "connected"),)), ("off", "off", "open")),
-    (state(("enabled", "enabled"), answers=(("direct", "refused"),)), ("on", "on", "blocked")),
-    (state(("disabled", "enabled")), ("off", "on", "not_probed")),
-    (state(("disabled", "mixed"), ("disabled", "not_running")), ("off", "mixed", "not_probed")),
-    (state(("disabled", "not_running")), ("off", "stopped", "not_probed")),
-    (state(("disabled", "disabled"), ("enabled", "enabled")), ("mixed", "mixed", "not_probed")),
-    (state(("unresolvable", "unknown"), ("enabled", "enabled")), ("unknown", "unknown", "not_probed")),
-    (state(("disabled", "disabled"), answers=(("direct", "timeout"), ("p:1", "connected"))),
-     ("off", "off", "proxy_only")),
-    (state(("disabled", "disabled"), answers=(("direct", "timeout"), ("p:1", "tls_untrusted"))),
-     ("off", "off", "unclear")),
-    (state(("disabled", "disabled"), tracker="enabled"), ("off", "off", "not_probed", True)),
-    (state(("disabled", "disabled"), tracker="disabled"), ("off", "off", "not_probed")),
-])
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (state(("disabled", "disabled"), answers=(("direct", "connected"),)), ("off", "off", "open")),
+        (state(("enabled", "enabled"), answers=(("direct", "refused"),)), ("on", "on", "blocked")),
+        (state(("disabled", "enabled")), ("off", "on", "not_probed")),
+        (state(("disabled", "mixed"), ("disabled", "not_running")), ("off", "mixed", "not_probed")),
+        (state(("disabled", "not_running")), ("off", "stopped", "not_probed")),
+        (state(("disabled", "disabled"), ("enabled", "enabled")), ("mixed", "mixed", "not_probed")),
+        (state(("unresolvable", "unknown"), ("enabled", "enabled")), ("unknown", "unknown", "not_probed")),
+        (
+            state(("disabled", "disabled"), answers=(("direct", "timeout"), ("p:1", "connected"))),
+            ("off", "off", "proxy_only"),
+        ),
+        (
+            state(("disabled", "disabled"), answers=(("direct", "timeout"), ("p:1", "tls_untrusted"))),
+            ("off", "off", "unclear"),
+        ),
+        (state(("disabled", "disabled"), tracker="enabled"), ("off", "off", "not_probed", True)),
+        (state(("disabled", "disabled"), tracker="disabled"), ("off", "off", "not_probed")),
+    ],
+)
 def test_what_was_seen_leads_to_its_sentence(seen: dict[str, Any], words: tuple[Any, ...]) -> None:
     assert posture.posture(seen) == posture.sentence(*words)
 

@@ -48,8 +48,9 @@ class Proc:
         self.root = root
         (root / "stat").write_text("cpu 1 2\nbtime 1700000000\n")
 
-    def process(self, pid: int, argv: list[str], environment: dict[str, str] | None = None, name: str = "java",
-                parent: int = 1) -> Path:
+    def process(
+        self, pid: int, argv: list[str], environment: dict[str, str] | None = None, name: str = "java", parent: int = 1
+    ) -> Path:
         """A process with this command line and environment."""
         folder = self.root / str(pid)
         folder.mkdir()
@@ -127,7 +128,7 @@ def test_an_environment_that_cannot_be_read_is_unknown(proc: Proc, monkeypatch: 
         return real(path)
 
     monkeypatch.setattr(_facts, "read_file", refuse)
-    found, = processes.running(str(proc.root)).jvms
+    (found,) = processes.running(str(proc.root)).jvms
     assert (found.state, found.value) == ("unknown", None)
     assert "Permission denied" in (found.reason or "")
 
@@ -137,12 +138,12 @@ def test_an_argument_file_is_read_where_the_process_is(proc: Proc) -> None:
     (folder / "cwd").symlink_to("/work")
     (folder / "root/work").mkdir(parents=True)
     (folder / "root/work/opts").write_text(FLAG)
-    found, = processes.running(str(proc.root)).jvms
+    (found,) = processes.running(str(proc.root)).jvms
     assert (found.state, "/etc/opts" in (found.reason or "")) == ("unknown", True)
     (folder / "root/etc").mkdir()
     (folder / "root/etc/opts").symlink_to("/etc/more")  # a link leads below its root, not below ours
     (folder / "root/etc/more").write_text("-Da=b")
-    found, = processes.running(str(proc.root)).jvms
+    (found,) = processes.running(str(proc.root)).jvms
     assert found.state == "disabled"
 
 
@@ -155,7 +156,7 @@ def test_an_argument_file_is_read_with_the_rights_of_the_process(proc: Proc, bit
     (folder / "root/opts").write_text(FLAG)
     os.chown(folder / "root/opts", 0, 78)
     (folder / "root/opts").chmod(bits)
-    found, = processes.running(str(proc.root)).jvms
+    (found,) = processes.running(str(proc.root)).jvms
     assert found.state == state
 
 
@@ -163,7 +164,7 @@ def test_an_argument_file_that_is_a_pipe_does_not_hold_us(proc: Proc) -> None:
     folder = proc.process(10, ["java", "@/opts", "-jar", WAR])
     (folder / "root").mkdir()
     os.mkfifo(folder / "root/opts")
-    found, = processes.running(str(proc.root)).jvms
+    (found,) = processes.running(str(proc.root)).jvms
     assert (found.state, "cannot be read" in (found.reason or "")) == ("unknown", True)
 
 
@@ -189,12 +190,14 @@ def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: 
     proc.process(11, ["java", FLAG, "-jar", WAR])
     monkeypatch.setattr(_facts, "_READ_SECONDS", 0.1)
     assert [(item.state, item.reason) for item in processes.running(str(proc.root)).jvms] == [
-        ("unknown", "it could not be read (not in time)"), ("disabled", None)]
+        ("unknown", "it could not be read (not in time)"),
+        ("disabled", None),
+    ]
 
 
 def test_only_plain_values_are_shown(proc: Proc) -> None:
     proc.process(10, ["java", FLAG + ",-Dpassword=x", "-jar", WAR])
-    found, = processes.running(str(proc.root)).jvms
+    (found,) = processes.running(str(proc.root)).jvms
     assert found.document()["value"] == "(other)"
     assert found.state == "enabled"
 
@@ -205,16 +208,25 @@ def test_what_runs_below_a_controller_is_a_build(proc: Proc) -> None:
     proc.process(12, ["java", "-jar", "/tmp/work/jenkins.war"], parent=11)
     proc.process(13, ["java", "-jar", "/tmp/work/jenkins.war"], {"JENKINS_SERVER_COOKIE": "1"})
     assert [(item.pid, item.controller, item.of_build) for item in processes.running(str(proc.root)).jvms] == [
-        (10, None, False), (12, 10, False), (13, None, True)]
+        (10, None, False),
+        (12, 10, False),
+        (13, None, True),
+    ]
 
 
-@pytest.mark.parametrize(("lines", "cgroup"), [
-    ("0::/system.slice/x.service\n", "/system.slice/x.service"),
-    ("4:memory:/a\n1:name=systemd:/system.slice/x.service\n0::/system.slice/x.service\n", "/system.slice/x.service"),
-    ("4:memory:/a\n1:name=systemd:/system.slice/x.service\n", "/system.slice/x.service"),
-    ("1:name=systemd:/system.slice/x.service\n0::/\n", "/system.slice/x.service"),
-    ("4:memory:/a\n", ""),
-])
+@pytest.mark.parametrize(
+    ("lines", "cgroup"),
+    [
+        ("0::/system.slice/x.service\n", "/system.slice/x.service"),
+        (
+            "4:memory:/a\n1:name=systemd:/system.slice/x.service\n0::/system.slice/x.service\n",
+            "/system.slice/x.service",
+        ),
+        ("4:memory:/a\n1:name=systemd:/system.slice/x.service\n", "/system.slice/x.service"),
+        ("1:name=systemd:/system.slice/x.service\n0::/\n", "/system.slice/x.service"),
+        ("4:memory:/a\n", ""),
+    ],
+)
 def test_cgroups(proc: Proc, lines: str, cgroup: str) -> None:
     """Version 2, hybrid, version 1, a container's view, no systemd."""
     proc.process(10, ["java", "-jar", WAR]).joinpath("cgroup").write_text(lines)
@@ -248,32 +260,48 @@ def test_one_that_ends_while_it_is_read(proc: Proc, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(_facts, "_home", end)
     assert [(item.state, item.reason) for item in processes.running(str(proc.root)).jvms] == [
-        ("unknown", "it ended while it was read"), ("disabled", None)]
+        ("unknown", "it ended while it was read"),
+        ("disabled", None),
+    ]
 
 
-@pytest.mark.parametrize(("said", "source"), [
-    ("false", "JDK_JAVA_OPTIONS"), ("true", "JAVA_TOOL_OPTIONS"), ("other", "set inside the JVM"), (None, None)])
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [("false", "JDK_JAVA_OPTIONS"), ("true", "JAVA_TOOL_OPTIONS"), ("other", "set inside the JVM"), (None, None)],
+)
 def test_the_source_of_what_a_jvm_said(said: str | None, source: str | None) -> None:
     """A JVM 8 has no JDK_JAVA_OPTIONS: what it says comes from the layer below."""
-    weak = _facts._Weak("false", "JDK_JAVA_OPTIONS", [], None,
-                           {"true": "JAVA_TOOL_OPTIONS", "false": "JDK_JAVA_OPTIONS"})
+    weak = _facts._Weak(
+        "false", "JDK_JAVA_OPTIONS", [], None, {"true": "JAVA_TOOL_OPTIONS", "false": "JDK_JAVA_OPTIONS"}
+    )
     assert _facts._settled(weak, _facts._attach.Answer("attach", said, None, False)) == (
-        said, "disabled" if said == "true" else "enabled", source, "attach", None)
+        said,
+        "disabled" if said == "true" else "enabled",
+        source,
+        "attach",
+        None,
+    )
 
 
 # -- who is a JVM -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("library", "is_jvm"), [
-    ("/usr/lib/jvm/lib/server/libjvm.so", True),
-    ("/usr/lib/jvm/lib/server/libjvm.so (deleted)", True),  # upgraded meanwhile
-    ("/opt/ibm/lib/default/libj9vm29.so", True),
-    ("/opt/a b/libjvm.so", True),
-    ("/usr/lib/libjvmx.so", False),
-    ("/usr/lib/xlibjvm.so", False),
-    ("/usr/lib/libjvm.so/data", False),
-    ("/usr/lib/jvm/lib/libjli.so", False),  # jlink, keytool and others have it; and so has a java that is only starting
-])
+@pytest.mark.parametrize(
+    ("library", "is_jvm"),
+    [
+        ("/usr/lib/jvm/lib/server/libjvm.so", True),
+        ("/usr/lib/jvm/lib/server/libjvm.so (deleted)", True),  # upgraded meanwhile
+        ("/opt/ibm/lib/default/libj9vm29.so", True),
+        ("/opt/a b/libjvm.so", True),
+        ("/usr/lib/libjvmx.so", False),
+        ("/usr/lib/xlibjvm.so", False),
+        ("/usr/lib/libjvm.so/data", False),
+        (
+            "/usr/lib/jvm/lib/libjli.so",
+            False,
+        ),  # jlink, keytool and others have it; and so has a java that is only starting
+    ],
+)
 def test_a_jvm_is_what_has_the_library_of_one_mapped(proc: Proc, library: str, is_jvm: bool) -> None:
     folder = proc.process(10, ["controllerd", "-jar", WAR], name="controllerd")
     lines = [f"7f000000{number:04x}-7f000001{number:04x} r--p 00000000 08:01 9 /x/{number}" for number in range(9000)]
@@ -300,8 +328,9 @@ def test_what_calls_itself_java_is_nothing_and_costs_three_files(proc: Proc) -> 
 
 
 @pytest.mark.parametrize(("called", "threads", "is_jvm"), [("java", 1, True), ("x", 4, True), ("x", 3, False)])
-def test_a_process_with_few_threads_is_looked_into_where_it_is_called_java(proc: Proc, called: str, threads: int,
-                                                                           is_jvm: bool) -> None:
+def test_a_process_with_few_threads_is_looked_into_where_it_is_called_java(
+    proc: Proc, called: str, threads: int, is_jvm: bool
+) -> None:
     """Every JVM has more; and to read the map of every process of a host is dear."""
     folder = proc.process(10, [called, "-jar", WAR], name="pause")
     (folder / "stat").write_text("10 (pause) S 1 " + " ".join(["0"] * 15) + f" {threads} 0 1000 0 0\n")
@@ -324,8 +353,9 @@ def test_a_java_that_has_not_loaded_its_library_yet(proc: Proc, tmp_path: Path) 
     assert [jvm.pid for jvm in processes.running(str(proc.root)).jvms] == [10]
 
 
-def test_a_map_without_end_is_not_read_to_its_end_and_not_said_to_be_none(proc: Proc,
-                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_without_end_is_not_read_to_its_end_and_not_said_to_be_none(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scan, "_LIMIT_MAPS", 1 << 19)
     (proc.process(10, ["x", "-jar", WAR], name="x") / "maps").write_text("7f00-7f01 r--p 0 08:01 9 /x\n" * 40000)
     proc.process(11, ["java", "-jar", WAR])
@@ -365,23 +395,27 @@ PRODUCT = "Manifest-Version: 1.0\nJenkins-Version: 2.426.3\nMain-Class: executab
 PLUGIN = "Manifest-Version: 1.0\nShort-Name: git\nJenkins-Version: 2.426.3\nPlugin-Version: 1\n"
 
 
-@pytest.mark.parametrize(("argv", "manifest", "names", "before", "is_war"), [
-    (["java", "-jar", "/opt/x/app.bin"], PRODUCT, ["META-INF/"], b"", True),
-    (["java", "-jar", "/opt/x/app.bin"], PRODUCT, ["a", "b", "c", "d"], b"", True),  # the manifest is not in front
-    (["java", "-jar", "/opt/x/app.bin"], PRODUCT, [], b"#!/bin/sh\nexec java -jar $0\n", True),  # a program is
-    (["java", "-jar", "/opt/x/app.bin"], PRODUCT, [], b"anything", True),
-    (["java", "-cp", "/opt/x/app.bin", "executable.Main"], PRODUCT, [], b"", True),
-    (["java", "@/etc/args"], PRODUCT, [], b"", True),
-    (["jsvc", "-user", "x", "app.Daemon"], PRODUCT, [], b"", True),
-    (["java", "-jar", "/opt/x/app.bin"], PRODUCT.replace("Jenkins-Version", "JENKINS-VERSION"), [], b"", True),
-    (["java", "-jar", "/opt/x/app.bin"], PLUGIN, [], b"", False),
-    (["java", "-jar", "/opt/x/app.bin"], "Manifest-Version: 1.0\n", [], b"", False),
-    (["java", "-jar", "/opt/x/app.bin"], None, ["a"], b"", False),
-    (["java", "-cp", "/opt/agent.jar", "hudson.remoting.jnlp.Main"], "Version: 3131\n", [], b"", False),
-    (["java", "-cp", "/opt/agent.jar:/opt/x/app.bin", "hudson.remoting.Mine"], PRODUCT, [], b"", True),
-])
-def test_a_war_is_known_by_what_is_in_it(proc: Proc, tmp_path: Path, argv: list[str], manifest: str | None,
-                                         names: list[str], before: bytes, is_war: bool) -> None:
+@pytest.mark.parametrize(
+    ("argv", "manifest", "names", "before", "is_war"),
+    [
+        (["java", "-jar", "/opt/x/app.bin"], PRODUCT, ["META-INF/"], b"", True),
+        (["java", "-jar", "/opt/x/app.bin"], PRODUCT, ["a", "b", "c", "d"], b"", True),  # the manifest is not in front
+        (["java", "-jar", "/opt/x/app.bin"], PRODUCT, [], b"#!/bin/sh\nexec java -jar $0\n", True),  # a program is
+        (["java", "-jar", "/opt/x/app.bin"], PRODUCT, [], b"anything", True),
+        (["java", "-cp", "/opt/x/app.bin", "executable.Main"], PRODUCT, [], b"", True),
+        (["java", "@/etc/args"], PRODUCT, [], b"", True),
+        (["jsvc", "-user", "x", "app.Daemon"], PRODUCT, [], b"", True),
+        (["java", "-jar", "/opt/x/app.bin"], PRODUCT.replace("Jenkins-Version", "JENKINS-VERSION"), [], b"", True),
+        (["java", "-jar", "/opt/x/app.bin"], PLUGIN, [], b"", False),
+        (["java", "-jar", "/opt/x/app.bin"], "Manifest-Version: 1.0\n", [], b"", False),
+        (["java", "-jar", "/opt/x/app.bin"], None, ["a"], b"", False),
+        (["java", "-cp", "/opt/agent.jar", "hudson.remoting.jnlp.Main"], "Version: 3131\n", [], b"", False),
+        (["java", "-cp", "/opt/agent.jar:/opt/x/app.bin", "hudson.remoting.Mine"], PRODUCT, [], b"", True),
+    ],
+)
+def test_a_war_is_known_by_what_is_in_it(
+    proc: Proc, tmp_path: Path, argv: list[str], manifest: str | None, names: list[str], before: bytes, is_war: bool
+) -> None:
     folder = proc.process(10, argv, name=argv[0])
     if argv[0] != "java":
         (folder / "maps").write_text(MAPS.replace("libjli", "libother").replace("bin/java", "bin/jsvc"))
@@ -403,11 +437,14 @@ def test_devices_and_pipes_among_the_open_files_are_left_alone(proc: Proc, tmp_p
     assert (found.jvms, found.unseen) == ([], [])
 
 
-@pytest.mark.parametrize(("argv", "opened"), [
-    (["java", "-cp", "/opt/unpacked", "executable.Main"], None),
-    (["java", "-cp", ".", "executable.Main"], None),
-    (["java", "-jar", "/opt/jetty/start.jar"], "/opt/unpacked/WEB-INF/lib/jenkins-core-2.426.3.jar"),
-])
+@pytest.mark.parametrize(
+    ("argv", "opened"),
+    [
+        (["java", "-cp", "/opt/unpacked", "executable.Main"], None),
+        (["java", "-cp", ".", "executable.Main"], None),
+        (["java", "-jar", "/opt/jetty/start.jar"], "/opt/unpacked/WEB-INF/lib/jenkins-core-2.426.3.jar"),
+    ],
+)
 def test_an_unpacked_war(proc: Proc, argv: list[str], opened: str | None) -> None:
     folder = proc.process(10, argv)
     (folder / "root/opt/unpacked/META-INF").mkdir(parents=True)
@@ -464,8 +501,12 @@ def test_a_process_whose_first_thread_has_ended(tmp_path: Path) -> None:
     source = Path(__file__).parent.parent / "hostile/programs/lookalike.c"
     subprocess.run(["gcc", "-pthread", "-o", str(tmp_path / "program"), str(source)], check=True)
     held = archive(tmp_path / "app.bin", PRODUCT)
-    process = subprocess.Popen(["java", "-cp", "x", "y"], executable=str(tmp_path / "program"), cwd=tmp_path, env={
-        "LIBRARY": str(tmp_path / "libjvm.so"), "HELD": str(held), "LEADERLESS": "1", "JENKINS_HOME": "/x"})
+    process = subprocess.Popen(
+        ["java", "-cp", "x", "y"],
+        executable=str(tmp_path / "program"),
+        cwd=tmp_path,
+        env={"LIBRARY": str(tmp_path / "libjvm.so"), "HELD": str(held), "LEADERLESS": "1", "JENKINS_HOME": "/x"},
+    )
     try:
         for _moment in range(100):
             if Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].startswith("Z"):
@@ -492,8 +533,9 @@ def test_a_program_that_embeds_the_jvm(tmp_path: Path) -> None:
         include = Path(os.path.realpath(machine.java)).parent.parent / "include"
         if shutil.which("gcc") is None or not include.is_dir():
             pytest.skip("no compiler, or no headers of the JDK")
-        subprocess.run(["gcc", f"-I{include}", f"-I{include}/linux", "-o", str(program), f"{program}.c", "-ldl"],
-                       check=True)
+        subprocess.run(
+            ["gcc", f"-I{include}", f"-I{include}/linux", "-o", str(program), f"{program}.c", "-ldl"], check=True
+        )
         war = machine.folder / "app.bin"
         archive(war, PRODUCT, "META-INF/")
         with zipfile.ZipFile(war, "a") as jar:
@@ -524,8 +566,11 @@ int main(int count, char **words) {
 """
 
 
-@pytest.mark.parametrize("start", [
-    lambda war: ["-cp", war, "Standin"], lambda war: ["-jar", war], lambda war: ["@args"]], ids=["cp", "jar", "@"])
+@pytest.mark.parametrize(
+    "start",
+    [lambda war: ["-cp", war, "Standin"], lambda war: ["-jar", war], lambda war: ["@args"]],
+    ids=["cp", "jar", "@"],
+)
 def test_real_jvms_on_a_renamed_war(start: Callable[[str], list[str]]) -> None:
     with jvms() as machine:
         war = machine.folder / "application"
@@ -578,7 +623,8 @@ def test_no_more_than_64_jvms_are_examined(proc: Proc) -> None:
     found = processes.running(str(proc.root))
     assert len(found.jvms) == 64
     assert [(len(one.places), one.reason) for one in found.unseen] == [
-        (16, "more JVMs on a war run here than are examined")]
+        (16, "more JVMs on a war run here than are examined")
+    ]
 
 
 def test_whoever_hangs_is_asked_last(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -636,9 +682,15 @@ def overwrite(war: Path) -> None:
     os.utime(war, (later, later))
 
 
-@pytest.mark.parametrize(("change", "stale"), [
-    (change_nothing, None), (upgrade, "its war was replaced after its start"),
-    (Path.unlink, "its war was removed after its start"), (overwrite, "its war was written after its start")])
+@pytest.mark.parametrize(
+    ("change", "stale"),
+    [
+        (change_nothing, None),
+        (upgrade, "its war was replaced after its start"),
+        (Path.unlink, "its war was removed after its start"),
+        (overwrite, "its war was written after its start"),
+    ],
+)
 def test_stale_jvms(change: Callable[[Path], None], stale: str | None) -> None:
     with jvms() as machine:
         jvm = machine.start(war=True)
@@ -658,35 +710,53 @@ def test_a_war_that_its_server_unpacked_when_it_started_is_no_other_one(tmp_path
 
 # -- whose it is ------------------------------------------------------------------------------------
 
-JVM = _proc.Process(1, "2026-01-01T00:00:00Z", WAR, "/home/a", "/system.slice/a.service", None, "enabled", None,
-                        "cmdline+environ", None, "a")
+JVM = _proc.Process(
+    1,
+    "2026-01-01T00:00:00Z",
+    WAR,
+    "/home/a",
+    "/system.slice/a.service",
+    None,
+    "enabled",
+    None,
+    "cmdline+environ",
+    None,
+    "a",
+)
 OUTSIDE = JVM._replace(cgroup="/user.slice")
 
 
 def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a", active: str = "active") -> state.Owner:
     """An installation of this name, whose unit runs in a cgroup of the same name."""
     unit = systemd.Unit(f"{name}.service", "", None, (), {}, (), user)
-    outcome = _outcome.Outcome("enabled", None, None, None, (), (), None, (war,) if war else (),
-                                    (home,) if home else ())
-    return state.Owner(_definition.Definition(name, unit.name, (), {}, False, unit), outcome,
-                       systemd.Loaded(unit, "loaded", active, f"/system.slice/{name}.service", False))
+    outcome = _outcome.Outcome(
+        "enabled", None, None, None, (), (), None, (war,) if war else (), (home,) if home else ()
+    )
+    return state.Owner(
+        _definition.Definition(name, unit.name, (), {}, False, unit),
+        outcome,
+        systemd.Loaded(unit, "loaded", active, f"/system.slice/{name}.service", False),
+    )
 
 
-@pytest.mark.parametrize(("jvm", "owned"), [
-    (JVM, [True, False]),
-    (JVM._replace(cgroup="/system.slice/b.service/sub"), [False, True]),
-    (JVM._replace(cgroup="/system.slice/b.service2"), [True, False]),
-    (OUTSIDE, [True, False]),
-    (OUTSIDE._replace(home=""), [True, False]),
-    (OUTSIDE._replace(home="/home/c"), [False, False]),
-    (OUTSIDE._replace(user="c"), [False, False]),
-    (OUTSIDE._replace(war="/tmp/jenkins.war"), [False, False]),
-    (OUTSIDE._replace(container=True), [False, False]),
-    (JVM._replace(container=True), [True, False]),
-    (JVM._replace(war="/tmp/jenkins.war", home="/tmp/x"), [False, False]),
-    (JVM._replace(war="/tmp/jenkins.war"), [True, False]),
-    (JVM._replace(war="/tmp/jenkins.war", of_build=True), [False, False]),
-])
+@pytest.mark.parametrize(
+    ("jvm", "owned"),
+    [
+        (JVM, [True, False]),
+        (JVM._replace(cgroup="/system.slice/b.service/sub"), [False, True]),
+        (JVM._replace(cgroup="/system.slice/b.service2"), [True, False]),
+        (OUTSIDE, [True, False]),
+        (OUTSIDE._replace(home=""), [True, False]),
+        (OUTSIDE._replace(home="/home/c"), [False, False]),
+        (OUTSIDE._replace(user="c"), [False, False]),
+        (OUTSIDE._replace(war="/tmp/jenkins.war"), [False, False]),
+        (OUTSIDE._replace(container=True), [False, False]),
+        (JVM._replace(container=True), [True, False]),
+        (JVM._replace(war="/tmp/jenkins.war", home="/tmp/x"), [False, False]),
+        (JVM._replace(war="/tmp/jenkins.war"), [True, False]),
+        (JVM._replace(war="/tmp/jenkins.war", of_build=True), [False, False]),
+    ],
+)
 def test_owners(jvm: _proc.Process, owned: list[bool]) -> None:
     found = state._owned([owner("a"), owner("b", user="b", home="/home/b")], [jvm])
     assert [bool(mine) for mine in found] == owned
@@ -723,41 +793,67 @@ def test_whoever_calls_his_process_supervisord_starts_no_installation_s_jvm(user
     start = _starters.Start("supervisord", "program x", "/etc/x.conf", 1, (), {}, user, "", "")
     mine = owner("a", home="", user="")
     mine = mine._replace(definition=_definition.start_definition(start), loaded=None)
-    posing = JVM._replace(cgroup="/user.slice/user-1000.slice/session-1.scope", home="", war="/home/ann/x.war",
-                          user="ann", uid=1000, started_by="supervisord program x")
+    posing = JVM._replace(
+        cgroup="/user.slice/user-1000.slice/session-1.scope",
+        home="",
+        war="/home/ann/x.war",
+        user="ann",
+        uid=1000,
+        started_by="supervisord program x",
+    )
     assert state._owned([mine], [posing]) == [()]
 
 
-@pytest.mark.parametrize(("service", "cgroup", "mine"), [
-    ("ci.service", "/system.slice/ci.service", True), ("ci", "/system.slice/ci.service", True),
-    ("ci.old", "/system.slice/ci.service", False), ("ci.service", "/user.slice/user-1000.slice/ci.service", False),
-])
+@pytest.mark.parametrize(
+    ("service", "cgroup", "mine"),
+    [
+        ("ci.service", "/system.slice/ci.service", True),
+        ("ci", "/system.slice/ci.service", True),
+        ("ci.old", "/system.slice/ci.service", False),
+        ("ci.service", "/user.slice/user-1000.slice/ci.service", False),
+    ],
+)
 def test_without_the_service_manager_the_kernels_name_of_a_unit_counts(service: str, cgroup: str, mine: bool) -> None:
     one = owner("a")
     one = one._replace(definition=one.definition._replace(service=service), loaded=None)
     assert one.holds(JVM._replace(cgroup=cgroup)) is mine
 
 
-@pytest.mark.parametrize(("cgroup", "environment", "said"), [
-    ("/system.slice/docker-0123456789abcdef.scope", {}, "docker container 0123456789ab"),
-    ("/user.slice/user-0.slice/user@0.service/app.slice/ci.service", {}, "user unit ci.service of root"),
-    ("/system.slice/monit.service", {"MONIT_SERVICE": "ci"}, "monit service ci"),
-    ("/user.slice/user-0.slice/session-1.scope", {"STY": "12.ci"}, "screen session 12.ci"),
-    ("/user.slice/user-0.slice/session-1.scope", {"TMUX": "/tmp/tmux-0/default,71,0"}, "tmux (/tmp/tmux-0/default)"),
-    ("/machine.slice/libpod-0123456789abcdef.scope/container", {}, "podman container 0123456789ab"),
-    ("/kubepods.slice/kubepods-pod1.slice/cri-containerd-0123456789abcdef.scope", {}, "a pod's container 0123456789ab"),
-    ("/system.slice/cron.service", {}, "cron"),
-    ("/system.slice/rc-local.service", {}, "rc-local"),
-    ("/system.slice/ci.service", {}, ""),
-    ("/system.slice/x.service", {"SUPERVISOR_PROCESS_NAME": "a b\n"}, "supervisord program (a name that is not shown)"),
-])
+@pytest.mark.parametrize(
+    ("cgroup", "environment", "said"),
+    [
+        ("/system.slice/docker-0123456789abcdef.scope", {}, "docker container 0123456789ab"),
+        ("/user.slice/user-0.slice/user@0.service/app.slice/ci.service", {}, "user unit ci.service of root"),
+        ("/system.slice/monit.service", {"MONIT_SERVICE": "ci"}, "monit service ci"),
+        ("/user.slice/user-0.slice/session-1.scope", {"STY": "12.ci"}, "screen session 12.ci"),
+        (
+            "/user.slice/user-0.slice/session-1.scope",
+            {"TMUX": "/tmp/tmux-0/default,71,0"},
+            "tmux (/tmp/tmux-0/default)",
+        ),
+        ("/machine.slice/libpod-0123456789abcdef.scope/container", {}, "podman container 0123456789ab"),
+        (
+            "/kubepods.slice/kubepods-pod1.slice/cri-containerd-0123456789abcdef.scope",
+            {},
+            "a pod's container 0123456789ab",
+        ),
+        ("/system.slice/cron.service", {}, "cron"),
+        ("/system.slice/rc-local.service", {}, "rc-local"),
+        ("/system.slice/ci.service", {}, ""),
+        (
+            "/system.slice/x.service",
+            {"SUPERVISOR_PROCESS_NAME": "a b\n"},
+            "supervisord program (a name that is not shown)",
+        ),
+    ],
+)
 def test_who_started_it(cgroup: str, environment: dict[str, str], said: str) -> None:
     assert _facts.starter_of("/proc", 1, cgroup, environment) == said
 
 
 def test_several_jvms_of_one_installation() -> None:
     old = JVM._replace(pid=2, war="/opt/old/jenkins.war", state="disabled")
-    mine, = state._owned([owner("a")], [JVM, old])
+    (mine,) = state._owned([owner("a")], [JVM, old])
     assert [jvm.pid for jvm in mine] == [1, 2]
     assert mine[0].stale is None
     assert mine[1].stale == f"it runs /opt/old/jenkins.war, the next start {WAR}"
@@ -769,8 +865,15 @@ def test_installations_that_cannot_be_resolved_own_their_cgroup() -> None:
     assert state._owned([owner("a", war="", home="")], [OUTSIDE])[0] == ()
 
 
-ALICE = JVM._replace(pid=5, cgroup="/user.slice/user-1000.slice/session-1.scope", user="alice", uid=1000, home="",
-                     war="/home/alice/jenkins.war", proof="cmdline+environ")
+ALICE = JVM._replace(
+    pid=5,
+    cgroup="/user.slice/user-1000.slice/session-1.scope",
+    user="alice",
+    uid=1000,
+    home="",
+    war="/home/alice/jenkins.war",
+    proof="cmdline+environ",
+)
 
 
 @pytest.mark.parametrize("user", ["", "root", "a"])
@@ -793,7 +896,7 @@ def test_a_stray_is_unknown_and_says_whose_it_is(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "config.xml").write_text("<hudson><noUsageStatistics>true</noUsageStatistics></hudson>")
-    entry, = state._strays([ALICE._replace(home=str(home))], [], [])
+    (entry,) = state._strays([ALICE._replace(home=str(home))], [], [])
     document = _document.installation_document(entry, HostFiles("/"))
     assert (document["on_disk"], document["running"], document["service"]) == ("unresolvable", "unknown", None)
     for reason in (document["on_disk_detail"]["reason"], document["running_detail"]["reason"]):
@@ -801,7 +904,8 @@ def test_a_stray_is_unknown_and_says_whose_it_is(tmp_path: Path) -> None:
     details = document["settings"].pop("details")
     assert set(document["settings"].values()) == {"unknown"}, "its home is not read"
     assert {detail["reason"] for detail in details.values()} == {
-        "the home and war of a process that no installation owns are not read"}
+        "the home and war of a process that no installation owns are not read"
+    }
 
 
 def test_the_way_out_of_a_stray_is_not_looked_at() -> None:
@@ -837,11 +941,11 @@ def test_strays_are_named_by_their_unit_and_bounded() -> None:
     assert entries[0].definition.name == "cloudbees-core-cm3"
     assert (len(entries), len(warnings)) == (state._LIMIT_STRAYS, 1)
     assert "93 more wars" in warnings[0]
-    entry, = state._strays([inside], ["cloudbees-core-cm3"], [])
+    (entry,) = state._strays([inside], ["cloudbees-core-cm3"], [])
     assert entry.definition.name == inside.war, "no second row of an installation's name"
-    entry, = state._strays([ALICE], [ALICE.war], [])
+    (entry,) = state._strays([ALICE], [ALICE.war], [])
     assert entry.definition.name == "process 5"
-    entry, = state._strays([inside._replace(cgroup="/system.slice/cron.service")], [], [])
+    (entry,) = state._strays([inside._replace(cgroup="/system.slice/cron.service")], [], [])
     assert entry.definition.name == inside.war, "cron runs what users tell it to run"
 
 
@@ -883,7 +987,7 @@ def verdict(document: dict[str, Any]) -> str:
 def test_the_environment_of_a_build_makes_no_build(monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody can have it; to be where a controller runs needs that controller, or root."""
     document = surveyed(monkeypatch, processes.Running([ALICE._replace(of_build=True)], []))
-    entry, = document["installations"]
+    (entry,) = document["installations"]
     assert (entry["name"], verdict(document)) == (ALICE.war, "unknown")
     assert "no controller is seen to have started it" in entry["running_detail"]["reason"]
     inside = JVM._replace(of_build=True, war="/tmp/b/jenkins.war")
@@ -901,14 +1005,17 @@ def test_what_was_not_looked_at_makes_the_host_unknown(monkeypatch: pytest.Monke
     entries = document["installations"]
     assert (len(entries), verdict(document)) == (rows, "unknown")
     assert (entries[0]["name"], entries[0]["running_detail"]["reason"]) == (
-        "process 70", "process 70 of 4242 was not looked at, and may run a controller: no time")
+        "process 70",
+        "process 70 of 4242 was not looked at, and may run a controller: no time",
+    )
     assert document["warnings"] == ["99 processes were not looked at, and may run a controller: no time"]
 
 
 def test_no_crowd_of_containers_hides_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root's containers have a verdict; what is beyond the bounds has one row, and the host none that is good."""
-    crowd = [JVM._replace(pid=pid, container=True, war=f"/{pid}/jenkins.war", state="disabled")
-             for pid in range(100, 108)]
+    crowd = [
+        JVM._replace(pid=pid, container=True, war=f"/{pid}/jenkins.war", state="disabled") for pid in range(100, 108)
+    ]
     for running, unseen in (([*crowd, ALICE], []), (crowd, [processes.Unseen([PLACE], "no time", [(70, PLACE)])])):
         entries = surveyed(monkeypatch, processes.Running(running, unseen))["installations"]
         assert [entry["running"] for entry in entries] == ["disabled"] * 8 + ["unknown"]
@@ -928,23 +1035,33 @@ def test_rows_are_made_of_strays_alone(proc: Proc) -> None:
         (folder / "cgroup").write_text(f"0::{cgroup}\n")
     ended = proc.process(14, ["java", "x" * (1 << 20)])
     (ended / "stat").write_text("14 (java) Z 1 " + " ".join(["0"] * 15) + " 1 0 1000 0 0\n")
-    unseen, = processes.running(str(proc.root), cgroups=["/system.slice/cloudbees-core-cm.service"]).unseen
+    (unseen,) = processes.running(str(proc.root), cgroups=["/system.slice/cloudbees-core-cm.service"]).unseen
     assert [pid for pid, _place in unseen.rows] == [13]
     assert len(unseen.places) == 3
 
 
-@pytest.mark.parametrize(("uid", "homes", "loaded", "owned"), [
-    (0, "other's", True, True), (33, "other's", True, False), (33, "his", True, True), (33, "", True, False),
-    (33, "", False, True), (1000, "", False, False), (1000, "his", False, True), (33, "other's", False, False),
-])
-def test_a_unit_without_a_user_is_not_everybodys(tmp_path: Path, uid: int, homes: str, loaded: bool,
-                                                 owned: bool) -> None:
+@pytest.mark.parametrize(
+    ("uid", "homes", "loaded", "owned"),
+    [
+        (0, "other's", True, True),
+        (33, "other's", True, False),
+        (33, "his", True, True),
+        (33, "", True, False),
+        (33, "", False, True),
+        (1000, "", False, False),
+        (1000, "his", False, True),
+        (33, "other's", False, False),
+    ],
+)
+def test_a_unit_without_a_user_is_not_everybodys(
+    tmp_path: Path, uid: int, homes: str, loaded: bool, owned: bool
+) -> None:
     """With the very war and no home of his own: a web server's user, or who logs in with a number below 1000."""
     if homes == "his":
         os.chown(tmp_path, uid, -1)
     mine = owner("a", user="", home=str(tmp_path) if homes else "")
     jvm = JVM._replace(uid=uid, user="x", cgroup="/user.slice/session-1.scope", home="")
-    found, = state._owned([mine if loaded else mine._replace(loaded=None)], [jvm])
+    (found,) = state._owned([mine if loaded else mine._replace(loaded=None)], [jvm])
     assert bool(found) == owned
 
 
@@ -954,8 +1071,10 @@ def test_agents_beside_their_controller_are_none_of_it_and_alone_they_are_no_age
     assert [jvm.pid for jvm in state._owned([owner("a")], [agent])[0]] == [2]
 
 
-@pytest.mark.parametrize(("active", "count", "known"), [
-    ("active", 1, False), ("activating", 1, False), ("active", 0, True), ("inactive", 1, True), ("failed", 0, True)])
+@pytest.mark.parametrize(
+    ("active", "count", "known"),
+    [("active", 1, False), ("activating", 1, False), ("active", 0, True), ("inactive", 1, True), ("failed", 0, True)],
+)
 def test_a_unit_that_runs_without_a_jvm(monkeypatch: pytest.MonkeyPatch, active: str, count: int, known: bool) -> None:
     """It is not known not to run."""
     monkeypatch.setattr(_proc, "members", lambda _cgroup: count)
@@ -964,9 +1083,10 @@ def test_a_unit_that_runs_without_a_jvm(monkeypatch: pytest.MonkeyPatch, active:
     assert state._summary((), reason)[0] == ("not_running" if known else "unknown")
 
 
-@pytest.mark.parametrize(("rank", "unit", "known"), [
-    (_proc.LOGIN, True, True), (_proc.SYSTEM, True, False), (_proc.OURS, True, False),
-    (_proc.LOGIN, False, False)])
+@pytest.mark.parametrize(
+    ("rank", "unit", "known"),
+    [(_proc.LOGIN, True, True), (_proc.SYSTEM, True, False), (_proc.OURS, True, False), (_proc.LOGIN, False, False)],
+)
 def test_what_was_not_looked_at_may_be_the_installation(rank: int, unit: bool, known: bool) -> None:
     mine = owner("a", active="inactive")
     if not unit:
@@ -984,11 +1104,17 @@ def test_members_of_a_cgroup(proc: Proc) -> None:
 def test_a_unit_whose_java_reads_an_argument_file_is_an_installation(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.write("/etc/cb/java.args", f"-Xmx32m\n{FLAG}\n-jar\n/opt/cb/cloudbees-core-cm.war\n--httpPort=9191\n")
-    host.write("/etc/systemd/system/cloudbees-core-cm3.service",
-               "[Service]\nEnvironment=JENKINS_HOME=/var/lib/cb3\nExecStart=/usr/bin/java @/etc/cb/java.args\n")
+    host.write(
+        "/etc/systemd/system/cloudbees-core-cm3.service",
+        "[Service]\nEnvironment=JENKINS_HOME=/var/lib/cb3\nExecStart=/usr/bin/java @/etc/cb/java.args\n",
+    )
     definition, outcome = host.only()
     assert (definition.name, outcome.verdict, outcome.programs, outcome.homes) == (
-        "cloudbees-core-cm3", "disabled", ("/opt/cb/cloudbees-core-cm.war",), ("/var/lib/cb3",))
+        "cloudbees-core-cm3",
+        "disabled",
+        ("/opt/cb/cloudbees-core-cm.war",),
+        ("/var/lib/cb3",),
+    )
     host.write("/etc/cb/java.args", "-jar\n/opt/cb/cloudbees-core-cm.war\n")
     assert host.verdict() == "enabled"
     host.write("/etc/systemd/system/other.service", "[Service]\nExecStart=/usr/bin/java @/etc/none.args\n")
@@ -996,8 +1122,7 @@ def test_a_unit_whose_java_reads_an_argument_file_is_an_installation(tmp_path: P
 
 
 def test_a_container_is_an_installation_of_its_own() -> None:
-    entry, = state._strays([JVM._replace(container=True)], [], [])
+    (entry,) = state._strays([JVM._replace(container=True)], [], [])
     document = _document.installation_document(entry, HostFiles("/"))
-    assert (document["packaging"], document["running"], document["on_disk"]) == (
-        "container", "enabled", "unresolvable")
+    assert (document["packaging"], document["running"], document["on_disk"]) == ("container", "enabled", "unresolvable")
     assert "container" in document["on_disk_detail"]["reason"]

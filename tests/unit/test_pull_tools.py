@@ -15,8 +15,11 @@ CHECKOUT = Path(__file__).parent.parent.parent
 PROGRAM = CHECKOUT / "roles/gitops_pull/files/telemetry-pull"
 ANSIBLE = Path(sys.executable).with_name("ansible-playbook")
 #: What each says that is just new enough.
-ENOUGH = {"git": "git version 2.34.1", "ssh": "OpenSSH_8.2p1 Ubuntu-4, OpenSSL 1.1.1f",
-          "ansible": "ansible-playbook [core 2.16.0]"}
+ENOUGH = {
+    "git": "git version 2.34.1",
+    "ssh": "OpenSSH_8.2p1 Ubuntu-4, OpenSSL 1.1.1f",
+    "ansible": "ansible-playbook [core 2.16.0]",
+}
 
 
 def lacking(folder: Path, **tools: str | None) -> tuple[int, list[str]]:
@@ -26,14 +29,27 @@ def lacking(folder: Path, **tools: str | None) -> tuple[int, list[str]]:
             program = folder / name
             program.write_text(f"#!/bin/sh\n{text if text.startswith('exit') else f'echo {text!r} >&2'}\n")
             program.chmod(0o755)
-    done = subprocess.run([sys.executable, "-I", PROGRAM, "--check", folder / "ansible"], capture_output=True,
-                          text=True, timeout=60, check=False, env={"PATH": str(folder)})
+    done = subprocess.run(
+        [sys.executable, "-I", PROGRAM, "--check", folder / "ansible"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": str(folder)},
+    )
     return done.returncode, done.stderr.splitlines()
 
 
 def test_what_this_machine_has_will_do() -> None:
-    done = subprocess.run([sys.executable, "-I", "-", "--check", ANSIBLE], input=PROGRAM.read_text(), env=os.environ,
-                          capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-", "--check", ANSIBLE],
+        input=PROGRAM.read_text(),
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

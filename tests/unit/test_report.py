@@ -76,12 +76,18 @@ def counted(name: str, text: str) -> dict[str, int]:
         run = json.loads(text)["runs"][0]
         found.update(run["properties"]["totals"])
         listed = Counter(item["ruleId"] for item in run["results"])
-        assert listed == Counter({verdict: count for verdict, count in found.items()
-                                  if verdict not in ("compliant", "not_applicable") and count})
+        assert listed == Counter(
+            {
+                verdict: count
+                for verdict, count in found.items()
+                if verdict not in ("compliant", "not_applicable") and count
+            }
+        )
     elif name == "openmetrics":
         families = {family.name: family for family in text_string_to_metric_families(text)}
-        found.update({sample.labels["verdict"]: int(sample.value)
-                      for sample in families["cbops_telemetry_hosts"].samples})
+        found.update(
+            {sample.labels["verdict"]: int(sample.value) for sample in families["cbops_telemetry_hosts"].samples}
+        )
         infos = families["cbops_telemetry_host_info"].samples if "cbops_telemetry_host_info" in families else []
         assert Counter(sample.labels["verdict"] for sample in infos) == +found
     elif name == "csv":
@@ -128,44 +134,71 @@ def test_an_empty_fleet_is_no_clean_fleet() -> None:
 def some(**verdicts: int) -> model.Report:
     """A report on so many controllers of each verdict."""
     state = {"installations": [{"product": "controller"}]}
-    return model.Report(fleetmaker.AT, [model.Host({"host": f"{verdict}{number}", "verdict": verdict, "reasons": [],
-                                                    "warnings": [], "state": state})
-                                        for verdict, count in verdicts.items() for number in range(count)])
+    return model.Report(
+        fleetmaker.AT,
+        [
+            model.Host(
+                {"host": f"{verdict}{number}", "verdict": verdict, "reasons": [], "warnings": [], "state": state}
+            )
+            for verdict, count in verdicts.items()
+            for number in range(count)
+        ],
+    )
 
 
-@pytest.mark.parametrize(("report", "sentence"), [
-    (some(violation=2, waiver_expired=1, compliant=117), "3 of 120 controllers violate the policy"),
-    (some(violation=1, compliant=1), "1 of 2 controllers violates the policy"),
-    (some(violation=1, unreachable=2), "1 of 3 controllers violates the policy; 2 unreachable"),
-    (some(compliant=3), "All 3 controllers meet the policy"),
-    (some(compliant=1), "The controller meets the policy"),
-    (some(compliant=3, not_applicable=1), "The policy applies to 3 of 4 controllers, all of which meet it"),
-    (some(not_applicable=2), "The policy applies to none of 2 controllers"),
-    (some(compliant=3, unknown=1), "No violation was seen on 4 controllers; 1 unknown"),
-    (some(compliant=3, restart_pending=1), "No violation was seen on 4 controllers; 1 waiting for a restart"),
-    (some(unreachable=3, unknown=1), "None of 4 controllers could be judged; 1 unknown, 3 unreachable"),
-    (some(compliant=3, waived=1), "4 controllers: the policy is met, or waived on 1"),
-])
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        (some(violation=2, waiver_expired=1, compliant=117), "3 of 120 controllers violate the policy"),
+        (some(violation=1, compliant=1), "1 of 2 controllers violates the policy"),
+        (some(violation=1, unreachable=2), "1 of 3 controllers violates the policy; 2 unreachable"),
+        (some(compliant=3), "All 3 controllers meet the policy"),
+        (some(compliant=1), "The controller meets the policy"),
+        (some(compliant=3, not_applicable=1), "The policy applies to 3 of 4 controllers, all of which meet it"),
+        (some(not_applicable=2), "The policy applies to none of 2 controllers"),
+        (some(compliant=3, unknown=1), "No violation was seen on 4 controllers; 1 unknown"),
+        (some(compliant=3, restart_pending=1), "No violation was seen on 4 controllers; 1 waiting for a restart"),
+        (some(unreachable=3, unknown=1), "None of 4 controllers could be judged; 1 unknown, 3 unreachable"),
+        (some(compliant=3, waived=1), "4 controllers: the policy is met, or waived on 1"),
+    ],
+)
 def test_headline(report: model.Report, sentence: str) -> None:
     assert model.headline(report) == sentence
 
 
 def test_hosts_of_which_the_product_is_not_known_are_not_called_controllers() -> None:
-    report = model.Report(fleetmaker.AT, [*some(compliant=2).hosts, model.Host(
-        {"host": "x", "verdict": "unreachable", "reasons": ["gone"], "warnings": [], "state": None})])
+    report = model.Report(
+        fleetmaker.AT,
+        [
+            *some(compliant=2).hosts,
+            model.Host({"host": "x", "verdict": "unreachable", "reasons": ["gone"], "warnings": [], "state": None}),
+        ],
+    )
     assert model.headline(report) == "No violation was seen on 3 hosts; 1 unreachable"
 
 
-@pytest.mark.parametrize(("seconds", "words"), [
-    (None, "never"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7200, "2 h"), (86400, "24 h"), (172800, "2 days"),
-    (86400 * 400.5, "400 days")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "never"),
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (7200, "2 h"),
+        (86400, "24 h"),
+        (172800, "2 days"),
+        (86400 * 400.5, "400 days"),
+    ],
+)
 def test_age(seconds: float | None, words: str) -> None:
     assert model.age_words(seconds) == words
 
 
 def test_drift_is_told_apart(fleet: model.Report, texts: dict[str, str]) -> None:
-    sentence = (f"Since the evidence before: {fleet.totals['restart_pending']} changed on the host (corrective), "
-                f"{fleet.totals['waiver_expired']} changed with the policy (intended)")
+    sentence = (
+        f"Since the evidence before: {fleet.totals['restart_pending']} changed on the host (corrective), "
+        f"{fleet.totals['waiver_expired']} changed with the policy (intended)"
+    )
     assert model.drifts(fleet) == sentence
     assert sentence in texts["markdown"]
     assert sentence in texts["html"]
@@ -177,8 +210,16 @@ def test_drift_is_told_apart(fleet: model.Report, texts: dict[str, str]) -> None
 
 def put(folder: Path, host: str, verdict: str, at: str, run: str, journal: bool = False, **entry: Any) -> None:
     """One host's evidence, and the manifest or journal that tells of it."""
-    document = {"schema": "cbops.telemetry/evidence/1", "host": host, "policy": None, "state": None, "error": None,
-                "verdict": verdict, "reasons": [], "warnings": []}
+    document = {
+        "schema": "cbops.telemetry/evidence/1",
+        "host": host,
+        "policy": None,
+        "state": None,
+        "error": None,
+        "verdict": verdict,
+        "reasons": [],
+        "warnings": [],
+    }
     path = path_of(folder / "evidence", host)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))
@@ -189,17 +230,39 @@ def put(folder: Path, host: str, verdict: str, at: str, run: str, journal: bool 
         with (there / f"{run}.jsonl").open("a") as stream:
             stream.write(json.dumps(line) + "\n")
         return
-    (there / f"{run}.json").write_text(json.dumps({
-        "schema": "cbops.telemetry/manifest/1", "run_id": run, "started": at, "finished": at, "hosts": [host],
-        "totals": {verdict: 1}, "files": {f"evidence/{path.name}": line}}))
+    (there / f"{run}.json").write_text(
+        json.dumps(
+            {
+                "schema": "cbops.telemetry/manifest/1",
+                "run_id": run,
+                "started": at,
+                "finished": at,
+                "hosts": [host],
+                "totals": {verdict: 1},
+                "files": {f"evidence/{path.name}": line},
+            }
+        )
+    )
 
 
 def test_of_several_folders_the_newest_evidence_counts(tmp_path: Path) -> None:
     for folder, first, second in (("one", "2026-11-20", "2026-11-22"), ("two", "2026-11-21", "2026-11-19")):
-        put(tmp_path / folder, "a", f"{'violation' if folder == 'one' else 'compliant'}", f"{first}T00:00:00Z",
-            f"{first}-{folder}", drift="corrective" if folder == "two" else None)
-        put(tmp_path / folder, "b", "waived" if folder == "one" else "unknown", f"{second}T00:00:00.5Z",
-            f"{second}-{folder}", journal=True)
+        put(
+            tmp_path / folder,
+            "a",
+            f"{'violation' if folder == 'one' else 'compliant'}",
+            f"{first}T00:00:00Z",
+            f"{first}-{folder}",
+            drift="corrective" if folder == "two" else None,
+        )
+        put(
+            tmp_path / folder,
+            "b",
+            "waived" if folder == "one" else "unknown",
+            f"{second}T00:00:00.5Z",
+            f"{second}-{folder}",
+            journal=True,
+        )
     for order in (("one", "two"), ("two", "one")):
         found = gather([tmp_path / name / "evidence" for name in order], ["a", "b", "c"], None, "2026-11-23T00:00:00Z")
         assert [host.verdict for host in found.hosts] == ["compliant", "waived", "unknown"]
@@ -222,15 +285,26 @@ def test_old_evidence_counts_as_none_and_keeps_its_age(tmp_path: Path) -> None:
     host = gather([tmp_path / "evidence"], ["a"], "2026-11-21T00:00:00.000001Z", "2026-11-23T00:00:00Z").hosts[0]
     assert (host.verdict, host.age, host.collected_at) == ("unknown", 3 * 86400, "2026-11-20T00:00:00Z")
     assert "2026-11-20" in host.reasons[0]
-    assert gather([tmp_path / "evidence"], ["a"], "2026-11-19T00:00:00Z", "2026-11-23T00:00:00Z").hosts[0].verdict == \
-        "compliant"
+    assert (
+        gather([tmp_path / "evidence"], ["a"], "2026-11-19T00:00:00Z", "2026-11-23T00:00:00Z").hosts[0].verdict
+        == "compliant"
+    )
 
 
-@pytest.mark.parametrize(("given", "moment"), [
-    ("20 h", "2026-11-22T04:00:00.000000Z"), ("90min", "2026-11-22T22:30:00.000000Z"), ("", None), (None, None),
-    ("1 day", "2026-11-22T00:00:00.000000Z"), (" 2 days ", "2026-11-21T00:00:00.000000Z"),
-    ("2026-11-21T01:00:00+01:00", "2026-11-21T00:00:00.000000Z"), ("2026-11-21", "2026-11-21T00:00:00.000000Z"),
-    ("2026-11-21 00:00:00+00:00", "2026-11-21T00:00:00.000000Z")])
+@pytest.mark.parametrize(
+    ("given", "moment"),
+    [
+        ("20 h", "2026-11-22T04:00:00.000000Z"),
+        ("90min", "2026-11-22T22:30:00.000000Z"),
+        ("", None),
+        (None, None),
+        ("1 day", "2026-11-22T00:00:00.000000Z"),
+        (" 2 days ", "2026-11-21T00:00:00.000000Z"),
+        ("2026-11-21T01:00:00+01:00", "2026-11-21T00:00:00.000000Z"),
+        ("2026-11-21", "2026-11-21T00:00:00.000000Z"),
+        ("2026-11-21 00:00:00+00:00", "2026-11-21T00:00:00.000000Z"),
+    ],
+)
 def test_a_moment_may_be_an_age(given: str | None, moment: str | None) -> None:
     assert since(given, "2026-11-23T00:00:00Z") == moment
 
@@ -243,8 +317,11 @@ def test_what_is_no_moment_lets_nothing_pass(tmp_path: Path, given: str) -> None
 
 
 def test_hosts_without_evidence_that_counts_are_told_from_the_others(tmp_path: Path) -> None:
-    for host, at in (("old", "2026-11-22T01:00:00Z"), ("new", "2026-11-22T23:00:00Z"),
-                     ("early", "2026-11-24T00:00:00Z")):
+    for host, at in (
+        ("old", "2026-11-22T01:00:00Z"),
+        ("new", "2026-11-22T23:00:00Z"),
+        ("early", "2026-11-24T00:00:00Z"),
+    ):
         put(tmp_path, host, "unknown", at, f"r-{host}")
     hosts = ["old", "new", "gone", "early"]
     assert gather([tmp_path], hosts, None, "2026-11-23T00:00:00Z").missing == ["gone"]
@@ -273,7 +350,8 @@ def test_artifacts_of_runs_stand_for_their_evidence(tmp_path: Path) -> None:
         assert found.notes == [
             f"the run {tmp_path}/artifacts/3 has left no evidence",
             f"the run {tmp_path}/artifacts/4 has left no evidence, and has not ended: its worker was lost, or is at "
-            "work still"]
+            "work still",
+        ]
         assert len(found.trend) == 2, "each run once"
 
 
@@ -328,7 +406,8 @@ def test_no_damage_to_evidence_stops_a_report(tmp_path: Path, kind: str) -> None
     report = report_of(tmp_path, hosts)
     assert len(hosts) > 500
     assert {name: counted(name, _formats.render(name, report)) for name in _formats.FORMATS} == dict.fromkeys(
-        _formats.FORMATS, report.totals)
+        _formats.FORMATS, report.totals
+    )
     assert table([host.document for host in report.hosts]).count("\nh") >= len(hosts)
     assert 0 < sum("damaged" in " ".join(host.reasons) for host in report.hosts) < len(hosts)
 
@@ -348,13 +427,24 @@ def test_history(tmp_path: Path) -> None:
 # -- what mends it ---------------------------------------------------------------------------------
 
 
-def one(host: str = "cm1", desired: str = "disabled", verdict: str = "violation",
-        clocks: tuple[str, str, str] = ("disabled",) * 3) -> model.Host:
+def one(
+    host: str = "cm1",
+    desired: str = "disabled",
+    verdict: str = "violation",
+    clocks: tuple[str, str, str] = ("disabled",) * 3,
+) -> model.Host:
     """A host with one installation."""
     entry = fleetmaker.installation("cloudbees-core-cm", "controller", *clocks)
-    return model.Host({"host": host, "verdict": verdict, "reasons": ["because"], "warnings": [],
-                       "policy": {"desired": desired, "connectivity": "ignored"},
-                       "state": {"installations": [entry], "connectivity": []}})
+    return model.Host(
+        {
+            "host": host,
+            "verdict": verdict,
+            "reasons": ["because"],
+            "warnings": [],
+            "policy": {"desired": desired, "connectivity": "ignored"},
+            "state": {"installations": [entry], "connectivity": []},
+        }
+    )
 
 
 def commands(host: model.Host) -> list[str]:
@@ -366,17 +456,22 @@ AUDIT = "ansible-playbook cbops.telemetry.audit -i hosts.yml --limit cm1"
 ENFORCE = "ansible-playbook cbops.telemetry.enforce -i hosts.yml --limit cm1"
 
 
-@pytest.mark.parametrize(("host", "wanted"), [
-    (one(clocks=("enabled",) * 3), [ENFORCE, AUDIT]),
-    (one(clocks=("disabled", "disabled", "enabled"), verdict="restart_pending"),
-     [ENFORCE + " -e telemetry_restart=now", "systemctl restart cloudbees-core-cm.service", AUDIT]),
-    (one(clocks=("disabled", "enabled", "disabled")), ["systemctl daemon-reload", AUDIT]),
-    (one(clocks=("unresolvable", "unresolvable", "unknown"), verdict="unknown"), [AUDIT]),
-    (one(verdict="unreachable"), ["ansible cm1 -i hosts.yml -m ansible.builtin.ping -vvv", AUDIT]),
-    (one(verdict="compliant"), []),
-    (one(verdict="waived", clocks=("enabled",) * 3), []),
-    (one(desired="enabled", clocks=("disabled",) * 3), [ENFORCE, AUDIT]),
-])
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        (one(clocks=("enabled",) * 3), [ENFORCE, AUDIT]),
+        (
+            one(clocks=("disabled", "disabled", "enabled"), verdict="restart_pending"),
+            [ENFORCE + " -e telemetry_restart=now", "systemctl restart cloudbees-core-cm.service", AUDIT],
+        ),
+        (one(clocks=("disabled", "enabled", "disabled")), ["systemctl daemon-reload", AUDIT]),
+        (one(clocks=("unresolvable", "unresolvable", "unknown"), verdict="unknown"), [AUDIT]),
+        (one(verdict="unreachable"), ["ansible cm1 -i hosts.yml -m ansible.builtin.ping -vvv", AUDIT]),
+        (one(verdict="compliant"), []),
+        (one(verdict="waived", clocks=("enabled",) * 3), []),
+        (one(desired="enabled", clocks=("disabled",) * 3), [ENFORCE, AUDIT]),
+    ],
+)
 def test_the_command_that_mends_it(host: model.Host, wanted: list[str]) -> None:
     assert commands(host) == wanted
 
@@ -403,21 +498,33 @@ def test_the_evidence_of_the_fleet_is_as_its_schema_says(fleet: model.Report) ->
 
 def test_junit_keeps_the_rules_of_its_schema(fleet: model.Report, texts: dict[str, str]) -> None:
     """As in the XSD that Jenkins' xUnit plugin uses: these elements, in these places, with these attributes."""
-    allowed = {"testsuites": {"name", "time", "tests", "failures", "errors"},
-               "testsuite": {"name", "tests", "failures", "errors", "skipped", "timestamp", "time"},
-               "properties": set(), "property": {"name", "value"}, "testcase": {"classname", "name", "time"},
-               "failure": {"type", "message"}, "error": {"type", "message"}, "skipped": {"type", "message"},
-               "system-out": set()}
-    inside = {"testsuites": {"testsuite"}, "testsuite": {"properties", "testcase"}, "properties": {"property"},
-              "testcase": {"failure", "error", "skipped", "system-out"}}
+    allowed = {
+        "testsuites": {"name", "time", "tests", "failures", "errors"},
+        "testsuite": {"name", "tests", "failures", "errors", "skipped", "timestamp", "time"},
+        "properties": set(),
+        "property": {"name", "value"},
+        "testcase": {"classname", "name", "time"},
+        "failure": {"type", "message"},
+        "error": {"type", "message"},
+        "skipped": {"type", "message"},
+        "system-out": set(),
+    }
+    inside = {
+        "testsuites": {"testsuite"},
+        "testsuite": {"properties", "testcase"},
+        "properties": {"property"},
+        "testcase": {"failure", "error", "skipped", "system-out"},
+    }
     root = ElementTree.fromstring(texts["junit"])  # noqa: S314
     assert root.tag == "testsuites"
     for element in root.iter():
         assert set(element.attrib) <= allowed[element.tag]
         assert {child.tag for child in element} <= inside.get(element.tag, set())
     suite = root[0]
-    by_outcome = {tag: [case for case in suite.iter("testcase") if case.find(tag) is not None]
-                  for tag in ("failure", "error", "skipped")}
+    by_outcome = {
+        tag: [case for case in suite.iter("testcase") if case.find(tag) is not None]
+        for tag in ("failure", "error", "skipped")
+    }
     assert int(suite.attrib["tests"]) == len(fleet.hosts)
     for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         assert int(suite.attrib[attribute]) == len(by_outcome[tag])
@@ -426,10 +533,17 @@ def test_junit_keeps_the_rules_of_its_schema(fleet: model.Report, texts: dict[st
     assert "/etc/default/" in (violated.findtext("failure") or "")
 
 
-@pytest.mark.parametrize(("fail_on", "verdict", "element"), [
-    (FAIL_ON, "restart_pending", None), (("restart_pending",), "restart_pending", "failure"),
-    ((), "unreachable", "error"), ((), "violation", None), (FAIL_ON, "unknown", "error"),
-    (FAIL_ON, "waived", "skipped")])
+@pytest.mark.parametrize(
+    ("fail_on", "verdict", "element"),
+    [
+        (FAIL_ON, "restart_pending", None),
+        (("restart_pending",), "restart_pending", "failure"),
+        ((), "unreachable", "error"),
+        ((), "violation", None),
+        (FAIL_ON, "unknown", "error"),
+        (FAIL_ON, "waived", "skipped"),
+    ],
+)
 def test_junit_fails_what_the_task_fails(fail_on: tuple[str, ...], verdict: str, element: str | None) -> None:
     report = some(**{verdict: 1})
     report = model.Report(report.generated_at, report.hosts, fail_on=fail_on)
@@ -469,7 +583,8 @@ def test_sarif_names_the_line_of_the_launch_file() -> None:
     result = json.loads(_formats.render("sarif", report))["runs"][0]["results"][0]
     assert result["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "cm%201/etc/default/cloudbees-core-cm", "uriBaseId": "FLEET"},
-        "region": {"startLine": 8}}
+        "region": {"startLine": 8},
+    }
 
 
 def test_openmetrics_is_read_by_a_parser_of_its_own(fleet: model.Report, texts: dict[str, str]) -> None:
@@ -479,14 +594,29 @@ def test_openmetrics_is_read_by_a_parser_of_its_own(fleet: model.Report, texts: 
     assert not any(sample.timestamp for family in families.values() for sample in family.samples)
     stamp = families["cbops_telemetry_last_run_timestamp_seconds"].samples[0].value
     assert stamp == model.moment("2026-11-23T09:00:00Z").timestamp()  # type: ignore[union-attr]
-    paths = {(sample.labels["via"], sample.labels["outcome"]): sample.value
-             for sample in families["cbops_telemetry_connectivity_hosts"].samples}
+    paths = {
+        (sample.labels["via"], sample.labels["outcome"]): sample.value
+        for sample in families["cbops_telemetry_connectivity_hosts"].samples
+    }
     assert paths == {key: len(members) for key, members in model.clusters(fleet.hosts).items()}
 
 
-@pytest.mark.parametrize(("text", "cell"), [
-    ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@x", "'@x"), (" =1", "' =1"), ("\t=1", "\\u0009=1"),
-    ("'=1", "''=1"), ("\uff1d1", "'\uff1d1"), ("cm-1", "cm-1"), (None, ""), ("a\nb", "a\\u000ab")])
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@x", "'@x"),
+        (" =1", "' =1"),
+        ("\t=1", "\\u0009=1"),
+        ("'=1", "''=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("cm-1", "cm-1"),
+        (None, ""),
+        ("a\nb", "a\\u000ab"),
+    ],
+)
 def test_no_cell_is_a_formula(text: str | None, cell: str) -> None:
     assert safe(text) == cell
 
@@ -504,8 +634,9 @@ def test_markdown_keeps_its_limit_and_says_what_is_left_out(tmp_path: Path) -> N
     assert counted("markdown", text) == report.totals
     rows = len(re.findall(r"^\| \S+ \w+ \| <code>", text, re.M))
     left = int(re.findall(r"^(\d+) more hosts that are not compliant", text, re.M)[0])
-    assert rows + left == sum(count for verdict, count in report.totals.items()
-                              if verdict not in ("compliant", "not_applicable"))
+    assert rows + left == sum(
+        count for verdict, count in report.totals.items() if verdict not in ("compliant", "not_applicable")
+    )
     assert rows > 100
     assert "The reasons of" in text
     assert text.count("<details>") == text.count("</details>") == text.count("</pre>") == 1

@@ -26,11 +26,21 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources im
 
 FIRST, SECOND = "20260101T000000Z-00000000", "20260102T000000Z-00000000"
 EVIL = "</script><b>\u202e"
-EDIT = edits_of({"files": [{"path": "/etc/default/cm", "before": "0" * 64, "after": "1" * 64, "backup": "/var/b"},
-                           {"path": "/etc/new", "before": None, "after": "1" * 64, "backup": None}]}, "disabled")
-RESTART = restart_of([{"name": "cm", "service": "cm.service", "processes": [{"pid": 7, "started": None}]}],
-                     {"installations": [{"name": "cm", "processes": [{"pid": 8, "started": None}]}]}, None,
-                     ["it is up"])
+EDIT = edits_of(
+    {
+        "files": [
+            {"path": "/etc/default/cm", "before": "0" * 64, "after": "1" * 64, "backup": "/var/b"},
+            {"path": "/etc/new", "before": None, "after": "1" * 64, "backup": None},
+        ]
+    },
+    "disabled",
+)
+RESTART = restart_of(
+    [{"name": "cm", "service": "cm.service", "processes": [{"pid": 7, "started": None}]}],
+    {"installations": [{"name": "cm", "processes": [{"pid": 8, "started": None}]}]},
+    None,
+    ["it is up"],
+)
 
 
 def report_of(folder: Path, hosts: list[str]) -> model.Report:
@@ -45,9 +55,17 @@ def reports(tmp_path: Path) -> tuple[Path, list[str]]:
     hosts = fleetmaker.make(tmp_path, 2)
     file_changes(tmp_path, hosts[0], [*EDIT, *RESTART, attempt(EVIL)], FIRST)
     file_changes(tmp_path, "another", EDIT, FIRST)
-    file_changes(tmp_path, hosts[1], [refusal("restart", "the window is closed"), *roll_backs_of([("/etc/x", "/b")]),
-                                      *undone_of([{"path": "/etc/new", "before": "1" * 64, "after": None,
-                                                   "restored": None, "changed": True}])], SECOND, undoes=FIRST)
+    file_changes(
+        tmp_path,
+        hosts[1],
+        [
+            refusal("restart", "the window is closed"),
+            *roll_backs_of([("/etc/x", "/b")]),
+            *undone_of([{"path": "/etc/new", "before": "1" * 64, "after": None, "restored": None, "changed": True}]),
+        ],
+        SECOND,
+        undoes=FIRST,
+    )
     return tmp_path, hosts
 
 
@@ -88,9 +106,13 @@ def test_the_page_shows_it_and_nothing_in_it_acts(reports: tuple[Path, list[str]
 def test_damaged_lines_are_left_out_and_named(reports: tuple[Path, list[str]]) -> None:
     folder, hosts = reports
     with (folder / f"changes/{FIRST}.jsonl").open("a") as record:
-        for line in ({"kind": "edit"}, {"kind": "edit", "host": hosts[0], "run": FIRST, "at": 7}, [],
-                     {"kind": "edit", "host": hosts[0], "run": SECOND, "at": "x", "file": "/forged"},
-                     {"kind": "edit", "host": hosts[0], "run": FIRST, "at": "x", "before": "<b>"}):
+        for line in (
+            {"kind": "edit"},
+            {"kind": "edit", "host": hosts[0], "run": FIRST, "at": 7},
+            [],
+            {"kind": "edit", "host": hosts[0], "run": SECOND, "at": "x", "file": "/forged"},
+            {"kind": "edit", "host": hosts[0], "run": FIRST, "at": "x", "before": "<b>"},
+        ):
             record.write(json.dumps(line) + "\n")
         record.write("{half")
     (folder / "changes/20260103T000000Z-00000000.jsonl").symlink_to("/etc/passwd")
@@ -100,8 +122,9 @@ def test_damaged_lines_are_left_out_and_named(reports: tuple[Path, list[str]]) -
     schemas.validate(json.loads(_formats.render("json", report)))
 
 
-def test_a_report_is_bounded_however_much_changed(reports: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch,
-                                                  ) -> None:
+def test_a_report_is_bounded_however_much_changed(
+    reports: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_record, "LINES", 2)
     report = report_of(*reports)
     assert sum(len(run["changes"]) for run in report.changes.runs) == 2

@@ -33,26 +33,47 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervisi
 )
 
 UNIT = "cm.service"
-RUNNING = {"ActiveState": "active", "SubState": "running", "Result": "success", "MainPID": "812", "NRestarts": "0",
-           "ExecMainStatus": "0"}
+RUNNING = {
+    "ActiveState": "active",
+    "SubState": "running",
+    "Result": "success",
+    "MainPID": "812",
+    "NRestarts": "0",
+    "ExecMainStatus": "0",
+}
 
 
-@pytest.mark.parametrize(("change", "counted", "said"), [
-    ({}, 0, None),
-    ({"ActiveState": "activating", "SubState": "start"}, 0, None),
-    ({"NRestarts": "3"}, 3, None),
-    ({"NRestarts": "1"}, 0, "started it again 1 time, because it ended: it is active (running)"),
-    ({"NRestarts": "4", "ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code",
-      "ExecMainStatus": "1"}, 2,
-     "again 2 times, because it ended: it is activating (auto-restart, exit-code, exit status 1)"),
-    ({"ActiveState": "failed", "SubState": "failed", "Result": "start-limit-hit"}, 0,
-     "it is failed (failed, start-limit-hit)"),
-    ({"ActiveState": "inactive", "SubState": "dead"}, 0, "it is inactive (dead)"),
-    ({"NRestarts": ""}, 0, None),
-    ({"NRestarts": "-5"}, 0, None),
-])
+@pytest.mark.parametrize(
+    ("change", "counted", "said"),
+    [
+        ({}, 0, None),
+        ({"ActiveState": "activating", "SubState": "start"}, 0, None),
+        ({"NRestarts": "3"}, 3, None),
+        ({"NRestarts": "1"}, 0, "started it again 1 time, because it ended: it is active (running)"),
+        (
+            {
+                "NRestarts": "4",
+                "ActiveState": "activating",
+                "SubState": "auto-restart",
+                "Result": "exit-code",
+                "ExecMainStatus": "1",
+            },
+            2,
+            "again 2 times, because it ended: it is activating (auto-restart, exit-code, exit status 1)",
+        ),
+        (
+            {"ActiveState": "failed", "SubState": "failed", "Result": "start-limit-hit"},
+            0,
+            "it is failed (failed, start-limit-hit)",
+        ),
+        ({"ActiveState": "inactive", "SubState": "dead"}, 0, "it is inactive (dead)"),
+        ({"NRestarts": ""}, 0, None),
+        ({"NRestarts": "-5"}, 0, None),
+    ],
+)
 def test_what_the_service_manager_says_of_a_service_that_ended(
-        change: dict[str, str], counted: int, said: str | None) -> None:
+    change: dict[str, str], counted: int, said: str | None
+) -> None:
     found = ended({**RUNNING, **change}, counted)
     assert found is None if said is None else said in str(found)
 
@@ -65,11 +86,20 @@ def test_a_host_says_no_more_than_a_few_words_of_a_state() -> None:
 
 
 SECRETS = [
-    "-Djavax.net.ssl.keyStorePassword=S3CR3T", "Unrecognized option: -Dx.y='S3CR3T S3CR3T'", "password: S3CR3T",
-    "JENKINS_HTTPS_KEYSTORE_PASSWORD=\"S3CR3T and S3CR3T\"", "url=jdbc:postgresql://jo:S3CR3T@db/x",
+    "-Djavax.net.ssl.keyStorePassword=S3CR3T",
+    "Unrecognized option: -Dx.y='S3CR3T S3CR3T'",
+    "password: S3CR3T",
+    'JENKINS_HTTPS_KEYSTORE_PASSWORD="S3CR3T and S3CR3T"',
+    "url=jdbc:postgresql://jo:S3CR3T@db/x",
     '"token": "S3CR3T"',
-    "Authorization: Basic S3CR3T", "X-Api-Key: S3CR3T", "MASTER_GRANT_ID=S3CR3T", "-DMASTER_GRANT_ID=S3CR3T",
-    "the password is S3CR3T", "--argumentsRealm.passwd.jo=S3CR3T", "Cookie: a=S3CR3T; b=S3CR3T", "--prefix -Da=S3CR3T",
+    "Authorization: Basic S3CR3T",
+    "X-Api-Key: S3CR3T",
+    "MASTER_GRANT_ID=S3CR3T",
+    "-DMASTER_GRANT_ID=S3CR3T",
+    "the password is S3CR3T",
+    "--argumentsRealm.passwd.jo=S3CR3T",
+    "Cookie: a=S3CR3T; b=S3CR3T",
+    "--prefix -Da=S3CR3T",
     "client_secret S3CR3T",
 ]
 
@@ -89,20 +119,32 @@ def test_it_is_cut_on_the_host_already() -> None:
     assert "--unit='x y.service'" in command("x y.service", shlex.quote)
 
 
-@pytest.mark.parametrize("secret", [
-    "11a2b3c4d5e6f708192a3b4c5d6e7f8091", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ",
-    "ghp_0123456789abcdefghijABCDEFGHIJ012345"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "11a2b3c4d5e6f708192a3b4c5d6e7f8091",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ",
+        "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+    ],
+)
 def test_what_looks_like_a_key_is_cut(secret: str) -> None:
     assert secret not in without_secrets(f"could not use {secret} today")
 
 
-@pytest.mark.parametrize("line", [
-    FLAG, "Error: Could not find or load main class executable.Main", "java.net.BindException: Address already in use",
-    "Unrecognized VM option 'NoSuchOption'", "jenkins.service: Main process exited, code=exited, status=1/FAILURE",
-    "\tat org.eclipse.jetty.server.ServerConnector.openAcceptChannel(ServerConnector.java:344)",
-    "Error: Unable to access jarfile /usr/share/java/jenkins.war", "Invalid maximum heap size: -Xmx999999999999g",
-    "There is insufficient memory for the Java Runtime Environment to continue.",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        FLAG,
+        "Error: Could not find or load main class executable.Main",
+        "java.net.BindException: Address already in use",
+        "Unrecognized VM option 'NoSuchOption'",
+        "jenkins.service: Main process exited, code=exited, status=1/FAILURE",
+        "\tat org.eclipse.jetty.server.ServerConnector.openAcceptChannel(ServerConnector.java:344)",
+        "Error: Unable to access jarfile /usr/share/java/jenkins.war",
+        "Invalid maximum heap size: -Xmx999999999999g",
+        "There is insufficient memory for the Java Runtime Environment to continue.",
+    ],
+)
 def test_what_helps_is_left(line: str) -> None:
     assert without_secrets(line) == line
 
@@ -131,9 +173,16 @@ class Scene(ActionModule):
 
     def entry(self, pid: int | None, value: str = "disabled") -> dict[str, Any]:
         """The installation with this JVM."""
-        return {"name": "cm", "service": UNIT, "on_disk": "disabled", "next_start": "disabled",
-                "running": value if pid else "not_running", "launch": {"file": "/etc/default/cm"}, "declarations": [],
-                "processes": [{"pid": pid, "started": "2026-01-01T00:00:00Z"}] if pid else []}
+        return {
+            "name": "cm",
+            "service": UNIT,
+            "on_disk": "disabled",
+            "next_start": "disabled",
+            "running": value if pid else "not_running",
+            "launch": {"file": "/etc/default/cm"},
+            "declarations": [],
+            "processes": [{"pid": pid, "started": "2026-01-01T00:00:00Z"}] if pid else [],
+        }
 
     def _seen(self, service: Service) -> dict[str, str] | None:
         if not self.restarts:
@@ -191,28 +240,42 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 UP = {"MainPID": "7"}
 
 
-@pytest.mark.parametrize(("units", "jvms", "said"), [
-    ([UP], [(7, "disabled")], None),
-    ([{"ActiveState": "activating"}, UP], [None, (7, "disabled")], None),
-    ([UP], [None], "cm: no new JVM runs with telemetry disabled after the restart (waited 60 seconds)"),
-    ([UP], [(1, "disabled")], "no new JVM runs"),
-    ([UP], [(7, "enabled")], "no new JVM runs with telemetry disabled"),
-    ([{"ActiveState": "failed", "SubState": "failed", "Result": "exit-code"}], [None],
-     "cm: no new JVM runs with telemetry disabled after the restart (cm.service: it is failed (failed, exit-code))"),
-    ([{"ActiveState": "failed"}], [(7, "disabled")], "does not stay up after the restart (cm.service: it is failed"),
-    ([{"NRestarts": "1"}], [(7, "disabled")], "started it again 1 time"),
-    ([UP, UP, {"ActiveState": "failed"}], [(7, "disabled"), None],
-     "cm.service came up and did not stay up for 6 seconds: within 5 seconds it is failed"),
-    ([UP, {**UP, "ActiveState": "activating", "SubState": "auto-restart"}], [(7, "disabled")], "auto-restart"),
-    ([UP, {"MainPID": "8"}], [(7, "disabled")], "its main process is another one"),
-    ([UP, {**UP, "NRestarts": "1"}], [(7, "disabled")], "started it again"),
-    ([UP], [(7, "disabled"), (8, "disabled")], "other processes run now, or none"),
-    ([UP], [(7, "disabled"), None], "other processes run now, or none"),
-    ([{"ActiveState": ""}], [(7, "disabled")], "does not stay up after the restart (waited 60 seconds)"),
-    ([{**UP, "MainPID": "0"}], [(7, "disabled")], None),
-])
+@pytest.mark.parametrize(
+    ("units", "jvms", "said"),
+    [
+        ([UP], [(7, "disabled")], None),
+        ([{"ActiveState": "activating"}, UP], [None, (7, "disabled")], None),
+        ([UP], [None], "cm: no new JVM runs with telemetry disabled after the restart (waited 60 seconds)"),
+        ([UP], [(1, "disabled")], "no new JVM runs"),
+        ([UP], [(7, "enabled")], "no new JVM runs with telemetry disabled"),
+        (
+            [{"ActiveState": "failed", "SubState": "failed", "Result": "exit-code"}],
+            [None],
+            "cm: no new JVM runs with telemetry disabled after the restart (cm.service: it is failed (failed, exit-code))",
+        ),
+        (
+            [{"ActiveState": "failed"}],
+            [(7, "disabled")],
+            "does not stay up after the restart (cm.service: it is failed",
+        ),
+        ([{"NRestarts": "1"}], [(7, "disabled")], "started it again 1 time"),
+        (
+            [UP, UP, {"ActiveState": "failed"}],
+            [(7, "disabled"), None],
+            "cm.service came up and did not stay up for 6 seconds: within 5 seconds it is failed",
+        ),
+        ([UP, {**UP, "ActiveState": "activating", "SubState": "auto-restart"}], [(7, "disabled")], "auto-restart"),
+        ([UP, {"MainPID": "8"}], [(7, "disabled")], "its main process is another one"),
+        ([UP, {**UP, "NRestarts": "1"}], [(7, "disabled")], "started it again"),
+        ([UP], [(7, "disabled"), (8, "disabled")], "other processes run now, or none"),
+        ([UP], [(7, "disabled"), None], "other processes run now, or none"),
+        ([{"ActiveState": ""}], [(7, "disabled")], "does not stay up after the restart (waited 60 seconds)"),
+        ([{**UP, "MainPID": "0"}], [(7, "disabled")], None),
+    ],
+)
 def test_a_restart_has_succeeded_when_the_service_stays_up(
-        units: list[dict[str, str]], jvms: list[tuple[int, str] | None], said: str | None) -> None:
+    units: list[dict[str, str]], jvms: list[tuple[int, str] | None], said: str | None
+) -> None:
     found = Scene(units, jvms).outcome()
     assert found is None if said is None else said in str(found), found
 
@@ -234,12 +297,18 @@ def test_what_this_run_edited_is_put_back_and_the_service_is_seen_to_be_up() -> 
     assert scene.recorded[-1]["gates"] == ["a new JVM runs", "its service is active", "it has stayed so for 6 seconds"]
 
 
-@pytest.mark.parametrize(("units", "jvms"), [
-    ([{"ActiveState": "failed"}], [None]), ([UP], [(2, "disabled")]),
-    ([UP, {"ActiveState": "failed"}], [(3, "enabled")]),
-], ids=["failed", "the broken one runs on", "up, then failed"])
+@pytest.mark.parametrize(
+    ("units", "jvms"),
+    [
+        ([{"ActiveState": "failed"}], [None]),
+        ([UP], [(2, "disabled")]),
+        ([UP, {"ActiveState": "failed"}], [(3, "enabled")]),
+    ],
+    ids=["failed", "the broken one runs on", "up, then failed"],
+)
 def test_it_runs_again_is_not_said_of_what_does_not(
-        units: list[dict[str, str]], jvms: list[tuple[int, str] | None]) -> None:
+    units: list[dict[str, str]], jvms: list[tuple[int, str] | None]
+) -> None:
     scene = Scene(units, jvms)
     scene.edited = {"/etc/default/cm": ""}
     done = scene.rolled_back()

@@ -19,8 +19,16 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 CHECKOUT = Path(__file__).parent.parent.parent
 ROLES = ("telemetry", "gitops_pull")
 #: What begins as a variable does, and is none.
-TAGS = {"telemetry_audit", "telemetry_enforce", "telemetry_plan", "telemetry_probe", "telemetry_prove",
-        "telemetry_report", "telemetry_restart", "telemetry_undo"}
+TAGS = {
+    "telemetry_audit",
+    "telemetry_enforce",
+    "telemetry_plan",
+    "telemetry_probe",
+    "telemetry_prove",
+    "telemetry_report",
+    "telemetry_restart",
+    "telemetry_undo",
+}
 #: A run's own, which no inventory says.
 RUNS = {"telemetry_undo_run"}
 
@@ -104,19 +112,38 @@ def test_the_example_inventory_explains_every_variable() -> None:
     assert {name for name in different if options[name]["default"]} == set()
 
 
-@pytest.mark.parametrize("variables", [
-    {"telemetry_backup": "false", "telemetry_daemon_reload": "no", "telemetry_probe_http": "1",
-     "telemetry_set_stats": "off"},
-    {"telemetry_backup_count": "5", "telemetry_settle": "0", "telemetry_host_limit": "60",
-     "telemetry_waiver_max_days": "30"},
-    {"telemetry_waiver": None, "telemetry_restart_window": None, "telemetry_url": None},
-    {"telemetry_waiver": "", "telemetry_restart_window": "", "telemetry_connectivity": "", "telemetry_expect": "",
-     "telemetry_url": ""},
-    {"telemetry_waiver": {}, "telemetry_restart_window": {}, "telemetry_controllers": {}},
-    {"telemetry_waiver": {"until": "2026-12-31", "reason": 4711, "approved_by": "Jo", "ticket": None}},
-    {"telemetry_restart_window": {"zone": "UTC", "allow": ["Mon-Fri 22:00-04:00"]}},
-    {"telemetry_restart": "when_idle", "telemetry_controllers": {"cm-a.service": {"url": "https://cm.example.org/"}}},
-])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {
+            "telemetry_backup": "false",
+            "telemetry_daemon_reload": "no",
+            "telemetry_probe_http": "1",
+            "telemetry_set_stats": "off",
+        },
+        {
+            "telemetry_backup_count": "5",
+            "telemetry_settle": "0",
+            "telemetry_host_limit": "60",
+            "telemetry_waiver_max_days": "30",
+        },
+        {"telemetry_waiver": None, "telemetry_restart_window": None, "telemetry_url": None},
+        {
+            "telemetry_waiver": "",
+            "telemetry_restart_window": "",
+            "telemetry_connectivity": "",
+            "telemetry_expect": "",
+            "telemetry_url": "",
+        },
+        {"telemetry_waiver": {}, "telemetry_restart_window": {}, "telemetry_controllers": {}},
+        {"telemetry_waiver": {"until": "2026-12-31", "reason": 4711, "approved_by": "Jo", "ticket": None}},
+        {"telemetry_restart_window": {"zone": "UTC", "allow": ["Mon-Fri 22:00-04:00"]}},
+        {
+            "telemetry_restart": "when_idle",
+            "telemetry_controllers": {"cm-a.service": {"url": "https://cm.example.org/"}},
+        },
+    ],
+)
 def test_the_spec_takes_what_a_policy_may_have(variables: dict[str, Any]) -> None:
     """As `-e` and INI inventories give it, too."""
     policy = {"telemetry_desired": "disabled", **variables}
@@ -169,27 +196,67 @@ def test_a_real_run_refuses_what_is_wrong_and_takes_defaults_for_the_group(tmp_p
     (root / "srv/run.sh").write_text("#!/bin/sh\nexec java -jar /srv/jenkins.war\n")
     (root / "srv/run.sh").chmod(0o755)
     tasks: list[dict[str, Any]] = [
-        {"block": [{"ansible.builtin.include_role": {"name": "cbops.telemetry.telemetry", "tasks_from": entry},
-                    "vars": {"telemetry_desired": "disabled", **wrong}},
-                   {"ansible.builtin.fail": {"msg": f"{entry} took it"}}],
-         "rescue": [{"ansible.builtin.assert": {"that": "said in ansible_failed_result.msg"}, "vars": {"said": said}}]}
-        for entry, wrong, said in WRONG]
+        {
+            "block": [
+                {
+                    "ansible.builtin.include_role": {"name": "cbops.telemetry.telemetry", "tasks_from": entry},
+                    "vars": {"telemetry_desired": "disabled", **wrong},
+                },
+                {"ansible.builtin.fail": {"msg": f"{entry} took it"}},
+            ],
+            "rescue": [
+                {"ansible.builtin.assert": {"that": "said in ansible_failed_result.msg"}, "vars": {"said": said}}
+            ],
+        }
+        for entry, wrong, said in WRONG
+    ]
     tasks += [
         {"cbops.telemetry.telemetry_info": {"root": str(root)}, "register": "info"},
-        {"cbops.telemetry.telemetry_flag": {"root": str(root), "state": "disabled"}, "check_mode": True,
-         "register": "flag"},
-        {"ansible.builtin.assert": {"that": ["info.state.installations[0].name == '/srv/run.sh'",
-                                             "flag.files[0].path == '/srv/run.sh'"]}},
+        {
+            "cbops.telemetry.telemetry_flag": {"root": str(root), "state": "disabled"},
+            "check_mode": True,
+            "register": "flag",
+        },
+        {
+            "ansible.builtin.assert": {
+                "that": ["info.state.installations[0].name == '/srv/run.sh'", "flag.files[0].path == '/srv/run.sh'"]
+            }
+        },
     ]
-    (tmp_path / "own.yml").write_text(json.dumps([{
-        "hosts": "all", "gather_facts": False, "tasks": tasks,
-        "module_defaults": {"group/cbops.telemetry.telemetry": {"launch_scripts": ["/srv/run.sh"]}}}]))
+    (tmp_path / "own.yml").write_text(
+        json.dumps(
+            [
+                {
+                    "hosts": "all",
+                    "gather_facts": False,
+                    "tasks": tasks,
+                    "module_defaults": {"group/cbops.telemetry.telemetry": {"launch_scripts": ["/srv/run.sh"]}},
+                }
+            ]
+        )
+    )
     (tmp_path / "ansible.cfg").touch()
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local",
-         str(tmp_path / "own.yml")], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300,
-        env={**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1",
-             "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            str(tmp_path / "own.yml"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=300,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+        },
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"rescued={len(WRONG)} " in done.stdout
     assert not (tmp_path / "reports").exists()
@@ -200,7 +267,7 @@ def test_examples_of_a_readme_are_valid(role: str) -> None:
     """They are run by the integration tests, but for those that install what pulls from a server of the user's."""
     text = (CHECKOUT / "roles" / role / "README.md").read_text()
     for example in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
-        play, = yaml.safe_load(example)
+        (play,) = yaml.safe_load(example)
         variables = dict(play.get("vars", {}))
         for part in [*play.get("roles", []), *play.get("tasks", [])]:
             variables |= part.get("vars", {})

@@ -31,10 +31,19 @@ WORST = (rules.BAD, rules.OPEN, rules.OK, "")
 
 def entry(on_disk: str, next_start: str, running: str) -> dict[str, Any]:
     """An installation of the state document."""
-    return {"name": "cm", "service": "cm.service", "product": "controller", "declarations": [],
-            "launch": {"file": "/etc/default/cm", "variable": "JAVA_ARGS"},
-            "on_disk": on_disk, "on_disk_detail": {"reason": "why"}, "next_start": next_start,
-            "next_start_detail": {"reason": "why"}, "running": running, "running_detail": {"reason": "why"}}
+    return {
+        "name": "cm",
+        "service": "cm.service",
+        "product": "controller",
+        "declarations": [],
+        "launch": {"file": "/etc/default/cm", "variable": "JAVA_ARGS"},
+        "on_disk": on_disk,
+        "on_disk_detail": {"reason": "why"},
+        "next_start": next_start,
+        "next_start_detail": {"reason": "why"},
+        "running": running,
+        "running_detail": {"reason": "why"},
+    }
 
 
 class Readers:
@@ -42,19 +51,33 @@ class Readers:
 
     def __init__(self, state: dict[str, Any], desired: str, connectivity: str, waiver: str | None = None) -> None:
         self.state, self.desired = state, desired
-        names: dict[str, Any] = {"telemetry_desired": desired, "telemetry_connectivity": connectivity,
-                                 "telemetry_restart": "now"}
+        names: dict[str, Any] = {
+            "telemetry_desired": desired,
+            "telemetry_connectivity": connectivity,
+            "telemetry_restart": "now",
+        }
         self.bare = _assessment.assess(state, _assessment.policy_of(names), TODAY)
         if waiver:
             names["telemetry_waiver"] = {"until": waiver, "reason": "x", "approved_by": "y"}
         self.policy = policy = _assessment.policy_of(names)
         self.judged = _assessment.assess(state, policy, TODAY)
         self.again = _assessment.rejudge(
-            {"policy": policy.document(), "state": state, "error": None, "verdict": self.judged.verdict}, TODAY)
-        self.host = _model.Host({"host": "h", "verdict": self.judged.verdict, "reasons": self.judged.reasons,
-                                 "warnings": [], "policy": policy.document(), "state": state})
-        self.cells = [*(_model.clock(self.host, name).mark for name in _model.CLOCKS),
-                      _model.connectivity(self.host).mark]
+            {"policy": policy.document(), "state": state, "error": None, "verdict": self.judged.verdict}, TODAY
+        )
+        self.host = _model.Host(
+            {
+                "host": "h",
+                "verdict": self.judged.verdict,
+                "reasons": self.judged.reasons,
+                "warnings": [],
+                "policy": policy.document(),
+                "state": state,
+            }
+        )
+        self.cells = [
+            *(_model.clock(self.host, name).mark for name in _model.CLOCKS),
+            _model.connectivity(self.host).mark,
+        ]
         self.worst_cell = min(self.cells, key=WORST.index)
         self.steps = [step.words for step in _remedy.steps(self.host, "hosts.yml")]
         self.posture = _posture.posture(state)
@@ -63,16 +86,30 @@ class Readers:
     def of_restarts(self) -> None:
         """Ask those too who say what is to be edited, reloaded and restarted."""
         state, desired = self.state, self.desired
-        edits = [{"path": "/etc/default/cm", "before": "a", "after": "b", "backup": None}
-                 for found in state["installations"] if found["on_disk"] in {*rules.KNOWN} - {desired}]
+        edits = [
+            {"path": "/etc/default/cm", "before": "a", "after": "b", "backup": None}
+            for found in state["installations"]
+            if found["on_disk"] in {*rules.KNOWN} - {desired}
+        ]
         reload = any(found["on_disk"] != found["next_start"] for found in state["installations"])
-        plan = _plan.entry_of("h", self.policy, TODAY, {
-            "files": edits, "reload_required": reload, "state": state,
-            "diff": [{"before_header": edit["path"], "before": "", "after": "line 8: x"} for edit in edits]}, (), True)
+        plan = _plan.entry_of(
+            "h",
+            self.policy,
+            TODAY,
+            {
+                "files": edits,
+                "reload_required": reload,
+                "state": state,
+                "diff": [{"before_header": edit["path"], "before": "", "after": "line 8: x"} for edit in edits],
+            },
+            (),
+            True,
+        )
         self.planned, self.planned_reload = plan["restarts"] + plan["restarts_owed"], plan["reload"]
         self.restarted = [found["service"] for found in _restarting.owing(state, desired)]
-        self.required = _declare._owing(_survey.Survey([surveyed(found) for found in state["installations"]], [], {}),
-                                          desired, [])
+        self.required = _declare._owing(
+            _survey.Survey([surveyed(found) for found in state["installations"]], [], {}), desired, []
+        )
 
     def in_common(self) -> None:
         """What holds whatever was found."""
@@ -89,7 +126,8 @@ class Readers:
         assert settled == (not self.steps) == (_verdicts.BY_NAME[self.judged.verdict].exit_code == 0)
         assert settled or self.judged.reasons, "whoever must act is told why"
         assert _model.waiver(self.host).mark == (
-            "" if not self.host.waiver else "bad" if self.judged.verdict == "waiver_expired" else "open")
+            "" if not self.host.waiver else "bad" if self.judged.verdict == "waiver_expired" else "open"
+        )
 
     def in_a_report(self) -> None:
         """Whether its details are shown, too."""
@@ -99,12 +137,14 @@ class Readers:
 
 def surveyed(found: dict[str, Any]) -> _survey.Entry:
     """An installation as the host itself has it before it makes a document of it."""
+
     def outcome(verdict: str) -> _outcome.Outcome:
         return _outcome.Outcome(verdict, None, None, None, (), (), None, (), ())
 
     definition = _definition.Definition(found["name"], found["service"], (), {}, False)
-    return _survey.Entry(definition, outcome(found["on_disk"]), None, outcome(found["next_start"]), None, (),
-                        found["running"], None)
+    return _survey.Entry(
+        definition, outcome(found["on_disk"]), None, outcome(found["next_start"]), None, (), found["running"], None
+    )
 
 
 @pytest.mark.parametrize("desired", rules.KNOWN)
@@ -131,8 +171,11 @@ def test_all_readers_of_the_clocks_agree(desired: str, waiver: str | None, disk:
             assert ("Restart cm now" in said.steps) == bool(told), (clocks, said.steps)
             assert any(words.startswith("Put the flag") for words in said.steps) == (said.cells[0] == "bad"), clocks
             reloads = any(words.startswith("Load the unit") for words in said.steps)
-            assert reloads == (right and said.cells[1] == "bad") == any(
-                "daemon-reload" in reason for reason in said.bare.reasons), clocks
+            assert (
+                reloads
+                == (right and said.cells[1] == "bad")
+                == any("daemon-reload" in reason for reason in said.bare.reasons)
+            ), clocks
             assert not reloads or said.planned_reload
         if said.bare.verdict == "restart_pending":
             assert right and next_start in rules.KNOWN and (said.required or not loaded), clocks
@@ -141,14 +184,21 @@ def test_all_readers_of_the_clocks_agree(desired: str, waiver: str | None, disk:
         assert said.posture is not None
         off = "off" if desired == "disabled" else "on"
         assert not said.posture.startswith(f"Telemetry is {off} in the files and in what runs") or (
-            right and running == desired), clocks
+            right and running == desired
+        ), clocks
 
 
 def answer(outcome: str, trusts: tuple[bool | None, ...], samples: tuple[str, ...], via: str) -> dict[str, Any]:
     """An answer of the probe, as evidence has it."""
-    return {"target": "api.segment.io:443", "via": via, "outcome": outcome, "message": f"{outcome} was seen",
-            "findings": [], "samples": {"outcomes": dict.fromkeys(samples, 1)} if samples else None,
-            "java": [{"store": "/cacerts", "trusted": trusted, "reason": None} for trusted in trusts]}
+    return {
+        "target": "api.segment.io:443",
+        "via": via,
+        "outcome": outcome,
+        "message": f"{outcome} was seen",
+        "findings": [],
+        "samples": {"outcomes": dict.fromkeys(samples, 1)} if samples else None,
+        "java": [{"store": "/cacerts", "trusted": trusted, "reason": None} for trusted in trusts],
+    }
 
 
 TRUSTS: list[tuple[bool | None, ...]] = [(), (True,), (False,), (None,), (True, False)]
@@ -156,21 +206,33 @@ TRUSTS: list[tuple[bool | None, ...]] = [(), (True,), (False,), (None,), (True, 
 
 def answers(outcome: str, via: str = "direct", trusts: list[tuple[bool | None, ...]] = TRUSTS) -> list[dict[str, Any]]:
     """All answers with an outcome: alone, or of several attempts of which another one went well, or ended otherwise."""
-    return [answer(outcome, trust, samples, via) for trust in trusts
-            for samples in ((), (outcome, "connected"), (outcome, "timeout"), (outcome, "unknown"))]
+    return [
+        answer(outcome, trust, samples, via)
+        for trust in trusts
+        for samples in ((), (outcome, "connected"), (outcome, "timeout"), (outcome, "unknown"))
+    ]
 
 
 def check_answers(found: list[dict[str, Any]], wanted: str, waiver: str | None) -> None:
     """Whoever tells of these answers tells the same."""
-    said = Readers({"installations": [entry("disabled", "disabled", "disabled")], "connectivity": found}, "disabled",
-                   wanted, WAIVERS[waiver])
+    said = Readers(
+        {"installations": [entry("disabled", "disabled", "disabled")], "connectivity": found},
+        "disabled",
+        wanted,
+        WAIVERS[waiver],
+    )
     said.in_common()
     case, cell = (found, said.bare, said.cells, said.steps), said.cells[3]
     assert cell == rules.LEVELS[said.bare.verdict], case
     assert not said.steps or cell != "bad" or any("probe again" in words for words in said.steps), case
     assert cell != "ok" or not any("probe again" in words for words in said.steps), case
-    seen = [(set((one["samples"] or {"outcomes": [one["outcome"]]})["outcomes"]),
-             [store["trusted"] for store in one["java"]]) for one in found]
+    seen = [
+        (
+            set((one["samples"] or {"outcomes": [one["outcome"]]})["outcomes"]),
+            [store["trusted"] for store in one["java"]],
+        )
+        for one in found
+    ]
     if wanted == "forbidden":
         # Nothing that got through is called blocked, and nothing that is in doubt is.
         assert (said.egress == "blocked") == (said.bare.verdict == "compliant"), case
@@ -178,7 +240,8 @@ def check_answers(found: list[dict[str, Any]], wanted: str, waiver: str | None) 
         through = any("connected" in outcomes or True in trusts for outcomes, trusts in seen)
         assert through == (said.bare.verdict == "violation"), case
         assert sum("is forbidden, but" in reason for reason in said.bare.reasons) == sum(
-            "connected" in outcomes or True in trusts for outcomes, trusts in seen), case
+            "connected" in outcomes or True in trusts for outcomes, trusts in seen
+        ), case
     else:
         well = [outcomes == {"connected"} and False not in trusts for outcomes, trusts in seen]
         assert all(well) == (said.bare.verdict == "compliant"), case
@@ -196,15 +259,22 @@ def test_all_readers_of_the_answers_agree(outcome: str, wanted: str) -> None:
     one, other = answers(outcome, trusts=[(), (False,)]), ("connected", "timeout", "tls_untrusted", "unknown")
     for first, second in itertools.product(one, other):
         for trust in ((), (True,)):
-            for pair in ([first, answer(second, trust, (), "proxy.example.org:3128")],
-                         [answer(second, trust, (), "direct"), {**first, "via": "proxy.example.org:3128"}]):
+            for pair in (
+                [first, answer(second, trust, (), "proxy.example.org:3128")],
+                [answer(second, trust, (), "direct"), {**first, "via": "proxy.example.org:3128"}],
+            ):
                 check_answers(pair, wanted, None)
 
 
 def test_a_service_is_not_restarted_because_it_could_not_be_asked() -> None:
     """A handler goes by restart_required: a controller whose JVM does not answer is healthy for all that is known."""
-    for running, required in (("unknown", []), ("not_running", []), ("disabled", []), ("enabled", ["cm.service"]),
-                              ("mixed", ["cm.service"])):
+    for running, required in (
+        ("unknown", []),
+        ("not_running", []),
+        ("disabled", []),
+        ("enabled", ["cm.service"]),
+        ("mixed", ["cm.service"]),
+    ):
         survey = _survey.Survey([surveyed(entry("disabled", "disabled", running))], [], {})
         assert _declare._owing(survey, "disabled", []) == required, running
         assert _declare._owing(survey, "disabled", ["another"]) == []
@@ -213,16 +283,24 @@ def test_a_service_is_not_restarted_because_it_could_not_be_asked() -> None:
 def test_what_nobody_judges_has_no_mark() -> None:
     """Where the policy leaves a host alone, or nothing is installed, what the probe saw is shown and no more."""
     found = [answer("connected", (), (), "direct")]
-    for state, desired in (({"installations": [entry("enabled", "enabled", "enabled")], "connectivity": found},
-                            "unmanaged"), ({"installations": [], "connectivity": found}, "disabled")):
+    for state, desired in (
+        ({"installations": [entry("enabled", "enabled", "enabled")], "connectivity": found}, "unmanaged"),
+        ({"installations": [], "connectivity": found}, "disabled"),
+    ):
         said = Readers(state, desired, "forbidden")
         assert said.bare.verdict == "not_applicable" and set(said.cells) == {""}
         assert _model.connectivity(said.host).text == "connected"
 
 
 def test_the_worst_of_several_installations_is_shown() -> None:
-    state = {"installations": [entry("disabled", "disabled", "disabled"), entry("disabled", "disabled", "unknown"),
-                               entry("disabled", "disabled", "enabled")], "connectivity": []}
+    state = {
+        "installations": [
+            entry("disabled", "disabled", "disabled"),
+            entry("disabled", "disabled", "unknown"),
+            entry("disabled", "disabled", "enabled"),
+        ],
+        "connectivity": [],
+    }
     said = Readers(state, "disabled", "required")
     assert said.cells == ["ok", "ok", "bad", "open"] and said.bare.verdict == "restart_pending"
 
@@ -265,14 +343,19 @@ def test_what_fails_a_run_is_the_same_wherever_it_is_written() -> None:
 def test_a_new_verdict_is_put_into_few_files() -> None:
     """What names one: the table, the rules, the schemas, the options. What else there is goes by them."""
     folders = ("plugins", "roles", "playbooks", "scripts", "docs/schema")
-    naming = sorted(str(path.relative_to(CHECKOUT)) for folder in folders for path in (CHECKOUT / folder).rglob("*")
-                    if path.is_file() and "__pycache__" not in path.parts
-                    and re.search(r"\bnot_applicable\b", path.read_text()))
+    naming = sorted(
+        str(path.relative_to(CHECKOUT))
+        for folder in folders
+        for path in (CHECKOUT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and re.search(r"\bnot_applicable\b", path.read_text())
+    )
     assert len(naming) <= 9, naming
 
 
 def test_the_page_of_the_probe_names_each_outcome_as_the_table_does() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (?:`(\w+)`|neither) \|$", (CHECKOUT / "docs/probe.md").read_text(),
-                      re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*?) \| (?:`(\w+)`|neither) \|$", (CHECKOUT / "docs/probe.md").read_text(), re.MULTILINE
+    )
     assert [(name, meaning.replace("`", ""), camp or _outcomes.NEITHER) for name, meaning, camp in rows] == [
-        tuple(one) for one in _outcomes.TABLE]
+        tuple(one) for one in _outcomes.TABLE
+    ]

@@ -45,16 +45,18 @@ def test_one_function_says_where_reports_go(private: Path, monkeypatch: pytest.M
     assert folders() == [Path("reports"), Path("reports"), Path("mine")]
 
 
-def test_who_starts_it_in_a_folder_of_his_own_finds_the_reports_there(private: Path,
-                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_starts_it_in_a_folder_of_his_own_finds_the_reports_there(
+    private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """ansible-navigator does so, and deletes the artifacts."""
     monkeypatch.chdir(private.parent)
     assert artifacts() is None
     assert folders()[0] == Path("reports")
 
 
-def test_artifacts_in_a_place_that_somebody_has_chosen_are_taken(private: Path,
-                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_artifacts_in_a_place_that_somebody_has_chosen_are_taken(
+    private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (private.parent / "kept/7").mkdir(parents=True)
     monkeypatch.setenv(RUNNER, str(private.parent / "kept/7"))
     assert folders()[0] == private.parent / "kept/7/telemetry"
@@ -67,8 +69,9 @@ def test_links_on_the_way_to_the_project_are_no_matter(private: Path, monkeypatc
 
 
 @pytest.mark.parametrize("value", ["", "artifacts/7", "/no/such/folder", "/etc/passwd"])
-def test_what_is_no_folder_of_artifacts_is_passed_over(value: str, private: Path,
-                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_folder_of_artifacts_is_passed_over(
+    value: str, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(private)
     monkeypatch.setenv(RUNNER, value)
     assert folders()[0] == Path("reports")
@@ -103,10 +106,19 @@ class Jobs:
         inventory.chmod(0o700)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         return subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory.parent, f"{playbook}.yml",
-             *arguments], cwd=project, capture_output=True, text=True, check=False, timeout=300,
-            stdin=subprocess.DEVNULL, env={**environment, RUNNER: str(self.artifacts(job)),
-                                           "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
+            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory.parent, f"{playbook}.yml", *arguments],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+            env={
+                **environment,
+                RUNNER: str(self.artifacts(job)),
+                "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+            },
+        )
 
     def artifacts(self, job: int) -> Path:
         """What is kept of a job."""
@@ -128,23 +140,42 @@ def test_slices_leave_their_evidence_with_their_artifacts_and_one_report_is_made
     document = json.loads((jobs.artifacts(3) / "telemetry/report.json").read_text())
     schemas.validate(document)
     assert {host["host"]: host["verdict"] for host in document["hosts"]} == {
-        "cm1": "unreachable", "cm2": "unreachable", "cm3": "unreachable", "cm4": "unknown"}
+        "cm1": "unreachable",
+        "cm2": "unreachable",
+        "cm3": "unreachable",
+        "cm4": "unknown",
+    }
     for job in (1, 2, 3):
         synced = {path.name for path in (tmp_path / f"job{job}/project").iterdir()}
         assert synced == {path.name for path in (CHECKOUT / "examples/aap/project").iterdir()}, "that is thrown away"
 
 
-@pytest.mark.parametrize(("variables", "silent"), [({}, False), ({RUNNER: "/"}, True), ({"CI": "true"}, True)],
-                         ids=["a person's terminal", "ansible-runner's", "a pipeline's"])
+@pytest.mark.parametrize(
+    ("variables", "silent"),
+    [({}, False), ({RUNNER: "/"}, True), ({"CI": "true"}, True)],
+    ids=["a person's terminal", "ansible-runner's", "a pipeline's"],
+)
 def test_progress_is_for_people(variables: dict[str, str], silent: bool) -> None:
-    words = "from ansible_collections.cbops.telemetry.plugins.callback.progress import CallbackModule as progress\n" \
-            "print(progress().disabled)"
+    words = (
+        "from ansible_collections.cbops.telemetry.plugins.callback.progress import CallbackModule as progress\n"
+        "print(progress().disabled)"
+    )
     ours, theirs = os.openpty()
     try:
-        done = subprocess.run([sys.executable, "-c", words], stderr=theirs, stdout=subprocess.PIPE, text=True,
-                              check=True, timeout=60, env={
-                                  "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"),
-                                  "PYTHONPATH": str(CHECKOUT / ".build/collections"), **variables})
+        done = subprocess.run(
+            [sys.executable, "-c", words],
+            stderr=theirs,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": os.environ.get("HOME", "/"),
+                "PYTHONPATH": str(CHECKOUT / ".build/collections"),
+                **variables,
+            },
+        )
     finally:
         os.close(ours)
         os.close(theirs)

@@ -17,9 +17,20 @@ MEASURED = json.loads((CHECKOUT / "tests/bench/scale.json").read_text(encoding="
 
 def one(**changed: Any) -> Engine:
     """1 s before the first host; of each 10 ms here and 100 ms there, 10 round trips, 10 hosts at a time."""
-    given = {"name": "x", "handshake": dict.fromkeys(model.FIGURES, 0.0), "trips": 10, "lanes": 1, "places": 10,
-             "lines": {"control_cpu": Line(1.0, 0.01), "host_cpu": Line(0.5, 0.1), "sent": Line(0, 1000),
-                       "received": Line(0, 10), "memory": Line(1e8, 1e4)}}
+    given = {
+        "name": "x",
+        "handshake": dict.fromkeys(model.FIGURES, 0.0),
+        "trips": 10,
+        "lanes": 1,
+        "places": 10,
+        "lines": {
+            "control_cpu": Line(1.0, 0.01),
+            "host_cpu": Line(0.5, 0.1),
+            "sent": Line(0, 1000),
+            "received": Line(0, 10),
+            "memory": Line(1e8, 1e4),
+        },
+    }
     return Engine(**{**given, **changed})
 
 
@@ -30,16 +41,23 @@ def test_a_line_goes_through_both_runs() -> None:
         model.line({"hosts": 10, "sent": 70.0}, {"hosts": 10, "sent": 110.0}, "sent")
 
 
-@pytest.mark.parametrize(("case", "wall", "bound"), [
-    (Case(1000), 1 + 1000 * 0.01 + 0.1, "control"),  # 10 ms each: the hosts' 100 ms on ten places are as quick
-    (Case(1000, latency=0.1), 1 + 1000 * 1.1 / 10, "places"),  # ten round trips of 100 ms, and 100 ms of work
-    (Case(1000, latency=0.1, places=1000), 1 + 1000 * 0.01 + 1.1, "control"),
-    (Case(4, latency=0.1, places=1000), 1 + 4 * 1.1 / 4, "places"),  # no more places than hosts
-    (Case(1000, slices=4), 1 + 250 * 0.01 + 0.1, "control"),
-    (Case(1000, slices=3), 1 + 334 * 0.01 + 0.1, "control"),  # the largest slice is the last to end
-    (Case(1000, shared_cores=2), 1 + 1000 * 0.055 + 0.1, "cores"),
-    (Case(1000, slices=4, shared_cores=2), 1 + 1000 * 0.055 + 0.1, "cores"),  # cores that are shared are no more by it
-])
+@pytest.mark.parametrize(
+    ("case", "wall", "bound"),
+    [
+        (Case(1000), 1 + 1000 * 0.01 + 0.1, "control"),  # 10 ms each: the hosts' 100 ms on ten places are as quick
+        (Case(1000, latency=0.1), 1 + 1000 * 1.1 / 10, "places"),  # ten round trips of 100 ms, and 100 ms of work
+        (Case(1000, latency=0.1, places=1000), 1 + 1000 * 0.01 + 1.1, "control"),
+        (Case(4, latency=0.1, places=1000), 1 + 4 * 1.1 / 4, "places"),  # no more places than hosts
+        (Case(1000, slices=4), 1 + 250 * 0.01 + 0.1, "control"),
+        (Case(1000, slices=3), 1 + 334 * 0.01 + 0.1, "control"),  # the largest slice is the last to end
+        (Case(1000, shared_cores=2), 1 + 1000 * 0.055 + 0.1, "cores"),
+        (
+            Case(1000, slices=4, shared_cores=2),
+            1 + 1000 * 0.055 + 0.1,
+            "cores",
+        ),  # cores that are shared are no more by it
+    ],
+)
 def test_time_is_what_takes_longest(case: Case, wall: float, bound: str) -> None:
     found = estimate(one(), case)
     assert (found.wall, found.bound) == (pytest.approx(wall), bound)
@@ -52,8 +70,9 @@ def test_each_slice_begins_anew_and_no_host_is_asked_twice() -> None:
     assert parts.memory == pytest.approx(1e8 + 250 * 1e4)
 
 
-@pytest.mark.parametrize("case", [Case(0), Case(10, slices=0), Case(10, slices=11), Case(1, latency=-1),
-                                  Case(1, places=0)])
+@pytest.mark.parametrize(
+    "case", [Case(0), Case(10, slices=0), Case(10, slices=11), Case(1, latency=-1), Case(1, places=0)]
+)
 def test_what_cannot_be_is_refused(case: Case) -> None:
     with pytest.raises(ValueError, match="cannot be"):
         estimate(one(), case)
@@ -72,8 +91,10 @@ def test_runs_that_were_no_input_are_told_within_a_tenth(name: str) -> None:
 
 
 def test_where_others_are_at_work_the_largest_input_tells_the_cores() -> None:
-    runs = [{"engine": name, "hosts": hosts, "control_cpu": 1.0, "host_cpu": hosts / 10, "wall": wall}
-            for name, hosts, wall in (("a", 10, 1.0), ("a", 90, 8.0), ("a", 500, 1.0), ("b", 90, 5.0))]
+    runs = [
+        {"engine": name, "hosts": hosts, "control_cpu": 1.0, "host_cpu": hosts / 10, "wall": wall}
+        for name, hosts, wall in (("a", 10, 1.0), ("a", 90, 8.0), ("a", 500, 1.0), ("b", 90, 5.0))
+    ]
     measured = {"cores": 2, "fit": {"a": [10, 90]}, "runs": runs}
     assert model.cores_of(measured, "a") == 2
     assert model.cores_of({**measured, "crowded": True}, "a") == 10 / 8
@@ -89,13 +110,15 @@ def test_the_page_has_the_tables_of_these_figures() -> None:
         scale.written(page, {"other": ""})
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(1.4, "1 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"),
-                                                (7200, "2.0 h")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1.4, "1 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2.0 h")]
+)
 def test_durations_are_short(seconds: float, words: str) -> None:
     assert model.duration(seconds) == words
 
 
-@pytest.mark.parametrize(("count", "words"), [(5100, "5.1 KB"), (2.04e6, "2.0 MB"), (9.1e7, "91 MB"),
-                                              (2.9e9, "2.9 GB")])
+@pytest.mark.parametrize(
+    ("count", "words"), [(5100, "5.1 KB"), (2.04e6, "2.0 MB"), (9.1e7, "91 MB"), (2.9e9, "2.9 GB")]
+)
 def test_sizes_are_short(count: float, words: str) -> None:
     assert model.size(count) == words

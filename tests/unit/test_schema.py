@@ -46,10 +46,15 @@ def test_state_of_this_machine() -> None:
 
 def evidence(host: Host) -> dict[str, Any]:
     """The evidence of a host with a waiver."""
-    policy = _assessment.policy_of({"telemetry_desired": "disabled", "telemetry_waiver": {
-        "until": "2026-12-31", "reason": "x", "approved_by": "y"}})
-    return _evidence.document_of("h", policy, json.loads(json.dumps(state(str(host.root)))), None,
-                                 _assessment.Assessment("waived", ["x"], ["y"]))
+    policy = _assessment.policy_of(
+        {
+            "telemetry_desired": "disabled",
+            "telemetry_waiver": {"until": "2026-12-31", "reason": "x", "approved_by": "y"},
+        }
+    )
+    return _evidence.document_of(
+        "h", policy, json.loads(json.dumps(state(str(host.root)))), None, _assessment.Assessment("waived", ["x"], ["y"])
+    )
 
 
 def test_evidence(host: Host) -> None:
@@ -59,17 +64,20 @@ def test_evidence(host: Host) -> None:
         validate(document)
 
 
-@pytest.mark.parametrize("damage", [
-    lambda document: document["installations"][0].update(on_disk="perhaps"),
-    lambda document: document["installations"][0].update(extra=1),
-    lambda document: document["installations"][0].pop("running"),
-    lambda document: document["installations"][0].update(on_disk="unresolvable", on_disk_detail={}),
-    lambda document: document["installations"][0].update(running_detail={}),
-    lambda document: document["installations"][0]["declarations"][0].pop("reason"),
-    lambda document: document["installations"][0]["declarations"][0].update(value="-Dpassword=x"),
-    lambda document: document.update(installations={}),
-    lambda document: document.update(connectivity=[{"outcome": "fine"}]),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda document: document["installations"][0].update(on_disk="perhaps"),
+        lambda document: document["installations"][0].update(extra=1),
+        lambda document: document["installations"][0].pop("running"),
+        lambda document: document["installations"][0].update(on_disk="unresolvable", on_disk_detail={}),
+        lambda document: document["installations"][0].update(running_detail={}),
+        lambda document: document["installations"][0]["declarations"][0].pop("reason"),
+        lambda document: document["installations"][0]["declarations"][0].update(value="-Dpassword=x"),
+        lambda document: document.update(installations={}),
+        lambda document: document.update(connectivity=[{"outcome": "fine"}]),
+    ],
+)
 def test_damaged_documents_are_refused(host: Host, damage: Callable[[dict[str, Any]], object]) -> None:
     LAYOUTS["deb"](host)
     document = json.loads(json.dumps(state(str(host.root))))
@@ -88,7 +96,9 @@ def test_the_schemas_name_what_the_code_names() -> None:
     assert policy["connectivity"]["enum"] == list(_assessment.CONNECTIVITY)
     assert list(_assessment.ATTACH) == list(_processes.ATTACH)
     assert policy["restart"]["enum"] == list(_assessment.RESTART)
-    for schema in (SCHEMAS["evidence-1.json"]["properties"]["verdict"],
-                   SCHEMAS["manifest-1.json"]["$defs"]["verdict"],
-                   SCHEMAS["report-1.json"]["$defs"]["verdict"]):
+    for schema in (
+        SCHEMAS["evidence-1.json"]["properties"]["verdict"],
+        SCHEMAS["manifest-1.json"]["$defs"]["verdict"],
+        SCHEMAS["report-1.json"]["$defs"]["verdict"],
+    ):
         assert schema["enum"] == list(_assessment.VERDICTS)

@@ -23,21 +23,36 @@ def check(folder: Path, *arguments: str, cfg: str = "[defaults]\n") -> tuple[int
     """The playbook check_policy, which asks no host: exit code, output, and what became of each host."""
     (folder / "ansible.cfg").write_text(cfg)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    done = subprocess.run([PLAYBOOK, "cbops.telemetry.check_policy", *arguments], cwd=folder, capture_output=True,
-                          text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
-                          env={**kept, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-                               "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections")})
+    done = subprocess.run(
+        [PLAYBOOK, "cbops.telemetry.check_policy", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env={
+            **kept,
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+        },
+    )
     recap = done.stdout.partition("PLAY RECAP")[2].splitlines()
-    return done.returncode, done.stdout + done.stderr, {
-        line.split()[0]: "failed" if "failed=0" not in line else "ok" for line in recap if " : " in line}
+    return (
+        done.returncode,
+        done.stdout + done.stderr,
+        {line.split()[0]: "failed" if "failed=0" not in line else "ok" for line in recap if " : " in line},
+    )
 
 
 def inventory(folder: Path, **variables: Any) -> Path:
     """Three hosts, two of them in a group; variables of all of them."""
     place = folder / "inventory"
     (place / "group_vars").mkdir(parents=True)
-    (place / "hosts.json").write_text(json.dumps({"all": {
-        "hosts": {"a": {}, "b": {}, "c": {}}, "children": {"cms": {"hosts": {"a": {}, "b": {}}}}}}))
+    (place / "hosts.json").write_text(
+        json.dumps({"all": {"hosts": {"a": {}, "b": {}, "c": {}}, "children": {"cms": {"hosts": {"a": {}, "b": {}}}}}})
+    )
     (place / "group_vars" / "all.json").write_text(json.dumps({"telemetry_desired": "disabled", **variables}))
     return place
 
@@ -52,8 +67,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("name", "text", "arguments"), BROKEN.values(), ids=BROKEN)
-def test_an_inventory_that_cannot_be_read_whole_ends_the_run(tmp_path: Path, name: str | None, text: str,
-                                                             arguments: tuple[str, ...]) -> None:
+def test_an_inventory_that_cannot_be_read_whole_ends_the_run(
+    tmp_path: Path, name: str | None, text: str, arguments: tuple[str, ...]
+) -> None:
     inventory(tmp_path)
     if name:
         (tmp_path / name).write_text(text)
@@ -88,14 +104,17 @@ def test_what_was_given_against_what_was_read() -> None:
     assert unparsed([default], []) == ([default] if Path(default).exists() else [])
 
 
-@pytest.mark.parametrize(("scope", "arguments", "seen"), [
-    (None, (), {"a", "b", "c"}),
-    ("cms", (), {"a", "b"}),
-    ("cms:!b", (), {"a"}),
-    ("cms", ("-e", "telemetry_hosts=c"), {"c"}),
-    (None, ("-e", "telemetry_hosts=cms"), {"a", "b"}),
-    ("cms", ("--limit", "b:c"), {"b"}),
-])
+@pytest.mark.parametrize(
+    ("scope", "arguments", "seen"),
+    [
+        (None, (), {"a", "b", "c"}),
+        ("cms", (), {"a", "b"}),
+        ("cms:!b", (), {"a"}),
+        ("cms", ("-e", "telemetry_hosts=c"), {"c"}),
+        (None, ("-e", "telemetry_hosts=cms"), {"a", "b"}),
+        ("cms", ("--limit", "b:c"), {"b"}),
+    ],
+)
 def test_who_is_looked_at(tmp_path: Path, scope: str | None, arguments: tuple[str, ...], seen: set[str]) -> None:
     """telemetry_hosts, from group_vars/all or by -e."""
     inventory(tmp_path, **({"telemetry_hosts": scope} if scope else {}))
@@ -105,15 +124,23 @@ def test_who_is_looked_at(tmp_path: Path, scope: str | None, arguments: tuple[st
 
 
 def test_every_playbook_looks_at_the_same_hosts() -> None:
-    said = {line.strip() for path in (CHECKOUT / "playbooks").glob("*.yml") for line in path.read_text().splitlines()
-            if line.startswith("  hosts:") and "telemetry_hosts" in line}
+    said = {
+        line.strip()
+        for path in (CHECKOUT / "playbooks").glob("*.yml")
+        for line in path.read_text().splitlines()
+        if line.startswith("  hosts:") and "telemetry_hosts" in line
+    }
     assert len(said) == 1 and "hostvars['localhost'].telemetry_hosts" in said.pop()
 
 
 def test_no_play_depends_on_how_a_user_runs_plays() -> None:
     """strategy and any_errors_fatal of an ansible.cfg would end a run between the edit and its audit."""
-    plays = [play for path in (CHECKOUT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text())
-             if "hosts" in play]
+    plays = [
+        play
+        for path in (CHECKOUT / "playbooks").glob("*.yml")
+        for play in yaml.safe_load(path.read_text())
+        if "hosts" in play
+    ]
     assert len(plays) > 15
     for play in plays:
         assert play["strategy"] == "ansible.builtin.linear", play["name"]
@@ -146,8 +173,21 @@ def test_a_variable_that_no_password_decrypts_ends_the_run(tmp_path: Path) -> No
     place = inventory(tmp_path)
     (tmp_path / "password").write_text("the vault's own\n")
     vault = [str(Path(PLAYBOOK).with_name("ansible-vault"))]
-    done = subprocess.run([*vault, "encrypt_string", "--vault-password-file", str(tmp_path / "password"), "--name",
-                           "telemetry_desired", "disabled"], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [
+            *vault,
+            "encrypt_string",
+            "--vault-password-file",
+            str(tmp_path / "password"),
+            "--name",
+            "telemetry_desired",
+            "disabled",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     (place / "host_vars").mkdir()
     (place / "host_vars/b.yml").write_text(done.stdout)
     code, output, _hosts = check(tmp_path, "-i", "inventory")
@@ -155,8 +195,12 @@ def test_a_variable_that_no_password_decrypts_ends_the_run(tmp_path: Path) -> No
     assert "b: telemetry_desired" in output and "host_vars/b.yml" in output, output
     code, output, hosts = check(tmp_path, "-i", "inventory", "--vault-password-file", str(tmp_path / "password"))
     assert code == 0 and "b" in hosts, output
-    subprocess.run([*vault, "encrypt", "--vault-password-file", str(tmp_path / "password"),
-                    str(place / "host_vars/b.yml")], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [*vault, "encrypt", "--vault-password-file", str(tmp_path / "password"), str(place / "host_vars/b.yml")],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
     code, output, _hosts = check(tmp_path, "-i", "inventory")
     assert code != 0 and "host_vars/b.yml" in output, output
 

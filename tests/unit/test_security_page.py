@@ -33,12 +33,17 @@ def test_the_tests_that_it_names_are_there() -> None:
 
 def test_every_hostile_test_stands_for_a_promise() -> None:
     """What attacks, and is in no row, would be promised nowhere."""
-    there = {f"tests/hostile/{path.name}::{name}" for path in (CHECKOUT / "tests/hostile").glob("test_*.py")
-             for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)}
+    there = {
+        f"tests/hostile/{path.name}::{name}"
+        for path in (CHECKOUT / "tests/hostile").glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
     without = there - {f"{path}::{name}" for path, name in named()} - set(ABOUT_OPTIONS)
     assert not without
 
 
 #: What is tested beside the attacks.
-ABOUT_OPTIONS = ("tests/hostile/test_budget.py::test_a_limit_that_is_none_is_named",
-                 "tests/hostile/test_jvm.py::test_an_agent_beside_its_controller_is_no_controller")
+ABOUT_OPTIONS = (
+    "tests/hostile/test_budget.py::test_a_limit_that_is_none_is_named",
+    "tests/hostile/test_jvm.py::test_an_agent_beside_its_controller_is_no_controller",
+)

@@ -12,8 +12,10 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _out
 
 UNIT = "/etc/systemd/system/cloudbees-cm.service"
 ROOT = "/srv/root"
-SCRIPT = ("#!/bin/bash\n. /etc/default/ci\nexport JENKINS_HOME=/var/lib/ci\n"
-          "exec java $JAVA_OPTS -jar /opt/ci/cloudbees-core-cm.war\n")
+SCRIPT = (
+    "#!/bin/bash\n. /etc/default/ci\nexport JENKINS_HOME=/var/lib/ci\n"
+    "exec java $JAVA_OPTS -jar /opt/ci/cloudbees-core-cm.war\n"
+)
 
 
 @pytest.fixture
@@ -24,8 +26,10 @@ def host(tmp_path: Path) -> Host:
         host.write(f"{root}/opt/ci/start.sh", SCRIPT, 0o755)
         host.write(f"{root}/opt/ci/cloudbees-core-cm.war", "PK")
         host.write(f"{root}/etc/default/ci", f'JAVA_OPTS="{options}"\n')
-        host.write(f"{root}/var/lib/ci/config.xml", "<hudson><noUsageStatistics>true</noUsageStatistics></hudson>"
-                   if root else "<hudson/>")
+        host.write(
+            f"{root}/var/lib/ci/config.xml",
+            "<hudson><noUsageStatistics>true</noUsageStatistics></hudson>" if root else "<hudson/>",
+        )
     return host
 
 
@@ -35,28 +39,41 @@ def _unit(host: Host, text: str, start: str = "/opt/ci/start.sh") -> tuple[str, 
     return outcome.verdict, outcome.reason or ""
 
 
-@pytest.mark.parametrize("text", [
-    f"RootDirectory={ROOT}\n", "RootDirectory=/srv/./root\n", "RootDirectory=/srv/linked\n",
-    f"BindReadOnlyPaths={ROOT}/etc/default:/etc/default\n", f"BindPaths={ROOT}/etc:/etc\n",
-    f"BindPaths={ROOT}/etc/default/ci:/etc/default/ci:norbind\n", f"BindPaths=-{ROOT}/etc:/etc -/nothing:/opt\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"RootDirectory={ROOT}\n",
+        "RootDirectory=/srv/./root\n",
+        "RootDirectory=/srv/linked\n",
+        f"BindReadOnlyPaths={ROOT}/etc/default:/etc/default\n",
+        f"BindPaths={ROOT}/etc:/etc\n",
+        f"BindPaths={ROOT}/etc/default/ci:/etc/default/ci:norbind\n",
+        f"BindPaths=-{ROOT}/etc:/etc -/nothing:/opt\n",
+    ],
+)
 def test_what_the_service_sees_is_read(host: Host, text: str) -> None:
     (host.root / "srv/linked").symlink_to("root")
     (host.root / "srv/cm").mkdir()
     assert _unit(host, text) == ("disabled", "")
 
 
-@pytest.mark.parametrize(("text", "reason"), [
-    ("RootDirectory=/srv/missing\n", "RootDirectory=/srv/missing: it is not there"),
-    ("RootDirectory=srv\n", "systemd refuses the unit: RootDirectory= is no absolute path without .."),
-    ("RootDirectory=/srv/../srv/root\n", "systemd refuses the unit: RootDirectory= is no absolute path without .."),
-    ("WorkingDirectory=/srv/../opt\n", "systemd refuses the unit: WorkingDirectory= is no absolute path without .."),
-    (f"RootDirectory={ROOT}\nExecStartPre=/opt/ci/prepare\n", "which files its commands see that run before"),
-    ("RootImage=/srv/root.raw\n", "RootImage=/srv/root.raw: the service sees other files than the host's"),
-    ("RootDirectory=/srv/%m\n", "the specifier %m"),
-    ("BindPaths=/nothing:/opt/ci\n", "BindPaths= shows the service other files"),
-    ("TemporaryFileSystem=/etc/default\n", "TemporaryFileSystem= shows the service other files"),
-])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("RootDirectory=/srv/missing\n", "RootDirectory=/srv/missing: it is not there"),
+        ("RootDirectory=srv\n", "systemd refuses the unit: RootDirectory= is no absolute path without .."),
+        ("RootDirectory=/srv/../srv/root\n", "systemd refuses the unit: RootDirectory= is no absolute path without .."),
+        (
+            "WorkingDirectory=/srv/../opt\n",
+            "systemd refuses the unit: WorkingDirectory= is no absolute path without ..",
+        ),
+        (f"RootDirectory={ROOT}\nExecStartPre=/opt/ci/prepare\n", "which files its commands see that run before"),
+        ("RootImage=/srv/root.raw\n", "RootImage=/srv/root.raw: the service sees other files than the host's"),
+        ("RootDirectory=/srv/%m\n", "the specifier %m"),
+        ("BindPaths=/nothing:/opt/ci\n", "BindPaths= shows the service other files"),
+        ("TemporaryFileSystem=/etc/default\n", "TemporaryFileSystem= shows the service other files"),
+    ],
+)
 def test_what_it_sees_and_is_not_known_has_a_reason(host: Host, text: str, reason: str) -> None:
     verdict, said = _unit(host, text)
     assert verdict == "unresolvable"
@@ -89,7 +106,9 @@ def test_the_service_manager_reads_an_environment_file_of_the_host(host: Host) -
     host.write(UNIT, f"[Service]\nRootDirectory={ROOT}\nEnvironmentFile=/etc/ci.env\nExecStart=/opt/ci/start.sh\n")
     _definition, outcome = host.only()
     assert [(one.path, one.value) for one in outcome.mentions] == [
-        ("/etc/ci.env", "false"), (f"{ROOT}/etc/default/ci", "true")]
+        ("/etc/ci.env", "false"),
+        (f"{ROOT}/etc/default/ci", "true"),
+    ]
 
 
 @pytest.mark.parametrize("text", [f"RootDirectory={ROOT}\n", f"BindPaths={ROOT}/etc/default:/etc/default\n"])

@@ -36,15 +36,31 @@ PROGRAM = "supervisord program nine in /etc/supervisor/conf.d/ci.conf"
 RUNIT = "runit service ten in /etc/sv/ten/run"
 
 
-def entry(name: str, service: str | None = "", started_by: str | None = None, running: str = "enabled",
-          by: str | None = None, pid: int = 1, **more: Any) -> dict[str, Any]:
+def entry(
+    name: str,
+    service: str | None = "",
+    started_by: str | None = None,
+    running: str = "enabled",
+    by: str | None = None,
+    pid: int = 1,
+    **more: Any,
+) -> dict[str, Any]:
     """An installation that owes a restart for telemetry disabled."""
     process: dict[str, Any] = {"pid": pid, "started": "2026-01-01T00:00:00Z"}
     if by:
         process["started_by"] = by
-    return {"name": name, "service": f"{name}.service" if service == "" else service, "started_by": started_by,
-            "on_disk": "disabled", "next_start": "disabled", "running": running, "launch": None, "declarations": [],
-            "processes": [] if running == "not_running" else [process], **more}
+    return {
+        "name": name,
+        "service": f"{name}.service" if service == "" else service,
+        "started_by": started_by,
+        "on_disk": "disabled",
+        "next_start": "disabled",
+        "running": running,
+        "launch": None,
+        "declarations": [],
+        "processes": [] if running == "not_running" else [process],
+        **more,
+    }
 
 
 def state(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -55,36 +71,51 @@ def state(*entries: dict[str, Any]) -> dict[str, Any]:
 # -- who restarts it ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("found", "service"), [
-    (entry("cm"), Unit("cm.service", "cm.service")),
-    (entry("cm", "cm"), InitScript("cm", "cm")),
-    (entry("/a.conf", None, PROGRAM, by="supervisord program nine"), Program("supervisord program nine", "nine")),
-    (entry("/a.conf", None, PROGRAM, "not_running"), Program("supervisord program nine", "nine")),
-    (entry("/etc/sv/ten/run", None, RUNIT, by="runit service ten"), Runit("runit service ten", "/etc/sv/ten")),
-    (entry("/etc/sv/ten/run", None, RUNIT, by="runit service /etc/sv/ten"), Runit("runit service ten", "/etc/sv/ten")),
-    (entry("/etc/init.d/cm", None, "OpenRC service cm in /etc/init.d/cm"), OpenRC("OpenRC service cm", "cm")),
-])
+@pytest.mark.parametrize(
+    ("found", "service"),
+    [
+        (entry("cm"), Unit("cm.service", "cm.service")),
+        (entry("cm", "cm"), InitScript("cm", "cm")),
+        (entry("/a.conf", None, PROGRAM, by="supervisord program nine"), Program("supervisord program nine", "nine")),
+        (entry("/a.conf", None, PROGRAM, "not_running"), Program("supervisord program nine", "nine")),
+        (entry("/etc/sv/ten/run", None, RUNIT, by="runit service ten"), Runit("runit service ten", "/etc/sv/ten")),
+        (
+            entry("/etc/sv/ten/run", None, RUNIT, by="runit service /etc/sv/ten"),
+            Runit("runit service ten", "/etc/sv/ten"),
+        ),
+        (entry("/etc/init.d/cm", None, "OpenRC service cm in /etc/init.d/cm"), OpenRC("OpenRC service cm", "cm")),
+    ],
+)
 def test_each_supervisor_has_its_command(found: dict[str, Any], service: Service) -> None:
     assert service_of(found) == service
     assert dues([found])[0].entries == (found,)
 
 
-@pytest.mark.parametrize(("found", "said"), [
-    (entry("/c", None, "cron @reboot in /etc/crontab"), "is started by cron @reboot in /etc/crontab; this collection"),
-    (entry("/c", None, "monit service cm in /etc/monitrc"), "is started by monit service cm in /etc/monitrc"),
-    (entry("/c", None, "user unit cm.service of jo in /home/jo/.config/systemd/user/cm.service"), "is started by user"),
-    (entry("/c", None, "screen session 1.cm"), "is started by screen"),
-    (entry("/opt/cm/start.sh", None), "no service manager is known to start /opt/cm/start.sh"),
-    (entry("/c", None, PROGRAM), "what runs was started by nobody who is known"),
-    (entry("/c", None, PROGRAM, by="supervisord program ten"), "what runs was started by supervisord program ten"),
-    (entry("/c", None, RUNIT, by="s6 service ten"), "what runs was started by s6 service ten"),
-    (entry("/c", None, "supervisord program -x in /a"), "a name that is not put into a command"),
-    (entry("/c", None, "supervisord program $(id) in /a"), "a name that is not put into a command"),
-    (entry("/c", None, "supervisord program a\n in /a"), "is started by"),
-    (entry("/c", None, "runit service x in /etc/sv/../../x/run"), "a name that is not put into a command"),
-    (entry("/c", None, "runit service x in /etc/sv/x y/run"), "a name that is not put into a command"),
-    (entry("/c", None, "OpenRC service all in /etc/init.d/a\nb"), None),
-])
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            entry("/c", None, "cron @reboot in /etc/crontab"),
+            "is started by cron @reboot in /etc/crontab; this collection",
+        ),
+        (entry("/c", None, "monit service cm in /etc/monitrc"), "is started by monit service cm in /etc/monitrc"),
+        (
+            entry("/c", None, "user unit cm.service of jo in /home/jo/.config/systemd/user/cm.service"),
+            "is started by user",
+        ),
+        (entry("/c", None, "screen session 1.cm"), "is started by screen"),
+        (entry("/opt/cm/start.sh", None), "no service manager is known to start /opt/cm/start.sh"),
+        (entry("/c", None, PROGRAM), "what runs was started by nobody who is known"),
+        (entry("/c", None, PROGRAM, by="supervisord program ten"), "what runs was started by supervisord program ten"),
+        (entry("/c", None, RUNIT, by="s6 service ten"), "what runs was started by s6 service ten"),
+        (entry("/c", None, "supervisord program -x in /a"), "a name that is not put into a command"),
+        (entry("/c", None, "supervisord program $(id) in /a"), "a name that is not put into a command"),
+        (entry("/c", None, "supervisord program a\n in /a"), "is started by"),
+        (entry("/c", None, "runit service x in /etc/sv/../../x/run"), "a name that is not put into a command"),
+        (entry("/c", None, "runit service x in /etc/sv/x y/run"), "a name that is not put into a command"),
+        (entry("/c", None, "OpenRC service all in /etc/init.d/a\nb"), None),
+    ],
+)
 def test_what_nothing_of_ours_restarts_is_a_debt_with_its_reason(found: dict[str, Any], said: str | None) -> None:
     service = service_of(found)
     if said is None:
@@ -95,33 +126,42 @@ def test_what_nothing_of_ours_restarts_is_a_debt_with_its_reason(found: dict[str
     assert dues([found]) == []
 
 
-@pytest.mark.parametrize("service", [
-    Unit("x", "x y.service"), Program("x", "nine"), Runit("x", "/etc/sv/ten"), OpenRC("x", "cm")])
+@pytest.mark.parametrize(
+    "service", [Unit("x", "x y.service"), Program("x", "nine"), Runit("x", "/etc/sv/ten"), OpenRC("x", "cm")]
+)
 def test_commands_are_shell(service: Service) -> None:
     for line in (service.restart(shlex.quote, 30), service.status(shlex.quote), service.journal(shlex.quote)):
         if line is not None:
             subprocess.run(["sh", "-n", "-c", line], check=True)
 
 
-@pytest.mark.parametrize(("service", "said", "active", "main"), [
-    (Program("x", "nine"), "nine      RUNNING   pid 812, uptime 0:00:05\n", "active", "812"),
-    (Program("x", "nine"), "nine      BACKOFF   Exited too quickly\n", "activating", "0"),
-    (Program("x", "nine"), "nine      FATAL     Exited too quickly (process log may have details)\n", "failed", "0"),
-    (Program("x", "nine"), "nine: ERROR (no such process)\n", None, None),
-    (Program("x", "nine"), "ten       RUNNING   pid 812, uptime 0:00:05\n", None, None),
-    (Program("x", "nine"), "unix:///run/supervisor.sock no such file\n", None, None),
-    (Runit("x", "/etc/sv/ten"), "run: /etc/sv/ten: (pid 31) 5s\n", "active", "31"),
-    (Runit("x", "/etc/sv/ten"), "run: /etc/sv/ten: (pid 31) 5s; run: log: (pid 3) 9s\n", "active", "31"),
-    (Runit("x", "/etc/sv/ten"), "down: /etc/sv/ten: 1s, normally up, want up\n", "activating", "0"),
-    (Runit("x", "/etc/sv/ten"), "down: /etc/sv/ten: 1s, normally up\n", "activating", "0"),
-    (Runit("x", "/etc/sv/ten"), "down: /etc/sv/ten: 99s\n", "inactive", "0"),
-    (Runit("x", "/etc/sv/ten"), "finish: /etc/sv/ten: (pid 32) 0s\n", "activating", "0"),
-    (Runit("x", "/etc/sv/ten"), "fail: /etc/sv/ten: unable to change to service directory\n", None, None),
-    (OpenRC("x", "cm"), "\x1b[32m*\x1b[0m status: started\n", "active", "0"),
-    (OpenRC("x", "cm"), " * status: crashed\n", "failed", "0"),
-    (OpenRC("x", "cm"), " * rc-service: service `cm' does not exist\n", None, None),
-    (Unit("x", "x"), "ActiveState=active\nMainPID=3\n\nActiveState=failed\n", "failed", "3"),
-])
+@pytest.mark.parametrize(
+    ("service", "said", "active", "main"),
+    [
+        (Program("x", "nine"), "nine      RUNNING   pid 812, uptime 0:00:05\n", "active", "812"),
+        (Program("x", "nine"), "nine      BACKOFF   Exited too quickly\n", "activating", "0"),
+        (
+            Program("x", "nine"),
+            "nine      FATAL     Exited too quickly (process log may have details)\n",
+            "failed",
+            "0",
+        ),
+        (Program("x", "nine"), "nine: ERROR (no such process)\n", None, None),
+        (Program("x", "nine"), "ten       RUNNING   pid 812, uptime 0:00:05\n", None, None),
+        (Program("x", "nine"), "unix:///run/supervisor.sock no such file\n", None, None),
+        (Runit("x", "/etc/sv/ten"), "run: /etc/sv/ten: (pid 31) 5s\n", "active", "31"),
+        (Runit("x", "/etc/sv/ten"), "run: /etc/sv/ten: (pid 31) 5s; run: log: (pid 3) 9s\n", "active", "31"),
+        (Runit("x", "/etc/sv/ten"), "down: /etc/sv/ten: 1s, normally up, want up\n", "activating", "0"),
+        (Runit("x", "/etc/sv/ten"), "down: /etc/sv/ten: 1s, normally up\n", "activating", "0"),
+        (Runit("x", "/etc/sv/ten"), "down: /etc/sv/ten: 99s\n", "inactive", "0"),
+        (Runit("x", "/etc/sv/ten"), "finish: /etc/sv/ten: (pid 32) 0s\n", "activating", "0"),
+        (Runit("x", "/etc/sv/ten"), "fail: /etc/sv/ten: unable to change to service directory\n", None, None),
+        (OpenRC("x", "cm"), "\x1b[32m*\x1b[0m status: started\n", "active", "0"),
+        (OpenRC("x", "cm"), " * status: crashed\n", "failed", "0"),
+        (OpenRC("x", "cm"), " * rc-service: service `cm' does not exist\n", None, None),
+        (Unit("x", "x"), "ActiveState=active\nMainPID=3\n\nActiveState=failed\n", "failed", "3"),
+    ],
+)
 def test_what_a_supervisor_says(service: Service, said: str, active: str | None, main: str | None) -> None:
     properties = service.properties(said)
     assert (properties.get("ActiveState"), properties.get("MainPID")) == (active, main)
@@ -133,9 +173,11 @@ def test_a_program_whose_file_was_edited_is_read_anew(tmp_path: Path) -> None:
     control.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/log\n[ "$1" != reread ] || cat {tmp_path}/changed\n')
     control.chmod(0o755)
     line = Program("x", "nine").restart(shlex.quote, 30)
-    for changed, asked in (("nine: changed\n", ["reread", "update nine", "start nine"]),
-                           ("anine: changed\nnine: available\n", ["reread", "restart nine"]),
-                           ("No config updates to processes\n", ["reread", "restart nine"])):
+    for changed, asked in (
+        ("nine: changed\n", ["reread", "update nine", "start nine"]),
+        ("anine: changed\nnine: available\n", ["reread", "restart nine"]),
+        ("No config updates to processes\n", ["reread", "restart nine"]),
+    ):
         (tmp_path / "log").unlink(missing_ok=True)
         (tmp_path / "changed").write_text(changed)
         subprocess.run(["sh", "-c", line], check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
@@ -163,21 +205,29 @@ def test_one_url_is_for_a_host_with_one_installation() -> None:
     assert said.startswith("its URL is not known") and "telemetry_controllers names cm-a.service" in said
 
 
-@pytest.mark.parametrize("other", [
-    entry("/tmp/jenkins.war", None, None, "unknown", packaging="script"),
-    entry("/tmp/jenkins.war", None, "podman container 0123456789ab", "unknown", packaging="container"),
-    entry("/var/spool/cron/crontabs/eve", None, "cron @reboot in /var/spool/cron/crontabs/eve", packaging="script"),
-])
+@pytest.mark.parametrize(
+    "other",
+    [
+        entry("/tmp/jenkins.war", None, None, "unknown", packaging="script"),
+        entry("/tmp/jenkins.war", None, "podman container 0123456789ab", "unknown", packaging="container"),
+        entry("/var/spool/cron/crontabs/eve", None, "cron @reboot in /var/spool/cron/crontabs/eve", packaging="script"),
+    ],
+)
 def test_what_somebody_who_logs_in_starts_is_no_second_installation(other: dict[str, Any]) -> None:
     one = entry("cm-a")
     assert access(one, state(one, {**other, "stray": True}), {}, A) == A
     assert isinstance(access(one, state(one, other), {}, A), str), "where nobody says that it is a stray, it counts"
 
 
-@pytest.mark.parametrize("other", [
-    entry("process 12", None, "docker container 0123456789ab", packaging="container", stray=True),
-    entry("/opt/cm/start.sh", None), entry("/d", None, "compose file in /srv/docker-compose.yml"),
-    entry("old", running="not_running")])
+@pytest.mark.parametrize(
+    "other",
+    [
+        entry("process 12", None, "docker container 0123456789ab", packaging="container", stray=True),
+        entry("/opt/cm/start.sh", None),
+        entry("/d", None, "compose file in /srv/docker-compose.yml"),
+        entry("old", running="not_running"),
+    ],
+)
 def test_what_root_has_put_there_is(other: dict[str, Any]) -> None:
     one = entry("cm-a")
     assert isinstance(access(one, state(one, other), {}, A), str)
@@ -199,12 +249,17 @@ def test_a_name_that_two_services_have_is_nobodys() -> None:
     assert access(unit, state(nine, unit), {"nine.service": A}, None) == A
 
 
-@pytest.mark.parametrize(("controllers", "said"), [
-    ("S3CR3T", "it must be a mapping"), ({"cm": "S3CR3T"}, "cm must be a mapping"),
-    ({"cm": {"url": "https://cm/", "tokn": "S3CR3T"}}, "and not tokn"),
-    ({"cm": {"token": "S3CR3T"}}, "cm must have a url"), ({"cm": {"url": "S3CR3T"}}, "begins with https://"),
-    ({"cm": {"url": "https://cm/", "token": ["S3CR3T"]}}, "must be texts"),
-])
+@pytest.mark.parametrize(
+    ("controllers", "said"),
+    [
+        ("S3CR3T", "it must be a mapping"),
+        ({"cm": "S3CR3T"}, "cm must be a mapping"),
+        ({"cm": {"url": "https://cm/", "tokn": "S3CR3T"}}, "and not tokn"),
+        ({"cm": {"token": "S3CR3T"}}, "cm must have a url"),
+        ({"cm": {"url": "S3CR3T"}}, "begins with https://"),
+        ({"cm": {"url": "https://cm/", "token": ["S3CR3T"]}}, "must be texts"),
+    ],
+)
 def test_a_wrong_entry_is_named_without_its_values(controllers: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said) as caught:
         access_of(controllers)
@@ -221,9 +276,23 @@ class Host(ActionModule):
         super().__init__(**given())
         self.entries, self.done, self.broken = entries, [], set()  # type: ignore[var-annotated]
         self._variables: dict[str, Any] = {"inventory_hostname": "cm1"}
-        self._arguments = {"timeout": 5, "settle": 2, "url": None, "user": None, "token": None, "ca_file": None,
-                           "controllers": {}, "when_idle": False, "idle_timeout": 4, "reason": "why", "window": None,
-                           "max_failures": 0, "group": "", "allow": [], **options}
+        self._arguments = {
+            "timeout": 5,
+            "settle": 2,
+            "url": None,
+            "user": None,
+            "token": None,
+            "ca_file": None,
+            "controllers": {},
+            "when_idle": False,
+            "idle_timeout": 4,
+            "reason": "why",
+            "window": None,
+            "max_failures": 0,
+            "group": "",
+            "allow": [],
+            **options,
+        }
 
     def restarted(self) -> dict[str, Any]:
         """What comes of a task."""
@@ -282,30 +351,46 @@ def _asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(_restarting, "drain", drain)
     monkeypatch.setattr(_restarting, "start_again", lambda controller: answers["log"].append(f"go {controller.url}"))
-    monkeypatch.setattr(_restarting.Controller, "is_ready", lambda controller: answers["log"].append(
-        f"ready {controller.url}") or True)
+    monkeypatch.setattr(
+        _restarting.Controller, "is_ready", lambda controller: answers["log"].append(f"ready {controller.url}") or True
+    )
     return answers
 
 
-CONTROLLERS = {"cm-a.service": {"url": "https://a/", "user": "jo", "token": "token-a"},
-               "cm-b.service": {"url": "https://b/", "user": "jo", "token": "token-b"}}
+CONTROLLERS = {
+    "cm-a.service": {"url": "https://a/", "user": "jo", "token": "token-a"},
+    "cm-b.service": {"url": "https://b/", "user": "jo", "token": "token-b"},
+}
 
 
 def test_only_what_owes_a_restart_is_quieted_down_one_after_the_other(asked: dict[str, Any]) -> None:
-    host = Host([entry("cm-a"), entry("cm-b", running="disabled"), entry("cm-c")], when_idle=True,
-                controllers={**CONTROLLERS, "cm-c.service": {"url": "https://c/"}})
+    host = Host(
+        [entry("cm-a"), entry("cm-b", running="disabled"), entry("cm-c")],
+        when_idle=True,
+        controllers={**CONTROLLERS, "cm-c.service": {"url": "https://c/"}},
+    )
     host.done = asked["log"]
     result = host.restarted()
     assert [word for word in host.done if "ready" not in word] == [
-        "quiet https://a", "restart cm-a.service", "record cm-a.service",
-        "quiet https://c", "restart cm-c.service", "record cm-c.service"]
+        "quiet https://a",
+        "restart cm-a.service",
+        "record cm-a.service",
+        "quiet https://c",
+        "restart cm-c.service",
+        "record cm-c.service",
+    ]
     assert result["restarted"] == result["services"] == ["cm-a.service", "cm-c.service"]
     assert result["changed"] and result["deferred"] is None and "failed" not in result
 
 
 def test_the_url_of_one_is_not_known(asked: dict[str, Any]) -> None:
-    host = Host([entry("cm-a"), entry("cm-b")], when_idle=True, url="https://a/", token="token-a",  # noqa: S106
-                controllers={"cm-b.service": CONTROLLERS["cm-b.service"]})
+    host = Host(
+        [entry("cm-a"), entry("cm-b")],
+        when_idle=True,
+        url="https://a/",
+        token="token-a",  # noqa: S106
+        controllers={"cm-b.service": CONTROLLERS["cm-b.service"]},
+    )
     result = host.restarted()
     assert result["restarted"] == ["cm-b.service"] and "quiet https://a" not in asked["log"]
     assert "cm-a.service is not restarted: its URL is not known: telemetry_url is for a host" in result["deferred"]
@@ -320,8 +405,11 @@ def test_one_that_is_busy_does_not_hold_up_the_others(asked: dict[str, Any]) -> 
 
 
 def test_a_failure_stops_those_that_follow_and_names_them(asked: dict[str, Any]) -> None:
-    host = Host([entry("cm-a"), entry("cm-b"), entry("cm-c")], when_idle=True,
-                controllers={**CONTROLLERS, "cm-c.service": {"url": "https://c/"}})
+    host = Host(
+        [entry("cm-a"), entry("cm-b"), entry("cm-c")],
+        when_idle=True,
+        controllers={**CONTROLLERS, "cm-c.service": {"url": "https://c/"}},
+    )
     host.broken = {"cm-a.service"}
     result = host.restarted()
     assert result["failed"] and result["restarted"] == ["cm-a.service"] and result["rolled_back"] == ["/etc/x"]
@@ -334,8 +422,9 @@ def test_a_controller_that_refuses_stops_before_the_restart_and_is_no_failed_one
     asked["https://a"] = ControllerError("https://a answers 403 to token-a")
     host = Host([entry("cm-a"), entry("cm-b")], when_idle=True, controllers=CONTROLLERS)
     result = host.restarted()
-    assert result["msg"] == ("cm-a.service is not restarted: https://a answers 403 to ***. Not restarted after that: "
-                             "cm-b.service")
+    assert result["msg"] == (
+        "cm-a.service is not restarted: https://a answers 403 to ***. Not restarted after that: cm-b.service"
+    )
     assert host.done == [] and not result["changed"] and result["restarted"] == []
     assert Host([entry("cm-a")]).restarted()["restarted"] == ["cm-a.service"], "nothing was spent"
 
@@ -358,8 +447,10 @@ def test_debts_are_said_and_the_others_restarted() -> None:
     cron = entry("/etc/crontab", None, "cron @reboot in /etc/crontab")
     result = Host([cron, entry("cm-a")]).restarted()
     assert result["services"] == ["/etc/crontab", "cm-a.service"] and result["restarted"] == ["cm-a.service"]
-    assert result["deferred"] == ("/etc/crontab is started by cron @reboot in /etc/crontab; this collection does not "
-                                  "restart that; restart it yourself")
+    assert result["deferred"] == (
+        "/etc/crontab is started by cron @reboot in /etc/crontab; this collection does not "
+        "restart that; restart it yourself"
+    )
     result = Host([cron]).restarted()
     assert not result["changed"] and "restart it yourself" in result["deferred"]
 
@@ -373,8 +464,10 @@ def test_a_service_whose_restart_would_start_something_else_is_put_off_and_the_o
     program = entry("/a.conf", None, PROGRAM, by="supervisord program nine")
     program["restart_brings"] = [{"kind": "broken", "what": "/x.war is not there"}]
     result = Host([program], allow=["war"]).restarted()
-    assert result["deferred"] == "supervisord program nine is not restarted, because it would not come up again: " \
-                                 "/x.war is not there"
+    assert (
+        result["deferred"] == "supervisord program nine is not restarted, because it would not come up again: "
+        "/x.war is not there"
+    )
 
 
 def test_what_somebody_installs_while_the_service_before_is_restarted_is_seen() -> None:
@@ -422,8 +515,14 @@ def test_the_locks_of_homes_on_a_server_are_held_with_the_groups(monkeypatch: py
         yield
 
     monkeypatch.setattr(_restarting, "one_at_a_time", one_at_a_time)
-    Host([entry("cm-a", home_share="nas:/ci/a"), entry("cm-b", home_share=None),
-          entry("cm-c", running="disabled", home_share="nas:/ci/c")], group="payments").restarted()
+    Host(
+        [
+            entry("cm-a", home_share="nas:/ci/a"),
+            entry("cm-b", home_share=None),
+            entry("cm-c", running="disabled", home_share="nas:/ci/c"),
+        ],
+        group="payments",
+    ).restarted()
     assert held == ["payments", "home nas:/ci/a"]
 
 
@@ -463,12 +562,21 @@ garbage
 """
 
 
-@pytest.mark.parametrize(("home", "share"), [
-    ("/mnt/efs/cm-a", "10.0.0.5:/export/ci/cm-a"), ("/mnt/efs", "10.0.0.5:/export/ci"),
-    ("/mnt/efs/../efs/cm-a/", "10.0.0.5:/export/ci/cm-a"), ("/mnt/efsx/cm-a", None),
-    ("/var/lib/with blank/x", "nas:/a b/x"), ("/srv/share/home", "//win/ci/sub/home"),
-    ("/mnt/efs/local/cm", None), ("/srv/over/x", None), ("/var/lib/cm", None), ("/export/cm", "nas:/cm"),
-])
+@pytest.mark.parametrize(
+    ("home", "share"),
+    [
+        ("/mnt/efs/cm-a", "10.0.0.5:/export/ci/cm-a"),
+        ("/mnt/efs", "10.0.0.5:/export/ci"),
+        ("/mnt/efs/../efs/cm-a/", "10.0.0.5:/export/ci/cm-a"),
+        ("/mnt/efsx/cm-a", None),
+        ("/var/lib/with blank/x", "nas:/a b/x"),
+        ("/srv/share/home", "//win/ci/sub/home"),
+        ("/mnt/efs/local/cm", None),
+        ("/srv/over/x", None),
+        ("/var/lib/cm", None),
+        ("/export/cm", "nas:/cm"),
+    ],
+)
 def test_export_and_path_of_a_home(home: str, share: str | None, tmp_path: Path) -> None:
     table = tmp_path / "mountinfo"
     table.write_text(TABLE)

@@ -74,10 +74,15 @@ def test_jpi_wins_and_only_its_own_marker_disables(host: Host) -> None:
     assert read(host)["details"]["license_tracker_plugin"]["state"] == "disabled"
 
 
-@pytest.mark.parametrize("change", [
-    lambda whole: "#!/bin/sh\nexec java -jar $0\n" + whole, lambda whole: whole[:-2] + "\5\0PK\5\6.",
-    lambda whole: archive("Plugin-Version: 1.896\n", zipfile.ZIP_STORED),
-], ids=["a program in front", "a comment that looks like its end", "stored"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda whole: "#!/bin/sh\nexec java -jar $0\n" + whole,
+        lambda whole: whole[:-2] + "\5\0PK\5\6.",
+        lambda whole: archive("Plugin-Version: 1.896\n", zipfile.ZIP_STORED),
+    ],
+    ids=["a program in front", "a comment that looks like its end", "stored"],
+)
 def test_archives_as_java_reads_them(host: Host, change: Callable[[str], str]) -> None:
     host.write(PLUGINS + "/cloudbees-analytics.jpi", change(jar("1.896")))
     assert read(host)["analytics_plugin"] == "1.896"
@@ -85,17 +90,30 @@ def test_archives_as_java_reads_them(host: Host, change: Callable[[str], str]) -
 
 def test_a_manifest_that_is_not_what_the_archive_says_is_unknown(host: Host) -> None:
     whole = archive("Plugin-Version: 1.896\n", zipfile.ZIP_STORED)
-    for broken in (whole.replace("1.896", "1.897"), whole.replace("META-INF/M", "META-INF/N"),
-                   whole.replace("PK\3\4", "PK\3\5"), whole.replace("PK\1\2", "PK\1\3"), whole[:-1]):
+    for broken in (
+        whole.replace("1.896", "1.897"),
+        whole.replace("META-INF/M", "META-INF/N"),
+        whole.replace("PK\3\4", "PK\3\5"),
+        whole.replace("PK\1\2", "PK\1\3"),
+        whole[:-1],
+    ):
         host.write(PLUGINS + "/cloudbees-analytics.jpi", broken)
         assert read(host)["analytics_plugin"] == "unknown"
 
 
-@pytest.mark.parametrize("content", [
-    "", "PK", "root:s3cr3t:1:2", jar("s3cr3t$x"), archive("Plugin-Version: s3cr3t", zipfile.ZIP_LZMA),
-    archive("a" * (LIMIT_MANIFEST + 1)), archive("Name: x\n"),
-    jar("1.0")[:-22] + "PK\5\6" + "\0" * 8 + "\xff\xff\xff\x7f" + "\0" * 6,
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "PK",
+        "root:s3cr3t:1:2",
+        jar("s3cr3t$x"),
+        archive("Plugin-Version: s3cr3t", zipfile.ZIP_LZMA),
+        archive("a" * (LIMIT_MANIFEST + 1)),
+        archive("Name: x\n"),
+        jar("1.0")[:-22] + "PK\5\6" + "\0" * 8 + "\xff\xff\xff\x7f" + "\0" * 6,
+    ],
+)
 def test_broken_archives_are_unknown(host: Host, content: str) -> None:
     host.write(PLUGINS + "/cloudbees-analytics.jpi", content)
     found = read(host)
@@ -108,8 +126,11 @@ def test_a_fifo_or_a_link_to_a_secret_gives_nothing(host: Host) -> None:
     folder.mkdir(parents=True)
     os.mkfifo(folder / "cloudbees-analytics.jpi")
     host.write("/etc/shadow", "root:s3cr3t:1\n")
-    for path in (folder / "cloudbees-license-tracker.jpi", Path(f"{host.root}{HOME}/config.xml"),
-                 Path(f"{host.root}{HOME}/proxy.xml")):
+    for path in (
+        folder / "cloudbees-license-tracker.jpi",
+        Path(f"{host.root}{HOME}/config.xml"),
+        Path(f"{host.root}{HOME}/proxy.xml"),
+    ):
         path.symlink_to("/etc/shadow")
     found = read(host)
     assert {found[key] for key in found if key != "details"} == {"unknown"}
@@ -123,38 +144,53 @@ def test_a_link_of_the_services_shows_what_the_service_may_see(host: Host) -> No
     host.write("/root/proxy.xml", HEAD + "<proxy><name>s3cr3t.example</name><port>3128</port></proxy>", 0o600)
     host.write("/root/x.jpi", jar("1.77"), 0o600)
     host.write("/usr/share/x.jpi", jar("1.896"))
-    links = {"config.xml": "/root/config.xml", "proxy.xml": "../../../root/proxy.xml",
-             "plugins/cloudbees-license-tracker.jpi": "/root/x.jpi",
-             "plugins/cloudbees-analytics.jpi": "/usr/share/x.jpi"}
+    links = {
+        "config.xml": "/root/config.xml",
+        "proxy.xml": "../../../root/proxy.xml",
+        "plugins/cloudbees-license-tracker.jpi": "/root/x.jpi",
+        "plugins/cloudbees-analytics.jpi": "/usr/share/x.jpi",
+    }
     (host.root / PLUGINS[1:]).mkdir(parents=True)
     for name, target in links.items():
         (host.root / HOME[1:] / name).symlink_to(target)
     found = read(host)  # root's own links
     assert (found["no_usage_statistics"], found["license_tracker_plugin"], found["proxy"]["host"]) == (
-        True, "1.77", "s3cr3t.example")
+        True,
+        "1.77",
+        "s3cr3t.example",
+    )
     for name in links:
         os.lchown(host.root / HOME[1:] / name, 1234, 1234)
     found = read(host)
     assert [found[key] for key in ("no_usage_statistics", "license_tracker_plugin", "proxy", "analytics_plugin")] == [
-        "unknown", "unknown", "unknown", "1.896"]
+        "unknown",
+        "unknown",
+        "unknown",
+        "1.896",
+    ]
     assert "Permission denied" in found["details"]["proxy"]["reason"]
     assert "s3cr3t" not in str(found) and "1.77" not in str(found)
 
 
-@pytest.mark.parametrize(("body", "expected"), [
-    ("<hudson><noUsageStatistics>true</noUsageStatistics></hudson>", True),
-    ("<hudson><noUsageStatistics>false</noUsageStatistics></hudson>", False),
-    ("<hudson/>", None),
-    ("<hudson><!--<noUsageStatistics>true</noUsageStatistics>--></hudson>", None),
-    ("<hudson><x><![CDATA[<noUsageStatistics>true</noUsageStatistics>]]></x></hudson>", None),
-    ("<hudson><x><noUsageStatistics>true</noUsageStatistics></x></hudson>", None),
-    ("<hudson><noUsageStatistics>maybe</noUsageStatistics></hudson>", "unknown"),
-    ("<hudson><noUsageStatistics>true</noUsageStatistics>", "unknown"),
-    ("<hudson><x>\xe9</x></hudson>", "unknown"),
-    ("<!DOCTYPE h [<!ENTITY a 'true'><!ENTITY b '&a;&a;'>]><h><noUsageStatistics>&a;</noUsageStatistics></h>",
-     "unknown"),
-    ("<!DOCTYPE h [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><h>&a;</h>", "unknown"),
-])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<hudson><noUsageStatistics>true</noUsageStatistics></hudson>", True),
+        ("<hudson><noUsageStatistics>false</noUsageStatistics></hudson>", False),
+        ("<hudson/>", None),
+        ("<hudson><!--<noUsageStatistics>true</noUsageStatistics>--></hudson>", None),
+        ("<hudson><x><![CDATA[<noUsageStatistics>true</noUsageStatistics>]]></x></hudson>", None),
+        ("<hudson><x><noUsageStatistics>true</noUsageStatistics></x></hudson>", None),
+        ("<hudson><noUsageStatistics>maybe</noUsageStatistics></hudson>", "unknown"),
+        ("<hudson><noUsageStatistics>true</noUsageStatistics>", "unknown"),
+        ("<hudson><x>\xe9</x></hudson>", "unknown"),
+        (
+            "<!DOCTYPE h [<!ENTITY a 'true'><!ENTITY b '&a;&a;'>]><h><noUsageStatistics>&a;</noUsageStatistics></h>",
+            "unknown",
+        ),
+        ("<!DOCTYPE h [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><h>&a;</h>", "unknown"),
+    ],
+)
 def test_usage_statistics(host: Host, body: str, expected: object) -> None:
     host.write(HOME + "/config.xml", HEAD + body)
     assert read(host)["no_usage_statistics"] is expected or expected == "unknown" == read(host)["no_usage_statistics"]
@@ -169,11 +205,18 @@ def test_configuration_as_code_is_named(host: Host) -> None:
 
 
 def test_proxy_without_its_user_and_password(host: Host) -> None:
-    host.write(HOME + "/proxy.xml", HEAD + "<proxy><name>proxy.example</name><port>3128</port><userName>bob</userName>"
-               "<noProxyHost>*.a.example\nb</noProxyHost><secretPassword>{s3cr3t}</secretPassword></proxy>")
+    host.write(
+        HOME + "/proxy.xml",
+        HEAD + "<proxy><name>proxy.example</name><port>3128</port><userName>bob</userName>"
+        "<noProxyHost>*.a.example\nb</noProxyHost><secretPassword>{s3cr3t}</secretPassword></proxy>",
+    )
     found = read(host)
-    assert found["proxy"] == {"host": "proxy.example", "port": 3128, "no_proxy": ["*.a.example", "b"],
-                              "authenticated": True}
+    assert found["proxy"] == {
+        "host": "proxy.example",
+        "port": 3128,
+        "no_proxy": ["*.a.example", "b"],
+        "authenticated": True,
+    }
     assert "bob" not in str(found) and "s3cr3t" not in str(found)
 
 

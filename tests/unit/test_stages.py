@@ -11,10 +11,17 @@ import pytest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._stages import NoPlace, Stages, ends_of
 
 
-@pytest.mark.parametrize(("count", "serial", "ends"), [
-    (10, [1, 2, 5, "20%"], [1, 3, 8, 10]), (1, [1, 2, 5, "20%"], [1]), (6, ["50%"], [3, 6]), (5, [], []), (4, [0], [4]),
-    (100, [1, 2, 5, "20%"], [1, 3, 8, 28, 48, 68, 88, 100]),
-])
+@pytest.mark.parametrize(
+    ("count", "serial", "ends"),
+    [
+        (10, [1, 2, 5, "20%"], [1, 3, 8, 10]),
+        (1, [1, 2, 5, "20%"], [1]),
+        (6, ["50%"], [3, 6]),
+        (5, [], []),
+        (4, [0], [4]),
+        (100, [1, 2, 5, "20%"], [1, 3, 8, 28, 48, 68, 88, 100]),
+    ],
+)
 def test_stages_are_as_large_as_the_batches_of_the_play(count: int, serial: list[object], ends: list[int]) -> None:
     assert ends_of(count, serial) == ends
 

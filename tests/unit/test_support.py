@@ -47,18 +47,26 @@ esac
 """
 
 
-@pytest.mark.parametrize(("fails", "words"), [
-    ("1", "pip could not install what requirements/dev.txt pins"),
-    ("0", "elsewhere than into .venv"),  # target, prefix, user: pip itself says that all is well
-])
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [
+        ("1", "pip could not install what requirements/dev.txt pins"),
+        ("0", "elsewhere than into .venv"),  # target, prefix, user: pip itself says that all is well
+    ],
+)
 def test_pip_settings_that_are_in_the_way_are_named(tmp_path: Path, fails: str, words: str) -> None:
     for name in ("scripts/bootstrap", "requirements/dev.txt"):
         (tmp_path / name).parent.mkdir()
         shutil.copy(CHECKOUT / name, tmp_path / name)
     (tmp_path / "python").write_text(PYTHON)
     (tmp_path / "python").chmod(0o755)
-    done = subprocess.run(["sh", tmp_path / "scripts/bootstrap"], capture_output=True, text=True, check=False,
-                          env={**os.environ, "PYTHON": str(tmp_path / "python"), "PIP_FAILS": fails})
+    done = subprocess.run(
+        ["sh", tmp_path / "scripts/bootstrap"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHON": str(tmp_path / "python"), "PIP_FAILS": fails},
+    )
     assert done.returncode == 1
     assert words in done.stderr
     assert "use no-index by PIP_NO_INDEX: " in done.stderr

@@ -29,57 +29,69 @@ def command(host: Host) -> list[str]:
     return ["".join(run.text for run in word) for word in substitute(unit.exec_start[-1], unit.environment)]
 
 
-@pytest.mark.parametrize(("lines", "expected"), [
-    ('Environment="A=b c" D=e', {"A": "b c", "D": "e"}),
-    ("Environment=A=\"b c\" 'D=e f'", {"A": "b c", "D": "e f"}),
-    ('Environment=A=b "D=open', {"A": "b"}),  # what stands before the error counts
-    (r'Environment="A=\x41\101\tb\u00e9"', {"A": "AA\tb\xc3\xa9"}),
-    (r'Environment=A=b "D=\q"', {"A": "b"}),
-    ("Environment=A=%%p B=%p C=%z D=%n", {"A": "%p", "B": "x", "D": "x.service"}),
-    ("Environment=A=b\nEnvironment=\nEnvironment=C=d", {"C": "d"}),
-    ("Environment=A=b \\\n# between\n  C=d", {"A": "b", "C": "d"}),
-    ("Environment=1A=b B-C=d", {}),
-    ("Environment=A=b C=d E=f\nUnsetEnvironment=A C=x E=f", {"C": "d"}),
-    ("Environment=A=b\nUnsetEnvironment=A\nUnsetEnvironment=", {"A": "b"}),
-    ("[X-Own]\nEnvironment=A=b\n[Service]\nEnvironment=C=d", {"C": "d"}),
-    ("Environment = A=b \r", {"A": "b"}),
-])
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('Environment="A=b c" D=e', {"A": "b c", "D": "e"}),
+        ("Environment=A=\"b c\" 'D=e f'", {"A": "b c", "D": "e f"}),
+        ('Environment=A=b "D=open', {"A": "b"}),  # what stands before the error counts
+        (r'Environment="A=\x41\101\tb\u00e9"', {"A": "AA\tb\xc3\xa9"}),
+        (r'Environment=A=b "D=\q"', {"A": "b"}),
+        ("Environment=A=%%p B=%p C=%z D=%n", {"A": "%p", "B": "x", "D": "x.service"}),
+        ("Environment=A=b\nEnvironment=\nEnvironment=C=d", {"C": "d"}),
+        ("Environment=A=b \\\n# between\n  C=d", {"A": "b", "C": "d"}),
+        ("Environment=1A=b B-C=d", {}),
+        ("Environment=A=b C=d E=f\nUnsetEnvironment=A C=x E=f", {"C": "d"}),
+        ("Environment=A=b\nUnsetEnvironment=A\nUnsetEnvironment=", {"A": "b"}),
+        ("[X-Own]\nEnvironment=A=b\n[Service]\nEnvironment=C=d", {"C": "d"}),
+        ("Environment = A=b \r", {"A": "b"}),
+    ],
+)
 def test_environment(host: Host, lines: str, expected: dict[str, str]) -> None:
     host.write(f"{ETC}/x.service", f"[Service]\n{lines}\n")
     assert environment(host) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ('A="b\n c"\n', {"A": "b\n c"}),
-    ('A="open\n', {"A": "open\n"}),  # the end of the file closes the quote
-    ("A=b \\\nc\n", {"A": "b c"}),
-    ("A=\"b\"' c'\n", {"A": "b c"}),
-    ("  A  =  b c  \n", {"A": "b c"}),
-    ("export A=b\n", {}),
-    ('A="a\\"b\\$c\\d"\n', {"A": 'a"b$c\\d'}),
-    ("# A=b \\\nC=d\nE=f", {"E": "f"}),  # a joined comment
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('A="b\n c"\n', {"A": "b\n c"}),
+        ('A="open\n', {"A": "open\n"}),  # the end of the file closes the quote
+        ("A=b \\\nc\n", {"A": "b c"}),
+        ("A=\"b\"' c'\n", {"A": "b c"}),
+        ("  A  =  b c  \n", {"A": "b c"}),
+        ("export A=b\n", {}),
+        ('A="a\\"b\\$c\\d"\n', {"A": 'a"b$c\\d'}),
+        ("# A=b \\\nC=d\nE=f", {"E": "f"}),  # a joined comment
+    ],
+)
 def test_environment_files(host: Host, text: str, expected: dict[str, str]) -> None:
     host.write(f"{ETC}/x.service", "[Service]\nEnvironmentFile=/etc/x\n")
     host.write("/etc/x", text)
     assert environment(host) == expected
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("/bin/j $A ${A} -Dx=$A -Dy=${A}z $$A $NONE ${NONE}", ["/bin/j", "b", "c", "b c", "-Dx=$A", "-Dy=b cz", "$A", ""]),
-    ("@/bin/j called -Da=b", ["/bin/j", "-Da=b"]),
-    (":/bin/j $A ${A}", ["/bin/j", "$A", "${A}"]),
-    ("-+/bin/j a ; /bin/true", ["/bin/true"]),
-    (r"/bin/j a \; b", ["/bin/j", "a", ";", "b"]),
-    ("/bin/j a\nExecStart=/bin/k %z", ["/bin/j", "a"]),  # a specifier that nobody knows: the line does not count
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "/bin/j $A ${A} -Dx=$A -Dy=${A}z $$A $NONE ${NONE}",
+            ["/bin/j", "b", "c", "b c", "-Dx=$A", "-Dy=b cz", "$A", ""],
+        ),
+        ("@/bin/j called -Da=b", ["/bin/j", "-Da=b"]),
+        (":/bin/j $A ${A}", ["/bin/j", "$A", "${A}"]),
+        ("-+/bin/j a ; /bin/true", ["/bin/true"]),
+        (r"/bin/j a \; b", ["/bin/j", "a", ";", "b"]),
+        ("/bin/j a\nExecStart=/bin/k %z", ["/bin/j", "a"]),  # a specifier that nobody knows: the line does not count
+    ],
+)
 def test_commands(host: Host, line: str, expected: list[str]) -> None:
     host.write(f"{ETC}/x.service", f'[Service]\nEnvironment="A=b c"\nExecStart={line}\n')
     assert command(host) == expected
 
 
 def test_a_variable_is_split_without_the_escapes_of_a_unit(host: Host) -> None:
-    host.write(f"{ETC}/x.service", '[Service]\nEnvironment="A=a\\\\tb \'c d\'"\nExecStart=/bin/j $A\n')
+    host.write(f"{ETC}/x.service", "[Service]\nEnvironment=\"A=a\\\\tb 'c d'\"\nExecStart=/bin/j $A\n")
     assert command(host) == ["/bin/j", "atb", "c d"]
 
 
@@ -105,8 +117,10 @@ def test_dollars_of_a_loaded_unit_in_which_no_variables_are_put_in(monkeypatch: 
     """As `busctl get-property` of systemd 252 prints them."""
     tail = "0 0 0 0 0 0 0"
     plain = f'a(sasbttttuii) 2 "/bin/j" 2 "/bin/j" "$A" false {tail} "/bin/k" 2 "/bin/k" "$A" true {tail}'
-    flagged = f'a(sasasttttuii) 2 "/bin/j" 2 "/bin/j" "$A" 1 "no-env-expand" {tail} ' \
-              f'"/bin/k" 2 "/bin/k" "$A" 1 "ignore-failure" {tail}'
+    flagged = (
+        f'a(sasasttttuii) 2 "/bin/j" 2 "/bin/j" "$A" 1 "no-env-expand" {tail} '
+        f'"/bin/k" 2 "/bin/k" "$A" 1 "ignore-failure" {tail}'
+    )
     asked: list[tuple[str, ...]] = []
 
     def properties(unit: str, interface: str, names: tuple[str, ...]) -> dict[str, list[str]]:
@@ -116,8 +130,10 @@ def test_dollars_of_a_loaded_unit_in_which_no_variables_are_put_in(monkeypatch: 
     monkeypatch.setattr(service_manager, "_properties", properties)
 
     def words(line: str) -> list[list[str]]:
-        return [["".join(run.text for run in word) for word in command]
-                for command in service_manager._started("x.service", service_manager._tokens(line))]
+        return [
+            ["".join(run.text for run in word) for word in command]
+            for command in service_manager._started("x.service", service_manager._tokens(line))
+        ]
 
     assert words(plain) == [["/bin/j", "$$A"], ["/bin/k", "$A"]]
     assert words(plain.replace("$A", "A")) == [["/bin/j", "A"], ["/bin/k", "A"]]
@@ -153,14 +169,36 @@ def test_what_a_package_sets_is_overridden_in_a_drop_in_of_our_own(host: Host) -
     assert host.verdict() == "disabled"
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("a.service", {"n": "a.service", "N": "a", "p": "a", "P": "a", "i": "", "I": "", "j": "a", "J": "a"}),
-    ("a-b\\x2dc@d-e\\x2df.service", {
-        "n": "a-b\\x2dc@d-e\\x2df.service", "N": "a-b\\x2dc@d-e\\x2df", "p": "a-b\\x2dc", "P": "a/b-c",
-        "i": "d-e\\x2df", "I": "d/e-f", "j": "b\\x2dc", "J": "b-c", "t": "/run", "S": "/var/lib", "C": "/var/cache",
-        "L": "/var/log", "E": "/etc", "H": "host.example", "u": "root", "U": "0", "h": "/root", "%": "%"}),
-    ("a@b\\z.service", {"i": "b\\z", "I": None}),  # no valid escape: systemd drops the assignment
-])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.service", {"n": "a.service", "N": "a", "p": "a", "P": "a", "i": "", "I": "", "j": "a", "J": "a"}),
+        (
+            "a-b\\x2dc@d-e\\x2df.service",
+            {
+                "n": "a-b\\x2dc@d-e\\x2df.service",
+                "N": "a-b\\x2dc@d-e\\x2df",
+                "p": "a-b\\x2dc",
+                "P": "a/b-c",
+                "i": "d-e\\x2df",
+                "I": "d/e-f",
+                "j": "b\\x2dc",
+                "J": "b-c",
+                "t": "/run",
+                "S": "/var/lib",
+                "C": "/var/cache",
+                "L": "/var/log",
+                "E": "/etc",
+                "H": "host.example",
+                "u": "root",
+                "U": "0",
+                "h": "/root",
+                "%": "%",
+            },
+        ),
+        ("a@b\\z.service", {"i": "b\\z", "I": None}),  # no valid escape: systemd drops the assignment
+    ],
+)
 def test_specifiers(host: Host, name: str, expected: dict[str, str | None]) -> None:
     host.write("/etc/hostname", "# a name\nhost.example\n")
     template = name.partition("@")[0] + "@.service" if "@" in name else name
@@ -174,15 +212,18 @@ def test_what_no_specifier_is_stays(host: Host) -> None:
     assert environment(host) == {"A": "5%-%.", "B": "5%"}
 
 
-@pytest.mark.parametrize(("path", "expected"), [
-    ("/etc/default/%p-%i", "right"),
-    ("-%E/default/%N", "named"),
-    ("%E/d?fault/cm-[ab]", "right"),
-    ("-/etc/default/cm-%z", None),  # an unknown one: the line does not count
-    ("-etc/default/cm-a", None),
-    ("--/etc/default/cm-a", None),
-    ("-/etc/default/cm-%%i", "literal"),
-])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/etc/default/%p-%i", "right"),
+        ("-%E/default/%N", "named"),
+        ("%E/d?fault/cm-[ab]", "right"),
+        ("-/etc/default/cm-%z", None),  # an unknown one: the line does not count
+        ("-etc/default/cm-a", None),
+        ("--/etc/default/cm-a", None),
+        ("-/etc/default/cm-%%i", "literal"),
+    ],
+)
 def test_specifiers_and_patterns_in_environment_files(host: Host, path: str, expected: str | None) -> None:
     host.write(f"{USR}/cm@.service", f"[Service]\nEnvironmentFile={path}\n")
     host.write("/etc/default/cm-a", "A=right\n")
@@ -192,24 +233,33 @@ def test_specifiers_and_patterns_in_environment_files(host: Host, path: str, exp
 
 
 def test_a_specifier_that_only_the_running_system_knows(host: Host) -> None:
-    host.write(f"{ETC}/jenkins.service", "[Service]\nEnvironmentFile=-/etc/default/%b\n"
-               "ExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n")
+    host.write(
+        f"{ETC}/jenkins.service",
+        "[Service]\nEnvironmentFile=-/etc/default/%b\n"
+        "ExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n",
+    )
     _definition, outcome = host.only()
     assert outcome.verdict == "unresolvable" and "%b" in str(outcome.reason)
 
 
 def test_those_of_an_old_systemd_are_of_its_user(host: Host) -> None:
     host.write("/usr/lib/systemd/systemd", "ELF")
-    host.write(f"{ETC}/jenkins.service", "[Service]\nUser=jenkins\nEnvironmentFile=-%h/env\n"
-               "ExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n")
+    host.write(
+        f"{ETC}/jenkins.service",
+        "[Service]\nUser=jenkins\nEnvironmentFile=-%h/env\n"
+        "ExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\n",
+    )
     assert host.verdict() == "unresolvable"
     host.write("/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so", "ELF")
     assert host.verdict() == "enabled"
 
 
 def test_instances_are_the_installations(host: Host) -> None:
-    host.write(f"{USR}/cm@.service", "[Service]\nEnvironmentFile=-/etc/default/cm-%i\n"
-               "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/%i/cloudbees-core-cm.war\n")
+    host.write(
+        f"{USR}/cm@.service",
+        "[Service]\nEnvironmentFile=-/etc/default/cm-%i\n"
+        "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/%i/cloudbees-core-cm.war\n",
+    )
     host.write("/etc/default/cm-a", f"JAVA_OPTS={FLAG}\n")
     found, warnings = _discovery.discover(host.files)
     assert not found and ["cm@.service" in warning for warning in warnings] == [True]
@@ -217,29 +267,62 @@ def test_instances_are_the_installations(host: Host) -> None:
     host.write(f"{ETC}/ha.target", "[Unit]\nWants=cm@b.service cm@c.service\nAfter=cm@d.service\n# cm@e.service\n")
     found, warnings = _discovery.discover(host.files, instances=["cm@f.service", "getty@tty1.service"])
     assert {definition.name: outcome.verdict for definition, outcome in found} == {
-        "cm@a": "disabled", "cm@b": "enabled", "cm@c": "enabled", "cm@f": "enabled"}
+        "cm@a": "disabled",
+        "cm@b": "enabled",
+        "cm@c": "enabled",
+        "cm@f": "enabled",
+    }
     assert not warnings
 
 
 def test_drop_ins_of_the_parts_of_a_name(host: Host) -> None:
     host.write(f"{USR}/a-b@.service", "[Service]\n")
-    for number, folder in enumerate(["a-b@c-d.service", "a-b@.service", "a-@c-d.service", "a-@.service", "a-.service",
-                                     "service", "a-b@c-.service", "a-b.service"]):
+    for number, folder in enumerate(
+        [
+            "a-b@c-d.service",
+            "a-b@.service",
+            "a-@c-d.service",
+            "a-@.service",
+            "a-.service",
+            "service",
+            "a-b@c-.service",
+            "a-b.service",
+        ]
+    ):
         host.write(f"{ETC}/{folder}.d/{number}.conf", f"[Service]\nEnvironment=A{number}=\n")
     assert list(environment(host, "a-b@c-d.service")) == [f"A{number}" for number in range(6)]
 
 
 #: What each specifier stands for in a unit my-ci@one-two.service (systemd.unit(5)).
 SPECIFIERS = {
-    "i": "one-two", "I": "one/two", "n": "my-ci@one-two.service", "N": "my-ci@one-two", "p": "my-ci", "P": "my/ci",
-    "j": "ci", "J": "ci", "H": "node", "h": "/root", "u": "root", "U": "0", "t": "/run", "S": "/var/lib",
-    "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp", "V": "/var/tmp", "%": "%"}
+    "i": "one-two",
+    "I": "one/two",
+    "n": "my-ci@one-two.service",
+    "N": "my-ci@one-two",
+    "p": "my-ci",
+    "P": "my/ci",
+    "j": "ci",
+    "J": "ci",
+    "H": "node",
+    "h": "/root",
+    "u": "root",
+    "U": "0",
+    "t": "/run",
+    "S": "/var/lib",
+    "C": "/var/cache",
+    "L": "/var/log",
+    "E": "/etc",
+    "T": "/tmp",
+    "V": "/var/tmp",
+    "%": "%",
+}
 READS_HERE = "#!/bin/sh\n[ -f ./setenv.sh ] && . ./setenv.sh\nexec java $JAVA_OPTS -jar /srv/jenkins.war\n"
 
 
 @pytest.mark.parametrize("letter", SPECIFIERS)
-@pytest.mark.parametrize("setting", ["EnvironmentFile", "ExecStart", "Environment", "WorkingDirectory", "RootDirectory",
-                                     "BindPaths"])
+@pytest.mark.parametrize(
+    "setting", ["EnvironmentFile", "ExecStart", "Environment", "WorkingDirectory", "RootDirectory", "BindPaths"]
+)
 def test_a_specifier_is_expanded_in_each_setting(host: Host, setting: str, letter: str) -> None:
     place = f"/srv/{SPECIFIERS[letter]}"
     host.write("/etc/hostname", "node\n")
@@ -251,7 +334,8 @@ def test_a_specifier_is_expanded_in_each_setting(host: Host, setting: str, lette
         "Environment": f'Environment="JAVA_OPTS=-Da=/srv/%{letter} {FLAG}"\n{start}',
         "WorkingDirectory": f"WorkingDirectory=/srv/%{letter}\nExecStart=/opt/start",
         "RootDirectory": f"RootDirectory=/srv/%{letter}\nExecStart=/opt/start",
-        "BindPaths": f"BindPaths=/srv/%{letter}:/opt\nExecStart=/opt/start"}[setting]
+        "BindPaths": f"BindPaths=/srv/%{letter}:/opt\nExecStart=/opt/start",
+    }[setting]
     host.write(f"{place}/env", f"JAVA_OPTS=-Da={place} {FLAG}\n")
     host.write(f"{place}/setenv.sh", f'JAVA_OPTS="-Da={place} {FLAG}"\n')
     for start_of in (f"{place}/opt/start", f"{place}/start"):
@@ -265,18 +349,33 @@ def test_a_specifier_is_expanded_in_each_setting(host: Host, setting: str, lette
     assert ("options", (f"-Da={place}",)) in outcome.vectors[0]
 
 
-@pytest.mark.parametrize(("pattern", "verdict"), [
-    ("/etc/ci/*.env", "disabled"), ("/etc/ci/?0-*.env", "disabled"), ("/etc/ci/[12]0-*.env", "disabled"),
-    ("/etc/c?/20-b.env", "disabled"), ("/etc/ci/1*.env", "enabled"), ("-/etc/ci/3*.env", "enabled"),
-    ("/etc/ci/3*.env", "unresolvable"), ("/etc/ci/*", "disabled"), ("/etc/%j/*.env", "disabled"),
-])
-def test_a_pattern_of_environment_files_is_read_in_order_without_hidden_ones(host: Host, pattern: str,
-                                                                             verdict: str) -> None:
-    for name, text in {"10-a.env": "JAVA_OPTS=-Xmx1g\n", "20-b.env": f"JAVA_OPTS={FLAG}\n",
-                       ".30-c.env": "JAVA_OPTS=\n"}.items():
+@pytest.mark.parametrize(
+    ("pattern", "verdict"),
+    [
+        ("/etc/ci/*.env", "disabled"),
+        ("/etc/ci/?0-*.env", "disabled"),
+        ("/etc/ci/[12]0-*.env", "disabled"),
+        ("/etc/c?/20-b.env", "disabled"),
+        ("/etc/ci/1*.env", "enabled"),
+        ("-/etc/ci/3*.env", "enabled"),
+        ("/etc/ci/3*.env", "unresolvable"),
+        ("/etc/ci/*", "disabled"),
+        ("/etc/%j/*.env", "disabled"),
+    ],
+)
+def test_a_pattern_of_environment_files_is_read_in_order_without_hidden_ones(
+    host: Host, pattern: str, verdict: str
+) -> None:
+    for name, text in {
+        "10-a.env": "JAVA_OPTS=-Xmx1g\n",
+        "20-b.env": f"JAVA_OPTS={FLAG}\n",
+        ".30-c.env": "JAVA_OPTS=\n",
+    }.items():
         host.write(f"/etc/ci/{name}", text)
-    host.write(f"{ETC}/jenkins-ci.service", f"[Service]\nEnvironmentFile={pattern}\n"
-                                            "ExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war\n")
+    host.write(
+        f"{ETC}/jenkins-ci.service",
+        f"[Service]\nEnvironmentFile={pattern}\nExecStart=/usr/bin/java $JAVA_OPTS -jar /srv/jenkins.war\n",
+    )
     assert host.verdict() == verdict
 
 

@@ -64,8 +64,11 @@ def server(host: Host) -> Host:
     host.write("/opt/tomcat-10/bin/startup.sh", STARTUP, 0o755)
     (host.root / "opt/tomcat").symlink_to("tomcat-10")
     host.write("/opt/tomcat/webapps/jenkins.war", "PK")
-    host.write(UNIT, "[Service]\nType=forking\nEnvironment=JRE_HOME=/usr\n"
-                     "ExecStart=/opt/tomcat/bin/startup.sh\nExecStop=/opt/tomcat/bin/shutdown.sh\n")
+    host.write(
+        UNIT,
+        "[Service]\nType=forking\nEnvironment=JRE_HOME=/usr\n"
+        "ExecStart=/opt/tomcat/bin/startup.sh\nExecStop=/opt/tomcat/bin/shutdown.sh\n",
+    )
     return host
 
 
@@ -88,14 +91,18 @@ def test_one_that_cannot_be_followed_is_named(server: Host) -> None:
     assert [warning for warning in warnings if "tomcat.service" in warning and f"{SETENV}:1" in warning]
 
 
-@pytest.mark.parametrize(("text", "verdict"), [
-    (f'CATALINA_OPTS="{FLAG}"\n', "disabled"),
-    (f'export JAVA_OPTS="$JAVA_OPTS {FLAG}"\n', "disabled"),
-    (f'JAVA_OPTS="{FLAG}"\nCATALINA_OPTS="{FLAG.replace("true", "false")}"\n', "enabled"),
-    (f'JENKINS_JAVA_OPTIONS="{FLAG}"\n', "enabled"),
-    (f'CATALINA_OPTS="-Da=\\"b c\\" {FLAG}"\n', "disabled"),
-    ('CATALINA_OPTS="$(options /etc/options)"\n', "unresolvable"),
-], ids=["catalina options", "java options", "the later wins", "a dead variable", "eval", "a command"])
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (f'CATALINA_OPTS="{FLAG}"\n', "disabled"),
+        (f'export JAVA_OPTS="$JAVA_OPTS {FLAG}"\n', "disabled"),
+        (f'JAVA_OPTS="{FLAG}"\nCATALINA_OPTS="{FLAG.replace("true", "false")}"\n', "enabled"),
+        (f'JENKINS_JAVA_OPTIONS="{FLAG}"\n', "enabled"),
+        (f'CATALINA_OPTS="-Da=\\"b c\\" {FLAG}"\n', "disabled"),
+        ('CATALINA_OPTS="$(options /etc/options)"\n', "unresolvable"),
+    ],
+    ids=["catalina options", "java options", "the later wins", "a dead variable", "eval", "a command"],
+)
 def test_setenv(server: Host, text: str, verdict: str) -> None:
     server.write(SETENV, text)
     assert server.verdict() == verdict
@@ -124,13 +131,18 @@ def test_wars_of_a_tomcat(host: Host) -> None:
     host.write("/srv/t/conf/server.xml", "<Server><!-- <Context docBase='/old/jenkins.war'/> --></Server>")
     host.write("/srv/t/conf/Catalina/localhost/ci.xml", "<Context path=''\n docBase=\"/opt/cloudbees-core-cm.war\"/>")
     assert tomcat.wars(host.files, "/srv/t") == (
-        "/srv/t/webapps/ROOT", "/srv/t/webapps/cloudbees.war", "/opt/cloudbees-core-cm.war")
+        "/srv/t/webapps/ROOT",
+        "/srv/t/webapps/cloudbees.war",
+        "/opt/cloudbees-core-cm.war",
+    )
     assert tomcat.wars(host.files, "") == ()
 
 
 def test_patterns_stand_for_the_files_that_are_there(host: Host) -> None:
-    host.script('#!/bin/sh\nfor jdk in /opt/java-* /opt/none-*; do\n  [ -x "$jdk/bin/java" ] && JAVA="$jdk/bin/java"\n'
-                'done\n"$JAVA" -Djdk="$jdk" -jar /opt/cloudbees-core-cm.war\n')
+    host.script(
+        '#!/bin/sh\nfor jdk in /opt/java-* /opt/none-*; do\n  [ -x "$jdk/bin/java" ] && JAVA="$jdk/bin/java"\n'
+        'done\n"$JAVA" -Djdk="$jdk" -jar /opt/cloudbees-core-cm.war\n'
+    )
     host.write("/opt/java-11/README", "")
     host.write("/opt/java-17/bin/java", "ELF", 0o755)
     _definition, result = host.only()
@@ -138,14 +150,17 @@ def test_patterns_stand_for_the_files_that_are_there(host: Host) -> None:
     assert result.vectors == ((("options", ("-Djdk=/opt/none-*",)), ("program", ("/opt/cloudbees-core-cm.war",))),)
 
 
-@pytest.mark.parametrize(("command", "folder"), [
-    ('cd "$(dirname "$0")/.." && pwd', "/opt/cloudbees"),
-    ('cd "$(dirname "$0")/.." >/dev/null 2>&1; pwd', "/opt/cloudbees"),
-    ('cd -P -- "/opt/link" && pwd -P', "/opt/cloudbees"),
-    ('cd "/opt/link" && pwd', "/opt/link"),
-    ('cd "/opt/nowhere" && pwd', None),
-    ('cd "$UNKNOWN" && pwd', None),
-])
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [
+        ('cd "$(dirname "$0")/.." && pwd', "/opt/cloudbees"),
+        ('cd "$(dirname "$0")/.." >/dev/null 2>&1; pwd', "/opt/cloudbees"),
+        ('cd -P -- "/opt/link" && pwd -P', "/opt/cloudbees"),
+        ('cd "/opt/link" && pwd', "/opt/link"),
+        ('cd "/opt/nowhere" && pwd', None),
+        ('cd "$UNKNOWN" && pwd', None),
+    ],
+)
 def test_the_folder_of_a_script(host: Host, command: str, folder: str | None) -> None:
     (host.root / "opt").mkdir()
     (host.root / "opt/link").symlink_to("cloudbees")
@@ -155,8 +170,10 @@ def test_the_folder_of_a_script(host: Host, command: str, folder: str | None) ->
     assert result.vectors[0][0][1] == (f"-Dhere={folder or ''}",)
 
 
-@pytest.mark.parametrize(("shut", "known"), [("webapps", False), ("conf", False), ("conf/server.xml", False),
-                                             ("webapps/app.war", False), ("logs", True)])
+@pytest.mark.parametrize(
+    ("shut", "known"),
+    [("webapps", False), ("conf", False), ("conf/server.xml", False), ("webapps/app.war", False), ("logs", True)],
+)
 def test_what_a_tomcat_serves_is_not_known_to_who_may_not_look(shut: str, known: bool) -> None:
     """It is said to serve something then: nothing found would pass for a host without a controller."""
     with tempfile.TemporaryDirectory() as folder:

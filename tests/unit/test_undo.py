@@ -14,16 +14,19 @@ def entry(on_disk: str, next_start: str, running: str, service: str | None = "cm
     return {"name": "cm", "service": service, "on_disk": on_disk, "next_start": next_start, "running": running}
 
 
-@pytest.mark.parametrize(("entries", "expected"), [
-    ([entry("enabled", "enabled", "disabled")], ["enabled"]),
-    ([entry("enabled", "enabled", "enabled")], []),
-    ([entry("enabled", "enabled", "mixed"), entry("disabled", "disabled", "enabled")], ["disabled", "enabled"]),
-    ([entry("enabled", "enabled", "not_running")], []),
-    ([entry("enabled", "enabled", "unknown")], []),
-    ([entry("enabled", "disabled", "disabled")], []),  # a reload is owed: a restart would not bring it
-    ([entry("unresolvable", "unresolvable", "disabled")], []),
-    ([entry("enabled", "enabled", "disabled", None)], []),
-])
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([entry("enabled", "enabled", "disabled")], ["enabled"]),
+        ([entry("enabled", "enabled", "enabled")], []),
+        ([entry("enabled", "enabled", "mixed"), entry("disabled", "disabled", "enabled")], ["disabled", "enabled"]),
+        ([entry("enabled", "enabled", "not_running")], []),
+        ([entry("enabled", "enabled", "unknown")], []),
+        ([entry("enabled", "disabled", "disabled")], []),  # a reload is owed: a restart would not bring it
+        ([entry("unresolvable", "unresolvable", "disabled")], []),
+        ([entry("enabled", "enabled", "disabled", None)], []),
+    ],
+)
 def test_what_is_restarted_to_what_its_next_start_gives(entries: list[dict[str, Any]], expected: list[str]) -> None:
     assert states_of({"installations": entries}) == expected
 
@@ -35,7 +38,16 @@ def test_files_of_the_record_without_a_backup_are_named() -> None:
     assert told.startswith("/etc/x: run R edited it by its record, and this host keeps no backup by that run")
 
 
-@pytest.mark.parametrize("text", ["", "x", "../20261231T235959Z-0123abcd", "20261231T235959Z-0123abcd\n",
-                                  "20261231T235959Z-0123ABCD", "٢٠261231T235959Z-0123abcd"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "../20261231T235959Z-0123abcd",
+        "20261231T235959Z-0123abcd\n",
+        "20261231T235959Z-0123ABCD",
+        "٢٠261231T235959Z-0123abcd",
+    ],
+)
 def test_what_is_no_run(text: str) -> None:
     assert _RUN.fullmatch("20261231T235959Z-0123abcd") and not _RUN.fullmatch(text)

@@ -30,11 +30,18 @@ def test_the_first_run_is_noted_until_the_unit_is_up(tmp_path: Path) -> None:
     assert unfinished.units_of(shell(unfinished.listing(folder))) == {}
 
 
-@pytest.mark.parametrize(("forgiving", "restart", "left"), [
-    ("kill -9 $$", "echo restarted", unfinished.Left(RUN, True)), (":", "kill -9 $$", unfinished.Left(RUN, True)),
-    (":", "false", unfinished.Left(RUN)), (":", "true", unfinished.Left(RUN))])
-def test_what_is_forgiven_and_not_started_was_stopped_by_nobody(tmp_path: Path, forgiving: str, restart: str,
-                                                               left: unfinished.Left) -> None:
+@pytest.mark.parametrize(
+    ("forgiving", "restart", "left"),
+    [
+        ("kill -9 $$", "echo restarted", unfinished.Left(RUN, True)),
+        (":", "kill -9 $$", unfinished.Left(RUN, True)),
+        (":", "false", unfinished.Left(RUN)),
+        (":", "true", unfinished.Left(RUN)),
+    ],
+)
+def test_what_is_forgiven_and_not_started_was_stopped_by_nobody(
+    tmp_path: Path, forgiving: str, restart: str, left: unfinished.Left
+) -> None:
     folder = str(tmp_path / "restarts")
     line = unfinished.begun(restart, "a.service", RUN, shlex.quote, forgiving, folder)
     done = subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True)

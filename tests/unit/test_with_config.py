@@ -14,14 +14,27 @@ CHECKOUT = Path(__file__).parent.parent.parent
 def seen(inventory: str, cwd: Path, **environment: str) -> dict[str, str]:
     """Ansible's variables of the environment, as a command sees them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    done = subprocess.run(["sh", CHECKOUT / "scripts/with-config", inventory, "env"], capture_output=True, text=True,
-                          check=True, cwd=cwd, env={**kept, **environment}, timeout=60)
+    done = subprocess.run(
+        ["sh", CHECKOUT / "scripts/with-config", inventory, "env"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=cwd,
+        env={**kept, **environment},
+        timeout=60,
+    )
     return dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("ANSIBLE_"))
 
 
-@pytest.mark.parametrize(("config", "inventory"), [
-    ("inventory/ansible.cfg", "inventory"), ("inventory/ansible.cfg", "inventory/hosts.yml"),
-    ("ansible.cfg", "inventory"), ("ansible.cfg", "inventory/")])
+@pytest.mark.parametrize(
+    ("config", "inventory"),
+    [
+        ("inventory/ansible.cfg", "inventory"),
+        ("inventory/ansible.cfg", "inventory/hosts.yml"),
+        ("ansible.cfg", "inventory"),
+        ("ansible.cfg", "inventory/"),
+    ],
+)
 def test_it_is_found_beside_or_above(tmp_path: Path, config: str, inventory: str) -> None:
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/hosts.yml").write_text("all:\n")
@@ -33,8 +46,10 @@ def test_it_is_found_beside_or_above(tmp_path: Path, config: str, inventory: str
     assert (mine, theirs) == (str((tmp_path / config).parent / "mine"), "/srv/theirs")
 
 
-@pytest.mark.parametrize(("place", "mode", "owner"), [(".", 0o1777, 0), ("ansible.cfg", 0o646, 0),
-                                                      ("ansible.cfg", 0o644, 4321), (".", 0o755, 4321)])
+@pytest.mark.parametrize(
+    ("place", "mode", "owner"),
+    [(".", 0o1777, 0), ("ansible.cfg", 0o646, 0), ("ansible.cfg", 0o644, 4321), (".", 0o755, 4321)],
+)
 def test_one_that_others_could_put_there_is_passed_over(tmp_path: Path, place: str, mode: int, owner: int) -> None:
     """It names programs: /tmp/ansible.cfg is another user's, and must not be run for an inventory in /tmp/mine."""
     if os.geteuid() != 0 and owner:
@@ -68,21 +83,60 @@ def test_make_uses_it(tmp_path: Path) -> None:
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/ansible.cfg").write_text("[defaults]\nvault_password_file = word\n")
     (tmp_path / "inventory/word").write_text("open sesame\n")
-    secret = subprocess.run([CHECKOUT / ".venv/bin/ansible-vault", "encrypt_string", "--vault-password-file",
-                             tmp_path / "inventory/word", "disabled"], capture_output=True, text=True, check=True,
-                            stdin=subprocess.DEVNULL).stdout
+    secret = subprocess.run(
+        [
+            CHECKOUT / ".venv/bin/ansible-vault",
+            "encrypt_string",
+            "--vault-password-file",
+            tmp_path / "inventory/word",
+            "disabled",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    ).stdout
     (tmp_path / "inventory/hosts.yml").write_text(
         "all:\n  hosts:\n    a:\n      ansible_connection: local\n      telemetry_desired: "
-        + "\n".join([secret.splitlines()[0], *(f"        {line.strip()}" for line in secret.splitlines()[1:])]) + "\n")
+        + "\n".join([secret.splitlines()[0], *(f"        {line.strip()}" for line in secret.splitlines()[1:])])
+        + "\n"
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MAKE", "MFLAGS"))}
-    done = subprocess.run(["make", "--no-print-directory", "report", f"INVENTORY={tmp_path}/inventory/hosts.yml",
-                           f"ARGS=-e telemetry_reports_dir={tmp_path}"], cwd=CHECKOUT, capture_output=True, text=True,
-                          check=False, timeout=300, env=kept, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [
+            "make",
+            "--no-print-directory",
+            "report",
+            f"INVENTORY={tmp_path}/inventory/hosts.yml",
+            f"ARGS=-e telemetry_reports_dir={tmp_path}",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=kept,
+        stdin=subprocess.DEVNULL,
+    )
     assert "encrypted variables cannot be read" not in done.stdout
     assert "a     -" in done.stdout, done.stdout + done.stderr
     (tmp_path / "inventory/ansible.cfg").unlink()
-    bare = subprocess.run([CHECKOUT / ".venv/bin/ansible-playbook", "cbops.telemetry.report", "-i",
-                           tmp_path / "inventory/hosts.yml", "-e", f"telemetry_reports_dir={tmp_path}"], cwd=CHECKOUT,
-                          capture_output=True, text=True, check=False, timeout=300, env=kept, stdin=subprocess.DEVNULL)
+    bare = subprocess.run(
+        [
+            CHECKOUT / ".venv/bin/ansible-playbook",
+            "cbops.telemetry.report",
+            "-i",
+            tmp_path / "inventory/hosts.yml",
+            "-e",
+            f"telemetry_reports_dir={tmp_path}",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=kept,
+        stdin=subprocess.DEVNULL,
+    )
     assert bare.returncode == 2
     assert f"encrypted variables cannot be read: a: telemetry_desired ({tmp_path}/inventory/hosts.yml:" in bare.stdout

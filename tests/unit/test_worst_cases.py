@@ -83,7 +83,7 @@ def _followed(launcher: str, more: dict[str, str | None]) -> _outcome.Outcome:
 
 def launch_file(text: str) -> _outcome.Outcome:
     """As a launch file that its launcher sources."""
-    return _followed(f'#!/bin/bash\n. /etc/x\nexec java $JAVA_ARGS $JAVA_OPTS -jar {WAR}\n', {"/etc/x": text})
+    return _followed(f"#!/bin/bash\n. /etc/x\nexec java $JAVA_ARGS $JAVA_OPTS -jar {WAR}\n", {"/etc/x": text})
 
 
 def launch_script(text: str) -> _outcome.Outcome:
@@ -94,8 +94,11 @@ def launch_script(text: str) -> _outcome.Outcome:
 def text_of_a_file(text: str) -> _outcome.Outcome:
     """As a file whose text a launch script puts into words."""
     printed = "grep -v '^#' /etc/y | sed -e 's/a#.*$//' -e '/b#c/d' | tr '\\n' ' ' | xargs"
-    return _followed(f"#!/bin/bash\nJAVA_OPTS=$({printed})\nfor o in $(cut -d= -f2 /etc/y); do X=$o; done\n"
-                     f"exec java $JAVA_OPTS -jar {WAR}\n", {"/etc/y": text})
+    return _followed(
+        f"#!/bin/bash\nJAVA_OPTS=$({printed})\nfor o in $(cut -d= -f2 /etc/y); do X=$o; done\n"
+        f"exec java $JAVA_OPTS -jar {WAR}\n",
+        {"/etc/y": text},
+    )
 
 
 def parsed(text: str) -> None:
@@ -110,8 +113,13 @@ def unit_file(text: str) -> None:
     """As a unit with all that follows from it."""
     files = HostFiles("/nonexistent").with_candidates({"/etc/systemd/system/jenkins.service": text})
     try:
-        unit = systemd.build("jenkins.service", "/etc/systemd/system/jenkins.service", (),
-                             systemd.parse_unit(text, "/etc/systemd/system/jenkins.service"), files)
+        unit = systemd.build(
+            "jenkins.service",
+            "/etc/systemd/system/jenkins.service",
+            (),
+            systemd.parse_unit(text, "/etc/systemd/system/jenkins.service"),
+            files,
+        )
     except _value.Unresolvable:
         return
     definition = _definition.definition_of(unit)
@@ -135,7 +143,8 @@ def tomcat_configuration(text: str) -> None:
 
 def pam(text: str) -> None:
     files = HostFiles("/nonexistent").with_candidates(
-        {"/etc/pam.d/su": "session required pam_env.so\n", "/etc/environment": text})
+        {"/etc/pam.d/su": "session required pam_env.so\n", "/etc/environment": text}
+    )
     login.pam_environment(files, "su")
 
 
@@ -161,9 +170,14 @@ def manifest(text: str) -> None:
 
 def init_script(text: str) -> None:
     """As an init script, a crontab and the script that a unit starts: what tells whether it is of interest."""
-    files = HostFiles("/nonexistent").with_candidates({
-        "/etc/init.d/x": f"#!/bin/sh\n{text}", "/var/spool/cron/crontabs/alice": text, "/start": f"#!/bin/sh\n{text}",
-        "/etc/systemd/system/y.service": "[Service]\nExecStart=/start\n"})
+    files = HostFiles("/nonexistent").with_candidates(
+        {
+            "/etc/init.d/x": f"#!/bin/sh\n{text}",
+            "/var/spool/cron/crontabs/alice": text,
+            "/start": f"#!/bin/sh\n{text}",
+            "/etc/systemd/system/y.service": "[Service]\nExecStart=/start\n",
+        }
+    )
     _discovery.discover(files)
 
 
@@ -188,8 +202,9 @@ def proxy_address(text: str) -> None:
 
 def proxies(text: str) -> None:
     """As many places that all name the same proxy."""
-    network = _proxies.joined([_proxies.Network((_proxies.Route("p", 1, place, "java"),), (place,), None)
-                             for place in text.split()])
+    network = _proxies.joined(
+        [_proxies.Network((_proxies.Route("p", 1, place, "java"),), (place,), None) for place in text.split()]
+    )
     _proxies.paths(network.routes, "api.segment.io")
 
 
@@ -199,7 +214,7 @@ class Peer:
     kept = b""
 
     def __init__(self, data: bytes, size: int) -> None:
-        self._parts = [data[at:at + size] for at in range(0, len(data), size)][::-1]
+        self._parts = [data[at : at + size] for at in range(0, len(data), size)][::-1]
 
     def send(self, data: bytes) -> None:
         """Nobody listens."""
@@ -240,9 +255,28 @@ def name_servers(text: str) -> None:
 def _server() -> tuple[Path, str]:
     """A folder with a key, and a certificate that nobody trusts."""
     folder = Path(tempfile.mkdtemp())
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-keyout", folder / "key", "-out", folder / "leaf", "-subj", "/CN=x", "-days", "2"], check=True,
-                   capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            folder / "key",
+            "-out",
+            folder / "leaf",
+            "-subj",
+            "/CN=x",
+            "-days",
+            "2",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return folder, (folder / "leaf").read_text()
 
 
@@ -266,7 +300,7 @@ def tls_chain(text: str) -> None:
             except ssl.SSLError:
                 pass
             answer = outgoing.read()
-            self._parts[:0] = [answer[at:at + 1] for at in range(len(answer))][::-1]
+            self._parts[:0] = [answer[at : at + 1] for at in range(len(answer))][::-1]
 
     entry = connectivity._entry(connectivity._Path("x", 443, None, connectivity.Options(), 0.0))
     with pytest.raises(_connect.Finding) as caught:
@@ -277,13 +311,17 @@ def tls_chain(text: str) -> None:
 
 def certificate(text: str) -> None:
     """As all parts of a certificate's name, and as its fields."""
+
     def der(tag: int, content: bytes) -> bytes:
         return bytes([tag]) + b"\x84" + len(content).to_bytes(4, "big") + content
 
     part = der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(0x1E, b"\0,")))
     data = text.encode("latin-1")
-    name = der(0x30, part * (len(data) // (3 * len(part))) + der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(
-        0x0C, data[:len(data) // 3]))))
+    name = der(
+        0x30,
+        part * (len(data) // (3 * len(part)))
+        + der(0x31, der(0x30, b"\x06\x03\x55\x04\x03" + der(0x0C, data[: len(data) // 3]))),
+    )
     validity = der(0x30, b"\x17\x0d300101000000Z" * 2)
     truststore.certificate(der(0x30, der(0x30, b"\x02\x01\x01\x30\0" + name + validity + name + b"\x30\0")))
     for content in (b"\x05\0" * (len(data) // 2), b"\x30\x84" * (len(data) // 2)):
@@ -306,8 +344,13 @@ def authorities(text: str) -> None:
     """As so many authorities of a JVM's store, each with a name of its own, before OpenSSL."""
     der = _authority()
     at = der.rindex(b"\x55\x04\x03", 0, der.index(b"\x30\x59\x30\x13")) + 5  # in the subject
-    tls.context_of(None, [der[:at] + bytes([0x21 + number // 90 % 90]) + der[at + 1:-3] + number.to_bytes(3, "big")
-                          for number in range(min(len(text), truststore.LIMIT_CERTIFICATES))])
+    tls.context_of(
+        None,
+        [
+            der[:at] + bytes([0x21 + number // 90 % 90]) + der[at + 1 : -3] + number.to_bytes(3, "big")
+            for number in range(min(len(text), truststore.LIMIT_CERTIFICATES))
+        ],
+    )
 
 
 def properties(text: str) -> None:
@@ -323,9 +366,14 @@ def process(text: str) -> None:
         for name in ("stat", "status", "cgroup", "maps", "cmdline", "environ", "mountinfo"):
             (own / name).write_bytes(text.encode("latin-1"))
         (own / "stat").write_bytes(b"1 (" + text.encode("latin-1") + b") S" + b" 9" * 40)
-        for read in (lambda: scan.sighted(proc, 1), lambda: _proc.cgroup_of(1, proc),
-                     lambda: _proc.status(1, proc), lambda: scan._libraries(str(own / "maps")),
-                     lambda: _file_systems._mounts(str(own / "mountinfo")), lambda: _proc.arguments(str(own))):
+        for read in (
+            lambda: scan.sighted(proc, 1),
+            lambda: _proc.cgroup_of(1, proc),
+            lambda: _proc.status(1, proc),
+            lambda: scan._libraries(str(own / "maps")),
+            lambda: _file_systems._mounts(str(own / "mountinfo")),
+            lambda: _proc.arguments(str(own)),
+        ):
             try:
                 read()
             except (OSError, ValueError, IndexError):
@@ -410,13 +458,15 @@ def option_files(text: str) -> None:
 
 def _long_der(count: int) -> str:
     """Elements that each claim all that follows as their own."""
+
     def length(size: int) -> bytes:
         return b"\x84" + size.to_bytes(4, "big")
 
     data = b"\x06\x09" + truststore._DATA
     number = count // 23
-    body = b"".join(b"\x30\x15" + data + b"\xa0\x08\x04\x06\x30" + length(23 * (number - one - 1))
-                    for one in range(number))
+    body = b"".join(
+        b"\x30\x15" + data + b"\xa0\x08\x04\x06\x30" + length(23 * (number - one - 1)) for one in range(number)
+    )
     inner = b"\x30" + length(len(body)) + body
     octets = b"\x04" + length(len(inner)) + inner
     safe = data + b"\xa0" + length(len(octets)) + octets
@@ -435,8 +485,11 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "open comments": (tomcat_configuration, _times("<!--"), 200000),
     "open attributes": (tomcat_configuration, _times("<Context docBase='x\" "), 20000),
     "blanks in tags": (tomcat_configuration, _times(" ", start="<Context docBase"), 20000),
-    "applications": (tomcat_configuration, lambda size: "".join(
-        f"<Context docBase='{number}'/>" for number in range(size // 22)), 5000),
+    "applications": (
+        tomcat_configuration,
+        lambda size: "".join(f"<Context docBase='{number}'/>" for number in range(size // 22)),
+        5000,
+    ),
     # the shell's parser
     "a plain line": (parsed, _times("a"), 200000),
     "plain words": (parsed, _times("a "), 4000),
@@ -465,10 +518,16 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "choices in braces": (launch_script, _times("-Da=b,", "}", "set -- {"), 20000),
     "decisions": (launch_script, _times("if [ -x /a ]; then java; else true; fi\n"), 8000),
     # what the shell makes of words
-    "a long assignment by the environment": (launch_file, lambda size:
-        f"export JAVA_TOOL_OPTIONS='{'-Da=b ' * (size // 6)}'", 6000),
-    "mentions in the environment": (launch_file, lambda size:
-        f"export JAVA_TOOL_OPTIONS='{(FLAG + ' ') * (size // 60)}'", 6000),
+    "a long assignment by the environment": (
+        launch_file,
+        lambda size: f"export JAVA_TOOL_OPTIONS='{'-Da=b ' * (size // 6)}'",
+        6000,
+    ),
+    "mentions in the environment": (
+        launch_file,
+        lambda size: f"export JAVA_TOOL_OPTIONS='{(FLAG + ' ') * (size // 60)}'",
+        6000,
+    ),
     "mentions that count": (launch_file, lambda size: f"JAVA_OPTS='{(FLAG + ' ') * (size // 60)}'", 6000),
     "mentions that are dead": (launch_file, _times(f"Y='{FLAG}'\n"), 6000),
     "mentions in one line": (launch_file, lambda size: f"Y='{(FLAG + ' ') * (size // 60)}'", 12000),
@@ -500,8 +559,11 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "a read line": (launch_file, lambda size: f"read -r X Y <<E\na c{' ' * size}b\nE\n", 50000),
     "places for an option": (launch_script, _times("echo -jar x\n"), 2000),
     "places for an option in one line": (launch_script, lambda size: "echo" + " " * size + "-jar x", 20000),
-    "false branches": (launch_file,
-        lambda size: "if false; then :; " + "elif false; then :; " * (size // 20) + "fi", 4000),
+    "false branches": (
+        launch_file,
+        lambda size: "if false; then :; " + "elif false; then :; " * (size // 20) + "fi",
+        4000,
+    ),
     "subshells": (launch_file, _times("(X=1)\n"), 2000),
     "evals": (launch_file, _times("eval 'X=1'\n"), 1500),
     "sources": (launch_file, lambda size: f"for i in {'x ' * (size // 2)}; do . /etc/y; done", 1000),
@@ -521,11 +583,21 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "specifiers": (unit_file, _times("%%", start="[Service]\nEnvironment=A="), 8000),
     "removed variables": (unit_file, _times("UnsetEnvironment=A\n", start="[Service]\n"), 20000),
     "dollars": (unit_file, _times("$$", start=f"[Service]\nExecStart=/usr/bin/java -jar {WAR} x"), 8000),
-    "a variable often": (unit_file,
-        lambda size: f"[Service]\nEnvironment=A={'a ' * (size // 2)}\nExecStart=/usr/bin/java "
-        + "${A}" * (size // 4) + " $A" * (size // 4) + f" -jar {WAR}", 1000),
-    "mentions in a unit": (unit_file, _times(
-        f"Environment=X={FLAG}\n", start=f"[Service]\nExecStart=java -jar {WAR}\n"), 20000),
+    "a variable often": (
+        unit_file,
+        lambda size: (
+            f"[Service]\nEnvironment=A={'a ' * (size // 2)}\nExecStart=/usr/bin/java "
+            + "${A}" * (size // 4)
+            + " $A" * (size // 4)
+            + f" -jar {WAR}"
+        ),
+        1000,
+    ),
+    "mentions in a unit": (
+        unit_file,
+        _times(f"Environment=X={FLAG}\n", start=f"[Service]\nExecStart=java -jar {WAR}\n"),
+        20000,
+    ),
     "a long variable": (environment_file, _times("a", start="A="), 100000),
     "a variable in pieces": (environment_file, _times("\\a", start="A="), 20000),
     "many variables": (environment_file, _times("A=\n"), 10000),
@@ -548,8 +620,7 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     # the home
     "a manifest": (manifest, _times("a: b\n ", "jenkins-version: 1"), 100000),
     "a manifest of line ends": (manifest, _times("\r\n", "jenkins-version: 1"), 100000),
-    "folders before a manifest": (manifest, _times(
-        "PK\3\4" + "\0" * 22 + "\1\0\0\0/"), 20000),
+    "folders before a manifest": (manifest, _times("PK\3\4" + "\0" * 22 + "\1\0\0\0/"), 20000),
     "open elements": (xml, _times("<a>"), 30000),
     "attributes": (xml, lambda size: "<a " + "".join(f"a{number}='' " for number in range(size // 8)) + "/>", 30000),
     "references": (xml, _times("&lt;", "</b></a>", "<a><b>"), 30000),
@@ -606,8 +677,22 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "a document": (filed, _times('{"a":[', '"'), 20000),
     "a document of quotes": (filed, _times('\\"', '"]', '["'), 50000),
     "a document of lists": (filed, _times("[],", "1]", "["), 50000),
-    "builds": (builds, lambda size: json.dumps({"computer": [{"executors": [{"currentExecutable": {
-        "url": f"{number}", "fullDisplayName": "a"}} for number in range(size // 60)]}]}), 50000),
+    "builds": (
+        builds,
+        lambda size: json.dumps(
+            {
+                "computer": [
+                    {
+                        "executors": [
+                            {"currentExecutable": {"url": f"{number}", "fullDisplayName": "a"}}
+                            for number in range(size // 60)
+                        ]
+                    }
+                ]
+            }
+        ),
+        50000,
+    ),
     "builds in builds": (builds, _times('{"computer":['), 20000),
     "a range of hosts": (merge_request, _times("["), 4000),
     "ranges of hosts": (merge_request, _times("[:"), 4000),
@@ -615,10 +700,16 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
     "a fraction of many parts": (merge_request, _times(":1", start="all: {vars: {telemetry_x: 1", end=".5}}"), 2000),
     "digits of a number": (merge_request, _times("1", start="all: {vars: {telemetry_x: ", end="}}"), 20000),
     "mappings in mappings": (merge_request, _times("{a: "), 2000),
-    "hosts": (merge_request, lambda size: "all: {hosts: {" + ",".join(
-        f"h{number}: " for number in range(size // 8)) + "}}", 4000),
-    "entries": (jks,
-        lambda size: "\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + ("\0\0\0\2" + "\0" * 16) * (size // 20), 20000),
+    "hosts": (
+        merge_request,
+        lambda size: "all: {hosts: {" + ",".join(f"h{number}: " for number in range(size // 8)) + "}}",
+        4000,
+    ),
+    "entries": (
+        jks,
+        lambda size: "\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + ("\0\0\0\2" + "\0" * 16) * (size // 20),
+        20000,
+    ),
 }
 
 
@@ -626,19 +717,21 @@ CASES: dict[str, tuple[Reader, Callable[[int], str], int]] = {
 EXHAUSTING = {
     "a value that doubles": "X=x\n" + 'X="$X$X"\n' * 60,
     "a long value that doubles": f"X={'x' * 100000}\n" + 'X="$X$X"\n' * 40,
-    "values that double beside each other": "X=x\n" + 'X="$X$X"\n' * 13 +
-        "".join(f'Y{number}="$X"\n' for number in range(60)),
+    "values that double beside each other": "X=x\n"
+    + 'X="$X$X"\n' * 13
+    + "".join(f'Y{number}="$X"\n' for number in range(60)),
     "a value that grows": 'X="$X -a"\n' * 2000,
     "an array that grows": "X+=(a)\n" * 2000,
     "array elements one by one": "X=()\n" + "X[${#X[@]}]=a\n" * 2000,
     "arguments that grow": 'set -- "$@" a\n' * 2000,
     "branches": "if coin; then :; " + "elif coin; then :; " * 2000 + "else X=1; fi",
-    "functions that call twice": "f0() { :; }\n" + "".join(
-        f"f{number}() {{ f{number - 1}; f{number - 1}; }}\n" for number in range(1, 19)) + "if coin; then f18; fi",
+    "functions that call twice": "f0() { :; }\n"
+    + "".join(f"f{number}() {{ f{number - 1}; f{number - 1}; }}\n" for number in range(1, 19))
+    + "if coin; then f18; fi",
     "shells of shells": "x " + "sh " * 3000,
     "users of users": "x " + "sudo " * 3000,
     "reading line by line": "while read -r X; do :; done <<E\n" + "a\n" * 3000 + "E\n",
-    "an eval of itself": "X='eval \"$X\"" + " " * 10000 + "'\neval \"$X\"",
+    "an eval of itself": 'X=\'eval "$X"' + " " * 10000 + '\'\neval "$X"',
     "an endless loop": "X=" + "a" * 60000 + '\nwhile :; do Y="$X"; done',
     "a replacement": f"X={'a' * 1000}\nX=${{X//a/$X}}\nfor i in 1 2 3 4 5 6 7 8 9; do set -- ${{X//a/b}}; done",
     "stars": f"X={'a' * 4000}\nfor i in {'x ' * 100}; do case $X in {'*a' * 2000}b) ;; esac; done",
@@ -681,7 +774,8 @@ def test_four_times_the_input_is_about_four_times_the_work(name: str) -> None:
 @pytest.mark.parametrize("name", EXHAUSTING)
 def test_what_costs_more_ends_with_a_reason(name: str) -> None:
     files = HostFiles("/nonexistent").with_candidates(
-        {"/etc/x": EXHAUSTING[name], "/start": f"#!/bin/bash\n. /etc/x\nexec java $X -jar {WAR}\n"})
+        {"/etc/x": EXHAUSTING[name], "/start": f"#!/bin/bash\n. /etc/x\nexec java $X -jar {WAR}\n"}
+    )
     outcome = _outcome.outcome(_definition.script_definition("/start"), files)
     assert outcome.verdict == _outcome.UNRESOLVABLE
     assert any(part in (outcome.reason or "") for part in ("too long", "too deeply")), outcome.reason
@@ -692,8 +786,8 @@ def test_dead_mentions_cost_no_walk_each_and_are_counted() -> None:
     work = []
     for count in (50, 5000):
         files = HostFiles("/nonexistent").with_candidates(
-            {"/etc/x": f"Y='{FLAG}'\n" * count,
-             "/etc/init.d/jenkins": f"#!/bin/bash\n. /etc/x\nexec java -jar {WAR}\n"})
+            {"/etc/x": f"Y='{FLAG}'\n" * count, "/etc/init.d/jenkins": f"#!/bin/bash\n. /etc/x\nexec java -jar {WAR}\n"}
+        )
         definition = _definition.init_definition("jenkins")
         outcome = _outcome.outcome(definition, files)
         before = files.work[0]
@@ -708,7 +802,8 @@ def test_finding_the_live_file_ends_with_its_budget() -> None:
     launcher = "#!/bin/bash\n" + "".join(f"V{number}=a\necho $V{number}\n" for number in range(100))
     launcher += f"java -jar {WAR}\n"
     files = HostFiles("/nonexistent").with_candidates(
-        {"/etc/x": launcher, "/etc/init.d/jenkins": "#!/bin/bash\n. /etc/x  # starts java\n"})
+        {"/etc/x": launcher, "/etc/init.d/jenkins": "#!/bin/bash\n. /etc/x  # starts java\n"}
+    )
     definition = _definition.init_definition("jenkins")
     outcome = _outcome.outcome(definition, files)
     before = files.work[0]
@@ -716,21 +811,40 @@ def test_finding_the_live_file_ends_with_its_budget() -> None:
     assert BUDGET <= files.work[0] - before < 3 * BUDGET
 
 
-@pytest.mark.parametrize(("expression", "value"), [
-    ("2147483647*2147483647*5", 4611685996952551429),  # as bash 5 and dash calculate it
-    ("7*" * 500 + "1", 7 ** 500 % (1 << 64)), ("-" * 3 + "1", -1), ("(1+2)*3==9", 1), ("0x10+1", 17),
-    ("010", None), ("1_0", None), ("1//2", None), ("True", None), ("1<2<3", None), ("", None),
-    ("(" * 1000 + "1" + ")" * 1000, None),
-])
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("2147483647*2147483647*5", 4611685996952551429),  # as bash 5 and dash calculate it
+        ("7*" * 500 + "1", 7**500 % (1 << 64)),
+        ("-" * 3 + "1", -1),
+        ("(1+2)*3==9", 1),
+        ("0x10+1", 17),
+        ("010", None),
+        ("1_0", None),
+        ("1//2", None),
+        ("True", None),
+        ("1<2<3", None),
+        ("", None),
+        ("(" * 1000 + "1" + ")" * 1000, None),
+    ],
+)
 def test_arithmetic_runs_over_as_in_the_shells(expression: str, value: int | None) -> None:
     wrapped = value - (1 << 64) if value is not None and value >= 1 << 63 else value
     assert value_of(expression) == wrapped
 
 
 def test_what_latin_1_takes_for_digits_are_none() -> None:
-    for text in ("shift \xb2", "X[\xb9]=1", "break \xb3", "exit \xb2", "[ \xb2 -eq 1 ]",
-                 "X=abc; echo ${X:99999999999999999999}",
-                 "shift " + "9" * 5000, "[ " + "9" * 5000 + " -gt 1 ]", "echo ${" + "9" * 5000 + "}"):
+    for text in (
+        "shift \xb2",
+        "X[\xb9]=1",
+        "break \xb3",
+        "exit \xb2",
+        "[ \xb2 -eq 1 ]",
+        "X=abc; echo ${X:99999999999999999999}",
+        "shift " + "9" * 5000,
+        "[ " + "9" * 5000 + " -gt 1 ]",
+        "echo ${" + "9" * 5000 + "}",
+    ):
         assert launch_file(text).verdict in (_outcome.ENABLED, _outcome.UNRESOLVABLE), text
 
 
@@ -738,23 +852,29 @@ def test_lines_are_counted_alike_in_long_texts() -> None:
     text = "ab\n" * 100000
     positions = (0, 2, 3, 1 << 16, (1 << 16) + 1, len(text) - 1, len(text))
     assert [_value.line_of(text, position) for position in positions] == [
-        text.count("\n", 0, position) + 1 for position in positions]
+        text.count("\n", 0, position) + 1 for position in positions
+    ]
 
 
 def test_a_tomcat_that_cannot_be_looked_through_is_an_installation(host: Host) -> None:
     host.write("/opt/t/conf/server.xml", "".join(f"<Context docBase='{number}'/>" for number in range(6000)))
-    host.write("/etc/systemd/system/t.service", "[Service]\nExecStart=/usr/bin/java -Dcatalina.base=/opt/t "
-               "org.apache.catalina.startup.Bootstrap start\n")
+    host.write(
+        "/etc/systemd/system/t.service",
+        "[Service]\nExecStart=/usr/bin/java -Dcatalina.base=/opt/t org.apache.catalina.startup.Bootstrap start\n",
+    )
     ((definition, outcome),), _warnings = _discovery.discover(host.files)
     assert (definition.name, outcome.verdict, outcome.programs) == ("t", "unresolvable", ("/opt/t/webapps",))
 
 
-@pytest.mark.parametrize(("unit", "reason"), [
-    ("Environment=A=" + "a" * (1 << 20), "does not read a line of more than"),
-    ("a=b\n" * 60000, "more than 50000 settings"),
-    ("Environment=A=" + "a" * (5 << 20), "cannot be read"),
-    ("EnvironmentFile=/many/*", "more than 1000 files"),
-])
+@pytest.mark.parametrize(
+    ("unit", "reason"),
+    [
+        ("Environment=A=" + "a" * (1 << 20), "does not read a line of more than"),
+        ("a=b\n" * 60000, "more than 50000 settings"),
+        ("Environment=A=" + "a" * (5 << 20), "cannot be read"),
+        ("EnvironmentFile=/many/*", "more than 1000 files"),
+    ],
+)
 def test_a_unit_that_is_too_much_is_unresolvable_and_no_other(host: Host, unit: str, reason: str) -> None:
     for number in range(1100 if "/many" in unit else 0):
         host.write(f"/many/{number}", "")
@@ -822,8 +942,9 @@ def test_answers_before_the_answer_have_an_end() -> None:
         connectivity._ask(Peer(b"HTTP/1.1 100 a\n\n" * 10000, 1000), "HEAD")
 
 
-def test_a_folder_with_too_many_authorities_is_not_read_in_part(tmp_path: Path,
-                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_too_many_authorities_is_not_read_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the rest, a public authority would pass for a private one."""
     for number in range(5):
         (tmp_path / f"{number}.crt").write_text(_server()[1])
@@ -843,7 +964,8 @@ def test_an_archive_of_many_entries_is_read_in_one_pass(host: Host) -> None:
                 archive.writestr(f"{number}", "")
             archive.writestr("META-INF/MANIFEST.MF", "Jenkins-Version: 2.1\n")
         host.write(f"/{count}.war", buffer.getvalue().decode("latin-1"))
-        return min(_seconds(lambda: _jenkins_home.product_version(host.files, None, [f"/{count}.war"]))
-                   for _run in range(3))
+        return min(
+            _seconds(lambda: _jenkins_home.product_version(host.files, None, [f"/{count}.war"])) for _run in range(3)
+        )
 
     assert seconds(8000) < RATIO * max(LEAST, seconds(2000))

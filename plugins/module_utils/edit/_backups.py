@@ -145,7 +145,7 @@ class Store(Keeper):
 
     def origin(self, real: str) -> str:
         """A path on this machine as it is seen from the root."""
-        return real[len(self.root):] if self.root and real.startswith(self.root + "/") else real
+        return real[len(self.root) :] if self.root and real.startswith(self.root + "/") else real
 
     def folder_of(self, real: str) -> str:
         """Where the backups of a file are, or will be."""
@@ -159,8 +159,14 @@ class Store(Keeper):
                 status = os.fstat(place.folder)
                 if not os.access("/proc/self/fd/%d" % place.folder, os.W_OK):
                     os.statvfs("/proc/self/fd/%d" % place.folder)
-                    raise Refused("%s: %s (nothing was changed)" % (place.path, "the file system is read-only, or not "
-                                  "yours to write; backups must be kept there: run with become, or remount it"))
+                    raise Refused(
+                        "%s: %s (nothing was changed)"
+                        % (
+                            place.path,
+                            "the file system is read-only, or not "
+                            "yours to write; backups must be kept there: run with become, or remount it",
+                        )
+                    )
                 if not missing and status.st_mode & 0o077:
                     os.chmod("/proc/self/fd/%d" % place.folder, 0o700)
         except Refused as error:
@@ -174,7 +180,7 @@ class Store(Keeper):
         Where it is missing and not to be made: the place of the first folder that is missing. The folders on the way
         are root's alone, and those of the store no links. Raises :class:`Refused`, OSError.
         """
-        above, own = self.place.rsplit("/", len(FOLDERS))[0], path[len(self.place):]
+        above, own = self.place.rsplit("/", len(FOLDERS))[0], path[len(self.place) :]
         names = list(FOLDERS) + ([own[1:]] if own else [])
         if make:
             for level in (os.path.dirname(above), above):
@@ -245,10 +251,10 @@ class Store(Keeper):
         """The records of an open folder, oldest first; what is damaged is none. Raises OSError for what is not read."""
         found = []
         for name in names_beside(place):
-            if name.endswith(_JSON) and _NAME.match(name[:-len(_JSON)]):
+            if name.endswith(_JSON) and _NAME.match(name[: -len(_JSON)]):
                 try:
                     with opened(place, name) as record:
-                        found.append(_read(name[:-len(_JSON)], record.content))
+                        found.append(_read(name[: -len(_JSON)], record.content))
                 except (Refused, FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
                     continue
         return sorted(found, key=lambda kept: _order(kept.name))
@@ -291,10 +297,12 @@ class Store(Keeper):
                     name = newest.name
                 else:
                     before = None
-                    kept = _Kept("", self.origin(path), sha256, len(now.content) if now is not None else 0, dress,
-                                 [edit], False)
-                    name = self._put_in(place, kept, now.content if now is not None else None,
-                                        time.strftime(_STAMP, time.gmtime()))
+                    kept = _Kept(
+                        "", self.origin(path), sha256, len(now.content) if now is not None else 0, dress, [edit], False
+                    )
+                    name = self._put_in(
+                        place, kept, now.content if now is not None else None, time.strftime(_STAMP, time.gmtime())
+                    )
                 sync_folder(place)
                 self._made.append((path, name, before))
                 return "%s/%s" % (self.folder_of(path), name) if now is not None else None
@@ -329,7 +337,7 @@ class Store(Keeper):
 
     @staticmethod
     def _stems(place: Place) -> List[str]:
-        return [name[:-len(_JSON)] if name.endswith(_JSON) else name for name in names_beside(place)]
+        return [name[: -len(_JSON)] if name.endswith(_JSON) else name for name in names_beside(place)]
 
     @staticmethod
     def _tidy(place: Place) -> None:
@@ -374,7 +382,8 @@ class Store(Keeper):
                         records = self._records_at(inner)
                         for index, kept in enumerate(records[:-1]):
                             if not (self.count and index < len(records) - self.count or kept.name < oldest) or (
-                                    self.run and any(edit["run"] == self.run for edit in kept.edits)):
+                                self.run and any(edit["run"] == self.run for edit in kept.edits)
+                            ):
                                 continue
                             unlink_quietly(inner.folder, kept.name + _JSON)  # first: a copy alone is no backup
                             unlink_quietly(inner.folder, kept.name)
@@ -400,8 +409,11 @@ class Store(Keeper):
                 with Lock(old.path), opened(old, old.name) as copy, self._entered(folder, True) as place:
                     self._tidy(place)
                     sha256 = digest(copy.content)
-                    there = [kept.name for kept in self._records_at(place) if kept.is_moved
-                             and kept.name.startswith(match.group("stamp")) and kept.sha256 == sha256]
+                    there = [
+                        kept.name
+                        for kept in self._records_at(place)
+                        if kept.is_moved and kept.name.startswith(match.group("stamp")) and kept.sha256 == sha256
+                    ]
                     kept = _Kept("", self.origin(real), sha256, len(copy.content), dress_of(copy.descriptor), [], True)
                     name = there[0] if there else self._put_in(place, kept, copy.content, match.group("stamp"))
                     sync_folder(place)
@@ -424,10 +436,20 @@ class Store(Keeper):
         try:
             with walked_to(path) as place:
                 folder = self.folder_of(place.path)
-                return [Backup("%s/%s" % (folder, kept.name), kept.made, kept.size,
-                               "%04o" % stat.S_IMODE(kept.dress.st_mode), kept.dress.st_uid, kept.dress.st_gid,
-                               kept.sha256, str(kept.edits[-1]["run"]) if kept.edits else "")
-                        for kept in reversed(self.records(place.path)) if kept.dress is not None and kept.sha256]
+                return [
+                    Backup(
+                        "%s/%s" % (folder, kept.name),
+                        kept.made,
+                        kept.size,
+                        "%04o" % stat.S_IMODE(kept.dress.st_mode),
+                        kept.dress.st_uid,
+                        kept.dress.st_gid,
+                        kept.sha256,
+                        str(kept.edits[-1]["run"]) if kept.edits else "",
+                    )
+                    for kept in reversed(self.records(place.path))
+                    if kept.dress is not None and kept.sha256
+                ]
         except (OSError, ValueError) as error:
             raise Refused("%s: its backups cannot be listed: %s" % (path, getattr(error, "strerror", "") or error))
 
@@ -438,8 +460,13 @@ class Store(Keeper):
             with self._entered(self.place, False) as place:
                 for folder in sorted(names_beside(place))[:LIMIT_FOLDERS] if place.name == "." else []:
                     with self._entered("%s/%s" % (self.place, folder), False) as inner:
-                        found.update({kept.path: None for kept in self._records_at(inner)
-                                      if any(edit["run"] == run for edit in kept.edits)})
+                        found.update(
+                            {
+                                kept.path: None
+                                for kept in self._records_at(inner)
+                                if any(edit["run"] == run for edit in kept.edits)
+                            }
+                        )
         except OSError as error:
             raise Refused("%s: the backups cannot be listed: %s" % (self.place, error.strerror))
         return list(found)
@@ -461,15 +488,18 @@ class Store(Keeper):
                     folder, name = os.path.split(backup)
                     known = {kept.name: kept for kept in records}
                     if name not in known or folder not in ("", self.folder_of(place.path)):
-                        raise Refused("%s: %s is not a backup of it (there are: %s)" % (
-                            path, backup, ", ".join(sorted(known, reverse=True))))
+                        raise Refused(
+                            "%s: %s is not a backup of it (there are: %s)"
+                            % (path, backup, ", ".join(sorted(known, reverse=True)))
+                        )
                     chosen = known[name]
                 return self._back(path, place, chosen, keep, check)
         except OSError as error:
             raise Refused(explain(path, error))
 
-    def roll_back(self, path: str, run: Optional[str] = None, since: Optional[str] = None, check: bool = False,
-                  ) -> Restored:
+    def roll_back(
+        self, path: str, run: Optional[str] = None, since: Optional[str] = None, check: bool = False
+    ) -> Restored:
         """Bring a file back to how it was before a run edited it first, or at a moment (UTC, ISO 8601, seconds).
 
         Nothing is done where no edit is recorded, or where the file is like that already. What nobody has recorded
@@ -481,8 +511,12 @@ class Store(Keeper):
             raise Refused("%r is no moment such as 2026-12-31T23:59:59Z" % since)
         try:
             with walked_to(path) as place, Lock(place.path):
-                found = [(kept, edit) for kept in self.records(place.path) for edit in kept.edits
-                         if (edit["run"] == run if run else calendar.timegm(time.strptime(edit["at"], _ISO)) > moment)]
+                found = [
+                    (kept, edit)
+                    for kept in self.records(place.path)
+                    for edit in kept.edits
+                    if (edit["run"] == run if run else calendar.timegm(time.strptime(edit["at"], _ISO)) > moment)
+                ]
                 if not found:
                     return Restored(False, None, None)
                 first, after = found[0][0], found[-1][1]["after"]
@@ -492,10 +526,15 @@ class Store(Keeper):
                 # A run that was killed may have recorded a change that it did not come to make.
                 known = [kept.sha256 for kept, _edit in found] + [edit["after"] for _kept, edit in found]
                 if after != "" and now not in known:
-                    raise Refused("%s: somebody has changed it after %s, so it is left as it is (nothing was changed); "
-                                  "what it was before is in %s" % (
-                                      path, "run %s" % run if run else "it was edited here",
-                                      "%s/%s" % (self.folder_of(place.path), first.name)))
+                    raise Refused(
+                        "%s: somebody has changed it after %s, so it is left as it is (nothing was changed); "
+                        "what it was before is in %s"
+                        % (
+                            path,
+                            "run %s" % run if run else "it was edited here",
+                            "%s/%s" % (self.folder_of(place.path), first.name),
+                        )
+                    )
                 return self._back(path, place, first, True, check)
         except OSError as error:
             raise Refused(explain(path, error))
@@ -524,15 +563,27 @@ class Store(Keeper):
                 # A run that was killed may have recorded a change that it did not come to make.
                 left = [every[index][1]["after"] for index in own] + [every[index][0].sha256 for index in own]
                 if there not in left:
-                    raise Refused("%s%s; what it was before run %s is %s (nothing was changed)" % (
-                        shown, self._in_the_way(every[own[-1] + 1:], there, every[own[-1]][1]["after"]), run,
-                        "in %s/%s" % (self.folder_of(place.path), first.name) if first.sha256 else "no file"))
+                    raise Refused(
+                        "%s%s; what it was before run %s is %s (nothing was changed)"
+                        % (
+                            shown,
+                            self._in_the_way(every[own[-1] + 1 :], there, every[own[-1]][1]["after"]),
+                            run,
+                            "in %s/%s" % (self.folder_of(place.path), first.name) if first.sha256 else "no file",
+                        )
+                    )
                 last = every[own[-1]][0].dress
                 if dress is not None and last is not None and dress != last:
-                    raise Refused("%s: somebody else has changed its owner, mode or attributes since (they were: %s); "
-                                  "what it was before run %s is %s (nothing was changed)" % (
-                                      shown, owner_and_mode(last), run, "in %s/%s" % (
-                                          self.folder_of(place.path), first.name) if first.sha256 else "no file"))
+                    raise Refused(
+                        "%s: somebody else has changed its owner, mode or attributes since (they were: %s); "
+                        "what it was before run %s is %s (nothing was changed)"
+                        % (
+                            shown,
+                            owner_and_mode(last),
+                            run,
+                            "in %s/%s" % (self.folder_of(place.path), first.name) if first.sha256 else "no file",
+                        )
+                    )
                 after = None if first.sha256 is None else self._content(place.path, first)
                 done = self._back(path, place, first, True, check)
                 return Undone(shown, done.changed, now, after, done.source, done.backup, None)
@@ -545,11 +596,12 @@ class Store(Keeper):
     def _in_the_way(later: List[Tuple[_Kept, Dict[str, Any]]], there: Optional[str], left: Optional[str]) -> str:
         """Who has changed a file since a run, by its later edits; the words follow its path."""
         if later and later[-1][1]["after"] in (there, ""):
-            return ": run %s has edited it since (%s); undo that one first" % (
-                later[-1][1]["run"], later[-1][1]["at"])
+            return ": run %s has edited it since (%s); undo that one first" % (later[-1][1]["run"], later[-1][1]["at"])
         if later:
             return ": run %s has edited it since (%s), and somebody else after that" % (
-                later[-1][1]["run"], later[-1][1]["at"])
+                later[-1][1]["run"],
+                later[-1][1]["at"],
+            )
         if left == "":
             return ": what that run left there is not recorded, as where it rendered a template of yours"
         return ": somebody else has %s it since" % ("removed" if there is None else "changed")
@@ -573,9 +625,11 @@ class Store(Keeper):
         if is_obeyed(path, place):
             refuse_unless_roots(path, place)
             if not only_roots(dress):
-                raise Refused("%s: its backup %s is not root's alone (%s): others could have changed what "
-                              "PID 1 does as root (nothing was changed); look at it, and put it back by hand"
-                              % (path, source, owner_and_mode(dress)))
+                raise Refused(
+                    "%s: its backup %s is not root's alone (%s): others could have changed what "
+                    "PID 1 does as root (nothing was changed); look at it, and put it back by hand"
+                    % (path, source, owner_and_mode(dress))
+                )
         elif kept.is_moved:
             _refuse_forged(path, place, source, dress)
         if not there:
@@ -593,8 +647,10 @@ class Store(Keeper):
     def _content(self, real: str, kept: _Kept) -> bytes:
         with self._entered(self.folder_of(real), False) as place, opened(place, kept.name) as copy:
             if digest(copy.content) != kept.sha256:
-                raise Refused("%s: its backup %s is damaged: it has another SHA-256 than recorded (nothing was changed)"
-                              % (real, kept.name))
+                raise Refused(
+                    "%s: its backup %s is damaged: it has another SHA-256 than recorded (nothing was changed)"
+                    % (real, kept.name)
+                )
             return copy.content
 
     def save(self, path: str, check: bool = False) -> Optional[str]:
@@ -624,10 +680,17 @@ def _no_place(message: str) -> str:
 
 
 def _not_roots(path: str, status: os.stat_result) -> str:
-    what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no folder" if not stat.S_ISDIR(status.st_mode) \
+    what = (
+        "a symbolic link"
+        if stat.S_ISLNK(status.st_mode)
+        else "no folder"
+        if not stat.S_ISDIR(status.st_mode)
         else "not root's alone (%s)" % owner_and_mode(status)
-    return "%s is %s, and backups are kept where nobody but root can write (nothing was changed); remove it, or give " \
-           "it to root (chown root:root, chmod go-w)" % (path, what)
+    )
+    return (
+        "%s is %s, and backups are kept where nobody but root can write (nothing was changed); remove it, or give "
+        "it to root (chown root:root, chmod go-w)" % (path, what)
+    )
 
 
 def _private(descriptor: int) -> None:
@@ -648,9 +711,11 @@ def _refuse_forged(path: str, place: Place, source: str, dress: Dress) -> None:
     folder = os.fstat(place.folder)
     owner = (place.status or folder).st_uid
     if not only_roots(folder) and dress.st_uid not in (0, os.geteuid(), owner):
-        raise Refused("%s: its backup %s lay beside it and belonged neither to root nor to the owner of the file (%s), "
-                      "and others than root may write the folder: it may be forged (nothing was changed); look at it, "
-                      "and put it back by hand" % (path, source, owner_and_mode(dress)))
+        raise Refused(
+            "%s: its backup %s lay beside it and belonged neither to root nor to the owner of the file (%s), "
+            "and others than root may write the folder: it may be forged (nothing was changed); look at it, "
+            "and put it back by hand" % (path, source, owner_and_mode(dress))
+        )
 
 
 def _seen_at(place: Place) -> Tuple[Optional[bytes], Optional[Dress]]:
@@ -667,14 +732,24 @@ def _written(kept: _Kept) -> bytes:
     dress = kept.dress
     context = dress.attributes.get(_CONTEXT) if dress is not None else None
     document: Dict[str, Any] = {
-        "schema": RECORD, "path": kept.path, "sha256": kept.sha256, "size": kept.size, "edits": kept.edits,
-        "was_beside": kept.is_moved}
+        "schema": RECORD,
+        "path": kept.path,
+        "sha256": kept.sha256,
+        "size": kept.size,
+        "edits": kept.edits,
+        "was_beside": kept.is_moved,
+    }
     if dress is not None:
-        document.update(uid=dress.st_uid, gid=dress.st_gid, mode="%04o" % stat.S_IMODE(dress.st_mode),
-                        kind=dress.st_mode,
-                        context=context.decode("latin-1").rstrip("\0") if context is not None else None,
-                        attributes={name: base64.b64encode(value).decode("ascii")
-                                    for name, value in sorted(dress.attributes.items())})
+        document.update(
+            uid=dress.st_uid,
+            gid=dress.st_gid,
+            mode="%04o" % stat.S_IMODE(dress.st_mode),
+            kind=dress.st_mode,
+            context=context.decode("latin-1").rstrip("\0") if context is not None else None,
+            attributes={
+                name: base64.b64encode(value).decode("ascii") for name, value in sorted(dress.attributes.items())
+            },
+        )
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
 
 
@@ -685,11 +760,22 @@ def _read(name: str, content: bytes) -> _Kept:
         raise ValueError("no record")
     dress = None
     if document["sha256"] is not None:
-        dress = Dress(int(document["uid"]), int(document["gid"]), int(document["kind"]),
-                      {key: base64.b64decode(value) for key, value in document["attributes"].items()})
+        dress = Dress(
+            int(document["uid"]),
+            int(document["gid"]),
+            int(document["kind"]),
+            {key: base64.b64decode(value) for key, value in document["attributes"].items()},
+        )
     edits = [{"run": str(edit["run"]), "at": str(edit["at"]), "after": edit["after"]} for edit in document["edits"]]
-    return _Kept(name, str(document["path"]), document["sha256"], int(document["size"]), dress, edits,
-                 bool(document["was_beside"]))
+    return _Kept(
+        name,
+        str(document["path"]),
+        document["sha256"],
+        int(document["size"]),
+        dress,
+        edits,
+        bool(document["was_beside"]),
+    )
 
 
 def kept_at(files: HostFiles, path: str) -> List[str]:

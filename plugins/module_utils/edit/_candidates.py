@@ -56,8 +56,9 @@ class Plan(NamedTuple):
     after: Outcome
 
 
-def plan(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str,
-         backup: bool = False) -> Plan:
+def plan(
+    definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str, backup: bool = False
+) -> Plan:
     """What to write so that the next start has telemetry ``disabled`` or ``enabled``.
 
     With ``backup`` a copy of each old file will be kept: it counts among the files that the edit makes, as a launcher
@@ -78,8 +79,10 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
     # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
     if before.verdict not in (DISABLED, ENABLED) and not (wanted == DISABLED and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
-        raise Refused("%s: its launch configuration cannot be resolved, so nothing is edited: %s%s; %s"
-                      % (definition.name, where, before.reason, _by_hand(definition, files, before, live, wanted)))
+        raise Refused(
+            "%s: its launch configuration cannot be resolved, so nothing is edited: %s%s; %s"
+            % (definition.name, where, before.reason, _by_hand(definition, files, before, live, wanted))
+        )
     if wanted == DISABLED:
         choices = _disabling(definition, files, before, live)
     else:
@@ -88,8 +91,11 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
     for count, candidates in enumerate(choices):
         if count >= _LIMIT_CANDIDATES or files.work[0] >= until:
             break
-        changed = {path: content for path, content in candidates.items()
-                   if content != (files.read(path) if files.exists(path) else None)}
+        changed = {
+            path: content
+            for path, content in candidates.items()
+            if content != (files.read(path) if files.exists(path) else None)
+        }
         if not changed or not all(map(files.may_be_edited, changed)):
             continue
         written = dict(changed)
@@ -101,16 +107,28 @@ def plan(definition: Definition, files: HostFiles, before: Outcome, live: Option
                     written[copy] = files.read(path)
         after = evaluate(definition, files.with_candidates(written))
         if after.verdict == wanted and same_vectors(before, after):
-            return Plan({path: (files.read(path) if files.exists(path) else None, content)
-                         for path, content in changed.items()}, after)
+            return Plan(
+                {
+                    path: (files.read(path) if files.exists(path) else None, content)
+                    for path, content in changed.items()
+                },
+                after,
+            )
     last = before.mentions[-1] if before.mentions else None
     if last is not None and last.path is not None and not files.may_be_edited(last.path):
-        raise Refused("%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
-                      "machine); %s" % (definition.name, last.layer, last.path,
-                                        _by_hand(definition, files, before, live, wanted)))
-    raise Refused("%s: no edit was found that changes the flag alone, so nothing is edited (%s)%s; %s" % (
-        definition.name, "live file: %s" % live.path if live is not None else "no live launch file is known",
-        ": %s" % before.reason if before.reason else "", _by_hand(definition, files, before, live, wanted)))
+        raise Refused(
+            "%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
+            "machine); %s" % (definition.name, last.layer, last.path, _by_hand(definition, files, before, live, wanted))
+        )
+    raise Refused(
+        "%s: no edit was found that changes the flag alone, so nothing is edited (%s)%s; %s"
+        % (
+            definition.name,
+            "live file: %s" % live.path if live is not None else "no live launch file is known",
+            ": %s" % before.reason if before.reason else "",
+            _by_hand(definition, files, before, live, wanted),
+        )
+    )
 
 
 def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> str:
@@ -128,20 +146,31 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
         return "by hand, at the end of the value of %s in %s: %s" % (live.variable, live.path, FLAG)
     read = before.walk.names if before.walk is not None else ()
     variable = next((name for name in KNOWN_VARIABLES if name in read), None)
-    named = [path for path in related_files(definition, before, files) if files.may_be_edited(path)
-             and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)]
+    named = [
+        path
+        for path in related_files(definition, before, files)
+        if files.may_be_edited(path) and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)
+    ]
     if live is None and variable is not None and named:
         array = assigned_in(files.read(named[0]), named[0]).get(variable, False)
         return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, array))
     followed = before.walk.followed if before.walk is not None else ()
     program = text_of(definition.program[0]) if definition.program else ""
-    path = live.path if live is not None else next(
-        (path for path in reversed(followed) if files.may_be_edited(path)), before.path or program or definition.name)
+    path = (
+        live.path
+        if live is not None
+        else next(
+            (path for path in reversed(followed) if files.may_be_edited(path)),
+            before.path or program or definition.name,
+        )
+    )
     if live is None and named and not files.may_be_edited(path):
         return "by hand, in %s, among the options of the JVM: %s" % (named[0], FLAG)
     if definition.unit is not None and not files.may_be_edited(path):
         return "by hand, in the command of the unit (systemctl edit --full %s), before -jar: %s" % (
-            definition.unit.name, FLAG)
+            definition.unit.name,
+            FLAG,
+        )
     return "by hand, in %s, among the words of java before -jar: %s" % (path, FLAG)
 
 
@@ -162,23 +191,28 @@ def reload_definition(definition: Definition, files: HostFiles) -> Definition:
     unit = UnitFiles(files).load(definition.unit.name)
     if unit is None:
         raise Refused("%s: its unit is gone" % definition.name)
-    inherited = {name: variable for name, variable in definition.environment.items()
-                 if name not in definition.unit.environment}
+    inherited = {
+        name: variable for name, variable in definition.environment.items() if name not in definition.unit.environment
+    }
     return definition_of(unit, inherited)
 
 
 # -- disabled: put the flag in ----------------------------------------------------------------------
 
 
-def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live],
-               ) -> Iterator[Candidates]:
+def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live]) -> Iterator[Candidates]:
     # 1. A mention with another value decides: give it the right one.
     for mention in reversed(before.mentions):
         # A value with blanks is the work of quotes that hold several options together: none of them may be lost.
-        if mention.path and mention.length and not get_boolean(mention.value) and files.may_be_edited(mention.path) \
-                and not re.search(r"\s", mention.value):
+        if (
+            mention.path
+            and mention.length
+            and not get_boolean(mention.value)
+            and files.may_be_edited(mention.path)
+            and not re.search(r"\s", mention.value)
+        ):
             content = files.read(mention.path)
-            yield {mention.path: content[:mention.position] + FLAG + content[mention.position + mention.length:]}
+            yield {mention.path: content[: mention.position] + FLAG + content[mention.position + mention.length :]}
     last = before.mentions[-1] if before.mentions else None
     if last is not None and last.path is not None and last.length and not files.may_be_edited(last.path):
         override = _override(definition, files, last, FLAG)
@@ -244,23 +278,26 @@ def _into_assignment(content: str, assignment: Assignment) -> Optional[str]:
 
 
 def _into_word(content: str, word: Word) -> str:
-    raw = content[word.start:word.end]
+    raw = content[word.start : word.end]
     if not raw:
-        return content[:word.end] + FLAG + content[word.end:]
+        return content[: word.end] + FLAG + content[word.end :]
     last = word.parts[-1] if word.parts else None
     escaped = raw[-1] == '"' and _ESCAPED_QUOTE.search(raw) is not None
     if raw[-1] in "\"'" and last is not None and last.quoted and not escaped:
         blank = "" if raw in ('""', "''", "$''", '$""') else " "
-        return content[:word.end - 1] + blank + FLAG + content[word.end - 1:]
+        return content[: word.end - 1] + blank + FLAG + content[word.end - 1 :]
     # Unquoted: the shell joins it with a quoted piece, and taking that out gives back the same bytes.
-    return '%s" %s"%s' % (content[:word.end], FLAG, content[word.end:])
+    return '%s" %s"%s' % (content[: word.end], FLAG, content[word.end :])
 
 
 def _command_positions(content: str) -> Iterator[int]:
     """Ends of the words before ``-jar`` or Tomcat's class, last command first: there an option can be put in."""
     for match in reversed(list(MAIN.finditer(content))):
         position = match.start()
-        if content[match.end():match.end() + 1] == content[position - 1:position] and content[position - 1] in "\"'":
+        if (
+            content[match.end() : match.end() + 1] == content[position - 1 : position]
+            and content[position - 1] in "\"'"
+        ):
             position -= 1  # the word is in quotes of its own
         while True:
             while content.endswith((" ", "\t"), 0, position):
@@ -288,7 +325,7 @@ def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]
     if not runs:
         end = content.index("=", last.position) + 1
         places = [end, end + 1]
-        if content[end:end + 2] in ('""', "''"):
+        if content[end : end + 2] in ('""', "''"):
             places.reverse()  # before quotes it would do, too, but they would be part of the value then
         for end in places:
             yield {live.path: content[:end] + FLAG + content[end:]}
@@ -306,7 +343,7 @@ def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator
         runs = [run for run in variable.value if run.path == variable.path and (run.text or run.unknown)]
         if runs:
             end = _end_in_unit(runs[-1], content)
-            if content[end:end + 1] in ('"', "'"):
+            if content[end : end + 1] in ('"', "'"):
                 yield {variable.path: content[:end] + " " + FLAG + content[end:]}
             yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
         else:
@@ -341,11 +378,14 @@ def _override(definition: Definition, files: HostFiles, mention: Found, word: st
             inside = mention.position - run.position
             if variable.reader == "Environment" and run.path == mention.path and 0 <= inside < max(1, len(run.text)):
                 text = text_of(variable.value)
-                before, after = text[:offset + inside], text[offset + inside + mention.length:]
+                before, after = text[: offset + inside], text[offset + inside + mention.length :]
                 if not word:
                     before, after = before.rstrip(" "), after if before.strip(" ") else after.lstrip(" ")
-                return _own(definition.unit.name, files, name, before + word + after, variable.path) \
-                    if definition.unit is not None else None
+                return (
+                    _own(definition.unit.name, files, name, before + word + after, variable.path)
+                    if definition.unit is not None
+                    else None
+                )
             offset += len(run.text)
     return None
 
@@ -379,8 +419,12 @@ def _moved(definition: Definition, files: HostFiles) -> Candidates:
         choices: List[Candidates] = [{own: content, former: None}, {former: None}]
         for choice in choices:
             then = UnitFiles(files.with_candidates(choice)).load(definition.unit.name)
-            if now is not None and then is not None and not (own in choice and files.exists(own)) \
-                    and _values(now) == _values(then):
+            if (
+                now is not None
+                and then is not None
+                and not (own in choice and files.exists(own))
+                and _values(now) == _values(then)
+            ):
                 return choice
     except (Unresolvable, OSError):
         pass  # planning says why
@@ -394,10 +438,16 @@ def _values(unit: Unit) -> Dict[str, str]:
 def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
     """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
-    does = "adds the telemetry flag.\n# \"state: enabled\" removes it again." if FLAG in value else (
-        "leaves the telemetry flag out.")
-    return ("# Written by the Ansible collection cbops.telemetry: it %s %s\n"
-            "[Service]\nEnvironment=%s\n" % (kept, does, quoted_assignment("%s=%s" % (variable, value))))
+    does = (
+        'adds the telemetry flag.\n# "state: enabled" removes it again.'
+        if FLAG in value
+        else ("leaves the telemetry flag out.")
+    )
+    return "# Written by the Ansible collection cbops.telemetry: it %s %s\n[Service]\nEnvironment=%s\n" % (
+        kept,
+        does,
+        quoted_assignment("%s=%s" % (variable, value)),
+    )
 
 
 def quoted_assignment(text: str) -> str:
@@ -408,8 +458,10 @@ def quoted_assignment(text: str) -> str:
 
 #: A line of our own drop-in, as we write it: no other setting, nothing that an older systemd takes for one (.include),
 #: no character that it takes for the end of a line, no line that goes on in the next.
-_OWN_LINE = re.compile(r'(?:#(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\\])?|\[Service\]'
-                       r'|Environment="(?:[^\x00-\x1f\x7f"\\]|\\["\\nrt])*")?\Z')
+_OWN_LINE = re.compile(
+    r"(?:#(?:[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\\])?|\[Service\]"
+    r'|Environment="(?:[^\x00-\x1f\x7f"\\]|\\["\\nrt])*")?\Z'
+)
 _MENTION = re.compile(r"(?<![^\s\"'])%s(?:=[A-Za-z]{0,5})?(?![^\s\"'])" % re.escape(FLAG.rpartition("=")[0]))
 
 
@@ -466,15 +518,19 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         if override is not None:
             return override
     if mention.path is None or not files.may_be_edited(mention.path):
-        raise Refused("%s: the flag comes from %s, which is not edited here; %s" % (
-            definition.name, mention.path or mention.layer, _by_hand(definition, files, now, None, ENABLED)))
+        raise Refused(
+            "%s: the flag comes from %s, which is not edited here; %s"
+            % (definition.name, mention.path or mention.layer, _by_hand(definition, files, now, None, ENABLED))
+        )
     content = files.read(mention.path)
     length = mention.length
     if not length:
         quoted = _QUOTED_MENTION.match(content, mention.position)
         if quoted is None:
-            raise Refused("%s: the flag is put together of several pieces in %s, so nothing is edited; %s" % (
-                definition.name, mention.path, _by_hand(definition, files, now, None, ENABLED)))
+            raise Refused(
+                "%s: the flag is put together of several pieces in %s, so nothing is edited; %s"
+                % (definition.name, mention.path, _by_hand(definition, files, now, None, ENABLED))
+            )
         length = quoted.end() - quoted.start()
     if definition.unit is not None and mention.path == own_drop_in(definition.unit.name):
         without: Candidates = {mention.path: None}
@@ -486,13 +542,16 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
     line_end = len(content) if line_end < 0 else line_end
     if content[line_start:line_end].rstrip("\r").endswith(MARK):
         if line_end < len(content):
-            return {mention.path: content[:line_start] + content[line_end + 1:]}
+            return {mention.path: content[:line_start] + content[line_end + 1 :]}
         head = content[:line_start]
         return {mention.path: head[:-2] if head.endswith("\r\n") else head[:-1]}
     before, after = content[:start], content[end:]
-    if before.endswith('" ') and after.startswith('"') and (
-            before[-3:-2] not in ("", " ", "\t", "\\", '"') or _ESCAPED_QUOTE.search(before[:-2])) \
-            and _WHOLE_VALUE.search(before[:-2]) is None:
+    if (
+        before.endswith('" ')
+        and after.startswith('"')
+        and (before[-3:-2] not in ("", " ", "\t", "\\", '"') or _ESCAPED_QUOTE.search(before[:-2]))
+        and _WHOLE_VALUE.search(before[:-2]) is None
+    ):
         joined = before[:-2] + after[1:]
         if same_vectors(now, evaluate(definition, files.with_candidates({mention.path: joined}))):
             return {mention.path: joined}
@@ -506,15 +565,17 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
         outside = before[:-2] if before.endswith("$'") else before[:-1]
         outside = outside[:-1] if outside.endswith(" ") else outside
         whole: Candidates = {mention.path: outside + after[1:]}
-        if not same_vectors(now, evaluate(definition, files.with_candidates(inner))) \
-                and same_vectors(now, evaluate(definition, files.with_candidates(whole))):
+        if not same_vectors(now, evaluate(definition, files.with_candidates(inner))) and same_vectors(
+            now, evaluate(definition, files.with_candidates(whole))
+        ):
             return whole
     plain: Candidates = {mention.path: before + after}
     if line_end < len(content) and not (content[line_start:start] + content[end:line_end]).strip():
         # An empty line that stays may be an option, too.
-        alone: Candidates = {mention.path: content[:line_start] + content[line_end + 1:]}
-        if not same_vectors(now, evaluate(definition, files.with_candidates(plain))) \
-                and same_vectors(now, evaluate(definition, files.with_candidates(alone))):
+        alone: Candidates = {mention.path: content[:line_start] + content[line_end + 1 :]}
+        if not same_vectors(now, evaluate(definition, files.with_candidates(plain))) and same_vectors(
+            now, evaluate(definition, files.with_candidates(alone))
+        ):
             return alone
     return plain
 
@@ -529,14 +590,22 @@ def describe_mended(path: str, before: str, after: str) -> Dict[str, str]:
 
 def describe_moved(path: str, to: str) -> Dict[str, str]:
     """A diff of a backup that is moved away."""
-    return {"before_header": path, "after_header": "%s (moved)" % to, "before": "a backup of an earlier version\n",
-            "after": ""}
+    return {
+        "before_header": path,
+        "after_header": "%s (moved)" % to,
+        "before": "a backup of an earlier version\n",
+        "after": "",
+    }
 
 
 def describe(path: str, old: Optional[str], new: Optional[str]) -> Dict[str, str]:
     """A diff that shows where the flag comes or goes and nothing else of the file (values can be secret)."""
-    return {"before_header": path, "after_header": path if new is not None else "%s (removed)" % path,
-            "before": _redacted(old), "after": _redacted(new)}
+    return {
+        "before_header": path,
+        "after_header": path if new is not None else "%s (removed)" % path,
+        "before": _redacted(old),
+        "after": _redacted(new),
+    }
 
 
 def _redacted(content: Optional[str]) -> str:

@@ -57,9 +57,18 @@ def checksum(content: Optional[str]) -> Optional[str]:
     return None if content is None else hashlib.sha256(content.encode("latin-1")).hexdigest()
 
 
-def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), names: Sequence[str] = (),
-            backup: bool = True, check: bool = False, attach: str = "auto", run: str = "", count: int = COUNT,
-            days: int = DAYS) -> Declared:
+def declare(
+    wanted: str,
+    root: str = "/",
+    launch_scripts: Sequence[str] = (),
+    names: Sequence[str] = (),
+    backup: bool = True,
+    check: bool = False,
+    attach: str = "auto",
+    run: str = "",
+    count: int = COUNT,
+    days: int = DAYS,
+) -> Declared:
     """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
 
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
@@ -70,8 +79,10 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     before = survey(root, launch_scripts, attach)
     unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
     if unknown:
-        raise Refused("not installed here: %s (installed: %s)" % (
-            ", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing"))
+        raise Refused(
+            "not installed here: %s (installed: %s)"
+            % (", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing")
+        )
     files = HostFiles(root)
     diffs: List[Dict[str, str]] = []
     backups: List[str] = []
@@ -81,9 +92,10 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     held: Set[str] = set()
     done: Dict[str, List[_Write]] = {}
     for path in own_drop_ins(files):
-        unit = os.path.basename(os.path.dirname(path))[:-len(".d")]
-        if names and unit not in [entry.definition.service for entry in before.entries
-                                  if entry.definition.name in names]:
+        unit = os.path.basename(os.path.dirname(path))[: -len(".d")]
+        if names and unit not in [
+            entry.definition.service for entry in before.entries if entry.definition.name in names
+        ]:
             continue
         try:
             diff = _mend(files, path, unit, check)
@@ -129,17 +141,25 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
                 files = HostFiles(root)
                 reached = evaluate(definition, files)
                 if reached.verdict != wanted or not _live.same_vectors(on_disk, reached):
-                    raise Refused(_undone(definition.name, store, writes, "the next start would be %s%s" % (
-                        reached.verdict, " (%s)" % reached.reason if reached.reason else "")
-                        if reached.verdict != wanted else "more than the flag would be another"))
+                    raise Refused(
+                        _undone(
+                            definition.name,
+                            store,
+                            writes,
+                            "the next start would be %s%s"
+                            % (reached.verdict, " (%s)" % reached.reason if reached.reason else "")
+                            if reached.verdict != wanted
+                            else "more than the flag would be another",
+                        )
+                    )
                 done[definition.name] = writes
             for path, (old, new) in planned.files.items():
-                kept = [write.backup for write in done.get(definition.name, ())
-                        if write.path == path and write.backup]
+                kept = [write.backup for write in done.get(definition.name, ()) if write.path == path and write.backup]
                 backups.extend(kept)
                 # Two installations can share a file: then it is one edit, from the first content to the last.
-                edit = edited.setdefault(path, {"path": path, "before": checksum(old),
-                                                "backup": kept[0] if kept else None})
+                edit = edited.setdefault(
+                    path, {"path": path, "before": checksum(old), "backup": kept[0] if kept else None}
+                )
                 edit["after"] = checksum(new)
                 diffs.append(describe(path, old, new))
                 changed = True
@@ -152,8 +172,14 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
     wrong = _wrong(before, after, wanted, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
-        refused.append(_undone(wrong, store, [write for writes in done.values() for write in writes],
-                               "it or another installation would get more than the flag, or not the flag"))
+        refused.append(
+            _undone(
+                wrong,
+                store,
+                [write for writes in done.values() for write in writes],
+                "it or another installation would get more than the flag, or not the flag",
+            )
+        )
         written = {write.path for writes in done.values() for write in writes}
         diffs = [diff for diff in diffs if diff["before_header"] not in written]
         backups = [backup for backup in backups if os.path.lexists(native(backup))]
@@ -162,13 +188,23 @@ def declare(wanted: str, root: str = "/", launch_scripts: Sequence[str] = (), na
         after = survey(root, launch_scripts, attach)
     if backups and not check:
         store.prune()
-    return Declared(changed, diffs, backups, refused, document_of(after, root), _owing(after, wanted, names),
-                    root == "/" and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"]
-                                        for entry in after.entries), list(edited.values()), notes)
+    return Declared(
+        changed,
+        diffs,
+        backups,
+        refused,
+        document_of(after, root),
+        _owing(after, wanted, names),
+        root == "/"
+        and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"] for entry in after.entries),
+        list(edited.values()),
+        notes,
+    )
 
 
-def _planned(entry: Entry, root: str, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool,
-             ) -> Tuple[_outcome.Outcome, Plan, bool]:
+def _planned(
+    entry: Entry, root: str, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool
+) -> Tuple[_outcome.Outcome, Plan, bool]:
     """What the next start gives now, what is to be written, and whether somebody else edited since the survey.
 
     Another run may write between the look at what counts and the look at what stands there: its edit would be made once
@@ -196,16 +232,19 @@ def _planned(entry: Entry, root: str, files: HostFiles, wanted: str, backup: boo
             if refused is not None:
                 raise refused
             return on_disk, planned, not _is_same(entry.on_disk, on_disk)
-    raise Refused("%s: somebody else edits its launch files at this moment (nothing was changed); run again"
-                  % entry.definition.name)
+    raise Refused(
+        "%s: somebody else edits its launch files at this moment (nothing was changed); run again"
+        % entry.definition.name
+    )
 
 
 def _is_same(one: _outcome.Outcome, other: _outcome.Outcome) -> bool:
     return (one.verdict, one.mentions) == (other.verdict, other.mentions) and one.vectors == other.vectors
 
 
-def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str], refused: List[str], check: bool,
-              ) -> Tuple[List[Tuple[str, str, Optional[str]]], List[str]]:
+def _taken_in(
+    store: Store, found: Survey, files: HostFiles, names: Sequence[str], refused: List[str], check: bool
+) -> Tuple[List[Tuple[str, str, Optional[str]]], List[str]]:
     """Backups that lie beside launch files moved away: path, new path and SHA-256 of each; and what to say of it."""
     folders: Set[str] = set()
     read: Set[str] = set()
@@ -237,12 +276,22 @@ def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str
     notes: List[str] = []
     if moved:
         verb = "would be" if check else "were" if len(moved) > 1 else "was"
-        notes.append("%d backup%s of an earlier version %s moved to %s: %s%s" % (
-            len(moved), "s" * (len(moved) > 1), verb, store.place,
-            ", ".join(path for path, _to, _content in moved[:5]), " and more" if len(moved) > 5 else ""))
+        notes.append(
+            "%d backup%s of an earlier version %s moved to %s: %s%s"
+            % (
+                len(moved),
+                "s" * (len(moved) > 1),
+                verb,
+                store.place,
+                ", ".join(path for path, _to, _content in moved[:5]),
+                " and more" if len(moved) > 5 else "",
+            )
+        )
     if were_read:
-        notes.append("read at each start, after the file that they were copied from, and so undid what was changed in "
-                     "it: %s" % ", ".join(were_read[:5]))
+        notes.append(
+            "read at each start, after the file that they were copied from, and so undid what was changed in "
+            "it: %s" % ", ".join(were_read[:5])
+        )
     cleared: List[str] = []
     for path in [] if check else _disturbed(files, ours):
         try:
@@ -252,8 +301,10 @@ def _taken_in(store: Store, found: Survey, files: HostFiles, names: Sequence[str
         except (Refused, OSError):
             pass  # it counts nowhere, and the next run tries again
     if cleared:
-        notes.append("what a run that was killed had left was removed beside %s%s" % (
-            ", ".join(cleared[:5]), " and more" if len(cleared) > 5 else ""))
+        notes.append(
+            "what a run that was killed had left was removed beside %s%s"
+            % (", ".join(cleared[:5]), " and more" if len(cleared) > 5 else "")
+        )
     if len(stale) > LIMIT_MOVED:
         notes.append("%d more backups of an earlier version are left for the next run" % (len(stale) - LIMIT_MOVED))
     return moved, notes
@@ -290,8 +341,10 @@ def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[
     except (Unresolvable, OSError) as error:
         reason = str(error)
     if reason is not None:
-        raise Refused("%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
-                      "remove it" % (path, was, reason))
+        raise Refused(
+            "%s: %s; it is not made root's as it is, because %s (nothing was changed); look at it, and "
+            "remove it" % (path, was, reason)
+        )
     if check:
         check_write(real)
     else:
@@ -352,8 +405,11 @@ def _undone(name: str, store: Store, writes: Sequence[_Write], reason: str) -> s
                 os.rmdir(write.folder)
         except (Refused, OSError) as error:
             failed.append(str(error))
-    return "%s: after the edit %s; %s" % (name, reason, "the old bytes are back" if not failed else
-                                          "and the old bytes could not be put back: " + "; ".join(failed))
+    return "%s: after the edit %s; %s" % (
+        name,
+        reason,
+        "the old bytes are back" if not failed else "and the old bytes could not be put back: " + "; ".join(failed),
+    )
 
 
 def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Write]]) -> Optional[str]:
@@ -364,14 +420,21 @@ def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Wri
         reached = now.get(name)
         if entry.stray or (reached is None and name not in done):
             continue  # it ended meanwhile
-        if reached is None or (name in done and reached.verdict != wanted) or (
-                was.vectors and not _live.same_vectors(was, reached)):
+        if (
+            reached is None
+            or (name in done and reached.verdict != wanted)
+            or (was.vectors and not _live.same_vectors(was, reached))
+        ):
             return name
     return None
 
 
 def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
     """Services whose files are right and whose running JVM is known to have another value."""
-    return [entry.definition.service for entry in result.entries
-            if entry.definition.service and (not names or entry.definition.name in names)
-            and RESTART in owed(entry.on_disk.verdict, entry.next_start.verdict, entry.running, wanted)]
+    return [
+        entry.definition.service
+        for entry in result.entries
+        if entry.definition.service
+        and (not names or entry.definition.name in names)
+        and RESTART in owed(entry.on_disk.verdict, entry.next_start.verdict, entry.running, wanted)
+    ]

@@ -68,8 +68,7 @@ class Keeper:
 class Place:
     """A file's folder, held open, its name there, and its path without links."""
 
-    def __init__(self, folders: List[int], names: List[str], status: Optional[os.stat_result],
-                 walk: "_Walked") -> None:
+    def __init__(self, folders: List[int], names: List[str], status: Optional[os.stat_result], walk: "_Walked") -> None:
         self._folders = folders
         self.walk = walk
         self.folder = folders[-1]
@@ -144,8 +143,10 @@ def walked_to(path: str) -> Place:
                 if walk.links > LIMIT_LINKS:
                     raise Refused("%s: too many symbolic links" % path)
                 if status.st_uid not in (0, os.geteuid()):
-                    raise Refused("%s: the symbolic link %s does not belong to root; edit its target yourself, or "
-                                  "name the target" % (path, here))
+                    raise Refused(
+                        "%s: the symbolic link %s does not belong to root; edit its target yourself, or "
+                        "name the target" % (path, here)
+                    )
                 if target.startswith("/"):
                     _close(folders[1:])
                     del folders[1:], names[:]
@@ -170,8 +171,10 @@ def walked_to(path: str) -> Place:
 
 def _refuse_link(path: str, walk: _Walked) -> None:
     if walk.links and walk.untrusted:
-        raise Refused("%s: a symbolic link is on its way and others than root may write %s; name the target "
-                      "instead of the link" % (path, walk.untrusted))
+        raise Refused(
+            "%s: a symbolic link is on its way and others than root may write %s; name the target "
+            "instead of the link" % (path, walk.untrusted)
+        )
 
 
 def refuse_unless_roots(path: str, place: Place) -> None:
@@ -179,17 +182,21 @@ def refuse_unless_roots(path: str, place: Place) -> None:
     image = image_of_obeyed(path)  # what lies above an image is none of its PID 1's
     for folder, status in place.walk.open_to_others:
         if not image or not (image + "/").startswith(folder.rstrip("/") + "/") or folder == image:
-            raise Refused("%s: PID 1 does as root what such a file says, and its folder %s is not root's alone (%s); "
-                          "give it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
-                          % (path, folder, owner_and_mode(status)))
+            raise Refused(
+                "%s: PID 1 does as root what such a file says, and its folder %s is not root's alone (%s); "
+                "give it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
+                % (path, folder, owner_and_mode(status))
+            )
 
 
 def _refuse_what_others_wrote(path: str, place: Place, status: os.stat_result) -> None:
     """An edit of what PID 1 obeys keeps the rest of it: root would vouch for what it has not read."""
     if is_obeyed(path, place) and not is_own(path) and not only_roots(status):
-        raise Refused("%s: PID 1 or root does what it says, and others than root can change it (%s); look at it, give "
-                      "it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
-                      % (path, owner_and_mode(status)))
+        raise Refused(
+            "%s: PID 1 or root does what it says, and others than root can change it (%s); look at it, give "
+            "it to root (chown root:root, chmod go-w) and run again (nothing was changed)"
+            % (path, owner_and_mode(status))
+        )
 
 
 def is_obeyed(path: str, place: Place) -> bool:
@@ -227,8 +234,10 @@ def is_own(path: str) -> bool:
 def refuse_own_link(path: str, place: Place) -> None:
     """Our own file is never written through a link."""
     if is_own(path) and place.walk.is_link:
-        raise Refused("%s: a symbolic link stands where this collection puts a file of its own; remove it and run "
-                      "again (nothing was changed)" % path)
+        raise Refused(
+            "%s: a symbolic link stands where this collection puts a file of its own; remove it and run "
+            "again (nothing was changed)" % path
+        )
 
 
 def safe_target(path: str) -> Target:
@@ -281,8 +290,10 @@ class Lock:
         try:
             return os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except PermissionError:
-            raise Refused("%s: the folder cannot be read, so it cannot be locked (nothing was changed); run with "
-                          "become" % self.folder)
+            raise Refused(
+                "%s: the folder cannot be read, so it cannot be locked (nothing was changed); run with "
+                "become" % self.folder
+            )
 
     def __enter__(self) -> "Lock":
         self._descriptor = self._open()
@@ -294,13 +305,17 @@ class Lock:
             except (BlockingIOError, InterruptedError):
                 if time.monotonic() > deadline:
                     _close([self._descriptor])
-                    raise Refused("%s: another run has been editing files for %d seconds (nothing was changed); try "
-                                  "again later" % (self.folder, LOCK_SECONDS))
+                    raise Refused(
+                        "%s: another run has been editing files for %d seconds (nothing was changed); try "
+                        "again later" % (self.folder, LOCK_SECONDS)
+                    )
                 time.sleep(0.02)
             except OSError as error:
                 _close([self._descriptor])
-                raise Refused("%s: its file system cannot lock (%s), and two runs at a time could lose an edit "
-                              "(nothing was changed)" % (self.folder, error.strerror))
+                raise Refused(
+                    "%s: its file system cannot lock (%s), and two runs at a time could lose an edit "
+                    "(nothing was changed)" % (self.folder, error.strerror)
+                )
 
     def __exit__(self, *_error: object) -> None:
         _close([self._descriptor])
@@ -367,8 +382,9 @@ def _copy_attributes(path: str, dress: Dress, descriptor: int) -> None:
         try:
             os.setxattr(descriptor, name, value)
         except OSError as error:
-            raise Refused("%s: its attribute %s cannot be kept: %s (nothing was changed)"
-                          % (path, name, error.strerror))
+            raise Refused(
+                "%s: its attribute %s cannot be kept: %s (nothing was changed)" % (path, name, error.strerror)
+            )
     os.fchmod(descriptor, stat.S_IMODE(dress.st_mode))
 
 
@@ -419,7 +435,7 @@ def names_beside(place: Place) -> List[str]:
 def _write_whole(descriptor: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
-        view = view[os.write(descriptor, view):]
+        view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(place: Place) -> None:
@@ -438,6 +454,7 @@ def _rename_to_free_name(folder: int, old: str, new: str) -> None:
     """Rename in one step, never over a file that came meanwhile. Raises FileExistsError."""
     try:
         import ctypes
+
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (ImportError, OSError, AttributeError):
         code = errno.ENOSYS
@@ -453,16 +470,18 @@ def _rename_to_free_name(folder: int, old: str, new: str) -> None:
     unlink_quietly(folder, old)
 
 
-def put(place: Place, name: str, content: bytes, dress: Callable[[int], None],
-        unchanged: Optional[os.stat_result]) -> None:
+def put(
+    place: Place, name: str, content: bytes, dress: Callable[[int], None], unchanged: Optional[os.stat_result]
+) -> None:
     """Write ``content`` beside the file, ``dress`` it (owner, mode), then give it its name in one step.
 
     With ``unchanged`` it takes the place of the file with that status, else the name must be free.
     """
     temporary = _temporary(place.name)
     # Until it has its owner and mode, nobody else can read it.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
-                         dir_fd=place.folder)
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place.folder
+    )
     try:
         try:
             _write_whole(descriptor, content)
@@ -506,8 +525,10 @@ def settle(path: str, place: Place, kept: Optional[str]) -> None:
     try:
         sync_folder(place)
     except OSError as error:
-        raise Refused("%s: it was written%s, but whether that outlasts a power cut is not certain: %s" % (
-            path, " (backup: %s)" % kept if kept else "", error.strerror))
+        raise Refused(
+            "%s: it was written%s, but whether that outlasts a power cut is not certain: %s"
+            % (path, " (backup: %s)" % kept if kept else "", error.strerror)
+        )
 
 
 class Opened:
@@ -530,8 +551,10 @@ def opened(place: Place, name: str) -> Opened:
     descriptor, status = open_regular(name, os.O_NOFOLLOW, place.folder)
     try:
         if status.st_nlink > 1:
-            raise Refused("%s: it has %d names (hard links), and replacing it would part them; edit it yourself"
-                          % (os.path.join(os.path.dirname(place.path), name), status.st_nlink))
+            raise Refused(
+                "%s: it has %d names (hard links), and replacing it would part them; edit it yourself"
+                % (os.path.join(os.path.dirname(place.path), name), status.st_nlink)
+            )
         content = b""
         while len(content) <= LIMIT_SIZE:
             block = os.read(descriptor, min(1 << 16, LIMIT_SIZE + 1 - len(content)))
@@ -544,8 +567,13 @@ def opened(place: Place, name: str) -> Opened:
         raise
 
 
-def replace(path: str, expected: Optional[str], content: Optional[str], keeper: Optional[Keeper] = None,
-            was: Optional[os.stat_result] = None) -> Optional[str]:
+def replace(
+    path: str,
+    expected: Optional[str],
+    content: Optional[str],
+    keeper: Optional[Keeper] = None,
+    was: Optional[os.stat_result] = None,
+) -> Optional[str]:
     """Replace, create or remove a file in one step, so that at any moment the old or the new one is there.
 
     ``expected`` is what the file must still hold (None: it must not exist), ``content`` what it shall hold
@@ -553,6 +581,7 @@ def replace(path: str, expected: Optional[str], content: Optional[str], keeper: 
     back. ``keeper`` records the change, and keeps a copy of what was there: its path is returned. Raises
     :class:`Refused`.
     """
+
     def dated(descriptor: int) -> None:
         if was is not None:
             os.utime(descriptor, ns=(was.st_atime_ns, was.st_mtime_ns))
@@ -602,8 +631,9 @@ def _make_roots(descriptor: int, mode: int = 0o644) -> None:
     os.fchmod(descriptor, mode)
 
 
-def create(path: str, place: Place, content: bytes, dress: Callable[[int], None],
-           keeper: Optional[Keeper] = None) -> None:
+def create(
+    path: str, place: Place, content: bytes, dress: Callable[[int], None], keeper: Optional[Keeper] = None
+) -> None:
     """Make a file that is not there yet. Raises :class:`Refused`, OSError."""
     if keeper is not None:
         keeper.keep(place.path, None, content)
@@ -618,8 +648,9 @@ def create(path: str, place: Place, content: bytes, dress: Callable[[int], None]
     settle(path, place, None)
 
 
-def exchange(place: Place, now: Opened, content: Optional[bytes], dress: Callable[[int], None],
-             keeper: Optional[Keeper]) -> Optional[str]:
+def exchange(
+    place: Place, now: Opened, content: Optional[bytes], dress: Callable[[int], None], keeper: Optional[Keeper]
+) -> Optional[str]:
     """Put other content (None: nothing) in the place of the file; returns the path of its copy, if one is kept.
 
     Raises :class:`Refused`, OSError.

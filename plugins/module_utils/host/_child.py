@@ -85,8 +85,9 @@ def _run(work: Callable[[], Any], writer: int, seconds: float) -> None:
 # -- all that is done on a host ---------------------------------------------------------------------
 
 
-def supervised(work: Callable[[], Dict[str, Any]], memory: int = limits.MEMORY,
-               seconds: float = limits.SECONDS) -> Dict[str, Any]:
+def supervised(
+    work: Callable[[], Dict[str, Any]], memory: int = limits.MEMORY, seconds: float = limits.SECONDS
+) -> Dict[str, Any]:
     """The result that ``work`` returns, as it ran in a child within its limits; else a failed one that says why."""
     before = _on_signals(_end_here)
     try:
@@ -115,8 +116,10 @@ def _supervise(work: Callable[[], Dict[str, Any]], memory: int, seconds: float) 
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                return _failed("the host's own deadline passed after %d seconds, while it was %s"
-                               % (time.monotonic() - began, phase))
+                return _failed(
+                    "the host's own deadline passed after %d seconds, while it was %s"
+                    % (time.monotonic() - began, phase)
+                )
             for descriptor, events in watched.poll(left * 1000):
                 if descriptor != reader:
                     if events & _GONE and not writes:
@@ -150,8 +153,11 @@ def _work(work: Callable[[], Dict[str, Any]], writer: int, memory: int, seconds:
     """In the child: its limits, the work, the answer."""
     os.setpgid(0, 0)
     _on_signals(_end_here)
-    for kind, limit in ((resource.RLIMIT_AS, memory + _used()), (resource.RLIMIT_CPU, limits.CPU),
-                        (resource.RLIMIT_CORE, 0)):
+    for kind, limit in (
+        (resource.RLIMIT_AS, memory + _used()),
+        (resource.RLIMIT_CPU, limits.CPU),
+        (resource.RLIMIT_CORE, 0),
+    ):
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     longest = [seconds]
@@ -208,8 +214,11 @@ def _ending(child: int) -> str:
         number, status = os.waitpid(child, os.WNOHANG)
         if number and os.WIFSIGNALED(status):
             which = os.WTERMSIG(status)
-            return ("used up its %d seconds of CPU" % limits.CPU if which == signal.SIGXCPU
-                    else "was ended by signal %d" % which)
+            return (
+                "used up its %d seconds of CPU" % limits.CPU
+                if which == signal.SIGXCPU
+                else "was ended by signal %d" % which
+            )
         if number:
             return "ended without an answer"
         time.sleep(0.001)
@@ -246,7 +255,7 @@ def forked(inside: Callable[[int], None]) -> Tuple[int, int]:
 def _send(writer: int, said: Any) -> None:
     data = json.dumps(said).encode("ascii") + b"\n"
     while data:
-        data = data[os.write(writer, data):]
+        data = data[os.write(writer, data) :]
 
 
 def _end_here(number: int, _frame: Any) -> None:

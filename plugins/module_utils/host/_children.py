@@ -27,8 +27,14 @@ class Each(NamedTuple):
     late: List[Any]  # things of which nothing is known: they did not come back in time, or broke the function
 
 
-def each(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, total: float,
-         first: Callable[[Any], Any], patience: float) -> Each:
+def each(
+    work: Callable[[Any], Any],
+    things: Sequence[Any],
+    seconds: float,
+    total: float,
+    first: Callable[[Any], Any],
+    patience: float,
+) -> Each:
     """What ``work`` says of each of the ``things`` (anything that JSON knows; None is nothing), in one child.
 
     One of them may take ``seconds``, all together ``total``. They are taken as they come; where that takes more than
@@ -49,7 +55,7 @@ def each(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, tota
                 late.append(thing)
             elif line != _NOTHING:
                 found.append((thing, json.loads(line.decode("ascii"))))
-        left = left[len(lines):]
+        left = left[len(lines) :]
         if hangs and left:
             late.append(left.pop(0))
         if not sorted_yet:
@@ -58,8 +64,9 @@ def each(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, tota
     return Each(found, late + left)
 
 
-def _lines(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, deadline: float,
-           ) -> Tuple[List[bytes], bool]:
+def _lines(
+    work: Callable[[Any], Any], things: Sequence[Any], seconds: float, deadline: float
+) -> Tuple[List[bytes], bool]:
     """A line for each thing until one hangs (then True) or the time is over."""
     try:
         child, reader = forked(lambda writer: _run(work, things, writer, deadline - time.monotonic()))
@@ -81,7 +88,7 @@ def _lines(work: Callable[[Any], Any], things: Sequence[Any], seconds: float, de
         os.close(reader)
         end(child, 0, False)
     whole = b"".join(parts)
-    return whole[:whole.rfind(b"\n") + 1].splitlines(True), hangs
+    return whole[: whole.rfind(b"\n") + 1].splitlines(True), hangs
 
 
 def _run(work: Callable[[Any], Any], things: Sequence[Any], writer: int, seconds: float) -> None:
@@ -96,4 +103,4 @@ def _run(work: Callable[[Any], Any], things: Sequence[Any], writer: int, seconds
         except Exception:  # noqa: BLE001  whatever it was broken by, the others go on
             line = _BROKEN
         while line:
-            line = line[os.write(writer, line):]
+            line = line[os.write(writer, line) :]

@@ -18,7 +18,8 @@ from . import _limits as limits
 _LOCAL = frozenset(
     "bcachefs bpf btrfs cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs erofs exfat ext2 ext3 ext4 f2fs "
     "fusectl hugetlbfs iso9660 jfs mqueue nsfs overlay proc pstore ramfs reiserfs rootfs securityfs selinuxfs squashfs "
-    "sysfs tmpfs tracefs udf vfat xfs zfs".split())
+    "sysfs tmpfs tracefs udf vfat xfs zfs".split()
+)
 
 
 class Silent(OSError):

@@ -33,23 +33,30 @@ _OF_LOGINS = "bash_profile|bash_login|bashrc|profile|zprofile|zshenv|zshrc|cshrc
 _OF_THE_MACHINE = (
     "environment|locale|i18n|profile|bash|bashrc|zsh|zshenv|zshrc|csh|ksh|mkshrc|inputrc|security|pam|login|skel|rc|init"
     "|inittab|lsb|lsb-base-logging|os-release|java|jvm|alternatives|passwd|group|shadow|sudo|sudoers|hosts|host|hostname"
-    "|resolv|nsswitch|fstab|sysctl|ld|modprobe|modules|udev|dbus-1|shells|default|sysconfig")
+    "|resolv|nsswitch|fstab|sysctl|ld|modprobe|modules|udev|dbus-1|shells|default|sysconfig"
+)
 _OF_OTHERS = (  # in /etc/default, /etc/sysconfig and /etc/conf.d
     "locale|i18n|language|keyboard|console|console-setup|clock|hwclock|useradd|login|su|networking|networks?|init|rcS|halt"
     "|network-scripts|grub2?|kernel|selinux|authconfig|nss|java|java-common|jre|jdk|jvm|ulimit|limits|proxy|sysstat"
     "|crond?|sshd?|r?syslog|docker|environment|bootloader|windowmanager|mail|security|suseconfig|shadow|profile|functions"
-    "|ntpd?|chronyd?|nfs|nfs-common|iptables|firewalld")
+    "|ntpd?|chronyd?|nfs|nfs-common|iptables|firewalld"
+)
 #: Files that an edit never touches. What packages bring goes at the next upgrade, what lies below /run at the next
 #: boot, and what others than one installation read is theirs too: logins, PAM, each shell, each service.
 _NOT_TO_EDIT = re.compile(
     r"/(?:%s)/|.*/\.(?:%s)\Z|.*\.cbops~\Z|/etc/(?:default|sysconfig|conf\.d)/(?:%s)(?:[./].*)?\Z"
     r"|/etc/(?!default/|sysconfig/|rc\.local\Z|rc\.d/rc\.local\Z)(?:rc[0-9S]|%s)(?:[./].*)?\Z|/etc/systemd/(?!system/(?!service\.d/))"
-    % (_PACKAGES, _OF_LOGINS, _OF_OTHERS, _OF_THE_MACHINE), re.DOTALL)
+    % (_PACKAGES, _OF_LOGINS, _OF_OTHERS, _OF_THE_MACHINE),
+    re.DOTALL,
+)
 #: What lies there is gone with a reboot, and made anew by whoever wants it.
 PASSING = re.compile(r"/+(?:(?:var/+)?(?:run|tmp)|dev/+shm)/")
 #: Folders of which PID 1 obeys, or root runs, every file; before them the root of an image.
-_OBEYED = re.compile(r"(.*?)/(?:(?:etc|run|(?:usr/(?:local/)?)?lib)/systemd"
-                     r"|etc/(?:init\.d|rc\.d|rc[0-6S]\.d|rc\.local))/", re.DOTALL)
+_OBEYED = re.compile(
+    r"(.*?)/(?:(?:etc|run|(?:usr/(?:local/)?)?lib)/systemd"
+    r"|etc/(?:init\.d|rc\.d|rc[0-6S]\.d|rc\.local))/",
+    re.DOTALL,
+)
 LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 LIMIT_FOUND = 1000  # paths that a pattern stands for
@@ -182,8 +189,9 @@ class _Rights:
             os.setgroups(self._before[1])
 
 
-def _open_step_by_step(root: str, home: Optional[str], path: str, kind: int, reader: Optional[Reader] = None,
-                       ) -> Tuple[int, os.stat_result]:
+def _open_step_by_step(
+    root: str, home: Optional[str], path: str, kind: int, reader: Optional[Reader] = None
+) -> Tuple[int, os.stat_result]:
     """Open ``path`` (below the folder ``home``), one open folder after the other: none can be swapped meanwhile.
 
     Links stay below ``root`` and are followed with the rights of whoever made them, all with those of ``reader`` where
@@ -246,8 +254,9 @@ def _check_names(folders: List[int]) -> None:
     if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
         folder = os.fstat(folders[-2])
         if not only_roots(folder) and (folder.st_uid != status.st_uid or folder.st_mode & 0o022):
-            raise OSError(errno.EPERM, "it has several names (hard links), and others than its owner may write its "
-                                       "folder")
+            raise OSError(
+                errno.EPERM, "it has several names (hard links), and others than its owner may write its folder"
+            )
 
 
 def _mount(descriptor: int) -> Optional[str]:
@@ -270,8 +279,9 @@ def _check_mount(descriptor: int, home: Optional[str], by_others: bool) -> None:
         options = [line.split()[-1] for line in stream if line.split()[0] == mount]
     # Users mount programs of theirs as file systems (FUSE).
     if not options or re.search(r"(?:^|,)user_id=[1-9]", options[0]):
-        raise OSError(errno.EXDEV, "it is on another file system than its home, and root is not known to have mounted "
-                                   "that")
+        raise OSError(
+            errno.EXDEV, "it is on another file system than its home, and root is not known to have mounted that"
+        )
 
 
 def text_of_open(descriptor: int, status: os.stat_result, path: str) -> str:
@@ -385,7 +395,7 @@ class HostFiles:
             names = ["/" + "/".join(_parts(path)), self.canonical(path)]
         except OSError:
             return False
-        names += [name[len(root):] for name in names for root in self.service_roots if name.startswith(root + "/")]
+        names += [name[len(root) :] for name in names for root in self.service_roots if name.startswith(root + "/")]
         return not any(map(_NOT_TO_EDIT.match, names))
 
     def origin(self, path: str) -> str:
@@ -586,7 +596,7 @@ class HostFiles:
                 if content is not None:
                     names.add(name)
             elif content is not None and folder.startswith(path + "/"):
-                names.add(folder[len(path) + 1:].partition("/")[0])  # a file makes its folders
+                names.add(folder[len(path) + 1 :].partition("/")[0])  # a file makes its folders
         return sorted(names)
 
     def is_refused(self, path: str) -> bool:
@@ -622,8 +632,11 @@ class HostFiles:
                 seen += len(names)
                 if seen > limits.NAMES:
                     raise OSError(errno.E2BIG, "leads to more than %d names" % limits.NAMES, path)
-                found += [stem + name for name in names
-                          if matches(name) and (part.startswith(".") or not name.startswith("."))]
+                found += [
+                    stem + name
+                    for name in names
+                    if matches(name) and (part.startswith(".") or not name.startswith("."))
+                ]
                 if len(found) > LIMIT_FOUND:
                     raise OSError(errno.E2BIG, "stands for more than %d files" % LIMIT_FOUND, path)
         return sorted(name for name in found if self._is_listed(name))

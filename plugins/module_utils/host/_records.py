@@ -51,9 +51,12 @@ def is_ours(files: HostFiles, path: str) -> bool:
     """
     real = files.canonical(path)
     folder = "/".join((files.canonical(ABOVE),) + FOLDERS + (folder_name(native(real)),))
-    names = [name for name in files.list(folder) if name.endswith(JSON) and NAME.match(name[:-len(JSON)])] \
-        if _is_there(files, folder) else []
-    for name in sorted(names, key=lambda name: order(name[:-len(JSON)]), reverse=True)[:_LIMIT_RECORDS]:
+    names = (
+        [name for name in files.list(folder) if name.endswith(JSON) and NAME.match(name[: -len(JSON)])]
+        if _is_there(files, folder)
+        else []
+    )
+    for name in sorted(names, key=lambda name: order(name[: -len(JSON)]), reverse=True)[:_LIMIT_RECORDS]:
         try:
             record = json.loads(files.read(folder + "/" + name))
             if record["schema"] != RECORD or not record["edits"]:

@@ -12,8 +12,24 @@ import re
 from typing import Optional
 
 #: Kinds of file systems that several hosts mount.
-_SHARED = frozenset(["9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "glusterfs", "gpfs",
-                     "lustre", "nfs", "nfs4", "smb3", "smbfs"])
+_SHARED = frozenset(
+    [
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "fuse.ceph",
+        "fuse.glusterfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+    ]
+)
 _LIMIT_TABLE = 4 << 20  # characters of the table; a machine with containers has thousands of mounts
 
 
@@ -40,7 +56,7 @@ def share_of(home: str, table: str = "/proc/self/mountinfo") -> Optional[str]:
             place, found = mounted, (kind_and_source[0], _plain(kind_and_source[1]), _plain(parts[3]))
     if found is None or found[0] not in _SHARED:
         return None
-    inside = posixpath.normpath("/%s/%s" % (found[2], home[len(place.rstrip("/")):])).lstrip("/")
+    inside = posixpath.normpath("/%s/%s" % (found[2], home[len(place.rstrip("/")) :])).lstrip("/")
     return "%s/%s" % (found[1].rstrip("/"), inside) if inside else found[1].rstrip("/") or "/"
 
 

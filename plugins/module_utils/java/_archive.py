@@ -107,8 +107,11 @@ def _wide(stream: IO[bytes], end: int, count: int, length: int, offset: int) -> 
                 if len(found) == _END_64.size and found[:4] == b"PK\x06\x06":
                     _mark, entries, wide_length, wide_offset = _END_64.unpack(found)
                     # As Java does it: where both say something else, the older record counts.
-                    if length in (wide_length, _LARGE) and offset in (wide_offset, _LARGE) \
-                            and count in (entries, 0xFFFF):
+                    if (
+                        length in (wide_length, _LARGE)
+                        and offset in (wide_offset, _LARGE)
+                        and count in (entries, 0xFFFF)
+                    ):
                         return place, entries, wide_length, wide_offset
     if is_needed and _LARGE in (length, offset):
         raise _Broken("its 64-bit end is missing")
@@ -122,12 +125,12 @@ def _entries(directory: bytes, length: int) -> List[Tuple[int, int]]:
     if len(directory) < length:
         raise _Broken("its directory is cut")
     while at < length:
-        if at + _ENTRY.size > length or directory[at:at + 4] != b"PK\x01\x02":
+        if at + _ENTRY.size > length or directory[at : at + 4] != b"PK\x01\x02":
             raise _Broken("its directory is not whole")
         _mark, packed, whole, name, extra, comment, position = _ENTRY.unpack_from(directory, at)
         at += _ENTRY.size
         if _LARGE in (packed, position):
-            packed, position = _wide_entry(directory[at + name:at + name + extra], packed, whole, position)
+            packed, position = _wide_entry(directory[at + name : at + name + extra], packed, whole, position)
         found.append((position, packed))
         at += name + extra + comment
     if at != length:
@@ -141,8 +144,10 @@ def _wide_entry(extra: bytes, packed: int, whole: int, position: int) -> Tuple[i
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
         if kind == 1:
-            wide = [struct.unpack_from("<Q", extra, place)[0]
-                    for place in range(at + 4, min(at + 4 + length, len(extra)) - 7, 8)]
+            wide = [
+                struct.unpack_from("<Q", extra, place)[0]
+                for place in range(at + 4, min(at + 4 + length, len(extra)) - 7, 8)
+            ]
             try:
                 if whole == _LARGE:
                     wide.pop(0)

@@ -102,10 +102,11 @@ def _entry(directory: bytes, wanted: bytes) -> Tuple[int, int, int, int, int, in
     at = 0
     while at < len(directory):
         signature, flags, method, checksum, packed, whole, name, extra, comment, position = _ENTRY.unpack_from(
-            directory, at)
+            directory, at
+        )
         if signature != b"PK\x01\x02":
             raise ValueError("no directory")
-        if directory[at + _ENTRY.size:at + _ENTRY.size + name] == wanted:
+        if directory[at + _ENTRY.size : at + _ENTRY.size + name] == wanted:
             found = flags, method, checksum, packed, whole, position
         at += _ENTRY.size + name + extra + comment
     if found is None:
@@ -181,7 +182,7 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     archive = archives[0]
 
     def opened(path: str) -> Tuple[int, os.stat_result]:
-        return files.open_below(home, path[len(home):])
+        return files.open_below(home, path[len(home) :])
 
     detail: Dict[str, Any] = {
         "state": "disabled" if archive + ".disabled" in names else "enabled",
@@ -289,8 +290,10 @@ def proxy(files: HostFiles, home: str) -> Found:
         raise Unreadable("%s: its noProxyHost has more than %d entries" % (path, LIMIT_NO_PROXY))
     if not _HOST.match(host) or not re.match(r"[0-9]{1,5}\Z", port) or not all(map(_NO_PROXY.match, without)):
         raise Unreadable("%s: its name, port or noProxyHost is not valid" % path)
-    return ({"host": host, "port": int(port), "no_proxy": without, "authenticated": any(found.get("userName", ()))},
-            {"state": "seen", "file": path})
+    return (
+        {"host": host, "port": int(port), "no_proxy": without, "authenticated": any(found.get("userName", ()))},
+        {"state": "seen", "file": path},
+    )
 
 
 def product_version(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Found:
@@ -314,8 +317,10 @@ def product_version(files: HostFiles, home: Optional[str], wars: Sequence[str]) 
 def settings(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
     """``settings`` of the state document: a value each (None: seen to be absent), and ``details`` with reasons."""
     readers = [(key, lambda at, name=name: plugin(files, at, name)) for key, name in PLUGINS]  # type: List[Any]
-    readers += [("no_usage_statistics", lambda at: no_usage_statistics(files, at)),
-                ("proxy", lambda at: proxy(files, at))]
+    readers += [
+        ("no_usage_statistics", lambda at: no_usage_statistics(files, at)),
+        ("proxy", lambda at: proxy(files, at)),
+    ]
     document: Dict[str, Any] = {}
     details: Dict[str, Any] = {}
     for key, read in readers + [("product_version", None)]:
@@ -351,8 +356,9 @@ def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str])
     limits.phase("reading the settings of the product")
     silent = _silence(files, wars)
     found = _bounded(files, home, [] if silent else wars)
-    document = unknown_settings("%s could not be read: %s" % (home or "its war", found)) \
-        if isinstance(found, str) else found  # type: Dict[str, Any]
+    document = (
+        unknown_settings("%s could not be read: %s" % (home or "its war", found)) if isinstance(found, str) else found
+    )  # type: Dict[str, Any]
     if silent:  # that says nothing of the home
         document["product_version"] = UNKNOWN
         document["details"]["product_version"] = {"state": UNKNOWN, "reason": "its war could not be read: " + silent}

@@ -24,11 +24,26 @@ ENVIRONMENT = WEAKER_ENVIRONMENT + STRONGER_ENVIRONMENT
 MAINS = frozenset(["executable.Main", "winstone.Launcher", "Main"])
 
 #: Options of the ``java`` launcher whose value is the next word, so that word is no option itself.
-_TAKES_WORD = frozenset([
-    "-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path",
-    "--add-modules", "--enable-native-access", "--limit-modules", "--add-exports", "--add-opens",
-    "--add-reads", "--patch-module", "-d", "--describe-module", "--source",
-])
+_TAKES_WORD = frozenset(
+    [
+        "-cp",
+        "-classpath",
+        "--class-path",
+        "-p",
+        "--module-path",
+        "--upgrade-module-path",
+        "--add-modules",
+        "--enable-native-access",
+        "--limit-modules",
+        "--add-exports",
+        "--add-opens",
+        "--add-reads",
+        "--patch-module",
+        "-d",
+        "--describe-module",
+        "--source",
+    ]
+)
 _VM_OPTIONS_FILE = "-XX:VMOptionsFile="
 
 _LIMIT_ARGFILE = 1 << 20
@@ -62,7 +77,7 @@ def mention_value(word: str) -> str:
     if word == head:
         return ""
     if word.startswith(head + "="):
-        return word[len(head) + 1:]
+        return word[len(head) + 1 :]
     raise ValueError("not about the property")
 
 
@@ -175,8 +190,9 @@ def is_older_than_9(release: str) -> bool:
     return re.search(r'^JAVA_VERSION="?1\.', release, re.MULTILINE) is not None
 
 
-def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]], argfiles: bool = True,
-                 ) -> List[Tuple[str, int]]:
+def expand_files(
+    words: Sequence[str], read: Callable[[str], Optional[str]], argfiles: bool = True
+) -> List[Tuple[str, int]]:
     """Put the content of ``@argfile`` and ``-XX:VMOptionsFile=`` in the place of the word that names it.
 
     Returns (word, index of the word it came from). ``read`` gives a file's text, or None where it
@@ -197,7 +213,7 @@ def expand_files(words: Sequence[str], read: Callable[[str], Optional[str]], arg
             else:
                 path = word[1:]
         elif word.startswith(_VM_OPTIONS_FILE):
-            path, split = word[len(_VM_OPTIONS_FILE):], split_environment
+            path, split = word[len(_VM_OPTIONS_FILE) :], split_environment
         if not path:
             result.append((word, index))
             continue
@@ -238,12 +254,14 @@ def launcher_words(argv: Sequence[str], read: Callable[[str], Optional[str]]) ->
     return expand_all(raw[:end], read, True) + raw[end:]
 
 
-def process_layers(argv: Sequence[str], environment: Dict[str, str],
-                   read: Callable[[str], Optional[str]]) -> List[Tuple[str, List[str]]]:
+def process_layers(
+    argv: Sequence[str], environment: Dict[str, str], read: Callable[[str], Optional[str]]
+) -> List[Tuple[str, List[str]]]:
     """The options a running JVM got, by its argument vector and environment: (layer, words), weakest layer first.
 
     Raises :class:`Unresolvable` where one of its option files cannot be read.
     """
+
     def variable(name: str) -> Tuple[str, List[str]]:
         return name, expand_all(split_environment(environment.get(name, "")), read, name == "JDK_JAVA_OPTIONS")
 
@@ -254,8 +272,9 @@ def process_layers(argv: Sequence[str], environment: Dict[str, str],
     return layers + [variable(name) for name in STRONGER_ENVIRONMENT]
 
 
-def process_value(argv: Sequence[str], environment: Dict[str, str],
-                  read: Callable[[str], Optional[str]]) -> Tuple[Optional[str], Optional[str]]:
+def process_value(
+    argv: Sequence[str], environment: Dict[str, str], read: Callable[[str], Optional[str]]
+) -> Tuple[Optional[str], Optional[str]]:
     """The property's value in a running JVM by its argument vector and environment, and the layer it came from.
 
     Both None where nothing mentions it (telemetry is on then). Raises :class:`Unresolvable`.

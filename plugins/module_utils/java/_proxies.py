@@ -13,8 +13,7 @@ import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 #: System properties that decide on the way out, and on the authorities that a JVM trusts.
-PROPERTIES = ("https.proxyHost", "https.proxyPort", "http.nonProxyHosts", "socksProxyHost",
-              "javax.net.ssl.trustStore")
+PROPERTIES = ("https.proxyHost", "https.proxyPort", "http.nonProxyHosts", "socksProxyHost", "javax.net.ssl.trustStore")
 #: In the order in which curl takes them. Java reads none of them; a launch script or a plugin may.
 VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 NO_PROXY = ("no_proxy", "NO_PROXY")
@@ -98,10 +97,14 @@ def of_environment(found: Mapping[str, str], where: str) -> Network:
     match = re.match(r"(\[[0-9A-Fa-f:.]+\]|[^/:]+):([0-9]+)/?\Z", rest)
     exceptions = re.split(r"[\s,]+", next((found[one] for one in NO_PROXY if found.get(one)), "").strip())
     if match is None or not _valid(match.group(1), match.group(2), exceptions):
-        return Network((), ("%s was not probed: it names no host and port, or its exceptions are not valid" % place,),
-                       None)
-    return Network((Route(match.group(1), int(match.group(2)), place, "environment",
-                          tuple(one for one in exceptions if one)),), (), None)
+        return Network(
+            (), ("%s was not probed: it names no host and port, or its exceptions are not valid" % place,), None
+        )
+    return Network(
+        (Route(match.group(1), int(match.group(2)), place, "environment", tuple(one for one in exceptions if one)),),
+        (),
+        None,
+    )
 
 
 def of_settings(proxy: Any, detail: Mapping[str, Any]) -> Network:
@@ -118,8 +121,12 @@ def of_settings(proxy: Any, detail: Mapping[str, Any]) -> Network:
 
 
 def _valid(host: str, port: str, exceptions: Sequence[str]) -> bool:
-    return bool(_HOST.match(host) and re.match(r"[0-9]{1,5}\Z", port) and 0 < int(port) < 65536
-                and all(not one or _EXCEPTION.match(one) for one in exceptions))
+    return bool(
+        _HOST.match(host)
+        and re.match(r"[0-9]{1,5}\Z", port)
+        and 0 < int(port) < 65536
+        and all(not one or _EXCEPTION.match(one) for one in exceptions)
+    )
 
 
 def exception_for(route: Route, host: str) -> Optional[str]:
@@ -168,9 +175,11 @@ _MATCHES = {"java": _java, "jenkins": _jenkins, "environment": _environment}
 def joined(networks: Sequence[Network]) -> Network:
     """Several as one, each thing once, in their order."""
     stores = [network.trust_store for network in networks if network.trust_store]
-    return Network(tuple(dict.fromkeys(route for network in networks for route in network.routes)),
-                   tuple(dict.fromkeys(note for network in networks for note in network.notes)),
-                   stores[0] if stores else None)
+    return Network(
+        tuple(dict.fromkeys(route for network in networks for route in network.routes)),
+        tuple(dict.fromkeys(note for network in networks for note in network.notes)),
+        stores[0] if stores else None,
+    )
 
 
 def paths(routes: Sequence[Route], host: str) -> Tuple[Dict[Tuple[str, int], List[str]], List[str]]:
@@ -182,6 +191,7 @@ def paths(routes: Sequence[Route], host: str) -> Tuple[Dict[Tuple[str, int], Lis
         if exception is None:
             found.setdefault((route.host.strip("[]"), route.port), {})[route.where] = None
         else:
-            notes.append("%s excludes %s from its proxy (%s): there the direct path counts"
-                         % (route.where, host, exception))
+            notes.append(
+                "%s excludes %s from its proxy (%s): there the direct path counts" % (route.where, host, exception)
+            )
     return {proxy: list(places) for proxy, places in found.items()}, notes

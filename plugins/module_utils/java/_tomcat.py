@@ -32,7 +32,7 @@ def starts(words: Sequence[str]) -> bool:
 
 def base_of(options: Sequence[str]) -> str:
     """``catalina.base`` among a JVM's options (the last one counts), an empty string where none is given."""
-    found = [option[len(_BASE):] for option in options if option.startswith(_BASE)]
+    found = [option[len(_BASE) :] for option in options if option.startswith(_BASE)]
     return found[-1] if found else ""
 
 
@@ -46,10 +46,13 @@ def wars(files: HostFiles, base: str) -> Tuple[str, ...]:
         return ()
     webapps, configuration = base.rstrip("/") + "/webapps", base.rstrip("/") + "/conf"
     names = files.list(webapps)
-    unpacked = {name[:-len(".war")] for name in names if name.endswith(".war")}
-    found = ["%s/%s" % (webapps, name) for name in names
-             if name not in unpacked  # what Tomcat unpacked is the war beside it
-             and (name.endswith(".war") or "." not in name)]
+    unpacked = {name[: -len(".war")] for name in names if name.endswith(".war")}
+    found = [
+        "%s/%s" % (webapps, name)
+        for name in names
+        if name not in unpacked  # what Tomcat unpacked is the war beside it
+        and (name.endswith(".war") or "." not in name)
+    ]
     found = list(dict.fromkeys(found + _contexts(files, configuration, webapps)))
     if len(found) > LIMIT_APPLICATIONS:
         raise Unresolvable("its Tomcat has more than %d applications" % LIMIT_APPLICATIONS, webapps)
@@ -120,4 +123,4 @@ def _document_bases(text: str) -> Iterator[str]:
 
 def _is_ours(files: HostFiles, path: str) -> bool:
     # Tomcat unpacks a war into a folder of its name, whatever that is (ROOT.war).
-    return is_ours(files, path) or (path.endswith(".war") and is_ours(files, path[:-len(".war")]))
+    return is_ours(files, path) or (path.endswith(".war") and is_ours(files, path[: -len(".war")]))

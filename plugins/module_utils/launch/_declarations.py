@@ -58,8 +58,7 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
     return [path for path in dict.fromkeys(paths) if path.startswith("/")]
 
 
-def declarations(definition: Definition, result: Outcome, live: Optional[Live], files: HostFiles,
-                 ) -> List[Declaration]:
+def declarations(definition: Definition, result: Outcome, live: Optional[Live], files: HostFiles) -> List[Declaration]:
     """All mentions of the flag around an installation, each live or dead and why."""
     effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
     winner = "%s:%s" % place_of(files, result.mentions[-1]) if result.mentions else ""
@@ -77,8 +76,9 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
         if PROPERTY not in content:
             continue
         matches = list(_MENTION.finditer(content))
-        listed = [match for number, match in enumerate(matches)
-                  if number < LIMIT_LISTED or (path, match.start()) in effective]
+        listed = [
+            match for number, match in enumerate(matches) if number < LIMIT_LISTED or (path, match.start()) in effective
+        ]
         variables, commented = _circumstances(content, path, [match.start() for match in listed])
         for match, variable, in_comment in zip(listed, variables, commented):
             line = line_of(content, match.start())
@@ -90,9 +90,19 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
                 reason = "overridden by %s" % winner
             found.append((order, Declaration(path, line, variable, match.group(1) or "", reason is None, reason)))
         if len(listed) < len(matches):
-            found.append((-1, Declaration(path, line_of(content, matches[LIMIT_LISTED].start()), None, "", False,
-                                          "the file holds %d mentions more, which are not listed"
-                                          % (len(matches) - len(listed)))))
+            found.append(
+                (
+                    -1,
+                    Declaration(
+                        path,
+                        line_of(content, matches[LIMIT_LISTED].start()),
+                        None,
+                        "",
+                        False,
+                        "the file holds %d mentions more, which are not listed" % (len(matches) - len(listed)),
+                    ),
+                )
+            )
     return [item for _order, item in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -107,8 +117,7 @@ def _circumstances(content: str, path: str, positions: Sequence[int]) -> Tuple[L
         if start < 0 or end >= 0:  # a line that was not looked at yet
             start = (end if end >= 0 else content.rfind("\n", 0, previous)) + 1
             first = _FIRST.match(content, start)
-            comment = first is not None and first.group(1) in (
-                "#;" if path.endswith((".service", ".conf")) else "#")
+            comment = first is not None and first.group(1) in ("#;" if path.endswith((".service", ".conf")) else "#")
         commented[number] = comment
 
     def inside(begin: int, end: int) -> range:

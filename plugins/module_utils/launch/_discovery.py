@@ -38,8 +38,11 @@ from ._systemd import UnitFiles, Variable, default_environment, environment_gene
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*[$`]")
 #: A command whose program is what a variable holds, and an assignment.
-_RUNS_VARIABLE = re.compile(r"(?:^|[;&|({'\"]|\b(?:exec|eval|then|else|do|nohup|setsid|env)[ \t])"
-                            r"[ \t]*[\"']?\$\{?([A-Za-z_]\w*)", re.MULTILINE)
+_RUNS_VARIABLE = re.compile(
+    r"(?:^|[;&|({'\"]|\b(?:exec|eval|then|else|do|nohup|setsid|env)[ \t])"
+    r"[ \t]*[\"']?\$\{?([A-Za-z_]\w*)",
+    re.MULTILINE,
+)
 _ASSIGNS = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)\+?=", re.MULTILINE)
 _LAUNCHES_TOMCAT = re.compile(r"\bcatalina\.sh\b|\bCATALINA_(?:HOME|BASE)\b|" + re.escape(BOOTSTRAP))
 _CONTAINERS = re.compile(r"\b(?:docker|podman|nerdctl|ctr|runc|crun|systemd-nspawn|docker-compose)\b")
@@ -74,14 +77,22 @@ class Texts(NamedTuple):
         """Whether it has to do with the product, by its names or by what it says of a war."""
         if OF_INTEREST.search(AGENT.sub("", self.words)):
             return True
-        return any(OF_INTEREST.search(AGENT.sub("", line)) for text in self.texts for line in text.split("\n")
-                   if _LAUNCHES_WAR.search(line) or "-jar" in line)
+        return any(
+            OF_INTEREST.search(AGENT.sub("", line))
+            for text in self.texts
+            for line in text.split("\n")
+            if _LAUNCHES_WAR.search(line) or "-jar" in line
+        )
 
     @property
     def hints(self) -> bool:
         """Whether any line of theirs has to do with the product, whatever it says."""
-        return self.of_interest or any(OF_INTEREST.search(AGENT.sub("", line)) for text in self.texts
-                                       for line in text.split("\n") if not line.lstrip().startswith("#"))
+        return self.of_interest or any(
+            OF_INTEREST.search(AGENT.sub("", line))
+            for text in self.texts
+            for line in text.split("\n")
+            if not line.lstrip().startswith("#")
+        )
 
     @property
     def runs_unknown(self) -> bool:
@@ -92,8 +103,12 @@ class Texts(NamedTuple):
     @property
     def only_handles(self) -> bool:
         """Whether wars are only copied, removed, looked at where they are named."""
-        lines = [line for text in self.texts for line in text.split("\n")
-                 if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
+        lines = [
+            line
+            for text in self.texts
+            for line in text.split("\n")
+            if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")
+        ]
         return bool(lines) and all(_HANDLES.match(line) for line in lines)
 
     @property
@@ -107,13 +122,16 @@ _SUPERVISORS = frozenset(["monit", "runit", "runsvdir", "supervisor", "superviso
 #: Lines that do something to a file, and start nothing.
 _HANDLES = re.compile(
     r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
-    r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z")
+    r"|unzip|chown|chmod|stat|sha\d+sum|md5sum|install|find|touch|echo|curl|wget)\s)[^;&|]*\Z"
+)
 #: What may start programs and is not followed.
-_FOREIGN = re.compile(r"\A#!(?![^\n]*(?:\b(?:ba|da|a|k|mk|z)?sh\b|init-d-script|openrc-run|runscript))"
-                      r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]"
-                      # a shell that is told what to do on its standard input, programs that are given names of others
-                      r"|\b(?:ba|da|k|z)?sh\b[^\n#]{0,80}<<-?\s*[\\\"']?\w|\bxargs\b[^\n|;&]{0,30}\b(?:java|(?:ba|da)?sh)\b"
-                      r"|-exec(?:dir)?\s[^\n]{0,30}\bjava\b|\brun-parts\b")
+_FOREIGN = re.compile(
+    r"\A#!(?![^\n]*(?:\b(?:ba|da|a|k|mk|z)?sh\b|init-d-script|openrc-run|runscript))"
+    r"|(?:^|[\s/'\"])(?:python|perl|ruby|node|php|expect|groovy)[\d.]*\s+[^\s-]"
+    # a shell that is told what to do on its standard input, programs that are given names of others
+    r"|\b(?:ba|da|k|z)?sh\b[^\n#]{0,80}<<-?\s*[\\\"']?\w|\bxargs\b[^\n|;&]{0,30}\b(?:java|(?:ba|da)?sh)\b"
+    r"|-exec(?:dir)?\s[^\n]{0,30}\bjava\b|\brun-parts\b"
+)
 
 
 def _texts(definition: Definition, files: HostFiles) -> Texts:
@@ -131,8 +149,11 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
         silent = silent or (found.silent if text in lines else None)
     if definition.folder and any(map(brings_up, lines)):  # a compose file that lies where it is started
         try:
-            texts += [files.read("%s/%s" % (definition.folder, name)) for name in files.list(definition.folder)
-                      if COMPOSE.match(name)]
+            texts += [
+                files.read("%s/%s" % (definition.folder, name))
+                for name in files.list(definition.folder)
+                if COMPOSE.match(name)
+            ]
         except Silent:
             raise
         except OSError:
@@ -164,12 +185,15 @@ def _starts_container(texts: Texts) -> bool:
         return False
     lines = [line for text in texts.texts for line in text.replace("\\\n", " ").split("\n") if brings_up(line)]
     return any(OF_INTEREST.search(AGENT.sub("", line)) for line in lines) or (
-        any("compose" in line for line in lines) and any(map(of_product, texts.texts)))
+        any("compose" in line for line in lines) and any(map(of_product, texts.texts))
+    )
 
 
 def _not_followed(name: str, result: Outcome) -> str:
     return "%s starts a Tomcat, and whether that serves a CloudBees or Jenkins war is not known: %s" % (
-        name, Unresolvable(result.reason or "", result.path, result.line))
+        name,
+        Unresolvable(result.reason or "", result.path, result.line),
+    )
 
 
 def _launches(text: str) -> bool:
@@ -204,13 +228,19 @@ def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> L
             continue
         names.update(units.wanted_instances(template))
         if not any(name.startswith(template.partition("@")[0] + "@") for name in names if "@." not in name):
-            warnings.append("%s is the template of a service that starts a war, and no instance of it is enabled"
-                            % template)
+            warnings.append(
+                "%s is the template of a service that starts a war, and no instance of it is enabled" % template
+            )
     return sorted(name for name in names if "@." not in name)
 
 
-def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Definition, Outcome]], warnings: List[str],
-              refused: bool = False) -> None:
+def _consider(
+    definition: Definition,
+    files: HostFiles,
+    found: List[Tuple[Definition, Outcome]],
+    warnings: List[str],
+    refused: bool = False,
+) -> None:
     """Put a definition among the installations where it starts one, or may. Raises Silent."""
     texts = _texts(definition, files)
     place = definition.unit.fragment if definition.unit is not None else None
@@ -220,8 +250,9 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
     if not texts.tells and not texts.open and not refused and not (unknown and texts.runs_unknown):
         return
     if _starts_container(texts):
-        found.append((definition, unresolved(Unresolvable(
-            "it starts a container, whose image and environment decide", place))))
+        found.append(
+            (definition, unresolved(Unresolvable("it starts a container, whose image and environment decide", place)))
+        )
         warnings.append("%s starts a container, and what runs in it is not looked at" % name)
         return
     result = followed(definition, files)
@@ -236,17 +267,22 @@ def _consider(definition: Definition, files: HostFiles, found: List[Tuple[Defini
             found.append((definition, result))
     elif _may_be_ours(definition, seen_by(definition, files), texts, result, refused):
         found.append((definition, result))
-    elif result.walk is None and not _starts_none(result) and (
-            texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM)) and (
-            texts.hints or _names_a_product(seen_by(definition, files), texts.texts)):
+    elif (
+        result.walk is None
+        and not _starts_none(result)
+        and (texts.any(_LAUNCHES_TOMCAT) or texts.any(_UNKNOWN_PROGRAM))
+        and (texts.hints or _names_a_product(seen_by(definition, files), texts.texts))
+    ):
         found.append((definition, result))
     elif result.walk is None and texts.any(_LAUNCHES_TOMCAT):
         warnings.append(_not_followed(definition.service or definition.name, result))
     elif _starts_none(result):
         return  # it is known now, and is none
     elif result.walk is None and texts.any(_UNKNOWN_PROGRAM):
-        warnings.append("%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s" % (
-            definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line)))
+        warnings.append(
+            "%s starts a JVM, and whether on a CloudBees or Jenkins war is not known: %s"
+            % (definition.service or definition.name, Unresolvable(result.reason or "", result.path, result.line))
+        )
 
 
 def _starts_none(result: Outcome) -> bool:
@@ -262,13 +298,18 @@ _LIMIT_NAMED = 50  # wars, or folders with wars, that one definition names
 
 def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
     """Whether some text names a war by its path, a pattern, or the folder that it lies in, and its manifest says so."""
-    lines = [line for text in texts for line in text.split("\n")
-             if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")]
+    lines = [
+        line
+        for text in texts
+        for line in text.split("\n")
+        if _LAUNCHES_WAR.search(line) and not line.lstrip().startswith("#")
+    ]
     names = dict.fromkeys(name for line in lines for name in _NAMED_PATH.findall(line))
     entered = dict.fromkeys(folder for text in texts for folder in _ENTERED.findall(text))
     relative = dict.fromkeys(name for line in lines for name in _RELATIVE.findall(line))
-    paths = list(names) + ["%s/%s" % (folder, name) for folder in list(entered)[:_LIMIT_NAMED]
-                           for name in list(relative)[:_LIMIT_NAMED]]
+    paths = list(names) + [
+        "%s/%s" % (folder, name) for folder in list(entered)[:_LIMIT_NAMED] for name in list(relative)[:_LIMIT_NAMED]
+    ]
     for name in paths[:_LIMIT_NAMED]:
         pattern = name if name.endswith(".war") else name.rstrip("/") + "/*.war"
         try:
@@ -285,8 +326,11 @@ def _names_a_product(files: HostFiles, texts: Sequence[str]) -> bool:
 def _runs_binary(definition: Definition, files: HostFiles) -> bool:
     """Whether it starts a program of somebody's that is no script, as a wrapper of Java's is."""
     program = program_path(definition) or ""
-    return program.startswith(("/opt/", "/srv/", "/usr/local/", "/var/", "/home/", "/data/", "/app")) and \
-        files.exists(program) and _script_text(files, program) is None
+    return (
+        program.startswith(("/opt/", "/srv/", "/usr/local/", "/var/", "/home/", "/data/", "/app"))
+        and files.exists(program)
+        and _script_text(files, program) is None
+    )
 
 
 def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result: Outcome, refused: bool) -> bool:
@@ -312,17 +356,24 @@ def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result:
     return named or (interest and (not nothing or foreign or is_init_script))
 
 
-def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Definition, Outcome]], warnings: List[str],
-                  launch_scripts: Sequence[str]) -> Dict[str, int]:
+def _other_starts(
+    files: HostFiles,
+    services: Set[str],
+    found: List[Tuple[Definition, Outcome]],
+    warnings: List[str],
+    launch_scripts: Sequence[str],
+) -> Dict[str, int]:
     """Add what others than systemd and init scripts start; returns of how many starts of each kind was heard."""
     counted: Dict[str, int] = {}
     kinds: Dict[str, int] = {}
     for start in all_starts(files, warnings):
         kinds[start.kind] = kinds.get(start.kind, 0) + 1
-        if (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services) \
-                or (start.kind == "quadlet" and start.name + ".service" in services) \
-                or any(text_of(word) in launch_scripts for word in start.command) \
-                or (not start.command and _is_started_by_one(found, start.path)):
+        if (
+            (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services)
+            or (start.kind == "quadlet" and start.name + ".service" in services)
+            or any(text_of(word) in launch_scripts for word in start.command)
+            or (not start.command and _is_started_by_one(found, start.path))
+        ):
             continue
         definition = start_definition(start)
         if start.command:
@@ -337,19 +388,24 @@ def _other_starts(files: HostFiles, services: Set[str], found: List[Tuple[Defini
             result = some[0][1]
             if start.reason is not None and result.verdict != UNRESOLVABLE:
                 result = unresolved(Unresolvable(start.reason, start.path))._replace(
-                    walk=result.walk, programs=result.programs, homes=result.homes)
+                    walk=result.walk, programs=result.programs, homes=result.homes
+                )
         elif start.reason is None or start.unit is not None:
             continue  # it starts nothing
         else:
             result = unresolved(Unresolvable(start.reason or "it is not followed", start.path, start.line))
         if start.by_anybody and start.kind == "cron":  # a line that need not ever have run
-            warnings.append("%s:%d tells of a CloudBees or Jenkins war, and whoever may log in can have written it"
-                            % (start.path, start.line))
+            warnings.append(
+                "%s:%d tells of a CloudBees or Jenkins war, and whoever may log in can have written it"
+                % (start.path, start.line)
+            )
             continue
         if result.verdict == UNRESOLVABLE:
             result = result._replace(
                 reason="%s starts it: %s; %s" % (start.words, result.reason, _to_be_said(start, result)),
-                path=result.path or start.path, line=result.line or (None if result.path else start.line))
+                path=result.path or start.path,
+                line=result.line or (None if result.path else start.line),
+            )
         counted[start.path] = counted.get(start.path, 0) + 1
         if counted[start.path] > 1:
             definition = definition._replace(name="%s [%s]" % (start.path, start.name))
@@ -361,21 +417,30 @@ def _is_started_by_one(found: Sequence[Tuple[Definition, Outcome]], path: str) -
     """Whether a unit starts this compose file: it names it, or is started in its folder."""
     for definition, _result in found:
         words = [text_of(word) for word in definition.program]
-        if definition.unit is not None and "compose" in " ".join(words) and (
-                path in words or (definition.folder == path.rpartition("/")[0] and "-f" not in words)):
+        if (
+            definition.unit is not None
+            and "compose" in " ".join(words)
+            and (path in words or (definition.folder == path.rpartition("/")[0] and "-f" not in words))
+        ):
             return True
     return False
 
 
 def _to_be_said(start: Start, result: Outcome) -> str:
     """What to write, and where: of what is only recognised, no variable of the inventory makes more."""
-    return ("by hand: %s; until the start can be followed, a telemetry_waiver with its reason is what the inventory "
-            "can say of it" % start.advice)
+    return (
+        "by hand: %s; until the start can be followed, a telemetry_waiver with its reason is what the inventory "
+        "can say of it" % start.advice
+    )
 
 
-def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Optional[Dict[str, Variable]] = None,
-             instances: Sequence[str] = (), looked: Optional[List[str]] = None,
-             ) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
+def discover(
+    files: HostFiles,
+    launch_scripts: Sequence[str] = (),
+    manager: Optional[Dict[str, Variable]] = None,
+    instances: Sequence[str] = (),
+    looked: Optional[List[str]] = None,
+) -> Tuple[List[Tuple[Definition, Outcome]], List[str]]:
     """All installations under the view's root with what their files say, and warnings.
 
     ``instances`` are those of templates that the service manager has loaded; ``looked`` gets what was looked at.
@@ -400,9 +465,16 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
         except (Unresolvable, OSError) as error:
             if _masked_name(name) or _names_a_war(units, name):
                 definition = Definition(name.rsplit(".", 1)[0], name, (), {}, True)
-                found.append((definition, unresolved(
-                    error if isinstance(error, Unresolvable) else
-                    Unresolvable("it cannot be read: %s" % error.strerror, error.filename))))
+                found.append(
+                    (
+                        definition,
+                        unresolved(
+                            error
+                            if isinstance(error, Unresolvable)
+                            else Unresolvable("it cannot be read: %s" % error.strerror, error.filename)
+                        ),
+                    )
+                )
             continue
         if unit is None or unit.masked:
             continue
@@ -444,8 +516,12 @@ def discover(files: HostFiles, launch_scripts: Sequence[str] = (), manager: Opti
 
 def _starts_the_same(definition: Definition, result: Outcome, words: Sequence[str]) -> bool:
     """Whether an installation starts a script with these arguments; without any, whatever it starts it with."""
-    if definition.service is None and len(words) == 1 and definition.program and \
-            text_of(definition.program[0]) == words[0]:
+    if (
+        definition.service is None
+        and len(words) == 1
+        and definition.program
+        and text_of(definition.program[0]) == words[0]
+    ):
         return True
     if result.walk is None or words[0] not in result.walk.followed:
         return False
@@ -460,12 +536,17 @@ _STARTING = ("start", "run", "console", "foreground", "up")
 
 def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outcome:
     """The outcome of a launch script; where one started without an argument wants one, its reason says which."""
-    if result.verdict != UNRESOLVABLE or len(definition.program) > 1 or result.reason is None \
-            or not result.reason.startswith(NO_WAR):
+    if (
+        result.verdict != UNRESOLVABLE
+        or len(definition.program) > 1
+        or result.reason is None
+        or not result.reason.startswith(NO_WAR)
+    ):
         return result
     for word in _STARTING:
         entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
         if outcome(definition._replace(program=definition.program + ([Run(word)],)), files).programs:
-            return result._replace(reason="it wants an argument: write \"%s\" in telemetry_launch_scripts; %s" % (
-                entry, result.reason))
+            return result._replace(
+                reason='it wants an argument: write "%s" in telemetry_launch_scripts; %s' % (entry, result.reason)
+            )
     return result

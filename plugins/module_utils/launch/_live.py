@@ -65,8 +65,11 @@ def same_vectors(before: Outcome, after: Outcome) -> bool:
 
 def _keeps_starts(before: Outcome, after: Outcome) -> bool:
     """True where no more ways through the launch files end without a JVM than before."""
-    return before.walk is None or after.walk is None or (
-        after.walk.ways - len(after.walk.paths) <= before.walk.ways - len(before.walk.paths))
+    return (
+        before.walk is None
+        or after.walk is None
+        or (after.walk.ways - len(after.walk.paths) <= before.walk.ways - len(before.walk.paths))
+    )
 
 
 def append_assignment(content: str, line: str) -> str:
@@ -102,7 +105,8 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
     def tried(content: Dict[str, Optional[str]], extra: Optional[Dict[str, Value]] = None) -> bool:
         files.work[0] += _TRY
         return files.work[0] < until and same_but_probe(
-            before, outcome(definition, files.with_candidates(content), extra))
+            before, outcome(definition, files.with_candidates(content), extra)
+        )
 
     sourced = _sourced_variables(definition, files, before)
     environment = _unit_variables(definition, before)
@@ -150,8 +154,9 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
 _ASSIGNED, _NAMED, _OTHER, _ANYTHING, _RANKS = range(5)
 
 
-def _sourced_variables(definition: Definition, files: HostFiles, before: Outcome,
-                       ) -> Dict[int, List[Tuple[str, str, bool, bool]]]:
+def _sourced_variables(
+    definition: Definition, files: HostFiles, before: Outcome
+) -> Dict[int, List[Tuple[str, str, bool, bool]]]:
     """Where an assignment could be appended in sourced files, by rank: path, name, whether as array, if it is assigned.
 
     The file that is sourced last comes first.
@@ -178,7 +183,7 @@ def _sourced_variables(definition: Definition, files: HostFiles, before: Outcome
                 rank = _ASSIGNED if _HOLDS_OPTIONS.search(name) else _ANYTHING
             else:
                 rank = _NAMED if path.rsplit("/", 1)[-1].rsplit(".", 1)[0] in stems else _OTHER
-            for array in ([True, False] if assigned.get(name) else [False]):
+            for array in [True, False] if assigned.get(name) else [False]:
                 found.setdefault(rank, []).append((path, name, array, name in assigned))
     return found
 
@@ -199,9 +204,11 @@ def _unit_variables(definition: Definition, before: Outcome) -> Dict[int, List[s
     known, read = definition.unit.environment, set(before.walk.names)
     options = [name for name in KNOWN_VARIABLES if name in known]
     others = [name for name in known if name in read and name not in KNOWN_VARIABLES]
-    return {_ASSIGNED: options + [name for name in others if _HOLDS_OPTIONS.search(name)],
-            _OTHER: [name for name in KNOWN_VARIABLES if name in read and name not in known],
-            _ANYTHING: [name for name in others if not _HOLDS_OPTIONS.search(name)]}
+    return {
+        _ASSIGNED: options + [name for name in others if _HOLDS_OPTIONS.search(name)],
+        _OTHER: [name for name in KNOWN_VARIABLES if name in read and name not in known],
+        _ANYTHING: [name for name in others if not _HOLDS_OPTIONS.search(name)],
+    }
 
 
 def packaging_of(definition: Definition, live: Optional[Live], result: Outcome) -> str:

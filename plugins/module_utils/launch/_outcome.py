@@ -28,7 +28,8 @@ from ..java._tomcat import BOOTSTRAP, wars
 from ..java._war import attributes_of, is_ours, is_product
 from ..shell._login import account
 from ..shell._parser import Node
-from ..shell._walk import Launch, Oracle, Shell, Walk, walk
+from ..shell._walk import Shell, Walk, walk
+from ..shell._words import Launch, Oracle
 from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
 from ._definition import Definition, program_path, seen_by
 from ._service_files import seen
@@ -44,8 +45,10 @@ _PRODUCTS = (
 )
 #: CloudBees' versions have four numbers (2.452.3.2), Jenkins' two or three; of which product, folders tell at last.
 _CLOUDBEES_DOTS = 3
-_FOLDERS = ((re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operations_center"),
-            (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"))
+_FOLDERS = (
+    (re.compile(r"[/_.-](?:oc|cjoc|operations-center)[/_.-]"), "operations_center"),
+    (re.compile(r"[/_.-](?:cm|mm|controller|master)[/_.-]"), "controller"),
+)
 NO_WAR = "no 'java … -jar ….war' command"
 LIMIT_MENTIONS = 1000  # of the flag, among the options of one JVM
 LIMIT_OPTION_FILES = 4 << 20  # bytes of all files with options of one JVM
@@ -85,8 +88,11 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
             environment.setdefault(name, [Run(text)])
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
-    commands = [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)] \
-        if definition.unit else [list(definition.program)]
+    commands = (
+        [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)]
+        if definition.unit
+        else [list(definition.program)]
+    )
 
     def shell(oracle: Oracle) -> Shell:
         start = Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
@@ -254,7 +260,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
     vector.append(("options", tuple(options)))
     for name in STRONGER_ENVIRONMENT:
         environment_layer(name)
-    rest = [text_of(word) for word in launch.words[launch.main:]] if launch.main is not None else []
+    rest = [text_of(word) for word in launch.words[launch.main :]] if launch.main is not None else []
     vector.append(("program", tuple(rest)))
     if decisive is None:
         return ENABLED, None, mentions, tuple(vector)
@@ -285,19 +291,30 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             raise Unresolvable("the unit cannot start: its WorkingDirectory= is missing", definition.unit.fragment)
         result = _start(definition, files, extra or {})
         if definition.unit is not None and definition.unit.before:
-            written = written_before(definition.unit, [entry.lstrip("-") for entry in definition.unit.environment_files]
-                                     + result.sourced + result.followed + result.texts, files)
+            written = written_before(
+                definition.unit,
+                [entry.lstrip("-") for entry in definition.unit.environment_files]
+                + result.sourced
+                + result.followed
+                + result.texts,
+                files,
+            )
             if written:
                 raise Unresolvable(written, definition.unit.fragment)
         if definition.unit is not None and definition.unit.overlays:
             hidden = _hidden(definition.unit, result, files)
             if hidden:
-                raise Unresolvable("%s shows the service other files than the host's" % hidden,
-                                   definition.unit.fragment)
+                raise Unresolvable(
+                    "%s shows the service other files than the host's" % hidden, definition.unit.fragment
+                )
         inside = seen_by(definition, files)
-        ways = [launch for found in result.paths for launch in found if launch.main is not None
-                and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True)
-                     or _programs(launch, inside))]
+        ways = [
+            launch
+            for found in result.paths
+            for launch in found
+            if launch.main is not None
+            and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True) or _programs(launch, inside))
+        ]
         if not ways:
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
             if why:
@@ -305,10 +322,14 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             stray = next((launch.stray for found in result.paths for launch in found if launch.stray is not None), None)
             place, position, _length = _word_origin(stray) if stray is not None else (None, 0, 0)
             if place is not None:  # the word itself may be half a password
-                raise Unresolvable(NO_WAR + " was found; java takes a word before -jar, which is no option, for its "
-                                   "program", place, line_of(files.read(place), position))
-            raise Unresolvable(NO_WAR + " was found" + ("; " + result.end if result.end else ""),
-                               program_path(definition))
+                raise Unresolvable(
+                    NO_WAR + " was found; java takes a word before -jar, which is no option, for its program",
+                    place,
+                    line_of(files.read(place), position),
+                )
+            raise Unresolvable(
+                NO_WAR + " was found" + ("; " + result.end if result.end else ""), program_path(definition)
+            )
         judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
@@ -344,8 +365,13 @@ _MADE_FOR_SERVICES = re.compile(r"/(?:var/(?:lib|cache|log)|etc|run)/")
 
 
 def _lacks_folder(unit: Unit, files: HostFiles) -> bool:
-    return bool(unit.folder and not unit.before and not PASSING.match(unit.folder + "/")
-                and not _MADE_FOR_SERVICES.match(unit.folder) and not seen(files, unit.mounts).exists(unit.folder))
+    return bool(
+        unit.folder
+        and not unit.before
+        and not PASSING.match(unit.folder + "/")
+        and not _MADE_FOR_SERVICES.match(unit.folder)
+        and not seen(files, unit.mounts).exists(unit.folder)
+    )
 
 
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
@@ -398,9 +424,12 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     if served:
         return served
     # A server in a jar of its own, which is given a war.
-    given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1:] if not unknown_of(word, True)]
-    return tuple(path for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
-                 if path.startswith("/") and (path.endswith(".war") or files.exists(path)) and is_ours(files, path))
+    given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1 :] if not unknown_of(word, True)]
+    return tuple(
+        path
+        for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
+        if path.startswith("/") and (path.endswith(".war") or files.exists(path)) and is_ours(files, path)
+    )
 
 
 #: Servers that serve what lies in folders of theirs, where those lie, and how the folders are called.
@@ -412,19 +441,25 @@ _LIMIT_SERVED = 100
 
 def _served(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     """The wars of ours that Jetty, WildFly or another server than Tomcat would serve."""
-    places = [match.group(1) for match in (_PLACES.match(text_of(word)) for word in launch.words
-                                           if not unknown_of(word, True)) if match]
+    places = [
+        match.group(1)
+        for match in (_PLACES.match(text_of(word)) for word in launch.words if not unknown_of(word, True))
+        if match
+    ]
     places += [launch.folder or "", launch.program.rpartition("/")[0]]
-    found = ["%s/%s/%s" % (place.rstrip("/"), folder, name)
-             for place in dict.fromkeys(place for place in places if place.startswith("/")) for folder in _SERVED
-             for name in files.list("%s/%s" % (place.rstrip("/"), folder)) if name.endswith(".war")]
+    found = [
+        "%s/%s/%s" % (place.rstrip("/"), folder, name)
+        for place in dict.fromkeys(place for place in places if place.startswith("/"))
+        for folder in _SERVED
+        for name in files.list("%s/%s" % (place.rstrip("/"), folder))
+        if name.endswith(".war")
+    ]
     return tuple(path for path in found[:_LIMIT_SERVED] if is_ours(files, path))
 
 
 def in_tomcat(result: Outcome) -> bool:
     """True where a Tomcat is started."""
-    return result.walk is not None and any(launch.tomcat is not None
-                                           for found in result.walk.paths for launch in found)
+    return result.walk is not None and any(launch.tomcat is not None for found in result.walk.paths for launch in found)
 
 
 def _home(launch: Launch) -> str:

@@ -43,10 +43,15 @@ def warnings(files: HostFiles, found: Sequence[Tuple[Definition, Outcome]]) -> L
         weak = files.weak_spot(path, frozenset() if path.rpartition("/")[2] in OWN_DROP_INS else nobodys)
         if weak is not None:
             spot, status = weak
-            mend = "telemetry_flag (the playbook enforce) gives it to root" if spot == path \
-                and path.rpartition("/")[2] in OWN_DROP_INS else _BY_HAND
-            sentences["%s: %s, but %s is not root's alone (%s): who can change it is root at the next start; %s" % (
-                path, reader, "it" if spot == path else spot, owner_and_mode(status), mend)] = None
+            mend = (
+                "telemetry_flag (the playbook enforce) gives it to root"
+                if spot == path and path.rpartition("/")[2] in OWN_DROP_INS
+                else _BY_HAND
+            )
+            sentences[
+                "%s: %s, but %s is not root's alone (%s): who can change it is root at the next start; %s"
+                % (path, reader, "it" if spot == path else spot, owner_and_mode(status), mend)
+            ] = None
     return list(sentences) + _backups_read(found)
 
 
@@ -58,8 +63,11 @@ def _backups_read(found: Sequence[Tuple[Definition, Outcome]]) -> List[str]:
         for path in paths + (result.walk.sourced if result.walk is not None else []):
             if path.endswith(BACKUP_SUFFIX):
                 read.setdefault(path, definition.name)
-    return ["%s: a backup of an earlier version, which each start of %s reads after the file that it was copied from; "
-            "telemetry_flag (the playbook enforce) moves it away" % one for one in read.items()]
+    return [
+        "%s: a backup of an earlier version, which each start of %s reads after the file that it was copied from; "
+        "telemetry_flag (the playbook enforce) moves it away" % one
+        for one in read.items()
+    ]
 
 
 def _groups_of_nobody(files: HostFiles) -> FrozenSet[int]:
@@ -70,8 +78,11 @@ def _groups_of_nobody(files: HostFiles) -> FrozenSet[int]:
     except OSError:
         return frozenset()
     own = {user[3] for user in users if len(user) > 3 and user[2] != "0"}
-    return frozenset(int(group[2]) for group in groups if len(group) > 3 and group[2].isdigit()
-                     and group[3].strip() in ("", "root") and group[2] not in own)
+    return frozenset(
+        int(group[2])
+        for group in groups
+        if len(group) > 3 and group[2].isdigit() and group[3].strip() in ("", "root") and group[2] not in own
+    )
 
 
 def _obeyed(definition: Definition, result: Outcome) -> Iterator[Tuple[str, str]]:

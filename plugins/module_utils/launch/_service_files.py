@@ -9,7 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import errno
 import os
 import stat
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles, _open_step_by_step, names_in, open_regular, way_to
 from ..text._value import Unresolvable
@@ -21,7 +21,7 @@ Mounts = Tuple[Tuple[str, str], ...]
 class SeenFiles(HostFiles):
     """The host's files by the names that a service has for them; :meth:`origin` gives the host's own."""
 
-    def __init__(self, host: HostFiles, mounts: Mounts, kept: Tuple[Dict, Dict, Dict, Dict]) -> None:
+    def __init__(self, host: HostFiles, mounts: Mounts, kept: Tuple[Dict[Any, Any], ...]) -> None:
         super().__init__(host.root, host._reader)
         self.host = host
         self._mounts = sorted(mounts, key=lambda one: -len(one[0]))
@@ -102,7 +102,7 @@ def _moved(path: str, place: str, other: str) -> Optional[str]:
     """A path below one place as it is below another one; None where it is not below it."""
     if place != "/" and path != place and not path.startswith(place + "/"):
         return None
-    rest = path if place == "/" else path[len(place):]
+    rest = path if place == "/" else path[len(place) :]
     return (other.rstrip("/") + rest).rstrip("/") or "/"
 
 

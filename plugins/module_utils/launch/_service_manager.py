@@ -46,7 +46,8 @@ def object_path(unit: str) -> str:
     """D-Bus object of a unit (``sd_bus_path_encode``)."""
     return "/org/freedesktop/systemd1/unit/" + "".join(
         char if re.match(r"[A-Za-z]", char) or (index and char.isdigit()) else "_%02x" % ord(char)
-        for index, char in enumerate(unit))
+        for index, char in enumerate(unit)
+    )
 
 
 class _Manager:
@@ -58,8 +59,11 @@ def _busctl(arguments: Sequence[str]) -> str:
         raise Unavailable("the service manager did not answer in time")
     try:
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            ["busctl", "--system"] + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL)
+            ["busctl", "--system"] + list(arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
     except OSError as error:
         raise Unavailable("busctl cannot be run: %s" % error.strerror)
     try:
@@ -118,14 +122,38 @@ def _unescape(match: "re.Match[str]") -> str:
     return ESCAPES.get(code, code)
 
 
-_UNIT_PROPERTIES = ("LoadState", "ActiveState", "SubState", "FragmentPath", "SourcePath", "NeedDaemonReload",
-                    "DropInPaths")
-_SERVICE_PROPERTIES = ("ControlGroup", "User", "Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart",
-                       "ExecStartPre", "PAMName", "RootDirectory", "WorkingDirectory", "Result",
-                       "ExecMainStartTimestampMonotonic")
+_UNIT_PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "FragmentPath",
+    "SourcePath",
+    "NeedDaemonReload",
+    "DropInPaths",
+)
+_SERVICE_PROPERTIES = (
+    "ControlGroup",
+    "User",
+    "Environment",
+    "EnvironmentFiles",
+    "UnsetEnvironment",
+    "ExecStart",
+    "ExecStartPre",
+    "PAMName",
+    "RootDirectory",
+    "WorkingDirectory",
+    "Result",
+    "ExecMainStartTimestampMonotonic",
+)
 #: A systemd before 233 has not all of them, and answers with an error.
-_NEWER_PROPERTIES = ("NRestarts", "PassEnvironment", "RootImage", "BindPaths", "BindReadOnlyPaths",
-                     "TemporaryFileSystem")
+_NEWER_PROPERTIES = (
+    "NRestarts",
+    "PassEnvironment",
+    "RootImage",
+    "BindPaths",
+    "BindReadOnlyPaths",
+    "TemporaryFileSystem",
+)
 
 
 def _properties(unit: str, interface: str, names: Sequence[str]) -> Dict[str, List[str]]:
@@ -142,8 +170,9 @@ def _array(tokens: List[str]) -> List[str]:
 
 def manager_environment() -> Dict[str, Variable]:
     """What the service manager itself gives every service. Raises :class:`Unavailable`."""
-    output = _busctl(["get-property", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager",
-                      "Environment"])
+    output = _busctl(
+        ["get-property", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager", "Environment"]
+    )
     result = {}
     for entry in _array(_tokens(output)):
         name, _separator, value = entry.partition("=")
@@ -153,8 +182,21 @@ def manager_environment() -> Dict[str, Variable]:
 
 def instances() -> List[str]:
     """Instances of templates that are loaded: somebody may have started one that nothing enables. Unavailable."""
-    tokens = _tokens(_busctl(["call", _DESTINATION, "/org/freedesktop/systemd1", _DESTINATION + ".Manager",
-                              "ListUnitsByPatterns", "asas", "0", "1", "*@?*.service"]))
+    tokens = _tokens(
+        _busctl(
+            [
+                "call",
+                _DESTINATION,
+                "/org/freedesktop/systemd1",
+                _DESTINATION + ".Manager",
+                "ListUnitsByPatterns",
+                "asas",
+                "0",
+                "1",
+                "*@?*.service",
+            ]
+        )
+    )
     # Each unit: name, description, three states, followed unit, path, job, its type and path.
     return [name for name in tokens[2::10] if re.match(r"[^@]+@.+\.service\Z", name)]
 
@@ -165,7 +207,7 @@ def _commands(tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
     at = 2
     while at < len(tokens):
         count = int(tokens[at + 1])
-        argv = tokens[at + 2:at + 2 + count]
+        argv = tokens[at + 2 : at + 2 + count]
         if argv:
             argv = [tokens[at]] + argv[1:]
         commands.append(tuple([Run(word)] for word in argv))
@@ -182,8 +224,12 @@ def _started(name: str, tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
         flags = _flags(_properties(name, "Service", ("ExecStartEx",))["ExecStartEx"])
     except Unavailable:
         return commands  # systemd knows the prefix since 244, which has this property
-    return tuple(tuple([Run(run.text.replace("$", "$$")) for run in word] for word in command)
-                 if "no-env-expand" in given else command for command, given in zip(commands, flags))
+    return tuple(
+        tuple([Run(run.text.replace("$", "$$")) for run in word] for word in command)
+        if "no-env-expand" in given
+        else command
+        for command, given in zip(commands, flags)
+    )
 
 
 def _flags(tokens: List[str]) -> List[List[str]]:
@@ -193,7 +239,7 @@ def _flags(tokens: List[str]) -> List[List[str]]:
     while at < len(tokens):
         at += 2 + int(tokens[at + 1])  # the program, and its words
         count = int(tokens[at])
-        found.append(tokens[at + 1:at + 1 + count])
+        found.append(tokens[at + 1 : at + 1 + count])
         at += 1 + count + 7  # four times, pid, code, status
     return found
 
@@ -214,8 +260,10 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     binds: List[str] = []
     for setting in BINDS:  # source, place, whether it may be missing, flags
         fields = _array(newer.get(setting, []))
-        binds.extend(("-" if fields[at + 2] == "true" else "") + "%s:%s" % (fields[at], fields[at + 1])
-                     for at in range(0, len(fields) - 3, 4))
+        binds.extend(
+            ("-" if fields[at + 2] == "true" else "") + "%s:%s" % (fields[at], fields[at + 1])
+            for at in range(0, len(fields) - 3, 4)
+        )
     doubt = None
     mounts: Mounts = ()
     try:
@@ -235,30 +283,48 @@ def loaded(name: str, files: HostFiles) -> Loaded:
     if service["PAMName"][1]:
         environment.update(session(service["PAMName"][1], service["User"][1], files))
     unset(environment, _array(service["UnsetEnvironment"]))
-    definition = Unit(name, unit["FragmentPath"][1] or None, unit["SourcePath"][1] or None,
-                      tuple(_array(unit["DropInPaths"])), environment,
-                      _started(name, service["ExecStart"]), service["User"][1], unit["LoadState"][1] == "masked",
-                      tuple(entries), _commands(service["ExecStartPre"]), doubt,
-                      tuple(one for one in overlays if one[0]),
-                      working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files,
-                                     mounts), mounts)
+    definition = Unit(
+        name,
+        unit["FragmentPath"][1] or None,
+        unit["SourcePath"][1] or None,
+        tuple(_array(unit["DropInPaths"])),
+        environment,
+        _started(name, service["ExecStart"]),
+        service["User"][1],
+        unit["LoadState"][1] == "masked",
+        tuple(entries),
+        _commands(service["ExecStartPre"]),
+        doubt,
+        tuple(one for one in overlays if one[0]),
+        working_folder(service["WorkingDirectory"][1].replace("!", "-", 1), service["User"][1], files, mounts),
+        mounts,
+    )
     return _loaded(definition, unit, service, newer)
 
 
-def _loaded(definition: Unit, unit: Dict[str, List[str]], service: Dict[str, List[str]], newer: Dict[str, List[str]],
-            ) -> Loaded:
+def _loaded(
+    definition: Unit, unit: Dict[str, List[str]], service: Dict[str, List[str]], newer: Dict[str, List[str]]
+) -> Loaded:
     restarts, began = int(newer.get("NRestarts", ["u", "0"])[1]), int(service["ExecMainStartTimestampMonotonic"][1])
     with open("/proc/uptime") as stream:
         young = float(stream.read().split()[0]) - began / 1e6 < _SECONDS
-    return Loaded(definition, unit["LoadState"][1], unit["ActiveState"][1], service["ControlGroup"][1],
-                  unit["NeedDaemonReload"][1] == "true", unit["SubState"][1], service["Result"][1],
-                  unit["SubState"][1].startswith("auto-restart") or (restarts >= _RESTARTS and young))
+    return Loaded(
+        definition,
+        unit["LoadState"][1],
+        unit["ActiveState"][1],
+        service["ControlGroup"][1],
+        unit["NeedDaemonReload"][1] == "true",
+        unit["SubState"][1],
+        service["Result"][1],
+        unit["SubState"][1].startswith("auto-restart") or (restarts >= _RESTARTS and young),
+    )
 
 
 def bare(name: str) -> Loaded:
     """The state of a unit whose definition is not understood. Raises :class:`Unavailable`."""
     unit = _properties(name, "Unit", _UNIT_PROPERTIES)
     service = _properties(name, "Service", _SERVICE_PROPERTIES)
-    definition = Unit(name, unit["FragmentPath"][1] or None, None, tuple(_array(unit["DropInPaths"])), {}, (),
-                      service["User"][1])
+    definition = Unit(
+        name, unit["FragmentPath"][1] or None, None, tuple(_array(unit["DropInPaths"])), {}, (), service["User"][1]
+    )
     return _loaded(definition, unit, service, {})

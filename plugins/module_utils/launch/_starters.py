@@ -23,8 +23,10 @@ from ._systemd import Unit, Variable, build, parse_unit, split_words, substitute
 LIMIT_STARTS = 500  # of one kind
 LIMIT_IMAGES = 1000  # files of containers that are looked at
 #: Images and programs of build agents, which have the name of the product and are none.
-AGENT = re.compile(r"(?<![\w./-])[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
-                   r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+")
+AGENT = re.compile(
+    r"(?<![\w./-])[\w./-]*(?:inbound-agent|ssh-agent|jnlp-\w+|-slave|\bagent\b)[\w.:-]*"
+    r"|\bJENKINS_(?:URL|AGENT\w*|SECRET|TUNNEL|NAME|WEB_SOCKET|INSTANCE_IDENTITY)\b|https?://\S+"
+)
 
 
 class Start(NamedTuple):
@@ -132,8 +134,14 @@ def _ini(content: str, path: str) -> List[_Item]:
         else:
             match = re.match(r"([^=:]*?)\s*[=:]\s*", body)
             if match:
-                found.append(_Item(section, match.group(1).strip().lower(),
-                                   [Run(body[match.end():].rstrip(), path, start + match.end())], start))
+                found.append(
+                    _Item(
+                        section,
+                        match.group(1).strip().lower(),
+                        [Run(body[match.end() :].rstrip(), path, start + match.end())],
+                        start,
+                    )
+                )
     return found
 
 
@@ -141,8 +149,13 @@ class Supervisord(Starter):
     """``[program:x]`` (supervisord.org/configuration.html)."""
 
     kind = "supervisord"
-    _MAIN = ("/etc/supervisord.conf", "/etc/supervisor/supervisord.conf", "/etc/supervisor.conf",
-             "/usr/local/etc/supervisord.conf", "/opt/supervisor/supervisord.conf")
+    _MAIN = (
+        "/etc/supervisord.conf",
+        "/etc/supervisor/supervisord.conf",
+        "/etc/supervisor.conf",
+        "/usr/local/etc/supervisord.conf",
+        "/opt/supervisor/supervisord.conf",
+    )
     _PARTS = ("/etc/supervisor/conf.d/*", "/etc/supervisord.d/*", "/etc/supervisor.d/*")
 
     def starts(self, files: HostFiles) -> Iterator[Start]:
@@ -182,11 +195,19 @@ class Supervisord(Starter):
             for item in [one for one in common if one.key == "environment"] + own:
                 environment.update(self._environment(self._put_in(item.value, name, path), path))
             user = text_of(value("user")) or "root"
-            yield Start(self.kind, "program " + name, path, line_of(content, mine["command"].position),
-                        tuple(split_words(value("command"), True, False)), environment, user,
-                        text_of(value("directory")),
-                        "in [%s] of %s write the flag before -jar, or into environment= as JAVA_TOOL_OPTIONS, then "
-                        "supervisorctl update" % (section, path), editable=True)
+            yield Start(
+                self.kind,
+                "program " + name,
+                path,
+                line_of(content, mine["command"].position),
+                tuple(split_words(value("command"), True, False)),
+                environment,
+                user,
+                text_of(value("directory")),
+                "in [%s] of %s write the flag before -jar, or into environment= as JAVA_TOOL_OPTIONS, then "
+                "supervisorctl update" % (section, path),
+                editable=True,
+            )
 
     @staticmethod
     def _put_in(value: Value, name: str, path: str) -> Value:
@@ -199,9 +220,11 @@ class Supervisord(Starter):
                 at = match.end()
                 key = match.group(1)
                 text = "%" if key is None else known.get(key)
-                result.append(Run("", run.path, run.position + match.start(), False,
-                                  "%%(%s)s of supervisord" % key, True) if text is None else
-                              Run(text, run.path, run.position + match.start()))
+                result.append(
+                    Run("", run.path, run.position + match.start(), False, "%%(%s)s of supervisord" % key, True)
+                    if text is None
+                    else Run(text, run.path, run.position + match.start())
+                )
             result.append(run.part(at, len(run.text)))
         return [run for run in result if run.text or run.unknown]
 
@@ -215,8 +238,9 @@ class Supervisord(Starter):
             start, end = match.span(2)
             quoted = match.group(2)[:1] in ("'", '"')
             position = text.origin(start)[1]
-            found[match.group(1)] = Variable(text.runs(start + quoted, end - quoted, quoted), path, position,
-                                             "Environment")
+            found[match.group(1)] = Variable(
+                text.runs(start + quoted, end - quoted, quoted), path, position, "Environment"
+            )
         return found
 
 
@@ -227,8 +251,17 @@ class Runit(Starter):
     """``run`` scripts of runit, daemontools and s6: started in the folder of the service."""
 
     kind = "runit"
-    _FOLDERS = ("/etc/service/*", "/service/*", "/var/service/*", "/etc/runit/runsvdir/*/*", "/run/service/*",
-                "/etc/sv/*", "/etc/s6/*", "/etc/s6/sv/*", "/etc/s6-rc/source/*")
+    _FOLDERS = (
+        "/etc/service/*",
+        "/service/*",
+        "/var/service/*",
+        "/etc/runit/runsvdir/*/*",
+        "/run/service/*",
+        "/etc/sv/*",
+        "/etc/s6/*",
+        "/etc/s6/sv/*",
+        "/etc/s6-rc/source/*",
+    )
 
     def starts(self, files: HostFiles) -> Iterator[Start]:
         """Each service, once, whatever links lead to it."""
@@ -243,9 +276,18 @@ class Runit(Starter):
                     continue
                 seen.add(place)
                 name = folder.rpartition("/")[2]
-                yield Start(self.kind, "service " + name, path, 1, ([Run(path)],), {}, "root", place,
-                            "in %s put the flag before -jar, or into the file that sets its options, then sv restart %s"
-                            % (path, name))
+                yield Start(
+                    self.kind,
+                    "service " + name,
+                    path,
+                    1,
+                    ([Run(path)],),
+                    {},
+                    "root",
+                    place,
+                    "in %s put the flag before -jar, or into the file that sets its options, then sv restart %s"
+                    % (path, name),
+                )
 
 
 # -- OpenRC -----------------------------------------------------------------------------------------
@@ -279,9 +321,18 @@ start
             head = files.head(path, 80)
             if re.match(rb"#![ \t]*\S*/(?:openrc-run|runscript)\b", head) and re.match(r"[\w.-]+\Z", name):
                 program = self._PROGRAM % {"name": name}
-                yield Start(self.kind, "service " + name, path, 1, _shell([Run(program)]), {}, "root", "/",
-                            "in /etc/conf.d/%s add the flag to the variable of the JVM's options, then rc-service %s "
-                            "restart" % (name, name))
+                yield Start(
+                    self.kind,
+                    "service " + name,
+                    path,
+                    1,
+                    _shell([Run(program)]),
+                    {},
+                    "root",
+                    "/",
+                    "in /etc/conf.d/%s add the flag to the variable of the JVM's options, then rc-service %s "
+                    "restart" % (name, name),
+                )
 
 
 # -- cron, rc.local, inittab ------------------------------------------------------------------------
@@ -345,10 +396,19 @@ class Cron(Starter):
             own.update({key: Variable(value, "", 0, "") for key, value in pam_environment(files, "cron").items()})
             own.update(environment)
             shell = text_of(environment["SHELL"].value) if "SHELL" in environment else "/bin/sh"
-            yield Start(self.kind, name if count[name] == 1 else "%s (%d)" % (name, count[name]), path, number,
-                        _shell(command, shell), own, who, text_of(own["HOME"].value) if "HOME" in own else "",
-                        "in line %d of %s put the flag before -jar" % (number, path),
-                        by_anybody=user is not None and _is_ordinary(files, user), editable=user is None)
+            yield Start(
+                self.kind,
+                name if count[name] == 1 else "%s (%d)" % (name, count[name]),
+                path,
+                number,
+                _shell(command, shell),
+                own,
+                who,
+                text_of(own["HOME"].value) if "HOME" in own else "",
+                "in line %d of %s put the flag before -jar" % (number, path),
+                by_anybody=user is not None and _is_ordinary(files, user),
+                editable=user is None,
+            )
 
 
 class RcLocal(Starter):
@@ -360,26 +420,45 @@ class RcLocal(Starter):
         """Both."""
         for path in ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/local.d/*.start"):
             for found in files.glob(path):
-                yield Start(self.kind, "", found, 1, ([Run(found)],), {}, "root", "/",
-                            "in %s put the flag before -jar" % found)
+                yield Start(
+                    self.kind, "", found, 1, ([Run(found)],), {}, "root", "/", "in %s put the flag before -jar" % found
+                )
         at = 0
         for number, line in enumerate(_text(files, "/etc/inittab").split("\n"), 1):
             start, at = at, at + len(line) + 1
             match = re.match(r"([^#:\s][^:]*):[^:]*:(?:respawn|wait|once|boot|bootwait|ondemand):(.+)", line)
             if match:
-                yield Start("inittab", "entry " + match.group(1), "/etc/inittab", number,
-                            _shell([Run(match.group(2), "/etc/inittab", start + match.start(2))]), {}, "root", "/",
-                            "in line %d of /etc/inittab put the flag before -jar" % number)
+                yield Start(
+                    "inittab",
+                    "entry " + match.group(1),
+                    "/etc/inittab",
+                    number,
+                    _shell([Run(match.group(2), "/etc/inittab", start + match.start(2))]),
+                    {},
+                    "root",
+                    "/",
+                    "in line %d of /etc/inittab put the flag before -jar" % number,
+                )
         for path in files.glob("/etc/init/*.conf"):  # Upstart
             text = _text(files, path)
-            match = re.search(r"^[ \t]*exec[ \t]+(.+)$|^[ \t]*script[ \t]*\n(.*?)^[ \t]*end script", text,
-                              re.MULTILINE | re.DOTALL if "end script" in text else re.MULTILINE)
+            match = re.search(
+                r"^[ \t]*exec[ \t]+(.+)$|^[ \t]*script[ \t]*\n(.*?)^[ \t]*end script",
+                text,
+                re.MULTILINE | re.DOTALL if "end script" in text else re.MULTILINE,
+            )
             if match:
                 number = 1 if match.group(1) else 2
-                yield Start("Upstart", "job " + path.rpartition("/")[2][:-len(".conf")], path,
-                            line_of(text, match.start(number)),
-                            _shell([Run(match.group(number), path, match.start(number))]), {}, "root", "/",
-                            "in %s put the flag before -jar" % path)
+                yield Start(
+                    "Upstart",
+                    "job " + path.rpartition("/")[2][: -len(".conf")],
+                    path,
+                    line_of(text, match.start(number)),
+                    _shell([Run(match.group(number), path, match.start(number))]),
+                    {},
+                    "root",
+                    "/",
+                    "in %s put the flag before -jar" % path,
+                )
 
 
 # -- monit ------------------------------------------------------------------------------------------
@@ -393,8 +472,11 @@ class Monit(Starter):
     _PARTS = ("/etc/monit/conf.d/*", "/etc/monit/conf-enabled/*", "/etc/monit.d/*")
     _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
     _CHECK = re.compile(r"^[ \t]*check[ \t]+\w+[ \t]+(\"[^\"]*\"|'[^']*'|\S+)", re.MULTILINE | re.IGNORECASE)
-    _START = re.compile(r"\b(?:re)?start(?:[ \t]+program)?\s*=?\s*(\"[^\"]*\"|'[^']*')"
-                        r"(?:\s+as\s+uid\s+(\"[^\"]*\"|[^\s\"]+))?", re.IGNORECASE)
+    _START = re.compile(
+        r"\b(?:re)?start(?:[ \t]+program)?\s*=?\s*(\"[^\"]*\"|'[^']*')"
+        r"(?:\s+as\s+uid\s+(\"[^\"]*\"|[^\s\"]+))?",
+        re.IGNORECASE,
+    )
 
     def starts(self, files: HostFiles) -> Iterator[Start]:
         """Each program that it starts."""
@@ -409,15 +491,22 @@ class Monit(Starter):
         for path in dict.fromkeys(paths):
             text = self._COMMENT.sub(lambda match: " " * len(match.group(0)), _text(files, path))
             checks = list(self._CHECK.finditer(text))
-            for check, following in zip(checks, checks[1:] + [None]):  # type: ignore[list-item]
+            for check, following in zip(checks, checks[1:] + [None]):
                 end = following.start() if following is not None else len(text)
                 for match in self._START.finditer(text, check.end(), end):
                     command = [Run(match.group(1)[1:-1], path, match.start(1) + 1)]
                     name = check.group(1).strip("\"'")
-                    yield Start(self.kind, "service " + name, path, line_of(text, match.start()),
-                                tuple(split_words(command, True, False)), {}, (match.group(2) or "root").strip('"'),
-                                "/", "in the start program of %s in %s put the flag before -jar, then monit reload"
-                                % (name, path))
+                    yield Start(
+                        self.kind,
+                        "service " + name,
+                        path,
+                        line_of(text, match.start()),
+                        tuple(split_words(command, True, False)),
+                        {},
+                        (match.group(2) or "root").strip('"'),
+                        "/",
+                        "in the start program of %s in %s put the flag before -jar, then monit reload" % (name, path),
+                    )
                     break
 
 
@@ -453,13 +542,28 @@ class UserUnits(Starter):
 
     def _of(self, files: HostFiles, folder: str, name: str, user: str, home: str) -> Optional[Start]:
         path = "%s/%s" % (folder, name)
-        drop_ins = [found for place in dict.fromkeys([folder, home + "/.config/systemd/user", "/etc/systemd/user"])
-                    for found in files.glob("%s/%s.d/*.conf" % (place, name))]
+        drop_ins = [
+            found
+            for place in dict.fromkeys([folder, home + "/.config/systemd/user", "/etc/systemd/user"])
+            for found in files.glob("%s/%s.d/*.conf" % (place, name))
+        ]
         settings = []
-        advice = ("as %s: systemctl --user edit %s, with the flag in the variable of the JVM's options, then systemctl "
-                  "--user restart %s" % (user, name, name))
-        known = Start(self.kind, "%s of %s" % (name, user), path, 1, (), {}, user, home, advice,
-                      by_anybody=folder not in self._FOR_ALL and _is_ordinary(files, user))
+        advice = (
+            "as %s: systemctl --user edit %s, with the flag in the variable of the JVM's options, then systemctl "
+            "--user restart %s" % (user, name, name)
+        )
+        known = Start(
+            self.kind,
+            "%s of %s" % (name, user),
+            path,
+            1,
+            (),
+            {},
+            user,
+            home,
+            advice,
+            by_anybody=folder not in self._FOR_ALL and _is_ordinary(files, user),
+        )
         if files.is_masked(path):
             return None
         try:
@@ -475,8 +579,13 @@ class UserUnits(Starter):
             return known._replace(reason="the unit cannot be read: %s" % getattr(error, "strerror", error))
         directory = unit.folder if unit.folder not in (None, "/") else home
         command = unit.exec_start[-1] if unit.exec_start else ()
-        return known._replace(command=tuple(substitute(command, unit.environment)), environment=unit.environment,
-                              directory=directory, unit=unit, reason=unit.doubt[0] if unit.doubt else None)
+        return known._replace(
+            command=tuple(substitute(command, unit.environment)),
+            environment=unit.environment,
+            directory=directory,
+            unit=unit,
+            reason=unit.doubt[0] if unit.doubt else None,
+        )
 
 
 # -- containers -------------------------------------------------------------------------------------
@@ -507,9 +616,24 @@ class Containers(Starter):
 
     kind = "container"
     _QUADLETS = ("/etc/containers/systemd", "/usr/share/containers/systemd")
-    _PROJECTS = ("/opt", "/srv", "/root", "/etc/docker", "/etc/docker/compose", "/etc/compose",
-                 "/var/lib", "/var/lib/compose", "/usr/local", "/data", "/app", "/apps", "/mnt", "/docker",
-                 "/containers", "/stacks")
+    _PROJECTS = (
+        "/opt",
+        "/srv",
+        "/root",
+        "/etc/docker",
+        "/etc/docker/compose",
+        "/etc/compose",
+        "/var/lib",
+        "/var/lib/compose",
+        "/usr/local",
+        "/data",
+        "/app",
+        "/apps",
+        "/mnt",
+        "/docker",
+        "/containers",
+        "/stacks",
+    )
 
     def starts(self, files: HostFiles) -> Iterator[Start]:
         """Those whose image has the name of the product."""
@@ -523,23 +647,45 @@ class Containers(Starter):
             match = of_product(text, _text(files, folder + "/.env") + "\n" + _text(files, folder + "/Dockerfile"))
             if match is not None:
                 kind = "quadlet" if path.endswith((".container", ".kube", ".pod")) else "compose file"
-                yield Start(kind, path.rpartition("/")[2].rpartition(".")[0] if kind == "quadlet" else "", path,
-                            line_of(text, match.start()), (), {}, "root", "",
-                            "set JAVA_OPTS (for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its "
-                            "environment", "it starts a container, whose image and environment decide")
+                yield Start(
+                    kind,
+                    path.rpartition("/")[2].rpartition(".")[0] if kind == "quadlet" else "",
+                    path,
+                    line_of(text, match.start()),
+                    (),
+                    {},
+                    "root",
+                    "",
+                    "set JAVA_OPTS (for CloudBees' images also JENKINS_JAVA_OPTIONS) with the flag in its environment",
+                    "it starts a container, whose image and environment decide",
+                )
         for path in files.glob("/var/lib/docker/containers/*/config.v2.json"):
             image = re.search(r'"Config":\{.*?"Image":"([^"]+)"', _text(files, path), re.DOTALL)
-            again = re.search(r'"RestartPolicy":\{"Name":"(always|unless-stopped|on-failure)"',
-                              _text(files, path.replace("config.v2.json", "hostconfig.json")))
+            again = re.search(
+                r'"RestartPolicy":\{"Name":"(always|unless-stopped|on-failure)"',
+                _text(files, path.replace("config.v2.json", "hostconfig.json")),
+            )
             if image and again and OF_INTEREST.search(AGENT.sub("", image.group(1))):
-                yield Start("docker", "container of the image " + image.group(1), path, 1, (), {}, "root", "",
-                            "create the container anew with the flag in JAVA_OPTS",
-                            "it starts a container, whose image and environment decide")
+                yield Start(
+                    "docker",
+                    "container of the image " + image.group(1),
+                    path,
+                    1,
+                    (),
+                    {},
+                    "root",
+                    "",
+                    "create the container anew with the flag in JAVA_OPTS",
+                    "it starts a container, whose image and environment decide",
+                )
 
     def _paths(self, files: HostFiles) -> Iterator[str]:
         places = list(self._QUADLETS)
-        places.extend(fields[5].rstrip("/") + "/.config/containers/systemd" for fields in _accounts(files)
-                      if fields[0] in files.list("/var/lib/systemd/linger"))
+        places.extend(
+            fields[5].rstrip("/") + "/.config/containers/systemd"
+            for fields in _accounts(files)
+            if fields[0] in files.list("/var/lib/systemd/linger")
+        )
         for place in places:
             for name in files.list(place):
                 if name.endswith((".container", ".kube", ".pod")):
@@ -550,8 +696,9 @@ class Containers(Starter):
                     yield "%s/%s" % (top, name)
                 # What is mounted from elsewhere in /var/lib is a home. A compose file in it starts nothing at boot, and
                 # a server that does not answer would cost more than the settings of that home.
-                elif "." not in name and not (top == "/var/lib" and may_hang("%s%s/%s" % (
-                        files.root.rstrip("/"), top, name))):
+                elif "." not in name and not (
+                    top == "/var/lib" and may_hang("%s%s/%s" % (files.root.rstrip("/"), top, name))
+                ):
                     for inner in files.list("%s/%s" % (top, name)):
                         if COMPOSE.match(inner):
                             yield "%s/%s/%s" % (top, name, inner)

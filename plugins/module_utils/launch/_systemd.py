@@ -19,10 +19,18 @@ from ._service_files import Mounts, mounts_of, seen
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
 UNIT_PATH = (
-    "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient",
-    "/run/systemd/generator.early", "/etc/systemd/system", "/etc/systemd/system.attached",
-    "/run/systemd/system", "/run/systemd/system.attached", "/run/systemd/generator",
-    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
+    "/etc/systemd/system",
+    "/etc/systemd/system.attached",
+    "/run/systemd/system",
+    "/run/systemd/system.attached",
+    "/run/systemd/generator",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
     "/run/systemd/generator.late",
 )
 
@@ -108,15 +116,19 @@ def parse_unit(content: str, path: str) -> List[Setting]:
         start, line = found.start(), found.group(0)
         body = line.rstrip("\r\n")
         lead = len(body) - len(body.lstrip(" \t"))
-        if body[lead:lead + 1] in ("#", ";"):
+        if body[lead : lead + 1] in ("#", ";"):
             continue
         if not logical:
             logical_start, length = start, 0
         length += len(body)
         if length > LIMIT_LINE or len(settings) > LIMIT_SETTINGS:
-            raise Unresolvable("systemd does not read a line of more than %d bytes" % LIMIT_LINE
-                               if length > LIMIT_LINE else "it has more than %d settings" % LIMIT_SETTINGS,
-                               path, line_of(content, logical_start))
+            raise Unresolvable(
+                "systemd does not read a line of more than %d bytes" % LIMIT_LINE
+                if length > LIMIT_LINE
+                else "it has more than %d settings" % LIMIT_SETTINGS,
+                path,
+                line_of(content, logical_start),
+            )
         if body.endswith("\\"):
             logical.append(Run(body[:-1], path, start))
             logical.append(Run(" "))
@@ -173,13 +185,24 @@ def _trim(value: Value, start: int) -> Value:
 #: What means nothing but itself, outside of quotes and in them.
 _PLAIN = {"": re.compile("[^\\\\'\" \t\n\r]+"), "'": re.compile(r"[^\\']+"), '"': re.compile(r'[^\\"]+')}
 _NUMERIC = re.compile(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
-ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\",
-           '"': '"', "'": "'", "s": " "}
+ESCAPES = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+    "s": " ",
+}
 
 
 def _character(code: int, is_unicode: bool) -> Optional[str]:
     """The character(s) of an escape, as Latin-1 text of its bytes; None for a code that systemd refuses."""
-    if code == 0 or 0xd800 <= code < 0xe000 or code > 0x10ffff:
+    if code == 0 or 0xD800 <= code < 0xE000 or code > 0x10FFFF:
         return None
     return chr(code).encode("utf-8").decode("latin-1") if is_unicode else chr(code)
 
@@ -216,8 +239,11 @@ def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> 
                 current.append(Run(follower, path, position, bool(quote)))
                 index += 1
             elif numeric:
-                code = int(numeric.group(2), 8) if numeric.group(2) else int(
-                    numeric.group(1) or numeric.group(3) or numeric.group(4), 16)
+                code = (
+                    int(numeric.group(2), 8)
+                    if numeric.group(2)
+                    else int(numeric.group(1) or numeric.group(3) or numeric.group(4), 16)
+                )
                 character = _character(code, numeric.group(1) is None and numeric.group(2) is None)
                 if character is None:
                     if not lenient:
@@ -252,8 +278,13 @@ def _joined(value: Value, more: Value) -> Value:
     """The value with more at its end; what was one stretch of a file becomes one run."""
     for run in more:
         last = value[-1] if value else None
-        if (last is not None and last.path == run.path and run.path is not None and last.quoted == run.quoted
-                and last.position + len(last.text) == run.position):
+        if (
+            last is not None
+            and last.path == run.path
+            and run.path is not None
+            and last.quoted == run.quoted
+            and last.position + len(last.text) == run.position
+        ):
             value[-1] = Run(last.text + run.text, run.path, last.position, run.quoted)
         else:
             value.append(run)
@@ -273,9 +304,21 @@ class Specifiers:
         stem = unit.rpartition(".")[0]
         prefix, _at, instance = stem.partition("@")
         last = prefix.rpartition("-")[2]
-        self._known = {"%": "%", "n": unit, "N": stem, "p": prefix, "i": instance, "j": last,
-                       "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc",
-                       "T": "/tmp", "V": "/var/tmp"}  # type: Dict[str, Optional[str]]
+        self._known = {
+            "%": "%",
+            "n": unit,
+            "N": stem,
+            "p": prefix,
+            "i": instance,
+            "j": last,
+            "t": "/run",
+            "S": "/var/lib",
+            "C": "/var/cache",
+            "L": "/var/log",
+            "E": "/etc",
+            "T": "/tmp",
+            "V": "/var/tmp",
+        }  # type: Dict[str, Optional[str]]
         for letter, text in (("I", instance), ("P", prefix), ("J", last)):
             self._known[letter] = _unescaped(text)
 
@@ -289,9 +332,13 @@ class Specifiers:
             # Before 229 they were those of User=; since then systemd has a library of its own.
             folders = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib/*/systemd")
             old = any(self._files.exists(folder + "/systemd") for folder in folders[:2]) and not any(
-                self._files.glob(folder + "/libsystemd-shared-*.so") for folder in folders)
-            return (None, "the specifier %%%s of an old systemd" % letter) if old else (
-                {"u": "root", "U": "0", "h": "/root"}[letter], "")
+                self._files.glob(folder + "/libsystemd-shared-*.so") for folder in folders
+            )
+            return (
+                (None, "the specifier %%%s of an old systemd" % letter)
+                if old
+                else ({"u": "root", "U": "0", "h": "/root"}[letter], "")
+            )
         return None, "the specifier %%%s" % letter if letter in _NOT_KNOWN_HERE else ""
 
     def _host_name(self) -> Tuple[Optional[str], str]:
@@ -395,8 +442,11 @@ def parse_environment_file(content: str, path: str, strict: bool = False) -> Lis
         else:
             value.append([index, index + 1])
         if len(value) > LIMIT_PIECES:
-            raise Unresolvable("the value of a variable has more than %d quoted characters" % LIMIT_PIECES, path,
-                               line_of(content, start))
+            raise Unresolvable(
+                "the value of a variable has more than %d quoted characters" % LIMIT_PIECES,
+                path,
+                line_of(content, start),
+            )
 
     def finish() -> None:
         if len(result) >= LIMIT_SETTINGS:
@@ -510,8 +560,11 @@ class UnitFiles:
                 if name.endswith(".service"):
                     names.add(name)
                 elif name.endswith((".wants", ".requires")):  # instances of templates exist where they are enabled
-                    names.update(entry for entry in self.files.list("%s/%s" % (folder, name))
-                                 if re.match(r"[^@]+@.+\.service\Z", entry))
+                    names.update(
+                        entry
+                        for entry in self.files.list("%s/%s" % (folder, name))
+                        if re.match(r"[^@]+@.+\.service\Z", entry)
+                    )
         return sorted(names)
 
     def wanted_instances(self, template: str) -> List[str]:
@@ -599,8 +652,11 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     for setting in settings:
         text = text_of(setting.value)
         if setting.key == NOT_UTF8:
-            raise Unresolvable("systemd does not read on at a line that is no UTF-8", setting.path,
-                               line_of(files.read(setting.path), setting.position))
+            raise Unresolvable(
+                "systemd does not read on at a line that is no UTF-8",
+                setting.path,
+                line_of(files.read(setting.path), setting.position),
+            )
         if setting.section == "Unit" and setting.key == "SourcePath":
             source = text
         # Of a drop-in with such an error systemd reads no more.
@@ -616,8 +672,9 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
                 pair = _split_assignment(expanded) if expanded is not None else None
                 if pair is not None and expanded is not None:
                     first = next((run for run in expanded if run.path), None)
-                    environment[pair[0]] = Variable(pair[1], setting.path,
-                                                    first.position if first else setting.position, "Environment")
+                    environment[pair[0]] = Variable(
+                        pair[1], setting.path, first.position if first else setting.position, "Environment"
+                    )
         elif setting.key == "EnvironmentFile":
             if not text:
                 environment_files = []
@@ -654,8 +711,10 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             elif expanded is not None and unknown_of(expanded, True):
                 folder = expanded
             elif not optional and setting.path == fragment:
-                refused = refused or ("systemd refuses the unit: WorkingDirectory= is no absolute path without ..",
-                                      fragment)
+                refused = refused or (
+                    "systemd refuses the unit: WorkingDirectory= is no absolute path without ..",
+                    fragment,
+                )
             elif not optional:
                 stopped = setting.path
         elif setting.key in ROOTS:
@@ -664,18 +723,24 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             if text and (not path.startswith("/") or _leads_up(path)):
                 roots[setting.key] = ""
                 if setting.path == fragment:
-                    refused = refused or ("systemd refuses the unit: %s= is no absolute path without .." % setting.key,
-                                          fragment)
+                    refused = refused or (
+                        "systemd refuses the unit: %s= is no absolute path without .." % setting.key,
+                        fragment,
+                    )
                 else:
                     stopped = setting.path
         elif setting.key in BINDS:
             words = [specifiers.put_in(word) for word in split_words(setting.value)]
-            binds = binds + ["?" if word is None or unknown_of(word, True) else text_of(word) for word in words] \
-                if text else []
+            binds = (
+                binds + ["?" if word is None or unknown_of(word, True) else text_of(word) for word in words]
+                if text
+                else []
+            )
         elif setting.key in _OVERLAYS:
             overlays = [one for one in overlays if text or one[1] != setting.key + "="]
-            overlays.extend(overlaid(setting.key, text_of(specifiers.put_in(word) or []))
-                            for word in split_words(setting.value))
+            overlays.extend(
+                overlaid(setting.key, text_of(specifiers.put_in(word) or [])) for word in split_words(setting.value)
+            )
         elif setting.key == "PAMName":
             pam = setting if text else None
         elif setting.key == "PassEnvironment":
@@ -701,11 +766,23 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
     except Unresolvable as error:
         doubt = doubt or (error.reason, error.path)
     unset(environment, taken)
-    return Unit(name, fragment, source, drop_ins, environment, tuple(exec_start), user, False,
-                tuple(environment_files), tuple(before), refused or doubt, tuple(overlays),
-                working_folder(text_of(folder), user, files, mounts) if unknown_of(folder, True) is None else None,
-                mounts,
-                refused is not None)
+    return Unit(
+        name,
+        fragment,
+        source,
+        drop_ins,
+        environment,
+        tuple(exec_start),
+        user,
+        False,
+        tuple(environment_files),
+        tuple(before),
+        refused or doubt,
+        tuple(overlays),
+        working_folder(text_of(folder), user, files, mounts) if unknown_of(folder, True) is None else None,
+        mounts,
+        refused is not None,
+    )
 
 
 def unset(environment: Dict[str, Variable], entries: Sequence[str]) -> None:
@@ -750,8 +827,9 @@ BINDS = ("BindPaths", "BindReadOnlyPaths")
 _OVERLAYS = frozenset(["TemporaryFileSystem", "MountImages", "ExtensionImages", "ExtensionDirectories"])
 
 
-def mounts_in(roots: Dict[str, str], binds: Sequence[str], elsewhere: bool, files: HostFiles,
-              ) -> Tuple[Mounts, List[Tuple[str, str]]]:
+def mounts_in(
+    roots: Dict[str, str], binds: Sequence[str], elsewhere: bool, files: HostFiles
+) -> Tuple[Mounts, List[Tuple[str, str]]]:
     """What a service sees by such settings, and overlays of which the content is not known.
 
     Raises Unresolvable where none of it is known.
@@ -763,8 +841,9 @@ def mounts_in(roots: Dict[str, str], binds: Sequence[str], elsewhere: bool, file
     root = roots.get("RootDirectory", "")
     mounts, places = mounts_of(root, binds, files)
     if root.strip("/") and elsewhere:
-        raise Unresolvable("RootDirectory=%s: which files its commands see that run before, or with '+', is not "
-                           "known" % root)
+        raise Unresolvable(
+            "RootDirectory=%s: which files its commands see that run before, or with '+', is not known" % root
+        )
     return mounts, [("/" + place.strip("/"), "BindPaths=") for place in places]
 
 
@@ -793,8 +872,10 @@ def session(service: str, user: str, files: HostFiles) -> Dict[str, Variable]:
     found = pam_environment(files, service, True)
     if found and not user:
         raise Unresolvable("PAMName=%s without User=: whether that sets variables is not known" % service)
-    return {name: Variable(value, value[0].path or "", value[0].position, "PAM") if value else
-            Variable([], "", 0, "PAM") for name, value in found.items()}
+    return {
+        name: Variable(value, value[0].path or "", value[0].position, "PAM") if value else Variable([], "", 0, "PAM")
+        for name, value in found.items()
+    }
 
 
 def default_environment(files: HostFiles) -> Dict[str, Variable]:
@@ -844,8 +925,10 @@ def lasting(manager: Dict[str, Variable], files: HostFiles) -> Dict[str, Variabl
     for name, variable in manager.items():
         same = name in written and text_of(written[name].value) == text_of(variable.value)
         if not same and not _OF_THE_MANAGER.match(name):
-            reason = ("systemctl set-environment, or another who is not followed, gives the service manager $%s, "
-                      "and no file does" % name)
+            reason = (
+                "systemctl set-environment, or another who is not followed, gives the service manager $%s, "
+                "and no file does" % name
+            )
             variable = variable._replace(value=[Run("", None, 0, False, reason)])
         found[name] = variable
     return found
@@ -858,13 +941,17 @@ def environment_generators(files: HostFiles) -> List[str]:
         place = folder + "/systemd/system-environment-generators"
         for name in files.list(place):
             chosen.setdefault(name, place + "/" + name)
-    return [path for name, path in sorted(chosen.items())
-            if name != "snapd-env-generator" and not files.is_masked(path) and files.test("x", path) is not False]
+    return [
+        path
+        for name, path in sorted(chosen.items())
+        if name != "snapd-env-generator" and not files.is_masked(path) and files.test("x", path) is not False
+    ]
 
 
 #: Commands that only look at a file that they name, or change whose it is.
-_LOOKS = frozenset(["[", "cat", "chmod", "chown", "echo", "grep", "logger", "ls", "mkdir", "setfacl", "stat", "test",
-                    "true"])
+_LOOKS = frozenset(
+    ["[", "cat", "chmod", "chown", "echo", "grep", "logger", "ls", "mkdir", "setfacl", "stat", "test", "true"]
+)
 
 
 def written_before(unit: Unit, paths: Sequence[str], files: HostFiles) -> Optional[str]:
@@ -886,8 +973,10 @@ def written_before(unit: Unit, paths: Sequence[str], files: HostFiles) -> Option
             folder, _slash, name = target.rpartition("/")
             place = folder if re.search(r"[*?\[]", name) else target
             only_looks = words[0].rsplit("/", 1)[-1] in _LOOKS
-            into = re.search(r">\|?\s*[\"']?(?:%s/|\./|[^\s\"'>]*\$[^\s\"'>]*/)?%s(?![\w.-])" % (
-                re.escape(folder), re.escape(name)), text)
+            into = re.search(
+                r">\|?\s*[\"']?(?:%s/|\./|[^\s\"'>]*\$[^\s\"'>]*/)?%s(?![\w.-])" % (re.escape(folder), re.escape(name)),
+                text,
+            )
             if into or (place in text and not only_looks):
                 return "ExecStartPre= may write %s before it is read" % target
         if unit.environment_files and not names_it and _is_foreign(words[0], files):
@@ -959,7 +1048,7 @@ def _commands(value: Value, specifiers: Specifiers) -> Tuple[List[Tuple[Value, .
             continue
         is_program = not current
         if is_program:
-            prefix = text[:len(text) - len(text.lstrip("@-:+!|"))]
+            prefix = text[: len(text) - len(text.lstrip("@-:+!|"))]
             word = _slice(word, len(prefix))
         expanded = specifiers.put_in(word)
         refused = None if expanded is not None else "a specifier that it does not know"
@@ -971,8 +1060,12 @@ def _commands(value: Value, specifiers: Specifiers) -> Tuple[List[Tuple[Value, .
             skips = True
         word = expanded or [Run("")]
         if ":" in prefix:  # no variables are put in
-            word = [Run(run.text.replace("$", "$$"), run.path, run.position, run.quoted, run.unknown, run.harmless)
-                    if "$" in run.text else run for run in word]
+            word = [
+                Run(run.text.replace("$", "$$"), run.path, run.position, run.quoted, run.unknown, run.harmless)
+                if "$" in run.text
+                else run
+                for run in word
+            ]
         current.append(word)
     return commands, None
 
@@ -994,8 +1087,9 @@ def _may_be_program(path: str) -> bool:
 
 
 _TYPES = frozenset(["simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"])
-_EXEC = frozenset(["ExecStart", "ExecStartPre", "ExecCondition", "ExecStartPost", "ExecReload", "ExecStop",
-                   "ExecStopPost"])
+_EXEC = frozenset(
+    ["ExecStart", "ExecStartPre", "ExecCondition", "ExecStartPost", "ExecReload", "ExecStop", "ExecStopPost"]
+)
 
 
 def _refused(commands: int, last: Dict[str, str]) -> Optional[str]:

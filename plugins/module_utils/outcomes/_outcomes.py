@@ -40,8 +40,11 @@ TABLE: Tuple[Outcome, ...] = (
     Outcome("tls_intercepted", "the machine trusts the certificate, but its authority is no public one", NEITHER),
     Outcome("http_error", "an answer of 500 or more to HEAD, or one that is no HTTP", NEITHER),
     Outcome("peer_silent", "a connection, or a request, was taken and never answered", BLOCKED),
-    Outcome("unknown", "a failure of this machine, or a name with more than 64 addresses: it says nothing of the "
-            "network", NEITHER),
+    Outcome(
+        "unknown",
+        "a failure of this machine, or a name with more than 64 addresses: it says nothing of the network",
+        NEITHER,
+    ),
 )
 
 OUTCOMES: Tuple[str, ...] = tuple(one.name for one in TABLE)

@@ -43,11 +43,24 @@ def way_of(found: Survey, document: Dict[str, Any]) -> _options.Way:
             continue
         for jvm in entry.processes:
             if jvm.container:
-                own.append(_proxies.Network((), ("the way out of %s was not probed: it runs in a container, with a "
-                                                 "network of its own" % name,), None))
+                own.append(
+                    _proxies.Network(
+                        (),
+                        ("the way out of %s was not probed: it runs in a container, with a network of its own" % name,),
+                        None,
+                    )
+                )
             elif not jvm.network:
-                own.append(_proxies.Network((), ("what the running JVM of %s says of proxies is not known: %s"
-                                                 % (name, jvm.reason or "it could not be read"),), None))
+                own.append(
+                    _proxies.Network(
+                        (),
+                        (
+                            "what the running JVM of %s says of proxies is not known: %s"
+                            % (name, jvm.reason or "it could not be read"),
+                        ),
+                        None,
+                    )
+                )
             else:
                 found_properties, found_variables, home = jvm.network
                 own.append(_proxies.of_properties(found_properties, "the running JVM of %s" % name))
@@ -59,7 +72,7 @@ def way_of(found: Survey, document: Dict[str, Any]) -> _options.Way:
         network = _proxies.joined(own)
         networks.append(network)
         if not homes and os.path.exists(_JAVA):
-            homes.append(os.path.realpath(_JAVA)[:-len("/bin/java")])
+            homes.append(os.path.realpath(_JAVA)[: -len("/bin/java")])
         stores += [network.trust_store] if network.trust_store else [java_store(home) for home in homes if home]
     return _options.Way(_proxies.joined(networks), tuple(dict.fromkeys(stores)))
 
@@ -67,12 +80,18 @@ def way_of(found: Survey, document: Dict[str, Any]) -> _options.Way:
 def _configured(entry: Entry) -> List[_proxies.Network]:
     """What the launch files say for the next start."""
     where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
-    networks = [_proxies.of_properties(_proxies.properties([word for layer, words in vector if layer != "program"
-                                                            for word in words]), where)
-                for vector in entry.on_disk.vectors]
+    networks = [
+        _proxies.of_properties(
+            _proxies.properties([word for layer, words in vector if layer != "program" for word in words]), where
+        )
+        for vector in entry.on_disk.vectors
+    ]
     if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
         return networks
-    environment = {name: text_of(variable.value) for name, variable in entry.definition.environment.items()
-                   if not unknown_of(variable.value)}
+    environment = {
+        name: text_of(variable.value)
+        for name, variable in entry.definition.environment.items()
+        if not unknown_of(variable.value)
+    }
     unit = entry.definition.service or entry.definition.name
     return networks + [_proxies.of_environment(_proxies.variables(environment), "the environment of %s" % unit)]

@@ -139,8 +139,11 @@ def _few(name: str, candidates: List[Candidate]) -> List[Candidate]:
     """Each address once. Raises Finding where there are more than are connected to."""
     unique = list(dict.fromkeys(candidates))
     if len(unique) > LIMIT_ADDRESSES:
-        raise Finding("unknown", f"{name} has {len(unique)} addresses, and no name with more than {LIMIT_ADDRESSES} is "
-                                 "probed", "who answers for this name in DNS")
+        raise Finding(
+            "unknown",
+            f"{name} has {len(unique)} addresses, and no name with more than {LIMIT_ADDRESSES} is probed",
+            "who answers for this name in DNS",
+        )
     return unique
 
 
@@ -203,12 +206,7 @@ def without_sinks(entry: Dict[str, Any], name: str, candidates: List[Candidate])
     real = [c for c in candidates if c not in sinks]
     for family, sockaddr in sinks:
         entry["addresses"].append(
-            {
-                "address": str(sockaddr[0]),
-                "family": _family(family),
-                "outcome": "dns_sinkholed",
-                "tcp_ms": None,
-            }
+            {"address": str(sockaddr[0]), "family": _family(family), "outcome": "dns_sinkholed", "tcp_ms": None}
         )
     if not real:
         entry["address"] = str(sinks[0][1][0])
@@ -296,12 +294,7 @@ class Dial:
             self.sock = None
 
     def as_dict(self) -> Dict[str, Any]:
-        return {
-            "address": self.address,
-            "family": _family(self.family),
-            "outcome": self.outcome,
-            "tcp_ms": self.tcp_ms,
-        }
+        return {"address": self.address, "family": _family(self.family), "outcome": self.outcome, "tcp_ms": self.tcp_ms}
 
 
 class Race:
@@ -455,7 +448,7 @@ class Line:
             if not self.race.wait(self.sock, selectors.EVENT_WRITE):
                 raise Late()
             try:
-                data = data[self.sock.send(data):]
+                data = data[self.sock.send(data) :]
             except BlockingIOError:
                 continue
 

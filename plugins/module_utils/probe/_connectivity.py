@@ -75,8 +75,12 @@ def endpoint(text: str) -> Tuple[str, int]:
     return host, int(port)
 
 
-def probe_all(pairs: Sequence[Tuple[Tuple[str, int], Optional[Tuple[str, int]]]], options: Options, count: int = 1,
-              interval: float = 1.0) -> List[Dict[str, Any]]:
+def probe_all(
+    pairs: Sequence[Tuple[Tuple[str, int], Optional[Tuple[str, int]]]],
+    options: Options,
+    count: int = 1,
+    interval: float = 1.0,
+) -> List[Dict[str, Any]]:
     """Probe pairs of an endpoint and a path (None: direct, else host and port of a proxy), all at the same time.
 
     One answer for each pair. With ``count`` each is probed so often, ``interval`` seconds apart, each time with the
@@ -105,8 +109,9 @@ def probe_all(pairs: Sequence[Tuple[Tuple[str, int], Optional[Tuple[str, int]]]]
     return [found[index] for index in range(len(pairs))]
 
 
-def _sampled(target: Tuple[str, int], path: Optional[Tuple[str, int]], options: Options, count: int,
-             interval: float) -> Dict[str, Any]:
+def _sampled(
+    target: Tuple[str, int], path: Optional[Tuple[str, int]], options: Options, count: int, interval: float
+) -> Dict[str, Any]:
     answers = []
     for number in range(count):
         if number:
@@ -123,8 +128,11 @@ def summary(answers: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     connected = outcomes.get("connected", 0)
     failures = sorted((outcome for outcome in outcomes if outcome != "connected"), key=lambda one: -outcomes[one])
     chosen = [answer for answer in answers if answer["outcome"] == (failures or ["connected"])[0]][-1]
-    times = sorted(sum(ms for ms in answer["phases_ms"].values() if ms is not None)
-                   for answer in answers if answer["outcome"] == "connected")
+    times = sorted(
+        sum(ms for ms in answer["phases_ms"].values() if ms is not None)
+        for answer in answers
+        if answer["outcome"] == "connected"
+    )
     result = dict(chosen)
     result["samples"] = {
         "count": len(answers),
@@ -137,7 +145,11 @@ def summary(answers: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     if failures:
         said = ", ".join("%d %s" % (outcomes[one], one) for one in failures)
         result["message"] = "%d of %d attempts failed (%s). %s" % (
-            len(answers) - connected, len(answers), said, chosen["message"])
+            len(answers) - connected,
+            len(answers),
+            said,
+            chosen["message"],
+        )
     return result
 
 
@@ -180,8 +192,9 @@ def probe(host: str, port: int, options: Options, proxy: Optional[Tuple[str, int
         return entry
     if not done.wait(max(0.0, path.deadline + _SLACK - time.monotonic())):
         entry = _entry(path)  # the thread may still write into the other
-        entry["message"] = Local(f"{path.name} port {port} could not be probed within {timeout:g} s",
-                                 "it was busy, or a file did not come").message
+        entry["message"] = Local(
+            f"{path.name} port {port} could not be probed within {timeout:g} s", "it was busy, or a file did not come"
+        ).message
     if failures:
         raise failures[0]
     return entry
@@ -338,7 +351,7 @@ def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
             found = _HEAD_END.search(data, searched)
             if found is not None:
                 break
-            if len(data) > left or (data and not data.startswith(b"HTTP/"[:len(data)])):
+            if len(data) > left or (data and not data.startswith(b"HTTP/"[: len(data)])):
                 raise _NoHttp(bytes(data))
             searched = max(0, len(data) - 2)  # it may come byte by byte
             try:
@@ -348,12 +361,12 @@ def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
             if not more:
                 raise _NoHttp(bytes(data))
             data += more
-        head = bytes(data[:found.end()])
+        head = bytes(data[: found.end()])
         words = head.partition(b"\n")[0].decode("latin-1").split(None, 2)
         if len(words) < 2 or not words[0].startswith("HTTP/") or not _STATUS.match(words[1]) or len(head) > left:
             raise _NoHttp(head)
         left -= len(head)
-        del data[:len(head)]
+        del data[: len(head)]
         status = int(words[1])
         if status >= 200:  # before it there may be others, such as 103 Early Hints
             if rest:
@@ -376,29 +389,47 @@ def _through_proxy(entry: Dict[str, Any], line: Line, path: _Path) -> None:
         )
     except _NoHttp as error:
         if not error.args[0]:
-            raise Finding("reset", f"The proxy {proxy} closed the connection when it was asked for {target}",
-                          "the rules and the log of the proxy, and that this port is an HTTP proxy's")
-        raise Finding("proxy_unreachable", f"What answers at {proxy} is no HTTP proxy",
-                      "host and port in the controller's proxy settings")
+            raise Finding(
+                "reset",
+                f"The proxy {proxy} closed the connection when it was asked for {target}",
+                "the rules and the log of the proxy, and that this port is an HTTP proxy's",
+            )
+        raise Finding(
+            "proxy_unreachable",
+            f"What answers at {proxy} is no HTTP proxy",
+            "host and port in the controller's proxy settings",
+        )
     except OSError as error:
         outcome = by_errno(error.errno or 0)
         if outcome == "unknown":
             raise
-        raise Finding(outcome, f"The connection to the proxy {proxy} broke when it was asked for {target} "
-                      f"({reason_of(error)})", "the rules and the log of the proxy")
+        raise Finding(
+            outcome,
+            f"The connection to the proxy {proxy} broke when it was asked for {target} ({reason_of(error)})",
+            "the rules and the log of the proxy",
+        )
     finally:
         entry["phases_ms"]["proxy_connect"] = milliseconds(started)
     said = f"{status} {reason}".strip()
     if 200 <= status < 300:
         return
     if status == 407:
-        raise Finding("proxy_auth_required", f"The proxy {proxy} wants a password for {target} ({said}), which the "
-                      "probe does not send", "that the controller's proxy settings hold a valid user and password")
+        raise Finding(
+            "proxy_auth_required",
+            f"The proxy {proxy} wants a password for {target} ({said}), which the probe does not send",
+            "that the controller's proxy settings hold a valid user and password",
+        )
     if status in (500, 502, 503, 504):
-        raise Finding("unreachable", f"The proxy {proxy} answers, but cannot reach {target} itself ({said})",
-                      "DNS and firewall on the proxy")
-    raise Finding("proxy_denied", f"The proxy {proxy} refuses {target} ({said})",
-                  "the access rules of the proxy for this machine and that host")
+        raise Finding(
+            "unreachable",
+            f"The proxy {proxy} answers, but cannot reach {target} itself ({said})",
+            "DNS and firewall on the proxy",
+        )
+    raise Finding(
+        "proxy_denied",
+        f"The proxy {proxy} refuses {target} ({said})",
+        "the access rules of the proxy for this machine and that host",
+    )
 
 
 def host_header(name: str, port: int, tls: bool) -> str:
@@ -412,27 +443,40 @@ def _head(entry: Dict[str, Any], channel: Any, path: _Path) -> None:
     host = host_header(wire(path.name).decode("ascii"), path.port, path.options.tls)
     started = time.monotonic()
     try:
-        status, reason = _ask(channel, f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cbops.telemetry\r\n"
-                                       "Accept: */*\r\nConnection: close\r\n\r\n")
+        status, reason = _ask(
+            channel,
+            f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: cbops.telemetry\r\n"
+            "Accept: */*\r\nConnection: close\r\n\r\n",
+        )
     except Late as late:
         waited = time.monotonic() - started
         silent = late.args in ((), (b"",)) and waited >= min(1.0, path.options.timeout / 2)
-        raise Finding("peer_silent" if silent else "timeout",
-                      f"{path.place} takes a HEAD request and does not answer it within {path.options.timeout:g} s",
-                      "for a firewall or proxy that lets connections through and drops requests")
+        raise Finding(
+            "peer_silent" if silent else "timeout",
+            f"{path.place} takes a HEAD request and does not answer it within {path.options.timeout:g} s",
+            "for a firewall or proxy that lets connections through and drops requests",
+        )
     except _NoHttp:
-        raise Finding("http_error", f"{path.place} answers a HEAD request with something that is no HTTP",
-                      "who really answers there")
+        raise Finding(
+            "http_error",
+            f"{path.place} answers a HEAD request with something that is no HTTP",
+            "who really answers there",
+        )
     except (ssl.SSLError, OSError) as error:
-        raise Finding("http_error", f"The connection to {path.place} broke after a HEAD request ({reason_of(error)})",
-                      "for a firewall or proxy that inspects requests")
+        raise Finding(
+            "http_error",
+            f"The connection to {path.place} broke after a HEAD request ({reason_of(error)})",
+            "for a firewall or proxy that inspects requests",
+        )
     finally:
         entry["phases_ms"]["http"] = milliseconds(started)
     entry["http"] = {"status": status}
     if status >= 500:
-        raise Finding("http_error", f"{path.place} answers a HEAD request with an error "
-                      f"({f'{status} {reason}'.strip()})",
-                      "the state of the service, and for a proxy that answers in its place")
+        raise Finding(
+            "http_error",
+            f"{path.place} answers a HEAD request with an error ({f'{status} {reason}'.strip()})",
+            "the state of the service, and for a proxy that answers in its place",
+        )
 
 
 # --- Who signed it -----------------------------------------------------------------------------------------
@@ -493,12 +537,13 @@ def _ask_java(entry: Dict[str, Any], path: _Path, candidate: Candidate, secure: 
         ours = entry["tls"]["trusted"]
         if trusted is not None and ours is not None and trusted != ours:
             entry["findings"].append(
-                f"This machine trusts the certificate, but a JVM with {store} does not" if ours else
-                f"This machine does not trust the certificate, but a JVM with {store} does")
+                f"This machine trusts the certificate, but a JVM with {store} does not"
+                if ours
+                else f"This machine does not trust the certificate, but a JVM with {store} does"
+            )
 
 
-def _judged_by(path: _Path, candidate: Candidate, authorities: Sequence[bytes],
-               ) -> Tuple[Optional[bool], Optional[str]]:
+def _judged_by(path: _Path, candidate: Candidate, authorities: Sequence[bytes]) -> Tuple[Optional[bool], Optional[str]]:
     """Whether the peer's certificate holds before other authorities, by one more handshake; None: why not known."""
     try:
         trust = Trust(context_of(None, authorities))

@@ -48,12 +48,17 @@ NOTHING = Way(Network((), (), None), ())
 def check(params: Mapping[str, Any]) -> List[Tuple[str, int]]:
     """The endpoints that options ask for. Raises ValueError where an option is not valid; its text names the option."""
     targets = _targets(params)
-    for name, low, high, unit in (("timeout", 0, LIMIT_TIMEOUT, "seconds"), ("count", 0, LIMIT_COUNT, "attempts"),
-                                  ("interval", -1, LIMIT_INTERVAL, "seconds")):
+    for name, low, high, unit in (
+        ("timeout", 0, LIMIT_TIMEOUT, "seconds"),
+        ("count", 0, LIMIT_COUNT, "attempts"),
+        ("interval", -1, LIMIT_INTERVAL, "seconds"),
+    ):
         value = _value(params, name)
         if not low < value <= high:  # also for a NaN
-            raise ValueError("%s must be %s and at most %g %s, not %g" % (
-                name, "greater than 0" if low == 0 else "0 or more", high, unit, value))
+            raise ValueError(
+                "%s must be %s and at most %g %s, not %g"
+                % (name, "greater than 0" if low == 0 else "0 or more", high, unit, value)
+            )
     for way in _value(params, "via"):
         if way not in (DIRECT, CONFIGURED):
             _named(way)
@@ -87,8 +92,9 @@ def _named(way: str) -> Tuple[str, int]:
         raise ValueError("via: the probe sends no user and password to a proxy")
     rest = rest.rstrip("/")
     if not rest.rpartition(":")[2].isdigit():
-        raise ValueError("via: %r is neither direct nor configured, nor a proxy such as http://proxy.example.com:3128"
-                         % way)
+        raise ValueError(
+            "via: %r is neither direct nor configured, nor a proxy such as http://proxy.example.com:3128" % way
+        )
     return endpoint(rest)
 
 

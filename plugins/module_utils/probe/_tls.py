@@ -94,8 +94,7 @@ class Secure:
         self.line = line
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.heard = b""  # how the peer began
-        self.tls = trust.context.wrap_bio(self.incoming, self.outgoing,
-                                          server_hostname=name.rstrip(".").split("%")[0])
+        self.tls = trust.context.wrap_bio(self.incoming, self.outgoing, server_hostname=name.rstrip(".").split("%")[0])
 
     def shake_hands(self) -> bool:
         """False where the peer closes instead. Raises ssl.SSLError, Late and OSError."""
@@ -177,8 +176,9 @@ def handshake(entry: Dict[str, Any], line: Line, trust: Trust, name: str, place:
         if isinstance(error, Late):
             raise _silence(place, secure.heard, time.monotonic() - started, timeout)
         if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            raise _tls_failure(entry, error, trust.certificate(secure.tls), secure.tls.version(), trust.context,
-                               place, secure.heard)
+            raise _tls_failure(
+                entry, error, trust.certificate(secure.tls), secure.tls.version(), trust.context, place, secure.heard
+            )
         outcome = by_errno(error.errno or 0) if isinstance(error, OSError) else "unknown"
         if outcome == "unknown":
             raise
@@ -287,7 +287,5 @@ def _tls_failure(
     else:
         seen = f"could not agree on TLS with this machine ({words_of(reason) or reason_of(error)})"
     return Finding(
-        "tls_alert",
-        f"{place} {seen}",
-        "for a firewall or proxy that filters by server name (SNI) or by TLS version",
+        "tls_alert", f"{place} {seen}", "for a firewall or proxy that filters by server name (SNI) or by TLS version"
     )

@@ -75,7 +75,7 @@ def _element(data: bytes, at: int, limit: Optional[int] = None) -> _Element:
         tag, size, at = data[at], data[at + 1], at + 2
         if size & 0x80:
             count = size & 0x7F
-            size, at = int.from_bytes(data[at:at + count], "big"), at + count
+            size, at = int.from_bytes(data[at : at + count], "big"), at + count
     except IndexError:
         raise ValueError("truncated DER")
     if at + size > (len(data) if limit is None else limit):
@@ -106,8 +106,8 @@ def _name(der: bytes, element: _Element) -> Optional[str]:
     for _tag, begin, end in _elements(der, element[1], element[2]):
         for _tag, first, last in _elements(der, begin, end):
             oid, value = _inside(der, first, last, 2)[:2]
-            kind = _ATTRIBUTES.get(der[oid[1]:oid[2]], "OID")
-            text = der[value[1]:value[2]].decode("utf-16-be" if value[0] == 0x1E else "utf-8", "replace")
+            kind = _ATTRIBUTES.get(der[oid[1] : oid[2]], "OID")
+            text = der[value[1] : value[2]].decode("utf-16-be" if value[0] == 0x1E else "utf-8", "replace")
             parts.append(kind + "=" + "".join(c if c.isprintable() else "?" for c in text).replace(",", "\\,"))
     return ", ".join(reversed(parts)) or None
 
@@ -125,8 +125,9 @@ def certificate(der: bytes) -> Certificate:
     if tag == 0x17:  # UTCTime has two digits for the year
         digits = ("19" if digits[:2] >= "50" else "20") + digits
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(digits, "%Y%m%d%H%M%SZ"))
-    return Certificate(_name(der, issuer), _name(der, subject), until,
-                       der[subject[1]:subject[2]] + b"\0" + der[key[1]:key[2]])
+    return Certificate(
+        _name(der, issuer), _name(der, subject), until, der[subject[1] : subject[2]] + b"\0" + der[key[1] : key[2]]
+    )
 
 
 # -- stores -----------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def pem(data: bytes) -> List[bytes]:
     for match in _PEM.finditer(data):
         try:
             der = base64.b64decode(match.group(1))
-            found.append(der[:_element(der, 0)[2]])
+            found.append(der[: _element(der, 0)[2]])
         except (ValueError, binascii.Error):
             continue
     return found
@@ -164,7 +165,7 @@ def _jks(data: bytes) -> List[bytes]:
     def take(form: str) -> bytes:
         nonlocal at
         width = struct.calcsize(form)
-        size = struct.unpack(form, data[at:at + width])[0]
+        size = struct.unpack(form, data[at : at + width])[0]
         begin, at = at + width, at + width + size
         if at > len(data):
             raise ValueError("truncated")
@@ -172,14 +173,14 @@ def _jks(data: bytes) -> List[bytes]:
 
     found = []
     for _entry in range(count):
-        tag = struct.unpack(">I", data[at:at + 4])[0]
+        tag = struct.unpack(">I", data[at : at + 4])[0]
         at += 4
         take(">H")  # alias
         at += 8  # date
         chain = 1
         if tag == 1:  # a private key and its chain
             take(">I")
-            chain = struct.unpack(">I", data[at:at + 4])[0]
+            chain = struct.unpack(">I", data[at : at + 4])[0]
             at += 4
         elif tag != 2:
             raise ValueError("an entry of another kind")
@@ -200,7 +201,7 @@ def _pkcs12(data: bytes) -> List[bytes]:
     found: List[bytes] = []
     for info in _contents(data, safe):
         kind = _element(data, info[1], info[2])
-        if data[kind[1]:kind[2]] != _DATA:
+        if data[kind[1] : kind[2]] != _DATA:
             encrypted = True
             continue
         for _tag, first, last in _contents(data, info):
@@ -213,7 +214,7 @@ def _pkcs12(data: bytes) -> List[bytes]:
 def _contents(data: bytes, info: _Element) -> List[_Element]:
     """The elements of the sequence in the data of a ContentInfo."""
     kind, explicit = _inside(data, info[1], info[2], 2)[:2]
-    if data[kind[1]:kind[2]] != _DATA:
+    if data[kind[1] : kind[2]] != _DATA:
         raise ValueError("no plain data")
     octets = _element(data, explicit[1], explicit[2])
     sequence = _element(data, octets[1], octets[2])
@@ -223,15 +224,16 @@ def _contents(data: bytes, info: _Element) -> List[_Element]:
 def _bag(data: bytes, begin: int, end: int) -> List[bytes]:
     kind, value = _inside(data, begin, end, 2)[:2]
     attributes = _elements(data, begin, end)[2:]
-    if data[kind[1]:kind[2]] != _CERT_BAG or not any(
-            _TRUSTED_KEY_USAGE in data[first:last] for _tag, first, last in attributes):
+    if data[kind[1] : kind[2]] != _CERT_BAG or not any(
+        _TRUSTED_KEY_USAGE in data[first:last] for _tag, first, last in attributes
+    ):
         return []
     bag = _element(data, value[1], value[2])
     kind, explicit = _inside(data, bag[1], bag[2], 2)[:2]
-    if data[kind[1]:kind[2]] != _X509:
+    if data[kind[1] : kind[2]] != _X509:
         return []
     octets = _element(data, explicit[1], explicit[2])
-    return [data[octets[1]:octets[2]]]
+    return [data[octets[1] : octets[2]]]
 
 
 def java(path: str) -> List[bytes]:

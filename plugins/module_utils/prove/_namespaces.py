@@ -53,8 +53,15 @@ _COUNT = 0.02
 _SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 _CGROUPS = "/sys/fs/cgroup"
 
-_NS = {"mnt": 0x00020000, "cgroup": 0x02000000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000,
-       "pid": 0x20000000, "net": 0x40000000}
+_NS = {
+    "mnt": 0x00020000,
+    "cgroup": 0x02000000,
+    "uts": 0x04000000,
+    "ipc": 0x08000000,
+    "user": 0x10000000,
+    "pid": 0x20000000,
+    "net": 0x40000000,
+}
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _DETACH = 2
 _PDEATHSIG = 1
@@ -62,9 +69,12 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "ppc64le": 203, "s390x": 217}
 #: Kinds of file systems that are made anew, or are none of a service's files.
 _KERNELS = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue nsfs "
-    "proc pstore ramfs rpc_pipefs securityfs selinuxfs sysfs tracefs".split())
-_NOT_NEEDED = re.compile(r"/(?:proc|sys|dev|run|boot|efi|snap|sysroot|var/lib/(?:docker|containers|containerd|kubelet|"
-                         r"machines|lxc|lxd|lxcfs|snapd|nfs))(?:/|\Z)")
+    "proc pstore ramfs rpc_pipefs securityfs selinuxfs sysfs tracefs".split()
+)
+_NOT_NEEDED = re.compile(
+    r"/(?:proc|sys|dev|run|boot|efi|snap|sysroot|var/lib/(?:docker|containers|containerd|kubelet|"
+    r"machines|lxc|lxd|lxcfs|snapd|nfs))(?:/|\Z)"
+)
 #: What of /run belongs to the service manager, to sessions, or says that something runs.
 _FOLDERS_NOT_OF_RUN = re.compile(rb"/run/(?:systemd|udev|user|dbus|credentials|docker|containerd|netns)\Z")
 _FILES_NOT_OF_RUN = re.compile(rb"/run/(?:lock/|initctl)|\.(?:pid|lock|sock)\Z")
@@ -154,8 +164,9 @@ def places() -> Tuple[List[Place], List[str]]:
                 found.pop(path, None)
                 continue
             options = words[5].split(",")
-            flags = sum(flag for name, flag in (("ro", _RDONLY), ("nosuid", _NOSUID), ("noexec", _NOEXEC))
-                        if name in options)
+            flags = sum(
+                flag for name, flag in (("ro", _RDONLY), ("nosuid", _NOSUID), ("noexec", _NOEXEC)) if name in options
+            )
             try:
                 folder = _is_folder(path)
             except Silent:
@@ -216,16 +227,36 @@ class World:
         self._scope = "cbops-telemetry-prove-%d-%d.scope" % (self._child, int(time.time()))
         properties = (
             ("Description", "s", "Proof of the next start, nothing of which is left"),
-            ("PIDs", "au", "1", str(self._child)), ("Delegate", "b", "true"),
-            ("CollectMode", "s", "inactive-or-failed"), ("TasksMax", "t", str(TASKS)), ("MemoryMax", "t", str(MEMORY)),
-            ("MemorySwapMax", "t", "0"), ("CPUQuotaPerSecUSec", "t", str(CPU_USEC)), ("CPUWeight", "t", "10"),
-            ("IOWeight", "t", "10"), ("RuntimeMaxUSec", "t", str(int((seconds + 10) * 1000000))),
-            ("DevicePolicy", "s", "closed"), ("KillSignal", "i", str(int(signal.SIGKILL))),
-            ("TimeoutStopUSec", "t", "2000000"))
+            ("PIDs", "au", "1", str(self._child)),
+            ("Delegate", "b", "true"),
+            ("CollectMode", "s", "inactive-or-failed"),
+            ("TasksMax", "t", str(TASKS)),
+            ("MemoryMax", "t", str(MEMORY)),
+            ("MemorySwapMax", "t", "0"),
+            ("CPUQuotaPerSecUSec", "t", str(CPU_USEC)),
+            ("CPUWeight", "t", "10"),
+            ("IOWeight", "t", "10"),
+            ("RuntimeMaxUSec", "t", str(int((seconds + 10) * 1000000))),
+            ("DevicePolicy", "s", "closed"),
+            ("KillSignal", "i", str(int(signal.SIGKILL))),
+            ("TimeoutStopUSec", "t", "2000000"),
+        )
         try:
-            _busctl(["call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
-                     "org.freedesktop.systemd1.Manager", "StartTransientUnit", "ssa(sv)a(sa(sv))", self._scope, "fail",
-                     str(len(properties))] + [word for one in properties for word in one] + ["0"])
+            _busctl(
+                [
+                    "call",
+                    "org.freedesktop.systemd1",
+                    "/org/freedesktop/systemd1",
+                    "org.freedesktop.systemd1.Manager",
+                    "StartTransientUnit",
+                    "ssa(sv)a(sa(sv))",
+                    self._scope,
+                    "fail",
+                    str(len(properties)),
+                ]
+                + [word for one in properties for word in one]
+                + ["0"]
+            )
         except Unavailable as error:
             raise Refused("no scope could be made that bounds it: %s" % error)
         until = time.monotonic() + 5
@@ -263,7 +294,7 @@ class World:
             except OSError:
                 continue
             for number in numbers:
-                yield int(number), folder[len(self._folder):]
+                yield int(number), folder[len(self._folder) :]
 
     def _first(self) -> None:
         """Whoever counts comes before those who are counted, however many there are. Raises :class:`Refused`."""
@@ -318,8 +349,11 @@ class World:
     def release(self, number: int) -> None:
         """Let a ``java`` end that was looked at, by its number in the world."""
         try:
-            os.close(os.open("seen.%d" % number, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o644,
-                             dir_fd=self._own))
+            os.close(
+                os.open(
+                    "seen.%d" % number, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o644, dir_fd=self._own
+                )
+            )
         except OSError:
             pass  # somebody in there was quicker: then the time limit ends it
 
@@ -401,9 +435,16 @@ class _Kernel:
 
     def mount(self, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
         """mount(2)."""
-        _checked(self._libc.mount(source.encode("latin-1"), target.encode("latin-1"), kind.encode(),
-                                  ctypes.c_ulong(flags), data.encode("latin-1")),
-                 "%s cannot be mounted as %s" % (target, kind or "it should be"))
+        _checked(
+            self._libc.mount(
+                source.encode("latin-1"),
+                target.encode("latin-1"),
+                kind.encode(),
+                ctypes.c_ulong(flags),
+                data.encode("latin-1"),
+            ),
+            "%s cannot be mounted as %s" % (target, kind or "it should be"),
+        )
 
     def bind(self, source: str, target: str, flags: int) -> None:
         """A place shown at another one, with flags."""
@@ -513,10 +554,17 @@ class _Outer:
         if program is None:
             raise Refused("systemd's own program was not found")
         none = OWN + "/none"
-        os.execve(program, [program, "--system", "--unit=cbops-prove.target", "--log-target=null", "--show-status=0"], {
-            "container": "cbops", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "SYSTEMD_UNIT_PATH": OWN + "/units", "SYSTEMD_GENERATOR_PATH": none,
-            "SYSTEMD_ENVIRONMENT_GENERATOR_PATH": none})
+        os.execve(
+            program,
+            [program, "--system", "--unit=cbops-prove.target", "--log-target=null", "--show-status=0"],
+            {
+                "container": "cbops",
+                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "SYSTEMD_UNIT_PATH": OWN + "/units",
+                "SYSTEMD_GENERATOR_PATH": none,
+                "SYSTEMD_ENVIRONMENT_GENERATOR_PATH": none,
+            },
+        )
 
 
 def _as_from_the_service_manager() -> None:
@@ -577,8 +625,13 @@ def _mount_all(kernel: _Kernel, here: Sequence[Place]) -> None:
         os.mkdir("%s/dev/%s" % (root, name))
     kernel.mount("devpts", root + "/dev/pts", "devpts", _NOSUID | _NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     kernel.mount("tmpfs", root + "/dev/shm", "tmpfs", _NOSUID | _NODEV, "size=16m,mode=1777")
-    for link, target in (("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"),
-                         ("stderr", "fd/2")):
+    for link, target in (
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ):
         os.symlink(target, "%s/dev/%s" % (root, link))
     for name in _WRITABLE_OF_PROC:
         path = "%s/proc/%s" % (root, name)
@@ -645,8 +698,12 @@ def _likeness_of_run() -> Iterator[Tuple[bytes, Optional[bytes], os.stat_result]
                 if stat.S_ISDIR(entry.st_mode):
                     if not os.path.ismount(path):
                         yield path, None, entry
-                elif (stat.S_ISREG(entry.st_mode) and entry.st_size <= _LIMIT_RUN_FILE and size < _LIMIT_RUN
-                      and not _FILES_NOT_OF_RUN.search(path)):
+                elif (
+                    stat.S_ISREG(entry.st_mode)
+                    and entry.st_size <= _LIMIT_RUN_FILE
+                    and size < _LIMIT_RUN
+                    and not _FILES_NOT_OF_RUN.search(path)
+                ):
                     size += entry.st_size
                     with open(path, "rb") as stream:
                         yield path, stream.read(_LIMIT_RUN_FILE), entry
@@ -659,8 +716,12 @@ def _furnish(task: Task) -> None:
     for folder in ("units", "none"):
         os.mkdir("%s/%s" % (OWN, folder))
     os.symlink("/bin/sh", SHELL)
-    _write(OWN + "/tell", 'echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS" >%s/ended.new\n'
-                          "/bin/mv %s/ended.new %s/ended\n" % (OWN, OWN, OWN), 0o644)
+    _write(
+        OWN + "/tell",
+        'echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS" >%s/ended.new\n'
+        "/bin/mv %s/ended.new %s/ended\n" % (OWN, OWN, OWN),
+        0o644,
+    )
     for name, text in task.units.items():
         path = "%s/units/%s" % (OWN, name)
         if not os.path.isdir(os.path.dirname(path)):
@@ -668,13 +729,19 @@ def _furnish(task: Task) -> None:
         _write(path, text, 0o644)
     for number, java in enumerate(task.javas):
         _replace(java, number)
-    words = "\n".join('DefaultEnvironment="%s"' % re.sub(r'([\\"])', r"\\\1", "%s=%s" % pair).replace("%", "%%")
-                      for pair in sorted(task.environment.items()))
+    words = "\n".join(
+        'DefaultEnvironment="%s"' % re.sub(r'([\\"])', r"\\\1", "%s=%s" % pair).replace("%", "%%")
+        for pair in sorted(task.environment.items())
+    )
     folder = "/etc/systemd/system.conf.d"
     os.makedirs(folder, exist_ok=True)
     # Its own limits of time are none of the world's, and hardware is none of its business.
-    _write(folder + "/zzzz-cbops-prove.conf", "[Manager]\nDefaultEnvironment=\n%s\nRuntimeWatchdogSec=0\n"
-                                              "DefaultTimeoutStopSec=2s\nDefaultLimitCORE=0\n" % words, 0o644)
+    _write(
+        folder + "/zzzz-cbops-prove.conf",
+        "[Manager]\nDefaultEnvironment=\n%s\nRuntimeWatchdogSec=0\n"
+        "DefaultTimeoutStopSec=2s\nDefaultLimitCORE=0\n" % words,
+        0o644,
+    )
     for folder in task.logs:
         _empty_large(folder)
 
@@ -697,7 +764,10 @@ def _replace(java: str, number: int) -> None:
 
 _LIMIT_LAUNCHER = 4 << 20
 #: Only this path decides who is looked at; the words are read from /proc, from outside.
-JAVA = "#!" + SHELL + """
+JAVA = (
+    "#!"
+    + SHELL
+    + """
 for word do
     case $word in
     -version|--version|-fullversion|-help|--help|-h|-\\?) asks=1 ;;
@@ -705,9 +775,12 @@ for word do
     esac
 done
 if [ "$asks" ] && [ ! "$starts" ]; then exec %s "$@"; fi
-until [ -e """ + OWN + """/seen.$$ ]; do /bin/sleep 0.05; done
+until [ -e """
+    + OWN
+    + """/seen.$$ ]; do /bin/sleep 0.05; done
 exit 0
 """
+)
 
 
 def _empty_large(folder: str) -> None:

@@ -41,19 +41,43 @@ _LIMIT_NAMES = 200
 _NAME = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 #: Settings with which a service sees another root than the host's.
-_OTHER_ROOT = frozenset(["RootDirectory", "RootImage", "RootHash", "RootHashSignature", "RootVerity", "MountImages",
-                         "ExtensionImages", "ExtensionDirectories"])
+_OTHER_ROOT = frozenset(
+    [
+        "RootDirectory",
+        "RootImage",
+        "RootHash",
+        "RootHashSignature",
+        "RootVerity",
+        "MountImages",
+        "ExtensionImages",
+        "ExtensionDirectories",
+    ]
+)
 #: What asks a java for something, and starts nothing.
 _ASKS = frozenset(["-version", "--version", "-fullversion", "-help", "--help", "-h", "-?"])
 #: Where a Java may be, beside what the launch files, the running JVM and PATH say.
-_JAVAS = ("/usr/lib/jvm/*/bin/java", "/usr/lib/jvm/*/jre/bin/java", "/usr/lib64/jvm/*/bin/java", "/usr/java/*/bin/java",
-          "/usr/java/*/jre/bin/java", "/opt/*/bin/java", "/opt/*/*/bin/java", "/opt/*/jre/bin/java",
-          "/usr/local/*/bin/java", "/usr/local/bin/java", "/usr/bin/java", "/bin/java", "/srv/*/bin/java",
-          "/etc/alternatives/java", "/usr/lib/*/jre/bin/java")
+_JAVAS = (
+    "/usr/lib/jvm/*/bin/java",
+    "/usr/lib/jvm/*/jre/bin/java",
+    "/usr/lib64/jvm/*/bin/java",
+    "/usr/java/*/bin/java",
+    "/usr/java/*/jre/bin/java",
+    "/opt/*/bin/java",
+    "/opt/*/*/bin/java",
+    "/opt/*/jre/bin/java",
+    "/usr/local/*/bin/java",
+    "/usr/local/bin/java",
+    "/usr/bin/java",
+    "/bin/java",
+    "/srv/*/bin/java",
+    "/etc/alternatives/java",
+    "/usr/lib/*/jre/bin/java",
+)
 _LIMIT_JAVAS = 64
 #: Settings that a copy of a unit does not get. They say nothing of what is started, and either act on the host, need
 #: powers that nobody has in there, or would start the service once more.
-_LEFT_OUT = frozenset("""
+_LEFT_OUT = frozenset(
+    """
     Restart RestartSec RestartMode RestartSteps RestartMaxDelaySec RestartForceExitStatus RestartPreventExitStatus
     RemainAfterExit TimeoutSec TimeoutStartSec TimeoutStopSec TimeoutAbortSec TimeoutStartFailureMode
     TimeoutStopFailureMode WatchdogSec WatchdogSignal RuntimeMaxSec RuntimeRandomizedExtraSec
@@ -68,7 +92,8 @@ _LEFT_OUT = frozenset("""
     NetworkNamespacePath IPCNamespacePath LogNamespace ProtectProc ProcSubset ProtectHostname
     Sockets OpenFile USBFunctionDescriptors USBFunctionStrings TTYPath TTYReset TTYVHangup TTYVTDisallocate
     UtmpIdentifier UtmpMode LogRateLimitIntervalSec LogRateLimitBurst
-    """.split())
+    """.split()
+)
 #: What it gets instead, last: one try, and a note of how it ended.
 _LAST = """[Unit]
 DefaultDependencies=no
@@ -153,8 +178,13 @@ def units_of(service: str, texts: Sequence[str], seconds: float) -> Dict[str, st
                 kind = value
             if setting.key == "BusName" and not kind:
                 kind = "dbus"
-    names = {"shell": SHELL, "own": OWN, "service": service, "seconds": int(seconds),
-             "quoted": service.replace("\\", "\\\\\\\\").replace("%", "%%")}
+    names = {
+        "shell": SHELL,
+        "own": OWN,
+        "service": service,
+        "seconds": int(seconds),
+        "quoted": service.replace("\\", "\\\\\\\\").replace("%", "%%"),
+    }
     last = _LAST % names
     if kind == "dbus":  # there is no bus, and the JVM is started without one
         last += "Type=simple\nBusName=\n"
@@ -170,7 +200,9 @@ def units_of(service: str, texts: Sequence[str], seconds: float) -> Dict[str, st
 def script_unit(words: Sequence[str], user: str) -> str:
     """The unit of a launch script that no service manager starts, for whom it belongs to."""
     return "[Service]\nType=forking\nGuessMainPID=no\nUser=%s\nExecStart=%s\n" % (
-        user, " ".join(_quoted(word, index == 0) for index, word in enumerate(words)))
+        user,
+        " ".join(_quoted(word, index == 0) for index, word in enumerate(words)),
+    )
 
 
 def _quoted(word: str, first: bool) -> str:
@@ -181,7 +213,7 @@ def _quoted(word: str, first: bool) -> str:
 def asks(words: Sequence[str]) -> bool:
     """True where the words after ``java`` ask it for its version or help: then it starts nothing."""
     line = command_line(words)
-    before = words if line.main is None else words[:line.main]
+    before = words if line.main is None else words[: line.main]
     return bool(_ASKS.intersection(before)) and not line.jar
 
 
@@ -217,8 +249,14 @@ def ending(told: str) -> str:
     if not words:
         return "it ended, and systemd does not say how"
     result, code, status = (words + ["", "", ""])[:3]
-    known = {"200/CHDIR": "its working directory", "203/EXEC": "its program", "217/USER": "its user",
-             "216/GROUP": "its group", "224/PAM": "its PAM session", "226/NAMESPACE": "a file system of its own"}
+    known = {
+        "200/CHDIR": "its working directory",
+        "203/EXEC": "its program",
+        "217/USER": "its user",
+        "216/GROUP": "its group",
+        "224/PAM": "its PAM session",
+        "226/NAMESPACE": "a file system of its own",
+    }
     numbers = {name.partition("/")[0]: what for name, what in known.items()}
     if code == "exited" and status in numbers:
         return "systemd could not set up %s (exit status %s)" % (numbers[status], status)
@@ -256,8 +294,13 @@ def prove(launch_scripts: Sequence[str], names: Sequence[str], seconds: float, c
 def _version() -> str:
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function
-            ["systemctl", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-            timeout=limits.MANAGER, check=False)
+            ["systemctl", "--version"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            timeout=limits.MANAGER,
+            check=False,
+        )
         return done.stdout.decode("latin-1")
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -273,7 +316,8 @@ def _proof(entry: Entry, seconds: float, refused: Optional[str]) -> Dict[str, An
             refused = str(error)
         except (Unresolvable, OSError) as error:
             refused = "what it is started from cannot be read: %s" % (
-                error if isinstance(error, Unresolvable) else error.strerror)
+                error if isinstance(error, Unresolvable) else error.strerror
+            )
     state, reason = (UNKNOWN, refused) if refused else verdict(seen)
     known = entry.on_disk.verdict in (_outcome.DISABLED, _outcome.ENABLED)
     first = seen.starts[0] if seen.starts else None
@@ -291,7 +335,8 @@ def _proof(entry: Entry, seconds: float, refused: Optional[str]) -> Dict[str, An
         "user": first.user if first else None,
         "source": first.source if first else None,
         "environment": sorted(name for name in first.environment if _VARIABLE.match(name))[:_LIMIT_NAMES]
-        if first else [],
+        if first
+        else [],
     }
 
 
@@ -307,8 +352,13 @@ def _started(entry: Entry, seconds: float) -> Seen:
     service, texts = _texts(entry, files)
     environment = _manager_environment()
     homes = [home for home in entry.on_disk.homes if home.startswith("/")]
-    task = Task(service, units_of(service, texts, seconds), tuple(_javas(entry, files)), environment,
-                ["/var/log"] + [home + "/logs" for home in homes])
+    task = Task(
+        service,
+        units_of(service, texts, seconds),
+        tuple(_javas(entry, files)),
+        environment,
+        ["/var/log"] + [home + "/logs" for home in homes],
+    )
     world = World(task, seconds + _AROUND)
     try:
         seen = _watched(world, service, entry.on_disk.programs, seconds, files)
@@ -317,9 +367,13 @@ def _started(entry: Entry, seconds: float) -> Seen:
     if seen.problem or not seen.starts:
         silent = [place for place in world.silent if place != "/"]
         if silent:
-            return seen._replace(problem="%s; %s does not answer and was left out" % (
-                seen.problem or "no JVM was started on a war: %s" % (seen.ended or "it did not end"),
-                ", ".join(silent[:3])))
+            return seen._replace(
+                problem="%s; %s does not answer and was left out"
+                % (
+                    seen.problem or "no JVM was started on a war: %s" % (seen.ended or "it did not end"),
+                    ", ".join(silent[:3]),
+                )
+            )
     if definition.unit is None and not seen.starts and seen.ended:
         return seen._replace(ended=seen.ended + " (it was started without any argument or variable but its own)")
     return seen
@@ -364,14 +418,18 @@ def _manager_environment() -> Dict[str, str]:
         found = service_manager.manager_environment()
     except service_manager.Unavailable as error:
         raise Refused(str(error))
-    return {name: text_of(variable.value) for name, variable in found.items()
-            if _VARIABLE.match(name) and "\n" not in text_of(variable.value)}
+    return {
+        name: text_of(variable.value)
+        for name, variable in found.items()
+        if _VARIABLE.match(name) and "\n" not in text_of(variable.value)
+    }
 
 
 def _javas(entry: Entry, files: HostFiles) -> Iterator[str]:
     """The programs that are replaced: whatever java the launch may come to. A script of that name is followed."""
-    named = [launch.java for way in (entry.on_disk.walk.paths if entry.on_disk.walk is not None else ())
-             for launch in way]
+    named = [
+        launch.java for way in (entry.on_disk.walk.paths if entry.on_disk.walk is not None else ()) for launch in way
+    ]
     for jvm in entry.processes:
         try:
             named.append(bytewise(os.readlink("/proc/%d/exe" % jvm.pid)))

@@ -21,8 +21,13 @@ EDIT, RELOAD, RESTART, PROBE = DEBTS = ("edit", "reload", "restart", "probe")
 
 #: What a finding may make of a host, and how bad that is: what is against the policy, what is not known, what is right.
 OK, OPEN, BAD = "ok", "open", "bad"
-LEVELS: Dict[str, str] = {"violation": BAD, "restart_pending": BAD, "unknown": OPEN, "compliant": OK,
-                          "not_applicable": OK}
+LEVELS: Dict[str, str] = {
+    "violation": BAD,
+    "restart_pending": BAD,
+    "unknown": OPEN,
+    "compliant": OK,
+    "not_applicable": OK,
+}
 _WORST_FIRST = (BAD, OPEN, OK)
 
 
@@ -112,7 +117,12 @@ def _contrary_on_disk(entry: Mapping[str, Any], desired: str) -> str:
     dead = [item for item in entry.get("declarations") or [] if not item["live"] and item["value"].lower() == "true"]
     if dead:
         return "%s: the flag in %s:%s has no effect (%s); run enforce to put it into %s" % (
-            name, dead[0]["file"], dead[0]["line"], dead[0].get("reason"), live or "the live launch file")
+            name,
+            dead[0]["file"],
+            dead[0]["line"],
+            dead[0].get("reason"),
+            live or "the live launch file",
+        )
     if place:
         return "%s: %s sets the flag to another value than true; run enforce" % (name, place)
     return "%s: the flag is not in %s; run enforce" % (name, live or "its launch configuration")
@@ -126,13 +136,19 @@ def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
     right = on_disk == desired
 
     def finding(about: str, verdict: str, sentence: str = "", *mine: str) -> Finding:
-        return Finding(about, name, verdict, "%s: %s" % (name, sentence) if sentence else "",
-                       tuple(debt for debt in mine if debt in debts))
+        return Finding(
+            about,
+            name,
+            verdict,
+            "%s: %s" % (name, sentence) if sentence else "",
+            tuple(debt for debt in mine if debt in debts),
+        )
 
     # What the files say.
     if on_disk not in KNOWN:
-        disk = finding("on_disk", "unknown", "what the next start would do cannot be resolved: %s"
-                       % _because(entry, "on_disk"))
+        disk = finding(
+            "on_disk", "unknown", "what the next start would do cannot be resolved: %s" % _because(entry, "on_disk")
+        )
     elif right:
         disk = finding("on_disk", "compliant")
     else:
@@ -143,36 +159,56 @@ def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
     if next_start == desired:
         loaded = finding("next_start", "compliant")
     elif not right or not is_loaded_known:
-        loaded = finding("next_start", "violation" if is_loaded_known and on_disk in KNOWN else "unknown",
-                         "what is loaded for its next start is not known: %s" % _because(entry, "next_start")
-                         if right else "")
+        loaded = finding(
+            "next_start",
+            "violation" if is_loaded_known and on_disk in KNOWN else "unknown",
+            "what is loaded for its next start is not known: %s" % _because(entry, "next_start") if right else "",
+        )
     elif running == desired:
-        loaded = finding("next_start", "violation", "the next start would run with telemetry %s: the service manager "
-                         "has an older unit loaded; run systemctl daemon-reload" % next_start, RELOAD)
+        loaded = finding(
+            "next_start",
+            "violation",
+            "the next start would run with telemetry %s: the service manager "
+            "has an older unit loaded; run systemctl daemon-reload" % next_start,
+            RELOAD,
+        )
     else:
-        then = "and then a restart of %s are owed" % service if RESTART in debts else \
-            "is owed; it is not running" if running == "not_running" else \
-            "is owed; whether a restart is, is not known: %s" % _because(entry, "running")
-        loaded = finding("next_start", "restart_pending", "the files are right, but systemctl daemon-reload %s" % then,
-                         RELOAD)
+        then = (
+            "and then a restart of %s are owed" % service
+            if RESTART in debts
+            else "is owed; it is not running"
+            if running == "not_running"
+            else "is owed; whether a restart is, is not known: %s" % _because(entry, "running")
+        )
+        loaded = finding(
+            "next_start", "restart_pending", "the files are right, but systemctl daemon-reload %s" % then, RELOAD
+        )
 
     # What runs.
     decides = right and next_start == desired
     if running == desired:
         jvm = finding("running", "compliant")
     elif running == "not_running":
-        jvm = finding("running", "compliant", "not running; its next start has telemetry %s" % desired
-                      if decides else "")
+        jvm = finding(
+            "running", "compliant", "not running; its next start has telemetry %s" % desired if decides else ""
+        )
     elif not runs_another(running, desired):
-        jvm = finding("running", "unknown", "the running value is not known: %s" % _because(entry, "running")
-                      if decides else "")
+        jvm = finding(
+            "running", "unknown", "the running value is not known: %s" % _because(entry, "running") if decides else ""
+        )
     elif not right:
         jvm = finding("running", "violation", "" if on_disk in KNOWN else "the running JVM has telemetry %s" % running)
     elif not is_loaded_known:  # so a restart may be no cure
         jvm = finding("running", "unknown", "", RESTART)
     else:
-        jvm = finding("running", "restart_pending", "the files are right, but the running JVM has telemetry %s; a "
-                      "restart of %s is owed" % (running, service) if decides else "", RESTART)
+        jvm = finding(
+            "running",
+            "restart_pending",
+            "the files are right, but the running JVM has telemetry %s; a restart of %s is owed" % (running, service)
+            if decides
+            else "",
+            RESTART,
+        )
     return [disk, loaded, jvm]
 
 
@@ -199,22 +235,39 @@ def of_endpoint(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[Findi
     is_open = wanted == "forbidden" and any(map(lets_through, contrary))
     found: List[Finding] = []
     if some:
-        found.append(Finding(CONNECTIVITY, target, "unknown", "connectivity is required, and only %s gets through; "
-                             "which of the paths the plugin takes is not known"
-                             % ", ".join(path_of(answer) for answer, is_good in zip(answers, good) if is_good)))
+        found.append(
+            Finding(
+                CONNECTIVITY,
+                target,
+                "unknown",
+                "connectivity is required, and only %s gets through; "
+                "which of the paths the plugin takes is not known"
+                % ", ".join(path_of(answer) for answer, is_good in zip(answers, good) if is_good),
+            )
+        )
     for answer, is_good in zip(answers, good):
         said = "%s: %s" % (path_of(answer), answer["message"])
         if is_good:
             found.append(Finding(CONNECTIVITY, target, "compliant"))
         elif wanted == "required" and (some or is_unknown):
-            found.append(Finding(CONNECTIVITY, target, "unknown", said,
-                                 () if "unknown" in outcomes_of(answer) else (PROBE,)))
+            found.append(
+                Finding(CONNECTIVITY, target, "unknown", said, () if "unknown" in outcomes_of(answer) else (PROBE,))
+            )
         elif wanted == "required" or lets_through(answer):
-            found.append(Finding(CONNECTIVITY, target, "violation", "connectivity is %s, but %s" % (wanted, said),
-                                 (PROBE,)))
+            found.append(
+                Finding(CONNECTIVITY, target, "violation", "connectivity is %s, but %s" % (wanted, said), (PROBE,))
+            )
         else:
-            found.append(Finding(CONNECTIVITY, target, "unknown", "" if is_open else
-                                 "connectivity is forbidden, and whether this path is blocked is not known: %s" % said))
+            found.append(
+                Finding(
+                    CONNECTIVITY,
+                    target,
+                    "unknown",
+                    ""
+                    if is_open
+                    else "connectivity is forbidden, and whether this path is blocked is not known: %s" % said,
+                )
+            )
     return found
 
 
@@ -224,8 +277,10 @@ def of_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[L
         return []
     if not answers:
         return [[Finding(CONNECTIVITY, "", "unknown", "the endpoint was not probed from this node")]]
-    return [of_endpoint([answer for answer in answers if answer["target"] == target], wanted)
-            for target in dict.fromkeys(answer["target"] for answer in answers)]
+    return [
+        of_endpoint([answer for answer in answers if answer["target"] == target], wanted)
+        for target in dict.fromkeys(answer["target"] for answer in answers)
+    ]
 
 
 def egress_of(answers: Sequence[Mapping[str, Any]]) -> str:
@@ -253,8 +308,18 @@ def of_host(state: Mapping[str, Any], desired: str, connectivity: str, expect: s
         looked = "; looked at: %s" % ", ".join(state["looked_at"]) if state.get("looked_at") else ""
         nothing = "no operations center or controller was found on this host"
         if expect == "present":
-            return [[Finding(HOST, "", "unknown", "%s, and telemetry_expect is present: so there is one that was not "
-                             "recognised, or the inventory is wrong%s" % (nothing, looked))]]
+            return [
+                [
+                    Finding(
+                        HOST,
+                        "",
+                        "unknown",
+                        "%s, and telemetry_expect is present: so there is one that was not "
+                        "recognised, or the inventory is wrong%s" % (nothing, looked),
+                    )
+                ]
+            ]
         return [[Finding(HOST, "", "not_applicable", nothing + looked)]]
     return [of_installation(entry, desired) for entry in installations] + of_connectivity(
-        state.get("connectivity") or [], connectivity)
+        state.get("connectivity") or [], connectivity
+    )

@@ -109,7 +109,8 @@ def _lives(pid: int, start: int, proc: str = "/proc") -> bool:
     """Whether it runs. What ends closes its sockets first and is there a moment longer: an answer may be half then."""
     try:
         return started(pid, proc) == start and any(
-            not _is_ending("%s/%d/task/%s/stat" % (proc, pid, task)) for task in os.listdir("%s/%d/task" % (proc, pid)))
+            not _is_ending("%s/%d/task/%s/stat" % (proc, pid, task)) for task in os.listdir("%s/%d/task" % (proc, pid))
+        )
     except (OSError, IndexError, ValueError):
         return False
 
@@ -154,18 +155,33 @@ def _target(pid: int, start: int, options: Optional[Sequence[str]]) -> _Target:
     _check_hotspot(pid)
     inner = int(lines.get("NSpid", str(pid)).split()[-1])
     groups = tuple(int(group) for group in lines.get("Groups", "").split())
-    return _Target(pid, start, inner, uid, gid, groups, None if options is None else tuple(options),
-                   _shared_exe(pid, tmp), tmp, cwd, handle)
+    return _Target(
+        pid,
+        start,
+        inner,
+        uid,
+        gid,
+        groups,
+        None if options is None else tuple(options),
+        _shared_exe(pid, tmp),
+        tmp,
+        cwd,
+        handle,
+    )
 
 
 def _shared_exe(pid: int, tmp: int) -> Optional[str]:
     """The program of a process that sees the same root, process ids and /tmp as we do, else None."""
+
     def same(one: os.stat_result, other: os.stat_result) -> bool:
         return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
     own = "/proc/%d/" % pid
-    if (same(os.stat(own + "root"), os.stat("/")) and same(os.fstat(tmp), os.stat("/tmp"))
-            and os.readlink(own + "ns/pid") == os.readlink("/proc/self/ns/pid")):
+    if (
+        same(os.stat(own + "root"), os.stat("/"))
+        and same(os.fstat(tmp), os.stat("/tmp"))
+        and os.readlink(own + "ns/pid") == os.readlink("/proc/self/ns/pid")
+    ):
         return re.sub(r" \(deleted\)\Z", "", os.readlink(own + "exe"))
     return None
 
@@ -264,9 +280,15 @@ def _run_jcmd(jcmd: str, target: _Target, deadline: float) -> bytes:
     unlimited_memory()
     try:
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            [jcmd] + list(_JCMD_OPTIONS) + [str(target.pid), "VM.system_properties"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-            start_new_session=True, preexec_fn=lambda: signal.alarm(int(SECONDS) + 5))
+            [jcmd] + list(_JCMD_OPTIONS) + [str(target.pid), "VM.system_properties"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            start_new_session=True,
+            preexec_fn=lambda: signal.alarm(int(SECONDS) + 5),
+        )
         try:
             pipe = process.stdout.fileno()  # type: ignore[union-attr]
             output = _read_to_end(pipe, deadline, lambda: os.read(pipe, 1 << 16))
@@ -290,8 +312,9 @@ class _Trace:
 
     def __init__(self, target: _Target) -> None:
         self.name = ".attach_pid%d" % target.inner_pid
-        self.folders = [folder for folder in (target.tmp, target.cwd)
-                        if folder is not None and _entry(folder, self.name) is None]
+        self.folders = [
+            folder for folder in (target.tmp, target.cwd) if folder is not None and _entry(folder, self.name) is None
+        ]
 
     def remove(self) -> None:
         """Remove it where it is a file of ours."""
@@ -346,8 +369,9 @@ def _connect(target: _Target, deadline: float) -> Optional[socket.socket]:
                     raise _Silent("it did not answer in time")
                 time.sleep(0.01)
         # The kernel keeps who called listen(): that must be this very process.
-        peer, uid, _gid = struct.unpack("3i", connection.getsockopt(
-            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        peer, uid, _gid = struct.unpack(
+            "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        )
         if peer != target.pid or uid != target.uid:
             raise _NotAsked("another process listens on /tmp/%s" % name)
         return connection
@@ -401,8 +425,9 @@ def _trigger(target: _Target) -> Tuple[int, bool]:
         if folder is None:
             continue
         try:
-            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600,
-                                 dir_fd=folder)
+            descriptor = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+            )
         except FileExistsError:
             entry = _entry(folder, name)
             if entry is not None and stat.S_ISREG(entry.st_mode) and entry.st_uid == target.uid:

@@ -76,8 +76,14 @@ class _Facts(NamedTuple):
     others: Sequence[Sequence[str]] = ()  # see Process
 
 
-def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Optional[float] = None,
-            controller: Optional[int] = None, asks: Callable[[Process], bool] = lambda _jvm: True) -> Process:
+def examine(
+    seen: Seen,
+    proc: str = "/proc",
+    attach: str = "auto",
+    deadline: Optional[float] = None,
+    controller: Optional[int] = None,
+    asks: Callable[[Process], bool] = lambda _jvm: True,
+) -> Process:
     """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking, ``asks`` says who is asked."""
     start = moment(seen.ticks, proc)
     in_time = (deadline is None or time.monotonic() < deadline) and seen.place.rank < LOGIN
@@ -89,11 +95,31 @@ def examine(seen: Seen, proc: str = "/proc", attach: str = "auto", deadline: Opt
     if found.ended:
         weak = _unknown("it ended while it was read")
     user = name_of(seen.place.uid)
-    jvm = Process(seen.pid, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)), short(seen.war), found.home,
-                  seen.place.cgroup, None, "unknown", None, None, None, user, found.container, found.stale, controller,
-                  found.of_build, tuple(found.network), seen.place.uid, seen.sure, found.own_users,
-                  found.started_by, found.real_war, tuple((kind, words) for kind, words in found.others),
-                  start)
+    jvm = Process(
+        seen.pid,
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start)),
+        short(seen.war),
+        found.home,
+        seen.place.cgroup,
+        None,
+        "unknown",
+        None,
+        None,
+        None,
+        user,
+        found.container,
+        found.stale,
+        controller,
+        found.of_build,
+        tuple(found.network),
+        seen.place.uid,
+        seen.sure,
+        found.own_users,
+        found.started_by,
+        found.real_war,
+        tuple((kind, words) for kind, words in found.others),
+        start,
+    )
     if found.ended:
         answer = _attach.NOT_ASKED
     elif asks(jvm):
@@ -112,21 +138,37 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
         environment = dict(entry.partition("=")[::2] for entry in data.decode("latin-1").split("\0") if "=" in entry)
         weak = _weak(proc, seen, environment) if len(data) < LIMIT else _unknown("its environment is too long")
     except (OSError, IndexError) as error:
-        weak = _unknown("its environment cannot be read (%s); run with become"
-                        % (getattr(error, "strerror", None) or "it ended"))
+        weak = _unknown(
+            "its environment cannot be read (%s); run with become" % (getattr(error, "strerror", None) or "it ended")
+        )
     of_build = not _BUILD.isdisjoint(environment)
-    facts = _Facts(list(weak), _home(weak.options, environment), False, None, of_build, True, (), False,
-                   starter_of(proc, seen.parent, seen.place.cgroup, environment))
+    facts = _Facts(
+        list(weak),
+        _home(weak.options, environment),
+        False,
+        None,
+        of_build,
+        True,
+        (),
+        False,
+        starter_of(proc, seen.parent, seen.place.cgroup, environment),
+    )
     try:
         others = _others_in_time(proc, seen, start)
         stale = next((words for kind, words in others if kind != "unknown"), None)
-        facts = facts._replace(container=_in_container(proc, seen.pid), stale=stale, others=others,
-                               own_users=own_users(seen.pid, proc) is not False, real_war=_real_war(proc, seen))
+        facts = facts._replace(
+            container=_in_container(proc, seen.pid),
+            stale=stale,
+            others=others,
+            own_users=own_users(seen.pid, proc) is not False,
+            real_war=_real_war(proc, seen),
+        )
         if not facts.home and not facts.container:
             facts = facts._replace(home=_default_home(seen.place.uid, weak.options))
         if weak.options is not None:
-            facts = facts._replace(network=[_proxies.properties(weak.options), _proxies.variables(environment),
-                                            _java_home(proc, seen.pid)])
+            facts = facts._replace(
+                network=[_proxies.properties(weak.options), _proxies.variables(environment), _java_home(proc, seen.pid)]
+            )
         return facts._replace(ended=started(seen.pid, proc) != seen.ticks)
     except (OSError, IndexError, ValueError):
         return facts
@@ -169,8 +211,9 @@ def _asked(seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[f
     if deadline is not None:
         seconds = min(seconds, deadline - time.monotonic())
     if seconds <= 0:
-        return _attach.Answer(None, None, "the JVM was not asked: the time for all JVMs of this host was used up",
-                              False)
+        return _attach.Answer(
+            None, None, "the JVM was not asked: the time for all JVMs of this host was used up", False
+        )
     answer = _attach.ask(seen.pid, seen.ticks, weak.options, seconds)
     if answer.proof is None:
         said = "the JVM was asked: %s" if answer.silent else "the JVM was not asked: %s"
@@ -178,8 +221,9 @@ def _asked(seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[f
     return answer
 
 
-def _settled(weak: _Weak, answer: _attach.Answer,
-             ) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
+def _settled(
+    weak: _Weak, answer: _attach.Answer
+) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
     """Value, state, source, proof and reason: the JVM's own answer, else the weaker proof."""
     if answer.proof is not None:
         source = None
@@ -191,8 +235,13 @@ def _settled(weak: _Weak, answer: _attach.Answer,
         return None, "unknown", None, None, weak.reason
     if answer.silent:
         # A JVM that does not answer may be one whose value has changed since its start.
-        return None, "unknown", None, None, "%s (its command line and environment say %s)" % (
-            answer.reason, _state(weak.value))
+        return (
+            None,
+            "unknown",
+            None,
+            None,
+            "%s (its command line and environment say %s)" % (answer.reason, _state(weak.value)),
+        )
     return weak.value, _state(weak.value), weak.source, "cmdline+environ", answer.reason
 
 
@@ -238,9 +287,22 @@ def _real_war(proc: str, seen: Seen) -> str:
 _TOLD = (("SUPERVISOR_PROCESS_NAME", "supervisord program %s"), ("MONIT_SERVICE", "monit service %s"))
 _SESSIONS = (("STY", "screen session %s"), ("TMUX", "tmux (%s)"))
 #: Names of programs that start others.
-_STARTERS = {"supervisord": "supervisord", "runsv": "runit", "s6-supervise": "s6", "supervise": "daemontools",
-             "monit": "monit", "cron": "cron", "crond": "cron", "atd": "at", "SCREEN": "screen", "screen": "screen",
-             "conmon": "podman", "containerd-shim": "docker", "docker-init": "docker", "sshd": "a login"}
+_STARTERS = {
+    "supervisord": "supervisord",
+    "runsv": "runit",
+    "s6-supervise": "s6",
+    "supervise": "daemontools",
+    "monit": "monit",
+    "cron": "cron",
+    "crond": "cron",
+    "atd": "at",
+    "SCREEN": "screen",
+    "screen": "screen",
+    "conmon": "podman",
+    "containerd-shim": "docker",
+    "docker-init": "docker",
+    "sshd": "a login",
+}
 _LIMIT_ANCESTORS = 64
 _USERS_UNIT = re.compile(r"/user\.slice/user-(\d+)\.slice/user@\d+\.service/(?:.*/)?([^/]+\.service)(?:/|\Z)")
 
@@ -249,8 +311,10 @@ def starter_of(proc: str, parent: int, cgroup: str, environment: Dict[str, str])
     """Who started a process, for people; empty where nothing tells. What its environment says, it could have set."""
     container = re.search(r"(?:docker|libpod|crio|cri-containerd)[-/]([0-9a-f]{12})", cgroup)
     if container:
-        return "%s container %s" % ("podman" if "libpod" in cgroup else "docker" if "docker" in cgroup else "a pod's",
-                                    container.group(1))
+        return "%s container %s" % (
+            "podman" if "libpod" in cgroup else "docker" if "docker" in cgroup else "a pod's",
+            container.group(1),
+        )
     users = _USERS_UNIT.match(cgroup)
     if users:
         return "user unit %s of %s" % (users.group(2), name_of(int(users.group(1))))
@@ -267,14 +331,26 @@ def starter_of(proc: str, parent: int, cgroup: str, environment: Dict[str, str])
         if kind is None and name.startswith(b"tmux"):
             kind = "tmux"
         if kind is not None:
-            told = next((words % shown_name(environment[key]) for key, words in _TOLD
-                         if key in environment and words.startswith(kind)), "")
+            told = next(
+                (
+                    words % shown_name(environment[key])
+                    for key, words in _TOLD
+                    if key in environment and words.startswith(kind)
+                ),
+                "",
+            )
             named = kind in ("runit", "s6", "daemontools") and len(command) > 1
             return told or (kind + " service " + shown_name(command[-1]) if named else kind)
     unit = re.search(r"/(cron|crond|rc-local|rc\.local|supervisord?|monit|atd)\.service(?:/|\Z)", cgroup)
     # tmux(1): TMUX is the server's socket, its process and the session, separated by commas.
-    told = next((words % shown_name(environment[key].partition(",")[0]) for key, words in _TOLD + _SESSIONS
-                 if key in environment), "")
+    told = next(
+        (
+            words % shown_name(environment[key].partition(",")[0])
+            for key, words in _TOLD + _SESSIONS
+            if key in environment
+        ),
+        "",
+    )
     return told or (unit.group(1) if unit else "")
 
 
@@ -286,7 +362,7 @@ def shown_name(text: str) -> str:
 def _java_home(proc: str, pid: int) -> str:
     """The folder of the Java that a process runs; empty where it is not known."""
     program = os.readlink(folder_of(pid, proc) + "/exe")
-    return program[:-len("/bin/java")] if program.endswith("/bin/java") else ""
+    return program[: -len("/bin/java")] if program.endswith("/bin/java") else ""
 
 
 def _in_container(proc: str, pid: int) -> bool:

@@ -66,9 +66,14 @@ class Process(NamedTuple):
 
     def document(self) -> Dict[str, object]:
         """The process as the state document shows it."""
-        result = {"pid": self.pid, "started": self.started, "value": None if self.value is None else shown(self.value),
-                  "state": self.state,
-                  "source": self.source, "proof": self.proof}  # type: Dict[str, object]
+        result = {
+            "pid": self.pid,
+            "started": self.started,
+            "value": None if self.value is None else shown(self.value),
+            "state": self.state,
+            "source": self.source,
+            "proof": self.proof,
+        }  # type: Dict[str, object]
         if self.reason:
             result["reason"] = self.reason
         if self.started_by:
@@ -192,8 +197,11 @@ def began(name: str, proc: str = "/proc") -> List[float]:
     found = []
     for pid in os.listdir(proc):
         try:
-            if pid.isdigit() and stat_of(read_file("%s/%s/stat" % (proc, pid)))[0] == name.encode("latin-1") \
-                    and os.stat("%s/%s" % (proc, pid)).st_uid == 0:
+            if (
+                pid.isdigit()
+                and stat_of(read_file("%s/%s/stat" % (proc, pid)))[0] == name.encode("latin-1")
+                and os.stat("%s/%s" % (proc, pid)).st_uid == 0
+            ):
                 found.append(moment(started(int(pid), proc), proc))
         except (OSError, IndexError, ValueError):
             continue  # it ended

@@ -48,8 +48,13 @@ class Running(NamedTuple):
     unseen: List[Unseen]
 
 
-def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] = (), users: Collection[str] = (),
-            asks: Callable[[Process], bool] = lambda _jvm: True) -> Running:
+def running(
+    proc: str = "/proc",
+    attach: str = "auto",
+    cgroups: Collection[str] = (),
+    users: Collection[str] = (),
+    asks: Callable[[Process], bool] = lambda _jvm: True,
+) -> Running:
     """All JVMs that run a Jenkins or CloudBees war.
 
     Agents, build JVMs and everything else that runs no such war is left out. What cannot be read is ``unknown`` with
@@ -84,8 +89,11 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
         """A row is made of what is in no unit that is known here, and is no build of a controller's."""
         result = []
         for left, reason in unlooked:
-            apart = (pid for pid in left if place(pid).rank > OURS
-                     and _above(proc, _parent(proc, pid), controllers, len(pids)) is None)
+            apart = (
+                pid
+                for pid in left
+                if place(pid).rank > OURS and _above(proc, _parent(proc, pid), controllers, len(pids)) is None
+            )
             rows = [(pid, place(pid)) for pid in itertools.islice(apart, LIMIT_ROWS)]
             result.append(Unseen([place(pid) for pid in left], reason, rows))
         return result
@@ -93,14 +101,21 @@ def running(proc: str = "/proc", attach: str = "auto", cgroups: Collection[str] 
     if len(pids) > _LIMIT_PROCESSES:
         pids.sort(key=by_trust)
         leave(pids[_LIMIT_PROCESSES:], "more than %d processes run here" % _LIMIT_PROCESSES)
-    sighted = each(lambda pid: scan.sighted(proc, pid), pids[:_LIMIT_PROCESSES], _ONE_SECONDS, _SCAN_SECONDS, by_trust,
-                   _PATIENCE)
+    sighted = each(
+        lambda pid: scan.sighted(proc, pid), pids[:_LIMIT_PROCESSES], _ONE_SECONDS, _SCAN_SECONDS, by_trust, _PATIENCE
+    )
     leave(sighted.late, "what they have mapped could not be read, or not in time")
     jvms = {pid: scan.Sighted(*one) for pid, one in sighted.found}
     order = sorted(jvms, key=by_trust)
     leave(order[_LIMIT_JVMS:], "more than %d JVMs run here" % _LIMIT_JVMS)
-    found = each(lambda pid: scan.war_of(proc, pid, jvms[pid].launcher), order[:_LIMIT_JVMS], _ONE_SECONDS,
-                 _SCAN_SECONDS, by_trust, _PATIENCE)
+    found = each(
+        lambda pid: scan.war_of(proc, pid, jvms[pid].launcher),
+        order[:_LIMIT_JVMS],
+        _ONE_SECONDS,
+        _SCAN_SECONDS,
+        by_trust,
+        _PATIENCE,
+    )
     leave(found.late, "what they have open could not be read, or not in time")
     if not found.found:
         return Running([], unseen())

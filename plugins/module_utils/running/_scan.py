@@ -118,7 +118,7 @@ def _exe(own: str) -> str:
         path = os.readlink(own + "/exe")
     except OSError:
         return ""
-    return path[:-len(_DELETED)] if path.endswith(_DELETED) else path
+    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
 
 
 # -- what it runs -----------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def war_of(proc: str, pid: int, launcher: bool) -> Optional[str]:
     main = "" if line.main is None else words[line.main]
     if line.jar and _WAR.search(main):
         return main if main.startswith("/") else bytewise(os.readlink(own + "/cwd")).rstrip("/") + "/" + main
-    if line.main is not None and starts(words[line.main:]):
+    if line.main is not None and starts(words[line.main :]):
         base = base_of([words[index] for index in line.options])
         # Its own root is not for everybody to see; where it is no container, ours is the same.
         host = HostFiles("/")
@@ -207,7 +207,7 @@ def _open_files(own: str) -> Dict[str, str]:
         except OSError:
             continue  # closed meanwhile
         if target.startswith("/"):
-            name = target[:-len(_DELETED)] if target.endswith(_DELETED) else target
+            name = target[: -len(_DELETED)] if target.endswith(_DELETED) else target
             found.setdefault(name, "%s/fd/%s" % (own, number))
     return found
 
@@ -253,13 +253,16 @@ def _first_manifest(head: bytes) -> Optional[bytes]:
     while at + _LOCAL.size <= len(head):
         signature, method, packed, name, extra = _LOCAL.unpack_from(head, at)
         content = at + _LOCAL.size + name + extra
-        found = head[at + _LOCAL.size:at + _LOCAL.size + name]
+        found = head[at + _LOCAL.size : at + _LOCAL.size + name]
         if signature != b"PK\x03\x04":
             return None
         if found == _MANIFEST.encode():
             try:
-                return zlib.decompressobj(-zlib.MAX_WBITS).decompress(head[content:], LIMIT_MANIFEST) if method \
-                    else head[content:content + packed]
+                return (
+                    zlib.decompressobj(-zlib.MAX_WBITS).decompress(head[content:], LIMIT_MANIFEST)
+                    if method
+                    else head[content : content + packed]
+                )
             except zlib.error:
                 return None
         if not found.endswith(b"/"):

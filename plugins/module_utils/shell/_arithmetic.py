@@ -59,8 +59,16 @@ class _Calculation:
             return left
         self._take()
         right = self._sum()
-        return int({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right,
-                    "==": left == right, "!=": left != right}[operator])
+        return int(
+            {
+                "<": left < right,
+                "<=": left <= right,
+                ">": left > right,
+                ">=": left >= right,
+                "==": left == right,
+                "!=": left != right,
+            }[operator]
+        )
 
     def _sum(self) -> int:
         number = self._product()

@@ -21,16 +21,49 @@ from ._words import Break, Exit, Return, Variable
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 #: The letters that ``set`` takes.
 _SET_LETTERS = {BASH: frozenset("abefhkmnoptuvxBCEHPT"), DASH: frozenset("abCefhiIEmnopquvVxs")}
-_SET_NAMES = frozenset(["allexport", "emacs", "errexit", "ignoreeof", "monitor", "noclobber", "noexec", "noglob",
-                        "nolog", "notify", "nounset", "privileged", "verbose", "vi", "xtrace"])
+_SET_NAMES = frozenset(
+    [
+        "allexport",
+        "emacs",
+        "errexit",
+        "ignoreeof",
+        "monitor",
+        "noclobber",
+        "noexec",
+        "noglob",
+        "nolog",
+        "notify",
+        "nounset",
+        "privileged",
+        "verbose",
+        "vi",
+        "xtrace",
+    ]
+)
 _LETTERS = {"allexport": "a", "errexit": "e", "nounset": "u", "noglob": "f"}
-_SET_NAMES_OF_BASH = frozenset(["braceexpand", "errtrace", "functrace", "hashall", "histexpand", "history", "onecmd",
-                                "interactive-comments", "keyword", "physical", "pipefail", "posix"])
+_SET_NAMES_OF_BASH = frozenset(
+    [
+        "braceexpand",
+        "errtrace",
+        "functrace",
+        "hashall",
+        "histexpand",
+        "history",
+        "onecmd",
+        "interactive-comments",
+        "keyword",
+        "physical",
+        "pipefail",
+        "posix",
+    ]
+)
 #: Function libraries of the distribution, sourced by every init script. They set no JVM option, and walking
 #: them would add their hooks and service-manager detours to every script; their functions count as programs, Red Hat's
 #: ``daemon`` left out.
-_LIBRARY = re.compile(r"(?:/usr)?/lib/lsb/init-functions|(?:/usr)?/lib/init/[a-z-]+\.sh"
-                      r"|/etc/(?:rc\.d/)?init\.d/functions|/etc/rc\.status")
+_LIBRARY = re.compile(
+    r"(?:/usr)?/lib/lsb/init-functions|(?:/usr)?/lib/init/[a-z-]+\.sh"
+    r"|/etc/(?:rc\.d/)?init\.d/functions|/etc/rc\.status"
+)
 _RED_HATS = re.compile(r"/etc/(?:rc\.d/)?init\.d/functions")
 #: What counts of Red Hat's ``daemon``: its words are joined and are a shell's text once more, so quotes in them count
 #: twice, and a semicolon ends the command.
@@ -90,8 +123,9 @@ class Builtins(Output):
                 raise Exit()
             return False
         except OSError as error:
-            raise self.unresolvable("it sources %s, which cannot be read: %s" % (path, error.strerror),
-                                    node.text, node.start)
+            raise self.unresolvable(
+                "it sources %s, which cannot be read: %s" % (path, error.strerror), node.text, node.start
+            )
         origin = self.files.origin(path)
         self.sourced.append(origin)
         self.called[origin] = name
@@ -182,8 +216,12 @@ class Builtins(Output):
         path = self.variables.get("PATH")
         searched = path is None or path.array is not None or text_of(path.value) or unknown_of(path.value, True)
         # No builtin has such a name. An empty PATH is the folder where the shell is.
-        if not searched and re.match(r"[a-z]+_\w+\Z", name) and name not in self.aliases \
-                and not self.files.exists("/" + name):
+        if (
+            not searched
+            and re.match(r"[a-z]+_\w+\Z", name)
+            and name not in self.aliases
+            and not self.files.exists("/" + name)
+        ):
             return False
         return None
 
@@ -198,12 +236,16 @@ class Builtins(Output):
         if self.dialect == DASH and set(options) - {"p"}:
             raise Exit(False)
         if name in ("declare", "typeset", "local") and set(options) & set("Ailnu"):
-            raise self.unresolvable("'%s -%s' changes what an assignment means" % (name, options),
-                                    node.text, node.start)
+            raise self.unresolvable(
+                "'%s -%s' changes what an assignment means" % (name, options), node.text, node.start
+            )
         if set(options) & set("fFp"):
             return True
-        if "g" in options and any(word in scope for scope in self.scopes for word in [
-                re.split(r"\+?=|\[", text)[0] for text in texts] + [item.name for item in declared]):
+        if "g" in options and any(
+            word in scope
+            for scope in self.scopes
+            for word in [re.split(r"\+?=|\[", text)[0] for text in texts] + [item.name for item in declared]
+        ):
             raise self.unresolvable("'%s -g' of a variable that is local" % name, node.text, node.start)
         local = name == "local" or (name in ("declare", "typeset") and "g" not in options and bool(self.scopes))
         exports = (name == "export" and "n" not in options) or (name != "export" and "x" in options)
@@ -234,8 +276,9 @@ class Builtins(Output):
                 if old is None and not self.closed:
                     old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % variable)])
                 if old is None or old.array is None:
-                    self.variables[variable] = Variable([] if old is None else old.value,
-                                                        [] if old is None else [old.value])
+                    self.variables[variable] = Variable(
+                        [] if old is None else old.value, [] if old is None else [old.value]
+                    )
             self._attributes(variable, exports, unexports, name == "readonly" or "r" in options)
         return status
 
@@ -286,7 +329,7 @@ class Builtins(Output):
         while index < len(fields):
             text = text_of(fields[index])
             if text == "--":
-                self.arguments = fields[index + 1:]
+                self.arguments = fields[index + 1 :]
                 return True
             if text[:1] not in ("-", "+") or unknown_of(fields[index], True):
                 self.arguments = fields[index:]
@@ -296,8 +339,11 @@ class Builtins(Output):
                     raise Exit(False)
                 return False
             following = text_of(fields[index + 1]) if index + 1 < len(fields) else ""
-            if text[1:].endswith("o") and following and following not in _SET_NAMES | (
-                    _SET_NAMES_OF_BASH if self.dialect == BASH else frozenset()):
+            if (
+                text[1:].endswith("o")
+                and following
+                and following not in _SET_NAMES | (_SET_NAMES_OF_BASH if self.dialect == BASH else frozenset())
+            ):
                 if self.dialect == DASH:
                     raise Exit(False)
                 return False
@@ -377,8 +423,11 @@ class Builtins(Output):
         others = re.sub("[ \t\n]", "", separators)
         is_array = "a" in letters and len(texts) == 1
         # What other characters of IFS do at the end of a line is not the same everywhere.
-        plain = texts and (is_array or len(texts) > 1 or not others) and (
-            variable is None or not unknown_of(variable.value, True))
+        plain = (
+            texts
+            and (is_array or len(texts) > 1 or not others)
+            and (variable is None or not unknown_of(variable.value, True))
+        )
         if self.input and plain and set(letters) <= set("ra" if is_array else "r"):
             line = self._all() if whole else self._line()
             text = text_of(line).rstrip("\n")
@@ -463,8 +512,9 @@ class Builtins(Output):
         levels = text_of(fields[1]) if len(fields) > 1 else "1"
         number = number_of(levels)
         if number is None:
-            raise self.unresolvable("'%s' out of a number of loops that is not known" % text_of(fields[0]),
-                                    node.text, node.start)
+            raise self.unresolvable(
+                "'%s' out of a number of loops that is not known" % text_of(fields[0]), node.text, node.start
+            )
         if not self.loops:
             return True  # outside a loop it does nothing
         raise Break(number, text_of(fields[0]) == "continue")
@@ -476,8 +526,9 @@ class Builtins(Output):
         return self._test(rest)
 
     def _opaque(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        raise self.unresolvable("'%s' changes variables in a way that is not followed" % text_of(fields[0]),
-                                node.text, node.start)
+        raise self.unresolvable(
+            "'%s' changes variables in a way that is not followed" % text_of(fields[0]), node.text, node.start
+        )
 
     def _printf(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         if len(fields) > 2 and text_of(fields[1]) == "-v" and self.dialect == BASH:
@@ -517,7 +568,8 @@ class Builtins(Output):
         texts = [text_of(field) for field in fields[1:]]
         if not {"-p", "-q", "-o"} & set(texts):
             if {"expand_aliases", "failglob", "lastpipe", "dotglob", "extglob", "globstar"} & set(texts[1:]) and (
-                    texts[0] == "-s" or texts[0] != "-u"):
+                texts[0] == "-s" or texts[0] != "-u"
+            ):
                 raise self.unresolvable("'shopt' changes how the rest is read", node.text, node.start)
             if "nullglob" in texts[1:] and texts[0] in ("-s", "-u"):
                 self.null_globs = texts[0] == "-s"
@@ -529,15 +581,39 @@ class Builtins(Output):
 
 
 BUILTINS: Dict[str, Callable[[Builtins, Node, List[Value], List[Assignment]], Optional[bool]]] = {
-    ".": Builtins._source, "source": Builtins._source, "eval": Builtins._eval, "exec": Builtins._exec,
-    "command": Builtins._command_builtin, "builtin": Builtins._command_builtin, "export": Builtins._declare,
-    "declare": Builtins._declare, "typeset": Builtins._declare, "readonly": Builtins._declare,
-    "local": Builtins._declare, "set": Builtins._set, "shift": Builtins._shift, "unset": Builtins._unset,
-    "read": Builtins._read, "exit": Builtins._exit, "return": Builtins._return, "break": Builtins._break,
-    "continue": Builtins._break, "[": Builtins._bracket, "test": Builtins._bracket, "mapfile": Builtins._mapfile,
-    "readarray": Builtins._mapfile, "let": Builtins._let, "getopts": Builtins._getopts, "printf": Builtins._printf,
-    "alias": Builtins._alias, "unalias": Builtins._nothing, "trap": Builtins._trap, "shopt": Builtins._shopt,
-    "cd": Builtins._cd, "pushd": Builtins._pushd, "popd": Builtins._pushd,
+    ".": Builtins._source,
+    "source": Builtins._source,
+    "eval": Builtins._eval,
+    "exec": Builtins._exec,
+    "command": Builtins._command_builtin,
+    "builtin": Builtins._command_builtin,
+    "export": Builtins._declare,
+    "declare": Builtins._declare,
+    "typeset": Builtins._declare,
+    "readonly": Builtins._declare,
+    "local": Builtins._declare,
+    "set": Builtins._set,
+    "shift": Builtins._shift,
+    "unset": Builtins._unset,
+    "read": Builtins._read,
+    "exit": Builtins._exit,
+    "return": Builtins._return,
+    "break": Builtins._break,
+    "continue": Builtins._break,
+    "[": Builtins._bracket,
+    "test": Builtins._bracket,
+    "mapfile": Builtins._mapfile,
+    "readarray": Builtins._mapfile,
+    "let": Builtins._let,
+    "getopts": Builtins._getopts,
+    "printf": Builtins._printf,
+    "alias": Builtins._alias,
+    "unalias": Builtins._nothing,
+    "trap": Builtins._trap,
+    "shopt": Builtins._shopt,
+    "cd": Builtins._cd,
+    "pushd": Builtins._pushd,
+    "popd": Builtins._pushd,
 }
 
 

@@ -22,19 +22,72 @@ LIMIT_DEPTH = 20
 LIMIT_FILES = 1000  # that a pattern stands for
 LIMIT_TEST = 50  # words of one test
 #: Builtins that change the shell itself; a command that is none of them (and no function) cannot.
-_CHANGES_SHELL = DECLARATIONS | frozenset([
-    ".", "source", "eval", "exec", "set", "shift", "unset", "read", "return", "exit", "break", "continue",
-    "getopts", "mapfile", "readarray", "let", "printf", "command", "builtin", "alias", "shopt", "trap",
-])
+_CHANGES_SHELL = DECLARATIONS | frozenset(
+    [
+        ".",
+        "source",
+        "eval",
+        "exec",
+        "set",
+        "shift",
+        "unset",
+        "read",
+        "return",
+        "exit",
+        "break",
+        "continue",
+        "getopts",
+        "mapfile",
+        "readarray",
+        "let",
+        "printf",
+        "command",
+        "builtin",
+        "alias",
+        "shopt",
+        "trap",
+    ]
+)
 #: Set by profiles and init scripts in branches that need not be told apart: never a JVM option, nor a separator.
-_NO_OPTION = frozenset(["PATH", "PS1", "PS2", "LANG", "LANGUAGE", "LC_ALL", "TERM", "USER", "LOGNAME", "MAIL", "UID",
-                        "EUID", "HOSTNAME", "HISTSIZE", "HISTCONTROL"])
+_NO_OPTION = frozenset(
+    [
+        "PATH",
+        "PS1",
+        "PS2",
+        "LANG",
+        "LANGUAGE",
+        "LC_ALL",
+        "TERM",
+        "USER",
+        "LOGNAME",
+        "MAIL",
+        "UID",
+        "EUID",
+        "HOSTNAME",
+        "HISTSIZE",
+        "HISTCONTROL",
+    ]
+)
 #: Stands among names that are assigned for the folder in which the shell is.
 _FOLDER = "cd"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: What each shell process has for itself.
-_OWN = ("variables", "arguments", "functions", "marked_exported", "read_only", "aliases", "scopes", "all_exported",
-        "stops_on_failure", "stops_on_unset", "folder", "folder_before", "globs", "null_globs")
+_OWN = (
+    "variables",
+    "arguments",
+    "functions",
+    "marked_exported",
+    "read_only",
+    "aliases",
+    "scopes",
+    "all_exported",
+    "stops_on_failure",
+    "stops_on_unset",
+    "folder",
+    "folder_before",
+    "globs",
+    "null_globs",
+)
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset(["simple", "pipeline", "subshell", "condition", "arithmetic"])
 
@@ -60,8 +113,13 @@ class Flow(Words):
             finally:
                 self.input = kept
         self.status = status
-        if status is False and self.stops_on_failure and not self.forgiving and node.kind in _FAILS \
-                and not node.negated:
+        if (
+            status is False
+            and self.stops_on_failure
+            and not self.forgiving
+            and node.kind in _FAILS
+            and not node.negated
+        ):
             self.ends(node)
             raise Exit(False)
         return status
@@ -91,7 +149,7 @@ class Flow(Words):
             self.oracle.decisive = decision
 
     def _tells_of_java(self, node: Node, depth: int) -> bool:
-        raw = node.text.characters[node.start:node.end]
+        raw = node.text.characters[node.start : node.end]
         if self.oracle.work > LIMIT_WORK // 4:
             return False  # it is for the reason alone
         self.spend(1, len(raw), node.text, node.start)
@@ -127,7 +185,7 @@ class Flow(Words):
                 return False
             if name in self.functions:
                 return self.depth < LIMIT_DEPTH and _guarded(self, name)
-            raw = node.text.characters[node.start:node.end]
+            raw = node.text.characters[node.start : node.end]
             self.spend(0, len(raw), node.text, node.start)
             return re.search(r"java|jar|\.sh\b|-c\b", raw, re.IGNORECASE) is None
         if node.kind in ("block", "pipeline"):
@@ -137,8 +195,9 @@ class Flow(Words):
         if node.kind in ("subshell", "group", "background"):
             return self.inert(node.body)
         if node.kind == "if":
-            return all(self.inert(condition) and self.inert(body) for condition, body in node.items) \
-                and self.inert(node.otherwise)
+            return all(self.inert(condition) and self.inert(body) for condition, body in node.items) and self.inert(
+                node.otherwise
+            )
         return node.kind in ("condition", "arithmetic")
 
     def _forget(self, passed_over: List[Any]) -> None:
@@ -240,7 +299,7 @@ class Flow(Words):
         for index, (condition, body) in enumerate(node.items):
             status = self.try_out(condition)
             if status is None:
-                rest = [body, *(part for pair in node.items[index + 1:] for part in pair), node.otherwise]
+                rest = [body, *(part for pair in node.items[index + 1 :] for part in pair), node.otherwise]
                 self.spend(len(rest) // 8)
                 if all(self.inert(part) for part in rest):
                     self._forget(rest)
@@ -288,9 +347,18 @@ class Flow(Words):
             status = self._because(decision, body)
             if terminator == ";;&" and not known:
                 raise self.unresolvable("';;&' in 'case'", node.text, node.start)
-            following = [index for index in range(choice + 1, len(node.items)) if terminator == ";&" or (
-                terminator == ";;&" and any(self.pattern(self.single(pattern), len(subject)).match(subject)
-                                            for pattern in node.items[index][0]))]
+            following = [
+                index
+                for index in range(choice + 1, len(node.items))
+                if terminator == ";&"
+                or (
+                    terminator == ";;&"
+                    and any(
+                        self.pattern(self.single(pattern), len(subject)).match(subject)
+                        for pattern in node.items[index][0]
+                    )
+                )
+            ]
             choice = following[0] if following else None
         return status
 
@@ -336,10 +404,17 @@ class Flow(Words):
                 name = item.words[0].literal() if item.words and isinstance(item.words[0], Word) else None
                 if name in ("cd", "pushd", "popd"):
                     names.append(_FOLDER)
-                if item.kind == "simple" and item.words and isinstance(item.words[0], Word) \
-                        and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset"):
-                    names.extend(word.literal() or "" for word in item.words[1:] if isinstance(word, Word)
-                                 and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", word.literal() or ""))
+                if (
+                    item.kind == "simple"
+                    and item.words
+                    and isinstance(item.words[0], Word)
+                    and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset")
+                ):
+                    names.extend(
+                        word.literal() or ""
+                        for word in item.words[1:]
+                        if isinstance(word, Word) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", word.literal() or "")
+                    )
             elif isinstance(item, (tuple, list)):
                 stack.extend(item)
         return names
@@ -363,24 +438,32 @@ class Flow(Words):
         unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
         quoted = "".join(run.text for run in field if run.quoted)
         here = "" if text.startswith("/") else (self.folder or "").rstrip("/") + "/"
-        if here and self.folder is None or "\\" in text or re.search(r"[*?\[]", quoted + here) \
-                or PASSING.match(here + text):
+        if (
+            here
+            and self.folder is None
+            or "\\" in text
+            or re.search(r"[*?\[]", quoted + here)
+            or PASSING.match(here + text)
+        ):
             return unclear
         found = [here.rstrip("/")]
-        for part in text.split("/")[text.startswith("/"):]:
+        for part in text.split("/")[text.startswith("/") :]:
             if re.search(r"[*?\[]", part):
                 pattern, folders, found = Pattern([Run(part)]), found, []
                 for folder in folders:
                     names = self.files.list(folder or "/")
                     self.spend(8 + 8 * len(names))
-                    found.extend("%s/%s" % (folder, name) for name in names
-                                 if pattern.match(name) and (name[0] != "." or part[0] == "."))
+                    found.extend(
+                        "%s/%s" % (folder, name)
+                        for name in names
+                        if pattern.match(name) and (name[0] != "." or part[0] == ".")
+                    )
             else:
                 found = ["%s/%s" % (folder, part) for folder in found]
             if len(found) > LIMIT_FILES:
                 return unclear
         found = [path for path in found if self.files.exists(path)]
-        return [[Run(path[len(here):])] for path in found] or nothing
+        return [[Run(path[len(here) :])] for path in found] or nothing
 
     def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
         if not any(map(_is_glob, fields)):
@@ -492,8 +575,9 @@ class Flow(Words):
             if term[1] in ("=", "==", "!="):
                 equal = self.pattern(right, len(text_of(left))).match(text_of(left))
                 return equal == (term[1] != "!=")
-            if term[1] in ("<", ">") and re.match(r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z",
-                                                  text_of(left) + " " + text_of(right)):
+            if term[1] in ("<", ">") and re.match(
+                r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z", text_of(left) + " " + text_of(right)
+            ):
                 return (text_of(left) < text_of(right)) == (term[1] == "<")
             if term[1] == "=~":
                 return matches_regex(text_of(left), right)
@@ -540,7 +624,7 @@ class Flow(Words):
         for joint, decide in (("-o", any), ("-a", all)):
             if joint in texts:
                 middle = texts.index(joint)
-                statuses = [self._test(fields[:middle]), self._test(fields[middle + 1:])]
+                statuses = [self._test(fields[:middle]), self._test(fields[middle + 1 :])]
                 if statuses[0] == statuses[1] or (joint == "-o") in statuses:
                     return statuses[0] if statuses[0] == statuses[1] else joint == "-o"
                 return None if None in statuses else decide(statuses)
@@ -565,7 +649,7 @@ class Flow(Words):
             return None
         characters = node.text.characters
         self.spend(1, 16 * (source.end - source.start), node.text, node.start)
-        if source.joins and re.search(r"[$`\\]", characters[source.start:source.end]):
+        if source.joins and re.search(r"[$`\\]", characters[source.start : source.end]):
             return None
         value = []
         start = source.start
@@ -579,7 +663,7 @@ class Flow(Words):
 
 
 def _raw(word: Word) -> str:
-    return word.text.characters[word.start:word.end]
+    return word.text.characters[word.start : word.end]
 
 
 def _is_glob(field: Value) -> bool:

@@ -21,10 +21,33 @@ from ._words import Leave
 
 LIMIT_WORDS = 100000  # characters that xargs gives to one echo at most
 #: Commands whose output is a name, a number, a path or a date, never a JVM option.
-_HARMLESS_OUTPUT = frozenset([
-    "hostname", "uname", "date", "nproc", "id", "whoami", "pwd", "basename", "dirname", "readlink", "realpath",
-    "which", "type", "getconf", "logname", "tty", "mktemp", "wc", "arch", "pidof", "pgrep", "pidofproc", "umask",
-])
+_HARMLESS_OUTPUT = frozenset(
+    [
+        "hostname",
+        "uname",
+        "date",
+        "nproc",
+        "id",
+        "whoami",
+        "pwd",
+        "basename",
+        "dirname",
+        "readlink",
+        "realpath",
+        "which",
+        "type",
+        "getconf",
+        "logname",
+        "tty",
+        "mktemp",
+        "wc",
+        "arch",
+        "pidof",
+        "pgrep",
+        "pidofproc",
+        "umask",
+    ]
+)
 #: Of these, those that print several words unless they are told otherwise.
 _MANY_WORDS = frozenset(["date", "id", "type", "wc", "pidof", "pgrep", "pidofproc"])
 _XARGS = re.compile(r"""([^ \t\n'"\\]+)|'([^'\n]*)'|"([^"\n]*)"|\\([\s\S])|([ \t\n]+)""")
@@ -32,14 +55,43 @@ _XARGS = re.compile(r"""([^ \t\n'"\\]+)|'([^'\n]*)'|"([^"\n]*)"|\\([\s\S])|([ \t
 _FORMAT = re.compile(r"(?!-)(?:[^%\\\x00]|%s|%%|\\[nrt])*\Z")
 _ESCAPED = re.compile(r"\\([nrt])")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "a": "\a", "b": "\b"}
-_CLASSES = {"space": r" \t\n\v\f\r", "blank": r" \t", "digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9",
-            "upper": "A-Z", "lower": "a-z"}
+_CLASSES = {
+    "space": r" \t\n\v\f\r",
+    "blank": r" \t",
+    "digit": "0-9",
+    "alpha": "A-Za-z",
+    "alnum": "A-Za-z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+}
 _BRACKET = re.compile(r"\[(\^?)(\]?(?:\[:[a-z]+:\]|[^\]\[\\])*)\]")
 
 
 #: Commands that change the shell, or tell, and print nothing in a script's function.
-_SAY_NOTHING = frozenset(["[", "test", "local", "declare", "typeset", "export", "readonly", "unset", "shift", "set",
-                          "return", "exit", "read", "eval", ".", "source", "break", "continue", "mapfile", "readarray"])
+_SAY_NOTHING = frozenset(
+    [
+        "[",
+        "test",
+        "local",
+        "declare",
+        "typeset",
+        "export",
+        "readonly",
+        "unset",
+        "shift",
+        "set",
+        "return",
+        "exit",
+        "read",
+        "eval",
+        ".",
+        "source",
+        "break",
+        "continue",
+        "mapfile",
+        "readarray",
+    ]
+)
 #: Programs that print nothing.
 SILENT = frozenset(["mkdir", "touch", "rm", "cp", "mv", "ln", "chmod", "chown", "sleep", "logger"])
 
@@ -63,7 +115,7 @@ class Output(Flow):
         body = part.body
         try:
             if body is not None:
-                value: Value = self._separately(lambda: self._everything(body))  # type: ignore[arg-type]
+                value: Value = self._separately(lambda: self._everything(body))
                 return [run.requoted(part.quoted) for run in _without_end(value)]
         except _NotKnown as error:
             reason = str(error) or reason
@@ -73,7 +125,8 @@ class Output(Flow):
         if command is not None and command.kind == "simple" and not command.assignments and command.words:
             name = command.words[0].literal() if isinstance(command.words[0], Word) else None
             if (name in _HARMLESS_OUTPUT and (name not in _MANY_WORDS or _prints_one_word(command))) or (
-                    name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"):
+                name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"
+            ):
                 return [self.unknown("the output of a command", word, part, harmless=True)]
         return [self.unknown(reason, word, part)]
 
@@ -303,13 +356,22 @@ class Output(Flow):
         return self._followed_links(fields, {"": "link", "f": "all but the last", "e": "all", "m": "none"})
 
     def _realpath(self, fields: List[Value], _given: Optional[Value]) -> Printed:
-        return self._followed_links(fields, {"": "all but the last", "e": "all", "m": "none", "P": "all but the last",
-                                             "s": "strip"})
+        return self._followed_links(
+            fields, {"": "all but the last", "e": "all", "m": "none", "P": "all but the last", "s": "strip"}
+        )
 
     def _followed_links(self, fields: List[Value], kinds: Dict[str, str]) -> Printed:
         """Paths without links, as readlink and realpath of coreutils print them."""
-        longs = {"--canonicalize": "f", "--canonicalize-existing": "e", "--canonicalize-missing": "m", "--strip": "s",
-                 "--no-symlinks": "s", "--no-newline": "n", "--quiet": "q", "--silent": "q"}
+        longs = {
+            "--canonicalize": "f",
+            "--canonicalize-existing": "e",
+            "--canonicalize-missing": "m",
+            "--strip": "s",
+            "--no-symlinks": "s",
+            "--no-newline": "n",
+            "--quiet": "q",
+            "--silent": "q",
+        }
         letters, paths = _options(fields, longs)
         if set(letters) - set("".join(kinds)) - set("nqv") or not paths or len(paths) > 1 and "n" in letters:
             raise _NotKnown()
@@ -361,7 +423,7 @@ class Output(Flow):
             raise _NotKnown()
         base = names[0].rstrip("/").rpartition("/")[2] or names[0][:1]
         if suffix and base != suffix and base.endswith(suffix):
-            base = base[:-len(suffix)]
+            base = base[: -len(suffix)]
         return [Run(base + "\n")], True
 
     # -- text ---------------------------------------------------------------------------------
@@ -390,9 +452,13 @@ class Output(Flow):
         texts = [text_of(field) for field in fields]
         while texts and texts[0] in ("-r", "--no-run-if-empty"):
             texts = texts[1:]
-        by_line = re.match(r"(?:-d|--delimiter=)(?:\\n|\n)\Z", "".join(texts[:2]) if texts[:1] == ["-d"] else
-                           "".join(texts[:1])) is not None
-        texts = texts[(2 if texts[0] == "-d" else 1) if by_line else 0:]
+        by_line = (
+            re.match(
+                r"(?:-d|--delimiter=)(?:\\n|\n)\Z", "".join(texts[:2]) if texts[:1] == ["-d"] else "".join(texts[:1])
+            )
+            is not None
+        )
+        texts = texts[(2 if texts[0] == "-d" else 1) if by_line else 0 :]
         if texts not in ([], ["echo"]) or given is None or unknown_of(given, True):
             raise _NotKnown()
         if by_line:
@@ -437,8 +503,10 @@ class Output(Flow):
         second = _set_of(sets[1]) if not letters else ""
         if not letters and not second:
             raise _NotKnown()
-        table = {char: "" if letters == "d" else char if letters else second[min(index, len(second) - 1)]
-                 for index, char in reversed(list(enumerate(first)))}
+        table = {
+            char: "" if letters == "d" else char if letters else second[min(index, len(second) - 1)]
+            for index, char in reversed(list(enumerate(first)))
+        }
         pattern = re.compile("[%s]%s" % (re.escape(first), "+" if letters == "s" else ""))
         value: Value = []
         last = ""
@@ -492,8 +560,7 @@ class Output(Flow):
         value, status = self._of_files(rest[1:], given)
         lines = self._lines(value)
         patterns = [self._held(one, "E" in letters, False, lines) for one in rest[0].split("\n")]
-        kept = [line for line in lines
-                if any(one.search(text_of(line)) for one in patterns) != ("v" in letters)]
+        kept = [line for line in lines if any(one.search(text_of(line)) for one in patterns) != ("v" in letters)]
         return _joined(kept), bool(kept) if status else None
 
     def _egrep(self, fields: List[Value], given: Optional[Value]) -> Printed:
@@ -566,7 +633,7 @@ class Output(Flow):
             raise _NotKnown()
         value, status = self._of_files(texts, given)
         lines = self._lines(value)
-        kept = lines[:count] if first else lines[max(0, len(lines) - count):]
+        kept = lines[:count] if first else lines[max(0, len(lines) - count) :]
         return _joined(kept), status
 
     def _cut(self, fields: List[Value], given: Optional[Value]) -> Printed:
@@ -576,7 +643,7 @@ class Output(Flow):
         delimiter = given_to.get("d", "\t")
         if set(letters) - set("df") or wanted is None or len(delimiter) != 1:
             raise _NotKnown()
-        value, status = self._of_files(rest[len(letters):], given)
+        value, status = self._of_files(rest[len(letters) :], given)
         kept = []
         for line in self._lines(value):
             text = text_of(line)
@@ -609,6 +676,7 @@ class Output(Flow):
             if value is None:
                 raise _NotKnown()
             return value, True
+
         return printed
 
     def _run_parts(self, texts: List[str]) -> Optional[Value]:
@@ -639,8 +707,10 @@ class Output(Flow):
         if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
             return self._echoed(fields)[0]
         if name == "printf" and texts and _FORMAT.match(texts[0]):
-            pieces = [_ESCAPED.sub(lambda match: _ESCAPES[match.group(1)], piece).replace("%%", "%")
-                      for piece in texts[0].split("%s")]
+            pieces = [
+                _ESCAPED.sub(lambda match: _ESCAPES[match.group(1)], piece).replace("%%", "%")
+                for piece in texts[0].split("%s")
+            ]
             given = list(fields[1:])
             value: Value = []
             while given or not value:  # the format is used again until all words are
@@ -664,20 +734,33 @@ def _pure_command(name: str) -> Callable[[Output, List[Value], Optional[Value]],
     return lambda shell, fields, given: shell._rewritten(name)(fields, given)
 
 
-_COMMANDS = {
-    "cd": Output._cd_for, "pwd": Output._pwd, "readlink": Output._readlink, "realpath": Output._realpath,
-    "dirname": Output._dirname, "basename": Output._basename, "cat": Output._cat, "xargs": Output._xargs,
-    "tr": Output._tr, "grep": Output._grep, "egrep": Output._egrep, "sed": Output._sed, "head": Output._head,
-    "tail": Output._tail, "cut": Output._cut, "paste": Output._paste,
-    "true": lambda _shell, _fields, _given: ([], True), ":": lambda _shell, _fields, _given: ([], True),
+_COMMANDS: "Dict[str, Callable[[Output, List[Value], Optional[Value]], Printed]]" = {
+    "cd": Output._cd_for,
+    "pwd": Output._pwd,
+    "readlink": Output._readlink,
+    "realpath": Output._realpath,
+    "dirname": Output._dirname,
+    "basename": Output._basename,
+    "cat": Output._cat,
+    "xargs": Output._xargs,
+    "tr": Output._tr,
+    "grep": Output._grep,
+    "egrep": Output._egrep,
+    "sed": Output._sed,
+    "head": Output._head,
+    "tail": Output._tail,
+    "cut": Output._cut,
+    "paste": Output._paste,
+    "true": lambda _shell, _fields, _given: ([], True),
+    ":": lambda _shell, _fields, _given: ([], True),
     "false": lambda _shell, _fields, _given: ([], False),
 }
-_COMMANDS.update((name, _pure_command(name)) for name in (
-    "echo", "printf", "declare", "typeset", "uname", "run-parts"))
+_COMMANDS.update((name, _pure_command(name)) for name in ("echo", "printf", "declare", "typeset", "uname", "run-parts"))
 
 
-def _options(fields: Sequence[Value], longs: "Optional[dict[str, str]]" = None, takes: str = "",
-             ) -> Tuple[str, List[str]]:
+def _options(
+    fields: Sequence[Value], longs: "Optional[dict[str, str]]" = None, takes: str = ""
+) -> Tuple[str, List[str]]:
     """Letters of options, and the other words; those that letters in ``takes`` take come first. Raises _NotKnown."""
     texts = [text_of(field) for field in fields]
     letters = ""
@@ -697,7 +780,7 @@ def _options(fields: Sequence[Value], longs: "Optional[dict[str, str]]" = None, 
                 letters += letter
                 if letter in takes:
                     if index + 1 < len(text):
-                        taken.append(text[index + 1:])
+                        taken.append(text[index + 1 :])
                     elif texts:
                         taken.append(texts.pop(0))
                     else:
@@ -722,7 +805,7 @@ def _set_of(text: str) -> str:
         char = text[index]
         index += 1
         if char == "\\":
-            follower = text[index:index + 1]
+            follower = text[index : index + 1]
             octal = re.match(r"[0-7]{1,3}", text[index:])
             if octal is not None:
                 char = chr(int(octal.group(0), 8) & 255)
@@ -757,13 +840,16 @@ def _regex(text: str, extended: bool, sed: bool) -> Optional[str]:
             if set(names) - set(_CLASSES) or not body:
                 return None
             plain = re.sub(r"\[:[a-z]+:\]", "", body)
-            made += "[%s%s%s]" % (bracket.group(1), re.sub(r"([\\\[\]^&|~])", r"\\\1", plain),
-                                  "".join(_CLASSES[name] for name in names))
+            made += "[%s%s%s]" % (
+                bracket.group(1),
+                re.sub(r"([\\\[\]^&|~])", r"\\\1", plain),
+                "".join(_CLASSES[name] for name in names),
+            )
             index, atom = bracket.end(), True
             continue
         escaped = char == "\\"
         if escaped:
-            char = text[index:index + 1]
+            char = text[index : index + 1]
             index += 1
             if char == "s":
                 made, atom = made + r"\s", True

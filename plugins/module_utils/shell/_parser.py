@@ -19,8 +19,10 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _JOINED_NAME = re.compile(r"(?:(?:\\\n)+[A-Za-z0-9_]+){1,1000}")  # no name is longer, see _LIMIT_NAME
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _ELEMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\$\{#[A-Za-z_0-9]+\[[@*]\]\}|[^\]\s]*)\](\+?)=")
-_RESERVED = re.compile(r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"
-                       r"|\{|\}|!|\[\[|\]\])(?=[ \t\n;&|<>()]|\\\n|\Z)")
+_RESERVED = re.compile(
+    r"(?:if|then|elif|else|fi|for|while|until|do|done|case|esac|function|select|time|in"
+    r"|\{|\}|!|\[\[|\]\])(?=[ \t\n;&|<>()]|\\\n|\Z)"
+)
 _REDIRECTION = re.compile(r"(?:[0-9]*|\{[A-Za-z_][A-Za-z0-9_]*\})(<<<|<<-|<<|<>|<&|>&|>>|>\||&>>|&>|<|>)")
 _EXPANSION = re.compile(r"\$\{(#?)(!?)([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?")
 _OPERATOR = re.compile(r":[-=?+]|[-=?+]|%%|%|##|#|//|/[#%]?|\^\^?|,,?|:|@")
@@ -31,7 +33,7 @@ _OCTAL = re.compile(r"[0-7]{1,3}")
 _HEXADECIMAL = re.compile(r"x([0-9A-Fa-f]{1,2})")
 _META = " \t\n;&|<>()"
 _PLAIN = {stops: re.compile("[^\\\\'\"$`}%s]+" % re.escape(stops)) for stops in (_META, " \t\n", "")}
-_PLAIN_IN_QUOTES = re.compile("[^\\\\\"$`}]+")
+_PLAIN_IN_QUOTES = re.compile('[^\\\\"$`}]+')
 _LIMIT_DEPTH = 60
 LIMIT_TEXT = 1 << 20  # characters of one program; launchers have some 30,000
 LIMIT_PIECES = 100000  # commands, words and parts of words of one program
@@ -78,7 +80,7 @@ class Word:
         self.start = start
         self.end = start
         self.parts: List[Part] = []
-        self.decoded: dict = {}  # start of an ANSI-C quoted part -> its characters
+        self.decoded: Dict[int, str] = {}  # start of an ANSI-C quoted part -> its characters
 
     def literal(self) -> Optional[str]:
         """The word's characters where no expansion is in it, else None."""
@@ -90,7 +92,7 @@ class Word:
         """The characters of a literal part."""
         if part.start in self.decoded:
             return self.decoded[part.start]
-        return self.text.characters[part.start:part.end]
+        return self.text.characters[part.start : part.end]
 
     @property
     def quoted(self) -> bool:
@@ -132,9 +134,26 @@ class Input:
 class Node:
     """A command. ``kind`` names it; the other slots hold what that kind needs."""
 
-    __slots__ = ("kind", "start", "end", "assignments", "words", "items", "body", "otherwise", "name",
-                 "negated", "text", "redirects", "expression", "input",
-                 "fails", "opened", "written", "quiet")
+    __slots__ = (
+        "kind",
+        "start",
+        "end",
+        "assignments",
+        "words",
+        "items",
+        "body",
+        "otherwise",
+        "name",
+        "negated",
+        "text",
+        "redirects",
+        "expression",
+        "input",
+        "fails",
+        "opened",
+        "written",
+        "quiet",
+    )
 
     def __init__(self, kind: str, start: int, text: Text) -> None:
         self.kind = kind
@@ -157,8 +176,21 @@ class Node:
         self.expression: List[Any] = []
 
 
-_ANSI_C = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b", "E": "\x1b",
-           "\\": "\\", "'": "'", '"': '"', "?": "?"}
+_ANSI_C = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "v": "\v",
+    "e": "\x1b",
+    "E": "\x1b",
+    "\\": "\\",
+    "'": "'",
+    '"': '"',
+    "?": "?",
+}
 
 
 class Parser:
@@ -200,7 +232,7 @@ class Parser:
 
     def peek(self, length: int = 1) -> str:
         """The next characters, without taking them."""
-        return self.characters[self.position:self.position + length]
+        return self.characters[self.position : self.position + length]
 
     def skip_blanks(self) -> None:
         """Pass blanks, joined lines and a comment."""
@@ -211,8 +243,11 @@ class Parser:
                 self.position += 1
             elif char == "\\" and characters.startswith("\\\n", self.position):
                 self.position += 2
-            elif char == "#" and (self.position == 0 or characters[self.position - 1] in " \t\n;&|()"
-                                  or characters.startswith("\\\n", self.position - 2)):
+            elif char == "#" and (
+                self.position == 0
+                or characters[self.position - 1] in " \t\n;&|()"
+                or characters.startswith("\\\n", self.position - 2)
+            ):
                 end = characters.find("\n", self.position)
                 end = len(characters) if end < 0 else end
                 self.comments.append((self.position, end))
@@ -241,7 +276,7 @@ class Parser:
                 while True:
                     end = self.characters.find("\n", self.position)
                     end = len(self.characters) if end < 0 else end
-                    pieces.append(self.characters[self.position:end])
+                    pieces.append(self.characters[self.position : end])
                     self.position = min(end + 1, len(self.characters))
                     backslashes = len(pieces[-1]) - len(pieces[-1].rstrip("\\"))
                     if not document.joins or backslashes % 2 == 0 or self.position >= len(self.characters):
@@ -378,7 +413,7 @@ class Parser:
             end = self._arithmetic_end(start + 2)
             if end is not None:
                 node = Node("arithmetic", start, self.text)
-                node.name = self.characters[start + 2:end - 2]
+                node.name = self.characters[start + 2 : end - 2]
                 self.position = end
                 return self._compound_tail(node)
         if self.peek() == "(":
@@ -567,8 +602,12 @@ class Parser:
                 regex = bool(node.expression) and node.expression[-1] == "=~"
                 word = self.word(_META if not regex else " \t\n")
                 literal = word.literal()
-                is_operator = literal is not None and not word.quoted and literal in (
-                    "!", "==", "=", "!=", "=~", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef")
+                is_operator = (
+                    literal is not None
+                    and not word.quoted
+                    and literal
+                    in ("!", "==", "=", "!=", "=~", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef")
+                )
                 node.expression.append(literal if is_operator else word)
 
     def _arithmetic_end(self, start: int) -> Optional[int]:
@@ -601,8 +640,12 @@ class Parser:
         target = self.word()
         node.redirects = True
         literal = target.literal()
-        if operator in (">&", "<&") and literal is not None and re.match(r"(?:[0-9]+-?|-)\Z", literal) is None and (
-                self.dialect == DASH or match.group(0) != ">&"):
+        if (
+            operator in (">&", "<&")
+            and literal is not None
+            and re.match(r"(?:[0-9]+-?|-)\Z", literal) is None
+            and (self.dialect == DASH or match.group(0) != ">&")
+        ):
             if self.dialect == DASH:
                 raise self.error("a bad file descriptor")
             node.fails = True
@@ -616,7 +659,7 @@ class Parser:
         if operator[0] == "<" and match.group(0) in (operator, "0" + operator):
             node.input = source
         if operator in ("<<", "<<-"):
-            raw = self.characters[target.start:target.end].replace("\\\n", "")
+            raw = self.characters[target.start : target.end].replace("\\\n", "")
             source.delimiter = re.sub(r"\\(.)", r"\1", raw.replace("'", "").replace('"', ""))
             source.joins = source.delimiter == raw
             self._pending.append(source)
@@ -728,8 +771,13 @@ class Parser:
         # Neighbours are joined, so that a plain word is one part.
         if word.parts:
             last = word.parts[-1]
-            if (last.kind == "literal" and last.end == start and last.quoted == quoted
-                    and last.start not in word.decoded and last.start != last.end):
+            if (
+                last.kind == "literal"
+                and last.end == start
+                and last.quoted == quoted
+                and last.start not in word.decoded
+                and last.start != last.end
+            ):
                 last.end = end
                 return
         self._part(word, Part("literal", start, end, quoted))
@@ -743,7 +791,7 @@ class Parser:
         start = self.position
         char = characters[start]
         if char == "\\":
-            follower = characters[start + 1:start + 2]
+            follower = characters[start + 1 : start + 2]
             if follower == "\n":
                 self.position += 2
             elif in_quotes and follower not in ("$", "`", '"', "\\"):
@@ -795,7 +843,7 @@ class Parser:
         if characters.startswith("'", index):
             word.parts.append(Part("literal", index, index, True))
         while True:
-            char = characters[index:index + 1]
+            char = characters[index : index + 1]
             if char == "":
                 raise self.error("unfinished single quote")
             if char == "'":
@@ -831,7 +879,7 @@ class Parser:
     def _dollar(self, word: Word, in_quotes: bool) -> None:
         characters = self.characters
         start = self.position
-        follower = characters[start + 1:start + 2]
+        follower = characters[start + 1 : start + 2]
         if follower == "'" and not in_quotes and self.dialect == BASH:
             self._ansi_c(word)
             return
@@ -891,7 +939,7 @@ class Parser:
             index += 2 if self.characters[index] == "\\" else 1
         if index >= len(self.characters):
             raise self.error("unfinished backtick")
-        inner = re.sub(r"\\([$`\\])", r"\1", self.characters[start + 1:index])
+        inner = re.sub(r"\\([$`\\])", r"\1", self.characters[start + 1 : index])
         part = Part("command", start, index + 1, in_quotes)
         parser = Parser(Text.from_value([Run(inner)]), self.dialect)
         parser.depth, parser._pieces = self.depth, self._pieces
@@ -935,9 +983,15 @@ class Parser:
             argument.end = self.position
             part.argument = argument
             self.depth -= 1
-            raw = characters[argument.start:argument.end]
-            if in_quotes and self.dialect == BASH and part.operator[:1] not in "%#/" and "'" in raw \
-                    and not re.search(r"\$\(|`", raw) and _NOT_SINGLE.sub("", raw).count("'") % 2:
+            raw = characters[argument.start : argument.end]
+            if (
+                in_quotes
+                and self.dialect == BASH
+                and part.operator[:1] not in "%#/"
+                and "'" in raw
+                and not re.search(r"\$\(|`", raw)
+                and _NOT_SINGLE.sub("", raw).count("'") % 2
+            ):
                 raise self.error("unfinished single quote")  # they count in pairs there, though they stay
         if self.peek() != "}":
             raise self.error("expected '}'")

@@ -45,7 +45,7 @@ def regex_ends_soon(pattern: str, length: int) -> bool:
     repeats, choices = len(re.findall(r"[*+]", pattern)), len(re.findall(r"[?|]", pattern))
     if max(repeats, choices) > 20 or max(length, len(pattern)) > LIMIT_MATCH:
         return False
-    return bool((length + 1) ** (repeats + 1) * 2 ** choices * len(pattern) <= _LIMIT_REGEX)
+    return bool((length + 1) ** (repeats + 1) * 2**choices * len(pattern) <= _LIMIT_REGEX)
 
 
 def strip_match(value: Value, operator: str, pattern: Pattern) -> Value:

@@ -23,9 +23,11 @@ LIMIT_TEXT = 1 << 20
 LIMIT_SOURCED = 1 << 17  # of what is no program by its first line
 _ABSOLUTE = re.compile(r"(?<![\w.$}~*?\]/-])/[\w./@+:%,-]*[\w]")
 #: A name made of a variable, or of where the script lies or works.
-_COMPOSED = re.compile(r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']?((?:/[\w.@+-]+)+)"
-                       r"|(\$\([^()\n]*\)|`[^`\n]*`)[\"']?((?:/[\w.@+-]+)+)"
-                       r"|(?<![\w./$}\"'-])(\.{1,2})((?:/[\w.@+-]+)+)")
+_COMPOSED = re.compile(
+    r"\$\{?([A-Za-z_]\w*|[0-9])[^\s/\"';|&(){}]{0,40}\}?[\"']?((?:/[\w.@+-]+)+)"
+    r"|(\$\([^()\n]*\)|`[^`\n]*`)[\"']?((?:/[\w.@+-]+)+)"
+    r"|(?<![\w./$}\"'-])(\.{1,2})((?:/[\w.@+-]+)+)"
+)
 _ENTERED = re.compile(r"\bcd[ \t]+[\"']?(/[\w./@+-]+)")
 _ASSIGNED = re.compile(r"(?:^|[\s;])([A-Za-z_]\w*)=[\"']?([^\s\"';&|]*)", re.MULTILINE)
 #: Scripts that are named by a pattern, or by the folder of all of them; those of each day start nothing lasting.
@@ -39,11 +41,13 @@ _PACKAGED = re.compile(r"/(?:usr/(?!local/)|bin/|sbin/|lib/)")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _ENDS = re.compile(r"\.(?:pid|lock|log|sock|socket|tmp|out|err)\Z")
 #: What holds no scripts; libraries of init scripts start no JVM, see shell/_builtins.
-_PASSED_OVER = re.compile(r"/(?:proc|sys|dev|run|tmp)(?:/|\Z)"
-                          r"|/var/(?:run|lock|log|cache|mail|backups|lib/(?:apt|dpkg|systemd))(?:/|\Z)"
-                          r"|.*\.(?:jsonl?|xml|html?|css|csv|db|pem|crt|key|gz|log|pid|sock|so|py[co]|jar|war|class)\Z"
-                          r"|(?:/usr)?/lib/lsb/init-functions\Z|(?:/usr)?/lib/init/[a-z-]+\.sh\Z"
-                          r"|/etc/(?:rc\.d/)?init\.d/functions\Z|/etc/rc\.status\Z")
+_PASSED_OVER = re.compile(
+    r"/(?:proc|sys|dev|run|tmp)(?:/|\Z)"
+    r"|/var/(?:run|lock|log|cache|mail|backups|lib/(?:apt|dpkg|systemd))(?:/|\Z)"
+    r"|.*\.(?:jsonl?|xml|html?|css|csv|db|pem|crt|key|gz|log|pid|sock|so|py[co]|jar|war|class)\Z"
+    r"|(?:/usr)?/lib/lsb/init-functions\Z|(?:/usr)?/lib/init/[a-z-]+\.sh\Z"
+    r"|/etc/(?:rc\.d/)?init\.d/functions\Z|/etc/rc\.status\Z"
+)
 
 
 class Reached(NamedTuple):
@@ -101,8 +105,10 @@ def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: 
             except OSError:
                 is_open = True
         if place and (place.endswith(".py") or _PYTHON.match(texts[-1])):
-            names.extend("%s/%s.py" % (place.rpartition("/")[0], (first or second).replace(".", "/"))
-                         for first, second in _IMPORTS.findall(now))
+            names.extend(
+                "%s/%s.py" % (place.rpartition("/")[0], (first or second).replace(".", "/"))
+                for first, second in _IMPORTS.findall(now)
+            )
         for match in left:
             for value in assigned.get(match.group(1), ()):
                 names.extend(_made(value, match.group(2), place, directory))

@@ -27,11 +27,29 @@ LIMIT_PATHS = 200
 LIMIT_TOTAL = 100000  # steps of all ways together
 LIMIT_LAUNCHES = 100  # that one way through a script starts
 #: Special builtins: in dash, assignments in front of them stay, and their errors end the script.
-_SPECIAL = frozenset([".", ":", "break", "continue", "eval", "exec", "exit", "export", "readonly", "return", "set",
-                      "shift", "times", "trap", "unset"])
+_SPECIAL = frozenset(
+    [
+        ".",
+        ":",
+        "break",
+        "continue",
+        "eval",
+        "exec",
+        "exit",
+        "export",
+        "readonly",
+        "return",
+        "set",
+        "shift",
+        "times",
+        "trap",
+        "unset",
+    ]
+)
 #: Builtins of bash that dash does not have.
-_BASH_ONLY = frozenset(["source", "declare", "typeset", "let", "shopt", "mapfile", "readarray", "builtin", "[[",
-                        "((", "function"])
+_BASH_ONLY = frozenset(
+    ["source", "declare", "typeset", "let", "shopt", "mapfile", "readarray", "builtin", "[[", "((", "function"]
+)
 #: What can be no command: an option, a misread assignment, the byte order mark, the end of a CRLF line.
 _NO_COMMAND = re.compile(r"^$|^-|^\xef\xbb\xbf|=|\r")
 _SHELLS = frozenset(["sh", "bash", "dash", "ksh", "ash"])
@@ -47,17 +65,87 @@ _ASK = _CHANGES_USER | {"sudo", "doas", "pkexec"}
 #: What starts a program as a user whom it is given.
 _STARTS_AS = _ASK | {"chpst", "daemonize", "s6-setuidgid", "setuidgid", "start-stop-daemon"}
 #: Commands that write none of the files which they name.
-_LOOKS = frozenset([
-    "awk", "basename", "cat", "chgrp", "chmod", "chown", "cmp", "cut", "date", "df", "diff", "dirname", "du", "echo",
-    "egrep", "false", "file", "find", "grep", "head", "id", "kill", "logger", "ls", "md5sum", "mkdir", "pgrep",
-    "pidof", "printf", "ps", "readlink", "realpath", "sha256sum", "sleep", "sort", "stat", "tail", "test", "touch",
-    "tr", "true", "ulimit", "umask", "wait", "wc", "which"])
+_LOOKS = frozenset(
+    [
+        "awk",
+        "basename",
+        "cat",
+        "chgrp",
+        "chmod",
+        "chown",
+        "cmp",
+        "cut",
+        "date",
+        "df",
+        "diff",
+        "dirname",
+        "du",
+        "echo",
+        "egrep",
+        "false",
+        "file",
+        "find",
+        "grep",
+        "head",
+        "id",
+        "kill",
+        "logger",
+        "ls",
+        "md5sum",
+        "mkdir",
+        "pgrep",
+        "pidof",
+        "printf",
+        "ps",
+        "readlink",
+        "realpath",
+        "sha256sum",
+        "sleep",
+        "sort",
+        "stat",
+        "tail",
+        "test",
+        "touch",
+        "tr",
+        "true",
+        "ulimit",
+        "umask",
+        "wait",
+        "wc",
+        "which",
+    ]
+)
 #: Commands that write the last of the files which they name.
 _COPIES = frozenset(["cp", "install", "ln"])
 #: Programs that start what they name in the same folder, and those that start it in another one.
-_STAYS = frozenset(["authbind", "chpst", "chrt", "dumb-init", "env", "envdir", "exec", "ionice", "nice", "nohup",
-                    "numactl", "runuser", "s6-envdir", "s6-setuidgid", "setsid", "setuidgid", "softlimit", "stdbuf",
-                    "su", "sudo", "taskset", "time", "timeout", "tini"])
+_STAYS = frozenset(
+    [
+        "authbind",
+        "chpst",
+        "chrt",
+        "dumb-init",
+        "env",
+        "envdir",
+        "exec",
+        "ionice",
+        "nice",
+        "nohup",
+        "numactl",
+        "runuser",
+        "s6-envdir",
+        "s6-setuidgid",
+        "setsid",
+        "setuidgid",
+        "softlimit",
+        "stdbuf",
+        "su",
+        "sudo",
+        "taskset",
+        "time",
+        "timeout",
+        "tini",
+    ]
+)
 _MOVES = frozenset(["start-stop-daemon", "daemonize", "systemd-run", "-C", "--chdir", "-D", "-i", "--login", "-l"])
 #: What shows a program other files.
 _OTHER_FILES = frozenset(["chroot", "nsenter", "proot", "bwrap", "schroot", "systemd-nspawn"])
@@ -79,8 +167,13 @@ class Shell(Builtins):
             self.oracle.last = node
         fields: List[Value] = []
         declared: List[Assignment] = []
-        if self.aliases and node.words and isinstance(node.words[0], Word) and not node.words[0].quoted \
-                and node.words[0].literal() in self.aliases:
+        if (
+            self.aliases
+            and node.words
+            and isinstance(node.words[0], Word)
+            and not node.words[0].quoted
+            and node.words[0].literal() in self.aliases
+        ):
             raise self.unresolvable("'%s' is an alias" % node.words[0].literal(), node.text, node.start)
         for item in node.words:
             if isinstance(item, Assignment):
@@ -127,9 +220,15 @@ class Shell(Builtins):
             return self._call(name, fields[1:], node)
         if self.dialect == DASH and name in _BASH_ONLY:
             return False
-        if self.printing is not None and not node.quiet and (
-                name == "printf" or (builtin is None and name not in SILENT)
-                or (name in _TELLS and (len(fields) + len(declared) == 1 or "-p" in map(text_of, fields)))):
+        if (
+            self.printing is not None
+            and not node.quiet
+            and (
+                name == "printf"
+                or (builtin is None and name not in SILENT)
+                or (name in _TELLS and (len(fields) + len(declared) == 1 or "-p" in map(text_of, fields)))
+            )
+        ):
             return self.overhear(node, name, fields)
         if builtin is not None:
             return builtin(self, node, fields, declared)
@@ -167,8 +266,12 @@ class Shell(Builtins):
         if len(self.found) > count and self.user not in ("", "root", "0"):
             asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
             if asks is not None:
-                raise self.unresolvable("'%s' wants a password or a rule from whoever is not root, and this is started "
-                                        "as %s" % (asks, self.user), node.text, node.start)
+                raise self.unresolvable(
+                    "'%s' wants a password or a rule from whoever is not root, and this is started "
+                    "as %s" % (asks, self.user),
+                    node.text,
+                    node.start,
+                )
         return status
 
     def _check_starter(self, node: Node, texts: Sequence[str]) -> None:
@@ -180,12 +283,19 @@ class Shell(Builtins):
                 starter = base if base in _STARTS_AS else ""
                 if not starter and base not in _STAYS:
                     return
-            elif text in ("--", "--command", "-jar") or "java" in text or " " in text or (
-                    text == "-c" and starter in _CHANGES_USER):
+            elif (
+                text in ("--", "--command", "-jar")
+                or "java" in text
+                or " " in text
+                or (text == "-c" and starter in _CHANGES_USER)
+            ):
                 return
             elif "\r" in text and before not in ("-p", "--pidfile") and not text.startswith("--pidfile="):
-                raise self.unresolvable("a word that '%s' is given holds a carriage return, so it starts nothing"
-                                        % starter, node.text, node.start)
+                raise self.unresolvable(
+                    "a word that '%s' is given holds a carriage return, so it starts nothing" % starter,
+                    node.text,
+                    node.start,
+                )
 
     def _started(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
@@ -195,20 +305,22 @@ class Shell(Builtins):
         texts = [text_of(field) for field in fields]
         other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
         if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
-            raise self.unresolvable("'%s' shows what it starts other files than the host's" % other, node.text,
-                                    node.start)
+            raise self.unresolvable(
+                "'%s' shows what it starts other files than the host's" % other, node.text, node.start
+            )
         if self._record(fields):
             return None
         for index, text in enumerate(texts):
             word = text.rsplit("/", 1)[-1]
             if word in _SHELLS or word in _CHANGES_USER or word == "sudo":
-                if self._inner_shell(node, word, fields[index:], texts[:index + (word == "sudo")]):
+                if self._inner_shell(node, word, fields[index:], texts[: index + (word == "sudo")]):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
             if re.search(r"\s-jar\s", text_of(field)):
-                self._nested(field, self.dialect, [], self.exported(), self.closed, node, "", (),
-                             self._folder_of(texts[:1]))
+                self._nested(
+                    field, self.dialect, [], self.exported(), self.closed, node, "", (), self._folder_of(texts[:1])
+                )
                 return None
         self._follow(node, fields)
         if known_name and _NO_COMMAND.search(name):
@@ -223,8 +335,11 @@ class Shell(Builtins):
         for word in node.opened:
             path = word.literal() or "?"
             if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
-                raise self.unresolvable("'daemon' joins its words to a command that opens %s where it is started"
-                                        % path, node.text, node.start)
+                raise self.unresolvable(
+                    "'daemon' joins its words to a command that opens %s where it is started" % path,
+                    node.text,
+                    node.start,
+                )
 
     def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
@@ -242,7 +357,7 @@ class Shell(Builtins):
             if text == "--" and base in _SHELLS:
                 return False
             if base in ("su", "runuser") and text.startswith(("--shell=", "-s")):
-                path = text.split("=", 1)[1] if "=" in text else "".join(texts[index + 1:index + 2])
+                path = text.split("=", 1)[1] if "=" in text else "".join(texts[index + 1 : index + 2])
                 dialect = self.files.dialect(path) if path else dialect
             command: Optional[Value] = None
             following = index + 1
@@ -261,9 +376,19 @@ class Shell(Builtins):
                 else:
                     read_first = profiles(self.files, dialect, texts) if login else []
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
-                folder = self._folder_of(list(before) + texts[:1 if base in _SHELLS else None])
-                self._nested(command, dialect, fields[following + 1:], environment, closed, node, letters, read_first,
-                             folder, self._called_so(base, texts[0], fields[following:following + 1]))
+                folder = self._folder_of(list(before) + texts[: 1 if base in _SHELLS else None])
+                self._nested(
+                    command,
+                    dialect,
+                    fields[following + 1 :],
+                    environment,
+                    closed,
+                    node,
+                    letters,
+                    read_first,
+                    folder,
+                    self._called_so(base, texts[0], fields[following : following + 1]),
+                )
                 return True
         return False
 
@@ -274,8 +399,9 @@ class Shell(Builtins):
             return text_of(given[0]) if not unknown_of(given[0], True) else ""
         return name if base in _SHELLS else "bash"
 
-    def _read_first(self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str,
-                    node: Node) -> List[str]:
+    def _read_first(
+        self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str, node: Node
+    ) -> List[str]:
         """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
         given: Set[str] = set()
         arguments = list(options[1:])
@@ -303,13 +429,32 @@ class Shell(Builtins):
             files = [text_of(environment["BASH_ENV"])]
         return [path for path in files if self.files.exists(path)]
 
-    def _nested(self, command: Value, dialect: str, arguments: List[Value], environment: Dict[str, Value],
-                closed: bool, node: Node, letters: str = "", read_first: Sequence[str] = (),
-                folder: Optional[str] = None, zero: Optional[str] = None) -> None:
+    def _nested(
+        self,
+        command: Value,
+        dialect: str,
+        arguments: List[Value],
+        environment: Dict[str, Value],
+        closed: bool,
+        node: Node,
+        letters: str = "",
+        read_first: Sequence[str] = (),
+        folder: Optional[str] = None,
+        zero: Optional[str] = None,
+    ) -> None:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
-        child = Shell(self.files, self.oracle, dialect, self.zero if zero is None else zero, arguments, environment,
-                      closed, self.depth + 1, folder)
+        child = Shell(
+            self.files,
+            self.oracle,
+            dialect,
+            self.zero if zero is None else zero,
+            arguments,
+            environment,
+            closed,
+            self.depth + 1,
+            folder,
+        )
         child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
         child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
@@ -335,15 +480,19 @@ class Shell(Builtins):
         for index, (field, name) in enumerate(zip(fields, texts)):
             path = (self.absolute(name) if "/" in name or given is not None else None) or ""
             shell, given = given, index if name.rsplit("/", 1)[-1] in _SHELLS else given
-            if not path or name[:1] in "-+" or unknown_of(field, True) or (
-                    shell is not None and re.match(r"[-+][A-Za-z]*[oO]\Z", texts[index - 1])):
+            if (
+                not path
+                or name[:1] in "-+"
+                or unknown_of(field, True)
+                or (shell is not None and re.match(r"[-+][A-Za-z]*[oO]\Z", texts[index - 1]))
+            ):
                 continue
             if shell == given:
                 given = None
             script = self._script(path, texts[:index], shell)
             by_path = shell is None and (not index or texts[0].rsplit("/", 1)[-1] in _STAYS - _CHANGES_USER)
             inner = interpreted(self.files, path) if script is None else None
-            started, arguments = path, fields[index + 1:]
+            started, arguments = path, fields[index + 1 :]
             if inner is not None:
                 self.followed.append(self.files.origin(path))
                 script, path, arguments = read_script(self.files, inner[1]), inner[1], fields[index:]
@@ -357,9 +506,17 @@ class Shell(Builtins):
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
-            child = Shell(self.files, self.oracle, dialect, name if inner is None else path, arguments,
-                          self.exported(), self.closed, self.depth + 1,
-                          self._folder_of([text_of(one) for one in fields[:index]]))
+            child = Shell(
+                self.files,
+                self.oracle,
+                dialect,
+                name if inner is None else path,
+                arguments,
+                self.exported(),
+                self.closed,
+                self.depth + 1,
+                self._folder_of([text_of(one) for one in fields[:index]]),
+            )
             child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
             origin = self.files.origin(path)
             child.called[origin] = child.zero
@@ -401,15 +558,18 @@ class Shell(Builtins):
             if name == "sudo" or name in _CHANGES_USER:
                 environment.update(pam_environment(self.files, name))
             elif name == "env":
-                options = texts[index + 1:]
+                options = texts[index + 1 :]
                 if {"-i", "-", "--ignore-environment"} & set(options):
                     environment = {}
                 for option, following in zip(options, list(options[1:]) + [""]):
                     environment.pop(following if option in ("-u", "--unset") else option.partition("--unset=")[2], None)
             elif name in _ENVIRONMENT_FOLDERS:
-                options = texts[index + 1:]
-                given = [following for option, following in zip([name] + list(options), options)
-                         if option == "-e" or (name != "chpst" and option == name)]
+                options = texts[index + 1 :]
+                given = [
+                    following
+                    for option, following in zip([name] + list(options), options)
+                    if option == "-e" or (name != "chpst" and option == name)
+                ]
                 for folder in given:
                     self._read_environment_folder(folder, environment)
         return environment
@@ -429,8 +589,9 @@ class Shell(Builtins):
                 environment.pop(name, None)
                 continue
             line = content.split("\n", 1)[0].rstrip(" \t")
-            environment[name] = [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [
-                Run(line.replace("\0", "\n"))]
+            environment[name] = (
+                [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [Run(line.replace("\0", "\n"))]
+            )
 
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
@@ -443,8 +604,11 @@ class Shell(Builtins):
         start: Optional[int] = None
         java = ""
         for index in range(jar):
-            if is_java(texts[index]) and not texts[index].startswith("-") and (
-                    not index or texts[index - 1] not in _TAKES_NAME):
+            if (
+                is_java(texts[index])
+                and not texts[index].startswith("-")
+                and (not index or texts[index - 1] not in _TAKES_NAME)
+            ):
                 start = index + 1
                 java = texts[index]
                 if "start-stop-daemon" in "".join(texts[:index]) and "--" in texts[start:jar]:
@@ -471,19 +635,26 @@ class Shell(Builtins):
             match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
             if match:
                 environment[match.group(1)] = without_first(fields[index], match.end())
-        kept = {name: value for name, value in environment.items()
-                if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")}
+        kept = {
+            name: value
+            for name, value in environment.items()
+            if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")
+        }
         if len(self.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
-        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[:start - 1])))
+        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
         return True
 
     def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
         """Where a program is started that stands behind these words; None where they may choose another folder."""
         names = [text.rsplit("/", 1)[-1] for text in texts]
-        if names and names[0] == "start-stop-daemon" and not {"-d", "--chdir"} & set(texts) and not any(
-                text.startswith("--chdir=") for text in texts):
+        if (
+            names
+            and names[0] == "start-stop-daemon"
+            and not {"-d", "--chdir"} & set(texts)
+            and not any(text.startswith("--chdir=") for text in texts)
+        ):
             return "/"
         programs = [name for name in names if name in _STAYS or name in _SHELLS]
         logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
@@ -510,8 +681,9 @@ def interpreted(files: HostFiles, path: str) -> Optional[Tuple[str, str]]:
     return content, interpreter
 
 
-def read_script(files: HostFiles, path: str, given: Optional[str] = None, bare: Optional[str] = None,
-                ) -> Optional[Tuple[str, str]]:
+def read_script(
+    files: HostFiles, path: str, given: Optional[str] = None, bare: Optional[str] = None
+) -> Optional[Tuple[str, str]]:
     """Text and dialect of a shell script at ``path``; None where it is no readable shell script.
 
     ``given`` is the dialect of a shell that reads it whatever its first line says, ``bare`` that of the one which reads
@@ -573,7 +745,7 @@ def _at(shell: Shell, node: Node) -> str:
 
 
 def _raw_of(word: Word) -> str:
-    return word.text.characters[word.start:word.end]
+    return word.text.characters[word.start : word.end]
 
 
 def _plain(text: str) -> str:
@@ -591,12 +763,12 @@ def _named(node: Node) -> str:
         item = node.items[0]
         node = item[1] if isinstance(item, tuple) else item
     if node.kind != "simple" or not node.words:
-        raw = node.text.characters[node.start:node.end]
+        raw = node.text.characters[node.start : node.end]
         return _plain(raw) if node.kind == "condition" else node.kind
     first = node.words[0]
     name = _raw_of(first) if isinstance(first, Word) else first.name
     if name in _TESTS or name in ("exit", "return"):
-        return _plain(node.text.characters[node.start:node.end])
+        return _plain(node.text.characters[node.start : node.end])
     return _plain(name)
 
 
@@ -633,8 +805,12 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             result.paths.append(shell.found)
         elif result.end is None:
             result.end = _end_of(shell, oracle)
-        for kept, seen in ((names, shell.names), (sourced, shell.sourced), (followed, shell.followed),
-                           (texts, shell.texts)):
+        for kept, seen in (
+            (names, shell.names),
+            (sourced, shell.sourced),
+            (followed, shell.followed),
+            (texts, shell.texts),
+        ):
             kept.update(dict.fromkeys(seen))
         prefix = oracle.following()
     result.names, result.sourced, result.followed = list(names), list(sourced), list(followed)

@@ -25,11 +25,39 @@ LIMIT_VALUE = 1 << 20  # characters of one value; the kernel starts no program w
 LIMIT_WORK = 1000000
 _CHARACTERS = 64  # that are copied or looked at in the time of one piece
 #: Set by every shell for itself: unknown here, but never a JVM option.
-_PROVIDED = frozenset([
-    "RANDOM", "SECONDS", "LINENO", "UID", "EUID", "PPID", "HOSTNAME", "PWD", "OLDPWD", "BASHPID", "BASH",
-    "BASH_VERSION", "HOSTTYPE", "OSTYPE", "MACHTYPE", "OPTIND", "HOME", "USER", "LOGNAME", "SHELL", "PATH",
-    "LANG", "TERM", "IFS", "MAINPID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "NOTIFY_SOCKET",
-])
+_PROVIDED = frozenset(
+    [
+        "RANDOM",
+        "SECONDS",
+        "LINENO",
+        "UID",
+        "EUID",
+        "PPID",
+        "HOSTNAME",
+        "PWD",
+        "OLDPWD",
+        "BASHPID",
+        "BASH",
+        "BASH_VERSION",
+        "HOSTTYPE",
+        "OSTYPE",
+        "MACHTYPE",
+        "OPTIND",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "PATH",
+        "LANG",
+        "TERM",
+        "IFS",
+        "MAINPID",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "SYSTEMD_EXEC_PID",
+        "NOTIFY_SOCKET",
+    ]
+)
 #: Expansions that may name a variable which is not set, also under ``set -u``.
 _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 #: First characters of expansions that dash does not have; so is ``${a:1:2}``.
@@ -51,8 +79,14 @@ class Launch:
 
     __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder", "stray")
 
-    def __init__(self, words: List[Value], environment: Dict[str, Value], closed: bool, java: str = "",
-                 folder: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        words: List[Value],
+        environment: Dict[str, Value],
+        closed: bool,
+        java: str = "",
+        folder: Optional[str] = None,
+    ) -> None:
         self.words = words
         self.folder = folder
         self.java = java
@@ -60,12 +94,17 @@ class Launch:
         self.closed = closed
         line = command_line([_shape(word) for word in words])
         self.options = line.options
-        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main:]])
+        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main :]])
         of_product = line.main is not None and text_of(words[line.main]) in MAINS
         self.main = line.main if line.jar or tomcat or of_product else None
         #: A word before "-jar" that is no option, so that java takes it for its program.
-        self.stray = words[line.main] if self.main is None and line.main is not None and any(
-            text_of(word) == "-jar" for word in words[line.main:]) else None
+        self.stray = (
+            words[line.main]
+            if self.main is None
+            and line.main is not None
+            and any(text_of(word) == "-jar" for word in words[line.main :])
+            else None
+        )
 
     @property
     def program(self) -> str:
@@ -80,7 +119,7 @@ class Launch:
         texts = [text_of(word) for word in self.words]
         if "-jar" not in texts or not _OF_AGENTS.isdisjoint(texts):
             return None
-        behind = self.words[texts.index("-jar") + 1:]
+        behind = self.words[texts.index("-jar") + 1 :]
         known = next((text_of(word) for word in behind if not _shape(word).startswith("-")), "")
         if known.endswith((".war", ".jar")):
             return None
@@ -95,9 +134,10 @@ class Launch:
     @property
     def class_path(self) -> List[str]:
         """Where it looks for classes, for a class that is started."""
-        texts = [text_of(word) for word in self.words[:self.main]]
-        given = [texts[index + 1] for index, text in enumerate(texts[:-1])
-                 if text in ("-cp", "-classpath", "--class-path")]
+        texts = [text_of(word) for word in self.words[: self.main]]
+        given = [
+            texts[index + 1] for index, text in enumerate(texts[:-1]) if text in ("-cp", "-classpath", "--class-path")
+        ]
         path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
         return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
 
@@ -106,7 +146,7 @@ class Launch:
         """``catalina.base`` of a Tomcat that is started, an empty string where it is not known; else None."""
         if self.program != BOOTSTRAP:
             return None
-        return base_of([text_of(word) for word in self.words[:self.main] if not unknown_of(word, True)])
+        return base_of([text_of(word) for word in self.words[: self.main] if not unknown_of(word, True)])
 
 
 def _shape(word: Value) -> str:
@@ -202,9 +242,18 @@ class Oracle:
 class Words:
     """A shell process: its variables, and what its words stand for."""
 
-    def __init__(self, files: HostFiles, oracle: Oracle, dialect: str = BASH, zero: str = "",
-                 arguments: Sequence[Value] = (), environment: Optional[Dict[str, Value]] = None,
-                 closed: bool = True, depth: int = 0, folder: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        files: HostFiles,
+        oracle: Oracle,
+        dialect: str = BASH,
+        zero: str = "",
+        arguments: Sequence[Value] = (),
+        environment: Optional[Dict[str, Value]] = None,
+        closed: bool = True,
+        depth: int = 0,
+        folder: Optional[str] = None,
+    ) -> None:
         self.files = files
         self.folder = folder  # where it is, as "pwd" tells it; None: not known
         self.folder_before: Optional[str] = None
@@ -302,8 +351,14 @@ class Words:
         self.names.setdefault(name)
         return self.variables.get(name)
 
-    def assign(self, name: str, value: Value, append: bool = False, array: Optional[List[Value]] = None,
-               element: Optional[str] = None) -> None:
+    def assign(
+        self,
+        name: str,
+        value: Value,
+        append: bool = False,
+        array: Optional[List[Value]] = None,
+        element: Optional[str] = None,
+    ) -> None:
         """``NAME=value`` and its variants."""
         if name in self.read_only:
             if self.dialect == DASH:
@@ -356,7 +411,7 @@ class Words:
         number = number_of(element)
         if number is None or number > len(elements) or (old is None and not self.closed):
             raise Unresolvable("the array %s is built element by element" % name)
-        elements[number:number + 1] = [elements[number] + value if append and number < len(elements) else value]
+        elements[number : number + 1] = [elements[number] + value if append and number < len(elements) else value]
         self.variables[name] = Variable(elements[0], elements, exported)
 
     def do_assignment(self, assignment: Assignment) -> str:
@@ -369,15 +424,17 @@ class Words:
                 elements.extend(self.globbed(self.fields(word), word.text, word.start))
             self.assign(assignment.name, [], assignment.append, array=elements)
         elif assignment.word is not None:
-            self.assign(assignment.name, self.single(assignment.word), assignment.append,
-                        element=assignment.element)
+            self.assign(assignment.name, self.single(assignment.word), assignment.append, element=assignment.element)
         return assignment.name
 
     def exported(self) -> Dict[str, Value]:
         """The environment that a command started now would get."""
         self.spend(len(self.variables) // 8)
-        return {name: variable.value for name, variable in self.variables.items()
-                if variable.exported and variable.array is None}
+        return {
+            name: variable.value
+            for name, variable in self.variables.items()
+            if variable.exported and variable.array is None
+        }
 
     # -- expansion ----------------------------------------------------------------------------
 
@@ -392,8 +449,9 @@ class Words:
                 for index, value in enumerate(self._values(word, part)):
                     if index:
                         result.append(Run(self._joint(word, part)))
-                    result.extend(run.requoted(part.quoted or (run.quoted and part.argument is not None))
-                                  for run in value)
+                    result.extend(
+                        run.requoted(part.quoted or (run.quoted and part.argument is not None)) for run in value
+                    )
             if len(result) > LIMIT_RUNS:
                 break
         self._weigh(result, word)
@@ -425,8 +483,10 @@ class Words:
     def fields(self, word: Word) -> List[Value]:
         """A word in a command line: expanded and split into fields."""
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
-        if self.dialect == BASH and any(part.kind == "literal" and not part.quoted and _is_brace_expansion(
-                word.characters(part)) for part in word.parts):
+        if self.dialect == BASH and any(
+            part.kind == "literal" and not part.quoted and _is_brace_expansion(word.characters(part))
+            for part in word.parts
+        ):
             return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
         fields: List[Value] = []
         current: Optional[Value] = None
@@ -494,8 +554,12 @@ class Words:
 
     def _braces(self, word: Word) -> List[Value]:
         """The words that ``a{b,c}d`` or ``a{1..3}`` stands for; none where there is more to it than that."""
-        places = [(part, match) for part in word.parts if part.kind == "literal" and not part.quoted
-                  for match in _BRACES.finditer(word.characters(part))]
+        places = [
+            (part, match)
+            for part in word.parts
+            if part.kind == "literal" and not part.quoted
+            for match in _BRACES.finditer(word.characters(part))
+        ]
         if len(places) != 1 or any(part.kind != "literal" for part in word.parts):
             return []
         braced, match = places[0]
@@ -505,8 +569,9 @@ class Words:
         choices: List[Value] = []
         if numbers is not None and "0" not in (numbers.group(1)[:1], numbers.group(2)[:1]):
             low, high = int(numbers.group(1)), int(numbers.group(2))
-            choices = [[Run(str(number))] for number in (range(low, high + 1) if low <= high
-                                                         else range(low, high - 1, -1))]
+            choices = [
+                [Run(str(number))] for number in (range(low, high + 1) if low <= high else range(low, high - 1, -1))
+            ]
         elif "," in inner:
             for choice in inner.split(","):
                 choices.append(word.text.runs(start, start + len(choice), False))
@@ -540,8 +605,11 @@ class Words:
                 result.extend(word.text.runs(done, part.start + match.start(), False))
                 home = self.variables.get("HOME") if match.group(0) == "~" else None
                 known = home is not None and home.array is None and not unknown_of(home.value, True)
-                result.extend([run.requoted(True) for run in home.value] if home is not None and known else
-                              [self.unknown("a home directory", word, part, harmless=True)])
+                result.extend(
+                    [run.requoted(True) for run in home.value]
+                    if home is not None and known
+                    else [self.unknown("a home directory", word, part, harmless=True)]
+                )
                 done = part.start + match.end()
         return result + word.text.runs(done, part.end, False)
 
@@ -552,23 +620,28 @@ class Words:
         if part.kind == "command":
             return [self._substitution(word, part)]
         if part.kind == "arithmetic":
-            number = calculate(word.text.characters[part.start + 3:part.end - 2])
+            number = calculate(word.text.characters[part.start + 3 : part.end - 2])
             if number is not None:
                 return [[Run(str(number), quoted=part.quoted)]]
             return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
         return [[self.unknown("a process substitution", word, part, harmless=True)]]
 
     def _parameter(self, word: Word, part: Part) -> List[Value]:
-        if self.dialect == DASH and (part.index is not None or part.operator[:1] in _BASH_OPERATORS
-                                     or part.operator == ":"):
+        if self.dialect == DASH and (
+            part.index is not None or part.operator[:1] in _BASH_OPERATORS or part.operator == ":"
+        ):
             raise Exit(False)  # "Bad substitution"
         values, is_set = self._plain_parameter(word, part)
         for value in values:
             self._weigh(value, word)
         values = [[run.requoted(part.quoted) for run in value] for value in values]
-        if self.stops_on_unset and not is_set and (
-                part.length or not {part.name, part.index} & {"@", "*"}) and (
-                part.length or part.operator not in _ASKS_WHETHER_SET) and not any(map(unknown_of, values)):
+        if (
+            self.stops_on_unset
+            and not is_set
+            and (part.length or not {part.name, part.index} & {"@", "*"})
+            and (part.length or part.operator not in _ASKS_WHETHER_SET)
+            and not any(map(unknown_of, values))
+        ):
             raise Exit(False)
         if part.length:
             return [[self.unknown("a length", word, part, harmless=True)]]
@@ -583,7 +656,7 @@ class Words:
                 is_set = self.oracle.choose(2) == 0
                 if not is_set:
                     null, reason = True, None
-            use_word = (null if operator[0] == ":" else not is_set)
+            use_word = null if operator[0] == ":" else not is_set
             if operator[-1] == "+":
                 return [self.single(part.argument)] if part.argument and not use_word else [[]]
             if not use_word:
@@ -597,11 +670,13 @@ class Words:
             return [value]
         if operator in ("%", "%%", "#", "##") and part.argument is not None:
             pattern = self.single(part.argument)
-            if unknown_of(pattern, True) is None and reason is None and all(
-                    len(text_of(value)) <= LIMIT_MATCH for value in values):
+            if (
+                unknown_of(pattern, True) is None
+                and reason is None
+                and all(len(text_of(value)) <= LIMIT_MATCH for value in values)
+            ):
                 held = self.pattern(pattern, sum(len(text_of(value)) for value in values))
-                return [[run.requoted(part.quoted) for run in strip_match(value, operator, held)]
-                        for value in values]
+                return [[run.requoted(part.quoted) for run in strip_match(value, operator, held)] for value in values]
         if reason is None and operator != "!":
             changed = [self._changed(value, operator, part.argument) for value in values]
             if None not in changed:
@@ -613,8 +688,12 @@ class Words:
         pattern = Pattern(value)
         size = len(pattern)
         # Each set of characters is compiled; each kind of character is held against each of the pattern's once.
-        self.spend(5 + 30 * sum(run.text.count("[") for run in value) + min(against, 256) * size // 16
-                   + against * (size // 512 + 1) // 4)
+        self.spend(
+            5
+            + 30 * sum(run.text.count("[") for run in value)
+            + min(against, 256) * size // 16
+            + against * (size // 512 + 1) // 4
+        )
         return pattern
 
     def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
@@ -640,8 +719,12 @@ class Words:
             return value if head == text[:count] else [Run(head)] + without_first(value, count)
         parts = text_of(given).split("/")
         # bash 5.2 puts what was found in the place of "&".
-        if operator not in ("/", "//") or len(parts) > 2 or not re.match(r"[\w.:=,;|+ \t\n-]+\Z", parts[0]) \
-                or re.search(r"[&\\]", "".join(parts[1:])):
+        if (
+            operator not in ("/", "//")
+            or len(parts) > 2
+            or not re.match(r"[\w.:=,;|+ \t\n-]+\Z", parts[0])
+            or re.search(r"[&\\]", "".join(parts[1:]))
+        ):
             return None
         if parts[0] not in text:
             return value
@@ -668,8 +751,11 @@ class Words:
             return [[Run("0")]], True
         if name == "!" and not self.background:
             return [[]], False
-        if name == "-" and self.dialect == DASH and not (
-                self.all_exported or self.stops_on_failure or self.stops_on_unset):
+        if (
+            name == "-"
+            and self.dialect == DASH
+            and not (self.all_exported or self.stops_on_failure or self.stops_on_unset)
+        ):
             return [[]], True
         if name in "?$!-":
             # "$-" can be nothing at all, and what follows it then is no option.
@@ -695,8 +781,9 @@ class Words:
             if name in _PROVIDED:
                 return [[self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)]], True
             if not self.closed:
-                return [[self.unknown("$%s comes from the environment of whoever starts the script" % name,
-                                      word, part)]], False
+                return [
+                    [self.unknown("$%s comes from the environment of whoever starts the script" % name, word, part)]
+                ], False
             return [[]], False
         if part.index is not None:
             elements = variable.array if variable.array is not None else [variable.value]
@@ -741,5 +828,6 @@ class Words:
 
 
 def _is_brace_expansion(characters: str) -> bool:
-    return "{" in characters and any("," in match.group(1) or ".." in match.group(1)
-                                     for match in _BRACES.finditer(characters))
+    return "{" in characters and any(
+        "," in match.group(1) or ".." in match.group(1) for match in _BRACES.finditer(characters)
+    )

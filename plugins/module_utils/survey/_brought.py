@@ -18,8 +18,9 @@ from ..host._file_systems import Silent
 from ..host._files import OWN_DROP_INS, HostFiles, native
 from ..host._records import is_ours
 from ..java import _archive as archive
-from ..launch import _definition, _discovery, _outcome
+from ..launch import _definition, _outcome
 from ..running._facts import CLOCK_SECONDS
+from ..text._value import text_of
 
 _LIMIT_FILES = 200  # launch and unit files that are looked at
 _LIMIT_PLUGINS = 3000
@@ -71,7 +72,7 @@ def _java(entry: Any, files: HostFiles, jvms: Sequence[Any]) -> List[Item]:
     for jvm in jvms:
         home = jvm.network[2] if len(jvm.network) > 2 else ""
         if home and there.endswith("/bin/java") and there != home + "/bin/java":
-            return [("java", "it runs the Java of %s, the next start that of %s" % (home, there[:-len("/bin/java")]))]
+            return [("java", "it runs the Java of %s, the next start that of %s" % (home, there[: -len("/bin/java")]))]
     return []
 
 
@@ -96,8 +97,14 @@ def _wars(entry: Any, files: HostFiles, wars: Sequence[str]) -> List[Item]:
             said = ["unknown", error.strerror or "it cannot be read"]
         if said:
             kind, why = said
-            found.append((kind, "%s is no whole zip archive: %s" % (war, why) if kind == "broken" else
-                          "whether %s is a whole zip archive is not known: %s" % (war, why)))
+            found.append(
+                (
+                    kind,
+                    "%s is no whole zip archive: %s" % (war, why)
+                    if kind == "broken"
+                    else "whether %s is a whole zip archive is not known: %s" % (war, why),
+                )
+            )
     return found
 
 
@@ -141,8 +148,9 @@ def _changed(entry: Any, files: HostFiles, start: float) -> List[Item]:
                     found.append((kind, "%s was removed after the JVM's start, and a daemon-reload is owed" % path))
             continue
         except OSError as error:
-            found.append(("unknown", "whether %s was changed after the JVM's start is not known: %s"
-                          % (path, error.strerror)))
+            found.append(
+                ("unknown", "whether %s was changed after the JVM's start is not known: %s" % (path, error.strerror))
+            )
             continue
         explained = True
         if os.path.basename(path) in OWN_DROP_INS:
@@ -151,8 +159,12 @@ def _changed(entry: Any, files: HostFiles, start: float) -> List[Item]:
             if not is_ours(files, path):
                 found.append((kind, "%s was changed by somebody else after the JVM's start" % path))
         except OSError as error:
-            found.append(("unknown", "%s was changed after the JVM's start, and by whom is not known: %s"
-                          % (path, error.strerror)))
+            found.append(
+                (
+                    "unknown",
+                    "%s was changed after the JVM's start, and by whom is not known: %s" % (path, error.strerror),
+                )
+            )
     if entry.loaded is not None and entry.loaded.need_reload and not explained and set(loaded) == set(on_disk):
         found.append(("unknown", "a daemon-reload is owed, and for what is not known"))
     return found
@@ -171,7 +183,7 @@ def _launch_files(entry: Any, files: HostFiles) -> List[str]:
     if entry.live is not None:
         paths.append(entry.live.path)
     if definition.program:
-        program = _discovery.text_of(definition.program[0])
+        program = text_of(definition.program[0])
         try:
             if program.startswith("/") and files.head(program) == b"#!":
                 paths.append(_definition.seen_by(definition, files).origin(program))
@@ -244,7 +256,7 @@ def _plugins(files: HostFiles, home: str, start: float) -> List[str]:
     for suffix in _ARCHIVES:  # of two archives the first counts (core's InitStrategy.java)
         for name in names:
             if name.endswith(suffix):
-                archives.setdefault(name[:-len(suffix)], name)
+                archives.setdefault(name[: -len(suffix)], name)
     if len(archives) > _LIMIT_PLUGINS:
         raise OSError(0, "there are more than %d plugins" % _LIMIT_PLUGINS)
     found: List[str] = []

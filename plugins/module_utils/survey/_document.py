@@ -40,42 +40,57 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     product = _outcome.product_of(definition.name, wars, files)
     homes = entry.on_disk.homes or tuple(dict.fromkeys(jvm.home for jvm in entry.processes if jvm.home))
     home = _on_host(definition, files, homes[0]) if len(homes) == 1 else None
-    owed = (entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
-            ) and entry.loaded is not None
+    owed = (
+        entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
+    ) and entry.loaded is not None
     document = {
         "name": definition.name,
         "product": product or "unknown",
-        "packaging": ("container" if definition.service is None and any(jvm.container for jvm in entry.processes)
-                      else _live.packaging_of(definition, live, entry.on_disk)),
+        "packaging": (
+            "container"
+            if definition.service is None and any(jvm.container for jvm in entry.processes)
+            else _live.packaging_of(definition, live, entry.on_disk)
+        ),
         "service": definition.service,
         "home": home,
         "home_share": _share(files, home) if files.root == "/" and home else None,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
         "declarations": [
-            _declaration(item) for item in _declarations.declarations(definition, entry.on_disk, live, files)],
+            _declaration(item) for item in _declarations.declarations(definition, entry.on_disk, live, files)
+        ],
         "on_disk": entry.on_disk.verdict,
         "on_disk_detail": _clock(entry.on_disk),
         "next_start": entry.next_start.verdict,
         "next_start_detail": _clock(entry.next_start),
         "daemon_reload_owed": owed,
         "processes": [jvm.document() for jvm in entry.processes],
-        "unit_state": None if entry.loaded is None else {
-            "active": entry.loaded.active_state, "sub": entry.loaded.sub_state, "result": entry.loaded.result,
-            "restarting": entry.loaded.restarting},
-        "started_by": definition.start.words if definition.start is not None else next(
-            (jvm.started_by for jvm in entry.processes if entry.stray and jvm.started_by), None),
+        "unit_state": None
+        if entry.loaded is None
+        else {
+            "active": entry.loaded.active_state,
+            "sub": entry.loaded.sub_state,
+            "result": entry.loaded.result,
+            "restarting": entry.loaded.restarting,
+        },
+        "started_by": definition.start.words
+        if definition.start is not None
+        else next((jvm.started_by for jvm in entry.processes if entry.stray and jvm.started_by), None),
         "running": entry.running,
         "running_detail": {"reason": entry.running_reason} if entry.running_reason else {},
-        "settings": unknown_settings(_UNREAD) if entry.stray else settings_in_time(
-            files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]),
+        "settings": unknown_settings(_UNREAD)
+        if entry.stray
+        else settings_in_time(
+            files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]
+        ),
     }  # type: Dict[str, Any]
     if entry.stray:
         document["stray"] = True
     if entry.processes:  # what an audit does not need is imported where it is used
         from . import _brought as brought
 
-        others = brought.brought(entry, files, home, [_on_host(definition, files, path) or path
-                                                      for path in entry.on_disk.programs])
+        others = brought.brought(
+            entry, files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]
+        )
         if others:
             document["restart_brings"] = others
     return document
@@ -99,8 +114,13 @@ def _on_host(definition: _definition.Definition, files: HostFiles, path: str) ->
 
 
 def _declaration(item: _declarations.Declaration) -> Dict[str, Any]:
-    document = {"file": item.path, "line": item.line, "variable": item.variable, "value": shown(item.value),
-                "live": item.live}  # type: Dict[str, Any]
+    document = {
+        "file": item.path,
+        "line": item.line,
+        "variable": item.variable,
+        "value": shown(item.value),
+        "live": item.live,
+    }  # type: Dict[str, Any]
     if item.reason:
         document["reason"] = item.reason
     return document

@@ -18,7 +18,7 @@ from ..launch import _ownership as ownership
 from ..launch._systemd import Loaded, UnitFiles, Variable, lasting
 from ..running import _proc
 from ..running import _processes as processes
-from ..text._value import Unresolvable
+from ..text._value import Unresolvable, text_of
 
 #: Rows of JVMs that belong to no installation, and notes on builds: whoever may log in can start any number of them.
 _LIMIT_STRAYS = 8
@@ -28,8 +28,9 @@ _STAT_SECONDS = 1.0
 _UNIT = re.compile(r"\A/(?!user\.slice/)(?:.*?/)?([^/]+)\.service(?:/|\Z)")
 _FOR_USERS = frozenset(["anacron", "atd", "cron", "crond", "dropbear", "fcron", "ssh", "sshd"])
 #: Units of which each process is another program's: they are not what starts it, and say who does.
-_OF_STARTERS = frozenset(["supervisor", "supervisord", "monit", "runit", "runsvdir", "s6", "docker", "podman",
-                          "containerd", "rc-local"])
+_OF_STARTERS = frozenset(
+    ["supervisor", "supervisord", "monit", "runit", "runsvdir", "s6", "docker", "podman", "containerd", "rc-local"]
+)
 #: States of a unit in which its processes are there.
 _AWAKE = frozenset(["active", "activating", "deactivating", "reloading", "refreshing"])
 
@@ -85,10 +86,13 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
     limits.phase("reading what the service manager has loaded")
-    started = [_next_start(definition, on_disk, files, live_host, manager, manager_error)
-               for definition, on_disk in found]
-    owners = [Owner(definition, on_disk, loaded, _canonical(files, on_disk))
-              for (definition, on_disk), (loaded, _next) in zip(found, started)]
+    started = [
+        _next_start(definition, on_disk, files, live_host, manager, manager_error) for definition, on_disk in found
+    ]
+    owners = [
+        Owner(definition, on_disk, loaded, _canonical(files, on_disk))
+        for (definition, on_disk), (loaded, _next) in zip(found, started)
+    ]
     limits.phase("looking at processes")
     jvms, unseen, hidden = _running(live_host, attach, owners, warnings)
     joined = _joined(_unowned(owners, jvms), owners, files, manager, manager_error) if live_host else []
@@ -110,8 +114,9 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
         entries.append(Entry(definition, on_disk, live, next_start, loaded, mine, running, reason, anybodys))
     warnings.extend("the profile %s was not read: %s" % one for one in files.unread.items())
     claimed = {jvm.pid for mine in owned for jvm in mine}
-    strays = [jvm for jvm in jvms
-              if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)]
+    strays = [
+        jvm for jvm in jvms if jvm.pid not in claimed and jvm.sure and not _is_agent_of(jvm, owners, claimed, jvms)
+    ]
     builds = [jvm for jvm in strays if _is_build_of(jvm, owners)]
     warnings.extend(_at_most(_LIMIT_NOTES, [_no_installation(jvm, "its environment says so") for jvm in builds]))
     entries = _without_dead(entries)
@@ -137,13 +142,19 @@ def _unread_by_its_starter(definition: _definition.Definition, mine: Sequence[_p
             return None
     except OSError as error:
         return "whether supervisord has read %s is not known: %s" % (start.path, error.strerror)
-    return ("supervisord began before %s was written, and whether it has read it since is not known; supervisorctl "
-            "update makes it" % start.path)
+    return (
+        "supervisord began before %s was written, and whether it has read it since is not known; supervisorctl "
+        "update makes it" % start.path
+    )
 
 
 def _host(root: str) -> Dict[str, Any]:
-    return {"root": root, "effective_user": os.geteuid(), "node": os.uname().nodename if root == "/" else None,
-            "machine": _machine() if root == "/" else None}
+    return {
+        "root": root,
+        "effective_user": os.geteuid(),
+        "node": os.uname().nodename if root == "/" else None,
+        "machine": _machine() if root == "/" else None,
+    }
 
 
 def _machine() -> Optional[str]:
@@ -163,8 +174,9 @@ def _machine() -> Optional[str]:
     return told if re.match(r"[0-9a-f]{32} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12} pid:\[\d+\]\Z", told) else None
 
 
-def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str],
-             ) -> Tuple[List[_proc.Process], List[processes.Unseen], Optional[str]]:
+def _running(
+    live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str]
+) -> Tuple[List[_proc.Process], List[processes.Unseen], Optional[str]]:
     """The JVMs, the processes that may be more of them, and why nothing is known of any."""
     if not live_host:
         return [], [], "processes of an image are not looked at"
@@ -174,19 +186,30 @@ def _running(live_host: bool, attach: str, owners: Sequence["Owner"], warnings: 
         return _contained(jvm) or _system_unit_of(jvm) is not None or any(_owned(owners, [jvm]))
 
     try:
-        found = processes.running(attach=attach, cgroups=[owner.cgroup for owner in owners if owner.cgroup],
-                                  users=list(filter(None, map(_starter, owners))), asks=asks)
+        found = processes.running(
+            attach=attach,
+            cgroups=[owner.cgroup for owner in owners if owner.cgroup],
+            users=list(filter(None, map(_starter, owners))),
+            asks=asks,
+        )
     except OSError as error:
         return [], [], "running processes cannot be listed: %s" % error.strerror
-    builds = [_no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
-              for jvm in found.jvms if jvm.controller is not None]
+    builds = [
+        _no_installation(jvm, "it runs below the JVM %d" % jvm.controller)
+        for jvm in found.jvms
+        if jvm.controller is not None
+    ]
     warnings.extend(_at_most(_LIMIT_NOTES, builds))
-    warnings.extend("%d processes were not looked at, and may run a controller: %s" % (len(one.places), one.reason)
-                    for one in found.unseen)
+    warnings.extend(
+        "%d processes were not looked at, and may run a controller: %s" % (len(one.places), one.reason)
+        for one in found.unseen
+    )
     maybe = sum(not jvm.sure for jvm in found.jvms)
     if maybe:
-        warnings.append("%d processes call themselves java and name a war; whether they are JVMs only root can see; "
-                        "run with become" % maybe)
+        warnings.append(
+            "%d processes call themselves java and name a war; whether they are JVMs only root can see; "
+            "run with become" % maybe
+        )
     return [jvm for jvm in found.jvms if jvm.controller is None], found.unseen, None
 
 
@@ -214,8 +237,10 @@ def _unseen(owner: "Owner", unseen: Sequence[processes.Unseen], live_host: bool)
         except OSError as error:
             return "running processes cannot be listed: %s" % error.strerror
         if count:
-            return ("its unit is %s with %d processes, and none of them is seen to be a JVM that runs its war"
-                    % (owner.loaded.active_state, count))
+            return "its unit is %s with %d processes, and none of them is seen to be a JVM that runs its war" % (
+                owner.loaded.active_state,
+                count,
+            )
     for one in unseen:
         # A process of whoever may log in is not a service's; of a script nobody knows who starts it.
         if owner.definition.unit is None or any(place.rank <= _proc.SYSTEM for place in one.places):
@@ -227,9 +252,14 @@ def _no_installation(jvm: _proc.Process, reason: str) -> str:
     return "process %d runs %s, but as part of a build: %s" % (jvm.pid, jvm.war.rsplit("/", 1)[-1], reason)
 
 
-def _next_start(definition: _definition.Definition, on_disk: _outcome.Outcome, files: HostFiles,
-                live_host: bool, manager: Optional[Dict[str, Variable]], manager_error: Optional[str],
-                ) -> Tuple[Optional[Loaded], _outcome.Outcome]:
+def _next_start(
+    definition: _definition.Definition,
+    on_disk: _outcome.Outcome,
+    files: HostFiles,
+    live_host: bool,
+    manager: Optional[Dict[str, Variable]],
+    manager_error: Optional[str],
+) -> Tuple[Optional[Loaded], _outcome.Outcome]:
     """What the next start would do with what the service manager has loaded."""
     if definition.service is None or not live_host or (definition.unit is None and not _is_unit(definition.service)):
         return None, on_disk
@@ -249,8 +279,9 @@ def _next_start(definition: _definition.Definition, on_disk: _outcome.Outcome, f
     if definition.unit is None:
         return loaded, on_disk
     if loaded.load_state not in ("loaded", "masked"):
-        return loaded, _unresolvable("the service manager has the unit as '%s'; a daemon-reload is owed"
-                                     % loaded.load_state)
+        return loaded, _unresolvable(
+            "the service manager has the unit as '%s'; a daemon-reload is owed" % loaded.load_state
+        )
     return loaded, _outcome.outcome(_definition.definition_of(loaded.unit, manager), files)
 
 
@@ -277,13 +308,23 @@ def _unowned(owners: Sequence["Owner"], jvms: Sequence[_proc.Process]) -> List[_
     """JVMs of which no installation is known, and which are no agents or builds of one."""
     owned = _owned(owners, jvms)
     claimed = {jvm.pid for mine in owned for jvm in mine}
-    return [jvm for jvm in jvms if jvm.pid not in claimed and jvm.sure and not _is_build_of(jvm, owners)
-            and not _is_agent_of(jvm, owners, claimed, jvms)]
+    return [
+        jvm
+        for jvm in jvms
+        if jvm.pid not in claimed
+        and jvm.sure
+        and not _is_build_of(jvm, owners)
+        and not _is_agent_of(jvm, owners, claimed, jvms)
+    ]
 
 
-def _joined(jvms: Sequence[_proc.Process], owners: Sequence["Owner"], files: HostFiles,
-            manager: Optional[Dict[str, Variable]], manager_error: Optional[str],
-            ) -> List[Tuple["Owner", Tuple[Optional[Loaded], _outcome.Outcome]]]:
+def _joined(
+    jvms: Sequence[_proc.Process],
+    owners: Sequence["Owner"],
+    files: HostFiles,
+    manager: Optional[Dict[str, Variable]],
+    manager_error: Optional[str],
+) -> List[Tuple["Owner", Tuple[Optional[Loaded], _outcome.Outcome]]]:
     """An installation for each unit that runs a controller, by the kernel's word, and whose files do not say so."""
     found: List[Tuple[Owner, Tuple[Optional[Loaded], _outcome.Outcome]]] = []
     units = dict.fromkeys(filter(None, map(_system_unit_of, jvms)))
@@ -344,7 +385,7 @@ class Owner(NamedTuple):
         name = self.definition.name
         if self.definition.unit is not None or not name.startswith("/") or not self.definition.program:
             return "" if self.definition.unit is not None else name
-        return _discovery.text_of(self.definition.program[0])
+        return text_of(self.definition.program[0])
 
     @property
     def user(self) -> str:
@@ -384,8 +425,13 @@ def _says_so(owner: Owner, jvm: _proc.Process) -> bool:
     Anybody's process can be called as a starter is, and be told a name: so it must run as whom that would start.
     """
     start = owner.definition.start
-    return (start is not None and bool(start.name) and jvm.started_by == "%s %s" % (start.kind, start.name)
-            and _same_home(owner, jvm) and _of_its_user(owner, jvm))
+    return (
+        start is not None
+        and bool(start.name)
+        and jvm.started_by == "%s %s" % (start.kind, start.name)
+        and _same_home(owner, jvm)
+        and _of_its_user(owner, jvm)
+    )
 
 
 def _without_agents(mine: Sequence[_proc.Process]) -> Tuple[_proc.Process, ...]:
@@ -394,10 +440,12 @@ def _without_agents(mine: Sequence[_proc.Process]) -> Tuple[_proc.Process, ...]:
     return controllers or tuple(mine)
 
 
-def _is_agent_of(jvm: _proc.Process, owners: Sequence[Owner], claimed: Collection[int],
-                 jvms: Sequence[_proc.Process]) -> bool:
-    return jvm.agent and any(owner.holds(jvm) and owner.holds(other)
-                             for owner in owners for other in jvms if other.pid in claimed)
+def _is_agent_of(
+    jvm: _proc.Process, owners: Sequence[Owner], claimed: Collection[int], jvms: Sequence[_proc.Process]
+) -> bool:
+    return jvm.agent and any(
+        owner.holds(jvm) and owner.holds(other) for owner in owners for other in jvms if other.pid in claimed
+    )
 
 
 def _is_build_of(jvm: _proc.Process, owners: Sequence[Owner]) -> bool:
@@ -485,8 +533,14 @@ def _strays(jvms: Sequence[_proc.Process], names: Sequence[str], warnings: List[
     found: Dict[str, List[_proc.Process]] = {}
     for jvm in jvms:
         # What is no container of root's shares no row with one: it would be judged with it.
-        name = next((one for one in (_unit_of(jvm), jvm.war) if one and one not in names
-                     and (one not in found or _contained(found[one][0]) == _contained(jvm))), "process %d" % jvm.pid)
+        name = next(
+            (
+                one
+                for one in (_unit_of(jvm), jvm.war)
+                if one and one not in names and (one not in found or _contained(found[one][0]) == _contained(jvm))
+            ),
+            "process %d" % jvm.pid,
+        )
         found.setdefault(name, []).append(jvm)
     rows = [_stray(name, mine) for name, mine in list(found.items())[:_LIMIT_STRAYS]]
     left = list(found)[_LIMIT_STRAYS:]
@@ -503,16 +557,23 @@ def _unlooked(unseen: Sequence[processes.Unseen], rows: Sequence[Entry]) -> List
 
     One at least, where no other row makes the host unknown.
     """
-    found = [_unknown_row("process %d" % pid, "process %d of %s was not looked at, and may run a controller: %s"
-                          % (pid, _proc.name_of(place.uid), one.reason))
-             for one in unseen for pid, place in one.rows]
-    return found[:max(_LIMIT_STRAYS - len(rows), 0 if any(row.running == "unknown" for row in rows) else 1)]
+    found = [
+        _unknown_row(
+            "process %d" % pid,
+            "process %d of %s was not looked at, and may run a controller: %s"
+            % (pid, _proc.name_of(place.uid), one.reason),
+        )
+        for one in unseen
+        for pid, place in one.rows
+    ]
+    return found[: max(_LIMIT_STRAYS - len(rows), 0 if any(row.running == "unknown" for row in rows) else 1)]
 
 
 def _unknown_row(name: str, reason: str) -> Entry:
     nothing = _unresolvable(reason)
-    return Entry(_definition.Definition(name, None, (), {}, False), nothing, None, nothing, None, (), "unknown",
-                 reason, True)
+    return Entry(
+        _definition.Definition(name, None, (), {}, False), nothing, None, nothing, None, (), "unknown", reason, True
+    )
 
 
 def _contained(jvm: _proc.Process) -> bool:
@@ -529,18 +590,30 @@ def _stray(name: str, mine: Sequence[_proc.Process]) -> Entry:
     """JVMs that run, of which nobody knows how they are started."""
     definition = _definition.Definition(name, None, (), {}, False)
     contained = _contained(mine[0])
-    who = "; ".join("process %d of %s runs %s%s%s" % (
-        jvm.pid, jvm.user, jvm.war, "" if jvm.state == "unknown" else " with telemetry " + jvm.state,
-        ", in the environment of a build, and no controller is seen to have started it" if jvm.of_build else "")
-        for jvm in mine[:_LIMIT_NOTES])
+    who = "; ".join(
+        "process %d of %s runs %s%s%s"
+        % (
+            jvm.pid,
+            jvm.user,
+            jvm.war,
+            "" if jvm.state == "unknown" else " with telemetry " + jvm.state,
+            ", in the environment of a build, and no controller is seen to have started it" if jvm.of_build else "",
+        )
+        for jvm in mine[:_LIMIT_NOTES]
+    )
     by = next((jvm.started_by for jvm in mine if jvm.started_by), "")
-    reason = who + (": it runs in a container, whose image and environment decide" if mine[0].container else
-                    ": %s started it, and no file was found that says how; name the launch script, if there is one, in "
-                    "telemetry_launch_scripts" % by if by else
-                    ": no unit or launch script was found that starts it; name its script in telemetry_launch_scripts")
+    reason = who + (
+        ": it runs in a container, whose image and environment decide"
+        if mine[0].container
+        else ": %s started it, and no file was found that says how; name the launch script, if there is one, in "
+        "telemetry_launch_scripts" % by
+        if by
+        else ": no unit or launch script was found that starts it; name its script in telemetry_launch_scripts"
+    )
     homes = tuple(dict.fromkeys(jvm.home for jvm in mine if jvm.home))
-    unknown = _outcome.Outcome(_outcome.UNRESOLVABLE, reason, None, None, (), (), None,
-                               tuple(dict.fromkeys(jvm.war for jvm in mine)), homes)
+    unknown = _outcome.Outcome(
+        _outcome.UNRESOLVABLE, reason, None, None, (), (), None, tuple(dict.fromkeys(jvm.war for jvm in mine)), homes
+    )
     # What anybody can start is seen, and proves nothing against this host.
     running, why = _summary(mine) if contained else ("unknown", who + ", and belongs to no installation")
     return Entry(definition, unknown, None, unknown, None, tuple(mine), running, why, True)
@@ -548,5 +621,4 @@ def _stray(name: str, mine: Sequence[_proc.Process]) -> Entry:
 
 def _without_dead(entries: List[Entry]) -> List[Entry]:
     """Leave out units that cannot start anything here: no war on disk is known, nothing runs, not loaded."""
-    return [entry for entry in entries
-            if entry.processes or entry.definition.program or entry.on_disk.reason]
+    return [entry for entry in entries if entry.processes or entry.definition.program or entry.on_disk.reason]

@@ -13,8 +13,15 @@ from ._value import Run, Unresolvable, Value
 
 LIMIT_MATCH = 4096  # characters that are held against a pattern, and of a pattern
 _BRACKET = re.compile(r"\[([!^]?)(\]?(?:\[:[a-z]+:\]|[^\]])*)\]")
-_CLASSES = {"space": r"\s", "blank": r" \t", "digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9", "upper": "A-Z",
-            "lower": "a-z"}
+_CLASSES = {
+    "space": r"\s",
+    "blank": r" \t",
+    "digit": "0-9",
+    "alpha": "A-Za-z",
+    "alnum": "A-Za-z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+}
 
 
 class Pattern:

@@ -43,8 +43,15 @@ class Run:
 
     __slots__ = ("text", "path", "position", "quoted", "unknown", "harmless")
 
-    def __init__(self, text: str, path: Optional[str] = None, position: int = 0, quoted: bool = False,
-                 unknown: Optional[str] = None, harmless: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        path: Optional[str] = None,
+        position: int = 0,
+        quoted: bool = False,
+        unknown: Optional[str] = None,
+        harmless: bool = False,
+    ) -> None:
         self.text = text
         self.path = path
         self.position = position

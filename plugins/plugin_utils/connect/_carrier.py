@@ -71,23 +71,35 @@ SHIM = "_shim"
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
 #: Where a Python may be, best first: the distribution's, the newest of them first, RHEL 8's own, then what PATH has (it
 #: may be a version manager's stand-in, which does not run).
-PYTHONS = (*(f"/usr/bin/{name}" for name in _NAMES), "/usr/libexec/platform-python", "/usr/bin/python3", *_NAMES,
-           "python3")
+PYTHONS = (
+    *(f"/usr/bin/{name}" for name in _NAMES),
+    "/usr/libexec/platform-python",
+    "/usr/bin/python3",
+    *_NAMES,
+    "python3",
+)
 #: Reads as many parts as the first line of stdin has lengths, and runs the first. Without quotes, because become and
 #: shell plugins quote it again and again.
-BOOT = ("import sys,zlib;i=sys.stdin.buffer;"
-        "parts=[zlib.decompress(i.read(int(n)))for n in i.readline().split()];"
-        "exec(parts[0])")
+BOOT = (
+    "import sys,zlib;i=sys.stdin.buffer;"
+    "parts=[zlib.decompress(i.read(int(n)))for n in i.readline().split()];"
+    "exec(parts[0])"
+)
 #: Isolated, and without site: nothing of the host's own Python packages is imported.
 FLAGS = "-I -S -c"
 #: The shell reads what was sent, so that it does not look like a connection that broke.
-FINDER = ('for p in {pythons}; do command -v $p >/dev/null 2>&1 && exec $p {flags} "{boot}"; done; '
-          'cat >/dev/null; echo "no Python 3 was found; set ansible_python_interpreter" >&2; exit 127')
+FINDER = (
+    'for p in {pythons}; do command -v $p >/dev/null 2>&1 && exec $p {flags} "{boot}"; done; '
+    'cat >/dev/null; echo "no Python 3 was found; set ansible_python_interpreter" >&2; exit 127'
+)
 
 _NO_TTY = re.compile(of_kind("sudo_tty").words, re.IGNORECASE)
 #: What Ansible says where ssh took no more of its input and had not ended yet, so that nobody knows why.
-_NOT_TAKEN = re.compile(r"data could not be sent to remote host \S+ make sure this host can be reached over ssh\W*"
-                        r"(\[Errno \d+\] broken pipe)?\W*\Z", re.IGNORECASE)
+_NOT_TAKEN = re.compile(
+    r"data could not be sent to remote host \S+ make sure this host can be reached over ssh\W*"
+    r"(\[Errno \d+\] broken pipe)?\W*\Z",
+    re.IGNORECASE,
+)
 #: Characters of what a host said that are looked at for the reason of a failure.
 _LAST_WORDS = 4096
 
@@ -169,7 +181,7 @@ def answer_of(stdout: str, begin: str, end: str) -> str | None:
     """What stands between the marks, whatever a host says before and after it; None where they are not there."""
     start = stdout.rfind(begin)
     stop = stdout.find(end, start)
-    return None if start < 0 or stop < 0 else stdout[start + len(begin):stop]
+    return None if start < 0 or stop < 0 else stdout[start + len(begin) : stop]
 
 
 def last_line(text: str) -> str:
@@ -226,8 +238,11 @@ def admitted(function: str, make: Callable[[], Any]) -> dict[str, Any]:
 
 def registered(function: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """A module's result as Ansible hands it on, through the gate: core adds members of its own, which are left out."""
-    known = {key: value for key, value in answer.items() if key in gate.known_keys(function)
-             and (key != "exception" or isinstance(value, str))}  # newer cores make an object of a failure
+    known = {
+        key: value
+        for key, value in answer.items()
+        if key in gate.known_keys(function) and (key != "exception" or isinstance(value, str))
+    }  # newer cores make an object of a failure
     return admitted(function, lambda: gate.tidied(known))
 
 
@@ -256,9 +271,23 @@ class Errand:
                 problem = f"Unsupported parameters for ({name}) module: {problem}"
             return cls(function, params, problem={"failed": True, "msg": problem})
         begin, end = f"<cbops {secrets.token_hex(16)} ", f" {secrets.token_hex(16)} cbops>"
-        return cls(function, params, program(function, {
-            "function": function, "params": params, "paths": paths, "check_mode": check_mode, "begin": begin,
-            "end": end}), begin, end)
+        return cls(
+            function,
+            params,
+            program(
+                function,
+                {
+                    "function": function,
+                    "params": params,
+                    "paths": paths,
+                    "check_mode": check_mode,
+                    "begin": begin,
+                    "end": end,
+                },
+            ),
+            begin,
+            end,
+        )
 
     def result(self, status: int, stdout: str, stderr: str) -> dict[str, Any] | None:
         """The module's result; None where the host refuses what is piped."""
@@ -270,8 +299,13 @@ class Errand:
         # What a login shell or sudo says may stand in either; what is said without a failure is no reason.
         words = f"{stderr}\n{stdout[-_LAST_WORDS:]}"
         failure = failure_of(words) if status else None
-        return {"failed": True, "rc": status, "msg": explained(words, failure) if failure else
-                f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}"}
+        return {
+            "failed": True,
+            "rc": status,
+            "msg": explained(words, failure)
+            if failure
+            else f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}",
+        }
 
     def answered(self, stdout: str) -> bool:
         """Whether what the host said holds an answer, good or not."""
@@ -292,25 +326,29 @@ class Carrier(ActionBase):
         """
         result = self.in_time(lambda: self._asked(name, arguments, variables), variables)
         # What was asked, not what a host says was asked.
-        result["invocation"] = {"module_args": dict(checker(name.rpartition(".")[2])[1].validate(
-            dict(arguments)).validated_parameters)}
+        result["invocation"] = {
+            "module_args": dict(checker(name.rpartition(".")[2])[1].validate(dict(arguments)).validated_parameters)
+        }
         return result
 
-    def record(self, changes: Sequence[Mapping[str, Any]], variables: Mapping[str, Any],
-               undoes: str | None = None) -> None:
+    def record(
+        self, changes: Sequence[Mapping[str, Any]], variables: Mapping[str, Any], undoes: str | None = None
+    ) -> None:
         """File what was done to the host, or refused; an audit knows by that what is no drift."""
         if not self._task.check_mode:
             record(variables, self._templar.template, changes, undoes)
 
-    def in_time(self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any],
-                more: float = 0) -> dict[str, Any]:
+    def in_time(
+        self, work: Callable[[], dict[str, Any]], variables: Mapping[str, Any], more: float = 0
+    ) -> dict[str, Any]:
         """What came of asking the host for something, which may take telemetry_host_limit and so many seconds more.
 
         A host that takes longer, or whose answer has no end, has failed. Raises AnsibleConnectionFailure.
         """
         try:
-            seconds = host_limit({"telemetry_host_limit": self._templar.template(
-                variables.get("telemetry_host_limit", HOST_LIMIT))})
+            seconds = host_limit(
+                {"telemetry_host_limit": self._templar.template(variables.get("telemetry_host_limit", HOST_LIMIT))}
+            )
         except PolicyError as error:
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, Any] = {}
@@ -409,8 +447,10 @@ class Carrier(ActionBase):
                     raise
                 # ssh was about to end, and why it said only then. Nothing has run there: it wants all of the program.
                 done = self._low_level_execute_command(line, in_data=errand.program)
-        display.vvv(f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",
-                    host=variables.get("inventory_hostname"))
+        display.vvv(
+            f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",
+            host=variables.get("inventory_hostname"),
+        )
         if len(done["stdout"]) > LARGEST:
             return {"failed": True, "msg": TOO_LARGE}
         result = errand.result(done["rc"], done["stdout"], done["stderr"])

@@ -62,8 +62,9 @@ class Deadline:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         self._over.set()
         self._thread.join()
         return self.problem is not None and isinstance(error, Exception)

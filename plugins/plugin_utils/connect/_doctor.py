@@ -44,8 +44,9 @@ _NO_POLICY = "telemetry_desired is not set"
 _SCRIPT = "telemetry_launch_scripts"
 
 
-def entry_of(host: str, reached: Mapping[str, Any], answer: Mapping[str, Any], policy_problem: str | None,
-             python: str | None) -> dict[str, Any]:
+def entry_of(
+    host: str, reached: Mapping[str, Any], answer: Mapping[str, Any], policy_problem: str | None, python: str | None
+) -> dict[str, Any]:
     """What was found out about a host.
 
     ``reached`` has ``by``, ``address``, ``port``, ``user``, ``become`` and ``become_user``; ``answer`` is what
@@ -92,10 +93,16 @@ def broken(host: str, problem: str) -> dict[str, Any]:
 
 def _installation(entry: Mapping[str, Any]) -> dict[str, Any]:
     launch = entry.get("launch") or {}
-    return {"name": entry["name"], "product": entry["product"], "packaging": entry["packaging"],
-            "service": entry["service"], "started_by": entry.get("started_by"),
-            "launch_file": launch.get("file"), "variable": launch.get("variable"),
-            "running": entry["running"]}
+    return {
+        "name": entry["name"],
+        "product": entry["product"],
+        "packaging": entry["packaging"],
+        "service": entry["service"],
+        "started_by": entry.get("started_by"),
+        "launch_file": launch.get("file"),
+        "variable": launch.get("variable"),
+        "running": entry["running"],
+    }
 
 
 def _about(entry: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -124,11 +131,18 @@ def words(document: Mapping[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     for entry in entries:
-        more = [f"    starts {visible(starter(one))}" for one in entry["installations"]] if len(
-            ", ".join(map(starter, entry["installations"]))) > _WIDEST else []
+        more = (
+            [f"    starts {visible(starter(one))}" for one in entry["installations"]]
+            if len(", ".join(map(starter, entry["installations"]))) > _WIDEST
+            else []
+        )
         if entry["missing"] or more:
-            lines += ["", f"{visible(entry['host'])}:", *more,
-                      *(f"    - {visible(reason)}" for reason in entry["missing"])]
+            lines += [
+                "",
+                f"{visible(entry['host'])}:",
+                *more,
+                *(f"    - {visible(reason)}" for reason in entry["missing"]),
+            ]
         if entry["host_vars"]:
             lines += [f"    host_vars/{_file(entry['host'])}:", *(f"        {line}" for line in entry["host_vars"])]
     well = sum(not entry["missing"] for entry in entries)
@@ -158,6 +172,14 @@ def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     starts = ", ".join(map(starter, entry["installations"]))
     if len(starts) > _WIDEST:
         starts = f"{starts[:_WIDEST]}..."
-    return tuple(visible(text) for text in (
-        entry["host"], f"{reached['by'] or '-'} {where}{'' if reached['ok'] else ' (no)'}", root,
-        entry["python"] or "-", starts or "-", str(len(entry["missing"]) or "-")))
+    return tuple(
+        visible(text)
+        for text in (
+            entry["host"],
+            f"{reached['by'] or '-'} {where}{'' if reached['ok'] else ' (no)'}",
+            root,
+            entry["python"] or "-",
+            starts or "-",
+            str(len(entry["missing"]) or "-"),
+        )
+    )

@@ -19,11 +19,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
-    explained,
-    failure_of,
-    words_of_ssh,
-)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, failure_of, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import file_changes
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
@@ -74,7 +70,8 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
     return Circumstances(
         visible(str(variables.get("__telemetry_error") or "")),
         visible(str(restarted.get("deferred") or policy.get("stopped") or "")),
-        bool(variables.get("__telemetry_edited")))
+        bool(variables.get("__telemetry_edited")),
+    )
 
 
 def settings_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> dict[str, Any]:
@@ -112,9 +109,11 @@ def refuse_facts(variables: Mapping[str, Any]) -> None:
     """For what is done once for all hosts, in the name of one. Raises AnsibleActionFail where its facts decide."""
     names = among_facts(variables)[1]
     if names:
-        raise AnsibleActionFail(f"facts of the host {variables['inventory_hostname']} would set "
-                                f"{visible(', '.join(names))[:500]} for all hosts; set inject_facts_as_vars = false in "
-                                "ansible.cfg, and look at that host")
+        raise AnsibleActionFail(
+            f"facts of the host {variables['inventory_hostname']} would set "
+            f"{visible(', '.join(names))[:500]} for all hosts; set inject_facts_as_vars = false in "
+            "ansible.cfg, and look at that host"
+        )
 
 
 def templated(value: Any, template: Callable[[Any], Any]) -> Any:
@@ -138,29 +137,38 @@ def reports_of(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> 
     return reports if wanted or path_of(reports / "evidence", variables["inventory_hostname"]).is_file() else None
 
 
-def record(variables: Mapping[str, Any], template: Callable[[Any], Any], changes: Sequence[Mapping[str, Any]],
-           undoes: str | None = None) -> None:
+def record(
+    variables: Mapping[str, Any],
+    template: Callable[[Any], Any],
+    changes: Sequence[Mapping[str, Any]],
+    undoes: str | None = None,
+) -> None:
     """File a host's changes where its evidence goes. They were made, so a disk that is full is a warning."""
     reports = reports_of(variables, template) if changes else None
     try:
         if reports is not None:
             file_changes(reports, variables["inventory_hostname"], changes, undoes=undoes)
     except (OSError, ValueError) as error:
-        Display().warning(f"{variables['inventory_hostname']}: what was changed there is not in the record of this "
-                          f"run, so it may count as drift: {visible(str(error))}")
+        Display().warning(
+            f"{variables['inventory_hostname']}: what was changed there is not in the record of this "
+            f"run, so it may count as drift: {visible(str(error))}"
+        )
 
 
 def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     """The options of telemetry_info for a host, by its policy variables. Raises PolicyError."""
     policy = policy_of(variables, today())
     scripts = [*policy.launch_scripts, *(one["dest"] for one in variables.get("telemetry_launch_templates") or [])]
-    options: dict[str, Any] = {"launch_scripts": list(dict.fromkeys(scripts)),
-                               "attach": variables.get("telemetry_attach") or "auto"}
+    options: dict[str, Any] = {
+        "launch_scripts": list(dict.fromkeys(scripts)),
+        "attach": variables.get("telemetry_attach") or "auto",
+    }
     if policy.connectivity != "ignored":
         endpoint = variables.get("telemetry_endpoint") or {}
         options["connectivity"] = {
             **{key: endpoint[key] for key in ("host", "port") if endpoint.get(key)},
-            **{key: variables[name] for key, name in _PROBE.items() if variables.get(name) not in (None, "")}}
+            **{key: variables[name] for key, name in _PROBE.items() if variables.get(name) not in (None, "")},
+        }
     return options
 
 
@@ -172,8 +180,13 @@ def _problem(answer: Mapping[str, Any]) -> str:
     return words_of_ssh(said(answer))
 
 
-def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, Any], reports: Path,
-                circumstances: Circumstances = Circumstances()) -> dict[str, Any]:
+def file_answer(
+    host: str,
+    variables: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    reports: Path,
+    circumstances: Circumstances = Circumstances(),
+) -> dict[str, Any]:
     """Judge what a host answered, and file the evidence; what an action returns of it.
 
     ``answer`` is what telemetry_info returned, also where it failed or the host was unreachable. Raises OSError.
@@ -194,7 +207,13 @@ def file_answer(host: str, variables: Mapping[str, Any], answer: Mapping[str, An
     whole = document_of(host, policy, kept, error, verdict)
     document = writable(whole, measured)
     machine = state.get("host", {}).get("machine") if kept is not None and isinstance(state, Mapping) else None
-    path, drift = file_evidence(reports, document, measured if document is whole else [], circumstances.edited,
-                                machine=machine)
-    return {"changed": False, "verdict": document["verdict"], "reasons": document["reasons"], "drift": drift,
-            "evidence": str(path)}
+    path, drift = file_evidence(
+        reports, document, measured if document is whole else [], circumstances.edited, machine=machine
+    )
+    return {
+        "changed": False,
+        "verdict": document["verdict"],
+        "reasons": document["reasons"],
+        "drift": drift,
+        "evidence": str(path),
+    }

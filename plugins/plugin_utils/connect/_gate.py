@@ -81,8 +81,10 @@ def tidied(value: Any) -> Any:
             if len(value) > LONGEST_LIST:
                 raise NotAdmitted(f"it has an object of more than {LONGEST_LIST} members")
             in_diff = _DIFF <= value.keys()
-            return {tidy(str(key), depth): tidy(item, depth + 1, in_diff and key in ("before", "after"))
-                    for key, item in value.items()}
+            return {
+                tidy(str(key), depth): tidy(item, depth + 1, in_diff and key in ("before", "after"))
+                for key, item in value.items()
+            }
         if isinstance(value, Sequence) and not isinstance(value, bytes):
             if len(value) > LONGEST_LIST:
                 raise NotAdmitted(f"it has a list of more than {LONGEST_LIST} items")

@@ -30,26 +30,71 @@ _TOKEN = re.compile(r"%[hnkC]")
 #: Settings that are not looked at; some hold tokens of the host.
 _PASSED_OVER = ("host", "hostname", "controlpath", "localcommand", "proxycommand")
 #: Settings that ``login_of`` and ``OpenSSH`` turn into a login.
-_HANDLED = {"host", "hostname", "port", "user", "addressfamily", "connecttimeout", "batchmode", "requesttty",
-            "identityfile", "identitiesonly", "identityagent", "preferredauthentications", "pubkeyauthentication",
-            "passwordauthentication", "kbdinteractiveauthentication", "pubkeyacceptedalgorithms", "requiredrsasize",
-            "userknownhostsfile", "globalknownhostsfile", "hostkeyalias", "stricthostkeychecking", "hostkeyalgorithms",
-            "kexalgorithms", "ciphers", "macs", "proxyjump", "proxycommand", "sendenv"}
+_HANDLED = {
+    "host",
+    "hostname",
+    "port",
+    "user",
+    "addressfamily",
+    "connecttimeout",
+    "batchmode",
+    "requesttty",
+    "identityfile",
+    "identitiesonly",
+    "identityagent",
+    "preferredauthentications",
+    "pubkeyauthentication",
+    "passwordauthentication",
+    "kbdinteractiveauthentication",
+    "pubkeyacceptedalgorithms",
+    "requiredrsasize",
+    "userknownhostsfile",
+    "globalknownhostsfile",
+    "hostkeyalias",
+    "stricthostkeychecking",
+    "hostkeyalgorithms",
+    "kexalgorithms",
+    "ciphers",
+    "macs",
+    "proxyjump",
+    "proxycommand",
+    "sendenv",
+}
 #: Settings that change neither whom we trust nor what the host is asked.
 _HARMLESS = {
     # What ssh shows or writes into logs.
-    "loglevel", "logverbose", "syslogfacility", "fingerprinthash", "visualhostkey", "escapechar",
+    "loglevel",
+    "logverbose",
+    "syslogfacility",
+    "fingerprinthash",
+    "visualhostkey",
+    "escapechar",
     "enableescapecommandline",
     # How a connection is kept; ours lasts for one question.
-    "controlmaster", "controlpath", "controlpersist", "serveraliveinterval", "serveralivecountmax", "tcpkeepalive",
+    "controlmaster",
+    "controlpath",
+    "controlpersist",
+    "serveraliveinterval",
+    "serveralivecountmax",
+    "tcpkeepalive",
     "compression",
     # What ssh remembers for another time.
-    "hashknownhosts", "updatehostkeys", "addkeystoagent",
+    "hashknownhosts",
+    "updatehostkeys",
+    "addkeystoagent",
     # What would be lent to the host; an audit uses none of it, so it is not lent.
-    "forwardagent", "forwardx11trusted",
+    "forwardagent",
+    "forwardx11trusted",
     # A way to log in that we do not have: where no key of ours is taken, the host is left to ssh anyway.
-    "gssapiauthentication", "gssapikeyexchange", "gssapidelegatecredentials", "gssapitrustdns", "gssapikexalgorithms",
-    "gssapirenewalforcesrekey", "gssapiclientidentity", "gssapiserveridentity", "hostbasedacceptedalgorithms",
+    "gssapiauthentication",
+    "gssapikeyexchange",
+    "gssapidelegatecredentials",
+    "gssapitrustdns",
+    "gssapikexalgorithms",
+    "gssapirenewalforcesrekey",
+    "gssapiclientidentity",
+    "gssapiserveridentity",
+    "hostbasedacceptedalgorithms",
     # Certificates of hosts: where known_hosts names an authority for a host, it is left to ssh anyway.
     "casignaturealgorithms",
 }
@@ -101,8 +146,14 @@ def parse(text: str) -> Settings:
 def ask(arguments: Sequence[str], host: str) -> tuple[Settings, list[str]]:
     """The settings for a host, and the files that they came from. Raises Unserved."""
     try:
-        done = subprocess.run([*arguments, "-v", "-G", "--", host], capture_output=True, text=True, timeout=SECONDS,
-                              stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            [*arguments, "-v", "-G", "--", host],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unserved(f"ssh cannot say how it would log in: {error}") from error
     if done.returncode:
@@ -114,8 +165,11 @@ def ask(arguments: Sequence[str], host: str) -> tuple[Settings, list[str]]:
 def is_anybodys(settings: Settings, host: str) -> bool:
     """Whether a host's settings have nothing of its name in them."""
     values = [value for name, items in settings.items() if name not in _PASSED_OVER for value in items]
-    return (settings.get("hostname") == [host] and _one(settings, "canonicalizehostname") in ("", "no", "false")
-            and not any(_TOKEN.search(value) or host in value for value in values))
+    return (
+        settings.get("hostname") == [host]
+        and _one(settings, "canonicalizehostname") in ("", "no", "false")
+        and not any(_TOKEN.search(value) or host in value for value in values)
+    )
 
 
 class Blocks:
@@ -125,11 +179,17 @@ class Blocks:
         texts = [Path(path).read_text("utf-8", "replace") for path in files]
         self.conditional = any(_CONDITION.search(text) for text in texts)
         # Whatever else is in such a line, a comment for one, only makes for finer differences.
-        found = {part.lstrip("!") for text in texts for line in _HOST.findall(text)
-                 for part in re.split(r"""[\s"',]+""", line)}
+        found = {
+            part.lstrip("!")
+            for text in texts
+            for line in _HOST.findall(text)
+            for part in re.split(r"""[\s"',]+""", line)
+        }
         self._names = {word for word in found if not set(word) & set("*?")}
-        self._patterns = [re.compile("".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern))
-                          for pattern in sorted(found - self._names)]
+        self._patterns = [
+            re.compile("".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern))
+            for pattern in sorted(found - self._names)
+        ]
 
     def of(self, host: str) -> tuple[str, ...] | None:
         """The patterns that match a host; None where its settings are its own, or only ssh knows whose else."""
@@ -188,10 +248,14 @@ class OpenSSH:
             return None
         words = shlex.split(command)
         forward = next((number for number, word in enumerate(words) if word == "-W"), None)
-        if Path(words[0]).name != "ssh" or forward is None or words[forward + 1:forward + 2] not in (
-                ["%h:%p"], ["[%h]:%p"]) or set(command) & set("|;&<>$`"):
+        if (
+            Path(words[0]).name != "ssh"
+            or forward is None
+            or words[forward + 1 : forward + 2] not in (["%h:%p"], ["[%h]:%p"])
+            or set(command) & set("|;&<>$`")
+        ):
             raise Unserved("its ProxyCommand is not ssh -W %h:%p")
-        words = [word for word in words[:forward] + words[forward + 2:] if word not in ("-q", "-T", "-N", "--")]
+        words = [word for word in words[:forward] + words[forward + 2 :] if word not in ("-q", "-T", "-N", "--")]
         return self._hop(tuple(words[:-1]), words[-1], None)
 
     def _hop(self, arguments: tuple[str, ...], target: str, via: Login | None) -> Login:
@@ -210,8 +274,13 @@ class OpenSSH:
 
 def _path(path: str, settings: Settings) -> str:
     """A path with ssh's tokens and the user's home filled in. Raises Unserved where only ssh can fill it in."""
-    tokens = {"%%": "%", "%d": str(Path.home()), "%h": _one(settings, "hostname"), "%r": _one(settings, "user"),
-              "%u": getpass.getuser()}
+    tokens = {
+        "%%": "%",
+        "%d": str(Path.home()),
+        "%h": _one(settings, "hostname"),
+        "%r": _one(settings, "user"),
+        "%u": getpass.getuser(),
+    }
     if "${" in path or not set(re.findall("%.?", path)) <= set(tokens):
         raise Unserved(f"the path {path} is not one that we can fill in")
     return re.sub("%.", lambda token: tokens[token[0]], os.path.expanduser(path))
@@ -231,7 +300,7 @@ def _config_file(arguments: Sequence[str]) -> tuple[str, ...]:
     """The ``-F`` among the arguments of ssh: the only one that a jump inherits (ssh(1), -J)."""
     for number, word in enumerate(arguments):
         if word.startswith("-F"):
-            return (word,) if len(word) > 2 else tuple(arguments[number:number + 2])
+            return (word,) if len(word) > 2 else tuple(arguments[number : number + 2])
     return ()
 
 
@@ -252,13 +321,23 @@ def login_of(settings: Settings, defaults: Settings, via: Login | None) -> Login
     agent = settings.get("identityagent", ["SSH_AUTH_SOCK"])[0]
     if agent.startswith("$") or agent == "SSH_AUTH_SOCK":
         agent = os.environ.get(agent.lstrip("$"), "")
-    known = [path for name in ("userknownhostsfile", "globalknownhostsfile")
-             for path in shlex.split(" ".join(_set(settings, name)))]
+    known = [
+        path
+        for name in ("userknownhostsfile", "globalknownhostsfile")
+        for path in shlex.split(" ".join(_set(settings, name)))
+    ]
     methods = _one(settings, "preferredauthentications").split(",")
-    allowed = [name for name, setting in (("publickey", "pubkeyauthentication"), ("password", "passwordauthentication"),
-                                          ("keyboard-interactive", "kbdinteractiveauthentication"))
-               if _one(settings, setting) not in ("no", "false") and (not methods[0] or name in methods)
-               and (name == "publickey" or _one(settings, "batchmode") != "yes")]
+    allowed = [
+        name
+        for name, setting in (
+            ("publickey", "pubkeyauthentication"),
+            ("password", "passwordauthentication"),
+            ("keyboard-interactive", "kbdinteractiveauthentication"),
+        )
+        if _one(settings, setting) not in ("no", "false")
+        and (not methods[0] or name in methods)
+        and (name == "publickey" or _one(settings, "batchmode") != "yes")
+    ]
     return Login(
         hostname=_one(settings, "hostname"),
         port=int(_one(settings, "port") or 22),

@@ -13,10 +13,12 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import io
 import os
 import re
 import sys
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +43,7 @@ def stripped(source: str) -> str:
     try:
         content = kept.read_text("utf-8")
         if content.endswith(_END):
-            return content[:-len(_END)]
+            return content[: -len(_END)]
     except (OSError, ValueError):
         pass
     made = _made(source)
@@ -92,7 +94,27 @@ def _made(source: str) -> str:
         line_end = b"\n" if instead in ('""', "#") else b"\\\n"
         kept += [text[done:begin], instead.encode(), line_end * text.count(b"\n", begin, end)]
         done = end
-    return _COMMENT.sub("", b"".join([*kept, text[done:]]).decode())
+    return _undented(_COMMENT.sub("", b"".join([*kept, text[done:]]).decode()))
+
+
+def _undented(source: str) -> str:
+    """With one space for a level, and none where a line goes on within brackets."""
+    lines = source.splitlines(keepends=True)
+    depth = level = before = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        row, column = token.start
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            level += 1 if token.type == tokenize.INDENT else -1
+            continue
+        if token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
+            continue
+        # Where a string has begun the line, or a backslash goes on to it, it stays as it is.
+        if row > before and not (before and not depth and lines[row - 2].endswith("\\\n")):
+            lines[row - 1] = " " * (0 if depth else level) + lines[row - 1][column:]
+        if token.type == tokenize.OP:
+            depth += (token.string in "([{") - (token.string in ")]}")
+        before = token.end[0]
+    return "".join(lines)
 
 
 def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[int, int, str]]:
@@ -126,8 +148,11 @@ def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[in
             yield begin(node.bases[0]), end(node.bases[0]), f'{RECORD}("{node.name}", "{names}"{defaults})'
         elif _is_typing(node):
             yield begin(node), end(node), "#"  # type: ignore[arg-type]
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) \
-                and getattr(node.value.value, "id", None) in hints:
+        elif (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Subscript)
+            and getattr(node.value.value, "id", None) in hints
+        ):
             yield begin(node.value), end(node.value), "None"
 
 

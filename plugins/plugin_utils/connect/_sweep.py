@@ -205,11 +205,12 @@ class Talk:
             if hop.transport is not None:
                 hop.transport.close()
 
-    def _connect(self, login: Login, password: str | None, session: Session,
-                 keep: Callable[[Any], Any]) -> paramiko.Transport:
+    def _connect(
+        self, login: Login, password: str | None, session: Session, keep: Callable[[Any], Any]
+    ) -> paramiko.Transport:
         """A connection that is logged in."""
         stream = keep(self._through(login.via, login, session) if login.via else dial(login, session.left()))
-        transport = keep(paramiko.Transport(stream))
+        transport: paramiko.Transport = keep(paramiko.Transport(stream))
         known = self._keys.known(login.known_hosts)
         options = transport.get_security_options()
         options.kex = _allowed("key exchange", login.kex, options.kex)
@@ -218,8 +219,9 @@ class Talk:
         name = login.alias or name_of(login.hostname, login.port)
         kinds = {line.kind for line in known.of(name)} or known.kinds if login.strict else set()
         # Kinds that are known come first, as ssh does it: a host has one key of each kind.
-        options.key_types = sorted(_allowed("host key", login.host_keys, options.key_types),
-                                   key=lambda kind: _family(kind) not in kinds)
+        options.key_types = sorted(
+            _allowed("host key", login.host_keys, options.key_types), key=lambda kind: _family(kind) not in kinds
+        )
         transport.auth_timeout = session.left()
         self._greet(transport, login, session)
         key = transport.get_remote_server_key()
@@ -250,8 +252,9 @@ class Talk:
         if "publickey" in login.methods:
             agent = paramiko.Agent() if login.agent and login.agent == os.environ.get("SSH_AUTH_SOCK") else None
             try:
-                transport.disabled_algorithms = {"pubkeys": [kind for kind in transport.preferred_pubkeys
-                                                             if kind not in login.signatures]}
+                transport.disabled_algorithms = {
+                    "pubkeys": [kind for kind in transport.preferred_pubkeys if kind not in login.signatures]
+                }
                 for key in self._keys.offered(login, agent):
                     if _is_short(key, login) or key.get_name() not in {_family(kind) for kind in login.signatures}:
                         continue
@@ -281,8 +284,12 @@ class Talk:
             if hop.transport is None:
                 raise Unserved(f"the host on the way there: {hop.problem}")
         try:
-            return hop.transport.open_channel("direct-tcpip", (login.hostname, login.port), ("127.0.0.1", 0),
-                                              timeout=min(session.left(), login.connect_timeout or session.left()))
+            return hop.transport.open_channel(
+                "direct-tcpip",
+                (login.hostname, login.port),
+                ("127.0.0.1", 0),
+                timeout=min(session.left(), login.connect_timeout or session.left()),
+            )
         except paramiko.ChannelException as error:
             raise Unserved(f"the host on the way cannot reach it: {error.text}") from error
 
@@ -376,8 +383,12 @@ def _all(receive: Callable[[int], bytes]) -> bytes:
     return b"".join(parts)
 
 
-async def sweep(questions: Iterable[Callable[[], Question | None]], connections: int, limit: float,
-                file: Callable[[Question, Outcome], None]) -> None:
+async def sweep(
+    questions: Iterable[Callable[[], Question | None]],
+    connections: int,
+    limit: float,
+    file: Callable[[Question, Outcome], None],
+) -> None:
     """Ask all of them, ``connections`` at a time and each for ``limit`` seconds at most.
 
     A question is made when its turn comes (None: there is nothing to ask), and its outcome filed as it arrives; both in
@@ -403,8 +414,14 @@ async def sweep(questions: Iterable[Callable[[], Question | None]], connections:
         talk.close()
 
 
-async def _one(talk: Talk, question: Question, limit: float, places: asyncio.Semaphore, slow: asyncio.Semaphore,
-               file: Callable[[Question, Outcome], None]) -> None:
+async def _one(
+    talk: Talk,
+    question: Question,
+    limit: float,
+    places: asyncio.Semaphore,
+    slow: asyncio.Semaphore,
+    file: Callable[[Question, Outcome], None],
+) -> None:
     """Ask one host; its place is free again as soon as it answered, or is slow."""
     session = Session(time.monotonic() + limit)
     work = _in_thread(lambda: talk.ask(question, session), session.close)

@@ -53,14 +53,22 @@ def link_of(document: Mapping[str, Any]) -> Link:
     """The place that a manifest says it has. Raises ValueError where it says nonsense."""
     given = document.get("previous", [])
     sequence = document.get("sequence", 0)
-    if not (isinstance(document.get("run_id"), str) and _is_sequence(sequence) and isinstance(given, list)
-            and (sequence or not given)):
+    if not (
+        isinstance(document.get("run_id"), str)
+        and _is_sequence(sequence)
+        and isinstance(given, list)
+        and (sequence or not given)
+    ):
         raise ValueError("its place in the chain is not sound")
     previous = []
     for entry in given:
-        if not (isinstance(entry, dict) and isinstance(entry.get("run_id"), str)
-                and _is_sequence(entry.get("sequence") or 0) and _is_sha256(entry.get("sha256"))
-                and isinstance(entry.get("signed"), bool)):
+        if not (
+            isinstance(entry, dict)
+            and isinstance(entry.get("run_id"), str)
+            and _is_sequence(entry.get("sequence") or 0)
+            and _is_sha256(entry.get("sha256"))
+            and isinstance(entry.get("signed"), bool)
+        ):
             raise ValueError("what it says of the manifests before it is not sound")
         previous.append(Previous(entry["run_id"], entry["sequence"] or 0, entry["sha256"], entry["signed"]))
     return Link(document["run_id"], sequence, tuple(previous))
@@ -76,11 +84,17 @@ def _is_sha256(value: Any) -> bool:
 
 def sound_entry(entry: Any) -> bool:
     """Whether a line of a journal, or what a manifest says of a file, is one."""
-    return (isinstance(entry, dict) and isinstance(entry.get("host"), str) and _is_sha256(entry.get("sha256"))
-            and isinstance(entry.get("collected_at"), str) and MOMENT.fullmatch(entry["collected_at"]) is not None
-            and entry.get("verdict") in VERDICTS and entry.get("drift") in _DRIFTS
-            and (entry.get("machine") is None or _is_sha256(entry["machine"]))
-            and (entry.get("replaced_by") is None or _is_sha256(entry["replaced_by"])))
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("host"), str)
+        and _is_sha256(entry.get("sha256"))
+        and isinstance(entry.get("collected_at"), str)
+        and MOMENT.fullmatch(entry["collected_at"]) is not None
+        and entry.get("verdict") in VERDICTS
+        and entry.get("drift") in _DRIFTS
+        and (entry.get("machine") is None or _is_sha256(entry["machine"]))
+        and (entry.get("replaced_by") is None or _is_sha256(entry["replaced_by"]))
+    )
 
 
 def manifest_in(data: bytes) -> dict[str, Any]:
@@ -92,16 +106,27 @@ def manifest_in(data: bytes) -> dict[str, Any]:
         if not (isinstance(document.get(name), str) and MOMENT.fullmatch(document[name])):
             raise ValueError(f"{name} is no time")
     totals, files = document.get("totals"), document.get("files")
-    if not (isinstance(document.get("hosts"), list) and isinstance(totals, dict) and isinstance(files, dict)
-            and all(key in VERDICTS and _is_sequence(count) for key, count in totals.items())):
+    if not (
+        isinstance(document.get("hosts"), list)
+        and isinstance(totals, dict)
+        and isinstance(files, dict)
+        and all(key in VERDICTS and _is_sequence(count) for key, count in totals.items())
+    ):
         raise ValueError("its hosts, totals or files are not sound")
     for name, entry in files.items():
         if not (sound_entry(entry) and _FILE.fullmatch(name)):
             raise ValueError(f"what it says of {name} is not sound")
     changes = document.get("changes", {})
-    if not (isinstance(changes, dict) and all(
-            _RECORD.fullmatch(name) and isinstance(entry, dict) and _is_sequence(entry.get("size"))
-            and _is_sha256(entry.get("sha256")) for name, entry in changes.items())):
+    if not (
+        isinstance(changes, dict)
+        and all(
+            _RECORD.fullmatch(name)
+            and isinstance(entry, dict)
+            and _is_sequence(entry.get("size"))
+            and _is_sha256(entry.get("sha256"))
+            for name, entry in changes.items()
+        )
+    ):
         raise ValueError("what it says of the records of changes is not sound")
     link_of(document)
     return document
@@ -114,7 +139,7 @@ def quick_link(path: Path) -> Link:
         # No string of JSON has a line end, and only the document's own keys have two blanks before them.
         before, found, _rest = end.partition(key)
         if found:
-            return link_of(parsed(b"{" + end[len(before):]))
+            return link_of(parsed(b"{" + end[len(before) :]))
     return link_of(manifest_in(content(path)))
 
 

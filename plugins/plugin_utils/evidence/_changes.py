@@ -55,9 +55,20 @@ def edits_of(answer: Mapping[str, Any], state: str | None = None) -> list[dict[s
     files = answer.get("files", [])
     other = [edit for edit in files if edit["before"] != edit["after"]]
     moved = sorted(str(edit["before"]) for edit in other) == sorted(str(edit["after"]) for edit in other)
-    return [*({"kind": "move" if moved and edit in other else "edit", "file": edit["path"], "before": edit["before"],
-               "after": edit["after"], "backup": edit["backup"], "state": state} for edit in files),
-            *(refusal("edit", reason) for reason in answer.get("refused", []))]
+    return [
+        *(
+            {
+                "kind": "move" if moved and edit in other else "edit",
+                "file": edit["path"],
+                "before": edit["before"],
+                "after": edit["after"],
+                "backup": edit["backup"],
+                "state": state,
+            }
+            for edit in files
+        ),
+        *(refusal("edit", reason) for reason in answer.get("refused", [])),
+    ]
 
 
 def attempt(failure: str, state: str | None = None, file: str | None = None) -> dict[str, Any]:
@@ -70,15 +81,25 @@ def refusal(what: str, reason: str) -> dict[str, Any]:
     return {"kind": "refusal", "what": what, "reason": _short(reason)}
 
 
-def restart_of(due: Iterable[Mapping[str, Any]], state: Mapping[str, Any], failure: str | None,
-               gates: Sequence[str] = ()) -> list[dict[str, Any]]:
+def restart_of(
+    due: Iterable[Mapping[str, Any]], state: Mapping[str, Any], failure: str | None, gates: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The restarts of installations, with the JVMs before and after.
 
     ``gates`` are those that each had to pass, in their order; without a ``failure`` it has passed them all.
     """
     after = {entry["name"]: entry for entry in state.get("installations", [])}
-    return [{"kind": "restart", "service": entry["service"], "old": _processes(entry), "gates": list(gates),
-             "new": _processes(after.get(entry["name"], {})), "failure": failure} for entry in due]
+    return [
+        {
+            "kind": "restart",
+            "service": entry["service"],
+            "old": _processes(entry),
+            "gates": list(gates),
+            "new": _processes(after.get(entry["name"], {})),
+            "failure": failure,
+        }
+        for entry in due
+    ]
 
 
 def roll_backs_of(files: Iterable[tuple[str, str | None]]) -> list[dict[str, Any]]:
@@ -88,8 +109,11 @@ def roll_backs_of(files: Iterable[tuple[str, str | None]]) -> list[dict[str, Any
 
 def undone_of(files: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Files that were put back because a run is undone, by what telemetry_backup says of each."""
-    return [{"kind": "undo", "file": one["path"], "before": one["before"], "after": one["after"],
-             "backup": one["restored"]} for one in files if one["changed"]]
+    return [
+        {"kind": "undo", "file": one["path"], "before": one["before"], "after": one["after"], "backup": one["restored"]}
+        for one in files
+        if one["changed"]
+    ]
 
 
 def _short(text: str) -> str:
@@ -108,8 +132,9 @@ def record_of(reports: Path, run_id: str = RUN_ID) -> Path:
     return reports / "changes" / f"{run_id}.jsonl"
 
 
-def file_changes(reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id: str = RUN_ID,
-                 undoes: str | None = None) -> Path | None:
+def file_changes(
+    reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id: str = RUN_ID, undoes: str | None = None
+) -> Path | None:
     """Add them to the record of the run; its path, None for no changes. Raises OSError, ValueError.
 
     ``undoes`` is the run that this one undoes.
@@ -120,12 +145,18 @@ def file_changes(reports: Path, host: str, changes: Sequence[Mapping[str, Any]],
         since = None
         with contextlib.suppress(OSError):
             since = digest(content(path_of(reports / "evidence", host)))
-        return _add(reports, host, [{**change, "since": since} if change["kind"] in ACTS else change
-                                    for change in changes], run_id, undoes)
+        return _add(
+            reports,
+            host,
+            [{**change, "since": since} if change["kind"] in ACTS else change for change in changes],
+            run_id,
+            undoes,
+        )
 
 
-def _add(reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id: str,
-         undoes: str | None = None) -> Path:
+def _add(
+    reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id: str, undoes: str | None = None
+) -> Path:
     """All of a host in one write, so that no reader comes between. Under the lock."""
     path = record_of(reports, run_id)
     make_folder(path.parent)
@@ -133,8 +164,11 @@ def _add(reports: Path, host: str, changes: Sequence[Mapping[str, Any]], run_id:
     lines = [{"host": host, **change} for change in changes]
     if not path.exists() or not path.stat().st_size:
         lines.insert(0, {"kind": "run", "undoes": undoes, **provenance()})
-    append(path, "".join(written({"schema": SCHEMA, "run": run_id, "at": at, **line}, sort_keys=True) + "\n"
-                         for line in lines), lasting=True)
+    append(
+        path,
+        "".join(written({"schema": SCHEMA, "run": run_id, "at": at, **line}, sort_keys=True) + "\n" for line in lines),
+        lasting=True,
+    )
     return path
 
 
@@ -150,8 +184,12 @@ def edited_in(reports: Path, run_id: str, host: str) -> list[str]:
     for line in content(record_of(reports, run_id)).splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):
             entry = parsed(line)
-            if entry["kind"] in ("edit", "undo") and entry["host"] == host and act_of(entry) is not None \
-                    and not LEGACY.match(os.path.basename(entry["file"])):
+            if (
+                entry["kind"] in ("edit", "undo")
+                and entry["host"] == host
+                and act_of(entry) is not None
+                and not LEGACY.match(os.path.basename(entry["file"]))
+            ):
                 found[entry["file"]] = entry
     return list(found)
 
@@ -194,11 +232,22 @@ def act_of(entry: Mapping[str, Any]) -> Act | None:
     return Act(None if file is None else frozenset([file]), entry.get("state"), entry["kind"] == "attempt")
 
 
-def note_judged(reports: Path, host: str, acts: Sequence[Mapping[str, Any]], judged: Mapping[str, Any],
-                run_id: str = RUN_ID) -> None:
+def note_judged(
+    reports: Path, host: str, acts: Sequence[Mapping[str, Any]], judged: Mapping[str, Any], run_id: str = RUN_ID
+) -> None:
     """Note that evidence, of which ``judged`` tells, accounts for these lines. Under the lock. Raises OSError."""
-    _add(reports, host, [{"kind": "judged", **judged, "accounts": [
-        dict(one) for one in sorted({(("run", act["run"]), ("at", act["at"])) for act in acts})]}], run_id)
+    _add(
+        reports,
+        host,
+        [
+            {
+                "kind": "judged",
+                **judged,
+                "accounts": [dict(one) for one in sorted({(("run", act["run"]), ("at", act["at"])) for act in acts})],
+            }
+        ],
+        run_id,
+    )
 
 
 def _lines(path: Path, host: bytes) -> list[bytes]:

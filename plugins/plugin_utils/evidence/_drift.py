@@ -63,16 +63,19 @@ def comparable(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
     """Whether two states are of one machine, seen with the same rights."""
     if before is None or after is None:
         return False
-    return all(before.get("host", {}).get(key) == after.get("host", {}).get(key)
-               for key in ("node", "effective_user", "root"))
+    return all(
+        before.get("host", {}).get(key) == after.get("host", {}).get(key) for key in ("node", "effective_user", "root")
+    )
 
 
 def _paired(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Change]]:
     """Installations that came, those that went, and those that are in both."""
     old, new = _by_name(before), _by_name(after)
-    return ([new[key] for key in new if key not in old and _lasts(new[key])],
-            [old[key] for key in old if key not in new and _lasts(old[key])],
-            [Change(old[key], new[key]) for key in old if key in new])
+    return (
+        [new[key] for key in new if key not in old and _lasts(new[key])],
+        [old[key] for key in old if key not in new and _lasts(old[key])],
+        [Change(old[key], new[key]) for key in old if key in new],
+    )
 
 
 def _by_name(state: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any]]:
@@ -85,8 +88,11 @@ def _by_name(state: Mapping[str, Any]) -> dict[tuple[str, int], Mapping[str, Any
 
 def _lasts(entry: Mapping[str, Any]) -> bool:
     """Whether an installation is there by itself: not as a process alone, nor as a script that the inventory names."""
-    return entry["on_disk"] in KNOWN and entry["packaging"] != "container" and bool(
-        entry["service"] or entry["packaging"] != "script")
+    return (
+        entry["on_disk"] in KNOWN
+        and entry["packaging"] != "container"
+        and bool(entry["service"] or entry["packaging"] != "script")
+    )
 
 
 def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
@@ -102,11 +108,15 @@ def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
     # A reload or a start does no more than take over what was there.
     if _differ(before, after, "next_start") and after["next_start"] not in (before["on_disk"], after["on_disk"]):
         return True
-    if before["running"] in KNOWN and after["running"] in (*KNOWN, "mixed") and after["running"] not in (
-            before["running"], before["next_start"], before["on_disk"], after["next_start"]):
+    if (
+        before["running"] in KNOWN
+        and after["running"] in (*KNOWN, "mixed")
+        and after["running"] not in (before["running"], before["next_start"], before["on_disk"], after["next_start"])
+    ):
         return True
     return any(before.get(key) != after.get(key) for key in _BUILD) or any(
-        _setting(before, key, after) for key in _SETTINGS)
+        _setting(before, key, after) for key in _SETTINGS
+    )
 
 
 def _differ(before: Mapping[str, Any], after: Mapping[str, Any], clock: str) -> bool:
@@ -117,8 +127,10 @@ def _text_of(entry: Mapping[str, Any]) -> Any:
     """Each mention of the flag, wherever in its file it stands; nothing where not all of it could be read."""
     if entry["on_disk"] not in KNOWN:
         return None
-    return sorted((item["file"], item.get("variable") or "", str(item["value"]), bool(item["live"]))
-                  for item in entry.get("declarations", []))
+    return sorted(
+        (item["file"], item.get("variable") or "", str(item["value"]), bool(item["live"]))
+        for item in entry.get("declarations", [])
+    )
 
 
 def _setting(before: Mapping[str, Any], key: str, after: Mapping[str, Any]) -> bool:
@@ -146,4 +158,5 @@ def _explained(change: Change, acts: Sequence[Act]) -> bool:
 def _was_put_right(change: Change, acts: Sequence[Act], desired: str) -> bool:
     """Whether we had to edit an installation that was right before."""
     return change.before["on_disk"] == desired and any(
-        not act.attempt and act.state == desired and _touched(change, act) for act in acts)
+        not act.attempt and act.state == desired and _touched(change, act) for act in acts
+    )

@@ -125,17 +125,22 @@ def settled(state: Mapping[str, Any]) -> dict[str, Any]:
         answer["phases_ms"] = dict.fromkeys(answer.get("phases_ms") or {})
         if answer.get("samples"):
             # Which outcomes there were decides the verdict; how often each was is another number in every run.
-            answer["samples"].update(dict.fromkeys(("connected", "loss_percent", "p50_ms", "max_ms")),
-                                     outcomes=dict.fromkeys(sorted(answer["samples"]["outcomes"]), 1))
-            answer["message"] = re.sub(r"\A\d+ of (\d+) attempts failed \([^)]*\)", r"some of \1 attempts failed",
-                                       answer["message"])
-    document["connectivity"] = sorted(document.get("connectivity", []),
-                                      key=lambda answer: (answer["target"], answer.get("via", "direct")))
+            answer["samples"].update(
+                dict.fromkeys(("connected", "loss_percent", "p50_ms", "max_ms")),
+                outcomes=dict.fromkeys(sorted(answer["samples"]["outcomes"]), 1),
+            )
+            answer["message"] = re.sub(
+                r"\A\d+ of (\d+) attempts failed \([^)]*\)", r"some of \1 attempts failed", answer["message"]
+            )
+    document["connectivity"] = sorted(
+        document.get("connectivity", []), key=lambda answer: (answer["target"], answer.get("via", "direct"))
+    )
     return document
 
 
-def document_of(host: str, policy: Policy | None, state: Mapping[str, Any] | None, error: str | None,
-                result: Assessment) -> dict[str, Any]:
+def document_of(
+    host: str, policy: Policy | None, state: Mapping[str, Any] | None, error: str | None, result: Assessment
+) -> dict[str, Any]:
     """The evidence of a host. Nothing in it tells the time of the run, so an unchanged host has unchanged evidence."""
     return {
         "schema": EVIDENCE_SCHEMA,
@@ -155,8 +160,14 @@ def missing(host: str, reason: str) -> dict[str, Any]:
     return document_of(host, None, None, reason, Assessment("unknown", [reason]))
 
 
-def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = (),
-                  edited: bool = False, run_id: str = RUN_ID, machine: str | None = None) -> tuple[Path, str | None]:
+def file_evidence(
+    reports: Path,
+    document: Mapping[str, Any],
+    measured: Sequence[Mapping[str, Any]] = (),
+    edited: bool = False,
+    run_id: str = RUN_ID,
+    machine: str | None = None,
+) -> tuple[Path, str | None]:
     """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
 
     ``machine`` is what the host says that it has in common with no other.
@@ -169,18 +180,36 @@ def file_evidence(reports: Path, document: Mapping[str, Any], measured: Sequence
         before, sha256 = read_with_digest(path)
         ours = acts_since(reports, document["host"], sha256, run_id)
         try:
-            drift = drift_of(before, document, [act for act in map(act_of, ours) if act is not None] or (
-                [Act(None, document["policy"]["desired"])] if edited and document["policy"] else []))
+            drift = drift_of(
+                before,
+                document,
+                [act for act in map(act_of, ours) if act is not None]
+                or ([Act(None, document["policy"]["desired"])] if edited and document["policy"] else []),
+            )
         except (KeyError, TypeError, AttributeError):
             drift = None  # what was there before is damaged
-        line = written({"host": document["host"], "collected_at": now(), "sha256": digest(text.encode()),
-                        "verdict": document["verdict"], "drift": drift, "measured": list(measured),
-                        **({"machine": digest(machine.encode())} if machine else {})}, sort_keys=True)
+        line = written(
+            {
+                "host": document["host"],
+                "collected_at": now(),
+                "sha256": digest(text.encode()),
+                "verdict": document["verdict"],
+                "drift": drift,
+                "measured": list(measured),
+                **({"machine": digest(machine.encode())} if machine else {}),
+            },
+            sort_keys=True,
+        )
         write_text(path, text)
         append(journal_of(reports, run_id), line + "\n")
         if ours:
-            note_judged(reports, document["host"], ours, {"verdict": document["verdict"], "drift": drift,
-                                                          "evidence": digest(text.encode())}, run_id)
+            note_judged(
+                reports,
+                document["host"],
+                ours,
+                {"verdict": document["verdict"], "drift": drift, "evidence": digest(text.encode())},
+                run_id,
+            )
     return path, drift
 
 
@@ -239,12 +268,25 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
     installations = state.get("installations") or []
     if not installations:
         return [(document["host"], "-", "-", "-", "-", connectivity, document["verdict"])]
-    return [(document["host"], entry["product"], entry["on_disk"], entry["next_start"], entry["running"],
-             connectivity, document["verdict"]) for entry in installations]
+    return [
+        (
+            document["host"],
+            entry["product"],
+            entry["on_disk"],
+            entry["next_start"],
+            entry["running"],
+            connectivity,
+            document["verdict"],
+        )
+        for entry in installations
+    ]
 
 
-def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None] | None = None,
-          totals: Mapping[str, int] | None = None) -> str:
+def table(
+    evidence: Sequence[Mapping[str, Any]],
+    drift: Mapping[str, str | None] | None = None,
+    totals: Mapping[str, int] | None = None,
+) -> str:
     """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host.
 
     No line begins with what a host said: a pipeline's runner may take such a line for a command.
@@ -256,20 +298,30 @@ def table(evidence: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     text.insert(1, "  ".join("-" * width for width in widths))
     notes = [(document, _notes(document, (drift or {}).get(document["host"]))) for document in evidence]
-    reasons = ["\n".join([f"{visible(document['host'])}: {document['verdict']}",
-                          *(f"    - {visible(note)}" for note in said)]) for document, said in notes if said]
+    reasons = [
+        "\n".join([f"{visible(document['host'])}: {document['verdict']}", *(f"    - {visible(note)}" for note in said)])
+        for document, said in notes
+        if said
+    ]
     if reasons:
         text += ["", *reasons]
     totals = totals or totals_of(document["verdict"] for document in evidence)
     machines = sum(totals.values())
     counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
-    text += ["", f"{machines} hosts{f' under {len(evidence)} names' if machines < len(evidence) else ''}: "
-                 f"{counted or 'none'}"]
+    text += [
+        "",
+        f"{machines} hosts{f' under {len(evidence)} names' if machines < len(evidence) else ''}: {counted or 'none'}",
+    ]
     return "\n".join(text)
 
 
 def _notes(document: Mapping[str, Any], drift: str | None) -> list[str]:
-    words = {"corrective": "drift: corrective: it was changed, by neither the policy nor this run",
-             "intended": "drift: intended: its policy changed"}
-    return [*document["reasons"], *(f"warning: {warning}" for warning in document["warnings"]),
-            *([words.get(drift, f"drift: {drift}")] if drift else [])]
+    words = {
+        "corrective": "drift: corrective: it was changed, by neither the policy nor this run",
+        "intended": "drift: intended: its policy changed",
+    }
+    return [
+        *document["reasons"],
+        *(f"warning: {warning}" for warning in document["warnings"]),
+        *([words.get(drift, f"drift: {drift}")] if drift else []),
+    ]

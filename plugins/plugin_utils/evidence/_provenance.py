@@ -26,8 +26,12 @@ def provenance() -> dict[str, Any]:
     """The operator, the control node, and the commit of the repository that the inventory of this run lies in."""
     sources = context.CLIARGS.get("inventory") or C.DEFAULT_HOST_LIST or []
     commit, dirty = git_commit([sources] if isinstance(sources, str) else sources)
-    return {"operator": operator(), "control_node": visible(platform.node())[:255] or None, "commit": commit,
-            "dirty": dirty}
+    return {
+        "operator": operator(),
+        "control_node": visible(platform.node())[:255] or None,
+        "commit": commit,
+        "dirty": dirty,
+    }
 
 
 def operator() -> str:
@@ -58,9 +62,15 @@ def git_commit(sources: Sequence[str]) -> tuple[str | None, bool | None]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False,
-                              timeout=PATIENCE, stdin=subprocess.DEVNULL,
-                              env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"})
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout if done.returncode == 0 else None

@@ -57,6 +57,10 @@ def access_of(controllers: Any) -> dict[str, Access]:
         if not re.match(r"https?://[^/\s]", str(fields.get("url") or "")):
             raise ValueError(f"{name} must have a url, which begins with https:// or http://")
         ca_file = fields.get("ca_file")
-        found[str(service)] = Access(str(fields["url"]), str(fields.get("user") or ""), str(fields.get("token") or ""),
-                                     os.path.expanduser(ca_file) if ca_file else None)
+        found[str(service)] = Access(
+            str(fields["url"]),
+            str(fields.get("user") or ""),
+            str(fields.get("token") or ""),
+            os.path.expanduser(ca_file) if ca_file else None,
+        )
     return found

@@ -93,8 +93,13 @@ VARIABLES = (
 
 #: Variables that are yes or no, and those that are whole numbers, from the least to the most. `-e` and INI inventories
 #: give them as text, which the playbooks and their conditions take as it is meant.
-SWITCHES = ("telemetry_backup", "telemetry_daemon_reload", "telemetry_probe_http", "telemetry_set_stats",
-            "telemetry_fail_hosts")
+SWITCHES = (
+    "telemetry_backup",
+    "telemetry_daemon_reload",
+    "telemetry_probe_http",
+    "telemetry_set_stats",
+    "telemetry_fail_hosts",
+)
 NUMBERS = {
     "telemetry_max_failures": (0, 99999, "restarts"),
     "telemetry_backup_count": (0, 99999, "backups"),
@@ -161,8 +166,12 @@ class Waiver:
 
     def document(self) -> dict[str, Any]:
         """The waiver as evidence shows it."""
-        return {"until": self.until.isoformat(), "reason": self.reason, "approved_by": self.approved_by,
-                "ticket": self.ticket}
+        return {
+            "until": self.until.isoformat(),
+            "reason": self.reason,
+            "approved_by": self.approved_by,
+            "ticket": self.ticket,
+        }
 
     def words(self) -> str:
         """Why, by whom, and where that is written, for a reason."""
@@ -201,9 +210,14 @@ class Policy:
         """The policy that evidence shows, without what it does not. Raises :class:`PolicyError`."""
         try:
             return cls(
-                _choice(document, "desired", DESIRED, ""), _choice(document, "connectivity", CONNECTIVITY, ""),
-                _choice(document, "restart", RESTART, ""), _waiver(document["waiver"]), (), waiver_warn_days,
-                _choice(document, "expect", EXPECT, ""))
+                _choice(document, "desired", DESIRED, ""),
+                _choice(document, "connectivity", CONNECTIVITY, ""),
+                _choice(document, "restart", RESTART, ""),
+                _waiver(document["waiver"]),
+                (),
+                waiver_warn_days,
+                _choice(document, "expect", EXPECT, ""),
+            )
         except KeyError as error:
             raise PolicyError(f"it has no {error}") from error
 
@@ -238,10 +252,14 @@ def _check_types(variables: Mapping[str, Any]) -> None:
 def host_limit(variables: Mapping[str, Any]) -> int:
     """Seconds in which a host must have answered. Raises :class:`PolicyError`."""
     value = variables.get("telemetry_host_limit", HOST_LIMIT)
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)) \
-            or not 1 <= int(value) <= LONGEST_HOST_LIMIT:
-        raise PolicyError(f"telemetry_host_limit is {value!r}; it must be a number of seconds, from 1 to "
-                          f"{LONGEST_HOST_LIMIT}")
+    if (
+        isinstance(value, bool)
+        or not re.fullmatch(r"[0-9]{1,5}", str(value))
+        or not 1 <= int(value) <= LONGEST_HOST_LIMIT
+    ):
+        raise PolicyError(
+            f"telemetry_host_limit is {value!r}; it must be a number of seconds, from 1 to {LONGEST_HOST_LIMIT}"
+        )
     return int(value)
 
 
@@ -257,8 +275,12 @@ def _waiver(value: Any) -> Waiver | None:
     if unknown:
         raise PolicyError(f"telemetry_waiver has no key {', '.join(map(str, unknown))}")
     ticket = value.get("ticket")
-    return Waiver(_day(value["until"]), str(value["reason"]), str(value["approved_by"]),
-                  None if ticket in (None, "") else str(ticket))
+    return Waiver(
+        _day(value["until"]),
+        str(value["reason"]),
+        str(value["approved_by"]),
+        None if ticket in (None, "") else str(ticket),
+    )
 
 
 def _day(value: Any) -> datetime.date:
@@ -281,8 +303,10 @@ def waiver_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
     longest = _days(variables, "telemetry_waiver_max_days", WAIVER_MAX_DAYS)
     waiver = _waiver(variables.get("telemetry_waiver"))
     if waiver is not None and today is not None and (waiver.until - today).days > longest:
-        raise PolicyError(f"telemetry_waiver.until is {waiver.until}, {(waiver.until - today).days} days from "
-                          f"{today}; telemetry_waiver_max_days allows {longest}")
+        raise PolicyError(
+            f"telemetry_waiver.until is {waiver.until}, {(waiver.until - today).days} days from "
+            f"{today}; telemetry_waiver_max_days allows {longest}"
+        )
     return waiver
 
 
@@ -294,9 +318,11 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
     if variables.get(UNRESOLVED):
         raise PolicyError("; ".join(f"{name} cannot be resolved: {why}" for name, why in variables[UNRESOLVED].items()))
     if variables.get(FROM_FACTS):
-        raise PolicyError(f"{', '.join(variables[FROM_FACTS])}: this is set by facts of the host itself, and policy "
-                          "comes from the inventory alone; find out which module returned it (inject_facts_as_vars = "
-                          "false in ansible.cfg keeps facts from being variables)")
+        raise PolicyError(
+            f"{', '.join(variables[FROM_FACTS])}: this is set by facts of the host itself, and policy "
+            "comes from the inventory alone; find out which module returned it (inject_facts_as_vars = "
+            "false in ansible.cfg keeps facts from being variables)"
+        )
     for name in variables:
         if re.match(r"telemetry_", str(name)) and name not in VARIABLES:
             prefix = len("telemetry_")  # which all share: without it the likeness counts
@@ -323,8 +349,10 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
         except ValueError as error:
             raise PolicyError(f"telemetry_controllers: {error}") from error
     if restart == "when_idle" and not variables.get("telemetry_url") and not variables.get("telemetry_controllers"):
-        raise PolicyError("telemetry_restart is when_idle, so telemetry_url must name the controller (with "
-                          "telemetry_user and telemetry_token), or telemetry_controllers each of a host's services")
+        raise PolicyError(
+            "telemetry_restart is when_idle, so telemetry_url must name the controller (with "
+            "telemetry_user and telemetry_token), or telemetry_controllers each of a host's services"
+        )
     if variables.get("telemetry_restart_window"):
         try:
             window_of(variables["telemetry_restart_window"])
@@ -358,8 +386,11 @@ def worst(assessments: Sequence[Assessment]) -> Assessment:
     if not assessments:
         return Assessment("not_applicable")
     ordered = sorted(assessments, key=lambda item: VERDICTS.index(item.verdict))
-    return Assessment(ordered[0].verdict, [reason for item in ordered for reason in item.reasons],
-                      [warning for item in ordered for warning in item.warnings])
+    return Assessment(
+        ordered[0].verdict,
+        [reason for item in ordered for reason in item.reasons],
+        [warning for item in ordered for warning in item.warnings],
+    )
 
 
 def _assessed(found: Sequence[rules.Finding]) -> Assessment:
@@ -386,12 +417,16 @@ def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
         version = settings.get("license_tracker_plugin", "unknown")
         detail = settings.get("details", {}).get("license_tracker_plugin", {})
         if detail.get("state") in ("enabled", "disabled"):
-            notes.append(f"{entry['name']}: note: cloudbees-license-tracker (version {version}) is installed "
-                         f"({detail['state']}): it also reports through Segment, and whether the flag covers it is "
-                         "not known")
+            notes.append(
+                f"{entry['name']}: note: cloudbees-license-tracker (version {version}) is installed "
+                f"({detail['state']}): it also reports through Segment, and whether the flag covers it is "
+                "not known"
+            )
         elif version == "unknown":
-            notes.append(f"{entry['name']}: note: whether cloudbees-license-tracker, which also reports through "
-                         f"Segment, is installed is not known: {detail.get('reason') or 'it was not looked for'}")
+            notes.append(
+                f"{entry['name']}: note: whether cloudbees-license-tracker, which also reports through "
+                f"Segment, is installed is not known: {detail.get('reason') or 'it was not looked for'}"
+            )
     return notes
 
 
@@ -408,7 +443,7 @@ def down_of(entry: Mapping[str, Any]) -> str | None:
 
 def downs(document: Mapping[str, Any]) -> list[str]:
     """What is down on a host, by its evidence: a sentence for each installation."""
-    found = ((document.get("state") or {}).get("installations") or [])
+    found = (document.get("state") or {}).get("installations") or []
     return [f"{entry['name']}: it is down: {down_of(entry)}" for entry in found if down_of(entry)]
 
 
@@ -417,14 +452,18 @@ def unmet(document: Mapping[str, Any], fail_on: Sequence[str]) -> bool:
 
     What went wrong when it was enforced counts always: nobody can say what the host is like now.
     """
-    return (document["verdict"] in fail_on or bool(document.get("error") and document.get("state"))
-            or (DOWN in fail_on and bool(downs(document))))
+    return (
+        document["verdict"] in fail_on
+        or bool(document.get("error") and document.get("state"))
+        or (DOWN in fail_on and bool(downs(document)))
+    )
 
 
 def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> Assessment:
     """The verdict of a host: its state document against its policy."""
-    result = worst([_assessed(group) for group in rules.of_host(
-        state, policy.desired, policy.connectivity, policy.expect)])
+    result = worst(
+        [_assessed(group) for group in rules.of_host(state, policy.desired, policy.connectivity, policy.expect)]
+    )
     if policy.desired == "unmanaged":
         return result
     installations = state.get("installations") or []
@@ -440,21 +479,32 @@ def with_waiver(result: Assessment, policy: Policy, today: datetime.date) -> Ass
     if waiver is None:
         return result
     if rules.LEVELS.get(result.verdict) not in (rules.BAD, rules.OPEN):
-        more = [f"the waiver until {waiver.until} is not needed any more: the host is compliant without it: "
-                f"{waiver.words()}"] if result.verdict == "compliant" else []
+        more = (
+            [
+                f"the waiver until {waiver.until} is not needed any more: the host is compliant without it: "
+                f"{waiver.words()}"
+            ]
+            if result.verdict == "compliant"
+            else []
+        )
         return Assessment(result.verdict, result.reasons, [*result.warnings, *more])
     if waiver.expired(today):
-        return Assessment("waiver_expired", [f"the waiver ran out on {waiver.until}: {waiver.words()}",
-                                             *result.reasons], result.warnings)
+        return Assessment(
+            "waiver_expired",
+            [f"the waiver ran out on {waiver.until}: {waiver.words()}", *result.reasons],
+            result.warnings,
+        )
     soon = (waiver.until - today).days <= policy.waiver_warn_days
     # Without the number of days that are left: evidence that says the same must look the same tomorrow.
     more = [f"the waiver runs out on {waiver.until}, within {policy.waiver_warn_days} days"] if soon else []
-    return Assessment("waived", [f"waived until {waiver.until}: {waiver.words()}", *result.reasons],
-                      [*result.warnings, *more])
+    return Assessment(
+        "waived", [f"waived until {waiver.until}: {waiver.words()}", *result.reasons], [*result.warnings, *more]
+    )
 
 
-def judge(policy: Policy, state: Mapping[str, Any] | None, error: str | None, today: datetime.date,
-          answered: bool = True) -> Assessment:
+def judge(
+    policy: Policy, state: Mapping[str, Any] | None, error: str | None, today: datetime.date, answered: bool = True
+) -> Assessment:
     """The verdict of a host by all that evidence holds: the one evaluator of audit, enforce, replay and verification.
 
     ``state`` is None where it could not be read, for the reason ``error``; with a state, ``error`` is what went wrong

@@ -36,10 +36,19 @@ KEPT = {
     "telemetry_token": "a secret has no place in it",
     "telemetry_controllers": "it holds secrets, and says where they are sent",
     "telemetry_fail_on": "it would decide whether its own check fails",
-    **dict.fromkeys(("telemetry_ca_file", "telemetry_plan", "telemetry_reports_dir", "telemetry_report_name",
-                     "telemetry_evidence_dirs", "telemetry_signing_key", "telemetry_public_authorities",
-                     "telemetry_report_history"),
-                    "it names a file that is read or written with the rights of whoever runs this"),
+    **dict.fromkeys(
+        (
+            "telemetry_ca_file",
+            "telemetry_plan",
+            "telemetry_reports_dir",
+            "telemetry_report_name",
+            "telemetry_evidence_dirs",
+            "telemetry_signing_key",
+            "telemetry_public_authorities",
+            "telemetry_report_history",
+        ),
+        "it names a file that is read or written with the rights of whoever runs this",
+    ),
 }
 
 #: What an inventory may say of a connection, and in which form; all else of Ansible's can name a program.
@@ -159,8 +168,9 @@ class _Reading:
             if path.name in ("group_vars", "host_vars"):
                 continue
             if self._kind(path) != "file" or path.suffix not in (*_YAML, ".ini", "") or path.name.endswith("~"):
-                raise InventoryError(f"{_shown(path)}: an inventory is made of YAML and INI files, group_vars and "
-                                     "host_vars")
+                raise InventoryError(
+                    f"{_shown(path)}: an inventory is made of YAML and INI files, group_vars and host_vars"
+                )
             yield path
 
     def _text(self, path: Path) -> str:
@@ -188,8 +198,9 @@ class _Reading:
                 if isinstance(event, yaml.AliasEvent):
                     raise InventoryError(f"{_shown(path)}, line {event.start_mark.line + 1}: no alias is taken")
                 if getattr(event, "tag", None) is not None:
-                    raise InventoryError(f"{_shown(path)}, line {event.start_mark.line + 1}: "
-                                         f"no tag is taken: {_shown(event.tag)}")
+                    raise InventoryError(
+                        f"{_shown(path)}, line {event.start_mark.line + 1}: no tag is taken: {_shown(event.tag)}"
+                    )
             nodes = [yaml.compose(text, Loader=_Loader)]
             while nodes:
                 node = nodes.pop()
@@ -201,8 +212,9 @@ class _Reading:
                     nodes += [part for pair in node.value for part in pair]
                 elif isinstance(node, yaml.SequenceNode):
                     nodes += node.value
-                elif (isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS
-                      and len(node.value) > _LONGEST_NUMBER):  # 1:1:1:… is one, and dear to read
+                elif (
+                    isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER
+                ):  # 1:1:1:… is one, and dear to read
                     raise InventoryError(f"{_shown(path)}, line {node.start_mark.line + 1}: the number is too long")
             return yaml.load(text, Loader=_Loader)  # noqa: S506 (the loader is the safe one)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -245,12 +257,16 @@ class _Reading:
             raise InventoryError(f"{_shown(path)} is no INI inventory: {_shown(error)}") from error
         data: dict[str, Any] = {}
         for name, group in inventory.groups.items():
-            data[name] = {"vars": dict(group.vars), "hosts": {host.name: {} for host in group.hosts},
-                          "children": {child.name: {} for child in group.child_groups}}
+            data[name] = {
+                "vars": dict(group.vars),
+                "hosts": {host.name: {} for host in group.hosts},
+                "children": {child.name: {} for child in group.child_groups},
+            }
         data["ungrouped"]["hosts"] = {}
-        data["all"]["hosts"] = {name: {key: value for key, value in host.vars.items()
-                                       if key not in ("inventory_file", "inventory_dir")}
-                                for name, host in inventory.hosts.items()}
+        data["all"]["hosts"] = {
+            name: {key: value for key, value in host.vars.items() if key not in ("inventory_file", "inventory_dir")}
+            for name, host in inventory.hosts.items()
+        }
         return data
 
     def _group(self, path: Path, group: Any, depth: int) -> dict[str, Any]:
@@ -261,10 +277,14 @@ class _Reading:
             if key not in ("hosts", "children", "vars"):
                 raise InventoryError(f"{_shown(path)}: a group has hosts, children and vars, not {_shown(key)}")
         return {
-            "hosts": {self._name(path, name, _HOSTS): self._variables(path, variables)
-                      for name, variables in self._mapping(path, given.get("hosts"), "hosts").items()},
-            "children": {self._name(path, name, _NAME): self._group(path, child, depth + 1)
-                         for name, child in self._mapping(path, given.get("children"), "children").items()},
+            "hosts": {
+                self._name(path, name, _HOSTS): self._variables(path, variables)
+                for name, variables in self._mapping(path, given.get("hosts"), "hosts").items()
+            },
+            "children": {
+                self._name(path, name, _NAME): self._group(path, child, depth + 1)
+                for name, child in self._mapping(path, given.get("children"), "children").items()
+            },
             "vars": self._variables(path, given.get("vars")),
         }
 
@@ -297,8 +317,10 @@ class _Reading:
 
     def _variables(self, path: Path, data: Any) -> dict[str, Any]:
         """Variables by their names, each of which is known to be harmless."""
-        return {self._variable(path, name, value): self._value(path, value, 0)
-                for name, value in self._mapping(path, data, "variables").items()}
+        return {
+            self._variable(path, name, value): self._value(path, value, 0)
+            for name, value in self._mapping(path, data, "variables").items()
+        }
 
     def _variable(self, path: Path, name: Any, value: Any) -> str:
         if isinstance(name, str) and name in _FORMS:
@@ -307,11 +329,14 @@ class _Reading:
             raise InventoryError(f"{_shown(path)}: {name} may not be {_shown(value)} in an inventory that is data")
         if isinstance(name, str) and re.fullmatch(_VARIABLE, name):
             if name in KEPT:
-                raise InventoryError(f"{_shown(path)}: {name} is not taken from an inventory that is data: "
-                                     f"{KEPT[name]}")
+                raise InventoryError(
+                    f"{_shown(path)}: {name} is not taken from an inventory that is data: {KEPT[name]}"
+                )
             return name
-        raise InventoryError(f"{_shown(path)}: {_shown(name)} is not taken from an inventory that is data: it may set "
-                             f"policy (telemetry_*) and {', '.join(_CONNECTION)}")
+        raise InventoryError(
+            f"{_shown(path)}: {_shown(name)} is not taken from an inventory that is data: it may set "
+            f"policy (telemetry_*) and {', '.join(_CONNECTION)}"
+        )
 
     def _value(self, path: Path, value: Any, depth: int) -> Any:
         """A value of plain JSON, in which there is no template."""

@@ -22,8 +22,12 @@ def label_of(entry: Mapping[str, Any]) -> str:
     return str(entry["service"] or entry["name"])
 
 
-def changes_of(entry: Mapping[str, Any], allowed: Collection[str], earlier: Mapping[str, Any] | None = None,
-               label: Callable[[Mapping[str, Any]], str] = label_of) -> list[dict[str, Any]]:
+def changes_of(
+    entry: Mapping[str, Any],
+    allowed: Collection[str],
+    earlier: Mapping[str, Any] | None = None,
+    label: Callable[[Mapping[str, Any]], str] = label_of,
+) -> list[dict[str, Any]]:
     """What else a restart of an installation would start: service, kind, what, and whether it is refused for that.
 
     ``earlier`` is the state before the service manager was reloaded: what it told of the same processes then, such as a
@@ -33,9 +37,15 @@ def changes_of(entry: Mapping[str, Any], allowed: Collection[str], earlier: Mapp
     for other in (earlier or {}).get("installations", []):
         if other["name"] == entry["name"] and _processes(other) == _processes(entry):
             found += [item for item in other.get("restart_brings", []) if item["kind"] == "unit" and item not in found]
-    return [{"service": label(entry), "kind": item["kind"], "what": item["what"],
-             "refused": item["kind"] == _NEVER or (item["kind"] in KINDS and item["kind"] not in allowed)}
-            for item in found]
+    return [
+        {
+            "service": label(entry),
+            "kind": item["kind"],
+            "what": item["what"],
+            "refused": item["kind"] == _NEVER or (item["kind"] in KINDS and item["kind"] not in allowed),
+        }
+        for item in found
+    ]
 
 
 def _processes(entry: Mapping[str, Any]) -> set[tuple[Any, Any]]:
@@ -51,12 +61,18 @@ def refusal(changes: Sequence[Mapping[str, Any]]) -> str | None:
     because = "; ".join(dict.fromkeys(change["what"] for change in refused))
     if any(change["kind"] == _NEVER for change in refused):
         return f"{refused[0]['service']} is not restarted, because it would not come up again: {because}"
-    return f"{refused[0]['service']} is not restarted, because that would start something else, too: {because} " \
-           f"(telemetry_restart_allow: [{', '.join(kinds)}] allows it)"
+    return (
+        f"{refused[0]['service']} is not restarted, because that would start something else, too: {because} "
+        f"(telemetry_restart_allow: [{', '.join(kinds)}] allows it)"
+    )
 
 
-def may_restart(due: Sequence[Mapping[str, Any]], allowed: Collection[str], earlier: Mapping[str, Any] | None = None,
-                label: Callable[[Mapping[str, Any]], str] = label_of) -> tuple[list[Mapping[str, Any]], list[str]]:
+def may_restart(
+    due: Sequence[Mapping[str, Any]],
+    allowed: Collection[str],
+    earlier: Mapping[str, Any] | None = None,
+    label: Callable[[Mapping[str, Any]], str] = label_of,
+) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Those of the installations that may be restarted, and why the others may not, a sentence for each service.
 
     A service is restarted as a whole: what stands against one installation of it stands against all.
@@ -76,5 +92,11 @@ def words(change: Mapping[str, Any]) -> str:
     return f"a restart of {change['service']} also brings {_NAMES[change['kind']]}: {change['what']}{end}"
 
 
-_NAMES = {"war": "another war", "java": "another Java", "unit": "a changed unit", "plugins": "plugins",
-          "launch": "a changed launch file", "broken": "no whole war"}
+_NAMES = {
+    "war": "another war",
+    "java": "another Java",
+    "unit": "a changed unit",
+    "plugins": "plugins",
+    "launch": "a changed launch file",
+    "broken": "no whole war",
+}

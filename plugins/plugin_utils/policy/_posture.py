@@ -93,8 +93,10 @@ def running_of(installations: Sequence[Mapping[str, Any]]) -> str:
 
 def second_sender_of(installations: Sequence[Mapping[str, Any]]) -> bool:
     """True where cloudbees-license-tracker was seen."""
-    details = [((entry.get("settings") or {}).get("details") or {}).get("license_tracker_plugin") or {}
-               for entry in installations]
+    details = [
+        ((entry.get("settings") or {}).get("details") or {}).get("license_tracker_plugin") or {}
+        for entry in installations
+    ]
     return any(detail.get("state") in ("seen", "enabled") for detail in details)
 
 
@@ -103,13 +105,21 @@ def posture(state: Mapping[str, Any]) -> str | None:
     installations = state.get("installations") or []
     if not installations:
         return None
-    return sentence(setting_of(installations), running_of(installations), egress_of(state.get("connectivity") or []),
-                    second_sender_of(installations))
+    return sentence(
+        setting_of(installations),
+        running_of(installations),
+        egress_of(state.get("connectivity") or []),
+        second_sender_of(installations),
+    )
 
 
 def page() -> str:
     """The table of docs/posture.md: every combination without a second sender."""
     lines = ["| files | running | endpoint | sentence |", "|---|---|---|---|"]
-    lines += [f"| {setting} | {running} | {egress} | {sentence(setting, running, egress)} |"
-              for setting in SETTINGS for running in RUNNING for egress in EGRESS]
+    lines += [
+        f"| {setting} | {running} | {egress} | {sentence(setting, running, egress)} |"
+        for setting in SETTINGS
+        for running in RUNNING
+        for egress in EGRESS
+    ]
     return "\n".join(lines) + "\n"

@@ -47,14 +47,20 @@ def unparsed(sources: Iterable[str], parsed: Iterable[Any]) -> list[str]:
     ``parsed`` is what Ansible remembers as read. Its own default, where it is not there, is no inventory of anybody's.
     """
     read = {str(one) for one in parsed if one}
-    return [part for part in parts_of(sources)
-            if part not in read and (part != "/etc/ansible/hosts" or os.path.exists(part))]
+    return [
+        part
+        for part in parts_of(sources)
+        if part not in read and (part != "/etc/ansible/hosts" or os.path.exists(part))
+    ]
 
 
 def unread_variables(folder: Path, sources: Iterable[str]) -> list[str]:
     """Files of variables of ours in a folder that is not beside the inventory, so that nobody reads them."""
-    beside = {os.path.realpath(one if os.path.isdir(one) else os.path.dirname(one) or ".")
-              for one in map(str, sources) if "," not in one}
+    beside = {
+        os.path.realpath(one if os.path.isdir(one) else os.path.dirname(one) or ".")
+        for one in map(str, sources)
+        if "," not in one
+    }
     if os.path.realpath(folder) in beside:
         return []
     files = [path for name in FOLDERS for path in sorted((folder / name).rglob("*")) if path.is_file()][:_FILES]
@@ -97,8 +103,7 @@ def _place(value: Any) -> str:
 
 def encrypted_files(sources: Iterable[str]) -> list[str]:
     """Files of variables beside the inventory that are encrypted as a whole."""
-    beside = {one if os.path.isdir(one) else os.path.dirname(one) or "."
-              for one in map(str, sources) if "," not in one}
+    beside = {one if os.path.isdir(one) else os.path.dirname(one) or "." for one in map(str, sources) if "," not in one}
     files = [path for folder in sorted(beside) for name in FOLDERS for path in sorted(Path(folder, name).rglob("*"))]
     return [str(path) for path in files if path.is_file() and _begins_encrypted(path)]
 

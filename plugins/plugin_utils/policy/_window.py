@@ -43,7 +43,8 @@ class Span:
         minute = local.hour * 60 + local.minute
         yesterday = local.date() - datetime.timedelta(days=1)
         return (self.begins_on(local.date()) and self.begin <= minute < self.end) or (
-            self.begins_on(yesterday) and self.begin <= minute + _DAY_MINUTES < self.end)
+            self.begins_on(yesterday) and self.begin <= minute + _DAY_MINUTES < self.end
+        )
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,16 @@ def window_of(value: Any) -> Window:
     try:
         zone = zoneinfo.ZoneInfo(str(name or ""))
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
-        raise ValueError(f"zone is {name!r}; it must be an IANA name such as Europe/Berlin, and the control node needs "
-                         "the time zone database (package tzdata)") from error
+        raise ValueError(
+            f"zone is {name!r}; it must be an IANA name such as Europe/Berlin, and the control node needs "
+            "the time zone database (package tzdata)"
+        ) from error
     allow = _spans(value.get("allow"), "allow")
-    return Window(zone, allow if value.get("allow") is not None else _spans(["Mon-Sun 00:00-24:00"], "allow"),
-                  _spans(value.get("deny"), "deny"))
+    return Window(
+        zone,
+        allow if value.get("allow") is not None else _spans(["Mon-Sun 00:00-24:00"], "allow"),
+        _spans(value.get("deny"), "deny"),
+    )
 
 
 def _spans(entries: Any, key: str) -> tuple[Span, ...]:

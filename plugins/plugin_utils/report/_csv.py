@@ -13,9 +13,27 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, connectivity, place
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
 
-COLUMNS = ("host", "verdict", "installation", "product", "packaging", "service", "on_disk", "on_disk_at", "next_start",
-           "running", "proof", "connectivity", "desired", "waiver_until", "collected_at", "age_seconds", "drift",
-           "reasons", "mend")
+COLUMNS = (
+    "host",
+    "verdict",
+    "installation",
+    "product",
+    "packaging",
+    "service",
+    "on_disk",
+    "on_disk_at",
+    "next_start",
+    "running",
+    "proof",
+    "connectivity",
+    "desired",
+    "waiver_until",
+    "collected_at",
+    "age_seconds",
+    "drift",
+    "reasons",
+    "mend",
+)
 
 
 def safe(text: object) -> str:
@@ -26,16 +44,33 @@ def safe(text: object) -> str:
 
 def _rows(host: Host, report: Report) -> list[list[object]]:
     paths = connectivity(host).text
-    behind = [paths, host.policy.get("desired"), (host.waiver or {}).get("until"), host.collected_at,
-              None if host.age is None else f"{host.age:g}" if host.age < 1 else int(host.age), host.drift,
-              " | ".join(host.reasons), " && ".join(step.command for step in steps(host, report.inventory)
-                                                    if step.command and step.where == "control node")]
+    behind = [
+        paths,
+        host.policy.get("desired"),
+        (host.waiver or {}).get("until"),
+        host.collected_at,
+        None if host.age is None else f"{host.age:g}" if host.age < 1 else int(host.age),
+        host.drift,
+        " | ".join(host.reasons),
+        " && ".join(
+            step.command for step in steps(host, report.inventory) if step.command and step.where == "control node"
+        ),
+    ]
     found: list[list[object]] = []
     for entry in host.installations or [{}]:
         proofs = dict.fromkeys(process["proof"] for process in entry.get("processes") or () if process.get("proof"))
-        found.append([host.host, host.verdict, *(entry.get(key) for key in ("name", "product", "packaging", "service",
-                      "on_disk")), place(entry.get("on_disk_detail")), entry.get("next_start"), entry.get("running"),
-                      ", ".join(proofs), *behind])
+        found.append(
+            [
+                host.host,
+                host.verdict,
+                *(entry.get(key) for key in ("name", "product", "packaging", "service", "on_disk")),
+                place(entry.get("on_disk_detail")),
+                entry.get("next_start"),
+                entry.get("running"),
+                ", ".join(proofs),
+                *behind,
+            ]
+        )
     return found
 
 

@@ -51,9 +51,11 @@ SYMBOLS = {one.name: one.drawing for one in TABLE}
 def colours() -> str:
     """The style of the verdicts, each with its own colour, on light ground, on dark and on paper."""
     light, dark = (" ".join(f"--{one.name}: {getattr(one, ground)};" for one in TABLE) for ground in ("light", "dark"))
-    return (f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
-            f"@media print {{ :root {{ {light} }} }}\n"
-            + "".join(f".v-{one.name} {{ --own: var(--{one.name}); }}\n" for one in TABLE))
+    return (
+        f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+        f"@media print {{ :root {{ {light} }} }}\n"
+        + "".join(f".v-{one.name} {{ --own: var(--{one.name}); }}\n" for one in TABLE)
+    )
 
 
 def _hash(text: str) -> str:
@@ -74,10 +76,14 @@ def _installation(entry: dict[str, Any]) -> dict[str, Any]:
         "launch": " ".join(filter(None, [launch.get("variable"), launch.get("file") and f"in {launch['file']}"])),
         "places": [place(details[name]) for name in CLOCKS],
         "why": [details[name].get("reason") or "" for name in CLOCKS],
-        "proof": ", ".join(f"process {process['pid']} by {process.get('proof') or 'nothing'}"
-                           for process in entry.get("processes") or ()),
-        "declarations": [[place(item), item.get("variable"), item["value"], item["live"], item.get("reason") or ""]
-                         for item in entry.get("declarations") or ()],
+        "proof": ", ".join(
+            f"process {process['pid']} by {process.get('proof') or 'nothing'}"
+            for process in entry.get("processes") or ()
+        ),
+        "declarations": [
+            [place(item), item.get("variable"), item["value"], item["live"], item.get("reason") or ""]
+            for item in entry.get("declarations") or ()
+        ],
     }
 
 
@@ -85,23 +91,45 @@ def row(host: Host, inventory: str) -> dict[str, Any]:
     """A host as the page's script takes it."""
     cells = [*(clock(host, name) for name in CLOCKS), connectivity(host), waiver(host)]
     return {
-        "host": host.host, "verdict": host.verdict, "product": host.products, "cells": cells, "age": host.age,
-        "at": host.collected_at, "drift": host.drift, "posture": host.document.get("posture"),
-        "reasons": host.reasons, "warnings": host.warnings, "policy": host.policy,
+        "host": host.host,
+        "verdict": host.verdict,
+        "product": host.products,
+        "cells": cells,
+        "age": host.age,
+        "at": host.collected_at,
+        "drift": host.drift,
+        "posture": host.document.get("posture"),
+        "reasons": host.reasons,
+        "warnings": host.warnings,
+        "policy": host.policy,
         "installations": [_installation(dict(entry)) for entry in host.installations],
-        "answers": [{key: answer.get(key) for key in ("target", "via", "outcome", "message", "findings")}
-                    for answer in host.answers],
+        "answers": [
+            {key: answer.get(key) for key in ("target", "via", "outcome", "message", "findings")}
+            for answer in host.answers
+        ],
         "mend": steps(host, inventory),
     }
 
 
 def changed(report: Report) -> dict[str, Any]:
     """What changed, as the page's script wants it: the runs, and lines of run, host, time and words."""
-    runs = [{"run": run["run"], "by": " on ".join(filter(None, (run["operator"], run["control_node"]))),
-             "commit": f"{run['commit'][:12]}{' (changed since)' if run['dirty'] else ''}" if run["commit"] else "",
-             "undoes": run["undoes"]} for run in report.changes.runs]
-    return {"runs": runs, "lines": [[number, change["host"], change["at"], *words(change)]
-                                    for number, run in enumerate(report.changes.runs) for change in run["changes"]]}
+    runs = [
+        {
+            "run": run["run"],
+            "by": " on ".join(filter(None, (run["operator"], run["control_node"]))),
+            "commit": f"{run['commit'][:12]}{' (changed since)' if run['dirty'] else ''}" if run["commit"] else "",
+            "undoes": run["undoes"],
+        }
+        for run in report.changes.runs
+    ]
+    return {
+        "runs": runs,
+        "lines": [
+            [number, change["host"], change["at"], *words(change)]
+            for number, run in enumerate(report.changes.runs)
+            for change in run["changes"]
+        ],
+    }
 
 
 def trend(runs: Sequence[Run]) -> dict[str, Any]:
@@ -114,12 +142,27 @@ def trend(runs: Sequence[Run]) -> dict[str, Any]:
         counts = [run.totals.get(verdict, 0) for run in runs]
         if not any(counts):
             continue
-        spots = [f"{4 + 292 * (at - first) / span:.1f} {36 - 32 * count / max(counts):.1f}"
-                 for at, count in zip(times, counts)]
-        drawings.append({"verdict": verdict, "line": "M" + "L".join(spots), "end": spots[-1], "least": min(counts),
-                         "most": max(counts), "was": counts[0], "now": counts[-1]})
-    return {"drawings": drawings, "from": runs[0].at[:10] if runs else "", "to": runs[-1].at[:10] if runs else "",
-            "runs": [{"at": run.at[:16].replace("T", " "), "totals": run.totals} for run in reversed(runs)]}
+        spots = [
+            f"{4 + 292 * (at - first) / span:.1f} {36 - 32 * count / max(counts):.1f}"
+            for at, count in zip(times, counts)
+        ]
+        drawings.append(
+            {
+                "verdict": verdict,
+                "line": "M" + "L".join(spots),
+                "end": spots[-1],
+                "least": min(counts),
+                "most": max(counts),
+                "was": counts[0],
+                "now": counts[-1],
+            }
+        )
+    return {
+        "drawings": drawings,
+        "from": runs[0].at[:10] if runs else "",
+        "to": runs[-1].at[:10] if runs else "",
+        "runs": [{"at": run.at[:16].replace("T", " "), "totals": run.totals} for run in reversed(runs)],
+    }
 
 
 def paths(hosts: Sequence[Host]) -> dict[str, Any]:
@@ -128,14 +171,27 @@ def paths(hosts: Sequence[Host]) -> dict[str, Any]:
     largest = max(map(len, found.values()), default=1)
     outcomes = sorted({outcome for _via, outcome in found}, key=lambda outcome: (outcome == "connected", outcome))
     lines = []
-    failures = Counter(via for (via, outcome), members in found.items() for _member in members
-                       if not meets(outcome, "reachable"))
+    failures = Counter(
+        via for (via, outcome), members in found.items() for _member in members if not meets(outcome, "reachable")
+    )
     for via in sorted({via for via, _outcome in found}, key=lambda via: (-failures[via], via)):
         counts = {outcome: len(found.get((via, outcome), ())) for outcome in outcomes}
-        lines.append({
-            "via": via, "failed": failures[via], "all": failures[via] == sum(counts.values()),
-            "cells": [{"outcome": outcome, "count": count, "reached": meets(outcome, "reachable"),
-                       "radius": round(7 + 15 * (count / largest) ** 0.5, 1)} for outcome, count in counts.items()]})
+        lines.append(
+            {
+                "via": via,
+                "failed": failures[via],
+                "all": failures[via] == sum(counts.values()),
+                "cells": [
+                    {
+                        "outcome": outcome,
+                        "count": count,
+                        "reached": meets(outcome, "reachable"),
+                        "radius": round(7 + 15 * (count / largest) ** 0.5, 1),
+                    }
+                    for outcome, count in counts.items()
+                ],
+            }
+        )
     return {"outcomes": outcomes, "lines": lines, "unprobed": sum(not host.answers for host in hosts)}
 
 
@@ -149,23 +205,33 @@ def pieces(report: Report) -> Iterator[str]:
     folder = Path(__file__).parent
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     style = colours() + style
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
-                                     undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters["visible"] = visible
     template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
     when, last = moment(report.generated_at), moment(report.last_run)
     here = secrets.token_hex(16)  # which nothing that is shown can hold
     before, _here, after = template.render(
-        headline=headline(report), drifts=drifts(report), report=report, meanings=MEANINGS, symbols=SYMBOLS,
-        trend=trend(report.trend), paths=paths(report.hosts), style=style, script=script,
-        style_hash=_hash(style), script_hash=_hash(script),
+        headline=headline(report),
+        drifts=drifts(report),
+        report=report,
+        meanings=MEANINGS,
+        symbols=SYMBOLS,
+        trend=trend(report.trend),
+        paths=paths(report.hosts),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
         made=report.generated_at[:16].replace("T", " "),
         last=age_words((when - last).total_seconds()) if when and last else None,
         data=here,
     ).partition(here)
     yield before
-    yield data({"verdicts": MEANINGS, "changes": changed(report), "manual": {"page": PAGE, "entries": ENTRIES},
-                "hosts": []})[:-len("]}")]
+    yield data(
+        {"verdicts": MEANINGS, "changes": changed(report), "manual": {"page": PAGE, "entries": ENTRIES}, "hosts": []}
+    )[: -len("]}")]
     for number, host in enumerate(report.worst_first()):
         yield ("," if number else "") + data(row(host, report.inventory))
     yield "]}" + after + "\n"

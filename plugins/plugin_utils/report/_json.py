@@ -19,8 +19,13 @@ REPORT_SCHEMA = "cbops.telemetry/report/1"
 def entry(host: Host, inventory: str) -> dict[str, Any]:
     """A host as the report shows it."""
     document = {key: value for key, value in host.document.items() if key != "schema"}
-    return {**document, "collected_at": host.collected_at, "age_seconds": host.age, "drift": host.drift,
-            "mend": [step._asdict() for step in steps(host, inventory)]}
+    return {
+        **document,
+        "collected_at": host.collected_at,
+        "age_seconds": host.age,
+        "drift": host.drift,
+        "mend": [step._asdict() for step in steps(host, inventory)],
+    }
 
 
 def _line(value: Any) -> str:
@@ -41,13 +46,24 @@ def render(report: Report) -> str:
 
 def pieces(report: Report) -> Iterator[str]:
     """The report with one line a host, so that it is quick to write and a diff names the hosts; piece by piece."""
-    head = {"schema": REPORT_SCHEMA, "generated_at": report.generated_at, "last_run": report.last_run,
-            "headline": headline(report), "totals": report.totals, "notes": list(report.notes),
-            "vanished": list(report.vanished), "machines": report.machines(),
-            "trend": [run._asdict() for run in report.trend]}
+    head = {
+        "schema": REPORT_SCHEMA,
+        "generated_at": report.generated_at,
+        "last_run": report.last_run,
+        "headline": headline(report),
+        "totals": report.totals,
+        "notes": list(report.notes),
+        "vanished": list(report.vanished),
+        "machines": report.machines(),
+        "trend": [run._asdict() for run in report.trend],
+    }
     lines = [f"  {written(key)}: {_line(value)},\n" for key, value in head.items()]
-    lines.append('  "changes": [' + ",".join(_run(run) for run in report.changes.runs) + ("\n  " if report.changes.runs
-                 else "") + "],\n")
+    lines.append(
+        '  "changes": ['
+        + ",".join(_run(run) for run in report.changes.runs)
+        + ("\n  " if report.changes.runs else "")
+        + "],\n"
+    )
     yield "{\n" + "".join(lines) + '  "hosts": ['
     for number, host in enumerate(report.hosts):
         yield (",\n    " if number else "\n    ") + _line(entry(host, report.inventory))

@@ -25,35 +25,52 @@ def outcome(verdict: str, fail_on: object) -> str:
 
 def _case(host: Host, report: Report) -> str:
     reasons = [visible(reason) for reason in host.reasons]
-    mend = [f"{step.words} ({step.where}): {step.command}" if step.command else step.words
-            for step in steps(host, report.inventory)]
-    said = "\n".join([f"verdict: {host.verdict}", f"evidence: {age_of(host)} old" if host.age is not None
-                      else f"evidence: its age is not known ({host.collected_at})" if host.collected_at
-                      else "evidence: none", *reasons, *(f"warning: {visible(text)}" for text in host.warnings),
-                      *map(visible, mend)])
+    mend = [
+        f"{step.words} ({step.where}): {step.command}" if step.command else step.words
+        for step in steps(host, report.inventory)
+    ]
+    said = "\n".join(
+        [
+            f"verdict: {host.verdict}",
+            f"evidence: {age_of(host)} old"
+            if host.age is not None
+            else f"evidence: its age is not known ({host.collected_at})"
+            if host.collected_at
+            else "evidence: none",
+            *reasons,
+            *(f"warning: {visible(text)}" for text in host.warnings),
+            *map(visible, mend),
+        ]
+    )
     element = outcome(host.verdict, report.fail_on)
     body = ""
     if element:
         message = quoteattr(f"{host.verdict}: {reasons[0] if reasons else host.verdict}")
         text = "" if element == "skipped" else escape("\n".join([*reasons, *map(visible, mend)]))
         body = f'<{element} type="{host.verdict}" message={message}>{text}</{element}>'
-    return (f'    <testcase classname="cbops.telemetry" name={quoteattr(visible(host.host))} time="0">{body}'
-            f"<system-out>{escape(said)}</system-out></testcase>\n")
+    return (
+        f'    <testcase classname="cbops.telemetry" name={quoteattr(visible(host.host))} time="0">{body}'
+        f"<system-out>{escape(said)}</system-out></testcase>\n"
+    )
 
 
 def render(report: Report) -> str:
     """The report with the hosts worst first."""
-    counts: Mapping[str, int] = {element: sum(
-        count for verdict, count in report.totals.items() if outcome(verdict, report.fail_on) == element)
-        for element in ("failure", "error", "skipped")}
+    counts: Mapping[str, int] = {
+        element: sum(count for verdict, count in report.totals.items() if outcome(verdict, report.fail_on) == element)
+        for element in ("failure", "error", "skipped")
+    }
     numbers = f'tests="{len(report.hosts)}" failures="{counts["failure"]}" errors="{counts["error"]}"'
     stamp = report.generated_at.split(".")[0].rstrip("Z")
-    properties = "".join(f'      <property name="{verdict}" value="{count}"/>\n'
-                         for verdict, count in report.totals.items())
-    return ('<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<testsuites name="cbops.telemetry" {numbers} time="0">\n'
-            f'  <testsuite name="cbops.telemetry" {numbers} skipped="{counts["skipped"]}" timestamp="{stamp}" '
-            'time="0">\n'
-            f"    <properties>\n{properties}    </properties>\n"
-            + "".join(_case(host, report) for host in report.worst_first())
-            + "  </testsuite>\n</testsuites>\n")
+    properties = "".join(
+        f'      <property name="{verdict}" value="{count}"/>\n' for verdict, count in report.totals.items()
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<testsuites name="cbops.telemetry" {numbers} time="0">\n'
+        f'  <testsuite name="cbops.telemetry" {numbers} skipped="{counts["skipped"]}" timestamp="{stamp}" '
+        'time="0">\n'
+        f"    <properties>\n{properties}    </properties>\n"
+        + "".join(_case(host, report) for host in report.worst_first())
+        + "  </testsuite>\n</testsuites>\n"
+    )

@@ -70,8 +70,12 @@ class SignatureError(Exception):
 # -- making -----------------------------------------------------------------------------------------
 
 
-def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Mapping[str, Any]],
-                commit: tuple[str | None, bool | None] = (None, None), limit: str | None = None) -> dict[str, Any]:
+def manifest_of(
+    evidence: Sequence[Mapping[str, Any]],
+    journal: Mapping[str, Mapping[str, Any]],
+    commit: tuple[str | None, bool | None] = (None, None),
+    limit: str | None = None,
+) -> dict[str, Any]:
     """The manifest of this run, from its journal. ``evidence`` has a document for every host that went in.
 
     ``limit`` is which part of the inventory these are; None where they are all of it.
@@ -82,16 +86,22 @@ def manifest_of(evidence: Sequence[Mapping[str, Any]], journal: Mapping[str, Map
         "run_id": RUN_ID,
         "started": stamp(STARTED),
         "finished": now(),
-        "versions": {"collection": collection_version(), "ansible_core": ansible_version,
-                     "python": platform.python_version()},
+        "versions": {
+            "collection": collection_version(),
+            "ansible_core": ansible_version,
+            "python": platform.python_version(),
+        },
         "git_commit": commit[0],
         "git_dirty": commit[1],
         "hosts": [document["host"] for document in evidence],
         "limit": limit,
-        "totals": totals_by_machine((document["verdict"], journal.get(document["host"], {}).get("machine"))
-                                    for document in evidence),
-        "files": {f"evidence/{path_of(Path(), host).name}": {"host": host, **_told(line)}
-                  for host, line in sorted(journal.items())},
+        "totals": totals_by_machine(
+            (document["verdict"], journal.get(document["host"], {}).get("machine")) for document in evidence
+        ),
+        "files": {
+            f"evidence/{path_of(Path(), host).name}": {"host": host, **_told(line)}
+            for host, line in sorted(journal.items())
+        },
     }
 
 
@@ -123,8 +133,15 @@ def write_manifest(reports: Path, document: Mapping[str, Any], key: str | None) 
     path = reports / "manifests" / f"{document['run_id']}.json"
     with locked(reports):
         _tidy(reports)
-        text = as_text({**document, **_place(path), "files": _as_left(reports, document["files"]),
-                        "changes": _records(reports, document["run_id"], bool(key))}, sort_keys=True)
+        text = as_text(
+            {
+                **document,
+                **_place(path),
+                "files": _as_left(reports, document["files"]),
+                "changes": _records(reports, document["run_id"], bool(key)),
+            },
+            sort_keys=True,
+        )
         signature = sign(text.encode(), key) if key else None
         if signature is not None:
             write_text(signature_of(path), signature, lasting=True)
@@ -160,8 +177,14 @@ def _place(path: Path) -> dict[str, Any]:
     previous: list[dict[str, Any]] = []
     for run_id, (link, is_signed) in sorted(heads.items()):
         with contextlib.suppress(OSError):
-            previous.append({"run_id": run_id, "sequence": link.sequence or None, "signed": is_signed,
-                             "sha256": digest(content(path.with_name(f"{run_id}.json")))})
+            previous.append(
+                {
+                    "run_id": run_id,
+                    "sequence": link.sequence or None,
+                    "signed": is_signed,
+                    "sha256": digest(content(path.with_name(f"{run_id}.json"))),
+                }
+            )
     followed = [heads[entry["run_id"]][0].sequence for entry in previous]
     return {"sequence": 1 + max(followed, default=0), "previous": previous}
 
@@ -202,9 +225,15 @@ def signature_of(manifest: Path) -> Path:
 def _keygen(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     try:
         # In a session of its own: without a terminal it cannot stop and ask for a passphrase.
-        return subprocess.run(["ssh-keygen", "-Y", *arguments], input=data, capture_output=True, check=False,
-                              timeout=PATIENCE, start_new_session=True,
-                              env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"})
+        return subprocess.run(
+            ["ssh-keygen", "-Y", *arguments],
+            input=data,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+            start_new_session=True,
+            env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise SignatureError(f"ssh-keygen cannot be run: {error}") from error
 
@@ -252,13 +281,15 @@ def verify_signature(data: bytes, signature: Path, allowed_signers: str, at: str
 def _signer(data: bytes, signature: str, allowed_signers: str, *options: str) -> str:
     found = _keygen("find-principals", "-s", signature, "-f", allowed_signers, *options)
     if found.returncode or not found.stdout.strip():
-        raise SignatureError("no signer that is allowed made it: "
-                             f"{found.stderr.decode(errors='replace').strip() or 'it is unknown'}")
+        raise SignatureError(
+            f"no signer that is allowed made it: {found.stderr.decode(errors='replace').strip() or 'it is unknown'}"
+        )
     who = found.stdout.decode(errors="replace").splitlines()[0].strip()
     done = _keygen("verify", "-f", allowed_signers, "-I", who, "-n", NAMESPACE, "-s", signature, *options, data=data)
     if done.returncode:
-        raise SignatureError("it does not fit the manifest: "
-                             f"{(done.stderr or done.stdout).decode(errors='replace').strip()}")
+        raise SignatureError(
+            f"it does not fit the manifest: {(done.stderr or done.stdout).decode(errors='replace').strip()}"
+        )
     return who
 
 
@@ -266,11 +297,11 @@ def _insist_on_canonical(armored: bytes) -> None:
     """A signature can be written in many ways that mean the same; only ssh-keygen's own is taken."""
     begin, end = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
     try:
-        blob = base64.b64decode(b"".join(armored[len(begin):-len(end)].split(b"\n")), validate=True)
+        blob = base64.b64decode(b"".join(armored[len(begin) : -len(end)].split(b"\n")), validate=True)
     except binascii.Error as error:
         raise SignatureError(f"it is damaged: {error}") from error
     body = base64.b64encode(blob)
-    lines = b"".join(body[at:at + 70] + b"\n" for at in range(0, len(body), 70))
+    lines = b"".join(body[at : at + 70] + b"\n" for at in range(0, len(body), 70))
     if armored != begin + lines + end:
         raise SignatureError("it is damaged: it is not written as ssh-keygen writes it")
 
@@ -326,8 +357,9 @@ class _Verification:
         signer, valid = None, True
         signature = signature_of(path)
         try:
-            signer, valid = verify_signature(data, signature, allowed_signers,
-                                             document["finished"] if document is not None else None)
+            signer, valid = verify_signature(
+                data, signature, allowed_signers, document["finished"] if document is not None else None
+            )
         except SignatureError as error:
             if document is None or os.path.lexists(signature):
                 self.wrong.append(f"{path}: its signature {signature.name} is not good: {error}")
@@ -356,24 +388,32 @@ class _Verification:
             _follow(one, self.seen, after if chain.before[run_id] & in_sequence else before)
         for run_id, one in sorted(self.seen.items()):
             if one.signer is None and run_id in after:
-                self.notes.append(f"{one.path}: it is not signed and counts for nothing; a later run that is signed "
-                                  "has seen it so")
+                self.notes.append(
+                    f"{one.path}: it is not signed and counts for nothing; a later run that is signed has seen it so"
+                )
                 before.pop(run_id, None)
             elif one.signer is None and run_id not in before:
-                self.say(one, f"its signature {signature_of(one.path).name} is not good: it cannot be read: it is not "
-                              "there. It counts for nothing; the next run that is signed (telemetry_signing_key) puts "
-                              "that right for the hosts that it judges")
+                self.say(
+                    one,
+                    f"its signature {signature_of(one.path).name} is not good: it cannot be read: it is not "
+                    "there. It counts for nothing; the next run that is signed (telemetry_signing_key) puts "
+                    "that right for the hosts that it judges",
+                )
         if before:
-            self.notes.append(f"from before signing: {len(before)} manifests are not signed and are as the first "
-                              f"signed one found them: {_some(sorted(one.path.name for one in before.values()))}")
+            self.notes.append(
+                f"from before signing: {len(before)} manifests are not signed and are as the first "
+                f"signed one found them: {_some(sorted(one.path.name for one in before.values()))}"
+            )
         return before
 
     def _links(self) -> None:
         """What each names as the one before it must be there as it was, or be older than all that is there."""
         old = [one for one in self.seen.values() if not one.link.sequence]
         if old:
-            self.notes.append(f"{len(old)} manifests are from before there was a sequence: "
-                              f"{_some(sorted(one.path.name for one in old))}")
+            self.notes.append(
+                f"{len(old)} manifests are from before there was a sequence: "
+                f"{_some(sorted(one.path.name for one in old))}"
+            )
         holes: dict[str, tuple[int, list[str]]] = {}
         for one in self.signed.values():
             highest = max((previous.sequence for previous in one.link.previous), default=0)
@@ -383,15 +423,24 @@ class _Verification:
                 there = self.seen.get(previous.run_id)
                 if there is not None and there.sha256 != previous.sha256:
                     self.say(there, f"its content is not the one that {one.path.name} names (sha256)")
-                elif (there is None and previous.signed and previous.sequence
-                      and not os.path.lexists(self.reports / "manifests" / f"{previous.run_id}.json")):
+                elif (
+                    there is None
+                    and previous.signed
+                    and previous.sequence
+                    and not os.path.lexists(self.reports / "manifests" / f"{previous.run_id}.json")
+                ):
                     holes.setdefault(previous.run_id, (previous.sequence, []))[1].append(one.path.name)
         for run_id, (sequence, namers) in sorted(holes.items()):
-            older = sorted(one.path.name for one in self.signed.values()
-                           if one.link.sequence < sequence and one.link.run_id < run_id)
+            older = sorted(
+                one.path.name
+                for one in self.signed.values()
+                if one.link.sequence < sequence and one.link.run_id < run_id
+            )
             if older:
-                self.wrong.append(f"{self.reports / 'manifests' / run_id}.json: it is missing, {_some(namers)} names "
-                                  f"it, and older ones are there: {_some(older)}")
+                self.wrong.append(
+                    f"{self.reports / 'manifests' / run_id}.json: it is missing, {_some(namers)} names "
+                    f"it, and older ones are there: {_some(older)}"
+                )
 
     def _ended(self) -> None:
         """A key that has ended can still make a signature: only one that a later manifest confirms is from before."""
@@ -403,12 +452,17 @@ class _Verification:
         by_now = any(one.valid for one in self.signed.values())
         ended = [one for run_id, one in self.signed.items() if not one.valid and not confirmed & chain.bit[run_id]]
         for one in ended if by_now else []:
-            self.say(one, f"its signature is by a key of {one.signer} that has ended, and no later manifest names it: "
-                          "it may have been made afterwards")
+            self.say(
+                one,
+                f"its signature is by a key of {one.signer} that has ended, and no later manifest names it: "
+                "it may have been made afterwards",
+            )
             del self.signed[one.link.run_id]
         if ended and not by_now:
-            self.notes.append(f"the key of {_some(sorted({str(one.signer) for one in ended}))} has ended: it was valid "
-                              "when the last manifests say that they were made, which nothing later confirms")
+            self.notes.append(
+                f"the key of {_some(sorted({str(one.signer) for one in ended}))} has ended: it was valid "
+                "when the last manifests say that they were made, which nothing later confirms"
+            )
 
     def _times(self) -> None:
         """What clocks cannot have been right about."""
@@ -416,14 +470,18 @@ class _Verification:
         late = sorted(one.path.name for one in self.seen.values() if one.finished > present)
         if late:
             last = max(one.finished for one in self.seen.values())
-            self.notes.append(f"a clock was wrong: {len(late)} manifests have times in the future, up to {last} "
-                              f"(it is {present}): {_some(late)}")
+            self.notes.append(
+                f"a clock was wrong: {len(late)} manifests have times in the future, up to {last} "
+                f"(it is {present}): {_some(late)}"
+            )
         for one in self.signed.values():
             for previous in one.link.previous:
                 there = self.seen.get(previous.run_id)
                 if there is not None and there.finished > one.finished:
-                    self.notes.append(f"a clock was wrong: {one.path.name} is from {one.finished} and follows "
-                                      f"{there.path.name}, which is from {there.finished}")
+                    self.notes.append(
+                        f"a clock was wrong: {one.path.name} is from {one.finished} and follows "
+                        f"{there.path.name}, which is from {there.finished}"
+                    )
 
     def last_words(self) -> LastWords:
         """What trusted manifests say of the evidence files."""
@@ -465,8 +523,11 @@ class _Verification:
     def _record_problem(self, name: str, run_id: str, claims: Mapping[tuple[int, str], str]) -> str | None:
         """Why a record is not to be trusted, or None."""
         if not claims:
-            return f"{run_id}.json says that its run changed nothing" if run_id in self.tells_changes else \
-                "no manifest that can be trusted names it"
+            return (
+                f"{run_id}.json says that its run changed nothing"
+                if run_id in self.tells_changes
+                else "no manifest that can be trusted names it"
+            )
         try:
             data = content(self.reports / name)
         except FileNotFoundError:
@@ -488,8 +549,13 @@ def _follow(one: Manifest, seen: Mapping[str, Manifest], into: dict[str, Manifes
     while waiting:
         for previous in waiting.pop().link.previous:
             there = seen.get(previous.run_id)
-            if (there is not None and there.signer is None and not previous.signed and previous.run_id not in into
-                    and there.sha256 == previous.sha256):
+            if (
+                there is not None
+                and there.signer is None
+                and not previous.signed
+                and previous.run_id not in into
+                and there.sha256 == previous.sha256
+            ):
                 into[previous.run_id] = there
                 waiting.append(there)
 
@@ -511,33 +577,59 @@ def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tu
     wrong = found.wrong
     if not found.count:
         return [f"{reports / 'manifests'}: no manifest is there"], {
-            "manifests": 0, "files": 0, "records": 0, "signers": [], "notes": [], "newest": []}
+            "manifests": 0,
+            "files": 0,
+            "records": 0,
+            "signers": [],
+            "notes": [],
+            "newest": [],
+        }
     for signature in sorted((reports / "manifests").glob("*.sig")):
         if not os.path.lexists(signature.with_suffix("")):
-            wrong.append(f"{signature}: its manifest is missing: the run was killed while it wrote it, or somebody has "
-                         "taken it away. The next run removes the signature")
+            wrong.append(
+                f"{signature}: its manifest is missing: the run was killed while it wrote it, or somebody has "
+                "taken it away. The next run removes the signature"
+            )
     there_now = {one.sha256 for one in found.signed.values()}
-    wrong += [f"{reports / 'manifests'}: none has the checksum {sha256}, which was known: the folder was put back to "
-              "an older state, or emptied" for sha256 in known if sha256 not in there_now]
+    wrong += [
+        f"{reports / 'manifests'}: none has the checksum {sha256}, which was known: the folder was put back to "
+        "an older state, or emptied"
+        for sha256 in known
+        if sha256 not in there_now
+    ]
     words = found.last_words()
     records = found.records()
-    there = {f"evidence/{path.name}" for path in (reports / "evidence").glob("*")
-             if not (path.name.startswith(".") and path.name.endswith(UNFINISHED))}
+    there = {
+        f"evidence/{path.name}"
+        for path in (reports / "evidence").glob("*")
+        if not (path.name.startswith(".") and path.name.endswith(UNFINISHED))
+    }
     wrong += [f"{reports / name}: no manifest that can be trusted names it" for name in sorted(there - words.names())]
     unsigned = 0
     for name in sorted(words.names()):
         last, word = words[name], words.left_by(name)
         unsigned += last.run_id in found.from_before
-        problem = f"{last.run_id}.json says that a run has written it since of which no manifest is there" \
-            if word is None else _evidence_problem(reports / name, name, word, found.seen[word.run_id])
+        problem = (
+            f"{last.run_id}.json says that a run has written it since of which no manifest is there"
+            if word is None
+            else _evidence_problem(reports / name, name, word, found.seen[word.run_id])
+        )
         if problem:
             wrong.append(f"{reports / name}: {problem}")
     if unsigned:
         found.notes.append(f"from before signing: of {unsigned} evidence files no signed manifest speaks")
-    newest = [{"run_id": link.run_id, "sequence": link.sequence or None, "sha256": found.signed[link.run_id].sha256}
-              for link in Chain(one.link for one in found.signed.values()).heads()]
-    return wrong, {"manifests": found.count, "files": len(words.names()), "records": records, "notes": found.notes,
-                   "newest": newest, "signers": sorted({str(one.signer) for one in found.signed.values()})}
+    newest = [
+        {"run_id": link.run_id, "sequence": link.sequence or None, "sha256": found.signed[link.run_id].sha256}
+        for link in Chain(one.link for one in found.signed.values()).heads()
+    ]
+    return wrong, {
+        "manifests": found.count,
+        "files": len(words.names()),
+        "records": records,
+        "notes": found.notes,
+        "newest": newest,
+        "signers": sorted({str(one.signer) for one in found.signed.values()}),
+    }
 
 
 def _evidence_problem(path: Path, name: str, word: Word, manifest: Manifest) -> str | None:
@@ -559,6 +651,8 @@ def _evidence_problem(path: Path, name: str, word: Word, manifest: Manifest) -> 
     except (ValueError, KeyError, TypeError, AttributeError, PolicyError) as error:
         return f"it cannot be judged: {error!r}"
     if not verdict == document["verdict"] == word.entry["verdict"]:
-        return (f"its verdict is {document['verdict']} (in the manifest: {word.entry['verdict']}), but on {day} its "
-                f"content gives {verdict}")
+        return (
+            f"its verdict is {document['verdict']} (in the manifest: {word.entry['verdict']}), but on {day} its "
+            f"content gives {verdict}"
+        )
     return None

@@ -73,15 +73,24 @@ def render(report: Report) -> str:
         details.append(text)
     lines = head
     if shown:
-        lines += ["\n", "| verdict | host | on_disk | next_start | running | connectivity | waiver | evidence |\n",
-                  "|---|---|---|---|---|---|---|---|\n", *rows]
+        lines += [
+            "\n",
+            "| verdict | host | on_disk | next_start | running | connectivity | waiver | evidence |\n",
+            "|---|---|---|---|---|---|---|---|\n",
+            *rows,
+        ]
     if len(rows) < len(shown):
         lines.append(f"\n{len(shown) - len(rows)} more hosts that are not compliant are left out of this table.\n")
     if details:
-        lines += ["\n<details><summary>Reasons and what mends them</summary>\n\n<pre>\n", *details,
-                  "</pre>\n\n</details>\n"]
+        lines += [
+            "\n<details><summary>Reasons and what mends them</summary>\n\n<pre>\n",
+            *details,
+            "</pre>\n\n</details>\n",
+        ]
     if len(details) < len(open_hosts):
-        lines.append(f"\nThe reasons of {len(open_hosts) - len(details)} more hosts are left out; "
-                     "the JSON and HTML reports have them all.\n")
+        lines.append(
+            f"\nThe reasons of {len(open_hosts) - len(details)} more hosts are left out; "
+            "the JSON and HTML reports have them all.\n"
+        )
     lines.append(f"\nMade {report.generated_at}; newest evidence from {report.last_run or 'never'}.\n")
     return "".join(lines)

@@ -108,8 +108,15 @@ class Host:
     def findings(self) -> list[rules.Finding]:
         """What was found out about it, held against its policy; empty where the policy or the state is not known."""
         state, policy = self.document.get("state"), self.policy
-        return [] if state is None or not policy else [one for group in rules.of_host(
-            state, policy["desired"], policy["connectivity"], policy.get("expect") or "") for one in group]
+        return (
+            []
+            if state is None or not policy
+            else [
+                one
+                for group in rules.of_host(state, policy["desired"], policy["connectivity"], policy.get("expect") or "")
+                for one in group
+            ]
+        )
 
     @property
     def waiver(self) -> Mapping[str, Any] | None:
@@ -200,8 +207,9 @@ def headline(report: Report) -> str:
     totals, count = report.totals, sum(report.totals.values())
     if not count:
         return "There are no hosts to report on"
-    broken, unseen, pending, idle = (sum(totals[verdict] for verdict in in_camps(camp))
-                                     for camp in (BROKEN, UNSEEN, PENDING, IDLE))
+    broken, unseen, pending, idle = (
+        sum(totals[verdict] for verdict in in_camps(camp)) for camp in (BROKEN, UNSEEN, PENDING, IDLE)
+    )
     things = noun(report.hosts, count)
     if broken:
         text = f"{broken} of {count} {things} violate{'s' if broken == 1 else ''} the policy"
@@ -213,11 +221,15 @@ def headline(report: Report) -> str:
         return f"{count} {things}: the policy is met, or waived on {totals['waived']}"
     elif idle:
         return f"The policy applies to {count - idle or 'none'} of {count} {things}" + (
-            ", all of which meet it" if idle < count else "")
+            ", all of which meet it" if idle < count else ""
+        )
     else:
         return f"All {count} {things} meet the policy" if count > 1 else f"The {things} meets the policy"
-    more = [f"{totals[verdict]} {'waiting for a restart' if verdict in in_camps(PENDING) else verdict}"
-            for verdict in in_camps(PENDING, UNSEEN) if totals[verdict]]
+    more = [
+        f"{totals[verdict]} {'waiting for a restart' if verdict in in_camps(PENDING) else verdict}"
+        for verdict in in_camps(PENDING, UNSEEN)
+        if totals[verdict]
+    ]
     return text + (f"; {', '.join(more)}" if more else "")
 
 

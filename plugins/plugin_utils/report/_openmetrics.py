@@ -47,23 +47,53 @@ def render(report: Report) -> str:
     paths: Counter[tuple[str, str]] = Counter()
     for (via, outcome), members in sorted(clusters(hosts).items()):
         paths[visible(via), visible(outcome)] += len(members)
-    last: list[tuple[dict[str, str], float]] = [({}, _stamp(report.last_run))] if report.last_run or any(
-        host.collected_at for host in hosts) else []
+    last: list[tuple[dict[str, str], float]] = (
+        [({}, _stamp(report.last_run))] if report.last_run or any(host.collected_at for host in hosts) else []
+    )
     lines = [
-        *_family("hosts", "Hosts by verdict.", (({"verdict": verdict}, count)
-                                                for verdict, count in report.totals.items())),
-        *_family("host_info", "One a host, always 1: its verdict, product and desired state.", (
-            ({"host": host.host, "verdict": host.verdict, "product": host.products,
-              "desired": str(host.policy.get("desired") or "")}, 1) for host in hosts)),
+        *_family(
+            "hosts", "Hosts by verdict.", (({"verdict": verdict}, count) for verdict, count in report.totals.items())
+        ),
+        *_family(
+            "host_info",
+            "One a host, always 1: its verdict, product and desired state.",
+            (
+                (
+                    {
+                        "host": host.host,
+                        "verdict": host.verdict,
+                        "product": host.products,
+                        "desired": str(host.policy.get("desired") or ""),
+                    },
+                    1,
+                )
+                for host in hosts
+            ),
+        ),
         # What would make an alert on old evidence wait until a wrong clock was right.
-        *_family("host_evidence_timestamp_seconds", _COLLECTED, (
-            ({"host": host.host}, 0 if host.age is None else _stamp(host.collected_at))
-            for host in hosts if host.collected_at)),
-        *_family("waiver_until_timestamp_seconds", "When the last day of a host's waiver begins (UTC).", (
-            ({"host": host.host}, _stamp(host.waiver["until"])) for host in hosts
-            if host.waiver and moment(host.waiver["until"]))),
-        *_family("connectivity_hosts", "Hosts by path to the telemetry endpoint and outcome of the probe.", (
-            ({"via": via, "outcome": outcome}, count) for (via, outcome), count in paths.items())),
+        *_family(
+            "host_evidence_timestamp_seconds",
+            _COLLECTED,
+            (
+                ({"host": host.host}, 0 if host.age is None else _stamp(host.collected_at))
+                for host in hosts
+                if host.collected_at
+            ),
+        ),
+        *_family(
+            "waiver_until_timestamp_seconds",
+            "When the last day of a host's waiver begins (UTC).",
+            (
+                ({"host": host.host}, _stamp(host.waiver["until"]))
+                for host in hosts
+                if host.waiver and moment(host.waiver["until"])
+            ),
+        ),
+        *_family(
+            "connectivity_hosts",
+            "Hosts by path to the telemetry endpoint and outcome of the probe.",
+            (({"via": via, "outcome": outcome}, count) for (via, outcome), count in paths.items()),
+        ),
         *_family("last_run_timestamp_seconds", "When the newest evidence of the fleet was collected.", last),
         *_family("report_timestamp_seconds", "When this report was made.", [({}, _stamp(report.generated_at))]),
         "# EOF",

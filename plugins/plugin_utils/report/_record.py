@@ -21,8 +21,22 @@ RECORDS, LINES = 60, 5000
 #: What a report shows; the other lines say who ran it, and that what was done is accounted for.
 KINDS = ("edit", "move", "attempt", "refusal", "restart", "roll_back", "undo")
 _ABOUT = ("operator", "control_node", "commit", "dirty", "undoes")
-_LINE = ("host", "at", "kind", "file", "before", "after", "backup", "what", "reason", "service", "gates", "old", "new",
-         "failure")
+_LINE = (
+    "host",
+    "at",
+    "kind",
+    "file",
+    "before",
+    "after",
+    "backup",
+    "what",
+    "reason",
+    "service",
+    "gates",
+    "old",
+    "new",
+    "failure",
+)
 
 
 def changes_in(folders: Iterable[Path], hosts: Collection[str]) -> tuple[Changes, list[str]]:
@@ -58,8 +72,10 @@ def changes_in(folders: Iterable[Path], hosts: Collection[str]) -> tuple[Changes
         if run["changes"]:
             runs.append(run)
     if more or left_out:
-        notes.append(f"what changed is not shown as a whole: {more} lines and {left_out} older records are left out; "
-                     "they are in changes/")
+        notes.append(
+            f"what changed is not shown as a whole: {more} lines and {left_out} older records are left out; "
+            "they are in changes/"
+        )
     return Changes(runs), notes
 
 
@@ -75,8 +91,9 @@ def words(change: Mapping[str, Any]) -> tuple[str, str, str]:
     """A change as one reads it: what was done, to what, and how it came out."""
     kind, failure = change["kind"], change.get("failure")
     if kind == "restart":
-        pids = " → ".join(", ".join(str(one["pid"]) for one in change.get(key) or ()) or "none"
-                          for key in ("old", "new"))
+        pids = " → ".join(
+            ", ".join(str(one["pid"]) for one in change.get(key) or ()) or "none" for key in ("old", "new")
+        )
         gates = "; ".join(change.get("gates") or ())
         return "restarted", change.get("service") or "", f"JVM {pids}. " + (failure or gates or "it came up")
     if kind == "refusal":

@@ -31,29 +31,57 @@ def steps(host: Host, inventory: str) -> list[Step]:
     if host.verdict in SETTLED:
         return []
     if host.verdict == "unreachable":
-        return [Step("See why it does not answer", "control node",
-                     f"ansible {shlex.quote(host.host)} -i {inventory} -m ansible.builtin.ping -vvv"), audit]
+        return [
+            Step(
+                "See why it does not answer",
+                "control node",
+                f"ansible {shlex.quote(host.host)} -i {inventory} -m ansible.builtin.ping -vvv",
+            ),
+            audit,
+        ]
     found: list[Step] = []
     if host.verdict == "waiver_expired":
-        found.append(Step("Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy "
-                          "about", "control node", ""))
+        found.append(
+            Step(
+                "Renew telemetry_waiver in the inventory if the exception is to stay; else bring the policy about",
+                "control node",
+                "",
+            )
+        )
     desired = str(host.policy.get("desired"))
     for entry in host.installations if desired in rules.KNOWN else ():
         debts, service = rules.owed_by(entry, desired), entry.get("service")
         if rules.EDIT in debts:
-            found.append(Step("Put the flag where the policy wants it", "control node",
-                              _playbook("enforce", host, inventory)))
+            found.append(
+                Step("Put the flag where the policy wants it", "control node", _playbook("enforce", host, inventory))
+            )
         if rules.RELOAD in debts:
             found.append(Step(f"Load the unit of {entry['name']} as it is on disk", "host", "systemctl daemon-reload"))
         if rules.RESTART in debts:
             if entry["next_start"] in rules.KNOWN:
-                found.append(Step(f"Restart {entry['name']} now", "control node",
-                                  _playbook("enforce", host, inventory, " -e telemetry_restart=now")))
+                found.append(
+                    Step(
+                        f"Restart {entry['name']} now",
+                        "control node",
+                        _playbook("enforce", host, inventory, " -e telemetry_restart=now"),
+                    )
+                )
             if service:
-                found.append(Step("Or restart it by hand" if entry["next_start"] in rules.KNOWN else
-                                  f"Restart {entry['name']} by hand", "host",
-                                  f"systemctl restart {shlex.quote(service)}"))
+                found.append(
+                    Step(
+                        "Or restart it by hand"
+                        if entry["next_start"] in rules.KNOWN
+                        else f"Restart {entry['name']} by hand",
+                        "host",
+                        f"systemctl restart {shlex.quote(service)}",
+                    )
+                )
     if rules.PROBE in rules.debts_of(host.findings):
-        found.append(Step("Once the network is as the policy wants it, probe again", "control node",
-                          _playbook("probe", host, inventory)))
+        found.append(
+            Step(
+                "Once the network is as the policy wants it, probe again",
+                "control node",
+                _playbook("probe", host, inventory),
+            )
+        )
     return [*dict.fromkeys(found), audit]

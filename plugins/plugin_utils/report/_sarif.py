@@ -30,11 +30,15 @@ RULES = {one.name: (one.sarif, one.remedy) for one in TABLE if one.sarif}
 
 def _rule(verdict: str) -> dict[str, Any]:
     level, help_text = RULES[verdict]
-    return {"id": verdict, "name": "Telemetry" + "".join(part.capitalize() for part in verdict.split("_")),
-            "shortDescription": {"text": f"Telemetry: {MEANINGS[verdict]}"},
-            "fullDescription": {"text": f"The audit's verdict on a host is {verdict}: {MEANINGS[verdict]}."},
-            "help": {"text": help_text.replace("`", ""), "markdown": help_text},
-            "helpUri": f"{PAGE}#verdict-{verdict}", "defaultConfiguration": {"level": level}}
+    return {
+        "id": verdict,
+        "name": "Telemetry" + "".join(part.capitalize() for part in verdict.split("_")),
+        "shortDescription": {"text": f"Telemetry: {MEANINGS[verdict]}"},
+        "fullDescription": {"text": f"The audit's verdict on a host is {verdict}: {MEANINGS[verdict]}."},
+        "help": {"text": help_text.replace("`", ""), "markdown": help_text},
+        "helpUri": f"{PAGE}#verdict-{verdict}",
+        "defaultConfiguration": {"level": level},
+    }
 
 
 def _location(host: Host) -> list[dict[str, Any]]:
@@ -48,9 +52,14 @@ def _location(host: Host) -> list[dict[str, Any]]:
         if line:
             physical["region"] = {"startLine": line}
         name = f"{host.host}/{installation}" if installation else host.host
-        found.append({"physicalLocation": physical,
-                      "logicalLocations": [{"name": installation or host.host, "fullyQualifiedName": name,
-                                            "kind": "resource"}]})
+        found.append(
+            {
+                "physicalLocation": physical,
+                "logicalLocations": [
+                    {"name": installation or host.host, "fullyQualifiedName": name, "kind": "resource"}
+                ],
+            }
+        )
     return found
 
 
@@ -63,33 +72,55 @@ def _result(host: Host, number: int, inventory: str) -> dict[str, Any]:
     reasons = list(host.reasons) or [MEANINGS[host.verdict]]
     commands = [step.command for step in steps(host, inventory) if step.command]
     result: dict[str, Any] = {
-        "ruleId": host.verdict, "ruleIndex": number, "level": RULES[host.verdict][0],
+        "ruleId": host.verdict,
+        "ruleIndex": number,
+        "level": RULES[host.verdict][0],
         "message": {"text": f"{_plain(host.host)}: " + "\n".join(map(_plain, reasons))},
         "locations": _location(host),
-        "partialFingerprints": {"hostVerdict/v1": hashlib.sha256(
-            f"{host.host}\0{host.verdict}".encode("utf-8", "surrogatepass")).hexdigest()[:32]},
-        "properties": {"host": host.host, "verdict": host.verdict, "collectedAt": host.collected_at,
-                       "ageSeconds": host.age, "mend": commands},
+        "partialFingerprints": {
+            "hostVerdict/v1": hashlib.sha256(
+                f"{host.host}\0{host.verdict}".encode("utf-8", "surrogatepass")
+            ).hexdigest()[:32]
+        },
+        "properties": {
+            "host": host.host,
+            "verdict": host.verdict,
+            "collectedAt": host.collected_at,
+            "ageSeconds": host.age,
+            "mend": commands,
+        },
     }
     if host.verdict == "waived" and host.waiver is not None:
         waiver = host.waiver
         ticket = f", {waiver['ticket']}" if waiver.get("ticket") else ""
-        result["suppressions"] = [{
-            "kind": "external", "status": "accepted",
-            "justification": f"{waiver['reason']} (approved by {waiver['approved_by']}, until {waiver['until']}"
-                             f"{ticket})",
-            "properties": dict(waiver)}]
+        result["suppressions"] = [
+            {
+                "kind": "external",
+                "status": "accepted",
+                "justification": f"{waiver['reason']} (approved by {waiver['approved_by']}, until {waiver['until']}"
+                f"{ticket})",
+                "properties": dict(waiver),
+            }
+        ]
     return result
 
 
 def render(report: Report) -> str:
     """The report with one line a result; the totals of all verdicts stand in the run's properties."""
     order = list(RULES)
-    results = [_result(host, order.index(host.verdict), report.inventory)
-               for host in report.worst_first() if host.verdict in RULES]
+    results = [
+        _result(host, order.index(host.verdict), report.inventory)
+        for host in report.worst_first()
+        if host.verdict in RULES
+    ]
     head = {
-        "tool": {"driver": {"name": "cbops.telemetry", "informationUri": HOME,
-                            "rules": [_rule(verdict) for verdict in order]}},
+        "tool": {
+            "driver": {
+                "name": "cbops.telemetry",
+                "informationUri": HOME,
+                "rules": [_rule(verdict) for verdict in order],
+            }
+        },
         "originalUriBaseIds": {"FLEET": {"description": {"text": "The files of the managed hosts, as HOST/path"}}},
         "invocations": [{"executionSuccessful": True, "endTimeUtc": report.generated_at}],
         "columnKind": "utf16CodeUnits",
@@ -97,4 +128,4 @@ def render(report: Report) -> str:
     }
     text, *lines_of = (visible_json(written(part)) for part in (head, *results))
     lines = ",\n".join(lines_of)
-    return (f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [\n{text[:-1]}, "results": [\n{lines}\n]}}\n]}}\n')
+    return f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [\n{text[:-1]}, "results": [\n{lines}\n]}}\n]}}\n'

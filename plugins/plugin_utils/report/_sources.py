@@ -99,8 +99,9 @@ class _Folder:
             self._journal(journals[run_id], run_id == RUN_ID)
 
     def _unread(self, path: Path, reason: str) -> None:
-        self.notes.append(f"{path.parent.name}/{path.name} cannot be read ({reason}): "
-                          "what it says of ages and drift is left out")
+        self.notes.append(
+            f"{path.parent.name}/{path.name} cannot be read ({reason}): what it says of ages and drift is left out"
+        )
 
     def _manifest(self, path: Path, run_id: str) -> None:
         try:
@@ -142,8 +143,11 @@ class _Folder:
         matching = [entry for entry in unended if entry["sha256"] == sha256]
         if word is not None and (word.entry["sha256"] == sha256 or not matching):
             return word.entry
-        return max(matching or unended, key=lambda entry: (entry["collected_at"] <= self._at, entry["collected_at"]),
-                   default=None)
+        return max(
+            matching or unended,
+            key=lambda entry: (entry["collected_at"] <= self._at, entry["collected_at"]),
+            default=None,
+        )
 
 
 def _totals(given: Mapping[str, Any]) -> dict[str, int]:
@@ -218,12 +222,21 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     strange = set().union(*(folder.names or () for folder in read_folders))
     strange -= {path_of(Path(), host).name for host in hosts}
     strangers = [urllib.parse.unquote(name.removesuffix(".json")) for name in sorted(strange)]
-    runs = sorted((run for folder in read_folders for run in folder.trend if not _later(run.at, at)),
-                  key=lambda run: run.at)
+    runs = sorted(
+        (run for folder in read_folders for run in folder.trend if not _later(run.at, at)), key=lambda run: run.at
+    )
     collected = [host.collected_at for host in found if host.collected_at and host.age is not None]
-    return Gathered(found, runs, max(collected, key=lambda text: moment(text) or 0, default=None), notes, strangers, at,
-                    {host: at for folder in read_folders for host, at in (folder.whole or {}).items()}, changes,
-                    lacking)
+    return Gathered(
+        found,
+        runs,
+        max(collected, key=lambda text: moment(text) or 0, default=None),
+        notes,
+        strangers,
+        at,
+        {host: at for folder in read_folders for host, at in (folder.whole or {}).items()},
+        changes,
+        lacking,
+    )
 
 
 def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str) -> list[str]:
@@ -232,13 +245,17 @@ def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str
     ahead = [host for host in hosts if host.collected_at and host.age is None]
     if ahead:
         names = f"{', '.join(host.host for host in ahead[:20])}{' ...' if len(ahead) > 20 else ''}"
-        notes.append(f"how old the evidence is of {len(ahead)} hosts is not known, for by its own time, up to "
-                     f"{max(str(host.collected_at) for host in ahead)}, it is from the future (it is {at}; a clock is "
-                     f"or was wrong): {names}")
+        notes.append(
+            f"how old the evidence is of {len(ahead)} hosts is not known, for by its own time, up to "
+            f"{max(str(host.collected_at) for host in ahead)}, it is from the future (it is {at}; a clock is "
+            f"or was wrong): {names}"
+        )
     runs = [run.at for folder in folders for run in folder.trend if _later(run.at, at)]
     if runs:
-        notes.append(f"{len(runs)} runs are left out of the trend, for by their own time, up to {max(runs)}, they are "
-                     f"from the future (it is {at}; a clock is or was wrong)")
+        notes.append(
+            f"{len(runs)} runs are left out of the trend, for by their own time, up to {max(runs)}, they are "
+            f"from the future (it is {at}; a clock is or was wrong)"
+        )
     return notes
 
 
@@ -247,8 +264,9 @@ def _later(one: str | None, other: str | None) -> bool:
     return first is not None and (second is None or first > second)
 
 
-def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str, pool: dict[Any, Any]
-          ) -> tuple[Host, bool]:
+def _host(
+    folders: Sequence[_Folder], host: str, newer_than: str | None, at: str, pool: dict[Any, Any]
+) -> tuple[Host, bool]:
     """A host, and whether there is evidence of it that counts. ``pool`` is what documents have in common."""
     best: Host | None = None
     reason = "no evidence was filed for it: its tasks failed or were not run"
@@ -262,19 +280,31 @@ def _host(folders: Sequence[_Folder], host: str, newer_than: str | None, at: str
             continue
         seen = folder.seen(host, sha256) or document
         collected = _moment_of(seen.get("collected_at"))
-        one = Host({name: _shared(value, pool) for name, value in document.items()}, collected, _age(collected, at),
-                   seen.get("drift"), seen.get("machine"))
+        one = Host(
+            {name: _shared(value, pool) for name, value in document.items()},
+            collected,
+            _age(collected, at),
+            seen.get("drift"),
+            seen.get("machine"),
+        )
         if best is None or _newness(one) > _newness(best):
             best = one
     if best is None:
         return Host(missing(host, reason)), False
     if newer_than and best.collected_at and best.age is None:
-        return Host(missing(host, f"its evidence is by its own time from {best.collected_at}, which is after the "
-                                  f"present ({at}): how old it is nobody knows"), best.collected_at), False
+        return Host(
+            missing(
+                host,
+                f"its evidence is by its own time from {best.collected_at}, which is after the "
+                f"present ({at}): how old it is nobody knows",
+            ),
+            best.collected_at,
+        ), False
     if newer_than and not _later(best.collected_at, newer_than):
         last = f"the last is from {best.collected_at}" if best.collected_at else "from when the last is, nobody knows"
-        return Host(missing(host, f"no evidence was filed for it since {newer_than}: {last}"), best.collected_at,
-                    best.age), False
+        return Host(
+            missing(host, f"no evidence was filed for it since {newer_than}: {last}"), best.collected_at, best.age
+        ), False
     return best, True
 
 
@@ -291,8 +321,11 @@ def _shared(value: Any, pool: dict[Any, Any]) -> Any:
     key = hashlib.blake2b(marshal.dumps(value, 0), digest_size=24).digest()
     known = pool.get(key)
     if known is None:
-        known = [_shared(item, pool) for item in value] if isinstance(value, list) else {
-            _shared(name, pool): _shared(item, pool) for name, item in value.items()}
+        known = (
+            [_shared(item, pool) for item in value]
+            if isinstance(value, list)
+            else {_shared(name, pool): _shared(item, pool) for name, item in value.items()}
+        )
         pool[key] = known
     return known
 

@@ -22,21 +22,51 @@ _SHAPE = {
     "reasons": [_TEXT],
     "warnings": [_TEXT],
     "posture": _MAYBE,
-    "policy": {"desired": _TEXT, "connectivity": _TEXT, "restart": _TEXT,
-               "waiver": {"until": _TEXT, "reason": _TEXT, "approved_by": _TEXT, "ticket": _MAYBE}},
+    "policy": {
+        "desired": _TEXT,
+        "connectivity": _TEXT,
+        "restart": _TEXT,
+        "waiver": {"until": _TEXT, "reason": _TEXT, "approved_by": _TEXT, "ticket": _MAYBE},
+    },
     "state": {
         "warnings": [_TEXT],
-        "installations": [{
-            "name": _TEXT, "product": _TEXT, "packaging": _TEXT, "service": _MAYBE,
-            "on_disk": _TEXT, "next_start": _TEXT, "running": _TEXT,
-            "on_disk_detail": _DETAIL, "next_start_detail": _DETAIL, "running_detail": _DETAIL,
-            "launch": {"file": _TEXT, "variable": _MAYBE},
-            "declarations": [{"file": _TEXT, "line": (int,), "variable": _MAYBE, "value": _TEXT, "live": (bool,),
-                              "reason": _MAYBE}],
-            "processes": [{"pid": (int,), "proof": _MAYBE}],
-        }],
-        "connectivity": [{"target": _TEXT, "via": _TEXT, "outcome": _TEXT, "message": _TEXT, "findings": [_TEXT],
-                          "java": [{"trusted": (bool, type(None))}], "samples": {"outcomes": {}}}],
+        "installations": [
+            {
+                "name": _TEXT,
+                "product": _TEXT,
+                "packaging": _TEXT,
+                "service": _MAYBE,
+                "on_disk": _TEXT,
+                "next_start": _TEXT,
+                "running": _TEXT,
+                "on_disk_detail": _DETAIL,
+                "next_start_detail": _DETAIL,
+                "running_detail": _DETAIL,
+                "launch": {"file": _TEXT, "variable": _MAYBE},
+                "declarations": [
+                    {
+                        "file": _TEXT,
+                        "line": (int,),
+                        "variable": _MAYBE,
+                        "value": _TEXT,
+                        "live": (bool,),
+                        "reason": _MAYBE,
+                    }
+                ],
+                "processes": [{"pid": (int,), "proof": _MAYBE}],
+            }
+        ],
+        "connectivity": [
+            {
+                "target": _TEXT,
+                "via": _TEXT,
+                "outcome": _TEXT,
+                "message": _TEXT,
+                "findings": [_TEXT],
+                "java": [{"trusted": (bool, type(None))}],
+                "samples": {"outcomes": {}},
+            }
+        ],
         "looked_at": [_TEXT],
     },
 }
@@ -45,10 +75,28 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 _PROCESS = [{"pid": (int,), "started": _MAYBE}]
-_CHANGE = {"run": _TEXT, "at": _TEXT, "kind": _TEXT, "host": _MAYBE, "file": _MAYBE, "backup": _MAYBE, "what": _MAYBE,
-           "reason": _MAYBE, "service": _MAYBE, "gates": [_TEXT], "old": _PROCESS, "new": _PROCESS, "failure": _MAYBE,
-           "operator": _MAYBE, "control_node": _MAYBE, "commit": _MAYBE, "dirty": (bool, type(None)), "undoes": _MAYBE,
-           "before": _MAYBE, "after": _MAYBE}
+_CHANGE = {
+    "run": _TEXT,
+    "at": _TEXT,
+    "kind": _TEXT,
+    "host": _MAYBE,
+    "file": _MAYBE,
+    "backup": _MAYBE,
+    "what": _MAYBE,
+    "reason": _MAYBE,
+    "service": _MAYBE,
+    "gates": [_TEXT],
+    "old": _PROCESS,
+    "new": _PROCESS,
+    "failure": _MAYBE,
+    "operator": _MAYBE,
+    "control_node": _MAYBE,
+    "commit": _MAYBE,
+    "dirty": (bool, type(None)),
+    "undoes": _MAYBE,
+    "before": _MAYBE,
+    "after": _MAYBE,
+}
 _SUM = re.compile("[0-9a-f]{64}")
 
 
@@ -64,12 +112,20 @@ def _fits(value: Any, shape: Any) -> bool:
 
 def sound_change(entry: Any) -> bool:
     """Whether a line of a record of changes is one that a report can be made of."""
-    return isinstance(entry, dict) and _fits(entry, _CHANGE) and (entry["kind"] == "run" or bool(entry.get("host"))) \
+    return (
+        isinstance(entry, dict)
+        and _fits(entry, _CHANGE)
+        and (entry["kind"] == "run" or bool(entry.get("host")))
         and all(entry.get(key) is None or _SUM.fullmatch(entry[key]) for key in ("before", "after"))
+    )
 
 
 def sound(document: Any, host: str) -> bool:
     """Whether a document is evidence of this host that a report can be made of."""
-    return (isinstance(document, dict) and document.get("host") == host
-            and all(isinstance(document.get(key), list) for key in ("reasons", "warnings"))
-            and _fits(document, _SHAPE) and document["verdict"] in VERDICTS)
+    return (
+        isinstance(document, dict)
+        and document.get("host") == host
+        and all(isinstance(document.get(key), list) for key in ("reasons", "warnings"))
+        and _fits(document, _SHAPE)
+        and document["verdict"] in VERDICTS
+    )

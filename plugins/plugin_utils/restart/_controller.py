@@ -87,10 +87,17 @@ class Controller:
 
     def _request(self, path: str, method: str, timeout: float) -> tuple[int, str]:
         try:
-            with open_url(f"{self.url}{path}", method=method, timeout=timeout, follow_redirects="none",
-                          url_username=self._user or None, url_password=self._token or None,
-                          force_basic_auth=bool(self._user), ca_path=self._ca_file,
-                          http_agent="cbops.telemetry") as answer:
+            with open_url(
+                f"{self.url}{path}",
+                method=method,
+                timeout=timeout,
+                follow_redirects="none",
+                url_username=self._user or None,
+                url_password=self._token or None,
+                force_basic_auth=bool(self._user),
+                ca_path=self._ca_file,
+                http_agent="cbops.telemetry",
+            ) as answer:
                 return answer.status, answer.read(1 << 22).decode("utf-8", "replace")
         except urllib.error.HTTPError as error:
             with error:
@@ -102,8 +109,10 @@ class Controller:
     def _post(self, path: str) -> None:
         status, _text = self._ask(path, "POST")
         if status in (401, 403):
-            raise ControllerError(f"{self.url}{path.partition('?')[0]} answers {status}: the user needs a valid API "
-                                  "token and the permission Overall/Manage (or Administer)")
+            raise ControllerError(
+                f"{self.url}{path.partition('?')[0]} answers {status}: the user needs a valid API "
+                "token and the permission Overall/Manage (or Administer)"
+            )
         if not 200 <= status < 400:
             raise ControllerError(f"{self.url}{path.partition('?')[0]} answers {status}")
 
@@ -156,8 +165,14 @@ class Controller:
             return False
 
 
-def drain(controller: Controller, reason: str, seconds: float, run: str = "",
-          clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> Drained:
+def drain(
+    controller: Controller,
+    reason: str,
+    seconds: float,
+    run: str = "",
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Drained:
     """Quiet the controller down and wait until it is idle, or the time is over.
 
     Where builds still run then, or anything is raised (a signal too), builds are started again, unless somebody else

@@ -62,8 +62,9 @@ def private_folder(places: Sequence[Path]) -> int:
 
 
 @contextlib.contextmanager
-def one_at_a_time(groups: Iterable[str], places: Sequence[Path] | None = None,
-                  seconds: float = math.inf) -> Iterator[None]:
+def one_at_a_time(
+    groups: Iterable[str], places: Sequence[Path] | None = None, seconds: float = math.inf
+) -> Iterator[None]:
     """Hold the restart of the hosts of each of these groups one by one, whatever the forks, the batch or the run.
 
     Everybody takes the locks of several groups in one order, so that no two wait for each other. Raises :class:`Held`
@@ -155,5 +156,7 @@ class Budget:
         if len(hosts) <= self.limit:
             return None
         named = ", ".join(hosts[:5])
-        return (f"not restarted: {len(hosts)} restart{'s' * (len(hosts) > 1)} failed in this run ({named}) and "
-                f"telemetry_max_failures is {self.limit}")
+        return (
+            f"not restarted: {len(hosts)} restart{'s' * (len(hosts) > 1)} failed in this run ({named}) and "
+            f"telemetry_max_failures is {self.limit}"
+        )

@@ -24,8 +24,13 @@ _CUTS = (
     (re.compile(r"(?i)(\b(?:proxy-)?(?:authorization|cookie|set-cookie)\s*[:=]).*"), r"\1 " + _HIDDEN),
     # Any system property but ours; any option or variable whose name says that it is secret.
     (re.compile(r"(-D(?!%s\b)[^\s=]+=)%s" % (re.escape(_FLAG), _VALUE)), r"\1" + _HIDDEN),
-    (re.compile(r"(?i)([\w.-]*(?:pass|pwd|secret|token|credential|grant|api.?key|private.?key|auth)[\w.-]*[\"']?"
-                r"(?:\s*[=:]\s*|\s+is\s+|\s+))%s" % _VALUE), r"\1" + _HIDDEN),
+    (
+        re.compile(
+            r"(?i)([\w.-]*(?:pass|pwd|secret|token|credential|grant|api.?key|private.?key|auth)[\w.-]*[\"']?"
+            r"(?:\s*[=:]\s*|\s+is\s+|\s+))%s" % _VALUE
+        ),
+        r"\1" + _HIDDEN,
+    ),
     (re.compile(r"(\b[A-Za-z][\w+.-]*://)[^\s/@]+@"), r"\1" + _HIDDEN + "@"),
     # Whatever looks like a key or a token: long, and no word, path or class name.
     (re.compile(r"(?<![\w/.+=-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+/=-]{24,}(?![\w/.])"), _HIDDEN),

@@ -60,20 +60,50 @@ def is_unit(path: str) -> bool:
 def idle(host: str, policy: Policy, today: datetime.date) -> dict[str, Any]:
     """The entry of a host that enforce leaves alone."""
     waiver = policy.waiver
-    reason = "telemetry_desired is unmanaged" if waiver is None or policy.desired == "unmanaged" else \
-        f"waived until {waiver.until}: {waiver.words()}"
-    return {"host": host, "desired": policy.desired, "enforced": policy.enforced(today), "edits": [], "reload": False,
-            "restarts": [], "restarts_owed": [], "other_changes": [], "reasons": [reason], "error": None}
+    reason = (
+        "telemetry_desired is unmanaged"
+        if waiver is None or policy.desired == "unmanaged"
+        else f"waived until {waiver.until}: {waiver.words()}"
+    )
+    return {
+        "host": host,
+        "desired": policy.desired,
+        "enforced": policy.enforced(today),
+        "edits": [],
+        "reload": False,
+        "restarts": [],
+        "restarts_owed": [],
+        "other_changes": [],
+        "reasons": [reason],
+        "error": None,
+    }
 
 
 def broken(host: str, error: str) -> dict[str, Any]:
     """The entry of a host that cannot be planned."""
-    return {"host": host, "desired": None, "enforced": None, "edits": [], "reload": False, "restarts": [],
-            "restarts_owed": [], "other_changes": [], "reasons": [], "error": error}
+    return {
+        "host": host,
+        "desired": None,
+        "enforced": None,
+        "edits": [],
+        "reload": False,
+        "restarts": [],
+        "restarts_owed": [],
+        "other_changes": [],
+        "reasons": [],
+        "error": error,
+    }
 
 
-def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[str, Any],
-             rendered: Sequence[Mapping[str, Any]], daemon_reload: bool, allow: Sequence[str] = ()) -> dict[str, Any]:
+def entry_of(
+    host: str,
+    policy: Policy,
+    today: datetime.date,
+    answer: Mapping[str, Any],
+    rendered: Sequence[Mapping[str, Any]],
+    daemon_reload: bool,
+    allow: Sequence[str] = (),
+) -> dict[str, Any]:
     """The entry of a host that enforce acts on.
 
     ``answer`` is what telemetry_flag said in check mode, ``rendered`` the edits by the user's own templates, which
@@ -82,11 +112,22 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
     """
     diffs = {diff["before_header"]: diff for diff in answer["diff"]}
     paths = [edit["path"] for edit in rendered]
-    edits = [*rendered, *({"path": edit["path"], "before": edit["before"], "after": edit["after"],
-                           "summary": summary(edit, diffs[edit["path"]])}
-                          for edit in answer["files"] if edit["path"] not in paths)]
-    needed = answer["reload_required"] or any(is_unit(edit["path"]) and edit["before"] != edit["after"]
-                                              for edit in edits)
+    edits = [
+        *rendered,
+        *(
+            {
+                "path": edit["path"],
+                "before": edit["before"],
+                "after": edit["after"],
+                "summary": summary(edit, diffs[edit["path"]]),
+            }
+            for edit in answer["files"]
+            if edit["path"] not in paths
+        ),
+    ]
+    needed = answer["reload_required"] or any(
+        is_unit(edit["path"]) and edit["before"] != edit["after"] for edit in edits
+    )
     reload = needed and daemon_reload
     restarts: list[str] = []
     owed: list[str] = []
@@ -101,16 +142,22 @@ def entry_of(host: str, policy: Policy, today: datetime.date, answer: Mapping[st
         can = isinstance(service, Service) and (reload or (found["next_start"] in rules.KNOWN and not needed))
         (restarts if can and policy.restart != "never" else owed).append(service.label)
         others += changes_of(found, allow, label=lambda entry: service_of(entry).label)
-    refused = [service for service in restarts
-               if refusal([other for other in others if other["service"] == service])]
+    refused = [service for service in restarts if refusal([other for other in others if other["service"] == service])]
     restarts, owed = [service for service in restarts if service not in refused], owed + refused
     results = worst([assess_installation(found, policy.desired) for found in answer["state"]["installations"]])
     reasons = with_waiver(results, policy, today).reasons
-    return {"host": host, "desired": policy.desired, "enforced": True,
-            "edits": sorted(edits, key=lambda edit: str(edit["path"])), "reload": reload,
-            "restarts": list(dict.fromkeys(restarts)), "restarts_owed": list(dict.fromkeys(owed)),
-            "other_changes": [other for number, other in enumerate(others) if other not in others[:number]],
-            "reasons": reasons, "error": None}
+    return {
+        "host": host,
+        "desired": policy.desired,
+        "enforced": True,
+        "edits": sorted(edits, key=lambda edit: str(edit["path"])),
+        "reload": reload,
+        "restarts": list(dict.fromkeys(restarts)),
+        "restarts_owed": list(dict.fromkeys(owed)),
+        "other_changes": [other for number, other in enumerate(others) if other not in others[:number]],
+        "reasons": reasons,
+        "error": None,
+    }
 
 
 # -- holding a host to a plan -----------------------------------------------------------------------
@@ -158,17 +205,28 @@ def _differences(planned: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
         if was is None:
             found.append(f"{path}: an edit is needed that was not planned ({edit['summary']})")
         elif was["before"] != edit["before"]:
-            found.append(f"{path}: it was changed since the plan was made (sha256 before: "
-                         f"{_short(was['before'])} in the plan, {_short(edit['before'])} now)")
+            found.append(
+                f"{path}: it was changed since the plan was made (sha256 before: "
+                f"{_short(was['before'])} in the plan, {_short(edit['before'])} now)"
+            )
         elif was["after"] != edit["after"]:
-            found.append(f"{path}: another content would be written (sha256 after: {_short(was['after'])} in the plan, "
-                         f"{_short(edit['after'])} now)")
-    found += [f"a restart of {service} is needed that was not planned"
-              for service in now["restarts"] if service not in planned["restarts"]]
+            found.append(
+                f"{path}: another content would be written (sha256 after: {_short(was['after'])} in the plan, "
+                f"{_short(edit['after'])} now)"
+            )
+    found += [
+        f"a restart of {service} is needed that was not planned"
+        for service in now["restarts"]
+        if service not in planned["restarts"]
+    ]
     brought = [(other["service"], other["what"]) for other in planned.get("other_changes", [])]
-    found += [f"a restart of {other['service']} would start something else that was not planned: {other['what']}"
-              for other in now["other_changes"] if other["kind"] in KINDS and other["service"] in now["restarts"]
-              and (other["service"], other["what"]) not in brought]
+    found += [
+        f"a restart of {other['service']} would start something else that was not planned: {other['what']}"
+        for other in now["other_changes"]
+        if other["kind"] in KINDS
+        and other["service"] in now["restarts"]
+        and (other["service"], other["what"]) not in brought
+    ]
     if now["reload"] and not planned["reload"]:
         found.append("a daemon-reload is needed that was not planned")
     return found
@@ -208,8 +266,11 @@ def _size(value: Any, count: int) -> int:
 def document_of(entries: Sequence[Mapping[str, Any]], serial: Any) -> dict[str, Any]:
     """The plan of a fleet, its hosts in the order in which they are restarted. Nothing in it tells the time."""
     numbers = batches(len(entries), serial)
-    return {"schema": PLAN_SCHEMA, "serial": list(serial) if isinstance(serial, (list, tuple)) else [serial],
-            "hosts": [{**entry, "batch": number} for entry, number in zip(entries, numbers, strict=True)]}
+    return {
+        "schema": PLAN_SCHEMA,
+        "serial": list(serial) if isinstance(serial, (list, tuple)) else [serial],
+        "hosts": [{**entry, "batch": number} for entry, number in zip(entries, numbers, strict=True)],
+    }
 
 
 def is_idle(entry: Mapping[str, Any]) -> bool:
@@ -222,8 +283,10 @@ def totals(document: Mapping[str, Any]) -> str:
     hosts = document["hosts"]
     edits, restarts = (sum(len(entry[key]) for entry in hosts) for key in ("edits", "restarts"))
     idle_hosts, failed = sum(map(is_idle, hosts)), sum(bool(entry["error"]) for entry in hosts)
-    return (f"{len(hosts)} hosts: {edits} edits, {restarts} restarts; nothing to do on {idle_hosts}, "
-            f"cannot be planned: {failed}")
+    return (
+        f"{len(hosts)} hosts: {edits} edits, {restarts} restarts; nothing to do on {idle_hosts}, "
+        f"cannot be planned: {failed}"
+    )
 
 
 def words(document: Mapping[str, Any]) -> str:
@@ -231,10 +294,18 @@ def words(document: Mapping[str, Any]) -> str:
     lines = [totals(document)]
     for entry in _shown(document):
         edits = "; ".join(f"{edit['path']}: {edit['summary']}" for edit in entry["edits"]) or "no edit"
-        said = [edits, *(["daemon-reload"] if entry["reload"] else []),
-                *([f"restart {', '.join(entry['restarts'])}"] if entry["restarts"] else []), *_note(entry)]
-        lines.append(visible(f"  batch {entry['batch']}, {entry['host']}, telemetry {entry['desired'] or 'unknown'}: "
-                             f"{'; '.join(said)}"))
+        said = [
+            edits,
+            *(["daemon-reload"] if entry["reload"] else []),
+            *([f"restart {', '.join(entry['restarts'])}"] if entry["restarts"] else []),
+            *_note(entry),
+        ]
+        lines.append(
+            visible(
+                f"  batch {entry['batch']}, {entry['host']}, telemetry {entry['desired'] or 'unknown'}: "
+                f"{'; '.join(said)}"
+            )
+        )
     return "\n".join(lines)
 
 
@@ -243,14 +314,20 @@ def markdown(document: Mapping[str, Any]) -> str:
     lines = ["## Telemetry plan", "", totals(document)]
     rows = _shown(document)
     if rows:
-        lines += ["", "| batch | host | telemetry | edits | daemon-reload | restarts | note |",
-                  "|---|---|---|---|---|---|---|"]
+        lines += [
+            "",
+            "| batch | host | telemetry | edits | daemon-reload | restarts | note |",
+            "|---|---|---|---|---|---|---|",
+        ]
     for entry in rows:
-        edits = "<br>".join(f"{markdown_cell(edit['path'])}: {markdown_cell(edit['summary'])}"
-                            for edit in entry["edits"])
-        lines.append(f"| {entry['batch']} | {markdown_cell(entry['host'])} | {entry['desired'] or 'unknown'} | "
-                     f"{edits or '-'} | {'yes' if entry['reload'] else '-'} | "
-                     f"{markdown_cell(', '.join(entry['restarts']))} | {markdown_cell('; '.join(_note(entry)))} |")
+        edits = "<br>".join(
+            f"{markdown_cell(edit['path'])}: {markdown_cell(edit['summary'])}" for edit in entry["edits"]
+        )
+        lines.append(
+            f"| {entry['batch']} | {markdown_cell(entry['host'])} | {entry['desired'] or 'unknown'} | "
+            f"{edits or '-'} | {'yes' if entry['reload'] else '-'} | "
+            f"{markdown_cell(', '.join(entry['restarts']))} | {markdown_cell('; '.join(_note(entry)))} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -156,6 +156,7 @@ def access_for(due: Due, state: Mapping[str, Any], named: Mapping[str, Access], 
     ``named`` are those of telemetry_controllers. ``alone`` is telemetry_url's: it says of no service whose URL it is,
     so it counts only where the host has one installation.
     """
+
     def may_be_called(name: str) -> bool:
         others = (other for other in state["installations"] if other not in due.entries)
         return name == due.label or not any(name in names_of(service_of(other), [other]) for other in others)
@@ -170,8 +171,10 @@ def access_for(due: Due, state: Mapping[str, Any], named: Mapping[str, Access], 
     installed = [str(entry["name"]) for entry in state["installations"] if is_installed(entry)]
     if len(installed) > 1:
         shown = ", ".join(installed[:5]) + (f" and {len(installed) - 5} more" if len(installed) > 5 else "")
-        return f"its URL is not known: telemetry_url is for a host with one installation, and this one has " \
-               f"{len(installed)} ({shown}); {wanted}"
+        return (
+            f"its URL is not known: telemetry_url is for a host with one installation, and this one has "
+            f"{len(installed)} ({shown}); {wanted}"
+        )
     return alone
 
 
@@ -193,17 +196,27 @@ class Restarting(Carrier):
 
         What somebody has stopped meanwhile stays so.
         """
-        down = [(entry, service) for entry in state["installations"] for service in [service_of(entry)]
-                if entry["running"] == "not_running" and entry["on_disk"] == entry["next_start"] == desired
-                and isinstance(service, Unit)]
+        down = [
+            (entry, service)
+            for entry in state["installations"]
+            for service in [service_of(entry)]
+            if entry["running"] == "not_running"
+            and entry["on_disk"] == entry["next_start"] == desired
+            and isinstance(service, Unit)
+        ]
         if not down:
             return []
         self._left = unfinished.units_of(str(self._command(unfinished.listing()).get("stdout") or ""))
-        return [entry for entry, service in down if service.name in self._left
-                and (self._left[service.name].forgiven or (self._seen(service) or {}).get("ActiveState") != "inactive")]
+        return [
+            entry
+            for entry, service in down
+            if service.name in self._left
+            and (self._left[service.name].forgiven or (self._seen(service) or {}).get("ActiveState") != "inactive")
+        ]
 
-    def restart_services(self, owed: Sequence[Mapping[str, Any]], before: dict[str, Any],
-                         desired: str | None) -> dict[str, Any]:
+    def restart_services(
+        self, owed: Sequence[Mapping[str, Any]], before: dict[str, Any], desired: str | None
+    ) -> dict[str, Any]:
         """Restart the services of installations of the state ``before``, where and when that is allowed.
 
         ``desired`` is what new JVMs must run with (None: with anything). The result has ``changed``, ``services``,
@@ -219,18 +232,25 @@ class Restarting(Carrier):
             named = access_of(given["controllers"] or {})
         except ValueError as error:
             raise AnsibleActionFail(f"controllers: {error}") from error
-        alone = Access(given["url"], given["user"] or "", given["token"] or "", given["ca_file"]) if given["url"] \
-            else None
+        alone = (
+            Access(given["url"], given["user"] or "", given["token"] or "", given["ca_file"]) if given["url"] else None
+        )
         self._accesses = named, alone
         self._secrets = [secret for one in [*named.values(), *([alone] if alone else [])] for secret in one.secrets()]
         result: dict[str, Any] = {
-            "changed": False, "services": list(dict.fromkeys(service_of(entry).label for entry in owed)),
-            "restarted": [], "state": before, "deferred": None, "rolled_back": []}
+            "changed": False,
+            "services": list(dict.fromkeys(service_of(entry).label for entry in owed)),
+            "restarted": [],
+            "state": before,
+            "deferred": None,
+            "rolled_back": [],
+        }
         allowed, reasons = self.may_be_restarted(owed, before)
         due = dues(allowed)
         if len(due) > MOST_SERVICES:
-            raise AnsibleActionFail(f"{len(due)} services would be restarted, and {MOST_SERVICES} are the most: "
-                                    "look at what this host says")
+            raise AnsibleActionFail(
+                f"{len(due)} services would be restarted, and {MOST_SERVICES} are the most: look at what this host says"
+            )
         closed = self._closed()
         if due and closed:
             return self._told(result, [closed, *reasons])
@@ -242,21 +262,29 @@ class Restarting(Carrier):
             else:
                 ready.append((one, None if isinstance(access, str) else access))
                 if isinstance(access, str) and (alone or named):
-                    Display().warning(self._cut(f"{self._variables['inventory_hostname']}: {one.label} is not asked "
-                                                f"whether it serves requests: {access}"))
+                    Display().warning(
+                        self._cut(
+                            f"{self._variables['inventory_hostname']}: {one.label} is not asked "
+                            f"whether it serves requests: {access}"
+                        )
+                    )
         if not ready:
             return self._told(result, reasons)
         if self._task.check_mode:
             return self._told({**result, "changed": True}, reasons)
         budget = Budget(given["max_failures"])
-        shares = [f"home {entry['home_share']}" for one, _access in ready for entry in one.entries
-                  if entry.get("home_share")]
+        shares = [
+            f"home {entry['home_share']}" for one, _access in ready for entry in one.entries if entry.get("home_share")
+        ]
         try:
             asked = time.monotonic()
             # The stage first: who holds a group must not wait for a stage that waits for the group. The group is the
             # inventory's, the homes are what a host says, so for those nobody waits for ever.
-            with self._staged(len(ready)) as place, one_at_a_time([given["group"]]), \
-                    one_at_a_time(shares, seconds=REPLICAS * self._longest(len(ready))):
+            with (
+                self._staged(len(ready)) as place,
+                one_at_a_time([given["group"]]),
+                one_at_a_time(shares, seconds=REPLICAS * self._longest(len(ready))),
+            ):
                 if time.monotonic() > asked + FRESH_SECONDS:
                     result["state"] = self._state()
                 exhausted = budget.exhausted()
@@ -267,8 +295,10 @@ class Restarting(Carrier):
         except NoPlace as error:
             reasons.insert(0, str(error))
         except Held:
-            reasons.insert(0, "not restarted: another host with the same home on a file server is restarted, and that "
-                              "has not ended")
+            reasons.insert(
+                0,
+                "not restarted: another host with the same home on a file server is restarted, and that has not ended",
+            )
         return self._told(result, reasons)
 
     def start_builds_again(self, result: Mapping[str, Any]) -> None:
@@ -286,8 +316,9 @@ class Restarting(Carrier):
         """Why nothing may be restarted now, or None."""
         return None if self._window is None else self._window.closed(datetime.datetime.now(datetime.timezone.utc))
 
-    def may_be_restarted(self, owed: Sequence[Mapping[str, Any]],
-                         state: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[str]]:
+    def may_be_restarted(
+        self, owed: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
+    ) -> tuple[list[Mapping[str, Any]], list[str]]:
         """Those of the installations that may be restarted, and why each of the others may not.
 
         Asked before anything is done to any of them, in check mode too, and again before each: its turn, and the end of
@@ -297,9 +328,12 @@ class Restarting(Carrier):
         debts = list(dict.fromkeys(service.reason for _entry, service in services if isinstance(service, Debt)))
         if len(debts) > MOST_DEBTS:  # people's crontabs can have any number of lines
             debts[MOST_DEBTS:] = [f"and {len(debts) - MOST_DEBTS} more that nothing of ours restarts"]
-        mine, refused = may_restart([entry for entry, service in services if isinstance(service, Service)],
-                                    self._arguments["allow"], self._before_reload(),
-                                    lambda entry: service_of(entry).label)
+        mine, refused = may_restart(
+            [entry for entry, service in services if isinstance(service, Service)],
+            self._arguments["allow"],
+            self._before_reload(),
+            lambda entry: service_of(entry).label,
+        )
         return mine, debts + refused
 
     def _before_reload(self) -> Mapping[str, Any] | None:
@@ -308,8 +342,15 @@ class Restarting(Carrier):
         state = edited.get("state") if isinstance(edited, Mapping) else None
         return state if isinstance(state, Mapping) else None
 
-    def _one_by_one(self, result: dict[str, Any], ready: Sequence[tuple[Due, Access | None]], reasons: list[str],
-                    desired: str | None, budget: Budget, place: Place) -> None:
+    def _one_by_one(
+        self,
+        result: dict[str, Any],
+        ready: Sequence[tuple[Due, Access | None]],
+        reasons: list[str],
+        desired: str | None,
+        budget: Budget,
+        place: Place,
+    ) -> None:
         """Restart them in their order, until one fails; ``result`` and ``reasons`` get what came of it."""
         for number_of, (one, access) in enumerate(ready, 1):
             left = [later.label for later, _access in ready[number_of:]]
@@ -346,11 +387,13 @@ class Restarting(Carrier):
         now = state["installations"] if desired is None else owing(state, desired)
         if desired is not None and due.service.name in self._left:
             now = [*now, *(entry for entry in state["installations"] if entry["running"] == "not_running")]
-        return Due(due.service, tuple(entry for entry in now if entry["name"] in names
-                                      and service_of(entry) == due.service))
+        return Due(
+            due.service, tuple(entry for entry in now if entry["name"] in names and service_of(entry) == due.service)
+        )
 
-    def _restart_one(self, result: dict[str, Any], due: Due, controller: Controller | None, desired: str | None,
-                     place: Place) -> str | None:
+    def _restart_one(
+        self, result: dict[str, Any], due: Due, controller: Controller | None, desired: str | None, place: Place
+    ) -> str | None:
         """Restart a service and see it come back; why that is put off, or None."""
         unseen = self._unseen(due.service)
         if unseen:
@@ -361,8 +404,9 @@ class Restarting(Carrier):
             if self._arguments["when_idle"] and controller is not None and is_running:
                 began = time.monotonic()
                 try:
-                    running, is_ours = drain(controller, self._arguments["reason"], self._arguments["idle_timeout"],
-                                             RUN_ID)
+                    running, is_ours = drain(
+                        controller, self._arguments["reason"], self._arguments["idle_timeout"], RUN_ID
+                    )
                 except ControllerError as error:
                     result.update(failed=True, msg=f"{due.label} is not restarted: {error}")
                     self._record([refusal("restart", self._cut(result["msg"]))])
@@ -395,9 +439,10 @@ class Restarting(Carrier):
 
     def _busy(self, due: Due, running: Sequence[str], was_ours: bool) -> str:
         more = f" and {len(running) - 3} more" if len(running) > 3 else ""
-        return (f"{due.label} is still busy after {self._arguments['idle_timeout']} seconds: {', '.join(running[:3])}"
-                f"{more}; ") + ("builds are started again" if was_ours else
-                                "somebody else had quieted it down, and it stays so")
+        return (
+            f"{due.label} is still busy after {self._arguments['idle_timeout']} seconds: {', '.join(running[:3])}"
+            f"{more}; "
+        ) + ("builds are started again" if was_ours else "somebody else had quieted it down, and it stays so")
 
     @contextlib.contextmanager
     def _staged(self, count: int) -> Iterator[Place]:
@@ -405,14 +450,17 @@ class Restarting(Carrier):
         play = getattr(self._task._parent, "_play", None)
         hosts = self._variables.get("ansible_play_hosts_all") or [self._variables["inventory_hostname"]]
         with Stages(ends_of(len(hosts), getattr(play, "serial", None) or [])).place(
-                self._variables["inventory_hostname"], self._longest(count)) as place:
+            self._variables["inventory_hostname"], self._longest(count)
+        ) as place:
             yield place
 
     def _longest(self, count: int) -> float:
         """Seconds for which others may restart before this host is left as it is: what so many services take."""
         given = self._arguments
-        return float(count * (3 * (given["timeout"] + given["settle"] + 60)
-                              + (given["idle_timeout"] if given["when_idle"] else 0)))
+        return float(
+            count
+            * (3 * (given["timeout"] + given["settle"] + 60) + (given["idle_timeout"] if given["when_idle"] else 0))
+        )
 
     # -- what is told -----------------------------------------------------------------------------
 
@@ -438,16 +486,21 @@ class Restarting(Carrier):
         return str(self._connection._shell.quote(text))
 
     def _module(self, module: str, **arguments: Any) -> dict[str, Any]:
-        return self.in_time(lambda: self._execute_module(module_name=module, module_args=arguments,
-                                                         task_vars=self._variables), self._variables)
+        return self.in_time(
+            lambda: self._execute_module(module_name=module, module_args=arguments, task_vars=self._variables),
+            self._variables,
+        )
 
     def _command(self, line: str, seconds: float = 0) -> dict[str, Any]:
         """A command's end; it may take so much longer than a host that is asked something."""
         return self.in_time(lambda: self._low_level_execute_command(line), self._variables, seconds)
 
     def _state(self) -> dict[str, Any]:
-        answer = self.ask("cbops.telemetry.telemetry_info", {"launch_scripts": self._arguments["launch_scripts"],
-                                                             "attach": self._arguments["attach"]}, self._variables)
+        answer = self.ask(
+            "cbops.telemetry.telemetry_info",
+            {"launch_scripts": self._arguments["launch_scripts"], "attach": self._arguments["attach"]},
+            self._variables,
+        )
         if answer.get("failed") or "state" not in answer:
             raise AnsibleActionFail(f"its state could not be read: {said(answer)}", result=answer)
         return answer["state"]  # type: ignore[no-any-return]
@@ -480,22 +533,27 @@ class Restarting(Carrier):
                 forgiving = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
                 line = unfinished.begun(line, service.name, RUN_ID, self._quote, forgiving)
             done = self._command(line, seconds)
-            problem = one_line(str(done.get("msg") or done.get("stderr") or done.get("stdout") or ""))[:500] \
-                if done.get("rc") or done.get("failed") else None
+            problem = (
+                one_line(str(done.get("msg") or done.get("stderr") or done.get("stdout") or ""))[:500]
+                if done.get("rc") or done.get("failed")
+                else None
+            )
         return None if problem is None else f"{service.label} could not be restarted: {problem or 'no answer'}"
 
     # -- the health gate --------------------------------------------------------------------------
 
-    def _restart_and_wait(self, due: Due, controller: Controller | None,
-                          desired: str | None) -> tuple[str | None, dict[str, Any]]:
+    def _restart_and_wait(
+        self, due: Due, controller: Controller | None, desired: str | None
+    ) -> tuple[str | None, dict[str, Any]]:
         """Restart a service; what is wrong then, or None; and the state."""
         failure, state = self._come_up(due, controller, desired)
         if failure is None and isinstance(due.service, Unit):
             self._command(unfinished.over(due.service.name, self._quote))
         return failure, state
 
-    def _come_up(self, due: Due, controller: Controller | None,
-                 desired: str | None) -> tuple[str | None, dict[str, Any]]:
+    def _come_up(
+        self, due: Due, controller: Controller | None, desired: str | None
+    ) -> tuple[str | None, dict[str, Any]]:
         """The health gate: what is wrong after a restart, or None; and the state then.
 
         New JVMs run with the desired value (None: with any), the service is active, the controller serves requests, and
@@ -516,9 +574,15 @@ class Restarting(Carrier):
             is_waiting = seen is not None and seen.get("ActiveState") != "active"
             state = self._state()
             found = {entry["name"]: entry for entry in state["installations"]}
-            late = [entry["name"] for entry in due.entries
-                    if not (healed(entry, found.get(entry["name"]), desired) if desired
-                            else renewed(entry, found.get(entry["name"])))]
+            late = [
+                entry["name"]
+                for entry in due.entries
+                if not (
+                    healed(entry, found.get(entry["name"]), desired)
+                    if desired
+                    else renewed(entry, found.get(entry["name"]))
+                )
+            ]
             ready = not late and (controller is None or controller.is_ready())
             if over is None and not is_waiting and ready:
                 return self._settled(due, controller, seen, counted or 0, desired, state)
@@ -533,8 +597,15 @@ class Restarting(Carrier):
                 return f"{controller.url if controller else ''} does not become ready after the restart ({why})", state
             time.sleep(POLL_SECONDS)
 
-    def _settled(self, due: Due, controller: Controller | None, seen: Mapping[str, str] | None, counted: int,
-                 desired: str | None, state: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    def _settled(
+        self,
+        due: Due,
+        controller: Controller | None,
+        seen: Mapping[str, str] | None,
+        counted: int,
+        desired: str | None,
+        state: dict[str, Any],
+    ) -> tuple[str | None, dict[str, Any]]:
         """What is wrong with a service that came up in the time for which it must stay so, or None; the state then."""
         seconds = self._arguments["settle"]
         began = time.monotonic()
@@ -552,8 +623,10 @@ class Restarting(Carrier):
                 reason = "its main process is another one"
             if reason:
                 after = int(time.monotonic() - began) + 1
-                return f"{due.label} came up and did not stay up for {seconds} seconds: within {after} seconds " \
-                       f"{reason}", self._state()
+                return (
+                    f"{due.label} came up and did not stay up for {seconds} seconds: within {after} seconds {reason}",
+                    self._state(),
+                )
         if not seconds:
             return None, state
         first = {entry["name"]: processes(entry) for entry in state["installations"]}
@@ -561,8 +634,10 @@ class Restarting(Carrier):
         found = {entry["name"]: entry for entry in state["installations"]}
         for name in (entry["name"] for entry in due.entries):
             if processes(found.get(name)) != first[name]:
-                return f"{name} came up and did not stay up for {seconds} seconds: other processes run now, or none", \
-                    state
+                return (
+                    f"{name} came up and did not stay up for {seconds} seconds: other processes run now, or none",
+                    state,
+                )
             if desired and found[name]["running"] != desired:
                 return f"{name}: after {seconds} seconds its JVM runs with telemetry {found[name]['running']}", state
         if controller is not None and not controller.is_ready():
@@ -574,10 +649,14 @@ class Restarting(Carrier):
     def _gates(self, controller: Controller | None, desired: str | None) -> list[str]:
         """What had to be so before and after a restart, for the record."""
         given, value = self._arguments, f" with telemetry {desired}" if desired else ""
-        asked = {"no build runs": desired and controller is not None and given.get("when_idle"),
-                 "the window is open": given.get("window"), f"a new JVM runs{value}": True,
-                 "its service is active": True, "its controller serves requests": controller is not None,
-                 f"it has stayed so for {given['settle']} seconds": given["settle"]}
+        asked = {
+            "no build runs": desired and controller is not None and given.get("when_idle"),
+            "the window is open": given.get("window"),
+            f"a new JVM runs{value}": True,
+            "its service is active": True,
+            "its controller serves requests": controller is not None,
+            f"it has stayed so for {given['settle']} seconds": given["settle"],
+        }
         return [gate for gate, is_asked in asked.items() if is_asked]
 
     def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
@@ -585,8 +664,10 @@ class Restarting(Carrier):
 
     def _backup(self, **arguments: Any) -> dict[str, Any]:
         """What the backups of the host tell, or are made to do."""
-        return self.in_time(lambda: self._as_module("cbops.telemetry.telemetry_backup", {"run": RUN_ID, **arguments},
-                                                    self._variables), self._variables)
+        return self.in_time(
+            lambda: self._as_module("cbops.telemetry.telemetry_backup", {"run": RUN_ID, **arguments}, self._variables),
+            self._variables,
+        )
 
     def _journal(self, service: Service) -> str:
         """What a service said last, as the end of a message."""
@@ -601,12 +682,14 @@ class Restarting(Carrier):
             return [], said(answer)
         own = {path for entry in due.entries for path in launch_files(entry)}
         names = [entry["name"] for entry in due.entries]
-        others = {path for entry in state["installations"] if entry["name"] not in names
-                  for path in launch_files(entry)} - own
+        others = {
+            path for entry in state["installations"] if entry["name"] not in names for path in launch_files(entry)
+        } - own
         return [path for path in answer.get("edited", []) if path not in others][:MOST_FILES], None
 
-    def _roll_back(self, due: Due, controller: Controller | None, failure: str,
-                   state: Mapping[str, Any]) -> dict[str, Any]:
+    def _roll_back(
+        self, due: Due, controller: Controller | None, failure: str, state: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Put back what this run edited, restart once more, and say what came of it."""
         service = due.service
         failure = f"{failure}. {self._journal(service)}"
@@ -644,8 +727,10 @@ class Restarting(Carrier):
         if isinstance(service, Unit):
             self._module("ansible.builtin.systemd_service", daemon_reload=True)
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
-        old = Due(service, tuple({**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]}
-                                 for entry in due.entries))
+        old = Due(
+            service,
+            tuple({**entry, "processes": [*entry["processes"], *gone.get(entry["name"], [])]} for entry in due.entries),
+        )
         self._failed = self._failed | {service.name}
         again, state = self._restart_and_wait(old, controller, None)
         self._record(restart_of(old.named(), state, again, self._gates(controller, None)))
@@ -654,10 +739,15 @@ class Restarting(Carrier):
         else:
             names = [entry["name"] for entry in due.entries]
             values = sorted({entry["running"] for entry in state["installations"] if entry["name"] in names})
-            came_of_it = f"it runs again as before (telemetry {', '.join(values)}), and has stayed up for " \
-                         f"{self._arguments['settle']} seconds"
-        return {"msg": f"{failure}. Rolled back {', '.join(restored)} and restarted: {came_of_it}{trouble}",
-                "rolled_back": restored, "state": state}
+            came_of_it = (
+                f"it runs again as before (telemetry {', '.join(values)}), and has stayed up for "
+                f"{self._arguments['settle']} seconds"
+            )
+        return {
+            "msg": f"{failure}. Rolled back {', '.join(restored)} and restarted: {came_of_it}{trouble}",
+            "rolled_back": restored,
+            "state": state,
+        }
 
     def _up_or_down(self, service: Service) -> str:
         """What is known of a service that is not as it should be: one in a crash loop is up for moments."""
@@ -665,5 +755,7 @@ class Restarting(Carrier):
         if seen is None:
             return "NOT AS WANTED: nothing is known of the service"
         is_up = seen.get("ActiveState") == "active"
-        return f"{'NOT AS WANTED' if is_up else 'DOWN'}: {service.label} is {words(seen)}" \
-               f"{' at this moment' if is_up else ''}"
+        return (
+            f"{'NOT AS WANTED' if is_up else 'DOWN'}: {service.label} is {words(seen)}"
+            f"{' at this moment' if is_up else ''}"
+        )

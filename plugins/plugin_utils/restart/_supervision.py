@@ -24,7 +24,8 @@ Quote = Callable[[str], str]
 PROPERTIES = ("ActiveState", "SubState", "Result", "MainPID", "NRestarts", "ExecMainStatus")
 #: How the state names a starter that has a name: its kind, what it calls the service, the file that says so.
 _STARTED_BY = re.compile(
-    r"(?P<kind>supervisord program|[A-Za-z.0-9]+ service) (?P<name>\S+) in (?P<path>/.*)\Z", re.DOTALL)
+    r"(?P<kind>supervisord program|[A-Za-z.0-9]+ service) (?P<name>\S+) in (?P<path>/.*)\Z", re.DOTALL
+)
 #: Names that become words of a command line. The state is the host's.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}\Z", re.ASCII)
 #: sudo's own path may lack these, where supervisors that were not packaged lie.
@@ -95,8 +96,15 @@ class Program(Service):
     """A program of supervisord. Its file may have been edited: then it is read anew, which alone restarts it."""
 
     is_checked = True
-    _STATES: ClassVar = {"RUNNING": "active", "STARTING": "activating", "BACKOFF": "activating", "STOPPING":
-                         "deactivating", "STOPPED": "inactive", "EXITED": "inactive", "FATAL": "failed"}
+    _STATES: ClassVar = {
+        "RUNNING": "active",
+        "STARTING": "activating",
+        "BACKOFF": "activating",
+        "STOPPING": "deactivating",
+        "STOPPED": "inactive",
+        "EXITED": "inactive",
+        "FATAL": "failed",
+    }
     #: Without -c it looks for its settings in the current folder, too.
     _FIRST: ClassVar = _PATH + "cd / && "
 
@@ -104,8 +112,10 @@ class Program(Service):
         name, changed = quote(self.name), quote(f"{self.name}: changed")
         # What it has read anew it starts by itself, or not (autostart).
         anew = f"supervisorctl update {name} && {{ supervisorctl start {name} || :; }}"
-        return f"{self._FIRST}if supervisorctl reread | grep -qxF -- {changed}; then {anew}; " \
-               f"else supervisorctl restart {name}; fi"
+        return (
+            f"{self._FIRST}if supervisorctl reread | grep -qxF -- {changed}; then {anew}; "
+            f"else supervisorctl restart {name}; fi"
+        )
 
     def status(self, quote: Quote) -> str | None:
         return f"{self._FIRST}supervisorctl status {quote(self.name)}"
@@ -138,11 +148,15 @@ class Runit(Service):
             match = re.match(r"(run|down|finish): (\S+?): (?:\(pid ([0-9]{1,9})\) )?(.*)", line)
             if match is not None and match.group(2) == self.name:
                 # It is down for a moment where runsv starts it again at once.
-                again = match.group(1) == "finish" or "want up" in match.group(4) or (
-                    "normally up" in match.group(4) and "want down" not in match.group(4))
+                again = (
+                    match.group(1) == "finish"
+                    or "want up" in match.group(4)
+                    or ("normally up" in match.group(4) and "want down" not in match.group(4))
+                )
                 state = "active" if match.group(1) == "run" else "activating" if again else "inactive"
-                return _as_unit(state, match.group(1), re.search(r"\(pid ([0-9]{1,9})\)", line)
-                                if state == "active" else None)
+                return _as_unit(
+                    state, match.group(1), re.search(r"\(pid ([0-9]{1,9})\)", line) if state == "active" else None
+                )
         return {}
 
 
@@ -150,22 +164,33 @@ class OpenRC(Service):
     """A service of OpenRC."""
 
     is_checked = True
-    _STATES: ClassVar = {"started": "active", "starting": "activating", "stopping": "deactivating",
-                         "stopped": "inactive", "inactive": "inactive", "crashed": "failed"}
+    _STATES: ClassVar = {
+        "started": "active",
+        "starting": "activating",
+        "stopping": "deactivating",
+        "stopped": "inactive",
+        "inactive": "inactive",
+        "crashed": "failed",
+    }
 
     def restart(self, quote: Quote, seconds: int) -> str:
         # Debian's does not wait until the old one has ended, and then has stopped it and refuses to start another.
         name = quote(self.name)
-        return f"{_PATH}rc-service {name} restart || {{ n=0; until sleep 2; rc-service {name} start; do n=$((n+1)); " \
-               f"[ $n -lt {_TRIES} ] || exit 1; done; }}"
+        return (
+            f"{_PATH}rc-service {name} restart || {{ n=0; until sleep 2; rc-service {name} start; do n=$((n+1)); "
+            f"[ $n -lt {_TRIES} ] || exit 1; done; }}"
+        )
 
     def status(self, quote: Quote) -> str | None:
         return f"{_PATH}rc-service {quote(self.name)} status"
 
     def properties(self, said: str) -> dict[str, str]:
         match = re.search(r"\bstatus: ([a-z]+)", re.sub(r"\x1b\[[0-9;]*m", "", said))
-        return _as_unit(self._STATES[match.group(1)], match.group(1), None) \
-            if match is not None and match.group(1) in self._STATES else {}
+        return (
+            _as_unit(self._STATES[match.group(1)], match.group(1), None)
+            if match is not None and match.group(1) in self._STATES
+            else {}
+        )
 
 
 def _as_unit(active: str, sub: str, main: re.Match[str] | None) -> dict[str, str]:
@@ -194,24 +219,33 @@ def service_of(entry: Mapping[str, Any]) -> Service | Debt:
     found = _STARTED_BY.match(said)
     supervisor = _SUPERVISORS.get(found.group("kind")) if found is not None else None
     if found is None or supervisor is None:
-        return Debt(entry["name"], f"{entry['name']} is started by {said}; this collection does not restart that; "
-                                   "restart it yourself")
+        return Debt(
+            entry["name"],
+            f"{entry['name']} is started by {said}; this collection does not restart that; restart it yourself",
+        )
     kind, name, path = found.group("kind", "name", "path")
     label, real = f"{kind} {name}", path.rpartition("/")[0] if supervisor is Runit else name
     if not (_FOLDER if supervisor is Runit else _NAME).match(real):
         return Debt(entry["name"], f"{label} has a name that is not put into a command; restart it yourself")
     if supervisor is not OpenRC:  # whose children are init's
         ours = {label, f"{kind} {real}"}
-        others = sorted({str(process.get("started_by") or "nobody who is known")
-                         for process in entry.get("processes", [])} - ours)
+        others = sorted(
+            {str(process.get("started_by") or "nobody who is known") for process in entry.get("processes", [])} - ours
+        )
         if others:
-            return Debt(entry["name"], f"{label} is to start {entry['name']}, and what runs was started by "
-                                       f"{', '.join(others)[:200]}; restart it yourself")
+            return Debt(
+                entry["name"],
+                f"{label} is to start {entry['name']}, and what runs was started by "
+                f"{', '.join(others)[:200]}; restart it yourself",
+            )
     return supervisor(label, real)
 
 
 _SUPERVISORS: dict[str, type[Service]] = {
-    "supervisord program": Program, "runit service": Runit, "OpenRC service": OpenRC}
+    "supervisord program": Program,
+    "runit service": Runit,
+    "OpenRC service": OpenRC,
+}
 
 
 def is_installed(entry: Mapping[str, Any]) -> bool:
@@ -221,8 +255,11 @@ def is_installed(entry: Mapping[str, Any]) -> bool:
 
 def names_of(service: Service | Debt, entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """What a service may be called in the inventory, the clearest first."""
-    names = [service.label, *([service.label.removesuffix(".service"), service.name]
-                              if isinstance(service, Service) else []), *(str(entry["name"]) for entry in entries)]
+    names = [
+        service.label,
+        *([service.label.removesuffix(".service"), service.name] if isinstance(service, Service) else []),
+        *(str(entry["name"]) for entry in entries),
+    ]
     return list(dict.fromkeys(names))
 
 
@@ -251,6 +288,8 @@ def ended(properties: Mapping[str, str], restarts: int) -> str | None:
         return f"it is {words(properties)}"
     more = number(properties, "NRestarts") - restarts
     if more > 0:
-        return f"the service manager has started it again {more} time{'s' * (more > 1)}, because it ended: it is " \
-               f"{words(properties)}"
+        return (
+            f"the service manager has started it again {more} time{'s' * (more > 1)}, because it ended: it is "
+            f"{words(properties)}"
+        )
     return None

@@ -27,8 +27,9 @@ class Left(NamedTuple):
     forgiven: bool = False
 
 
-def begun(command: str, unit: str, run: str, quote: Callable[[str], str], forgiving: str | None = None,
-          folder: str = FOLDER) -> str:
+def begun(
+    command: str, unit: str, run: str, quote: Callable[[str], str], forgiving: str | None = None, folder: str = FOLDER
+) -> str:
     """The command that restarts a unit, for a POSIX shell; the first run that has begun it is noted before.
 
     ``forgiving`` is the command that forgives the unit its failures first. A unit that was forgiven and not started
@@ -40,8 +41,10 @@ def begun(command: str, unit: str, run: str, quote: Callable[[str], str], forgiv
     noted = f"( umask 077; mkdir -p {folder} && {{ [ -e {path} ] || echo {quote(run)} >{path}; }} ) 2>/dev/null; "
     if forgiving is None:
         return noted + command
-    return f"{noted}( umask 077; mkdir -p {folder}.forgiven && : >{mark} ) 2>/dev/null; {forgiving}; {command}; " \
-           f"code=$?; rm -f -- {mark}; ( exit $code )"
+    return (
+        f"{noted}( umask 077; mkdir -p {folder}.forgiven && : >{mark} ) 2>/dev/null; {forgiving}; {command}; "
+        f"code=$?; rm -f -- {mark}; ( exit $code )"
+    )
 
 
 def over(unit: str, quote: Callable[[str], str], folder: str = FOLDER) -> str:
@@ -53,8 +56,10 @@ def over(unit: str, quote: Callable[[str], str], folder: str = FOLDER) -> str:
 
 def listing(folder: str = FOLDER) -> str:
     """What prints the units whose restart did not come to a good end."""
-    return f"cd {folder} 2>/dev/null && for unit in *; do mark=; [ ! -e \"{folder}.forgiven/$unit\" ] || mark=!; " \
-           "echo \"$unit!$(head -c 100 \"$unit\")$mark\"; done || :"
+    return (
+        f'cd {folder} 2>/dev/null && for unit in *; do mark=; [ ! -e "{folder}.forgiven/$unit" ] || mark=!; '
+        'echo "$unit!$(head -c 100 "$unit")$mark"; done || :'
+    )
 
 
 def units_of(printed: str) -> dict[str, Left]:

@@ -30,9 +30,14 @@ async def main():
     """Ask all."""
     home = Path.home() / ".ssh"
     options = asyncssh.SSHClientConnectionOptions(
-        username=os.environ["BENCH_USER"], port=int(os.environ["BENCH_PORT"]), connect_timeout=SECONDS,
-        known_hosts=asyncssh.read_known_hosts(str(home / "known_hosts")), config=None, agent_path=None,
-        client_keys=[asyncssh.read_private_key(str(home / "id_ed25519"))])
+        username=os.environ["BENCH_USER"],
+        port=int(os.environ["BENCH_PORT"]),
+        connect_timeout=SECONDS,
+        known_hosts=asyncssh.read_known_hosts(str(home / "known_hosts")),
+        config=None,
+        agent_path=None,
+        client_keys=[asyncssh.read_private_key(str(home / "id_ed25519"))],
+    )
     room = asyncio.Semaphore(int(os.environ["FORKS"]))
     addresses = Path(os.environ["ADDRESSES"]).read_text().split()
     return all(await asyncio.gather(*(ask(one, options, room) for one in addresses)))

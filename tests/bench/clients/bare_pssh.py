@@ -15,8 +15,10 @@ PROGRAM = Path(os.environ["PROGRAM"]).read_bytes()
 BEGIN, END = json.loads(Path(os.environ["MARKS"]).read_text())
 OUT = Path(os.environ["OUT"])
 SECONDS = float(os.environ["BENCH_SECONDS"])
-KNOWN = {words[0]: base64.b64decode(words[2]) for words in map(
-    str.split, (Path.home() / ".ssh/known_hosts").read_text().splitlines())}
+KNOWN = {
+    words[0]: base64.b64decode(words[2])
+    for words in map(str.split, (Path.home() / ".ssh/known_hosts").read_text().splitlines())
+}
 
 
 class Client(SSHClient):
@@ -32,9 +34,16 @@ class Client(SSHClient):
 def ask(address):
     """Whether a host answered."""
     try:
-        client = Client(address, user=os.environ["BENCH_USER"], port=int(os.environ["BENCH_PORT"]), timeout=SECONDS,
-                        pkey=str(Path.home() / ".ssh/id_ed25519"), allow_agent=False, num_retries=1,
-                        keepalive_seconds=0)
+        client = Client(
+            address,
+            user=os.environ["BENCH_USER"],
+            port=int(os.environ["BENCH_PORT"]),
+            timeout=SECONDS,
+            pkey=str(Path.home() / ".ssh/id_ed25519"),
+            allow_agent=False,
+            num_retries=1,
+            keepalive_seconds=0,
+        )
         channel = client.open_session()
         client.eagain(channel.execute, os.environ["COMMAND"])
         client.eagain_write(channel.write, PROGRAM)

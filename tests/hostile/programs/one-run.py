@@ -10,8 +10,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _man
 reports, key, desired = sys.argv[1:]
 policy = policy_of({"telemetry_desired": desired})
 state = {"installations": [], "connectivity": [], "warnings": []}
-documents = [_evidence.document_of(host, policy, state, None, judge(policy, state, None, _run.today()))
-             for host in ("cm1", "cm2")]
+documents = [
+    _evidence.document_of(host, policy, state, None, judge(policy, state, None, _run.today()))
+    for host in ("cm1", "cm2")
+]
 print("begin", file=sys.stderr, flush=True)
 for document in documents:
     _evidence.file_evidence(Path(reports), document)

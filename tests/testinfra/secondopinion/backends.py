@@ -110,15 +110,7 @@ class Ssh(Feeding, ssh.SshBackend):
         target = self.target
         if target.password:
             raise Unreachable("the ssh backend takes no ansible_password: use a key, or the paramiko backend")
-        argv = [
-            "ssh",
-            "-T",
-            *target.ssh_args,
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            f"ConnectTimeout={target.timeout}",
-        ]
+        argv = ["ssh", "-T", *target.ssh_args, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={target.timeout}"]
         if not target.check_host_keys:
             argv += ["-o", "StrictHostKeyChecking=no"]
         if target.port:

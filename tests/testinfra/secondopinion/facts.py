@@ -317,10 +317,7 @@ def one_process(raw: dict) -> Process:
     out.base = tomcat.base_of(tokens)
     out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
     if raw.get("blind"):
-        out.flag, out.why = (
-            UNKNOWN,
-            "its environment cannot be read, and _JAVA_OPTIONS would beat the command line",
-        )
+        out.flag, out.why = (UNKNOWN, "its environment cannot be read, and _JAVA_OPTIONS would beat the command line")
     if not arguments:
         out.flag, out.why = UNKNOWN, "its command line cannot be read (it may have just ended)"
     return out
@@ -486,8 +483,11 @@ def by_starter(path: str, texts: Texts) -> list[Installation]:
         settings = f". /etc/conf.d/{Path(path).name}\n{one.text}\n$command $command_args $command_args_foreground\n"
         commands = [("", settings, {})]
     elif path.endswith("inittab"):
-        commands = [("an entry", line.split(":", 3)[3] + "\n", {}) for line in one.text.splitlines()
-                    if re.match(r"[^#:]+:[^:]*:\w+:", line)]
+        commands = [
+            ("an entry", line.split(":", 3)[3] + "\n", {})
+            for line in one.text.splitlines()
+            if re.match(r"[^#:]+:[^:]*:\w+:", line)
+        ]
     else:
         commands = [("", one.text, {})]
     out = []

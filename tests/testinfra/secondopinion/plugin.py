@@ -13,9 +13,7 @@ from .policy import DESIRED
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("telemetry", "telemetry, a second opinion")
     group.addoption(
-        "--telemetry-desired",
-        choices=DESIRED,
-        help="policy for hosts whose inventory sets no telemetry_desired",
+        "--telemetry-desired", choices=DESIRED, help="policy for hosts whose inventory sets no telemetry_desired"
     )
     group.addoption("--telemetry-forks", type=int, default=8, help="hosts that are asked at the same time (8)")
     group.addoption(

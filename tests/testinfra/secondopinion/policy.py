@@ -45,11 +45,7 @@ def read(variables: dict, today: datetime.date | None = None, default_desired: s
         policy.launch_scripts = list(dict.fromkeys(paths))
     else:
         policy.problems.append("telemetry_launch_scripts must be a list of absolute paths")
-    _waiver(
-        policy,
-        variables.get("telemetry_waiver"),
-        today or datetime.datetime.now(datetime.timezone.utc).date(),
-    )
+    _waiver(policy, variables.get("telemetry_waiver"), today or datetime.datetime.now(datetime.timezone.utc).date())
     return policy
 
 

@@ -846,8 +846,13 @@ class Script:
             if len(texts) != 1:
                 continue
             text = texts[0]
-            if at and depth < 3 and found[at - 1] and re.fullmatch(r"-\w*c|--command", found[at - 1][0]) or (
-                    at and self._literal(event.words[0]) == "eval"):
+            if (
+                at
+                and depth < 3
+                and found[at - 1]
+                and re.fullmatch(r"-\w*c|--command", found[at - 1][0])
+                or (at and self._literal(event.words[0]) == "eval")
+            ):
                 try:
                     inner = events(text, event.file)
                 except Unreadable:
@@ -962,12 +967,7 @@ class Script:
             try:
                 again = events(text, event.file)
             except Unreadable as problem:
-                return [
-                    (
-                        UNKNOWN,
-                        f"the command in line {event.line} of {event.file} is read twice and has {problem}",
-                    )
-                ]
+                return [(UNKNOWN, f"the command in line {event.line} of {event.file} is read twice and has {problem}")]
             for one in again:
                 one.line, one.blocks = event.line, event.blocks
                 self.events.insert(index, one)
@@ -1019,9 +1019,7 @@ class Script:
         return [one if isinstance(one, str) else " ".join(one) for one in self.values(name, len(self.events))]
 
 
-def ask(
-    file: str, text: str, environment: dict[str, str], load: Callable[[str], str | None], depth: int = 0
-) -> Answer:
+def ask(file: str, text: str, environment: dict[str, str], load: Callable[[str], str | None], depth: int = 0) -> Answer:
     """The flag as the next start of this script would have it."""
     try:
         script = Script(file, text, environment, load, depth)

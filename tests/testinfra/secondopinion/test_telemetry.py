@@ -40,8 +40,10 @@ def test_the_next_start_follows_the_policy(node):
     for one in facts.processes if facts.installations else []:
         if one.homeless:
             kinds = f" in a namespace of its own ({', '.join(one.apart)})" if one.apart else ""
-            problems.append(f"process {one.pid} runs a product{kinds}, and what starts it was not found: its next "
-                            "start cannot be known")
+            problems.append(
+                f"process {one.pid} runs a product{kinds}, and what starts it was not found: its next "
+                "start cannot be known"
+            )
             advice.append("find out who starts it; name its launch script in telemetry_launch_scripts, if it has one")
     if not facts.installations:
         problems.append("a product runs here, but no service or script that starts it was found")
@@ -134,12 +136,7 @@ WORDS = {
     "no_tool": "neither bash with timeout nor nc is there to try it",
     "failed": "the attempt failed without a known reason",
 }
-SHOWN = {
-    "refused",
-    "timeout",
-    "blocked",
-    "no_such_name",
-}  # somebody else said no: that is a proof of "forbidden"
+SHOWN = {"refused", "timeout", "blocked", "no_such_name"}  # somebody else said no: that is a proof of "forbidden"
 
 
 def test_port_443_of_segment_is_reached_where_required_and_not_where_forbidden(node):

@@ -99,14 +99,17 @@ def test_a_drop_in_that_is_not_loaded_is_seen():
     assert "x.conf is not loaded" in found.installations[0].reload_owed
 
 
-@pytest.mark.parametrize(("key", "value", "named"), [
-    ("Environment", "JENKINS_HOME=/srv/a", True),
-    ("User", "jenkins", True),
-    ("ExecStart", "{ path=/opt/cloudbees/run ; argv[]=/opt/cloudbees/run }", True),
-    ("Environment", "JENKINS_URL=https://jenkins.example", False),
-    ("ExecStart", "{ path=/usr/bin/java ; argv[]=java -jar /opt/jenkins-agent.jar }", False),
-    ("User", "ci", False),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("Environment", "JENKINS_HOME=/srv/a", True),
+        ("User", "jenkins", True),
+        ("ExecStart", "{ path=/opt/cloudbees/run ; argv[]=/opt/cloudbees/run }", True),
+        ("Environment", "JENKINS_URL=https://jenkins.example", False),
+        ("ExecStart", "{ path=/usr/bin/java ; argv[]=java -jar /opt/jenkins-agent.jar }", False),
+        ("User", "ci", False),
+    ],
+)
 def test_a_unit_that_speaks_of_the_product(key, value, named):
     assert facts.is_named("ci.service", {"properties": {key: [value]}}) is named
 

@@ -179,27 +179,30 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    # functions of a file that is sourced, and the scripts that they run
-    ('. /srv/ci/lib/common.sh; run "$@"', TRUE),
-    ('. "$(dirname "$0")/../lib/common.sh"; run "$@"', TRUE),
-    ('HERE=$(cd "$(dirname "$0")" && pwd)\n. $HERE/../lib/common.sh\nrun', TRUE),
-    ("cd /srv/ci\n. ./lib/common.sh\nrun", TRUE),
-    ("exec /srv/ci/bin/launch.sh", TRUE),
-    ('su - ci -c "cd /srv/ci && exec ./bin/launch.sh" >/dev/null 2>&1 &', TRUE),
-    ("nohup setsid /bin/sh /srv/ci/bin/launch.sh &", TRUE),
-    # a script gets what is exported, and nothing else
-    (f"JAVA_OPTS={ON}\n/srv/ci/bin/other", ABSENT),
-    (f"export JAVA_OPTS={ON}\n/srv/ci/bin/other", TRUE),
-    (f"JAVA_OPTS={ON} exec /srv/ci/bin/other", TRUE),
-    (f"export _JAVA_OPTIONS={ON}\n/srv/ci/bin/plain", TRUE),
-    (f"if [ -e /x ]; then export JAVA_OPTS={ON}; fi\n/srv/ci/bin/plain", UNKNOWN),
-    ("/srv/ci/bin/plain || /srv/ci/bin/launch.sh", UNKNOWN),
-    # what only has the name of one
-    ("cp /srv/ci/bin/launch.sh /tmp", UNKNOWN),
-    ("/srv/ci/run.py", UNKNOWN),
-    ("exec /srv/ci/bin/start.sh", UNKNOWN),  # itself
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # functions of a file that is sourced, and the scripts that they run
+        ('. /srv/ci/lib/common.sh; run "$@"', TRUE),
+        ('. "$(dirname "$0")/../lib/common.sh"; run "$@"', TRUE),
+        ('HERE=$(cd "$(dirname "$0")" && pwd)\n. $HERE/../lib/common.sh\nrun', TRUE),
+        ("cd /srv/ci\n. ./lib/common.sh\nrun", TRUE),
+        ("exec /srv/ci/bin/launch.sh", TRUE),
+        ('su - ci -c "cd /srv/ci && exec ./bin/launch.sh" >/dev/null 2>&1 &', TRUE),
+        ("nohup setsid /bin/sh /srv/ci/bin/launch.sh &", TRUE),
+        # a script gets what is exported, and nothing else
+        (f"JAVA_OPTS={ON}\n/srv/ci/bin/other", ABSENT),
+        (f"export JAVA_OPTS={ON}\n/srv/ci/bin/other", TRUE),
+        (f"JAVA_OPTS={ON} exec /srv/ci/bin/other", TRUE),
+        (f"export _JAVA_OPTIONS={ON}\n/srv/ci/bin/plain", TRUE),
+        (f"if [ -e /x ]; then export JAVA_OPTS={ON}; fi\n/srv/ci/bin/plain", UNKNOWN),
+        ("/srv/ci/bin/plain || /srv/ci/bin/launch.sh", UNKNOWN),
+        # what only has the name of one
+        ("cp /srv/ci/bin/launch.sh /tmp", UNKNOWN),
+        ("/srv/ci/run.py", UNKNOWN),
+        ("exec /srv/ci/bin/start.sh", UNKNOWN),  # itself
+    ],
+)
 def test_what_a_script_calls_is_followed(text, expected):
     answer = shelltext.ask("/srv/ci/bin/start.sh", f"#!/bin/sh\n{text}\n", {}, normal)
     assert answer.flag == expected, answer

@@ -7,6 +7,7 @@ any worker takes any file. What takes longest comes first.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -14,6 +15,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["CBOPS_FLEET_COPY"] = os.environ["PYTEST_XDIST_WORKER"]
+
+# Where Python must not keep what it compiled (containers are set up so), each of some thousand Pythons and playbooks of a
+# run compiles the collection again, and makes the program for the hosts again: a third of a playbook's CPU.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 #: Rooms whose files do not stand alone: they have one fleet, or folders of the machine, for all of them.
 ROOMS = ("tests/booted", "tests/faults", "tests/faults_enforce", "tests/probe_lab")

@@ -141,10 +141,15 @@ class Fleet:
 
     # ---- up ----
 
-    def up(self, fresh=False):
+    def up(self, fresh=False, only=()):
+        """``only``: no other products' hosts than these; what is no product's (Segment) is always there."""
         start = time.monotonic()
         with self.lock():
             hosts = profiles.load(self.profile)
+            unknown = sorted(set(only) - {one["name"] for one in hosts})
+            if unknown:
+                raise FleetError("no host %s in the profile %r" % (", ".join(unknown), self.profile))
+            hosts = [one for one in hosts if not only or one["name"] in only or not one["product"]]
             recipe = machine.digest(
                 repr(hosts),
                 *[

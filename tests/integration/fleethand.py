@@ -53,9 +53,9 @@ def _joined(group: Path, command: list[str]) -> list[str]:
 
 
 @contextmanager
-def up(profile: str) -> Iterator[dict[str, Any]]:
-    """A profile's fleet, new, while this lasts: what is known of its hosts."""
-    for command in (("check",), ("up", profile, "--fresh")):
+def up(profile: str, *only: str) -> Iterator[dict[str, Any]]:
+    """A profile's fleet (of it only these hosts), new, while this lasts: what is known of its hosts."""
+    for command in (("check",), ("up", profile, "--fresh", *(("--only", ",".join(only)) if only else ()))):
         done = subprocess.run([FLEET, *command], capture_output=True, text=True, timeout=1800, check=False)
         if done.returncode:
             pytest.fail(f"the embedded fleet is needed for these tests: {(done.stderr or done.stdout).strip()}")

@@ -8,6 +8,7 @@ import pytest
 from fleethand import CHECKOUT, FLAG, Fleet
 
 HOST = "bookworm-oss"
+HOSTS = (HOST,)
 SERVICE = "jenkins.service"
 DROP_IN = f"/etc/systemd/system/{SERVICE}.d/50-admin.conf"
 WAR = "/usr/share/java/jenkins.war"

@@ -139,24 +139,35 @@ def test_a_restart_that_was_not_planned_is_refused(fleet: Fleet, tmp_path: Path)
         fleet.shell(OTHER, f"cp -p /root/kept {FILE}")
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": []}', "the host is not in the plan"),
-        ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": [{"host": "trixie-cm-deb"}]}', "is damaged"),
-        ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is no plan"),
-        ("{", "is no JSON"),
-        (None, "cannot be read"),
-    ],
-)
-def test_without_an_entry_nothing_is_done(fleet: Fleet, tmp_path: Path, content: str | None, said: str) -> None:
+#: Plans that have no entry of the host, and what is said of them.
+WITHOUT = {
+    "another": ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": []}', "the host is not in the plan"),
+    "damaged": ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": [{"host": "damaged"}]}', "is damaged"),
+    "number": ('{"schema": "cbops.telemetry/plan/1", "serial": [1], "hosts": 5}', "is no plan"),
+    "brace": ("{", "is no JSON"),
+    "none": (None, "cannot be read"),
+}
+
+
+@pytest.fixture(scope="module")
+def held_to_no_entry(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, str, str]:
+    """One run for the host, under a name for each such plan; its launch files before and after."""
+    folder, names = tmp_path_factory.mktemp("plans"), {}
+    for name, (content, _) in WITHOUT.items():
+        if content is not None:
+            (folder / name).write_text(content)
+        names[name] = {"ansible_host": OTHER, "telemetry_plan": str(folder / name)}
     before = fleet.launch_files(OTHER)[OTHER]
-    if content is not None:
-        (tmp_path / "plan.json").write_text(content)
-    done = fleet.play("enforce", *held(tmp_path), inventory=fleet.inventory({OTHER: {}}))
+    done = fleet.play("enforce", inventory=fleet.inventory(names))
+    return done, before, fleet.launch_files(OTHER)[OTHER]
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_without_an_entry_nothing_is_done(held_to_no_entry: tuple[Done, str, str], name: str) -> None:
+    done, before, after = held_to_no_entry
     assert done.code == 2
-    assert said in done.reasons(OTHER), done.output
-    assert fleet.launch_files(OTHER)[OTHER] == before
+    assert WITHOUT[name][1] in done.reasons(name), done.output
+    assert after == before
 
 
 def test_what_cannot_be_planned_is_named_and_what_is_left_alone_is_idle(fleet: Fleet, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from fleethand import FLAG, FLEET, Fleet
 
 REPLICAS = ("bookworm-cm-deb", "trixie-cm-deb", "bullseye-cm-rpm")
+HOSTS = (*REPLICAS, "trixie-oc-rpm", "bullseye-oc-deb", "trixie-script", "bookworm-oss")
 SERVICE = "cloudbees-core-cm"
 
 

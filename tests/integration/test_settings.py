@@ -8,6 +8,7 @@ from fleethand import Fleet
 
 BOTH_CARRIERS = True
 HOST = "trixie-cm-deb"
+HOSTS = (HOST,)
 HOME = "/var/lib/cloudbees-core-cm"
 
 

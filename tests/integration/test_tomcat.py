@@ -7,6 +7,7 @@ from fleethand import FLAG, Fleet
 
 BOTH_CARRIERS = True
 HOST = "bookworm-tomcat"
+HOSTS = (HOST,)
 SETENV = "/var/lib/tomcat10/bin/setenv.sh"
 DEFAULT = "/etc/default/tomcat10"
 OFF = FLAG.replace("=true", "=false")

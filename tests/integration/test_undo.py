@@ -10,6 +10,7 @@ from fleethand import FLAG, Done, Fleet
 from schemas import validate
 
 DEB, UNIT = "bookworm-cm-deb", "bookworm-oss"
+HOSTS = (DEB, UNIT)
 FILE = "/etc/default/cloudbees-core-cm"
 
 

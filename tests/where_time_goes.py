@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         files[path].update(spent)
         rooms["/".join(path.split("/")[:2])].update(spent)
         rooms["all"].update(spent)
-    for table in (rooms, files, SPENT):
+    tables: tuple[Mapping[str, Mapping[str, float]], ...] = (rooms, files, SPENT)
+    for table in tables:
         for name, spent in sorted(table.items(), key=lambda item: -item[1]["cpu"])[:SHOWN]:
             cells = (f"{spent.get(column, 0):9.{0 if column in COLUMNS[-2:] else 1}f}" for column in COLUMNS)
             terminalreporter.write_line(f"{' '.join(cells)}  {name[:140]}")

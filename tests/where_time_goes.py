@@ -2,7 +2,7 @@
 
 Wall time says little where other things run on the machine, or four workers share two cores. So each test is counted
 in seconds of CPU: its own process ("pytest"), the processes that it waited for (playbooks, ssh, shells: "children"),
-the fleet's hosts ("hosts"); and in the playbooks and processes that it started and the seconds that it slept.
+the fleet's hosts ("hosts"); and in the playbooks and processes that it started.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ import pytest
 
 #: Tests and files that are named at the end.
 SHOWN = 40
-COLUMNS = ("cpu", "pytest", "children", "hosts", "wall", "slept", "playbooks", "processes")
+COLUMNS = ("cpu", "pytest", "children", "hosts", "wall", "playbooks", "processes")
 
 _started: Counter[str] = Counter()
+#: CPU seconds by host when the test itself had ended.
+_at_its_end: dict[str, float] = {}
 
 
 def _count(event: str, arguments: tuple[Any, ...]) -> None:
@@ -30,8 +32,6 @@ def _count(event: str, arguments: tuple[Any, ...]) -> None:
         words = arguments[1] if isinstance(arguments[1], (list, tuple)) else [arguments[1]]
         _started["processes"] += 1
         _started["playbooks"] += any(os.path.basename(str(word)) == "ansible-playbook" for word in words)
-    elif event == "time.sleep":
-        _started["slept"] += arguments[0]
 
 
 sys.addaudithook(_count)
@@ -70,6 +70,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     before, hosts = _now()
     yield
     after, hosts_after = _now()
+    hosts_after = {**_at_its_end, **hosts_after}
     spent = {name: after[name] - before.get(name, 0) for name in after}
     # A host that is new began at nothing.
     spent["hosts"] = sum(
@@ -77,6 +78,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     )
     spent["cpu"] = spent["pytest"] + spent["children"] + spent["hosts"]
     _keep(item.config, item.nodeid, spent)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """The last test of a file takes its fleet down, and what the hosts have used goes with them."""
+    _at_its_end.clear()
+    _at_its_end.update(_hosts())
 
 
 SPENT: dict[str, dict[str, float]] = {}

@@ -766,9 +766,13 @@ def _seconds(work: Callable[[], Any]) -> float:
 def test_four_times_the_input_is_about_four_times_the_work(name: str) -> None:
     read, made, size = CASES[name]
     small, large = made(size), made(4 * size)
-    pairs = [(_seconds(lambda: read(small)), _seconds(lambda: read(large))) for _run in range(3)]
-    before, after = (min(run[number] for run in pairs) for number in (0, 1))
-    assert after < RATIO * max(before, LEAST), f"{before:.4f} s, then {after:.4f} s"
+    before = min(_seconds(lambda: read(small)) for _run in range(3))
+    after = []
+    while len(after) < 3:  # the shortest of three counts: where the first is short enough, it is known
+        after.append(_seconds(lambda: read(large)))
+        if after[-1] < RATIO * max(before, LEAST):
+            return
+    raise AssertionError(f"{before:.4f} s, then {min(after):.4f} s")
 
 
 @pytest.mark.parametrize("name", EXHAUSTING)

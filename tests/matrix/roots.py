@@ -21,7 +21,7 @@ import hosts as fleet_hosts  # noqa: E402
 import machine  # noqa: E402
 
 #: What the root of a control node has: Ansible's newer cores want a newer Python, and ssh.
-CONTROL = ("ca-certificates", "openssh-client", "python3", "python3-venv", "sudo")
+CONTROL = ("ca-certificates", "git", "make", "openssh-client", "procps", "python3", "python3-venv", "sudo")
 #: The Python of a Debian release.
 PYTHONS = {"bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
 #: What README asks for before its first command.

@@ -32,7 +32,7 @@ def run(core: str, where: str) -> dict[str, Any]:
         code = _run(folder, log, ["sh", "-c", TESTS])
         found = re.findall(r"^=+ (.*\bpassed\b.*) in .*=+$", log.read_text(errors="replace"), re.MULTILINE)
         row["tests"] = found[-1] if found else "none"
-        row["core"], row["python"] = (folder / "versions").read_text().split()
+        row["core"], row["python"] = (folder / "clone/.versions").read_text().split()
         expect("exit code", code, 0)
         row["steps"] = {"unit": "passed"}
     except (Failed, OSError, ValueError, subprocess.SubprocessError) as error:
@@ -45,7 +45,7 @@ def run(core: str, where: str) -> dict[str, Any]:
 
 #: In the clone, with the environment's programs first.
 TESTS = """
-python -c 'import ansible.release as r, platform as p; print(r.__version__, p.python_version())' >../versions
+python -c 'import ansible.release as r, platform as p; print(r.__version__, p.python_version())' >.versions
 exec python -m pytest --numprocesses 4 -q tests/unit tests/testinfra/selftest
 """
 #: $1 Python, then what pip installs.

@@ -347,6 +347,8 @@ def test_why_a_connection_cannot_pipe(
 ) -> None:
     """By Ansible's own plugins; ``old``: become of cores before 2.19, which say nothing of pipelining."""
     connection = connection_loader.get(plugin, PlayContext())
+    if plugin == "paramiko_ssh" and connection is None:
+        pytest.skip("this ansible-core is one of those that came after the plugin went (2.21)")
     assert connection, f"this ansible-core has no connection plugin {plugin}"
     connection.set_options(direct=options)
     if become:
@@ -364,9 +366,12 @@ def test_why_a_connection_cannot_pipe(
 
 def test_a_connection_that_pipes_always_or_speaks_powershell() -> None:
     """As winrm's and psrp's do, whose libraries a control node need not have."""
-    connection = connection_loader.get("paramiko_ssh", PlayContext())
+    connection = connection_loader.get("ssh", PlayContext())
+    connection.set_options()
     action = carrier.CarriedModule.__new__(carrier.CarriedModule)
     action._connection = connection
+    connection.has_pipelining = False
+    assert "cannot pipe" in (action._cannot_pipe() or "")
     connection.always_pipeline_modules = True
     assert action._cannot_pipe() is None
     connection._shell = shell_loader.get("powershell")

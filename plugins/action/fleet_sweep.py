@@ -23,10 +23,17 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, kind_of, of_kind
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CARRIERS, Carrier, Errand, command
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import (
+    CARRIERS,
+    Carrier,
+    Errand,
+    command,
+    wants_terminal,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import not_orphaned
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
@@ -55,6 +62,7 @@ NAMES = (
     "delegated_vars['ansible_host']",
     "delegated_vars['ansible_ssh_host']",
 )
+_NO_PASSWORD = of_kind("sudo_password")
 #: Failures of which Ansible's own plugin says more where there is a password.
 _SAID_BETTER = frozenset({"login", "key_unknown"})
 #: Seconds between two words on how far it is.
@@ -242,6 +250,8 @@ class Preparation:
             if result is None:
                 self._tally.leave(asked.host, "sudo there wants a terminal")
             else:
+                if result.get("failed") and kind_of(str(result["msg"])) == _NO_PASSWORD.kind:
+                    result["msg"] = explained("Missing sudo password", _NO_PASSWORD)  # as Ansible's plugins say it
                 self._tally.file(known, result)
 
     def _question(self, host: str) -> Any:
@@ -272,11 +282,12 @@ class Preparation:
             raise Unserved("its options are not valid")
         connection, address = self._connection("ssh" if plugin in SSH else "local", variables, templar)
         line = command(action._interpreter(variables), action._compute_environment_string())
-        line, escalation = self._become(f"/bin/sh -c {shlex.quote(line)}", variables, templar, connection)
+        line, escalation = self._become(line, variables, templar, connection)
+        line = f"/bin/sh -c {shlex.quote(f'{line} && sleep 0')}"  # as Ansible does it
         self._known[host] = Known(host, settings, circumstances_of(variables), errand)
         if plugin in LOCAL:
             return _sweep.Question(host, self._local(line), errand.program, escalation, remote=False)
-        if getattr(connection, "_is_tty_requested", bool)():
+        if wants_terminal(connection):
             raise Unserved("ssh is set to ask for a terminal")
         port = connection.get_option("port")
         return _sweep.Question(

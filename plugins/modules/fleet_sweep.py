@@ -12,13 +12,13 @@ description:
   - Does what M(cbops.telemetry.telemetry_audit) does, for any number of hosts in one task that runs once on the control
     node. Each host is asked in one connection and one command, judged, and its evidence filed as its answer arrives.
     The evidence is the same, byte for byte.
-  - Each host is asked by the ssh that Ansible would start, with what the inventory and ssh's own configuration say. What
-    ssh trusts is trusted, and what it refuses is refused. A host with C(ansible_connection=local) is asked by a child
-    process. Become is by sudo, with or without a password.
+  - Each host is asked by the ssh that Ansible would start, with what the inventory and ssh's own configuration say.
+    What ssh trusts is trusted, and what it refuses is refused. A host with C(ansible_connection=local) is asked by a
+    child process. Become is by sudo, with or without a password.
   - Hosts on the way (C(ProxyJump), and C(ProxyCommand) where it is C(ssh -W %h:%p)) are logged in to once for all hosts
     behind them.
-  - Hosts with another connection plugin, another become plugin than sudo, or a terminal that is asked for are returned by
-    name, and left to M(cbops.telemetry.telemetry_audit).
+  - Hosts with another connection plugin, another become plugin than sudo, or a terminal that is asked for are returned
+    by name, and left to M(cbops.telemetry.telemetry_audit).
   - Changes nothing on the hosts.
 author:
   - The cbops.telemetry maintainers (@cbops)
@@ -52,8 +52,8 @@ options:
     default: 32
   per_place:
     description:
-      - How many hosts with the same address and port are asked at the same time, from 1 to 1000. sshd hangs up on some of
-        many that log in at once (C(MaxStartups)); a host that is hung up on before it was let in is asked again.
+      - How many hosts with the same address and port are asked at the same time, from 1 to 1000. sshd hangs up on some
+        of many that log in at once (C(MaxStartups)); a host that is hung up on before it was let in is asked again.
     type: int
     default: 8
   limit:

@@ -212,6 +212,19 @@ def test_through_other_hosts(fleet: Fleet, way: str) -> None:
     assert {re.search(r"from (\S+)", line)[1] for line in log.splitlines()} == {fleet.facts[JUMP]["address"]}  # type: ignore[index]
 
 
+def test_a_host_on_the_way_is_logged_in_to_once(fleet: Fleet) -> None:
+    """However many are behind it; nothing of it is left behind."""
+    behind = [host for host in fleet.hosts if host not in (JUMP, OTHER)]
+    since = fleet.shell(JUMP, "date +%s").strip()
+    swept = audit(fleet, "auto", {host: {} for host in behind}, ansible_ssh_common_args=hop(f"ProxyJump={JUMP}"))
+    assert not swept.left
+    assert len(behind) > 8 and not any(swept.error(host) for host in behind)
+    log = fleet.shell(JUMP, f"journalctl -u ssh --since @{since} -o cat --no-pager | grep -c 'Accepted publickey'")
+    assert log == "1\n"
+    processes = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    assert "ControlMaster=yes" not in processes
+
+
 def test_a_host_key_that_is_not_known(fleet: Fleet, tmp_path: Path) -> None:
     """Unknown, changed, revoked: asked only where ssh would."""
     address = fleet.facts[HOST]["address"]
@@ -399,6 +412,8 @@ def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, 
     hosts["nopython"] = {"ansible_user": "ansible", "ansible_python_interpreter": "/opt/no/python3", **base}
     hosts["wrong"] = {"ansible_user": "noword", "ansible_become_password": "an-other-word", **base}
     hosts["nouser"] = {"ansible_user": "ansible", "ansible_become_user": "no-such-user", **base}
+    # Who is already whom he should become is not asked to (BECOME_ALLOW_SAME_USER), and this one may not.
+    hosts["itself"] = {"ansible_user": "nobody-at-all", "ansible_become_user": "nobody-at-all", **base}
     swept = both(fleet, hosts)
     told = {
         **{user: words for user, (_how, words) in FAILING.items()},
@@ -411,8 +426,13 @@ def test_who_cannot_log_in_or_become_root_is_told_so_in_every_way(fleet: Fleet, 
     assert all(re.search(r"\); \w+", swept.error(host) or "") for host in told), "and what mends it"
     verdicts = {item["host"]: item["verdict"] for item in swept.report["hosts"]}
     assert {host for host, verdict in verdicts.items() if verdict == "unreachable"} == {"expired", "stranger"}
-    assert {host for host, verdict in verdicts.items() if verdict != "unknown"} == {"expired", "stranger", "terminal"}
-    assert swept.error("terminal") is None
+    assert {host for host, verdict in verdicts.items() if verdict != "unknown"} - {"itself"} == {
+        "expired",
+        "stranger",
+        "terminal",
+    }
+    assert swept.error("terminal") is None and swept.error("itself") is None
+    assert json.loads(swept.evidence["itself"])["state"]["host"]["effective_user"] > 0
     assert "an-other-word" not in swept.output
     # The doctor says the same, with the lines to write.
     done = fleet.play("doctor", inventory=fleet.inventory(hosts, ansible_ssh_args="-o ControlPath=none"))

@@ -248,8 +248,8 @@ async def _attempt(question: Question, session: Session) -> Answer:
             return await Talk(process, question).run()
         finally:
             session.end()
+            process._transport.close()  # type: ignore[attr-defined]  # else what nobody has read would be waited for
             await process.wait()
-            process._transport.close()  # type: ignore[attr-defined]  # else it may be closed after its loop is
     except OSError as error:
         raise Unserved(f"{os.fsdecode(line.words[0])} cannot be started: {error.strerror}") from error
     finally:

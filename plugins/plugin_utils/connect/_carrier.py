@@ -461,9 +461,12 @@ class Carrier(ActionBase):
             try:
                 done = self._low_level_execute_command(line, in_data=errand.program)
             except AnsibleConnectionFailure as error:
-                if not _NOT_TAKEN.search(str(error)):
+                failure = failure_of(words_of_ssh(str(error)))
+                # A connection that is cut is made again once, where nothing can have been begun but looking. Or ssh was
+                # about to end, and why it said only then: nothing has run there, it wants all of the program.
+                cut = errand.function == "telemetry_info" and failure is not None and failure.kind == "broken"
+                if not cut and not _NOT_TAKEN.search(str(error)):
                     raise
-                # ssh was about to end, and why it said only then. Nothing has run there: it wants all of the program.
                 done = self._low_level_execute_command(line, in_data=errand.program)
         display.vvv(
             f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",

@@ -12,8 +12,9 @@ from typing import Callable, Dict, List, Optional, Tuple
 from ..host._files import PASSING
 from ..text._value import Run, Text, Unresolvable, Value, first_of, text_of, unknown_of, without_first
 from ._flow import LIMIT_DEPTH, NAME
+from ._nodes import Assignment, Command
 from ._output import Output
-from ._parser import BASH, DASH, Assignment, Node, is_reserved
+from ._parser import BASH, DASH, is_reserved
 from ._patterns import calculate, number_of
 from ._words import Break, Exit, Return, Variable
 
@@ -88,14 +89,14 @@ daemon() {
 class Builtins(Output):
     """A shell process with its builtins."""
 
-    def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+    def _external(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         raise NotImplementedError
 
-    def _let(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _let(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         numbers = [calculate(text_of(field)) if unknown_of(field, True) is None else None for field in fields[1:]]
         return None if not numbers or None in numbers else numbers[-1] != 0
 
-    def _source(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _source(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         if len(fields) < 2:
             return False
         fields = fields[:1] + self.globbed(fields[1:], node.text, node.start)
@@ -162,17 +163,17 @@ class Builtins(Output):
                 return place + "/" + name
         return self.absolute(name) if self.dialect == BASH else PATH[0] + "/" + name
 
-    def _cd(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _cd(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         return self.change_folder(fields[1:])
 
-    def _pushd(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _pushd(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         if self.dialect == BASH and len(fields) == 2 and re.match(r"[+-]", text_of(fields[1])) is None:
             return self.change_folder(fields[1:])
         if self.dialect == BASH:
             self.folder = None
         return None
 
-    def _eval(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _eval(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         value: Value = []
         for index, field in enumerate(fields[1:]):
             if index:
@@ -181,7 +182,7 @@ class Builtins(Output):
         text = Text.from_value(value)
         return self.run(self.parsed_once(text, "'eval' of no valid shell text: ", node.text, node.start))
 
-    def _exec(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _exec(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
         while rest and text_of(rest[0]).startswith("-") and not unknown_of(rest[0], True):
             rest = rest[2:] if text_of(rest[0]) == "-a" else rest[1:]
@@ -191,7 +192,7 @@ class Builtins(Output):
         self._external(node, name, rest)
         raise Exit()
 
-    def _command_builtin(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _command_builtin(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
         if rest and text_of(rest[0]) in ("-v", "-V"):
             return self._is_command(rest[1:])
@@ -225,7 +226,7 @@ class Builtins(Output):
             return False
         return None
 
-    def _declare(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _declare(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         name = text_of(fields[0])
         texts = [text_of(field) for field in fields[1:]]
         options = "".join(text[1:] for text in texts if text.startswith("-"))
@@ -324,7 +325,7 @@ class Builtins(Output):
         if read_only:
             self.read_only.add(name)
 
-    def _set(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _set(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         index = 1
         while index < len(fields):
             text = text_of(fields[index])
@@ -364,7 +365,7 @@ class Builtins(Output):
             elif letter == "f":
                 self.globs = sign == "+"
 
-    def _shift(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _shift(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         text = text_of(fields[1]) if len(fields) > 1 else "1"
         count = number_of(text)
         if count is None:
@@ -377,7 +378,7 @@ class Builtins(Output):
         self.arguments = self.arguments[count:]
         return True
 
-    def _unset(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _unset(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         names = [text_of(field) for field in fields[1:]]
         functions = bool(names) and names[0] == "-f"
         for name in names[1:] if names and names[0].startswith("-") else names:
@@ -404,7 +405,7 @@ class Builtins(Output):
                 self.variables[name] = Variable([])
         return True
 
-    def _read(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _read(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         letters = ""
         whole = False  # all there is, not a line
@@ -457,7 +458,7 @@ class Builtins(Output):
             self.input.insert(0, [])
         return value
 
-    def _mapfile(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _mapfile(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         if len(texts) != 2 or texts[0] != "-t" or not NAME.match(texts[1]):
             return self._opaque(node, fields, declared)
@@ -499,16 +500,16 @@ class Builtins(Output):
         number = number_of(text_of(fields[1]))
         return None if number is None or unknown_of(fields[1], True) else number % 256 == 0
 
-    def _exit(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _exit(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         self.ends(node)
         raise Exit(self._status(fields))
 
-    def _return(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _return(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         if not self.returns and self.dialect == BASH:
             return False  # an error, and the script goes on
         raise Return(self._status(fields))
 
-    def _break(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _break(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         levels = text_of(fields[1]) if len(fields) > 1 else "1"
         number = number_of(levels)
         if number is None:
@@ -519,18 +520,18 @@ class Builtins(Output):
             return True  # outside a loop it does nothing
         raise Break(number, text_of(fields[0]) == "continue")
 
-    def _bracket(self, _node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _bracket(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
         if text_of(fields[0]) == "[" and rest and text_of(rest[-1]) == "]":
             rest = rest[:-1]
         return self._test(rest)
 
-    def _opaque(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _opaque(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         raise self.unresolvable(
             "'%s' changes variables in a way that is not followed" % text_of(fields[0]), node.text, node.start
         )
 
-    def _printf(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _printf(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         if len(fields) > 2 and text_of(fields[1]) == "-v" and self.dialect == BASH:
             known = not any(unknown_of(field, True) for field in fields)
             value = self._pure("printf", fields[3:]) if known else None
@@ -539,14 +540,14 @@ class Builtins(Output):
             self.assign(text_of(fields[2]), value)
         return None
 
-    def _getopts(self, node: Node, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _getopts(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         for name in ["OPTARG", "OPTIND"] + [text_of(field) for field in fields[2:3]]:
             if not NAME.match(name):
                 return self._opaque(node, fields, declared)
             self.assign(name, [Run("", None, 0, False, "$%s is set by getopts" % name)])
         return None
 
-    def _alias(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _alias(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         # A script in bash does not look at aliases; dash does, from the next line on.
         for field in fields[1:]:
             name, equals, _value = text_of(field).partition("=")
@@ -556,7 +557,7 @@ class Builtins(Output):
                 self.aliases.add(name)
         return True
 
-    def _trap(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _trap(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         if texts and texts[0] not in ("", "-") and set(texts[1:]) & {"DEBUG", "ERR", "RETURN"}:
             raise self.unresolvable("'trap' runs commands between the others", node.text, node.start)
@@ -564,7 +565,7 @@ class Builtins(Output):
             raise self.unresolvable("'trap' starts a JVM", node.text, node.start)
         return True
 
-    def _shopt(self, node: Node, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _shopt(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         texts = [text_of(field) for field in fields[1:]]
         if not {"-p", "-q", "-o"} & set(texts):
             if {"expand_aliases", "failglob", "lastpipe", "dotglob", "extglob", "globstar"} & set(texts[1:]) and (
@@ -576,11 +577,11 @@ class Builtins(Output):
                 return True if len(texts) == 2 else None
         return None
 
-    def _nothing(self, _node: Node, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
+    def _nothing(self, _node: Command, _fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         return None
 
 
-BUILTINS: Dict[str, Callable[[Builtins, Node, List[Value], List[Assignment]], Optional[bool]]] = {
+BUILTINS: Dict[str, Callable[[Builtins, Command, List[Value], List[Assignment]], Optional[bool]]] = {
     ".": Builtins._source,
     "source": Builtins._source,
     "eval": Builtins._eval,

@@ -16,10 +16,25 @@ from ..java._jvm import ENVIRONMENT, MAINS, is_java
 from ..java._tomcat import BOOTSTRAP
 from ..text._value import Run, Text, Unresolvable, Value, text_of, unknown_of, without_first
 from ._builtins import BUILTINS, Builtins
+from ._cursor import ShellSyntaxError
 from ._flow import LIMIT_DEPTH
 from ._login import login_files, pam_environment, profiles
+from ._nodes import (
+    AndOr,
+    ArithmeticFor,
+    Assignment,
+    Block,
+    Case,
+    Command,
+    CommandSubstitution,
+    Condition,
+    Pipeline,
+    Select,
+    Simple,
+    inside,
+)
 from ._output import SILENT
-from ._parser import BASH, DASH, Assignment, Node, ShellSyntaxError, Word, parse
+from ._parser import BASH, DASH, parse
 from ._reach import reaches_jvm, script
 from ._words import Break, Launch, Leave, Oracle, Return, Variable
 
@@ -162,37 +177,27 @@ class Shell(Builtins):
     calling = ""  # the function that is called
     joined = False  # its text is words of another command, put together
 
-    def _run_simple(self, node: Node) -> Optional[bool]:
+    def _run_simple(self, node: Simple) -> Optional[bool]:
         if node.words:
             self.oracle.last = node
         fields: List[Value] = []
-        declared: List[Assignment] = []
-        if (
-            self.aliases
-            and node.words
-            and isinstance(node.words[0], Word)
-            and not node.words[0].quoted
-            and node.words[0].literal() in self.aliases
-        ):
-            raise self.unresolvable("'%s' is an alias" % node.words[0].literal(), node.text, node.start)
-        for item in node.words:
-            if isinstance(item, Assignment):
-                declared.append(item)
-            else:
-                fields.extend(self.globbed(self.fields(item), item.text, item.start))
+        if self.aliases and node.words and not node.words[0].quoted and node.name in self.aliases:
+            raise self.unresolvable("'%s' is an alias" % node.name, node.text, node.start)
+        for word in node.words:
+            fields.extend(self.globbed(self.fields(word), word.text, word.start))
         if not fields:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
-            if any(part.kind == "command" for a in node.assignments if a.word for part in a.word.parts):
+            if any(isinstance(part, CommandSubstitution) for a in node.assignments if a.word for part in a.word.parts):
                 return None
             return True
         name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
         if not node.assignments:
-            return self._command(node, name, fields, declared)
+            return self._command(node, name, fields)
         if self.dialect == DASH and name in _SPECIAL:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
-            return self._command(node, name, fields, declared)
+            return self._command(node, name, fields)
         # VAR=value command: for that command only.
         saved = {a.name: self.variables.get(a.name) for a in node.assignments}
         read_only = set(self.read_only)
@@ -203,9 +208,9 @@ class Shell(Builtins):
         temporary = self.temporary
         if name in self.functions:
             self.temporary = temporary | set(saved)
-        named = [item.name for item in declared] + [text_of(field) for field in fields[1:]]
+        named = [item.name for item in node.declared] + [text_of(field) for field in fields[1:]]
         try:
-            return self._command(node, name, fields, declared)
+            return self._command(node, name, fields)
         finally:
             self.temporary = temporary
             if self.dialect == DASH:
@@ -214,7 +219,7 @@ class Shell(Builtins):
                 if name not in ("export", "readonly", "declare", "typeset") or key not in named:
                     self._restore(key, before)
 
-    def _command(self, node: Node, name: str, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _command(self, node: Simple, name: str, fields: List[Value]) -> Optional[bool]:
         builtin = BUILTINS.get(name)
         if name in self.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
             return self._call(name, fields[1:], node)
@@ -226,15 +231,15 @@ class Shell(Builtins):
             and (
                 name == "printf"
                 or (builtin is None and name not in SILENT)
-                or (name in _TELLS and (len(fields) + len(declared) == 1 or "-p" in map(text_of, fields)))
+                or (name in _TELLS and (len(fields) + len(node.declared) == 1 or "-p" in map(text_of, fields)))
             )
         ):
             return self.overhear(node, name, fields)
         if builtin is not None:
-            return builtin(self, node, fields, declared)
+            return builtin(self, node, fields, node.declared)
         return self._external(node, name, fields)
 
-    def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
+    def _call(self, name: str, arguments: List[Value], node: Command) -> Optional[bool]:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
         saved, self.arguments = self.arguments, list(arguments)
@@ -258,7 +263,7 @@ class Shell(Builtins):
 
     # -- what starts other programs -----------------------------------------------------------
 
-    def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+    def _external(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         count = len(self.found)
         status = self._started(node, name, fields)
         if len(self.found) > count:
@@ -274,7 +279,7 @@ class Shell(Builtins):
                 )
         return status
 
-    def _check_starter(self, node: Node, texts: Sequence[str]) -> None:
+    def _check_starter(self, node: Command, texts: Sequence[str]) -> None:
         """A user, a shell or a program of which the name ends in the carriage return of its line is not there."""
         starter = ""
         for before, text in zip(("",) + tuple(texts), texts):
@@ -297,7 +302,7 @@ class Shell(Builtins):
                     node.start,
                 )
 
-    def _started(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+    def _started(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
         known_name = unknown_of(fields[0], True) is None
         if self.joined:
@@ -330,18 +335,18 @@ class Shell(Builtins):
             self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
-    def _opens(self, node: Node) -> None:
+    def _opens(self, node: Command) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
-        for word in node.opened:
-            path = word.literal() or "?"
-            if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
+        for redirection in node.redirections:
+            path = redirection.target.literal() or "?"
+            if redirection.opens and (path.startswith("/") and self.files.exists(path.rpartition("/")[0])):
                 raise self.unresolvable(
                     "'daemon' joins its words to a command that opens %s where it is started" % path,
                     node.text,
                     node.start,
                 )
 
-    def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
+    def _inner_shell(self, node: Command, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
         texts = [text_of(field) for field in fields]
         self.spend(len(fields), 0, node.text, node.start)
@@ -400,7 +405,13 @@ class Shell(Builtins):
         return name if base in _SHELLS else "bash"
 
     def _read_first(
-        self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str, node: Node
+        self,
+        shell: str,
+        dialect: str,
+        options: Sequence[str],
+        environment: Dict[str, Value],
+        program: str,
+        node: Command,
     ) -> List[str]:
         """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
         given: Set[str] = set()
@@ -436,7 +447,7 @@ class Shell(Builtins):
         arguments: List[Value],
         environment: Dict[str, Value],
         closed: bool,
-        node: Node,
+        node: Command,
         letters: str = "",
         read_first: Sequence[str] = (),
         folder: Optional[str] = None,
@@ -461,19 +472,19 @@ class Shell(Builtins):
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
 
-    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Node] = None) -> Optional[bool]:
+    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Command] = None) -> Optional[bool]:
         """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
         if read_first and self.dialect == BASH:
             self.variables["PS1"] = Variable([])  # it is not interactive
         try:
             for path in read_first:
-                self._source(node or Node("simple", 0, text), [[Run(".")], [Run(path)]], [])
+                self._source(node or Simple(text, 0), [[Run(".")], [Run(path)]], [])
             tree = self.parsed(text)
             return self.run(tree)
         except (Leave, Break):
             return None
 
-    def _follow(self, node: Node, fields: List[Value]) -> None:
+    def _follow(self, node: Command, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
         texts = [text_of(field) for field in fields[:6]]
         given: Optional[int] = None  # where a shell stands that is given the script
@@ -719,6 +730,8 @@ class Walk:
         self.end: Optional[str] = None  # in words, how the first way ended that starts no JVM
 
 
+#: Commands that are called otherwise than their class.
+_KINDS = {Select: "loop", ArithmeticFor: "loop"}
 _TESTS = frozenset(["[", "[[", "test"])
 _SECRET = re.compile(r"pass|secret|token|key|cred|pwd|auth", re.IGNORECASE)
 
@@ -732,20 +745,16 @@ def _end_of(shell: Shell, oracle: Oracle) -> Optional[str]:
     if decision is None or (oracle.ended is not None and oracle.ended is not oracle.last):
         return said
     place = _at(shell, decision.test)
-    if decision.branch is not None:
+    if decision.branch is not None and isinstance(decision.test, Case):
         branch = "the branch '%s'" % _plain(decision.branch) if decision.branch else "no branch"
-        return "%s, because 'case %s'%s takes %s" % (said, _plain(_raw_of(decision.test.words[0])), place, branch)
+        return "%s, because 'case %s'%s takes %s" % (said, _plain(decision.test.subject.raw), place, branch)
     outcome = {True: "is true", False: "is false", None: "is not known"}[decision.outcome]
     return "%s, because '%s'%s %s" % (said, _named(decision.test), place, outcome)
 
 
-def _at(shell: Shell, node: Node) -> str:
+def _at(shell: Shell, node: Command) -> str:
     place = shell.unresolvable("", node.text, node.start)
     return " (%s:%s)" % (place.path, place.line) if place.path and place.line else ""
-
-
-def _raw_of(word: Word) -> str:
-    return word.text.characters[word.start : word.end]
 
 
 def _plain(text: str) -> str:
@@ -757,19 +766,19 @@ def _plain(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _named(node: Node) -> str:
-    """A command by its name, a test or an exit as it stands."""
-    while node.kind in ("pipeline", "and_or", "block") and node.items:
-        item = node.items[0]
-        node = item[1] if isinstance(item, tuple) else item
-    if node.kind != "simple" or not node.words:
-        raw = node.text.characters[node.start : node.end]
-        return _plain(raw) if node.kind == "condition" else node.kind
-    first = node.words[0]
-    name = _raw_of(first) if isinstance(first, Word) else first.name
-    if name in _TESTS or name in ("exit", "return"):
-        return _plain(node.text.characters[node.start : node.end])
-    return _plain(name)
+def _named(node: Command) -> str:
+    """A command by its name, a test or an exit as it stands, any other by its kind."""
+    while isinstance(node, (Pipeline, AndOr, Block)):
+        first = next(iter(inside(node)), None)
+        if first is None:
+            break
+        node = first
+    if isinstance(node, Condition):
+        return _plain(node.raw)
+    if not isinstance(node, Simple) or not node.words:
+        return _KINDS.get(type(node), type(node).__name__.lower())
+    name = node.words[0].raw
+    return _plain(node.raw if name in _TESTS or name in ("exit", "return") else name)
 
 
 def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:

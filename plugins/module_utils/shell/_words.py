@@ -8,14 +8,16 @@ Private to this collection. Python 3.6+, standard library only.
 
 import posixpath
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import MAINS, command_line
 from ..java._tomcat import BOOTSTRAP, base_of, starts
 from ..text._pattern import LIMIT_MATCH, Pattern
 from ..text._value import Run, Text, Unresolvable, Value, first_of, line_of, text_of, unknown_of, without_first
-from ._parser import BASH, DASH, Assignment, Node, Part, ShellSyntaxError, Word, parse
+from ._cursor import ShellSyntaxError
+from ._nodes import ArithmeticExpansion, Assignment, Block, Command, CommandSubstitution, Literal, Parameter, Part, Word
+from ._parser import BASH, DASH, parse
 from ._patterns import calculate, number_of, strip_match
 
 LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
@@ -203,7 +205,7 @@ class Break(Exception):
 class Decision(NamedTuple):
     """Why a branch is taken or passed over."""
 
-    test: Node  # a command, or a ``case``
+    test: Command
     outcome: Optional[bool]  # of the command; None where it is not known
     branch: Optional[str] = None  # of a ``case``: the pattern that fits, "" for none
 
@@ -215,8 +217,8 @@ class Oracle:
         self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
         self._prefix = list(prefix)
         self.steps = 0
-        self.last: Optional[Node] = None  # the last command that was seen
-        self.ended: Optional[Node] = None  # the command that ended the script
+        self.last: Optional[Command] = None  # the last command that was seen
+        self.ended: Optional[Command] = None  # the command that ended the script
         self.decided: Optional[Decision] = None  # what led to the present command
         self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
         self.touched: Set[str] = set()  # files that a command may have written
@@ -266,7 +268,7 @@ class Words:
             self.variables[name] = Variable(value, exported=True)
         self.closed = closed
         self.depth = depth
-        self.functions: Dict[str, Node] = {}
+        self.functions: Dict[str, Command] = {}
         self.found: List[Launch] = []
         self.sourced: List[str] = []
         self.followed: List[str] = []  # scripts that were started, not sourced
@@ -443,21 +445,20 @@ class Words:
         result: Value = []
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         for part in word.parts:
-            if part.kind == "literal":
+            if isinstance(part, Literal):
                 result.extend(self._literal(word, part, colons=True))
             else:
+                argument = part.argument if isinstance(part, Parameter) else None
                 for index, value in enumerate(self._values(word, part)):
                     if index:
                         result.append(Run(self._joint(word, part)))
-                    result.extend(
-                        run.requoted(part.quoted or (run.quoted and part.argument is not None)) for run in value
-                    )
+                    result.extend(run.requoted(part.quoted or (run.quoted and argument is not None)) for run in value)
             if len(result) > LIMIT_RUNS:
                 break
         self._weigh(result, word)
         return result
 
-    def _separators(self, word: Word, part: Part) -> Any:
+    def _separators(self, word: Word, part: Part) -> "re.Pattern[str]":
         """A pattern that takes a value apart at the characters of IFS: separators are its group."""
         variable = self.variables.get("IFS")
         if variable is None:
@@ -474,7 +475,7 @@ class Words:
     def _joint(self, word: Word, part: Part) -> str:
         """What stands between the elements of ``$*`` and ``$@`` where they become one word."""
         variable = self.variables.get("IFS")
-        if variable is None or (self.dialect == BASH and "@" in (part.name, part.index)):
+        if variable is None or (self.dialect == BASH and _is_all(part)):
             return " "
         if unknown_of(variable.value, True):
             raise self.unresolvable("IFS is changed", word.text, part.start)
@@ -484,7 +485,7 @@ class Words:
         """A word in a command line: expanded and split into fields."""
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         if self.dialect == BASH and any(
-            part.kind == "literal" and not part.quoted and _is_brace_expansion(word.characters(part))
+            isinstance(part, Literal) and not part.quoted and _is_brace_expansion(word.characters(part))
             for part in word.parts
         ):
             return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
@@ -499,15 +500,14 @@ class Words:
             current.extend(runs)
 
         for part in word.parts:
-            if part.kind == "literal":
+            if isinstance(part, Literal):
                 add(*self._literal(word, part))
                 continue
             values = self._values(word, part)
             if len(values) + len(fields) > LIMIT_RUNS:
                 raise self.unresolvable("a value grows too long to follow", word.text, word.start)
             if part.quoted:
-                many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
-                if many:
+                if _is_all(part):
                     for index, value in enumerate(values):
                         if index:
                             fields.append(current or [])
@@ -557,10 +557,10 @@ class Words:
         places = [
             (part, match)
             for part in word.parts
-            if part.kind == "literal" and not part.quoted
+            if isinstance(part, Literal) and not part.quoted
             for match in _BRACES.finditer(word.characters(part))
         ]
-        if len(places) != 1 or any(part.kind != "literal" for part in word.parts):
+        if len(places) != 1 or word.literal() is None:
             return []
         braced, match = places[0]
         start = braced.start + match.start(1)
@@ -580,19 +580,18 @@ class Words:
         for chosen in choices:
             value: Value = []
             for part in word.parts:
-                if part is not braced:
+                if part is braced:
+                    value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
+                    value.extend(word.text.runs(part.start + match.end(), part.end, False))
+                elif isinstance(part, Literal):
                     value.extend(self._literal(word, part))
-                    continue
-                value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
-                value.extend(word.text.runs(part.start + match.end(), part.end, False))
             if value:
                 found.append(value)
         return found
 
-    def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
-        if part.start in word.decoded:
-            path, offset = word.text.origin(part.start)
-            return [Run(word.decoded[part.start], None, 0, True)]
+    def _literal(self, word: Word, part: Literal, colons: bool = False) -> Value:
+        if part.decoded:
+            return [Run(part.decoded, None, 0, True)]
         if part.start == part.end:
             return [Run("", None, 0, True)] if part.quoted else []
         if part.quoted or "~" not in word.characters(part):
@@ -615,18 +614,18 @@ class Words:
 
     def _values(self, word: Word, part: Part) -> List[Value]:
         """What a part expands to: one value, or several for ``$@`` and arrays."""
-        if part.kind == "parameter":
+        if isinstance(part, Parameter):
             return self._parameter(word, part)
-        if part.kind == "command":
+        if isinstance(part, CommandSubstitution):
             return [self._substitution(word, part)]
-        if part.kind == "arithmetic":
-            number = calculate(word.text.characters[part.start + 3 : part.end - 2])
+        if isinstance(part, ArithmeticExpansion):
+            number = calculate(part.expression)
             if number is not None:
                 return [[Run(str(number), quoted=part.quoted)]]
             return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
         return [[self.unknown("a process substitution", word, part, harmless=True)]]
 
-    def _parameter(self, word: Word, part: Part) -> List[Value]:
+    def _parameter(self, word: Word, part: Parameter) -> List[Value]:
         if self.dialect == DASH and (
             part.index is not None or part.operator[:1] in _BASH_OPERATORS or part.operator == ":"
         ):
@@ -741,7 +740,7 @@ class Words:
             done = place + len(parts[0])
         return result + whole.runs(done, len(text), False)
 
-    def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
+    def _plain_parameter(self, word: Word, part: Parameter) -> Tuple[List[Value], bool]:
         name = part.name
         if name in ("@", "*"):
             return list(self.arguments), bool(self.arguments)
@@ -799,7 +798,7 @@ class Words:
         """Words with the paths that patterns stand for; what cannot be known stays as it is."""
         raise NotImplementedError
 
-    def _substitution(self, word: Word, part: Part) -> Value:
+    def _substitution(self, word: Word, part: CommandSubstitution) -> Value:
         raise NotImplementedError
 
     def _restore(self, name: str, variable: Optional[Variable]) -> None:
@@ -808,23 +807,28 @@ class Words:
         else:
             self.variables[name] = variable
 
-    def parsed(self, text: Text) -> Node:
+    def parsed(self, text: Text) -> Block:
         """The tree of a text; files are parsed once, however many ways there are through them."""
         key = (text.path or "", text.characters, self.dialect)
-        tree = self.files.trees.get(key) if text.path is not None else None
+        tree: Optional[Block] = self.files.trees.get(key) if text.path is not None else None
         if tree is None:
             tree = self.parsed_once(text, "no valid shell text: ", text)
             if text.path is not None:
                 self.files.trees[key] = tree
         return tree
 
-    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Node:
+    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Block:
         """The tree of a text; ``place`` and ``position`` say which command wants it."""
         self.spend(1, 8 * len(text.characters), place, position or 0)
         try:
             return parse(text, self.dialect)[0]
         except ShellSyntaxError as error:
             raise self.unresolvable(what + error.message, place, error.position if position is None else position)
+
+
+def _is_all(part: Part) -> bool:
+    """True for ``$@`` and ``${array[@]}``."""
+    return isinstance(part, Parameter) and "@" in (part.name, part.index)
 
 
 def _is_brace_expansion(characters: str) -> bool:

@@ -38,7 +38,9 @@ from ._nodes import (
 )
 from ._parser import DECLARATIONS
 from ._patterns import calculate, compare, matches_regex
-from ._words import LIMIT_WORK, Break, Decision, Exit, Leave, Variable, Words
+from ._session import Decision
+from ._state import Variable
+from ._words import LIMIT_WORK, Break, Exit, Leave, Words
 
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
@@ -94,23 +96,6 @@ _NO_OPTION = frozenset(
 #: Stands among names that are assigned for the folder in which the shell is.
 _FOLDER = "cd"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-#: What each shell process has for itself.
-_OWN = (
-    "variables",
-    "arguments",
-    "functions",
-    "marked_exported",
-    "read_only",
-    "aliases",
-    "scopes",
-    "all_exported",
-    "stops_on_failure",
-    "stops_on_unset",
-    "folder",
-    "folder_before",
-    "globs",
-    "null_globs",
-)
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
 _FAILS = frozenset([Simple, Pipeline, Subshell, Condition, Arithmetic])
 #: Commands in which nothing is but commands.
@@ -133,7 +118,7 @@ class Flow(Words):
         self.status = status
         if (
             status is False
-            and self.stops_on_failure
+            and self.state.stops_on_failure
             and not self.forgiving
             and kind in _FAILS
             and not (isinstance(node, Pipeline) and node.negated)
@@ -186,7 +171,9 @@ class Flow(Words):
         self.spend(1, len(raw), node.text, node.start)
         if re.search(r"java|jar\b|\.war\b|catalina|daemon|exec\b", raw, re.IGNORECASE):
             return True
-        called = [self.functions[name] for name in re.findall(r"[A-Za-z_][\w-]*", raw) if name in self.functions]
+        called = [
+            self.state.functions[name] for name in re.findall(r"[A-Za-z_][\w-]*", raw) if name in self.state.functions
+        ]
         return depth < 3 and any(self._tells_of_java(body, depth + 1) for body in called[:20])
 
     def try_out(self, node: Command) -> Optional[bool]:
@@ -210,7 +197,7 @@ class Flow(Words):
             name = node.name
             if node.assignments or not name or name in _CHANGES_SHELL:
                 return False
-            if name in self.functions:
+            if name in self.state.functions:
                 return self.depth < LIMIT_DEPTH and _guarded(self, name)
             raw = node.raw
             self.spend(0, len(raw), node.text, node.start)
@@ -223,11 +210,11 @@ class Flow(Words):
         """What inert commands may have set that were passed over."""
         for name in self._assigned(passed_over):
             if name == _FOLDER:
-                self.folder = None
+                self.state.folder = None
                 continue
-            old = self.variables.get(name)
+            old = self.state.variables.get(name)
             unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
-            self.variables[name] = Variable([unknown], None, old is not None and old.exported)
+            self.state.variables[name] = Variable([unknown], None, old is not None and old.exported)
 
     def _run_simple(self, node: Simple) -> Optional[bool]:
         raise NotImplementedError
@@ -270,38 +257,48 @@ class Flow(Words):
 
     def _apart(self, node: Command) -> Optional[bool]:
         """A command in a process of its own: what it changes is lost."""
-        self.spend(len(self.variables), 0, node.text, node.start)
+        self.spend(len(self.state.variables), 0, node.text, node.start)
 
         def work() -> Optional[bool]:
+            status: Optional[bool] = None
             try:
-                return self.run(node)
+                status = self.run(node)
             except Leave as leave:
-                return leave.status
+                status = leave.status
             except Break:
-                return None
+                pass
+            self._run_trap()
+            return status
 
         return self._separately(work)
 
     def _separately(self, work: Callable[[], Result]) -> Result:
         """Something in a process of its own."""
-        self.spend(len(self.variables))
-        variables = {name: variable.copy() for name, variable in self.variables.items()}
-        kept = {name: getattr(self, name) for name in _OWN}
-        for name in _OWN:
-            setattr(self, name, kept[name].copy() if isinstance(kept[name], (dict, list, set)) else kept[name])
-        self.variables = variables
-        self.scopes = [dict(scope) for scope in self.scopes]
+        self.spend(len(self.state.variables))
+        kept, self.state = self.state, self.state.copy()
         try:
             return work()
         finally:
-            for name in _OWN:
-                setattr(self, name, kept[name])
+            self.state = kept
+
+    def _run_trap(self) -> None:
+        """What a shell process does at its end, where that may start a JVM."""
+        action = self.state.traps.pop("EXIT", None)
+        if action is None:
+            return
+        text = Text.from_value(action)
+        tree = self.parsed_once(text, "'trap' of no valid shell text: ", text, 0)
+        if self.oracle.work > LIMIT_WORK // 4 or self._tells_of_java(tree, 0):
+            try:
+                self.run(tree)
+            except (Leave, Break):
+                pass
 
     def _run_subshell(self, node: Subshell) -> Optional[bool]:
         return self._apart(node.body)
 
     def _run_background(self, node: Background) -> Optional[bool]:
-        self.background = True
+        self.state.background = True
         self._apart(node.body)
         return True
 
@@ -309,7 +306,7 @@ class Flow(Words):
         return self.run(node.body)
 
     def _run_function(self, node: Function) -> Optional[bool]:
-        self.functions[node.name] = node.body
+        self.state.functions[node.name] = node.body
         return True
 
     def _run_arithmetic(self, node: Arithmetic) -> Optional[bool]:
@@ -401,12 +398,12 @@ class Flow(Words):
         """After a loop of which the number of rounds is not known, so are the variables it sets."""
         for name in self._assigned([node]):
             if name == _FOLDER:
-                self.folder = None
+                self.state.folder = None
                 continue
             unknown = [Run("", None, 0, False, "$%s is set in a loop" % name)]
-            old = self.variables.get(name)
+            old = self.state.variables.get(name)
             elements = [unknown, unknown] if old is not None and old.array is not None else None
-            self.variables[name] = Variable(unknown, elements, old is not None and old.exported)
+            self.state.variables[name] = Variable(unknown, elements, old is not None and old.exported)
 
     def _assigned(self, commands: Sequence[Command]) -> List[str]:
         """Names that commands assign anywhere inside."""
@@ -430,24 +427,24 @@ class Flow(Words):
 
     def _run_for(self, node: For) -> Optional[bool]:
         if node.words is None:
-            return self._for_each(node, list(self.arguments))
+            return self._for_each(node, list(self.state.arguments))
         return self._for_each(node, [field for word in node.words for field in self.fields(word)])
 
     def _paths(self, field: Value) -> List[Value]:
         """The paths that a pattern stands for, as a shell would put them in its place."""
         text = text_of(field)
         # A pattern that begins like an option matches no file, so it stays as it is.
-        if not self.globs or unknown_of(field, True) or not _is_glob(field):
+        if not self.state.globs or unknown_of(field, True) or not _is_glob(field):
             return [field]
-        nothing: List[Value] = [] if self.null_globs else [field]
+        nothing: List[Value] = [] if self.state.null_globs else [field]
         if text.startswith("-"):
             return nothing
         unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
         quoted = "".join(run.text for run in field if run.quoted)
-        here = "" if text.startswith("/") else (self.folder or "").rstrip("/") + "/"
+        here = "" if text.startswith("/") else (self.state.folder or "").rstrip("/") + "/"
         if (
             here
-            and self.folder is None
+            and self.state.folder is None
             or "\\" in text
             or re.search(r"[*?\[]", quoted + here)
             or PASSING.match(here + text)
@@ -479,7 +476,7 @@ class Flow(Words):
         for field in fields:
             paths = self._paths(field)
             if len(paths) == 1 and unknown_of(paths[0], True):
-                if self.null_globs:
+                if self.state.null_globs:
                     raise self.unresolvable("which files '%s' stands for is not known" % text_of(field), text, start)
                 paths = [field]
             made.extend(paths)
@@ -532,10 +529,10 @@ class Flow(Words):
                     self._rounds(node.body)
                     self._havoc(node.body)
                 return None
-            found = len(self.found)
+            found = len(self.session.found)
             if not self._rounds(node.body):
                 return True
-            if len(self.found) > found and count:
+            if len(self.session.found) > found and count:
                 raise Exit()  # a loop that starts the JVM again and again
         raise self.unresolvable("a loop without an end", node.text, node.start)
 
@@ -597,7 +594,11 @@ class Flow(Words):
             return None
         if len(words) == 2 and words[0].literal() == "-v":
             name = text_of(self.single(words[1]))
-            return name in self.variables if NAME.match(name) and (self.closed or name in self.variables) else None
+            return (
+                name in self.state.variables
+                if NAME.match(name) and (self.closed or name in self.state.variables)
+                else None
+            )
         return self._test([self.single(word) for word in words])
 
     def _test(self, fields: List[Value]) -> Optional[bool]:
@@ -682,7 +683,7 @@ def _guarded(shell: Flow, name: str) -> bool:
     # A function is inert where its body is; recursion ends at the depth limit.
     shell.depth += 1
     try:
-        return shell.inert(shell.functions[name])
+        return shell.inert(shell.state.functions[name])
     finally:
         shell.depth -= 1
 

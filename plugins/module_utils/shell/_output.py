@@ -189,7 +189,7 @@ class Output(Flow):
         name = node.name
         if node.assignments:
             raise _NotKnown()
-        if name in self.functions or name in _SAY_NOTHING:
+        if name in self.state.functions or name in _SAY_NOTHING:
             return self._overheard(node, given)
         if node.declared:
             raise _NotKnown()
@@ -204,7 +204,7 @@ class Output(Flow):
         if name in ("command", "builtin") and len(fields) > 1 and not text_of(fields[1]).startswith("-"):
             fields = fields[1:]
             name = text_of(fields[0])
-        if name in self.functions or name not in _COMMANDS:
+        if name in self.state.functions or name not in _COMMANDS:
             raise _NotKnown()
         value, status = _COMMANDS[name](self, fields[1:], given)
         self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
@@ -298,19 +298,19 @@ class Output(Flow):
             return False
         if len(texts) > 1 and self.dialect == BASH:
             return False
-        before, self.folder_before = self.folder_before, self.folder
-        home = self.variables.get("HOME")
+        before, self.state.folder_before = self.state.folder_before, self.state.folder
+        home = self.state.variables.get("HOME")
         if not texts:
             path = None if home is None or unknown_of(home.value, True) else text_of(home.value)
         elif texts[0] == "-":
             path = before
         else:
             path = None if unknown_of(fields[0], True) else texts[0]
-        if path and not re.match(r"\.{0,2}(?:/|\Z)", path) and "CDPATH" in self.variables:
+        if path and not re.match(r"\.{0,2}(?:/|\Z)", path) and "CDPATH" in self.state.variables:
             path = None
         place = self.absolute(path) if path else None
         if place is None:
-            self.folder = None
+            self.state.folder = None
             return True
         logical = posixpath.normpath("/" + place.lstrip("/"))
         if not PASSING.match(logical + "/"):
@@ -318,15 +318,15 @@ class Output(Flow):
             if not there and self.files.test("d", place):
                 logical, there = self.files.canonical(place), True
             if there is False and self.files.test("e", logical):
-                self.folder = self.folder_before  # it is a file
+                self.state.folder = self.state.folder_before  # it is a file
                 return False
             if not there:
-                self.folder = None
+                self.state.folder = None
                 return None
         try:
-            self.folder = self.files.canonical(logical) if physical else logical
+            self.state.folder = self.files.canonical(logical) if physical else logical
         except OSError:
-            self.folder = None
+            self.state.folder = None
         return True
 
     # -- files and paths ----------------------------------------------------------------------
@@ -347,22 +347,22 @@ class Output(Flow):
         except (OSError, ValueError):
             raise _NotKnown("the content of %s, which cannot be read" % place)
         origin = self.files.origin(place)
-        if origin not in self.texts:
-            self.texts.append(origin)
+        if origin not in self.session.texts:
+            self.session.texts.append(origin)
         self.spend(1, len(text))
         return [Run(text, origin, 0)] if text else []
 
     def _cd_for(self, fields: List[Value], _given: Optional[Value]) -> Printed:
-        if "-" in map(text_of, fields) or "CDPATH" in self.variables:
+        if "-" in map(text_of, fields) or "CDPATH" in self.state.variables:
             raise _NotKnown()
         return [], self.change_folder(fields)
 
     def _pwd(self, fields: List[Value], _given: Optional[Value]) -> Printed:
         options = {text_of(field) for field in fields}
-        if options - {"-P", "-L"} or self.folder is None:
+        if options - {"-P", "-L"} or self.state.folder is None:
             raise _NotKnown()
         try:
-            folder = self.files.canonical(self.folder) if "-P" in options else self.folder
+            folder = self.files.canonical(self.state.folder) if "-P" in options else self.state.folder
         except OSError:
             raise _NotKnown()
         return [Run(folder + "\n")], True

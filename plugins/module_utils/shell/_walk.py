@@ -9,7 +9,7 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import ENVIRONMENT, MAINS, is_java
@@ -36,7 +36,9 @@ from ._nodes import (
 from ._output import SILENT
 from ._parser import BASH, DASH, parse
 from ._reach import reaches_jvm, script
-from ._words import Break, Launch, Leave, Oracle, Return, Variable
+from ._session import Launch, Oracle
+from ._state import Variable
+from ._words import Break, Leave, Return
 
 LIMIT_PATHS = 200
 LIMIT_TOTAL = 100000  # steps of all ways together
@@ -172,7 +174,6 @@ _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", 
 class Shell(Builtins):
     """One shell process, walked symbolically."""
 
-    user = ""  # who starts it, where that is known and not root
     kernel = False  # what it starts it has the kernel start, and does not read it itself where that cannot
     calling = ""  # the function that is called
     joined = False  # its text is words of another command, put together
@@ -181,7 +182,7 @@ class Shell(Builtins):
         if node.words:
             self.oracle.last = node
         fields: List[Value] = []
-        if self.aliases and node.words and not node.words[0].quoted and node.name in self.aliases:
+        if self.state.aliases and node.words and not node.words[0].quoted and node.name in self.state.aliases:
             raise self.unresolvable("'%s' is an alias" % node.name, node.text, node.start)
         for word in node.words:
             fields.extend(self.globbed(self.fields(word), word.text, word.start))
@@ -199,14 +200,14 @@ class Shell(Builtins):
                 self.do_assignment(assignment)
             return self._command(node, name, fields)
         # VAR=value command: for that command only.
-        saved = {a.name: self.variables.get(a.name) for a in node.assignments}
-        read_only = set(self.read_only)
+        saved = {a.name: self.state.variables.get(a.name) for a in node.assignments}
+        read_only = set(self.state.read_only)
         for assignment in node.assignments:
             self.do_assignment(assignment)
-            variable = self.variables[assignment.name] = self.variables[assignment.name].copy()
+            variable = self.state.variables[assignment.name] = self.state.variables[assignment.name].copy()
             variable.exported = True
         temporary = self.temporary
-        if name in self.functions:
+        if name in self.state.functions:
             self.temporary = temporary | set(saved)
         named = [item.name for item in node.declared] + [text_of(field) for field in fields[1:]]
         try:
@@ -214,14 +215,14 @@ class Shell(Builtins):
         finally:
             self.temporary = temporary
             if self.dialect == DASH:
-                self.read_only = read_only
+                self.state.read_only = read_only
             for key, before in saved.items():
                 if name not in ("export", "readonly", "declare", "typeset") or key not in named:
                     self._restore(key, before)
 
     def _command(self, node: Simple, name: str, fields: List[Value]) -> Optional[bool]:
         builtin = BUILTINS.get(name)
-        if name in self.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
+        if name in self.state.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
             return self._call(name, fields[1:], node)
         if self.dialect == DASH and name in _BASH_ONLY:
             return False
@@ -242,14 +243,14 @@ class Shell(Builtins):
     def _call(self, name: str, arguments: List[Value], node: Command) -> Optional[bool]:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
-        saved, self.arguments = self.arguments, list(arguments)
+        saved, self.state.arguments = self.state.arguments, list(arguments)
         loops, self.loops = self.loops, 0
         calling, self.calling = self.calling, name
-        self.scopes.append({})
+        self.state.scopes.append({})
         self.depth += 1
         self.returns += 1
         try:
-            return self.run(self.functions[name])
+            return self.run(self.state.functions[name])
         except Return as leave:
             return leave.status
         finally:
@@ -257,23 +258,23 @@ class Shell(Builtins):
             self.returns -= 1
             self.loops = loops
             self.calling = calling
-            self.arguments = saved
-            for hidden, variable in self.scopes.pop().items():
+            self.state.arguments = saved
+            for hidden, variable in self.state.scopes.pop().items():
                 self._restore(hidden, variable)
 
     # -- what starts other programs -----------------------------------------------------------
 
     def _external(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
-        count = len(self.found)
+        count = len(self.session.found)
         status = self._started(node, name, fields)
-        if len(self.found) > count:
+        if len(self.session.found) > count:
             self._check_starter(node, [text_of(field) for field in fields])
-        if len(self.found) > count and self.user not in ("", "root", "0"):
+        if len(self.session.found) > count and self.session.user not in ("", "root", "0"):
             asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
             if asks is not None:
                 raise self.unresolvable(
                     "'%s' wants a password or a rule from whoever is not root, and this is started "
-                    "as %s" % (asks, self.user),
+                    "as %s" % (asks, self.session.user),
                     node.text,
                     node.start,
                 )
@@ -456,8 +457,7 @@ class Shell(Builtins):
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
         child = Shell(
-            self.files,
-            self.oracle,
+            self.session,
             dialect,
             self.zero if zero is None else zero,
             arguments,
@@ -466,8 +466,6 @@ class Shell(Builtins):
             self.depth + 1,
             folder,
         )
-        child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
-        child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
@@ -475,14 +473,15 @@ class Shell(Builtins):
     def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Command] = None) -> Optional[bool]:
         """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
         if read_first and self.dialect == BASH:
-            self.variables["PS1"] = Variable([])  # it is not interactive
+            self.state.variables["PS1"] = Variable([])  # it is not interactive
         try:
             for path in read_first:
                 self._source(node or Simple(text, 0), [[Run(".")], [Run(path)]], [])
-            tree = self.parsed(text)
-            return self.run(tree)
+            status = self.run(self.parsed(text))
         except (Leave, Break):
-            return None
+            status = None
+        self._run_trap()
+        return status
 
     def _follow(self, node: Command, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
@@ -505,21 +504,20 @@ class Shell(Builtins):
             inner = interpreted(self.files, path) if script is None else None
             started, arguments = path, fields[index + 1 :]
             if inner is not None:
-                self.followed.append(self.files.origin(path))
+                self.session.followed.append(self.files.origin(path))
                 script, path, arguments = read_script(self.files, inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.state.folder):
                 return
             if by_path and self.files.test("f", started) and self.files.test("x", started) is False:
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
             child = Shell(
-                self.files,
-                self.oracle,
+                self.session,
                 dialect,
                 name if inner is None else path,
                 arguments,
@@ -528,15 +526,13 @@ class Shell(Builtins):
                 self.depth + 1,
                 self._folder_of([text_of(one) for one in fields[:index]]),
             )
-            child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
             origin = self.files.origin(path)
-            child.called[origin] = child.zero
-            child.sourced, child.followed = self.sourced, self.followed
+            child.state.called[origin] = child.zero
             words = list(_interpreter(content)) if shell is None else texts[shell:index]
             for word in words[1:]:
                 if re.match(r"[-+][a-z]+\Z", word):
                     child.options(word[0], word[1:])
-            self.followed.append(origin)
+            self.session.followed.append(origin)
             read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
             child.execute(Text(content, origin), read_first, node)
             return
@@ -651,10 +647,10 @@ class Shell(Builtins):
             for name, value in environment.items()
             if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")
         }
-        if len(self.found) >= LIMIT_LAUNCHES:
+        if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
-        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
+        self.session.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
         return True
 
     def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
@@ -669,7 +665,7 @@ class Shell(Builtins):
             return "/"
         programs = [name for name in names if name in _STAYS or name in _SHELLS]
         logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
-        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.folder
+        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.state.folder
 
 
 def _interpreter(content: str) -> Tuple[str, str]:
@@ -781,7 +777,7 @@ def _named(node: Command) -> str:
     return _plain(node.raw if name in _TESTS or name in ("exit", "return") else name)
 
 
-def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
+def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], None]) -> Walk:
     """Run ``program`` on a fresh shell for every combination of what cannot be known.
 
     Raises :class:`Unresolvable` where one of the ways cannot be followed, or where there are too many.
@@ -799,6 +795,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             raise Unresolvable("the launch script can go more than %d ways" % LIMIT_PATHS)
         oracle = Oracle(prefix, work)
         shell = start(oracle)
+        session = shell.session
         try:
             program(shell)
         except (Leave, Break):
@@ -810,15 +807,15 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
         steps, work = steps + oracle.steps, oracle.work
         if steps > LIMIT_TOTAL:
             raise Unresolvable("the launch script is too long to follow every way")
-        if shell.found:
-            result.paths.append(shell.found)
+        if session.found:
+            result.paths.append(session.found)
         elif result.end is None:
             result.end = _end_of(shell, oracle)
         for kept, seen in (
-            (names, shell.names),
-            (sourced, shell.sourced),
-            (followed, shell.followed),
-            (texts, shell.texts),
+            (names, session.names),
+            (sourced, session.sourced),
+            (followed, session.followed),
+            (texts, session.texts),
         ):
             kept.update(dict.fromkeys(seen))
         prefix = oracle.following()

@@ -22,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm a
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _declarations, _definition, _live, _outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell._cursor import ShellSyntaxError
 from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
 
 from .fuzz import corpus
@@ -123,7 +124,7 @@ def read_it_every_way(text: str) -> None:
     for dialect in (syntax.BASH, syntax.DASH):
         try:
             syntax.parse(_value.Text(text, "/etc/x"), dialect)
-        except syntax.ShellSyntaxError as error:
+        except ShellSyntaxError as error:
             assert 0 <= error.position <= len(text)
     for launcher in (
         f'#!/bin/bash\n. /etc/x\nsu app -c "java $JAVA_OPTS -jar {WAR}"\n',

@@ -30,7 +30,9 @@ from ..launch._live import (
 )
 from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unresolved
 from ..launch._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
-from ..shell._parser import Assignment, ShellSyntaxError, Word, parse
+from ..shell._cursor import ShellSyntaxError
+from ..shell._nodes import Assignment, Word
+from ..shell._parser import parse
 from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
 from ._backups import kept_at
 from ._writing import Refused

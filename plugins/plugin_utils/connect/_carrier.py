@@ -107,9 +107,10 @@ display = Display()
 
 
 def sources(package: str) -> list[str]:
-    """The names of a package's sources, such as host._files; of "" those that lie in no package."""
-    stems = sorted(path.stem for path in (FOLDER / package).glob("_*.py"))
-    return [f"{package}.{stem}".lstrip(".") for stem in stems if stem not in ("__init__", SHIM)]
+    """The names of a package's sources, in folders too, such as host._files; of "" those that lie in no package."""
+    found = (FOLDER / package).rglob("_*.py") if package else FOLDER.glob("_*.py")
+    names = sorted(".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in found)
+    return [name for name in names if name != SHIM and not name.endswith("__init__")]
 
 
 def text_of(source: str) -> str:

@@ -69,7 +69,7 @@ def test_lines_and_program_stay_the_same() -> None:
         "        return [\n"
         "            text,\n"
         "            given]\n"
-        "    return {}\n"
+        "    return {}, text * -1, *(text, -text - +1)  [0 : -1]\n"
     )
     made = packing.stripped(source)
     without = ast.parse(source)
@@ -82,5 +82,5 @@ def test_lines_and_program_stay_the_same() -> None:
         "  return [",
         "text,",
         "given]",
-        " return {}",
+        " return {},text*-1,*(text,-text-+1)  [0:-1]",
     ]

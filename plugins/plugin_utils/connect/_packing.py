@@ -14,6 +14,7 @@ import functools
 import hashlib
 import importlib.util
 import io
+import itertools
 import os
 import re
 import sys
@@ -26,6 +27,9 @@ from pathlib import Path
 RECORD = "record"
 
 _COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
+#: Operators beside which no blank is needed, and what has none that could be taken out.
+_TIGHT = frozenset(", = : + - * / // % == != < > <= >= += -= | & ^ << >> ** -> := |= &= *= /= %= ^=".split())
+_KEEP_BLANKS = {tokenize.NEWLINE, tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 _INDENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 #: So many results are kept; a checkout in which much is edited must not fill up.
 _KEPT = 1000
@@ -98,10 +102,15 @@ def _made(source: str) -> str:
 
 
 def _undented(source: str) -> str:
-    """With one space for a level, and none where a line goes on within brackets."""
+    """With one space for a level, none where a line goes on within brackets, and none beside most operators."""
     lines = source.splitlines(keepends=True)
     depth = level = before = 0
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    for one, other in reversed(list(itertools.pairwise(tokens))):
+        (row, end), (next_row, begin) = one.end, other.start
+        if row == next_row and end < begin and not _belong_apart(one, other) and lines[row - 1][end:begin].isspace():
+            lines[row - 1] = lines[row - 1][:end] + lines[row - 1][begin:]
+    for token in tokens:
         row, column = token.start
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
             level += 1 if token.type == tokenize.INDENT else -1
@@ -115,6 +124,13 @@ def _undented(source: str) -> str:
             depth += (token.string in "([{") - (token.string in ")]}")
         before = token.end[0]
     return "".join(lines)
+
+
+def _belong_apart(one: tokenize.TokenInfo, other: tokenize.TokenInfo) -> bool:
+    """Whether two tokens of a line need the blanks between them, or may: brackets keep theirs, so does a line's end."""
+    if not ({one.string, other.string} & _TIGHT) or {one.type, other.type} & _KEEP_BLANKS:
+        return True
+    return one.string[-1] + other.string[0] in _TIGHT
 
 
 def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[int, int, str]]:

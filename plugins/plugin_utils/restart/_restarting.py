@@ -44,10 +44,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._coordinat
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._journal import last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import (
-    Debt,
-    InitScript,
-    Service,
-    Unit,
     ended,
     is_installed,
     names_of,
@@ -55,6 +51,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervisi
     service_of,
     words,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._starter import Debt, Service
 
 POLL_SECONDS = 1.0
 SETTLE_POLL_SECONDS = 2.0
@@ -202,7 +199,8 @@ class Restarting(Carrier):
             for service in [service_of(entry)]
             if entry["running"] == "not_running"
             and entry["on_disk"] == entry["next_start"] == desired
-            and isinstance(service, Unit)
+            and isinstance(service, Service)
+            and service.is_remembered
         ]
         if not down:
             return []
@@ -522,13 +520,14 @@ class Restarting(Carrier):
 
     def _restart(self, service: Service) -> str | None:
         """Restart it; what its supervisor says against it, or None."""
-        if isinstance(service, InitScript):
-            answer = self._module("ansible.builtin.sysvinit", name=service.name, state="restarted")
+        module = service.module()
+        if module is not None:
+            answer = self._module(module[0], **module[1])
             problem = said(answer) if answer.get("failed") else None
         else:
             seconds = self._arguments["timeout"]
             line = service.restart(self._quote, seconds)
-            if isinstance(service, Unit):
+            if service.is_remembered:
                 # Where it failed it is forgiven: else a start limit that was hit forbids the next start.
                 forgiving = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
                 line = unfinished.begun(line, service.name, RUN_ID, self._quote, forgiving)
@@ -547,7 +546,7 @@ class Restarting(Carrier):
     ) -> tuple[str | None, dict[str, Any]]:
         """Restart a service; what is wrong then, or None; and the state."""
         failure, state = self._come_up(due, controller, desired)
-        if failure is None and isinstance(due.service, Unit):
+        if failure is None and due.service.is_remembered:
             self._command(unfinished.over(due.service.name, self._quote))
         return failure, state
 
@@ -724,8 +723,9 @@ class Restarting(Carrier):
             elif not problems:
                 trouble = ", because neither this run nor one since the old JVM started edited a launch file of it"
             return {"msg": f"{failure}. Nothing was rolled back{trouble}. {self._up_or_down(service)}"}
-        if isinstance(service, Unit):
-            self._module("ansible.builtin.systemd_service", daemon_reload=True)
+        reread = service.reread()
+        if reread is not None:
+            self._module(reread[0], **reread[1])
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = Due(
             service,

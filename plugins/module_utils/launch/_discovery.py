@@ -9,7 +9,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 """
 
 import re
-from typing import Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
 from ..host._files import HostFiles
@@ -20,9 +20,9 @@ from ..shell._parser import BASH
 from ..shell._reach import TELLS, reached
 from ..shell._walk import interpreted, read_script
 from ..text._value import Run, Unresolvable, text_of
-from ._definition import Definition, Start, program_path, script_definition, script_words, seen_by, start_definition
+from ._definition import Definition, Start, program_path, script_definition, script_words, seen_by
 from ._outcome import NO_WAR, UNRESOLVABLE, Outcome, followed, in_tomcat, outcome, unanswered, unresolved
-from ._starters import OF_SERVICES, OTHERS, all_starts
+from ._starters import OF_SERVICES, OTHERS, others
 from ._systemd import Variable
 from .starters._containers import AGENT, COMPOSE, of_product
 from .starters._starter import Manager, Scene
@@ -324,24 +324,20 @@ def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result:
 
 
 def _other_starts(
-    files: HostFiles,
-    services: Collection[str],
-    found: List[Tuple[Definition, Outcome]],
-    warnings: List[str],
-    launch_scripts: Sequence[str],
+    scene: Scene, found: List[Tuple[Definition, Outcome]], launch_scripts: Sequence[str]
 ) -> Dict[str, int]:
     """Add what others than systemd and init scripts start; returns of how many starts of each kind was heard."""
+    files, warnings = scene.files, scene.warnings
     counted: Dict[str, int] = {}
     kinds: Dict[str, int] = {}
-    for starter, start in all_starts(files, warnings):
+    for starter, definition, start in others(scene):
         kinds[start.kind] = kinds.get(start.kind, 0) + 1
         if (
-            starter.is_started_by_unit(start, services)
+            starter.is_started_by_unit(start, scene.services)
             or any(text_of(word) in launch_scripts for word in start.command)
             or (not start.command and _is_started_by_one(found, start.path))
         ):
             continue
-        definition = start_definition(start)
         if start.command:
             some: List[Tuple[Definition, Outcome]] = []
             try:
@@ -416,15 +412,11 @@ def discover(
     scripts = {entry: script_words(entry, files) for entry in launch_scripts}
     services: List[str] = []
     counts: List[str] = []
+    scene = Scene(
+        files, Manager(manager, instances), lambda definition: _texts(definition, files).launches, _named, warnings
+    )
     for starter in OF_SERVICES:
-        scene = Scene(
-            files,
-            Manager(manager, instances),
-            lambda definition: _texts(definition, files).launches,
-            _named,
-            warnings,
-            frozenset(services),
-        )
+        scene = scene._replace(services=frozenset(services))
         before = len(services)
         for one in starter.find(scene):
             services.append(one.name)
@@ -441,7 +433,8 @@ def discover(
             except Silent as error:  # it may be anything, so also a controller
                 found.append((one.definition, unanswered(error)))
         counts.append(starter.counted % (len(services) - before))
-    kinds = _other_starts(files, frozenset(services), found, warnings, [words[0] for words in scripts.values()])
+    scene = scene._replace(services=frozenset(services))
+    kinds = _other_starts(scene, found, [words[0] for words in scripts.values()])
     if looked is not None:
         looked.extend(counts)
         looked.extend("%s (%d)" % (kind, count) for kind, count in sorted(kinds.items()))

@@ -7,9 +7,8 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import errno
-from typing import Iterator, List, Tuple
+from typing import Iterator, Tuple
 
-from ..host._files import HostFiles
 from ._definition import Definition, Start
 from .starters._boot import Boot
 from .starters._containers import Containers
@@ -17,7 +16,7 @@ from .starters._cron import Cron
 from .starters._monit import Monit
 from .starters._openrc import OpenRC
 from .starters._runit import Runit
-from .starters._starter import Starter
+from .starters._starter import Scene, Starter
 from .starters._supervisord import Supervisord
 from .starters._systemd import Systemd
 from .starters._sysv import SysV
@@ -47,15 +46,16 @@ def starter_of(definition: Definition) -> Starter:
     return SYSTEMD if definition.unit is not None or definition.service.endswith(".service") else SYSV
 
 
-def all_starts(files: HostFiles, warnings: List[str]) -> Iterator[Tuple[Starter, Start]]:
-    """What the others would start, at most :data:`LIMIT_STARTS` of each; of what cannot be read a warning."""
+def others(scene: Scene) -> Iterator[Tuple[Starter, Definition, Start]]:
+    """What :data:`OTHERS` would start, at most :data:`LIMIT_STARTS` of each; of what cannot be read a warning."""
     for starter in OTHERS:
         count = 0
         try:
-            for start in starter.starts(files):
+            for one in starter.find(scene):
                 count += 1
                 if count > LIMIT_STARTS:
                     raise OSError(errno.E2BIG, "it would start more than %d programs" % LIMIT_STARTS)
-                yield starter, start
+                if one.definition is not None and one.definition.start is not None:
+                    yield starter, one.definition, one.definition.start
         except OSError as error:
-            warnings.append("what %s would start is not all looked at: %s" % (starter.kinds[0], error.strerror))
+            scene.warnings.append("what %s would start is not all looked at: %s" % (starter.kinds[0], error.strerror))

@@ -184,21 +184,23 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.host._child import
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import readable
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._records import digest
 
+ARGUMENTS: Dict[str, Dict[str, Any]] = {
+    "path": {"type": "path"},
+    "save": {"type": "bool", "default": False},
+    "restore": {"type": "bool", "default": False},
+    "backup": {"type": "str"},
+    "since": {"type": "str"},
+    "of_run": {"type": "str"},
+    "undo": {"type": "bool", "default": False},
+    "run": {"type": "str", "default": ""},
+    "root": {"type": "path", "default": "/"},
+}
+
 
 def main() -> None:
     """Translate the options, list or restore, return."""
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path"},
-            "save": {"type": "bool", "default": False},
-            "restore": {"type": "bool", "default": False},
-            "backup": {"type": "str"},
-            "since": {"type": "str"},
-            "of_run": {"type": "str"},
-            "undo": {"type": "bool", "default": False},
-            "run": {"type": "str", "default": ""},
-            "root": {"type": "path", "default": "/"},
-        },
+        argument_spec=ARGUMENTS,
         mutually_exclusive=[("backup", "since", "of_run"), ("save", "restore")],
         required_one_of=[("path", "of_run")],
         required_if=[("restore", True, ("path",)), ("save", True, ("path",))],

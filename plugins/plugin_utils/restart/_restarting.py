@@ -20,6 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     refusal,
@@ -69,8 +70,8 @@ MOST_DEBTS = 5
 MOST_SERVICES = 20
 #: The options of an action that restarts services.
 ARGUMENTS: dict[str, Any] = {
-    "launch_scripts": {"type": "list", "elements": "str", "default": []},
-    "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+    "launch_scripts": LAUNCH_SCRIPTS,
+    "attach": ATTACH,
     "when_idle": {"type": "bool", "default": False},
     "idle_timeout": {"type": "int", "default": 900},
     "reason": {"type": "str", "default": "Restart to apply the telemetry policy (cbops.telemetry)"},
@@ -176,10 +177,8 @@ def access_for(due: Due, state: Mapping[str, Any], named: Mapping[str, Access], 
 
 
 class Restarting(Carrier):
-    """An action that restarts services. Its options (:data:`ARGUMENTS`) are in ``_arguments``."""
+    """An action that restarts services; :data:`ARGUMENTS` are among its options."""
 
-    _variables: dict[str, Any]
-    _arguments: dict[str, Any]
     _window: Window | None = None
     #: How controllers are reached: those that telemetry_controllers names, and telemetry_url's.
     _accesses: tuple[Mapping[str, Access], Access | None] = {}, None

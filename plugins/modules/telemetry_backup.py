@@ -18,6 +18,7 @@ author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
   - cbops.telemetry._attributes
+  - cbops.telemetry._host.run
 attributes:
   check_mode:
     support: full
@@ -62,11 +63,6 @@ options:
         it made is removed. What somebody else has changed since stays, and RV(undone) says who stands in the way.
     type: bool
     default: false
-  run:
-    description:
-      - A name for this run, recorded with each copy. The run of C(ansible-playbook) where it is left out.
-    type: str
-    default: ""
   root:
     description:
       - Where the file system is mounted whose backups are meant, as in M(cbops.telemetry.telemetry_flag). O(path) is

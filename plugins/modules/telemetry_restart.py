@@ -30,17 +30,14 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.actiongroup_telemetry
+  - cbops.telemetry._host
+  - cbops.telemetry._host.launch_scripts
 options:
   state:
     description: The wanted value.
     type: str
     choices: [disabled, enabled]
     required: true
-  launch_scripts:
-    description: As in M(cbops.telemetry.telemetry_info).
-    type: list
-    elements: str
-    default: []
   when_idle:
     description:
       - Quiet the controller down through its HTTP interface and restart it when no build runs, Pipelines included.
@@ -112,11 +109,6 @@ options:
       - Failed restarts of a whole run, over all batches, after which nothing more is restarted in it.
     type: int
     default: 0
-  attach:
-    description: Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
-    type: str
-    choices: [auto, never]
-    default: auto
   timeout:
     description: Seconds to wait for the new process, and for the controller to be ready.
     type: int

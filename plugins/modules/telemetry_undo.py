@@ -23,6 +23,8 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.actiongroup_telemetry
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._host
+  - cbops.telemetry._host.launch_scripts
 attributes:
   check_mode:
     support: full
@@ -37,20 +39,10 @@ options:
         beside the evidence have its name.
     type: str
     required: true
-  launch_scripts:
-    description: Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
-    type: list
-    elements: str
-    default: []
   daemon_reload:
     description: Let the service manager read units that were put back.
     type: bool
     default: true
-  attach:
-    description: Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
-    type: str
-    choices: [auto, never]
-    default: auto
 notes:
   - Needs C(become).
   - A file that the run rendered from a template of yours is not put back, because nobody recorded what it was then; the

@@ -110,7 +110,7 @@ def test_each_action_is_the_base_s(name: str) -> None:
 
 
 def test_what_each_option_of_many_actions_means_is_written_once() -> None:
-    """Fragments: an option that is the same in three modules or more is documented in one file."""
+    """Fragments: an option that is the same in several modules is documented in one place."""
     seen: dict[str, list[str]] = {}
     for name in MODULES:
         own = yaml.safe_load(importlib.import_module(f"{PREFIX}.modules.{name}").DOCUMENTATION).get("options") or {}

@@ -16,17 +16,6 @@ options:
     default: auto
 """
 
-    # For actions; a module that runs on the host takes paths.
-    LAUNCH_SCRIPTS = r"""
-options:
-  launch_scripts:
-    description:
-      - Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
-    type: list
-    elements: str
-    default: []
-"""
-
     # For modules that keep backups.
     RUN = r"""
 options:

@@ -21,8 +21,12 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.actiongroup_telemetry
   - cbops.telemetry._host
-  - cbops.telemetry._host.launch_scripts
 options:
+  launch_scripts:
+    description: As in M(cbops.telemetry.telemetry_info).
+    type: list
+    elements: str
+    default: []
   plan:
     description: A plan that M(cbops.telemetry.fleet_plan) wrote, on the control node. Empty means none.
     type: str

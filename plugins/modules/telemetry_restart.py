@@ -31,8 +31,12 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.actiongroup_telemetry
   - cbops.telemetry._host
-  - cbops.telemetry._host.launch_scripts
 options:
+  launch_scripts:
+    description: Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
+    type: list
+    elements: str
+    default: []
   state:
     description: The desired value.
     type: str

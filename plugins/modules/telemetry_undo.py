@@ -24,7 +24,6 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.actiongroup_telemetry
   - cbops.telemetry._attributes.action
   - cbops.telemetry._host
-  - cbops.telemetry._host.launch_scripts
 attributes:
   check_mode:
     support: full
@@ -33,6 +32,11 @@ attributes:
     details:
       - The diff shows where the flag comes or goes and nothing else, because launch files can hold secrets.
 options:
+  launch_scripts:
+    description: Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
+    type: list
+    elements: str
+    default: []
   run:
     description:
       - The run that is undone, such as V(20261231T235959Z-0123abcd). The report names it, and the files in C(changes/)

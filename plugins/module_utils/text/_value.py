@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Characters that know where they came from, and what is said where some of them cannot be known.
+"""Program text to parse, the number of a line, and what is said where something cannot be known.
 
 Text is Latin-1, so one character is one byte and a position is a byte offset. Private to this collection. Runs on
 the managed host: Python 3.6+, standard library only.
@@ -9,7 +9,9 @@ the managed host: Python 3.6+, standard library only.
 
 from bisect import bisect_right
 from functools import lru_cache
-from typing import List, Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Tuple
+
+from ._characters import Run as Run  # noqa: PLC0414 -- others take it from here
 
 _LIMIT_REASON = 500  # characters
 
@@ -34,54 +36,16 @@ class Unresolvable(Exception):
 _BLOCK = 1 << 16  # characters between two counts of line ends
 
 
-class Run:
-    """A stretch of characters with one origin: ``text`` came from ``path`` at byte ``position``.
-
-    ``unknown`` is the reason why the characters are not known (``text`` is empty then); ``harmless``
-    says that the unknown is one word which cannot be a JVM option (a host name, a number).
-    """
-
-    __slots__ = ("text", "path", "position", "quoted", "unknown", "harmless")
-
-    def __init__(
-        self,
-        text: str,
-        path: Optional[str] = None,
-        position: int = 0,
-        quoted: bool = False,
-        unknown: Optional[str] = None,
-        harmless: bool = False,
-    ) -> None:
-        self.text = text
-        self.path = path
-        self.position = position
-        self.quoted = quoted
-        self.unknown = unknown
-        self.harmless = harmless
-
-    def part(self, start: int, end: int) -> "Run":
-        """The characters from ``start`` to ``end`` of this run, with their own origin."""
-        return Run(self.text[start:end], self.path, self.position + start, self.quoted)
-
-    def requoted(self, quoted: bool) -> "Run":
-        """The same run, quoted or not in the place where it is used now."""
-        if quoted == self.quoted:
-            return self
-        return Run(self.text, self.path, self.position, quoted, self.unknown, self.harmless)
-
-    def __repr__(self) -> str:  # only for people at a debugger: shows no content
-        return "<run %d@%s:%d%s>" % (len(self.text), self.path, self.position, " ?" if self.unknown else "")
-
-
+#: What the shell makes its values of.
 Value = List[Run]
 
 
-def text_of(value: Sequence[Run]) -> str:
+def text_of(value: Iterable[Run]) -> str:
     """The characters of a value; what is unknown counts as nothing (see :func:`unknown_of`)."""
     return "".join(run.text for run in value)
 
 
-def unknown_of(value: Sequence[Run], harmless: bool = False) -> Optional[str]:
+def unknown_of(value: Iterable[Run], harmless: bool = False) -> Optional[str]:
     """Why a value is not wholly known, or None; harmless unknowns count only where asked for."""
     for run in value:
         if run.unknown and (harmless or not run.harmless):
@@ -100,7 +64,7 @@ class Text:
         self._starts: List[int] = []
 
     @classmethod
-    def from_value(cls, value: Sequence[Run]) -> "Text":
+    def from_value(cls, value: Iterable[Run]) -> "Text":
         """Text whose characters remember the files they came from; an unknown run is one NUL."""
         text = cls("".join("\0" if run.unknown else run.text for run in value), None)
         text._runs = []

@@ -7,7 +7,8 @@ from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles, parse_environment_file
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._environment import parse_environment_file
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable, text_of
 
 ETC, RUN, USR = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
@@ -22,7 +23,7 @@ def environment(host: Host, name: str = "x.service") -> dict[str, str]:
 
 def command(host: Host) -> list[str]:
     """The last command of a unit, variables put in."""
-    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import substitute
+    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._commands import substitute
 
     unit = UnitFiles(host.files).load("x.service")
     assert unit is not None

@@ -36,11 +36,13 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
     _declarations,
     _definition,
     _discovery,
+    _environment,
     _live,
     _outcome,
+    _unit,
+    _unit_syntax,
 )
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as connectivity
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
@@ -113,11 +115,11 @@ def unit_file(text: str) -> None:
     """As a unit with all that follows from it."""
     files = HostFiles("/nonexistent").with_candidates({"/etc/systemd/system/jenkins.service": text})
     try:
-        unit = systemd.build(
+        unit = _unit.build(
             "jenkins.service",
             "/etc/systemd/system/jenkins.service",
             (),
-            systemd.parse_unit(text, "/etc/systemd/system/jenkins.service"),
+            _unit_syntax.parse_unit(text, "/etc/systemd/system/jenkins.service"),
             files,
         )
     except _value.Unresolvable:
@@ -129,7 +131,7 @@ def unit_file(text: str) -> None:
 
 def environment_file(text: str) -> None:
     try:
-        systemd.parse_environment_file(text, "/etc/x")
+        _environment.parse_environment_file(text, "/etc/x")
     except _value.Unresolvable:
         pass
 

@@ -17,7 +17,7 @@ from ..text._value import Text, Unresolvable, line_of, text_of
 from ._definition import INIT_FOLDER, Definition, program_path, seen_by
 from ._live import Live
 from ._outcome import UNRESOLVABLE, Outcome, place_of
-from ._systemd import parse_unit, split_words
+from ._unit_syntax import parse_unit, split_words
 
 LIMIT_LISTED = 200  # mentions of one file that are listed, beside those that count
 _FIRST = re.compile(r"[ \t]*(.?)", re.DOTALL)

@@ -19,7 +19,8 @@ from ..java._war import OF_INTEREST, attributes_of, is_ours, is_product
 from ..shell._parser import BASH
 from ..shell._reach import TELLS, reached
 from ..shell._walk import interpreted, read_script
-from ..text._value import Run, Unresolvable, text_of
+from ..text._characters import Value
+from ..text._value import Unresolvable, text_of
 from ._definition import (
     INIT_FOLDER,
     Definition,
@@ -31,9 +32,10 @@ from ._definition import (
     seen_by,
     start_definition,
 )
+from ._environment import Variable, default_environment, environment_generators
 from ._outcome import NO_WAR, UNRESOLVABLE, Outcome, followed, in_tomcat, outcome, unanswered, unresolved
 from ._starters import AGENT, COMPOSE, Start, all_starts, of_product
-from ._systemd import UnitFiles, Variable, default_environment, environment_generators
+from ._systemd import UnitFiles
 
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*[$`]")
@@ -545,7 +547,7 @@ def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outco
         return result
     for word in _STARTING:
         entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
-        if outcome(definition._replace(program=definition.program + ([Run(word)],)), files).programs:
+        if outcome(definition._replace(program=definition.program + (Value.of(word),)), files).programs:
             return result._replace(
                 reason='it wants an argument: write "%s" in telemetry_launch_scripts; %s' % (entry, result.reason)
             )

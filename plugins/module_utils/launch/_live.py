@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 from ..host._files import HostFiles
 from ..java._tomcat import BOOTSTRAP
 from ..shell._walk import assignments
-from ..text._value import Run, Value
+from ..text._characters import EMPTY, Run, Value
 from ._definition import Definition, program_path, seen_by
 from ._outcome import Outcome, in_tomcat, outcome
 
@@ -125,7 +125,7 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
             variable = definition.unit.environment.get(name) if definition.unit is not None else None
             if variable is not None and variable.reader != "Environment" and not files.may_be_edited(variable.path):
                 continue
-            value = list(variable.value) if variable is not None else []
+            value = variable.value if variable is not None else EMPTY
             if tried({}, {name: value + [Run(" " + PROBE)]}):
                 if variable is not None:
                     yield Live(variable.path, name, variable.reader)

@@ -7,7 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
 from ..host._files import PASSING, HostFiles
@@ -30,10 +30,13 @@ from ..shell._login import account
 from ..shell._parser import Node
 from ..shell._walk import Shell, Walk, walk
 from ..shell._words import Launch, Oracle
-from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
+from ..text._characters import Run, Value
+from ..text._value import Text, Unresolvable, line_of, text_of, unknown_of
+from ._commands import substitute
 from ._definition import Definition, program_path, seen_by
+from ._environment import Variable
 from ._service_files import seen
-from ._systemd import Unit, Variable, substitute, written_before
+from ._unit import Unit, written_before
 
 DISABLED = "disabled"
 ENABLED = "enabled"
@@ -85,17 +88,18 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
     environment.update(extra)
     if definition.user:
         for name, text in account(host, definition.user).items():
-            environment.setdefault(name, [Run(text)])
+            environment.setdefault(name, Value.of(text))
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
-    commands = (
+    commands: List[List[Value]] = (
         [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)]
         if definition.unit
         else [list(definition.program)]
     )
 
     def shell(oracle: Oracle) -> Shell:
-        start = Shell(files, oracle, environment=environment, closed=definition.closed, folder=definition.folder)
+        given = {name: list(value) for name, value in environment.items()}
+        start = Shell(files, oracle, environment=given, closed=definition.closed, folder=definition.folder)
         start.kernel = definition.unit is not None or definition.start is not None
         start.user = definition.unit.user if definition.unit is not None else ""
         return start
@@ -107,7 +111,7 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
             name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
             fields = _with_argument_files(fields, files) if is_java(name) else fields
             if not is_java(name) or ({"-jar", BOOTSTRAP} | MAINS) & {text_of(field) for field in fields}:
-                start._external(node, name, fields)
+                start._external(node, name, [list(field) for field in fields])
 
     return walk(shell, program)
 
@@ -126,7 +130,7 @@ def _with_argument_files(fields: List[Value], files: HostFiles) -> List[Value]:
 
     words: List[Value] = []
     for word, index in expand_files(texts, read):
-        words.append([Run(word)] if _is_argument_file(texts[index]) else fields[index])
+        words.append(Value.of(word) if _is_argument_file(texts[index]) else fields[index])
     return words
 
 
@@ -134,7 +138,7 @@ def _is_argument_file(word: str) -> bool:
     return word.startswith("@/")
 
 
-def _word_origin(word: Value) -> Tuple[Optional[str], int, int]:
+def _word_origin(word: Iterable[Run]) -> Tuple[Optional[str], int, int]:
     """File, position and length of a word that is one stretch of one file; length 0 where it is not."""
     runs = [run for run in word if run.text]
     if not runs or runs[0].path is None:
@@ -147,7 +151,7 @@ def _word_origin(word: Value) -> Tuple[Optional[str], int, int]:
     return runs[0].path, runs[0].position, end - runs[0].position
 
 
-def _inside(value: Value, text: str) -> Tuple[Optional[str], int, int]:
+def _inside(value: Iterable[Run], text: str) -> Tuple[Optional[str], int, int]:
     """Where ``text`` stands inside a value (of an environment variable that the JVM splits itself)."""
     for run in value:
         offset = run.text.find(text)

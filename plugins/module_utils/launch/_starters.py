@@ -17,8 +17,12 @@ from ..host._file_systems import Silent, may_hang
 from ..host._files import HostFiles
 from ..java._war import OF_INTEREST
 from ..shell._login import account, pam_environment
-from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of
-from ._systemd import Unit, Variable, build, parse_unit, split_words, substitute
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Text, Unresolvable, line_of, text_of
+from ._commands import substitute
+from ._environment import Variable
+from ._unit import Unit, build
+from ._unit_syntax import parse_unit, split_words
 
 LIMIT_STARTS = 500  # of one kind
 LIMIT_IMAGES = 1000  # files of containers that are looked at
@@ -95,11 +99,11 @@ def _home(files: HostFiles, user: str) -> str:
 
 
 def _shell(value: Value, shell: str = "/bin/sh") -> Tuple[Value, ...]:
-    return [Run(shell)], [Run("-c")], value
+    return Value.of(shell), Value.of("-c"), value
 
 
 def _variables(pairs: Dict[str, str]) -> Dict[str, Variable]:
-    return {name: Variable([Run(text)], "", 0, "") for name, text in pairs.items()}
+    return {name: Variable(Value.of(text), "", 0, "") for name, text in pairs.items()}
 
 
 # -- supervisord ------------------------------------------------------------------------------------
@@ -138,7 +142,7 @@ def _ini(content: str, path: str) -> List[_Item]:
                     _Item(
                         section,
                         match.group(1).strip().lower(),
-                        [Run(body[match.end() :].rstrip(), path, start + match.end())],
+                        Value.of(body[match.end() :].rstrip(), path, start + match.end()),
                         start,
                     )
                 )
@@ -188,7 +192,7 @@ class Supervisord(Starter):
 
             def value(key: str, name: str = name, mine: Dict[str, _Item] = mine) -> Value:
                 found = mine.get(key) or next((item for item in common if item.key == key), None)
-                return self._put_in(found.value, name, path) if found is not None else []
+                return self._put_in(found.value, name, path) if found is not None else EMPTY
 
             environment: Dict[str, Variable] = {}
             own = [mine["environment"]] if "environment" in mine else []
@@ -212,7 +216,7 @@ class Supervisord(Starter):
     @staticmethod
     def _put_in(value: Value, name: str, path: str) -> Value:
         known = {"program_name": name, "group_name": name, "here": path.rpartition("/")[0]}
-        result: Value = []
+        result: List[Run] = []
         for run in value:
             at = 0
             for match in re.finditer(r"%(?:%|\(([A-Za-z_]\w*)\)[0-9]*[sd])", run.text):
@@ -226,7 +230,7 @@ class Supervisord(Starter):
                     else Run(text, run.path, run.position + match.start())
                 )
             result.append(run.part(at, len(run.text)))
-        return [run for run in result if run.text or run.unknown]
+        return Value([run for run in result if run.text or run.unknown])
 
     @staticmethod
     def _environment(value: Value, path: str) -> Dict[str, Variable]:
@@ -239,7 +243,7 @@ class Supervisord(Starter):
             quoted = match.group(2)[:1] in ("'", '"')
             position = text.origin(start)[1]
             found[match.group(1)] = Variable(
-                text.runs(start + quoted, end - quoted, quoted), path, position, "Environment"
+                Value(text.runs(start + quoted, end - quoted, quoted)), path, position, "Environment"
             )
         return found
 
@@ -281,7 +285,7 @@ class Runit(Starter):
                     "service " + name,
                     path,
                     1,
-                    ([Run(path)],),
+                    (Value.of(path),),
                     {},
                     "root",
                     place,
@@ -326,7 +330,7 @@ start
                     "service " + name,
                     path,
                     1,
-                    _shell([Run(program)]),
+                    _shell(Value.of(program)),
                     {},
                     "root",
                     "/",
@@ -375,7 +379,7 @@ class Cron(Starter):
                 text, begin = assigned.group(2), start + assigned.start(2)
                 if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
                     text, begin = text[1:-1], begin + 1
-                environment[assigned.group(1)] = Variable([Run(text, path, begin)], path, start, "Environment")
+                environment[assigned.group(1)] = Variable(Value.of(text, path, begin), path, start, "Environment")
             if not when:
                 continue
             begin, who = when.end(), user
@@ -385,7 +389,7 @@ class Cron(Starter):
                     continue
                 begin, who = column.end(), column.group(1)
             who = who or "root"
-            command: Value = []
+            command: List[Run] = []
             for match in re.finditer(r"\\%|%|[^\\%]+|\\", body[begin:]):
                 if match.group(0) == "%":
                     break  # what follows is its input
@@ -393,7 +397,7 @@ class Cron(Starter):
             name = (when.group(1) or "line") if not anacron else "anacron"
             count[name] = count.get(name, 0) + 1
             own = {key: variable for key, variable in _variables(account(files, who)).items() if key != "SHELL"}
-            own.update({key: Variable(value, "", 0, "") for key, value in pam_environment(files, "cron").items()})
+            own.update({key: Variable(Value(runs), "", 0, "") for key, runs in pam_environment(files, "cron").items()})
             own.update(environment)
             shell = text_of(environment["SHELL"].value) if "SHELL" in environment else "/bin/sh"
             yield Start(
@@ -401,7 +405,7 @@ class Cron(Starter):
                 name if count[name] == 1 else "%s (%d)" % (name, count[name]),
                 path,
                 number,
-                _shell(command, shell),
+                _shell(Value(command), shell),
                 own,
                 who,
                 text_of(own["HOME"].value) if "HOME" in own else "",
@@ -421,7 +425,15 @@ class RcLocal(Starter):
         for path in ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/local.d/*.start"):
             for found in files.glob(path):
                 yield Start(
-                    self.kind, "", found, 1, ([Run(found)],), {}, "root", "/", "in %s put the flag before -jar" % found
+                    self.kind,
+                    "",
+                    found,
+                    1,
+                    (Value.of(found),),
+                    {},
+                    "root",
+                    "/",
+                    "in %s put the flag before -jar" % found,
                 )
         at = 0
         for number, line in enumerate(_text(files, "/etc/inittab").split("\n"), 1):
@@ -433,7 +445,7 @@ class RcLocal(Starter):
                     "entry " + match.group(1),
                     "/etc/inittab",
                     number,
-                    _shell([Run(match.group(2), "/etc/inittab", start + match.start(2))]),
+                    _shell(Value.of(match.group(2), "/etc/inittab", start + match.start(2))),
                     {},
                     "root",
                     "/",
@@ -453,7 +465,7 @@ class RcLocal(Starter):
                     "job " + path.rpartition("/")[2][: -len(".conf")],
                     path,
                     line_of(text, match.start(number)),
-                    _shell([Run(match.group(number), path, match.start(number))]),
+                    _shell(Value.of(match.group(number), path, match.start(number))),
                     {},
                     "root",
                     "/",
@@ -494,7 +506,7 @@ class Monit(Starter):
             for check, following in zip(checks, checks[1:] + [None]):
                 end = following.start() if following is not None else len(text)
                 for match in self._START.finditer(text, check.end(), end):
-                    command = [Run(match.group(1)[1:-1], path, match.start(1) + 1)]
+                    command = Value.of(match.group(1)[1:-1], path, match.start(1) + 1)
                     name = check.group(1).strip("\"'")
                     yield Start(
                         self.kind,

@@ -21,7 +21,7 @@ from ..host._files import HostFiles, bytewise, native
 from ..java._jvm import command_line, decide, get_boolean, is_java, launcher_words, process_layers
 from ..java._tomcat import BOOTSTRAP
 from ..launch import _discovery, _outcome
-from ..launch._systemd import parse_unit
+from ..launch._unit_syntax import parse_unit
 from ..running import _proc
 from ..shell._words import Launch
 from ..survey._survey import Entry, survey

@@ -15,7 +15,9 @@ from ..host._file_systems import look
 from ..host._files import HostFiles, native
 from ..launch import _definition, _discovery, _live, _outcome
 from ..launch import _ownership as ownership
-from ..launch._systemd import Loaded, UnitFiles, Variable, lasting
+from ..launch._environment import Variable, lasting
+from ..launch._systemd import UnitFiles
+from ..launch._unit import Loaded
 from ..running import _proc
 from ..running import _processes as processes
 from ..text._value import Unresolvable, text_of

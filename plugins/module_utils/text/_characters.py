@@ -116,6 +116,18 @@ class Value:
                 found.append(run.part(low, high))
         return Value(found)
 
+    def known(self, start: int, end: int, quoted: Optional[bool] = None) -> List[Run]:
+        """The known characters from ``start`` to ``end``, quoted or not where that is said."""
+        return between(self.runs, self.starts, start, end, quoted)
+
+    def number_at(self, path: Optional[str], position: int) -> Optional[int]:
+        """The number of the character that stands there in a file; of an unknown that of the next one."""
+        for run, first in zip(self.runs, self.starts):
+            offset = position - run.position
+            if run.path == path and 0 <= offset < max(1, len(run.text)):
+                return first + offset
+        return None
+
     @property
     def starts(self) -> List[int]:
         """The number of the first character of each run."""
@@ -185,15 +197,18 @@ class Value:
 EMPTY = Value()
 
 
-def between(runs: Sequence[Run], starts: Sequence[int], start: int, end: int) -> List[Run]:
-    """The characters from ``start`` to ``end`` of a row of known runs, each of which begins at its number."""
+def between(
+    runs: Sequence[Run], starts: Sequence[int], start: int, end: int, quoted: Optional[bool] = None
+) -> List[Run]:
+    """The known characters from ``start`` to ``end`` of a row of runs, each of which begins at its number."""
     found: List[Run] = []
     number = max(bisect_right(starts, start) - 1, 0)
     while number < len(runs) and starts[number] < end:
         run, first = runs[number], starts[number]
         low, high = max(start - first, 0), min(end - first, len(run.text))
         if low < high:
-            found.append(run if high - low == len(run.text) else run.part(low, high))
+            piece = run if high - low == len(run.text) else run.part(low, high)
+            found.append(piece if quoted is None else piece.requoted(quoted))
         number += 1
     return found
 

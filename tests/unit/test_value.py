@@ -57,11 +57,6 @@ def test_an_unknown_in_the_name_of_a_variable_stays_with_its_value() -> None:
     assert (value[2:].text, value[2:].unknown()) == ("true", "the specifier %b")
 
 
-def test_a_value_is_cut_in_its_own_order() -> None:
-    with pytest.raises(ValueError, match="in its own order"):
-        Value.of("abc")[::-1]
-
-
 @given(ANY, ANY)
 def test_a_sum_is_both_one_after_the_other(left: Value, right: Value) -> None:
     before = left.runs
@@ -71,24 +66,6 @@ def test_a_sum_is_both_one_after_the_other(left: Value, right: Value) -> None:
     assert unknowns(both) == unknowns(left) + unknowns(right)
     assert characters(left + [Run("x", "/c", 9)])[-1] == ("x", "/c", 9, False)
     assert left.runs is before
-
-
-@given(ANY, st.sampled_from([" ", " \n", "ab", "%"]))
-def test_stripped_as_the_text_is(value: Value, blanks: str) -> None:
-    stripped = value.stripped(blanks)
-    assert stripped.text == value.text.strip(blanks)
-    lead = len(value.text) - len(value.text.lstrip(blanks))
-    assert characters(stripped) == characters(value)[lead : lead + len(stripped.text)]
-
-
-@given(VALUES, st.sampled_from(["\n", "a", "ab", "  "]))
-def test_split_as_the_text_is(value: Value, separator: str) -> None:
-    pieces = value.split(separator)
-    assert [piece.text for piece in pieces] == value.text.split(separator)
-    start = 0
-    for piece in pieces:
-        assert characters(piece) == characters(value)[start : start + len(piece.text)]
-        start += len(piece.text) + len(separator)
 
 
 @given(ANY, st.sampled_from(["a", "%(.)", r"\$\$|b+", " *", "$", r"\Aa*"]), st.sampled_from(["", "xy"]))
@@ -153,4 +130,23 @@ def test_where_a_text_stands() -> None:
 
 
 def test_nobody_at_a_debugger_sees_its_content() -> None:
-    assert "secret" not in repr(Value([Run("secret", "/a", 1), Run("", unknown="secret")]))
+    assert "secret" not in repr([Run("secret", "/a", 1), Run("", unknown="secret"), Value.of("secret")])
+
+
+@given(ANY, st.integers(0, 40), st.integers(0, 40), st.none() | st.booleans())
+def test_the_known_characters_of_a_stretch(value: Value, start: int, end: int, quoted: bool | None) -> None:
+    found = characters(Value(value.known(start, end, quoted)))
+    if quoted is None:
+        assert found == characters(value)[start:end]
+    else:
+        assert found == [(*place[:3], quoted) for place in characters(value)[start:end]]
+
+
+@given(ANY, st.sampled_from(["/a", "/b"]), st.integers(0, 26))
+def test_the_number_of_a_character_that_stands_in_a_file(value: Value, path: str, position: int) -> None:
+    number = value.number_at(path, position)
+    there = [at for at, place in enumerate(characters(value)) if place[1:3] == (path, position)]
+    if number is None:
+        assert not there
+    elif number not in there:  # an unknown, or an empty word, stands there
+        assert any((run.path, run.position, run.text) == (path, position, "") for run in value)

@@ -8,7 +8,7 @@ the managed host: Python 3.6+, standard library only.
 """
 
 from bisect import bisect_right
-from typing import Callable, Iterable, Iterator, List, Match, Optional, Pattern, Sequence
+from typing import Callable, Iterable, Iterator, List, Match, Optional, Pattern
 
 
 class Run:
@@ -40,6 +40,10 @@ class Run:
         """The characters from ``start`` to ``end`` of this run, with their own origin."""
         return Run(self.text[start:end], self.path, self.position + start, self.quoted)
 
+    def named(self, text: str) -> "Run":
+        """The same with another text."""
+        return Run(text, self.path, self.position, self.quoted, self.unknown, self.harmless)
+
     def requoted(self, quoted: bool) -> "Run":
         """The same run, quoted or not in the place where it is used now."""
         if quoted == self.quoted:
@@ -51,17 +55,17 @@ class Run:
 
 
 class Value:
-    """A row of runs. It never changes: what is made of it is another one.
+    """A row of runs, and their text. It never changes: what is made of it is another one.
 
     A character has the number that it has in ``text``. An unknown stands between two characters and has no number.
     """
 
-    __slots__ = ("runs", "_text", "_starts")
+    __slots__ = ("runs", "text", "_starts")
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs = tuple(runs)
-        self._text: Optional[str] = None
-        self._starts: Optional[List[int]] = None  # the number of each run's first character
+        self.text = "".join([run.text for run in self.runs])
+        self._starts: Optional[List[int]] = None
 
     @classmethod
     def of(cls, text: str, path: Optional[str] = None, position: int = 0) -> "Value":
@@ -72,13 +76,6 @@ class Value:
     def unknown_for(cls, reason: str) -> "Value":
         """A value of which nothing is known."""
         return cls((Run("", unknown=reason),))
-
-    @property
-    def text(self) -> str:
-        """The characters; what is unknown counts as nothing (see :meth:`unknown`)."""
-        if self._text is None:
-            self._text = "".join([run.text for run in self.runs])
-        return self._text
 
     def unknown(self, harmless: bool = False) -> Optional[str]:
         """Why it is not wholly known, or None; harmless unknowns count only where asked for."""
@@ -102,23 +99,46 @@ class Value:
         It has the unknowns of all that comes before its end: how many characters they stand for is not known, so those
         that are left out may be theirs.
         """
-        start, end, step = stretch.indices(len(self.text))
-        if step != 1:
-            raise ValueError("a value is cut in its own order")
-        if not self.unknown(True):
-            return Value(between(self.runs, self.starts, start, end))
+        start, end, _step = stretch.indices(len(self.text))
         found = []
-        for run, first in zip(self.runs, self.starts):
-            low, high = max(start - first, 0), min(end - first, len(run.text))
-            if run.unknown and (first < end or first == len(self.text)):
-                found.append(run)
-            elif low < high:
-                found.append(run.part(low, high))
+        first = 0
+        for run in self.runs:
+            last = first + len(run.text)
+            if run.unknown:
+                if first < end or first == len(self.text):
+                    found.append(run)
+            elif first < end and start < last:
+                found.append(run if start <= first and last <= end else run.part(max(start - first, 0), end - first))
+            first = last
         return Value(found)
+
+    @property
+    def starts(self) -> List[int]:
+        """The number of the first character of each run."""
+        if self._starts is None:
+            self._starts = [0]
+            for run in self.runs:
+                self._starts.append(self._starts[-1] + len(run.text))
+        return self._starts
 
     def known(self, start: int, end: int, quoted: Optional[bool] = None) -> List[Run]:
         """The known characters from ``start`` to ``end``, quoted or not where that is said."""
-        return between(self.runs, self.starts, start, end, quoted)
+        found: List[Run] = []
+        starts = self.starts
+        for number in range(max(bisect_right(starts, start, 0, len(self.runs)) - 1, 0), len(self.runs)):
+            run, first = self.runs[number], starts[number]
+            if first >= end:
+                break
+            low = max(start - first, 0)
+            text = run.text[low : end - first]
+            if text:
+                quotes = run.quoted if quoted is None else quoted
+                found.append(Run(text, run.path, run.position + low, quotes, run.unknown, run.harmless))
+        return found
+
+    def origin(self, number: int) -> Run:
+        """A character by itself: its text, where it came from, whether it is quoted. Raises IndexError for none."""
+        return self.known(number, number + 1)[0]
 
     def number_at(self, path: Optional[str], position: int) -> Optional[int]:
         """The number of the character that stands there in a file; of an unknown that of the next one."""
@@ -128,89 +148,30 @@ class Value:
                 return first + offset
         return None
 
-    @property
-    def starts(self) -> List[int]:
-        """The number of the first character of each run."""
-        if self._starts is None:
-            self._starts = []
-            start = 0
-            for run in self.runs:
-                self._starts.append(start)
-                start += len(run.text)
-        return self._starts
-
-    def origin(self, number: int) -> Run:
-        """A character by itself: its text, where it came from, whether it is quoted. Raises IndexError for none."""
-        if not 0 <= number < len(self.text):
-            raise IndexError(number)
-        at = bisect_right(self.starts, number) - 1
-        offset = number - self.starts[at]
-        return self.runs[at].part(offset, offset + 1)
-
-    def stripped(self, characters: str) -> "Value":
-        """Without such characters around it."""
-        text = self.text
-        return self[len(text) - len(text.lstrip(characters)) : len(text.rstrip(characters))]
-
-    def split(self, separator: str) -> "List[Value]":
-        """The values between the separators, as of a ``str``. It has no unknown."""
-        found = []
-        start = 0
-        for piece in self.text.split(separator):
-            found.append(self[start : start + len(piece)])
-            start += len(piece) + len(separator)
-        return found
-
     def replaced(self, pattern: "Pattern[str]", instead: "Callable[[Match[str]], Iterable[Run]]") -> "Value":
         """With something else where a pattern matches; the rest keeps its origin, and each unknown stays."""
         found: List[Run] = []
-        at = done = 0  # the run, and the character, that comes next
+        left = [(first, run) for run, first in zip(self.runs, self.starts) if run.unknown][::-1]
 
-        def put(end: int, wanted: bool) -> None:
-            nonlocal at, done
-            while at < len(self.runs):
-                run, first = self.runs[at], self.starts[at]
-                last = first + len(run.text)
-                if first >= end and run.text:
-                    break
-                if run.unknown:
-                    found.append(run)
-                elif wanted and done < min(end, last):
-                    found.append(run.part(max(done - first, 0), min(end, last) - first))
-                if last > end:
-                    break
-                at += 1
-            done = end
+        def put(start: int, end: int) -> None:
+            while left and left[-1][0] <= end:
+                first, run = left.pop()
+                found.extend(self.known(start, first))
+                found.append(run)
+                start = max(start, first)
+            found.extend(self.known(start, end))
 
+        done = 0
         for match in pattern.finditer(self.text):
-            put(match.start(), True)
-            put(match.end(), False)
+            put(done, match.start())
             found.extend(instead(match))
-        put(len(self.text), True)
+            done = match.end()
+        put(done, len(self.text))
         return Value(found)
-
-    def __repr__(self) -> str:  # as that of a run
-        return "<value %s>" % (list(self.runs),)
 
 
 #: No character at all.
 EMPTY = Value()
-
-
-def between(
-    runs: Sequence[Run], starts: Sequence[int], start: int, end: int, quoted: Optional[bool] = None
-) -> List[Run]:
-    """The known characters from ``start`` to ``end`` of a row of runs, each of which begins at its number."""
-    found: List[Run] = []
-    number = max(bisect_right(starts, start) - 1, 0)
-    while number < len(runs) and starts[number] < end:
-        run, first = runs[number], starts[number]
-        low, high = max(start - first, 0), min(end - first, len(run.text))
-        if low < high:
-            piece = run if high - low == len(run.text) else run.part(low, high)
-            found.append(piece if quoted is None else piece.requoted(quoted))
-        number += 1
-    return found
 
 
 def joined(runs: List[Run], more: Iterable[Run]) -> None:

@@ -7,11 +7,11 @@ Text is Latin-1, so one character is one byte and a position is a byte offset. P
 the managed host: Python 3.6+, standard library only.
 """
 
-from bisect import bisect_right
 from functools import lru_cache
 from typing import Iterable, List, Optional, Tuple
 
 from ._characters import Run as Run  # noqa: PLC0414 -- others take it from here
+from ._characters import Value as Characters
 
 _LIMIT_REASON = 500  # characters
 
@@ -59,52 +59,32 @@ class Text:
     def __init__(self, characters: str, path: Optional[str]) -> None:
         self.characters = characters
         self.path = path
-        # Of a text that was put together: its runs, and where in it each begins.
-        self._runs: Optional[List[Run]] = None
-        self._starts: List[int] = []
+        self._pieces: Optional[Characters] = None  # those of a text that was put together
 
     @classmethod
     def from_value(cls, value: Iterable[Run]) -> "Text":
         """Text whose characters remember the files they came from; an unknown run is one NUL."""
-        text = cls("".join("\0" if run.unknown else run.text for run in value), None)
-        text._runs = []
-        start = 0
-        for run in value:
-            if run.unknown or run.text:
-                text._runs.append(run)
-                text._starts.append(start)
-                start += 1 if run.unknown else len(run.text)
+        pieces = Characters([run.named("\0") if run.unknown else run for run in value])
+        text = cls(pieces.text, None)
+        text._pieces = pieces
         return text
 
     def runs(self, start: int, end: int, quoted: bool) -> Value:
         """The characters from ``start`` to ``end`` with their origins."""
         if start >= end:
             return []
-        if self._runs is None:
+        if self._pieces is None:
             return [Run(self.characters[start:end], self.path, start, quoted)]
-        result: Value = []
-        number = bisect_right(self._starts, start) - 1
-        while number < len(self._runs) and self._starts[number] < end:
-            run, first = self._runs[number], self._starts[number]
-            if run.unknown:
-                result.append(run.requoted(quoted))
-            else:
-                piece = run.part(max(start - first, 0), min(end - first, len(run.text)))
-                piece.quoted = quoted
-                result.append(piece)
-            number += 1
-        return result
+        return [run.named("") if run.unknown else run for run in self._pieces.known(start, end, quoted)]
 
     def origin(self, position: int) -> Tuple[Optional[str], int]:
         """File and byte offset of a character."""
-        if self._runs is None:
+        if self._pieces is None:
             return self.path, min(position, len(self.characters))
-        if not self._runs:
+        if not self.characters:
             return None, 0
-        position = min(position, len(self.characters) - 1)
-        number = bisect_right(self._starts, position) - 1
-        run = self._runs[number]
-        return run.path, run.position + position - self._starts[number]
+        char = self._pieces.origin(min(position, len(self.characters) - 1))
+        return char.path, char.position
 
 
 @lru_cache(maxsize=4)

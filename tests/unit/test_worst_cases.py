@@ -239,7 +239,11 @@ def http_answer(text: str) -> None:
 
 def addresses(text: str) -> None:
     """As many addresses of one name, in DNS."""
-    found = [(socket.AF_INET, (f"192.0.2.{number}", port)) for port in range(len(text) >> 8) for number in range(256)]
+    found = [
+        _connect.Candidate(socket.AF_INET, (f"192.0.2.{number}", port))
+        for port in range(len(text) >> 8)
+        for number in range(256)
+    ]
     try:
         _connect.interleave(_connect._few("api.segment.io", [*found, *found]))
     except _connect.Finding:
@@ -921,7 +925,7 @@ def test_a_name_with_too_many_addresses_is_not_probed(monkeypatch: pytest.Monkey
     tried: list[Any] = []
     monkeypatch.setattr(_connect.Dial, "start", lambda self: tried.append(self.address) or self.finish(111, False))
     for count, outcome in ((_connect.LIMIT_ADDRESSES, "refused"), (_connect.LIMIT_ADDRESSES + 1, "unknown")):
-        found = [(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
+        found = [_connect.Candidate(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
         monkeypatch.setattr(_connect, "_lookup", lambda _name, _port, found=found: found * 2)
         entry = connectivity.probe("api.segment.io", 443, connectivity.Options())
         assert entry["outcome"] == outcome

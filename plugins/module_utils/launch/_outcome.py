@@ -7,7 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
 from ..host._files import PASSING, HostFiles
@@ -15,6 +15,7 @@ from ..java._jvm import (
     MAINS,
     STRONGER_ENVIRONMENT,
     WEAKER_ENVIRONMENT,
+    Layer,
     expand_all,
     expand_files,
     get_boolean,
@@ -76,7 +77,7 @@ class Outcome(NamedTuple):
     path: Optional[str]
     line: Optional[int]
     mentions: Tuple[Found, ...]  # of all ways, weakest first
-    vectors: Tuple[Any, ...]  # one a way: options without the property, and the program
+    vectors: Tuple[Tuple[Layer, ...], ...]  # one a way: options without the property, and the program
     walk: Optional[Walk]
     programs: Tuple[str, ...]
     homes: Tuple[str, ...]
@@ -179,8 +180,17 @@ def _is_older_than_9(launch: Launch, files: HostFiles) -> bool:
     return False
 
 
-def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[Found], Any]:
-    """Verdict of one ``java`` command, the reason where it is unresolvable, its mentions, its vector."""
+class _Judged(NamedTuple):
+    """What one ``java`` command comes to."""
+
+    verdict: str
+    reason: Optional[str]  # where it is unresolvable
+    mentions: List[Found]
+    vector: Tuple[Layer, ...]
+
+
+def _judge(launch: Launch, files: HostFiles) -> _Judged:
+    """What a ``java`` command comes to."""
 
     size = 0
 
@@ -210,7 +220,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
 
     decisive: Optional[Tuple[str, Optional[str]]] = None  # ("value" or "unknown", value or reason)
     mentions: List[Found] = []
-    vector: List[Any] = []
+    vector: List[Layer] = []
 
     def environment_layer(name: str) -> None:
         nonlocal decisive
@@ -219,7 +229,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             return
         reason = unknown_of(value)
         words = split_environment(text_of(value))
-        vector.append((name, tuple(word for word in words if not is_mention(word))))
+        vector.append(Layer(name, tuple(word for word in words if not is_mention(word))))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):
                 for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
@@ -236,7 +246,7 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
     for name in WEAKER_ENVIRONMENT:
         if name != "JDK_JAVA_OPTIONS" or not _is_older_than_9(launch, files):
             environment_layer(name)
-    options: List[Any] = []
+    options: List[str] = []
     for index in launch.options:
         word = launch.words[index]
         text = text_of(word)
@@ -261,16 +271,16 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
             decisive = ("value", mention_value(text))
             continue
         options.append(text)
-    vector.append(("options", tuple(options)))
+    vector.append(Layer("options", tuple(options)))
     for name in STRONGER_ENVIRONMENT:
         environment_layer(name)
     rest = [text_of(word) for word in launch.words[launch.main :]] if launch.main is not None else []
-    vector.append(("program", tuple(rest)))
+    vector.append(Layer("program", tuple(rest)))
     if decisive is None:
-        return ENABLED, None, mentions, tuple(vector)
+        return _Judged(ENABLED, None, mentions, tuple(vector))
     if decisive[0] == "unknown":
-        return UNRESOLVABLE, decisive[1], mentions, tuple(vector)
-    return (DISABLED if get_boolean(decisive[1]) else ENABLED), None, mentions, tuple(vector)
+        return _Judged(UNRESOLVABLE, decisive[1], mentions, tuple(vector))
+    return _Judged(DISABLED if get_boolean(decisive[1]) else ENABLED, None, mentions, tuple(vector))
 
 
 def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
@@ -337,13 +347,15 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
-        others = [_judge(launch, inside)[3] for found in result.paths for launch in found if id(launch) not in counting]
+        others = [
+            _judge(launch, inside).vector for found in result.paths for launch in found if id(launch) not in counting
+        ]
     except Unresolvable as error:
         return unresolved(error)
     except MemoryError:
         return unresolved(Unresolvable("reading it takes more memory than there is"))
-    mentions = list(dict.fromkeys(mention for _verdict, _reason, found, _vector in judged for mention in found))
-    vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
+    mentions = list(dict.fromkeys(mention for one in judged for mention in one.mentions))
+    vectors = tuple(dict.fromkeys([one.vector for one in judged] + others))
     try:
         programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, inside)))
     except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
@@ -351,12 +363,13 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
     if not homes and all(launch.tomcat is None for launch in ways):
         homes = _default_home(definition, files)
-    verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
+    verdicts = {one.verdict for one in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
-        last = judged[0][2][-1] if judged[0][2] else None
+        told = judged[0].mentions
+        last = told[-1] if told else None
         path, line = place_of(files, last)
         return Outcome(verdicts.pop(), None, path, line, tuple(mentions), vectors, result, programs, homes)
-    reason = next((reason for verdict, reason, _m, _v in judged if verdict == UNRESOLVABLE), None)
+    reason = next((one.reason for one in judged if one.verdict == UNRESOLVABLE), None)
     if reason is None and result.ways == 1:
         reason = "it starts several JVMs, with the flag and without"
     elif reason is None:

@@ -301,3 +301,15 @@ class Evidence(TypedDict):
     reasons: list[str]
     warnings: list[str]
     posture: str | None
+
+
+def installations_of(document: Evidence) -> list[Installation]:
+    """The installations in evidence, none where there is no state."""
+    state = document.get("state")
+    return (state.get("installations") or []) if state else []
+
+
+def answers_of(document: Evidence) -> list[Answer]:
+    """The probe's answers in evidence, none where there is no state."""
+    state = document.get("state")
+    return (state.get("connectivity") or []) if state else []

@@ -64,7 +64,7 @@ class Value:
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs = tuple(runs)
-        self.text = "".join([run.text for run in self.runs])
+        self.text = self.runs[0].text if len(self.runs) == 1 else "".join([run.text for run in self.runs])
         self._starts: Optional[List[int]] = None
 
     @classmethod
@@ -100,6 +100,8 @@ class Value:
         that are left out may be theirs.
         """
         start, end, _step = stretch.indices(len(self.text))
+        if len(self.runs) == 1 and start < end:
+            return Value((self.runs[0].part(start, end),))
         found = []
         first = 0
         for run in self.runs:
@@ -124,16 +126,16 @@ class Value:
     def known(self, start: int, end: int, quoted: Optional[bool] = None) -> List[Run]:
         """The known characters from ``start`` to ``end``, quoted or not where that is said."""
         found: List[Run] = []
-        starts = self.starts
-        for number in range(max(bisect_right(starts, start, 0, len(self.runs)) - 1, 0), len(self.runs)):
-            run, first = self.runs[number], starts[number]
-            if first >= end:
-                break
-            low = max(start - first, 0)
-            text = run.text[low : end - first]
+        runs, starts = self.runs, self.starts
+        at = bisect_right(starts, start) - 1
+        while starts[at] < end and at < len(runs):
+            run, low = runs[at], start - starts[at]
+            low = low if low > 0 else 0
+            text = run.text[low : end - starts[at]]
             if text:
                 quotes = run.quoted if quoted is None else quoted
                 found.append(Run(text, run.path, run.position + low, quotes, run.unknown, run.harmless))
+            at += 1
         return found
 
     def origin(self, number: int) -> Run:
@@ -159,7 +161,8 @@ class Value:
                 found.extend(self.known(start, first))
                 found.append(run)
                 start = max(start, first)
-            found.extend(self.known(start, end))
+            if start < end:
+                found.extend(self.known(start, end))
 
         done = 0
         for match in pattern.finditer(self.text):

@@ -28,6 +28,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
     _unit_syntax,
 )
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell._cursor import ShellSyntaxError
 from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
 
 from .fuzz import corpus
@@ -129,7 +130,7 @@ def read_it_every_way(text: str) -> None:
     for dialect in (syntax.BASH, syntax.DASH):
         try:
             syntax.parse(_value.Text(text, "/etc/x"), dialect)
-        except syntax.ShellSyntaxError as error:
+        except ShellSyntaxError as error:
             assert 0 <= error.position <= len(text)
     for launcher in (
         f'#!/bin/bash\n. /etc/x\nsu app -c "java $JAVA_OPTS -jar {WAR}"\n',

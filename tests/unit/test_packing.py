@@ -84,3 +84,28 @@ def test_lines_and_program_stay_the_same() -> None:
         "given]",
         " return {}",
     ]
+
+
+def test_aliases_and_variables_of_types_are_nothing() -> None:
+    source = "from typing import List, TypeVar\n\nWords = List[str]\nResult = TypeVar('Result')\nhere = list('ab')\n"
+    found: dict[str, object] = {}
+    exec(packing.stripped(source), found)  # noqa: S102 -- what a host would run
+    assert [found[name] for name in ("Words", "Result", "here")] == [None, None, ["a", "b"]]
+    assert "List" not in found and "TypeVar" not in found
+
+
+def test_few_blanks_stand_beside_operators_and_none_is_missing_elsewhere() -> None:
+    source = (
+        "def f(a = 1, * b):\n"
+        "    if a and not b or 'x ' in b:\n"
+        "        return a [1 : -1], 1 . real, {'k' : lambda : - a}, 0x1 if a else b\n"
+        "    x = 'a  b' 'c' % a if a \\\n"
+        "        else  b\n"
+    )
+    made = packing.stripped(source)
+    assert ast.dump(ast.parse(made)) == ast.dump(ast.parse(source))
+    assert made.splitlines()[:3] == [
+        "def f(a=1,*b):",
+        " if a and not b or 'x ' in b:",
+        "  return a[1 :-1],1 .real,{'k':lambda :-a},0x1 if a else b",
+    ]

@@ -54,6 +54,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _logi
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _words
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._arithmetic import value_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.shell._cursor import ShellSyntaxError
 from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _text as text_utils
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _carrier as carrier
@@ -107,7 +108,7 @@ def parsed(text: str) -> None:
     for dialect in (syntax.BASH, syntax.DASH):
         try:
             syntax.parse(_value.Text(text, "/etc/x"), dialect)
-        except syntax.ShellSyntaxError:
+        except ShellSyntaxError:
             pass
 
 

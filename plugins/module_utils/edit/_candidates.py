@@ -33,7 +33,9 @@ from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unreso
 from ..launch._systemd import UnitFiles
 from ..launch._unit import Unit, build
 from ..launch._unit_syntax import parse_unit
-from ..shell._parser import Assignment, ShellSyntaxError, Word, parse
+from ..shell._cursor import ShellSyntaxError
+from ..shell._nodes import Assignment, Word
+from ..shell._parser import parse
 from ..text._characters import EMPTY, Run, Value
 from ..text._value import Text, Unresolvable, line_of
 from ._backups import kept_at

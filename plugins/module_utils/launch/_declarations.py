@@ -12,7 +12,8 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import PROPERTY
-from ..shell._parser import ShellSyntaxError, parse
+from ..shell._cursor import ShellSyntaxError
+from ..shell._parser import parse
 from ..text._value import Text, Unresolvable, line_of, text_of
 from ._definition import INIT_FOLDER, Definition, program_path, seen_by
 from ._live import Live

@@ -28,9 +28,9 @@ from ..java._jvm import (
 from ..java._tomcat import BOOTSTRAP, wars
 from ..java._war import attributes_of, is_ours, is_product
 from ..shell._login import account
-from ..shell._parser import Node
+from ..shell._nodes import Simple
+from ..shell._session import Launch, Oracle, Session
 from ..shell._walk import Shell, Walk, walk
-from ..shell._words import Launch, Oracle
 from ..text._characters import Run, Value
 from ..text._value import Text, Unresolvable, line_of, text_of, unknown_of
 from ._commands import substitute
@@ -99,15 +99,16 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
     )
 
     def shell(oracle: Oracle) -> Shell:
+        user = definition.unit.user if definition.unit is not None else ""
+        session = Session(files, oracle, user)
         given = {name: list(value) for name, value in environment.items()}
-        start = Shell(files, oracle, environment=given, closed=definition.closed, folder=definition.folder)
+        start = Shell(session, environment=given, closed=definition.closed, folder=definition.folder)
         start.kernel = definition.unit is not None or definition.start is not None
-        start.user = definition.unit.user if definition.unit is not None else ""
         return start
 
     def program(start: Shell) -> None:
         source = definition.unit.fragment if definition.unit else None
-        node = Node("simple", 0, Text("", source))
+        node = Simple(Text("", source), 0)
         for fields in filter(None, commands):
             name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
             fields = _with_argument_files(fields, files) if is_java(name) else fields

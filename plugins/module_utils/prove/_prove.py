@@ -23,7 +23,7 @@ from ..java._tomcat import BOOTSTRAP
 from ..launch import _discovery, _outcome
 from ..launch._unit_syntax import parse_unit
 from ..running import _proc
-from ..shell._words import Launch
+from ..shell._session import Launch
 from ..survey._survey import Entry, survey
 from ..text._value import Unresolvable, text_of, unknown_of
 from ._namespaces import OWN, SHELL, TASKS, Refused, Task, World, refusal

@@ -10,12 +10,24 @@ only.
 import os
 import posixpath
 import re
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..host._files import PASSING
 from ..text._value import Run, Text, Value, first_of, text_of, unknown_of, without_first
 from ._flow import Flow
-from ._parser import BASH, Node, Part, Word
+from ._nodes import (
+    AndOr,
+    Block,
+    Command,
+    CommandSubstitution,
+    Group,
+    Pipeline,
+    ProcessSubstitution,
+    Simple,
+    Subshell,
+    Word,
+)
+from ._parser import BASH
 from ._patterns import number_of, regex_ends_soon
 from ._words import Leave
 
@@ -108,55 +120,53 @@ class Output(Flow):
 
     printing: Optional[Value] = None  # what was printed so far, where somebody listens
 
-    def _substitution(self, word: Word, part: Part) -> Value:
+    def _substitution(self, word: Word, part: CommandSubstitution) -> Value:
         """Command substitution: the few commands that only rewrite their arguments or files, else unknown."""
-        items = part.body.items if part.body is not None else []
+        commands = part.body.commands
         reason = "a command substitution"
-        body = part.body
         try:
-            if body is not None:
-                value: Value = self._separately(lambda: self._everything(body))
-                return [run.requoted(part.quoted) for run in _without_end(value)]
+            value = self._separately(lambda: self._everything(part.body))
+            return [run.requoted(part.quoted) for run in _without_end(value)]
         except _NotKnown as error:
             reason = str(error) or reason
-        command = items[0] if len(items) == 1 else None
-        if [_name_of(item) for item in _in_a_row(items)] == ["cd", "pwd"]:
+        command = commands[0] if len(commands) == 1 else None
+        if [_name_of(item) for item in _in_a_row(commands)] == ["cd", "pwd"]:
             return [self.unknown("the folder of a script", word, part, harmless=True)]
-        if command is not None and command.kind == "simple" and not command.assignments and command.words:
-            name = command.words[0].literal() if isinstance(command.words[0], Word) else None
+        if isinstance(command, Simple) and not command.assignments and command.words:
+            name = command.name
             if (name in _HARMLESS_OUTPUT and (name not in _MANY_WORDS or _prints_one_word(command))) or (
                 name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"
             ):
                 return [self.unknown("the output of a command", word, part, harmless=True)]
         return [self.unknown(reason, word, part)]
 
-    def _everything(self, body: Node) -> Value:
+    def _everything(self, body: Block) -> Value:
         """What the commands of a substitution print."""
-        if len(body.items) == 1:
-            only = body.items[0]
-            if only.kind == "simple" and not only.words and not only.assignments and only.input is not None:
+        if len(body.commands) == 1:
+            only = body.commands[0]
+            if isinstance(only, Simple) and not only.words and not only.assignments and only.input is not None:
                 return (self._given(only) or []) if self.dialect == BASH and only.input.operator == "<" else []
         return self._printed(body)[0]
 
-    def _printed(self, node: Node) -> Printed:
+    def _printed(self, node: Command) -> Printed:
         """What a command prints, and its status. Raises _NotKnown."""
         self.spend(1, 0, node.text, node.start)
         value: Value = []
         status: Optional[bool] = True
-        if node.kind == "block":
-            for item in node.items:
+        if isinstance(node, Block):
+            for item in node.commands:
                 more, status = self._printed(item)
                 value.extend(more)
-        elif node.kind == "and_or":
+        elif isinstance(node, AndOr):
             for operator, item in node.items:
                 if operator and status is None:
                     raise _NotKnown()
                 if not operator or status == (operator == "&&"):
                     more, status = self._printed(item)
                     value.extend(more)
-        elif node.kind == "pipeline":
+        elif isinstance(node, Pipeline):
             given: Optional[Value] = None
-            for item in node.items:
+            for item in node.commands:
                 value, status = self._stage(item, given)
                 given = value
             if node.negated and status is not None:
@@ -165,19 +175,23 @@ class Output(Flow):
             return self._stage(node, None)
         return value, status
 
-    def _stage(self, node: Node, given: Optional[Value]) -> Printed:
+    def _stage(self, node: Command, given: Optional[Value]) -> Printed:
         """What a command prints that gets this on its standard input. Raises _NotKnown."""
-        if node.fails or (node.assignments and node.words):
+        if node.fails:
             raise _NotKnown()
-        if node.kind == "subshell" and not node.redirects and given is None:
-            found: Printed = self._separately(lambda: self._printed(node.body))
-            return found
-        if node.kind == "group" and not node.redirects and given is None:
+        if isinstance(node, Subshell) and not node.redirections and given is None:
+            body = node.body
+            return self._separately(lambda: self._printed(body))
+        if isinstance(node, Group) and not node.redirections and given is None:
             return self._printed(node.body)
-        name = _name_of(node)
-        if node.kind != "simple" or not node.words or name in self.functions or name in _SAY_NOTHING:
+        if not isinstance(node, Simple) or not node.words:
             return self._overheard(node, given)
-        if not all(isinstance(item, Word) for item in node.words):
+        name = node.name
+        if node.assignments:
+            raise _NotKnown()
+        if name in self.state.functions or name in _SAY_NOTHING:
+            return self._overheard(node, given)
+        if node.declared:
             raise _NotKnown()
         if node.input is not None:
             given = self._given(node)
@@ -190,13 +204,13 @@ class Output(Flow):
         if name in ("command", "builtin") and len(fields) > 1 and not text_of(fields[1]).startswith("-"):
             fields = fields[1:]
             name = text_of(fields[0])
-        if name in self.functions or name not in _COMMANDS:
+        if name in self.state.functions or name not in _COMMANDS:
             raise _NotKnown()
         value, status = _COMMANDS[name](self, fields[1:], given)
         self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
         return ([] if node.quiet else value), status
 
-    def _overheard(self, node: Node, given: Optional[Value]) -> Printed:
+    def _overheard(self, node: Command, given: Optional[Value]) -> Printed:
         """What a function, or a command that has commands inside, prints while it is walked. Raises _NotKnown."""
         before, self.printing = self.printing, []
         kept, self.input = self.input, self.input if given is None else [given]
@@ -210,7 +224,7 @@ class Output(Flow):
             raise _NotKnown()
         return value, status
 
-    def run(self, node: Node) -> Optional[bool]:
+    def run(self, node: Command) -> Optional[bool]:
         """Walk a command; what it prints is kept where somebody listens."""
         if self.printing is None:
             return super().run(node)
@@ -220,13 +234,13 @@ class Output(Flow):
                 return super().run(node)
             finally:
                 self.printing = kept
-        if node.kind == "pipeline" and len(node.items) > 1:
+        if isinstance(node, Pipeline) and len(node.commands) > 1:
             value, status = self._separately(lambda: self._printed(node))
             self.printing.extend(value)
-            return status  # type: ignore[no-any-return]
+            return status
         return super().run(node)
 
-    def overhear(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+    def overhear(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         """A command that may print, where somebody listens. Raises _NotKnown."""
         if name not in _COMMANDS or any(unknown_of(field, True) for field in fields):
             raise _NotKnown()
@@ -236,16 +250,16 @@ class Output(Flow):
             self.printing.extend(value)
         return status
 
-    def inert(self, node: Any) -> bool:
+    def inert(self, node: Command) -> bool:
         """Where somebody listens nothing is passed over."""
         return self.printing is None and super().inert(node)
 
-    def _havoc(self, node: Node) -> None:
+    def _havoc(self, node: Command) -> None:
         if self.printing is not None:
             raise _NotKnown()
         super()._havoc(node)
 
-    def _given(self, node: Node) -> Optional[Value]:
+    def _given(self, node: Command) -> Optional[Value]:
         """The standard input that a redirection gives, None where it cannot be made. Raises _NotKnown."""
         if node.input is None or node.input.operator != "<":
             value = self._open(node)
@@ -258,12 +272,13 @@ class Output(Flow):
         return self.content(text_of(target))
 
     def _file_given(self, target: Word) -> Optional[List[Value]]:
-        made = target.parts[0] if len(target.parts) == 1 and target.parts[0].kind == "process" else None
-        name = self.single(target) if made is None else []
+        made = target.parts[0] if len(target.parts) == 1 else None
+        process = made if isinstance(made, ProcessSubstitution) else None
+        name = self.single(target) if process is None else []
         try:
-            if made is not None:
-                body = made.body if target.text.characters.startswith("<", made.start) else None
-                content = self._separately(lambda: self._everything(body)) if body is not None else None
+            if process is not None:
+                body = process.body
+                content = self._separately(lambda: self._everything(body)) if process.source else None
             else:
                 content = None if unknown_of(name, True) else self.content(text_of(name))
         except _NotKnown:
@@ -283,19 +298,19 @@ class Output(Flow):
             return False
         if len(texts) > 1 and self.dialect == BASH:
             return False
-        before, self.folder_before = self.folder_before, self.folder
-        home = self.variables.get("HOME")
+        before, self.state.folder_before = self.state.folder_before, self.state.folder
+        home = self.state.variables.get("HOME")
         if not texts:
             path = None if home is None or unknown_of(home.value, True) else text_of(home.value)
         elif texts[0] == "-":
             path = before
         else:
             path = None if unknown_of(fields[0], True) else texts[0]
-        if path and not re.match(r"\.{0,2}(?:/|\Z)", path) and "CDPATH" in self.variables:
+        if path and not re.match(r"\.{0,2}(?:/|\Z)", path) and "CDPATH" in self.state.variables:
             path = None
         place = self.absolute(path) if path else None
         if place is None:
-            self.folder = None
+            self.state.folder = None
             return True
         logical = posixpath.normpath("/" + place.lstrip("/"))
         if not PASSING.match(logical + "/"):
@@ -303,15 +318,15 @@ class Output(Flow):
             if not there and self.files.test("d", place):
                 logical, there = self.files.canonical(place), True
             if there is False and self.files.test("e", logical):
-                self.folder = self.folder_before  # it is a file
+                self.state.folder = self.state.folder_before  # it is a file
                 return False
             if not there:
-                self.folder = None
+                self.state.folder = None
                 return None
         try:
-            self.folder = self.files.canonical(logical) if physical else logical
+            self.state.folder = self.files.canonical(logical) if physical else logical
         except OSError:
-            self.folder = None
+            self.state.folder = None
         return True
 
     # -- files and paths ----------------------------------------------------------------------
@@ -332,22 +347,22 @@ class Output(Flow):
         except (OSError, ValueError):
             raise _NotKnown("the content of %s, which cannot be read" % place)
         origin = self.files.origin(place)
-        if origin not in self.texts:
-            self.texts.append(origin)
+        if origin not in self.session.texts:
+            self.session.texts.append(origin)
         self.spend(1, len(text))
         return [Run(text, origin, 0)] if text else []
 
     def _cd_for(self, fields: List[Value], _given: Optional[Value]) -> Printed:
-        if "-" in map(text_of, fields) or "CDPATH" in self.variables:
+        if "-" in map(text_of, fields) or "CDPATH" in self.state.variables:
             raise _NotKnown()
         return [], self.change_folder(fields)
 
     def _pwd(self, fields: List[Value], _given: Optional[Value]) -> Printed:
         options = {text_of(field) for field in fields}
-        if options - {"-P", "-L"} or self.folder is None:
+        if options - {"-P", "-L"} or self.state.folder is None:
             raise _NotKnown()
         try:
-            folder = self.files.canonical(self.folder) if "-P" in options else self.folder
+            folder = self.files.canonical(self.state.folder) if "-P" in options else self.state.folder
         except OSError:
             raise _NotKnown()
         return [Run(folder + "\n")], True
@@ -909,21 +924,20 @@ def _without_end(value: Value) -> Value:
     return value if not text.endswith("\n") else first_of(value, len(text.rstrip("\n")))
 
 
-def _in_a_row(items: Sequence[Node]) -> Sequence[Node]:
+def _in_a_row(commands: Sequence[Command]) -> Sequence[Command]:
     """The commands of ``a && b``."""
-    if len(items) == 1 and items[0].kind == "and_or" and {pair[0] for pair in items[0].items} == {"", "&&"}:
-        return [item for _joint, item in items[0].items]
-    return items
+    first = commands[0] if len(commands) == 1 else None
+    if isinstance(first, AndOr) and {operator for operator, _item in first.items} == {"", "&&"}:
+        return [item for _operator, item in first.items]
+    return commands
 
 
-def _prints_one_word(command: Node) -> bool:
+def _prints_one_word(command: Simple) -> bool:
     """True for ``id -u`` and ``date +%s``."""
-    words = [word.literal() or "" for word in command.words[1:] if isinstance(word, Word)]
+    words = [word.literal() or "" for word in command.words[1:]]
     return len(words) > 0 and all(re.match(r"-[a-z]+\Z|--[a-z]+\Z|\+\S+\Z", word) for word in words)
 
 
-def _name_of(node: Node) -> Optional[str]:
+def _name_of(node: Command) -> Optional[str]:
     """The name of a plain command, where it is a literal word."""
-    if node.kind != "simple" or node.assignments or not node.words or not isinstance(node.words[0], Word):
-        return None
-    return node.words[0].literal()
+    return node.name if isinstance(node, Simple) and not node.assignments else None

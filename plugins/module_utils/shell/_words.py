@@ -6,17 +6,17 @@
 Private to this collection. Python 3.6+, standard library only.
 """
 
-import posixpath
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from ..host._files import HostFiles
-from ..java._jvm import MAINS, command_line
-from ..java._tomcat import BOOTSTRAP, base_of, starts
 from ..text._pattern import LIMIT_MATCH, Pattern
 from ..text._value import Run, Text, Unresolvable, Value, first_of, line_of, text_of, unknown_of, without_first
-from ._parser import BASH, DASH, Assignment, Node, Part, ShellSyntaxError, Word, parse
+from ._cursor import ShellSyntaxError
+from ._nodes import ArithmeticExpansion, Assignment, Block, CommandSubstitution, Literal, Parameter, Part, Word
+from ._parser import BASH, DASH, parse
 from ._patterns import calculate, number_of, strip_match
+from ._session import Session
+from ._state import State, Variable
 
 LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
 LIMIT_VALUE = 1 << 20  # characters of one value; the kernel starts no program with so long a word
@@ -64,115 +64,7 @@ _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 _BASH_OPERATORS = ("/", "^", ",", "@", "!")
 _TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
 _BRACES = re.compile(r"\{([^{}\s]*)\}")
-#: What tells an agent where its controller is.
-_OF_AGENTS = frozenset(["-jnlpUrl", "-secret", "-direct", "-tunnel", "-webSocket"])
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
-
-
-class Launch:
-    """One ``java`` command as the script would run it.
-
-    ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
-    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named, ``folder``
-    where it is started, as far as that is known.
-    """
-
-    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder", "stray")
-
-    def __init__(
-        self,
-        words: List[Value],
-        environment: Dict[str, Value],
-        closed: bool,
-        java: str = "",
-        folder: Optional[str] = None,
-    ) -> None:
-        self.words = words
-        self.folder = folder
-        self.java = java
-        self.environment = environment
-        self.closed = closed
-        line = command_line([_shape(word) for word in words])
-        self.options = line.options
-        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main :]])
-        of_product = line.main is not None and text_of(words[line.main]) in MAINS
-        self.main = line.main if line.jar or tomcat or of_product else None
-        #: A word before "-jar" that is no option, so that java takes it for its program.
-        self.stray = (
-            words[line.main]
-            if self.main is None
-            and line.main is not None
-            and any(text_of(word) == "-jar" for word in words[line.main :])
-            else None
-        )
-
-    @property
-    def program(self) -> str:
-        """The jar that is started (or Tomcat's class), an empty string where it is not known."""
-        name = text_of(self.words[self.main]) if self.main is not None else ""
-        known = unknown_of(self.words[self.main or 0], True) is None
-        return self.absolute(name) if known and name not in ("", BOOTSTRAP) and name not in MAINS else name
-
-    @property
-    def open(self) -> Optional[str]:
-        """Why it is not known what ``-jar`` starts; None where it is, or where an agent is started."""
-        texts = [text_of(word) for word in self.words]
-        if "-jar" not in texts or not _OF_AGENTS.isdisjoint(texts):
-            return None
-        behind = self.words[texts.index("-jar") + 1 :]
-        known = next((text_of(word) for word in behind if not _shape(word).startswith("-")), "")
-        if known.endswith((".war", ".jar")):
-            return None
-        return next((unknown_of(word, True) for word in behind if _shape(word).startswith("-?")), None)
-
-    def absolute(self, path: str) -> str:
-        """A path from the root, where it is known in which folder the JVM is started."""
-        if path.startswith("/") or self.folder is None:
-            return path
-        return posixpath.normpath(self.folder + "/" + path)
-
-    @property
-    def class_path(self) -> List[str]:
-        """Where it looks for classes, for a class that is started."""
-        texts = [text_of(word) for word in self.words[: self.main]]
-        given = [
-            texts[index + 1] for index, text in enumerate(texts[:-1]) if text in ("-cp", "-classpath", "--class-path")
-        ]
-        path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
-        return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
-
-    @property
-    def tomcat(self) -> Optional[str]:
-        """``catalina.base`` of a Tomcat that is started, an empty string where it is not known; else None."""
-        if self.program != BOOTSTRAP:
-            return None
-        return base_of([text_of(word) for word in self.words[: self.main] if not unknown_of(word, True)])
-
-
-def _shape(word: Value) -> str:
-    # A word that begins with an unknown may be an option: count it as one, so that it is not overlooked,
-    # unless what follows shows that it is a path ("$DIR/x.war").
-    text = text_of(word)
-    if word and word[0].unknown and not text.startswith("/") and not text.endswith((".war", ".jar")):
-        if word[0].quoted and word[0].harmless:
-            return text or "?"
-        return "-?" + text
-    return text
-
-
-class Variable:
-    """A shell variable: one value, or the elements of an array."""
-
-    __slots__ = ("value", "array", "exported")
-
-    def __init__(self, value: Value, array: Optional[List[Value]] = None, exported: bool = False) -> None:
-        self.value = value
-        self.array = array
-        self.exported = exported
-
-    def copy(self) -> "Variable":
-        """The same for another process."""
-        return Variable(self.value, self.array, self.exported)
 
 
 class Leave(Exception):
@@ -200,52 +92,12 @@ class Break(Exception):
         self.again = again
 
 
-class Decision(NamedTuple):
-    """Why a branch is taken or passed over."""
-
-    test: Node  # a command, or a ``case``
-    outcome: Optional[bool]  # of the command; None where it is not known
-    branch: Optional[str] = None  # of a ``case``: the pattern that fits, "" for none
-
-
-class Oracle:
-    """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
-
-    def __init__(self, prefix: Sequence[int], work: int = 0) -> None:
-        self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
-        self._prefix = list(prefix)
-        self.steps = 0
-        self.last: Optional[Node] = None  # the last command that was seen
-        self.ended: Optional[Node] = None  # the command that ended the script
-        self.decided: Optional[Decision] = None  # what led to the present command
-        self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
-        self.touched: Set[str] = set()  # files that a command may have written
-        self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
-
-    def choose(self, count: int) -> int:
-        """A number below ``count``."""
-        index = len(self.taken)
-        choice = self._prefix[index] if index < len(self._prefix) else 0
-        self.taken.append((choice, count))
-        return choice
-
-    def following(self) -> Optional[List[int]]:
-        """The prefix of the next combination, or None after the last."""
-        taken = list(self.taken)
-        while taken:
-            choice, count = taken.pop()
-            if choice + 1 < count:
-                return [item[0] for item in taken] + [choice + 1]
-        return None
-
-
 class Words:
     """A shell process: its variables, and what its words stand for."""
 
     def __init__(
         self,
-        files: HostFiles,
-        oracle: Oracle,
+        session: Session,
         dialect: str = BASH,
         zero: str = "",
         arguments: Sequence[Value] = (),
@@ -254,41 +106,20 @@ class Words:
         depth: int = 0,
         folder: Optional[str] = None,
     ) -> None:
-        self.files = files
-        self.folder = folder  # where it is, as "pwd" tells it; None: not known
-        self.folder_before: Optional[str] = None
-        self.oracle = oracle
+        self.session = session
+        self.files = session.files
+        self.oracle = session.oracle
+        self.state = State(environment or {}, arguments, folder)
         self.dialect = dialect
         self.zero = zero
-        self.arguments = list(arguments)
-        self.variables: Dict[str, Variable] = {}
-        for name, value in (environment or {}).items():
-            self.variables[name] = Variable(value, exported=True)
         self.closed = closed
         self.depth = depth
-        self.functions: Dict[str, Node] = {}
-        self.found: List[Launch] = []
-        self.sourced: List[str] = []
-        self.followed: List[str] = []  # scripts that were started, not sourced
-        self.texts: List[str] = []  # files of which the text is put into words
-        self.called: Dict[str, str] = {}  # what the script calls a file that it sources
-        self.globs = True  # patterns stand for paths; not after set -f
-        self.null_globs = False  # a pattern that no path matches stands for nothing
-        self.names: Dict[str, None] = {}  # every variable that was looked at, in order
-        self.all_exported = False
-        self.stops_on_failure = False  # set -e
-        self.stops_on_unset = False  # set -u
         self.forgiving = 0  # inside a condition, where set -e does not count
         self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known
         self.returns = 0  # functions and sourced files around the present command
-        self.background = False  # a command was started in the background
         self.loops = 0  # loops around the present command
         self.status: Optional[bool] = True  # of the last command
-        self.marked_exported: Set[str] = set()  # exported before they are set
-        self.read_only: Set[str] = set()
         self.temporary: Set[str] = set()  # assigned in front of the function that is running
-        self.aliases: Set[str] = set()
-        self.scopes: List[Dict[str, Optional[Variable]]] = []  # what a function's local variables hide
 
     # -- places -------------------------------------------------------------------------------
 
@@ -319,9 +150,11 @@ class Words:
         """A path from the root, as the kernel takes it; None where it is relative to an unknown folder."""
         if path.startswith("/"):
             return path
-        if self.folder is None or not path:
+        if self.state.folder is None or not path:
             return None
-        place = self.folder.rstrip("/") + "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        place = (
+            self.state.folder.rstrip("/") + "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        )
         try:
             return self.files.canonical(place) if ".." in path.split("/") else place
         except OSError:
@@ -348,8 +181,8 @@ class Words:
 
     def lookup(self, name: str) -> Optional[Variable]:
         """A variable, or None where it is not set (as far as is known)."""
-        self.names.setdefault(name)
-        return self.variables.get(name)
+        self.session.names.setdefault(name)
+        return self.state.variables.get(name)
 
     def assign(
         self,
@@ -360,14 +193,14 @@ class Words:
         element: Optional[str] = None,
     ) -> None:
         """``NAME=value`` and its variants."""
-        if name in self.read_only:
+        if name in self.state.read_only:
             if self.dialect == DASH:
                 raise Exit(False)
             raise Unresolvable("$%s is assigned although it is read-only" % name)
-        old = self.variables.get(name)
+        old = self.state.variables.get(name)
         if old is not None and (append or element is not None or old.array is not None):
             self.spend(len(old.value) + len(old.array or ()))
-        exported = self.all_exported or name in self.marked_exported or (old is not None and old.exported)
+        exported = self.state.all_exported or name in self.state.marked_exported or (old is not None and old.exported)
         if old is None and append and not self.closed:
             old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
         if array is not None:
@@ -375,11 +208,11 @@ class Words:
             if append and old is not None and old.array is None and unknown_of(old.value):
                 # Not even whether it is set is known, so neither is the number of elements.
                 unknown = [Run("", None, 0, False, "$%s may be unset before it is appended to" % name)]
-                self.variables[name] = Variable(unknown, [unknown, unknown], exported)
+                self.state.variables[name] = Variable(unknown, [unknown, unknown], exported)
                 return
             if append and old is not None:
                 elements = (old.array if old.array is not None else [old.value]) + elements
-            self.variables[name] = Variable(elements[0] if elements else [], elements, exported)
+            self.state.variables[name] = Variable(elements[0] if elements else [], elements, exported)
             return
         if element is not None:
             self._assign_element(name, value, append, element, exported)
@@ -388,31 +221,31 @@ class Words:
             if old.array is not None:
                 elements = list(old.array) or [[]]
                 elements[0] = elements[0] + value
-                self.variables[name] = Variable(elements[0], elements, exported)
+                self.state.variables[name] = Variable(elements[0], elements, exported)
                 return
             value = old.value + value
             if len(value) > LIMIT_RUNS or sum([len(run.text) for run in value]) > LIMIT_VALUE:
                 raise Unresolvable("$%s grows too long to follow" % name)
         elif old is not None and old.array is not None and self.dialect == BASH:
             elements = [value] + old.array[1:]
-            self.variables[name] = Variable(value, elements, exported)
+            self.state.variables[name] = Variable(value, elements, exported)
             return
-        self.variables[name] = Variable(value, None, exported)
+        self.state.variables[name] = Variable(value, None, exported)
 
     def _assign_element(self, name: str, value: Value, append: bool, element: str, exported: bool) -> None:
-        old = self.variables.get(name)
+        old = self.state.variables.get(name)
         elements = [] if old is None else list(old.array) if old.array is not None else [old.value]
         if re.match(r"\$\{#%s\[[@*]\]\}\Z" % name, element):
-            if old is None and self.stops_on_unset:
+            if old is None and self.state.stops_on_unset:
                 raise Exit(False)
-            if self.stops_on_unset and old is not None and old.array is None:
+            if self.state.stops_on_unset and old is not None and old.array is None:
                 raise Unresolvable("bash takes $%s for unset there, because it is no array" % name)
             element = str(len(elements))
         number = number_of(element)
         if number is None or number > len(elements) or (old is None and not self.closed):
             raise Unresolvable("the array %s is built element by element" % name)
         elements[number : number + 1] = [elements[number] + value if append and number < len(elements) else value]
-        self.variables[name] = Variable(elements[0], elements, exported)
+        self.state.variables[name] = Variable(elements[0], elements, exported)
 
     def do_assignment(self, assignment: Assignment) -> str:
         """Carry out an assignment; returns the name."""
@@ -429,10 +262,10 @@ class Words:
 
     def exported(self) -> Dict[str, Value]:
         """The environment that a command started now would get."""
-        self.spend(len(self.variables) // 8)
+        self.spend(len(self.state.variables) // 8)
         return {
             name: variable.value
-            for name, variable in self.variables.items()
+            for name, variable in self.state.variables.items()
             if variable.exported and variable.array is None
         }
 
@@ -443,23 +276,22 @@ class Words:
         result: Value = []
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         for part in word.parts:
-            if part.kind == "literal":
+            if isinstance(part, Literal):
                 result.extend(self._literal(word, part, colons=True))
             else:
+                argument = part.argument if isinstance(part, Parameter) else None
                 for index, value in enumerate(self._values(word, part)):
                     if index:
                         result.append(Run(self._joint(word, part)))
-                    result.extend(
-                        run.requoted(part.quoted or (run.quoted and part.argument is not None)) for run in value
-                    )
+                    result.extend(run.requoted(part.quoted or (run.quoted and argument is not None)) for run in value)
             if len(result) > LIMIT_RUNS:
                 break
         self._weigh(result, word)
         return result
 
-    def _separators(self, word: Word, part: Part) -> Any:
+    def _separators(self, word: Word, part: Part) -> "re.Pattern[str]":
         """A pattern that takes a value apart at the characters of IFS: separators are its group."""
-        variable = self.variables.get("IFS")
+        variable = self.state.variables.get("IFS")
         if variable is None:
             return _DEFAULT_SEPARATORS
         if unknown_of(variable.value, True):
@@ -473,8 +305,8 @@ class Words:
 
     def _joint(self, word: Word, part: Part) -> str:
         """What stands between the elements of ``$*`` and ``$@`` where they become one word."""
-        variable = self.variables.get("IFS")
-        if variable is None or (self.dialect == BASH and "@" in (part.name, part.index)):
+        variable = self.state.variables.get("IFS")
+        if variable is None or (self.dialect == BASH and _is_all(part)):
             return " "
         if unknown_of(variable.value, True):
             raise self.unresolvable("IFS is changed", word.text, part.start)
@@ -484,7 +316,7 @@ class Words:
         """A word in a command line: expanded and split into fields."""
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         if self.dialect == BASH and any(
-            part.kind == "literal" and not part.quoted and _is_brace_expansion(word.characters(part))
+            isinstance(part, Literal) and not part.quoted and _is_brace_expansion(word.characters(part))
             for part in word.parts
         ):
             return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
@@ -499,15 +331,14 @@ class Words:
             current.extend(runs)
 
         for part in word.parts:
-            if part.kind == "literal":
+            if isinstance(part, Literal):
                 add(*self._literal(word, part))
                 continue
             values = self._values(word, part)
             if len(values) + len(fields) > LIMIT_RUNS:
                 raise self.unresolvable("a value grows too long to follow", word.text, word.start)
             if part.quoted:
-                many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
-                if many:
+                if _is_all(part):
                     for index, value in enumerate(values):
                         if index:
                             fields.append(current or [])
@@ -557,10 +388,10 @@ class Words:
         places = [
             (part, match)
             for part in word.parts
-            if part.kind == "literal" and not part.quoted
+            if isinstance(part, Literal) and not part.quoted
             for match in _BRACES.finditer(word.characters(part))
         ]
-        if len(places) != 1 or any(part.kind != "literal" for part in word.parts):
+        if len(places) != 1 or word.literal() is None:
             return []
         braced, match = places[0]
         start = braced.start + match.start(1)
@@ -580,19 +411,18 @@ class Words:
         for chosen in choices:
             value: Value = []
             for part in word.parts:
-                if part is not braced:
+                if part is braced:
+                    value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
+                    value.extend(word.text.runs(part.start + match.end(), part.end, False))
+                elif isinstance(part, Literal):
                     value.extend(self._literal(word, part))
-                    continue
-                value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
-                value.extend(word.text.runs(part.start + match.end(), part.end, False))
             if value:
                 found.append(value)
         return found
 
-    def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
-        if part.start in word.decoded:
-            path, offset = word.text.origin(part.start)
-            return [Run(word.decoded[part.start], None, 0, True)]
+    def _literal(self, word: Word, part: Literal, colons: bool = False) -> Value:
+        if part.decoded:
+            return [Run(part.decoded, None, 0, True)]
         if part.start == part.end:
             return [Run("", None, 0, True)] if part.quoted else []
         if part.quoted or "~" not in word.characters(part):
@@ -603,7 +433,7 @@ class Words:
         for match in _TILDE.finditer(word.characters(part)):
             if (colons and match.start()) or part.start + match.start() == word.start:
                 result.extend(word.text.runs(done, part.start + match.start(), False))
-                home = self.variables.get("HOME") if match.group(0) == "~" else None
+                home = self.state.variables.get("HOME") if match.group(0) == "~" else None
                 known = home is not None and home.array is None and not unknown_of(home.value, True)
                 result.extend(
                     [run.requoted(True) for run in home.value]
@@ -615,18 +445,18 @@ class Words:
 
     def _values(self, word: Word, part: Part) -> List[Value]:
         """What a part expands to: one value, or several for ``$@`` and arrays."""
-        if part.kind == "parameter":
+        if isinstance(part, Parameter):
             return self._parameter(word, part)
-        if part.kind == "command":
+        if isinstance(part, CommandSubstitution):
             return [self._substitution(word, part)]
-        if part.kind == "arithmetic":
-            number = calculate(word.text.characters[part.start + 3 : part.end - 2])
+        if isinstance(part, ArithmeticExpansion):
+            number = calculate(part.expression)
             if number is not None:
                 return [[Run(str(number), quoted=part.quoted)]]
             return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
         return [[self.unknown("a process substitution", word, part, harmless=True)]]
 
-    def _parameter(self, word: Word, part: Part) -> List[Value]:
+    def _parameter(self, word: Word, part: Parameter) -> List[Value]:
         if self.dialect == DASH and (
             part.index is not None or part.operator[:1] in _BASH_OPERATORS or part.operator == ":"
         ):
@@ -636,7 +466,7 @@ class Words:
             self._weigh(value, word)
         values = [[run.requoted(part.quoted) for run in value] for value in values]
         if (
-            self.stops_on_unset
+            self.state.stops_on_unset
             and not is_set
             and (part.length or not {part.name, part.index} & {"@", "*"})
             and (part.length or part.operator not in _ASKS_WHETHER_SET)
@@ -741,20 +571,20 @@ class Words:
             done = place + len(parts[0])
         return result + whole.runs(done, len(text), False)
 
-    def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
+    def _plain_parameter(self, word: Word, part: Parameter) -> Tuple[List[Value], bool]:
         name = part.name
         if name in ("@", "*"):
-            return list(self.arguments), bool(self.arguments)
+            return list(self.state.arguments), bool(self.state.arguments)
         if name == "#":
-            return [[Run(str(len(self.arguments)))]], True
+            return [[Run(str(len(self.state.arguments)))]], True
         if name == "?" and self.status:
             return [[Run("0")]], True
-        if name == "!" and not self.background:
+        if name == "!" and not self.state.background:
             return [[]], False
         if (
             name == "-"
             and self.dialect == DASH
-            and not (self.all_exported or self.stops_on_failure or self.stops_on_unset)
+            and not (self.state.all_exported or self.state.stops_on_failure or self.state.stops_on_unset)
         ):
             return [[]], True
         if name in "?$!-":
@@ -764,7 +594,7 @@ class Words:
             return [[Run(self.zero)]], True
         if name.isdigit():
             number = number_of(name) or 1 << 20
-            return ([self.arguments[number - 1]], True) if number <= len(self.arguments) else ([[]], False)
+            return ([self.state.arguments[number - 1]], True) if number <= len(self.state.arguments) else ([[]], False)
         variable = self.lookup(name)
         if variable is None:
             if part.index in ("@", "*") and self.closed:
@@ -773,9 +603,9 @@ class Words:
                 if part.index not in (None, "0"):
                     return [[self.unknown("who called the script", word, part, harmless=True)]], True
                 path = word.text.path
-                return [[Run(self.called.get(path, path) if path else self.zero)]], True
-            if name == "PWD" and self.folder is not None and part.index is None:
-                return [[Run(self.folder)]], True
+                return [[Run(self.state.called.get(path, path) if path else self.zero)]], True
+            if name == "PWD" and self.state.folder is not None and part.index is None:
+                return [[Run(self.state.folder)]], True
             if name == "IFS":
                 return [[Run(" \t\n")]], True
             if name in _PROVIDED:
@@ -799,32 +629,37 @@ class Words:
         """Words with the paths that patterns stand for; what cannot be known stays as it is."""
         raise NotImplementedError
 
-    def _substitution(self, word: Word, part: Part) -> Value:
+    def _substitution(self, word: Word, part: CommandSubstitution) -> Value:
         raise NotImplementedError
 
     def _restore(self, name: str, variable: Optional[Variable]) -> None:
         if variable is None:
-            self.variables.pop(name, None)
+            self.state.variables.pop(name, None)
         else:
-            self.variables[name] = variable
+            self.state.variables[name] = variable
 
-    def parsed(self, text: Text) -> Node:
+    def parsed(self, text: Text) -> Block:
         """The tree of a text; files are parsed once, however many ways there are through them."""
         key = (text.path or "", text.characters, self.dialect)
-        tree = self.files.trees.get(key) if text.path is not None else None
+        tree: Optional[Block] = self.files.trees.get(key) if text.path is not None else None
         if tree is None:
             tree = self.parsed_once(text, "no valid shell text: ", text)
             if text.path is not None:
                 self.files.trees[key] = tree
         return tree
 
-    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Node:
+    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Block:
         """The tree of a text; ``place`` and ``position`` say which command wants it."""
         self.spend(1, 8 * len(text.characters), place, position or 0)
         try:
             return parse(text, self.dialect)[0]
         except ShellSyntaxError as error:
             raise self.unresolvable(what + error.message, place, error.position if position is None else position)
+
+
+def _is_all(part: Part) -> bool:
+    """True for ``$@`` and ``${array[@]}``."""
+    return isinstance(part, Parameter) and "@" in (part.name, part.index)
 
 
 def _is_brace_expansion(characters: str) -> bool:

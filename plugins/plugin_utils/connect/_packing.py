@@ -14,6 +14,7 @@ import functools
 import hashlib
 import importlib.util
 import io
+import keyword
 import os
 import re
 import sys
@@ -27,6 +28,8 @@ RECORD = "record"
 
 _COMMENT = re.compile(r"^ *#.*$|  #[^'\"\n]*$", re.MULTILINE)
 _INDENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+#: Tokens that are told apart without a blank where one of them is an operator, but for a number with a point behind it.
+_APART = {tokenize.OP, tokenize.NAME, tokenize.STRING, tokenize.NUMBER}
 #: So many results are kept; a checkout in which much is edited must not fill up.
 _KEPT = 1000
 #: The last line of a result that is whole.
@@ -34,7 +37,7 @@ _END = "\n# whole\n"
 
 
 def stripped(source: str) -> str:
-    """A source without docstrings, comments, annotations and aliases of types.
+    """A source without docstrings, comments, annotations, aliases and variables of types.
 
     It takes as long as Ansible's own start, so the result is kept where Python keeps what it compiled, by the content
     of the source and of this file; where that cannot be written, it is made each time.
@@ -94,13 +97,15 @@ def _made(source: str) -> str:
         line_end = b"\n" if instead in ('""', "#") else b"\\\n"
         kept += [text[done:begin], instead.encode(), line_end * text.count(b"\n", begin, end)]
         done = end
-    return _undented(_COMMENT.sub("", b"".join([*kept, text[done:]]).decode()))
+    return _tight(_COMMENT.sub("", b"".join([*kept, text[done:]]).decode()))
 
 
-def _undented(source: str) -> str:
-    """With one space for a level, and none where a line goes on within brackets."""
+def _tight(source: str) -> str:
+    """With one space for a level, none where a line goes on within brackets, and few beside operators."""
     lines = source.splitlines(keepends=True)
-    depth = level = before = 0
+    depth = level = 0
+    before = None
+    blanks = []  # row, where they begin and end, and what stands there instead
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         row, column = token.start
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
@@ -108,12 +113,22 @@ def _undented(source: str) -> str:
             continue
         if token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER):
             continue
-        # Where a string has begun the line, or a backslash goes on to it, it stays as it is.
-        if row > before and not (before and not depth and lines[row - 2].endswith("\\\n")):
-            lines[row - 1] = " " * (0 if depth else level) + lines[row - 1][column:]
+        if before is None or row > before.end[0]:
+            # Where a backslash goes on to a line it stays as it is.
+            if before is None or depth or not lines[row - 2].endswith("\\\n"):
+                blanks.append((row, 0, column, " " * (0 if depth else level)))
+        elif (
+            tokenize.OP in (before.type, token.type)
+            and {before.type, token.type} <= _APART
+            and before.type != tokenize.NUMBER
+            and not keyword.iskeyword(before.string)
+        ):
+            blanks.append((row, before.end[1], column, ""))
         if token.type == tokenize.OP:
             depth += (token.string in "([{") - (token.string in ")]}")
-        before = token.end[0]
+        before = token
+    for row, begin, end, instead in reversed(blanks):
+        lines[row - 1] = lines[row - 1][:begin] + instead + lines[row - 1][end:]
     return "".join(lines)
 
 
@@ -150,8 +165,8 @@ def _cuts(tree: ast.Module, text: bytes, starts: list[int]) -> Iterator[tuple[in
             yield begin(node), end(node), "#"  # type: ignore[arg-type]
         elif (
             isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Subscript)
-            and getattr(node.value.value, "id", None) in hints
+            and isinstance(node.value, (ast.Subscript, ast.Call))
+            and getattr(getattr(node.value, "func", getattr(node.value, "value", None)), "id", None) in hints
         ):
             yield begin(node.value), end(node.value), "None"
 

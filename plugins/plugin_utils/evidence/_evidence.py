@@ -32,7 +32,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment, Policy, totals_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence, State, Verdict
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence, State
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import posture
 
 EVIDENCE_SCHEMA: Literal["cbops.telemetry/evidence/1"] = "cbops.telemetry/evidence/1"
@@ -149,7 +149,7 @@ def document_of(
         "policy": policy.document() if policy is not None else None,
         "state": state,
         "error": error,
-        "verdict": cast(Verdict, result.verdict),
+        "verdict": result.verdict,
         "reasons": result.reasons,
         "warnings": result.warnings,
         "posture": posture(state) if state is not None else None,

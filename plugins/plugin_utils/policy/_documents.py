@@ -12,30 +12,8 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 Clock = Literal["disabled", "enabled", "unresolvable"]
-Outcome = Literal[
-    "connected",
-    "dns_nxdomain",
-    "dns_timeout",
-    "dns_sinkholed",
-    "refused",
-    "reset",
-    "timeout",
-    "unreachable",
-    "proxy_unreachable",
-    "proxy_denied",
-    "proxy_auth_required",
-    "tls_alert",
-    "tls_untrusted",
-    "tls_name_mismatch",
-    "tls_expired",
-    "tls_intercepted",
-    "http_error",
-    "peer_silent",
-    "unknown",
-]
-Verdict = Literal[
-    "violation", "waiver_expired", "restart_pending", "unknown", "unreachable", "waived", "compliant", "not_applicable"
-]
+#: One of those in the table of outcomes, and in that of verdicts.
+Outcome = Verdict = str
 
 # -- the state of a host: docs/schema/state-1.json --------------------------------------------------
 

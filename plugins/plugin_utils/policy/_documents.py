@@ -13,7 +13,8 @@ from typing import Literal, TypedDict
 
 Clock = Literal["disabled", "enabled", "unresolvable"]
 #: One of those in the table of outcomes, and in that of verdicts.
-Outcome = Verdict = str
+Outcome = str
+Verdict = str
 
 # -- the state of a host: docs/schema/state-1.json --------------------------------------------------
 

@@ -206,8 +206,7 @@ def session(service: str, user: str, files: HostFiles) -> Dict[str, Variable]:
     if found and not user:
         raise Unresolvable("PAMName=%s without User=: whether that sets variables is not known" % service)
     variables = {}
-    for name, runs in found.items():
-        value = Value(runs)
+    for name, value in found.items():
         first = value.runs[0] if value else Run("")
         variables[name] = Variable(value, first.path or "", first.position, "PAM")
     return variables

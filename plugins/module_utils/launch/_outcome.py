@@ -31,8 +31,8 @@ from ..shell._login import account
 from ..shell._nodes import Simple
 from ..shell._session import Launch, Oracle, Session
 from ..shell._walk import Shell, Walk, walk
-from ..text._characters import Run, Value
-from ..text._value import Text, Unresolvable, line_of, text_of, unknown_of
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Text, Unresolvable, line_of
 from ._commands import substitute
 from ._definition import Definition, program_path, seen_by
 from ._environment import Variable
@@ -101,8 +101,7 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
     def shell(oracle: Oracle) -> Shell:
         user = definition.unit.user if definition.unit is not None else ""
         session = Session(files, oracle, user)
-        given = {name: list(value) for name, value in environment.items()}
-        start = Shell(session, environment=given, closed=definition.closed, folder=definition.folder)
+        start = Shell(session, environment=environment, closed=definition.closed, folder=definition.folder)
         start.kernel = definition.unit is not None or definition.start is not None
         return start
 
@@ -110,17 +109,17 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
         source = definition.unit.fragment if definition.unit else None
         node = Simple(Text("", source), 0)
         for fields in filter(None, commands):
-            name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+            name = fields[0].text if fields[0].unknown(True) is None else ""
             fields = _with_argument_files(fields, files) if is_java(name) else fields
-            if not is_java(name) or ({"-jar", BOOTSTRAP} | MAINS) & {text_of(field) for field in fields}:
-                start._external(node, name, [list(field) for field in fields])
+            if not is_java(name) or ({"-jar", BOOTSTRAP} | MAINS) & {field.text for field in fields}:
+                start._external(node, name, fields)
 
     return walk(shell, program)
 
 
 def _with_argument_files(fields: List[Value], files: HostFiles) -> List[Value]:
     """The words of a ``java`` command, with those of the ``@file`` that names its program; that is no place to edit."""
-    texts = [text_of(field) for field in fields]
+    texts = [field.text for field in fields]
     if {"-jar", BOOTSTRAP} & set(texts) or not any(map(_is_argument_file, texts)):
         return fields
 
@@ -228,8 +227,8 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
         value = launch.environment.get(name)
         if value is None:
             return
-        reason = unknown_of(value)
-        words = split_environment(text_of(value))
+        reason = value.unknown()
+        words = split_environment(value.text)
         vector.append(Layer(name, tuple(word for word in words if not is_mention(word))))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):
@@ -250,8 +249,8 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
     options: List[str] = []
     for index in launch.options:
         word = launch.words[index]
-        text = text_of(word)
-        reason = unknown_of(word)
+        text = word.text
+        reason = word.unknown()
         if reason:
             options.append("?" + reason)
             decisive = ("unknown", reason)
@@ -264,8 +263,8 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
                     decisive = ("value", mention_value(inner))
             continue
         if is_mention(text):
-            if unknown_of(word, True):
-                decisive = ("unknown", unknown_of(word, True))
+            if word.unknown(True):
+                decisive = ("unknown", word.unknown(True))
                 continue
             path, position, length = _word_origin(word)
             mentioned(Found(path, position, length, mention_value(text), "command line"))
@@ -275,7 +274,7 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
     vector.append(Layer("options", tuple(options)))
     for name in STRONGER_ENVIRONMENT:
         environment_layer(name)
-    rest = [text_of(word) for word in launch.words[launch.main :]] if launch.main is not None else []
+    rest = [word.text for word in launch.words[launch.main :]] if launch.main is not None else []
     vector.append(Layer("program", tuple(rest)))
     if decisive is None:
         return _Judged(ENABLED, None, mentions, tuple(vector))
@@ -328,7 +327,7 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             for found in result.paths
             for launch in found
             if launch.main is not None
-            and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True) or _programs(launch, inside))
+            and (launch.tomcat is not None or launch.words[launch.main].unknown(True) or _programs(launch, inside))
         ]
         if not ways:
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
@@ -394,7 +393,7 @@ def _lacks_folder(unit: Unit, files: HostFiles) -> bool:
 
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
     """The setting by which the service sees something else where its launch files, or what they name, may lie."""
-    texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
+    texts = [" ".join(word.text for word in command) for command in unit.exec_start]
     for path in result.followed + result.sourced + result.texts:
         try:
             texts.append(path + "\n" + files.read(path))
@@ -442,7 +441,7 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     if served:
         return served
     # A server in a jar of its own, which is given a war.
-    given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1 :] if not unknown_of(word, True)]
+    given = [word.text.rpartition("=")[2] for word in launch.words[launch.main + 1 :] if not word.unknown(True)]
     return tuple(
         path
         for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
@@ -461,7 +460,7 @@ def _served(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     """The wars of ours that Jetty, WildFly or another server than Tomcat would serve."""
     places = [
         match.group(1)
-        for match in (_PLACES.match(text_of(word)) for word in launch.words if not unknown_of(word, True))
+        for match in (_PLACES.match(word.text) for word in launch.words if not word.unknown(True))
         if match
     ]
     places += [launch.folder or "", launch.program.rpartition("/")[0]]
@@ -481,10 +480,10 @@ def in_tomcat(result: Outcome) -> bool:
 
 
 def _home(launch: Launch) -> str:
-    home = text_of(launch.environment.get("JENKINS_HOME", []))
+    home = launch.environment.get("JENKINS_HOME", EMPTY).text
     for index in launch.options:
-        text = text_of(launch.words[index])
-        if text.startswith("-DJENKINS_HOME=") and not unknown_of(launch.words[index], True):
+        text = launch.words[index].text
+        if text.startswith("-DJENKINS_HOME=") and not launch.words[index].unknown(True):
             home = text.partition("=")[2]
     return home
 

@@ -18,7 +18,7 @@ from ..host._files import HostFiles
 from ..java._war import OF_INTEREST
 from ..shell._login import account, pam_environment
 from ..text._characters import EMPTY, Run, Value
-from ..text._value import Text, Unresolvable, line_of, text_of
+from ..text._value import Text, Unresolvable, line_of
 from ._commands import substitute
 from ._environment import Variable
 from ._unit import Unit, build
@@ -172,7 +172,7 @@ class Supervisord(Starter):
             common.extend(item for item in items if item.section == "supervisord")
             for item in items:
                 if item.section == "include" and item.key == "files":
-                    for pattern in text_of(item.value).replace("%(here)s", main.rpartition("/")[0]).split():
+                    for pattern in item.value.text.replace("%(here)s", main.rpartition("/")[0]).split():
                         paths.extend(files.glob(posixpath.join(main.rpartition("/")[0], pattern)))
         for pattern in self._PARTS:
             paths.extend(files.glob(pattern))
@@ -198,7 +198,7 @@ class Supervisord(Starter):
             own = [mine["environment"]] if "environment" in mine else []
             for item in [one for one in common if one.key == "environment"] + own:
                 environment.update(self._environment(self._put_in(item.value, name, path), path))
-            user = text_of(value("user")) or "root"
+            user = value("user").text or "root"
             yield Start(
                 self.kind,
                 "program " + name,
@@ -207,7 +207,7 @@ class Supervisord(Starter):
                 tuple(split_words(value("command"), True, False)),
                 environment,
                 user,
-                text_of(value("directory")),
+                value("directory").text,
                 "in [%s] of %s write the flag before -jar, or into environment= as JAVA_TOOL_OPTIONS, then "
                 "supervisorctl update" % (section, path),
                 editable=True,
@@ -243,7 +243,7 @@ class Supervisord(Starter):
             quoted = match.group(2)[:1] in ("'", '"')
             position = text.origin(start)[1]
             found[match.group(1)] = Variable(
-                Value(text.runs(start + quoted, end - quoted, quoted)), path, position, "Environment"
+                text.runs(start + quoted, end - quoted, quoted), path, position, "Environment"
             )
         return found
 
@@ -397,9 +397,9 @@ class Cron(Starter):
             name = (when.group(1) or "line") if not anacron else "anacron"
             count[name] = count.get(name, 0) + 1
             own = {key: variable for key, variable in _variables(account(files, who)).items() if key != "SHELL"}
-            own.update({key: Variable(Value(runs), "", 0, "") for key, runs in pam_environment(files, "cron").items()})
+            own.update({key: Variable(value, "", 0, "") for key, value in pam_environment(files, "cron").items()})
             own.update(environment)
-            shell = text_of(environment["SHELL"].value) if "SHELL" in environment else "/bin/sh"
+            shell = environment["SHELL"].value.text if "SHELL" in environment else "/bin/sh"
             yield Start(
                 self.kind,
                 name if count[name] == 1 else "%s (%d)" % (name, count[name]),
@@ -408,7 +408,7 @@ class Cron(Starter):
                 _shell(Value(command), shell),
                 own,
                 who,
-                text_of(own["HOME"].value) if "HOME" in own else "",
+                own["HOME"].value.text if "HOME" in own else "",
                 "in line %d of %s put the flag before -jar" % (number, path),
                 by_anybody=user is not None and _is_ordinary(files, user),
                 editable=user is None,

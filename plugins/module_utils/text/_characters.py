@@ -45,7 +45,7 @@ class Run:
         return Run(text, self.path, self.position, self.quoted, self.unknown, self.harmless)
 
     def requoted(self, quoted: bool) -> "Run":
-        """The same run, quoted or not in the place where it is used now."""
+        """The same, quoted or not in the place where it is used now."""
         if quoted == self.quoted:
             return self
         return Run(self.text, self.path, self.position, quoted, self.unknown, self.harmless)
@@ -83,6 +83,10 @@ class Value:
             if run.unknown and (harmless or not run.harmless):
                 return run.unknown
         return None
+
+    def requoted(self, quoted: bool) -> "Value":
+        """The same, quoted or not in the place where it is used now."""
+        return Value([run.requoted(quoted) for run in self.runs])
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs)

@@ -10,8 +10,7 @@ the managed host: Python 3.6+, standard library only.
 from functools import lru_cache
 from typing import Iterable, List, Optional, Tuple
 
-from ._characters import Run as Run  # noqa: PLC0414 -- others take it from here
-from ._characters import Value as Characters
+from ._characters import EMPTY, Run, Value
 
 _LIMIT_REASON = 500  # characters
 
@@ -36,35 +35,18 @@ class Unresolvable(Exception):
 _BLOCK = 1 << 16  # characters between two counts of line ends
 
 
-#: What the shell makes its values of.
-Value = List[Run]
-
-
-def text_of(value: Iterable[Run]) -> str:
-    """The characters of a value; what is unknown counts as nothing (see :func:`unknown_of`)."""
-    return "".join(run.text for run in value)
-
-
-def unknown_of(value: Iterable[Run], harmless: bool = False) -> Optional[str]:
-    """Why a value is not wholly known, or None; harmless unknowns count only where asked for."""
-    for run in value:
-        if run.unknown and (harmless or not run.harmless):
-            return run.unknown
-    return None
-
-
 class Text:
     """Program text to parse: a file, or a string put together from pieces of files (``eval``, ``-c``)."""
 
     def __init__(self, characters: str, path: Optional[str]) -> None:
         self.characters = characters
         self.path = path
-        self._pieces: Optional[Characters] = None  # those of a text that was put together
+        self._pieces: Optional[Value] = None  # those of a text that was put together
 
     @classmethod
     def from_value(cls, value: Iterable[Run]) -> "Text":
         """Text whose characters remember the files they came from; an unknown run is one NUL."""
-        pieces = Characters([run.named("\0") if run.unknown else run for run in value])
+        pieces = Value([run.named("\0") if run.unknown else run for run in value])
         text = cls(pieces.text, None)
         text._pieces = pieces
         return text
@@ -72,10 +54,10 @@ class Text:
     def runs(self, start: int, end: int, quoted: bool) -> Value:
         """The characters from ``start`` to ``end`` with their origins."""
         if start >= end:
-            return []
+            return EMPTY
         if self._pieces is None:
-            return [Run(self.characters[start:end], self.path, start, quoted)]
-        return [run.named("") if run.unknown else run for run in self._pieces.known(start, end, quoted)]
+            return Value((Run(self.characters[start:end], self.path, start, quoted),))
+        return Value([run.named("") if run.unknown else run for run in self._pieces.known(start, end, quoted)])
 
     def origin(self, position: int) -> Tuple[Optional[str], int]:
         """File and byte offset of a character."""
@@ -102,26 +84,3 @@ def line_of(characters: str, position: int) -> int:
         return characters.count("\n", 0, position) + 1
     block = min(position, len(characters)) // _BLOCK
     return _line_ends(characters)[block] + characters.count("\n", block * _BLOCK, position) + 1
-
-
-def without_first(value: Value, count: int) -> Value:
-    """A value without its first ``count`` characters."""
-    result: Value = []
-    for run in value:
-        if count >= len(run.text) and not run.unknown:
-            count -= len(run.text)
-            continue
-        result.append(run.part(count, len(run.text)) if count and not run.unknown else run)
-        count = 0 if not run.unknown else count
-    return result
-
-
-def first_of(value: Value, count: int) -> Value:
-    """The first ``count`` characters of a known value."""
-    result: Value = []
-    for run in value:
-        if count <= 0:
-            break
-        result.append(run.part(0, min(count, len(run.text))))
-        count -= len(run.text)
-    return result

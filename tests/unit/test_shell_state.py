@@ -171,7 +171,9 @@ def shown(value: Any) -> Any:
         return (shown(value.value), shown(value.array), value.exported)
     if isinstance(value, dict):
         return {key: shown(one) for key, one in value.items()}
-    return [shown(one) for one in value] if isinstance(value, list) else value.text if isinstance(value, Run) else value
+    if isinstance(value, list):
+        return [shown(one) for one in value]
+    return value.text if isinstance(value, Run) else set(value) if isinstance(value, set) else value
 
 
 @pytest.mark.parametrize("name", State.__slots__)

@@ -260,7 +260,7 @@ class Parser:
         if len(items) == 1:
             return items[0][1]
         command = AndOr(self.text, start, items)
-        command.end = source.position
+        command.end = items[-1][1].end
         return command
 
     def pipeline(self) -> Command:
@@ -286,7 +286,7 @@ class Parser:
         if len(commands) == 1 and not negated:
             return commands[0]
         command = Pipeline(self.text, start, commands, negated)
-        command.end = source.position
+        command.end = commands[-1].end
         return command
 
     def command(self) -> Command:
@@ -337,11 +337,11 @@ class Parser:
         return self._compound_tail(command)
 
     def _compound_tail(self, command: Command) -> Command:
-        self.skip_blanks()
-        while self._redirect(command):
+        while True:
+            command.end = self.source.position
             self.skip_blanks()
-        command.end = self.source.position
-        return command
+            if not self._redirect(command):
+                return command
 
     def _body(self, begins: str, ends: str) -> Block:
         """Commands between two reserved words; takes those too."""
@@ -484,6 +484,8 @@ class Parser:
         descriptor, operator = match.groups()
         if operator[0] == "&" and (self.dialect == DASH or descriptor):
             return False
+        if self.dialect == DASH and descriptor.startswith("{"):
+            return False
         if operator in ("<", ">") and source.characters.startswith("(", match.end()):
             return False
         if operator == "<<<" and self.dialect == DASH:
@@ -508,6 +510,7 @@ class Parser:
         words = simple.words
         declares = False
         while True:
+            simple.end = source.position
             self.skip_blanks()
             char = source.peek()
             if char == "" or char in "\n;|)":
@@ -534,7 +537,6 @@ class Parser:
                 declares = words[0].literal() in DECLARATIONS
         if not words and not simple.assignments and not simple.redirections:
             raise source.error("unexpected '%s'" % source.peek())
-        simple.end = source.position
         return simple
 
     def _assignment(self) -> Optional[Assignment]:

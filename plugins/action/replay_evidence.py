@@ -9,7 +9,7 @@ import datetime
 import re
 import urllib.parse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 
@@ -25,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     totals_of,
     unmet,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
@@ -66,7 +67,7 @@ class ActionModule(LocalAction):
         return result
 
 
-def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> dict[str, Any]:
+def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> Evidence:
     """The evidence of a host as of another day; unknown where the file is damaged, which says nothing of the others."""
     host = urllib.parse.unquote(path.name.removesuffix(".json"))
     document = read(path)
@@ -76,7 +77,8 @@ def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> dict[str
         judged = rejudge(document, day, waiver_warn_days)
     except (PolicyError, KeyError, TypeError, AttributeError, ValueError) as error:
         return missing(host, f"its evidence file {path} cannot be judged: {error}")
-    return {**document, "verdict": judged.verdict, "reasons": judged.reasons, "warnings": judged.warnings}
+    found = {**document, "verdict": judged.verdict, "reasons": judged.reasons, "warnings": judged.warnings}
+    return cast(Evidence, found)
 
 
 def _day(text: str) -> datetime.date:

@@ -17,7 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import star
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch._definition import Definition, Start
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch._outcome import outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch.starters._starter import Manager, Scene, Starter
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Run
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _supervision
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import starters as on_control_node
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._starter import PROPERTIES, Debt, Service
@@ -144,7 +144,7 @@ def test_a_new_starter_is_a_class_and_a_line_of_the_table(host: Host, monkeypatc
 
         def starts(self, files: Any) -> Iterator[Start]:
             for path in files.glob("/etc/dinit.d/*"):
-                command = tuple([Run(word)] for word in files.read(path).partition("command = ")[2].split())
+                command = tuple(map(Value.of, files.read(path).partition("command = ")[2].split()))
                 yield Start("dinit", "service ci", path, 1, command, {}, "root", "/", f"in {path} put the flag")
 
     host.write("/etc/dinit.d/ci", f"command = {JAVA}\n")

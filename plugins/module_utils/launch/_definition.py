@@ -10,9 +10,10 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles
-from ..text._value import Run, Value, text_of
+from ..text._characters import Value
+from ._environment import Variable
 from ._service_files import seen
-from ._systemd import Unit, Variable
+from ._unit import Unit
 
 INIT_FOLDER = "/etc/init.d"
 
@@ -69,7 +70,7 @@ def seen_by(definition: Definition, files: HostFiles) -> HostFiles:
 
 
 def program_path(definition: Definition) -> Optional[str]:
-    return text_of(definition.program[0]) if definition.program else None
+    return definition.program[0].text if definition.program else None
 
 
 def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> Definition:
@@ -82,7 +83,7 @@ def definition_of(unit: Unit, manager: Optional[Dict[str, Variable]] = None) -> 
 
 def init_definition(name: str) -> Definition:
     """An installation that ``/etc/init.d/<name> start`` starts (no systemd, or an image of it)."""
-    return Definition(name, name, ([Run("%s/%s" % (INIT_FOLDER, name))], [Run("start")]), {}, True)
+    return Definition(name, name, (Value.of("%s/%s" % (INIT_FOLDER, name)), Value.of("start")), {}, True)
 
 
 def start_definition(start: Start) -> Definition:
@@ -104,4 +105,4 @@ def script_words(entry: str, files: HostFiles) -> List[str]:
 
 def script_definition(name: str, words: Sequence[str] = ()) -> Definition:
     """An installation that somebody starts with a launch script by hand, from an unknown environment."""
-    return Definition(name, None, tuple([Run(word)] for word in words or [name]), {}, False)
+    return Definition(name, None, tuple(map(Value.of, words or [name])), {}, False)

@@ -19,11 +19,12 @@ from ..java._war import OF_INTEREST, attributes_of, is_ours, is_product
 from ..shell._parser import BASH
 from ..shell._reach import TELLS, reached
 from ..shell._walk import interpreted, read_script
-from ..text._value import Run, Unresolvable, text_of
+from ..text._characters import Value
+from ..text._value import Unresolvable
 from ._definition import Definition, Start, program_path, script_definition, script_words, seen_by
+from ._environment import Variable
 from ._outcome import NO_WAR, UNRESOLVABLE, Outcome, followed, in_tomcat, outcome, unanswered, unresolved
 from ._starters import OF_SERVICES, OTHERS, others
-from ._systemd import Variable
 from .starters._containers import AGENT, COMPOSE, of_product
 from .starters._starter import Manager, Scene
 
@@ -131,8 +132,8 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     unit = definition.unit
     files = seen_by(definition, files)
     commands = (unit.exec_start if unit is not None else ()) or ((definition.program,) if definition.program else ())
-    lines = [" ".join(text_of(word) for word in command) for command in commands]
-    values = [text_of(variable.value) for variable in definition.environment.values()]
+    lines = [" ".join(word.text for word in command) for command in commands]
+    values = [variable.value.text for variable in definition.environment.values()]
     texts, is_open, silent = [], False, None
     for text in lines + values:  # a war, or a whole command, that the command line only names
         found = reached(files, text, None, definition.folder)
@@ -153,7 +154,7 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     # What every service is given tells nothing of this one.
     own = unit.environment if unit is not None else definition.environment
     names = [definition.name, definition.user, definition.folder or ""] + lines
-    names += [text_of(variable.value) for variable in own.values()] + list(own)
+    names += [variable.value.text for variable in own.values()] + list(own)
     return Texts(tuple(dict.fromkeys(texts)), is_open, "\n".join(names), silent)
 
 
@@ -303,7 +304,7 @@ def _runs_binary(definition: Definition, files: HostFiles) -> bool:
 def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result: Outcome, refused: bool) -> bool:
     """Whether what could not be followed to a war is a product all the same, as far as names and manifests tell."""
     nothing = _starts_none(result)
-    words = [text_of(word) for word in definition.program]
+    words = [word.text for word in definition.program]
     named = _masked_name(definition.name) or any(map(_masked_name, words)) or _names_a_product(files, words)
     if refused:
         return named
@@ -334,7 +335,7 @@ def _other_starts(
         kinds[start.kind] = kinds.get(start.kind, 0) + 1
         if (
             starter.is_started_by_unit(start, scene.services)
-            or any(text_of(word) in launch_scripts for word in start.command)
+            or any(word.text in launch_scripts for word in start.command)
             or (not start.command and _is_started_by_one(found, start.path))
         ):
             continue
@@ -378,7 +379,7 @@ def _other_starts(
 def _is_started_by_one(found: Sequence[Tuple[Definition, Outcome]], path: str) -> bool:
     """Whether a unit starts this compose file: it names it, or is started in its folder."""
     for definition, _result in found:
-        words = [text_of(word) for word in definition.program]
+        words = [word.text for word in definition.program]
         if (
             definition.unit is not None
             and "compose" in " ".join(words)
@@ -457,17 +458,12 @@ def discover(
 
 def _starts_the_same(definition: Definition, result: Outcome, words: Sequence[str]) -> bool:
     """Whether an installation starts a script with these arguments; without any, whatever it starts it with."""
-    if (
-        definition.service is None
-        and len(words) == 1
-        and definition.program
-        and text_of(definition.program[0]) == words[0]
-    ):
+    if definition.service is None and len(words) == 1 and definition.program and definition.program[0].text == words[0]:
         return True
     if result.walk is None or words[0] not in result.walk.followed:
         return False
     commands = definition.unit.exec_start if definition.unit is not None else (definition.program,)
-    texts = [" ".join(text_of(word) for word in command) for command in commands]
+    texts = [" ".join(word.text for word in command) for command in commands]
     return len(words) == 1 or any(" ".join(words) in text for text in texts)
 
 
@@ -486,7 +482,7 @@ def _wanting(definition: Definition, result: Outcome, files: HostFiles) -> Outco
         return result
     for word in _STARTING:
         entry = "%s %s" % (re.sub(r"([\s\\'\"])", r"\\\1", definition.name), word)
-        if outcome(definition._replace(program=definition.program + ([Run(word)],)), files).programs:
+        if outcome(definition._replace(program=definition.program + (Value.of(word),)), files).programs:
             return result._replace(
                 reason='it wants an argument: write "%s" in telemetry_launch_scripts; %s' % (entry, result.reason)
             )

@@ -8,14 +8,40 @@ Private to this collection. Python 3.6+, standard library only.
 
 import re
 from collections import deque
-from typing import Any, Callable, Deque, List, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Type, TypeVar, Union
 
 from ..host._files import PASSING
+from ..text._characters import EMPTY, Run, Value
 from ..text._pattern import Pattern
-from ..text._value import Run, Text, Value, text_of, unknown_of
-from ._parser import DECLARATIONS, Assignment, Node, Word
+from ..text._value import Text
+from ._nodes import (
+    AndOr,
+    Arithmetic,
+    ArithmeticFor,
+    Background,
+    Block,
+    Case,
+    Command,
+    Condition,
+    Enclosed,
+    For,
+    Function,
+    Group,
+    If,
+    Pipeline,
+    Select,
+    Simple,
+    Subshell,
+    While,
+    Word,
+    everything_inside,
+    inside,
+)
+from ._parser import DECLARATIONS
 from ._patterns import calculate, compare, matches_regex
-from ._words import LIMIT_WORK, Break, Decision, Exit, Leave, Variable, Words
+from ._session import Decision
+from ._state import Variable
+from ._words import LIMIT_WORK, Break, Exit, Leave, Words
 
 LIMIT_STEPS = 20000
 LIMIT_DEPTH = 20
@@ -71,94 +97,87 @@ _NO_OPTION = frozenset(
 #: Stands among names that are assigned for the folder in which the shell is.
 _FOLDER = "cd"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-#: What each shell process has for itself.
-_OWN = (
-    "variables",
-    "arguments",
-    "functions",
-    "marked_exported",
-    "read_only",
-    "aliases",
-    "scopes",
-    "all_exported",
-    "stops_on_failure",
-    "stops_on_unset",
-    "folder",
-    "folder_before",
-    "globs",
-    "null_globs",
-)
 #: Commands whose failure ends a script under ``set -e``; of the others, the commands inside do.
-_FAILS = frozenset(["simple", "pipeline", "subshell", "condition", "arithmetic"])
+_FAILS = frozenset([Simple, Pipeline, Subshell, Condition, Arithmetic])
+#: Commands in which nothing is but commands.
+_HOLDS = (Block, Pipeline, AndOr, If, Enclosed, Background)
+Result = TypeVar("Result")
 
 
 class Flow(Words):
     """A shell process that walks compound commands."""
 
-    def run(self, node: Node) -> Optional[bool]:
+    def run(self, node: Command) -> Optional[bool]:
         """Walk a command; returns its exit status as True (0), False, or None (not known)."""
         self.oracle.steps += 1
         if self.oracle.steps > LIMIT_STEPS:
             raise self.unresolvable("the script is too long to follow", node.text, node.start)
-        if node.fails:
+        if node.redirections and node.fails:
             return False
-        for target in node.written:
-            self._touch(target)
-        if node.input is None:
-            status: Optional[bool] = getattr(self, "_run_" + node.kind)(node)
-        else:
-            kept, self.input = self.input, self._open(node)
-            try:
-                status = getattr(self, "_run_" + node.kind)(node)
-            finally:
-                self.input = kept
+        kind = type(node)
+        status = self._redirected(node) if node.redirections else _RUN[kind](self, node)
         self.status = status
         if (
             status is False
-            and self.stops_on_failure
+            and self.state.stops_on_failure
             and not self.forgiving
-            and node.kind in _FAILS
-            and not node.negated
+            and kind in _FAILS
+            and not (isinstance(node, Pipeline) and node.negated)
         ):
             self.ends(node)
             raise Exit(False)
         return status
 
+    def _redirected(self, node: Command) -> Optional[bool]:
+        """Walk a command that has redirections."""
+        for redirection in node.redirections:
+            if redirection.opens and redirection.operator != "<":
+                self._touch(redirection.target)
+        if node.input is None:
+            return _RUN[type(node)](self, node)
+        kept, self.input = self.input, self._open(node)
+        try:
+            return _RUN[type(node)](self, node)
+        finally:
+            self.input = kept
+
     def _touch(self, target: Word) -> None:
         """Remember a file that a command may write: what is in it is not known from then on."""
         value = self.single(target)
-        place = None if unknown_of(value, True) else self.absolute(text_of(value))
+        place = None if value.unknown(True) else self.absolute(value.text)
         if place is not None:
             self.oracle.touched.add(place)
 
-    def ends(self, node: Node) -> None:
+    def ends(self, node: Command) -> None:
         """The script ends with this command: remember why."""
         self.oracle.last = self.oracle.ended = node
         self.oracle.decisive = self.oracle.decided
 
-    def _because(self, decision: Decision, node: Node, condition: bool = False) -> Optional[bool]:
+    def _because(self, decision: Decision, node: Command, condition: bool = False) -> Optional[bool]:
         """Walk a command to which a decision led."""
         before, self.oracle.decided = self.oracle.decided, decision
         status = self.try_out(node) if condition else self.run(node)
         self.oracle.decided = before
         return status
 
-    def _passes(self, decision: Decision, node: Any) -> None:
+    def _passes(self, decision: Decision, node: Optional[Command]) -> None:
         """Remember a decision where it leads past what starts a JVM."""
         if node is not None and self._tells_of_java(node, 0):
             self.oracle.decisive = decision
 
-    def _tells_of_java(self, node: Node, depth: int) -> bool:
-        raw = node.text.characters[node.start : node.end]
+    def _tells_of_java(self, node: Command, depth: int) -> bool:
+        raw = node.raw
         if self.oracle.work > LIMIT_WORK // 4:
             return False  # it is for the reason alone
         self.spend(1, len(raw), node.text, node.start)
         if re.search(r"java|jar\b|\.war\b|catalina|daemon|exec\b", raw, re.IGNORECASE):
             return True
-        called = [self.functions[name] for name in re.findall(r"[A-Za-z_][\w-]*", raw) if name in self.functions]
+        called = [
+            self.state.functions[name] for name in re.findall(r"[A-Za-z_][\w-]*", raw) if name in self.state.functions
+        ]
         return depth < 3 and any(self._tells_of_java(body, depth + 1) for body in called[:20])
 
-    def try_out(self, node: Node) -> Optional[bool]:
+    def try_out(self, node: Command) -> Optional[bool]:
         """Walk a command whose failure does not end the script under ``set -e``: a condition."""
         self.forgiving += 1
         try:
@@ -170,53 +189,44 @@ class Flow(Words):
         """A status that is not known is walked both ways."""
         return status if status is not None else self.oracle.choose(2) == 0
 
-    def inert(self, node: Any) -> bool:
+    def inert(self, node: Command) -> bool:
         """True where nothing in a command can change the shell or start a JVM, whichever way it goes."""
-        if node is None:
-            return True
         self.spend(1, 0, node.text, node.start)
-        if node.kind == "simple":
+        if isinstance(node, Simple):
             if not node.words:
                 return all(assignment.name in _NO_OPTION for assignment in node.assignments)
-            if node.assignments:
+            name = node.name
+            if node.assignments or not name or name in _CHANGES_SHELL:
                 return False
-            name = node.words[0].literal() if isinstance(node.words[0], Word) else None
-            if not name or name in _CHANGES_SHELL:
-                return False
-            if name in self.functions:
+            if name in self.state.functions:
                 return self.depth < LIMIT_DEPTH and _guarded(self, name)
-            raw = node.text.characters[node.start : node.end]
+            raw = node.raw
             self.spend(0, len(raw), node.text, node.start)
             return re.search(r"java|jar|\.sh\b|-c\b", raw, re.IGNORECASE) is None
-        if node.kind in ("block", "pipeline"):
-            return all(self.inert(item) for item in node.items)
-        if node.kind == "and_or":
-            return all(self.inert(item) for _operator, item in node.items)
-        if node.kind in ("subshell", "group", "background"):
-            return self.inert(node.body)
-        if node.kind == "if":
-            return all(self.inert(condition) and self.inert(body) for condition, body in node.items) and self.inert(
-                node.otherwise
-            )
-        return node.kind in ("condition", "arithmetic")
+        if isinstance(node, _HOLDS):
+            return all(self.inert(one) for one in inside(node))
+        return isinstance(node, (Condition, Arithmetic))
 
-    def _forget(self, passed_over: List[Any]) -> None:
+    def _forget(self, passed_over: Sequence[Command]) -> None:
         """What inert commands may have set that were passed over."""
         for name in self._assigned(passed_over):
             if name == _FOLDER:
-                self.folder = None
+                self.state.folder = None
                 continue
-            old = self.variables.get(name)
+            old = self.state.variables.get(name)
             unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
-            self.variables[name] = Variable([unknown], None, old is not None and old.exported)
+            self.state.variables[name] = Variable(Value((unknown,)), None, old is not None and old.exported)
 
-    def _run_block(self, node: Node) -> Optional[bool]:
+    def _run_simple(self, node: Simple) -> Optional[bool]:
+        raise NotImplementedError
+
+    def _run_block(self, node: Block) -> Optional[bool]:
         status: Optional[bool] = True
-        for item in node.items:
+        for item in node.commands:
             status = self.run(item)
         return status
 
-    def _run_and_or(self, node: Node) -> Optional[bool]:
+    def _run_and_or(self, node: AndOr) -> Optional[bool]:
         status: Optional[bool] = None
         for index, (operator, item) in enumerate(node.items):
             last = index == len(node.items) - 1
@@ -224,7 +234,7 @@ class Flow(Words):
                 status = self.try_out(item)
                 continue
             if status is None and all(self.inert(rest) for _operator, rest in node.items[index:]):
-                self._forget(node.items[index:])
+                self._forget([rest for _operator, rest in node.items[index:]])
                 return None
             decision = Decision(node.items[index - 1][1], status)
             if self.decide(status) == (operator == "&&"):
@@ -235,71 +245,81 @@ class Flow(Words):
                 status = operator == "||"
         return status
 
-    def _run_pipeline(self, node: Node) -> Optional[bool]:
-        if len(node.items) == 1:
-            status = self.try_out(node.items[0])
+    def _run_pipeline(self, node: Pipeline) -> Optional[bool]:
+        if len(node.commands) == 1:
+            status = self.try_out(node.commands[0])
         else:
             status = None
             kept, self.input = self.input, None
-            for item in node.items:
+            for item in node.commands:
                 status = self._apart(item)
             self.input = kept
         return (not status) if node.negated and status is not None else status
 
-    def _apart(self, node: Node) -> Optional[bool]:
+    def _apart(self, node: Command) -> Optional[bool]:
         """A command in a process of its own: what it changes is lost."""
-        self.spend(len(self.variables), 0, node.text, node.start)
+        self.spend(len(self.state.variables), 0, node.text, node.start)
 
         def work() -> Optional[bool]:
+            status: Optional[bool] = None
             try:
-                return self.run(node)
+                status = self.run(node)
             except Leave as leave:
-                return leave.status
+                status = leave.status
             except Break:
-                return None
+                pass
+            self._run_trap()
+            return status
 
-        status: Optional[bool] = self._separately(work)
-        return status
+        return self._separately(work)
 
-    def _separately(self, work: Callable[[], Any]) -> Any:
+    def _separately(self, work: Callable[[], Result]) -> Result:
         """Something in a process of its own."""
-        self.spend(len(self.variables))
-        variables = {name: variable.copy() for name, variable in self.variables.items()}
-        kept = {name: getattr(self, name) for name in _OWN}
-        for name in _OWN:
-            setattr(self, name, kept[name].copy() if isinstance(kept[name], (dict, list, set)) else kept[name])
-        self.variables = variables
-        self.scopes = [dict(scope) for scope in self.scopes]
+        self.spend(len(self.state.variables))
+        kept, self.state = self.state, self.state.copy()
         try:
             return work()
         finally:
-            for name in _OWN:
-                setattr(self, name, kept[name])
+            self.state = kept
 
-    def _run_subshell(self, node: Node) -> Optional[bool]:
+    def _run_trap(self) -> None:
+        """What a shell process does at its end, where that may start a JVM."""
+        action = self.state.traps.pop("EXIT", None)
+        if action is None:
+            return
+        text = Text.from_value(action)
+        tree = self.parsed_once(text, "'trap' of no valid shell text: ", text, 0)
+        if self.oracle.work > LIMIT_WORK // 4 or self._tells_of_java(tree, 0):
+            try:
+                self.run(tree)
+            except (Leave, Break):
+                pass
+
+    def _run_subshell(self, node: Subshell) -> Optional[bool]:
         return self._apart(node.body)
 
-    def _run_background(self, node: Node) -> Optional[bool]:
-        self.background = True
+    def _run_background(self, node: Background) -> Optional[bool]:
+        self.state.background = True
         self._apart(node.body)
         return True
 
-    def _run_group(self, node: Node) -> Optional[bool]:
+    def _run_group(self, node: Group) -> Optional[bool]:
         return self.run(node.body)
 
-    def _run_function(self, node: Node) -> Optional[bool]:
-        self.functions[node.name] = node.body
+    def _run_function(self, node: Function) -> Optional[bool]:
+        self.state.functions[node.name] = node.body
         return True
 
-    def _run_arithmetic(self, node: Node) -> Optional[bool]:
-        number = calculate(node.name)
+    def _run_arithmetic(self, node: Arithmetic) -> Optional[bool]:
+        number = calculate(node.expression)
         return None if number is None else number != 0
 
-    def _run_if(self, node: Node) -> Optional[bool]:
-        for index, (condition, body) in enumerate(node.items):
+    def _run_if(self, node: If) -> Optional[bool]:
+        for index, (condition, body) in enumerate(node.branches):
             status = self.try_out(condition)
             if status is None:
-                rest = [body, *(part for pair in node.items[index + 1 :] for part in pair), node.otherwise]
+                rest = [body, *(part for pair in node.branches[index + 1 :] for part in pair)]
+                rest += [node.otherwise] if node.otherwise is not None else []
                 self.spend(len(rest) // 8)
                 if all(self.inert(part) for part in rest):
                     self._forget(rest)
@@ -311,58 +331,58 @@ class Flow(Words):
             self._passes(decision, body)
         return self._because(decision, node.otherwise) if node.otherwise is not None else True
 
-    def _run_case(self, node: Node) -> Optional[bool]:
-        value = self.single(node.words[0])
-        known = unknown_of(value, True) is None
-        subject = text_of(value)
+    def _run_case(self, node: Case) -> Optional[bool]:
+        value = self.single(node.subject)
+        known = value.unknown(True) is None
+        subject = value.text
         possible = []
         sure = False
-        for index, (patterns, _body, _terminator) in enumerate(node.items):
-            for pattern in patterns:
+        for index, branch in enumerate(node.branches):
+            for pattern in branch.patterns:
                 expanded = self.single(pattern)
-                if unknown_of(expanded, True):
+                if expanded.unknown(True):
                     possible.append(index)
                 elif self.pattern(expanded, len(subject)).match(subject) if known else True:
                     possible.append(index)
-                    sure = sure or known or (text_of(expanded) == "*" and not any(run.quoted for run in expanded))
+                    sure = sure or known or (expanded.text == "*" and not any(run.quoted for run in expanded))
                 else:
                     continue
                 break
             if sure:
                 break
         choices = possible + ([] if sure else [-1])
-        if len(choices) > 1 and all(index < 0 or self.inert(node.items[index][1]) for index in choices):
+        if len(choices) > 1 and all(index < 0 or self.inert(node.branches[index].body) for index in choices):
             return None
         choice: Optional[int] = choices[0] if len(choices) == 1 else choices[self.oracle.choose(len(choices))]
-        chosen = node.items[choice][0] if choice is not None and choice >= 0 else []
-        decision = Decision(node, None, "|".join(_raw(pattern) for pattern in chosen))
-        for index, (_patterns, body, _terminator) in enumerate(node.items):
+        chosen = node.branches[choice].patterns if choice is not None and choice >= 0 else []
+        decision = Decision(node, None, "|".join(pattern.raw for pattern in chosen))
+        for index, branch in enumerate(node.branches):
             if index != choice:
-                self._passes(decision, body)
+                self._passes(decision, branch.body)
         if choice is None or choice < 0:
             return True
         status: Optional[bool] = True
         while choice is not None:
-            _patterns, body, terminator = node.items[choice]
-            status = self._because(decision, body)
-            if terminator == ";;&" and not known:
+            branch = node.branches[choice]
+            status = self._because(decision, branch.body)
+            if branch.terminator == ";;&" and not known:
                 raise self.unresolvable("';;&' in 'case'", node.text, node.start)
             following = [
                 index
-                for index in range(choice + 1, len(node.items))
-                if terminator == ";&"
+                for index in range(choice + 1, len(node.branches))
+                if branch.terminator == ";&"
                 or (
-                    terminator == ";;&"
+                    branch.terminator == ";;&"
                     and any(
                         self.pattern(self.single(pattern), len(subject)).match(subject)
-                        for pattern in node.items[index][0]
+                        for pattern in node.branches[index].patterns
                     )
                 )
             ]
             choice = following[0] if following else None
         return status
 
-    def _rounds(self, body: Node) -> bool:
+    def _rounds(self, body: Command) -> bool:
         """One round of a loop's body; False where it left the loop."""
         self.loops += 1
         try:
@@ -375,72 +395,57 @@ class Flow(Words):
             self.loops -= 1
         return True
 
-    def _havoc(self, node: Node) -> None:
+    def _havoc(self, node: Command) -> None:
         """After a loop of which the number of rounds is not known, so are the variables it sets."""
-        for name in self._assigned(node):
+        for name in self._assigned([node]):
             if name == _FOLDER:
-                self.folder = None
+                self.state.folder = None
                 continue
-            unknown = [Run("", None, 0, False, "$%s is set in a loop" % name)]
-            old = self.variables.get(name)
+            unknown = Value.unknown_for("$%s is set in a loop" % name)
+            old = self.state.variables.get(name)
             elements = [unknown, unknown] if old is not None and old.array is not None else None
-            self.variables[name] = Variable(unknown, elements, old is not None and old.exported)
+            self.state.variables[name] = Variable(unknown, elements, old is not None and old.exported)
 
-    def _assigned(self, node: Any) -> List[str]:
-        """Names that a command assigns anywhere inside."""
+    def _assigned(self, commands: Sequence[Command]) -> List[str]:
+        """Names that commands assign anywhere inside."""
         names: List[str] = []
-        stack = [node]
-        while stack:
-            item = stack.pop()
+        for command in everything_inside(commands):
             self.spend(1)
-            if isinstance(item, Assignment):
-                names.append(item.name)
-            elif isinstance(item, Node):
-                first = item.words[0].literal() if item.words and isinstance(item.words[0], Word) else None
-                lasting = item.assignments if first != "read" else []  # "IFS= read" is for that command only
-                stack.extend(lasting + item.words + item.items + item.expression + [item.body, item.otherwise])
-                if item.kind in ("for", "for_arguments"):
-                    names.append(item.name)
-                name = item.words[0].literal() if item.words and isinstance(item.words[0], Word) else None
-                if name in ("cd", "pushd", "popd"):
-                    names.append(_FOLDER)
-                if (
-                    item.kind == "simple"
-                    and item.words
-                    and isinstance(item.words[0], Word)
-                    and item.words[0].literal() in ("read", "export", "declare", "local", "readonly", "typeset")
-                ):
-                    names.extend(
-                        word.literal() or ""
-                        for word in item.words[1:]
-                        if isinstance(word, Word) and re.match(r"[A-Za-z_][A-Za-z0-9_]*\Z", word.literal() or "")
-                    )
-            elif isinstance(item, (tuple, list)):
-                stack.extend(item)
+            if isinstance(command, For):
+                names.append(command.name)
+            if not isinstance(command, Simple):
+                continue
+            name = command.name
+            if name != "read":  # "IFS= read" is for that command only
+                names.extend(assignment.name for assignment in command.assignments)
+            names.extend(assignment.name for assignment in command.declared)
+            if name in ("cd", "pushd", "popd"):
+                names.append(_FOLDER)
+            if name == "read" or name in DECLARATIONS:
+                literals = [word.literal() or "" for word in command.words[1:]]
+                names.extend(literal for literal in literals if NAME.match(literal))
         return names
 
-    def _run_for(self, node: Node) -> Optional[bool]:
-        fields = [field for word in node.words for field in self.fields(word)]
-        return self._for_each(node, fields)
-
-    def _run_for_arguments(self, node: Node) -> Optional[bool]:
-        return self._for_each(node, list(self.arguments))
+    def _run_for(self, node: For) -> Optional[bool]:
+        if node.words is None:
+            return self._for_each(node, list(self.state.arguments))
+        return self._for_each(node, [field for word in node.words for field in self.fields(word)])
 
     def _paths(self, field: Value) -> List[Value]:
         """The paths that a pattern stands for, as a shell would put them in its place."""
-        text = text_of(field)
+        text = field.text
         # A pattern that begins like an option matches no file, so it stays as it is.
-        if not self.globs or unknown_of(field, True) or not _is_glob(field):
+        if not self.state.globs or field.unknown(True) or not _is_glob(field):
             return [field]
-        nothing: List[Value] = [] if self.null_globs else [field]
+        nothing: List[Value] = [] if self.state.null_globs else [field]
         if text.startswith("-"):
             return nothing
-        unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
+        unclear: List[Value] = [Value.unknown_for("which files '%s' stands for" % text)]
         quoted = "".join(run.text for run in field if run.quoted)
-        here = "" if text.startswith("/") else (self.folder or "").rstrip("/") + "/"
+        here = "" if text.startswith("/") else (self.state.folder or "").rstrip("/") + "/"
         if (
             here
-            and self.folder is None
+            and self.state.folder is None
             or "\\" in text
             or re.search(r"[*?\[]", quoted + here)
             or PASSING.match(here + text)
@@ -449,7 +454,7 @@ class Flow(Words):
         found = [here.rstrip("/")]
         for part in text.split("/")[text.startswith("/") :]:
             if re.search(r"[*?\[]", part):
-                pattern, folders, found = Pattern([Run(part)]), found, []
+                pattern, folders, found = Pattern(Value.of(part)), found, []
                 for folder in folders:
                     names = self.files.list(folder or "/")
                     self.spend(8 + 8 * len(names))
@@ -463,7 +468,7 @@ class Flow(Words):
             if len(found) > LIMIT_FILES:
                 return unclear
         found = [path for path in found if self.files.exists(path)]
-        return [[Run(path[len(here) :])] for path in found] or nothing
+        return [Value.of(path[len(here) :]) for path in found] or nothing
 
     def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
         if not any(map(_is_glob, fields)):
@@ -471,20 +476,20 @@ class Flow(Words):
         made: List[Value] = []
         for field in fields:
             paths = self._paths(field)
-            if len(paths) == 1 and unknown_of(paths[0], True):
-                if self.null_globs:
-                    raise self.unresolvable("which files '%s' stands for is not known" % text_of(field), text, start)
+            if len(paths) == 1 and paths[0].unknown(True):
+                if self.state.null_globs:
+                    raise self.unresolvable("which files '%s' stands for is not known" % field.text, text, start)
                 paths = [field]
             made.extend(paths)
         return made
 
-    def _for_each(self, node: Node, fields: List[Value]) -> Optional[bool]:
+    def _for_each(self, node: For, fields: List[Value]) -> Optional[bool]:
         for field in [path for item in fields for path in self._paths(item)]:
-            if unknown_of(field, True):
-                vanishes = not text_of(field) and not any(run.quoted for run in field)
+            if field.unknown(True):
+                vanishes = not field.text and not any(run.quoted for run in field)
                 if vanishes and not self.inert(node.body) and self.oracle.choose(2) == 0:
                     continue  # it was nothing
-                self.assign(node.name, [Run("", None, 0, False, "$%s is set in a loop" % node.name)])
+                self.assign(node.name, Value.unknown_for("$%s is set in a loop" % node.name))
                 if not self.inert(node.body):
                     self._havoc(node.body)
                     self._rounds(node.body)
@@ -498,7 +503,10 @@ class Flow(Words):
                 break
         return self.status if fields else True
 
-    def _run_loop(self, node: Node) -> Optional[bool]:
+    def _run_unclear(self, node: Union[Select, ArithmeticFor]) -> Optional[bool]:
+        """A loop that goes round as often as a person or a calculation wants."""
+        if isinstance(node, Select):
+            self.assign(node.name, Value.unknown_for("$%s is chosen while it starts" % node.name))
         if not self.inert(node.body):
             self._havoc(node.body)
             if self.oracle.choose(2):
@@ -508,33 +516,33 @@ class Flow(Words):
             self._forget([node.body])
         return None
 
-    def _run_while(self, node: Node) -> Optional[bool]:
+    def _run_while(self, node: While) -> Optional[bool]:
         for count in range(500):
-            status = self.try_out(node.expression[0])
-            if node.name == "until" and status is not None:
+            status = self.try_out(node.condition)
+            if node.until and status is not None:
                 status = not status
             if status is False:
                 return True
             if status is None:
-                self._havoc(node.expression[0])
+                self._havoc(node.condition)
                 self._havoc(node.body)
                 if not self.inert(node.body) and self.oracle.choose(2):
                     self._rounds(node.body)
                     self._havoc(node.body)
                 return None
-            found = len(self.found)
+            found = len(self.session.found)
             if not self._rounds(node.body):
                 return True
-            if len(self.found) > found and count:
+            if len(self.session.found) > found and count:
                 raise Exit()  # a loop that starts the JVM again and again
         raise self.unresolvable("a loop without an end", node.text, node.start)
 
-    def _run_condition(self, node: Node) -> Optional[bool]:
+    def _run_condition(self, node: Condition) -> Optional[bool]:
         """``[[ … ]]``: tests joined by ``&&``, ``||``, ``!`` and parentheses."""
-        self.spend(len(node.expression), 0, node.text, node.start)
-        return self._condition_any(deque(node.expression))
+        self.spend(len(node.items), 0, node.text, node.start)
+        return self._condition_any(deque(node.items))
 
-    def _condition_any(self, rest: Deque[Any]) -> Optional[bool]:
+    def _condition_any(self, rest: "Deque[Union[str, Word]]") -> Optional[bool]:
         """Takes tests joined by ``||`` from the front of a list, so long as there are."""
         status = self._condition_all(rest)
         while rest and rest[0] == "||":
@@ -543,7 +551,7 @@ class Flow(Words):
             status = True if True in (status, other) else None if None in (status, other) else False
         return status
 
-    def _condition_all(self, rest: Deque[Any]) -> Optional[bool]:
+    def _condition_all(self, rest: "Deque[Union[str, Word]]") -> Optional[bool]:
         status = self._condition_one(rest)
         while rest and rest[0] == "&&":
             rest.popleft()
@@ -551,7 +559,7 @@ class Flow(Words):
             status = False if False in (status, other) else None if None in (status, other) else True
         return status
 
-    def _condition_one(self, rest: Deque[Any]) -> Optional[bool]:
+    def _condition_one(self, rest: "Deque[Union[str, Word]]") -> Optional[bool]:
         if rest and rest[0] == "!":
             rest.popleft()
             status = self._condition_one(rest)
@@ -562,47 +570,50 @@ class Flow(Words):
             if rest:
                 rest.popleft()
             return status
-        term: List[Any] = []
+        term: List[Union[str, Word]] = []
         while rest and rest[0] not in ("&&", "||", ")"):
             term.append(rest.popleft())
         return self._condition_term(term)
 
-    def _condition_term(self, term: List[Any]) -> Optional[bool]:
+    def _condition_term(self, term: Sequence[Union[str, Word]]) -> Optional[bool]:
         if len(term) == 3 and isinstance(term[1], str) and isinstance(term[0], Word) and isinstance(term[2], Word):
             left, right = self.single(term[0]), self.single(term[2])
-            if unknown_of(left, True) or unknown_of(right, True):
+            if left.unknown(True) or right.unknown(True):
                 return None
             if term[1] in ("=", "==", "!="):
-                equal = self.pattern(right, len(text_of(left))).match(text_of(left))
+                equal = self.pattern(right, len(left.text)).match(left.text)
                 return equal == (term[1] != "!=")
-            if term[1] in ("<", ">") and re.match(
-                r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z", text_of(left) + " " + text_of(right)
-            ):
-                return (text_of(left) < text_of(right)) == (term[1] == "<")
+            if term[1] in ("<", ">") and re.match(r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z", left.text + " " + right.text):
+                return (left.text < right.text) == (term[1] == "<")
             if term[1] == "=~":
-                return matches_regex(text_of(left), right)
-            return compare(text_of(left), term[1], text_of(right))
-        if len(term) == 2 and all(isinstance(item, Word) for item in term) and term[0].literal() == "-v":
-            name = text_of(self.single(term[1]))
-            return name in self.variables if NAME.match(name) and (self.closed or name in self.variables) else None
-        if all(isinstance(item, Word) for item in term) and len(term) in (1, 2):
-            return self._test([self.single(item) for item in term])
-        return None
+                return matches_regex(left.text, right)
+            return compare(left.text, term[1], right.text)
+        words = [item for item in term if isinstance(item, Word)]
+        if len(words) != len(term) or len(words) not in (1, 2):
+            return None
+        if len(words) == 2 and words[0].literal() == "-v":
+            name = self.single(words[1]).text
+            return (
+                name in self.state.variables
+                if NAME.match(name) and (self.closed or name in self.state.variables)
+                else None
+            )
+        return self._test([self.single(word) for word in words])
 
     def _test(self, fields: List[Value]) -> Optional[bool]:
         """``[ … ]`` with up to four arguments."""
         if len(fields) > LIMIT_TEST:
             return None
-        if fields and text_of(fields[0]) == "!" and not unknown_of(fields[0], True) and len(fields) > 1:
+        if fields and fields[0].text == "!" and not fields[0].unknown(True) and len(fields) > 1:
             status = self._test(fields[1:])
             return None if status is None else not status
         if not fields:
             return False
         last = fields[-1]
-        known = not any(unknown_of(field, True) for field in fields)
-        texts = [text_of(field) for field in fields]
+        known = not any(field.unknown(True) for field in fields)
+        texts = [field.text for field in fields]
         if len(fields) == 1:
-            return bool(texts[0]) or (None if unknown_of(last, True) else False)
+            return bool(texts[0]) or (None if last.unknown(True) else False)
         if len(fields) == 2:
             operator = texts[0]
             if operator in ("-n", "-z"):
@@ -633,37 +644,34 @@ class Flow(Words):
     def _file_given(self, target: Word) -> Optional[List[Value]]:
         raise NotImplementedError
 
-    def _open(self, node: Node) -> Optional[List[Value]]:
+    def _open(self, node: Command) -> Optional[List[Value]]:
         """The standard input that a redirection gives a command, None where it is not known."""
         source = node.input
         if source is None:
             return None
         if source.operator == "<<<":
-            value = self.single(source.target) + [Run("\n")]
-            return None if unknown_of(value, True) else [value]
+            value = self.single(source.target) + Value.of("\n")
+            return None if value.unknown(True) else [value]
         if source.operator == "<" and source.target.literal() == "/dev/null":
-            return [[]]
+            return [EMPTY]
         if source.operator == "<":
             return self._file_given(source.target)
-        if source.operator not in ("<<", "<<-"):
+        document = source.document
+        if document is None:
             return None
         characters = node.text.characters
-        self.spend(1, 16 * (source.end - source.start), node.text, node.start)
-        if source.joins and re.search(r"[$`\\]", characters[source.start : source.end]):
+        self.spend(1, 16 * (document.end - document.start), node.text, node.start)
+        if document.joins and re.search(r"[$`\\]", characters[document.start : document.end]):
             return None
-        value = []
-        start = source.start
-        while start < source.end:
-            end = characters.find("\n", start, source.end) + 1 or source.end
+        text: List[Run] = []
+        start = document.start
+        while start < document.end:
+            end = characters.find("\n", start, document.end) + 1 or document.end
             while source.operator == "<<-" and characters.startswith("\t", start):
                 start += 1
-            value.extend(node.text.runs(start, end, True))
+            text.extend(node.text.runs(start, end, True))
             start = end
-        return [value]
-
-
-def _raw(word: Word) -> str:
-    return word.text.characters[word.start : word.end]
+        return [Value(text)]
 
 
 def _is_glob(field: Value) -> bool:
@@ -674,6 +682,30 @@ def _guarded(shell: Flow, name: str) -> bool:
     # A function is inert where its body is; recursion ends at the depth limit.
     shell.depth += 1
     try:
-        return shell.inert(shell.functions[name])
+        return shell.inert(shell.state.functions[name])
     finally:
         shell.depth -= 1
+
+
+def _run_simple(shell: Flow, node: Simple) -> Optional[bool]:
+    return shell._run_simple(node)  # of the class that has builtins
+
+
+_RUN: Dict[Type[Command], Callable[[Any, Any], Optional[bool]]] = {
+    Simple: _run_simple,
+    Block: Flow._run_block,
+    AndOr: Flow._run_and_or,
+    Pipeline: Flow._run_pipeline,
+    Subshell: Flow._run_subshell,
+    Group: Flow._run_group,
+    Background: Flow._run_background,
+    If: Flow._run_if,
+    Case: Flow._run_case,
+    For: Flow._run_for,
+    Select: Flow._run_unclear,
+    ArithmeticFor: Flow._run_unclear,
+    While: Flow._run_while,
+    Function: Flow._run_function,
+    Condition: Flow._run_condition,
+    Arithmetic: Flow._run_arithmetic,
+}

@@ -9,19 +9,37 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import ENVIRONMENT, MAINS, is_java
 from ..java._tomcat import BOOTSTRAP
-from ..text._value import Run, Text, Unresolvable, Value, text_of, unknown_of, without_first
+from ..text._characters import EMPTY, Value
+from ..text._value import Text, Unresolvable
 from ._builtins import BUILTINS, Builtins
+from ._cursor import ShellSyntaxError
 from ._flow import LIMIT_DEPTH
 from ._login import login_files, pam_environment, profiles
+from ._nodes import (
+    AndOr,
+    ArithmeticFor,
+    Assignment,
+    Block,
+    Case,
+    Command,
+    CommandSubstitution,
+    Condition,
+    Pipeline,
+    Select,
+    Simple,
+    inside,
+)
 from ._output import SILENT
-from ._parser import BASH, DASH, Assignment, Node, ShellSyntaxError, Word, parse
+from ._parser import BASH, DASH, parse
 from ._reach import reaches_jvm, script
-from ._words import Break, Launch, Leave, Oracle, Return, Variable
+from ._session import Launch, Oracle
+from ._state import Variable
+from ._words import Break, Leave, Return
 
 LIMIT_PATHS = 200
 LIMIT_TOTAL = 100000  # steps of all ways together
@@ -157,66 +175,55 @@ _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", 
 class Shell(Builtins):
     """One shell process, walked symbolically."""
 
-    user = ""  # who starts it, where that is known and not root
     kernel = False  # what it starts it has the kernel start, and does not read it itself where that cannot
     calling = ""  # the function that is called
     joined = False  # its text is words of another command, put together
 
-    def _run_simple(self, node: Node) -> Optional[bool]:
+    def _run_simple(self, node: Simple) -> Optional[bool]:
         if node.words:
             self.oracle.last = node
         fields: List[Value] = []
-        declared: List[Assignment] = []
-        if (
-            self.aliases
-            and node.words
-            and isinstance(node.words[0], Word)
-            and not node.words[0].quoted
-            and node.words[0].literal() in self.aliases
-        ):
-            raise self.unresolvable("'%s' is an alias" % node.words[0].literal(), node.text, node.start)
-        for item in node.words:
-            if isinstance(item, Assignment):
-                declared.append(item)
-            else:
-                fields.extend(self.globbed(self.fields(item), item.text, item.start))
+        if self.state.aliases and node.words and not node.words[0].quoted and node.name in self.state.aliases:
+            raise self.unresolvable("'%s' is an alias" % node.name, node.text, node.start)
+        for word in node.words:
+            fields.extend(self.globbed(self.fields(word), word.text, word.start))
         if not fields:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
-            if any(part.kind == "command" for a in node.assignments if a.word for part in a.word.parts):
+            if any(isinstance(part, CommandSubstitution) for a in node.assignments if a.word for part in a.word.parts):
                 return None
             return True
-        name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+        name = fields[0].text if fields[0].unknown(True) is None else ""
         if not node.assignments:
-            return self._command(node, name, fields, declared)
+            return self._command(node, name, fields)
         if self.dialect == DASH and name in _SPECIAL:
             for assignment in node.assignments:
                 self.do_assignment(assignment)
-            return self._command(node, name, fields, declared)
+            return self._command(node, name, fields)
         # VAR=value command: for that command only.
-        saved = {a.name: self.variables.get(a.name) for a in node.assignments}
-        read_only = set(self.read_only)
+        saved = {a.name: self.state.variables.get(a.name) for a in node.assignments}
+        read_only = set(self.state.read_only)
         for assignment in node.assignments:
             self.do_assignment(assignment)
-            variable = self.variables[assignment.name] = self.variables[assignment.name].copy()
+            variable = self.state.variables[assignment.name] = self.state.variables[assignment.name].copy()
             variable.exported = True
         temporary = self.temporary
-        if name in self.functions:
+        if name in self.state.functions:
             self.temporary = temporary | set(saved)
-        named = [item.name for item in declared] + [text_of(field) for field in fields[1:]]
+        named = [item.name for item in node.declared] + [field.text for field in fields[1:]]
         try:
-            return self._command(node, name, fields, declared)
+            return self._command(node, name, fields)
         finally:
             self.temporary = temporary
             if self.dialect == DASH:
-                self.read_only = read_only
+                self.state.read_only = read_only
             for key, before in saved.items():
                 if name not in ("export", "readonly", "declare", "typeset") or key not in named:
                     self._restore(key, before)
 
-    def _command(self, node: Node, name: str, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _command(self, node: Simple, name: str, fields: List[Value]) -> Optional[bool]:
         builtin = BUILTINS.get(name)
-        if name in self.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
+        if name in self.state.functions and name not in ("exit", "return", "set", "export", ".", "eval", "exec"):
             return self._call(name, fields[1:], node)
         if self.dialect == DASH and name in _BASH_ONLY:
             return False
@@ -226,25 +233,25 @@ class Shell(Builtins):
             and (
                 name == "printf"
                 or (builtin is None and name not in SILENT)
-                or (name in _TELLS and (len(fields) + len(declared) == 1 or "-p" in map(text_of, fields)))
+                or (name in _TELLS and (len(fields) + len(node.declared) == 1 or "-p" in [one.text for one in fields]))
             )
         ):
             return self.overhear(node, name, fields)
         if builtin is not None:
-            return builtin(self, node, fields, declared)
+            return builtin(self, node, fields, node.declared)
         return self._external(node, name, fields)
 
-    def _call(self, name: str, arguments: List[Value], node: Node) -> Optional[bool]:
+    def _call(self, name: str, arguments: List[Value], node: Command) -> Optional[bool]:
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("functions call each other too deeply", node.text, node.start)
-        saved, self.arguments = self.arguments, list(arguments)
+        saved, self.state.arguments = self.state.arguments, list(arguments)
         loops, self.loops = self.loops, 0
         calling, self.calling = self.calling, name
-        self.scopes.append({})
+        self.state.scopes.append({})
         self.depth += 1
         self.returns += 1
         try:
-            return self.run(self.functions[name])
+            return self.run(self.state.functions[name])
         except Return as leave:
             return leave.status
         finally:
@@ -252,29 +259,29 @@ class Shell(Builtins):
             self.returns -= 1
             self.loops = loops
             self.calling = calling
-            self.arguments = saved
-            for hidden, variable in self.scopes.pop().items():
+            self.state.arguments = saved
+            for hidden, variable in self.state.scopes.pop().items():
                 self._restore(hidden, variable)
 
     # -- what starts other programs -----------------------------------------------------------
 
-    def _external(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
-        count = len(self.found)
+    def _external(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
+        count = len(self.session.found)
         status = self._started(node, name, fields)
-        if len(self.found) > count:
-            self._check_starter(node, [text_of(field) for field in fields])
-        if len(self.found) > count and self.user not in ("", "root", "0"):
-            asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
+        if len(self.session.found) > count:
+            self._check_starter(node, [field.text for field in fields])
+        if len(self.session.found) > count and self.session.user not in ("", "root", "0"):
+            asks = next((text for text in [one.text for one in fields[:6]] if text.rsplit("/", 1)[-1] in _ASK), None)
             if asks is not None:
                 raise self.unresolvable(
                     "'%s' wants a password or a rule from whoever is not root, and this is started "
-                    "as %s" % (asks, self.user),
+                    "as %s" % (asks, self.session.user),
                     node.text,
                     node.start,
                 )
         return status
 
-    def _check_starter(self, node: Node, texts: Sequence[str]) -> None:
+    def _check_starter(self, node: Command, texts: Sequence[str]) -> None:
         """A user, a shell or a program of which the name ends in the carriage return of its line is not there."""
         starter = ""
         for before, text in zip(("",) + tuple(texts), texts):
@@ -297,12 +304,12 @@ class Shell(Builtins):
                     node.start,
                 )
 
-    def _started(self, node: Node, name: str, fields: List[Value]) -> Optional[bool]:
+    def _started(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
-        known_name = unknown_of(fields[0], True) is None
+        known_name = fields[0].unknown(True) is None
         if self.joined:
             self._opens(node)
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
         if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
             raise self.unresolvable(
@@ -317,7 +324,7 @@ class Shell(Builtins):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
-            if re.search(r"\s-jar\s", text_of(field)):
+            if re.search(r"\s-jar\s", field.text):
                 self._nested(
                     field, self.dialect, [], self.exported(), self.closed, node, "", (), self._folder_of(texts[:1])
                 )
@@ -330,20 +337,20 @@ class Shell(Builtins):
             self.oracle.touched.update(filter(None, [self.absolute(text) for text in named if "/" in text]))
         return {"true": True, ":": True, "false": False, "echo": True}.get(base)
 
-    def _opens(self, node: Node) -> None:
+    def _opens(self, node: Command) -> None:
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
-        for word in node.opened:
-            path = word.literal() or "?"
-            if not path.startswith("/") or not self.files.exists(path.rpartition("/")[0]):
+        for redirection in node.redirections:
+            path = redirection.target.literal() or "?"
+            if redirection.opens and (path.startswith("/") and self.files.exists(path.rpartition("/")[0])):
                 raise self.unresolvable(
                     "'daemon' joins its words to a command that opens %s where it is started" % path,
                     node.text,
                     node.start,
                 )
 
-    def _inner_shell(self, node: Node, base: str, fields: List[Value], before: Sequence[str]) -> bool:
+    def _inner_shell(self, node: Command, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         self.spend(len(fields), 0, node.text, node.start)
         environment, closed = self._passed_on(before), self.closed and "sudo" not in before
         login = any(text in ("-", "-l", "--login") for text in texts[1:])
@@ -368,11 +375,11 @@ class Shell(Builtins):
                 command = fields[following] if following < len(fields) else None
                 following += 1
             elif text.startswith("--command="):
-                command = list(without_first(fields[index], len("--command=")))
+                command = fields[index][len("--command=") :]
             if command is not None:
                 letters = text[1:] if base in _SHELLS else ""
                 if base in _SHELLS:
-                    read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
+                    read_first = self._read_first(base, dialect, texts, environment, command.text, node)
                 else:
                     read_first = profiles(self.files, dialect, texts) if login else []
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
@@ -396,11 +403,17 @@ class Shell(Builtins):
     def _called_so(base: str, name: str, given: Sequence[Value]) -> str:
         """What a shell is called that walks a string: ``$0`` in it. A word behind the string tells."""
         if given and base in _SHELLS:
-            return text_of(given[0]) if not unknown_of(given[0], True) else ""
+            return given[0].text if not given[0].unknown(True) else ""
         return name if base in _SHELLS else "bash"
 
     def _read_first(
-        self, shell: str, dialect: str, options: Sequence[str], environment: Dict[str, Value], program: str, node: Node
+        self,
+        shell: str,
+        dialect: str,
+        options: Sequence[str],
+        environment: Dict[str, Value],
+        program: str,
+        node: Command,
     ) -> List[str]:
         """Files that a shell reads before its program, where they may set what that, or a JVM, reads."""
         given: Set[str] = set()
@@ -414,7 +427,7 @@ class Shell(Builtins):
         sets = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(names - _NOT_OF_INTEREST))))
         if re.search(r"(?:^|[\s;&|])(?:\.|source|eval)\s", program):
             sets = re.compile("")  # it reads more, and with that other names
-        home = text_of(environment.get("HOME", [Run("/root")]))
+        home = (environment.get("HOME", Value.of("/root"))).text
         if given & {"l", "--login"}:
             return login_files(self.files, dialect, home, sets)
         files: List[str] = []
@@ -423,10 +436,10 @@ class Shell(Builtins):
                 if self.files.exists(path) and sets.search(self.files.read(path)):
                     raise self.unresolvable("an interactive shell reads %s" % path, node.text, node.start)
         elif shell == "bash" and "BASH_ENV" in environment:
-            reason = unknown_of(environment["BASH_ENV"], True)
+            reason = environment["BASH_ENV"].unknown(True)
             if reason:
                 raise self.unresolvable("what $BASH_ENV names is not known: " + reason, node.text, node.start)
-            files = [text_of(environment["BASH_ENV"])]
+            files = [environment["BASH_ENV"].text]
         return [path for path in files if self.files.exists(path)]
 
     def _nested(
@@ -436,7 +449,7 @@ class Shell(Builtins):
         arguments: List[Value],
         environment: Dict[str, Value],
         closed: bool,
-        node: Node,
+        node: Command,
         letters: str = "",
         read_first: Sequence[str] = (),
         folder: Optional[str] = None,
@@ -445,8 +458,7 @@ class Shell(Builtins):
         if self.depth > LIMIT_DEPTH:
             raise self.unresolvable("shells call each other too deeply", node.text, node.start)
         child = Shell(
-            self.files,
-            self.oracle,
+            self.session,
             dialect,
             self.zero if zero is None else zero,
             arguments,
@@ -455,27 +467,26 @@ class Shell(Builtins):
             self.depth + 1,
             folder,
         )
-        child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
-        child.sourced, child.followed = self.sourced, self.followed
         child.options("-", letters)
         child.joined = self.calling == "daemon"
         child.execute(Text.from_value(command), read_first, node)
 
-    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Node] = None) -> Optional[bool]:
+    def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Command] = None) -> Optional[bool]:
         """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
         if read_first and self.dialect == BASH:
-            self.variables["PS1"] = Variable([])  # it is not interactive
+            self.state.variables["PS1"] = Variable(EMPTY)  # it is not interactive
         try:
             for path in read_first:
-                self._source(node or Node("simple", 0, text), [[Run(".")], [Run(path)]], [])
-            tree = self.parsed(text)
-            return self.run(tree)
+                self._source(node or Simple(text, 0), [Value.of("."), Value.of(path)], [])
+            status = self.run(self.parsed(text))
         except (Leave, Break):
-            return None
+            status = None
+        self._run_trap()
+        return status
 
-    def _follow(self, node: Node, fields: List[Value]) -> None:
+    def _follow(self, node: Command, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
-        texts = [text_of(field) for field in fields[:6]]
+        texts = [field.text for field in fields[:6]]
         given: Optional[int] = None  # where a shell stands that is given the script
         for index, (field, name) in enumerate(zip(fields, texts)):
             path = (self.absolute(name) if "/" in name or given is not None else None) or ""
@@ -483,7 +494,7 @@ class Shell(Builtins):
             if (
                 not path
                 or name[:1] in "-+"
-                or unknown_of(field, True)
+                or field.unknown(True)
                 or (shell is not None and re.match(r"[-+][A-Za-z]*[oO]\Z", texts[index - 1]))
             ):
                 continue
@@ -494,38 +505,35 @@ class Shell(Builtins):
             inner = interpreted(self.files, path) if script is None else None
             started, arguments = path, fields[index + 1 :]
             if inner is not None:
-                self.followed.append(self.files.origin(path))
+                self.session.followed.append(self.files.origin(path))
                 script, path, arguments = read_script(self.files, inner[1]), inner[1], fields[index:]
             if script is None:
                 continue
             content, dialect = script
             self.spend(0, len(content), node.text, node.start)
-            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.folder):
+            if not reaches_jvm(self.files, inner[0] if inner else content, path, self.state.folder):
                 return
             if by_path and self.files.test("f", started) and self.files.test("x", started) is False:
                 raise Unresolvable("nobody may execute it, so it does not start", self.files.origin(started))
             if self.depth > LIMIT_DEPTH:
                 raise self.unresolvable("scripts call each other too deeply", node.text, node.start)
             child = Shell(
-                self.files,
-                self.oracle,
+                self.session,
                 dialect,
                 name if inner is None else path,
                 arguments,
                 self.exported(),
                 self.closed,
                 self.depth + 1,
-                self._folder_of([text_of(one) for one in fields[:index]]),
+                self._folder_of([one.text for one in fields[:index]]),
             )
-            child.found, child.names, child.texts, child.user = self.found, self.names, self.texts, self.user
             origin = self.files.origin(path)
-            child.called[origin] = child.zero
-            child.sourced, child.followed = self.sourced, self.followed
+            child.state.called[origin] = child.zero
             words = list(_interpreter(content)) if shell is None else texts[shell:index]
             for word in words[1:]:
                 if re.match(r"[-+][a-z]+\Z", word):
                     child.options(word[0], word[1:])
-            self.followed.append(origin)
+            self.session.followed.append(origin)
             read_first = self._read_first(words[0].rsplit("/", 1)[-1], dialect, words, self.exported(), content, node)
             child.execute(Text(content, origin), read_first, node)
             return
@@ -590,12 +598,12 @@ class Shell(Builtins):
                 continue
             line = content.split("\n", 1)[0].rstrip(" \t")
             environment[name] = (
-                [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [Run(line.replace("\0", "\n"))]
+                Value.of(line, "%s/%s" % (path, name)) if "\0" not in line else Value.of(line.replace("\0", "\n"))
             )
 
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         mark = next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
         mark = "-jar" if "-jar" in texts else mark
         if not mark or "\r" in texts[0]:
@@ -624,7 +632,7 @@ class Shell(Builtins):
         if start is None:
             # A program of which only the name is unknown ($JAVA from a command), or a java by another name.
             for index in range(jar):
-                whole = fields[index] and not texts[index] and unknown_of(fields[index], True)
+                whole = fields[index] and not texts[index] and fields[index].unknown(True)
                 if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
                     start = index + 1
                     break
@@ -634,16 +642,16 @@ class Shell(Builtins):
         for index in range(start):  # env NAME=value java …
             match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
             if match:
-                environment[match.group(1)] = without_first(fields[index], match.end())
+                environment[match.group(1)] = fields[index][match.end() :]
         kept = {
             name: value
             for name, value in environment.items()
             if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")
         }
-        if len(self.found) >= LIMIT_LAUNCHES:
+        if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)
         java = java or (texts[start - 1] if start else "")
-        self.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
+        self.session.found.append(Launch(fields[start:], kept, self.closed, java, self._folder_of(texts[: start - 1])))
         return True
 
     def _folder_of(self, texts: Sequence[str]) -> Optional[str]:
@@ -658,7 +666,7 @@ class Shell(Builtins):
             return "/"
         programs = [name for name in names if name in _STAYS or name in _SHELLS]
         logs_in = names[:1] and names[0] in _CHANGES_USER and "-" in texts
-        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.folder
+        return None if logs_in or _MOVES & set(names) or (names and names[0] not in programs) else self.state.folder
 
 
 def _interpreter(content: str) -> Tuple[str, str]:
@@ -719,6 +727,8 @@ class Walk:
         self.end: Optional[str] = None  # in words, how the first way ended that starts no JVM
 
 
+#: Commands that are called otherwise than their class.
+_KINDS = {Select: "loop", ArithmeticFor: "loop"}
 _TESTS = frozenset(["[", "[[", "test"])
 _SECRET = re.compile(r"pass|secret|token|key|cred|pwd|auth", re.IGNORECASE)
 
@@ -732,20 +742,16 @@ def _end_of(shell: Shell, oracle: Oracle) -> Optional[str]:
     if decision is None or (oracle.ended is not None and oracle.ended is not oracle.last):
         return said
     place = _at(shell, decision.test)
-    if decision.branch is not None:
+    if decision.branch is not None and isinstance(decision.test, Case):
         branch = "the branch '%s'" % _plain(decision.branch) if decision.branch else "no branch"
-        return "%s, because 'case %s'%s takes %s" % (said, _plain(_raw_of(decision.test.words[0])), place, branch)
+        return "%s, because 'case %s'%s takes %s" % (said, _plain(decision.test.subject.raw), place, branch)
     outcome = {True: "is true", False: "is false", None: "is not known"}[decision.outcome]
     return "%s, because '%s'%s %s" % (said, _named(decision.test), place, outcome)
 
 
-def _at(shell: Shell, node: Node) -> str:
+def _at(shell: Shell, node: Command) -> str:
     place = shell.unresolvable("", node.text, node.start)
     return " (%s:%s)" % (place.path, place.line) if place.path and place.line else ""
-
-
-def _raw_of(word: Word) -> str:
-    return word.text.characters[word.start : word.end]
 
 
 def _plain(text: str) -> str:
@@ -757,22 +763,22 @@ def _plain(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _named(node: Node) -> str:
-    """A command by its name, a test or an exit as it stands."""
-    while node.kind in ("pipeline", "and_or", "block") and node.items:
-        item = node.items[0]
-        node = item[1] if isinstance(item, tuple) else item
-    if node.kind != "simple" or not node.words:
-        raw = node.text.characters[node.start : node.end]
-        return _plain(raw) if node.kind == "condition" else node.kind
-    first = node.words[0]
-    name = _raw_of(first) if isinstance(first, Word) else first.name
-    if name in _TESTS or name in ("exit", "return"):
-        return _plain(node.text.characters[node.start : node.end])
-    return _plain(name)
+def _named(node: Command) -> str:
+    """A command by its name, a test or an exit as it stands, any other by its kind."""
+    while isinstance(node, (Pipeline, AndOr, Block)):
+        first = next(iter(inside(node)), None)
+        if first is None:
+            break
+        node = first
+    if isinstance(node, Condition):
+        return _plain(node.raw)
+    if not isinstance(node, Simple) or not node.words:
+        return _KINDS.get(type(node), type(node).__name__.lower())
+    name = node.words[0].raw
+    return _plain(node.raw if name in _TESTS or name in ("exit", "return") else name)
 
 
-def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> Walk:
+def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], None]) -> Walk:
     """Run ``program`` on a fresh shell for every combination of what cannot be known.
 
     Raises :class:`Unresolvable` where one of the ways cannot be followed, or where there are too many.
@@ -790,6 +796,7 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
             raise Unresolvable("the launch script can go more than %d ways" % LIMIT_PATHS)
         oracle = Oracle(prefix, work)
         shell = start(oracle)
+        session = shell.session
         try:
             program(shell)
         except (Leave, Break):
@@ -801,15 +808,15 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
         steps, work = steps + oracle.steps, oracle.work
         if steps > LIMIT_TOTAL:
             raise Unresolvable("the launch script is too long to follow every way")
-        if shell.found:
-            result.paths.append(shell.found)
+        if session.found:
+            result.paths.append(session.found)
         elif result.end is None:
             result.end = _end_of(shell, oracle)
         for kept, seen in (
-            (names, shell.names),
-            (sourced, shell.sourced),
-            (followed, shell.followed),
-            (texts, shell.texts),
+            (names, session.names),
+            (sourced, session.sourced),
+            (followed, session.followed),
+            (texts, session.texts),
         ):
             kept.update(dict.fromkeys(seen))
         prefix = oracle.following()

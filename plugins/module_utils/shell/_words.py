@@ -6,17 +6,18 @@
 Private to this collection. Python 3.6+, standard library only.
 """
 
-import posixpath
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from ..host._files import HostFiles
-from ..java._jvm import MAINS, command_line
-from ..java._tomcat import BOOTSTRAP, base_of, starts
+from ..text._characters import EMPTY, Run, Value
 from ..text._pattern import LIMIT_MATCH, Pattern
-from ..text._value import Run, Text, Unresolvable, Value, first_of, line_of, text_of, unknown_of, without_first
-from ._parser import BASH, DASH, Assignment, Node, Part, ShellSyntaxError, Word, parse
+from ..text._value import Text, Unresolvable, line_of
+from ._cursor import ShellSyntaxError
+from ._nodes import ArithmeticExpansion, Assignment, Block, CommandSubstitution, Literal, Parameter, Part, Word
+from ._parser import BASH, DASH, parse
 from ._patterns import calculate, number_of, strip_match
+from ._session import Session
+from ._state import State, Variable
 
 LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
 LIMIT_VALUE = 1 << 20  # characters of one value; the kernel starts no program with so long a word
@@ -64,115 +65,7 @@ _ASKS_WHETHER_SET = frozenset([":-", "-", ":=", "=", ":+", "+", ":?", "?"])
 _BASH_OPERATORS = ("/", "^", ",", "@", "!")
 _TILDE = re.compile(r"(?:\A|(?<=:))~[A-Za-z0-9_.-]*(?=[/:]|\Z)")
 _BRACES = re.compile(r"\{([^{}\s]*)\}")
-#: What tells an agent where its controller is.
-_OF_AGENTS = frozenset(["-jnlpUrl", "-secret", "-direct", "-tunnel", "-webSocket"])
 _DEFAULT_SEPARATORS = re.compile(r"([ \t\n]+)|[^ \t\n]+")
-
-
-class Launch:
-    """One ``java`` command as the script would run it.
-
-    ``words`` are the arguments after ``java``; ``environment`` holds the exported variables that matter;
-    ``closed`` says that nothing else can be in the environment. ``java`` is the launcher as it is named, ``folder``
-    where it is started, as far as that is known.
-    """
-
-    __slots__ = ("words", "environment", "closed", "java", "main", "options", "folder", "stray")
-
-    def __init__(
-        self,
-        words: List[Value],
-        environment: Dict[str, Value],
-        closed: bool,
-        java: str = "",
-        folder: Optional[str] = None,
-    ) -> None:
-        self.words = words
-        self.folder = folder
-        self.java = java
-        self.environment = environment
-        self.closed = closed
-        line = command_line([_shape(word) for word in words])
-        self.options = line.options
-        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main :]])
-        of_product = line.main is not None and text_of(words[line.main]) in MAINS
-        self.main = line.main if line.jar or tomcat or of_product else None
-        #: A word before "-jar" that is no option, so that java takes it for its program.
-        self.stray = (
-            words[line.main]
-            if self.main is None
-            and line.main is not None
-            and any(text_of(word) == "-jar" for word in words[line.main :])
-            else None
-        )
-
-    @property
-    def program(self) -> str:
-        """The jar that is started (or Tomcat's class), an empty string where it is not known."""
-        name = text_of(self.words[self.main]) if self.main is not None else ""
-        known = unknown_of(self.words[self.main or 0], True) is None
-        return self.absolute(name) if known and name not in ("", BOOTSTRAP) and name not in MAINS else name
-
-    @property
-    def open(self) -> Optional[str]:
-        """Why it is not known what ``-jar`` starts; None where it is, or where an agent is started."""
-        texts = [text_of(word) for word in self.words]
-        if "-jar" not in texts or not _OF_AGENTS.isdisjoint(texts):
-            return None
-        behind = self.words[texts.index("-jar") + 1 :]
-        known = next((text_of(word) for word in behind if not _shape(word).startswith("-")), "")
-        if known.endswith((".war", ".jar")):
-            return None
-        return next((unknown_of(word, True) for word in behind if _shape(word).startswith("-?")), None)
-
-    def absolute(self, path: str) -> str:
-        """A path from the root, where it is known in which folder the JVM is started."""
-        if path.startswith("/") or self.folder is None:
-            return path
-        return posixpath.normpath(self.folder + "/" + path)
-
-    @property
-    def class_path(self) -> List[str]:
-        """Where it looks for classes, for a class that is started."""
-        texts = [text_of(word) for word in self.words[: self.main]]
-        given = [
-            texts[index + 1] for index, text in enumerate(texts[:-1]) if text in ("-cp", "-classpath", "--class-path")
-        ]
-        path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
-        return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
-
-    @property
-    def tomcat(self) -> Optional[str]:
-        """``catalina.base`` of a Tomcat that is started, an empty string where it is not known; else None."""
-        if self.program != BOOTSTRAP:
-            return None
-        return base_of([text_of(word) for word in self.words[: self.main] if not unknown_of(word, True)])
-
-
-def _shape(word: Value) -> str:
-    # A word that begins with an unknown may be an option: count it as one, so that it is not overlooked,
-    # unless what follows shows that it is a path ("$DIR/x.war").
-    text = text_of(word)
-    if word and word[0].unknown and not text.startswith("/") and not text.endswith((".war", ".jar")):
-        if word[0].quoted and word[0].harmless:
-            return text or "?"
-        return "-?" + text
-    return text
-
-
-class Variable:
-    """A shell variable: one value, or the elements of an array."""
-
-    __slots__ = ("value", "array", "exported")
-
-    def __init__(self, value: Value, array: Optional[List[Value]] = None, exported: bool = False) -> None:
-        self.value = value
-        self.array = array
-        self.exported = exported
-
-    def copy(self) -> "Variable":
-        """The same for another process."""
-        return Variable(self.value, self.array, self.exported)
 
 
 class Leave(Exception):
@@ -200,52 +93,12 @@ class Break(Exception):
         self.again = again
 
 
-class Decision(NamedTuple):
-    """Why a branch is taken or passed over."""
-
-    test: Node  # a command, or a ``case``
-    outcome: Optional[bool]  # of the command; None where it is not known
-    branch: Optional[str] = None  # of a ``case``: the pattern that fits, "" for none
-
-
-class Oracle:
-    """Decides what cannot be known; :func:`launches` asks for every combination in turn."""
-
-    def __init__(self, prefix: Sequence[int], work: int = 0) -> None:
-        self.taken: List[Tuple[int, int]] = []  # (choice, number of choices)
-        self._prefix = list(prefix)
-        self.steps = 0
-        self.last: Optional[Node] = None  # the last command that was seen
-        self.ended: Optional[Node] = None  # the command that ended the script
-        self.decided: Optional[Decision] = None  # what led to the present command
-        self.decisive: Optional[Decision] = None  # what led to the end, or past a JVM
-        self.touched: Set[str] = set()  # files that a command may have written
-        self.work = work  # of the ways before this one and of this one so far, see LIMIT_WORK
-
-    def choose(self, count: int) -> int:
-        """A number below ``count``."""
-        index = len(self.taken)
-        choice = self._prefix[index] if index < len(self._prefix) else 0
-        self.taken.append((choice, count))
-        return choice
-
-    def following(self) -> Optional[List[int]]:
-        """The prefix of the next combination, or None after the last."""
-        taken = list(self.taken)
-        while taken:
-            choice, count = taken.pop()
-            if choice + 1 < count:
-                return [item[0] for item in taken] + [choice + 1]
-        return None
-
-
 class Words:
     """A shell process: its variables, and what its words stand for."""
 
     def __init__(
         self,
-        files: HostFiles,
-        oracle: Oracle,
+        session: Session,
         dialect: str = BASH,
         zero: str = "",
         arguments: Sequence[Value] = (),
@@ -254,41 +107,20 @@ class Words:
         depth: int = 0,
         folder: Optional[str] = None,
     ) -> None:
-        self.files = files
-        self.folder = folder  # where it is, as "pwd" tells it; None: not known
-        self.folder_before: Optional[str] = None
-        self.oracle = oracle
+        self.session = session
+        self.files = session.files
+        self.oracle = session.oracle
+        self.state = State(environment or {}, arguments, folder)
         self.dialect = dialect
         self.zero = zero
-        self.arguments = list(arguments)
-        self.variables: Dict[str, Variable] = {}
-        for name, value in (environment or {}).items():
-            self.variables[name] = Variable(value, exported=True)
         self.closed = closed
         self.depth = depth
-        self.functions: Dict[str, Node] = {}
-        self.found: List[Launch] = []
-        self.sourced: List[str] = []
-        self.followed: List[str] = []  # scripts that were started, not sourced
-        self.texts: List[str] = []  # files of which the text is put into words
-        self.called: Dict[str, str] = {}  # what the script calls a file that it sources
-        self.globs = True  # patterns stand for paths; not after set -f
-        self.null_globs = False  # a pattern that no path matches stands for nothing
-        self.names: Dict[str, None] = {}  # every variable that was looked at, in order
-        self.all_exported = False
-        self.stops_on_failure = False  # set -e
-        self.stops_on_unset = False  # set -u
         self.forgiving = 0  # inside a condition, where set -e does not count
         self.input: Optional[List[Value]] = None  # what is left of the standard input, one item; None: not known
         self.returns = 0  # functions and sourced files around the present command
-        self.background = False  # a command was started in the background
         self.loops = 0  # loops around the present command
         self.status: Optional[bool] = True  # of the last command
-        self.marked_exported: Set[str] = set()  # exported before they are set
-        self.read_only: Set[str] = set()
         self.temporary: Set[str] = set()  # assigned in front of the function that is running
-        self.aliases: Set[str] = set()
-        self.scopes: List[Dict[str, Optional[Variable]]] = []  # what a function's local variables hide
 
     # -- places -------------------------------------------------------------------------------
 
@@ -304,7 +136,7 @@ class Words:
         except (OSError, ValueError):
             return Unresolvable(reason, path)
 
-    def unknown(self, reason: str, word: Word, part: Part, harmless: bool = False) -> Run:
+    def unknown(self, reason: str, word: Word, part: Part, harmless: bool = False) -> Value:
         """An unknown stretch, its reason ending in file and line."""
         path, offset = word.text.origin(part.start)
         where = ""
@@ -313,15 +145,17 @@ class Words:
                 where = " (%s:%d)" % (path, line_of(self.files.host.read(path), offset))
             except (OSError, ValueError):
                 where = " (%s)" % path
-        return Run("", path, offset, part.quoted, reason + where, harmless)
+        return Value((Run("", path, offset, part.quoted, reason + where, harmless),))
 
     def absolute(self, path: str) -> Optional[str]:
         """A path from the root, as the kernel takes it; None where it is relative to an unknown folder."""
         if path.startswith("/"):
             return path
-        if self.folder is None or not path:
+        if self.state.folder is None or not path:
             return None
-        place = self.folder.rstrip("/") + "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        place = (
+            self.state.folder.rstrip("/") + "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+        )
         try:
             return self.files.canonical(place) if ".." in path.split("/") else place
         except OSError:
@@ -339,17 +173,17 @@ class Words:
 
     def _weigh(self, value: Value, word: Word) -> None:
         """Count what it takes to make and to use a value, and refuse one that no program could be given."""
-        size = sum([len(run.text) for run in value])
-        if len(value) > LIMIT_RUNS or size > LIMIT_VALUE:
+        count, size = len(value.runs), len(value.text)
+        if count > LIMIT_RUNS or size > LIMIT_VALUE:
             raise self.unresolvable("a value grows too long to follow", word.text, word.start)
-        self.spend(len(value), size, word.text, word.start)
+        self.spend(count, size, word.text, word.start)
 
     # -- variables ----------------------------------------------------------------------------
 
     def lookup(self, name: str) -> Optional[Variable]:
         """A variable, or None where it is not set (as far as is known)."""
-        self.names.setdefault(name)
-        return self.variables.get(name)
+        self.session.names.setdefault(name)
+        return self.state.variables.get(name)
 
     def assign(
         self,
@@ -360,59 +194,59 @@ class Words:
         element: Optional[str] = None,
     ) -> None:
         """``NAME=value`` and its variants."""
-        if name in self.read_only:
+        if name in self.state.read_only:
             if self.dialect == DASH:
                 raise Exit(False)
             raise Unresolvable("$%s is assigned although it is read-only" % name)
-        old = self.variables.get(name)
+        old = self.state.variables.get(name)
         if old is not None and (append or element is not None or old.array is not None):
-            self.spend(len(old.value) + len(old.array or ()))
-        exported = self.all_exported or name in self.marked_exported or (old is not None and old.exported)
+            self.spend(len(old.value.runs) + len(old.array or ()))
+        exported = self.state.all_exported or name in self.state.marked_exported or (old is not None and old.exported)
         if old is None and append and not self.closed:
-            old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
+            old = Variable(Value.unknown_for("$%s may be set before the script starts" % name))
         if array is not None:
             elements = list(array)
-            if append and old is not None and old.array is None and unknown_of(old.value):
+            if append and old is not None and old.array is None and old.value.unknown():
                 # Not even whether it is set is known, so neither is the number of elements.
-                unknown = [Run("", None, 0, False, "$%s may be unset before it is appended to" % name)]
-                self.variables[name] = Variable(unknown, [unknown, unknown], exported)
+                unknown = Value.unknown_for("$%s may be unset before it is appended to" % name)
+                self.state.variables[name] = Variable(unknown, [unknown, unknown], exported)
                 return
             if append and old is not None:
                 elements = (old.array if old.array is not None else [old.value]) + elements
-            self.variables[name] = Variable(elements[0] if elements else [], elements, exported)
+            self.state.variables[name] = Variable(elements[0] if elements else EMPTY, elements, exported)
             return
         if element is not None:
             self._assign_element(name, value, append, element, exported)
             return
         if append and old is not None:
             if old.array is not None:
-                elements = list(old.array) or [[]]
+                elements = list(old.array) or [EMPTY]
                 elements[0] = elements[0] + value
-                self.variables[name] = Variable(elements[0], elements, exported)
+                self.state.variables[name] = Variable(elements[0], elements, exported)
                 return
             value = old.value + value
-            if len(value) > LIMIT_RUNS or sum([len(run.text) for run in value]) > LIMIT_VALUE:
+            if len(value.runs) > LIMIT_RUNS or len(value.text) > LIMIT_VALUE:
                 raise Unresolvable("$%s grows too long to follow" % name)
         elif old is not None and old.array is not None and self.dialect == BASH:
             elements = [value] + old.array[1:]
-            self.variables[name] = Variable(value, elements, exported)
+            self.state.variables[name] = Variable(value, elements, exported)
             return
-        self.variables[name] = Variable(value, None, exported)
+        self.state.variables[name] = Variable(value, None, exported)
 
     def _assign_element(self, name: str, value: Value, append: bool, element: str, exported: bool) -> None:
-        old = self.variables.get(name)
+        old = self.state.variables.get(name)
         elements = [] if old is None else list(old.array) if old.array is not None else [old.value]
         if re.match(r"\$\{#%s\[[@*]\]\}\Z" % name, element):
-            if old is None and self.stops_on_unset:
+            if old is None and self.state.stops_on_unset:
                 raise Exit(False)
-            if self.stops_on_unset and old is not None and old.array is None:
+            if self.state.stops_on_unset and old is not None and old.array is None:
                 raise Unresolvable("bash takes $%s for unset there, because it is no array" % name)
             element = str(len(elements))
         number = number_of(element)
         if number is None or number > len(elements) or (old is None and not self.closed):
             raise Unresolvable("the array %s is built element by element" % name)
         elements[number : number + 1] = [elements[number] + value if append and number < len(elements) else value]
-        self.variables[name] = Variable(elements[0], elements, exported)
+        self.state.variables[name] = Variable(elements[0], elements, exported)
 
     def do_assignment(self, assignment: Assignment) -> str:
         """Carry out an assignment; returns the name."""
@@ -422,17 +256,17 @@ class Words:
                 if re.match(r"\[[^\]]*\]=", word.literal() or ""):
                     raise self.unresolvable("an array with indexes", assignment.text, word.start)
                 elements.extend(self.globbed(self.fields(word), word.text, word.start))
-            self.assign(assignment.name, [], assignment.append, array=elements)
+            self.assign(assignment.name, EMPTY, assignment.append, array=elements)
         elif assignment.word is not None:
             self.assign(assignment.name, self.single(assignment.word), assignment.append, element=assignment.element)
         return assignment.name
 
     def exported(self) -> Dict[str, Value]:
         """The environment that a command started now would get."""
-        self.spend(len(self.variables) // 8)
+        self.spend(len(self.state.variables) // 8)
         return {
             name: variable.value
-            for name, variable in self.variables.items()
+            for name, variable in self.state.variables.items()
             if variable.exported and variable.array is None
         }
 
@@ -440,31 +274,31 @@ class Words:
 
     def single(self, word: Word) -> Value:
         """A word where no field splitting happens (an assignment, a here-string, ``case``)."""
-        result: Value = []
+        runs: List[Run] = []
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         for part in word.parts:
-            if part.kind == "literal":
-                result.extend(self._literal(word, part, colons=True))
+            if isinstance(part, Literal):
+                runs.extend(self._literal(word, part, colons=True))
             else:
+                argument = part.argument if isinstance(part, Parameter) else None
                 for index, value in enumerate(self._values(word, part)):
                     if index:
-                        result.append(Run(self._joint(word, part)))
-                    result.extend(
-                        run.requoted(part.quoted or (run.quoted and part.argument is not None)) for run in value
-                    )
-            if len(result) > LIMIT_RUNS:
+                        runs.append(Run(self._joint(word, part)))
+                    runs.extend(run.requoted(part.quoted or (run.quoted and argument is not None)) for run in value)
+            if len(runs) > LIMIT_RUNS:
                 break
+        result = Value(runs)
         self._weigh(result, word)
         return result
 
-    def _separators(self, word: Word, part: Part) -> Any:
+    def _separators(self, word: Word, part: Part) -> "re.Pattern[str]":
         """A pattern that takes a value apart at the characters of IFS: separators are its group."""
-        variable = self.variables.get("IFS")
+        variable = self.state.variables.get("IFS")
         if variable is None:
             return _DEFAULT_SEPARATORS
-        if unknown_of(variable.value, True):
+        if variable.value.unknown(True):
             raise self.unresolvable("IFS is changed", word.text, part.start)
-        text = text_of(variable.value)
+        text = variable.value.text
         blanks = "".join(re.escape(char) for char in text if char in " \t\n")
         others = "".join(re.escape(char) for char in text if char not in " \t\n")
         kinds = ["[%s]*[%s][%s]*" % (blanks, others, blanks) if blanks else "[%s]" % others] if others else []
@@ -473,23 +307,23 @@ class Words:
 
     def _joint(self, word: Word, part: Part) -> str:
         """What stands between the elements of ``$*`` and ``$@`` where they become one word."""
-        variable = self.variables.get("IFS")
-        if variable is None or (self.dialect == BASH and "@" in (part.name, part.index)):
+        variable = self.state.variables.get("IFS")
+        if variable is None or (self.dialect == BASH and _is_all(part)):
             return " "
-        if unknown_of(variable.value, True):
+        if variable.value.unknown(True):
             raise self.unresolvable("IFS is changed", word.text, part.start)
-        return text_of(variable.value)[:1]
+        return variable.value.text[:1]
 
     def fields(self, word: Word) -> List[Value]:
         """A word in a command line: expanded and split into fields."""
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         if self.dialect == BASH and any(
-            part.kind == "literal" and not part.quoted and _is_brace_expansion(word.characters(part))
+            isinstance(part, Literal) and not part.quoted and _is_brace_expansion(word.characters(part))
             for part in word.parts
         ):
-            return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
+            return self._braces(word) or [self.unknown("a brace expansion", word, word.parts[0])]
         fields: List[Value] = []
-        current: Optional[Value] = None
+        current: Optional[List[Run]] = None
         after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
 
         def add(*runs: Run) -> None:
@@ -499,18 +333,17 @@ class Words:
             current.extend(runs)
 
         for part in word.parts:
-            if part.kind == "literal":
+            if isinstance(part, Literal):
                 add(*self._literal(word, part))
                 continue
             values = self._values(word, part)
             if len(values) + len(fields) > LIMIT_RUNS:
                 raise self.unresolvable("a value grows too long to follow", word.text, word.start)
             if part.quoted:
-                many = part.kind == "parameter" and (part.name == "@" or part.index == "@")
-                if many:
+                if _is_all(part):
                     for index, value in enumerate(values):
                         if index:
-                            fields.append(current or [])
+                            fields.append(Value(current or ()))
                             current = None
                         add(*(run.requoted(True) for run in value))
                     continue
@@ -523,7 +356,7 @@ class Words:
             separators = self._separators(word, part)
             for index, value in enumerate(values):
                 if index and current is not None:
-                    fields.append(current)
+                    fields.append(Value(current))
                     current = None
                 for run in value:
                     if run.unknown or run.quoted:  # quoted: "b c" of ${a:-"b c"}
@@ -539,7 +372,7 @@ class Words:
                             continue
                         blank = not match.group(1).strip(" \t\n")
                         if current is not None or not (blank or after_blank):
-                            fields.append(current or [])
+                            fields.append(Value(current or ()))
                             after_blank = blank
                         elif not blank:
                             after_blank = False
@@ -547,7 +380,7 @@ class Words:
                         if len(fields) > LIMIT_RUNS:
                             raise self.unresolvable("a value grows too long to follow", word.text, word.start)
         if current is not None:
-            fields.append(current)
+            fields.append(Value(current))
         for field in fields:
             self._weigh(field, word)
         return fields
@@ -557,10 +390,10 @@ class Words:
         places = [
             (part, match)
             for part in word.parts
-            if part.kind == "literal" and not part.quoted
+            if isinstance(part, Literal) and not part.quoted
             for match in _BRACES.finditer(word.characters(part))
         ]
-        if len(places) != 1 or any(part.kind != "literal" for part in word.parts):
+        if len(places) != 1 or word.literal() is None:
             return []
         braced, match = places[0]
         start = braced.start + match.start(1)
@@ -570,7 +403,7 @@ class Words:
         if numbers is not None and "0" not in (numbers.group(1)[:1], numbers.group(2)[:1]):
             low, high = int(numbers.group(1)), int(numbers.group(2))
             choices = [
-                [Run(str(number))] for number in (range(low, high + 1) if low <= high else range(low, high - 1, -1))
+                Value.of(str(number)) for number in (range(low, high + 1) if low <= high else range(low, high - 1, -1))
             ]
         elif "," in inner:
             for choice in inner.split(","):
@@ -578,55 +411,54 @@ class Words:
                 start += len(choice) + 1
         found: List[Value] = []
         for chosen in choices:
-            value: Value = []
+            value: List[Run] = []
             for part in word.parts:
-                if part is not braced:
+                if part is braced:
+                    value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
+                    value.extend(word.text.runs(part.start + match.end(), part.end, False))
+                elif isinstance(part, Literal):
                     value.extend(self._literal(word, part))
-                    continue
-                value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
-                value.extend(word.text.runs(part.start + match.end(), part.end, False))
             if value:
-                found.append(value)
+                found.append(Value(value))
         return found
 
-    def _literal(self, word: Word, part: Part, colons: bool = False) -> Value:
-        if part.start in word.decoded:
-            path, offset = word.text.origin(part.start)
-            return [Run(word.decoded[part.start], None, 0, True)]
+    def _literal(self, word: Word, part: Literal, colons: bool = False) -> Value:
+        if part.decoded:
+            return Value((Run(part.decoded, quoted=True),))
         if part.start == part.end:
-            return [Run("", None, 0, True)] if part.quoted else []
+            return Value((Run("", quoted=True),)) if part.quoted else EMPTY
         if part.quoted or "~" not in word.characters(part):
             return word.text.runs(part.start, part.end, part.quoted)
         # ~ and ~user are somebody's home; behind a colon only in assignments.
-        result: Value = []
+        result: List[Run] = []
         done = part.start
         for match in _TILDE.finditer(word.characters(part)):
             if (colons and match.start()) or part.start + match.start() == word.start:
                 result.extend(word.text.runs(done, part.start + match.start(), False))
-                home = self.variables.get("HOME") if match.group(0) == "~" else None
-                known = home is not None and home.array is None and not unknown_of(home.value, True)
+                home = self.state.variables.get("HOME") if match.group(0) == "~" else None
+                known = home is not None and home.array is None and not home.value.unknown(True)
                 result.extend(
-                    [run.requoted(True) for run in home.value]
+                    home.value.requoted(True)
                     if home is not None and known
-                    else [self.unknown("a home directory", word, part, harmless=True)]
+                    else self.unknown("a home directory", word, part, harmless=True)
                 )
                 done = part.start + match.end()
-        return result + word.text.runs(done, part.end, False)
+        return Value([*result, *word.text.runs(done, part.end, False)])
 
     def _values(self, word: Word, part: Part) -> List[Value]:
         """What a part expands to: one value, or several for ``$@`` and arrays."""
-        if part.kind == "parameter":
+        if isinstance(part, Parameter):
             return self._parameter(word, part)
-        if part.kind == "command":
+        if isinstance(part, CommandSubstitution):
             return [self._substitution(word, part)]
-        if part.kind == "arithmetic":
-            number = calculate(word.text.characters[part.start + 3 : part.end - 2])
+        if isinstance(part, ArithmeticExpansion):
+            number = calculate(part.expression)
             if number is not None:
-                return [[Run(str(number), quoted=part.quoted)]]
-            return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
-        return [[self.unknown("a process substitution", word, part, harmless=True)]]
+                return [Value((Run(str(number), quoted=part.quoted),))]
+            return [self.unknown("an arithmetic expansion", word, part, harmless=True)]
+        return [self.unknown("a process substitution", word, part, harmless=True)]
 
-    def _parameter(self, word: Word, part: Part) -> List[Value]:
+    def _parameter(self, word: Word, part: Parameter) -> List[Value]:
         if self.dialect == DASH and (
             part.index is not None or part.operator[:1] in _BASH_OPERATORS or part.operator == ":"
         ):
@@ -634,54 +466,54 @@ class Words:
         values, is_set = self._plain_parameter(word, part)
         for value in values:
             self._weigh(value, word)
-        values = [[run.requoted(part.quoted) for run in value] for value in values]
+        values = [value.requoted(part.quoted) for value in values]
         if (
-            self.stops_on_unset
+            self.state.stops_on_unset
             and not is_set
             and (part.length or not {part.name, part.index} & {"@", "*"})
             and (part.length or part.operator not in _ASKS_WHETHER_SET)
-            and not any(map(unknown_of, values))
+            and not any(value.unknown() for value in values)
         ):
             raise Exit(False)
         if part.length:
-            return [[self.unknown("a length", word, part, harmless=True)]]
+            return [self.unknown("a length", word, part, harmless=True)]
         if not part.operator:
             return values
-        null = not any(text_of(value) or unknown_of(value, True) for value in values)
-        reason = next((unknown_of(value, True) for value in values if unknown_of(value, True)), None)
+        null = not any(value.text or value.unknown(True) for value in values)
+        reason = next((value.unknown(True) for value in values if value.unknown(True)), None)
         operator = part.operator
         if operator in _ASKS_WHETHER_SET:
-            if reason and (operator[0] == ":" or not is_set) and not any(text_of(value) for value in values):
+            if reason and (operator[0] == ":" or not is_set) and not any(value.text for value in values):
                 # Neither "set" nor "empty" is known of it.
                 is_set = self.oracle.choose(2) == 0
                 if not is_set:
                     null, reason = True, None
             use_word = null if operator[0] == ":" else not is_set
             if operator[-1] == "+":
-                return [self.single(part.argument)] if part.argument and not use_word else [[]]
+                return [self.single(part.argument)] if part.argument and not use_word else [EMPTY]
             if not use_word:
                 return values
             if operator[-1] == "?":
                 raise Exit(False)
-            value = self.single(part.argument) if part.argument else []
+            value = self.single(part.argument) if part.argument else EMPTY
             if operator[-1] == "=":
                 self.assign(part.name, value)
-                value = [run.requoted(part.quoted) for run in value]
+                value = value.requoted(part.quoted)
             return [value]
         if operator in ("%", "%%", "#", "##") and part.argument is not None:
             pattern = self.single(part.argument)
             if (
-                unknown_of(pattern, True) is None
+                pattern.unknown(True) is None
                 and reason is None
-                and all(len(text_of(value)) <= LIMIT_MATCH for value in values)
+                and all(len(value.text) <= LIMIT_MATCH for value in values)
             ):
-                held = self.pattern(pattern, sum(len(text_of(value)) for value in values))
-                return [[run.requoted(part.quoted) for run in strip_match(value, operator, held)] for value in values]
+                held = self.pattern(pattern, sum(len(value.text) for value in values))
+                return [strip_match(value, operator, held).requoted(part.quoted) for value in values]
         if reason is None and operator != "!":
             changed = [self._changed(value, operator, part.argument) for value in values]
             if None not in changed:
-                return [[run.requoted(part.quoted) for run in value or []] for value in changed]
-        return [[self.unknown("${%s%s…}" % (part.name, operator), word, part)]]
+                return [(value or EMPTY).requoted(part.quoted) for value in changed]
+        return [self.unknown("${%s%s…}" % (part.name, operator), word, part)]
 
     def pattern(self, value: Value, against: int) -> Pattern:
         """A pattern that is to be held against so many characters."""
@@ -698,26 +530,26 @@ class Words:
 
     def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
         """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""
-        text = text_of(value)
-        given = self.single(argument) if argument is not None else []
-        if unknown_of(given, True):
+        text = value.text
+        given = self.single(argument) if argument is not None else EMPTY
+        if given.unknown(True):
             return None
         if operator == ":":
-            match = re.match(r"([0-9]{1,18})(?::([0-9]{1,18}))?\Z", text_of(given))
+            match = re.match(r"([0-9]{1,18})(?::([0-9]{1,18}))?\Z", given.text)
             if match is None:
                 return None
             first = int(match.group(1))
-            rest = without_first(value, min(first, len(text)))
-            return first_of(rest, int(match.group(2))) if match.group(2) else rest
+            rest = value[min(first, len(text)) :]
+            return rest[: int(match.group(2))] if match.group(2) else rest
         if operator == "@":
-            return [Run("'"), *value, Run("'")] if text_of(given) == "Q" and "'" not in text else None
+            return Value([Run("'"), *value, Run("'")]) if given.text == "Q" and "'" not in text else None
         if operator[0] in "^,":
             if given or max(text, default="") > "\x7f":
                 return None
             count = len(text) if len(operator) == 2 else 1
             head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
-            return value if head == text[:count] else [Run(head)] + without_first(value, count)
-        parts = text_of(given).split("/")
+            return value if head == text[:count] else Value.of(head) + value[count:]
+        parts = given.text.split("/")
         # bash 5.2 puts what was found in the place of "&".
         if (
             operator not in ("/", "//")
@@ -731,100 +563,107 @@ class Words:
         count = text.count(parts[0]) if operator == "//" else 1
         if len(text) + count * len("".join(parts[1:])) > LIMIT_VALUE:
             return None
-        result: Value = []
+        result: List[Run] = []
         done = 0
-        self.spend(count + len(value), 8 * len(text))
+        self.spend(count + len(value.runs), 8 * len(text))
         whole = Text.from_value(value)
         for _number in range(count):
             place = text.index(parts[0], done)
-            result += whole.runs(done, place, False) + [Run("".join(parts[1:]))]
+            result.extend(whole.runs(done, place, False) + Value.of("".join(parts[1:])))
             done = place + len(parts[0])
-        return result + whole.runs(done, len(text), False)
+        return Value([*result, *whole.runs(done, len(text), False)])
 
-    def _plain_parameter(self, word: Word, part: Part) -> Tuple[List[Value], bool]:
+    def _plain_parameter(self, word: Word, part: Parameter) -> Tuple[List[Value], bool]:
         name = part.name
         if name in ("@", "*"):
-            return list(self.arguments), bool(self.arguments)
+            return list(self.state.arguments), bool(self.state.arguments)
         if name == "#":
-            return [[Run(str(len(self.arguments)))]], True
+            return [Value.of(str(len(self.state.arguments)))], True
         if name == "?" and self.status:
-            return [[Run("0")]], True
-        if name == "!" and not self.background:
-            return [[]], False
+            return [Value.of("0")], True
+        if name == "!" and not self.state.background:
+            return [EMPTY], False
         if (
             name == "-"
             and self.dialect == DASH
-            and not (self.all_exported or self.stops_on_failure or self.stops_on_unset)
+            and not (self.state.all_exported or self.state.stops_on_failure or self.state.stops_on_unset)
         ):
-            return [[]], True
+            return [EMPTY], True
         if name in "?$!-":
             # "$-" can be nothing at all, and what follows it then is no option.
-            return [[self.unknown("$" + name, word, part, harmless=name != "-")]], True
+            return [self.unknown("$" + name, word, part, harmless=name != "-")], True
         if name == "0":
-            return [[Run(self.zero)]], True
+            return [Value.of(self.zero)], True
         if name.isdigit():
             number = number_of(name) or 1 << 20
-            return ([self.arguments[number - 1]], True) if number <= len(self.arguments) else ([[]], False)
+            return (
+                ([self.state.arguments[number - 1]], True) if number <= len(self.state.arguments) else ([EMPTY], False)
+            )
         variable = self.lookup(name)
         if variable is None:
             if part.index in ("@", "*") and self.closed:
                 return [], False
             if name == "BASH_SOURCE" and self.dialect == BASH:
                 if part.index not in (None, "0"):
-                    return [[self.unknown("who called the script", word, part, harmless=True)]], True
+                    return [self.unknown("who called the script", word, part, harmless=True)], True
                 path = word.text.path
-                return [[Run(self.called.get(path, path) if path else self.zero)]], True
-            if name == "PWD" and self.folder is not None and part.index is None:
-                return [[Run(self.folder)]], True
+                return [Value.of(self.state.called.get(path, path) if path else self.zero)], True
+            if name == "PWD" and self.state.folder is not None and part.index is None:
+                return [Value.of(self.state.folder)], True
             if name == "IFS":
-                return [[Run(" \t\n")]], True
+                return [Value.of(" \t\n")], True
             if name in _PROVIDED:
-                return [[self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)]], True
+                return [self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)], True
             if not self.closed:
                 return [
-                    [self.unknown("$%s comes from the environment of whoever starts the script" % name, word, part)]
+                    self.unknown("$%s comes from the environment of whoever starts the script" % name, word, part)
                 ], False
-            return [[]], False
+            return [EMPTY], False
         if part.index is not None:
             elements = variable.array if variable.array is not None else [variable.value]
             if part.index in ("@", "*"):
                 return list(elements), bool(elements)
             place = number_of(part.index)
             if place is not None:
-                return ([elements[place]], True) if place < len(elements) else ([[]], False)
-            return [[self.unknown("an array element", word, part)]], True
+                return ([elements[place]], True) if place < len(elements) else ([EMPTY], False)
+            return [self.unknown("an array element", word, part)], True
         return [variable.value], variable.array is None or bool(variable.array)
 
     def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
         """Words with the paths that patterns stand for; what cannot be known stays as it is."""
         raise NotImplementedError
 
-    def _substitution(self, word: Word, part: Part) -> Value:
+    def _substitution(self, word: Word, part: CommandSubstitution) -> Value:
         raise NotImplementedError
 
     def _restore(self, name: str, variable: Optional[Variable]) -> None:
         if variable is None:
-            self.variables.pop(name, None)
+            self.state.variables.pop(name, None)
         else:
-            self.variables[name] = variable
+            self.state.variables[name] = variable
 
-    def parsed(self, text: Text) -> Node:
+    def parsed(self, text: Text) -> Block:
         """The tree of a text; files are parsed once, however many ways there are through them."""
         key = (text.path or "", text.characters, self.dialect)
-        tree = self.files.trees.get(key) if text.path is not None else None
+        tree: Optional[Block] = self.files.trees.get(key) if text.path is not None else None
         if tree is None:
             tree = self.parsed_once(text, "no valid shell text: ", text)
             if text.path is not None:
                 self.files.trees[key] = tree
         return tree
 
-    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Node:
+    def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Block:
         """The tree of a text; ``place`` and ``position`` say which command wants it."""
         self.spend(1, 8 * len(text.characters), place, position or 0)
         try:
             return parse(text, self.dialect)[0]
         except ShellSyntaxError as error:
             raise self.unresolvable(what + error.message, place, error.position if position is None else position)
+
+
+def _is_all(part: Part) -> bool:
+    """True for ``$@`` and ``${array[@]}``."""
+    return isinstance(part, Parameter) and "@" in (part.name, part.index)
 
 
 def _is_brace_expansion(characters: str) -> bool:

@@ -16,11 +16,12 @@ from ..host._files import HostFiles, native
 from ..launch import _definition, _discovery, _live, _outcome
 from ..launch import _ownership as ownership
 from ..launch._starters import OTHERS, SYSTEMD, starter_of
-from ..launch._systemd import Loaded, UnitFiles
+from ..launch._systemd import UnitFiles
+from ..launch._unit import Loaded
 from ..launch.starters._starter import Manager
 from ..running import _proc
 from ..running import _processes as processes
-from ..text._value import Unresolvable, text_of
+from ..text._value import Unresolvable
 
 #: Rows of JVMs that belong to no installation, and notes on builds: whoever may log in can start any number of them.
 _LIMIT_STRAYS = 8
@@ -320,7 +321,7 @@ class Owner(NamedTuple):
         name = self.definition.name
         if self.definition.unit is not None or not name.startswith("/") or not self.definition.program:
             return "" if self.definition.unit is not None else name
-        return text_of(self.definition.program[0])
+        return self.definition.program[0].text
 
     @property
     def user(self) -> str:

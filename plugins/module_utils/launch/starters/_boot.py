@@ -10,7 +10,8 @@ import re
 from typing import Collection, Iterator
 
 from ...host._files import HostFiles
-from ...text._value import Run, line_of
+from ...text._characters import Value
+from ...text._value import line_of
 from .._definition import Start
 from ._starter import Starter, in_shell, read
 
@@ -34,7 +35,7 @@ class Boot(Starter):
                     "",
                     found,
                     1,
-                    ([Run(found)],),
+                    (Value.of(found),),
                     {},
                     "root",
                     "/",
@@ -50,7 +51,7 @@ class Boot(Starter):
                     "entry " + match.group(1),
                     "/etc/inittab",
                     number,
-                    in_shell([Run(match.group(2), "/etc/inittab", start + match.start(2))]),
+                    in_shell(Value.of(match.group(2), "/etc/inittab", start + match.start(2))),
                     {},
                     "root",
                     "/",
@@ -70,7 +71,7 @@ class Boot(Starter):
                     "job " + path.rpartition("/")[2][: -len(".conf")],
                     path,
                     line_of(text, match.start(number)),
-                    in_shell([Run(match.group(number), path, match.start(number))]),
+                    in_shell(Value.of(match.group(number), path, match.start(number))),
                     {},
                     "root",
                     "/",

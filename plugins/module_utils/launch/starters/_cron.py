@@ -7,13 +7,13 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import Dict, Iterator, Optional
+from typing import Dict, Iterator, List, Optional
 
 from ...host._files import HostFiles
 from ...shell._login import account, pam_environment
-from ...text._value import Run, Value, text_of
+from ...text._characters import Run, Value
 from .._definition import Start
-from .._systemd import Variable
+from .._environment import Variable
 from ._starter import Starter, accounts, in_shell, is_ordinary, logs_in, read, variables
 
 
@@ -57,7 +57,7 @@ class Cron(Starter):
                 text, begin = assigned.group(2), start + assigned.start(2)
                 if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
                     text, begin = text[1:-1], begin + 1
-                environment[assigned.group(1)] = Variable([Run(text, path, begin)], path, start, "Environment")
+                environment[assigned.group(1)] = Variable(Value.of(text, path, begin), path, start, "Environment")
             if not when:
                 continue
             begin, who = when.end(), user
@@ -67,7 +67,7 @@ class Cron(Starter):
                     continue
                 begin, who = column.end(), column.group(1)
             who = who or "root"
-            command: Value = []
+            command: List[Run] = []
             for match in re.finditer(r"\\%|%|[^\\%]+|\\", body[begin:]):
                 if match.group(0) == "%":
                     break  # what follows is its input
@@ -77,16 +77,16 @@ class Cron(Starter):
             own = {key: variable for key, variable in variables(account(files, who)).items() if key != "SHELL"}
             own.update({key: Variable(value, "", 0, "") for key, value in pam_environment(files, "cron").items()})
             own.update(environment)
-            shell = text_of(environment["SHELL"].value) if "SHELL" in environment else "/bin/sh"
+            shell = environment["SHELL"].value.text if "SHELL" in environment else "/bin/sh"
             yield Start(
                 self.kinds[0],
                 name if count[name] == 1 else "%s (%d)" % (name, count[name]),
                 path,
                 number,
-                in_shell(command, shell),
+                in_shell(Value(command), shell),
                 own,
                 who,
-                text_of(own["HOME"].value) if "HOME" in own else "",
+                own["HOME"].value.text if "HOME" in own else "",
                 "in line %d of %s put the flag before -jar" % (number, path),
                 by_anybody=user is not None and is_ordinary(files, user),
                 editable=user is None,

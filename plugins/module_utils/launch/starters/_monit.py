@@ -10,9 +10,10 @@ import re
 from typing import Iterator, List
 
 from ...host._files import HostFiles
-from ...text._value import Run, line_of
+from ...text._characters import Value
+from ...text._value import line_of
 from .._definition import Start
-from .._systemd import split_words
+from .._unit_syntax import split_words
 from ._starter import Starter, read
 
 
@@ -50,7 +51,7 @@ class Monit(Starter):
             for check, following in zip(checks, checks[1:] + [None]):
                 end = following.start() if following is not None else len(text)
                 for match in self._START.finditer(text, check.end(), end):
-                    command = [Run(match.group(1)[1:-1], path, match.start(1) + 1)]
+                    command = Value.of(match.group(1)[1:-1], path, match.start(1) + 1)
                     name = check.group(1).strip("\"'")
                     yield Start(
                         self.kinds[0],

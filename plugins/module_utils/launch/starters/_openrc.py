@@ -10,7 +10,7 @@ import re
 from typing import Iterator
 
 from ...host._files import HostFiles
-from ...text._value import Run
+from ...text._characters import Value
 from .._definition import Start
 from ._starter import Starter, in_shell
 
@@ -48,7 +48,7 @@ start
                     "service " + name,
                     path,
                     1,
-                    in_shell([Run(program)]),
+                    in_shell(Value.of(program)),
                     {},
                     "root",
                     "/",

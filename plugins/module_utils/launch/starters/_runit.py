@@ -9,7 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 from typing import Iterator, Set
 
 from ...host._files import HostFiles
-from ...text._value import Run
+from ...text._characters import Value
 from .._definition import Start
 from ._starter import Starter
 
@@ -52,7 +52,7 @@ class Runit(Starter):
                     "service " + name,
                     path,
                     1,
-                    ([Run(path)],),
+                    (Value.of(path),),
                     {},
                     "root",
                     place,

@@ -10,10 +10,12 @@ from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optio
 
 from ...host._file_systems import Silent
 from ...host._files import HostFiles
-from ...text._value import Run, Unresolvable, Value
+from ...text._characters import Value
+from ...text._value import Unresolvable
 from .._definition import Definition, Start, start_definition
+from .._environment import Variable
 from .._outcome import Outcome
-from .._systemd import Loaded, Variable
+from .._unit import Loaded
 
 
 class Manager(NamedTuple):
@@ -131,9 +133,9 @@ def accounts(files: HostFiles) -> List[List[str]]:
 
 def in_shell(value: Value, shell: str = "/bin/sh") -> Tuple[Value, ...]:
     """The words of a command that a shell is given."""
-    return [Run(shell)], [Run("-c")], value
+    return Value.of(shell), Value.of("-c"), value
 
 
 def variables(pairs: Dict[str, str]) -> Dict[str, Variable]:
     """An environment that no file sets."""
-    return {name: Variable([Run(text)], "", 0, "") for name, text in pairs.items()}
+    return {name: Variable(Value.of(text), "", 0, "") for name, text in pairs.items()}

@@ -13,9 +13,11 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 from ...host._file_systems import look
 from ...host._files import HostFiles, native
-from ...text._value import Run, Text, Value, line_of, text_of
+from ...text._characters import EMPTY, Run, Value
+from ...text._value import Text, line_of
 from .._definition import Definition, Start
-from .._systemd import Variable, split_words
+from .._environment import Variable
+from .._unit_syntax import split_words
 from ._starter import Starter, read
 
 
@@ -52,7 +54,7 @@ def _ini(content: str, path: str) -> List[_Item]:
                     _Item(
                         section,
                         match.group(1).strip().lower(),
-                        [Run(body[match.end() :].rstrip(), path, start + match.end())],
+                        Value.of(body[match.end() :].rstrip(), path, start + match.end()),
                         start,
                     )
                 )
@@ -86,7 +88,7 @@ class Supervisord(Starter):
             common.extend(item for item in items if item.section == "supervisord")
             for item in items:
                 if item.section == "include" and item.key == "files":
-                    for pattern in text_of(item.value).replace("%(here)s", main.rpartition("/")[0]).split():
+                    for pattern in item.value.text.replace("%(here)s", main.rpartition("/")[0]).split():
                         paths.extend(files.glob(posixpath.join(main.rpartition("/")[0], pattern)))
         for pattern in self._PARTS:
             paths.extend(files.glob(pattern))
@@ -106,13 +108,13 @@ class Supervisord(Starter):
 
             def value(key: str, name: str = name, mine: Dict[str, _Item] = mine) -> Value:
                 found = mine.get(key) or next((item for item in common if item.key == key), None)
-                return self._put_in(found.value, name, path) if found is not None else []
+                return self._put_in(found.value, name, path) if found is not None else EMPTY
 
             environment: Dict[str, Variable] = {}
             own = [mine["environment"]] if "environment" in mine else []
             for item in [one for one in common if one.key == "environment"] + own:
                 environment.update(self._environment(self._put_in(item.value, name, path), path))
-            user = text_of(value("user")) or "root"
+            user = value("user").text or "root"
             yield Start(
                 self.kinds[0],
                 "program " + name,
@@ -121,7 +123,7 @@ class Supervisord(Starter):
                 tuple(split_words(value("command"), True, False)),
                 environment,
                 user,
-                text_of(value("directory")),
+                value("directory").text,
                 "in [%s] of %s write the flag before -jar, or into environment= as JAVA_TOOL_OPTIONS, then "
                 "supervisorctl update" % (section, path),
                 editable=True,
@@ -145,7 +147,7 @@ class Supervisord(Starter):
     @staticmethod
     def _put_in(value: Value, name: str, path: str) -> Value:
         known = {"program_name": name, "group_name": name, "here": path.rpartition("/")[0]}
-        result: Value = []
+        result: List[Run] = []
         for run in value:
             at = 0
             for match in re.finditer(r"%(?:%|\(([A-Za-z_]\w*)\)[0-9]*[sd])", run.text):
@@ -159,7 +161,7 @@ class Supervisord(Starter):
                     else Run(text, run.path, run.position + match.start())
                 )
             result.append(run.part(at, len(run.text)))
-        return [run for run in result if run.text or run.unknown]
+        return Value([run for run in result if run.text or run.unknown])
 
     @staticmethod
     def _environment(value: Value, path: str) -> Dict[str, Variable]:

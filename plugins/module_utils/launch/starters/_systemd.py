@@ -12,8 +12,10 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from ...host._files import HostFiles
 from ...text._value import Unresolvable
 from .._definition import Definition, definition_of
+from .._environment import Variable, default_environment, environment_generators, lasting
 from .._outcome import Outcome, outcome, unresolved
-from .._systemd import Loaded, UnitFiles, Variable, default_environment, environment_generators, lasting
+from .._systemd import UnitFiles
+from .._unit import Loaded
 from ._starter import Found, Manager, Scene, Starter
 
 

@@ -11,8 +11,10 @@ from typing import Iterator, Optional, Set
 from ...host._file_systems import Silent
 from ...host._files import HostFiles
 from ...text._value import Unresolvable
+from .._commands import substitute
 from .._definition import Start
-from .._systemd import build, parse_unit, substitute
+from .._unit import build
+from .._unit_syntax import parse_unit
 from ._starter import Starter, accounts, is_ordinary, logs_in
 
 

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,18 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, kind_of, of_kind
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CARRIERS, Carrier, Errand, command
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import (
+    CARRIERS,
+    Carrier,
+    Errand,
+    command,
+    wants_terminal,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import not_orphaned
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
@@ -36,13 +44,15 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     settings_of,
     templated,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._openssh import OpenSSH, Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._ways import Ways
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
+LOCAL = ("local", "ansible.builtin.local")
 SUDO = ("sudo", "ansible.builtin.sudo")
 #: Variables that name the host itself; all other settings of a connection are mostly the same for many hosts.
 NAMES = (
@@ -52,6 +62,9 @@ NAMES = (
     "delegated_vars['ansible_host']",
     "delegated_vars['ansible_ssh_host']",
 )
+_NO_PASSWORD = of_kind("sudo_password")
+#: Failures of which Ansible's own plugin says more where there is a password.
+_SAID_BETTER = frozenset({"login", "key_unknown"})
 #: Seconds between two words on how far it is.
 PERIOD = 5.0
 
@@ -67,6 +80,7 @@ class ActionModule(Carrier):
         "reports_dir": REPORTS_DIR,
         "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
         "connections": {"type": "int", "default": 32},
+        "per_place": {"type": "int", "default": 8},
         "limit": {"type": "float", "default": 60},
     }
 
@@ -74,24 +88,18 @@ class ActionModule(Carrier):
         """Ask all hosts that can be served here, and name the others."""
         if not 1 <= arguments["connections"] <= 1000:
             raise AnsibleActionFail("connections must be from 1 to 1000")
+        if not 1 <= arguments["per_place"] <= 1000:
+            raise AnsibleActionFail("per_place must be from 1 to 1000")
         if not 1 <= arguments["limit"] <= 3600:
             raise AnsibleActionFail("limit must be from 1 to 3600 seconds")
         hosts: list[str] = list(dict.fromkeys(arguments["hosts"]))
-        reason = _sweep.MISSING if arguments["mode"] == "auto" else "telemetry_sweep is never"
         tally = Tally(len(hosts), reports_folder(arguments["reports_dir"]), self._display)
-        if reason:
-            tally.unserved = dict.fromkeys(hosts, reason)
+        if arguments["mode"] == "never":
+            tally.unserved = dict.fromkeys(hosts, "telemetry_sweep is never")
         else:
-            prepared = Preparation(self, hosts, tally)
+            pool = _sweep.Pool(arguments["connections"], arguments["limit"], arguments["per_place"])
             with not_orphaned():
-                asyncio.run(
-                    _sweep.sweep(
-                        (prepared.of(host) for host in hosts),
-                        arguments["connections"],
-                        arguments["limit"],
-                        prepared.file,
-                    )
-                )
+                asyncio.run(self._swept(hosts, tally, pool))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {
@@ -101,6 +109,12 @@ class ActionModule(Carrier):
             "unserved": tally.unserved,
             "hosts": tally.hosts,
         }
+
+    async def _swept(self, hosts: list[str], tally: Tally, pool: _sweep.Pool) -> None:
+        """Ask them, and tally what comes of it."""
+        async with Ways() as ways:
+            prepared = Preparation(self, hosts, tally, ways)
+            await pool.ask((prepared.of(host) for host in hosts), prepared.file)
 
 
 @dataclass(frozen=True)
@@ -165,16 +179,43 @@ class Tally:
         )
 
 
+def _asked_for() -> frozenset[str]:
+    """Failures that ssh would not have, did it ask on a terminal: ours has none, but a person may sit at Ansible's."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return frozenset()
+    return frozenset({"key_unknown"})
+
+
+def _password_of(connection: Any) -> dict[str, Any]:
+    """How ssh gets a password, as Ansible's plugin gives it: through sshpass, or by ssh's own way to ask a program."""
+    if pipe := connection.sshpass_pipe:
+        connection.sshpass_pipe = None
+        word = connection.get_option("password") or connection._play_context.password
+        return {"password": (*pipe, str(word).encode())}
+    if not hasattr(connection, "_init_shm"):
+        return {}
+    started = connection._init_shm()
+    memory, connection.shm = connection.shm, None
+
+    def end() -> None:
+        if memory is not None:
+            with contextlib.suppress(FileNotFoundError):
+                memory.unlink()
+
+    return {"environment": started.get("env"), "end": end}
+
+
 class Preparation:
     """From the variables of a host, as Ansible resolves them, to what is asked of it."""
 
-    def __init__(self, action: ActionModule, hosts: list[str], tally: Tally) -> None:
-        self._action, self._hosts, self._tally = action, hosts, tally
+    def __init__(self, action: ActionModule, hosts: list[str], tally: Tally, ways: Ways) -> None:
+        self._action, self._hosts, self._tally, self._ways = action, hosts, tally, ways
         self._task = action._task
         self._manager = self._task.get_variable_manager()
-        self._ssh = OpenSSH()
-        self._connection = connection_loader.get("ansible.builtin.ssh", action._play_context, os.devnull)
-        self._logins: dict[str, tuple[tuple[str, ...], str | None]] = {}
+        #: Ansible's own plugin, set up once for all hosts that have the same settings.
+        self._connections: dict[str, Any] = {}
         self._known: dict[str, Known] = {}
         self._names: dict[tuple[str, str], list[str]] = {}
 
@@ -201,14 +242,13 @@ class Preparation:
             self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
         elif isinstance(outcome, _sweep.Late | _sweep.TooLarge):
             self._tally.file(known, {"failed": True, "msg": str(outcome)})
-        elif outcome.status < 0 and not known.errand.answered(outcome.stdout):
-            # The channel was closed under the program: whose doing that was, only ssh can tell.
-            self._tally.leave(asked.host, "the connection ended in the middle")
         else:
             result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
             if result is None:
                 self._tally.leave(asked.host, "sudo there wants a terminal")
             else:
+                if result.get("failed") and kind_of(str(result["msg"])) == _NO_PASSWORD.kind:
+                    result["msg"] = explained("Missing sudo password", _NO_PASSWORD)  # as Ansible's plugins say it
                 self._tally.file(known, result)
 
     def _question(self, host: str) -> Any:
@@ -223,8 +263,10 @@ class Preparation:
         action = self._action
         action._templar = templar  # what the carrier templates is this host's
         plugin = templar.template(variables.get("ansible_connection")) or self._task.connection
-        if plugin not in SSH:
+        if plugin not in (*SSH, *LOCAL):
             raise Unserved(f"its connection plugin is {plugin}")
+        if C.DEFAULT_KEEP_REMOTE_FILES:
+            raise Unserved("remote files are to be kept")
         settings = settings_of(variables, templar.template)
         carrier = settings.get("telemetry_carrier", "auto")
         if carrier not in CARRIERS or carrier == "module":
@@ -235,71 +277,72 @@ class Preparation:
             raise Unserved("its policy is not valid") from None
         if errand.problem:
             raise Unserved("its options are not valid")
-        arguments, address, password = self._login(variables, templar)
+        connection, address = self._connection("ssh" if plugin in SSH else "local", variables, templar)
         line = command(action._interpreter(variables), action._compute_environment_string())
-        line, escalation = self._become(f"/bin/sh -c {shlex.quote(line)}", variables, templar)
+        line, escalation = self._become(line, variables, templar, connection)
+        line = f"/bin/sh -c {shlex.quote(f'{line} && sleep 0')}"  # as Ansible does it
         self._known[host] = Known(host, settings, circumstances_of(variables), errand)
+        if plugin in LOCAL:
+            return _sweep.Question(host, self._local(line), errand.program, escalation, remote=False)
+        if wants_terminal(connection):
+            raise Unserved("ssh is set to ask for a terminal")
+        port = connection.get_option("port")
         return _sweep.Question(
-            host, lambda: self._ssh.login(arguments, address), password, line, errand.program, escalation
+            host,
+            self._ssh(connection, host, address, line),
+            errand.program,
+            escalation,
+            place=f"{address} {port or ''}",
+            left=_SAID_BETTER if connection.get_option("password") else _asked_for(),
+            retries=int(connection.get_option("reconnection_retries")),
         )
 
-    def _login(self, variables: dict[str, Any], templar: Any) -> tuple[tuple[str, ...], str, str | None]:
-        """The arguments that Ansible gives ssh, the host's address, and a password."""
-        options = self._options("connection", self._connection._load_name, variables, templar)
+    def _connection(self, name: str, variables: dict[str, Any], templar: Any) -> tuple[Any, str]:
+        """Ansible's connection plugin with the settings of a host, and its address."""
+        made = connection_loader.get(f"ansible.builtin.{name}", self._action._play_context, os.devnull)
+        options = self._options("connection", made._load_name, variables, templar)
         address = str(
             next((options[name] for name in reversed(NAMES) if options.get(name)), variables["inventory_hostname"])
         )
-        common = json.dumps(
-            {name: value for name, value in options.items() if name not in NAMES}, default=str, sort_keys=True
-        )
-        if common not in self._logins:
+        common = {name: value for name, value in options.items() if name not in NAMES}
+        key = f"{name} {json.dumps(common, default=str, sort_keys=True)}"
+        if key not in self._connections:
             keys = self._task_keys()
             keys["timeout"] = self._action._play_context.timeout
             if self._action._play_context.password:
                 keys["password"] = self._action._play_context.password
-            self._connection.set_options(task_keys=keys, var_options=options)
-            self._logins[common] = self._arguments()
-        arguments, password = self._logins[common]
-        return arguments, address, password
+            made.set_options(task_keys=keys, var_options=options)
+            self._connections[key] = made
+        return self._connections[key], address
 
-    def _arguments(self) -> tuple[tuple[str, ...], str | None]:
-        """The arguments in the order of Ansible's plugin: of two that contradict each other ssh takes the first."""
-        option = self._connection.get_option
-        for name, what in (
-            ("pkcs11_provider", "a PKCS#11 token"),
-            ("private_key", "a key from a variable"),
-            ("private_key_passphrase", "a key with a passphrase"),
-        ):
-            try:
-                if option(name):
-                    raise Unserved(f"it is logged in to with {what}")
-            except KeyError:
-                continue  # not in this version of Ansible
-        password = option("password")
-        words = [option("ssh_executable"), *shlex.split(option("ssh_args") or "")]
-        if option("host_key_checking") is False:
-            words += ["-o", "StrictHostKeyChecking=no"]
-        if option("port") is not None:
-            words += ["-o", f"Port={option('port')}"]
-        if option("private_key_file"):
-            words += ["-o", f'IdentityFile="{os.path.expanduser(option("private_key_file"))}"']
-        if not password:
-            words += [
-                "-o",
-                "KbdInteractiveAuthentication=no",
-                "-o",
-                "PasswordAuthentication=no",
-                "-o",
-                "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey",
-            ]
-        if option("remote_user"):
-            words += ["-o", f'User="{option("remote_user")}"']
-        words += ["-o", f"ConnectTimeout={option('timeout')}"]
-        for name in ("ssh_common_args", "ssh_extra_args"):
-            words += shlex.split(option(name) or "")
-        return tuple(str(word) for word in words), str(password) if password else None
+    def _local(self, line: str) -> Callable[[], Awaitable[_sweep.Line]]:
+        async def make() -> _sweep.Line:
+            return _sweep.Line(["/bin/sh", "-c", line])
 
-    def _become(self, line: str, variables: dict[str, Any], templar: Any) -> tuple[str, Any]:
+        return make
+
+    def _ssh(self, connection: Any, host: str, address: str, line: str) -> Callable[[], Awaitable[_sweep.Line]]:
+        """Makes the command line that Ansible's plugin would start, with the ways that hosts share.
+
+        A connection to share (ControlMaster) is not made: nothing else is asked by it, and it would be left behind. One
+        that is there is used.
+        """
+
+        async def make() -> _sweep.Line:
+            connection.set_option("host", address)
+            connection.host = address
+            executable = connection.get_option("ssh_executable")
+            words = [os.fsdecode(word) for word in connection._build_command(executable, "ssh")]
+            at = words.index(executable) + 1
+            before, options = words[:at], words[at:]
+            options = (await self._ways.to([executable, "-o", "ControlMaster=no", *options], address))[1:]
+            words = [*before, *options, address, line]
+            self._action._display.vvv(f"SSH: EXEC {shlex.join(words)}", host=host)
+            return _sweep.Line(words, **_password_of(connection))
+
+        return make
+
+    def _become(self, line: str, variables: dict[str, Any], templar: Any, connection: Any) -> tuple[str, Any]:
         """The command as become makes it, and what is to be waited for."""
         wanted = templar.template(variables.get("ansible_become"))
         if not (self._task.become if wanted is None else boolean(wanted)):
@@ -312,11 +355,21 @@ class Preparation:
         if self._action._play_context.become_pass:
             keys["become_pass"] = self._action._play_context.become_pass
         plugin.set_options(task_keys=keys, var_options=self._options("become", plugin._load_name, variables, templar))
+        if not C.BECOME_ALLOW_SAME_USER and plugin.get_option("become_user") == self._login_of(connection):
+            return line, None  # as Ansible does it
         line = plugin.build_become_command(line, self._action._connection._shell)
         password = plugin.get_option("become_pass")
         return line, _sweep.Escalation(
             plugin.prompt.encode() if password else b"", str(password or ""), plugin.success.encode()
         )
+
+    @staticmethod
+    def _login_of(connection: Any) -> str | None:
+        """Whom it logs in as, where that is said."""
+        try:
+            return connection.get_option("remote_user") or None
+        except KeyError:
+            return getattr(connection, "default_user", None)
 
     def _options(self, kind: str, name: str, variables: dict[str, Any], templar: Any) -> dict[str, Any]:
         """The variables that a plugin takes its options from, templated."""

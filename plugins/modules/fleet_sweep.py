@@ -12,12 +12,13 @@ description:
   - Does what M(cbops.telemetry.telemetry_audit) does, for any number of hosts in one task that runs once on the control
     node. Each host is asked in one connection and one command, judged, and its evidence filed as its answer arrives.
     The evidence is the same, byte for byte.
-  - Host, port, user, keys, agent, password, hosts on the way, host key checking and become come from the inventory, as
-    Ansible and C(ssh -G) resolve them.
-  - Hosts that it cannot serve as ssh would are returned by name, and left to M(cbops.telemetry.telemetry_audit). Such
-    are hosts with another connection plugin or another become plugin than sudo, hosts whose key is not known (unless
-    host key checking is off), certificates, PKCS#11 tokens, keys with a passphrase that no agent holds, and a
-    C(ProxyCommand) other than C(ssh -W %h:%p).
+  - Each host is asked by the ssh that Ansible would start, with what the inventory and ssh's own configuration say.
+    What ssh trusts is trusted, and what it refuses is refused. A host with C(ansible_connection=local) is asked by a
+    child process. Become is by sudo, with or without a password.
+  - Hosts on the way (C(ProxyJump), and C(ProxyCommand) where it is C(ssh -W %h:%p)) are logged in to once for all hosts
+    behind them.
+  - Hosts with another connection plugin, another become plugin than sudo, or a terminal that is asked for are returned
+    by name, and left to M(cbops.telemetry.telemetry_audit).
   - Changes nothing on the hosts.
 author:
   - The cbops.telemetry maintainers (@cbops)
@@ -26,8 +27,6 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
   - cbops.telemetry._report
   - cbops.telemetry._report.hosts
-requirements:
-  - paramiko on the control node; without, no host is served.
 options:
   mode:
     description:
@@ -41,15 +40,19 @@ options:
         and is waited for beside it.
     type: int
     default: 32
+  per_place:
+    description:
+      - How many hosts with the same address and port are asked at the same time, from 1 to 1000. sshd hangs up on some
+        of many that log in at once (C(MaxStartups)); a host that is hung up on before it was let in is asked again.
+    type: int
+    default: 8
   limit:
     description:
-      - Seconds after which a host counts as unreachable whatever it is doing, from 1 to 3600. The C(timeout) of
-        Ansible's connections holds for connecting.
+      - Seconds after which a host has not answered, whatever it is doing, from 1 to 3600. The C(timeout) of Ansible's
+        connections holds for connecting.
     type: float
     default: 60
 notes:
-  - Keys are exchanged by what C(ssh) is set to and paramiko can do. With an OpenSSH whose only post-quantum exchange is
-    C(sntrup761x25519-sha512) that is C(curve25519-sha256).
   - With C(-v) the reasons for which hosts were left to the ordinary way are shown.
 seealso:
   - module: cbops.telemetry.telemetry_audit

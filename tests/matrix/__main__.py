@@ -16,25 +16,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.matrix import newcomer, roots, session
+from tests.matrix import newcomer, roots, session, units
 from tests.matrix.roots import CHECKOUT, machine
 from tests.matrix.session import BUILD, FLEET
 
-#: Core -> the Debian release whose Python runs it, and the pin where the newest release of it is none yet.
+#: Core -> the Debian release whose Python runs it, or that Python's version (see roots.place): from the oldest that a
+#: core runs on to the newest that can be had; and the pin where the newest release of it is none yet.
 CORES = {
-    "2.16": "bookworm",
-    "2.17": "bookworm",
-    "2.18": "bookworm",
+    "2.16": "3.10",
+    "2.17": "3.12",
+    "2.18": "3.13",
     "2.19": "bookworm",
     "2.20": "trixie",
     "2.21": "trixie",
-    "2.22": "trixie",
+    "2.22": "forky",
 }
 UNRELEASED = {"2.22": "2.22.0rc1"}
 #: Cores whose own ansible-test looks at the collection, beside the one of `make lint`: the newest whose requirements
 #: are all packages of the index (2.22.0rc1's pylint wants a commit of dill's).
 SANITY = ("2.21",)
-PYTHON = {"bookworm": (3, 11), "trixie": (3, 13)}
+BARE = ("bookworm", "trixie")
 PAGE = CHECKOUT / "docs/support.md"
 RESULTS = BUILD / "results.json"
 
@@ -51,7 +52,7 @@ def results() -> dict[str, Any]:
         known = json.loads(RESULTS.read_text())
     except (OSError, ValueError):
         known = {}
-    found: dict[str, Any] = {"code": code(), "cores": {}, "newcomers": {}, "sanity": {}}
+    found: dict[str, Any] = {"code": code(), "cores": {}, "newcomers": {}, "sanity": {}, "units": {}}
     return found | known if known.get("code") == code() else found
 
 
@@ -90,12 +91,24 @@ def table(found: dict[str, Any]) -> str:
                 f"| ansible-core {row['core']} | {row['python']} | "
                 f"{row['steps'].get('sanity', 'not run').partition(':')[0]} | {row['seconds']} |"
             )
+    if found["units"]:
+        lines += ["", "| unit tests on | Python | | | seconds |", "|---|---|---|---|---|"]
+        for _core, row in sorted(found["units"].items()):
+            lines.append(
+                f"| ansible-core {row['core']} | {row['python']} | "
+                f"{row['steps'].get('unit', 'not run').partition(':')[0]} | {row['tests']} | {row['seconds']} |"
+            )
     return "\n".join(lines)
 
 
 def main() -> int:
     """Run what was asked for and write the page."""
-    everything = [*CORES, *(f"sanity-{core}" for core in SANITY), *(f"bare-{release}" for release in PYTHON)]
+    everything = [
+        *CORES,
+        *(f"sanity-{core}" for core in SANITY),
+        *(f"unit-{core}" for core in CORES),
+        *(f"bare-{release}" for release in BARE),
+    ]
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("--only", default="", help=f"of {','.join(everything)}")
     parser.add_argument("--whole", default="", help="anything: a newcomer's `make test` is run to its end too")
@@ -108,30 +121,31 @@ def main() -> int:
     BUILD.mkdir(parents=True, exist_ok=True)
     packed = artifact()
     failures, as_new = 0, False
-    others: dict[str, Path] = {}
+    others: dict[str, tuple[Path | None, str]] = {}
     for name in wanted:
         found = results()
         machine.say(f"matrix: {name}")
-        core = name.removeprefix("sanity-")
-        if core in CORES:
-            release = CORES[core]
-            if sys.version_info[:2] != PYTHON[release] and release not in others:
-                others[release] = roots.copied(release, roots.CONTROL, BUILD / "roots" / release)
-            made = session.Session(
-                UNRELEASED.get(core, core), packed, others.get(release), folder=BUILD / "sessions" / name
-            )
-            if core != name:
-                row = found["sanity"][core] = session.run(made, (session.Session.install, session.Session.sanity))
+        kind, _, rest = name.rpartition("-")
+        core = UNRELEASED.get(rest, rest)
+        if kind == "bare":
+            steps = found["newcomers"][rest] = newcomer.run(rest, bool(arguments.whole))
+        elif kind == "unit":
+            row = found["units"][rest] = units.run(core, CORES[rest])
+            steps = row["steps"]
+        else:
+            where = CORES[rest]
+            if where not in others:
+                others[where] = roots.place(where, BUILD / "roots" / where)
+            made = session.Session(core, packed, *others[where], folder=BUILD / "sessions" / name)
+            if kind == "sanity":
+                row = found["sanity"][rest] = session.run(made, (session.Session.install, session.Session.sanity))
                 steps = row["steps"]
             else:
                 # A session that passes leaves the hosts as it found them.
                 subprocess.run([FLEET, "up", "test", *([] if as_new else ["--fresh"])], check=True, timeout=900)
-                row = found["cores"][core] = session.run(made)
+                row = found["cores"][rest] = session.run(made)
                 steps = row["steps"]
                 as_new = set(steps.values()) == {"passed"}
-        else:
-            steps = newcomer.run(name.partition("-")[2], bool(arguments.whole))
-            found["newcomers"][name.partition("-")[2]] = steps
         failures += sum(text != "passed" for text in steps.values())
         found["day"] = datetime.date.today().isoformat()
         RESULTS.write_text(json.dumps(found, indent=1))

@@ -22,6 +22,8 @@ import machine  # noqa: E402
 
 #: What the root of a control node has: Ansible's newer cores want a newer Python, and ssh.
 CONTROL = ("ca-certificates", "openssh-client", "python3", "python3-venv", "sudo")
+#: The Python of a Debian release.
+PYTHONS = {"bookworm": (3, 11), "trixie": (3, 13), "forky": (3, 14)}
 #: What README asks for before its first command.
 BARE = ("ca-certificates", "git", "make")
 #: Settings of pip that say how a package index is reached; what else a user has set is his own.
@@ -94,6 +96,28 @@ def copied(release: str, packages: Sequence[str], to: Path) -> Path:
         entered(to, ["update-ca-certificates"])
     (to / "etc/pip.conf").write_text(pip_settings())
     return to
+
+
+def place(where: str, to: Path) -> tuple[Path | None, str]:
+    """Where a core runs: a root file system (None: this machine's own) and the path of its Python.
+
+    ``where`` is a Debian release, whose root is copied ``to`` there unless this machine has its Python, or the version of a
+    Python, of the PATH or of pyenv; where this machine has none of it, its own Python does.
+    """
+    if where in PYTHONS:
+        if sys.version_info[:2] == PYTHONS[where]:
+            return None, sys.executable
+        return copied(where, CONTROL, to), "/usr/bin/python3"
+    name = f"python{where}"
+    here = [Path(path) for path in [shutil.which(name, path=machine.PATH)] if path]
+    for path in (*here, *sorted(Path.home().glob(f".pyenv/versions/{where}.*/bin/{name}"))):
+        if (
+            subprocess.run([path, "-c", "import ensurepip, ssl, venv"], capture_output=True, check=False).returncode
+            == 0
+        ):
+            return None, str(path)
+    machine.say(f"there is no Python {where} here")
+    return None, sys.executable
 
 
 def pip_settings() -> str:

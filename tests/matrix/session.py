@@ -64,20 +64,26 @@ def expect(what: str, found: object, *wanted: object) -> None:
         raise Failed(f"{what}: {found}, wanted {' or '.join(map(str, wanted))}")
 
 
+def pin(core: str) -> str:
+    """What pip is asked for: of "2.19" the newest release, of a whole version that one."""
+    return f"ansible-core=={core}.*" if core.count(".") == 1 else f"ansible-core=={core}"
+
+
 class Session:
-    """The steps on one core. ``root``: the other root file system whose Python runs it; None for this one's."""
+    """The steps on one core; ``root`` and ``python`` as in roots.place."""
 
     def __init__(
         self,
         core: str,
         artifact: Path,
         root: Path | None = None,
+        python: str = sys.executable,
         hosts: Sequence[str] = HOSTS,
         folder: Path | None = None,
     ) -> None:
-        self.core, self.artifact, self.root, self.hosts = core, artifact, root, hosts
+        self.core, self.artifact, self.root, self.python, self.hosts = core, artifact, root, python, hosts
         self.folder = folder or BUILD / "sessions" / core
-        self.venv = BUILD / "cores" / f"{core}-{root.name if root else 'here'}"
+        self.venv = BUILD / "cores" / f"{core}-{root.name if root else Path(python).name}"
         self.reports = self.folder / "reports"
         self.config = self.folder / "ansible.cfg"
         self.inventory = self.folder / "hosts.json"
@@ -162,9 +168,8 @@ class Session:
         done = self.venv / "installed"  # written last: one that was cut short is made anew
         if done.exists():
             return
-        python = "/usr/bin/python3" if self.root else sys.executable
-        wanted = f"ansible-core=={self.core}.*" if self.core.count(".") == 1 else f"ansible-core=={self.core}"
-        if self.command(python, "-m", "venv", "--clear", self.venv) or self._pip(wanted):
+        wanted = pin(self.core)
+        if self.command(self.python, "-m", "venv", "--clear", self.venv) or self._pip(wanted):
             raise Failed(f"{wanted} could not be installed from the package index, see {self.folder / 'log'}")
         done.touch()
 

@@ -224,7 +224,7 @@ def make(
             "verdict": document["verdict"],
         }
     (folder / "manifests").mkdir(exist_ok=True)
-    day = datetime.datetime.fromisoformat(AT) - datetime.timedelta(hours=3)
+    day = datetime.datetime.fromisoformat(AT.replace("Z", "+00:00")) - datetime.timedelta(hours=3)
     verdicts = [entry["verdict"] for entry in files.values()]
     for back in range(runs):
         at = (day - datetime.timedelta(days=back)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -29,7 +29,6 @@ BEHIND = {
     "ShellSyntaxError": "shell-syntax",
     "SignatureError": "evidence-not-verified",
     "SystemExit": "old-python",
-    "Unreachable": None,  # in the words of ssh, which the failures know
     "Unserved": None,  # the host is asked the ordinary way, and no verdict says so
     "_Broken": "setting-not-read",
     "TooLarge": "setting-not-read",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
 from hostroot import FLAG, Host
 from schemas import validate
 
@@ -42,7 +42,10 @@ def call(
 ) -> dict[str, Any]:
     """Run a module's main() with these options; what it answered."""
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
-    with patch_module_args(arguments), pytest.raises(SystemExit):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        # As ansible.module_utils.testing does it, which cores before 2.19 have not.
+        patch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
+        patch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
         main()
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert not any(secret in json.dumps({k: v for k, v in answer.items() if k != "invocation"}) for secret in SECRETS)

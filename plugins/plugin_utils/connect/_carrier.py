@@ -97,7 +97,7 @@ _NO_TTY = re.compile(of_kind("sudo_tty").words, re.IGNORECASE)
 #: What Ansible says where ssh took no more of its input and had not ended yet, so that nobody knows why.
 _NOT_TAKEN = re.compile(
     r"data could not be sent to remote host \S+ make sure this host can be reached over ssh\W*"
-    r"(\[Errno \d+\] broken pipe)?\W*\Z",
+    r"(\[Errno \d+\] broken pipe\W*)*\Z",
     re.IGNORECASE,
 )
 #: Characters of what a host said that are looked at for the reason of a failure.
@@ -313,6 +313,24 @@ class Errand:
         return answer_of(stdout, self.begin, self.end) is not None
 
 
+def wants_terminal(connection: Any) -> bool:
+    """Whether ssh is given an option to ask for a terminal, in which a program cannot be piped.
+
+    Cores before 2.19 do not look for it.
+    """
+    if hasattr(connection, "_is_tty_requested"):
+        return bool(connection._is_tty_requested())
+    words: list[str] = []
+    for name in ("ssh_args", "ssh_common_args", "ssh_extra_args"):
+        try:
+            words += shlex.split(connection.get_option(name) or "")
+        except KeyError:
+            return False  # another plugin than ssh
+    return any(re.fullmatch(r"-t+", word) for word in words) or bool(
+        re.search(r"requesttty[ =]+(yes|force)", " ".join(words), re.IGNORECASE)
+    )
+
+
 class Carrier(Action):
     """An action that asks hosts by the carrier."""
 
@@ -436,7 +454,7 @@ class Carrier(Action):
         # Cores before 2.19 have no such attribute: they never pipe through su, and through all else.
         if become and not getattr(become, "pipelining", become.name != "su"):
             return f"become by {become.name} cannot pipe"
-        if getattr(connection, "_is_tty_requested", bool)():
+        if wants_terminal(connection):
             return f"{plugin} is set to ask for a terminal"
         if C.DEFAULT_KEEP_REMOTE_FILES:
             return "remote files are to be kept"
@@ -452,9 +470,12 @@ class Carrier(Action):
             try:
                 done = self._low_level_execute_command(line, in_data=errand.program)
             except AnsibleConnectionFailure as error:
-                if not _NOT_TAKEN.search(str(error)):
+                failure = failure_of(words_of_ssh(str(error)))
+                # A connection that is cut is made again once, where nothing can have been begun but looking. Or ssh was
+                # about to end, and why it said only then: nothing has run there, it wants all of the program.
+                cut = errand.function == "telemetry_info" and failure is not None and failure.kind == "broken"
+                if not cut and not _NOT_TAKEN.search(str(error)):
                     raise
-                # ssh was about to end, and why it said only then. Nothing has run there: it wants all of the program.
                 done = self._low_level_execute_command(line, in_data=errand.program)
         display.vvv(
             f"{name}: {len(errand.program)} bytes sent, exit status {done['rc']}",

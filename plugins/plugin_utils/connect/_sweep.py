@@ -1,50 +1,49 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many hosts asked from one process: one SSH connection, one command and one answer each, by paramiko.
+"""Many hosts asked from one process: for each of them one ssh, one command and one answer.
 
-Private to this collection. Runs on the control node. A host that is slow at anything gives its place to the next one
-and is waited for beside it, up to one limit; so hosts that never answer cost their limit once, together.
+Private to this collection. Runs on the control node. It is the ssh that Ansible would start, so what it trusts is
+trusted and what it refuses is refused. A host that is slow at anything gives its place to the next one and is waited
+for beside it, up to one limit; so hosts that never answer cost their limit once, together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import logging
 import os
-import socket
-import threading
+import random
+import re
+import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._known_hosts import (
-    KNOWN,
-    UNKNOWN,
-    KnownHosts,
-    name_of,
-)
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._openssh import Login, Unserved
-
-try:
-    import paramiko
-    from paramiko.pkey import PublicBlob
-except ImportError as error:
-    MISSING: str | None = f"paramiko cannot be imported on the control node: {error}"
-else:
-    MISSING = None
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import failure_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, descendants
 
 #: Seconds after which a host gives its place to the next one, and how many may be waited for like that.
 PATIENCE = 2.0
 SLOW = 512
+#: How ssh ends where it is ssh that failed.
+OF_SSH = 255
+#: How often a server is asked again that hangs up before it has said who it is: sshd does so at random where many come
+#: at once (MaxStartups). Seconds before the first time; then twice as many.
+DROPPED = 4
+PAUSE = 0.5
+_CHUNK = 1 << 16
 
-# A failed connection is an answer here; paramiko's threads would write each of them into a log as well.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
-logging.getLogger("paramiko").propagate = False
+#: What ssh says where the other side hung up before its banner.
+_BEFORE_THE_BANNER = re.compile(
+    r"(kex|ssh)_exchange_identification: (connection closed|read: connection reset)"
+    r"|banner exchange: connection to .*: (connection reset|broken pipe)",
+    re.IGNORECASE,
+)
+
+
+class Unserved(Exception):
+    """The host cannot be asked here; the ordinary way can. The message says why."""
 
 
 class Unreachable(Exception):
@@ -52,7 +51,7 @@ class Unreachable(Exception):
 
 
 class Late(Exception):
-    """The host let us in and does not answer: what is there is unknown. It is not asked again in another way."""
+    """The host does not answer: what is there is unknown. It is not asked again in another way."""
 
 
 class TooLarge(Exception):
@@ -69,15 +68,34 @@ class Escalation:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A command line of this machine, and what it is started with."""
+
+    words: Sequence[str | bytes]
+    environment: dict[str, str] | None = None
+    #: A descriptor that it reads a password from, and the one to write it to.
+    password: tuple[int, int, bytes] | None = None
+    #: Called when it has ended.
+    end: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
 class Question:
-    """A host, how to log in (asked in the host's own thread), the command and what it reads."""
+    """A host, how to start what asks it, and what that reads."""
 
     host: str
-    login: Callable[[], Login]
-    password: str | None
-    command: str
+    #: Makes the command line, anew for each attempt. Raises Unserved.
+    line: Callable[[], Awaitable[Line]]
     program: bytes
     escalation: Escalation | None = None
+    #: Whether its command is ssh, so that an exit status of 255 is ssh's.
+    remote: bool = True
+    #: Where it connects to: not more than so many hosts of the same place are asked at the same time.
+    place: str = ""
+    #: Failures (their kinds) for which Ansible's own plugin has words or questions of its own.
+    left: frozenset[str] = frozenset()
+    #: How often the user wants an attempt to be repeated that did not reach the host.
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,382 +110,228 @@ class Answer:
 Outcome = Answer | Unreachable | Late | TooLarge | Unserved
 
 
-class Keys:
-    """Private keys and known hosts, each file read once for all hosts. Used by many threads."""
+class Talk:
+    """One command that runs: what it said so far, and what it is to read."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._private: dict[str, paramiko.PKey | None] = {}
-        self._known: dict[tuple[str, ...], KnownHosts] = {}
+    def __init__(self, process: asyncio.subprocess.Process, question: Question) -> None:
+        self._process, self._question = process, question
+        self.stdout, self.stderr = bytearray(), bytearray()
+        self._more = asyncio.Event()
+        self._open = 2
+        self.asked = question.escalation is None
 
-    def private(self, path: str) -> paramiko.PKey | None:
-        """The key of a file; None where there is none that can be used without a passphrase."""
-        with self._lock:
-            if path not in self._private:
-                try:
-                    self._private[path] = paramiko.PKey.from_path(path)
-                except Exception:  # paramiko and cryptography raise a dozen kinds for a file that is no key
-                    self._private[path] = None
-            return self._private[path]
+    async def run(self) -> Answer:
+        """The answer. Raises TooLarge, Unserved."""
+        process = self._process
+        assert process.stdout is not None and process.stderr is not None
+        readers = asyncio.gather(self._read(process.stdout, self.stdout), self._read(process.stderr, self.stderr))
+        try:
+            await self._feed()
+            await readers
+        finally:
+            readers.cancel()
+        status = await process.wait()
+        return Answer(status, self.stdout.decode("utf-8", "replace"), self.stderr.decode("utf-8", "replace"))
 
-    def known(self, paths: tuple[str, ...]) -> KnownHosts:
-        """The known hosts of some files."""
-        with self._lock:
-            if paths not in self._known:
-                self._known[paths] = KnownHosts(paths)
-            return self._known[paths]
+    async def _read(self, stream: asyncio.StreamReader, said: bytearray) -> None:
+        try:
+            while chunk := await stream.read(_CHUNK):
+                said += chunk
+                self._more.set()
+                if len(said) > LARGEST:
+                    raise TooLarge(TOO_LARGE)
+        finally:
+            self._open -= 1
+            self._more.set()
 
-    def offered(self, login: Login, agent: paramiko.Agent | None) -> Iterator[paramiko.PKey]:
-        """The keys to log in with, in the order of ssh: the agent's that are named, files, the agent's others."""
-        files = [(path, self.private(path)) for path in login.identities]
-        named = {key.asbytes() for _path, key in files if key is not None}
-        named |= {blob for blob in (_public(path) for path in login.identities) if blob}
-        held = list(agent.get_keys()) if agent is not None else []
-        yield from (key for key in held if key.asbytes() in named)
-        in_agent = {key.asbytes() for key in held}
-        yield from (key for _path, key in files if key is not None and key.asbytes() not in in_agent)
-        if not login.identities_only:
-            yield from (key for key in held if key.asbytes() not in named)
+    async def _feed(self) -> None:
+        """Give the command what it reads: the password where it is asked for, then the program."""
+        stdin, escalation = self._process.stdin, self._question.escalation
+        assert stdin is not None
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended: its words and its status say why
+            if escalation is not None and escalation.prompt and not await self._escalated(stdin, escalation):
+                return
+            stdin.write(self._question.program)
+            await stdin.drain()
+        stdin.close()
 
-
-def _public(path: str) -> bytes | None:
-    """The public half beside a private key, by which an agent's key is found."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        with open(path + ".pub", encoding="utf-8") as stream:
-            return PublicBlob.from_string(stream.read()).key_blob
-    return None
+    async def _escalated(self, stdin: asyncio.StreamWriter, escalation: Escalation) -> bool:
+        """Answer the prompt of become and wait until it succeeded; False where the command ended. Raises Unserved."""
+        answered = 0
+        while escalation.success not in self.stdout:
+            prompts = self.stdout.count(escalation.prompt) + self.stderr.count(escalation.prompt)
+            if prompts > 1:
+                raise Unserved("become did not succeed")  # whose fault that was Ansible's own plugins know how to say
+            if prompts > answered:
+                answered = prompts
+                stdin.write(escalation.password.encode() + b"\n")
+                await stdin.drain()
+            elif not self._open:
+                return False
+            self._more.clear()
+            await self._more.wait()
+        return True
 
 
 @dataclass
 class Session:
-    """What is open for one host, so that it can be closed from outside when its time is over."""
+    """What runs for one host, so that it can be ended from outside when its time is over."""
 
     deadline: float
-    things: list[Any] = field(default_factory=list)
-    over: bool = False
-    asked: bool = False  # whether the host let us in and runs our command
-    shared: bool = False  # whether it goes over a connection that is for others, too
+    process: asyncio.subprocess.Process | None = None
 
     def left(self) -> float:
-        """Seconds that are left; never nothing, which would mean for ever to some."""
+        """Seconds that are left; never nothing."""
         return max(self.deadline - time.monotonic(), 0.001)
 
-    def keep(self, thing: Any) -> Any:
-        """Remember something to be closed: the line first, then what goes over it."""
-        self.things.append(thing)
-        if self.over:
-            self.close()
-        return thing
+    def end(self) -> None:
+        """End what runs, with all that it has started."""
+        process, self.process = self.process, None
+        if process is not None and process.returncode is None:
+            kill(process.pid)
 
-    def close(self) -> None:
-        """Close all of it, from any thread."""
-        self.over = True
-        if self.things:
-            # paramiko's thread wakes up at once; else it would be waited for.
-            with contextlib.suppress(Exception):
-                self.things[0].shutdown(socket.SHUT_RDWR)
-        for thing in reversed(self.things):
-            with contextlib.suppress(Exception):
-                thing.close()
+
+def kill(group: int) -> None:
+    """End a process that leads a group, and what it has started (a session of its own, too)."""
+    for process in descendants(group):
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        os.killpg(group, signal.SIGKILL)
+
+
+async def _ask(question: Question, session: Session) -> Answer:
+    """The answer of one host. Raises Unreachable, TooLarge, Unserved."""
+    dropped = cut = failed = 0
+    while True:
+        answer = await _attempt(question, session)
+        if answer.status != OF_SSH or not question.remote:
+            return answer
+        failure = failure_of(answer.stderr)
+        kind = failure.kind if failure is not None else ""
+        if kind == "broken" and not cut:
+            cut, pause = 1, 0.0
+        elif _BEFORE_THE_BANNER.search(answer.stderr) and dropped < DROPPED:
+            dropped, pause = dropped + 1, PAUSE * 2**dropped * (0.5 + random.random())
+        elif failed < question.retries:
+            failed, pause = failed + 1, min(2**failed - 1, 30)
+        elif kind in question.left and failure is not None:
+            raise Unserved(failure.sentence)
+        else:
+            raise Unreachable(answer.stderr)
+        await asyncio.sleep(pause)
+
+
+async def _attempt(question: Question, session: Session) -> Answer:
+    """One attempt to ask a host."""
+    line = await question.line()
+    read, write, password = line.password or (-1, -1, b"")
+    try:
+        try:
+            session.process = process = await asyncio.create_subprocess_exec(
+                *line.words,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=line.environment,
+                pass_fds=(read,) if line.password else (),
+                # Without a terminal, which ssh would ask for what it does not know; and a group to end.
+                start_new_session=True,
+            )
+        finally:
+            if line.password:
+                os.close(read)
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(write, password + b"\n")
+                os.close(write)
+        try:
+            return await Talk(process, question).run()
+        finally:
+            session.end()
+            await process.wait()
+            process._transport.close()  # type: ignore[attr-defined]  # else it may be closed after its loop is
+    except OSError as error:
+        raise Unserved(f"{os.fsdecode(line.words[0])} cannot be started: {error.strerror}") from error
+    finally:
+        line.end()
 
 
 @dataclass
-class Hop:
-    """A host on the way: its connection, or why there is none. Tried once for all hosts behind it."""
+class Pool:
+    """Hosts that are asked at the same time.
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    transport: paramiko.Transport | None = None
-    problem: Exception | None = None
+    ``connections`` at a time, each for ``limit`` seconds at most, and ``per_place`` at a time of one place.
+    """
 
+    connections: int
+    limit: float
+    per_place: int
+    _slow: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SLOW))
+    _places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
-class Talk:
-    """One host after the other asked the same way, in as many threads as there are hosts in the works."""
+    async def ask(
+        self, questions: Iterable[Callable[[], Question | None]], file: Callable[[Question, Outcome], None]
+    ) -> None:
+        """Ask all of them.
 
-    def __init__(self) -> None:
-        self._keys = Keys()
-        self._lock = threading.Lock()
-        self._hops: dict[Login, Hop] = {}
-
-    def ask(self, question: Question, session: Session) -> Answer:
-        """The answer; the session stays open. Raises Unreachable, Unserved."""
+        A question is made when its turn comes (None: there is nothing to ask), and its outcome filed as it arrives;
+        both in this thread.
+        """
+        turns = asyncio.Semaphore(self.connections)
+        running: set[asyncio.Task[None]] = set()
         try:
-            login = question.login()
-            transport = self._connect(login, question.password, session, session.keep)
-            return self._run(transport, question, session)
-        except (Unreachable, TooLarge, Unserved):
-            raise
-        except Exception as error:  # whatever it is, it is one host's; ssh may come further, or have better words
-            raise Unserved(f"the connection ended: {error or type(error).__name__}") from error
+            for make in questions:
+                await turns.acquire()
+                question = make()
+                if question is None:
+                    turns.release()
+                    continue
+                running.add(task := asyncio.create_task(self._one(question, turns, file)))
+                for task in [task for task in running if task.done()]:
+                    running.remove(task)
+                    task.result()
+            for task in running:
+                await task
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
-    def close(self) -> None:
-        """Close the connections to hosts on the way."""
-        for hop in self._hops.values():
-            if hop.transport is not None:
-                hop.transport.close()
-
-    def _connect(
-        self, login: Login, password: str | None, session: Session, keep: Callable[[Any], Any]
-    ) -> paramiko.Transport:
-        """A connection that is logged in."""
-        stream = keep(self._through(login.via, login, session) if login.via else dial(login, session.left()))
-        transport: paramiko.Transport = keep(paramiko.Transport(stream))
-        known = self._keys.known(login.known_hosts)
-        options = transport.get_security_options()
-        options.kex = _allowed("key exchange", login.kex, options.kex)
-        options.ciphers = _allowed("cipher", login.ciphers, options.ciphers)
-        options.digests = _allowed("MAC", login.macs, options.digests)
-        name = login.alias or name_of(login.hostname, login.port)
-        kinds = {line.kind for line in known.of(name)} or known.kinds if login.strict else set()
-        # Kinds that are known come first, as ssh does it: a host has one key of each kind.
-        options.key_types = sorted(
-            _allowed("host key", login.host_keys, options.key_types), key=lambda kind: _family(kind) not in kinds
-        )
-        transport.auth_timeout = session.left()
-        self._greet(transport, login, session)
-        key = transport.get_remote_server_key()
-        judged = known.judge(name, key.asbytes())
-        if judged != KNOWN and (login.strict or judged != UNKNOWN):
-            raise Unserved(f"its host key is {judged}")
-        if _is_short(key, login):
-            raise Unserved("its host key is shorter than RequiredRSASize")
-        if known.has_marks(name):
-            raise Unserved("known_hosts has an authority or a revoked key for its name")
-        self._log_in(transport, login, password)
-        return transport
-
-    @staticmethod
-    def _greet(transport: paramiko.Transport, login: Login, session: Session) -> None:
-        """Exchange versions and keys. A server that says nothing has ConnectTimeout for it, as ssh gives it."""
-        transport.banner_timeout = min(login.connect_timeout or session.left(), session.left())
-        until = time.monotonic() + transport.banner_timeout
+    async def _one(
+        self, question: Question, turns: asyncio.Semaphore, file: Callable[[Question, Outcome], None]
+    ) -> None:
+        """Ask one host; its turn is over as soon as it answered, or is slow."""
+        place = self._places.setdefault(question.place, asyncio.Semaphore(self.per_place))
+        if question.place and place.locked():  # it waits beside the others
+            turns.release()
+            await place.acquire()
+            await turns.acquire()
+        elif question.place:
+            await place.acquire()
         try:
-            transport.start_client(timeout=session.left())
-        except paramiko.SSHException as error:
-            if login.via or "banner" not in str(error) or time.monotonic() < until or session.over:
-                raise
-            raise Unreachable("Connection timed out during banner exchange") from error
-
-    def _log_in(self, transport: paramiko.Transport, login: Login, password: str | None) -> None:
-        """Log in with keys, then with the password, as ssh does. Raises Unserved."""
-        if "publickey" in login.methods:
-            agent = paramiko.Agent() if login.agent and login.agent == os.environ.get("SSH_AUTH_SOCK") else None
+            session = Session(time.monotonic() + self.limit)
+            work = asyncio.create_task(_ask(question, session))
             try:
-                transport.disabled_algorithms = {
-                    "pubkeys": [kind for kind in transport.preferred_pubkeys if kind not in login.signatures]
-                }
-                for key in self._keys.offered(login, agent):
-                    if _is_short(key, login) or key.get_name() not in {_family(kind) for kind in login.signatures}:
-                        continue
-                    with contextlib.suppress(paramiko.AuthenticationException):
-                        if not transport.auth_publickey(login.user, key):
-                            return
+                await asyncio.wait({work}, timeout=min(PATIENCE, self.limit))
+                if work.done():
+                    turns.release()
+                else:
+                    async with self._slow:
+                        turns.release()
+                        await asyncio.wait({work}, timeout=session.left())
             finally:
-                if agent is not None:
-                    agent.close()
-        if password and {"password", "keyboard-interactive"} & set(login.methods):
-            with contextlib.suppress(paramiko.AuthenticationException):
-                if not transport.auth_password(login.user, password):
-                    return
-        raise Unserved("no key and no password that we can use was taken")
-
-    def _through(self, via: Login, login: Login, session: Session) -> paramiko.Channel:
-        """A way to a host through the one before it; that connection is shared by all hosts behind."""
-        session.shared = True
-        with self._lock:
-            hop = self._hops.setdefault(via, Hop())
-        with hop.lock:
-            if hop.transport is None and hop.problem is None:
-                try:
-                    hop.transport = self._connect(via, None, session, lambda thing: thing)
-                except (Unreachable, Unserved, paramiko.SSHException, OSError, EOFError) as error:
-                    hop.problem = error
-            if hop.transport is None:
-                raise Unserved(f"the host on the way there: {hop.problem}")
-        try:
-            return hop.transport.open_channel(
-                "direct-tcpip",
-                (login.hostname, login.port),
-                ("127.0.0.1", 0),
-                timeout=min(session.left(), login.connect_timeout or session.left()),
-            )
-        except paramiko.ChannelException as error:
-            raise Unserved(f"the host on the way cannot reach it: {error.text}") from error
-
-    def _run(self, transport: paramiko.Transport, question: Question, session: Session) -> Answer:
-        """Run the command, and give it what it reads."""
-        channel = session.keep(transport.open_session(timeout=session.left()))
-        channel.settimeout(session.left())
-        escalation = question.escalation
-        asks = escalation is not None and bool(escalation.prompt)
-        channel.set_combine_stderr(asks)
-        channel.exec_command(question.command)
-        session.asked = True
-        if escalation is not None and asks:
-            _escalate(channel, escalation)
-            channel.set_combine_stderr(False)
-        channel.sendall(question.program)
-        channel.shutdown_write()
-        stdout = _all(channel.recv)
-        stderr = _all(channel.recv_stderr)
-        status = channel.recv_exit_status()
-        if escalation is not None and not asks and escalation.success not in stdout:
-            raise Unserved("become did not succeed")
-        return Answer(status, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
-
-
-def _is_short(key: paramiko.PKey, login: Login) -> bool:
-    """Whether an RSA key, the host's or ours, is one that ssh would not use."""
-    return key.get_name() == "ssh-rsa" and key.get_bits() < login.rsa_bits
-
-
-def _family(kind: str) -> str:
-    """The kind of key that a signature algorithm uses."""
-    return "ssh-rsa" if kind.startswith("rsa-sha2") else kind
-
-
-def _allowed(what: str, wanted: Iterable[str], can: Iterable[str]) -> list[str]:
-    """What ssh would use, in its order, and paramiko can. Raises Unserved where there is nothing."""
-    both = [name for name in wanted if name in set(can)]
-    if not both:
-        raise Unserved(f"ssh is set to a {what} that paramiko does not have")
-    return both
-
-
-def dial(login: Login, seconds: float) -> socket.socket:
-    """A connection to a host's SSH port; each address is tried for ConnectTimeout, as ssh does. Raises Unreachable."""
-    family = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(login.address_family, socket.AF_UNSPEC)
-    try:
-        found = socket.getaddrinfo(login.hostname, login.port, family, socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise Unreachable(f"ssh: Could not resolve hostname {login.hostname}: {error.strerror}") from error
-    until = time.monotonic() + seconds
-    problem: OSError = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    for family, kind, protocol, _name, address in found:
-        line = socket.socket(family, kind, protocol)
-        line.settimeout(max(min(login.connect_timeout or seconds, until - time.monotonic()), 0.001))
-        try:
-            line.connect(address)
-        except OSError as error:
-            problem = error
-            line.close()
+                session.end()
+                late = not work.done()
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+        finally:
+            if question.place:
+                place.release()
+        outcome: Outcome
+        if late:
+            outcome = Late(f"it did not answer within {self.limit:g} seconds (telemetry_sweep_limit)")
+        elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
+            outcome = problem
         else:
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line.settimeout(None)
-            return line
-    number = errno.ETIMEDOUT if isinstance(problem, TimeoutError) else problem.errno or errno.EIO
-    raise Unreachable(f"ssh: connect to host {login.hostname} port {login.port}: {os.strerror(number)}")
-
-
-def _escalate(channel: paramiko.Channel, escalation: Escalation) -> None:
-    """Answer the prompt of become, and wait until it succeeded. Raises Unserved."""
-    said, answered = b"", 0
-    while escalation.success not in said:
-        chunk = channel.recv(4096)
-        said += chunk
-        prompts = said.count(escalation.prompt)
-        if not chunk or prompts > 1 or len(said) > LARGEST:
-            raise Unserved("become did not succeed")
-        if prompts > answered:
-            answered = prompts
-            channel.sendall(escalation.password.encode() + b"\n")
-
-
-def _all(receive: Callable[[int], bytes]) -> bytes:
-    """Everything until the end."""
-    parts, size = [], 0
-    while chunk := receive(65536):
-        parts.append(chunk)
-        size += len(chunk)
-        if size > LARGEST:
-            raise TooLarge(TOO_LARGE)
-    return b"".join(parts)
-
-
-async def sweep(
-    questions: Iterable[Callable[[], Question | None]],
-    connections: int,
-    limit: float,
-    file: Callable[[Question, Outcome], None],
-) -> None:
-    """Ask all of them, ``connections`` at a time and each for ``limit`` seconds at most.
-
-    A question is made when its turn comes (None: there is nothing to ask), and its outcome filed as it arrives; both in
-    this thread.
-    """
-    places, slow = asyncio.Semaphore(connections), asyncio.Semaphore(SLOW)
-    talk = Talk()
-    running = set()
-    try:
-        for make in questions:
-            await places.acquire()
-            question = make()
-            if question is None:
-                places.release()
-                continue
-            running.add(task := asyncio.create_task(_one(talk, question, limit, places, slow, file)))
-            for task in [task for task in running if task.done()]:
-                running.remove(task)
-                task.result()
-        for task in running:
-            await task
-    finally:
-        talk.close()
-
-
-async def _one(
-    talk: Talk,
-    question: Question,
-    limit: float,
-    places: asyncio.Semaphore,
-    slow: asyncio.Semaphore,
-    file: Callable[[Question, Outcome], None],
-) -> None:
-    """Ask one host; its place is free again as soon as it answered, or is slow."""
-    session = Session(time.monotonic() + limit)
-    work = _in_thread(lambda: talk.ask(question, session), session.close)
-    await asyncio.wait({work}, timeout=min(PATIENCE, limit))
-    if work.done():
-        places.release()
-    else:
-        async with slow:
-            places.release()
-            await asyncio.wait({work}, timeout=session.left())
-    outcome: Outcome
-    if not work.done():
-        session.close()
-        told = f"it did not answer within {limit:g} seconds (telemetry_sweep_limit)"
-        # What goes over a shared connection may be lost with that: ssh makes one of its own.
-        outcome = Late(told) if session.asked else Unserved(told) if session.shared else Unreachable(told)
-    elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
-        outcome = problem
-    else:
-        outcome = work.result()
-    file(question, outcome)
-
-
-def _in_thread(work: Callable[[], Any], afterwards: Callable[[], None]) -> asyncio.Future[Any]:
-    """Work in a thread of its own, which the end of this process does not wait for (a name server may take long).
-
-    What comes afterwards is not waited for either.
-    """
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-
-    def settle(result: Any, problem: Exception | None) -> None:
-        if problem is not None:
-            future.set_exception(problem)
-        else:
-            future.set_result(result)
-
-    def call() -> None:
-        result, problem = None, None
-        try:
-            result = work()
-        except Exception as error:  # raised where it is waited for
-            problem = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, problem)
-        afterwards()
-
-    threading.Thread(target=call, daemon=True).start()
-    return future
+            outcome = work.result()
+        file(question, outcome)

@@ -59,6 +59,7 @@ VARIABLES = (
     "telemetry_host_limit",
     "telemetry_sweep",
     "telemetry_sweep_connections",
+    "telemetry_sweep_per_place",
     "telemetry_sweep_limit",
     "telemetry_endpoint",
     "telemetry_probe_timeout",
@@ -118,6 +119,7 @@ NUMBERS = {
     "telemetry_idle_timeout": (0, 99999, "seconds"),
     "telemetry_probe_count": (1, 100, "connections"),
     "telemetry_sweep_connections": (1, 1000, "connections"),
+    "telemetry_sweep_per_place": (1, 1000, "connections"),
 }
 
 #: How many days from today a waiver may reach, and how many before its end it is warned of.

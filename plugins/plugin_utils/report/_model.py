@@ -47,7 +47,9 @@ CLOCKS = rules.CLOCKS
 def moment(text: str | None) -> datetime.datetime | None:
     """A moment of ISO 8601 in UTC; None where there is none or it is not one."""
     try:
-        parsed = datetime.datetime.fromisoformat((text or "").replace("Z", "+00:00"))
+        # Python 3.10 wants three or six digits behind the point.
+        whole = re.sub(r"(\.\d{1,6})\d*", lambda digits: digits[1].ljust(7, "0"), text or "")
+        parsed = datetime.datetime.fromisoformat(whole.replace("Z", "+00:00"))
     except (ValueError, AttributeError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.timezone.utc)

@@ -1,0 +1,147 @@
+"""How many hosts are asked at the same time, how often, for how long: with shells for ssh."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep as sweep
+
+BROKEN = "client_loop: send disconnect: Broken pipe"
+DROPPED = "kex_exchange_identification: Connection closed by remote host"
+
+
+def question(script: str, host: str = "cm1", **more: Any) -> sweep.Question:
+    """One that a shell answers."""
+
+    async def line() -> sweep.Line:
+        return sweep.Line(["/bin/sh", "-c", script])
+
+    return sweep.Question(host, line, **{"program": b"the program\n", **more})
+
+
+def asked(*questions: sweep.Question, limit: float = 60, per_place: int = 8) -> dict[str, sweep.Outcome]:
+    """The outcome of each."""
+    found: dict[str, sweep.Outcome] = {}
+    pool = sweep.Pool(8, limit, per_place)
+    asyncio.run(pool.ask([lambda one=one: one for one in questions], lambda one, out: found.update({one.host: out})))  # type: ignore[misc]
+    return found
+
+
+def test_what_it_reads_and_says() -> None:
+    found = asked(question("cat; echo words >&2; exit 3"))["cm1"]
+    assert found == sweep.Answer(3, "the program\n", "words\n")
+
+
+def test_a_command_that_reads_nothing_and_one_that_is_not_there() -> None:
+    async def nothing() -> sweep.Line:
+        return sweep.Line(["/no/such/ssh"])
+
+    big = b"x" * (4 << 20)
+    found = asked(question("exit 1", program=big), sweep.Question("cm2", nothing, b""))
+    assert found["cm1"] == sweep.Answer(1, "", "")
+    assert isinstance(found["cm2"], sweep.Unserved)
+
+
+def counted(folder: Path, words: str, times: int) -> str:
+    """A script that fails so many times as ssh does, then answers."""
+    return (
+        f'echo >>{folder}/count; [ "$(wc -l <{folder}/count)" -gt {times} ] || {{ echo "{words}" >&2; exit 255; }}; cat'
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "times", "attempts"),
+    [
+        (BROKEN, 1, 2),
+        (BROKEN, 2, -2),  # cut each time
+        (DROPPED, 4, 5),
+        (DROPPED, 5, -5),
+        ("ssh: connect to host cm1 port 22: Connection refused", 1, -1),
+        ("", 1, -1),
+    ],
+)
+def test_who_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, times: int, attempts: int
+) -> None:
+    monkeypatch.setattr(sweep, "PAUSE", 0.001)
+    found = asked(question(counted(tmp_path, words, times)))["cm1"]
+    assert len((tmp_path / "count").read_text()) == abs(attempts)
+    if attempts > 0:
+        assert isinstance(found, sweep.Answer) and found.status == 0
+    else:
+        assert isinstance(found, sweep.Unreachable) and str(found) == f"{words}\n"
+
+
+def test_the_users_own_retries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = "ssh: connect to host cm1 port 22: Connection refused"
+    found = asked(question(counted(tmp_path, refused, 1), retries=1))["cm1"]
+    assert isinstance(found, sweep.Answer)
+
+
+def test_255_of_what_is_no_ssh_is_an_answer() -> None:
+    assert asked(question("exit 255", remote=False))["cm1"] == sweep.Answer(255, "", "")
+
+
+def test_failures_that_are_left() -> None:
+    found = asked(question("echo 'Host key verification failed.' >&2; exit 255", left=frozenset({"key_unknown"})))[
+        "cm1"
+    ]
+    assert isinstance(found, sweep.Unserved) and "not known here" in str(found)
+
+
+def test_who_does_not_answer_is_ended_with_all_that_was_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"setsid sleep 4712 & echo $! >>{pids}; echo $$ >>{pids}; exec sleep 4712"
+    found = asked(question(script), question("cat", "cm2"), limit=1)
+    assert isinstance(found["cm1"], sweep.Late) and "within 1 seconds" in str(found["cm1"])
+    assert isinstance(found["cm2"], sweep.Answer)
+    for pid in map(int, pids.read_text().split()):
+        for _attempt in range(100):
+            if not os.path.exists(f"/proc/{pid}") or "Z" in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1][:3]:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail(f"{pid} lives")
+
+
+def test_an_answer_without_an_end() -> None:
+    assert isinstance(asked(question("exec cat /dev/zero"))["cm1"], sweep.TooLarge)
+    assert isinstance(asked(question("exec cat /dev/zero >&2"))["cm1"], sweep.TooLarge)
+
+
+ASKS = (
+    "printf 'word? ' >&2; read -r w; [ \"$w\" = sesame ] || { printf 'word? ' >&2; read -r w; exit 1; }; echo in; cat"
+)
+
+
+def test_become_asks_for_a_password() -> None:
+    right, wrong = (sweep.Escalation(b"word? ", word, b"in\n") for word in ("sesame", "other"))
+    found = asked(question(ASKS, escalation=right), question(ASKS, "cm2", escalation=wrong))
+    assert found["cm1"] == sweep.Answer(0, "in\nthe program\n", "word? ")
+    assert isinstance(found["cm2"], sweep.Unserved)
+    gone = asked(question("echo sudo: no >&2; exit 1", escalation=right))["cm1"]
+    assert gone == sweep.Answer(1, "", "sudo: no\n")
+
+
+def test_a_password_for_ssh() -> None:
+    async def line() -> sweep.Line:
+        read, write = os.pipe()
+        return sweep.Line(["/bin/sh", "-c", f"cat /proc/self/fd/{read}"], password=(read, write, b"sesame"))
+
+    assert asked(sweep.Question("cm1", line, b""))["cm1"] == sweep.Answer(0, "sesame\n", "")
+
+
+def test_not_many_at_once_of_one_place(tmp_path: Path) -> None:
+    script = (
+        f"touch {tmp_path}/in-$$; ls {tmp_path} | grep -c in- >>{tmp_path}/counts; sleep 0.1; rm {tmp_path}/in-$$; cat"
+    )
+    hosts = [question(script, f"cm{number}", place="10.0.0.1 22") for number in range(12)]
+    found = asked(*hosts, per_place=2)
+    assert len(found) == 12 and all(isinstance(one, sweep.Answer) for one in found.values())
+    assert max(map(int, (tmp_path / "counts").read_text().split())) <= 2

@@ -50,9 +50,6 @@ class Run:
             return self
         return Run(self.text, self.path, self.position, quoted, self.unknown, self.harmless)
 
-    def __repr__(self) -> str:  # only for people at a debugger: shows no content
-        return "<run %d@%s:%d%s>" % (len(self.text), self.path, self.position, " ?" if self.unknown else "")
-
 
 class Value:
     """A row of runs, and their text. It never changes: what is made of it is another one.

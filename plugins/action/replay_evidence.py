@@ -9,13 +9,13 @@ import datetime
 import re
 import urllib.parse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
@@ -25,27 +25,23 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     totals_of,
     unmet,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.replay_evidence)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    ARGUMENTS = {
+        "reports_dir": REPORTS_DIR,
+        "as_of": {"type": "str", "required": True},
+        "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
+        "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Read, judge, show."""
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "reports_dir": {"type": "str"},
-                "as_of": {"type": "str", "required": True},
-                "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-                "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
-            }
-        )
         day = _day(arguments["as_of"])
         folder = reports_folder(arguments["reports_dir"]) / "evidence"
         evidence = []
@@ -71,7 +67,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> dict[str, Any]:
+def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> Evidence:
     """The evidence of a host as of another day; unknown where the file is damaged, which says nothing of the others."""
     host = urllib.parse.unquote(path.name.removesuffix(".json"))
     document = read(path)
@@ -81,7 +77,8 @@ def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> dict[str
         judged = rejudge(document, day, waiver_warn_days)
     except (PolicyError, KeyError, TypeError, AttributeError, ValueError) as error:
         return missing(host, f"its evidence file {path} cannot be judged: {error}")
-    return {**document, "verdict": judged.verdict, "reasons": judged.reasons, "warnings": judged.warnings}
+    found = {**document, "verdict": judged.verdict, "reasons": judged.reasons, "warnings": judged.warnings}
+    return cast(Evidence, found)
 
 
 def _day(text: str) -> datetime.date:

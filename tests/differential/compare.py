@@ -11,7 +11,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing impo
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _live
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _outcome as of_outcome
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Run
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
 
 from .grammar import Case
 from .real import PROPERTY, Machine, Start, is_valid, vague
@@ -41,7 +41,7 @@ def _outcome(program: str, case: Case) -> tuple[_definition.Definition, HostFile
     definition = _definition.Definition(
         "app",
         "app",
-        ([Run(program)], [Run(case.argument)]),
+        (Value.of(program), Value.of(case.argument)),
         {},
         not case.open,
         folder=None if case.open else program.rpartition("/")[0] + "/work",

@@ -19,8 +19,14 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates i
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm as jvm
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _declarations, _definition, _live, _outcome
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
+    _declarations,
+    _definition,
+    _environment,
+    _live,
+    _outcome,
+    _unit_syntax,
+)
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser as syntax
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._cursor import ShellSyntaxError
 from ansible_collections.cbops.telemetry.plugins.module_utils.text import _value
@@ -141,8 +147,8 @@ def read_it_every_way(text: str) -> None:
             plan(definition, files, outcome, live, _outcome.DISABLED)
         except Refused:
             pass
-    systemd.parse_unit(text, "/etc/x")
-    list(systemd.parse_environment_file(text, "/etc/x"))
+    _unit_syntax.parse_unit(text, "/etc/x")
+    list(_environment.parse_environment_file(text, "/etc/x"))
     jvm.split_argfile(text)
     jvm.split_environment(text)
 

@@ -12,8 +12,9 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates i
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition as of_definition
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery, _live, _outcome
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles, Variable, lasting
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Run
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._environment import Variable, lasting
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
 
 CASES = Path(__file__).parent / "cases"
 
@@ -283,7 +284,7 @@ def test_what_was_told_to_the_service_manager_does_not_last(tmp_path: Path) -> N
         (["JAVA_TOOL_OPTIONS", "LANG"], "unresolvable"),
         (["LANG"], "enabled"),
     ):
-        manager = lasting({name: Variable([Run(FLAG)], "", 0, "") for name in names}, files)
+        manager = lasting({name: Variable(Value.of(FLAG), "", 0, "") for name in names}, files)
         [(_definition, outcome)] = _discovery.discover(files, manager=manager)[0]
         assert outcome.verdict == verdict
 

@@ -26,9 +26,13 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _conn
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _truststore as truststore
 
+ENDPOINT, ROUTE = connectivity.Endpoint, connectivity.Route
+
 
 def probe(host, port=443, timeout=5.0, tls=True, cafile=None, proxy=None, **more):
-    return connectivity.probe(host, port, connectivity.Options(timeout, tls, cafile=cafile, **more), proxy)
+    return connectivity.probe(
+        host, port, connectivity.Options(timeout, tls, cafile=cafile, **more), proxy and ENDPOINT(*proxy)
+    )
 
 
 # Long enough for a slow machine, short enough to tell a hang.
@@ -237,7 +241,9 @@ def resolver(monkeypatch):
             if isinstance(result, Exception):
                 raise result
             return [
-                (socket.AF_INET6, (address, port, 0, 0)) if ":" in address else (socket.AF_INET, (address, port))
+                _connect.Candidate(socket.AF_INET6, (address, port, 0, 0))
+                if ":" in address
+                else _connect.Candidate(socket.AF_INET, (address, port))
                 for address in result
             ]
 
@@ -467,8 +473,8 @@ def test_every_address_has_its_own_result(resolver):
 
 
 def test_families_take_turns():
-    v4 = [(socket.AF_INET, (f"192.0.2.{n}", 443)) for n in (1, 2, 3)]
-    v6 = [(socket.AF_INET6, ("2001:db8::1", 443, 0, 0))]
+    v4 = [_connect.Candidate(socket.AF_INET, (f"192.0.2.{n}", 443)) for n in (1, 2, 3)]
+    v6 = [_connect.Candidate(socket.AF_INET6, ("2001:db8::1", 443, 0, 0))]
     assert _connect.interleave(v6 + v4) == [v6[0], v4[0], v4[1], v4[2]]
     assert _connect.interleave(v4 + v6) == [v4[0], v6[0], v4[1], v4[2]]
 
@@ -925,7 +931,7 @@ def test_a_local_failure_on_the_way_to_a_proxy_stays_unknown(resolver, monkeypat
 def test_paths_and_endpoints_are_probed_at_the_same_time(authority):
     options = connectivity.Options(2.0, cafile=authority.cafile)
     with TlsServer(authority.server_context()) as server, BlackHole() as hole:
-        pairs = [(("127.0.0.1", hole.port), None)] * 5 + [(("127.0.0.1", server.port), None)]
+        pairs = [ROUTE(ENDPOINT("127.0.0.1", hole.port))] * 5 + [ROUTE(ENDPOINT("127.0.0.1", server.port))]
         started = time.monotonic()
         entries = connectivity.probe_all(pairs, options)
     assert [entry["outcome"] for entry in entries] == ["timeout"] * 5 + ["connected"]
@@ -946,7 +952,7 @@ def test_samples_of_a_path_that_comes_and_goes(authority):
 
     with Flapping(authority.server_context()) as server:
         entry = connectivity.probe_all(
-            [(("127.0.0.1", server.port), None)], connectivity.Options(HANG_GUARD, cafile=authority.cafile), 6, 0
+            [ROUTE(ENDPOINT("127.0.0.1", server.port))], connectivity.Options(HANG_GUARD, cafile=authority.cafile), 6, 0
         )[0]
     assert entry["outcome"] == "reset"
     assert entry["samples"]["outcomes"] == {"connected": 4, "reset": 2}

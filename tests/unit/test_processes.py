@@ -22,8 +22,13 @@ from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _discovery, _outcome, _starters
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
+    _definition,
+    _discovery,
+    _outcome,
+    _starters,
+    _unit,
+)
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _configured
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _facts, _proc
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes as processes
@@ -728,14 +733,14 @@ OUTSIDE = JVM._replace(cgroup="/user.slice")
 
 def owner(name: str, *, war: str = WAR, home: str = "/home/a", user: str = "a", active: str = "active") -> state.Owner:
     """An installation of this name, whose unit runs in a cgroup of the same name."""
-    unit = systemd.Unit(f"{name}.service", "", None, (), {}, (), user)
+    unit = _unit.Unit(f"{name}.service", "", None, (), {}, (), user)
     outcome = _outcome.Outcome(
         "enabled", None, None, None, (), (), None, (war,) if war else (), (home,) if home else ()
     )
     return state.Owner(
         _definition.Definition(name, unit.name, (), {}, False, unit),
         outcome,
-        systemd.Loaded(unit, "loaded", active, f"/system.slice/{name}.service", False),
+        _unit.Loaded(unit, "loaded", active, f"/system.slice/{name}.service", False),
     )
 
 

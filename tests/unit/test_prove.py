@@ -13,7 +13,7 @@ import pytest
 from hostroot import FLAG
 from schemas import PROOF
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import parse_unit
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._unit_syntax import parse_unit
 from ansible_collections.cbops.telemetry.plugins.module_utils.prove import _namespaces
 from ansible_collections.cbops.telemetry.plugins.module_utils.prove import _prove as prove
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import jsonschema
 import pytest
@@ -17,6 +18,8 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _documents as documents
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _validity
 
 LAYOUTS: dict[str, Callable[[Host], None]] = {
     "nothing installed": lambda host: None,
@@ -102,3 +105,111 @@ def test_the_schemas_name_what_the_code_names() -> None:
         SCHEMAS["report-1.json"]["$defs"]["verdict"],
     ):
         assert schema["enum"] == list(_assessment.VERDICTS)
+
+
+# -- the same documents as types --------------------------------------------------------------------
+
+KINDS = {
+    "urn:cbops.telemetry:state:1": documents.State,
+    "urn:cbops.telemetry:state:1#/$defs/answer": documents.Answer,
+    "urn:cbops.telemetry:evidence:1": documents.Evidence,
+}
+#: What stands in a table of the code is no type of its own; see test_the_schemas_name_what_the_code_names.
+_TABLES = (list(OUTCOMES), list(_assessment.VERDICTS))
+_NAMES = {str: "string", int: "integer", float: "number", type(None): "null"}
+
+
+def resolved(identifier: str, base: str) -> tuple[Any, str]:
+    """A schema by its reference, and the document in which it stands."""
+    name, _hash, path = identifier.partition("#")
+    base = name or base
+    found: Any = next(schema for schema in SCHEMAS.values() if schema["$id"] == base)
+    for part in filter(None, path.split("/")):
+        found = found[part]
+    return found, base
+
+
+def alternatives(found: list[Any]) -> list[Any]:
+    """What may stand somewhere, each once, in one order."""
+    flat = [one for inner in found for one in (inner if isinstance(inner, list) else [inner])]
+    return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in flat})]
+
+
+def of_schema(schema: Any, base: str) -> list[Any]:
+    """What may stand where a schema is; patterns, bounds and conditions are beyond a type."""
+    if "$ref" in schema:
+        return of_schema(*resolved(schema["$ref"], base))
+    if "anyOf" in schema:
+        return alternatives([of_schema(one, base) for one in schema["anyOf"]])
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        if values in _TABLES:
+            return ["string"]
+        return alternatives(["null" if value is None else {"is": value} for value in values])
+    types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return alternatives([_of_type(name, schema, base) for name in types])
+
+
+def _of_type(name: str, schema: Any, base: str) -> Any:
+    if name == "boolean":
+        return [{"is": True}, {"is": False}]
+    if name == "array":
+        return {"list": of_schema(schema["items"], base)}
+    if name != "object":
+        return name
+    required = schema.get("required", [])
+    if "properties" not in schema and not required:
+        return {"map": of_schema(schema["additionalProperties"], base)}
+    members = schema.get("properties") or dict.fromkeys(schema["propertyNames"]["enum"], schema["additionalProperties"])
+    return {"object": {key: [key in required, of_schema(inner, base)] for key, inner in members.items()}}
+
+
+def of_kind(kind: Any) -> list[Any]:
+    """What may stand where a type is."""
+    if get_origin(kind) in (Union, UnionType):
+        return alternatives([of_kind(one) for one in get_args(kind)])
+    if get_origin(kind) is Literal:
+        return alternatives([{"is": value} for value in get_args(kind)])
+    if get_origin(kind) is list:
+        return [{"list": of_kind(get_args(kind)[0])}]
+    if get_origin(kind) is dict:
+        return [{"map": of_kind(get_args(kind)[1])}]
+    if kind is bool:
+        return alternatives([{"is": True}, {"is": False}])
+    if kind in _NAMES:
+        return [_NAMES[kind]]
+    hints = get_type_hints(kind)
+    return [{"object": {name: [name in kind.__required_keys__, of_kind(hint)] for name, hint in hints.items()}}]
+
+
+@pytest.mark.parametrize("identifier", KINDS)
+def test_schema_and_type_say_the_same(identifier: str) -> None:
+    """The names, which of them may be left out, what each may be: what one of the two alone has is a difference."""
+    assert of_schema(*resolved(identifier, "")) == of_kind(KINDS[identifier])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda answer: answer["properties"].update(more={"type": "string"}),
+        lambda answer: answer["properties"].pop("via"),
+        lambda answer: answer["required"].remove("via"),
+        lambda answer: answer["properties"].update(via={"type": ["string", "null"]}),
+        lambda answer: answer["properties"]["tls"]["properties"]["authority"]["enum"].append("other"),
+        lambda answer: answer["properties"]["phases_ms"]["required"].pop(),
+        lambda answer: answer["properties"]["findings"].update(items={"type": "integer"}),
+        lambda answer: answer["properties"]["samples"]["properties"]["outcomes"].update(
+            additionalProperties={"type": "number"}
+        ),
+    ],
+)
+def test_a_difference_between_schema_and_type_is_seen(damage: Callable[[dict[str, Any]], object]) -> None:
+    answer, base = resolved("urn:cbops.telemetry:state:1#/$defs/answer", "")
+    answer = copy.deepcopy(answer)
+    damage(answer)
+    assert of_schema(answer, base) != of_kind(documents.Answer)
+
+
+def test_what_a_report_relies_on_are_members_of_the_documents() -> None:
+    for kind, names in _validity.RELIED_ON.items():
+        assert set(names) <= set(get_type_hints(kind)), kind

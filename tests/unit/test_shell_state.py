@@ -17,7 +17,8 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.shell._nodes impor
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._session import Oracle, Session
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._state import State, Variable
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._walk import Shell
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Run, Text
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Text
 from tests.differential import compare
 from tests.differential.grammar import SCRIPT, Case
 from tests.differential.real import Machine
@@ -142,7 +143,7 @@ def test_what_a_subshell_is_given_it_has(machine: Machine, shell: str, text: str
 
 def filled() -> State:
     """A state with something in each attribute."""
-    state = State({"V": [Run("-Da")]}, [[Run("-Db")]], "/here")
+    state = State({"V": Value.of("-Da")}, [Value.of("-Db")], "/here")
     node = Simple(Text("", None), 0)
     contents: dict[str, Any] = {
         "marked_exported": {"M"},
@@ -150,7 +151,7 @@ def filled() -> State:
         "scopes": [{"V": None}],
         "functions": {"f": node},
         "aliases": {"a"},
-        "traps": {"EXIT": [Run(":")]},
+        "traps": {"EXIT": Value.of(":")},
         "all_exported": True,
         "stops_on_failure": True,
         "stops_on_unset": True,
@@ -173,7 +174,7 @@ def shown(value: Any) -> Any:
         return {key: shown(one) for key, one in value.items()}
     if isinstance(value, list):
         return [shown(one) for one in value]
-    return value.text if isinstance(value, Run) else set(value) if isinstance(value, set) else value
+    return value.text if isinstance(value, Value) else set(value) if isinstance(value, set) else value
 
 
 @pytest.mark.parametrize("name", State.__slots__)

@@ -7,8 +7,9 @@ from hostroot import FLAG, Host
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles, parse_environment_file
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable, text_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._environment import parse_environment_file
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import UnitFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
 
 ETC, RUN, USR = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
 
@@ -22,7 +23,7 @@ def environment(host: Host, name: str = "x.service") -> dict[str, str]:
 
 def command(host: Host) -> list[str]:
     """The last command of a unit, variables put in."""
-    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._systemd import substitute
+    from ansible_collections.cbops.telemetry.plugins.module_utils.launch._commands import substitute
 
     unit = UnitFiles(host.files).load("x.service")
     assert unit is not None
@@ -382,4 +383,4 @@ def test_a_pattern_of_environment_files_is_read_in_order_without_hidden_ones(
 def test_a_carriage_return_behind_a_backslash_in_quotes_of_an_environment_file() -> None:
     """systemd 247 to 257 keep both (parse_env_file_internal): only a line feed goes with its backslash."""
     found = dict(parse_environment_file('A="x \\\r\ny \\\nz"\nB=x\\\ry\n', "/f"))
-    assert {name: text_of(variable.value) for name, variable in found.items()} == {"A": "x \\\r\ny z", "B": "xy"}
+    assert {name: variable.value.text for name, variable in found.items()} == {"A": "x \\\r\ny z", "B": "xy"}

@@ -36,11 +36,13 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
     _declarations,
     _definition,
     _discovery,
+    _environment,
     _live,
     _outcome,
+    _unit,
+    _unit_syntax,
 )
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _systemd as systemd
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as connectivity
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
@@ -114,11 +116,11 @@ def unit_file(text: str) -> None:
     """As a unit with all that follows from it."""
     files = HostFiles("/nonexistent").with_candidates({"/etc/systemd/system/jenkins.service": text})
     try:
-        unit = systemd.build(
+        unit = _unit.build(
             "jenkins.service",
             "/etc/systemd/system/jenkins.service",
             (),
-            systemd.parse_unit(text, "/etc/systemd/system/jenkins.service"),
+            _unit_syntax.parse_unit(text, "/etc/systemd/system/jenkins.service"),
             files,
         )
     except _value.Unresolvable:
@@ -130,7 +132,7 @@ def unit_file(text: str) -> None:
 
 def environment_file(text: str) -> None:
     try:
-        systemd.parse_environment_file(text, "/etc/x")
+        _environment.parse_environment_file(text, "/etc/x")
     except _value.Unresolvable:
         pass
 
@@ -238,7 +240,11 @@ def http_answer(text: str) -> None:
 
 def addresses(text: str) -> None:
     """As many addresses of one name, in DNS."""
-    found = [(socket.AF_INET, (f"192.0.2.{number}", port)) for port in range(len(text) >> 8) for number in range(256)]
+    found = [
+        _connect.Candidate(socket.AF_INET, (f"192.0.2.{number}", port))
+        for port in range(len(text) >> 8)
+        for number in range(256)
+    ]
     try:
         _connect.interleave(_connect._few("api.segment.io", [*found, *found]))
     except _connect.Finding:
@@ -924,7 +930,7 @@ def test_a_name_with_too_many_addresses_is_not_probed(monkeypatch: pytest.Monkey
     tried: list[Any] = []
     monkeypatch.setattr(_connect.Dial, "start", lambda self: tried.append(self.address) or self.finish(111, False))
     for count, outcome in ((_connect.LIMIT_ADDRESSES, "refused"), (_connect.LIMIT_ADDRESSES + 1, "unknown")):
-        found = [(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
+        found = [_connect.Candidate(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
         monkeypatch.setattr(_connect, "_lookup", lambda _name, _port, found=found: found * 2)
         entry = connectivity.probe("api.segment.io", 443, connectivity.Options())
         assert entry["outcome"] == outcome

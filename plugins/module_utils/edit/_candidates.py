@@ -15,7 +15,8 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 from ..host._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
 from ..java._jvm import FLAG, WEAKER_ENVIRONMENT, get_boolean
 from ..launch._declarations import related_files
-from ..launch._definition import Definition, definition_of, restarted, seen_by
+from ..launch._definition import Definition, seen_by
+from ..launch._environment import Variable, parse_environment_file
 from ..launch._live import (
     KNOWN_VARIABLES,
     LIMIT_TRYING,
@@ -29,11 +30,15 @@ from ..launch._live import (
     shell_append,
 )
 from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unresolved
-from ..launch._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
+from ..launch._starters import starter_of
+from ..launch._systemd import UnitFiles
+from ..launch._unit import Unit, build
+from ..launch._unit_syntax import parse_unit
 from ..shell._cursor import ShellSyntaxError
 from ..shell._nodes import Assignment, Word
 from ..shell._parser import parse
-from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Text, Unresolvable, line_of
 from ._backups import kept_at
 from ._writing import Refused
 
@@ -157,7 +162,7 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
         array = assigned_in(files.read(named[0]), named[0]).get(variable, False)
         return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, array))
     followed = before.walk.followed if before.walk is not None else ()
-    program = text_of(definition.program[0]) if definition.program else ""
+    program = definition.program[0].text if definition.program else ""
     path = (
         live.path
         if live is not None
@@ -185,18 +190,11 @@ def evaluate(definition: Definition, files: HostFiles) -> Outcome:
 
 
 def reload_definition(definition: Definition, files: HostFiles) -> Definition:
-    """The same installation with its unit as the files define it now."""
-    if definition.start is not None:
-        return restarted(definition, files)
-    if definition.unit is None:
-        return definition
-    unit = UnitFiles(files).load(definition.unit.name)
-    if unit is None:
+    """The same installation with what starts it as the files define it now."""
+    found = starter_of(definition).again(definition, files)
+    if found is None:
         raise Refused("%s: its unit is gone" % definition.name)
-    inherited = {
-        name: variable for name, variable in definition.environment.items() if name not in definition.unit.environment
-    }
-    return definition_of(unit, inherited)
+    return found
 
 
 # -- disabled: put the flag in ----------------------------------------------------------------------
@@ -351,7 +349,7 @@ def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator
         else:
             name = content.index(live.variable + "=", variable.position) + len(live.variable) + 1
             yield {variable.path: content[:name] + FLAG + content[name:]}
-    merged = (text_of(variable.value) + " " if variable is not None and text_of(variable.value) else "") + FLAG
+    merged = (variable.value.text + " " if variable is not None and variable.value.text else "") + FLAG
     yield _own(definition.unit.name, files, live.variable, merged, variable.path if variable is not None else None)
 
 
@@ -375,20 +373,13 @@ def _own(unit: str, files: HostFiles, variable: str, value: str, origin: Optiona
 def _override(definition: Definition, files: HostFiles, mention: Found, word: str) -> Optional[Candidates]:
     """Our own drop-in with the value of a package's unit in which ``word`` stands for a mention of the flag."""
     for name, variable in definition.unit.environment.items() if definition.unit is not None else ():
-        offset = 0
-        for run in variable.value:
-            inside = mention.position - run.position
-            if variable.reader == "Environment" and run.path == mention.path and 0 <= inside < max(1, len(run.text)):
-                text = text_of(variable.value)
-                before, after = text[: offset + inside], text[offset + inside + mention.length :]
-                if not word:
-                    before, after = before.rstrip(" "), after if before.strip(" ") else after.lstrip(" ")
-                return (
-                    _own(definition.unit.name, files, name, before + word + after, variable.path)
-                    if definition.unit is not None
-                    else None
-                )
-            offset += len(run.text)
+        start = variable.value.number_at(mention.path, mention.position)
+        if variable.reader == "Environment" and start is not None and definition.unit is not None:
+            text = variable.value.text
+            before, after = text[:start], text[start + mention.length :]
+            if not word:
+                before, after = before.rstrip(" "), after if before.strip(" ") else after.lstrip(" ")
+            return _own(definition.unit.name, files, name, before + word + after, variable.path)
     return None
 
 
@@ -434,7 +425,7 @@ def _moved(definition: Definition, files: HostFiles) -> Candidates:
 
 
 def _values(unit: Unit) -> Dict[str, str]:
-    return {name: text_of(variable.value) for name, variable in unit.environment.items()}
+    return {name: variable.value.text for name, variable in unit.environment.items()}
 
 
 def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
@@ -482,15 +473,15 @@ def why_not_ours(files: HostFiles, unit: str, path: str) -> Optional[str]:
         return "there is no %s" % unit
     for name, variable in build(unit, path, (), parse_unit(content, path), files).environment.items():
         under = below.environment.get(name)
-        if unknown_of(variable.value) or (under is not None and unknown_of(under.value)):
+        if variable.value.unknown() or (under is not None and under.value.unknown()):
             return "the value of %s is not known" % name
-        if _without_flag(variable.value) != _without_flag(under.value if under is not None else []):
+        if _without_flag(variable.value) != _without_flag(under.value if under is not None else EMPTY):
             return "it gives %s another value than %s" % (name, under.path if under is not None else "none")
     return None
 
 
 def _without_flag(value: Value) -> List[str]:
-    return _MENTION.sub("", text_of(value)).split()
+    return _MENTION.sub("", value.text).split()
 
 
 # -- enabled: take the flag out ---------------------------------------------------------------------

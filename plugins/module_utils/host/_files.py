@@ -622,10 +622,10 @@ class HostFiles:
             if not re.search(r"[*?\[]", part):
                 found = [stem + part for stem in stems]
                 continue
+            from ..text._characters import Value
             from ..text._pattern import Pattern  # only units with such a path need it
-            from ..text._value import Run
 
-            matches = Pattern([Run(part)]).match
+            matches = Pattern(Value.of(part)).match
             found, seen = [], 0
             for stem in stems:
                 names = self.list(stem.rstrip("/") or "/")

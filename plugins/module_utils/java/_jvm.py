@@ -254,21 +254,29 @@ def launcher_words(argv: Sequence[str], read: Callable[[str], Optional[str]]) ->
     return expand_all(raw[:end], read, True) + raw[end:]
 
 
+class Layer(NamedTuple):
+    """Options that a JVM gets together, and from where: a variable of its environment, or its command line."""
+
+    name: str
+    words: Tuple[str, ...]
+
+
 def process_layers(
     argv: Sequence[str], environment: Dict[str, str], read: Callable[[str], Optional[str]]
-) -> List[Tuple[str, List[str]]]:
-    """The options a running JVM got, by its argument vector and environment: (layer, words), weakest layer first.
+) -> List[Layer]:
+    """The options a running JVM got, by its argument vector and environment, weakest layer first.
 
     Raises :class:`Unresolvable` where one of its option files cannot be read.
     """
 
-    def variable(name: str) -> Tuple[str, List[str]]:
-        return name, expand_all(split_environment(environment.get(name, "")), read, name == "JDK_JAVA_OPTIONS")
+    def variable(name: str) -> Layer:
+        words = expand_all(split_environment(environment.get(name, "")), read, name == "JDK_JAVA_OPTIONS")
+        return Layer(name, tuple(words))
 
     words = launcher_words(argv, read)
     line = command_line(words)
     layers = [variable(name) for name in WEAKER_ENVIRONMENT]
-    layers.append(("command line", [words[index] for index in line.options]))
+    layers.append(Layer("command line", tuple([words[index] for index in line.options])))
     return layers + [variable(name) for name in STRONGER_ENVIRONMENT]
 
 

@@ -14,11 +14,11 @@ from ..host._files import HostFiles
 from ..java._jvm import PROPERTY
 from ..shell._cursor import ShellSyntaxError
 from ..shell._parser import parse
-from ..text._value import Text, Unresolvable, line_of, text_of
+from ..text._value import Text, Unresolvable, line_of
 from ._definition import INIT_FOLDER, Definition, program_path, seen_by
 from ._live import Live
 from ._outcome import UNRESOLVABLE, Outcome, place_of
-from ._systemd import parse_unit, split_words
+from ._unit_syntax import parse_unit, split_words
 
 LIMIT_LISTED = 200  # mentions of one file that are listed, beside those that count
 _FIRST = re.compile(r"[ \t]*(.?)", re.DOTALL)
@@ -153,7 +153,7 @@ def _assigned_in_unit(content: str, path: str) -> Iterator[Tuple[int, int, str]]
         for word in split_words(setting.value) if setting.key == "Environment" else []:
             runs = [run for run in word if run.path]
             if runs:
-                yield runs[0].position, runs[-1].position + len(runs[-1].text), text_of(word).partition("=")[0]
+                yield runs[0].position, runs[-1].position + len(runs[-1].text), word.text.partition("=")[0]
 
 
 def _why_dead(in_comment: bool, variable: Optional[str], is_read: bool, live: Optional[Live], result: Outcome) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 from ..host._files import HostFiles
 from ..java._tomcat import BOOTSTRAP
 from ..shell._walk import assignments
-from ..text._value import Run, Value
+from ..text._characters import EMPTY, Run, Value
 from ._definition import Definition, program_path, seen_by
 from ._outcome import Outcome, in_tomcat, outcome
 
@@ -43,8 +43,8 @@ def _bare(result: Outcome) -> Set[Any]:
     """The vectors without the probe, and without variables that hold nothing else: such a one is as good as none."""
     found = set()
     for vector in result.vectors:
-        layers = [(layer, tuple(word for word in words if word != PROBE)) for layer, words in vector]
-        found.add(tuple((layer, words) for layer, words in layers if words or layer in ("options", "program")))
+        layers = [one._replace(words=tuple(word for word in one.words if word != PROBE)) for one in vector]
+        found.add(tuple(one for one in layers if one.words or one.name in ("options", "program")))
     return found
 
 
@@ -53,7 +53,7 @@ def same_but_probe(before: Outcome, after: Outcome) -> bool:
     if not _keeps_starts(before, after):
         return False
     for vector in after.vectors:
-        if all(PROBE not in words for layer, words in vector if layer != "program"):
+        if all(PROBE not in one.words for one in vector if one.name != "program"):
             return False
     return bool(after.vectors) and _bare(after) == _bare(before)
 
@@ -125,7 +125,7 @@ def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Itera
             variable = definition.unit.environment.get(name) if definition.unit is not None else None
             if variable is not None and variable.reader != "Environment" and not files.may_be_edited(variable.path):
                 continue
-            value = list(variable.value) if variable is not None else []
+            value = variable.value if variable is not None else EMPTY
             if tried({}, {name: value + [Run(" " + PROBE)]}):
                 if variable is not None:
                     yield Live(variable.path, name, variable.reader)

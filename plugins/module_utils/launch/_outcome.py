@@ -7,7 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
 from ..host._files import PASSING, HostFiles
@@ -15,6 +15,7 @@ from ..java._jvm import (
     MAINS,
     STRONGER_ENVIRONMENT,
     WEAKER_ENVIRONMENT,
+    Layer,
     expand_all,
     expand_files,
     get_boolean,
@@ -30,10 +31,13 @@ from ..shell._login import account
 from ..shell._nodes import Simple
 from ..shell._session import Launch, Oracle, Session
 from ..shell._walk import Shell, Walk, walk
-from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Text, Unresolvable, line_of
+from ._commands import substitute
 from ._definition import Definition, program_path, seen_by
+from ._environment import Variable
 from ._service_files import seen
-from ._systemd import Unit, Variable, substitute, written_before
+from ._unit import Unit, written_before
 
 DISABLED = "disabled"
 ENABLED = "enabled"
@@ -73,7 +77,7 @@ class Outcome(NamedTuple):
     path: Optional[str]
     line: Optional[int]
     mentions: Tuple[Found, ...]  # of all ways, weakest first
-    vectors: Tuple[Any, ...]  # one a way: options without the property, and the program
+    vectors: Tuple[Tuple[Layer, ...], ...]  # one a way: options without the property, and the program
     walk: Optional[Walk]
     programs: Tuple[str, ...]
     homes: Tuple[str, ...]
@@ -85,10 +89,10 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
     environment.update(extra)
     if definition.user:
         for name, text in account(host, definition.user).items():
-            environment.setdefault(name, [Run(text)])
+            environment.setdefault(name, Value.of(text))
     variables = {name: Variable(value, "", 0, "") for name, value in environment.items()}
     # A unit of Type=oneshot may have several commands.
-    commands = (
+    commands: List[List[Value]] = (
         [substitute(command, variables) for command in definition.unit.exec_start or (definition.program,)]
         if definition.unit
         else [list(definition.program)]
@@ -105,9 +109,9 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
         source = definition.unit.fragment if definition.unit else None
         node = Simple(Text("", source), 0)
         for fields in filter(None, commands):
-            name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+            name = fields[0].text if fields[0].unknown(True) is None else ""
             fields = _with_argument_files(fields, files) if is_java(name) else fields
-            if not is_java(name) or ({"-jar", BOOTSTRAP} | MAINS) & {text_of(field) for field in fields}:
+            if not is_java(name) or ({"-jar", BOOTSTRAP} | MAINS) & {field.text for field in fields}:
                 start._external(node, name, fields)
 
     return walk(shell, program)
@@ -115,7 +119,7 @@ def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> 
 
 def _with_argument_files(fields: List[Value], files: HostFiles) -> List[Value]:
     """The words of a ``java`` command, with those of the ``@file`` that names its program; that is no place to edit."""
-    texts = [text_of(field) for field in fields]
+    texts = [field.text for field in fields]
     if {"-jar", BOOTSTRAP} & set(texts) or not any(map(_is_argument_file, texts)):
         return fields
 
@@ -127,7 +131,7 @@ def _with_argument_files(fields: List[Value], files: HostFiles) -> List[Value]:
 
     words: List[Value] = []
     for word, index in expand_files(texts, read):
-        words.append([Run(word)] if _is_argument_file(texts[index]) else fields[index])
+        words.append(Value.of(word) if _is_argument_file(texts[index]) else fields[index])
     return words
 
 
@@ -135,7 +139,7 @@ def _is_argument_file(word: str) -> bool:
     return word.startswith("@/")
 
 
-def _word_origin(word: Value) -> Tuple[Optional[str], int, int]:
+def _word_origin(word: Iterable[Run]) -> Tuple[Optional[str], int, int]:
     """File, position and length of a word that is one stretch of one file; length 0 where it is not."""
     runs = [run for run in word if run.text]
     if not runs or runs[0].path is None:
@@ -148,7 +152,7 @@ def _word_origin(word: Value) -> Tuple[Optional[str], int, int]:
     return runs[0].path, runs[0].position, end - runs[0].position
 
 
-def _inside(value: Value, text: str) -> Tuple[Optional[str], int, int]:
+def _inside(value: Iterable[Run], text: str) -> Tuple[Optional[str], int, int]:
     """Where ``text`` stands inside a value (of an environment variable that the JVM splits itself)."""
     for run in value:
         offset = run.text.find(text)
@@ -176,8 +180,17 @@ def _is_older_than_9(launch: Launch, files: HostFiles) -> bool:
     return False
 
 
-def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[Found], Any]:
-    """Verdict of one ``java`` command, the reason where it is unresolvable, its mentions, its vector."""
+class _Judged(NamedTuple):
+    """What one ``java`` command comes to."""
+
+    verdict: str
+    reason: Optional[str]  # where it is unresolvable
+    mentions: List[Found]
+    vector: Tuple[Layer, ...]
+
+
+def _judge(launch: Launch, files: HostFiles) -> _Judged:
+    """What a ``java`` command comes to."""
 
     size = 0
 
@@ -207,16 +220,16 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
 
     decisive: Optional[Tuple[str, Optional[str]]] = None  # ("value" or "unknown", value or reason)
     mentions: List[Found] = []
-    vector: List[Any] = []
+    vector: List[Layer] = []
 
     def environment_layer(name: str) -> None:
         nonlocal decisive
         value = launch.environment.get(name)
         if value is None:
             return
-        reason = unknown_of(value)
-        words = split_environment(text_of(value))
-        vector.append((name, tuple(word for word in words if not is_mention(word))))
+        reason = value.unknown()
+        words = split_environment(value.text)
+        vector.append(Layer(name, tuple(word for word in words if not is_mention(word))))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):
                 for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
@@ -233,11 +246,11 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
     for name in WEAKER_ENVIRONMENT:
         if name != "JDK_JAVA_OPTIONS" or not _is_older_than_9(launch, files):
             environment_layer(name)
-    options: List[Any] = []
+    options: List[str] = []
     for index in launch.options:
         word = launch.words[index]
-        text = text_of(word)
-        reason = unknown_of(word)
+        text = word.text
+        reason = word.unknown()
         if reason:
             options.append("?" + reason)
             decisive = ("unknown", reason)
@@ -250,24 +263,24 @@ def _judge(launch: Launch, files: HostFiles) -> Tuple[str, Optional[str], List[F
                     decisive = ("value", mention_value(inner))
             continue
         if is_mention(text):
-            if unknown_of(word, True):
-                decisive = ("unknown", unknown_of(word, True))
+            if word.unknown(True):
+                decisive = ("unknown", word.unknown(True))
                 continue
             path, position, length = _word_origin(word)
             mentioned(Found(path, position, length, mention_value(text), "command line"))
             decisive = ("value", mention_value(text))
             continue
         options.append(text)
-    vector.append(("options", tuple(options)))
+    vector.append(Layer("options", tuple(options)))
     for name in STRONGER_ENVIRONMENT:
         environment_layer(name)
-    rest = [text_of(word) for word in launch.words[launch.main :]] if launch.main is not None else []
-    vector.append(("program", tuple(rest)))
+    rest = [word.text for word in launch.words[launch.main :]] if launch.main is not None else []
+    vector.append(Layer("program", tuple(rest)))
     if decisive is None:
-        return ENABLED, None, mentions, tuple(vector)
+        return _Judged(ENABLED, None, mentions, tuple(vector))
     if decisive[0] == "unknown":
-        return UNRESOLVABLE, decisive[1], mentions, tuple(vector)
-    return (DISABLED if get_boolean(decisive[1]) else ENABLED), None, mentions, tuple(vector)
+        return _Judged(UNRESOLVABLE, decisive[1], mentions, tuple(vector))
+    return _Judged(DISABLED if get_boolean(decisive[1]) else ENABLED, None, mentions, tuple(vector))
 
 
 def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
@@ -314,7 +327,7 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             for found in result.paths
             for launch in found
             if launch.main is not None
-            and (launch.tomcat is not None or unknown_of(launch.words[launch.main], True) or _programs(launch, inside))
+            and (launch.tomcat is not None or launch.words[launch.main].unknown(True) or _programs(launch, inside))
         ]
         if not ways:
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
@@ -334,13 +347,15 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
         judged = [_judge(launch, inside) for launch in ways]
         # What starts something else than a war counts only where an edit must not change it.
         counting = set(map(id, ways))
-        others = [_judge(launch, inside)[3] for found in result.paths for launch in found if id(launch) not in counting]
+        others = [
+            _judge(launch, inside).vector for found in result.paths for launch in found if id(launch) not in counting
+        ]
     except Unresolvable as error:
         return unresolved(error)
     except MemoryError:
         return unresolved(Unresolvable("reading it takes more memory than there is"))
-    mentions = list(dict.fromkeys(mention for _verdict, _reason, found, _vector in judged for mention in found))
-    vectors = tuple(dict.fromkeys([vector for _verdict, _reason, _mentions, vector in judged] + others))
+    mentions = list(dict.fromkeys(mention for one in judged for mention in one.mentions))
+    vectors = tuple(dict.fromkeys([one.vector for one in judged] + others))
     try:
         programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, inside)))
     except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
@@ -348,12 +363,13 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
     if not homes and all(launch.tomcat is None for launch in ways):
         homes = _default_home(definition, files)
-    verdicts = {verdict for verdict, _reason, _mentions, _vector in judged}
+    verdicts = {one.verdict for one in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
-        last = judged[0][2][-1] if judged[0][2] else None
+        told = judged[0].mentions
+        last = told[-1] if told else None
         path, line = place_of(files, last)
         return Outcome(verdicts.pop(), None, path, line, tuple(mentions), vectors, result, programs, homes)
-    reason = next((reason for verdict, reason, _m, _v in judged if verdict == UNRESOLVABLE), None)
+    reason = next((one.reason for one in judged if one.verdict == UNRESOLVABLE), None)
     if reason is None and result.ways == 1:
         reason = "it starts several JVMs, with the flag and without"
     elif reason is None:
@@ -377,7 +393,7 @@ def _lacks_folder(unit: Unit, files: HostFiles) -> bool:
 
 def _hidden(unit: Unit, result: Walk, files: HostFiles) -> Optional[str]:
     """The setting by which the service sees something else where its launch files, or what they name, may lie."""
-    texts = [" ".join(text_of(word) for word in command) for command in unit.exec_start]
+    texts = [" ".join(word.text for word in command) for command in unit.exec_start]
     for path in result.followed + result.sourced + result.texts:
         try:
             texts.append(path + "\n" + files.read(path))
@@ -425,7 +441,7 @@ def _programs(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     if served:
         return served
     # A server in a jar of its own, which is given a war.
-    given = [text_of(word).rpartition("=")[2] for word in launch.words[launch.main + 1 :] if not unknown_of(word, True)]
+    given = [word.text.rpartition("=")[2] for word in launch.words[launch.main + 1 :] if not word.unknown(True)]
     return tuple(
         path
         for path in (launch.absolute(text) for text in given if "/" in text or text.endswith(".war"))
@@ -444,7 +460,7 @@ def _served(launch: Launch, files: HostFiles) -> Tuple[str, ...]:
     """The wars of ours that Jetty, WildFly or another server than Tomcat would serve."""
     places = [
         match.group(1)
-        for match in (_PLACES.match(text_of(word)) for word in launch.words if not unknown_of(word, True))
+        for match in (_PLACES.match(word.text) for word in launch.words if not word.unknown(True))
         if match
     ]
     places += [launch.folder or "", launch.program.rpartition("/")[0]]
@@ -464,10 +480,10 @@ def in_tomcat(result: Outcome) -> bool:
 
 
 def _home(launch: Launch) -> str:
-    home = text_of(launch.environment.get("JENKINS_HOME", []))
+    home = launch.environment.get("JENKINS_HOME", EMPTY).text
     for index in launch.options:
-        text = text_of(launch.words[index])
-        if text.startswith("-DJENKINS_HOME=") and not unknown_of(launch.words[index], True):
+        text = launch.words[index].text
+        if text.startswith("-DJENKINS_HOME=") and not launch.words[index].unknown(True):
             home = text.partition("=")[2]
     return home
 

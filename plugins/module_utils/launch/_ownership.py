@@ -10,7 +10,6 @@ from typing import Dict, FrozenSet, Iterator, List, Sequence, Tuple
 
 from ..host._file_systems import Silent
 from ..host._files import ADMIN_PATH, BACKUP_SUFFIX, OWN_DROP_INS, HostFiles, owner_and_mode
-from ..text._value import text_of
 from ._definition import Definition
 from ._outcome import Outcome
 
@@ -94,7 +93,7 @@ def _obeyed(definition: Definition, result: Outcome) -> Iterator[Tuple[str, str]
                 yield path, _PID_1
     if definition.service is None or (unit is not None and unit.user not in _ROOT):
         return
-    program = text_of(definition.program[0]) if definition.program else ""
+    program = definition.program[0].text if definition.program else ""
     if unit is not None and unit.mounts:  # the host calls it otherwise
         program = next(iter(result.walk.followed), "") if result.walk is not None else ""
     scripts = [program] + (result.walk.sourced if result.walk is not None else [])

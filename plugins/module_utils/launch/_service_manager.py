@@ -15,22 +15,13 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from ..host import _limits as limits
 from ..host._files import HostFiles
-from ..text._value import Run, Unresolvable, Value
+from ..text._characters import Value
+from ..text._value import Unresolvable
+from ._commands import literal
+from ._environment import Variable, passed_on, read_environment_files, session, unset
 from ._service_files import Mounts
-from ._systemd import (
-    BINDS,
-    ESCAPES,
-    Loaded,
-    Unit,
-    Variable,
-    mounts_in,
-    overlaid,
-    passed_on,
-    read_environment_files,
-    session,
-    unset,
-    working_folder,
-)
+from ._unit import BINDS, Loaded, Unit, mounts_in, overlaid, working_folder
+from ._unit_syntax import ESCAPES
 
 _DESTINATION = "org.freedesktop.systemd1"
 #: What is started anew so often, and came up so few seconds ago, ends again and again.
@@ -176,7 +167,7 @@ def manager_environment() -> Dict[str, Variable]:
     result = {}
     for entry in _array(_tokens(output)):
         name, _separator, value = entry.partition("=")
-        result[name] = Variable([Run(value)], "systemctl show-environment", 0, "Environment")
+        result[name] = Variable(Value.of(value), "systemctl show-environment", 0, "Environment")
     return result
 
 
@@ -210,7 +201,7 @@ def _commands(tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
         argv = tokens[at + 2 : at + 2 + count]
         if argv:
             argv = [tokens[at]] + argv[1:]
-        commands.append(tuple([Run(word)] for word in argv))
+        commands.append(tuple(map(Value.of, argv)))
         at += 2 + count + 8  # ignore_failure, four times, pid, code, status
     return tuple(commands)
 
@@ -218,17 +209,14 @@ def _commands(tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
 def _started(name: str, tokens: List[str]) -> Tuple[Tuple[Value, ...], ...]:
     """The commands of ``ExecStart``. Where no variables are put in (the prefix ":"), a dollar is two, as in a unit."""
     commands = _commands(tokens)
-    if not any("$" in run.text for command in commands for word in command for run in word):
+    if not any("$" in word.text for command in commands for word in command):
         return commands
     try:
         flags = _flags(_properties(name, "Service", ("ExecStartEx",))["ExecStartEx"])
     except Unavailable:
         return commands  # systemd knows the prefix since 244, which has this property
     return tuple(
-        tuple([Run(run.text.replace("$", "$$")) for run in word] for word in command)
-        if "no-env-expand" in given
-        else command
-        for command, given in zip(commands, flags)
+        tuple(map(literal, command)) if "no-env-expand" in given else command for command, given in zip(commands, flags)
     )
 
 
@@ -274,7 +262,7 @@ def loaded(name: str, files: HostFiles) -> Loaded:
         doubt = (error.reason, unit["FragmentPath"][1])
     for entry in _array(service["Environment"]):
         key, _separator, value = entry.partition("=")
-        environment[key] = Variable([Run(value)], "loaded unit", 0, "Environment")
+        environment[key] = Variable(Value.of(value), "loaded unit", 0, "Environment")
     entries = []
     pairs = _array(service["EnvironmentFiles"])
     for index in range(0, len(pairs) - 1, 2):

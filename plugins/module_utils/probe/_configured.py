@@ -7,17 +7,24 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 from ..java import _proxies
 from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, survey
-from ..text._value import text_of, unknown_of
 from . import _options
 from ._truststore import java_store
 
 #: The Java of a host whose controller does not run.
 _JAVA = "/usr/bin/java"
+
+
+class _Told(NamedTuple):
+    """What a running JVM says of its way out (see running/_facts)."""
+
+    properties: Dict[str, str]
+    variables: Dict[str, str]
+    java_home: str
 
 
 def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str]]:
@@ -62,10 +69,10 @@ def way_of(found: Survey, document: Dict[str, Any]) -> _options.Way:
                     )
                 )
             else:
-                found_properties, found_variables, home = jvm.network
-                own.append(_proxies.of_properties(found_properties, "the running JVM of %s" % name))
-                own.append(_proxies.of_environment(found_variables, "the running JVM of %s" % name))
-                homes.append(home)
+                told = _Told(*jvm.network)
+                own.append(_proxies.of_properties(told.properties, "the running JVM of %s" % name))
+                own.append(_proxies.of_environment(told.variables, "the running JVM of %s" % name))
+                homes.append(told.java_home)
         own += _configured(entry)
         proxy = shown_entry["settings"]
         own.append(_proxies.of_settings(proxy["proxy"], proxy["details"]["proxy"]))
@@ -82,16 +89,16 @@ def _configured(entry: Entry) -> List[_proxies.Network]:
     where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
     networks = [
         _proxies.of_properties(
-            _proxies.properties([word for layer, words in vector if layer != "program" for word in words]), where
+            _proxies.properties([word for layer in vector if layer.name != "program" for word in layer.words]), where
         )
         for vector in entry.on_disk.vectors
     ]
     if entry.processes:  # a launcher may pass on another environment than its unit's: the JVM's own counts
         return networks
     environment = {
-        name: text_of(variable.value)
+        name: variable.value.text
         for name, variable in entry.definition.environment.items()
-        if not unknown_of(variable.value)
+        if not variable.value.unknown()
     }
     unit = entry.definition.service or entry.definition.name
     return networks + [_proxies.of_environment(_proxies.variables(environment), "the environment of %s" % unit)]

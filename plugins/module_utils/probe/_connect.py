@@ -12,7 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 # RFC 8305, section 5: the recommended delay between two connection attempts.
 _STAGGER = 0.25
@@ -25,7 +25,24 @@ _LIMIT_SETTINGS = 64 << 10  # characters of resolv.conf; the C library takes thr
 _NAME_SERVERS = 3
 
 _SockAddr = Tuple[Any, ...]
-Candidate = Tuple[int, _SockAddr]
+
+
+class Candidate(NamedTuple):
+    """An address of a name, as the socket module has it."""
+
+    family: int
+    sockaddr: _SockAddr
+
+    @property
+    def address(self) -> str:
+        """The address alone."""
+        address, *_port_and_more = self.sockaddr
+        return str(address)
+
+
+def _candidates(infos: Sequence[Any]) -> List[Candidate]:
+    """Those in an answer of getaddrinfo."""
+    return [Candidate(int(family), sockaddr) for family, _kind, _protocol, _name, sockaddr in infos]
 
 
 class Finding(Exception):
@@ -63,7 +80,7 @@ def numeric(name: str, port: int) -> Optional[List[Candidate]]:
         infos = socket.getaddrinfo(wire(name), port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except socket.gaierror:
         return None
-    return [(int(info[0]), info[4]) for info in infos]
+    return _candidates(infos)
 
 
 def wire(name: str) -> bytes:
@@ -80,7 +97,7 @@ def wire(name: str) -> bytes:
 def _lookup(name: str, port: int) -> List[Candidate]:
     """What the machine's own resolver says: hosts file, DNS or whatever NSS asks, as the JVM gets it too."""
     infos = socket.getaddrinfo(wire(name), port, 0, socket.SOCK_STREAM)
-    return [(int(info[0]), info[4]) for info in infos]
+    return _candidates(infos)
 
 
 def resolve(name: str, port: int, deadline: float, timeout: float) -> List[Candidate]:
@@ -101,7 +118,7 @@ def resolve(name: str, port: int, deadline: float, timeout: float) -> List[Candi
     except RuntimeError as error:
         raise Local(f"{name} was not looked up", str(error))
     done.wait(max(0.0, deadline - time.monotonic()))
-    result = answer[0] if answer else None
+    result = answer.pop() if answer else None
 
     if isinstance(result, list):
         if result:
@@ -153,9 +170,9 @@ def _resolver_problem(path: str = "/etc/resolv.conf") -> Optional[str]:
     try:
         with open(path, errors="replace") as stream:
             for line in stream.read(_LIMIT_SETTINGS).split("\n"):
-                words = line.split()
-                if len(words) > 1 and words[0] == "nameserver" and len(servers) < _NAME_SERVERS:
-                    servers.append(words[1])
+                keyword, server, *_more = [*line.split(), "", ""]
+                if keyword == "nameserver" and server and len(servers) < _NAME_SERVERS:
+                    servers.append(server)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -169,11 +186,12 @@ def _resolver_problem(path: str = "/etc/resolv.conf") -> Optional[str]:
 
 def _server_problem(server: str) -> Optional[str]:
     try:
-        info = socket.getaddrinfo(server, 53, 0, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)[0]
-        with socket.socket(info[0], info[1], info[2]) as sock:
+        infos = socket.getaddrinfo(server, 53, 0, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)
+        one, *_more = _candidates(infos)
+        with socket.socket(one.family, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
-            sock.connect(info[4])  # UDP: sends nothing, but fails where there is no route
-            if _is_sink(str(info[4][0])):
+            sock.connect(one.sockaddr)  # UDP: sends nothing, but fails where there is no route
+            if _is_sink(one.address):
                 # Of this machine's own ports the kernel says at once that nobody listens.
                 sock.send(b"")
                 sock.recv(1)
@@ -186,7 +204,7 @@ def _server_problem(server: str) -> Optional[str]:
 
 def _is_sink(address: str) -> bool:
     """An address that leads nowhere or back to this machine, as DNS filters hand out."""
-    address = address.lower().split("%")[0]
+    address, _mark, _zone = address.lower().partition("%")
     if address.startswith("::ffff:"):
         address = address[len("::ffff:") :]
     return address in ("::", "::1") or address.startswith(("0.", "127."))
@@ -202,15 +220,15 @@ def _is_own_name(name: str) -> bool:
 def without_sinks(entry: Dict[str, Any], name: str, candidates: List[Candidate]) -> List[Candidate]:
     if _is_own_name(name):
         return candidates
-    sinks = [c for c in candidates if _is_sink(str(c[1][0]))]
+    sinks = [c for c in candidates if _is_sink(c.address)]
     real = [c for c in candidates if c not in sinks]
-    for family, sockaddr in sinks:
+    for sink in sinks:
         entry["addresses"].append(
-            {"address": str(sockaddr[0]), "family": _family(family), "outcome": "dns_sinkholed", "tcp_ms": None}
+            {"address": sink.address, "family": _family(sink.family), "outcome": "dns_sinkholed", "tcp_ms": None}
         )
     if not real:
-        entry["address"] = str(sinks[0][1][0])
-        addresses = ", ".join(str(sockaddr[0]) for _family, sockaddr in sinks)
+        entry["address"] = next(sink.address for sink in sinks)
+        addresses = ", ".join(sink.address for sink in sinks)
         raise Finding(
             "dns_sinkholed",
             f"{name} resolves to {addresses}, which leads nowhere",
@@ -222,8 +240,9 @@ def without_sinks(entry: Dict[str, Any], name: str, candidates: List[Candidate])
 def interleave(candidates: List[Candidate]) -> List[Candidate]:
     """RFC 8305, section 4: families in turn, beginning with the one the resolver prefers; no duplicates."""
     unique = list(dict.fromkeys(candidates))
-    first = [c for c in unique if c[0] == unique[0][0]]
-    other = [c for c in unique if c[0] != unique[0][0]]
+    preferred = next((c.family for c in unique), None)
+    first = [c for c in unique if c.family == preferred]
+    other = [c for c in unique if c.family != preferred]
     ordered: List[Candidate] = []
     while first or other:
         ordered.extend(first[:1] + other[:1])
@@ -239,8 +258,7 @@ class Dial:
 
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
-        self.family, self.sockaddr = candidate
-        self.address = str(self.sockaddr[0])
+        self.address = candidate.address
         self.sock: Optional[socket.socket] = None
         self.started = 0.0
         self.outcome: Optional[str] = None
@@ -251,9 +269,9 @@ class Dial:
         """Begin to connect; False when the attempt is over at once."""
         self.started = time.monotonic()
         try:
-            self.sock = socket.socket(self.family, socket.SOCK_STREAM)
+            self.sock = socket.socket(self.candidate.family, socket.SOCK_STREAM)
             self.sock.setblocking(False)
-            code = self.sock.connect_ex(self.sockaddr)
+            code = self.sock.connect_ex(self.candidate.sockaddr)
         except OSError as error:
             code = error.errno or errno.EINVAL
         if code == errno.EINPROGRESS:
@@ -294,7 +312,12 @@ class Dial:
             self.sock = None
 
     def as_dict(self) -> Dict[str, Any]:
-        return {"address": self.address, "family": _family(self.family), "outcome": self.outcome, "tcp_ms": self.tcp_ms}
+        return {
+            "address": self.address,
+            "family": _family(self.candidate.family),
+            "outcome": self.outcome,
+            "tcp_ms": self.tcp_ms,
+        }
 
 
 class Race:
@@ -409,7 +432,8 @@ def no_connection(entry: Dict[str, Any], dials: List[Dial], name: str, port: int
             break
     else:
         same, outcome = dials, "unknown"
-    entry["address"] = same[0].address
+    told = next(iter(same))
+    entry["address"] = told.address
     addresses = ", ".join(dial.address for dial in same)
     place = f"{name} ({addresses}) port {port}"
     if outcome == "refused":
@@ -419,7 +443,7 @@ def no_connection(entry: Dict[str, Any], dials: List[Dial], name: str, port: int
         seen = f"{place} reset the connection"
         check = f"for a firewall or proxy that cuts outbound TCP {port}"
     elif outcome == "unreachable":
-        seen = f"The network says that {place} cannot be reached ({same[0].reason})"
+        seen = f"The network says that {place} cannot be reached ({told.reason})"
         check = "the route and the rules of the gateways on it"
     elif outcome == "timeout":
         seen = f"No answer from {place} within {timeout:g} s"

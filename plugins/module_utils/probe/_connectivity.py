@@ -61,7 +61,29 @@ class Options(NamedTuple):
     java_stores: Tuple[str, ...] = ()  # trust stores of JVMs that judge the peer too
 
 
-def endpoint(text: str) -> Tuple[str, int]:
+class Endpoint(NamedTuple):
+    """Where somebody listens, or should."""
+
+    host: str
+    port: int
+
+    @property
+    def bare(self) -> str:
+        """Its host without the brackets of an IPv6 address."""
+        return _bare(self.host)
+
+    def __str__(self) -> str:
+        return _joined(self.bare, self.port)
+
+
+class Route(NamedTuple):
+    """An endpoint, and the proxy on the way to it; None where there is none."""
+
+    target: Endpoint
+    proxy: Optional[Endpoint] = None
+
+
+def endpoint(text: str) -> Endpoint:
     """Host and port of "host", "host:port", "[address]:port" or a bare IPv6 address. Raises ValueError."""
     host, port = text, "443"
     if text.startswith("["):
@@ -72,52 +94,45 @@ def endpoint(text: str) -> Tuple[str, int]:
         host, _colon, port = text.partition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("%r is no endpoint, such as api.segment.io:443 or [2001:db8::1]:443" % text)
-    return host, int(port)
+    return Endpoint(host, int(port))
 
 
-def probe_all(
-    pairs: Sequence[Tuple[Tuple[str, int], Optional[Tuple[str, int]]]],
-    options: Options,
-    count: int = 1,
-    interval: float = 1.0,
-) -> List[Dict[str, Any]]:
-    """Probe pairs of an endpoint and a path (None: direct, else host and port of a proxy), all at the same time.
+def probe_all(routes: Sequence[Route], options: Options, count: int = 1, interval: float = 1.0) -> List[Dict[str, Any]]:
+    """Probe endpoints, each on its way, all at the same time.
 
-    One answer for each pair. With ``count`` each is probed so often, ``interval`` seconds apart, each time with the
+    One answer for each. With ``count`` each is probed so often, ``interval`` seconds apart, each time with the
     whole timeout. Raises ValueError.
     """
-    if len(pairs) > _LIMIT_AT_ONCE:
-        raise ValueError("%d endpoints and paths are more than %d" % (len(pairs), _LIMIT_AT_ONCE))
-    if len(pairs) == 1:
-        return [_sampled(pairs[0][0], pairs[0][1], options, count, interval)]
+    if len(routes) > _LIMIT_AT_ONCE:
+        raise ValueError("%d endpoints and paths are more than %d" % (len(routes), _LIMIT_AT_ONCE))
+    if len(routes) == 1:
+        return [_sampled(route, options, count, interval) for route in routes]
     found: Dict[int, Any] = {}
 
     def run(index: int) -> None:
         try:
-            found[index] = _sampled(pairs[index][0], pairs[index][1], options, count, interval)
+            found[index] = _sampled(routes[index], options, count, interval)
         except Exception as error:  # noqa: BLE001  handed over to the caller
             found[index] = error
 
-    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(pairs))]
+    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(routes))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()  # it ends by itself: a probe has its deadline
-    for index in range(len(pairs)):
+    for index in range(len(routes)):
         if isinstance(found[index], Exception):
             raise found[index]
-    return [found[index] for index in range(len(pairs))]
+    return [found[index] for index in range(len(routes))]
 
 
-def _sampled(
-    target: Tuple[str, int], path: Optional[Tuple[str, int]], options: Options, count: int, interval: float
-) -> Dict[str, Any]:
+def _sampled(route: Route, options: Options, count: int, interval: float) -> Dict[str, Any]:
     answers = []
     for number in range(count):
         if number:
             time.sleep(interval)
-        answers.append(probe(target[0], target[1], options, path))
-    return answers[0] if count == 1 else summary(answers)
+        answers.append(probe(route.target.host, route.target.port, options, route.proxy))
+    return answers.pop() if count == 1 else summary(answers)
 
 
 def summary(answers: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
@@ -127,7 +142,8 @@ def summary(answers: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
         outcomes[answer["outcome"]] = outcomes.get(answer["outcome"], 0) + 1
     connected = outcomes.get("connected", 0)
     failures = sorted((outcome for outcome in outcomes if outcome != "connected"), key=lambda one: -outcomes[one])
-    chosen = [answer for answer in answers if answer["outcome"] == (failures or ["connected"])[0]][-1]
+    decisive = next(iter(failures), "connected")
+    chosen = next(answer for answer in reversed(answers) if answer["outcome"] == decisive)
     times = sorted(
         sum(ms for ms in answer["phases_ms"].values() if ms is not None)
         for answer in answers
@@ -139,7 +155,7 @@ def summary(answers: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
         "connected": connected,
         "loss_percent": round(100.0 * (len(answers) - connected) / len(answers), 1),
         "p50_ms": round(times[(len(times) - 1) // 2], 3) if times else None,
-        "max_ms": round(times[-1], 3) if times else None,
+        "max_ms": round(max(times), 3) if times else None,
         "outcomes": outcomes,
     }
     if failures:
@@ -153,13 +169,13 @@ def summary(answers: Sequence[Dict[str, Any]]) -> Dict[str, Any]:
     return result
 
 
-def probe(host: str, port: int, options: Options, proxy: Optional[Tuple[str, int]] = None) -> Dict[str, Any]:
+def probe(host: str, port: int, options: Options, proxy: Optional[Endpoint] = None) -> Dict[str, Any]:
     """Probe one endpoint on one path; one entry of the state document's `connectivity`.
 
     Each phase has the milliseconds spent in it, whether or not it succeeded, and None where it was not reached.
     Raises ValueError for a port or a timeout that is none.
     """
-    for number in (port, proxy[1] if proxy else port):
+    for number in (port, proxy.port if proxy else port):
         if not 0 < number < 65536:
             raise ValueError(f"port must be between 1 and 65535, not {number}")
     timeout = options.timeout
@@ -195,8 +211,8 @@ def probe(host: str, port: int, options: Options, proxy: Optional[Tuple[str, int
         entry["message"] = Local(
             f"{path.name} port {port} could not be probed within {timeout:g} s", "it was busy, or a file did not come"
         ).message
-    if failures:
-        raise failures[0]
+    for failure in failures:
+        raise failure
     return entry
 
 
@@ -205,14 +221,14 @@ class _Path(NamedTuple):
 
     name: str
     port: int
-    proxy: Optional[Tuple[str, int]]
+    proxy: Optional[Endpoint]
     options: Options
     deadline: float
 
     @property
     def place(self) -> str:
         """The endpoint in messages."""
-        through = "" if self.proxy is None else " through the proxy %s" % _joined(_bare(self.proxy[0]), self.proxy[1])
+        through = "" if self.proxy is None else f" through the proxy {self.proxy}"
         return f"{self.name} port {self.port}{through}"
 
 
@@ -231,7 +247,7 @@ def _joined(name: str, port: int) -> str:
 def _entry(path: _Path) -> Dict[str, Any]:
     return {
         "target": _joined(path.name, path.port),
-        "via": "direct" if path.proxy is None else _joined(_bare(path.proxy[0]), path.proxy[1]),
+        "via": "direct" if path.proxy is None else str(path.proxy),
         "configured_by": [],
         "outcome": "unknown",
         "address": None,
@@ -250,8 +266,8 @@ def _probe(entry: Dict[str, Any], path: _Path) -> None:
     options = path.options
     # Loading the trust store takes milliseconds that belong to no phase of the network.
     trust = Trust(context_of(options.cafile)) if options.tls else None
-    name, port = path.proxy or (path.name, path.port)
-    name = _bare(name)
+    first = path.proxy or Endpoint(path.name, path.port)
+    name, port = first.bare, first.port
     try:
         candidates = _candidates(entry, path, name, port)
         race = Race(interleave(candidates), path.deadline)
@@ -263,7 +279,7 @@ def _probe(entry: Dict[str, Any], path: _Path) -> None:
     except Finding as finding:
         if path.proxy is None or finding.outcome == "unknown":
             raise
-        raise Finding("proxy_unreachable", f"The proxy {_joined(name, port)} was not reached: {finding.message}")
+        raise Finding("proxy_unreachable", f"The proxy {first} was not reached: {finding.message}")
     line = Line(race, winner)
     secure: Optional[Secure] = None
     try:
@@ -336,8 +352,19 @@ def _close(entry: Dict[str, Any], race: "Race") -> None:
 class _NoHttp(Exception):
     """The peer's answer is no HTTP; holds how it began."""
 
+    def __init__(self, begun: bytes) -> None:
+        super().__init__(begun)
+        self.begun = begun
 
-def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
+
+class _Status(NamedTuple):
+    """How an answer of HTTP begins."""
+
+    code: int
+    reason: str
+
+
+def _ask(channel: Any, request: str, rest: bool = False) -> _Status:
     """Send a request without a body; status and reason of the answer. Raises _NoHttp, Late (what came) and OSError.
 
     With `rest`, what follows the head is kept for the next reader.
@@ -362,21 +389,22 @@ def _ask(channel: Any, request: str, rest: bool = False) -> Tuple[int, str]:
                 raise _NoHttp(bytes(data))
             data += more
         head = bytes(data[: found.end()])
-        words = head.partition(b"\n")[0].decode("latin-1").split(None, 2)
-        if len(words) < 2 or not words[0].startswith("HTTP/") or not _STATUS.match(words[1]) or len(head) > left:
+        line, _end, _fields = head.decode("latin-1").partition("\n")
+        version, code, reason, *_none = [*line.split(None, 2), "", "", ""]
+        if not version.startswith("HTTP/") or not _STATUS.match(code) or len(head) > left:
             raise _NoHttp(head)
         left -= len(head)
         del data[: len(head)]
-        status = int(words[1])
+        status = int(code)
         if status >= 200:  # before it there may be others, such as 103 Early Hints
             if rest:
                 channel.kept = bytes(data)
-            return status, printable(words[2].strip())[:100] if len(words) > 2 else ""
+            return _Status(status, printable(reason.strip())[:100])
 
 
 def _through_proxy(entry: Dict[str, Any], line: Line, path: _Path) -> None:
     """Ask the proxy for a tunnel (RFC 9110, CONNECT), without a password."""
-    proxy = _joined(_bare(path.proxy[0]), path.proxy[1]) if path.proxy else ""
+    proxy = str(path.proxy or "")
     target = _joined(wire(path.name).decode("ascii"), path.port)
     started = time.monotonic()
     try:
@@ -388,7 +416,7 @@ def _through_proxy(entry: Dict[str, Any], line: Line, path: _Path) -> None:
             "whether the proxy reaches that host (DNS and firewall on the proxy), and whether it works at all",
         )
     except _NoHttp as error:
-        if not error.args[0]:
+        if not error.begun:
             raise Finding(
                 "reset",
                 f"The proxy {proxy} closed the connection when it was asked for {target}",
@@ -482,6 +510,13 @@ def _head(entry: Dict[str, Any], channel: Any, path: _Path) -> None:
 # --- Who signed it -----------------------------------------------------------------------------------------
 
 
+class _Judged(NamedTuple):
+    """Whether a certificate holds before some authorities; None: not known, and why."""
+
+    trusted: Optional[bool]
+    reason: Optional[str] = None
+
+
 def _judge_authority(entry: Dict[str, Any], path: _Path, secure: Secure, candidate: Candidate) -> None:
     """Tell a public authority from a private one, which means that somebody looks into the connection."""
     options = path.options
@@ -502,12 +537,12 @@ def _judge_authority(entry: Dict[str, Any], path: _Path, secure: Secure, candida
         entry["tls"]["authority"] = "public"
         return
     # An older Python cannot say where the chain ends, and a store may hold an authority that a public one signed.
-    trusted, reason = _judged_by(path, candidate, public)
-    if trusted is None:
-        entry["findings"].append(f"Whether its authority is a public one is not known: {reason}")
+    judged = _judged_by(path, candidate, public)
+    if judged.trusted is None:
+        entry["findings"].append(f"Whether its authority is a public one is not known: {judged.reason}")
         return
-    entry["tls"]["authority"] = "public" if trusted else "private"
-    if not trusted:
+    entry["tls"]["authority"] = "public" if judged.trusted else "private"
+    if not judged.trusted:
         _ask_java(entry, path, candidate, secure)
         raise Finding(
             "tls_intercepted",
@@ -522,20 +557,16 @@ def _ask_java(entry: Dict[str, Any], path: _Path, candidate: Candidate, secure: 
     """Judge the peer with the trust stores of JVMs too, as far as authorities go."""
     anchor = secure.anchor() if secure is not None else None
     for store in path.options.java_stores:
-        trusted: Optional[bool] = None
-        reason: Optional[str] = None
         try:
             authorities = truststore.java(store)
         except truststore.Unreadable as error:
-            reason = str(error)
+            judged = _Judged(None, str(error))
         else:
-            if anchor is not None and anchor in authorities:
-                trusted = True
-            else:
-                trusted, reason = _judged_by(path, candidate, authorities)
-        entry["java"].append({"store": store, "trusted": trusted, "reason": reason})
+            known = anchor is not None and anchor in authorities
+            judged = _Judged(True) if known else _judged_by(path, candidate, authorities)
+        entry["java"].append({"store": store, "trusted": judged.trusted, "reason": judged.reason})
         ours = entry["tls"]["trusted"]
-        if trusted is not None and ours is not None and trusted != ours:
+        if judged.trusted is not None and ours is not None and judged.trusted != ours:
             entry["findings"].append(
                 f"This machine trusts the certificate, but a JVM with {store} does not"
                 if ours
@@ -543,7 +574,7 @@ def _ask_java(entry: Dict[str, Any], path: _Path, candidate: Candidate, secure: 
             )
 
 
-def _judged_by(path: _Path, candidate: Candidate, authorities: Sequence[bytes]) -> Tuple[Optional[bool], Optional[str]]:
+def _judged_by(path: _Path, candidate: Candidate, authorities: Sequence[bytes]) -> _Judged:
     """Whether the peer's certificate holds before other authorities, by one more handshake; None: why not known."""
     try:
         trust = Trust(context_of(None, authorities))
@@ -557,7 +588,7 @@ def _judged_by(path: _Path, candidate: Candidate, authorities: Sequence[bytes]) 
         finally:
             race.close()
     except Finding as finding:
-        return (False, None) if finding.outcome == "tls_untrusted" else (None, finding.message)
+        return _Judged(False) if finding.outcome == "tls_untrusted" else _Judged(None, finding.message)
     except OSError as error:
-        return None, reason_of(error)
-    return True, None
+        return _Judged(None, reason_of(error))
+    return _Judged(True)

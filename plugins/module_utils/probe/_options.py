@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..host import _limits as limits
 from ..java._proxies import Network, paths
-from ._connectivity import Options, endpoint, probe_all
+from ._connectivity import Endpoint, Options, Route, endpoint, probe_all
 
 DIRECT, CONFIGURED = "direct", "configured"
 LIMIT_TIMEOUT = 60.0  # seconds
@@ -45,7 +45,7 @@ class Way(NamedTuple):
 NOTHING = Way(Network((), (), None), ())
 
 
-def check(params: Mapping[str, Any]) -> List[Tuple[str, int]]:
+def check(params: Mapping[str, Any]) -> List[Endpoint]:
     """The endpoints that options ask for. Raises ValueError where an option is not valid; its text names the option."""
     targets = _targets(params)
     for name, low, high, unit in (
@@ -67,7 +67,7 @@ def check(params: Mapping[str, Any]) -> List[Tuple[str, int]]:
     return targets
 
 
-def _targets(params: Mapping[str, Any]) -> List[Tuple[str, int]]:
+def _targets(params: Mapping[str, Any]) -> List[Endpoint]:
     if params.get("endpoints"):
         return [endpoint(text) for text in params["endpoints"]]
     host, port = _value(params, "host"), _value(params, "port")
@@ -75,7 +75,7 @@ def _targets(params: Mapping[str, Any]) -> List[Tuple[str, int]]:
         raise ValueError("host must not be empty")
     if not 0 < port < 65536:
         raise ValueError("port must be between 1 and 65535, not %d" % port)
-    return [(host, port)]
+    return [Endpoint(host, port)]
 
 
 def _value(params: Mapping[str, Any], name: str) -> Any:
@@ -83,7 +83,7 @@ def _value(params: Mapping[str, Any], name: str) -> Any:
     return SPEC[name].get("default") if value is None else value
 
 
-def _named(way: str) -> Tuple[str, int]:
+def _named(way: str) -> Endpoint:
     """Host and port of a proxy that the task names."""
     scheme, mark, rest = way.rpartition("://")
     if mark and scheme != "http":
@@ -91,7 +91,8 @@ def _named(way: str) -> Tuple[str, int]:
     if "@" in rest:
         raise ValueError("via: the probe sends no user and password to a proxy")
     rest = rest.rstrip("/")
-    if not rest.rpartition(":")[2].isdigit():
+    _host, _colon, port = rest.rpartition(":")
+    if not port.isdigit():
         raise ValueError(
             "via: %r is neither direct nor configured, nor a proxy such as http://proxy.example.com:3128" % way
         )
@@ -119,26 +120,26 @@ def answers(params: Mapping[str, Any], way: Way = NOTHING) -> Tuple[List[Dict[st
         java_stores=way.java_stores,
     )
     notes: List[str] = list(way.network.notes) if wants_configured(params) else []
-    pairs: List[Tuple[Tuple[str, int], Optional[Tuple[str, int]]]] = []
+    routes: List[Route] = []
     places: List[List[str]] = []
     for target in targets:
-        chosen: Dict[Optional[Tuple[str, int]], List[str]] = {}
+        chosen: Dict[Optional[Endpoint], List[str]] = {}
         for one in _value(params, "via"):
             if one == DIRECT:
                 chosen.setdefault(None, [])
             elif one == CONFIGURED:
-                found, excluded = paths(way.network.routes, target[0])
+                found, excluded = paths(way.network.routes, target.host)
                 notes += excluded
                 for proxy, where in found.items():
-                    chosen.setdefault(proxy, []).extend(where)
+                    chosen.setdefault(Endpoint(*proxy), []).extend(where)
             else:
                 chosen.setdefault(_named(one), []).append("the task")
-        pairs += [(target, proxy) for proxy in chosen]
+        routes += [Route(target, proxy) for proxy in chosen]
         places += list(chosen.values())
     threading.stack_size(1 << 20)  # as much as they use, not the 8 MiB that they would reserve of the limit
     limits.phase("probing")
     limits.more(_value(params, "count") * (options.timeout + float(_value(params, "interval"))))
-    found_answers = probe_all(pairs, options, _value(params, "count"), float(_value(params, "interval")))
+    found_answers = probe_all(routes, options, _value(params, "count"), float(_value(params, "interval")))
     for answer, where in zip(found_answers, places):
         answer["configured_by"] = where
     return found_answers, list(dict.fromkeys(notes))

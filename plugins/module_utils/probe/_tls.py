@@ -74,7 +74,7 @@ class Trust:
         try:
             get_chain = getattr(tls, "get_unverified_chain", None)
             if not leaf and get_chain:
-                leaf = (get_chain() or [None])[0]
+                leaf = next(iter(get_chain() or ()), None)
             if not leaf and self._message:
                 # type, length; 1.3 only: request context; length of the list; length of the first entry
                 at = 4 + (1 + self._message[4] if self._tls13 else 0) + 3
@@ -94,7 +94,8 @@ class Secure:
         self.line = line
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.heard = b""  # how the peer began
-        self.tls = trust.context.wrap_bio(self.incoming, self.outgoing, server_hostname=name.rstrip(".").split("%")[0])
+        plain, _mark, _zone = name.rstrip(".").partition("%")
+        self.tls = trust.context.wrap_bio(self.incoming, self.outgoing, server_hostname=plain)
 
     def shake_hands(self) -> bool:
         """False where the peer closes instead. Raises ssl.SSLError, Late and OSError."""

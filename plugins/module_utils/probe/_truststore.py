@@ -47,7 +47,17 @@ _ATTRIBUTES = {
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress",
 }
 
-_Element = Tuple[int, int, int]
+
+class _Element(NamedTuple):
+    """One element of DER: its tag, where its content begins and where it ends."""
+
+    tag: int
+    begin: int
+    end: int
+
+    def of(self, data: bytes) -> bytes:
+        """Its content."""
+        return data[self.begin : self.end]
 
 
 class Unreadable(Exception):
@@ -80,14 +90,15 @@ def _element(data: bytes, at: int, limit: Optional[int] = None) -> _Element:
         raise ValueError("truncated DER")
     if at + size > (len(data) if limit is None else limit):
         raise ValueError("truncated DER")
-    return tag, at, at + size
+    return _Element(tag, at, at + size)
 
 
 def _elements(data: bytes, begin: int, end: int) -> List[_Element]:
     found = []
     while begin < end:
-        found.append(_element(data, begin, end))
-        begin = found[-1][2]
+        element = _element(data, begin, end)
+        found.append(element)
+        begin = element.end
         if len(found) > LIMIT_ELEMENTS:
             raise ValueError("too many elements")
     return found
@@ -103,11 +114,11 @@ def _inside(data: bytes, begin: int, end: int, count: int) -> List[_Element]:
 
 def _name(der: bytes, element: _Element) -> Optional[str]:
     parts = []
-    for _tag, begin, end in _elements(der, element[1], element[2]):
+    for _tag, begin, end in _elements(der, element.begin, element.end):
         for _tag, first, last in _elements(der, begin, end):
-            oid, value = _inside(der, first, last, 2)[:2]
-            kind = _ATTRIBUTES.get(der[oid[1] : oid[2]], "OID")
-            text = der[value[1] : value[2]].decode("utf-16-be" if value[0] == 0x1E else "utf-8", "replace")
+            oid, value, *_more = _inside(der, first, last, 2)
+            kind = _ATTRIBUTES.get(oid.of(der), "OID")
+            text = value.of(der).decode("utf-16-be" if value.tag == 0x1E else "utf-8", "replace")
             parts.append(kind + "=" + "".join(c if c.isprintable() else "?" for c in text).replace(",", "\\,"))
     return ", ".join(reversed(parts)) or None
 
@@ -116,18 +127,16 @@ def certificate(der: bytes) -> Certificate:
     """The fields of an X.509 certificate. Raises ValueError."""
     _tag, begin, end = _element(der, 0)
     _tag, begin, end = _element(der, begin)
-    fields = _inside(der, begin, end, 6)
-    if fields[0][0] == 0xA0:  # the version, which may be absent
-        fields = _inside(der, fields[0][2], end, 6)
-    _serial, _algorithm, issuer, validity, subject, key = fields[:6]
-    tag, begin, end = _inside(der, validity[1], validity[2], 2)[1]
-    digits = der[begin:end].decode("ascii")
-    if tag == 0x17:  # UTCTime has two digits for the year
+    first, *_more = fields = _inside(der, begin, end, 6)
+    if first.tag == 0xA0:  # the version, which may be absent
+        fields = _inside(der, first.end, end, 6)
+    _serial, _algorithm, issuer, validity, subject, key, *_more = fields
+    _not_before, not_after, *_more = _inside(der, validity.begin, validity.end, 2)
+    digits = not_after.of(der).decode("ascii")
+    if not_after.tag == 0x17:  # UTCTime has two digits for the year
         digits = ("19" if digits[:2] >= "50" else "20") + digits
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(digits, "%Y%m%d%H%M%SZ"))
-    return Certificate(
-        _name(der, issuer), _name(der, subject), until, der[subject[1] : subject[2]] + b"\0" + der[key[1] : key[2]]
-    )
+    return Certificate(_name(der, issuer), _name(der, subject), until, subject.of(der) + b"\0" + key.of(der))
 
 
 # -- stores -----------------------------------------------------------------------------------------
@@ -151,7 +160,7 @@ def pem(data: bytes) -> List[bytes]:
     for match in _PEM.finditer(data):
         try:
             der = base64.b64decode(match.group(1))
-            found.append(der[: _element(der, 0)[2]])
+            found.append(der[: _element(der, 0).end])
         except (ValueError, binascii.Error):
             continue
     return found
@@ -165,7 +174,7 @@ def _jks(data: bytes) -> List[bytes]:
     def take(form: str) -> bytes:
         nonlocal at
         width = struct.calcsize(form)
-        size = struct.unpack(form, data[at : at + width])[0]
+        (size,) = struct.unpack(form, data[at : at + width])
         begin, at = at + width, at + width + size
         if at > len(data):
             raise ValueError("truncated")
@@ -173,14 +182,14 @@ def _jks(data: bytes) -> List[bytes]:
 
     found = []
     for _entry in range(count):
-        tag = struct.unpack(">I", data[at : at + 4])[0]
+        (tag,) = struct.unpack(">I", data[at : at + 4])
         at += 4
         take(">H")  # alias
         at += 8  # date
         chain = 1
         if tag == 1:  # a private key and its chain
             take(">I")
-            chain = struct.unpack(">I", data[at : at + 4])[0]
+            (chain,) = struct.unpack(">I", data[at : at + 4])
             at += 4
         elif tag != 2:
             raise ValueError("an entry of another kind")
@@ -196,12 +205,12 @@ def _jks(data: bytes) -> List[bytes]:
 def _pkcs12(data: bytes) -> List[bytes]:
     """Trusted certificates of a PKCS #12 store without encryption, as JDK 18 and later ship theirs (RFC 7292)."""
     _tag, begin, end = _element(data, 0)
-    safe = _inside(data, begin, end, 2)[1]
+    _version, safe, *_more = _inside(data, begin, end, 2)
     encrypted = False
     found: List[bytes] = []
     for info in _contents(data, safe):
-        kind = _element(data, info[1], info[2])
-        if data[kind[1] : kind[2]] != _DATA:
+        kind = _element(data, info.begin, info.end)
+        if kind.of(data) != _DATA:
             encrypted = True
             continue
         for _tag, first, last in _contents(data, info):
@@ -213,27 +222,25 @@ def _pkcs12(data: bytes) -> List[bytes]:
 
 def _contents(data: bytes, info: _Element) -> List[_Element]:
     """The elements of the sequence in the data of a ContentInfo."""
-    kind, explicit = _inside(data, info[1], info[2], 2)[:2]
-    if data[kind[1] : kind[2]] != _DATA:
+    kind, explicit, *_more = _inside(data, info.begin, info.end, 2)
+    if kind.of(data) != _DATA:
         raise ValueError("no plain data")
-    octets = _element(data, explicit[1], explicit[2])
-    sequence = _element(data, octets[1], octets[2])
-    return _elements(data, sequence[1], sequence[2])
+    octets = _element(data, explicit.begin, explicit.end)
+    sequence = _element(data, octets.begin, octets.end)
+    return _elements(data, sequence.begin, sequence.end)
 
 
 def _bag(data: bytes, begin: int, end: int) -> List[bytes]:
-    kind, value = _inside(data, begin, end, 2)[:2]
-    attributes = _elements(data, begin, end)[2:]
-    if data[kind[1] : kind[2]] != _CERT_BAG or not any(
+    kind, value, *attributes = _inside(data, begin, end, 2)
+    if kind.of(data) != _CERT_BAG or not any(
         _TRUSTED_KEY_USAGE in data[first:last] for _tag, first, last in attributes
     ):
         return []
-    bag = _element(data, value[1], value[2])
-    kind, explicit = _inside(data, bag[1], bag[2], 2)[:2]
-    if data[kind[1] : kind[2]] != _X509:
+    bag = _element(data, value.begin, value.end)
+    kind, explicit, *_more = _inside(data, bag.begin, bag.end, 2)
+    if kind.of(data) != _X509:
         return []
-    octets = _element(data, explicit[1], explicit[2])
-    return [data[octets[1] : octets[2]]]
+    return [_element(data, explicit.begin, explicit.end).of(data)]
 
 
 def java(path: str) -> List[bytes]:

@@ -21,11 +21,11 @@ from ..host._files import HostFiles, bytewise, native
 from ..java._jvm import command_line, decide, get_boolean, is_java, launcher_words, process_layers
 from ..java._tomcat import BOOTSTRAP
 from ..launch import _discovery, _outcome
-from ..launch._systemd import parse_unit
+from ..launch._unit_syntax import parse_unit
 from ..running import _proc
 from ..shell._session import Launch
 from ..survey._survey import Entry, survey
-from ..text._value import Unresolvable, text_of, unknown_of
+from ..text._value import Unresolvable
 from ._namespaces import OWN, SHELL, TASKS, Refused, Task, World, refusal
 
 UNKNOWN = "unknown"
@@ -169,7 +169,7 @@ def units_of(service: str, texts: Sequence[str], seconds: float) -> Dict[str, st
     kind = ""
     for text in texts:
         for setting in parse_unit(text, service):
-            value = text_of(setting.value)
+            value = setting.value.text
             if setting.section != "Service":
                 continue
             if setting.key in _OTHER_ROOT and value.strip("/"):
@@ -385,8 +385,8 @@ def _texts(entry: Entry, files: HostFiles) -> Tuple[str, List[str]]:
     if definition.unit is None:
         if not definition.name.startswith("/"):
             raise Refused("no unit and no launch script that could be started is known")
-        words = [text_of(word) for word in definition.program]
-        if any(unknown_of(word) for word in definition.program):
+        words = [word.text for word in definition.program]
+        if any(word.unknown() for word in definition.program):
             raise Refused("the words of its command are not known")
         user = _proc.name_of(os.stat(native(words[0])).st_uid)
         if not re.match(r"[A-Za-z_][A-Za-z0-9_.-]*\$?\Z", user):
@@ -401,7 +401,7 @@ def _texts(entry: Entry, files: HostFiles) -> Tuple[str, List[str]]:
         raise Refused("a daemon-reload is owed: what would be started now is not what the files say")
     if not loaded.unit.fragment:
         raise Refused("the unit has no file")
-    command = " ".join(text_of(word) for words in loaded.unit.exec_start for word in words)
+    command = " ".join(word.text for words in loaded.unit.exec_start for word in words)
     if _discovery.brings_up(command):
         raise Refused("it starts a container, whose image decides")
     base = loaded.unit.fragment.rpartition("/")[2]
@@ -419,9 +419,9 @@ def _manager_environment() -> Dict[str, str]:
     except service_manager.Unavailable as error:
         raise Refused(str(error))
     return {
-        name: text_of(variable.value)
+        name: variable.value.text
         for name, variable in found.items()
-        if _VARIABLE.match(name) and "\n" not in text_of(variable.value)
+        if _VARIABLE.match(name) and "\n" not in variable.value.text
     }
 
 
@@ -436,7 +436,7 @@ def _javas(entry: Entry, files: HostFiles) -> Iterator[str]:
         except OSError:
             pass
     for variable in entry.definition.environment.values():
-        value = text_of(variable.value)
+        value = variable.value.text
         if value.startswith("/") and ":" not in value and len(value) < 1000:
             named.append(value + "/bin/java")
         elif ":" in value and len(value) < 10000:

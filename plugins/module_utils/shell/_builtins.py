@@ -10,7 +10,8 @@ import re
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ..host._files import PASSING
-from ..text._value import Run, Text, Unresolvable, Value, first_of, text_of, unknown_of, without_first
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Text, Unresolvable
 from ._flow import LIMIT_DEPTH, NAME
 from ._nodes import Assignment, Command
 from ._output import Output
@@ -94,15 +95,15 @@ class Builtins(Output):
         raise NotImplementedError
 
     def _let(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        numbers = [calculate(text_of(field)) if unknown_of(field, True) is None else None for field in fields[1:]]
+        numbers = [calculate(field.text) if field.unknown(True) is None else None for field in fields[1:]]
         return None if not numbers or None in numbers else numbers[-1] != 0
 
     def _source(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         if len(fields) < 2:
             return False
         fields = fields[:1] + self.globbed(fields[1:], node.text, node.start)
-        reason = unknown_of(fields[1], True)
-        name = text_of(fields[1])
+        reason = fields[1].unknown(True)
+        name = fields[1].text
         if reason:
             raise self.unresolvable("it sources a file whose name is not known: " + reason, node.text, node.start)
         path = self._sourced(name)
@@ -153,9 +154,9 @@ class Builtins(Output):
         if "/" in name:
             return self.absolute(name)
         folders = self.state.variables.get("PATH")
-        if folders is not None and unknown_of(folders.value, True):
+        if folders is not None and folders.value.unknown(True):
             return None
-        searched = PATH if folders is None else text_of(folders.value).split(":")
+        searched = PATH if folders is None else folders.value.text.split(":")
         for folder in searched:
             place = self.absolute(folder or ".")
             if place is None:
@@ -168,14 +169,14 @@ class Builtins(Output):
         return self.change_folder(fields[1:])
 
     def _pushd(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        if self.dialect == BASH and len(fields) == 2 and re.match(r"[+-]", text_of(fields[1])) is None:
+        if self.dialect == BASH and len(fields) == 2 and re.match(r"[+-]", fields[1].text) is None:
             return self.change_folder(fields[1:])
         if self.dialect == BASH:
             self.state.folder = None
         return None
 
     def _eval(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        value: Value = []
+        value: List[Run] = []
         for index, field in enumerate(fields[1:]):
             if index:
                 value.append(Run(" "))
@@ -185,24 +186,24 @@ class Builtins(Output):
 
     def _exec(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
-        while rest and text_of(rest[0]).startswith("-") and not unknown_of(rest[0], True):
-            rest = rest[2:] if text_of(rest[0]) == "-a" else rest[1:]
+        while rest and rest[0].text.startswith("-") and not rest[0].unknown(True):
+            rest = rest[2:] if rest[0].text == "-a" else rest[1:]
         if not rest:
             return True
-        name = text_of(rest[0]) if unknown_of(rest[0], True) is None else ""
+        name = rest[0].text if rest[0].unknown(True) is None else ""
         self.state.traps.clear()
         self._external(node, name, rest)
         raise Exit()
 
     def _command_builtin(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
-        if rest and text_of(rest[0]) in ("-v", "-V"):
+        if rest and rest[0].text in ("-v", "-V"):
             return self._is_command(rest[1:])
-        if rest and text_of(rest[0]) == "-p":
+        if rest and rest[0].text == "-p":
             rest = rest[1:]
         if not rest:
             return True
-        name = text_of(rest[0]) if unknown_of(rest[0], True) is None else ""
+        name = rest[0].text if rest[0].unknown(True) is None else ""
         builtin = BUILTINS.get(name)
         if builtin is not None:
             return builtin(self, node, rest, declared)
@@ -213,11 +214,11 @@ class Builtins(Output):
 
         Debian's init-d-script asks so, with an empty PATH, which of its functions a script has.
         """
-        name = text_of(names[0]) if len(names) == 1 and unknown_of(names[0], True) is None else ""
+        name = names[0].text if len(names) == 1 and names[0].unknown(True) is None else ""
         if name in self.state.functions:
             return True
         path = self.state.variables.get("PATH")
-        searched = path is None or path.array is not None or text_of(path.value) or unknown_of(path.value, True)
+        searched = path is None or path.array is not None or path.value.text or path.value.unknown(True)
         # No builtin has such a name. An empty PATH is the folder where the shell is.
         if (
             not searched
@@ -229,8 +230,8 @@ class Builtins(Output):
         return None
 
     def _declare(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
-        name = text_of(fields[0])
-        texts = [text_of(field) for field in fields[1:]]
+        name = fields[0].text
+        texts = [field.text for field in fields[1:]]
         options = "".join(text[1:] for text in texts if text.startswith("-"))
         if name == "local" and not self.state.scopes:
             if self.dialect == DASH:
@@ -261,7 +262,7 @@ class Builtins(Output):
         for field, text in zip(fields[1:], texts):
             if text.startswith(("-", "+")):
                 continue
-            if unknown_of(field, True):
+            if field.unknown(True):
                 raise self.unresolvable("'%s' of a name that is not known" % name, node.text, node.start)
             match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)(=|\Z)", text)
             if match is None:  # no valid name
@@ -273,14 +274,14 @@ class Builtins(Output):
             if local:
                 self._hide(variable, empty=self.dialect == BASH and not match.group(2))
             if match.group(2):
-                self.assign(variable, without_first(field, match.end()))
+                self.assign(variable, field[match.end() :])
             elif "a" in options:
                 old = self.state.variables.get(variable)
                 if old is None and not self.closed:
-                    old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % variable)])
+                    old = Variable(Value.unknown_for("$%s may be set before the script starts" % variable))
                 if old is None or old.array is None:
                     self.state.variables[variable] = Variable(
-                        [] if old is None else old.value, [] if old is None else [old.value]
+                        EMPTY if old is None else old.value, [] if old is None else [old.value]
                     )
             self._attributes(variable, exports, unexports, name == "readonly" or "r" in options)
         return status
@@ -310,7 +311,7 @@ class Builtins(Output):
             elif old is not None:
                 self.state.variables[name] = old.copy()
             if empty and not self.closed:
-                self.state.variables[name] = Variable([])
+                self.state.variables[name] = Variable(EMPTY)
 
     def _attributes(self, name: str, exports: bool, unexports: bool, read_only: bool) -> None:
         variable = self.state.variables.get(name)
@@ -330,18 +331,18 @@ class Builtins(Output):
     def _set(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         index = 1
         while index < len(fields):
-            text = text_of(fields[index])
+            text = fields[index].text
             if text == "--":
                 self.state.arguments = fields[index + 1 :]
                 return True
-            if text[:1] not in ("-", "+") or unknown_of(fields[index], True):
+            if text[:1] not in ("-", "+") or fields[index].unknown(True):
                 self.state.arguments = fields[index:]
                 return True
             if set(text[1:]) - _SET_LETTERS[self.dialect]:
                 if self.dialect == DASH:
                     raise Exit(False)
                 return False
-            following = text_of(fields[index + 1]) if index + 1 < len(fields) else ""
+            following = fields[index + 1].text if index + 1 < len(fields) else ""
             if (
                 text[1:].endswith("o")
                 and following
@@ -368,7 +369,7 @@ class Builtins(Output):
                 self.state.globs = sign == "+"
 
     def _shift(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        text = text_of(fields[1]) if len(fields) > 1 else "1"
+        text = fields[1].text if len(fields) > 1 else "1"
         count = number_of(text)
         if count is None:
             raise self.unresolvable("'shift' by a number that is not known", node.text, node.start)
@@ -381,7 +382,7 @@ class Builtins(Output):
         return True
 
     def _unset(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        names = [text_of(field) for field in fields[1:]]
+        names = [field.text for field in fields[1:]]
         functions = bool(names) and names[0] == "-f"
         for name in names[1:] if names and names[0].startswith("-") else names:
             if name in self.state.read_only:
@@ -404,11 +405,11 @@ class Builtins(Output):
             self.state.variables.pop(name, None)
             self.state.marked_exported.discard(name)
             if not self.closed:
-                self.state.variables[name] = Variable([])
+                self.state.variables[name] = Variable(EMPTY)
         return True
 
     def _read(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        texts = [text_of(field) for field in fields[1:]]
+        texts = [field.text for field in fields[1:]]
         letters = ""
         whole = False  # all there is, not a line
         while texts and texts[0].startswith("-"):
@@ -422,53 +423,53 @@ class Builtins(Output):
                 return False
         line = None
         variable = self.state.variables.get("IFS")
-        separators = " \t\n" if variable is None else text_of(variable.value)
+        separators = " \t\n" if variable is None else variable.value.text
         others = re.sub("[ \t\n]", "", separators)
         is_array = "a" in letters and len(texts) == 1
         # What other characters of IFS do at the end of a line is not the same everywhere.
         plain = (
             texts
             and (is_array or len(texts) > 1 or not others)
-            and (variable is None or not unknown_of(variable.value, True))
+            and (variable is None or not variable.value.unknown(True))
         )
         if self.input and plain and set(letters) <= set("ra" if is_array else "r"):
             line = self._all() if whole else self._line()
-            text = text_of(line).rstrip("\n")
+            text = line.text.rstrip("\n")
             if "r" not in letters and "\\" in text or text.endswith(tuple(others)):
                 line, self.input = None, None
-        if line is None or unknown_of(line, True):
+        if line is None or line.unknown(True):
             for name in texts:
-                value = [Run("", None, 0, False, "$%s is read from input" % name)]
+                value = Value.unknown_for("$%s is read from input" % name)
                 self.assign(name, value, array=[value, value] if "a" in letters else None)
             return None
-        text = text_of(line) if whole else text_of(line).rstrip("\n")
+        text = line.text if whole else line.text.rstrip("\n")
         places = _words_of(text, separators, 0 if is_array else len(texts))
-        self.spend(len(line) + len(places), 8 * len(text))
+        self.spend(len(line.runs) + len(places), 8 * len(text))
         given = Text.from_value(line)
         words = [given.runs(start, end, False) for start, end in places]
         if is_array:
-            self.assign(texts[0], [], array=words)
+            self.assign(texts[0], EMPTY, array=words)
         for name, word in zip(texts, words) if not is_array else ():
             self.assign(name, word)
-        return False if whole else len(text) < len(text_of(line))
+        return False if whole else len(text) < len(line.text)
 
     def _all(self) -> Value:
         """Takes all that is left of the standard input."""
-        value: Value = self.input.pop(0) if self.input else []
-        self.spend(len(value))
+        value = self.input.pop(0) if self.input else EMPTY
+        self.spend(len(value.runs))
         if self.input is not None:
-            self.input.insert(0, [])
+            self.input.insert(0, EMPTY)
         return value
 
     def _mapfile(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
-        texts = [text_of(field) for field in fields[1:]]
+        texts = [field.text for field in fields[1:]]
         if len(texts) != 2 or texts[0] != "-t" or not NAME.match(texts[1]):
             return self._opaque(node, fields, declared)
-        if self.input is None or any(unknown_of(given, True) for given in self.input):
-            value = [Run("", None, 0, False, "$%s is read from input" % texts[1])]
+        if self.input is None or any(given.unknown(True) for given in self.input):
+            value = Value.unknown_for("$%s is read from input" % texts[1])
             self.assign(texts[1], value, array=[value, value])
             return None
-        lines: List[Value] = [[]]
+        lines: List[List[Run]] = [[]]
         for run in self.input.pop():
             start = 0
             while start < len(run.text):
@@ -480,27 +481,27 @@ class Builtins(Output):
                 if ended:
                     lines.append([])
                 start = end
-        self.input.append([])
-        self.assign(texts[1], [], array=lines if lines[-1] else lines[:-1])
+        self.input.append(EMPTY)
+        self.assign(texts[1], EMPTY, array=[Value(line) for line in (lines if lines[-1] else lines[:-1])])
         return True
 
     def _line(self) -> Value:
         """Takes one line, with its end, from the standard input."""
         if not self.input:
-            return []
-        text = text_of(self.input[0])
-        self.spend(len(self.input[0]), len(text))
+            return EMPTY
+        text = self.input[0].text
+        self.spend(len(self.input[0].runs), len(text))
         end = text.find("\n") + 1 or len(text)
-        line = first_of(self.input[0], end)
-        self.input[0] = without_first(self.input[0], end)
+        line = self.input[0][:end]
+        self.input[0] = self.input[0][end:]
         return line
 
     def _status(self, fields: List[Value]) -> Optional[bool]:
         """The status that ``exit`` and ``return`` leave with."""
         if len(fields) < 2:
             return self.status
-        number = number_of(text_of(fields[1]))
-        return None if number is None or unknown_of(fields[1], True) else number % 256 == 0
+        number = number_of(fields[1].text)
+        return None if number is None or fields[1].unknown(True) else number % 256 == 0
 
     def _exit(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         self.ends(node)
@@ -512,55 +513,55 @@ class Builtins(Output):
         raise Return(self._status(fields))
 
     def _break(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        levels = text_of(fields[1]) if len(fields) > 1 else "1"
+        levels = fields[1].text if len(fields) > 1 else "1"
         number = number_of(levels)
         if number is None:
             raise self.unresolvable(
-                "'%s' out of a number of loops that is not known" % text_of(fields[0]), node.text, node.start
+                "'%s' out of a number of loops that is not known" % fields[0].text, node.text, node.start
             )
         if not self.loops:
             return True  # outside a loop it does nothing
-        raise Break(number, text_of(fields[0]) == "continue")
+        raise Break(number, fields[0].text == "continue")
 
     def _bracket(self, _node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         rest = fields[1:]
-        if text_of(fields[0]) == "[" and rest and text_of(rest[-1]) == "]":
+        if fields[0].text == "[" and rest and rest[-1].text == "]":
             rest = rest[:-1]
         return self._test(rest)
 
     def _opaque(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         raise self.unresolvable(
-            "'%s' changes variables in a way that is not followed" % text_of(fields[0]), node.text, node.start
+            "'%s' changes variables in a way that is not followed" % fields[0].text, node.text, node.start
         )
 
     def _printf(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
-        if len(fields) > 2 and text_of(fields[1]) == "-v" and self.dialect == BASH:
-            known = not any(unknown_of(field, True) for field in fields)
+        if len(fields) > 2 and fields[1].text == "-v" and self.dialect == BASH:
+            known = not any(field.unknown(True) for field in fields)
             value = self._pure("printf", fields[3:]) if known else None
-            if value is None or not NAME.match(text_of(fields[2])):
+            if value is None or not NAME.match(fields[2].text):
                 return self._opaque(node, fields, declared)
-            self.assign(text_of(fields[2]), value)
+            self.assign(fields[2].text, value)
         return None
 
     def _getopts(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
-        for name in ["OPTARG", "OPTIND"] + [text_of(field) for field in fields[2:3]]:
+        for name in ["OPTARG", "OPTIND"] + [field.text for field in fields[2:3]]:
             if not NAME.match(name):
                 return self._opaque(node, fields, declared)
-            self.assign(name, [Run("", None, 0, False, "$%s is set by getopts" % name)])
+            self.assign(name, Value.unknown_for("$%s is set by getopts" % name))
         return None
 
     def _alias(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
         # A script in bash does not look at aliases; dash does, from the next line on.
         for field in fields[1:]:
-            name, equals, _value = text_of(field).partition("=")
+            name, equals, _value = field.text.partition("=")
             if self.dialect == DASH and equals:
-                if unknown_of(field, True) or is_reserved(name):
+                if field.unknown(True) or is_reserved(name):
                     raise self.unresolvable("an alias that is not followed", node.text, node.start)
                 self.state.aliases.add(name)
         return True
 
     def _trap(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        texts = [text_of(field) for field in fields[1:]]
+        texts = [field.text for field in fields[1:]]
         if texts and texts[0] not in ("", "-") and set(texts[1:]) & {"DEBUG", "ERR", "RETURN"}:
             raise self.unresolvable("'trap' runs commands between the others", node.text, node.start)
         if {"EXIT", "0"} & set(texts):
@@ -572,7 +573,7 @@ class Builtins(Output):
         return True
 
     def _shopt(self, node: Command, fields: List[Value], _declared: List[Assignment]) -> Optional[bool]:
-        texts = [text_of(field) for field in fields[1:]]
+        texts = [field.text for field in fields[1:]]
         if not {"-p", "-q", "-o"} & set(texts):
             if {"expand_aliases", "failglob", "lastpipe", "dotglob", "extglob", "globstar"} & set(texts[1:]) and (
                 texts[0] == "-s" or texts[0] != "-u"

@@ -11,8 +11,9 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Type, TypeVar, Union
 
 from ..host._files import PASSING
+from ..text._characters import EMPTY, Run, Value
 from ..text._pattern import Pattern
-from ..text._value import Run, Text, Value, text_of, unknown_of
+from ..text._value import Text
 from ._nodes import (
     AndOr,
     Arithmetic,
@@ -143,7 +144,7 @@ class Flow(Words):
     def _touch(self, target: Word) -> None:
         """Remember a file that a command may write: what is in it is not known from then on."""
         value = self.single(target)
-        place = None if unknown_of(value, True) else self.absolute(text_of(value))
+        place = None if value.unknown(True) else self.absolute(value.text)
         if place is not None:
             self.oracle.touched.add(place)
 
@@ -214,7 +215,7 @@ class Flow(Words):
                 continue
             old = self.state.variables.get(name)
             unknown = Run("", None, 0, False, "$%s depends on a condition" % name, harmless=True)
-            self.state.variables[name] = Variable([unknown], None, old is not None and old.exported)
+            self.state.variables[name] = Variable(Value((unknown,)), None, old is not None and old.exported)
 
     def _run_simple(self, node: Simple) -> Optional[bool]:
         raise NotImplementedError
@@ -332,18 +333,18 @@ class Flow(Words):
 
     def _run_case(self, node: Case) -> Optional[bool]:
         value = self.single(node.subject)
-        known = unknown_of(value, True) is None
-        subject = text_of(value)
+        known = value.unknown(True) is None
+        subject = value.text
         possible = []
         sure = False
         for index, branch in enumerate(node.branches):
             for pattern in branch.patterns:
                 expanded = self.single(pattern)
-                if unknown_of(expanded, True):
+                if expanded.unknown(True):
                     possible.append(index)
                 elif self.pattern(expanded, len(subject)).match(subject) if known else True:
                     possible.append(index)
-                    sure = sure or known or (text_of(expanded) == "*" and not any(run.quoted for run in expanded))
+                    sure = sure or known or (expanded.text == "*" and not any(run.quoted for run in expanded))
                 else:
                     continue
                 break
@@ -400,7 +401,7 @@ class Flow(Words):
             if name == _FOLDER:
                 self.state.folder = None
                 continue
-            unknown = [Run("", None, 0, False, "$%s is set in a loop" % name)]
+            unknown = Value.unknown_for("$%s is set in a loop" % name)
             old = self.state.variables.get(name)
             elements = [unknown, unknown] if old is not None and old.array is not None else None
             self.state.variables[name] = Variable(unknown, elements, old is not None and old.exported)
@@ -432,14 +433,14 @@ class Flow(Words):
 
     def _paths(self, field: Value) -> List[Value]:
         """The paths that a pattern stands for, as a shell would put them in its place."""
-        text = text_of(field)
+        text = field.text
         # A pattern that begins like an option matches no file, so it stays as it is.
-        if not self.state.globs or unknown_of(field, True) or not _is_glob(field):
+        if not self.state.globs or field.unknown(True) or not _is_glob(field):
             return [field]
         nothing: List[Value] = [] if self.state.null_globs else [field]
         if text.startswith("-"):
             return nothing
-        unclear: List[Value] = [[Run("", None, 0, False, "which files '%s' stands for" % text)]]
+        unclear: List[Value] = [Value.unknown_for("which files '%s' stands for" % text)]
         quoted = "".join(run.text for run in field if run.quoted)
         here = "" if text.startswith("/") else (self.state.folder or "").rstrip("/") + "/"
         if (
@@ -453,7 +454,7 @@ class Flow(Words):
         found = [here.rstrip("/")]
         for part in text.split("/")[text.startswith("/") :]:
             if re.search(r"[*?\[]", part):
-                pattern, folders, found = Pattern([Run(part)]), found, []
+                pattern, folders, found = Pattern(Value.of(part)), found, []
                 for folder in folders:
                     names = self.files.list(folder or "/")
                     self.spend(8 + 8 * len(names))
@@ -467,7 +468,7 @@ class Flow(Words):
             if len(found) > LIMIT_FILES:
                 return unclear
         found = [path for path in found if self.files.exists(path)]
-        return [[Run(path[len(here) :])] for path in found] or nothing
+        return [Value.of(path[len(here) :]) for path in found] or nothing
 
     def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:
         if not any(map(_is_glob, fields)):
@@ -475,20 +476,20 @@ class Flow(Words):
         made: List[Value] = []
         for field in fields:
             paths = self._paths(field)
-            if len(paths) == 1 and unknown_of(paths[0], True):
+            if len(paths) == 1 and paths[0].unknown(True):
                 if self.state.null_globs:
-                    raise self.unresolvable("which files '%s' stands for is not known" % text_of(field), text, start)
+                    raise self.unresolvable("which files '%s' stands for is not known" % field.text, text, start)
                 paths = [field]
             made.extend(paths)
         return made
 
     def _for_each(self, node: For, fields: List[Value]) -> Optional[bool]:
         for field in [path for item in fields for path in self._paths(item)]:
-            if unknown_of(field, True):
-                vanishes = not text_of(field) and not any(run.quoted for run in field)
+            if field.unknown(True):
+                vanishes = not field.text and not any(run.quoted for run in field)
                 if vanishes and not self.inert(node.body) and self.oracle.choose(2) == 0:
                     continue  # it was nothing
-                self.assign(node.name, [Run("", None, 0, False, "$%s is set in a loop" % node.name)])
+                self.assign(node.name, Value.unknown_for("$%s is set in a loop" % node.name))
                 if not self.inert(node.body):
                     self._havoc(node.body)
                     self._rounds(node.body)
@@ -505,7 +506,7 @@ class Flow(Words):
     def _run_unclear(self, node: Union[Select, ArithmeticFor]) -> Optional[bool]:
         """A loop that goes round as often as a person or a calculation wants."""
         if isinstance(node, Select):
-            self.assign(node.name, [Run("", None, 0, False, "$%s is chosen while it starts" % node.name)])
+            self.assign(node.name, Value.unknown_for("$%s is chosen while it starts" % node.name))
         if not self.inert(node.body):
             self._havoc(node.body)
             if self.oracle.choose(2):
@@ -577,23 +578,21 @@ class Flow(Words):
     def _condition_term(self, term: Sequence[Union[str, Word]]) -> Optional[bool]:
         if len(term) == 3 and isinstance(term[1], str) and isinstance(term[0], Word) and isinstance(term[2], Word):
             left, right = self.single(term[0]), self.single(term[2])
-            if unknown_of(left, True) or unknown_of(right, True):
+            if left.unknown(True) or right.unknown(True):
                 return None
             if term[1] in ("=", "==", "!="):
-                equal = self.pattern(right, len(text_of(left))).match(text_of(left))
+                equal = self.pattern(right, len(left.text)).match(left.text)
                 return equal == (term[1] != "!=")
-            if term[1] in ("<", ">") and re.match(
-                r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z", text_of(left) + " " + text_of(right)
-            ):
-                return (text_of(left) < text_of(right)) == (term[1] == "<")
+            if term[1] in ("<", ">") and re.match(r"(?:[0-9]+ [0-9]+|[a-z]+ [a-z]+)\Z", left.text + " " + right.text):
+                return (left.text < right.text) == (term[1] == "<")
             if term[1] == "=~":
-                return matches_regex(text_of(left), right)
-            return compare(text_of(left), term[1], text_of(right))
+                return matches_regex(left.text, right)
+            return compare(left.text, term[1], right.text)
         words = [item for item in term if isinstance(item, Word)]
         if len(words) != len(term) or len(words) not in (1, 2):
             return None
         if len(words) == 2 and words[0].literal() == "-v":
-            name = text_of(self.single(words[1]))
+            name = self.single(words[1]).text
             return (
                 name in self.state.variables
                 if NAME.match(name) and (self.closed or name in self.state.variables)
@@ -605,16 +604,16 @@ class Flow(Words):
         """``[ … ]`` with up to four arguments."""
         if len(fields) > LIMIT_TEST:
             return None
-        if fields and text_of(fields[0]) == "!" and not unknown_of(fields[0], True) and len(fields) > 1:
+        if fields and fields[0].text == "!" and not fields[0].unknown(True) and len(fields) > 1:
             status = self._test(fields[1:])
             return None if status is None else not status
         if not fields:
             return False
         last = fields[-1]
-        known = not any(unknown_of(field, True) for field in fields)
-        texts = [text_of(field) for field in fields]
+        known = not any(field.unknown(True) for field in fields)
+        texts = [field.text for field in fields]
         if len(fields) == 1:
-            return bool(texts[0]) or (None if unknown_of(last, True) else False)
+            return bool(texts[0]) or (None if last.unknown(True) else False)
         if len(fields) == 2:
             operator = texts[0]
             if operator in ("-n", "-z"):
@@ -651,10 +650,10 @@ class Flow(Words):
         if source is None:
             return None
         if source.operator == "<<<":
-            value = self.single(source.target) + [Run("\n")]
-            return None if unknown_of(value, True) else [value]
+            value = self.single(source.target) + Value.of("\n")
+            return None if value.unknown(True) else [value]
         if source.operator == "<" and source.target.literal() == "/dev/null":
-            return [[]]
+            return [EMPTY]
         if source.operator == "<":
             return self._file_given(source.target)
         document = source.document
@@ -664,15 +663,15 @@ class Flow(Words):
         self.spend(1, 16 * (document.end - document.start), node.text, node.start)
         if document.joins and re.search(r"[$`\\]", characters[document.start : document.end]):
             return None
-        value = []
+        text: List[Run] = []
         start = document.start
         while start < document.end:
             end = characters.find("\n", start, document.end) + 1 or document.end
             while source.operator == "<<-" and characters.startswith("\t", start):
                 start += 1
-            value.extend(node.text.runs(start, end, True))
+            text.extend(node.text.runs(start, end, True))
             start = end
-        return [value]
+        return [Value(text)]
 
 
 def _is_glob(field: Value) -> bool:

@@ -14,7 +14,8 @@ from typing import Dict, Iterator, List, Pattern, Sequence
 from ..host._file_systems import Silent
 from ..host._files import HostFiles
 from ..java._jvm import ENVIRONMENT
-from ..text._value import Run, Unresolvable, Value
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Unresolvable
 from ._parser import BASH
 
 ENVIRONMENT_FILE = "/etc/environment"
@@ -45,7 +46,7 @@ def pam_environment(files: HostFiles, program: str, unasked: bool = False) -> Di
     for path in _environment_files(files, program, 0, [0], unasked):
         for match in _MADE.finditer(_text(files, _PAM_ENV_CONF)):
             reason = "%s sets $%s" % (_PAM_ENV_CONF, match.group(1))
-            found[match.group(1)] = [Run("", files.origin(_PAM_ENV_CONF), match.start(1), False, reason)]
+            found[match.group(1)] = Value((Run("", files.origin(_PAM_ENV_CONF), match.start(1), False, reason),))
         for match in _ASSIGNMENT.finditer(_text(files, path)):
             found[match.group(1)] = _value(match.group(2), files.origin(path), match.start(2))
     return found
@@ -86,7 +87,7 @@ def _value(text: str, path: str, position: int) -> Value:
         text, position = text[1:], position + 1
         if text[-1:] in ("'", '"'):
             text = text[:-1]
-    return [Run(text, path, position)] if text else []
+    return Value.of(text, path, position) if text else EMPTY
 
 
 def account(files: HostFiles, user: str) -> Dict[str, str]:

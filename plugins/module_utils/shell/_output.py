@@ -13,7 +13,8 @@ import re
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..host._files import PASSING
-from ..text._value import Run, Text, Value, first_of, text_of, unknown_of, without_first
+from ..text._characters import EMPTY, Run, Value
+from ..text._value import Text
 from ._flow import Flow
 from ._nodes import (
     AndOr,
@@ -118,7 +119,7 @@ Printed = Tuple[Value, Optional[bool]]  # and the status
 class Output(Flow):
     """A shell process that knows what some commands print."""
 
-    printing: Optional[Value] = None  # what was printed so far, where somebody listens
+    printing: Optional[List[Run]] = None  # what was printed so far, where somebody listens
 
     def _substitution(self, word: Word, part: CommandSubstitution) -> Value:
         """Command substitution: the few commands that only rewrite their arguments or files, else unknown."""
@@ -126,54 +127,54 @@ class Output(Flow):
         reason = "a command substitution"
         try:
             value = self._separately(lambda: self._everything(part.body))
-            return [run.requoted(part.quoted) for run in _without_end(value)]
+            return _without_end(value).requoted(part.quoted)
         except _NotKnown as error:
             reason = str(error) or reason
         command = commands[0] if len(commands) == 1 else None
         if [_name_of(item) for item in _in_a_row(commands)] == ["cd", "pwd"]:
-            return [self.unknown("the folder of a script", word, part, harmless=True)]
+            return self.unknown("the folder of a script", word, part, harmless=True)
         if isinstance(command, Simple) and not command.assignments and command.words:
             name = command.name
             if (name in _HARMLESS_OUTPUT and (name not in _MANY_WORDS or _prints_one_word(command))) or (
                 name == "command" and len(command.words) > 1 and command.words[1].literal() == "-v"
             ):
-                return [self.unknown("the output of a command", word, part, harmless=True)]
-        return [self.unknown(reason, word, part)]
+                return self.unknown("the output of a command", word, part, harmless=True)
+        return self.unknown(reason, word, part)
 
     def _everything(self, body: Block) -> Value:
         """What the commands of a substitution print."""
         if len(body.commands) == 1:
             only = body.commands[0]
             if isinstance(only, Simple) and not only.words and not only.assignments and only.input is not None:
-                return (self._given(only) or []) if self.dialect == BASH and only.input.operator == "<" else []
+                return (self._given(only) or EMPTY) if self.dialect == BASH and only.input.operator == "<" else EMPTY
         return self._printed(body)[0]
 
     def _printed(self, node: Command) -> Printed:
         """What a command prints, and its status. Raises _NotKnown."""
         self.spend(1, 0, node.text, node.start)
-        value: Value = []
+        printed: List[Run] = []
         status: Optional[bool] = True
         if isinstance(node, Block):
             for item in node.commands:
                 more, status = self._printed(item)
-                value.extend(more)
+                printed.extend(more)
         elif isinstance(node, AndOr):
             for operator, item in node.items:
                 if operator and status is None:
                     raise _NotKnown()
                 if not operator or status == (operator == "&&"):
                     more, status = self._printed(item)
-                    value.extend(more)
+                    printed.extend(more)
         elif isinstance(node, Pipeline):
             given: Optional[Value] = None
             for item in node.commands:
-                value, status = self._stage(item, given)
-                given = value
+                given, status = self._stage(item, given)
+            printed.extend(given or ())
             if node.negated and status is not None:
                 status = not status
         else:
             return self._stage(node, None)
-        return value, status
+        return Value(printed), status
 
     def _stage(self, node: Command, given: Optional[Value]) -> Printed:
         """What a command prints that gets this on its standard input. Raises _NotKnown."""
@@ -196,31 +197,33 @@ class Output(Flow):
         if node.input is not None:
             given = self._given(node)
             if given is None:
-                return [], False
+                return EMPTY, False
         fields = [field for item in node.words for field in self.fields(item)]
-        if not fields or any(unknown_of(field, True) for field in fields):
+        if not fields or any(field.unknown(True) for field in fields):
             raise _NotKnown()
-        name = re.sub(r"\A(?:/usr)?/bin/", "", text_of(fields[0]))
-        if name in ("command", "builtin") and len(fields) > 1 and not text_of(fields[1]).startswith("-"):
+        name = re.sub(r"\A(?:/usr)?/bin/", "", fields[0].text)
+        if name in ("command", "builtin") and len(fields) > 1 and not fields[1].text.startswith("-"):
             fields = fields[1:]
-            name = text_of(fields[0])
+            name = fields[0].text
         if name in self.state.functions or name not in _COMMANDS:
             raise _NotKnown()
         value, status = _COMMANDS[name](self, fields[1:], given)
-        self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
-        return ([] if node.quiet else value), status
+        self.spend(len(value.runs), len(value.text), node.text, node.start)
+        return (EMPTY if node.quiet else value), status
 
     def _overheard(self, node: Command, given: Optional[Value]) -> Printed:
         """What a function, or a command that has commands inside, prints while it is walked. Raises _NotKnown."""
-        before, self.printing = self.printing, []
+        printed: List[Run] = []
+        before, self.printing = self.printing, printed
         kept, self.input = self.input, self.input if given is None else [given]
         try:
             status = self.run(node)
         except Leave:
             status = None
         finally:
-            value, self.printing, self.input = self.printing, before, kept
-        if unknown_of(value, True):
+            self.printing, self.input = before, kept
+        value = Value(printed)
+        if value.unknown(True):
             raise _NotKnown()
         return value, status
 
@@ -242,10 +245,10 @@ class Output(Flow):
 
     def overhear(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         """A command that may print, where somebody listens. Raises _NotKnown."""
-        if name not in _COMMANDS or any(unknown_of(field, True) for field in fields):
+        if name not in _COMMANDS or any(field.unknown(True) for field in fields):
             raise _NotKnown()
         value, status = _COMMANDS[name](self, fields[1:], self.input[0] if self.input else None)
-        self.spend(len(value), sum(len(run.text) for run in value), node.text, node.start)
+        self.spend(len(value.runs), len(value.text), node.text, node.start)
         if self.printing is not None:
             self.printing.extend(value)
         return status
@@ -267,27 +270,27 @@ class Output(Flow):
                 raise _NotKnown()
             return value[0]
         target = self.single(node.input.target)
-        if unknown_of(target, True):
+        if target.unknown(True):
             raise _NotKnown()
-        return self.content(text_of(target))
+        return self.content(target.text)
 
     def _file_given(self, target: Word) -> Optional[List[Value]]:
         made = target.parts[0] if len(target.parts) == 1 else None
         process = made if isinstance(made, ProcessSubstitution) else None
-        name = self.single(target) if process is None else []
+        name = self.single(target) if process is None else EMPTY
         try:
             if process is not None:
                 body = process.body
                 content = self._separately(lambda: self._everything(body)) if process.source else None
             else:
-                content = None if unknown_of(name, True) else self.content(text_of(name))
+                content = None if name.unknown(True) else self.content(name.text)
         except _NotKnown:
             return None
         return None if content is None or any("\0" in run.text for run in content) else [content]
 
     def change_folder(self, fields: List[Value]) -> Optional[bool]:
         """``cd`` with these words; where a folder is missing it is not known where the shell is then."""
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         physical = False
         while texts and re.match(r"-[LPe]+\Z|--\Z", texts[0]):
             physical = "P" in texts[0] or (physical and "L" not in texts[0])
@@ -301,11 +304,11 @@ class Output(Flow):
         before, self.state.folder_before = self.state.folder_before, self.state.folder
         home = self.state.variables.get("HOME")
         if not texts:
-            path = None if home is None or unknown_of(home.value, True) else text_of(home.value)
+            path = None if home is None or home.value.unknown(True) else home.value.text
         elif texts[0] == "-":
             path = before
         else:
-            path = None if unknown_of(fields[0], True) else texts[0]
+            path = None if fields[0].unknown(True) else texts[0]
         if path and not re.match(r"\.{0,2}(?:/|\Z)", path) and "CDPATH" in self.state.variables:
             path = None
         place = self.absolute(path) if path else None
@@ -350,22 +353,22 @@ class Output(Flow):
         if origin not in self.session.texts:
             self.session.texts.append(origin)
         self.spend(1, len(text))
-        return [Run(text, origin, 0)] if text else []
+        return Value.of(text, origin) if text else EMPTY
 
     def _cd_for(self, fields: List[Value], _given: Optional[Value]) -> Printed:
-        if "-" in map(text_of, fields) or "CDPATH" in self.state.variables:
+        if "-" in [one.text for one in fields] or "CDPATH" in self.state.variables:
             raise _NotKnown()
-        return [], self.change_folder(fields)
+        return EMPTY, self.change_folder(fields)
 
     def _pwd(self, fields: List[Value], _given: Optional[Value]) -> Printed:
-        options = {text_of(field) for field in fields}
+        options = {field.text for field in fields}
         if options - {"-P", "-L"} or self.state.folder is None:
             raise _NotKnown()
         try:
             folder = self.files.canonical(self.state.folder) if "-P" in options else self.state.folder
         except OSError:
             raise _NotKnown()
-        return [Run(folder + "\n")], True
+        return Value.of(folder + "\n"), True
 
     def _readlink(self, fields: List[Value], _given: Optional[Value]) -> Printed:
         return self._followed_links(fields, {"": "link", "f": "all but the last", "e": "all", "m": "none"})
@@ -391,7 +394,7 @@ class Output(Flow):
         if set(letters) - set("".join(kinds)) - set("nqv") or not paths or len(paths) > 1 and "n" in letters:
             raise _NotKnown()
         kind = [kinds[letter] for letter in [""] + list(letters) if letter in kinds][-1]
-        lines: Value = []
+        lines: List[Run] = []
         status = True
         for path in paths:
             found = self._link_followed(path, kind)
@@ -399,7 +402,7 @@ class Output(Flow):
                 status = False
             else:
                 lines.append(Run(found + ("" if "n" in letters else "\n")))
-        return lines, status
+        return Value(lines), status
 
     def _link_followed(self, path: str, kind: str) -> Optional[str]:
         place = self.absolute(path) if path else ""
@@ -429,7 +432,7 @@ class Output(Flow):
             stem = path.rstrip("/")
             folder = stem.rpartition("/")[0].rstrip("/")
             lines.append(Run((folder or ("/" if path.startswith("/") else ".")) + "\n"))
-        return list(lines), True
+        return Value(lines), True
 
     def _basename(self, fields: List[Value], _given: Optional[Value]) -> Printed:
         letters, names = _options(fields, takes="s")
@@ -439,7 +442,7 @@ class Output(Flow):
         base = names[0].rstrip("/").rpartition("/")[2] or names[0][:1]
         if suffix and base != suffix and base.endswith(suffix):
             base = base[: -len(suffix)]
-        return [Run(base + "\n")], True
+        return Value.of(base + "\n"), True
 
     # -- text ---------------------------------------------------------------------------------
 
@@ -451,20 +454,20 @@ class Output(Flow):
 
     def _of_files(self, paths: Sequence[str], given: Optional[Value]) -> Printed:
         """The text of files one after the other, of the standard input where there are none."""
-        value: Value = []
+        value: List[Run] = []
         status = True
         for path in paths or ["-"]:
             part = given if path == "-" else self.content(path)
             if part is None and path == "-":
                 raise _NotKnown()
             status = status and part is not None
-            value.extend(part or [])
+            value.extend(part or ())
         if any(run.unknown or "\0" in run.text for run in value):
             raise _NotKnown()
-        return value, status
+        return Value(value), status
 
     def _xargs(self, fields: List[Value], given: Optional[Value]) -> Printed:
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         while texts and texts[0] in ("-r", "--no-run-if-empty"):
             texts = texts[1:]
         by_line = (
@@ -474,20 +477,20 @@ class Output(Flow):
             is not None
         )
         texts = texts[(2 if texts[0] == "-d" else 1) if by_line else 0 :]
-        if texts not in ([], ["echo"]) or given is None or unknown_of(given, True):
+        if texts not in ([], ["echo"]) or given is None or given.unknown(True):
             raise _NotKnown()
         if by_line:
             return self._echoed(self._lines(given))
         text = Text.from_value(given)
         words: List[Value] = []
-        current: Optional[Value] = None
+        current: Optional[List[Run]] = None
         end = 0
         for match in _XARGS.finditer(text.characters):
             if match.start() != end:
                 break
             end = match.end()
             if match.group(5) is not None:
-                words.extend([current] if current is not None else [])
+                words.extend([Value(current)] if current is not None else [])
                 current = None
                 continue
             group = next(number for number in (1, 2, 3, 4) if match.group(number) is not None)
@@ -496,19 +499,19 @@ class Output(Flow):
         self.spend(len(words), 8 * end)
         if end != len(text.characters) or "\0" in text.characters or end > LIMIT_WORDS:
             raise _NotKnown("what xargs makes of a quote that is not closed, or of very much text")
-        words.extend([current] if current is not None else [])
+        words.extend([Value(current)] if current is not None else [])
         return self._echoed(words)
 
     def _echoed(self, words: List[Value]) -> Printed:
-        first = text_of(words[0]) if words else ""
+        first = words[0].text if words else ""
         if re.match(r"-[neE]+\Z|--(?:help|version)\Z", first):
             raise _NotKnown()
-        value: Value = []
+        value: List[Run] = []
         for index, word in enumerate(words):
             if index:
                 value.append(Run(" "))
             value.extend(word)
-        return value + [Run("\n")], True
+        return Value([*value, Run("\n")]), True
 
     def _tr(self, fields: List[Value], given: Optional[Value]) -> Printed:
         letters, sets = _options(fields, {"--delete": "d", "--squeeze-repeats": "s"})
@@ -523,7 +526,7 @@ class Output(Flow):
             for index, char in reversed(list(enumerate(first)))
         }
         pattern = re.compile("[%s]%s" % (re.escape(first), "+" if letters == "s" else ""))
-        value: Value = []
+        value: List[Run] = []
         last = ""
         for run in given:
             start = 0
@@ -542,7 +545,7 @@ class Output(Flow):
             if start < len(run.text):
                 value.append(run.part(start, len(run.text)))
                 last = ""
-        return value, True
+        return Value(value), True
 
     def _lines(self, value: Value) -> List[Value]:
         """The lines of a text, without their ends."""
@@ -562,7 +565,7 @@ class Output(Flow):
     def _held(self, pattern: str, extended: bool, sed: bool, lines: Sequence[Value]) -> "re.Pattern[str]":
         """A regular expression that is held against lines. Raises _NotKnown."""
         translated = _regex(pattern, extended, sed)
-        longest = max([len(text_of(line)) for line in lines], default=0)
+        longest = max([len(line.text) for line in lines], default=0)
         if translated is None or not regex_ends_soon(translated, longest):
             raise _NotKnown()
         self.spend(len(lines) * 4)
@@ -575,14 +578,14 @@ class Output(Flow):
         value, status = self._of_files(rest[1:], given)
         lines = self._lines(value)
         patterns = [self._held(one, "E" in letters, False, lines) for one in rest[0].split("\n")]
-        kept = [line for line in lines if any(one.search(text_of(line)) for one in patterns) != ("v" in letters)]
+        kept = [line for line in lines if any(one.search(line.text) for one in patterns) != ("v" in letters)]
         return _joined(kept), bool(kept) if status else None
 
     def _egrep(self, fields: List[Value], given: Optional[Value]) -> Printed:
-        return self._grep([[Run("-E")]] + fields, given)
+        return self._grep([Value.of("-E")] + fields, given)
 
     def _sed(self, fields: List[Value], given: Optional[Value]) -> Printed:
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         extended = False
         commands: List[str] = []
         while texts and texts[0].startswith("-"):
@@ -598,7 +601,7 @@ class Output(Flow):
             raise _NotKnown()
         value, status = self._of_files(texts, given)
         lines = self._lines(value)
-        ended = text_of(value).endswith("\n") or not value
+        ended = value.text.endswith("\n") or not value
         for command in [one.strip() for text in commands for one in re.split(r";\s*(?=/|s/|s\||$)", text)]:
             lines = self._edited(command, extended, lines) if command else lines
         joined = _joined(lines)
@@ -609,25 +612,25 @@ class Output(Flow):
         match = re.match(r"/((?:[^/\\\n]|\\.)*)/d\Z", command)
         if match is not None:
             held = self._held(match.group(1), extended, True, lines)
-            return [line for line in lines if held.search(text_of(line)) is None]
+            return [line for line in lines if held.search(line.text) is None]
         match = re.match(r"s([/|,#])((?:(?!\1)[^\\\n]|\\.)*)\1((?:(?!\1)[^\\\n&])*)\1(g?)\Z", command)
         if match is None or re.search(r"\|", match.group(2)):
             raise _NotKnown()
         held = self._held(match.group(2), extended, True, lines)
         made = []
         for line in lines:
-            result: Value = []
-            start, text = 0, text_of(line)
+            result: List[Run] = []
+            start, text = 0, line.text
             for place in held.finditer(text):
                 if place.start() == place.end():
                     raise _NotKnown()  # the readers of empty matches differ
-                self.spend(len(line), len(text))
-                result.extend(first_of(without_first(line, start), place.start() - start))
+                self.spend(len(line.runs), len(text))
+                result.extend(line.known(start, place.start()))
                 result.append(Run(match.group(3)))
                 start = place.end()
                 if not match.group(4):
                     break
-            made.append(result + without_first(line, start))
+            made.append(Value([*result, *line[start:]]))
         return made
 
     def _head(self, fields: List[Value], given: Optional[Value]) -> Printed:
@@ -637,7 +640,7 @@ class Output(Flow):
         return self._some_lines(fields, given, False)
 
     def _some_lines(self, fields: List[Value], given: Optional[Value], first: bool) -> Printed:
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         count = 10
         match = re.match(r"-n?([0-9]+)\Z", texts[0]) if texts else None
         if match is not None:
@@ -661,16 +664,16 @@ class Output(Flow):
         value, status = self._of_files(rest[len(letters) :], given)
         kept = []
         for line in self._lines(value):
-            text = text_of(line)
+            text = line.text
             starts = [0] + [place + 1 for place, char in enumerate(text) if char == delimiter]
             number = int(wanted.group(1))
             if len(starts) == 1:
                 kept.append(line)  # a line without the delimiter is printed whole
             elif number > len(starts):
-                kept.append([])
+                kept.append(EMPTY)
             else:
                 end = len(text) if wanted.group(2) or number == len(starts) else starts[number] - 1
-                kept.append(first_of(without_first(line, starts[number - 1]), end - starts[number - 1]))
+                kept.append(line[starts[number - 1] : end])
         return _joined(kept), status
 
     def _paste(self, fields: List[Value], given: Optional[Value]) -> Printed:
@@ -678,10 +681,11 @@ class Output(Flow):
         if sorted(letters) != ["d", "s"] or len(rest[0]) != 1 or len(rest) > 2:
             raise _NotKnown()
         value, status = self._of_files(rest[1:], given)
-        joined: Value = []
+        joined: List[Run] = []
         for index, line in enumerate(self._lines(value)):
-            joined.extend(([Run(rest[0])] if index else []) + line)
-        return joined + [Run("\n")], status
+            joined.extend([Run(rest[0])] if index else [])
+            joined.extend(line)
+        return Value([*joined, Run("\n")]), status
 
     # -- what only rewrites its arguments -----------------------------------------------------
 
@@ -711,14 +715,14 @@ class Output(Flow):
             names = [name for name in names if len(name) <= 64 and re.search(pattern, name)]
         except re.error:
             return None
-        return [Run("\n".join("%s/%s" % (texts[-1].rstrip("/"), name) for name in names))]
+        return Value.of("\n".join("%s/%s" % (texts[-1].rstrip("/"), name) for name in names))
 
     def _pure(self, name: str, fields: List[Value]) -> Optional[Value]:
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         if name == "run-parts" and "--list" in texts:  # Debian's /etc/profile asks it for the files to source
             return self._run_parts([text for text in texts if text != "--list"])
         if name == "uname":
-            return [Run(os.uname().sysname)] if texts in ([], ["-s"]) else None
+            return Value.of(os.uname().sysname) if texts in ([], ["-s"]) else None
         if name == "echo" and (not texts or re.match(r"-[neE]+\Z", texts[0]) is None) and "\\" not in "".join(texts):
             return self._echoed(fields)[0]
         if name == "printf" and texts and _FORMAT.match(texts[0]):
@@ -727,21 +731,21 @@ class Output(Flow):
                 for piece in texts[0].split("%s")
             ]
             given = list(fields[1:])
-            value: Value = []
+            value: List[Run] = []
             while given or not value:  # the format is used again until all words are
                 for index, piece in enumerate(pieces):
-                    value.extend((given.pop(0) if given else []) if index else [])
+                    value.extend(given.pop(0) if given and index else ())
                     value.append(Run(piece))
                 if len(pieces) == 1:
                     break
-            return value
+            return Value(value)
         if name in ("declare", "typeset") and len(texts) == 2 and texts[0] == "-p" and self.dialect == BASH:
             # A common way for launchers to ask whether a variable is an array.
             variable = self.lookup(texts[1])
             if variable is None:
-                return [] if self.closed else None
+                return EMPTY if self.closed else None
             kind = "-a" if variable.array is not None else ("-x" if variable.exported else "--")
-            return [Run("declare %s %s=" % (kind, texts[1]))]
+            return Value.of("declare %s %s=" % (kind, texts[1]))
         return None
 
 
@@ -766,9 +770,9 @@ _COMMANDS: "Dict[str, Callable[[Output, List[Value], Optional[Value]], Printed]]
     "tail": Output._tail,
     "cut": Output._cut,
     "paste": Output._paste,
-    "true": lambda _shell, _fields, _given: ([], True),
-    ":": lambda _shell, _fields, _given: ([], True),
-    "false": lambda _shell, _fields, _given: ([], False),
+    "true": lambda _shell, _fields, _given: (EMPTY, True),
+    ":": lambda _shell, _fields, _given: (EMPTY, True),
+    "false": lambda _shell, _fields, _given: (EMPTY, False),
 }
 _COMMANDS.update((name, _pure_command(name)) for name in ("echo", "printf", "declare", "typeset", "uname", "run-parts"))
 
@@ -777,7 +781,7 @@ def _options(
     fields: Sequence[Value], longs: "Optional[dict[str, str]]" = None, takes: str = ""
 ) -> Tuple[str, List[str]]:
     """Letters of options, and the other words; those that letters in ``takes`` take come first. Raises _NotKnown."""
-    texts = [text_of(field) for field in fields]
+    texts = [field.text for field in fields]
     letters = ""
     taken: List[str] = []
     rest: List[str] = []
@@ -905,23 +909,19 @@ def _regex(text: str, extended: bool, sed: bool) -> Optional[str]:
 
 
 def _joined(lines: Sequence[Value]) -> Value:
-    value: Value = []
-    for line in lines:
-        value.extend(line)
-        value.append(Run("\n"))
-    return value
+    return Value([run for line in lines for run in (*line, Run("\n"))])
 
 
 def _without_last(value: Value) -> Value:
-    return first_of(value, max(0, len(text_of(value)) - 1))
+    return value[: max(0, len(value.text) - 1)]
 
 
 def _without_end(value: Value) -> Value:
     """What a substitution gives: without the line ends behind it."""
     if any(run.unknown for run in value):
         return value
-    text = text_of(value)
-    return value if not text.endswith("\n") else first_of(value, len(text.rstrip("\n")))
+    text = value.text
+    return value if not text.endswith("\n") else value[: len(text.rstrip("\n"))]
 
 
 def _in_a_row(commands: Sequence[Command]) -> Sequence[Command]:

@@ -11,7 +11,8 @@ standard library only.
 import re
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from ..text._value import Run, Text
+from ..text._characters import Run
+from ..text._value import Text
 from ._cursor import LIMIT_TEXT, Cursor
 from ._nodes import (
     AndOr,

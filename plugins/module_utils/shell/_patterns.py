@@ -9,8 +9,8 @@ Private to this collection. Python 3.6+, standard library only.
 import re
 from typing import Optional
 
+from ..text._characters import Value
 from ..text._pattern import LIMIT_MATCH, Pattern
-from ..text._value import Value, first_of, text_of, without_first
 from ._parser import BASH
 
 _LIMIT_REGEX = 1000000  # steps that a regular expression may take at worst
@@ -50,12 +50,12 @@ def regex_ends_soon(pattern: str, length: int) -> bool:
 
 def strip_match(value: Value, operator: str, pattern: Pattern) -> Value:
     """``${name%pattern}`` and its relatives, the rest keeping its origins."""
-    text = text_of(value)
+    text = value.text
     lengths = pattern.lengths(text, operator[0] == "%")
     if not lengths:
         return value
     length = lengths[0] if len(operator) == 1 else lengths[-1]
-    return without_first(value, length) if operator[0] == "#" else first_of(value, len(text) - length)
+    return value[length:] if operator[0] == "#" else value[: len(text) - length]
 
 
 _NUMBER = re.compile(r"[ \t\n]*([+-]?[0-9]{1,19})[ \t\n]*\Z")

@@ -12,7 +12,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 from ..host._files import HostFiles
 from ..java._jvm import MAINS, command_line
 from ..java._tomcat import BOOTSTRAP, base_of, starts
-from ..text._value import Value, text_of, unknown_of
+from ..text._characters import EMPTY, Value
 from ._nodes import Command
 
 #: What tells an agent where its controller is.
@@ -44,36 +44,34 @@ class Launch:
         self.closed = closed
         line = command_line([_shape(word) for word in words])
         self.options = line.options
-        tomcat = line.main is not None and starts([text_of(word) for word in words[line.main :]])
-        of_product = line.main is not None and text_of(words[line.main]) in MAINS
+        tomcat = line.main is not None and starts([word.text for word in words[line.main :]])
+        of_product = line.main is not None and words[line.main].text in MAINS
         self.main = line.main if line.jar or tomcat or of_product else None
         #: A word before "-jar" that is no option, so that java takes it for its program.
         self.stray = (
             words[line.main]
-            if self.main is None
-            and line.main is not None
-            and any(text_of(word) == "-jar" for word in words[line.main :])
+            if self.main is None and line.main is not None and any(word.text == "-jar" for word in words[line.main :])
             else None
         )
 
     @property
     def program(self) -> str:
         """The jar that is started (or Tomcat's class), an empty string where it is not known."""
-        name = text_of(self.words[self.main]) if self.main is not None else ""
-        known = unknown_of(self.words[self.main or 0], True) is None
+        name = self.words[self.main].text if self.main is not None else ""
+        known = self.words[self.main or 0].unknown(True) is None
         return self.absolute(name) if known and name not in ("", BOOTSTRAP) and name not in MAINS else name
 
     @property
     def open(self) -> Optional[str]:
         """Why it is not known what ``-jar`` starts; None where it is, or where an agent is started."""
-        texts = [text_of(word) for word in self.words]
+        texts = [word.text for word in self.words]
         if "-jar" not in texts or not _OF_AGENTS.isdisjoint(texts):
             return None
         behind = self.words[texts.index("-jar") + 1 :]
-        known = next((text_of(word) for word in behind if not _shape(word).startswith("-")), "")
+        known = next((word.text for word in behind if not _shape(word).startswith("-")), "")
         if known.endswith((".war", ".jar")):
             return None
-        return next((unknown_of(word, True) for word in behind if _shape(word).startswith("-?")), None)
+        return next((word.unknown(True) for word in behind if _shape(word).startswith("-?")), None)
 
     def absolute(self, path: str) -> str:
         """A path from the root, where it is known in which folder the JVM is started."""
@@ -84,11 +82,11 @@ class Launch:
     @property
     def class_path(self) -> List[str]:
         """Where it looks for classes, for a class that is started."""
-        texts = [text_of(word) for word in self.words[: self.main]]
+        texts = [word.text for word in self.words[: self.main]]
         given = [
             texts[index + 1] for index, text in enumerate(texts[:-1]) if text in ("-cp", "-classpath", "--class-path")
         ]
-        path = given[-1] if given else text_of(self.environment.get("CLASSPATH", []))
+        path = given[-1] if given else self.environment.get("CLASSPATH", EMPTY).text
         return [entry for entry in path.split(":") if entry] if self.program in MAINS else []
 
     @property
@@ -96,15 +94,16 @@ class Launch:
         """``catalina.base`` of a Tomcat that is started, an empty string where it is not known; else None."""
         if self.program != BOOTSTRAP:
             return None
-        return base_of([text_of(word) for word in self.words[: self.main] if not unknown_of(word, True)])
+        return base_of([word.text for word in self.words[: self.main] if not word.unknown(True)])
 
 
 def _shape(word: Value) -> str:
     # A word that begins with an unknown may be an option: count it as one, so that it is not overlooked,
     # unless what follows shows that it is a path ("$DIR/x.war").
-    text = text_of(word)
-    if word and word[0].unknown and not text.startswith("/") and not text.endswith((".war", ".jar")):
-        if word[0].quoted and word[0].harmless:
+    text = word.text
+    first = next(iter(word), None)
+    if first is not None and first.unknown and not text.startswith("/") and not text.endswith((".war", ".jar")):
+        if first.quoted and first.harmless:
             return text or "?"
         return "-?" + text
     return text

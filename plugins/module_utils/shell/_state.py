@@ -8,7 +8,7 @@ Private to this collection. Python 3.6+, standard library only.
 
 from typing import Dict, List, Optional, Sequence, Set
 
-from ..text._value import Value
+from ..text._characters import Value
 from ._nodes import Command
 
 

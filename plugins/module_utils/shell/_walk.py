@@ -14,7 +14,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tupl
 from ..host._files import HostFiles
 from ..java._jvm import ENVIRONMENT, MAINS, is_java
 from ..java._tomcat import BOOTSTRAP
-from ..text._value import Run, Text, Unresolvable, Value, text_of, unknown_of, without_first
+from ..text._characters import EMPTY, Value
+from ..text._value import Text, Unresolvable
 from ._builtins import BUILTINS, Builtins
 from ._cursor import ShellSyntaxError
 from ._flow import LIMIT_DEPTH
@@ -192,7 +193,7 @@ class Shell(Builtins):
             if any(isinstance(part, CommandSubstitution) for a in node.assignments if a.word for part in a.word.parts):
                 return None
             return True
-        name = text_of(fields[0]) if unknown_of(fields[0], True) is None else ""
+        name = fields[0].text if fields[0].unknown(True) is None else ""
         if not node.assignments:
             return self._command(node, name, fields)
         if self.dialect == DASH and name in _SPECIAL:
@@ -209,7 +210,7 @@ class Shell(Builtins):
         temporary = self.temporary
         if name in self.state.functions:
             self.temporary = temporary | set(saved)
-        named = [item.name for item in node.declared] + [text_of(field) for field in fields[1:]]
+        named = [item.name for item in node.declared] + [field.text for field in fields[1:]]
         try:
             return self._command(node, name, fields)
         finally:
@@ -232,7 +233,7 @@ class Shell(Builtins):
             and (
                 name == "printf"
                 or (builtin is None and name not in SILENT)
-                or (name in _TELLS and (len(fields) + len(node.declared) == 1 or "-p" in map(text_of, fields)))
+                or (name in _TELLS and (len(fields) + len(node.declared) == 1 or "-p" in [one.text for one in fields]))
             )
         ):
             return self.overhear(node, name, fields)
@@ -268,9 +269,9 @@ class Shell(Builtins):
         count = len(self.session.found)
         status = self._started(node, name, fields)
         if len(self.session.found) > count:
-            self._check_starter(node, [text_of(field) for field in fields])
+            self._check_starter(node, [field.text for field in fields])
         if len(self.session.found) > count and self.session.user not in ("", "root", "0"):
-            asks = next((text for text in map(text_of, fields[:6]) if text.rsplit("/", 1)[-1] in _ASK), None)
+            asks = next((text for text in [one.text for one in fields[:6]] if text.rsplit("/", 1)[-1] in _ASK), None)
             if asks is not None:
                 raise self.unresolvable(
                     "'%s' wants a password or a rule from whoever is not root, and this is started "
@@ -305,10 +306,10 @@ class Shell(Builtins):
 
     def _started(self, node: Command, name: str, fields: List[Value]) -> Optional[bool]:
         base = name.rsplit("/", 1)[-1]
-        known_name = unknown_of(fields[0], True) is None
+        known_name = fields[0].unknown(True) is None
         if self.joined:
             self._opens(node)
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         other = next((text for text in texts[:6] if text.rsplit("/", 1)[-1] in _OTHER_FILES), None)
         if other is not None and re.search(r"\bjava\b|-jar\b|\.sh\b|\.war\b", " ".join(texts)):
             raise self.unresolvable(
@@ -323,7 +324,7 @@ class Shell(Builtins):
                     return None
         # A program nobody knows that gets a whole command in one argument runs it with a shell.
         for field in fields[1:]:
-            if re.search(r"\s-jar\s", text_of(field)):
+            if re.search(r"\s-jar\s", field.text):
                 self._nested(
                     field, self.dialect, [], self.exported(), self.closed, node, "", (), self._folder_of(texts[:1])
                 )
@@ -349,7 +350,7 @@ class Shell(Builtins):
 
     def _inner_shell(self, node: Command, base: str, fields: List[Value], before: Sequence[str]) -> bool:
         """``sh -c``, ``su -c``, ``runuser -c``: walk the command string as a program of its own."""
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         self.spend(len(fields), 0, node.text, node.start)
         environment, closed = self._passed_on(before), self.closed and "sudo" not in before
         login = any(text in ("-", "-l", "--login") for text in texts[1:])
@@ -374,11 +375,11 @@ class Shell(Builtins):
                 command = fields[following] if following < len(fields) else None
                 following += 1
             elif text.startswith("--command="):
-                command = list(without_first(fields[index], len("--command=")))
+                command = fields[index][len("--command=") :]
             if command is not None:
                 letters = text[1:] if base in _SHELLS else ""
                 if base in _SHELLS:
-                    read_first = self._read_first(base, dialect, texts, environment, text_of(command), node)
+                    read_first = self._read_first(base, dialect, texts, environment, command.text, node)
                 else:
                     read_first = profiles(self.files, dialect, texts) if login else []
                     closed = closed or bool(read_first)  # a login starts from nothing, and what it reads is read
@@ -402,7 +403,7 @@ class Shell(Builtins):
     def _called_so(base: str, name: str, given: Sequence[Value]) -> str:
         """What a shell is called that walks a string: ``$0`` in it. A word behind the string tells."""
         if given and base in _SHELLS:
-            return text_of(given[0]) if not unknown_of(given[0], True) else ""
+            return given[0].text if not given[0].unknown(True) else ""
         return name if base in _SHELLS else "bash"
 
     def _read_first(
@@ -426,7 +427,7 @@ class Shell(Builtins):
         sets = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(names - _NOT_OF_INTEREST))))
         if re.search(r"(?:^|[\s;&|])(?:\.|source|eval)\s", program):
             sets = re.compile("")  # it reads more, and with that other names
-        home = text_of(environment.get("HOME", [Run("/root")]))
+        home = (environment.get("HOME", Value.of("/root"))).text
         if given & {"l", "--login"}:
             return login_files(self.files, dialect, home, sets)
         files: List[str] = []
@@ -435,10 +436,10 @@ class Shell(Builtins):
                 if self.files.exists(path) and sets.search(self.files.read(path)):
                     raise self.unresolvable("an interactive shell reads %s" % path, node.text, node.start)
         elif shell == "bash" and "BASH_ENV" in environment:
-            reason = unknown_of(environment["BASH_ENV"], True)
+            reason = environment["BASH_ENV"].unknown(True)
             if reason:
                 raise self.unresolvable("what $BASH_ENV names is not known: " + reason, node.text, node.start)
-            files = [text_of(environment["BASH_ENV"])]
+            files = [environment["BASH_ENV"].text]
         return [path for path in files if self.files.exists(path)]
 
     def _nested(
@@ -473,10 +474,10 @@ class Shell(Builtins):
     def execute(self, text: Text, read_first: Sequence[str] = (), node: Optional[Command] = None) -> Optional[bool]:
         """Parse and walk a whole program text, after what the shell reads before it; ``exit`` ends it."""
         if read_first and self.dialect == BASH:
-            self.state.variables["PS1"] = Variable([])  # it is not interactive
+            self.state.variables["PS1"] = Variable(EMPTY)  # it is not interactive
         try:
             for path in read_first:
-                self._source(node or Simple(text, 0), [[Run(".")], [Run(path)]], [])
+                self._source(node or Simple(text, 0), [Value.of("."), Value.of(path)], [])
             status = self.run(self.parsed(text))
         except (Leave, Break):
             status = None
@@ -485,7 +486,7 @@ class Shell(Builtins):
 
     def _follow(self, node: Command, fields: List[Value]) -> None:
         """A command that is itself a shell script by absolute path: walk that too."""
-        texts = [text_of(field) for field in fields[:6]]
+        texts = [field.text for field in fields[:6]]
         given: Optional[int] = None  # where a shell stands that is given the script
         for index, (field, name) in enumerate(zip(fields, texts)):
             path = (self.absolute(name) if "/" in name or given is not None else None) or ""
@@ -493,7 +494,7 @@ class Shell(Builtins):
             if (
                 not path
                 or name[:1] in "-+"
-                or unknown_of(field, True)
+                or field.unknown(True)
                 or (shell is not None and re.match(r"[-+][A-Za-z]*[oO]\Z", texts[index - 1]))
             ):
                 continue
@@ -524,7 +525,7 @@ class Shell(Builtins):
                 self.exported(),
                 self.closed,
                 self.depth + 1,
-                self._folder_of([text_of(one) for one in fields[:index]]),
+                self._folder_of([one.text for one in fields[:index]]),
             )
             origin = self.files.origin(path)
             child.state.called[origin] = child.zero
@@ -597,12 +598,12 @@ class Shell(Builtins):
                 continue
             line = content.split("\n", 1)[0].rstrip(" \t")
             environment[name] = (
-                [Run(line, "%s/%s" % (path, name), 0)] if "\0" not in line else [Run(line.replace("\0", "\n"))]
+                Value.of(line, "%s/%s" % (path, name)) if "\0" not in line else Value.of(line.replace("\0", "\n"))
             )
 
     def _record(self, fields: List[Value]) -> bool:
         """Note the command where it starts ``java -jar`` or Tomcat; says whether it did."""
-        texts = [text_of(field) for field in fields]
+        texts = [field.text for field in fields]
         mark = next((text for text in texts[1:] if text == BOOTSTRAP or text in MAINS), "")
         mark = "-jar" if "-jar" in texts else mark
         if not mark or "\r" in texts[0]:
@@ -631,7 +632,7 @@ class Shell(Builtins):
         if start is None:
             # A program of which only the name is unknown ($JAVA from a command), or a java by another name.
             for index in range(jar):
-                whole = fields[index] and not texts[index] and unknown_of(fields[index], True)
+                whole = fields[index] and not texts[index] and fields[index].unknown(True)
                 if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
                     start = index + 1
                     break
@@ -641,7 +642,7 @@ class Shell(Builtins):
         for index in range(start):  # env NAME=value java …
             match = re.match(r"([A-Za-z_][A-Za-z0-9_]*)=", texts[index])
             if match:
-                environment[match.group(1)] = without_first(fields[index], match.end())
+                environment[match.group(1)] = fields[index][match.end() :]
         kept = {
             name: value
             for name, value in environment.items()

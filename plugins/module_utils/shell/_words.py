@@ -9,8 +9,9 @@ Private to this collection. Python 3.6+, standard library only.
 import re
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
+from ..text._characters import EMPTY, Run, Value
 from ..text._pattern import LIMIT_MATCH, Pattern
-from ..text._value import Run, Text, Unresolvable, Value, first_of, line_of, text_of, unknown_of, without_first
+from ..text._value import Text, Unresolvable, line_of
 from ._cursor import ShellSyntaxError
 from ._nodes import ArithmeticExpansion, Assignment, Block, CommandSubstitution, Literal, Parameter, Part, Word
 from ._parser import BASH, DASH, parse
@@ -135,7 +136,7 @@ class Words:
         except (OSError, ValueError):
             return Unresolvable(reason, path)
 
-    def unknown(self, reason: str, word: Word, part: Part, harmless: bool = False) -> Run:
+    def unknown(self, reason: str, word: Word, part: Part, harmless: bool = False) -> Value:
         """An unknown stretch, its reason ending in file and line."""
         path, offset = word.text.origin(part.start)
         where = ""
@@ -144,7 +145,7 @@ class Words:
                 where = " (%s:%d)" % (path, line_of(self.files.host.read(path), offset))
             except (OSError, ValueError):
                 where = " (%s)" % path
-        return Run("", path, offset, part.quoted, reason + where, harmless)
+        return Value((Run("", path, offset, part.quoted, reason + where, harmless),))
 
     def absolute(self, path: str) -> Optional[str]:
         """A path from the root, as the kernel takes it; None where it is relative to an unknown folder."""
@@ -172,10 +173,10 @@ class Words:
 
     def _weigh(self, value: Value, word: Word) -> None:
         """Count what it takes to make and to use a value, and refuse one that no program could be given."""
-        size = sum([len(run.text) for run in value])
-        if len(value) > LIMIT_RUNS or size > LIMIT_VALUE:
+        count, size = len(value.runs), len(value.text)
+        if count > LIMIT_RUNS or size > LIMIT_VALUE:
             raise self.unresolvable("a value grows too long to follow", word.text, word.start)
-        self.spend(len(value), size, word.text, word.start)
+        self.spend(count, size, word.text, word.start)
 
     # -- variables ----------------------------------------------------------------------------
 
@@ -199,32 +200,32 @@ class Words:
             raise Unresolvable("$%s is assigned although it is read-only" % name)
         old = self.state.variables.get(name)
         if old is not None and (append or element is not None or old.array is not None):
-            self.spend(len(old.value) + len(old.array or ()))
+            self.spend(len(old.value.runs) + len(old.array or ()))
         exported = self.state.all_exported or name in self.state.marked_exported or (old is not None and old.exported)
         if old is None and append and not self.closed:
-            old = Variable([Run("", None, 0, False, "$%s may be set before the script starts" % name)])
+            old = Variable(Value.unknown_for("$%s may be set before the script starts" % name))
         if array is not None:
             elements = list(array)
-            if append and old is not None and old.array is None and unknown_of(old.value):
+            if append and old is not None and old.array is None and old.value.unknown():
                 # Not even whether it is set is known, so neither is the number of elements.
-                unknown = [Run("", None, 0, False, "$%s may be unset before it is appended to" % name)]
+                unknown = Value.unknown_for("$%s may be unset before it is appended to" % name)
                 self.state.variables[name] = Variable(unknown, [unknown, unknown], exported)
                 return
             if append and old is not None:
                 elements = (old.array if old.array is not None else [old.value]) + elements
-            self.state.variables[name] = Variable(elements[0] if elements else [], elements, exported)
+            self.state.variables[name] = Variable(elements[0] if elements else EMPTY, elements, exported)
             return
         if element is not None:
             self._assign_element(name, value, append, element, exported)
             return
         if append and old is not None:
             if old.array is not None:
-                elements = list(old.array) or [[]]
+                elements = list(old.array) or [EMPTY]
                 elements[0] = elements[0] + value
                 self.state.variables[name] = Variable(elements[0], elements, exported)
                 return
             value = old.value + value
-            if len(value) > LIMIT_RUNS or sum([len(run.text) for run in value]) > LIMIT_VALUE:
+            if len(value.runs) > LIMIT_RUNS or len(value.text) > LIMIT_VALUE:
                 raise Unresolvable("$%s grows too long to follow" % name)
         elif old is not None and old.array is not None and self.dialect == BASH:
             elements = [value] + old.array[1:]
@@ -255,7 +256,7 @@ class Words:
                 if re.match(r"\[[^\]]*\]=", word.literal() or ""):
                     raise self.unresolvable("an array with indexes", assignment.text, word.start)
                 elements.extend(self.globbed(self.fields(word), word.text, word.start))
-            self.assign(assignment.name, [], assignment.append, array=elements)
+            self.assign(assignment.name, EMPTY, assignment.append, array=elements)
         elif assignment.word is not None:
             self.assign(assignment.name, self.single(assignment.word), assignment.append, element=assignment.element)
         return assignment.name
@@ -273,19 +274,20 @@ class Words:
 
     def single(self, word: Word) -> Value:
         """A word where no field splitting happens (an assignment, a here-string, ``case``)."""
-        result: Value = []
+        runs: List[Run] = []
         self.spend(len(word.parts), word.end - word.start, word.text, word.start)
         for part in word.parts:
             if isinstance(part, Literal):
-                result.extend(self._literal(word, part, colons=True))
+                runs.extend(self._literal(word, part, colons=True))
             else:
                 argument = part.argument if isinstance(part, Parameter) else None
                 for index, value in enumerate(self._values(word, part)):
                     if index:
-                        result.append(Run(self._joint(word, part)))
-                    result.extend(run.requoted(part.quoted or (run.quoted and argument is not None)) for run in value)
-            if len(result) > LIMIT_RUNS:
+                        runs.append(Run(self._joint(word, part)))
+                    runs.extend(run.requoted(part.quoted or (run.quoted and argument is not None)) for run in value)
+            if len(runs) > LIMIT_RUNS:
                 break
+        result = Value(runs)
         self._weigh(result, word)
         return result
 
@@ -294,9 +296,9 @@ class Words:
         variable = self.state.variables.get("IFS")
         if variable is None:
             return _DEFAULT_SEPARATORS
-        if unknown_of(variable.value, True):
+        if variable.value.unknown(True):
             raise self.unresolvable("IFS is changed", word.text, part.start)
-        text = text_of(variable.value)
+        text = variable.value.text
         blanks = "".join(re.escape(char) for char in text if char in " \t\n")
         others = "".join(re.escape(char) for char in text if char not in " \t\n")
         kinds = ["[%s]*[%s][%s]*" % (blanks, others, blanks) if blanks else "[%s]" % others] if others else []
@@ -308,9 +310,9 @@ class Words:
         variable = self.state.variables.get("IFS")
         if variable is None or (self.dialect == BASH and _is_all(part)):
             return " "
-        if unknown_of(variable.value, True):
+        if variable.value.unknown(True):
             raise self.unresolvable("IFS is changed", word.text, part.start)
-        return text_of(variable.value)[:1]
+        return variable.value.text[:1]
 
     def fields(self, word: Word) -> List[Value]:
         """A word in a command line: expanded and split into fields."""
@@ -319,9 +321,9 @@ class Words:
             isinstance(part, Literal) and not part.quoted and _is_brace_expansion(word.characters(part))
             for part in word.parts
         ):
-            return self._braces(word) or [[self.unknown("a brace expansion", word, word.parts[0])]]
+            return self._braces(word) or [self.unknown("a brace expansion", word, word.parts[0])]
         fields: List[Value] = []
-        current: Optional[Value] = None
+        current: Optional[List[Run]] = None
         after_blank = False  # the field before was ended by a blank, so that a separator behind it ends none
 
         def add(*runs: Run) -> None:
@@ -341,7 +343,7 @@ class Words:
                 if _is_all(part):
                     for index, value in enumerate(values):
                         if index:
-                            fields.append(current or [])
+                            fields.append(Value(current or ()))
                             current = None
                         add(*(run.requoted(True) for run in value))
                     continue
@@ -354,7 +356,7 @@ class Words:
             separators = self._separators(word, part)
             for index, value in enumerate(values):
                 if index and current is not None:
-                    fields.append(current)
+                    fields.append(Value(current))
                     current = None
                 for run in value:
                     if run.unknown or run.quoted:  # quoted: "b c" of ${a:-"b c"}
@@ -370,7 +372,7 @@ class Words:
                             continue
                         blank = not match.group(1).strip(" \t\n")
                         if current is not None or not (blank or after_blank):
-                            fields.append(current or [])
+                            fields.append(Value(current or ()))
                             after_blank = blank
                         elif not blank:
                             after_blank = False
@@ -378,7 +380,7 @@ class Words:
                         if len(fields) > LIMIT_RUNS:
                             raise self.unresolvable("a value grows too long to follow", word.text, word.start)
         if current is not None:
-            fields.append(current)
+            fields.append(Value(current))
         for field in fields:
             self._weigh(field, word)
         return fields
@@ -401,7 +403,7 @@ class Words:
         if numbers is not None and "0" not in (numbers.group(1)[:1], numbers.group(2)[:1]):
             low, high = int(numbers.group(1)), int(numbers.group(2))
             choices = [
-                [Run(str(number))] for number in (range(low, high + 1) if low <= high else range(low, high - 1, -1))
+                Value.of(str(number)) for number in (range(low, high + 1) if low <= high else range(low, high - 1, -1))
             ]
         elif "," in inner:
             for choice in inner.split(","):
@@ -409,7 +411,7 @@ class Words:
                 start += len(choice) + 1
         found: List[Value] = []
         for chosen in choices:
-            value: Value = []
+            value: List[Run] = []
             for part in word.parts:
                 if part is braced:
                     value.extend(word.text.runs(part.start, part.start + match.start(), False) + chosen)
@@ -417,31 +419,31 @@ class Words:
                 elif isinstance(part, Literal):
                     value.extend(self._literal(word, part))
             if value:
-                found.append(value)
+                found.append(Value(value))
         return found
 
     def _literal(self, word: Word, part: Literal, colons: bool = False) -> Value:
         if part.decoded:
-            return [Run(part.decoded, None, 0, True)]
+            return Value((Run(part.decoded, quoted=True),))
         if part.start == part.end:
-            return [Run("", None, 0, True)] if part.quoted else []
+            return Value((Run("", quoted=True),)) if part.quoted else EMPTY
         if part.quoted or "~" not in word.characters(part):
             return word.text.runs(part.start, part.end, part.quoted)
         # ~ and ~user are somebody's home; behind a colon only in assignments.
-        result: Value = []
+        result: List[Run] = []
         done = part.start
         for match in _TILDE.finditer(word.characters(part)):
             if (colons and match.start()) or part.start + match.start() == word.start:
                 result.extend(word.text.runs(done, part.start + match.start(), False))
                 home = self.state.variables.get("HOME") if match.group(0) == "~" else None
-                known = home is not None and home.array is None and not unknown_of(home.value, True)
+                known = home is not None and home.array is None and not home.value.unknown(True)
                 result.extend(
-                    [run.requoted(True) for run in home.value]
+                    home.value.requoted(True)
                     if home is not None and known
-                    else [self.unknown("a home directory", word, part, harmless=True)]
+                    else self.unknown("a home directory", word, part, harmless=True)
                 )
                 done = part.start + match.end()
-        return result + word.text.runs(done, part.end, False)
+        return Value([*result, *word.text.runs(done, part.end, False)])
 
     def _values(self, word: Word, part: Part) -> List[Value]:
         """What a part expands to: one value, or several for ``$@`` and arrays."""
@@ -452,9 +454,9 @@ class Words:
         if isinstance(part, ArithmeticExpansion):
             number = calculate(part.expression)
             if number is not None:
-                return [[Run(str(number), quoted=part.quoted)]]
-            return [[self.unknown("an arithmetic expansion", word, part, harmless=True)]]
-        return [[self.unknown("a process substitution", word, part, harmless=True)]]
+                return [Value((Run(str(number), quoted=part.quoted),))]
+            return [self.unknown("an arithmetic expansion", word, part, harmless=True)]
+        return [self.unknown("a process substitution", word, part, harmless=True)]
 
     def _parameter(self, word: Word, part: Parameter) -> List[Value]:
         if self.dialect == DASH and (
@@ -464,54 +466,54 @@ class Words:
         values, is_set = self._plain_parameter(word, part)
         for value in values:
             self._weigh(value, word)
-        values = [[run.requoted(part.quoted) for run in value] for value in values]
+        values = [value.requoted(part.quoted) for value in values]
         if (
             self.state.stops_on_unset
             and not is_set
             and (part.length or not {part.name, part.index} & {"@", "*"})
             and (part.length or part.operator not in _ASKS_WHETHER_SET)
-            and not any(map(unknown_of, values))
+            and not any(value.unknown() for value in values)
         ):
             raise Exit(False)
         if part.length:
-            return [[self.unknown("a length", word, part, harmless=True)]]
+            return [self.unknown("a length", word, part, harmless=True)]
         if not part.operator:
             return values
-        null = not any(text_of(value) or unknown_of(value, True) for value in values)
-        reason = next((unknown_of(value, True) for value in values if unknown_of(value, True)), None)
+        null = not any(value.text or value.unknown(True) for value in values)
+        reason = next((value.unknown(True) for value in values if value.unknown(True)), None)
         operator = part.operator
         if operator in _ASKS_WHETHER_SET:
-            if reason and (operator[0] == ":" or not is_set) and not any(text_of(value) for value in values):
+            if reason and (operator[0] == ":" or not is_set) and not any(value.text for value in values):
                 # Neither "set" nor "empty" is known of it.
                 is_set = self.oracle.choose(2) == 0
                 if not is_set:
                     null, reason = True, None
             use_word = null if operator[0] == ":" else not is_set
             if operator[-1] == "+":
-                return [self.single(part.argument)] if part.argument and not use_word else [[]]
+                return [self.single(part.argument)] if part.argument and not use_word else [EMPTY]
             if not use_word:
                 return values
             if operator[-1] == "?":
                 raise Exit(False)
-            value = self.single(part.argument) if part.argument else []
+            value = self.single(part.argument) if part.argument else EMPTY
             if operator[-1] == "=":
                 self.assign(part.name, value)
-                value = [run.requoted(part.quoted) for run in value]
+                value = value.requoted(part.quoted)
             return [value]
         if operator in ("%", "%%", "#", "##") and part.argument is not None:
             pattern = self.single(part.argument)
             if (
-                unknown_of(pattern, True) is None
+                pattern.unknown(True) is None
                 and reason is None
-                and all(len(text_of(value)) <= LIMIT_MATCH for value in values)
+                and all(len(value.text) <= LIMIT_MATCH for value in values)
             ):
-                held = self.pattern(pattern, sum(len(text_of(value)) for value in values))
-                return [[run.requoted(part.quoted) for run in strip_match(value, operator, held)] for value in values]
+                held = self.pattern(pattern, sum(len(value.text) for value in values))
+                return [strip_match(value, operator, held).requoted(part.quoted) for value in values]
         if reason is None and operator != "!":
             changed = [self._changed(value, operator, part.argument) for value in values]
             if None not in changed:
-                return [[run.requoted(part.quoted) for run in value or []] for value in changed]
-        return [[self.unknown("${%s%s…}" % (part.name, operator), word, part)]]
+                return [(value or EMPTY).requoted(part.quoted) for value in changed]
+        return [self.unknown("${%s%s…}" % (part.name, operator), word, part)]
 
     def pattern(self, value: Value, against: int) -> Pattern:
         """A pattern that is to be held against so many characters."""
@@ -528,26 +530,26 @@ class Words:
 
     def _changed(self, value: Value, operator: str, argument: Optional[Word]) -> Optional[Value]:
         """What bash's ``${a:1:2}``, ``${a/b/c}``, ``${a^^}`` and ``${a,,}`` make of a known value, or None."""
-        text = text_of(value)
-        given = self.single(argument) if argument is not None else []
-        if unknown_of(given, True):
+        text = value.text
+        given = self.single(argument) if argument is not None else EMPTY
+        if given.unknown(True):
             return None
         if operator == ":":
-            match = re.match(r"([0-9]{1,18})(?::([0-9]{1,18}))?\Z", text_of(given))
+            match = re.match(r"([0-9]{1,18})(?::([0-9]{1,18}))?\Z", given.text)
             if match is None:
                 return None
             first = int(match.group(1))
-            rest = without_first(value, min(first, len(text)))
-            return first_of(rest, int(match.group(2))) if match.group(2) else rest
+            rest = value[min(first, len(text)) :]
+            return rest[: int(match.group(2))] if match.group(2) else rest
         if operator == "@":
-            return [Run("'"), *value, Run("'")] if text_of(given) == "Q" and "'" not in text else None
+            return Value([Run("'"), *value, Run("'")]) if given.text == "Q" and "'" not in text else None
         if operator[0] in "^,":
             if given or max(text, default="") > "\x7f":
                 return None
             count = len(text) if len(operator) == 2 else 1
             head = text[:count].upper() if operator[0] == "^" else text[:count].lower()
-            return value if head == text[:count] else [Run(head)] + without_first(value, count)
-        parts = text_of(given).split("/")
+            return value if head == text[:count] else Value.of(head) + value[count:]
+        parts = given.text.split("/")
         # bash 5.2 puts what was found in the place of "&".
         if (
             operator not in ("/", "//")
@@ -561,68 +563,70 @@ class Words:
         count = text.count(parts[0]) if operator == "//" else 1
         if len(text) + count * len("".join(parts[1:])) > LIMIT_VALUE:
             return None
-        result: Value = []
+        result: List[Run] = []
         done = 0
-        self.spend(count + len(value), 8 * len(text))
+        self.spend(count + len(value.runs), 8 * len(text))
         whole = Text.from_value(value)
         for _number in range(count):
             place = text.index(parts[0], done)
-            result += whole.runs(done, place, False) + [Run("".join(parts[1:]))]
+            result.extend(whole.runs(done, place, False) + Value.of("".join(parts[1:])))
             done = place + len(parts[0])
-        return result + whole.runs(done, len(text), False)
+        return Value([*result, *whole.runs(done, len(text), False)])
 
     def _plain_parameter(self, word: Word, part: Parameter) -> Tuple[List[Value], bool]:
         name = part.name
         if name in ("@", "*"):
             return list(self.state.arguments), bool(self.state.arguments)
         if name == "#":
-            return [[Run(str(len(self.state.arguments)))]], True
+            return [Value.of(str(len(self.state.arguments)))], True
         if name == "?" and self.status:
-            return [[Run("0")]], True
+            return [Value.of("0")], True
         if name == "!" and not self.state.background:
-            return [[]], False
+            return [EMPTY], False
         if (
             name == "-"
             and self.dialect == DASH
             and not (self.state.all_exported or self.state.stops_on_failure or self.state.stops_on_unset)
         ):
-            return [[]], True
+            return [EMPTY], True
         if name in "?$!-":
             # "$-" can be nothing at all, and what follows it then is no option.
-            return [[self.unknown("$" + name, word, part, harmless=name != "-")]], True
+            return [self.unknown("$" + name, word, part, harmless=name != "-")], True
         if name == "0":
-            return [[Run(self.zero)]], True
+            return [Value.of(self.zero)], True
         if name.isdigit():
             number = number_of(name) or 1 << 20
-            return ([self.state.arguments[number - 1]], True) if number <= len(self.state.arguments) else ([[]], False)
+            return (
+                ([self.state.arguments[number - 1]], True) if number <= len(self.state.arguments) else ([EMPTY], False)
+            )
         variable = self.lookup(name)
         if variable is None:
             if part.index in ("@", "*") and self.closed:
                 return [], False
             if name == "BASH_SOURCE" and self.dialect == BASH:
                 if part.index not in (None, "0"):
-                    return [[self.unknown("who called the script", word, part, harmless=True)]], True
+                    return [self.unknown("who called the script", word, part, harmless=True)], True
                 path = word.text.path
-                return [[Run(self.state.called.get(path, path) if path else self.zero)]], True
+                return [Value.of(self.state.called.get(path, path) if path else self.zero)], True
             if name == "PWD" and self.state.folder is not None and part.index is None:
-                return [[Run(self.state.folder)]], True
+                return [Value.of(self.state.folder)], True
             if name == "IFS":
-                return [[Run(" \t\n")]], True
+                return [Value.of(" \t\n")], True
             if name in _PROVIDED:
-                return [[self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)]], True
+                return [self.unknown("$%s is set when the script starts" % name, word, part, harmless=True)], True
             if not self.closed:
                 return [
-                    [self.unknown("$%s comes from the environment of whoever starts the script" % name, word, part)]
+                    self.unknown("$%s comes from the environment of whoever starts the script" % name, word, part)
                 ], False
-            return [[]], False
+            return [EMPTY], False
         if part.index is not None:
             elements = variable.array if variable.array is not None else [variable.value]
             if part.index in ("@", "*"):
                 return list(elements), bool(elements)
             place = number_of(part.index)
             if place is not None:
-                return ([elements[place]], True) if place < len(elements) else ([[]], False)
-            return [[self.unknown("an array element", word, part)]], True
+                return ([elements[place]], True) if place < len(elements) else ([EMPTY], False)
+            return [self.unknown("an array element", word, part)], True
         return [variable.value], variable.array is None or bool(variable.array)
 
     def globbed(self, fields: List[Value], text: Text, start: int) -> List[Value]:

@@ -20,7 +20,6 @@ from ..host._records import is_ours
 from ..java import _archive as archive
 from ..launch import _definition, _outcome
 from ..running._facts import CLOCK_SECONDS
-from ..text._value import text_of
 
 _LIMIT_FILES = 200  # launch and unit files that are looked at
 _LIMIT_PLUGINS = 3000
@@ -183,7 +182,7 @@ def _launch_files(entry: Any, files: HostFiles) -> List[str]:
     if entry.live is not None:
         paths.append(entry.live.path)
     if definition.program:
-        program = text_of(definition.program[0])
+        program = definition.program[0].text
         try:
             if program.startswith("/") and files.head(program) == b"#!":
                 paths.append(_definition.seen_by(definition, files).origin(program))

@@ -9,7 +9,8 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import re
 from typing import Callable, Dict, List
 
-from ._value import Run, Unresolvable, Value
+from ._characters import Run, Value
+from ._value import Unresolvable
 
 LIMIT_MATCH = 4096  # characters that are held against a pattern, and of a pattern
 _BRACKET = re.compile(r"\[([!^]?)(\]?(?:\[:[a-z]+:\]|[^\]])*)\]")
@@ -32,7 +33,7 @@ class Pattern:
     """
 
     def __init__(self, value: Value) -> None:
-        if sum(len(run.text) for run in value) > LIMIT_MATCH:
+        if len(value.text) > LIMIT_MATCH:
             raise Unresolvable("a pattern of more than %d characters" % LIMIT_MATCH)
         self._accept: List[Callable[[str], bool]] = []  # one a character that is matched
         self._stars = 0  # bit n: any number of characters may stand in front of the one with number n

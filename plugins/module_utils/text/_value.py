@@ -1,15 +1,16 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Characters that know where they came from, and what is said where some of them cannot be known.
+"""Program text to parse, the number of a line, and what is said where something cannot be known.
 
 Text is Latin-1, so one character is one byte and a position is a byte offset. Private to this collection. Runs on
 the managed host: Python 3.6+, standard library only.
 """
 
-from bisect import bisect_right
 from functools import lru_cache
-from typing import List, Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Tuple
+
+from ._characters import EMPTY, Run, Value
 
 _LIMIT_REASON = 500  # characters
 
@@ -34,113 +35,38 @@ class Unresolvable(Exception):
 _BLOCK = 1 << 16  # characters between two counts of line ends
 
 
-class Run:
-    """A stretch of characters with one origin: ``text`` came from ``path`` at byte ``position``.
-
-    ``unknown`` is the reason why the characters are not known (``text`` is empty then); ``harmless``
-    says that the unknown is one word which cannot be a JVM option (a host name, a number).
-    """
-
-    __slots__ = ("text", "path", "position", "quoted", "unknown", "harmless")
-
-    def __init__(
-        self,
-        text: str,
-        path: Optional[str] = None,
-        position: int = 0,
-        quoted: bool = False,
-        unknown: Optional[str] = None,
-        harmless: bool = False,
-    ) -> None:
-        self.text = text
-        self.path = path
-        self.position = position
-        self.quoted = quoted
-        self.unknown = unknown
-        self.harmless = harmless
-
-    def part(self, start: int, end: int) -> "Run":
-        """The characters from ``start`` to ``end`` of this run, with their own origin."""
-        return Run(self.text[start:end], self.path, self.position + start, self.quoted)
-
-    def requoted(self, quoted: bool) -> "Run":
-        """The same run, quoted or not in the place where it is used now."""
-        if quoted == self.quoted:
-            return self
-        return Run(self.text, self.path, self.position, quoted, self.unknown, self.harmless)
-
-    def __repr__(self) -> str:  # only for people at a debugger: shows no content
-        return "<run %d@%s:%d%s>" % (len(self.text), self.path, self.position, " ?" if self.unknown else "")
-
-
-Value = List[Run]
-
-
-def text_of(value: Sequence[Run]) -> str:
-    """The characters of a value; what is unknown counts as nothing (see :func:`unknown_of`)."""
-    return "".join(run.text for run in value)
-
-
-def unknown_of(value: Sequence[Run], harmless: bool = False) -> Optional[str]:
-    """Why a value is not wholly known, or None; harmless unknowns count only where asked for."""
-    for run in value:
-        if run.unknown and (harmless or not run.harmless):
-            return run.unknown
-    return None
-
-
 class Text:
     """Program text to parse: a file, or a string put together from pieces of files (``eval``, ``-c``)."""
 
     def __init__(self, characters: str, path: Optional[str]) -> None:
         self.characters = characters
         self.path = path
-        # Of a text that was put together: its runs, and where in it each begins.
-        self._runs: Optional[List[Run]] = None
-        self._starts: List[int] = []
+        self._pieces: Optional[Value] = None  # those of a text that was put together
 
     @classmethod
-    def from_value(cls, value: Sequence[Run]) -> "Text":
+    def from_value(cls, value: Iterable[Run]) -> "Text":
         """Text whose characters remember the files they came from; an unknown run is one NUL."""
-        text = cls("".join("\0" if run.unknown else run.text for run in value), None)
-        text._runs = []
-        start = 0
-        for run in value:
-            if run.unknown or run.text:
-                text._runs.append(run)
-                text._starts.append(start)
-                start += 1 if run.unknown else len(run.text)
+        pieces = Value([run.named("\0") if run.unknown else run for run in value])
+        text = cls(pieces.text, None)
+        text._pieces = pieces
         return text
 
     def runs(self, start: int, end: int, quoted: bool) -> Value:
         """The characters from ``start`` to ``end`` with their origins."""
         if start >= end:
-            return []
-        if self._runs is None:
-            return [Run(self.characters[start:end], self.path, start, quoted)]
-        result: Value = []
-        number = bisect_right(self._starts, start) - 1
-        while number < len(self._runs) and self._starts[number] < end:
-            run, first = self._runs[number], self._starts[number]
-            if run.unknown:
-                result.append(run.requoted(quoted))
-            else:
-                piece = run.part(max(start - first, 0), min(end - first, len(run.text)))
-                piece.quoted = quoted
-                result.append(piece)
-            number += 1
-        return result
+            return EMPTY
+        if self._pieces is None:
+            return Value((Run(self.characters[start:end], self.path, start, quoted),))
+        return Value([run.named("") if run.unknown else run for run in self._pieces.known(start, end, quoted)])
 
     def origin(self, position: int) -> Tuple[Optional[str], int]:
         """File and byte offset of a character."""
-        if self._runs is None:
+        if self._pieces is None:
             return self.path, min(position, len(self.characters))
-        if not self._runs:
+        if not self.characters:
             return None, 0
-        position = min(position, len(self.characters) - 1)
-        number = bisect_right(self._starts, position) - 1
-        run = self._runs[number]
-        return run.path, run.position + position - self._starts[number]
+        char = self._pieces.origin(min(position, len(self.characters) - 1))
+        return char.path, char.position
 
 
 @lru_cache(maxsize=4)
@@ -158,26 +84,3 @@ def line_of(characters: str, position: int) -> int:
         return characters.count("\n", 0, position) + 1
     block = min(position, len(characters)) // _BLOCK
     return _line_ends(characters)[block] + characters.count("\n", block * _BLOCK, position) + 1
-
-
-def without_first(value: Value, count: int) -> Value:
-    """A value without its first ``count`` characters."""
-    result: Value = []
-    for run in value:
-        if count >= len(run.text) and not run.unknown:
-            count -= len(run.text)
-            continue
-        result.append(run.part(count, len(run.text)) if count and not run.unknown else run)
-        count = 0 if not run.unknown else count
-    return result
-
-
-def first_of(value: Value, count: int) -> Value:
-    """The first ``count`` characters of a known value."""
-    result: Value = []
-    for run in value:
-        if count <= 0:
-            break
-        result.append(run.part(0, min(count, len(run.text))))
-        count -= len(run.text)
-    return result

@@ -15,7 +15,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest, sound_entry
@@ -32,9 +32,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment, Policy, totals_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence, State
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import posture
 
-EVIDENCE_SCHEMA = "cbops.telemetry/evidence/1"
+EVIDENCE_SCHEMA: Literal["cbops.telemetry/evidence/1"] = "cbops.telemetry/evidence/1"
 #: How files end that are being written; what a run that was killed has left of them the next one removes.
 UNFINISHED = ".new"
 
@@ -82,12 +83,12 @@ def write_text(path: Path, text: str | Iterable[str], lasting: bool = False) -> 
         raise
 
 
-def read(path: Path) -> dict[str, Any] | None:
+def read(path: Path) -> Evidence | None:
     """An evidence document, None where the file is none."""
     return read_with_digest(path)[0]
 
 
-def read_with_digest(path: Path) -> tuple[dict[str, Any] | None, str]:
+def read_with_digest(path: Path) -> tuple[Evidence | None, str]:
     """An evidence document, None where the file is none; and the checksum of the file."""
     try:
         data = content(path)
@@ -104,7 +105,7 @@ def read_with_digest(path: Path) -> tuple[dict[str, Any] | None, str]:
 # -- one host ---------------------------------------------------------------------------------------
 
 
-def settled(state: Mapping[str, Any]) -> dict[str, Any]:
+def settled(state: Mapping[str, Any]) -> State:
     """A state document without what the network measured anew: times, samples, and which address answered.
 
     The keys stay, empty. What was measured is kept in the journal of the run.
@@ -135,12 +136,12 @@ def settled(state: Mapping[str, Any]) -> dict[str, Any]:
     document["connectivity"] = sorted(
         document.get("connectivity", []), key=lambda answer: (answer["target"], answer.get("via", "direct"))
     )
-    return document
+    return cast(State, document)
 
 
 def document_of(
-    host: str, policy: Policy | None, state: Mapping[str, Any] | None, error: str | None, result: Assessment
-) -> dict[str, Any]:
+    host: str, policy: Policy | None, state: State | None, error: str | None, result: Assessment
+) -> Evidence:
     """The evidence of a host. Nothing in it tells the time of the run, so an unchanged host has unchanged evidence."""
     return {
         "schema": EVIDENCE_SCHEMA,
@@ -155,14 +156,14 @@ def document_of(
     }
 
 
-def missing(host: str, reason: str) -> dict[str, Any]:
+def missing(host: str, reason: str) -> Evidence:
     """What stands in for a host of which nothing was filed."""
     return document_of(host, None, None, reason, Assessment("unknown", [reason]))
 
 
 def file_evidence(
     reports: Path,
-    document: Mapping[str, Any],
+    document: Evidence,
     measured: Sequence[Mapping[str, Any]] = (),
     edited: bool = False,
     run_id: str = RUN_ID,
@@ -213,7 +214,7 @@ def file_evidence(
     return path, drift
 
 
-def writable(document: Mapping[str, Any], measured: Sequence[Mapping[str, Any]] = ()) -> Mapping[str, Any]:
+def writable(document: Evidence, measured: Sequence[Mapping[str, Any]] = ()) -> Evidence:
     """The evidence of a host; what JSON cannot hold (NaN, half a character) makes the host unknown, not the run end."""
     try:
         as_text(document)
@@ -263,8 +264,8 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The lines of the table for one host, one an installation."""
     state = document.get("state") or {}
     answers = state.get("connectivity") or []
-    wanted = (document.get("policy") or {}).get("connectivity", "-")
-    connectivity = ", ".join(answer["outcome"] for answer in answers) or (wanted if wanted == "ignored" else "-")
+    policy = (document.get("policy") or {}).get("connectivity", "-")
+    connectivity = ", ".join(answer["outcome"] for answer in answers) or (policy if policy == "ignored" else "-")
     installations = state.get("installations") or []
     if not installations:
         return [(document["host"], "-", "-", "-", "-", connectivity, document["verdict"])]

@@ -13,12 +13,21 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import access_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
+    Answer,
+    Evidence,
+    Installation,
+    PolicyDocument,
+    State,
+    WaiverDocument,
+    installations_of,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
     DOWN,
     IDLE,
@@ -166,7 +175,7 @@ class Waiver:
         """True from the day after ``until``."""
         return today > self.until
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> WaiverDocument:
         """The waiver as evidence shows it."""
         return {
             "until": self.until.isoformat(),
@@ -197,7 +206,7 @@ class Policy:
         """True where the policy is to be brought about: it wants something, and no valid waiver stands against it."""
         return self.desired != "unmanaged" and (self.waiver is None or self.waiver.expired(today))
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> PolicyDocument:
         """The policy as evidence shows it."""
         document = {
             "desired": self.desired,
@@ -205,7 +214,7 @@ class Policy:
             "restart": self.restart,
             "waiver": None if self.waiver is None else self.waiver.document(),
         }
-        return {**document, "expect": self.expect} if self.expect else document
+        return cast(PolicyDocument, {**document, "expect": self.expect} if self.expect else document)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], waiver_warn_days: int = WAIVER_WARN_DAYS) -> Policy:
@@ -400,22 +409,22 @@ def _assessed(found: Sequence[rules.Finding]) -> Assessment:
     return worst([Assessment(one.verdict, [one.sentence] if one.sentence else []) for one in found])
 
 
-def assess_installation(entry: Mapping[str, Any], desired: str) -> Assessment:
+def assess_installation(entry: Installation, desired: str) -> Assessment:
     """Verdict of one installation of the state document: the three clocks against the policy."""
     return _assessed(rules.of_installation(entry, desired))
 
 
-def assess_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> Assessment:
+def assess_connectivity(answers: Sequence[Answer], connectivity: str) -> Assessment:
     """Verdict of the probe's answers, one a path, against ``required``, ``forbidden`` or ``ignored``."""
-    found = rules.of_connectivity(answers, wanted)
+    found = rules.of_connectivity(answers, connectivity)
     return worst([_assessed(group) for group in found]) if found else Assessment("compliant")
 
 
-def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
+def second_senders(installations: Sequence[Installation]) -> list[str]:
     """Notes on the plugin that also sends, of which nobody knows whether the flag covers it; no verdict."""
     notes = []
     for entry in installations:
-        settings = entry.get("settings") or {}
+        settings: Mapping[str, Any] = entry.get("settings") or {}
         version = settings.get("license_tracker_plugin", "unknown")
         detail = settings.get("details", {}).get("license_tracker_plugin", {})
         if detail.get("state") in ("enabled", "disabled"):
@@ -432,9 +441,9 @@ def second_senders(installations: Sequence[Mapping[str, Any]]) -> list[str]:
     return notes
 
 
-def down_of(entry: Mapping[str, Any]) -> str | None:
+def down_of(entry: Installation) -> str | None:
     """Why a controller is down, in words; None for one that runs, or that somebody has stopped."""
-    unit = entry.get("unit_state") or {}
+    unit: Mapping[str, Any] = entry.get("unit_state") or {}
     result = f" ({unit['result']})" if unit.get("result") not in (None, "", "success") else ""
     if unit.get("active") == "failed":
         return f"its unit has failed{result}"
@@ -443,13 +452,16 @@ def down_of(entry: Mapping[str, Any]) -> str | None:
     return None
 
 
-def downs(document: Mapping[str, Any]) -> list[str]:
+def downs(document: Evidence) -> list[str]:
     """What is down on a host, by its evidence: a sentence for each installation."""
-    found = (document.get("state") or {}).get("installations") or []
-    return [f"{entry['name']}: it is down: {down_of(entry)}" for entry in found if down_of(entry)]
+    return _downs(installations_of(document))
 
 
-def unmet(document: Mapping[str, Any], fail_on: Sequence[str]) -> bool:
+def _downs(installations: Sequence[Installation]) -> list[str]:
+    return [f"{entry['name']}: it is down: {down_of(entry)}" for entry in installations if down_of(entry)]
+
+
+def unmet(document: Evidence, fail_on: Sequence[str]) -> bool:
     """Whether a host does not meet its policy, or nobody knows, by its evidence and what telemetry_fail_on names.
 
     What went wrong when it was enforced counts always: nobody can say what the host is like now.
@@ -461,7 +473,7 @@ def unmet(document: Mapping[str, Any], fail_on: Sequence[str]) -> bool:
     )
 
 
-def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> Assessment:
+def assess(state: State, policy: Policy, today: datetime.date) -> Assessment:
     """The verdict of a host: its state document against its policy."""
     result = worst(
         [_assessed(group) for group in rules.of_host(state, policy.desired, policy.connectivity, policy.expect)]
@@ -469,7 +481,7 @@ def assess(state: Mapping[str, Any], policy: Policy, today: datetime.date) -> As
     if policy.desired == "unmanaged":
         return result
     installations = state.get("installations") or []
-    result.reasons += [f"{said.replace(': it is', ': note: it is', 1)}" for said in downs({"state": state})]
+    result.reasons += [f"{said.replace(': it is', ': note: it is', 1)}" for said in _downs(installations)]
     if policy.desired == "disabled":
         result.reasons += second_senders(installations)
     return with_waiver(result, policy, today)
@@ -505,7 +517,7 @@ def with_waiver(result: Assessment, policy: Policy, today: datetime.date) -> Ass
 
 
 def judge(
-    policy: Policy, state: Mapping[str, Any] | None, error: str | None, today: datetime.date, answered: bool = True
+    policy: Policy, state: State | None, error: str | None, today: datetime.date, answered: bool = True
 ) -> Assessment:
     """The verdict of a host by all that evidence holds: the one evaluator of audit, enforce, replay and verification.
 
@@ -515,7 +527,7 @@ def judge(
     if not answered:
         return Assessment("unreachable", [f"the host did not answer: {error}"])
     if policy.desired == "unmanaged":
-        return assess({}, policy, today)
+        return _assessed(rules.of_host({}, policy.desired, policy.connectivity)[0])
     if state is None:
         return with_waiver(Assessment("unknown", [f"its state could not be read: {error}"]), policy, today)
     result = assess(state, policy, today)
@@ -526,7 +538,7 @@ def judge(
     return result
 
 
-def rejudge(evidence: Mapping[str, Any], today: datetime.date, waiver_warn_days: int = WAIVER_WARN_DAYS) -> Assessment:
+def rejudge(evidence: Evidence, today: datetime.date, waiver_warn_days: int = WAIVER_WARN_DAYS) -> Assessment:
     """The verdict that the same evidence has on another day. Raises :class:`PolicyError` for a policy that is none."""
     if evidence["policy"] is None:
         return Assessment("unknown", list(evidence["reasons"]))

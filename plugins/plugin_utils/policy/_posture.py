@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules._findings import egress_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation, State
 
 #: What the files say, what runs, and what the probe saw, in words of this page.
 SETTINGS = ("off", "on", "mixed", "unknown")
@@ -79,28 +80,28 @@ def _one(values: Sequence[str], words: Mapping[str, str]) -> str:
     return "unknown" if "unknown" in found else "mixed"
 
 
-def setting_of(installations: Sequence[Mapping[str, Any]]) -> str:
+def setting_of(installations: Sequence[Installation]) -> str:
     """One of :data:`SETTINGS`."""
     return _one([entry["on_disk"] for entry in installations], {"disabled": "off", "enabled": "on"})
 
 
-def running_of(installations: Sequence[Mapping[str, Any]]) -> str:
+def running_of(installations: Sequence[Installation]) -> str:
     """One of :data:`RUNNING`; a stopped one beside others does not count."""
-    values = [entry["running"] for entry in installations]
+    values: list[str] = [entry["running"] for entry in installations]
     alive = [value for value in values if value != "not_running"] or values
     return _one(alive, {"disabled": "off", "enabled": "on", "mixed": "mixed", "not_running": "stopped"})
 
 
-def second_sender_of(installations: Sequence[Mapping[str, Any]]) -> bool:
+def second_sender_of(installations: Sequence[Installation]) -> bool:
     """True where cloudbees-license-tracker was seen."""
-    details = [
+    details: list[Mapping[str, Any]] = [
         ((entry.get("settings") or {}).get("details") or {}).get("license_tracker_plugin") or {}
         for entry in installations
     ]
     return any(detail.get("state") in ("seen", "enabled") for detail in details)
 
 
-def posture(state: Mapping[str, Any]) -> str | None:
+def posture(state: State) -> str | None:
     """The sentence for a state document; None where no product is installed."""
     installations = state.get("installations") or []
     if not installations:

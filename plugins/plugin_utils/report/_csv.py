@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, connectivity, place
@@ -47,7 +49,7 @@ def _rows(host: Host, report: Report) -> list[list[object]]:
     behind = [
         paths,
         host.policy.get("desired"),
-        (host.waiver or {}).get("until"),
+        host.waiver["until"] if host.waiver else None,
         host.collected_at,
         None if host.age is None else f"{host.age:g}" if host.age < 1 else int(host.age),
         host.drift,
@@ -57,7 +59,8 @@ def _rows(host: Host, report: Report) -> list[list[object]]:
         ),
     ]
     found: list[list[object]] = []
-    for entry in host.installations or [{}]:
+    entries: Sequence[Mapping[str, Any]] = host.installations or [{}]
+    for entry in entries:
         proofs = dict.fromkeys(process["proof"] for process in entry.get("processes") or () if process.get("proof"))
         found.append(
             [

@@ -18,6 +18,14 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
+    Answer,
+    Evidence,
+    Installation,
+    WaiverDocument,
+    answers_of,
+    installations_of,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
     BROKEN,
     FAIL_ON,
@@ -65,7 +73,7 @@ class Cell(NamedTuple):
 class Host:
     """One host of the report: its evidence document, and what stands beside it in manifests."""
 
-    document: Mapping[str, Any]
+    document: Evidence
     collected_at: str | None = None
     age: float | None = None  # seconds; None also where collected_at is in the future, so that a clock was wrong
     drift: str | None = None
@@ -84,22 +92,23 @@ class Host:
     @property
     def reasons(self) -> Sequence[str]:
         """Why, for the person who must act."""
-        return self.document["reasons"]  # type: ignore[no-any-return]
+        return self.document["reasons"]
 
     @property
     def warnings(self) -> Sequence[str]:
         """What is no reason for a verdict and still worth a look."""
-        return [*self.document["warnings"], *((self.document.get("state") or {}).get("warnings") or ())]
+        state = self.document.get("state")
+        return [*self.document["warnings"], *((state.get("warnings") or ()) if state else ())]
 
     @property
-    def installations(self) -> Sequence[Mapping[str, Any]]:
+    def installations(self) -> Sequence[Installation]:
         """The installations of its state."""
-        return (self.document.get("state") or {}).get("installations") or []
+        return installations_of(self.document)
 
     @property
-    def answers(self) -> Sequence[Mapping[str, Any]]:
+    def answers(self) -> Sequence[Answer]:
         """The probe's answers, one a path."""
-        return (self.document.get("state") or {}).get("connectivity") or []
+        return answers_of(self.document)
 
     @property
     def policy(self) -> Mapping[str, Any]:
@@ -121,7 +130,7 @@ class Host:
         )
 
     @property
-    def waiver(self) -> Mapping[str, Any] | None:
+    def waiver(self) -> WaiverDocument | None:
         """Its waiver, valid or not."""
         return self.policy.get("waiver")
 
@@ -256,10 +265,11 @@ def _mark(host: Host, about: str) -> str:
 
 def clock(host: Host, name: str) -> Cell:
     """What a clock shows on a host, over its installations."""
-    return Cell(", ".join(dict.fromkeys(entry[name] for entry in host.installations)), _mark(host, name))
+    entries: Sequence[Mapping[str, Any]] = host.installations
+    return Cell(", ".join(dict.fromkeys(entry[name] for entry in entries)), _mark(host, name))
 
 
-def path_words(answer: Mapping[str, Any]) -> str:
+def path_words(answer: Answer) -> str:
     """A path of the probe and its outcome."""
     via = answer["via"]
     return str(answer["outcome"]) + ("" if via == "direct" else f" via {via}")
@@ -267,11 +277,11 @@ def path_words(answer: Mapping[str, Any]) -> str:
 
 def connectivity(host: Host) -> Cell:
     """What the probe saw, over its paths."""
-    wanted = host.policy.get("connectivity")
+    policy = host.policy.get("connectivity")
     if host.answers:
         return Cell(", ".join(path_words(answer) for answer in host.answers), _mark(host, rules.CONNECTIVITY))
-    if wanted in (None, "ignored"):
-        return Cell(wanted or "", "")
+    if policy in (None, "ignored"):
+        return Cell(policy or "", "")
     # Of a host without a state nothing was found out, that neither.
     return Cell("not probed", rules.OPEN if host.document.get("state") is None else _mark(host, rules.CONNECTIVITY))
 
@@ -303,7 +313,8 @@ def places(host: Host) -> list[Place]:
     """Where the person who must act will look: the line that decides, else the live launch file; one each."""
     found = []
     for entry in host.installations:
-        detail, launch = entry.get("on_disk_detail") or {}, entry.get("launch") or {}
+        detail: Mapping[str, Any] = entry.get("on_disk_detail") or {}
+        launch: Mapping[str, Any] = entry.get("launch") or {}
         if detail.get("file"):
             found.append(Place(detail["file"], detail.get("line"), entry["name"]))
         elif launch.get("file"):

@@ -16,7 +16,7 @@ import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import (
     MOMENT,
@@ -39,6 +39,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
     written,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now, stamp
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Changes, Host, Run, moment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._record import changes_in
@@ -278,10 +279,10 @@ def _host(
         if document is None or not sound(document, host):
             reason = f"its evidence file {path.name} is damaged or of another schema"
             continue
-        seen = folder.seen(host, sha256) or document
+        seen: Mapping[str, Any] = folder.seen(host, sha256) or document
         collected = _moment_of(seen.get("collected_at"))
         one = Host(
-            {name: _shared(value, pool) for name, value in document.items()},
+            cast(Evidence, {name: _shared(value, pool) for name, value in document.items()}),
             collected,
             _age(collected, at),
             seen.get("drift"),

@@ -1,0 +1,530 @@
+"""Runs mutants in forked children of one Python that has collected the tests: nothing of the checkout is changed.
+
+How: the tests are collected once, in a copy of the checkout. Each test file is run once with a trace, in a child, and
+leaves which test runs which line of the rooms. For each mutant a child gets the changed code in the place of the old
+(a function's ``__code__``, so that whoever has imported the function has it), and runs the tests that run its line, the
+quickest first, until one fails. What is no function's (tables, defaults of arguments) is imported anew by a child that
+has not imported the collection yet, and costs some seconds.
+
+Bounds: a mutant has CPU, memory and time by what its tests take without it; one that passes a bound is killed, by that
+word. A trap: what tests start as a program of its own (the modules that are sent to a host) has no mutant in it.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import mmap
+import os
+import pickle
+import resource
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from .mutants import Mutant, tree_of
+
+PACKAGE = "ansible_collections.cbops.telemetry."
+#: A test that takes more CPU than this, in seconds, traced, is none of the fast ones.
+FAST = 3.0
+MEMORY = 3 << 30
+
+
+@dataclasses.dataclass
+class Traced:
+    """What a run of a test without any mutant has shown."""
+
+    seconds: float
+    passed: bool
+    #: Lines of the rooms' files that it ran.
+    lines: dict[str, frozenset[int]]
+
+
+@dataclasses.dataclass
+class Result:
+    """What became of a mutant."""
+
+    mutant: Mutant
+    #: The test that failed, or the bound that was passed; empty: it survives.
+    killed_by: str
+    tests: int
+
+
+def module_of(file: str) -> str:
+    """The module's name of a file of the collection."""
+    return PACKAGE + file.removesuffix(".py").replace("/", ".")
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """One checksum of files, whatever their times."""
+    found = hashlib.sha256()
+    for path in sorted(paths):
+        found.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+# -- children ---------------------------------------------------------------------------------------
+
+
+class Children:
+    """Runs functions in forked children, some at a time; each may write one text, and has a bound of time."""
+
+    def __init__(self, jobs: int, scratch: Path) -> None:
+        self._jobs = jobs
+        self._scratch = scratch
+        self._running: dict[int, tuple[int, float, Callable[[str], None], Path]] = {}
+        self._count = 0
+
+    def start(self, work: Callable[[Path], str], seconds: float, done: Callable[[str], None]) -> None:
+        """Begin one as soon as there is a place; ``done`` gets its text, or ``time`` or ``died``."""
+        while len(self._running) >= self._jobs:
+            self._collect()
+        self._count += 1
+        folder = self._scratch / f"child{self._count}"
+        folder.mkdir(parents=True)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.setpgid(0, 0)
+            os.close(reading)
+            status = 1
+            try:
+                quiet = os.open(os.devnull, os.O_RDWR)
+                for descriptor in (0, 1, 2):
+                    os.dup2(quiet, descriptor)
+                text = work(folder).encode(errors="backslashreplace")
+                while text:
+                    text = text[os.write(writing, text) :]
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(writing)
+        self._running[reading] = (pid, time.monotonic() + seconds, done, folder)
+
+    def wait(self) -> None:
+        """Until all have ended."""
+        while self._running:
+            self._collect()
+
+    def _collect(self) -> None:
+        ready, _, _ = select.select(list(self._running), [], [], 0.2)
+        now = time.monotonic()
+        for reading, (pid, deadline, done, folder) in list(self._running.items()):
+            text = ""
+            if reading in ready:
+                with open(reading, "rb") as stream:  # it writes when it is done, and ends
+                    text = stream.read().decode() or "died"
+            elif now > deadline:
+                os.close(reading)
+                text = "time"
+            else:
+                continue
+            del self._running[reading]
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except OSError:
+                pass
+            os.waitpid(pid, 0)
+            shutil.rmtree(folder, ignore_errors=True)
+            done(text)
+
+
+# -- which test runs which line -----------------------------------------------------------------------
+
+
+class Tracer:
+    """Marks lines that are run, in memory that forked processes share: what a test forks counts as the test."""
+
+    def __init__(self, files: dict[str, int]) -> None:
+        self._offsets: dict[str, int] = {}
+        self._files: dict[str, tuple[int, int]] = {}
+        size = 0
+        for file, lines in files.items():
+            self._files[file] = (size, lines + 2)
+            size += lines + 2
+        self._map = mmap.mmap(-1, size)
+        self._size = size
+        self._by_code: dict[str, int | None] = {}
+
+    def _offset(self, filename: str) -> int | None:
+        if filename not in self._by_code:
+            path = os.path.realpath(filename)
+            self._by_code[filename] = next(
+                (offset for file, (offset, _lines) in self._files.items() if path.endswith("/" + file)), None
+            )
+        return self._by_code[filename]
+
+    def _call(self, frame: types.FrameType, event: str, _arg: object) -> Any:
+        offset = self._offset(frame.f_code.co_filename)
+        if offset is None:
+            return None
+        marks = self._map
+
+        def line(frame: types.FrameType, event: str, _arg: object) -> Any:
+            marks[offset + (frame.f_lineno or 0)] = 1
+            return line
+
+        return line(frame, event, None)
+
+    def start(self) -> None:
+        """From now on, with nothing marked."""
+        self._map[:] = b"\0" * self._size
+        threading.settrace(self._call)
+        sys.settrace(self._call)
+
+    def stop(self) -> dict[str, list[int]]:
+        """No more; the lines of each file."""
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        found = {}
+        for file, (offset, lines) in self._files.items():
+            marks = self._map[offset : offset + lines]
+            run = [number for number in range(lines) if marks[number]]
+            if run:
+                found[file] = run
+        return found
+
+
+# -- tests ------------------------------------------------------------------------------------------
+
+
+def _own_folder(config: pytest.Config, folder: Path) -> None:
+    """Temporary folders of this child's own: it ends with them."""
+    factory = config._tmp_path_factory  # type: ignore[attr-defined]
+    factory._basetemp = folder
+    os.environ["TMPDIR"] = str(folder)
+
+
+def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:
+    reports = runtestprotocol(item, log=False, nextitem=following)
+    return not any(report.failed for report in reports)
+
+
+def _cpu() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _traced(items: Sequence[pytest.Item], tracer: Tracer, folder: Path) -> str:
+    """A child's work: run tests of one file with a trace."""
+    _own_folder(items[0].config, folder)
+    found = {}
+    for number, item in enumerate(items):
+        following = items[number + 1] if number + 1 < len(items) else None
+        before = _cpu()
+        tracer.start()
+        try:
+            passed = _passes(item, following)
+        finally:
+            lines = tracer.stop()
+        found[item.nodeid] = [_cpu() - before, passed, lines]
+    return json.dumps(found)
+
+
+def _killer(items: Sequence[pytest.Item], folder: Path) -> str:
+    """A child's work: the first test that fails, or ``-``."""
+    _own_folder(items[0].config, folder)
+    for number, item in enumerate(items):
+        if not _passes(item, items[number + 1] if number + 1 < len(items) else None):
+            return item.nodeid
+    return "-"
+
+
+# -- a mutant in the place of the code ----------------------------------------------------------------
+
+
+def _codes(code: types.CodeType) -> dict[str, types.CodeType]:
+    found = {}
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found[constant.co_qualname] = constant
+            if "<locals>" not in constant.co_qualname:
+                found.update(_codes(constant))
+    return found
+
+
+def _function(module: types.ModuleType, name: str) -> types.FunctionType | None:
+    """The function of a name such as ``Class.method``, without what wraps it; None where that is not plain."""
+    found: Any = module
+    for part in name.split("."):
+        found = vars(found).get(part)
+        if found is None:
+            return None
+    if isinstance(found, property):
+        found = found.fget
+    found = getattr(found, "__func__", found)
+    while hasattr(found, "__wrapped__"):
+        if hasattr(found, "cache_clear"):
+            found.cache_clear()
+        found = found.__wrapped__
+    return found if isinstance(found, types.FunctionType) else None
+
+
+def exchange(mutant: Mutant, source: str, path: str) -> bool:
+    """Put a mutant's code into the function that is there; False where it has to be imported anew."""
+    if not mutant.function:
+        return False
+    module = sys.modules[module_of(mutant.file)]
+    function = _function(module, mutant.function)
+    made = _codes(compile(tree_of(source, mutant.index), path, "exec", dont_inherit=True)).get(mutant.function)
+    if function is None or made is None or made.co_freevars != function.__code__.co_freevars:
+        return False
+    function.__code__ = made
+    return True
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Imports one module as a mutant of it."""
+
+    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+        class Loader(importlib.machinery.SourceFileLoader):
+            def get_code(self, _fullname: str) -> types.CodeType:
+                return compile(tree, path, "exec", dont_inherit=True)
+
+        self._name = name
+        self._path = path
+        self._loader = Loader(name, path)
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> Any:
+        """The mutant's, for its module alone."""
+        if fullname == self._name:
+            return importlib.util.spec_from_file_location(fullname, self._path, loader=self._loader)
+        return None
+
+
+# -- the two runs -------------------------------------------------------------------------------------
+
+
+class Run:
+    """A run over mutants in a copy of the checkout, which is the current folder."""
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        tests: Sequence[str],
+        mutants: Sequence[Mutant],
+        scratch: Path,
+        kept: Path,
+        jobs: int,
+    ) -> None:
+        self._files = list(files)
+        self._tests = list(tests)
+        self._sources = {file: Path(file).read_text(encoding="utf-8") for file in files}
+        self._mutants = list(mutants)
+        self._scratch = scratch
+        self._kept = kept
+        self._jobs = jobs
+        self._map: dict[str, Traced] = {}
+
+    def results(self, said: Callable[[Result], None]) -> None:
+        """Run all mutants; ``said`` is called with each result. Forks: what this process imports does not grow."""
+        late = self._in_a_child(lambda: self._collected(said))
+        if late:
+            self._map = pickle.loads(self._kept.read_bytes())["map"]
+            self._anew([self._mutants[number] for number in late], said)
+
+    def _in_a_child(self, work: Callable[[], list[int]]) -> list[int]:
+        """Work in a child that may print and import; its list."""
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            os.close(reading)
+            try:
+                os.write(writing, json.dumps(work()).encode())
+                sys.stdout.flush()
+                os._exit(0)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+                os._exit(1)
+        os.close(writing)
+        with open(reading, "rb") as stream:
+            text = stream.read()
+        if os.waitpid(pid, 0)[1]:
+            raise SystemExit("the run over collected tests failed")
+        return json.loads(text)  # type: ignore[no-any-return]
+
+    def _collected(self, said: Callable[[Result], None]) -> list[int]:
+        """Collect the tests, trace them, run what can be exchanged; numbers of the mutants that cannot."""
+        late: list[int] = []
+        owner = self
+
+        class Loop:
+            def pytest_runtestloop(self, session: pytest.Session) -> bool:
+                import gc
+
+                gc.collect()
+                gc.freeze()
+                owner._trace(session.items)
+                late.extend(owner._exchanged(session.items, said))
+                return True
+
+        status = pytest.main([*_OPTIONS, *self._tests], plugins=[Loop()])
+        if status not in (0, 5):
+            raise SystemExit(f"pytest ended with {status}")
+        return late
+
+    # What is known of a test file lasts while neither it nor the collection nor what tests share is changed.
+    def _trace(self, items: Sequence[pytest.Item]) -> None:
+        shared = digest(
+            [*Path("plugins").rglob("*.py"), *(p for p in Path("tests/unit").glob("*.py") if p.name[:5] != "test_")]
+        )
+        known: dict[str, Any] = {}
+        if self._kept.exists():
+            known = pickle.loads(self._kept.read_bytes())
+        if known.get("shared") != shared or known.get("files") != self._files:
+            known = {"shared": shared, "files": self._files, "digests": {}, "map": {}}
+        by_file: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            by_file.setdefault(item.nodeid.split("::")[0], []).append(item)
+        known["map"] = {name: one for name, one in known["map"].items() if name.split("::")[0] in by_file}
+        children = Children(self._jobs, self._scratch / "traced")
+        tracer_files = {file: source.count("\n") + 2 for file, source in self._sources.items()}
+        for file, of_file in by_file.items():
+            now = digest([Path(file)])
+            if known["digests"].get(file) == now:
+                continue
+            tests = dict.fromkeys(item.nodeid for item in of_file)
+
+            def done(text: str, file: str = file, now: str = now, tests: Iterable[str] = tests) -> None:
+                for nodeid in [name for name in known["map"] if name.split("::")[0] == file]:
+                    del known["map"][nodeid]
+                if text in ("time", "died"):
+                    print(f"  {file}: {text}, so none of its tests is used", flush=True)
+                    return
+                for nodeid, (seconds, passed, lines) in json.loads(text).items():
+                    known["map"][nodeid] = Traced(seconds, passed, {f: frozenset(n) for f, n in lines.items()})
+                known["digests"][file] = now
+                self._kept.with_suffix(".new").write_bytes(pickle.dumps(known))
+                os.replace(self._kept.with_suffix(".new"), self._kept)  # a run that is ended goes on from here
+                print(f"  {file}: {sum(found[0] for found in json.loads(text).values()):.0f} s", flush=True)
+
+            children.start(
+                lambda folder, of_file=of_file: _traced(of_file, Tracer(tracer_files), folder),  # type: ignore[misc]
+                400,
+                done,
+            )
+        children.wait()
+        self._map = known["map"]
+        failing = sorted(nodeid for nodeid, one in self._map.items() if not one.passed)
+        slow = [nodeid for nodeid, one in self._map.items() if one.seconds > FAST]
+        print(
+            f"  {len(self._map)} tests, of which {len(slow)} are not fast and {len(failing)} fail here without any "
+            f"mutant: {', '.join(failing[:5]) or 'none'}",
+            flush=True,
+        )
+
+    def _tests_of(self, mutant: Mutant) -> list[str]:
+        """The fast tests that run a mutant, the quickest first; of a table's all that run its file."""
+        lines = set(mutant.lines)
+        found = [
+            (one.seconds, nodeid)
+            for nodeid, one in self._map.items()
+            if one.passed
+            and one.seconds <= FAST
+            and (lines & one.lines.get(mutant.file, frozenset()) if mutant.function else mutant.file in one.lines)
+        ]
+        return [nodeid for _seconds, nodeid in sorted(found)]
+
+    def _bounds(self, tests: Sequence[str]) -> float:
+        return 10 + 4 * sum(self._map[nodeid].seconds for nodeid in tests)
+
+    def _exchanged(self, items: Sequence[pytest.Item], said: Callable[[Result], None]) -> list[int]:
+        by_name = {item.nodeid: item for item in items}
+        children = Children(self._jobs, self._scratch / "mutants")
+        late: list[int] = []
+        for number, mutant in enumerate(self._mutants):
+            tests = self._tests_of(mutant)
+            if not tests:
+                said(Result(mutant, "", 0))
+                continue
+            chosen = [by_name[nodeid] for nodeid in tests]
+            seconds = self._bounds(tests)
+
+            def work(
+                folder: Path, mutant: Mutant = mutant, chosen: list[pytest.Item] = chosen, seconds: float = seconds
+            ) -> str:
+                if not exchange(mutant, self._sources[mutant.file], str(Path(mutant.file).resolve())):
+                    return "anew"
+                _bound(seconds)
+                return _killer(chosen, folder)
+
+            def done(text: str, number: int = number, mutant: Mutant = mutant, tests: list[str] = tests) -> None:
+                if text == "anew":
+                    late.append(number)
+                else:
+                    said(Result(mutant, "" if text == "-" else text, len(tests)))
+
+            children.start(work, 20 + 10 * seconds, done)
+        children.wait()
+        return late
+
+    def _anew(self, mutants: Sequence[Mutant], said: Callable[[Result], None]) -> None:
+        children = Children(self._jobs, self._scratch / "anew")
+        for mutant in mutants:
+            tests = self._tests_of(mutant)
+            if not tests:
+                said(Result(mutant, "", 0))
+                continue
+            seconds = 60 + self._bounds(tests)
+
+            def work(folder: Path, mutant: Mutant = mutant, tests: list[str] = tests, seconds: float = seconds) -> str:
+                path = str(Path(mutant.file).resolve())
+                tree = tree_of(self._sources[mutant.file], mutant.index)
+                sys.meta_path.insert(0, _Finder(module_of(mutant.file), path, tree))
+                _bound(seconds)
+                order = {nodeid: number for number, nodeid in enumerate(tests)}
+                found = ["-"]
+
+                class Loop:
+                    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+                        items = sorted(
+                            (item for item in session.items if item.nodeid in order), key=lambda one: order[one.nodeid]
+                        )
+                        found[0] = _killer(items, folder) if items else "imported"
+                        return True
+
+                status = pytest.main([*_OPTIONS, *sorted({one.split("::")[0] for one in tests})], plugins=[Loop()])
+                return found[0] if status == 0 else "import"
+
+            def done(text: str, mutant: Mutant = mutant, tests: list[str] = tests) -> None:
+                said(Result(mutant, "" if text == "-" else text, len(tests)))
+
+            children.start(work, 60 + 10 * seconds, done)
+        children.wait()
+
+
+_OPTIONS = [
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "--hypothesis-seed=0",
+    "-o",
+    "addopts=--import-mode=importlib",
+]
+
+
+def _bound(seconds: float) -> None:
+    """Bounds of CPU and memory for this process and what it forks."""
+    used = int(_cpu())
+    resource.setrlimit(resource.RLIMIT_CPU, (used + int(seconds) + 1, used + int(seconds) + 2))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

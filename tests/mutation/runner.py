@@ -13,6 +13,7 @@ word. A trap: what tests start as a program of its own (the modules that are sen
 from __future__ import annotations
 
 import ast
+import ctypes
 import dataclasses
 import hashlib
 import importlib.abc
@@ -43,6 +44,10 @@ PACKAGE = "ansible_collections.cbops.telemetry."
 #: A test that takes more CPU than this, in seconds, traced, is none of the fast ones.
 FAST = 3.0
 MEMORY = 3 << 30
+#: So many calls of a function are followed in one test; what only a later one runs is not known to be run.
+CALLS = 40
+#: So many tests of a file are traced in one child.
+AT_ONCE = 80
 
 
 @dataclasses.dataclass
@@ -160,6 +165,7 @@ class Tracer:
         self._map = mmap.mmap(-1, size)
         self._size = size
         self._by_code: dict[str, int | None] = {}
+        self._calls: dict[types.CodeType, int] = {}
 
     def _offset(self, filename: str) -> int | None:
         if filename not in self._by_code:
@@ -170,8 +176,14 @@ class Tracer:
         return self._by_code[filename]
 
     def _call(self, frame: types.FrameType, event: str, _arg: object) -> Any:
-        offset = self._offset(frame.f_code.co_filename)
+        code = frame.f_code
+        calls = self._calls.get(code, 0)
+        if calls >= CALLS:
+            return None
+        self._calls[code] = calls + 1
+        offset = self._offset(code.co_filename)
         if offset is None:
+            self._calls[code] = CALLS
             return None
         marks = self._map
 
@@ -184,6 +196,7 @@ class Tracer:
     def start(self) -> None:
         """From now on, with nothing marked."""
         self._map[:] = b"\0" * self._size
+        self._calls = {code: calls for code, calls in self._calls.items() if self._offset(code.co_filename) is None}
         threading.settrace(self._call)
         sys.settrace(self._call)
 
@@ -203,8 +216,17 @@ class Tracer:
 # -- tests ------------------------------------------------------------------------------------------
 
 
+def _own_run() -> None:
+    """A /run of this child's own: tests have fixed names there, and so has the lock."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_mounts = 0x00020000
+    if libc.unshare(new_mounts) or libc.mount(b"tmpfs", b"/run", b"tmpfs", 0, None):
+        raise OSError(ctypes.get_errno(), "no /run of its own")
+
+
 def _own_folder(config: pytest.Config, folder: Path) -> None:
     """Temporary folders of this child's own: it ends with them."""
+    _own_run()
     factory = config._tmp_path_factory  # type: ignore[attr-defined]
     factory._basetemp = folder
     os.environ["TMPDIR"] = str(folder)
@@ -401,26 +423,31 @@ class Run:
             now = digest([Path(file)])
             if known["digests"].get(file) == now:
                 continue
-            tests = dict.fromkeys(item.nodeid for item in of_file)
+            for nodeid in [name for name in known["map"] if name.split("::")[0] == file]:
+                del known["map"][nodeid]
+            left = {"parts": len(range(0, len(of_file), AT_ONCE))}
+            for first in range(0, len(of_file), AT_ONCE):
+                part = of_file[first : first + AT_ONCE]
 
-            def done(text: str, file: str = file, now: str = now, tests: Iterable[str] = tests) -> None:
-                for nodeid in [name for name in known["map"] if name.split("::")[0] == file]:
-                    del known["map"][nodeid]
-                if text in ("time", "died"):
-                    print(f"  {file}: {text}, so none of its tests is used", flush=True)
-                    return
-                for nodeid, (seconds, passed, lines) in json.loads(text).items():
-                    known["map"][nodeid] = Traced(seconds, passed, {f: frozenset(n) for f, n in lines.items()})
-                known["digests"][file] = now
-                self._kept.with_suffix(".new").write_bytes(pickle.dumps(known))
-                os.replace(self._kept.with_suffix(".new"), self._kept)  # a run that is ended goes on from here
-                print(f"  {file}: {sum(found[0] for found in json.loads(text).values()):.0f} s", flush=True)
+                def done(text: str, file: str = file, now: str = now, left: dict[str, int] = left) -> None:
+                    if text in ("time", "died"):
+                        print(f"  {file}: {text}, so some of its tests are not used", flush=True)
+                        return
+                    for nodeid, (seconds, passed, lines) in json.loads(text).items():
+                        known["map"][nodeid] = Traced(seconds, passed, {f: frozenset(n) for f, n in lines.items()})
+                    left["parts"] -= 1
+                    if not left["parts"]:
+                        known["digests"][file] = now
+                    self._kept.with_suffix(".new").write_bytes(pickle.dumps(known))
+                    os.replace(self._kept.with_suffix(".new"), self._kept)  # a run that is ended goes on from here
+                    seconds = sum(found[0] for found in json.loads(text).values())
+                    print(f"  {file}: {len(json.loads(text))} tests, {seconds:.0f} s", flush=True)
 
-            children.start(
-                lambda folder, of_file=of_file: _traced(of_file, Tracer(tracer_files), folder),  # type: ignore[misc]
-                400,
-                done,
-            )
+                children.start(
+                    lambda folder, part=part: _traced(part, Tracer(tracer_files), folder),  # type: ignore[misc]
+                    1200,
+                    done,
+                )
         children.wait()
         self._map = known["map"]
         failing = sorted(nodeid for nodeid, one in self._map.items() if not one.passed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -45,7 +46,6 @@ def test_paths_of_contributing_are_there() -> None:
     text = re.sub(r"^```.*?^```", "", read(CHECKOUT / "CONTRIBUTING.md"), flags=re.M | re.S)
     paths = re.findall(r"`((?:tests|plugins|docs|changelogs|inventory\.example|scripts)(?:/[\w./-]+)?)`", text)
     assert len(paths) > 20
-    # The example of a test's name, and what a room is called.
     assert [path for path in paths if not (CHECKOUT / path).exists()] == []
 
 
@@ -75,7 +75,7 @@ def test_records_have_numbers_without_a_gap_and_three_parts_and_are_listed() -> 
         text = read(path)
         assert text.startswith(f"# {number}. ")
         assert re.findall(r"^## (.+)$", text, re.M) == ["Context", "Decision", "Consequence"]
-        assert all(re.split(r"^## .+$", text, flags=re.M)), path.name
+        assert all(part.strip() for part in re.split(r"^## .+$", text, flags=re.M)), path.name
         assert f"[{text.split(chr(10))[0].split('. ', 1)[1]}](decisions/{path.name})" in overview
         assert re.search(rf"^{path.stem}$", site, re.M)
 
@@ -88,9 +88,9 @@ def test_no_quotes_of_a_word_processor(page: Path) -> None:
 # -- the changelog ------------------------------------------------------------------------------------
 
 
-def changes() -> dict[str, dict[str, object]]:
-    found = yaml.safe_load(read(CHECKOUT / "changelogs/changelog.yaml"))["releases"]
-    return found  # type: ignore[no-any-return]
+def changes() -> Any:
+    """The releases of the changelog, each with its changes."""
+    return yaml.safe_load(read(CHECKOUT / "changelogs/changelog.yaml"))["releases"]
 
 
 def test_every_module_plugin_and_role_is_in_the_changelog_or_newer_than_it() -> None:
@@ -121,7 +121,7 @@ def test_the_changelog_is_made_of_its_entries() -> None:
     made = " ".join(read(CHECKOUT / "CHANGELOG.rst").split())
     for version, release in changes().items():
         assert f" v{version} ==" in made
-        for section, entries in release["changes"].items():  # type: ignore[attr-defined]
+        for section, entries in release["changes"].items():
             for entry in [entries] if section == "release_summary" else entries:
                 assert " ".join(entry.split()) in made, entry
 

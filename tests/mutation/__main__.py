@@ -96,6 +96,7 @@ def main() -> int:
     parser.add_argument("seed", nargs="?", type=int, default=0)
     parser.add_argument("--room", default=",".join(ROOMS))
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--tests", help="parts of names of test files: only those, such as systemd,cases")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--inside", action="store_true")
     options = parser.parse_args()
@@ -132,8 +133,11 @@ def _measured(options: argparse.Namespace) -> int:
 
     scratch = BUILT / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
+    tests = [
+        name for name in tests_in(COPY) if not options.tests or any(one in name for one in options.tests.split(","))
+    ]
     every = sorted({file for files in rooms.values() for file in files})
-    Run(every, tests_in(COPY), drawn, scratch, BUILT / "map.pickle", options.jobs).results(said)
+    Run(every, tests, drawn, scratch, BUILT / "map.pickle", options.jobs).results(said)
     by_name = {one.name: one for one in drawn}
     for line in found.read_text(encoding="utf-8").splitlines():
         one = json.loads(line)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import dataclasses
+import difflib
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -165,7 +166,8 @@ class Tracer:
         self._map = mmap.mmap(-1, size)
         self._size = size
         self._by_code: dict[str, int | None] = {}
-        self._calls: dict[types.CodeType, int] = {}
+        self._calls: dict[int, int] = {}
+        self._elsewhere: dict[int, int] = {}
 
     def _offset(self, filename: str) -> int | None:
         if filename not in self._by_code:
@@ -177,14 +179,16 @@ class Tracer:
 
     def _call(self, frame: types.FrameType, event: str, _arg: object) -> Any:
         code = frame.f_code
-        calls = self._calls.get(code, 0)
+        key = id(code)  # a code's own hash goes over all that is in it
+        calls = self._calls.get(key, 0)
         if calls >= CALLS:
             return None
-        self._calls[code] = calls + 1
         offset = self._offset(code.co_filename)
         if offset is None:
-            self._calls[code] = CALLS
+            self._elsewhere[key] = CALLS
+            self._calls[key] = CALLS
             return None
+        self._calls[key] = calls + 1
         marks = self._map
 
         def line(frame: types.FrameType, event: str, _arg: object) -> Any:
@@ -196,7 +200,7 @@ class Tracer:
     def start(self) -> None:
         """From now on, with nothing marked."""
         self._map[:] = b"\0" * self._size
-        self._calls = {code: calls for code, calls in self._calls.items() if self._offset(code.co_filename) is None}
+        self._calls = dict(self._elsewhere)
         threading.settrace(self._call)
         sys.settrace(self._call)
 
@@ -211,6 +215,21 @@ class Tracer:
             if run:
                 found[file] = run
         return found
+
+
+def moved(file: str, old: Sequence[str], new: Sequence[str], traced: Iterable[Traced]) -> None:
+    """Put the lines of a file that was changed where they are now; what is new counts as run with what is beside it."""
+    places: dict[int, list[int]] = {}
+    for tag, first, last, begin, end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
+        if tag == "equal":
+            for offset in range(last - first):
+                places.setdefault(first + offset + 1, []).append(begin + offset + 1)
+        else:
+            for line in range(max(1, first), last + 2):
+                places.setdefault(line, []).extend(range(begin + 1, end + 1))
+    for one in traced:
+        if file in one.lines:
+            one.lines[file] = frozenset(place for line in one.lines[file] for place in places.get(line, []))
 
 
 # -- tests ------------------------------------------------------------------------------------------
@@ -357,7 +376,8 @@ class Run:
         """Run all mutants; ``said`` is called with each result. Forks: what this process imports does not grow."""
         late = self._in_a_child(lambda: self._collected(said))
         if late:
-            self._map = pickle.loads(self._kept.read_bytes())["map"]
+            traced = pickle.loads(self._kept.read_bytes())["map"]
+            self._map = {name: one for name, one in traced.items() if name.split("::")[0] in self._tests}
             self._anew([self._mutants[number] for number in late], said)
 
     def _in_a_child(self, work: Callable[[], list[int]]) -> list[int]:
@@ -403,20 +423,19 @@ class Run:
             raise SystemExit(f"pytest ended with {status}")
         return late
 
-    # What is known of a test file lasts while neither it nor the collection nor what tests share is changed.
+    # What is known of a test file lasts while it is not changed; lines of the rooms move with their text.
     def _trace(self, items: Sequence[pytest.Item]) -> None:
-        shared = digest(
-            [*Path("plugins").rglob("*.py"), *(p for p in Path("tests/unit").glob("*.py") if p.name[:5] != "test_")]
-        )
-        known: dict[str, Any] = {}
+        known: dict[str, Any] = {"sources": self._sources, "digests": {}, "map": {}}
         if self._kept.exists():
             known = pickle.loads(self._kept.read_bytes())
-        if known.get("shared") != shared or known.get("files") != self._files:
-            known = {"shared": shared, "files": self._files, "digests": {}, "map": {}}
+            for file in set(self._sources) | set(known["sources"]):
+                old, new = known["sources"].get(file, ""), self._sources.get(file, "")
+                if old != new:
+                    moved(file, old.split("\n"), new.split("\n"), known["map"].values())
+            known["sources"] = self._sources
         by_file: dict[str, list[pytest.Item]] = {}
         for item in items:
             by_file.setdefault(item.nodeid.split("::")[0], []).append(item)
-        known["map"] = {name: one for name, one in known["map"].items() if name.split("::")[0] in by_file}
         children = Children(self._jobs, self._scratch / "traced")
         tracer_files = {file: source.count("\n") + 2 for file, source in self._sources.items()}
         for file, of_file in by_file.items():
@@ -449,7 +468,8 @@ class Run:
                     done,
                 )
         children.wait()
-        self._map = known["map"]
+        there = {item.nodeid for item in items}
+        self._map = {name: one for name, one in known["map"].items() if name in there}
         failing = sorted(nodeid for nodeid, one in self._map.items() if not one.passed)
         slow = [nodeid for nodeid, one in self._map.items() if one.seconds > FAST]
         print(

@@ -84,7 +84,7 @@ def _fenced() -> None:
         if not inside and Path(point).is_dir():
             mount("-o", "remount,bind,ro", point)
     for point in ("/run", "/var/lib"):
-        mount("-t", "tmpfs", "tmpfs", point)
+        mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", point)
     os.environ["TMPDIR"] = str(BUILT / "tmp")
     os.environ["HOME"] = str(BUILT / "tmp")
 

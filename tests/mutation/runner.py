@@ -239,7 +239,7 @@ def _own_run() -> None:
     """A /run of this child's own: tests have fixed names there, and so has the lock."""
     libc = ctypes.CDLL(None, use_errno=True)
     new_mounts = 0x00020000
-    if libc.unshare(new_mounts) or libc.mount(b"tmpfs", b"/run", b"tmpfs", 0, None):
+    if libc.unshare(new_mounts) or libc.mount(b"tmpfs", b"/run", b"tmpfs", 0, b"mode=0755"):
         raise OSError(ctypes.get_errno(), "no /run of its own")
 
 

@@ -214,3 +214,8 @@ def test_layers_of_a_process_in_their_order() -> None:
 )
 def test_the_name_of_a_launcher(program: str, java: bool) -> None:
     assert jvm.is_java(program) is java
+
+
+def test_a_module_is_the_word_behind_its_option() -> None:
+    assert jvm.command_line(["-m", "a/b"]).main == 1
+    assert jvm.command_line(["-m"]).main is None

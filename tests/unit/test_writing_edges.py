@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -323,3 +324,129 @@ def test_no_folder_stays_open(folder: Path) -> None:
     with pytest.raises(Refused):
         writing.replace(str(folder / "f"), "x", "y")
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_empty_file_can_be_made(folder: Path) -> None:
+    writing.replace(str(folder / "f"), None, "")
+    assert (folder / "f").read_bytes() == b""
+
+
+def test_an_error_without_a_keeper_is_a_refusal_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: Any, **_more: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    (folder / "f").write_text("old")
+    monkeypatch.setattr(os, "write", fails)
+    with pytest.raises(Refused, match="the disk is full"):
+        writing.replace(str(folder / "f"), "old", "new")
+    with pytest.raises(Refused, match="the disk is full"):
+        writing.replace(str(folder / "g"), None, "new")
+    assert sorted(os.listdir(folder)) == ["f"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_without_attributes(folder: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: Any, **_more: Any) -> list[str]:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "listxattr", fails)
+    (folder / "f").write_text("old")
+    writing.replace(str(folder / "f"), "old", "new")
+    writing.replace(str(folder / "g"), None, "new")
+    assert (folder / "f").read_text() == (folder / "g").read_text() == "new"
+
+
+def test_attributes_that_cannot_be_read_are_a_refusal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_arguments: Any, **_more: Any) -> list[str]:
+        raise OSError(errno.EIO, "bad")
+
+    monkeypatch.setattr(os, "listxattr", fails)
+    (folder / "f").write_text("old")
+    with pytest.raises(Refused, match="the disk reports an error"):
+        writing.replace(str(folder / "f"), "old", "new")
+    assert (folder / "f").read_text() == "old"
+
+
+def test_links_of_ours_with_dots_lead_on_and_nothing_stays_open(folder: Path) -> None:
+    (folder / "f").write_text("old")
+    (folder / "x").mkdir()
+    (folder / "x/absolute").symlink_to(f"{folder}/./f")
+    (folder / "x/relative").symlink_to("./../x/.././f")
+    before = sorted(os.listdir("/proc/self/fd"))
+    if os.geteuid() == 0 and any(part.stat().st_mode & 0o022 for part in folder.parents):
+        with pytest.raises(Refused, match="a symbolic link is on its way and others than root may write"):
+            writing.safe_target(str(folder / "x/absolute"))
+    else:
+        for name in ("absolute", "relative"):
+            assert writing.safe_target(str(folder / "x" / name)).path == str(folder / "f")
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture
+def roots() -> Any:
+    """A folder of root's on a way that is root's alone."""
+    if os.geteuid():
+        pytest.skip("only root has folders that are root's all the way")
+    base = Path(f"/run/cbops-telemetry-edges-{os.getpid()}")
+    subprocess.run(["rm", "-rf", str(base)], check=True)
+    (base / "etc/systemd/system").mkdir(parents=True)
+    for folder in (base, base / "etc", base / "etc/systemd", base / "etc/systemd/system"):
+        folder.chmod(0o755)
+    yield base
+    subprocess.run(["rm", "-rf", str(base)], check=True)
+
+
+def test_links_of_root_lead_to_their_target_and_nothing_stays_open(roots: Path) -> None:
+    (roots / "f").write_text("old")
+    (roots / "x").mkdir(mode=0o755)
+    (roots / "x/absolute").symlink_to(f"{roots}/./f")
+    (roots / "x/relative").symlink_to("./../x/.././f")
+    before = sorted(os.listdir("/proc/self/fd"))
+    for name in ("absolute", "relative"):
+        assert writing.safe_target(str(roots / "x" / name)).path == str(roots / "f")
+    assert writing.safe_target(f"{roots}/x/..").path == str(roots)
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    links = [roots / f"l{number}" for number in range(60)]
+    for link, target in zip(links, [*links[1:], roots / "f"]):
+        link.symlink_to(target)
+    assert writing.safe_target(str(links[-writing.LIMIT_LINKS])).path == str(roots / "f")
+    with pytest.raises(Refused, match="too many symbolic links"):
+        writing.safe_target(str(links[-writing.LIMIT_LINKS - 1]))
+
+
+def test_a_unit_that_others_can_change_may_still_be_removed(roots: Path) -> None:
+    unit = roots / "etc/systemd/system/x.service"
+    unit.write_text("old")
+    unit.chmod(0o666)
+    with pytest.raises(Refused, match="others than root can change it"):
+        writing.check_write(str(unit))
+    with pytest.raises(Refused, match="others than root can change it"):
+        writing.replace(str(unit), "old", "new")
+    writing.replace(str(unit), "old", None)
+    assert not unit.exists()
+
+
+def test_a_unit_in_a_folder_of_others_is_refused_before_it_is_written(roots: Path) -> None:
+    folder = roots / "etc/systemd/system/x.service.d"
+    writing.check_write(str(folder / "a.conf"))  # neither is there yet
+    folder.mkdir(mode=0o755)
+    writing.check_write(str(folder / "a.conf"))
+    folder.chmod(0o777)
+    with pytest.raises(Refused, match=r"its folder .*/x\.service\.d is not root's alone"):
+        writing.check_write(str(folder / "a.conf"))
+    folder.rmdir()
+    (roots / "etc/systemd/system").chmod(0o777)
+    with pytest.raises(Refused, match=r"its folder .*/system is not root's alone"):
+        writing.check_write(str(folder / "a.conf"))
+    assert not folder.exists()
+
+
+def test_a_sticky_folder_on_the_way_keeps_what_is_root_s(roots: Path) -> None:
+    """Nobody can put another folder in the place of root's there; in the last one everybody can make files."""
+    roots.chmod(0o1777)
+    unit = roots / "etc/systemd/system/x.service"
+    unit.write_text("old")
+    writing.replace(str(unit), "old", "new")
+    roots.chmod(0o777)
+    with pytest.raises(Refused, match="is not root's alone"):
+        writing.check_write(str(unit))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -104,13 +105,14 @@ def _set(node: ast.AST, field: str, value: object) -> ast.AST:
 
 
 def _without(node: ast.AST, field: str, number: int) -> ast.AST:
-    del getattr(node, field)[number]
-    return node
+    items = getattr(node, field)
+    return _set(node, field, items[:number] + items[number + 1 :])
 
 
 def _without_entry(node: ast.AST, number: int) -> ast.AST:
     assert isinstance(node, ast.Dict)
-    del node.keys[number], node.values[number]
+    node.keys = node.keys[:number] + node.keys[number + 1 :]
+    node.values = node.values[:number] + node.values[number + 1 :]
     return node
 
 
@@ -238,8 +240,10 @@ def _lines_of(found: _Found) -> tuple[int, ...]:
     return tuple(sorted({start, *range(first, last + 1)}))
 
 
-def _all(tree: ast.Module) -> list[_Found]:
-    return list(_walk(tree, (), "", None))
+@functools.cache
+def _all(source: str) -> tuple[ast.Module, list[_Found]]:
+    tree = ast.parse(source)
+    return tree, list(_walk(tree, (), "", None))
 
 
 def mutants_of(file: str, source: str) -> list[Mutant]:
@@ -247,7 +251,7 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
     text = source.split("\n")
     seen: dict[tuple[str, str, str], int] = {}
     result = []
-    for index, found in enumerate(_all(ast.parse(source))):
+    for index, found in enumerate(_all(source)[1]):
         node = found.change.node
         if isinstance(node, ast.comprehension):
             node = node.iter
@@ -259,10 +263,13 @@ def mutants_of(file: str, source: str) -> list[Mutant]:
 
 
 def tree_of(source: str, index: int) -> ast.Module:
-    """The tree of a file with one of its mutants in it, at the lines of the original."""
-    tree = ast.parse(source)
-    found = _all(tree)[index].change
-    made = found.made(copy.deepcopy(found.node))
+    """The tree of a file with one of its mutants in it, at the lines of the original.
+
+    Once in a process: it is the process's own tree that is changed. A large file takes long to be looked through.
+    """
+    tree, every = _all(source)
+    found = every[index].change
+    made = found.made(copy.copy(found.node))
 
     class Exchange(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:

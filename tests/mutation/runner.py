@@ -46,7 +46,7 @@ PACKAGE = "ansible_collections.cbops.telemetry."
 FAST = 3.0
 MEMORY = 3 << 30
 #: So many calls of a function are followed in one test; what only a later one runs is not known to be run.
-CALLS = 40
+CALLS = 8
 #: So many tests of a file are traced in one child.
 AT_ONCE = 80
 

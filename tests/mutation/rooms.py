@@ -14,7 +14,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "jvm": (f"{_HOST}/java/_jvm*.py",),
     "edit": (f"{_HOST}/edit/*.py", "!*/_writing*.py", "!*/_backups*.py"),
     "writing": (f"{_HOST}/edit/_writing*.py",),
-    "systemd": (f"{_HOST}/launch/_systemd*.py", f"{_HOST}/launch/_unit*.py"),
+    "systemd": tuple(
+        f"{_HOST}/launch/_{name}*.py" for name in ("systemd", "unit", "environment", "commands", "specifiers")
+    ),
     "walk": (f"{_HOST}/shell/_walk*.py", f"{_HOST}/shell/_flow*.py"),
 }
 

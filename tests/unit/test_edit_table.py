@@ -186,6 +186,17 @@ def test_a_package_s_value_is_put_right_by_a_drop_in(host: Host, wanted: str) ->
     assert host.verdict() == wanted
 
 
+def test_a_package_s_script_is_never_edited(host: Host) -> None:
+    """Where nothing else leads to the JVM, it gets a variable that it reads itself."""
+    script = "#!/bin/sh\nexec java -Xmx1g -jar /usr/share/java/jenkins.war\n"
+    host.write("/usr/share/jenkins/run.sh", script, 0o755)
+    host.write("/usr/lib/systemd/system/jenkins.service", "[Service]\nExecStart=/usr/share/jenkins/run.sh\n")
+    assert host.declare("disabled") == [OWN]
+    assert host.read("/usr/share/jenkins/run.sh") == script
+    assert host.read(OWN).endswith(f'[Service]\nEnvironment="JAVA_TOOL_OPTIONS={FLAG}"\n')
+    assert host.verdict() == "disabled"
+
+
 def test_without_any_value_of_its_own_the_drop_in_says_so(host: Host) -> None:
     text = wherever(edit, "drop_in_text")
     assert text("A", "-Da=b", None).startswith(

@@ -214,6 +214,13 @@ def test_changes_are_recorded_with_the_run_that_they_undo(tmp_path: Path) -> Non
     assert any(json.loads(line).get("host") == "cm1" for line in text.splitlines())
 
 
+def test_where_nobody_files_anything_nothing_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWX_ISOLATED_DATA_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    filing.record({"inventory_hostname": "cm1"}, untouched, [CHANGE])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_record_that_cannot_be_written_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(filing.Display, "warning", lambda _self, text: said.append(text))

@@ -321,3 +321,27 @@ def test_a_diff_shows_the_flag_and_nothing_else() -> None:
         "before": "a\n",
         "after": "b\n",
     }
+
+
+def test_a_file_of_several_values_keeps_the_others(host: Host) -> None:
+    """An array of the shell, with one element and with none."""
+    script = '#!/bin/bash\n. /etc/default/jenkins\nexec java "${JAVA_OPTS[@]}" -jar /usr/share/java/jenkins.war\n'
+    host.write(UNIT, "[Service]\nExecStart=/usr/share/x/run.sh\n")
+    host.write("/usr/share/x/run.sh", script, 0o755)
+    for before, after in (
+        ("JAVA_OPTS=(-Xmx1g -Da=b)\n", f"JAVA_OPTS=(-Xmx1g -Da=b {FLAG})\n"),
+        ("JAVA_OPTS=()\n", f"JAVA_OPTS=({FLAG})\n"),
+        ("JAVA_OPTS=(\n  -Xmx1g\n)\n", f"JAVA_OPTS=(\n  -Xmx1g {FLAG}\n)\n"),
+    ):
+        host.write("/etc/default/jenkins", before)
+        assert host.declare("disabled") == ["/etc/default/jenkins"]
+        assert host.read("/etc/default/jenkins") == after
+        assert host.declare("enabled") == ["/etc/default/jenkins"]
+        assert host.read("/etc/default/jenkins") == before
+
+
+def test_our_drop_in_takes_one_more_line_and_keeps_the_others(host: Host) -> None:
+    host.write("/usr/lib/systemd/system/jenkins.service", f'[Service]\nExecStart={JAVA}\nEnvironment="JAVA_OPTS=-Da=b"\n')
+    host.write(OWN, '[Service]\nEnvironment="OTHER=1"\n')
+    assert host.declare("disabled") == [OWN]
+    assert host.read(OWN) == f'[Service]\nEnvironment="OTHER=1"\nEnvironment="JAVA_OPTS=-Da=b {FLAG}"\n'

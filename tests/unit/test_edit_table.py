@@ -341,7 +341,9 @@ def test_a_file_of_several_values_keeps_the_others(host: Host) -> None:
 
 
 def test_our_drop_in_takes_one_more_line_and_keeps_the_others(host: Host) -> None:
-    host.write("/usr/lib/systemd/system/jenkins.service", f'[Service]\nExecStart={JAVA}\nEnvironment="JAVA_OPTS=-Da=b"\n')
+    host.write(
+        "/usr/lib/systemd/system/jenkins.service", f'[Service]\nExecStart={JAVA}\nEnvironment="JAVA_OPTS=-Da=b"\n'
+    )
     host.write(OWN, '[Service]\nEnvironment="OTHER=1"\n')
     assert host.declare("disabled") == [OWN]
     assert host.read(OWN) == f'[Service]\nEnvironment="OTHER=1"\nEnvironment="JAVA_OPTS=-Da=b {FLAG}"\n'

@@ -288,6 +288,15 @@ def test_a_host_without_a_state(tmp_path: Path, answer: dict[str, Any], verdict:
     assert not json.loads(Path(filed["evidence"]).read_text()).get("installations")
 
 
+def test_a_host_that_was_not_reached_and_says_nothing_has_no_words_of_ours(tmp_path: Path) -> None:
+    for message in ("", None, "  "):
+        filed = filing.file_answer(
+            "cm1", {"telemetry_desired": "disabled"}, {"unreachable": True, "msg": message}, tmp_path
+        )
+        assert filed["verdict"] == "unreachable"
+        assert not any(reason.endswith("X") for reason in filed["reasons"]), filed["reasons"]
+
+
 def test_a_policy_that_is_not_valid_is_the_reason(tmp_path: Path) -> None:
     filed = filing.file_answer("cm1", {"telemetry_desired": "off"}, {"state": STATE}, tmp_path)
     assert filed["verdict"] == "unknown" and filed["reasons"][0].startswith("its policy is not valid: ")

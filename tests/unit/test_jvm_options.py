@@ -14,7 +14,6 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm a
 from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
 
 FLAG = "-Dcom.cloudbees.analytics.gatherer.Sender.disabled"
-MIB = 1 << 20
 
 
 def of(files: dict[str, str]) -> Callable[[str], str | None]:
@@ -168,14 +167,17 @@ def test_nesting_is_argument_file_then_vm_options() -> None:
     assert jvm.expand_all(["@f", "-XX:VMOptionsFile=v"], read, False) == ["@f", "-Da=1"]
 
 
-def test_how_much_is_read_of_files_of_options() -> None:
+def test_how_much_is_read_of_files_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
     """A megabyte of one, four of all: more is no option file."""
-    whole = {"f": "x" * MIB}
-    assert [len(word) for word, _index in jvm.expand_files(["@f"] * 4, of(whole))] == [MIB] * 4
-    with pytest.raises(Unresolvable, match=r"more than 4194304 bytes"):
+    assert (jvm._LIMIT_ARGFILE, jvm._LIMIT_EXPANDED) == (1 << 20, 4 << 20)
+    monkeypatch.setattr(jvm, "_LIMIT_ARGFILE", 10)
+    monkeypatch.setattr(jvm, "_LIMIT_EXPANDED", 40)
+    whole = {"f": "x" * 10}
+    assert jvm.expand_files(["@f"] * 4, of(whole)) == [("x" * 10, index) for index in range(4)]
+    with pytest.raises(Unresolvable, match=r"more than 40 bytes"):
         jvm.expand_files(["@f"] * 4 + ["@g"], of({**whole, "g": "y"}))
     with pytest.raises(Unresolvable, match="from f, which cannot be read here"):
-        jvm.expand_files(["@f"], of({"f": "x" * (MIB + 1)}))
+        jvm.expand_files(["@f"], of({"f": "x" * 11}))
     with pytest.raises(Unresolvable, match="from v, which cannot be read here"):
         jvm.expand_files(["-XX:VMOptionsFile=v"], of({}))
 

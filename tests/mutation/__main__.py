@@ -20,7 +20,7 @@ import tomllib
 from pathlib import Path
 
 from .mutants import mutants_of, sample
-from .rooms import ROOMS, files_of, tests_in
+from .rooms import ROOMS, fast_tests, files_of
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 BUILT = CHECKOUT / ".build/mutation"
@@ -134,7 +134,7 @@ def _measured(options: argparse.Namespace) -> int:
     scratch = BUILT / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     tests = [
-        name for name in tests_in(COPY) if not options.tests or any(one in name for one in options.tests.split(","))
+        name for name in fast_tests(COPY) if not options.tests or any(one in name for one in options.tests.split(","))
     ]
     every = sorted({file for files in rooms.values() for file in files})
     Run(every, tests, drawn, scratch, BUILT / "map.pickle", options.jobs).results(said)

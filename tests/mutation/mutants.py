@@ -207,6 +207,8 @@ class _Found:
 
 def _walk(node: ast.AST, names: tuple[str, ...], function: str, statement: ast.AST | None) -> Iterator[_Found]:
     """All changes below a node, in the order of the text."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring
     if isinstance(node, ast.stmt):
         statement = node
     for change in _changes(node):

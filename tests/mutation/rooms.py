@@ -54,7 +54,7 @@ _NOT_FAST = frozenset(
 )
 
 
-def tests_in(checkout: Path) -> list[str]:
+def fast_tests(checkout: Path) -> list[str]:
     """The files of the fast tests of the rooms."""
     found = {str(path.relative_to(checkout)): path for path in sorted(checkout.glob("tests/unit/test_*.py"))}
     return [

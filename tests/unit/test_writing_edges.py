@@ -205,6 +205,7 @@ def test_what_may_not_outlast_a_power_cut_is_said_with_its_backup(
 def test_both_times_of_a_file_come_back_with_its_bytes(folder: Path) -> None:
     path = folder / "f"
     path.write_text("old")
+    path.chmod(0o600)
     os.utime(path, ns=(1_000_000_007, 2_000_000_011))
     status = path.stat()
     writing.replace(str(path), "old", "new")
@@ -215,7 +216,7 @@ def test_both_times_of_a_file_come_back_with_its_bytes(folder: Path) -> None:
     assert path.stat().st_mtime_ns == 2_000_000_011
     path.unlink()
     writing.replace(str(path), None, "old", None, status)
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(status.st_mode) & 0o644
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.stat().st_mtime_ns == 2_000_000_011
 
 
@@ -323,7 +324,21 @@ def test_no_folder_stays_open(folder: Path) -> None:
     writing.replace(str(folder / "f"), "x", "y")
     with pytest.raises(Refused):
         writing.replace(str(folder / "f"), "x", "y")
+    (folder / "g").hardlink_to(folder / "f")
+    with pytest.raises(Refused, match="2 names"):
+        writing.replace(str(folder / "f"), "y", "z")
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_error_on_the_way_is_a_refusal_before_anything_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: Any, **_more: Any) -> int:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(os, "open", fails)
+    with pytest.raises(Refused, match="run with become"):
+        writing.check_write(str(folder / "f"))
 
 
 def test_an_empty_file_can_be_made(folder: Path) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .mutants import mutants_of, sample
 from .rooms import ROOMS, fast_tests, files_of
+from .runner import Result, Run
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 BUILT = CHECKOUT / ".build/mutation"
@@ -109,8 +110,6 @@ def main() -> int:
 
 
 def _measured(options: argparse.Namespace) -> int:
-    from .runner import Result, Run
-
     began = time.monotonic()
     rooms = files_of(COPY)
     wanted = [room for room in rooms if room in options.room.split(",")]
@@ -142,26 +141,32 @@ def _measured(options: argparse.Namespace) -> int:
     for line in found.read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
         results.append(Result(by_name[one["name"]], one["killed_by"], one["tests"]))
-    below = _printed(wanted, room_of, results, {one["mutant"]: one["why"] for one in judged.get("survivor", [])})
+    below = _printed(
+        wanted, room_of, results, {one["mutant"].partition(" | ")[2]: one["why"] for one in judged["survivor"]}
+    )
     if options.json:
         shutil.copyfile(found, BUILT / options.json.name)
     print(f"{len(results)} mutants, seed {options.seed}, {time.monotonic() - began:.0f} s")
     return 1 if below else 0
 
 
-def _printed(rooms: list[str], room_of: dict[str, str], results: list, judged: dict[str, str]) -> list[str]:
+def _printed(rooms: list[str], room_of: dict[str, str], results: list[Result], judged: dict[str, str]) -> list[str]:
     """Print the survivors and the score of each room; the rooms below the bar."""
     below = []
+
+    def why_left(one: Result) -> str:
+        return judged.get(one.mutant.name.partition(" | ")[2], "")  # wherever its function lies by now
+
     survivors = [one for one in results if not one.killed_by]
     for one in survivors:
-        why = judged.get(one.mutant.name)
+        why = why_left(one)
         note = f"   left: {why}" if why else f"   {one.tests} tests run it" if one.tests else "   no fast test runs it"
         print(f"survives: {one.mutant.name}\n{note}")
     print(f"{'room':10} {'killed':>10} {'':>5}  equivalent ones left out")
     for room in rooms:
         of_room = [one for one in results if room_of[one.mutant.file] == room]
         killed = sum(1 for one in of_room if one.killed_by)
-        equal = sum(1 for one in of_room if not one.killed_by and judged.get(one.mutant.name, "").startswith("equal"))
+        equal = sum(1 for one in of_room if not one.killed_by and why_left(one).startswith("equal"))
         score, fair = 100 * killed / len(of_room), 100 * killed / max(1, len(of_room) - equal)
         print(f"{room:10} {killed:4} of {len(of_room):3} {score:4.0f}%  {fair:4.0f}%")
         if fair < BAR:

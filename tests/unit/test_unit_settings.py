@@ -35,6 +35,7 @@ def commands(found) -> list[list[str]]:  # type: ignore[no-untyped-def]
     ("lines", "user"),
     [
         ("User=ci", "ci"),
+        ("User = \t ci \t ", "ci"),
         ("User=ci\nUser=other", "other"),
         ("User=ci\nUser=", ""),
         ("User=%p", "x"),
@@ -408,7 +409,7 @@ def test_a_masked_unit_and_a_masked_drop_in(host: Host) -> None:
 
 def test_names_and_instances(host: Host) -> None:
     host.write(f"{ETC}/a@.service", "[Service]\nExecStart=/bin/a\n")
-    host.write(f"{ETC}/b.timer", "")
+    host.write(f"{ETC}/b.timer", "[Unit]\nWants=a@eight.service\n")
     host.write(f"{ETC}/multi-user.target.wants/a@one.service", "")
     host.write(f"{ETC}/x.target.requires/a@two.service", "")
     host.write(f"{ETC}/x.target.wants/b.timer", "")
@@ -422,7 +423,7 @@ def test_names_and_instances(host: Host) -> None:
     host.write(f"{USR}/f.socket", "[Unit]\nWants=a@seven.service\nExecStop=a@no.service\n")
     units = wherever(launch, "UnitFiles")(host.files)
     assert units.names() == ["a@.service", "a@one.service", "a@two.service", "d.service"]
-    assert units.wanted_instances("a@.service") == [f"a@{name}.service" for name in ("seven", "six", "three")]
+    assert units.wanted_instances("a@.service") == [f"a@{name}.service" for name in ("eight", "seven", "six", "three")]
 
 
 @pytest.mark.parametrize(

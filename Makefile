@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
-	test matrix test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile bench-scale
+	test matrix test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce mutants bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile bench-scale
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ test-faults: setup tools ## Kills and errors at every system call of a write, fu
 
 test-faults-enforce: setup tools ## Enforce disturbed N times at drawn steps, healed by the next run; goes on where it stopped (N=500 SEED=0; root)
 	@$(bin)/python -m tests.faults_enforce $(or $(N),500) $(or $(SEED),0)
+
+mutants: setup ## What the unit tests would see of N mutants of each room that decides (N=40 SEED=0 ROOM=edit,walk; root)
+	@$(bin)/python -m tests.mutation $(or $(N),40) $(or $(SEED),0) $(if $(ROOM),--room '$(ROOM)')
 
 bench: setup ## Audits beside other ways to do them, on N loopback hosts (N=32 ONLY=ssh,pipe ROUNDS=5 KINDS=cold)
 	@$(bin)/python -m tests.bench run --hosts '$(N)' --only '$(ONLY)' --rounds $(or $(ROUNDS),5) --kinds '$(KINDS)'

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-#: Pages beside docs/*.md and docs/docsite/*.md, and their place in the site.
+#: Pages beside docs/*.md, docs/decisions/*.md and docs/docsite/*.md, and their place in the site.
 BESIDE = {
     "CHANGELOG.rst": "changelog.rst",
     "roles/gitops_pull/README.md": "role_gitops_pull.md",
@@ -36,7 +36,7 @@ def pages() -> dict[str, str]:
     """Each page's path in the checkout, and its place in the site."""
     found = {
         str(path.relative_to(CHECKOUT)): path.name
-        for folder in ("docs", "docs/docsite")
+        for folder in ("docs", "docs/decisions", "docs/docsite")
         for path in sorted((CHECKOUT / folder).glob("*.md"))
     }
     return {**found, **BESIDE}

@@ -21,7 +21,12 @@ ABOUT = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
 FOR_USERS = ("docs", "examples", "inventory.example", "meta", "playbooks", "plugins", "roles", "tests/testinfra")
 READMES = sorted(path.relative_to(CHECKOUT) for path in [CHECKOUT / "README.md", *CHECKOUT.glob("roles/*/README.md")])
 PAGES = sorted(
-    path.relative_to(CHECKOUT) for path in [*CHECKOUT.glob("docs/*.md"), CHECKOUT / "tests/testinfra/README.md"]
+    path.relative_to(CHECKOUT)
+    for path in [
+        *CHECKOUT.glob("docs/*.md"),
+        *CHECKOUT.glob("docs/decisions/*.md"),
+        CHECKOUT / "tests/testinfra/README.md",
+    ]
 )
 #: What lies about in a checkout that somebody works with, in any folder of it.
 LITTER = (

@@ -57,7 +57,7 @@ def checksum(content: Optional[str]) -> Optional[str]:
     return None if content is None else hashlib.sha256(content.encode("latin-1")).hexdigest()
 
 
-def declare(
+def declare(  # noqa: C901 -- the order of an edit, step by step
     wanted: str,
     root: str = "/",
     launch_scripts: Sequence[str] = (),

@@ -162,8 +162,12 @@ def split_argfile(text: str) -> List[str]:
                         index += 1
                 else:
                     current.append(escapes.get(follower, follower))
-            elif char == quote or char in "\r\n":
+            elif char == quote:
                 quote = ""
+            elif char in "\r\n":  # the end of a line ends the word, too (seen on OpenJDK 17)
+                quote = ""
+                words.append("".join(current))
+                current = None
             else:
                 current.append(char)
         elif char in "'\"":

@@ -397,7 +397,7 @@ def _to_be_said(start: Start, result: Outcome) -> str:
     )
 
 
-def discover(
+def discover(  # noqa: C901 -- one list of ways in which an installation is found
     files: HostFiles,
     launch_scripts: Sequence[str] = (),
     manager: Optional[Dict[str, Variable]] = None,

@@ -90,7 +90,7 @@ def live_of(definition: Definition, files: HostFiles, before: Outcome) -> Option
     return next(lives_of(definition, files, before), None)
 
 
-def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Iterator[Live]:
+def lives_of(definition: Definition, files: HostFiles, before: Outcome) -> Iterator[Live]:  # noqa: C901 -- one list of readers, strongest first
     """Where one more option would arrive at the JVM, found by trying in memory; the best place first.
 
     That is one which assigns the variable already, then the file that is named after the service. A file that others

@@ -295,7 +295,7 @@ def unanswered(error: Silent) -> Outcome:
     return Outcome(UNRESOLVABLE, error.reason, error.path, None, (), (), None, (), ())
 
 
-def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
+def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:  # noqa: C901 -- a table of what a start may be
     try:
         if definition.unit is not None and definition.unit.masked:
             raise Unresolvable("the unit is masked, so it cannot start", definition.unit.fragment)

@@ -459,7 +459,7 @@ def _javas(entry: Entry, files: HostFiles) -> Iterator[str]:
 # -- what is seen -----------------------------------------------------------------------------------
 
 
-def _watched(world: World, service: str, programs: Sequence[str], seconds: float, files: HostFiles) -> Seen:
+def _watched(world: World, service: str, programs: Sequence[str], seconds: float, files: HostFiles) -> Seen:  # noqa: C901 -- one loop over time, whose order is what it proves
     """Look at every ``java`` that is started, until the service has ended."""
     starts, others = [], 0  # type: List[Start], int
     known = {}  # type: Dict[Tuple[int, int], bool]

@@ -844,7 +844,7 @@ def _set_of(text: str) -> str:
     return found
 
 
-def _regex(text: str, extended: bool, sed: bool) -> Optional[str]:
+def _regex(text: str, extended: bool, sed: bool) -> Optional[str]:  # noqa: C901 -- one branch a character of the pattern
     """A regular expression of grep or sed that means the same to Python, else None."""
     made = ""
     atom = False  # something that may be repeated stands before

@@ -59,7 +59,7 @@ class Reached(NamedTuple):
     silent: Optional[Silent] = None  # some of it lies on a file system that does not answer
 
 
-def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: Optional[str] = None) -> Reached:
+def reached(files: HostFiles, text: str, path: Optional[str] = None, directory: Optional[str] = None) -> Reached:  # noqa: C901 -- one branch a kind of node
     """What a text (that of the script ``path``, run in ``directory``) may come to."""
     texts: List[str] = []
     assigned: Dict[str, Set[str]] = {}

@@ -176,7 +176,7 @@ def gather(ask: Callable[[bytes], bytes], probe: bool, launch_scripts: list[str]
     raise Broken("its launch files lead from one to the next without an end")
 
 
-def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wanted: set[str]) -> Facts:
+def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wanted: set[str]) -> Facts:  # noqa: C901 -- one branch a kind of fact
     facts = Facts()
     manager: dict[str, str] = {}
     units: dict[str, dict] = {}
@@ -347,7 +347,7 @@ def outcome(tool: str, rc: int, message: str) -> str:
     return "failed"
 
 
-def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases: list[str]) -> Installation | None:
+def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases: list[str]) -> Installation | None:  # noqa: C901 -- one branch a setting
     """The unit's start; bases: catalina.base of what runs in it. None for what cannot or need not be looked at."""
     props = unit["properties"]
 

@@ -328,7 +328,7 @@ def bare(word: Word) -> str | None:
     return None
 
 
-def events(text: str, file: str) -> list[Event]:
+def events(text: str, file: str) -> list[Event]:  # noqa: C901 -- one state machine
     """The simple commands of a script in textual order, each with the blocks it stands in."""
     out: list[Event] = []
     stack: list[Block] = []

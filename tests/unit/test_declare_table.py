@@ -1,0 +1,193 @@
+"""A declaration as a whole, on a host with two controllers: what is reported, what is kept, what is put back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
+
+UNIT = "/etc/systemd/system/%s.service"
+TEXT = (
+    '[Service]\nExecStart=/usr/bin/java $JAVA_OPTS -jar /usr/share/java/jenkins.war\nEnvironment="JAVA_OPTS=-Xmx1g%s"\n'
+)
+A, B = UNIT % "jenkins-a", UNIT % "jenkins-b"
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Host:
+    """Two units that start the same war, each with options of its own."""
+    host = Host(Path(os.path.realpath(tmp_path)) / "host")
+    host.write("/usr/share/java/jenkins.war", "PK")
+    host.write(A, TEXT % "")
+    host.write(B, TEXT % "")
+    return host
+
+
+def declared(host: Host, wanted: str = "disabled", **more: Any) -> Any:
+    return declare(wanted, str(host.root), attach="never", **more)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode("latin-1")).hexdigest()
+
+
+def test_what_is_done_is_reported_file_by_file(two: Host) -> None:
+    done = declared(two)
+    assert done.changed and done.refused == [] and done.notes == []
+    assert two.read(A) == two.read(B) == TEXT % f" {FLAG}"
+    assert [edit["path"] for edit in done.files] == [A, B]
+    for edit in done.files:
+        assert (edit["before"], edit["after"]) == (digest(TEXT % ""), digest(TEXT % f" {FLAG}"))
+        assert edit["backup"] in done.backups
+    assert len(done.backups) == 2
+    assert all((two.root / "var/lib/cbops-telemetry") in Path(str(copy)).parents for copy in done.backups)
+    assert sorted(Path(str(copy)).read_text() for copy in done.backups) == [TEXT % ""] * 2
+    assert [diff["before_header"] for diff in done.diffs] == [A, B]
+    assert [diff["after"] for diff in done.diffs] == [f"line 3: ... {FLAG} ...\n"] * 2
+    assert [one["on_disk"] for one in done.document["installations"]] == ["disabled", "disabled"]
+    assert done.restart_required == [] and done.reload_required is False  # nothing runs below another root
+    again = declared(two)
+    assert (again.changed, again.files, again.backups, again.diffs) == (False, [], [], [])
+
+
+def test_only_the_named_ones_are_edited(two: Host) -> None:
+    done = declared(two, names=["jenkins-b"])
+    assert [edit["path"] for edit in done.files] == [B]
+    assert two.read(A) == TEXT % ""
+    with pytest.raises(Refused, match=r"not installed here: x \(installed: jenkins-a, jenkins-b\)"):
+        declared(two, names=["jenkins-a", "x"])
+    assert two.read(A) == TEXT % ""
+
+
+def test_on_a_host_without_any_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"not installed here: x \(installed: nothing\)"):
+        declared(Host(tmp_path), names=["x"])
+
+
+def test_check_mode_says_the_same_and_writes_nothing(two: Host) -> None:
+    before = sorted(str(path) for path in two.root.rglob("*"))
+    foreseen = declared(two, check=True)
+    assert sorted(str(path) for path in two.root.rglob("*")) == before
+    assert two.read(A) == TEXT % ""
+    done = declared(two)
+    assert foreseen.changed and foreseen.backups == []
+    assert [{**edit, "backup": None} for edit in foreseen.files] == [{**edit, "backup": None} for edit in done.files]
+    assert foreseen.diffs == done.diffs
+
+
+def test_without_backups_none_is_kept(two: Host) -> None:
+    done = declared(two, backup=False)
+    assert done.changed and done.backups == [] and [edit["backup"] for edit in done.files] == [None, None]
+    assert not (two.root / "var/lib/cbops-telemetry").exists()
+
+
+def test_a_file_of_both_is_edited_once(two: Host) -> None:
+    shared = TEXT.replace('Environment="JAVA_OPTS=-Xmx1g%s"', "EnvironmentFile=/etc/default/both")
+    two.write(A, shared)
+    two.write(B, shared)
+    two.write("/etc/default/both", "JAVA_OPTS=-Xmx1g\n")
+    done = declared(two)
+    assert [edit["path"] for edit in done.files] == ["/etc/default/both"]
+    assert two.read("/etc/default/both") == f"JAVA_OPTS=-Xmx1g {FLAG}\n"
+    assert not declared(two).changed
+    back = declared(two, "enabled")
+    assert two.read("/etc/default/both") == "JAVA_OPTS=-Xmx1g\n"
+    assert [(edit["before"], edit["after"]) for edit in back.files] == [
+        (done.files[0]["after"], done.files[0]["before"])
+    ]
+
+
+def test_one_that_cannot_be_edited_does_not_hold_the_other_up(two: Host) -> None:
+    two.write(A, TEXT % "" + "EnvironmentFile=/etc/none\n")
+    done = declared(two)
+    assert [edit["path"] for edit in done.files] == [B]
+    assert len(done.refused) == 1
+    assert done.refused[0].startswith("jenkins-a: its launch configuration cannot be resolved, so nothing is edited: ")
+    assert FLAG in done.refused[0]  # what to write by hand
+
+
+def test_where_a_write_fails_the_other_files_of_the_edit_are_put_back(
+    two: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def fails(old: Any, new: Any, **more: Any) -> None:
+        if os.fspath(new) == "jenkins-b.service":
+            raise OSError(28, "full", new)
+        rename(old, new, **more)
+
+    monkeypatch.setattr(os, "rename", fails)
+    done = declared(two)
+    assert two.read(B) == TEXT % "" and two.read(A) == TEXT % f" {FLAG}"
+    assert len(done.refused) == 1 and "the disk is full" in done.refused[0] and B in done.refused[0]
+    assert [edit["path"] for edit in done.files] == [A]
+
+
+def test_an_edit_that_does_not_count_afterwards_is_put_back(two: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody makes a drop-in while the file is written: the old bytes come back, and so does the time."""
+    stamp = 1_700_000_000_000_000_000
+    os.utime(two.root / A[1:], ns=(stamp, stamp))
+    rename = os.rename
+
+    def disturbed(old: Any, new: Any, **more: Any) -> None:
+        rename(old, new, **more)
+        if os.fspath(new) == "jenkins-a.service":
+            two.write(f"{A}.d/z.conf", '[Service]\nEnvironment="JAVA_OPTS=-Xmx1g"\n')
+
+    monkeypatch.setattr(os, "rename", disturbed)
+    done = declared(two)
+    assert two.read(A) == TEXT % "" and (two.root / A[1:]).stat().st_mtime_ns == stamp
+    assert [edit["path"] for edit in done.files] == [B]
+    (refused,) = done.refused
+    assert "the next start would be enabled" in refused and "the old bytes are back" in refused
+    assert len(done.backups) == 1 and all(os.path.exists(copy) for copy in done.backups)
+
+
+def test_an_edit_that_spoils_another_installation_is_put_back(two: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def disturbed(old: Any, new: Any, **more: Any) -> None:
+        rename(old, new, **more)
+        if os.fspath(new) == "jenkins-b.service":
+            two.write(f"{A}.d/z.conf", '[Service]\nEnvironment="JAVA_OPTS=-Xmx9g"\n')
+
+    monkeypatch.setattr(os, "rename", disturbed)
+    done = declared(two)
+    assert two.read(A) == two.read(B) == TEXT % ""
+    assert not done.changed and done.files == [] and done.backups == [] and done.diffs == []
+    assert done.refused[-1].startswith(
+        "jenkins-a: after the edit it or another installation would get more than the flag"
+    )
+
+
+def test_a_folder_that_was_made_for_a_drop_in_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(Path(os.path.realpath(tmp_path)) / "host")
+    host.write("/usr/share/java/jenkins.war", "PK")
+    host.write("/usr/lib/systemd/system/jenkins.service", TEXT % "")
+    (host.root / "etc/systemd/system").mkdir(parents=True)
+    done = declared(host)
+    own = "/etc/systemd/system/jenkins.service.d/zzz-cbops-telemetry.conf"
+    assert [(edit["path"], edit["before"]) for edit in done.files] == [(own, None)]
+    assert declared(host, "enabled").files[0]["after"] is None
+    (host.root / own[1:]).parent.rmdir()
+    sync = os.fsync
+    seen: list[int] = []
+
+    def disturbed(descriptor: int) -> None:
+        sync(descriptor)
+        if not seen:
+            seen.append(descriptor)
+            host.write("/etc/systemd/system/service.d/zzzz.conf", '[Service]\nEnvironment="JAVA_OPTS=-Xmx9g"\n')
+            host.write("/usr/lib/systemd/system/jenkins.service", TEXT % " -Dchanged=1")
+
+    monkeypatch.setattr(os, "fsync", disturbed)
+    done = declared(host)
+    assert done.refused and not (host.root / own[1:]).exists()
+    assert not (host.root / own[1:]).parent.exists()

@@ -182,7 +182,7 @@ class _Theirs:
         operator = self.text[redirection["OpPos"]["Offset"] :]
         return operator.startswith("<<") and not operator.startswith("<<<")
 
-    def command(self, command: dict[str, Any], start: int) -> Iterator[Fact]:
+    def command(self, command: dict[str, Any], start: int) -> Iterator[Fact]:  # noqa: C901 -- a branch for each kind
         kind = command["Type"]
         if kind == "BinaryCmd":
             yield _OPERATORS[command["Op"]], _start(command["Y"])

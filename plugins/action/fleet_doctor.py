@@ -8,37 +8,30 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._doctor import broken, document_of, words
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_doctor)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    FOR_ALL_HOSTS = True
+    ARGUMENTS = {
+        "hosts": HOSTS,
+        "registered": {"type": "str", "required": True},
+        "reports_dir": REPORTS_DIR,
+        "name": {"type": "str", "default": "doctor"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Collect, write, show. Never fails for what is missing on a host: that is what it is for."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        refuse_facts(variables)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "hosts": {"type": "list", "elements": "str", "required": True},
-                "registered": {"type": "str", "required": True},
-                "reports_dir": {"type": "str"},
-                "name": {"type": "str", "default": "doctor"},
-            }
-        )
         entries = []
         for host in arguments["hosts"]:
             answer = variables["hostvars"][host].get(arguments["registered"]) or {}

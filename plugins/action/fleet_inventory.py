@@ -9,27 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._inventory import InventoryError, take, write
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_inventory)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    ARGUMENTS = {
+        "src": {"type": "str", "required": True},
+        "dest": {"type": "str", "required": True},
+        "top": {"type": "str", "default": "."},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Read, refuse or write."""
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "src": {"type": "str", "required": True},
-                "dest": {"type": "str", "required": True},
-                "top": {"type": "str", "default": "."},
-            }
-        )
         try:
             files = take(arguments["src"], arguments["top"])
             write(files, Path(arguments["dest"]))

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said, write_json, write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import (
@@ -26,26 +25,20 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan impo
 )
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_plan)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    FOR_ALL_HOSTS = True
+    ARGUMENTS = {
+        "hosts": HOSTS,
+        "registered": {"type": "str", "required": True},
+        "serial": {"type": "raw"},
+        "reports_dir": REPORTS_DIR,
+        "name": {"type": "str", "default": "plan"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Collect, write, show, judge."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        refuse_facts(variables)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "hosts": {"type": "list", "elements": "str", "required": True},
-                "registered": {"type": "str", "required": True},
-                "serial": {"type": "raw"},
-                "reports_dir": {"type": "str"},
-                "name": {"type": "str", "default": "plan"},
-            }
-        )
         entries = []
         for host in arguments["hosts"]:
             answer = variables["hostvars"][host].get(arguments["registered"]) or {}

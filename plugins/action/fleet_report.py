@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
     missing,
     read_journal,
@@ -114,34 +113,28 @@ def hold(held: Iterable[str], playing: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*names, along]))
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_report)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    FOR_ALL_HOSTS = True
+    ARGUMENTS = {
+        "hosts": {"type": "list", "elements": "str"},
+        "evidence_dirs": {"type": "list", "elements": "path"},
+        "formats": {"type": "list", "elements": "str", "choices": list(_formats.FORMATS), "default": ["json"]},
+        "reports_dir": REPORTS_DIR,
+        "history": {"type": "path"},
+        "newer_than": {"type": "str"},
+        "this_run": {"type": "bool", "default": False},
+        "signing_key": {"type": "str"},
+        "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
+        "name": {"type": "str", "default": "audit"},
+        "fail": {"type": "bool", "default": True},
+        "fail_hosts": {"type": "bool", "default": True},
+        "set_stats": {"type": "bool", "default": True},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Collect, write, show, judge."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        refuse_facts(variables)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "hosts": {"type": "list", "elements": "str"},
-                "evidence_dirs": {"type": "list", "elements": "path"},
-                "formats": {"type": "list", "elements": "str", "choices": list(_formats.FORMATS), "default": ["json"]},
-                "reports_dir": {"type": "str"},
-                "history": {"type": "path"},
-                "newer_than": {"type": "str"},
-                "this_run": {"type": "bool", "default": False},
-                "signing_key": {"type": "str"},
-                "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
-                "name": {"type": "str", "default": "audit"},
-                "fail": {"type": "bool", "default": True},
-                "fail_hosts": {"type": "bool", "default": True},
-                "set_stats": {"type": "bool", "default": True},
-            }
-        )
         report, lacking = self._report(arguments, variables)
         folder = reports_folder(arguments["reports_dir"])
         paths = {

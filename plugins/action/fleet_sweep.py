@@ -25,6 +25,7 @@ from ansible.template import Templar
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CARRIERS, Carrier, Errand, command
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import not_orphaned
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
@@ -32,7 +33,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     circumstances_of,
     file_answer,
     question,
-    refuse_facts,
     settings_of,
     templated,
 )
@@ -61,20 +61,17 @@ class ActionModule(Carrier):
 
     BYPASS_HOST_LOOP = True
     _requires_connection = False
+    FOR_ALL_HOSTS = True
+    ARGUMENTS = {
+        "hosts": HOSTS,
+        "reports_dir": REPORTS_DIR,
+        "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+        "connections": {"type": "int", "default": 32},
+        "limit": {"type": "float", "default": 60},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask all hosts that can be served here, and name the others."""
-        super().run(tmp, task_vars)
-        refuse_facts(task_vars or {})
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "hosts": {"type": "list", "elements": "str", "required": True},
-                "reports_dir": {"type": "str"},
-                "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-                "connections": {"type": "int", "default": 32},
-                "limit": {"type": "float", "default": 60},
-            }
-        )
         if not 1 <= arguments["connections"] <= 1000:
             raise AnsibleActionFail("connections must be from 1 to 1000")
         if not 1 <= arguments["limit"] <= 3600:

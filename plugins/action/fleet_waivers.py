@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, named, undecryptable
@@ -21,19 +21,14 @@ _PASSWORD = (
 NAMES = ("telemetry_waiver", "telemetry_waiver_max_days")
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_waivers)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    ARGUMENTS = {"hosts": HOSTS}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Look at the variables of each host, in one task for all of them."""
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={"hosts": {"type": "list", "elements": "str", "required": True}}
-        )
-        hostvars = (task_vars or {})["hostvars"]
+        hostvars = variables["hostvars"]
         waived, wrong, locked = [], [], []
         for host in arguments["hosts"]:
             try:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
@@ -30,23 +30,18 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts i
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.replay_evidence)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    ARGUMENTS = {
+        "reports_dir": REPORTS_DIR,
+        "as_of": {"type": "str", "required": True},
+        "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
+        "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Read, judge, show."""
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "reports_dir": {"type": "str"},
-                "as_of": {"type": "str", "required": True},
-                "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
-                "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
-            }
-        )
         day = _day(arguments["as_of"])
         folder = reports_folder(arguments["reports_dir"]) / "evidence"
         evidence = []

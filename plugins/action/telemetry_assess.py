@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import registered
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
@@ -22,25 +22,19 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._coordination import Budget
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.telemetry_assess)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    ARGUMENTS = {
+        "answer": {"type": "dict"},
+        "reports_dir": REPORTS_DIR,
+        "error": {"type": "str", "default": ""},
+        "note": {"type": "str", "default": ""},
+        "edited": {"type": "bool", "default": False},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Check the policy; with ``answer`` also judge and file the evidence."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "answer": {"type": "dict"},
-                "reports_dir": {"type": "str"},
-                "error": {"type": "str", "default": ""},
-                "note": {"type": "str", "default": ""},
-                "edited": {"type": "bool", "default": False},
-            }
-        )
         host = variables["inventory_hostname"]
         names = settings_of(variables, self._templar.template)
         if arguments["answer"] is not None:

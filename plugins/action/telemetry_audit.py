@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     among_facts,
@@ -24,11 +25,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_audit)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    ARGUMENTS = {"reports_dir": REPORTS_DIR}
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask, judge, file."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(argument_spec={"reports_dir": {"type": "str"}})
         names = settings_of(variables, self._templar.template)
         if "telemetry_reports_dir" in among_facts(variables)[1]:
             raise AnsibleActionFail("telemetry_reports_dir is set by facts of the host itself; nothing is filed")

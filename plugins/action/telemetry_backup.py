@@ -9,20 +9,21 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.modules.telemetry_backup import ARGUMENTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import roll_backs_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 
 
-class ActionModule(Carrier):
+class ActionModule(CarriedModule):
     """Action behind M(cbops.telemetry.telemetry_backup)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    ARGUMENTS = ARGUMENTS
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask the host."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        arguments = {"run": RUN_ID, **self._task.args}
-        result.update(self.in_time(lambda: self._as_module(self._task.action, arguments, variables), variables))
-        if result.get("changed") and boolean(self._task.args.get("restore", False), strict=False):
-            self.record(roll_backs_of([(str(self._task.args["path"]), result.get("restored"))]), variables)
+        options = {"run": RUN_ID, **arguments}
+        result = self.in_time(lambda: self._as_module(self._task.action, options, variables), variables)
+        if result.get("changed") and boolean(arguments.get("restore", False), strict=False):
+            self.record(roll_backs_of([(str(arguments["path"]), result.get("restored"))]), variables)
         return result

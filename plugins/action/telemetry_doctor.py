@@ -28,11 +28,8 @@ _PYTHON = re.compile(r"^(/[\w./+-]{1,200}) (\d{1,3}) (\d{1,3}) (\d{1,3})$", re.M
 class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_doctor)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask as an audit would; what goes wrong is the result."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        self.validate_argument_spec(argument_spec={})
         policy_problem: str | None = None
         settings: dict[str, Any] = {}
         try:

@@ -9,25 +9,27 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, display, one_line
+from ansible_collections.cbops.telemetry.plugins.modules.telemetry_flag import ARGUMENTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule, display, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt, edits_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 
 
-class ActionModule(Carrier):
+class ActionModule(CarriedModule):
     """Action behind M(cbops.telemetry.telemetry_flag)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    ARGUMENTS = ARGUMENTS
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask the host, and keep a record of what was edited there, for an audit to know."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables, state = task_vars or {}, self._task.args.get("state")
+        desired = arguments.get("state")
         try:
-            result.update(self.ask(self._task.action, {"run": RUN_ID, **self._task.args}, variables))
+            result = self.ask(self._task.action, {"run": RUN_ID, **arguments}, variables)
         except AnsibleError as error:
-            self.record([attempt(one_line(str(error)), state)], variables)
+            self.record([attempt(one_line(str(error)), desired)], variables)
             raise
-        self.record(edits_of(result, state) if "files" in result else [attempt(said(result), state)], variables)
+        self.record(edits_of(result, desired) if "files" in result else [attempt(said(result), desired)], variables)
         for note in result.get("notes", []):
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

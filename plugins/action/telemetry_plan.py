@@ -14,6 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.loader import lookup_loader
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import settings_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import refusal
@@ -34,20 +35,17 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan impo
 class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_plan)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    ARGUMENTS = {
+        "launch_scripts": LAUNCH_SCRIPTS,
+        "templates": {"type": "list", "elements": "dict", "default": []},
+        "daemon_reload": {"type": "bool", "default": True},
+        "attach": ATTACH,
+        "restart_allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
+        "plan": {"type": "str"},
+    }
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Make the entry of this host; with ``plan`` compare it with the one in that file."""
-        super().run(tmp, task_vars)
-        self._variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "launch_scripts": {"type": "list", "elements": "str", "default": []},
-                "templates": {"type": "list", "elements": "dict", "default": []},
-                "daemon_reload": {"type": "bool", "default": True},
-                "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-                "restart_allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
-                "plan": {"type": "str"},
-            }
-        )
         if not arguments["plan"]:
             return {"changed": False, "entry": self._entry(arguments), "differences": []}
         host = self._variables["inventory_hostname"]

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.cbops.telemetry.plugins.modules.telemetry_prove import ARGUMENTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
 
 
 class ActionModule(CarriedModule):
     """Action behind M(cbops.telemetry.telemetry_prove)."""
+
+    ARGUMENTS = ARGUMENTS

@@ -7,24 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, plain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._systemd import RELOAD
 
 
 class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_reload)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Reload."""
-        super().run(tmp, task_vars)
-        self.validate_argument_spec(argument_spec={})
-        variables = task_vars or {}
-        return plain(
-            self.in_time(
-                lambda: self._execute_module(
-                    module_name="ansible.builtin.systemd_service",
-                    module_args={"daemon_reload": True},
-                    task_vars=variables,
-                ),
-                variables,
-            )
-        )
+        return self.by_module(*RELOAD, variables)

@@ -11,29 +11,23 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _restarting as restarting
 
-ARGUMENTS: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
-    **restarting.ARGUMENTS,
-}
-
 
 class ActionModule(restarting.Restarting):
     """Action behind M(cbops.telemetry.telemetry_restart)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    ARGUMENTS = {"state": {"type": "str", "choices": ["disabled", "enabled"], "required": True}, **restarting.ARGUMENTS}
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Find who owes a restart; restart what may be restarted now; see it come back."""
-        super().run(tmp, task_vars)
-        self._variables = task_vars or {}
-        _result, self._arguments = self.validate_argument_spec(argument_spec=ARGUMENTS)
-        given = self._arguments
+        given, desired = arguments, arguments["state"]
         if given["when_idle"] and not given["url"] and not given["controllers"]:
             raise AnsibleActionFail(
                 "a restart when idle asks the controller, so it needs its url (with several "
                 "installations on a host: controllers)"
             )
         before = self._state()
-        owed = [*restarting.owing(before, given["state"]), *self.left_down(before, given["state"])]
-        result = self.restart_services(owed, before, given["state"])
+        owed = [*restarting.owing(before, desired), *self.left_down(before, desired)]
+        result = self.restart_services(owed, before, desired)
         if given["when_idle"] and not self._task.check_mode:
             self.start_builds_again(result)
         return result

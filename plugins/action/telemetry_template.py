@@ -15,11 +15,16 @@ class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_template)."""
 
     TRANSFERS_FILES = True
+    ARGUMENTS = {
+        "src": {"type": "str", "required": True},
+        "dest": {"type": "str", "required": True},
+        "owner": {"type": "str"},
+        "group": {"type": "str"},
+        "mode": {"type": "str"},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Render."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
         template = self._shared_loader_obj.action_loader.get(
             "ansible.builtin.template",
             task=self._task,
@@ -32,7 +37,7 @@ class ActionModule(Carrier):
         # It may contain secrets, and the host says what was there before: no diff.
         self._task.diff = False
         done = plain(self.in_time(lambda: self.with_terminal(lambda: template.run(task_vars=variables)), variables))
-        destination = self._task.args.get("dest")
+        destination = arguments["dest"]
         if destination and (done["changed"] or done.get("failed")):
             self.record(
                 [

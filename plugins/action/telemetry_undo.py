@@ -15,7 +15,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line, plain
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import reports_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     attempt,
@@ -26,6 +27,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import is_unit
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._systemd import RELOAD
 
 _RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 
@@ -60,18 +62,15 @@ def missing(edited: Sequence[str], undone: Sequence[Mapping[str, Any]], run: str
 class ActionModule(Carrier):
     """Action behind M(cbops.telemetry.telemetry_undo)."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    ARGUMENTS = {
+        "run": {"type": "str", "required": True},
+        "launch_scripts": LAUNCH_SCRIPTS,
+        "daemon_reload": {"type": "bool", "default": True},
+        "attach": ATTACH,
+    }
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Put back, reload, survey."""
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "run": {"type": "str", "required": True},
-                "launch_scripts": {"type": "list", "elements": "str", "default": []},
-                "daemon_reload": {"type": "bool", "default": True},
-                "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
-            }
-        )
         run = arguments["run"]
         if not _RUN.fullmatch(run):
             raise AnsibleActionFail(
@@ -117,16 +116,7 @@ class ActionModule(Carrier):
         units = [one["path"] for one in undone if one["reason"] is None and is_unit(one["path"])]
         owed = any(entry["daemon_reload_owed"] for entry in (after.get("state") or {}).get("installations", []))
         if units and owed and arguments["daemon_reload"] and not self._task.check_mode:
-            reloaded = plain(
-                self.in_time(
-                    lambda: self._execute_module(
-                        module_name="ansible.builtin.systemd_service",
-                        module_args={"daemon_reload": True},
-                        task_vars=variables,
-                    ),
-                    variables,
-                )
-            )
+            reloaded = self.by_module(*RELOAD, variables)
             problems += (
                 [f"the service manager did not read the units again: {said(reloaded)}"]
                 if reloaded.get("failed")

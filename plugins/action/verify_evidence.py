@@ -9,30 +9,25 @@ import os
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import verify
 
 
-class ActionModule(ActionBase):
+class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.verify_evidence)."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
+    ARGUMENTS = {
+        "reports_dir": REPORTS_DIR,
+        "allowed_signers": {"type": "path", "required": True},
+        "known": {"type": "list", "elements": "str", "default": []},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Verify; every problem is named with its file."""
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            argument_spec={
-                "reports_dir": {"type": "str"},
-                "allowed_signers": {"type": "path", "required": True},
-                "known": {"type": "list", "elements": "str", "default": []},
-            }
-        )
         reports, signers = reports_folder(arguments["reports_dir"]), arguments["allowed_signers"]
         if not os.access(signers, os.R_OK):
             raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")

@@ -17,22 +17,13 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._report
+  - cbops.telemetry._report.hosts
 options:
-  hosts:
-    description: The hosts that went in.
-    type: list
-    elements: str
-    required: true
   registered:
     description: The variable that each host's M(cbops.telemetry.telemetry_doctor) was registered as.
     type: str
     required: true
-  reports_dir:
-    description:
-      - Folder on the control node for the document.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   name:
     description: File name without its ending.
     type: str

@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._report
 options:
   hosts:
     description: The hosts that went in, in the order of the play.
@@ -37,12 +38,6 @@ options:
       - Left out, it is the extra variable C(telemetry_restart_serial), or else what the playbook C(enforce) does
         without it. In the inventory that variable has no effect.
     type: raw
-  reports_dir:
-    description:
-      - Folder on the control node that gets the plan.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   name:
     description: Name of the plan, without C(.json) and C(.md).
     type: str

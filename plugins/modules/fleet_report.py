@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.gates
+  - cbops.telemetry._report
 options:
   hosts:
     description:
@@ -50,12 +51,6 @@ options:
     elements: str
     choices: [json, html, junit, sarif, openmetrics, csv, markdown]
     default: [json]
-  reports_dir:
-    description:
-      - Folder on the control node that gets the reports.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   name:
     description: Name of the report's files, without what comes after the first dot.
     type: str

@@ -20,12 +20,8 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._report.hosts
 options:
-  hosts:
-    description: The hosts that go in.
-    type: list
-    elements: str
-    required: true
   pattern:
     description: What they were chosen by, for the message.
     type: str

@@ -24,21 +24,11 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._report
+  - cbops.telemetry._report.hosts
 requirements:
   - paramiko on the control node; without, no host is served.
 options:
-  hosts:
-    description:
-      - The hosts, by their names in the inventory.
-    type: list
-    elements: str
-    required: true
-  reports_dir:
-    description:
-      - Folder on the control node; evidence is written to C(evidence/) in it.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   mode:
     description:
       - V(auto) asks every host that it can serve, V(never) leaves all of them to the ordinary way.

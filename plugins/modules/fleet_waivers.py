@@ -18,12 +18,7 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
-options:
-  hosts:
-    description: The hosts that go in.
-    type: list
-    elements: str
-    required: true
+  - cbops.telemetry._report.hosts
 seealso:
   - module: cbops.telemetry.telemetry_assess
 """

@@ -20,13 +20,8 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.gates
+  - cbops.telemetry._report
 options:
-  reports_dir:
-    description:
-      - Folder on the control node that holds C(evidence/).
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   as_of:
     description: The day, such as V(2027-01-01).
     type: str

@@ -18,18 +18,13 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._report
 options:
   answer:
     description:
       - What M(cbops.telemetry.telemetry_info) returned, also where it failed or the host was unreachable.
       - Left out, only the policy is checked.
     type: dict
-  reports_dir:
-    description:
-      - Folder on the control node; evidence is written to C(evidence/) in it.
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   error:
     description:
       - What went wrong for this host earlier in the run, for the report.

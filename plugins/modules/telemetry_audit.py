@@ -18,13 +18,7 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
-options:
-  reports_dir:
-    description:
-      - Folder on the control node; evidence is written to C(evidence/) in it.
-      - Without it, that of the variable C(telemetry_reports_dir); without that, as said at
-        M(cbops.telemetry.fleet_report).
-    type: str
+  - cbops.telemetry._report
 notes:
   - Run it with C(become), as M(cbops.telemetry.telemetry_info).
   - Where the role P(cbops.telemetry.telemetry#role) acted on the host earlier in the run, what it remembers of that

@@ -18,6 +18,7 @@ author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
   - cbops.telemetry._attributes
+  - cbops.telemetry._host.run
 attributes:
   check_mode:
     support: full
@@ -62,11 +63,6 @@ options:
         it made is removed. What somebody else has changed since stays, and RV(undone) says who stands in the way.
     type: bool
     default: false
-  run:
-    description:
-      - A name for this run, recorded with each copy. The run of C(ansible-playbook) where it is left out.
-    type: str
-    default: ""
   root:
     description:
       - Where the file system is mounted whose backups are meant, as in M(cbops.telemetry.telemetry_flag). O(path) is
@@ -184,21 +180,23 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.host._child import
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import readable
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._records import digest
 
+ARGUMENTS: Dict[str, Dict[str, Any]] = {
+    "path": {"type": "path"},
+    "save": {"type": "bool", "default": False},
+    "restore": {"type": "bool", "default": False},
+    "backup": {"type": "str"},
+    "since": {"type": "str"},
+    "of_run": {"type": "str"},
+    "undo": {"type": "bool", "default": False},
+    "run": {"type": "str", "default": ""},
+    "root": {"type": "path", "default": "/"},
+}
+
 
 def main() -> None:
     """Translate the options, list or restore, return."""
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path"},
-            "save": {"type": "bool", "default": False},
-            "restore": {"type": "bool", "default": False},
-            "backup": {"type": "str"},
-            "since": {"type": "str"},
-            "of_run": {"type": "str"},
-            "undo": {"type": "bool", "default": False},
-            "run": {"type": "str", "default": ""},
-            "root": {"type": "path", "default": "/"},
-        },
+        argument_spec=ARGUMENTS,
         mutually_exclusive=[("backup", "since", "of_run"), ("save", "restore")],
         required_one_of=[("path", "of_run")],
         required_if=[("restore", True, ("path",)), ("save", True, ("path",))],

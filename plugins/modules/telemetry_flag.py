@@ -26,6 +26,8 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.actiongroup_telemetry
+  - cbops.telemetry._host
+  - cbops.telemetry._host.run
 attributes:
   check_mode:
     support: full
@@ -62,12 +64,6 @@ options:
     type: list
     elements: str
     default: []
-  attach:
-    description:
-      - Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
-    type: str
-    choices: [auto, never]
-    default: auto
   backup:
     description:
       - Keep a copy of each file before it is replaced, below V(/var/lib/cbops-telemetry/backups) (of O(root)), where no
@@ -90,11 +86,6 @@ options:
         always stay.
     type: int
     default: 365
-  run:
-    description:
-      - A name for this run, recorded with each copy. The run of C(ansible-playbook) where it is left out.
-    type: str
-    default: ""
 notes:
   - Needs C(become), since launch files belong to root.
 seealso:

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.info_module
   - cbops.telemetry._attributes.actiongroup_telemetry
+  - cbops.telemetry._probe.connectivity
 options:
   root:
     description:
@@ -50,59 +51,6 @@ options:
     type: str
     choices: [auto, never]
     default: auto
-  connectivity:
-    description:
-      - Probe an endpoint from this host in the same round trip. Left out, nothing is probed.
-      - The options are those of M(cbops.telemetry.connectivity_probe), where they are explained.
-    type: dict
-    suboptions:
-      host:
-        description: The name or address to connect to.
-        type: str
-        default: api.segment.io
-      port:
-        description: The TCP port.
-        type: int
-        default: 443
-      endpoints:
-        description: Several endpoints instead.
-        type: list
-        elements: str
-      via:
-        description: The paths to probe.
-        type: list
-        elements: str
-        default: [direct, configured]
-      timeout:
-        description: Seconds for the whole probe of an endpoint on a path.
-        type: float
-        default: 5
-      tls:
-        description: Whether to make a TLS handshake.
-        type: bool
-        default: true
-      http:
-        description: Whether to send a C(HEAD /) request too.
-        type: bool
-        default: false
-      count:
-        description: How often to probe.
-        type: int
-        default: 1
-      interval:
-        description: Seconds between two attempts.
-        type: float
-        default: 1
-      ca_file:
-        description: Certificates to trust instead of the host's own.
-        type: path
-      public_authorities:
-        description: The list of public authorities, instead of the distribution's.
-        type: path
-      private_authority:
-        description: Whether the authority may be a private one.
-        type: bool
-        default: false
 notes:
   - Run it with C(become). Without, launch files and the environment of foreign processes cannot be read, and
     what depends on them is C(unknown).

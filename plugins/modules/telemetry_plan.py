@@ -20,15 +20,16 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.actiongroup_telemetry
+  - cbops.telemetry._host
 options:
-  plan:
-    description: A plan that M(cbops.telemetry.fleet_plan) wrote, on the control node. Empty means none.
-    type: str
   launch_scripts:
     description: As in M(cbops.telemetry.telemetry_info).
     type: list
     elements: str
     default: []
+  plan:
+    description: A plan that M(cbops.telemetry.fleet_plan) wrote, on the control node. Empty means none.
+    type: str
   templates:
     description:
       - Launch scripts that enforce renders, with C(src) and C(dest). Only their content is compared, not their owner
@@ -36,11 +37,6 @@ options:
     type: list
     elements: dict
     default: []
-  attach:
-    description: As in M(cbops.telemetry.telemetry_info).
-    type: str
-    choices: [auto, never]
-    default: auto
   restart_allow:
     description: As O(cbops.telemetry.telemetry_restart#module:allow).
     type: list

@@ -6,16 +6,16 @@
 
 DOCUMENTATION = r"""
 module: telemetry_restart
-short_description: Restart what owes a restart, and wait until it runs with the wanted value
+short_description: Restart what owes a restart, and wait until it runs with the desired value
 version_added: 0.1.0
 description:
-  - Reads the state of the host. A restart is owed where the next start would have the wanted value and the
+  - Reads the state of the host. A restart is owed where the next start would have the desired value and the
     running JVM has another. That comparison needs no earlier task, so a run that broke off is healed by the next.
   - Restarts through what starts the service, because a restart from the user interface does not read the launch
     file again. That is systemd, an init script, supervisord (C(supervisorctl)), runit (C(sv)) or OpenRC
     (C(rc-service)); supervisord and runit only where the running JVM is seen to be theirs. What is started otherwise
     (cron, a container, monit, a user's unit, by hand) is not restarted, and RV(deferred) says so.
-  - Then the service must be active and new processes must run, with the wanted value, and where its URL is known the
+  - Then the service must be active and new processes must run, with the desired value, and where its URL is known the
     controller must serve requests again (not its "please wait" page). All of that must stay so for O(settle) seconds,
     with the same processes and without a restart by the service manager.
   - Services of one host are restarted one after the other, each once the one before it stays up. A failure stops those
@@ -30,17 +30,18 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.actiongroup_telemetry
+  - cbops.telemetry._host
 options:
-  state:
-    description: The wanted value.
-    type: str
-    choices: [disabled, enabled]
-    required: true
   launch_scripts:
-    description: As in M(cbops.telemetry.telemetry_info).
+    description: Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
     type: list
     elements: str
     default: []
+  state:
+    description: The desired value.
+    type: str
+    choices: [disabled, enabled]
+    required: true
   when_idle:
     description:
       - Quiet the controller down through its HTTP interface and restart it when no build runs, Pipelines included.
@@ -112,11 +113,6 @@ options:
       - Failed restarts of a whole run, over all batches, after which nothing more is restarted in it.
     type: int
     default: 0
-  attach:
-    description: Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
-    type: str
-    choices: [auto, never]
-    default: auto
   timeout:
     description: Seconds to wait for the new process, and for the controller to be ready.
     type: int

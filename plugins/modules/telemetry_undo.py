@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.actiongroup_telemetry
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._host
 attributes:
   check_mode:
     support: full
@@ -31,26 +32,21 @@ attributes:
     details:
       - The diff shows where the flag comes or goes and nothing else, because launch files can hold secrets.
 options:
+  launch_scripts:
+    description: Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
+    type: list
+    elements: str
+    default: []
   run:
     description:
       - The run that is undone, such as V(20261231T235959Z-0123abcd). The report names it, and the files in C(changes/)
         beside the evidence have its name.
     type: str
     required: true
-  launch_scripts:
-    description: Launch scripts that no service manager starts, as in M(cbops.telemetry.telemetry_info).
-    type: list
-    elements: str
-    default: []
   daemon_reload:
     description: Let the service manager read units that were put back.
     type: bool
     default: true
-  attach:
-    description: Whether running JVMs are asked themselves, as in M(cbops.telemetry.telemetry_info).
-    type: str
-    choices: [auto, never]
-    default: auto
 notes:
   - Needs C(become).
   - A file that the run rendered from a template of yours is not put back, because nobody recorded what it was then; the

@@ -26,13 +26,8 @@ author:
 extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
+  - cbops.telemetry._report
 options:
-  reports_dir:
-    description:
-      - Folder on the control node that holds C(evidence/) and C(manifests/).
-      - Without it, C(telemetry) among the artifacts of ansible-runner where that runs Ansible in its own project (AWX,
-        Ansible Automation Platform), else C(reports).
-    type: str
   allowed_signers:
     description: Who may sign, in the format of C(ssh-keygen), see its section ALLOWED SIGNERS.
     type: path

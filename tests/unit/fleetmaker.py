@@ -122,24 +122,22 @@ def installation(name: str, product: str, on_disk: str, next_start: str, running
     }
 
 
+#: Verdicts by how many hosts of a hundred have them.
+KINDS = {
+    "compliant": 80,
+    "violation": 4,
+    "restart_pending": 6,
+    "unknown": 2,
+    "unreachable": 3,
+    "waived": 2,
+    "waiver_expired": 1,
+    "not_applicable": 2,
+}
+
+
 def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str, Any]:
     """The evidence of one host; ``kind`` is a verdict, else one by chance, most of them compliant."""
-    kind = (
-        kind
-        or rng.choices(
-            (
-                "compliant",
-                "violation",
-                "restart_pending",
-                "unknown",
-                "unreachable",
-                "waived",
-                "waiver_expired",
-                "not_applicable",
-            ),
-            (80, 4, 6, 2, 3, 2, 1, 2),
-        )[0]
-    )
+    kind = kind or rng.choices(tuple(KINDS), tuple(KINDS.values()))[0]
     desired = "unmanaged" if kind == "not_applicable" else "disabled"
     names: dict[str, Any] = {"telemetry_desired": desired, "telemetry_connectivity": "ignored"}
     if rng.random() < 0.2 and kind in ("compliant", "violation"):
@@ -155,8 +153,10 @@ def evidence(host: str, rng: random.Random, kind: str | None = None) -> dict[str
     if kind == "waiver_expired":
         names["telemetry_waiver"] = {**waiver, "until": "2026-10-31"}
     policy = policy_of(names)
-    if kind == "unreachable":
-        reason = "the host did not answer: ssh: connect to host 192.0.2.9 port 22: Connection timed out"
+    if kind == "unreachable" or kind not in KINDS:
+        reason = f"it is {kind.replace('_', ' ')}"  # a verdict of which no state is known here
+        if kind == "unreachable":
+            reason = "the host did not answer: ssh: connect to host 192.0.2.9 port 22: Connection timed out"
         return document_of(host, policy, None, reason, Assessment(kind, [reason]))
     other = {"disabled": "enabled", "enabled": "disabled"}.get(desired, "enabled")
     clocks = {

@@ -56,8 +56,8 @@ def top_of(path: Path) -> Path:
 
 
 def package_of(path: Path) -> str:
-    """The package of a file; "" for what lies in none."""
-    return "" if path.parent in BELOW else path.parent.name
+    """The package of a file, of which folders in it are a part; "" for what lies in none."""
+    return "" if path.parent in BELOW else path.relative_to(top_of(path)).parts[0]
 
 
 def wrong(path: Path, source: str) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 from ..host._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
 from ..java._jvm import FLAG, WEAKER_ENVIRONMENT, get_boolean
 from ..launch._declarations import related_files
-from ..launch._definition import Definition, definition_of, restarted, seen_by
+from ..launch._definition import Definition, seen_by
 from ..launch._environment import Variable, parse_environment_file
 from ..launch._live import (
     KNOWN_VARIABLES,
@@ -30,6 +30,7 @@ from ..launch._live import (
     shell_append,
 )
 from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unresolved
+from ..launch._starters import starter_of
 from ..launch._systemd import UnitFiles
 from ..launch._unit import Unit, build
 from ..launch._unit_syntax import parse_unit
@@ -189,18 +190,11 @@ def evaluate(definition: Definition, files: HostFiles) -> Outcome:
 
 
 def reload_definition(definition: Definition, files: HostFiles) -> Definition:
-    """The same installation with its unit as the files define it now."""
-    if definition.start is not None:
-        return restarted(definition, files)
-    if definition.unit is None:
-        return definition
-    unit = UnitFiles(files).load(definition.unit.name)
-    if unit is None:
+    """The same installation with what starts it as the files define it now."""
+    found = starter_of(definition).again(definition, files)
+    if found is None:
         raise Refused("%s: its unit is gone" % definition.name)
-    inherited = {
-        name: variable for name, variable in definition.environment.items() if name not in definition.unit.environment
-    }
-    return definition_of(unit, inherited)
+    return found
 
 
 # -- disabled: put the flag in ----------------------------------------------------------------------

@@ -98,7 +98,7 @@ def declare(
         ]:
             continue
         try:
-            diff = _mend(files, path, unit, check)
+            diff = _give_to_root(files, path, unit, check)
         except Refused as error:
             held.add(path)
             refused.append(str(error))
@@ -325,7 +325,7 @@ def _disturbed(files: HostFiles, paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _mend(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:
+def _give_to_root(files: HostFiles, path: str, unit: str, check: bool) -> Optional[Dict[str, str]]:
     """Give a drop-in of ours to root where it is not root's alone, and say so; None where it is.
 
     It becomes another file with the same bytes: who has the old one open can go on writing to that alone.

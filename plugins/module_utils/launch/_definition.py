@@ -13,10 +13,37 @@ from ..host._files import HostFiles
 from ..text._characters import Value
 from ._environment import Variable
 from ._service_files import seen
-from ._starters import Start, all_starts
 from ._unit import Unit
 
 INIT_FOLDER = "/etc/init.d"
+
+
+class Start(NamedTuple):
+    """What somebody else than a service manager would start next."""
+
+    kind: str  # of the starter, as people call it
+    name: str  # what the starter calls it; empty where it has no name
+    path: str  # the file that says so
+    line: int
+    command: Tuple[Value, ...]  # program and arguments; empty where they are not read
+    environment: Dict[str, Variable]
+    user: str
+    directory: str  # empty where it is not known
+    advice: str  # how the flag gets to it, for whoever must do so by hand
+    reason: Optional[str] = None  # why it is not followed
+    by_anybody: bool = False  # somebody who may only log in can have written it
+    editable: bool = False  # its command line may be edited where it stands
+    unit: Optional[Unit] = None  # a user's
+
+    @property
+    def words(self) -> str:
+        """Who starts it, for people."""
+        return "%s%s in %s" % (self.kind, " " + self.name if self.name else "", self.path)
+
+    @property
+    def key(self) -> Tuple[str, str]:
+        """What stays the same when its file is edited."""
+        return self.path, self.name
 
 
 class Definition(NamedTuple):
@@ -62,13 +89,6 @@ def init_definition(name: str) -> Definition:
 def start_definition(start: Start) -> Definition:
     """An installation that one of :mod:`_starters` starts, in an environment of which not all is known."""
     return Definition(start.path, None, start.command, start.environment, False, None, start.directory or None, start)
-
-
-def restarted(definition: Definition, files: HostFiles) -> Definition:
-    """The same installation of one of :mod:`_starters` as its files say now; as it is where they do not name it."""
-    start = definition.start
-    again = next((one for one in all_starts(files, []) if start is not None and one.key == start.key), None)
-    return definition if again is None else start_definition(again)._replace(name=definition.name)
 
 
 def script_words(entry: str, files: HostFiles) -> List[str]:

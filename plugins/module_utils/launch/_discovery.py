@@ -9,10 +9,10 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 """
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
-from ..host._files import BACKUP_SUFFIX, HostFiles
+from ..host._files import HostFiles
 from ..java._jvm import PROPERTY
 from ..java._tomcat import BOOTSTRAP
 from ..java._war import OF_INTEREST, attributes_of, is_ours, is_product
@@ -21,21 +21,12 @@ from ..shell._reach import TELLS, reached
 from ..shell._walk import interpreted, read_script
 from ..text._characters import Value
 from ..text._value import Unresolvable
-from ._definition import (
-    INIT_FOLDER,
-    Definition,
-    definition_of,
-    init_definition,
-    program_path,
-    script_definition,
-    script_words,
-    seen_by,
-    start_definition,
-)
-from ._environment import Variable, default_environment, environment_generators
+from ._definition import Definition, Start, program_path, script_definition, script_words, seen_by
+from ._environment import Variable
 from ._outcome import NO_WAR, UNRESOLVABLE, Outcome, followed, in_tomcat, outcome, unanswered, unresolved
-from ._starters import AGENT, COMPOSE, Start, all_starts, of_product
-from ._systemd import UnitFiles
+from ._starters import OF_SERVICES, OTHERS, others
+from .starters._containers import AGENT, COMPOSE, of_product
+from .starters._starter import Manager, Scene
 
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*[$`]")
@@ -119,8 +110,8 @@ class Texts(NamedTuple):
         return self.any(_FOREIGN)
 
 
-#: Units of the supervisors whose programs are installations of their own (:mod:`_starters`).
-_SUPERVISORS = frozenset(["monit", "runit", "runsvdir", "supervisor", "supervisord"])
+#: Units of the supervisors whose programs are installations of their own.
+_SUPERVISORS = frozenset(unit for starter in OTHERS if starter.supervises for unit in starter.units)
 #: Lines that do something to a file, and start nothing.
 _HANDLES = re.compile(
     r"\s*(?:(?:if|then|sudo|do|!)\s+)*(?:\[\[?\s|(?:/usr)?(?:/bin/)?(?:test|cp|mv|rm|ln|ls|tar|rsync|scp|cat|zip|gzip"
@@ -202,38 +193,13 @@ def _launches(text: str) -> bool:
     return _LAUNCHES_WAR.search(text) is not None or _LAUNCHES_TOMCAT.search(text) is not None
 
 
-def _names_a_war(units: UnitFiles, name: str) -> bool:
-    """True where the text of a unit that cannot be understood has to do with an installation."""
-    fragment = units.fragment(name)
-    try:
-        content = units.files.read(fragment) if fragment is not None else ""
-    except OSError:
-        return False
-    return (_launches(content) or "java" in content) and OF_INTEREST.search(content) is not None
-
-
 def _masked_name(name: str) -> bool:
     return OF_INTEREST.search(name) is not None
 
 
-def _services(units: UnitFiles, loaded: Sequence[str], warnings: List[str]) -> List[str]:
-    """Names of all services that may start something: a template does not, its instances do."""
-    names = set(units.names())
-    names.update(name for name in loaded if units.fragment(name) is not None)
-    for template in sorted(name for name in names if "@." in name):
-        try:
-            unit = units.load(template)
-            starts = unit is not None and not unit.masked and _texts(definition_of(unit), units.files).launches
-        except (Unresolvable, OSError):
-            starts = _masked_name(template) or _names_a_war(units, template)
-        if not starts:
-            continue
-        names.update(units.wanted_instances(template))
-        if not any(name.startswith(template.partition("@")[0] + "@") for name in names if "@." not in name):
-            warnings.append(
-                "%s is the template of a service that starts a war, and no instance of it is enabled" % template
-            )
-    return sorted(name for name in names if "@." not in name)
+def _named(name: str, text: str) -> bool:
+    """True where the name of a unit that cannot be understood, or its text, has to do with an installation."""
+    return _masked_name(name) or ((_launches(text) or "java" in text) and _masked_name(text))
 
 
 def _consider(
@@ -359,25 +325,20 @@ def _may_be_ours(definition: Definition, files: HostFiles, texts: Texts, result:
 
 
 def _other_starts(
-    files: HostFiles,
-    services: Set[str],
-    found: List[Tuple[Definition, Outcome]],
-    warnings: List[str],
-    launch_scripts: Sequence[str],
+    scene: Scene, found: List[Tuple[Definition, Outcome]], launch_scripts: Sequence[str]
 ) -> Dict[str, int]:
     """Add what others than systemd and init scripts start; returns of how many starts of each kind was heard."""
+    files, warnings = scene.files, scene.warnings
     counted: Dict[str, int] = {}
     kinds: Dict[str, int] = {}
-    for start in all_starts(files, warnings):
+    for starter, definition, start in others(scene):
         kinds[start.kind] = kinds.get(start.kind, 0) + 1
         if (
-            (start.path.startswith("/etc/rc") and {"rc-local.service", "rc.local.service"} & services)
-            or (start.kind == "quadlet" and start.name + ".service" in services)
+            starter.is_started_by_unit(start, scene.services)
             or any(word.text in launch_scripts for word in start.command)
             or (not start.command and _is_started_by_one(found, start.path))
         ):
             continue
-        definition = start_definition(start)
         if start.command:
             some: List[Tuple[Definition, Outcome]] = []
             try:
@@ -396,7 +357,7 @@ def _other_starts(
             continue  # it starts nothing
         else:
             result = unresolved(Unresolvable(start.reason or "it is not followed", start.path, start.line))
-        if start.by_anybody and start.kind == "cron":  # a line that need not ever have run
+        if start.by_anybody and starter.for_users:  # it need not ever have run
             warnings.append(
                 "%s:%d tells of a CloudBees or Jenkins war, and whoever may log in can have written it"
                 % (start.path, start.line)
@@ -450,54 +411,33 @@ def discover(
     found: List[Tuple[Definition, Outcome]] = []
     warnings: List[str] = []
     scripts = {entry: script_words(entry, files) for entry in launch_scripts}
-    units = UnitFiles(files)
-    names = _services(units, instances, warnings)
-    unknown: Optional[Unresolvable] = None  # what every service gets
-    if manager is None:
-        try:
-            manager = default_environment(files)
-            generators = environment_generators(files)
-            if generators:
-                unknown = Unresolvable("a program sets variables for all services when systemd starts", generators[0])
-        except Unresolvable as error:
-            unknown = error
-    for name in names:
-        try:
-            unit = units.load(name)
-        except (Unresolvable, OSError) as error:
-            if _masked_name(name) or _names_a_war(units, name):
-                definition = Definition(name.rsplit(".", 1)[0], name, (), {}, True)
-                found.append(
-                    (
-                        definition,
-                        unresolved(
-                            error
-                            if isinstance(error, Unresolvable)
-                            else Unresolvable("it cannot be read: %s" % error.strerror, error.filename)
-                        ),
-                    )
-                )
-            continue
-        if unit is None or unit.masked:
-            continue
-        if unknown is not None and unit.doubt is None:
-            unit = unit._replace(doubt=(unknown.reason, unknown.path))
-        definition = definition_of(unit, manager)
-        try:
-            _consider(definition, files, found, warnings, unit.refused and _names_a_war(units, name))
-        except Silent as error:  # it may be anything, so also a controller
-            found.append((definition, unanswered(error)))
-    services = set(names)
-    inits = [name for name in files.list(INIT_FOLDER) if not name.endswith(BACKUP_SUFFIX)]
-    for name in inits:
-        if name + ".service" in services:
-            continue
-        script = _script_text(files, "%s/%s" % (INIT_FOLDER, name))
-        if script is not None:
-            _consider(init_definition(name), files, found, warnings)
-    kinds = _other_starts(files, services, found, warnings, [words[0] for words in scripts.values()])
+    services: List[str] = []
+    counts: List[str] = []
+    scene = Scene(
+        files, Manager(manager, instances), lambda definition: _texts(definition, files).launches, _named, warnings
+    )
+    for starter in OF_SERVICES:
+        scene = scene._replace(services=frozenset(services))
+        before = len(services)
+        for one in starter.find(scene):
+            services.append(one.name)
+            if one.definition is None:
+                continue
+            try:
+                if one.problem is None:
+                    _consider(one.definition, files, found, warnings, one.refused)
+                elif isinstance(one.problem, Unresolvable):
+                    found.append((one.definition, unresolved(one.problem)))
+                else:
+                    reason = "it cannot be read: %s" % one.problem.strerror
+                    found.append((one.definition, unresolved(Unresolvable(reason, one.problem.filename))))
+            except Silent as error:  # it may be anything, so also a controller
+                found.append((one.definition, unanswered(error)))
+        counts.append(starter.counted % (len(services) - before))
+    scene = scene._replace(services=frozenset(services))
+    kinds = _other_starts(scene, found, [words[0] for words in scripts.values()])
     if looked is not None:
-        looked.extend(["%d services of systemd" % len(names), "%d init scripts" % len(inits)])
+        looked.extend(counts)
         looked.extend("%s (%d)" % (kind, count) for kind, count in sorted(kinds.items()))
         looked.extend("launch script %s" % path for path in launch_scripts)
     # What is named with arguments comes first: its script is not one without them then.

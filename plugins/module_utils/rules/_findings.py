@@ -221,18 +221,18 @@ def path_of(answer: Mapping[str, Any]) -> str:
     return str(answer["target"]) + ("" if via == "direct" else " through the proxy %s" % via)
 
 
-def of_endpoint(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[Finding]:
+def of_endpoint(answers: Sequence[Mapping[str, Any]], connectivity: str) -> List[Finding]:
     """The findings of the paths to one endpoint, in their order, against ``required`` or ``forbidden``.
 
     Nobody outside of CloudBees knows which of several paths the plugin takes. So every one has to be as it is wanted,
     and what is required is broken only where none is.
     """
     target = str(answers[0]["target"])
-    good = [answers_meet([answer], REACHABLE if wanted == "required" else BLOCKED) for answer in answers]
+    good = [answers_meet([answer], REACHABLE if connectivity == "required" else BLOCKED) for answer in answers]
     contrary = [answer for answer, is_good in zip(answers, good) if not is_good]
-    some = wanted == "required" and 0 < len(contrary) < len(answers)
+    some = connectivity == "required" and 0 < len(contrary) < len(answers)
     is_unknown = any("unknown" in outcomes_of(answer) for answer in contrary)
-    is_open = wanted == "forbidden" and any(map(lets_through, contrary))
+    is_open = connectivity == "forbidden" and any(map(lets_through, contrary))
     found: List[Finding] = []
     if some:
         found.append(
@@ -249,13 +249,15 @@ def of_endpoint(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[Findi
         said = "%s: %s" % (path_of(answer), answer["message"])
         if is_good:
             found.append(Finding(CONNECTIVITY, target, "compliant"))
-        elif wanted == "required" and (some or is_unknown):
+        elif connectivity == "required" and (some or is_unknown):
             found.append(
                 Finding(CONNECTIVITY, target, "unknown", said, () if "unknown" in outcomes_of(answer) else (PROBE,))
             )
-        elif wanted == "required" or lets_through(answer):
+        elif connectivity == "required" or lets_through(answer):
             found.append(
-                Finding(CONNECTIVITY, target, "violation", "connectivity is %s, but %s" % (wanted, said), (PROBE,))
+                Finding(
+                    CONNECTIVITY, target, "violation", "connectivity is %s, but %s" % (connectivity, said), (PROBE,)
+                )
             )
         else:
             found.append(
@@ -271,14 +273,14 @@ def of_endpoint(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[Findi
     return found
 
 
-def of_connectivity(answers: Sequence[Mapping[str, Any]], wanted: str) -> List[List[Finding]]:
+def of_connectivity(answers: Sequence[Mapping[str, Any]], connectivity: str) -> List[List[Finding]]:
     """The findings of the probe, those of each endpoint together; none where nobody asked."""
-    if wanted not in ("required", "forbidden"):
+    if connectivity not in ("required", "forbidden"):
         return []
     if not answers:
         return [[Finding(CONNECTIVITY, "", "unknown", "the endpoint was not probed from this node")]]
     return [
-        of_endpoint([answer for answer in answers if answer["target"] == target], wanted)
+        of_endpoint([answer for answer in answers if answer["target"] == target], connectivity)
         for target in dict.fromkeys(answer["target"] for answer in answers)
     ]
 

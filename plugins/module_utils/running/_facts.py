@@ -19,6 +19,7 @@ from ..host._file_systems import Silent, anywhere, hangs
 from ..host._files import bytewise, names_in, native
 from ..java import _proxies
 from ..java._jvm import decide, get_boolean, process_layers
+from ..launch._starters import OTHERS
 from ..text._value import Unresolvable
 from . import _attach
 from ._proc import (
@@ -284,25 +285,14 @@ def _real_war(proc: str, seen: Seen) -> str:
 
 
 #: Variables by which a starter tells a program that it has started it.
-_TOLD = (("SUPERVISOR_PROCESS_NAME", "supervisord program %s"), ("MONIT_SERVICE", "monit service %s"))
+_TOLD = tuple(pair for starter in OTHERS for pair in starter.told)
 _SESSIONS = (("STY", "screen session %s"), ("TMUX", "tmux (%s)"))
 #: Names of programs that start others.
-_STARTERS = {
-    "supervisord": "supervisord",
-    "runsv": "runit",
-    "s6-supervise": "s6",
-    "supervise": "daemontools",
-    "monit": "monit",
-    "cron": "cron",
-    "crond": "cron",
-    "atd": "at",
-    "SCREEN": "screen",
-    "screen": "screen",
-    "conmon": "podman",
-    "containerd-shim": "docker",
-    "docker-init": "docker",
-    "sshd": "a login",
-}
+_STARTERS = {"SCREEN": "screen", "screen": "screen", "sshd": "a login"}
+_STARTERS.update((name, kind) for starter in OTHERS for name, kind in starter.processes.items())
+#: Those whose last word names the service.
+_NAMING = tuple(kind for starter in OTHERS for kind in starter.naming)
+_UNITS = re.compile(r"/(%s)\.service(?:/|\Z)" % "|".join(re.escape(unit) for one in OTHERS for unit in one.units))
 _LIMIT_ANCESTORS = 64
 _USERS_UNIT = re.compile(r"/user\.slice/user-(\d+)\.slice/user@\d+\.service/(?:.*/)?([^/]+\.service)(?:/|\Z)")
 
@@ -339,9 +329,9 @@ def starter_of(proc: str, parent: int, cgroup: str, environment: Dict[str, str])
                 ),
                 "",
             )
-            named = kind in ("runit", "s6", "daemontools") and len(command) > 1
+            named = kind in _NAMING and len(command) > 1
             return told or (kind + " service " + shown_name(command[-1]) if named else kind)
-    unit = re.search(r"/(cron|crond|rc-local|rc\.local|supervisord?|monit|atd)\.service(?:/|\Z)", cgroup)
+    unit = _UNITS.search(cgroup)
     # tmux(1): TMUX is the server's socket, its process and the session, separated by commas.
     told = next(
         (

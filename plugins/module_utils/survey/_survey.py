@@ -15,9 +15,10 @@ from ..host._file_systems import look
 from ..host._files import HostFiles, native
 from ..launch import _definition, _discovery, _live, _outcome
 from ..launch import _ownership as ownership
-from ..launch._environment import Variable, lasting
+from ..launch._starters import OTHERS, SYSTEMD, starter_of
 from ..launch._systemd import UnitFiles
 from ..launch._unit import Loaded
+from ..launch.starters._starter import Manager
 from ..running import _proc
 from ..running import _processes as processes
 from ..text._value import Unresolvable
@@ -28,11 +29,9 @@ _LIMIT_NOTES = 8
 _STAT_SECONDS = 1.0
 #: The unit of a cgroup, and those in which runs what users tell them to run.
 _UNIT = re.compile(r"\A/(?!user\.slice/)(?:.*?/)?([^/]+)\.service(?:/|\Z)")
-_FOR_USERS = frozenset(["anacron", "atd", "cron", "crond", "dropbear", "fcron", "ssh", "sshd"])
+_FOR_USERS = frozenset(["dropbear", "ssh", "sshd"]).union(*(one.units for one in OTHERS if one.for_users))
 #: Units of which each process is another program's: they are not what starts it, and say who does.
-_OF_STARTERS = frozenset(
-    ["supervisor", "supervisord", "monit", "runit", "runsvdir", "s6", "docker", "podman", "containerd", "rc-local"]
-)
+_OF_STARTERS = frozenset(unit for starter in OTHERS if not starter.for_users for unit in starter.units)
 #: States of a unit in which its processes are there.
 _AWAKE = frozenset(["active", "activating", "deactivating", "reloading", "refreshing"])
 
@@ -68,28 +67,20 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     live_host = root == "/"
     files = HostFiles(root)
     warnings: List[str] = []
-    manager: Optional[Dict[str, Variable]] = None
-    manager_error: Optional[str] = None
-    instances: List[str] = []
+    manager = Manager()
     if live_host:
-        if os.path.isdir("/run/systemd/system"):
-            from ..launch import _service_manager as service_manager
-
-            try:
-                manager = lasting(service_manager.manager_environment(), files)
-                instances = service_manager.instances()
-            except (service_manager.Unavailable, Unresolvable) as error:
-                manager_error = str(error)
+        manager = SYSTEMD.manager(files)
     else:
         warnings.append("%s is inspected as an image: its processes and its service manager are not looked at" % root)
     limits.phase("looking for installations")
     looked: List[str] = []
-    found, more = _discovery.discover(files, launch_scripts, manager, instances, looked)
+    found, more = _discovery.discover(files, launch_scripts, manager.environment, manager.instances, looked)
     warnings.extend(more)
     warnings.extend(ownership.warnings(files, found))
     limits.phase("reading what the service manager has loaded")
     started = [
-        _next_start(definition, on_disk, files, live_host, manager, manager_error) for definition, on_disk in found
+        starter_of(definition).loaded(definition, on_disk, files, manager) if live_host else (None, on_disk)
+        for definition, on_disk in found
     ]
     owners = [
         Owner(definition, on_disk, loaded, _canonical(files, on_disk))
@@ -97,7 +88,7 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     ]
     limits.phase("looking at processes")
     jvms, unseen, hidden = _running(live_host, attach, owners, warnings)
-    joined = _joined(_unowned(owners, jvms), owners, files, manager, manager_error) if live_host else []
+    joined = _joined(_unowned(owners, jvms), owners, files, manager) if live_host else []
     owners.extend(owner for owner, _started in joined)
     started.extend(one for _owner, one in joined)
     owned = _owned(owners, jvms)
@@ -130,24 +121,8 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
 
 
 def _unread_by_its_starter(definition: _definition.Definition, mine: Sequence[_proc.Process]) -> Optional[str]:
-    """Why a program that is stopped may not start as its file says; None where it would, or where a JVM of it tells.
-
-    supervisord reads its files when it begins, and when it is told to; it starts again what it has read.
-    """
-    start = definition.start
-    if start is None or start.kind != "supervisord" or mine:
-        return None
-    try:
-        path = native(start.path)
-        written = look(path, lambda: max(os.stat(path).st_mtime, os.stat(path).st_ctime))
-        if all(written <= began for began in _proc.began("supervisord")):
-            return None
-    except OSError as error:
-        return "whether supervisord has read %s is not known: %s" % (start.path, error.strerror)
-    return (
-        "supervisord began before %s was written, and whether it has read it since is not known; supervisorctl "
-        "update makes it" % start.path
-    )
+    """Why a program that is stopped may not start as its file says; None where it would, or where a JVM of it tells."""
+    return None if mine else starter_of(definition).unread(definition, _proc.began)
 
 
 def _host(root: str) -> Dict[str, Any]:
@@ -254,45 +229,8 @@ def _no_installation(jvm: _proc.Process, reason: str) -> str:
     return "process %d runs %s, but as part of a build: %s" % (jvm.pid, jvm.war.rsplit("/", 1)[-1], reason)
 
 
-def _next_start(
-    definition: _definition.Definition,
-    on_disk: _outcome.Outcome,
-    files: HostFiles,
-    live_host: bool,
-    manager: Optional[Dict[str, Variable]],
-    manager_error: Optional[str],
-) -> Tuple[Optional[Loaded], _outcome.Outcome]:
-    """What the next start would do with what the service manager has loaded."""
-    if definition.service is None or not live_host or (definition.unit is None and not _is_unit(definition.service)):
-        return None, on_disk
-    if manager is None:
-        return None, _unresolvable(manager_error or "no systemd runs here that could be asked")
-    from ..launch import _service_manager as service_manager
-
-    try:
-        loaded = service_manager.loaded(definition.service, files)
-    except service_manager.Unavailable as error:
-        return None, _unresolvable(str(error))
-    except Unresolvable as error:
-        try:  # which processes are its own is known all the same
-            return service_manager.bare(definition.service), _unresolvable(error.reason, error.path, error.line)
-        except service_manager.Unavailable:
-            return None, _unresolvable(error.reason, error.path, error.line)
-    if definition.unit is None:
-        return loaded, on_disk
-    if loaded.load_state not in ("loaded", "masked"):
-        return loaded, _unresolvable(
-            "the service manager has the unit as '%s'; a daemon-reload is owed" % loaded.load_state
-        )
-    return loaded, _outcome.outcome(_definition.definition_of(loaded.unit, manager), files)
-
-
 def _unresolvable(reason: str, path: Optional[str] = None, line: Optional[int] = None) -> _outcome.Outcome:
     return _outcome.Outcome(_outcome.UNRESOLVABLE, reason, path, line, (), (), None, (), ())
-
-
-def _is_unit(service: str) -> bool:
-    return service.endswith(".service")
 
 
 def _canonical(files: HostFiles, on_disk: _outcome.Outcome) -> Tuple[str, ...]:
@@ -321,11 +259,7 @@ def _unowned(owners: Sequence["Owner"], jvms: Sequence[_proc.Process]) -> List[_
 
 
 def _joined(
-    jvms: Sequence[_proc.Process],
-    owners: Sequence["Owner"],
-    files: HostFiles,
-    manager: Optional[Dict[str, Variable]],
-    manager_error: Optional[str],
+    jvms: Sequence[_proc.Process], owners: Sequence["Owner"], files: HostFiles, manager: Manager
 ) -> List[Tuple["Owner", Tuple[Optional[Loaded], _outcome.Outcome]]]:
     """An installation for each unit that runs a controller, by the kernel's word, and whose files do not say so."""
     found: List[Tuple[Owner, Tuple[Optional[Loaded], _outcome.Outcome]]] = []
@@ -342,11 +276,11 @@ def _joined(
             definition = _definition.Definition(name, service, (), {}, True)
             outcome = _unresolvable("its unit cannot be read")
         else:
-            definition = _definition.definition_of(unit, manager)
+            definition = _definition.definition_of(unit, manager.environment)
             outcome = _outcome.outcome(definition, files)
             if outcome.verdict != _outcome.UNRESOLVABLE:
                 outcome = _unresolvable("the JVM that runs in the unit is not what its files start", unit.fragment)
-        loaded, next_start = _next_start(definition, outcome, files, True, manager, manager_error)
+        loaded, next_start = SYSTEMD.loaded(definition, outcome, files, manager)
         if loaded is None or not loaded.control_group:
             continue
         if next_start.verdict != _outcome.UNRESOLVABLE:

@@ -24,7 +24,6 @@ from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.modules import (
@@ -41,6 +40,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import Action
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import stripped
@@ -107,9 +107,10 @@ display = Display()
 
 
 def sources(package: str) -> list[str]:
-    """The names of a package's sources, such as host._files; of "" those that lie in no package."""
-    stems = sorted(path.stem for path in (FOLDER / package).glob("_*.py"))
-    return [f"{package}.{stem}".lstrip(".") for stem in stems if stem not in ("__init__", SHIM)]
+    """The names of a package's sources, in folders too, such as host._files; of "" those that lie in no package."""
+    found = (FOLDER / package).rglob("_*.py") if package else FOLDER.glob("_*.py")
+    names = sorted(".".join(path.relative_to(FOLDER).with_suffix("").parts) for path in found)
+    return [name for name in names if name != SHIM and not name.endswith("__init__")]
 
 
 def text_of(source: str) -> str:
@@ -312,10 +313,9 @@ class Errand:
         return answer_of(stdout, self.begin, self.end) is not None
 
 
-class Carrier(ActionBase):
+class Carrier(Action):
     """An action that asks hosts by the carrier."""
 
-    TRANSFERS_FILES = False
     #: Why this host takes nothing that is piped, once it said so in this task.
     _refused: str | None = None
 
@@ -330,6 +330,15 @@ class Carrier(ActionBase):
             "module_args": dict(checker(name.rpartition(".")[2])[1].validate(dict(arguments)).validated_parameters)
         }
         return result
+
+    def by_module(self, name: str, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """What one of Ansible's own modules did: whether it failed, why, and whether anything was changed."""
+        return plain(
+            self.in_time(
+                lambda: self._execute_module(module_name=name, module_args=dict(options), task_vars=variables),
+                variables,
+            )
+        )
 
     def record(
         self, changes: Sequence[Mapping[str, Any]], variables: Mapping[str, Any], undoes: str | None = None
@@ -488,8 +497,10 @@ class CarriedModule(Carrier):
     Not asynchronous: then Ansible would take the result from the host itself, past the gate.
     """
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def checked(self) -> dict[str, Any]:
+        """As they are: what asks the host checks them, and a ``~`` in a path means a home there."""
+        return dict(self._task.args)
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask the host."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self.ask(self._task.action, self._task.args, task_vars or {}))
-        return result
+        return self.ask(self._task.action, arguments, variables)

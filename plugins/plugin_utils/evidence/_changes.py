@@ -47,8 +47,8 @@ LONGEST = 500  # characters of a reason
 # -- what is recorded ---------------------------------------------------------------------------------
 
 
-def edits_of(answer: Mapping[str, Any], state: str | None = None) -> list[dict[str, Any]]:
-    """What telemetry_flag says it did and refused; ``state`` is what was wanted.
+def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict[str, Any]]:
+    """What telemetry_flag says it did and refused; ``desired`` is what it was told.
 
     A file that has another name now, and says the same, is a ``move``: it changes nothing of what is declared.
     """
@@ -63,7 +63,7 @@ def edits_of(answer: Mapping[str, Any], state: str | None = None) -> list[dict[s
                 "before": edit["before"],
                 "after": edit["after"],
                 "backup": edit["backup"],
-                "state": state,
+                "state": desired,
             }
             for edit in files
         ),
@@ -71,9 +71,9 @@ def edits_of(answer: Mapping[str, Any], state: str | None = None) -> list[dict[s
     ]
 
 
-def attempt(failure: str, state: str | None = None, file: str | None = None) -> dict[str, Any]:
+def attempt(failure: str, desired: str | None = None, file: str | None = None) -> dict[str, Any]:
     """Something of which nobody knows how far it came: no answer, a connection that broke."""
-    return {"kind": "attempt", "file": file, "state": state, "failure": _short(failure)}
+    return {"kind": "attempt", "file": file, "state": desired, "failure": _short(failure)}
 
 
 def refusal(what: str, reason: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Act(NamedTuple):
     #: Files that we edited, rendered or put back; None where that is not known, as when the connection broke.
     paths: frozenset[str] | None
     #: Where telemetry was to be afterwards; None where the act says nothing of it.
-    state: str | None = None
+    desired: str | None = None
     #: Whether it may be that nothing was done.
     attempt: bool = False
 
@@ -49,12 +49,12 @@ def drift_of(before: Mapping[str, Any] | None, after: Mapping[str, Any], acts: S
         return None
     policy = any(before["policy"].get(key) != after["policy"].get(key) for key in _POLICY)
     if comparable(before["state"], after["state"]):
-        was, wanted = before["policy"]["desired"], after["policy"]["desired"]
+        was, desired = before["policy"]["desired"], after["policy"]["desired"]
         came, went, both = _paired(before["state"], after["state"])
-        obeyed = wanted if was != wanted else None
+        obeyed = desired if was != desired else None
         if came or went or any(_by_hand(change, acts, obeyed) for change in both):
             return "corrective"
-        if was == wanted and any(_was_put_right(change, acts, was) for change in both):
+        if was == desired and any(_was_put_right(change, acts, was) for change in both):
             return "corrective"
     return "intended" if policy else None
 
@@ -152,11 +152,11 @@ def _touched(entries: Iterable[Mapping[str, Any]], act: Act) -> bool:
 
 def _explained(change: Change, acts: Sequence[Act]) -> bool:
     """Whether an act of ours accounts for what an installation's files say now."""
-    return any(_touched(change, act) and act.state in (None, change.after["on_disk"]) for act in acts)
+    return any(_touched(change, act) and act.desired in (None, change.after["on_disk"]) for act in acts)
 
 
 def _was_put_right(change: Change, acts: Sequence[Act], desired: str) -> bool:
     """Whether we had to edit an installation that was right before."""
     return change.before["on_disk"] == desired and any(
-        not act.attempt and act.state == desired and _touched(change, act) for act in acts
+        not act.attempt and act.desired == desired and _touched(change, act) for act in acts
     )

@@ -264,8 +264,8 @@ def rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The lines of the table for one host, one an installation."""
     state = document.get("state") or {}
     answers = state.get("connectivity") or []
-    wanted = (document.get("policy") or {}).get("connectivity", "-")
-    connectivity = ", ".join(answer["outcome"] for answer in answers) or (wanted if wanted == "ignored" else "-")
+    policy = (document.get("policy") or {}).get("connectivity", "-")
+    connectivity = ", ".join(answer["outcome"] for answer in answers) or (policy if policy == "ignored" else "-")
     installations = state.get("installations") or []
     if not installations:
         return [(document["host"], "-", "-", "-", "-", connectivity, document["verdict"])]

@@ -412,9 +412,9 @@ def assess_installation(entry: Installation, desired: str) -> Assessment:
     return _assessed(rules.of_installation(entry, desired))
 
 
-def assess_connectivity(answers: Sequence[Answer], wanted: str) -> Assessment:
+def assess_connectivity(answers: Sequence[Answer], connectivity: str) -> Assessment:
     """Verdict of the probe's answers, one a path, against ``required``, ``forbidden`` or ``ignored``."""
-    found = rules.of_connectivity(answers, wanted)
+    found = rules.of_connectivity(answers, connectivity)
     return worst([_assessed(group) for group in found]) if found else Assessment("compliant")
 
 

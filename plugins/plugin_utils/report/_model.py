@@ -275,11 +275,11 @@ def path_words(answer: Answer) -> str:
 
 def connectivity(host: Host) -> Cell:
     """What the probe saw, over its paths."""
-    wanted = host.policy.get("connectivity")
+    policy = host.policy.get("connectivity")
     if host.answers:
         return Cell(", ".join(path_words(answer) for answer in host.answers), _mark(host, rules.CONNECTIVITY))
-    if wanted in (None, "ignored"):
-        return Cell(wanted or "", "")
+    if policy in (None, "ignored"):
+        return Cell(policy or "", "")
     # Of a host without a state nothing was found out, that neither.
     return Cell("not probed", rules.OPEN if host.document.get("state") is None else _mark(host, rules.CONNECTIVITY))
 

@@ -24,7 +24,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._other_changes import KINDS, changes_of, refusal
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._other_changes import words as change_words
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import Service, service_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import service_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._starter import Service
 
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
 #: The batches of restarts, as playbooks/enforce.yml has them.

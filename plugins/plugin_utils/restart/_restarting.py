@@ -20,6 +20,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     refusal,
@@ -44,10 +45,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._coordinat
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._journal import last_lines
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import (
-    Debt,
-    InitScript,
-    Service,
-    Unit,
     ended,
     is_installed,
     names_of,
@@ -55,6 +52,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervisi
     service_of,
     words,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._starter import Debt, Service
 
 POLL_SECONDS = 1.0
 SETTLE_POLL_SECONDS = 2.0
@@ -72,8 +70,8 @@ MOST_DEBTS = 5
 MOST_SERVICES = 20
 #: The options of an action that restarts services.
 ARGUMENTS: dict[str, Any] = {
-    "launch_scripts": {"type": "list", "elements": "str", "default": []},
-    "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+    "launch_scripts": LAUNCH_SCRIPTS,
+    "attach": ATTACH,
     "when_idle": {"type": "bool", "default": False},
     "idle_timeout": {"type": "int", "default": 900},
     "reason": {"type": "str", "default": "Restart to apply the telemetry policy (cbops.telemetry)"},
@@ -179,10 +177,8 @@ def access_for(due: Due, state: Mapping[str, Any], named: Mapping[str, Access], 
 
 
 class Restarting(Carrier):
-    """An action that restarts services. Its options (:data:`ARGUMENTS`) are in ``_arguments``."""
+    """An action that restarts services; :data:`ARGUMENTS` are among its options."""
 
-    _variables: dict[str, Any]
-    _arguments: dict[str, Any]
     _window: Window | None = None
     #: How controllers are reached: those that telemetry_controllers names, and telemetry_url's.
     _accesses: tuple[Mapping[str, Access], Access | None] = {}, None
@@ -202,7 +198,8 @@ class Restarting(Carrier):
             for service in [service_of(entry)]
             if entry["running"] == "not_running"
             and entry["on_disk"] == entry["next_start"] == desired
-            and isinstance(service, Unit)
+            and isinstance(service, Service)
+            and service.is_remembered
         ]
         if not down:
             return []
@@ -522,13 +519,14 @@ class Restarting(Carrier):
 
     def _restart(self, service: Service) -> str | None:
         """Restart it; what its supervisor says against it, or None."""
-        if isinstance(service, InitScript):
-            answer = self._module("ansible.builtin.sysvinit", name=service.name, state="restarted")
+        module = service.module()
+        if module is not None:
+            answer = self._module(module[0], **module[1])
             problem = said(answer) if answer.get("failed") else None
         else:
             seconds = self._arguments["timeout"]
             line = service.restart(self._quote, seconds)
-            if isinstance(service, Unit):
+            if service.is_remembered:
                 # Where it failed it is forgiven: else a start limit that was hit forbids the next start.
                 forgiving = service.forgiven(self._quote) if service.name in {*self._failed, *self._left} else None
                 line = unfinished.begun(line, service.name, RUN_ID, self._quote, forgiving)
@@ -547,7 +545,7 @@ class Restarting(Carrier):
     ) -> tuple[str | None, dict[str, Any]]:
         """Restart a service; what is wrong then, or None; and the state."""
         failure, state = self._come_up(due, controller, desired)
-        if failure is None and isinstance(due.service, Unit):
+        if failure is None and due.service.is_remembered:
             self._command(unfinished.over(due.service.name, self._quote))
         return failure, state
 
@@ -724,8 +722,9 @@ class Restarting(Carrier):
             elif not problems:
                 trouble = ", because neither this run nor one since the old JVM started edited a launch file of it"
             return {"msg": f"{failure}. Nothing was rolled back{trouble}. {self._up_or_down(service)}"}
-        if isinstance(service, Unit):
-            self._module("ansible.builtin.systemd_service", daemon_reload=True)
+        reread = service.reread()
+        if reread is not None:
+            self._module(reread[0], **reread[1])
         gone = {entry["name"]: entry["processes"] for entry in state["installations"]}
         old = Due(
             service,

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all actions have in common: options that are checked by one table, and what is done with them.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+
+#: Options that several actions take, as all of them do.
+LAUNCH_SCRIPTS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+ATTACH: dict[str, Any] = {"type": "str", "choices": ["auto", "never"], "default": "auto"}
+REPORTS_DIR: dict[str, Any] = {"type": "str"}
+HOSTS: dict[str, Any] = {"type": "list", "elements": "str", "required": True}
+
+
+class Action(ActionBase):
+    """An action: :attr:`ARGUMENTS` says which options it takes, :meth:`act` what it does.
+
+    The documentation in ``plugins/modules`` says the same of the options; a test holds the two together.
+    """
+
+    TRANSFERS_FILES = False
+    #: The options, as Ansible's argument specs have them.
+    ARGUMENTS: ClassVar[Mapping[str, Any]] = {}
+    #: Whether it is done once for all hosts, in the name of one, whose facts then must not decide.
+    FOR_ALL_HOSTS: ClassVar[bool] = False
+
+    _variables: dict[str, Any]
+    _arguments: dict[str, Any]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ansible's way in. Raises AnsibleError for options that are wrong."""
+        super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        if self.FOR_ALL_HOSTS:
+            refuse_facts(self._variables)
+        self._arguments = self.checked()
+        return self.act(self._arguments, self._variables)
+
+    def checked(self) -> dict[str, Any]:
+        """The task's options, with the defaults of those that were left out. Raises AnsibleError."""
+        _result, arguments = self.validate_argument_spec(argument_spec=dict(self.ARGUMENTS))
+        return dict(arguments)
+
+    def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Do it; the result of the task. ``variables`` are the host's. Raises AnsibleError."""
+        raise NotImplementedError
+
+
+class LocalAction(Action):
+    """One that stays on the control node, so that no connection is made for it."""
+
+    _requires_connection = False

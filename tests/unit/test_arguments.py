@@ -131,7 +131,7 @@ def test_the_name_of_each_schema_is_written_once_in_the_code() -> None:
     for path in sorted((CHECKOUT / "plugins").rglob("*.py")):
         if path.parent.name in ("modules", "doc_fragments"):
             continue
-        for name in re.findall(r"\"(cbops\.telemetry/[a-z_-]+/\d+)\"", path.read_text()):
+        for name in re.findall(r"(?<!Literal\[)\"(cbops\.telemetry/[a-z_-]+/\d+)\"", path.read_text()):  # no type
             places.setdefault(name, []).append(path.name)
     assert len(places) >= 8
     assert {name: files for name, files in places.items() if len(files) > 1} == {}

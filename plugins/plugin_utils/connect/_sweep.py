@@ -209,7 +209,7 @@ class Talk:
         self, login: Login, password: str | None, session: Session, keep: Callable[[Any], Any]
     ) -> paramiko.Transport:
         """A connection that is logged in."""
-        stream = keep(self._through(login.via, login, session) if login.via else connected(login, session.left()))
+        stream = keep(self._through(login.via, login, session) if login.via else dial(login, session.left()))
         transport: paramiko.Transport = keep(paramiko.Transport(stream))
         known = self._keys.known(login.known_hosts)
         options = transport.get_security_options()
@@ -333,7 +333,7 @@ def _allowed(what: str, wanted: Iterable[str], can: Iterable[str]) -> list[str]:
     return both
 
 
-def connected(login: Login, seconds: float) -> socket.socket:
+def dial(login: Login, seconds: float) -> socket.socket:
     """A connection to a host's SSH port; each address is tried for ConnectTimeout, as ssh does. Raises Unreachable."""
     family = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(login.address_family, socket.AF_UNSPEC)
     try:

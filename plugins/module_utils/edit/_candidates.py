@@ -29,9 +29,10 @@ from ..launch._live import (
     shell_append,
 )
 from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unresolved
-from ..launch._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, parse_unit
-from ..shell._parser import Assignment, ShellSyntaxError, Word, parse
-from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of, unknown_of
+from ..launch._systemd import Unit, UnitFiles, Variable, build, parse_environment_file, settings_of
+from ..shell._parser import Assignment, Word
+from ..shell._read import assignments
+from ..text._value import Run, Unresolvable, Value, line_of, text_of, unknown_of
 from ._backups import kept_at
 from ._writing import Refused
 
@@ -152,7 +153,7 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
         if files.may_be_edited(path) and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)
     ]
     if live is None and variable is not None and named:
-        array = assigned_in(files.read(named[0]), named[0]).get(variable, False)
+        array = assigned_in(files, files.read(named[0]), named[0]).get(variable, False)
         return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, array))
     followed = before.walk.followed if before.walk is not None else ()
     program = text_of(definition.program[0]) if definition.program else ""
@@ -233,7 +234,7 @@ def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Cand
     if live.reader == "shell" and live.variable is not None:
         content = files.read(live.path)
         # 2. In place, in the assignment that counts (the last one that the reader accepts).
-        for assignment in reversed(_assignments(content, live.path)):
+        for assignment in reversed(assignments(files, content, live.path)):
             if assignment.name == live.variable:
                 edited = _into_assignment(content, assignment)
                 if edited is not None:
@@ -253,14 +254,6 @@ def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Cand
         yield from _into_environment_file(files, live)
     elif live.reader == "Environment" and live.variable is not None:
         yield from _into_unit(definition, files, live)
-
-
-def _assignments(content: str, path: str) -> List[Assignment]:
-    try:
-        _tree, parser = parse(Text(content, path))
-    except ShellSyntaxError:
-        return []
-    return parser.assignments
 
 
 def _into_assignment(content: str, assignment: Assignment) -> Optional[str]:
@@ -478,7 +471,7 @@ def why_not_ours(files: HostFiles, unit: str, path: str) -> Optional[str]:
     below = UnitFiles(files.with_candidates({path: None})).load(unit)
     if below is None:
         return "there is no %s" % unit
-    for name, variable in build(unit, path, (), parse_unit(content, path), files).environment.items():
+    for name, variable in build(unit, path, (), settings_of(files, content, path), files).environment.items():
         under = below.environment.get(name)
         if unknown_of(variable.value) or (under is not None and unknown_of(under.value)):
             return "the value of %s is not known" % name

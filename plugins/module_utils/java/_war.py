@@ -24,9 +24,8 @@ def is_product(attributes: Mapping[str, str]) -> bool:
 
 def attributes_of(files: HostFiles, path: str) -> Optional[Dict[str, str]]:
     """The manifest of an archive or unpacked folder; None where there is none, or none that can be read."""
-    if path not in files.manifests:
-        files.manifests[path] = _attributes(files, path)
-    return files.manifests[path]
+    found: Optional[Dict[str, str]] = files.once("manifest", path, lambda: _attributes(files, path))
+    return found
 
 
 def _attributes(files: HostFiles, path: str) -> Optional[Dict[str, str]]:

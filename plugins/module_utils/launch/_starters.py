@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tu
 from ..host._file_systems import Silent, may_hang
 from ..host._files import HostFiles
 from ..java._war import OF_INTEREST
-from ..shell._login import account, pam_environment
+from ..shell._login import account, accounts, pam_environment
 from ..text._value import Run, Text, Unresolvable, Value, line_of, text_of
 from ._systemd import Unit, Variable, build, parse_unit, split_words, substitute
 
@@ -86,8 +86,7 @@ def _logs_in(fields: Sequence[str]) -> bool:
 
 
 def _accounts(files: HostFiles) -> List[List[str]]:
-    lines = [line.split(":") for line in _text(files, "/etc/passwd").split("\n")]
-    return [fields for fields in lines if len(fields) > 6]
+    return accounts(files) if _text(files, "/etc/passwd") else []  # what does not answer is said
 
 
 def _home(files: HostFiles, user: str) -> str:

@@ -11,6 +11,7 @@ import os
 import re
 import string
 from bisect import bisect_left
+from functools import partial
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import PASSING, HostFiles
@@ -143,6 +144,12 @@ def parse_unit(content: str, path: str) -> List[Setting]:
     if logical and (is_utf8 or _is_utf8(text_of(logical))):
         _logical_line(logical, logical_start, section, path, settings)
     return settings
+
+
+def settings_of(files: HostFiles, content: str, path: str) -> List[Setting]:
+    """The same, once for each text."""
+    found: List[Setting] = files.made("unit", path, content, lambda: parse_unit(content, path))
+    return found
 
 
 def _is_utf8(text: str) -> bool:
@@ -621,7 +628,7 @@ class UnitFiles:
                 paths.append(path)
         settings: List[Setting] = []
         for path in paths:
-            settings.extend(parse_unit(self.files.read(path), path))
+            settings.extend(settings_of(self.files, self.files.read(path), path))
             if len(settings) > LIMIT_SETTINGS:
                 raise Unresolvable("the unit has more than %d settings" % LIMIT_SETTINGS, path)
         return build(name, fragment, tuple(paths[1:]), settings, self.files)
@@ -896,7 +903,7 @@ def default_environment(files: HostFiles) -> Dict[str, Variable]:
         if files.is_masked(path):
             continue
         try:
-            settings = parse_unit(files.read(path), path)
+            settings = settings_of(files, files.read(path), path)
         except OSError:
             continue
         for setting in settings:
@@ -1018,7 +1025,9 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
             if size > LIMIT_ENVIRONMENT:
                 raise Unresolvable("the unit's EnvironmentFiles have more than %d bytes" % LIMIT_ENVIRONMENT, found)
             try:
-                variables = parse_environment_file(content, found, True)
+                variables = files.made(
+                    "environment", found, content, partial(parse_environment_file, content, found, True)
+                )
             except UnicodeDecodeError:
                 if optional:
                     continue

@@ -9,6 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import os
 from typing import Any, Dict, List, Tuple
 
+from ..host._files import HostFiles
 from ..java import _proxies
 from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, survey
@@ -25,7 +26,7 @@ def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str
     _options.check(params)
     if not _options.wants_configured(params):
         return _options.answers(params)
-    found = survey(attach="never")
+    found = survey(HostFiles(), attach="never")
     return _options.answers(params, way_of(found, document_of(found)))
 
 

@@ -9,7 +9,7 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import re
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import ENVIRONMENT, MAINS, is_java
@@ -19,7 +19,7 @@ from ._builtins import BUILTINS, Builtins
 from ._flow import LIMIT_DEPTH
 from ._login import login_files, pam_environment, profiles
 from ._output import SILENT
-from ._parser import BASH, DASH, Assignment, Node, ShellSyntaxError, Word, parse
+from ._parser import BASH, DASH, Assignment, Node, Word
 from ._reach import reaches_jvm, script
 from ._words import Break, Launch, Leave, Oracle, Return, Variable
 
@@ -690,7 +690,10 @@ def read_script(
     it where it has no ``#!`` line.
     """
     try:
-        content = files.read(path) if given is None and bare is None or script(files, path) is not None else ""
+        if given is None and bare is None:
+            content = files.read(path) if files.head(path) == b"#!" else ""
+        else:
+            content = script(files, path) or ""
     except (OSError, ValueError):
         return None
     if given is not None or (bare is not None and not content.startswith("#!")):
@@ -817,12 +820,3 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], Any]) -> W
     result.texts = list(texts)
     result.ways = count
     return result
-
-
-def assignments(content: str, path: str, dialect: str = BASH) -> Iterator[Assignment]:
-    """All assignments in a file, wherever they stand; none where it cannot be parsed."""
-    try:
-        _tree, parser = parse(Text(content, path), dialect)
-    except (ShellSyntaxError, RecursionError):
-        return
-    yield from parser.assignments

@@ -17,6 +17,7 @@ from ..text._pattern import LIMIT_MATCH, Pattern
 from ..text._value import Run, Text, Unresolvable, Value, first_of, line_of, text_of, unknown_of, without_first
 from ._parser import BASH, DASH, Assignment, Node, Part, ShellSyntaxError, Word, parse
 from ._patterns import calculate, number_of, strip_match
+from ._read import parsed
 
 LIMIT_RUNS = 20000  # pieces of one value: X="$X$X" doubles them
 LIMIT_VALUE = 1 << 20  # characters of one value; the kernel starts no program with so long a word
@@ -810,21 +811,23 @@ class Words:
 
     def parsed(self, text: Text) -> Node:
         """The tree of a text; files are parsed once, however many ways there are through them."""
-        key = (text.path or "", text.characters, self.dialect)
-        tree = self.files.trees.get(key) if text.path is not None else None
-        if tree is None:
-            tree = self.parsed_once(text, "no valid shell text: ", text)
-            if text.path is not None:
-                self.files.trees[key] = tree
-        return tree
+        if text.path is None:
+            return self.parsed_once(text, "no valid shell text: ", text)
+        try:
+            return parsed(self.files, text, self.dialect, lambda: self._parses(text, text, 0)).tree
+        except ShellSyntaxError as error:
+            raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
 
     def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Node:
         """The tree of a text; ``place`` and ``position`` say which command wants it."""
-        self.spend(1, 8 * len(text.characters), place, position or 0)
+        self._parses(text, place, position or 0)
         try:
             return parse(text, self.dialect)[0]
         except ShellSyntaxError as error:
             raise self.unresolvable(what + error.message, place, error.position if position is None else position)
+
+    def _parses(self, text: Text, place: Text, position: int) -> None:
+        self.spend(1, 8 * len(text.characters), place, position)
 
 
 def _is_brace_expansion(characters: str) -> bool:

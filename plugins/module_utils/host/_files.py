@@ -421,6 +421,11 @@ class HostFiles:
         """What ``work`` makes of a file (or its OSError) the first time it is asked; of a candidate, each time."""
         return work() if self._is_candidate(path) else self._memory.once(question, path, work)
 
+    def known(self, question: str, path: str) -> Any:
+        """What :meth:`once` has remembered; None where it was not asked, or there was an error."""
+        answer = self._memory.answers.get((question, path))
+        return None if isinstance(answer, _Problem) else answer
+
     def _is_candidate(self, path: str) -> bool:
         return path in self._candidates
 
@@ -526,8 +531,11 @@ class HostFiles:
 
     def open(self, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""
-        if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
-            return open_regular(self._join(path), os.O_NOFOLLOW)
+        folder, _slash, name = path.rpartition("/")
+        if self._reader is None and path == "/" + "/".join(_parts(path)) and self._is_roots(folder):
+            place = self.canonical(folder).rstrip("/") + "/" + name
+            if self._link(place) is None:
+                return open_regular(self._join(place), os.O_NOFOLLOW)
         return _open_step_by_step(self.root, None, path, stat.S_IFREG, self._reader)
 
     def _entries(self, path: str) -> List[str]:
@@ -554,14 +562,22 @@ class HostFiles:
             os.close(descriptor)
 
     def _is_roots(self, folder: str) -> bool:
-        """Whether a folder without links on its way is root's, and each above it below the root."""
+        """Whether a folder, and each above it below the root, is root's; a link if it leads to such a folder, too."""
 
         def asked() -> bool:
-            above = not folder or self._is_roots(folder.rpartition("/")[0])
+            above, _slash, name = folder.rpartition("/")
+            if folder and (name == ".." or not self._is_roots(above)):
+                return False
             try:
-                return above and only_roots(os.lstat(self._join(folder or "/")))
+                place = self.canonical(above).rstrip("/") + "/" + name
+                target, status = self._link(place), os.lstat(self._join(place))
             except OSError:
                 return False
+            if target is None:
+                return only_roots(status)
+            if status.st_uid not in (0, os.geteuid()):
+                return False
+            return self._is_roots("/" + "/".join(_parts(target if target.startswith("/") else above + "/" + target)))
 
         return bool(self._memory.once("is root's", folder, asked))
 

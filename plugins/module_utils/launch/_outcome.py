@@ -277,6 +277,40 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
         return unanswered(error)
 
 
+def outcome_of_loaded(definition: Definition, on_disk: Definition, known: Outcome, files: HostFiles) -> Outcome:
+    """The outcome of a unit as it is loaded; ``known`` is that of the unit as the files have it.
+
+    Where the two start the same it is known already, but for the place: what is loaded does not say where it stood.
+    """
+    if known.verdict == UNRESOLVABLE or _told(definition) != _told(on_disk):
+        return outcome(definition, files)
+    unit = definition.unit
+    if unit is not None and known.path in (unit.fragment,) + unit.drop_ins:
+        return known._replace(path=None, line=None)
+    return known
+
+
+def _told(definition: Definition) -> Any:
+    """All that an outcome comes from, without the places."""
+
+    def told(value: Value) -> Any:
+        return text_of(value), unknown_of(value, True)
+
+    unit = definition.unit
+    return (
+        {name: told(variable.value) for name, variable in definition.environment.items()},
+        [told(word) for word in definition.program],
+        definition._replace(environment={}, program=(), unit=None),
+        None
+        if unit is None
+        else (
+            [[told(word) for word in command] for command in unit.exec_start],
+            [[told(word) for word in command] for command in unit.before],
+            unit._replace(environment={}, exec_start=(), before=(), source=None),
+        ),
+    )
+
+
 def unanswered(error: Silent) -> Outcome:
     return Outcome(UNRESOLVABLE, error.reason, error.path, None, (), (), None, (), ())
 

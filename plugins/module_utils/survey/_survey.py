@@ -283,7 +283,8 @@ def _next_start(
         return loaded, _unresolvable(
             "the service manager has the unit as '%s'; a daemon-reload is owed" % loaded.load_state
         )
-    return loaded, _outcome.outcome(_definition.definition_of(loaded.unit, manager), files)
+    loaded_definition = _definition.definition_of(loaded.unit, manager)
+    return loaded, _outcome.outcome_of_loaded(loaded_definition, definition, on_disk, files)
 
 
 def _unresolvable(reason: str, path: Optional[str] = None, line: Optional[int] = None) -> _outcome.Outcome:

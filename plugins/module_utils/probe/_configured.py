@@ -10,11 +10,11 @@ import os
 from typing import Any, Dict, List, Tuple
 
 from ..host._files import HostFiles
-from ..java import _proxies
+from ..java._proxy_settings import properties, variables
 from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, survey
 from ..text._value import text_of, unknown_of
-from . import _options
+from . import _options, _proxies
 from ._truststore import java_store
 
 #: The Java of a host whose controller does not run.
@@ -83,7 +83,7 @@ def _configured(entry: Entry) -> List[_proxies.Network]:
     where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
     networks = [
         _proxies.of_properties(
-            _proxies.properties([word for layer, words in vector if layer != "program" for word in words]), where
+            properties([word for layer, words in vector if layer != "program" for word in words]), where
         )
         for vector in entry.on_disk.vectors
     ]
@@ -95,4 +95,4 @@ def _configured(entry: Entry) -> List[_proxies.Network]:
         if not unknown_of(variable.value)
     }
     unit = entry.definition.service or entry.definition.name
-    return networks + [_proxies.of_environment(_proxies.variables(environment), "the environment of %s" % unit)]
+    return networks + [_proxies.of_environment(variables(environment), "the environment of %s" % unit)]

@@ -144,10 +144,10 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     values = [text_of(variable.value) for variable in definition.environment.values()]
     texts, is_open, silent = [], False, None
     for text in lines + values:  # a war, or a whole command, that the command line only names
-        # What every service is given is the same for each.
-        found: Reached = files.once(
-            "reached from %s" % definition.folder, text, partial(reached, files, text, None, definition.folder)
-        )
+        question = "reached from %s" % definition.folder
+        found: Reached = files.known(question, text) or reached(files, text, None, definition.folder)
+        if len(found.texts) == 1:  # as what every service is given; files are remembered by themselves
+            files.once(question, text, partial(Reached, *found))
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
         silent = silent or (found.silent if text in lines else None)

@@ -20,7 +20,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._reach import script
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Run, Value
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
 
 WAR = "Manifest-Version: 1.0\r\nJenkins-Version: 2.452.3.2\r\n\r\n"
 DEFAULT = "/etc/default/cloudbees-core-cm"
@@ -275,7 +275,7 @@ def loaded(definition: _definition.Definition, **changes: str) -> _definition.De
     """The same unit as the service manager tells it: without places, some variables with another value."""
 
     def plain(value: Any) -> Any:
-        return [Run(value.text)]
+        return Value.of(value.text)
 
     unit = definition.unit
     assert unit is not None

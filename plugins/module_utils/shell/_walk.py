@@ -339,7 +339,7 @@ class Shell(Builtins):
         """A command that came about by chance may open what is not there, or may not be made, and then does not run."""
         for redirection in node.redirections:
             path = redirection.target.literal() or "?"
-            if redirection.opens and (path.startswith("/") and self.files.exists(path.rpartition("/")[0])):
+            if redirection.opens and not (path.startswith("/") and self.files.exists(path.rpartition("/")[0])):
                 raise self.unresolvable(
                     "'daemon' joins its words to a command that opens %s where it is started" % path,
                     node.text,

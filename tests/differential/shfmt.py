@@ -105,9 +105,9 @@ class _Ours:
         for assignment in command.assignments:
             yield from self.assignment(assignment)
         for assignment in command.declared:
-            if self.dialect == BASH:
+            if self.dialect == BASH and not command.assignments:
                 yield from self.assignment(assignment)
-            else:  # shfmt's POSIX shell knows no declarations
+            else:  # for shfmt no declaration in POSIX's shell, nor behind an assignment
                 yield "word", assignment.start + self.shift, assignment.end + self.shift
                 yield from self.parts(assignment.word)
         yield from self.words(command.words)

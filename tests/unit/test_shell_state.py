@@ -206,3 +206,10 @@ def test_what_all_share_lies_in_the_session() -> None:
     shell._separately(lambda: shell.session.found.append(None))  # type: ignore[func-returns-value, arg-type]
     assert shell.session.found == [None]
     assert set(vars(shell)).isdisjoint(State.__slots__) and set(vars(shell)).isdisjoint({"found", "sourced", "texts"})
+
+
+def test_the_reply_of_a_select_is_not_known(machine: Machine) -> None:
+    case = Case(SCRIPT, "bash", f"#!/bin/bash\nselect V in -Da -Db; do break; done\n{JAVA % '$V'}\n")
+    machine.write({machine.config: case.text})
+    outcome = compare._outcome(machine.config, case)[2]
+    assert "$V is chosen while it starts" in (outcome.reason or ""), outcome

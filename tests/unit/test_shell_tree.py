@@ -201,6 +201,9 @@ ROWS = [
     ("bash", "$", "simple 0-1(0-1 $)"),
     ("bash", "a$", "simple 0-2(0-2 a$)"),
     ("bash", "$a$b", "simple 0-4(0-4 {0-2 $a, 2-4 $b})"),
+    ("bash", "$a#b", "simple 0-4(0-4 {0-2 $a, 2-4 #b})"),
+    ("bash", "$a\\\nb", "simple 0-5(0-5 {0-5 $ab})"),
+    ("bash", '"$a\\\n b"', "simple 0-8(0-8 {1-3 \"$a\", 5-7 ' b'})"),
     ("bash", "$ab.c", "simple 0-5(0-5 {0-3 $ab, 3-5 .c})"),
     ("bash", "${#a}", "simple 0-5(0-5 {0-5 ${#a}})"),
     ("bash", "${a:-b}", "simple 0-7(0-7 {0-7 ${a :- 5-6 b}})"),
@@ -325,6 +328,7 @@ ROWS = [
     ("bash", "a <<E; b\nx\nE\nc", "simple 0-5(0-1 a, 2 <<(4-5 E)~9-11); simple 7-8(7-8 b); simple 13-14(13-14 c)"),
     ("bash", "a <<E\nx\\\nE\nE\n", "simple 0-5(0-1 a, 2 <<(4-5 E)~6-11)"),
     ("bash", "a <<E\nx", "simple 0-5(0-1 a, 2 <<(4-5 E)~6-7)"),
+    ("bash", "a <<-E\nx\\\n\tE\nE\n", "simple 0-6(0-1 a, 2 <<-(5-6 E)~7-13)"),
     ("bash", "{ a <<E; }\nx\nE\n", "group 0-10([simple 2-7(2-3 a, 4 <<(6-7 E)~11-13)])"),
     ("bash", "a <<E &&\nx\nE\nb", "andor 0-14(simple 0-5(0-1 a, 2 <<(4-5 E)~9-11), && simple 13-14(13-14 b))"),
     # Compound commands

@@ -239,7 +239,7 @@ class Simple(Command):
 
 
 class Block(Command):
-    """Commands one after the other."""
+    """Commands one after the other; its place has the blanks and comments around them, too."""
 
     __slots__ = ("commands",)
 

@@ -43,7 +43,7 @@ def commands_of(value: Value, specifiers: Specifiers) -> Tuple[List[Tuple[Value,
             word = word[len(prefix) :]
         expanded = specifiers.put_in(word)
         refused = None if expanded is not None else "a specifier that it does not know"
-        if refused is None and is_program and not _may_be_program(expanded.text if expanded else ""):
+        if refused is None and is_program and not _may_be_program((expanded or EMPTY).text):
             refused = "a program by a path that is not absolute"
         if refused is not None:
             if "-" not in prefix:
@@ -66,7 +66,7 @@ _IN_WORD = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 def literal(word: Value) -> Value:
     """A word into which no variables are put (the prefix ":"): a dollar is two there."""
-    return word.replaced(_DOLLAR, lambda match: [*word.known(*match.span()), Run("$")]) if "$" in word.text else word
+    return word.replaced(_DOLLAR, lambda match: [*word.known(*match.span()), Run("$")])
 
 
 def substitute(argv: Sequence[Value], environment: Dict[str, Variable]) -> List[Value]:

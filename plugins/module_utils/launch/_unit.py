@@ -128,7 +128,7 @@ def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequenc
             last[setting.key] = text
         elif setting.key == "WorkingDirectory":
             expanded = specifiers.put_in(setting.value)
-            path = expanded.text if expanded is not None else ""
+            path = (expanded or EMPTY).text
             optional = text.startswith("-")
             whole = path.lstrip("-").startswith("/") and path[:2] != "--" and not _leads_up(path)
             if not text or text in ("~", "-~") or whole:

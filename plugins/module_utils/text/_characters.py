@@ -50,9 +50,6 @@ class Run:
             return self
         return Run(self.text, self.path, self.position, quoted, self.unknown, self.harmless)
 
-    def __repr__(self) -> str:  # only for people at a debugger: shows no content
-        return "<run %d@%s:%d%s>" % (len(self.text), self.path, self.position, " ?" if self.unknown else "")
-
 
 class Value:
     """A row of runs, and their text. It never changes: what is made of it is another one.
@@ -103,7 +100,7 @@ class Value:
         It has the unknowns of all that comes before its end: how many characters they stand for is not known, so those
         that are left out may be theirs.
         """
-        start, end, _step = stretch.indices(len(self.text))
+        start, end, _ = stretch.indices(len(self.text))
         if len(self.runs) == 1 and start < end:
             return Value((self.runs[0].part(start, end),))
         found = []
@@ -133,8 +130,7 @@ class Value:
         runs, starts = self.runs, self.starts
         at = bisect_right(starts, start) - 1
         while starts[at] < end and at < len(runs):
-            run, low = runs[at], start - starts[at]
-            low = low if low > 0 else 0
+            run, low = runs[at], max(start - starts[at], 0)
             text = run.text[low : end - starts[at]]
             if text:
                 quotes = run.quoted if quoted is None else quoted

@@ -123,7 +123,8 @@ class Without(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         """An alias of a type."""
-        if isinstance(node.value, ast.Subscript) and ast.unparse(node.value.value) in ("Dict", "List", "Tuple"):
+        made = node.value.value if isinstance(node.value, ast.Subscript) else getattr(node.value, "func", node.value)
+        if ast.unparse(made) in ("Dict", "List", "Tuple", "TypeVar"):
             node.value = ast.copy_location(ast.Constant(None), node.value)
         return self.generic_visit(node)
 

@@ -164,11 +164,12 @@ def state(
     root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None, attach: str = "auto"
 ) -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
+    from .host._files import HostFiles
     from .survey._document import document_of
     from .survey._survey import survey
 
-    found = survey(root, launch_scripts, attach)
-    document = document_of(found, root)
+    found = survey(HostFiles(root), launch_scripts, attach)
+    document = document_of(found)
     if probe is not None and root == "/":
         from .probe import _options
         from .probe._configured import way_of

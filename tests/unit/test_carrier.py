@@ -122,9 +122,9 @@ class Without(ast.NodeTransformer):
         return ast.copy_location(ast.Assign([node.target], self.visit(node.value), lineno=0), node)
 
     def visit_Assign(self, node: ast.Assign) -> Any:
-        """An alias or a variable of a type."""
-        alias = isinstance(node.value, ast.Subscript) and ast.unparse(node.value.value) in ("Dict", "List", "Tuple")
-        if alias or (isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "TypeVar"):
+        """An alias of a type."""
+        made = node.value.value if isinstance(node.value, ast.Subscript) else getattr(node.value, "func", node.value)
+        if ast.unparse(made) in ("Dict", "List", "Tuple", "TypeVar"):
             node.value = ast.copy_location(ast.Constant(None), node.value)
         return self.generic_visit(node)
 

@@ -17,6 +17,7 @@ import pytest
 from hostroot import FLAG
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._declare import declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
 
 CASES = Path(__file__).parent / "cases"
@@ -61,7 +62,7 @@ def scripts(row: dict[str, str]) -> list[str]:
 
 def verdict(root: Path, row: dict[str, str]) -> str:
     """What the files say now."""
-    entries = survey(str(root), scripts(row), "never").entries
+    entries = survey(HostFiles(str(root)), scripts(row), "never").entries
     return entries[0].on_disk.verdict if len(entries) == 1 else f"{len(entries)} installations"
 
 

@@ -1402,7 +1402,7 @@ def test_a_backup_beside_is_read_as_it_lies_there_and_moved_away_and_never_edite
     globbed.write(left, text)
     assert globbed.verdict() == ("disabled" if FLAG in text else "enabled")
     assert any(
-        left in warning and "moves it away" in warning for warning in survey(str(globbed.root), (), "never").warnings
+        left in warning and "moves it away" in warning for warning in survey(globbed.files, (), "never").warnings
     )
     before = snapshot(globbed.root)
     foreseen = declare("disabled", str(globbed.root), check=True, attach="never")
@@ -1427,7 +1427,7 @@ def test_a_backup_of_an_init_script_is_no_installation(host: Host) -> None:
     host.write(
         "/etc/init.d/cloudbees-core-cm.20260101T000000Z.cbops~", host.read("/etc/init.d/cloudbees-core-cm"), 0o755
     )
-    assert [entry.definition.name for entry in survey(str(host.root), (), "never").entries] == ["cloudbees-core-cm"]
+    assert [entry.definition.name for entry in survey(host.files, (), "never").entries] == ["cloudbees-core-cm"]
 
 
 @pytest.mark.parametrize("other", ["JAVA_OPTS=-Xmx2g\n", f"JAVA_OPTS=-Xmx2g {FLAG}\n", "JAVA_TOOL_OPTIONS=-Da=b\n"])

@@ -577,7 +577,7 @@ def test_a_unit_of_somebody_who_logs_in_is_seen_and_holds_nothing_up(host: Host)
         )
     for number in range(600):
         host.write(f"/home/ann/.config/systemd/user/more{number}.service", "[Service]\nExecStart=/bin/true\n")
-    entries = {entry.definition.name: entry.stray for entry in _survey.survey(str(host.root)).entries}
+    entries = {entry.definition.name: entry.stray for entry in _survey.survey(host.files).entries}
     assert entries == {
         "/srv/ci/.config/systemd/user/ci.service": False,
         "/home/ann/.config/systemd/user/ci.service": True,

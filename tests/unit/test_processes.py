@@ -917,14 +917,14 @@ def test_the_way_out_of_a_stray_is_not_looked_at() -> None:
     """Whoever started it named its proxy and its trust store."""
     network = ({"https.proxyHost": "proxy.evil", "javax.net.ssl.trustStore": "/home/alice/store"}, {}, "/home/alice")
     entries = state._strays([ALICE._replace(network=network)], [], [])
-    survey = state.Survey(entries, [], {})
+    survey = state.Survey(entries, [], {}, HostFiles("/"))
     way = _configured.way_of(survey, _document.document_of(survey))
     assert (way.network.routes, way.java_stores) == ((), ())
     assert "belongs to no installation" in way.network.notes[0]
 
 
 def test_a_stray_is_not_edited_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    survey = state.Survey(state._strays([ALICE], [], []), [], {})
+    survey = state.Survey(state._strays([ALICE], [], []), [], {}, HostFiles("/"))
     monkeypatch.setattr(_declare, "survey", lambda *_arguments: survey)
     done = _declare.declare("disabled")
     assert (done.changed, done.refused, done.restart_required, done.reload_required) == (False, [], [], False)
@@ -980,7 +980,7 @@ def surveyed(monkeypatch: pytest.MonkeyPatch, found: processes.Running) -> dict[
     """The state document of a host without installations, on which these run."""
     monkeypatch.setattr(_discovery, "discover", lambda *_arguments: ([], []))
     monkeypatch.setattr(processes, "running", lambda **_arguments: found)
-    document = _document.document_of(state.survey("/"))
+    document = _document.document_of(state.survey(HostFiles("/")))
     validate(document)
     return document
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.java import _proxies
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _options
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _proxy_settings
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _options, _proxies
 
 SECRET = "geheim"
 
@@ -29,7 +29,7 @@ def route(rule: str, *exceptions: str) -> _proxies.Route:
     ],
 )
 def test_properties(options: list[str], expected: tuple[str, int] | None) -> None:
-    network = _proxies.of_properties(_proxies.properties(options), "cm")
+    network = _proxies.of_properties(_proxy_settings.properties(options), "cm")
     assert [(one.host, one.port) for one in network.routes] == ([expected] if expected else [])
     assert network.notes == ()
 
@@ -46,13 +46,13 @@ def test_properties(options: list[str], expected: tuple[str, int] | None) -> Non
     ],
 )
 def test_what_is_not_probed_is_said(options: list[str]) -> None:
-    network = _proxies.of_properties(_proxies.properties(options), "the JVM of cm")
+    network = _proxies.of_properties(_proxy_settings.properties(options), "the JVM of cm")
     assert network.routes == () and network.trust_store is None
     assert len(network.notes) == 1 and "cm" in network.notes[0]
 
 
 def test_the_trust_store_of_a_jvm() -> None:
-    found = _proxies.properties(
+    found = _proxy_settings.properties(
         ["-Djavax.net.ssl.trustStore=/etc/pki/t.jks", f"-Djavax.net.ssl.trustStorePassword={SECRET}"]
     )
     assert SECRET not in str(found)
@@ -72,7 +72,7 @@ def test_the_trust_store_of_a_jvm() -> None:
     ],
 )
 def test_environment(environment: dict[str, str], expected: tuple[str, int] | None) -> None:
-    found = _proxies.variables(environment)
+    found = _proxy_settings.variables(environment)
     network = _proxies.of_environment(found, "cm")
     assert [(one.host, one.port) for one in network.routes] == ([expected] if expected else [])
     assert SECRET not in str((found, network))
@@ -82,7 +82,7 @@ def test_environment(environment: dict[str, str], expected: tuple[str, int] | No
     "value", ["https://p:3128", "socks5://p:1080", "http://p", "http://p:x", "http://a b:1", f"socks5://u:{SECRET}@p:1"]
 )
 def test_an_environment_that_cannot_be_probed_is_said(value: str) -> None:
-    network = _proxies.of_environment(_proxies.variables({"https_proxy": value}), "cm")
+    network = _proxies.of_environment(_proxy_settings.variables({"https_proxy": value}), "cm")
     assert network.routes == ()
     assert "https_proxy of cm was not probed" in network.notes[0] and SECRET not in network.notes[0]
 

@@ -13,6 +13,7 @@ import yaml
 
 from ansible_collections.cbops.telemetry.plugins.doc_fragments._attributes import ModuleDocFragment
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes import _outcomes
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
@@ -108,7 +109,7 @@ class Readers:
         self.planned, self.planned_reload = plan["restarts"] + plan["restarts_owed"], plan["reload"]
         self.restarted = [found["service"] for found in _restarting.owing(state, desired)]
         self.required = _declare._owing(
-            _survey.Survey([surveyed(found) for found in state["installations"]], [], {}), desired, []
+            _survey.Survey([surveyed(found) for found in state["installations"]], [], {}, HostFiles()), desired, []
         )
 
     def in_common(self) -> None:
@@ -275,7 +276,7 @@ def test_a_service_is_not_restarted_because_it_could_not_be_asked() -> None:
         ("enabled", ["cm.service"]),
         ("mixed", ["cm.service"]),
     ):
-        survey = _survey.Survey([surveyed(entry("disabled", "disabled", running))], [], {})
+        survey = _survey.Survey([surveyed(entry("disabled", "disabled", running))], [], {}, HostFiles())
         assert _declare._owing(survey, "disabled", []) == required, running
         assert _declare._owing(survey, "disabled", ["another"]) == []
 

@@ -144,7 +144,7 @@ def test_a_new_starter_is_a_class_and_a_line_of_the_table(host: Host, monkeypatc
 
         def starts(self, files: Any) -> Iterator[Start]:
             for path in files.glob("/etc/dinit.d/*"):
-                command = tuple(map(Value.of, files.read(path).partition("command = ")[2].split()))
+                command = tuple(Value.of(word) for word in files.read(path).partition("command = ")[2].split())
                 yield Start("dinit", "service ci", path, 1, command, {}, "root", "/", f"in {path} put the flag")
 
     host.write("/etc/dinit.d/ci", f"command = {JAVA}\n")

@@ -29,7 +29,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _candi
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._writing import Refused
 from ansible_collections.cbops.telemetry.plugins.module_utils.host import _file_systems
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jenkins_home, _proxies
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jenkins_home, _proxy_settings
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jvm as jvm
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _tomcat as tomcat
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
@@ -43,7 +43,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils.launch import (
     _unit_syntax,
 )
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _service_manager as service_manager
-from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connect, _proxies
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _connectivity as connectivity
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _tls as tls
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe import _truststore as truststore
@@ -192,13 +192,15 @@ def proxy_exception(text: str) -> None:
 def proxy_exceptions(text: str) -> None:
     """As the exceptions in a JVM's options and in its environment."""
     options = ["-Dhttps.proxyHost=p", f"-Dhttp.nonProxyHosts={text}"]
-    by_options = _proxies.of_properties(_proxies.properties(options), "x")
-    by_environment = _proxies.of_environment(_proxies.variables({"https_proxy": "http://p:1", "no_proxy": text}), "x")
+    by_options = _proxies.of_properties(_proxy_settings.properties(options), "x")
+    by_environment = _proxies.of_environment(
+        _proxy_settings.variables({"https_proxy": "http://p:1", "no_proxy": text}), "x"
+    )
     _proxies.paths(by_options.routes + by_environment.routes, "api.segment.io")
 
 
 def proxy_address(text: str) -> None:
-    _proxies.of_environment(_proxies.variables({"https_proxy": text}), "x")
+    _proxies.of_environment(_proxy_settings.variables({"https_proxy": text}), "x")
     _proxies.of_properties({"https.proxyHost": text, "javax.net.ssl.trustStore": "/" + text}, "x")
     _proxies.of_environment({"https_proxy": text}, "x")
 

@@ -33,12 +33,11 @@ from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unreso
 from ..launch._starters import starter_of
 from ..launch._systemd import UnitFiles
 from ..launch._unit import Unit, build
-from ..launch._unit_syntax import parse_unit
-from ..shell._cursor import ShellSyntaxError
+from ..launch._unit_syntax import settings_of
 from ..shell._nodes import Assignment, Word
-from ..shell._parser import parse
+from ..shell._read import assignments
 from ..text._characters import EMPTY, Run, Value
-from ..text._value import Text, Unresolvable, line_of
+from ..text._value import Unresolvable, line_of
 from ._backups import kept_at
 from ._writing import Refused
 
@@ -159,7 +158,7 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
         if files.may_be_edited(path) and path.startswith(("/etc/default/", "/etc/sysconfig/")) and files.exists(path)
     ]
     if live is None and variable is not None and named:
-        array = assigned_in(files.read(named[0]), named[0]).get(variable, False)
+        array = assigned_in(files, files.read(named[0]), named[0]).get(variable, False)
         return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, array))
     followed = before.walk.followed if before.walk is not None else ()
     program = definition.program[0].text if definition.program else ""
@@ -233,7 +232,7 @@ def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Cand
     if live.reader == "shell" and live.variable is not None:
         content = files.read(live.path)
         # 2. In place, in the assignment that counts (the last one that the reader accepts).
-        for assignment in reversed(_assignments(content, live.path)):
+        for assignment in reversed(assignments(files, content, live.path)):
             if assignment.name == live.variable:
                 edited = _into_assignment(content, assignment)
                 if edited is not None:
@@ -253,14 +252,6 @@ def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Cand
         yield from _into_environment_file(files, live)
     elif live.reader == "Environment" and live.variable is not None:
         yield from _into_unit(definition, files, live)
-
-
-def _assignments(content: str, path: str) -> List[Assignment]:
-    try:
-        _tree, parser = parse(Text(content, path))
-    except ShellSyntaxError:
-        return []
-    return parser.assignments
 
 
 def _into_assignment(content: str, assignment: Assignment) -> Optional[str]:
@@ -471,7 +462,7 @@ def why_not_ours(files: HostFiles, unit: str, path: str) -> Optional[str]:
     below = UnitFiles(files.with_candidates({path: None})).load(unit)
     if below is None:
         return "there is no %s" % unit
-    for name, variable in build(unit, path, (), parse_unit(content, path), files).environment.items():
+    for name, variable in build(unit, path, (), settings_of(files, content, path), files).environment.items():
         under = below.environment.get(name)
         if variable.value.unknown() or (under is not None and under.value.unknown()):
             return "the value of %s is not known" % name

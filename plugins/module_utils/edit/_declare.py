@@ -15,7 +15,7 @@ from ..host._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots,
 from ..launch import _declarations, _live, _outcome
 from ..launch._ownership import own_drop_ins
 from ..rules._findings import RESTART, owed
-from ..survey._document import document_of, installation_document
+from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, survey
 from ..text._value import Unresolvable
 from ._backups import COUNT, DAYS, Store, legacy_in
@@ -76,14 +76,14 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     :class:`Refused` where a name is not installed here.
     """
     store = Store(root, run, count, days)
-    before = survey(root, launch_scripts, attach)
+    before = survey(HostFiles(root), launch_scripts, attach)
     unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
     if unknown:
         raise Refused(
             "not installed here: %s (installed: %s)"
             % (", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing")
         )
-    files = HostFiles(root)
+    files = before.files  # the present reading: each write begins the next one
     diffs: List[Dict[str, str]] = []
     backups: List[str] = []
     refused: List[str] = []
@@ -108,6 +108,8 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
             diffs.append(diff)
             content = checksum(files.read(path))
             edited[path] = {"path": path, "before": content, "after": content, "backup": None}
+    if changed and not check:
+        files = files.anew()
     moved, notes = _taken_in(store, before, files, names, refused, check)
     for path, to, content in moved:
         changed = True
@@ -116,8 +118,8 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     if moved and check:
         files = files.with_candidates({path: None for path, _to, _content in moved})
     elif moved:
-        files = HostFiles(root)
-        before = survey(root, launch_scripts, attach)  # they may have been read, so other options may count now
+        before = survey(files.anew(), launch_scripts, attach)  # they may have been read, so other options may count now
+        files = before.files
     for entry in before.entries:
         if names and entry.definition.name not in names:
             continue
@@ -127,7 +129,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
             continue  # nobody asked for it: whoever may log in could start one, and stop this
         try:
             definition = entry.definition
-            on_disk, planned, was_edited = _planned(entry, root, files, wanted, backup, bool(edited), check)
+            files, on_disk, planned, was_edited = _planned(entry, files, wanted, backup, bool(edited), check)
             others = others or was_edited
             if planned.files and backup:
                 store.check(make=not check)
@@ -138,7 +140,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
                     files = files.with_candidates({path: new})
             elif planned.files:
                 writes = _written(files, planned, store, backup)
-                files = HostFiles(root)
+                files = files.anew()
                 reached = evaluate(definition, files)
                 if reached.verdict != wanted or not _live.same_vectors(on_disk, reached):
                     raise Refused(
@@ -165,10 +167,14 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
                 changed = True
         except Refused as error:
             refused.append(str(error))
+            files = files if check else files.anew()  # what was written was put back
         except OSError as error:
             refused.append("%s: %s" % (error.filename or entry.definition.name, error.strerror))
-        files = files if check else HostFiles(root)
-    after = survey(root, launch_scripts, attach) if (changed or others) and not check else before
+            files = files if check else files.anew()
+    if check or not (changed or others):
+        after = before
+    else:
+        after = survey(files if changed else files.anew(), launch_scripts, attach)
     wrong = _wrong(before, after, wanted, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
@@ -185,37 +191,36 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         backups = [backup for backup in backups if os.path.lexists(native(backup))]
         edited = {path: edit for path, edit in edited.items() if path not in written}
         changed = bool(edited)
-        after = survey(root, launch_scripts, attach)
+        after = survey(files.anew(), launch_scripts, attach)
     if backups and not check:
         store.prune()
+    document = document_of(after)
     return Declared(
         changed,
         diffs,
         backups,
         refused,
-        document_of(after, root),
+        document,
         _owing(after, wanted, names),
-        root == "/"
-        and any(installation_document(entry, HostFiles(root))["daemon_reload_owed"] for entry in after.entries),
+        before.files.root == "/" and any(one["daemon_reload_owed"] for one in document["installations"]),
         list(edited.values()),
         notes,
     )
 
 
 def _planned(
-    entry: Entry, root: str, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool
-) -> Tuple[_outcome.Outcome, Plan, bool]:
-    """What the next start gives now, what is to be written, and whether somebody else edited since the survey.
+    entry: Entry, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool
+) -> Tuple[HostFiles, _outcome.Outcome, Plan, bool]:
+    """The reading that counts, what the next start gives by it, what to write, and whether somebody edited meanwhile.
 
-    Another run may write between the look at what counts and the look at what stands there: its edit would be made once
-    more. So what counts is looked at again when the plan stands; from there on, the write itself finds out.
+    Another run may have written since the survey: its edit would be made once more. So all is read anew before anything
+    is written, and where that gives another outcome it is what counts; from there on, the write itself finds out.
     """
     definition, on_disk, live = entry.definition, entry.on_disk, entry.live
     for turn in range(_LOOKS):
-        if turn:
-            files = HostFiles(root)
-        if edited or turn or on_disk.verdict != wanted:
-            # This view is not the survey's; and what was edited for another installation may start this one.
+        if edited or turn or on_disk.verdict == _outcome.UNRESOLVABLE:
+            # What was edited for another installation may start this one; and the files may tell more than the survey,
+            # which knows of what they do not tell.
             on_disk = evaluate(entry.definition, files)
             try:
                 definition = reload_definition(entry.definition, files)
@@ -228,10 +233,12 @@ def _planned(
             planned = plan(definition, files, on_disk, live, wanted, backup)
         except (Refused, OSError) as error:
             refused = error
-        if check or not (planned.files or refused) or _is_same(on_disk, evaluate(entry.definition, HostFiles(root))):
+        now = files.anew()
+        if check or not (planned.files or refused) or _is_same(on_disk, evaluate(entry.definition, now)):
             if refused is not None:
                 raise refused
-            return on_disk, planned, not _is_same(entry.on_disk, on_disk)
+            return files, on_disk, planned, not _is_same(entry.on_disk, on_disk)
+        files = now
     raise Refused(
         "%s: somebody else edits its launch files at this moment (nothing was changed); run again"
         % entry.definition.name
@@ -267,6 +274,8 @@ def _taken_in(
                 limits.write()
             store.check(make=not check)
             to = store.take_in(_real(files, path), check)
+        except FileNotFoundError:
+            continue  # another run has moved it
         except (Refused, OSError) as error:
             refused.append("%s: this backup of an earlier version cannot be moved away: %s" % (path, error))
             continue
@@ -331,7 +340,10 @@ def _give_to_root(files: HostFiles, path: str, unit: str, check: bool) -> Option
     It becomes another file with the same bytes: who has the old one open can go on writing to that alone.
     """
     real = _real(files, path)
-    status = os.lstat(real)
+    try:
+        status = os.lstat(real)
+    except FileNotFoundError:
+        return None  # another run has taken it away since the survey
     if files.weak_spot(path) is None or only_roots(status):  # a folder that is not root's is not ours to mend
         return None
     was = "others than root could write it (%s), and PID 1 does as root what it says" % owner_and_mode(status)

@@ -61,6 +61,11 @@ LIMIT_SIZE = 4 << 20
 LIMIT_LINKS = 20
 LIMIT_FOUND = 1000  # paths that a pattern stands for
 LIMIT_KEPT = 64 << 20  # bytes of files that are kept in memory together
+LIMIT_MADE = 1 << 20  # characters of texts of which is kept what was made of them
+LIMIT_ANSWERS = 100000  # what was asked of paths
+_HEAD = 128  # bytes by which a file is told
+#: Programs and archives, by their first bytes: nobody reads them for text.
+BINARIES = ("\x7fELF", "PK\3\4", "\x1f\x8b")
 _NULL = "/dev/null"
 
 
@@ -312,6 +317,61 @@ def _parts(path: str) -> List[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
+class _Problem(NamedTuple):
+    """Why there is no answer, as it was said the first time; an error itself would hold on to what was under way."""
+
+    number: int
+    reason: str
+    path: Optional[str]
+
+
+class _Memory:
+    """What one reading has found, so that each path is asked for once: also what is not there, or cannot be read.
+
+    Where it is full, what was asked is forgotten and asked anew. A file that has become another one meanwhile is an
+    error then: two states of it must not be told as one.
+    """
+
+    def __init__(self) -> None:
+        self.content: Dict[str, str] = {}
+        self.size = 0  # of it, in bytes
+        self.let_go: Dict[str, int] = {}  # of content that is not kept any more, by what it can be told
+        self.too_large: Set[str] = set()
+        self.answers: Dict[Tuple[str, str], Any] = {}
+        self.links: Dict[str, Optional[str]] = {}
+        self.folders: Dict[str, str] = {"": "/"}
+        self.made: Dict[Tuple[str, Optional[str], str], Any] = {}
+        self.made_of = [0]  # characters
+
+    def once(self, question: str, path: str, work: Callable[[], Any]) -> Any:
+        """What ``work`` returns, or raises as OSError, the first time that this is asked of a path. Raises Silent."""
+        key = question, path
+        if key not in self.answers:
+            if len(self.answers) >= LIMIT_ANSWERS:
+                self.answers.clear()
+            try:
+                self.answers[key] = work()
+            except Silent:
+                raise
+            except OSError as error:
+                self.answers[key] = _Problem(error.errno or errno.EIO, error.strerror or str(error), error.filename)
+        answer = self.answers[key]
+        if isinstance(answer, _Problem):
+            raise OSError(*answer)
+        return answer
+
+    def keep(self, path: str, content: str) -> None:
+        """Remember the content of a file. Raises OSError where it was another one before."""
+        if self.let_go.get(path, hash(content)) != hash(content):
+            raise OSError(errno.ESTALE, "it was changed while this host was read", path)
+        self.size += len(content)
+        if self.size > LIMIT_KEPT:
+            self.let_go.update((name, hash(text)) for name, text in self.content.items())
+            self.content.clear()
+            self.size = len(content)
+        self.content[path] = content
+
+
 class HostFiles:
     """Files as a process on the host sees them; ``root`` is where its file system is mounted.
 
@@ -320,45 +380,67 @@ class HostFiles:
     for a file that is not written yet (None: the file is gone). Text is Latin-1, one character a byte.
     Everything but ``test`` raises :class:`Silent` for what lies on a file system that does not answer, and for a folder
     with more names than are looked through.
+
+    A view is one reading: what is asked twice has the same answer, so that all that is said of a host fits together.
+    :meth:`anew` begins the next one.
     """
 
     def __init__(self, root: str = "/", reader: Optional[Reader] = None) -> None:
         self.root = root.rstrip("/") or "/"
         self._reader = reader
-        self._content: Dict[str, str] = {}
-        self._kept = [0]  # bytes of it
-        self._links: Dict[str, Optional[str]] = {}
-        self._folders: Dict[str, str] = {"": "/"}
-        self._names: Dict[str, FrozenSet[str]] = {}
+        self._memory = _Memory()
         self._candidates: Dict[str, Optional[str]] = {}
-        self._roots: Dict[str, bool] = {}
-        self.manifests: Dict[str, Optional[Dict[str, str]]] = {}  # see java/_war
-        self.reached: Dict[str, Any] = {}  # see shell/_reach
         self.host = self  # whose names the places of what is read have
-        self.views: Dict[Any, Any] = {}  # what services see that have other mounts, see launch/_service_files
+        self.views: Dict[Any, _Memory] = {}  # of services that have other mounts, see launch/_service_files
         self.service_roots: Set[str] = set()  # roots of services: what belongs to packages in them is not edited either
-        self.trees: Dict[Tuple[str, str, str], Any] = {}  # parsed shell files, see shell/_walk
         self.unread: Dict[str, str] = {}  # profiles on file systems that do not answer, and why; see shell/_login
         self.work = [0]  # what following launch files has cost so far, see shell/_words
+
+    def anew(self) -> "HostFiles":
+        """Another reading of the same files: after a write, and to see whether somebody else has written meanwhile.
+
+        Nothing that was read is taken over, only what was made of texts: of the same text the same is made.
+        """
+        view = HostFiles(self.root, self._reader)
+        view._memory.made, view._memory.made_of = self._memory.made, self._memory.made_of
+        return view
 
     def with_candidates(self, candidates: Dict[str, Optional[str]]) -> "HostFiles":
         """The same view with other content in some files."""
         view = HostFiles(self.root, self._reader)
-        view._content = self._content
-        view._kept = self._kept
-        view._links = self._links
-        view._folders = self._folders
-        view._names = self._names
-        view._roots = self._roots
+        view._memory = self._memory
         view.views = self.views
         view.service_roots = self.service_roots
         view.unread = self.unread
-        view.manifests, view.reached = self.manifests, self.reached
-        view.trees = dict(self.trees)  # what is parsed of candidates goes with them
         view.work = self.work
         view._candidates = dict(self._candidates)
         view._candidates.update(candidates)
         return view
+
+    def once(self, question: str, path: str, work: Callable[[], Any]) -> Any:
+        """What ``work`` makes of a file (or its OSError) the first time it is asked; of a candidate, each time."""
+        return work() if self._is_candidate(path) else self._memory.once(question, path, work)
+
+    def known(self, question: str, path: str) -> Any:
+        """What :meth:`once` has remembered; None where it was not asked, or there was an error."""
+        answer = self._memory.answers.get((question, path))
+        return None if isinstance(answer, _Problem) else answer
+
+    def _is_candidate(self, path: str) -> bool:
+        return path in self._candidates
+
+    def made(self, kind: str, path: Optional[str], text: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` makes of a text that stands in a file, made once. Nobody may change it."""
+        memory = self.host._memory
+        key = kind, path, text
+        if key not in memory.made:
+            made = make()
+            memory.made_of[0] += len(text)
+            if memory.made_of[0] > LIMIT_MADE:
+                memory.made.clear()
+                memory.made_of[0] = len(text)
+            memory.made[key] = made
+        return memory.made[key]
 
     def _look(self, place: str, work: Callable[[], Any]) -> Any:
         # Whoever names an image says where to look.
@@ -369,7 +451,11 @@ class HostFiles:
         return self._look(self.resolve(path), work)
 
     def _status(self, place: str, follow: bool = True) -> os.stat_result:
-        return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))
+        def asked() -> os.stat_result:
+            return os.stat_result(self._look(place, lambda: list(os.stat(place, follow_symlinks=follow))))
+
+        status: os.stat_result = self._memory.once("status" if follow else "own status", place, asked)
+        return status
 
     def resolve(self, path: str) -> str:
         """Path on this machine as Python's functions want it, links resolved below the root. Raises OSError."""
@@ -384,9 +470,10 @@ class HostFiles:
         if name in ("", ".", "..") or not path.startswith("/"):
             return self._canonical(path)
         # A survey comes by the same folders thousands of times.
-        if folder not in self._folders:
-            self._folders[folder] = self._canonical(folder)
-        place = self._folders[folder].rstrip("/") + "/" + name
+        folders = self._memory.folders
+        if folder not in folders:
+            folders[folder] = self._canonical(folder)
+        place = folders[folder].rstrip("/") + "/" + name
         return place if self._link(place) is None else self._canonical(path)
 
     def may_be_edited(self, path: str) -> bool:
@@ -426,15 +513,16 @@ class HostFiles:
 
     def _link(self, path: str) -> Optional[str]:
         """Where a link leads; None for anything else. Asked once: a survey comes by a folder thousands of times."""
-        if path not in self._links:
+        links = self._memory.links
+        if path not in links:
             place = self._join(path)
             try:
-                self._links[path] = bytewise(self._look(place, lambda: os.readlink(place)))
+                links[path] = bytewise(self._look(place, lambda: os.readlink(place)))
             except Silent:
                 raise
             except OSError:
-                self._links[path] = None
-        return self._links[path]
+                links[path] = None
+        return links[path]
 
     def target(self, path: str) -> Optional[str]:
         """Where a link leads, as it says; None for what is no link. Raises OSError."""
@@ -443,13 +531,12 @@ class HostFiles:
 
     def open(self, path: str) -> Tuple[int, os.stat_result]:
         """Open a regular file; a link that is not root's is followed with the rights of whoever made it. OSError."""
-        if self._reader is None and self.canonical(path) == path and self._is_roots(path.rpartition("/")[0]):
-            return open_regular(self._join(path), os.O_NOFOLLOW)
+        folder, _slash, name = path.rpartition("/")
+        if self._reader is None and path == "/" + "/".join(_parts(path)) and self._is_roots(folder):
+            place = self.canonical(folder).rstrip("/") + "/" + name
+            if self._link(place) is None:
+                return open_regular(self._join(place), os.O_NOFOLLOW)
         return _open_step_by_step(self.root, None, path, stat.S_IFREG, self._reader)
-
-    def _head(self, path: str, count: int) -> str:
-        with os.fdopen(self.open(path)[0], "rb") as stream:
-            return stream.read(count).decode("latin-1")
 
     def _entries(self, path: str) -> List[str]:
         if self.canonical(path) == path:
@@ -462,7 +549,7 @@ class HostFiles:
 
     def list_below(self, home: str, path: str) -> List[str]:
         """Names in a folder of a home. Raises OSError, also where there are too many."""
-        names = self._listed(home, path)
+        names: List[str] = self._memory.once("names below " + home, path, lambda: self._listed(home, path))
         if too_many(names):
             raise OSError(errno.E2BIG, too_many(names), path)
         return names
@@ -475,14 +562,24 @@ class HostFiles:
             os.close(descriptor)
 
     def _is_roots(self, folder: str) -> bool:
-        """Whether a folder without links on its way is root's, and each above it below the root."""
-        if folder not in self._roots:
-            above = not folder or self._is_roots(folder.rpartition("/")[0])
+        """Whether a folder, and each above it below the root, is root's; a link if it leads to such a folder, too."""
+
+        def asked() -> bool:
+            above, _slash, name = folder.rpartition("/")
+            if folder and (name == ".." or not self._is_roots(above)):
+                return False
             try:
-                self._roots[folder] = above and only_roots(os.lstat(self._join(folder or "/")))
+                place = self.canonical(above).rstrip("/") + "/" + name
+                target, status = self._link(place), os.lstat(self._join(place))
             except OSError:
-                self._roots[folder] = False
-        return self._roots[folder]
+                return False
+            if target is None:
+                return only_roots(status)
+            if status.st_uid not in (0, os.geteuid()):
+                return False
+            return self._is_roots("/" + "/".join(_parts(target if target.startswith("/") else above + "/" + target)))
+
+        return bool(self._memory.once("is root's", folder, asked))
 
     def weak_spot(self, path: str, nobodys: FrozenSet[int] = frozenset()) -> Optional[Tuple[str, os.stat_result]]:
         """The first folder, link or file on the way to a path that others than root may change; None for none.
@@ -527,26 +624,46 @@ class HostFiles:
             if candidate is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
             return candidate
-        if path not in self._content:
-            content = self._look(self.resolve(path), lambda: text_of_open(*self.open(path), path))  # type: str
-            self._kept[0] += len(content)
-            if self._kept[0] > LIMIT_KEPT:
-                self._content.clear()
-                self._kept[0] = len(content)
-            self._content[path] = content
-        return self._content[path]
+        memory = self._memory
+        if path not in memory.content:
+            self._first(path)
+        if path not in memory.content:  # it is a program, or was let go
+            if path in memory.too_large:
+                raise OSError(errno.EFBIG, "larger than %d bytes" % LIMIT_SIZE, path)
+            memory.keep(path, self._look(self.resolve(path), lambda: text_of_open(*self.open(path), path)))
+        return memory.content[path]
+
+    def _first(self, path: str) -> str:
+        """The first bytes of a regular file. It is opened once, so what may be text is read whole. Raises OSError."""
+
+        def taken() -> List[Any]:
+            descriptor, status = self.open(path)
+            with os.fdopen(descriptor, "rb") as stream:
+                first = stream.read(_HEAD).decode("latin-1")
+                if first.startswith(BINARIES) or status.st_size > LIMIT_SIZE:
+                    return [first, None, status.st_size > LIMIT_SIZE]
+                return [first, first + stream.read(LIMIT_SIZE + 1 - len(first)).decode("latin-1"), False]
+
+        def asked() -> str:
+            first, content, too_large = self._look(self.resolve(path), taken)
+            if content is not None:
+                self._memory.keep(path, content)
+            if too_large:
+                self._memory.too_large.add(path)
+            return str(first)
+
+        return str(self._memory.once("first bytes", path, asked))
 
     def head(self, path: str, count: int = 2) -> bytes:
-        """The first bytes of a regular file, empty where it cannot be read."""
+        """The first bytes of a regular file (128 at most), empty where it cannot be read."""
         if self._candidates.get(path) is not None:
             return (self._candidates[path] or "").encode("latin-1")[:count]
         try:
-            text = self._look(self.resolve(path), lambda: self._head(path, count))  # type: str
+            return self._first(path).encode("latin-1")[:count]
         except Silent:
             raise
         except OSError:
             return b""
-        return text.encode("latin-1")
 
     def exists(self, path: str) -> bool:
         """True where something is there (a dangling link counts as nothing)."""
@@ -579,16 +696,17 @@ class HostFiles:
 
     def list(self, path: str) -> List[str]:
         """Names in a folder, sorted; empty where there is none."""
-        if path not in self._names:
-            try:
-                self._names[path] = frozenset(self._look(self.resolve(path), lambda: self._entries(path)))
-            except Silent:
-                raise
-            except OSError:
-                self._names[path] = frozenset()
-        if too_many(self._names[path]):
-            raise Silent(too_many(self._names[path]), path)
-        names = set(self._names[path])
+        try:
+            found = self._there(path)
+        except Silent:
+            raise
+        except OSError:
+            found = []
+        if too_many(found):
+            raise Silent(too_many(found), path)
+        if not self._candidates:
+            return list(found)
+        names = set(found)
         for candidate, content in self._candidates.items():
             folder, _slash, name = candidate.rpartition("/")
             if folder == path:
@@ -599,13 +717,20 @@ class HostFiles:
                 names.add(folder[len(path) + 1 :].partition("/")[0])  # a file makes its folders
         return sorted(names)
 
+    def _there(self, path: str) -> List[str]:
+        def asked() -> List[str]:
+            return sorted(self._look(self.resolve(path), lambda: self._entries(path)))
+
+        names: List[str] = self._memory.once("names", path, asked)
+        return names
+
     def is_refused(self, path: str) -> bool:
         """Whether whoever asks may not look into a file or folder, so that nothing is known of what is in it."""
         try:
             if self.test("d", path):
-                self._look(self.resolve(path), lambda: self._entries(path))
+                self._there(path)
             else:
-                os.close(self.open(path)[0])
+                self._first(path)
         except PermissionError:
             return True
         except Silent:

@@ -17,7 +17,6 @@ import struct
 import time
 import zlib
 from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
-from xml.parsers import expat
 
 from ..host import _limits as limits
 from ..host._file_systems import Silent
@@ -25,6 +24,8 @@ from ..host._files import HostFiles, text_of_open
 
 PLUGINS = (("analytics_plugin", "cloudbees-analytics"), ("license_tracker_plugin", "cloudbees-license-tracker"))
 UNKNOWN = "unknown"
+#: The question of a view that a war's manifest is the answer to (:mod:`_war`).
+MANIFEST = "manifest"
 LIMIT_MANIFEST = 256 << 10
 LIMIT_NO_PROXY = 200  # hosts without the proxy
 LIMIT_DIRECTORY = 8 << 20  # of a zip's central directory; a product's war has some 100 KiB
@@ -138,8 +139,7 @@ def manifest_at(open_file: Callable[[str], Tuple[int, os.stat_result]], path: st
     return manifest_of(data)
 
 
-def _version(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str, names: Sequence[str]) -> str:
-    manifest = manifest_at(open_file, path)
+def _version(manifest: Dict[str, str], path: str, names: Sequence[str]) -> str:
     value = next((manifest[name] for name in names if name in manifest), "")
     # Old plugins are built as "1.2 (private-...)" on a developer's machine.
     value = value.split(" ")[0]
@@ -184,6 +184,10 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     def opened(path: str) -> Tuple[int, os.stat_result]:
         return files.open_below(home, path[len(home) :])
 
+    def of_plugin(name: str) -> str:
+        path = folder + "/" + name
+        return _version(manifest_at(opened, path), path, ("plugin-version", "implementation-version"))
+
     detail: Dict[str, Any] = {
         "state": "disabled" if archive + ".disabled" in names else "enabled",
         "pinned": archive + ".pinned" in names,
@@ -192,13 +196,13 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
     try:
         if archive.endswith("pl"):
             raise Unreadable("%s/%s: a plugin linked for development, which is not read" % (folder, archive))
-        version = _version(opened, folder + "/" + archive, ("plugin-version", "implementation-version"))
+        version = of_plugin(archive)
     except Unreadable as error:
         return UNKNOWN, dict(detail, reason=str(error))
     notes = ["%s is ignored beside %s" % (other, archive) for other in archives[1:]]
     if name in names:
         try:
-            unpacked = _version(opened, folder + "/" + name, ("plugin-version", "implementation-version"))
+            unpacked = of_plugin(name)
             if unpacked != version:
                 notes.append("version %s was unpacked at an earlier start" % unpacked)
         except Unreadable:
@@ -215,6 +219,8 @@ def children(text: str) -> Dict[str, Set[str]]:
     Jenkins writes XML 1.1 headers (core's XmlFile.java), which expat refuses. A document type is refused: without
     it there are no entities.
     """
+    from xml.parsers import expat  # a child reads the settings, and few hosts have any
+
     found: Dict[str, Set[str]] = {}
     names: List[str] = []
     parts: List[str] = []
@@ -251,7 +257,10 @@ def children(text: str) -> Dict[str, Set[str]]:
 def _children(files: HostFiles, home: str, name: str) -> Dict[str, Set[str]]:
     path = home + "/" + name
     try:
-        return children(text_of_open(*files.open_below(home, name), path))
+        text: Dict[str, Set[str]] = files.once(
+            "settings", path, lambda: children(text_of_open(*files.open_below(home, name), path))
+        )
+        return text
     except OSError as error:
         raise Unreadable("%s: %s" % (path, _why(error)))
     except ValueError as error:
@@ -300,7 +309,8 @@ def product_version(files: HostFiles, home: Optional[str], wars: Sequence[str]) 
     """Version of the war that the next start uses."""
     if len(wars) != 1:
         raise Unreadable("it is not known which war is started")
-    version = _version(files.open, wars[0], ("jenkins-version", "implementation-version"))
+    manifest = files.known(MANIFEST, wars[0]) or manifest_at(files.open, wars[0])
+    version = _version(manifest, wars[0], ("jenkins-version", "implementation-version"))
     detail = {"state": "seen", "file": wars[0]}
     try:
         last = "".join(_children(files, home, "config.xml").get("version", set())) if home else ""

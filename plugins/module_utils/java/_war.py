@@ -11,7 +11,7 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 from ..host._file_systems import Silent
 from ..host._files import HostFiles
-from ._jenkins_home import Unreadable, manifest_at
+from ._jenkins_home import MANIFEST, Unreadable, manifest_at
 
 #: How the product and its makers are called, in names of wars, units, users, folders and variables.
 OF_INTEREST = re.compile(r"cloudbees|jenkins", re.IGNORECASE)
@@ -24,9 +24,8 @@ def is_product(attributes: Mapping[str, str]) -> bool:
 
 def attributes_of(files: HostFiles, path: str) -> Optional[Dict[str, str]]:
     """The manifest of an archive or unpacked folder; None where there is none, or none that can be read."""
-    if path not in files.manifests:
-        files.manifests[path] = _attributes(files, path)
-    return files.manifests[path]
+    found: Optional[Dict[str, str]] = files.once(MANIFEST, path, lambda: _attributes(files, path))
+    return found
 
 
 def _attributes(files: HostFiles, path: str) -> Optional[Dict[str, str]]:

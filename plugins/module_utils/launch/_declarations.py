@@ -13,12 +13,12 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from ..host._files import HostFiles
 from ..java._jvm import PROPERTY
 from ..shell._cursor import ShellSyntaxError
-from ..shell._parser import parse
+from ..shell._read import parsed
 from ..text._value import Text, Unresolvable, line_of
 from ._definition import INIT_FOLDER, Definition, program_path, seen_by
 from ._live import Live
 from ._outcome import UNRESOLVABLE, Outcome, place_of
-from ._unit_syntax import parse_unit, split_words
+from ._unit_syntax import settings_of, split_words
 
 LIMIT_LISTED = 200  # mentions of one file that are listed, beside those that count
 _FIRST = re.compile(r"[ \t]*(.?)", re.DOTALL)
@@ -80,7 +80,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
         listed = [
             match for number, match in enumerate(matches) if number < LIMIT_LISTED or (path, match.start()) in effective
         ]
-        variables, commented = _circumstances(content, path, [match.start() for match in listed])
+        variables, commented = _circumstances(files, content, path, [match.start() for match in listed])
         for match, variable, in_comment in zip(listed, variables, commented):
             line = line_of(content, match.start())
             order = effective.get((path, match.start()), -1)
@@ -107,7 +107,9 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
     return [item for _order, item in sorted(found, key=lambda pair: pair[0])]
 
 
-def _circumstances(content: str, path: str, positions: Sequence[int]) -> Tuple[List[Optional[str]], List[bool]]:
+def _circumstances(
+    files: HostFiles, content: str, path: str, positions: Sequence[int]
+) -> Tuple[List[Optional[str]], List[bool]]:
     """For places in a file (in rising order): the variable that is assigned there, and whether it is a comment."""
     variables: List[Optional[str]] = [None] * len(positions)
     commented = [False] * len(positions)
@@ -125,28 +127,28 @@ def _circumstances(content: str, path: str, positions: Sequence[int]) -> Tuple[L
         return range(bisect_left(positions, begin), bisect_left(positions, end))
 
     if path.endswith((".service", ".conf")) and "/systemd/" in path:
-        for begin, end, name in _assigned_in_unit(content, path):
+        for begin, end, name in _assigned_in_unit(files, content, path):
             for number in inside(begin, end):
                 variables[number] = variables[number] or name
         return variables, commented
     try:
-        _tree, parser = parse(Text(content, path))
+        read = parsed(files, Text(content, path))
     except ShellSyntaxError:
         return variables, commented
-    for assignment in parser.assignments:  # inner ones come before those that they stand in
+    for assignment in read.assignments:  # inner ones come before those that they stand in
         for number in inside(assignment.start, assignment.end):
             variables[number] = variables[number] or assignment.name
     if not path.endswith((".service", ".conf")):
-        for begin, end in parser.comments + parser.heredocs:
+        for begin, end in read.comments + read.heredocs:
             for number in inside(begin, end):
                 commented[number] = True
     return variables, commented
 
 
-def _assigned_in_unit(content: str, path: str) -> Iterator[Tuple[int, int, str]]:
+def _assigned_in_unit(files: HostFiles, content: str, path: str) -> Iterator[Tuple[int, int, str]]:
     """Where the assignments of a unit file or drop-in stand, and to which variable."""
     try:
-        settings = parse_unit(content, path)
+        settings = settings_of(files, content, path)
     except Unresolvable:
         return
     for setting in settings:

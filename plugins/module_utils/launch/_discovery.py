@@ -9,6 +9,7 @@ it changes that command. Private to this collection. Python 3.6+, standard libra
 """
 
 import re
+from functools import partial
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
@@ -17,7 +18,7 @@ from ..java._jvm import PROPERTY
 from ..java._tomcat import BOOTSTRAP
 from ..java._war import OF_INTEREST, attributes_of, is_ours, is_product
 from ..shell._parser import BASH
-from ..shell._reach import TELLS, reached
+from ..shell._reach import TELLS, Reached, reached
 from ..shell._walk import interpreted, read_script
 from ..text._characters import Value
 from ..text._value import Unresolvable
@@ -136,7 +137,10 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     values = [variable.value.text for variable in definition.environment.values()]
     texts, is_open, silent = [], False, None
     for text in lines + values:  # a war, or a whole command, that the command line only names
-        found = reached(files, text, None, definition.folder)
+        question = "reached from %s" % definition.folder
+        found: Reached = files.known(question, text) or reached(files, text, None, definition.folder)
+        if len(found.texts) == 1:  # as what every service is given; files are remembered by themselves
+            files.once(question, text, partial(Reached, *found))
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)
         silent = silent or (found.silent if text in lines else None)

@@ -7,13 +7,14 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
+from functools import partial
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import PASSING, HostFiles
 from ..text._characters import EMPTY, Run, Value
 from ..text._value import Unresolvable, line_of
 from ._specifiers import Specifiers
-from ._unit_syntax import LIMIT_SETTINGS, parse_unit, split_words
+from ._unit_syntax import LIMIT_SETTINGS, settings_of, split_words
 
 LIMIT_PIECES = 100000  # of one value: a backslash begins a new one
 LIMIT_ENVIRONMENT = 4 << 20  # bytes of all EnvironmentFiles of a unit; the kernel takes less
@@ -173,7 +174,9 @@ def read_environment_files(entries: Sequence[str], files: HostFiles) -> Dict[str
             if size > LIMIT_ENVIRONMENT:
                 raise Unresolvable("the unit's EnvironmentFiles have more than %d bytes" % LIMIT_ENVIRONMENT, found)
             try:
-                variables = parse_environment_file(content, found, True)
+                variables = files.made(
+                    "environment", found, content, partial(parse_environment_file, content, found, True)
+                )
             except UnicodeDecodeError:
                 if optional:
                     continue
@@ -230,7 +233,7 @@ def default_environment(files: HostFiles) -> Dict[str, Variable]:
         if files.is_masked(path):
             continue
         try:
-            settings = parse_unit(files.read(path), path)
+            settings = settings_of(files, files.read(path), path)
         except OSError:
             continue
         for setting in settings:

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._tomcat import BOOTSTRAP
-from ..shell._walk import assignments
+from ..shell._read import assignments
 from ..text._characters import EMPTY, Run, Value
 from ._definition import Definition, program_path, seen_by
 from ._outcome import Outcome, in_tomcat, outcome
@@ -175,7 +175,7 @@ def _sourced_variables(
         except OSError:
             continue
         files.work[0] += len(content) // 8
-        assigned = assigned_in(content, path)
+        assigned = assigned_in(files, content, path)
         names = [name for name in KNOWN_VARIABLES if name in read]
         names += [name for name in result.names if name in assigned and name not in KNOWN_VARIABLES]
         for name in names:
@@ -188,10 +188,10 @@ def _sourced_variables(
     return found
 
 
-def assigned_in(content: str, path: str) -> Dict[str, bool]:
+def assigned_in(files: HostFiles, content: str, path: str) -> Dict[str, bool]:
     """The variables that a file of a shell assigns, each with whether one of its assignments makes it an array."""
     assigned: Dict[str, bool] = {}
-    for assignment in assignments(content, path):
+    for assignment in assignments(files, content, path):
         is_array = assignment.array is not None or assignment.element is not None
         assigned[assignment.name] = assigned.get(assignment.name, False) or is_array
     return assigned

@@ -7,7 +7,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 """
 
 import re
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._file_systems import Silent
 from ..host._files import PASSING, HostFiles
@@ -289,6 +289,40 @@ def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, 
         return followed(definition, files, extra)
     except Silent as error:
         return unanswered(error)
+
+
+def outcome_of_loaded(definition: Definition, on_disk: Definition, known: Outcome, files: HostFiles) -> Outcome:
+    """The outcome of a unit as it is loaded; ``known`` is that of the unit as the files have it.
+
+    Where the two start the same it is known already, but for the place: what is loaded does not say where it stood.
+    """
+    if known.verdict == UNRESOLVABLE or _told(definition) != _told(on_disk):
+        return outcome(definition, files)
+    unit = definition.unit
+    if unit is not None and known.path in (unit.fragment,) + unit.drop_ins:
+        return known._replace(path=None, line=None)
+    return known
+
+
+def _told(definition: Definition) -> Any:
+    """All that an outcome comes from, without the places."""
+
+    def told(value: Value) -> Any:
+        return value.text, value.unknown(True)
+
+    unit = definition.unit
+    return (
+        {name: told(variable.value) for name, variable in definition.environment.items()},
+        [told(word) for word in definition.program],
+        definition._replace(environment={}, program=(), unit=None),
+        None
+        if unit is None
+        else (
+            [[told(word) for word in command] for command in unit.exec_start],
+            [[told(word) for word in command] for command in unit.before],
+            unit._replace(environment={}, exec_start=(), before=(), source=None),
+        ),
+    )
 
 
 def unanswered(error: Silent) -> Outcome:

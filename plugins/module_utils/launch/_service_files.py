@@ -9,7 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import errno
 import os
 import stat
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles, _open_step_by_step, names_in, open_regular, way_to
 from ..text._value import Unresolvable
@@ -21,13 +21,12 @@ Mounts = Tuple[Tuple[str, str], ...]
 class SeenFiles(HostFiles):
     """The host's files by the names that a service has for them; :meth:`origin` gives the host's own."""
 
-    def __init__(self, host: HostFiles, mounts: Mounts, kept: Tuple[Dict[Any, Any], ...]) -> None:
+    def __init__(self, host: HostFiles, mounts: Mounts) -> None:
         super().__init__(host.root, host._reader)
         self.host = host
         self._mounts = sorted(mounts, key=lambda one: -len(one[0]))
-        self._content, self._links, self._folders, self._names = kept
-        self._kept = [0]
-        self.trees, self.unread, self.work = host.trees, host.unread, host.work
+        self._memory = host.views.setdefault(mounts, self._memory)
+        self.unread, self.work = host.unread, host.work
         for path, content in host._candidates.items():
             for place, source in self._mounts:
                 inside = _moved(path, source, place)
@@ -88,6 +87,9 @@ class SeenFiles(HostFiles):
         """As of the host."""
         return super().head(self._without_links(path), count)
 
+    def _is_candidate(self, path: str) -> bool:
+        return super()._is_candidate(self._without_links(path))
+
     def _without_links(self, path: str) -> str:
         # What is not written yet is known by the name without links.
         if not self._candidates:
@@ -111,7 +113,7 @@ def seen(files: HostFiles, mounts: Mounts) -> HostFiles:
     if not mounts:
         return files
     files.service_roots.update(source for place, source in mounts if place == "/")
-    return SeenFiles(files, mounts, files.views.setdefault(mounts, ({}, {}, {"": "/"}, {})))
+    return SeenFiles(files, mounts)
 
 
 def mounts_of(root: str, binds: Sequence[str], files: HostFiles) -> Tuple[Mounts, List[str]]:

@@ -13,7 +13,7 @@ from typing import Dict, Iterator, List, Optional
 from ..host._files import HostFiles
 from ..text._value import Unresolvable
 from ._unit import Unit, build
-from ._unit_syntax import LIMIT_SETTINGS, Setting, parse_unit
+from ._unit_syntax import LIMIT_SETTINGS, Setting, settings_of
 
 #: Where units and drop-ins live, strongest first (systemd.unit(5)).
 UNIT_PATH = (
@@ -123,7 +123,7 @@ class UnitFiles:
                 paths.append(path)
         settings: List[Setting] = []
         for path in paths:
-            settings.extend(parse_unit(self.files.read(path), path))
+            settings.extend(settings_of(self.files, self.files.read(path), path))
             if len(settings) > LIMIT_SETTINGS:
                 raise Unresolvable("the unit has more than %d settings" % LIMIT_SETTINGS, path)
         return build(name, fragment, tuple(paths[1:]), settings, self.files)

@@ -9,6 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import re
 from typing import List, NamedTuple, Optional
 
+from ..host._files import HostFiles
 from ..text._characters import EMPTY, Run, Value, joined
 from ..text._value import Unresolvable, line_of
 
@@ -73,6 +74,12 @@ def parse_unit(content: str, path: str) -> List[Setting]:
     if logical and (is_utf8 or _is_utf8(Value(logical).text)):
         _logical_line(Value(logical), logical_start, section, path, settings)
     return settings
+
+
+def settings_of(files: HostFiles, content: str, path: str) -> List[Setting]:
+    """The same, once for each text."""
+    found: List[Setting] = files.made("unit", path, content, lambda: parse_unit(content, path))
+    return found
 
 
 def _is_utf8(text: str) -> bool:

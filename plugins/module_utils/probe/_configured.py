@@ -9,10 +9,11 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import os
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-from ..java import _proxies
+from ..host._files import HostFiles
+from ..java._proxy_settings import properties, variables
 from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, survey
-from . import _options
+from . import _options, _proxies
 from ._truststore import java_store
 
 #: The Java of a host whose controller does not run.
@@ -32,7 +33,7 @@ def connectivity(params: Dict[str, Any]) -> Tuple[List[Dict[str, Any]], List[str
     _options.check(params)
     if not _options.wants_configured(params):
         return _options.answers(params)
-    found = survey(attach="never")
+    found = survey(HostFiles(), attach="never")
     return _options.answers(params, way_of(found, document_of(found)))
 
 
@@ -89,7 +90,7 @@ def _configured(entry: Entry) -> List[_proxies.Network]:
     where = entry.live.path if entry.live is not None else "the launch files of %s" % entry.definition.name
     networks = [
         _proxies.of_properties(
-            _proxies.properties([word for layer in vector if layer.name != "program" for word in layer.words]), where
+            properties([word for layer in vector if layer.name != "program" for word in layer.words]), where
         )
         for vector in entry.on_disk.vectors
     ]
@@ -101,4 +102,4 @@ def _configured(entry: Entry) -> List[_proxies.Network]:
         if not variable.value.unknown()
     }
     unit = entry.definition.service or entry.definition.name
-    return networks + [_proxies.of_environment(_proxies.variables(environment), "the environment of %s" % unit)]
+    return networks + [_proxies.of_environment(variables(environment), "the environment of %s" % unit)]

@@ -10,8 +10,8 @@ import threading
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ..host import _limits as limits
-from ..java._proxies import Network, paths
 from ._connectivity import Endpoint, Options, Route, endpoint, probe_all
+from ._proxies import Network, paths
 
 DIRECT, CONFIGURED = "direct", "configured"
 LIMIT_TIMEOUT = 60.0  # seconds

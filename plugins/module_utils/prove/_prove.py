@@ -274,7 +274,7 @@ def ending(told: str) -> str:
 
 def prove(launch_scripts: Sequence[str], names: Sequence[str], seconds: float, check: bool) -> Dict[str, Any]:
     """One proof for each installation of this host, and what was noticed. Raises OSError."""
-    found = survey("/", launch_scripts, "never")
+    found = survey(HostFiles(), launch_scripts, "never")
     entries = [entry for entry in found.entries if not entry.stray and (not names or entry.definition.name in names)]
     missing = [name for name in names if name not in {entry.definition.name for entry in entries}]
     if missing:
@@ -347,7 +347,7 @@ def _program(argv: Sequence[str]) -> Optional[str]:
 
 def _started(entry: Entry, seconds: float) -> Seen:
     """Start an installation in a world of its own. Raises Refused, Unresolvable, OSError."""
-    files = HostFiles("/")
+    files = HostFiles("/")  # a reading of its own: what is started is what lies there now
     definition = entry.definition
     service, texts = _texts(entry, files)
     environment = _manager_environment()

@@ -17,8 +17,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from ..host._child import Late, bounded
 from ..host._file_systems import Silent, anywhere, hangs
 from ..host._files import bytewise, names_in, native
-from ..java import _proxies
 from ..java._jvm import decide, get_boolean, process_layers
+from ..java._proxy_settings import properties, variables
 from ..launch._starters import OTHERS
 from ..text._value import Unresolvable
 from . import _attach
@@ -168,7 +168,7 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
             facts = facts._replace(home=_default_home(seen.place.uid, weak.options))
         if weak.options is not None:
             facts = facts._replace(
-                network=[_proxies.properties(weak.options), _proxies.variables(environment), _java_home(proc, seen.pid)]
+                network=[properties(weak.options), variables(environment), _java_home(proc, seen.pid)]
             )
         return facts._replace(ended=started(seen.pid, proc) != seen.ticks)
     except (OSError, IndexError, ValueError):

@@ -20,6 +20,7 @@ from ._parser import BASH
 
 ENVIRONMENT_FILE = "/etc/environment"
 PROFILE = "/etc/profile"
+_ACCOUNTS = "/etc/passwd"
 #: Of the user's own the first that is there counts (bash(1), INVOCATION; dash(1)).
 _OWN_PROFILES = {BASH: (".bash_profile", ".bash_login", ".profile")}
 _SETS_OPTIONS = re.compile(r"\b(?:%s)\b" % "|".join(ENVIRONMENT))
@@ -92,11 +93,21 @@ def _value(text: str, path: str, position: int) -> Value:
 
 def account(files: HostFiles, user: str) -> Dict[str, str]:
     """What systemd and login tell a user's processes of the user (by name or number), if there is one."""
-    for line in _text(files, "/etc/passwd").split("\n"):
-        fields = line.split(":")
-        if len(fields) > 6 and user in (fields[0], fields[2]):
+    for fields in accounts(files):
+        if user in (fields[0], fields[2]):
             return {"HOME": fields[5].rstrip("/") or "/", "USER": fields[0], "LOGNAME": fields[0], "SHELL": fields[6]}
     return {}
+
+
+def accounts(files: HostFiles) -> List[List[str]]:
+    """The lines of /etc/passwd, each of seven fields or more; none where it cannot be read."""
+    text = _text(files, _ACCOUNTS)
+
+    def make() -> List[List[str]]:
+        return [fields for fields in (line.split(":") for line in text.split("\n")) if len(fields) > 6]
+
+    found: List[List[str]] = files.made("accounts", _ACCOUNTS, text, make)
+    return found
 
 
 def profiles(files: HostFiles, dialect: str, words: Sequence[str]) -> List[str]:

@@ -13,7 +13,7 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set
 
 from ..host._file_systems import Silent
-from ..host._files import HostFiles
+from ..host._files import BINARIES, HostFiles
 
 #: What a text that starts a JVM or a Tomcat has in it.
 TELLS = re.compile(r"java|-jar\b|\.war\b|_WAR\b|catalina", re.IGNORECASE)
@@ -144,24 +144,20 @@ def _made(value: str, rest: str, place: Optional[str], directory: Optional[str])
 
 def script(files: HostFiles, path: str) -> Optional[str]:
     """The text of a file that a shell or another interpreter may run or source; None for programs and what is none."""
-    if path not in files.reached:
-        files.reached[path] = _script(files, path)
-    found: Optional[str] = files.reached[path]
-    return found
+    return files.read(path) if files.once("may be a script", path, lambda: _may_be_script(files, path)) else None
 
 
-def _script(files: HostFiles, path: str) -> Optional[str]:
-    head = files.head(path, 4)
-    if not head or head.startswith((b"\x7fELF", b"PK", b"\x1f\x8b")):
-        return None
+def _may_be_script(files: HostFiles, path: str) -> bool:
+    head = files.head(path, 4).decode("latin-1")
+    if not head or head.startswith(BINARIES):
+        return False
     try:
         text = files.read(path)
     except Silent:
         raise
     except OSError:
-        return None
-    limit = LIMIT_TEXT if head.startswith(b"#!") else LIMIT_SOURCED
-    return text if len(text) <= limit and "\0" not in text[:4096] else None
+        return False
+    return len(text) <= (LIMIT_TEXT if head.startswith("#!") else LIMIT_SOURCED) and "\0" not in text[:4096]
 
 
 def reaches_jvm(files: HostFiles, text: str, path: Optional[str], directory: Optional[str] = None) -> bool:

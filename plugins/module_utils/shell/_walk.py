@@ -9,7 +9,7 @@ carried as unknown with its reason. Private to this collection. Python 3.6+, sta
 """
 
 import re
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
 from ..java._jvm import ENVIRONMENT, MAINS, is_java
@@ -17,13 +17,11 @@ from ..java._tomcat import BOOTSTRAP
 from ..text._characters import EMPTY, Value
 from ..text._value import Text, Unresolvable
 from ._builtins import BUILTINS, Builtins
-from ._cursor import ShellSyntaxError
 from ._flow import LIMIT_DEPTH
 from ._login import login_files, pam_environment, profiles
 from ._nodes import (
     AndOr,
     ArithmeticFor,
-    Assignment,
     Block,
     Case,
     Command,
@@ -35,7 +33,7 @@ from ._nodes import (
     inside,
 )
 from ._output import SILENT
-from ._parser import BASH, DASH, parse
+from ._parser import BASH, DASH
 from ._reach import reaches_jvm, script
 from ._session import Launch, Oracle
 from ._state import Variable
@@ -698,7 +696,10 @@ def read_script(
     it where it has no ``#!`` line.
     """
     try:
-        content = files.read(path) if given is None and bare is None or script(files, path) is not None else ""
+        if given is None and bare is None:
+            content = files.read(path) if files.head(path) == b"#!" else ""
+        else:
+            content = script(files, path) or ""
     except (OSError, ValueError):
         return None
     if given is not None or (bare is not None and not content.startswith("#!")):
@@ -824,12 +825,3 @@ def walk(start: Callable[[Oracle], Shell], program: Callable[[Shell], None]) -> 
     result.texts = list(texts)
     result.ways = count
     return result
-
-
-def assignments(content: str, path: str, dialect: str = BASH) -> Iterator[Assignment]:
-    """All assignments in a file, wherever they stand; none where it cannot be parsed."""
-    try:
-        _tree, parser = parse(Text(content, path), dialect)
-    except (ShellSyntaxError, RecursionError):
-        return
-    yield from parser.assignments

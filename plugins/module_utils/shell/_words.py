@@ -16,6 +16,7 @@ from ._cursor import ShellSyntaxError
 from ._nodes import ArithmeticExpansion, Assignment, Block, CommandSubstitution, Literal, Parameter, Part, Word
 from ._parser import BASH, DASH, parse
 from ._patterns import calculate, number_of, strip_match
+from ._read import parsed
 from ._session import Session
 from ._state import State, Variable
 
@@ -644,21 +645,23 @@ class Words:
 
     def parsed(self, text: Text) -> Block:
         """The tree of a text; files are parsed once, however many ways there are through them."""
-        key = (text.path or "", text.characters, self.dialect)
-        tree: Optional[Block] = self.files.trees.get(key) if text.path is not None else None
-        if tree is None:
-            tree = self.parsed_once(text, "no valid shell text: ", text)
-            if text.path is not None:
-                self.files.trees[key] = tree
-        return tree
+        if text.path is None:
+            return self.parsed_once(text, "no valid shell text: ", text)
+        try:
+            return parsed(self.files, text, self.dialect, lambda: self._parses(text, text, 0)).tree
+        except ShellSyntaxError as error:
+            raise self.unresolvable("no valid shell text: " + error.message, text, error.position)
 
     def parsed_once(self, text: Text, what: str, place: Text, position: Optional[int] = None) -> Block:
         """The tree of a text; ``place`` and ``position`` say which command wants it."""
-        self.spend(1, 8 * len(text.characters), place, position or 0)
+        self._parses(text, place, position or 0)
         try:
             return parse(text, self.dialect)[0]
         except ShellSyntaxError as error:
             raise self.unresolvable(what + error.message, place, error.position if position is None else position)
+
+    def _parses(self, text: Text, place: Text, position: int) -> None:
+        self.spend(1, 8 * len(text.characters), place, position)
 
 
 def _is_all(part: Part) -> bool:

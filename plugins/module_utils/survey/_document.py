@@ -126,13 +126,12 @@ def _declaration(item: _declarations.Declaration) -> Dict[str, Any]:
     return document
 
 
-def document_of(result: Survey, root: str = "/") -> Dict[str, Any]:
-    """The state document of a survey."""
-    files = HostFiles(root)
+def document_of(result: Survey) -> Dict[str, Any]:
+    """The state document of a survey, of the same reading."""
     return {
         "schema": SCHEMA,
         "host": result.host,
-        "installations": [installation_document(entry, files) for entry in result.entries],
+        "installations": [installation_document(entry, result.files) for entry in result.entries],
         "connectivity": [],
         "warnings": result.warnings,
         "looked_at": result.looked_at,

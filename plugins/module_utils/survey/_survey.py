@@ -56,16 +56,17 @@ class Survey(NamedTuple):
     entries: List[Entry]
     warnings: List[str]
     host: Dict[str, Any]
+    files: HostFiles  # the reading that all of it is of
     looked_at: List[str] = []
 
 
-def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "auto") -> Survey:
-    """Read everything once. Nothing is changed, nothing that is read is run.
+def survey(files: HostFiles, launch_scripts: Sequence[str] = (), attach: str = "auto") -> Survey:
+    """All that one reading of the files tells, and what runs. Nothing is changed, nothing that is read is run.
 
     With ``attach`` "auto" JVMs are asked themselves, which starts a listener thread in each.
     """
+    root = files.root
     live_host = root == "/"
-    files = HostFiles(root)
     warnings: List[str] = []
     manager = Manager()
     if live_host:
@@ -117,7 +118,7 @@ def survey(root: str = "/", launch_scripts: Sequence[str] = (), attach: str = "a
     entries.extend(rows + _unlooked(unseen, rows))
     if live_host and hidden is None:
         looked.append("running processes, as %s" % ("root" if os.geteuid() == 0 else "an ordinary user"))
-    return Survey(entries, warnings, _host(root), looked)
+    return Survey(entries, warnings, _host(root), files, looked)
 
 
 def _unread_by_its_starter(definition: _definition.Definition, mine: Sequence[_proc.Process]) -> Optional[str]:

@@ -284,7 +284,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "shell-syntax",
         r"expected |unexpected |unfinished |NUL byte|without a body|no name for a function|in dash"
-        r"|file descriptor|not supported|behind an array|of no valid shell text|shells may read differently"
+        r"|file descriptor|not supported|behind an array|no valid shell text|shells may read differently"
         r"|more than one expression",
     ),
     Entry("starter", r"starts it: |by hand: "),
@@ -325,7 +325,7 @@ ENTRIES: tuple[Entry, ...] = (
         "file-not-read",
         r"not a regular file|no regular file|file of the kernel's|/proc (is not mounted|leads)|several names"
         r"|another file system|a link of somebody|link that is not root's|a link leads out|run with become"
-        r"|cannot be read|could not be read|it is not there|no private folder for locks",
+        r"|cannot be read|could not be read|changed while this host|it is not there|no private folder for locks",
     ),
     Entry("no-reason", r"no reason was given"),
     Entry("not-enforced", r"it could not be enforced"),

@@ -10,6 +10,7 @@ from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optio
 
 from ...host._file_systems import Silent
 from ...host._files import HostFiles
+from ...shell import _login
 from ...text._characters import Value
 from ...text._value import Unresolvable
 from .._definition import Definition, Start, start_definition
@@ -126,9 +127,8 @@ def logs_in(fields: Sequence[str]) -> bool:
 
 
 def accounts(files: HostFiles) -> List[List[str]]:
-    """The lines of /etc/passwd, by their fields."""
-    lines = [line.split(":") for line in read(files, "/etc/passwd").split("\n")]
-    return [fields for fields in lines if len(fields) > 6]
+    """The lines of /etc/passwd, by their fields; what does not answer is said."""
+    return _login.accounts(files) if read(files, "/etc/passwd") else []
 
 
 def in_shell(value: Value, shell: str = "/bin/sh") -> Tuple[Value, ...]:

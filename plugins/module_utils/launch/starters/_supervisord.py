@@ -9,7 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import os
 import posixpath
 import re
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, Iterable, Iterator, List, Match, NamedTuple, Optional, Sequence
 
 from ...host._file_systems import look
 from ...host._files import HostFiles, native
@@ -19,6 +19,9 @@ from .._definition import Definition, Start
 from .._environment import Variable
 from .._unit_syntax import split_words
 from ._starter import Starter, read
+
+#: What supervisord puts a text in the place of.
+_PLACE = re.compile(r"%(?:%|\(([A-Za-z_]\w*)\)[0-9]*[sd])")
 
 
 class _Item(NamedTuple):
@@ -147,21 +150,14 @@ class Supervisord(Starter):
     @staticmethod
     def _put_in(value: Value, name: str, path: str) -> Value:
         known = {"program_name": name, "group_name": name, "here": path.rpartition("/")[0]}
-        result: List[Run] = []
-        for run in value:
-            at = 0
-            for match in re.finditer(r"%(?:%|\(([A-Za-z_]\w*)\)[0-9]*[sd])", run.text):
-                result.append(run.part(at, match.start()))
-                at = match.end()
-                key = match.group(1)
-                text = "%" if key is None else known.get(key)
-                result.append(
-                    Run("", run.path, run.position + match.start(), False, "%%(%s)s of supervisord" % key, True)
-                    if text is None
-                    else Run(text, run.path, run.position + match.start())
-                )
-            result.append(run.part(at, len(run.text)))
-        return Value([run for run in result if run.text or run.unknown])
+
+        def instead(match: Match[str]) -> Iterable[Run]:
+            place, key = value.origin(match.start()), match.group(1)
+            text = "%" if key is None else known.get(key)
+            unknown = "%%(%s)s of supervisord" % key if text is None else None
+            return (Run(text or "", place.path, place.position, False, unknown, text is None),)
+
+        return value.replaced(_PLACE, instead)
 
     @staticmethod
     def _environment(value: Value, path: str) -> Dict[str, Variable]:

@@ -13,7 +13,7 @@ from ...host._files import HostFiles
 from ...text._value import Unresolvable
 from .._definition import Definition, definition_of
 from .._environment import Variable, default_environment, environment_generators, lasting
-from .._outcome import Outcome, outcome, unresolved
+from .._outcome import Outcome, outcome_of_loaded, unresolved
 from .._systemd import UnitFiles
 from .._unit import Loaded
 from ._starter import Found, Manager, Scene, Starter
@@ -134,4 +134,5 @@ class Systemd(Starter):
             return loaded, unresolved(
                 Unresolvable("the service manager has the unit as '%s'; a daemon-reload is owed" % loaded.load_state)
             )
-        return loaded, outcome(definition_of(loaded.unit, manager.environment), files)
+        then = definition_of(loaded.unit, manager.environment)
+        return loaded, outcome_of_loaded(then, definition, on_disk, files)

@@ -5,18 +5,13 @@
 
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 
-Nobody outside of CloudBees knows which of them the Analytics Plugin uses, if any. So each is a path of its own. User
-names and passwords never leave this file.
+Nobody outside of CloudBees knows which of them the Analytics Plugin uses, if any. So each is a path of its own.
 """
 
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-#: System properties that decide on the way out, and on the authorities that a JVM trusts.
-PROPERTIES = ("https.proxyHost", "https.proxyPort", "http.nonProxyHosts", "socksProxyHost", "javax.net.ssl.trustStore")
-#: In the order in which curl takes them. Java reads none of them; a launch script or a plugin may.
-VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-NO_PROXY = ("no_proxy", "NO_PROXY")
+from ..java._proxy_settings import NO_PROXY, VARIABLES
 
 #: What a JVM excludes where nothing is set (sun.net.spi.DefaultProxySelector).
 _JAVA_DEFAULT = "localhost|127.*|[::1]|0.0.0.0|[::0]"
@@ -41,27 +36,6 @@ class Network(NamedTuple):
     routes: Tuple[Route, ...]
     notes: Tuple[str, ...]
     trust_store: Optional[str]
-
-
-def properties(options: Sequence[str]) -> Dict[str, str]:
-    """The properties of :data:`PROPERTIES` among option words; the last one wins."""
-    found: Dict[str, str] = {}
-    for word in options:
-        name, _equals, value = word[2:].partition("=")
-        if word.startswith("-D") and name in PROPERTIES:
-            found[name] = value
-    return found
-
-
-def variables(environment: Mapping[str, str]) -> Dict[str, str]:
-    """The proxy variables of an environment, without user names and passwords."""
-    found = {}
-    for name in VARIABLES + NO_PROXY:
-        value = environment.get(name, "")
-        if value:
-            scheme, mark, rest = value.rpartition("://")
-            found[name] = value if name in NO_PROXY else scheme + mark + rest.rpartition("@")[2]
-    return found
 
 
 def of_properties(found: Mapping[str, str], where: str) -> Network:

@@ -200,7 +200,7 @@ def test_words_behind_the_program_are_its_own() -> None:
 def test_layers_of_a_process_in_their_order() -> None:
     environment = {"JAVA_TOOL_OPTIONS": "-Da=1 @f", "JDK_JAVA_OPTIONS": "-Db=2 @f", "_JAVA_OPTIONS": "-Dc=3 @f"}
     found = jvm.process_layers(["java", "-Dd=4", "-jar", "x.war", "-De=5"], environment, of({"f": "-Df=6"}))
-    assert found == [
+    assert [(layer.name, list(layer.words)) for layer in found] == [
         ("JAVA_TOOL_OPTIONS", ["-Da=1", "@f"]),
         ("JDK_JAVA_OPTIONS", ["-Db=2", "-Df=6"]),
         ("command line", ["-Dd=4"]),

@@ -7,7 +7,7 @@ from hostroot import Host
 from wherever import wherever
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import launch
-from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable, text_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.text._value import Unresolvable
 
 ETC, RUN, USR = "/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"
 PASSWD = "root:x:0:0::/root:/bin/sh\nci:x:9:9::/srv/ci:/bin/sh\n"
@@ -24,11 +24,11 @@ def loaded(host: Host, lines: str, *drop_ins: str, name: str = "x.service"):  # 
 
 
 def variables(unit) -> dict[str, str]:  # type: ignore[no-untyped-def]
-    return {name: text_of(variable.value) for name, variable in unit.environment.items()}
+    return {name: variable.value.text for name, variable in unit.environment.items()}
 
 
 def commands(found) -> list[list[str]]:  # type: ignore[no-untyped-def]
-    return [[text_of(word) for word in command] for command in found]
+    return [[word.text for word in command] for command in found]
 
 
 @pytest.mark.parametrize(
@@ -442,7 +442,7 @@ def test_names_and_instances(host: Host) -> None:
 def test_variables_in_commands(host: Host, argv: str, expected: list[str]) -> None:
     unit = loaded(host, f"Environment=\"A=1 '2 3'\"\nExecStart={argv}")
     words = wherever(launch, "substitute")(unit.exec_start[-1], unit.environment)
-    assert [text_of(word) for word in words] == expected
+    assert [word.text for word in words] == expected
 
 
 @pytest.mark.parametrize(
@@ -470,7 +470,7 @@ def test_variables_in_commands(host: Host, argv: str, expected: list[str]) -> No
 )
 def test_text_of_a_file_of_variables(text: str, expected: dict[str, str]) -> None:
     found = wherever(launch, "parse_environment_file")(text, "/e")
-    assert {name: text_of(variable.value) for name, variable in found} == expected
+    assert {name: variable.value.text for name, variable in found} == expected
     for name, variable in found:
         assert variable.path == "/e" and variable.reader == "EnvironmentFile"
         assert text[variable.position :].startswith(name)
@@ -488,9 +488,9 @@ def test_default_environment_of_the_manager(host: Host) -> None:
     host.write("/usr/lib/systemd/system.conf.d/b.conf", "[Manager]\nDefaultEnvironment=B=no\n")
     host.write("/usr/lib/systemd/system.conf.d/c.txt", "[Manager]\nDefaultEnvironment=F=no\n")
     default = wherever(launch, "default_environment")
-    assert {name: text_of(one.value) for name, one in default(host.files).items()} == {"A": "1", "B": "3", "E": "5"}
+    assert {name: one.value.text for name, one in default(host.files).items()} == {"A": "1", "B": "3", "E": "5"}
     host.write("/run/systemd/system.conf.d/z.conf", "[Manager]\nDefaultEnvironment=\nDefaultEnvironment=G=%%\n")
-    assert {name: text_of(one.value) for name, one in default(host.files).items()} == {"G": "%"}
+    assert {name: one.value.text for name, one in default(host.files).items()} == {"G": "%"}
     (host.root / "etc/systemd/system.conf.d/z.conf").symlink_to("/dev/null")
     assert set(default(host.files)) == {"A", "B", "E"}
 

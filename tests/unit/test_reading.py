@@ -303,3 +303,14 @@ def test_what_is_loaded_is_followed_where_it_differs_from_the_files_alone(
     known = _outcome.outcome_of_loaded(same, definition, on_disk, files)
     for field in ("verdict", "reason", "path", "line", "vectors", "programs", "homes"):
         assert getattr(known, field) == getattr(followed, field), field
+
+
+def test_links_in_a_circle_are_an_error_and_no_endless_way(host: Host) -> None:
+    """Root's own, which a JVM's option may name."""
+    (host.root / "etc").mkdir(exist_ok=True)
+    (host.root / "etc/round").symlink_to("/etc/round")
+    (host.root / "etc/there").symlink_to("/etc/back")
+    (host.root / "etc/back").symlink_to("/etc/there")
+    for path in ("/etc/round/x", "/etc/there/x"):
+        with pytest.raises(OSError):
+            host.files.open(path)

@@ -571,6 +571,7 @@ class HostFiles:
             try:
                 place = self.canonical(above).rstrip("/") + "/" + name
                 target, status = self._link(place), os.lstat(self._join(place))
+                self.canonical(folder)  # links in a circle are an error
             except OSError:
                 return False
             if target is None:

@@ -55,6 +55,7 @@ class Ways:
         self._folder: str | None = None
         self._hops: dict[tuple[str, ...], _Hop] = {}
         self._straight: dict[tuple[str, ...], bool] = {}
+        self._asking = asyncio.Lock()
         self._started = 0
 
     async def __aenter__(self) -> Ways:
@@ -82,11 +83,12 @@ class Ways:
     async def _is_straight(self, words: Sequence[str], host: str) -> bool:
         """Whether nothing says that there could be a host on the way, whichever the host is."""
         key = tuple(word for word in words if not word.startswith("ControlPath="))
-        if key not in self._straight:
-            given = any(word.startswith("-J") or _PROXY.search(os.fsencode(word)) for word in words)
-            _said, told = ("", "") if given else await _run([words[0], "-v", "-G", *words[1:], host])
-            files = _READ.findall(told)
-            self._straight[key] = not given and bool(files or "debug1" in told) and not any(map(_speaks, files))
+        async with self._asking:  # many hosts have the same question at the same time
+            if key not in self._straight:
+                given = any(word.startswith("-J") or _PROXY.search(os.fsencode(word)) for word in words)
+                _said, told = ("", "") if given else await _run([words[0], "-v", "-G", *words[1:], host])
+                files = _READ.findall(told)
+                self._straight[key] = not given and bool(files or "debug1" in told) and not any(map(_speaks, files))
         return self._straight[key]
 
     @staticmethod

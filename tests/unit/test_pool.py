@@ -48,6 +48,15 @@ def test_a_command_that_reads_nothing_and_one_that_is_not_there() -> None:
     assert isinstance(found["cm2"], sweep.Unserved)
 
 
+def test_whatever_goes_wrong_is_one_host_s() -> None:
+    async def broken() -> sweep.Line:
+        raise KeyError("ssh_executable")
+
+    found = asked(sweep.Question("cm1", broken, b""), question("cat", "cm2"))
+    assert isinstance(found["cm1"], sweep.Unserved) and "ssh_executable" in str(found["cm1"])
+    assert isinstance(found["cm2"], sweep.Answer)
+
+
 def counted(folder: Path, words: str, times: int) -> str:
     """A script that fails so many times as ssh does, then answers."""
     return (

@@ -332,6 +332,8 @@ class Pool:
             outcome = Late(f"it did not answer within {self.limit:g} seconds (telemetry_sweep_limit)")
         elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
             outcome = problem
+        elif problem is not None:  # whatever it is, it is one host's; the ordinary way has words for it
+            outcome = Unserved(f"it could not be asked: {problem or type(problem).__name__}")
         else:
             outcome = work.result()
         file(question, outcome)

@@ -100,7 +100,7 @@ class Value:
         It has the unknowns of all that comes before its end: how many characters they stand for is not known, so those
         that are left out may be theirs.
         """
-        start, end, _ = stretch.indices(len(self.text))
+        start, end, _step = stretch.indices(len(self.text))
         if len(self.runs) == 1 and start < end:
             return Value((self.runs[0].part(start, end),))
         found = []

@@ -19,6 +19,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import failure_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, descendants
@@ -123,8 +124,8 @@ class Talk:
     async def run(self) -> Answer:
         """The answer. Raises TooLarge, Unserved."""
         process = self._process
-        assert process.stdout is not None and process.stderr is not None
-        readers = asyncio.gather(self._read(process.stdout, self.stdout), self._read(process.stderr, self.stderr))
+        streams = cast("list[asyncio.StreamReader]", [process.stdout, process.stderr])
+        readers = asyncio.gather(*map(self._read, streams, [self.stdout, self.stderr]))
         try:
             await self._feed()
             await readers
@@ -146,8 +147,7 @@ class Talk:
 
     async def _feed(self) -> None:
         """Give the command what it reads: the password where it is asked for, then the program."""
-        stdin, escalation = self._process.stdin, self._question.escalation
-        assert stdin is not None
+        stdin, escalation = cast(asyncio.StreamWriter, self._process.stdin), self._question.escalation
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended: its words and its status say why
             if escalation is not None and escalation.prompt and not await self._escalated(stdin, escalation):
                 return

@@ -190,7 +190,7 @@ def _asked_for() -> frozenset[str]:
 
 def _password_of(connection: Any) -> dict[str, Any]:
     """How ssh gets a password, as Ansible's plugin gives it: through sshpass, or by ssh's own way to ask a program."""
-    if pipe := connection.sshpass_pipe:
+    if pipe := getattr(connection, "sshpass_pipe", None):  # older cores set it where they use it
         connection.sshpass_pipe = None
         word = connection.get_option("password") or connection._play_context.password
         return {"password": (*pipe, str(word).encode())}

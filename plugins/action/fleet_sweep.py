@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ class ActionModule(Carrier):
         else:
             pool = _sweep.Pool(arguments["connections"], arguments["limit"], arguments["per_place"])
             with not_orphaned():
-                asyncio.run(self._swept(hosts, tally, pool))
+                _until_ended(self._swept(hosts, tally, pool))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {
@@ -177,6 +178,33 @@ class Tally:
             f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
             f"about {left // 60}:{left % 60:02d} left"
         )
+
+
+def _until_ended(work: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end. Where Ansible ends this process (SIGTERM), what it has started ends first: ssh would go on."""
+    before, told = signal.getsignal(signal.SIGTERM), []
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+
+        def end() -> None:
+            told.append(True)
+            task.cancel()
+
+        with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread, where no signal comes
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+        await task
+
+    try:
+        asyncio.run(run())
+    except asyncio.CancelledError:
+        if not told:
+            raise
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+    if told:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _asked_for() -> frozenset[str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 COLLECTED = Path(__file__).resolve().parents[1] / "unit" / "cases"
 #: What Red Hat's and other distributions bring and Debian does not, cut down to what matters.
@@ -53,12 +50,10 @@ def furniture() -> dict[str, Any]:
 
 
 def options() -> dict[str, Any]:
-    """The options of ``telemetry_flag`` with their defaults, as its documentation has them."""
-    text = (COLLECTED.parents[2] / "plugins/modules/telemetry_flag.py").read_text(encoding="utf-8")
-    documented = yaml.safe_load(re.search('DOCUMENTATION = r?"""(.*?)"""', text, re.S)[1])["options"]  # type: ignore[index]
-    return {
-        name: option.get("default", [] if option["type"] == "list" else None) for name, option in documented.items()
-    }
+    """The options of ``telemetry_flag`` with their defaults."""
+    from ansible_collections.cbops.telemetry.plugins.modules.telemetry_flag import ARGUMENTS  # where its path is known
+
+    return {name: option.get("default") for name, option in ARGUMENTS.items()}
 
 
 def collected() -> list[Case]:

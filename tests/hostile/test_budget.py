@@ -83,7 +83,7 @@ def audit(site: Site, *names: str) -> Done:
         for name in names
         for carrier in ("pipe", "module")
     }
-    return site.play("audit", inventory=site.inventory({"deb": {}, **late}))
+    return site.play("audit", inventory=site.inventory({"deb": {}, **late}, telemetry_sweep="never"))
 
 
 def test_a_host_that_never_answers_is_unknown_and_holds_nobody(site: Site, oss: str) -> None:
@@ -151,7 +151,7 @@ def test_a_drip_between_the_marks_holds_nobody(site: Site, oss: str) -> None:
 
 def test_plan_and_enforce_go_on_without_a_host_that_hangs(site: Site, oss: str) -> None:
     held(site, oss, "exec sleep 86400")
-    inventory = site.inventory({oss: {"telemetry_host_limit": LIMIT}, "deb": {}})
+    inventory = site.inventory({oss: {"telemetry_host_limit": LIMIT}, "deb": {}}, telemetry_sweep="never")
     plan = site.play("plan", "-e", f"telemetry_plan={site.folder}/plan.json", inventory=inventory)
     assert LATE in plan.output, plan.output
     done = site.play("enforce", inventory=inventory)

@@ -287,7 +287,7 @@ def test_exit_codes_tell_what_is_wrong(fleet: Fleet, tmp_path: Path) -> None:
 
 
 def test_progress_on_a_terminal_and_none_in_a_log(fleet: Fleet, tmp_path: Path) -> None:
-    inventory = fleet.inventory({EDITED: {}, OTHER: {}})
+    inventory = fleet.inventory({EDITED: {}, OTHER: {}}, telemetry_sweep="never")
     logged = play(fleet, "audit", tmp_path, inventory=inventory)
     assert "hosts, " not in logged.stdout + logged.stderr
     command = [

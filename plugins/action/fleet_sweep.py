@@ -181,18 +181,20 @@ class Tally:
 
 
 def _until_ended(work: Coroutine[Any, Any, None]) -> None:
-    """Run it to its end. Where Ansible ends this process (SIGTERM), what it has started ends first: ssh would go on."""
-    before, told = signal.getsignal(signal.SIGTERM), []
+    """Run it to its end. Where Ansible ends this process, what it has started ends first: ssh would go on."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    told: list[int] = []
 
     async def run() -> None:
         task = asyncio.ensure_future(work)
 
-        def end() -> None:
-            told.append(True)
+        def end(number: int) -> None:
+            told.append(number)
             task.cancel()
 
         with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread, where no signal comes
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+            for number in before:
+                asyncio.get_running_loop().add_signal_handler(number, end, number)
         await task
 
     try:
@@ -202,9 +204,10 @@ def _until_ended(work: Coroutine[Any, Any, None]) -> None:
             raise
     finally:
         with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
     if told:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), told[0])
 
 
 def _asked_for() -> frozenset[str]:

@@ -49,6 +49,8 @@ def _unit(host: Host, text: str, start: str = "/opt/ci/start.sh") -> tuple[str, 
         f"BindPaths={ROOT}/etc:/etc\n",
         f"BindPaths={ROOT}/etc/default/ci:/etc/default/ci:norbind\n",
         f"BindPaths=-{ROOT}/etc:/etc -/nothing:/opt\n",
+        f"BindPaths={ROOT}/etc:/etc\nBindReadOnlyPaths={ROOT}/etc:/etc\n",
+        f"RootDirectory=/\nBindPaths=/srv\nRootDirectory={ROOT}\n",
     ],
 )
 def test_what_the_service_sees_is_read(host: Host, text: str) -> None:
@@ -72,6 +74,9 @@ def test_what_the_service_sees_is_read(host: Host, text: str) -> None:
         ("RootDirectory=/srv/%m\n", "the specifier %m"),
         ("BindPaths=/nothing:/opt/ci\n", "BindPaths= shows the service other files"),
         ("TemporaryFileSystem=/etc/default\n", "TemporaryFileSystem= shows the service other files"),
+        # What systemd 247 and 252 start nothing of, and 257 does; and of two for one place systemd drops one.
+        (f"RootDirectory=/\nBindPaths={ROOT}/etc\n", "RootDirectory=/ beside BindPaths="),
+        (f"BindPaths=-/nothing:/etc/default {ROOT}/etc/default:/etc/default\n", "BindPaths= shows the service other"),
     ],
 )
 def test_what_it_sees_and_is_not_known_has_a_reason(host: Host, text: str, reason: str) -> None:

@@ -9,7 +9,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 import errno
 import os
 import stat
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles, _open_step_by_step, names_in, open_regular, way_to
 from ..text._value import Unresolvable
@@ -126,11 +126,17 @@ def mounts_of(root: str, binds: Sequence[str], files: HostFiles) -> Tuple[Mounts
     places: List[str] = []
     if root.strip("/"):
         mounts.append(("/", _source(root, "RootDirectory=" + root, files)))
+    elif root and binds:  # 247 and 252: Too many levels of symbolic links; 257 does
+        raise Unresolvable("RootDirectory=/ beside BindPaths=: an older systemd starts nothing then")
+    first: Dict[str, str] = {}
     for word in binds:
         fields = word.lstrip("-").split(":")
         place = fields[1] if len(fields) > 1 and fields[1] else fields[0]
         if not fields[0].startswith("/") or not place.startswith("/") or "\\" in word:
             raise Unresolvable("BindPaths=%s: what the service sees there is not known" % word)
+        if first.setdefault(place.rstrip("/"), fields[0]) != fields[0]:
+            places.append(place)  # which of two for the same place counts is systemd's own order
+            continue
         if not files.exists(fields[0]):
             places.extend([] if word.startswith("-") else [place])
             continue

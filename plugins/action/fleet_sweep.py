@@ -14,7 +14,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier i
     command,
     wants_terminal,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import not_orphaned
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import ENDED, not_orphaned
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
     circumstances_of,
@@ -208,6 +208,7 @@ def _until_ended(work: Coroutine[Any, Any, None]) -> None:
                 signal.signal(number, handler or signal.SIG_DFL)
     if told:
         os.kill(os.getpid(), told[0])
+        raise AnsibleActionFail(ENDED)  # where that signal does not end it: half of a fleet is no result
 
 
 def _asked_for() -> frozenset[str]:
@@ -247,6 +248,8 @@ class Preparation:
         self._manager = self._task.get_variable_manager()
         #: Ansible's own plugin, set up once for all hosts that have the same settings.
         self._connections: dict[str, Any] = {}
+        #: The names by which Ansible knows its plugins' options.
+        self._plugins: dict[str, str] = {}
         self._known: dict[str, Known] = {}
         self._names: dict[tuple[str, str], list[str]] = {}
 
@@ -330,14 +333,16 @@ class Preparation:
 
     def _connection(self, name: str, variables: dict[str, Any], templar: Any) -> tuple[Any, str]:
         """Ansible's connection plugin with the settings of a host, and its address."""
-        made = connection_loader.get(f"ansible.builtin.{name}", self._action._play_context, os.devnull)
-        options = self._options("connection", made._load_name, variables, templar)
+        if name not in self._plugins:
+            self._plugins[name] = self._made(name)._load_name
+        options = self._options("connection", self._plugins[name], variables, templar)
         address = str(
             next((options[name] for name in reversed(NAMES) if options.get(name)), variables["inventory_hostname"])
         )
         common = {name: value for name, value in options.items() if name not in NAMES}
         key = f"{name} {json.dumps(common, default=str, sort_keys=True)}"
         if key not in self._connections:
+            made = self._made(name)
             keys = self._task_keys()
             keys["timeout"] = self._action._play_context.timeout
             if self._action._play_context.password:
@@ -345,6 +350,9 @@ class Preparation:
             made.set_options(task_keys=keys, var_options=options)
             self._connections[key] = made
         return self._connections[key], address
+
+    def _made(self, name: str) -> Any:
+        return connection_loader.get(f"ansible.builtin.{name}", self._action._play_context, os.devnull)
 
     def _local(self, line: str) -> Callable[[], Awaitable[_sweep.Line]]:
         async def make() -> _sweep.Line:
@@ -364,12 +372,17 @@ class Preparation:
             connection.host = address
             executable = connection.get_option("ssh_executable")
             words = [os.fsdecode(word) for word in connection._build_command(executable, "ssh")]
+            # Of this attempt alone: while its way is found another host makes use of the same plugin.
+            given = _sweep.Line(words, **_password_of(connection))
             at = words.index(executable) + 1
-            before, options = words[:at], words[at:]
-            options = (await self._ways.to([executable, "-o", "ControlMaster=no", *options], address))[1:]
-            words = [*before, *options, address, line]
+            try:
+                way = await self._ways.to([executable, "-o", "ControlMaster=no", *words[at:]], address)
+            except BaseException:
+                given.close()
+                raise
+            words = [*words[:at], *way[1:], address, line]
             self._action._display.vvv(f"SSH: EXEC {shlex.join(words)}", host=host)
-            return _sweep.Line(words, **_password_of(connection))
+            return replace(given, words=words)
 
         return make
 

@@ -6,10 +6,15 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
+from ansible.utils.display import Display
 
+from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Preparation
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep as sweep
 
 BROKEN = "client_loop: send disconnect: Broken pipe"
@@ -144,6 +149,37 @@ def test_a_password_for_ssh() -> None:
         return sweep.Line(["/bin/sh", "-c", f"cat /proc/self/fd/{read}"], password=(read, write, b"sesame"))
 
     assert asked(sweep.Question("cm1", line, b""))["cm1"] == sweep.Answer(0, "sesame\n", "")
+
+
+def test_hosts_of_one_plugin_have_each_their_own_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible's plugin keeps the pipe of sshpass in itself, and many hosts make use of one plugin at the same time."""
+    (tmp_path / "sshpass").write_text("#!/bin/sh\n")
+    (tmp_path / "sshpass").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    connection = connection_loader.get("ssh", PlayContext())
+    connection.set_options(direct={"password": "sesame", "password_mechanism": "sshpass"})
+
+    class Slow:
+        async def to(self, words: list[str], host: str) -> list[str]:
+            await asyncio.sleep(0.05 if host == "cm1" else 0)
+            if host == "cm3":
+                raise OSError("no way")
+            return words
+
+    prepared = Preparation.__new__(Preparation)
+    prepared._ways, prepared._action = Slow(), SimpleNamespace(_display=Display())  # type: ignore[assignment]
+
+    async def both() -> list[Any]:
+        made = (prepared._ssh(connection, host, host, "true")() for host in ("cm1", "cm2", "cm3"))
+        return await asyncio.gather(*made, return_exceptions=True)
+
+    *lines, lost = asyncio.run(both())
+    assert isinstance(lost, OSError)
+    for line in lines:
+        assert line.words[:2] == ["sshpass", f"-d{line.password[0]}"]
+        os.write(line.password[1], b"word")
+        assert os.read(line.password[0], 9) == b"word"
+        line.close()
 
 
 def test_not_many_at_once_of_one_place(tmp_path: Path) -> None:

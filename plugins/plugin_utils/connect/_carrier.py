@@ -308,10 +308,6 @@ class Errand:
             else f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}",
         }
 
-    def answered(self, stdout: str) -> bool:
-        """Whether what the host said holds an answer, good or not."""
-        return answer_of(stdout, self.begin, self.end) is not None
-
 
 def wants_terminal(connection: Any) -> bool:
     """Whether ssh is given an option to ask for a terminal, in which a program cannot be piped.

@@ -79,6 +79,12 @@ class Line:
     #: Called when it has ended.
     end: Callable[[], None] = lambda: None
 
+    def close(self) -> None:
+        """Let go of what was made for it, where it is not started."""
+        for descriptor in (self.password or ())[:2]:
+            os.close(descriptor)
+        self.end()
+
 
 @dataclass(frozen=True)
 class Question:
@@ -119,7 +125,6 @@ class Talk:
         self.stdout, self.stderr = bytearray(), bytearray()
         self._more = asyncio.Event()
         self._open = 2
-        self.asked = question.escalation is None
 
     async def run(self) -> Answer:
         """The answer. Raises TooLarge, Unserved."""

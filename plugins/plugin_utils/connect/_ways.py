@@ -23,9 +23,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import kill
+
 #: Seconds between two looks whether a master listens, and after which it does not come about.
 _PERIOD = 0.02
 _PATIENCE = 60.0
+#: Seconds that a master may take to end.
+_END = 5.0
 
 #: A master that ends when its standard input does, so that it cannot outlive us.
 _MASTER = (
@@ -65,8 +69,10 @@ class Ways:
         for hop in self._hops.values():
             if hop.process is not None and hop.process.stdin is not None:
                 hop.process.stdin.close()
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(hop.process.wait(), _PATIENCE)
+                try:
+                    await asyncio.wait_for(hop.process.wait(), _END)
+                except asyncio.TimeoutError:
+                    kill(hop.process.pid)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -115,33 +121,37 @@ class Ways:
                 ]
                 if via is not None:
                     line += ["-o", f"ProxyCommand={via}"]
-                via = await self._shared((*line, name))
+                via = await self._shared((*line, name), settings)
                 if via is None:
                     return None
             return via
         line = _forwarding(command)
-        return await self._shared(tuple(line)) if line else None
+        return await self._shared(tuple(line), settings) if line else None
 
-    async def _shared(self, line: tuple[str, ...]) -> str | None:
-        """The command that forwards by the master of a hop, which is started now where it is not yet there."""
+    async def _shared(self, line: tuple[str, ...], settings: Mapping[str, str]) -> str | None:
+        """The command that forwards by the master of a hop, which is started now where it is not yet there.
+
+        ``settings`` of the host that asks first: it has no more time for the hop than for itself.
+        """
         hop = self._hops.setdefault(line, _Hop())
         async with hop.lock:
             if not hop.tried:
                 hop.tried = True
-                hop.socket = await self._start(hop, line)
+                hop.socket = await self._start(hop, line, _set(settings, "connecttimeout"))
         if hop.socket is None:
             return None
         # With all that leads to the hop: should its master end, this becomes a connection of its own.
         words = [line[0], "-S", hop.socket, "-o", "ControlMaster=no", *line[1:-1]]
         return f"{shlex.join(word.replace('%', '%%') for word in words)} -W [%h]:%p {shlex.quote(line[-1])}"
 
-    async def _start(self, hop: _Hop, line: tuple[str, ...]) -> str | None:
+    async def _start(self, hop: _Hop, line: tuple[str, ...], timeout: str) -> str | None:
         """Start a hop's master; its socket, None where there is none."""
         if self._folder is None:
             self._folder = tempfile.mkdtemp(prefix="cbops-")
         self._started += 1
         path = os.path.join(self._folder, str(self._started))
         own = ["-S", path, "-o", "ControlMaster=yes", "-o", "ControlPersist=no", "-o", "BatchMode=yes", "-N"]
+        own += ["-o", f"ConnectTimeout={timeout}"] if timeout else []
         hop.process = process = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",

@@ -116,7 +116,7 @@ def test_a_flood_is_cut_is_unknown_and_is_not_asked_for_again(site: Site, oss: s
         str(BIN / "ansible-playbook"),
         "cbops.telemetry.audit",
         "-i",
-        str(site.inventory(telemetry_host_limit=120)),
+        str(site.inventory(telemetry_host_limit=120, telemetry_sweep="never")),
         "-e",
         f"telemetry_reports_dir={reports}",
     )
@@ -317,8 +317,9 @@ def test_a_launch_file_that_is_a_bomb_costs_its_own_host(site: Site) -> None:
             site.shell(host, f"cat /root/kept >{path}")
 
 
+@pytest.mark.parametrize("sweep", ["auto", "never"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_goes_on_where_the_run_is_ended(site: Site, number: int) -> None:
+def test_nothing_goes_on_where_the_run_is_ended(site: Site, number: int, sweep: str) -> None:
     """While the service manager is waited for; the host sees that its connection ended."""
     site.put("oss", "/usr/local/bin/busctl", b"#!/bin/sh\necho x >/root/waiting\nsleep 86400\n", 0o755)
     running = subprocess.Popen(
@@ -332,7 +333,7 @@ def test_nothing_goes_on_where_the_run_is_ended(site: Site, number: int) -> None
             "--limit",
             "oss",
             "-i",
-            str(site.inventory()),
+            str(site.inventory(telemetry_sweep=sweep)),
             "-e",
             f"telemetry_reports_dir={site.folder}/ended",
         ],

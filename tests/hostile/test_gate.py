@@ -32,7 +32,7 @@ STATE: dict[str, Any] = {
     "warnings": [],
 }
 WAYS = {
-    "pipe": {"telemetry_carrier": "pipe"},
+    "pipe": {"telemetry_carrier": "pipe", "telemetry_sweep": "never"},
     "sweep": {"telemetry_sweep": "auto"},
     "module": {"telemetry_carrier": "module"},
 }
@@ -424,7 +424,7 @@ def test_what_a_host_says_begins_no_line_and_moves_no_cursor(site: Site, play: s
             ),
             "telemetry_flag",
         )
-    options = {"sweep": ["-e", "telemetry_sweep=auto"], "restart": ["-e", "telemetry_restart=now"]}.get(play, [])
+    options = {"audit": ["-e", "telemetry_sweep=never"], "restart": ["-e", "telemetry_restart=now"]}.get(play, [])
     done = site.play(
         {"sweep": "audit", "restart": "enforce"}.get(play, play), verbose, "--diff", "--limit", EVIL, *options
     )

@@ -192,7 +192,7 @@ def test_no_secret_in_processes_output_and_reports(site: Site) -> None:
                 ("plan",),
                 ("audit", "-e", "telemetry_sweep=auto"),
                 ("enforce", "-e", "telemetry_restart=when_idle"),
-                ("audit",),
+                ("audit", "-e", "telemetry_sweep=never"),
             ):
                 done = site.play(name, "-vvvvv", "--diff", *arguments, inventory=site.inventory({"rpm": login}))
                 output.append(done.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import signal
@@ -212,11 +213,9 @@ def test_a_launch_file_that_breaks_the_jvm_is_rolled_back_and_the_next_batch_lef
     assert all(fleet.wait_for_events(time.time()).values()), "all run, and send as before"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, number: signal.Signals) -> None:
-    """Ctrl-C, as a terminal sends it to all that runs in it, and what a pipeline's runner sends."""
-    builds(fleet, "freestyle docs#3 600")
-    before = pid(fleet)
+@contextlib.contextmanager
+def draining(fleet: Fleet) -> Iterator["subprocess.Popen[bytes]"]:
+    """An enforce, in a session of its own, that has come as far as waiting for builds; left when it has ended."""
     arguments = [
         FLEET,
         "exec",
@@ -227,7 +226,7 @@ def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, n
         "-i",
         str(inventory(fleet)),
         "-e",
-        f"telemetry_reports_dir={fleet.folder}/ended",
+        f"telemetry_reports_dir={fleet.folder}/draining",
     ]
     with subprocess.Popen(
         arguments,
@@ -241,6 +240,15 @@ def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, n
         while not asked(fleet)["quietingDown"]:
             assert time.monotonic() < deadline, "it never came as far as draining"
             time.sleep(0.3)
+        yield run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_while_it_drains_starts_builds_again(fleet: Fleet, number: signal.Signals) -> None:
+    """Ctrl-C, as a terminal sends it to all that runs in it, and what a pipeline's runner sends."""
+    builds(fleet, "freestyle docs#3 600")
+    before = pid(fleet)
+    with draining(fleet) as run:
         assert "[cbops.telemetry 20" in asked(fleet)["quietDownReason"], "it says whose it is"
         os.killpg(run.pid, number)
     deadline = time.monotonic() + 120
@@ -291,30 +299,7 @@ def test_what_was_replaced_while_it_drained_is_not_started(fleet: Fleet) -> None
 
 def test_a_run_that_is_killed_while_it_drains_is_healed_by_the_next(fleet: Fleet) -> None:
     builds(fleet, "freestyle docs#3 600")
-    arguments = [
-        FLEET,
-        "exec",
-        "test",
-        "--",
-        str(BIN / "ansible-playbook"),
-        "cbops.telemetry.enforce",
-        "-i",
-        str(inventory(fleet)),
-        "-e",
-        f"telemetry_reports_dir={fleet.folder}/killed",
-    ]
-    with subprocess.Popen(
-        arguments,
-        cwd=CHECKOUT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as run:
-        deadline = time.monotonic() + 120
-        while not asked(fleet)["quietingDown"]:
-            assert time.monotonic() < deadline, "it never came as far as draining"
-            time.sleep(0.3)
+    with draining(fleet) as run:
         for number in family(run.pid):
             os.kill(number, signal.SIGKILL)
     assert FLAG in fleet.shell(HOST, f"cat /etc/default/{SERVICE}"), "edited, not restarted"

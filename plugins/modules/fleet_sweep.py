@@ -60,7 +60,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Audit all hosts of the play that plain SSH reaches
+- name: Audit all hosts of the play that ssh reaches
   cbops.telemetry.fleet_sweep:
     hosts: "{{ ansible_play_hosts }}"
   become: true

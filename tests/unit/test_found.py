@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hostroot import FLAG, Host
 
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java._jenkins_home import plugin
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition as of_definition
 from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _discovery
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch._starters import Start
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch._starters import LIMIT_STARTS, Start, starter_of
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _proc
 from ansible_collections.cbops.telemetry.plugins.module_utils.survey import _survey
 
@@ -446,6 +448,54 @@ STARTERS = {
     },
     "inittab": {"/etc/inittab": f"ci:2345:respawn:{JAVA}\n"},
 }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"command=/usr/bin/java {FLAG} %(ENV_OPTS)s -jar /opt/ci/app.war\n",
+        f"command=/usr/bin/java {FLAG}%(ENV_OPTS)s -jar /opt/ci/app.war\n",
+        f"command=/bin/sh -c 'exec /usr/bin/java {FLAG} %(ENV_OPTS)s -jar /opt/ci/app.war'\n",
+        f"command=/bin/sh -c 'exec java $JAVA_OPTS -jar /opt/ci/app.war'\nenvironment=JAVA_OPTS=\"{FLAG} %(ENV_X)s\"\n",
+        f'command=/usr/bin/java -jar /opt/ci/app.war\nenvironment=JAVA_TOOL_OPTIONS="{FLAG}%(ENV_X)s"\n',
+    ],
+)
+def test_what_supervisord_puts_in_may_be_more_options(text: str, host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/supervisor/conf.d/ci.conf", f"[program:master]\n{text}")
+    [(_definition, outcome)] = _discovery.discover(host.files)[0]
+    assert outcome.verdict == "unresolvable", outcome.reason
+    assert "of supervisord" in (outcome.reason or "")
+
+
+def test_folders_of_very_many_parts_cost_nobody_the_run(host: Host) -> None:
+    """Anybody may write one into a crontab of his own; nothing of it has to be there."""
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/cron.d/ci", f"@reboot root /usr/bin/java {FLAG} -jar /opt/ci/app.war\n")
+    for top in ("/home/ann", "/opt"):
+        host.write("/var/spool/cron/crontabs/ann", f"@reboot {top}{'/a' * 1500}/x\n")
+        assert [outcome.verdict for _definition, outcome in _discovery.discover(host.files)[0]] == ["disabled"]
+    with pytest.raises(OSError):
+        host.files.open(f"/opt{'/a' * 1500}/x")
+
+
+def test_a_crowd_of_lines_does_not_hold_up_who_looks_again(host: Host) -> None:
+    host.write("/opt/ci/app.war", archive())
+    host.write("/etc/cron.d/ci", f"@reboot root /usr/bin/java {FLAG} -jar /opt/ci/app.war\n")
+    [(definition, _outcome)] = _discovery.discover(host.files)[0]
+    (host.root / "etc/cron.d/ci").unlink()
+    host.write("/var/spool/cron/crontabs/ann", "@reboot x\n" * 5000)
+    made = []
+    cron = starter_of(definition)
+
+    class Counted(type(cron)):  # type: ignore[misc]
+        def starts(self, files: HostFiles) -> Iterator[Start]:
+            for start in super().starts(files):
+                made.append(start)
+                yield start
+
+    assert Counted().again(definition, host.files) is definition
+    assert len(made) == LIMIT_STARTS
 
 
 @pytest.mark.parametrize("name", STARTERS)

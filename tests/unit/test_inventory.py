@@ -180,6 +180,7 @@ def test_what_is_more_than_data_is_refused(tmp_path: Path, text: str, place: str
         "[a]\n[b:children]\nmissing",
         "-oProxyCommand=x",
         "[x:vars]\ntelemetry_desired={{ x }}\n[x]",
+        "cm1 telemetry_url=https://" + 40000 * "a",
     ],
 )
 def test_an_ini_file_is_held_to_the_same(tmp_path: Path, line: str) -> None:

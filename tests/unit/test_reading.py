@@ -17,7 +17,7 @@ from hostroot import FLAG, Host
 from ansible_collections.cbops.telemetry.plugins.module_utils import _answer
 from ansible_collections.cbops.telemetry.plugins.module_utils.host import _child, _files
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
-from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _outcome
+from ansible_collections.cbops.telemetry.plugins.module_utils.launch import _definition, _discovery, _outcome
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell import _parser
 from ansible_collections.cbops.telemetry.plugins.module_utils.shell._reach import script
 from ansible_collections.cbops.telemetry.plugins.module_utils.text._characters import Value
@@ -314,3 +314,27 @@ def test_links_in_a_circle_are_an_error_and_no_endless_way(host: Host) -> None:
     for path in ("/etc/round/x", "/etc/there/x"):
         with pytest.raises(OSError):
             host.files.open(path)
+
+
+def test_a_file_that_is_read_again_is_the_same_or_an_error(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where what was asked of paths had been forgotten meanwhile."""
+    monkeypatch.setattr(_files, "LIMIT_ANSWERS", 5)
+    files = host.files
+    host.write("/etc/a", "one")
+    assert files.read("/etc/a") == "one"
+    for number in range(10):
+        files.exists(f"/etc/{number}")
+    assert files.head("/etc/a") == b"on"
+    for number in range(10):
+        files.exists(f"/opt/{number}")
+    host.write("/etc/a", "two")
+    assert files.head("/etc/a") == b""
+    assert files.read("/etc/a") == "one"
+
+
+def test_what_large_values_lead_to_is_not_kept(host: Host) -> None:
+    """A user's units may have thousands of them."""
+    host.write("/etc/systemd/system/x.service", "[Service]\nExecStart=/bin/x\nEnvironment=A=" + "b" * 100000 + "\n")
+    files = host.files
+    _discovery.discover(files)
+    assert max(len(text) for _question, text in files._memory.answers) <= _discovery.LIMIT_REMEMBERED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hostroot import Host
+from hostroot import FLAG, Host
 from wherever import wherever
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import launch
@@ -538,3 +538,18 @@ def test_what_is_started_before_may_write_what_is_read(host: Host, before: str, 
     unit = loaded(host, f"ExecStart=/bin/a\nEnvironmentFile=/etc/env\nExecStartPre={before}")
     said = wherever(launch, "written_before")(unit, ["/etc/env"], host.files)
     assert said is None if reason is None else reason in said
+
+
+@pytest.mark.parametrize(
+    ("lines", "verdict"),
+    [
+        ('Environment="JAVA_OPTS={flag}%v"\nExecStart=/usr/bin/java $JAVA_OPTS -jar /opt/jenkins.war', "unresolvable"),
+        ('Environment="JAVA_TOOL_OPTIONS={flag}%v"\nExecStart=/usr/bin/java -jar /opt/jenkins.war', "unresolvable"),
+        # Beside it, it is one word that is no option.
+        ('Environment="JAVA_TOOL_OPTIONS={flag} -Da=%v"\nExecStart=/usr/bin/java -jar /opt/jenkins.war', "disabled"),
+    ],
+)
+def test_a_specifier_that_is_not_known_counts_where_it_touches_the_flag(host: Host, lines: str, verdict: str) -> None:
+    host.write("/opt/jenkins.war", "PK")
+    host.write(f"{ETC}/jenkins.service", f"[Service]\n{lines.replace('{flag}', FLAG)}\n")
+    assert host.only()[1].verdict == verdict

@@ -13,6 +13,7 @@ import itertools
 import os
 import re
 import stat
+from functools import partial
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Set, Sized, Tuple
 
 from . import _limits as limits
@@ -362,9 +363,9 @@ class _Memory:
 
     def keep(self, path: str, content: str) -> None:
         """Remember the content of a file. Raises OSError where it was another one before."""
-        if self.let_go.get(path, hash(content)) != hash(content):
+        if self.content.get(path, content) != content or self.let_go.get(path, hash(content)) != hash(content):
             raise OSError(errno.ESTALE, "it was changed while this host was read", path)
-        self.size += len(content)
+        self.size += 0 if path in self.content else len(content)
         if self.size > LIMIT_KEPT:
             self.let_go.update((name, hash(text)) for name, text in self.content.items())
             self.content.clear()
@@ -563,24 +564,29 @@ class HostFiles:
 
     def _is_roots(self, folder: str) -> bool:
         """Whether a folder, and each above it below the root, is root's; a link if it leads to such a folder, too."""
+        above = ""
+        for name in [""] + _parts(folder):  # a loop: anybody may name a folder of as many parts as he likes
+            path = above + "/" + name if name else ""
+            work = partial(self._is_roots_own, above, name)
+            if name == ".." or not self._memory.once("is root's", path, work):
+                return False
+            above = path
+        return True
 
-        def asked() -> bool:
-            above, _slash, name = folder.rpartition("/")
-            if folder and (name == ".." or not self._is_roots(above)):
-                return False
-            try:
-                place = self.canonical(above).rstrip("/") + "/" + name
-                target, status = self._link(place), os.lstat(self._join(place))
-                self.canonical(folder)  # links in a circle are an error
-            except OSError:
-                return False
-            if target is None:
-                return only_roots(status)
-            if status.st_uid not in (0, os.geteuid()):
-                return False
-            return self._is_roots("/" + "/".join(_parts(target if target.startswith("/") else above + "/" + target)))
-
-        return bool(self._memory.once("is root's", folder, asked))
+    def _is_roots_own(self, above: str, name: str) -> bool:
+        """The same of one folder, where all above it are root's."""
+        try:
+            place = self.canonical(above).rstrip("/") + "/" + name
+            target, status = self._link(place), os.lstat(self._join(place))
+            if target is not None:
+                self.canonical(above + "/" + name)  # links in a circle are an error
+        except OSError:
+            return False
+        if target is None:
+            return only_roots(status)
+        if status.st_uid not in (0, os.geteuid()):
+            return False
+        return self._is_roots(target if target.startswith("/") else above + "/" + target)
 
     def weak_spot(self, path: str, nobodys: FrozenSet[int] = frozenset()) -> Optional[Tuple[str, os.stat_result]]:
         """The first folder, link or file on the way to a path that others than root may change; None for none.

@@ -29,6 +29,7 @@ from ._starters import OF_SERVICES, OTHERS, others
 from .starters._containers import AGENT, COMPOSE, of_product
 from .starters._starter import Manager, Scene
 
+LIMIT_REMEMBERED = 4096  # characters of a command line or a value whose answer is kept: there may be many
 _LAUNCHES_WAR = re.compile(r"\.war\b|_WAR\b")
 _UNKNOWN_PROGRAM = re.compile(r"-jar\s+[\"']?\S*[$`]")
 #: A command whose program is what a variable holds, and an assignment.
@@ -139,7 +140,9 @@ def _texts(definition: Definition, files: HostFiles) -> Texts:
     for text in lines + values:  # a war, or a whole command, that the command line only names
         question = "reached from %s" % definition.folder
         found: Reached = files.known(question, text) or reached(files, text, None, definition.folder)
-        if len(found.texts) == 1:  # as what every service is given; files are remembered by themselves
+        if (
+            len(found.texts) == 1 and len(text) <= LIMIT_REMEMBERED
+        ):  # as what every service is given; files are remembered by themselves
             files.once(question, text, partial(Reached, *found))
         texts.extend(found.texts)
         is_open = is_open or (found.open and text in lines)

@@ -13,6 +13,7 @@ from ..host._file_systems import Silent
 from ..host._files import PASSING, HostFiles
 from ..java._jvm import (
     MAINS,
+    PROPERTY,
     STRONGER_ENVIRONMENT,
     WEAKER_ENVIRONMENT,
     Layer,
@@ -152,6 +153,19 @@ def _word_origin(word: Iterable[Run]) -> Tuple[Optional[str], int, int]:
     return runs[0].path, runs[0].position, end - runs[0].position
 
 
+def _beside(value: Value) -> Optional[str]:
+    """The reason of an unknown in a word that mentions the property, whatever it may be elsewhere; None for none."""
+    unknowns = [(first, run.unknown) for run, first in zip(value.runs, value.starts) if run.unknown][::-1]
+    for match in re.finditer(r"\S+", value.text):
+        while unknowns and unknowns[-1][0] < match.start():
+            unknowns.pop()
+        if not unknowns:
+            break
+        if unknowns[-1][0] <= match.end() and PROPERTY in re.sub("[\"']", "", match.group()):
+            return unknowns[-1][1]
+    return None
+
+
 def _inside(value: Iterable[Run], text: str) -> Tuple[Optional[str], int, int]:
     """Where ``text`` stands inside a value (of an environment variable that the JVM splits itself)."""
     for run in value:
@@ -227,8 +241,8 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
         value = launch.environment.get(name)
         if value is None:
             return
-        reason = value.unknown()
         words = split_environment(value.text)
+        reason = value.unknown() or _beside(value)
         vector.append(Layer(name, tuple(word for word in words if not is_mention(word))))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):

@@ -16,13 +16,11 @@ from .starters._cron import Cron
 from .starters._monit import Monit
 from .starters._openrc import OpenRC
 from .starters._runit import Runit
-from .starters._starter import Scene, Starter
+from .starters._starter import LIMIT_STARTS, Scene, Starter
 from .starters._supervisord import Supervisord
 from .starters._systemd import Systemd
 from .starters._sysv import SysV
 from .starters._user_units import UserUnits
-
-LIMIT_STARTS = 500  # of one kind
 
 SYSTEMD = Systemd()
 SYSV = SysV()

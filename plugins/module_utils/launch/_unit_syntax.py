@@ -131,14 +131,21 @@ def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> 
     """Split as systemd does: blanks, quotes anywhere, C escapes. Ends before the first word that systemd rejects.
 
     Without ``c_escapes`` a backslash only takes the meaning from the next character, as in the value of a variable.
+    An unknown is part of the word in which it stands; between blanks it is one.
     """
     words: List[Value] = []
+    unknowns = [(first, run) for run, first in zip(value.runs, value.starts) if run.unknown][::-1]
     current: Optional[List[Run]] = None
     quote = ""
     characters = value.text
     index = 0
-    while index < len(characters):
-        plain = _PLAIN[quote].match(characters, index)
+    while index < len(characters) or unknowns:
+        while unknowns and unknowns[-1][0] <= index:
+            current = current or []
+            current.append(unknowns.pop()[1].requoted(bool(quote)))
+        if index >= len(characters):
+            break
+        plain = _PLAIN[quote].match(characters, index, unknowns[-1][0] if unknowns else len(characters))
         if plain is not None:
             current = current or []
             joined(current, value.known(index, plain.end(), bool(quote)))

@@ -183,6 +183,7 @@ def joined(runs: List[Run], more: Iterable[Run]) -> None:
         last = runs[-1] if runs else None
         if (
             last is not None
+            and not (last.unknown or run.unknown)
             and run.path is not None
             and last.path == run.path
             and last.quoted == run.quoted

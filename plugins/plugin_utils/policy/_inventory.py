@@ -76,6 +76,7 @@ _LONGEST_NUMBER = 64
 _MAX_BYTES = 16 << 20
 _MAX_VALUES = 1_000_000
 _MAX_DEPTH = 20
+_MAX_LINE = 32768  # of an INI file: Ansible's reader takes the square of it
 _MAX_NESTED = 100  # collections in a document: groups in groups have two each, and values in them
 _YAML = (".yml", ".yaml", ".json")
 #: Endings of files beside an inventory that Ansible does not read either.
@@ -246,6 +247,8 @@ class _Reading:
     def _ini(self, path: Path, text: str) -> dict[str, Any]:
         """An INI inventory, by Ansible's own reader, which evaluates literals and runs nothing."""
         for line in text.splitlines():
+            if len(line) > _MAX_LINE:
+                raise InventoryError(f"{_shown(path)}: a line has more than {_MAX_LINE} characters")
             word = (line.split() or [""])[0]
             ranges = any(":" in part.partition("[")[2] for part in word.split("]")[:-1])
             if not line.startswith("[") and ranges and not re.fullmatch(_HOSTS, word):

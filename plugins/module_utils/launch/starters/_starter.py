@@ -6,6 +6,7 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
+from itertools import islice
 from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ...host._file_systems import Silent
@@ -17,6 +18,8 @@ from .._definition import Definition, Start, start_definition
 from .._environment import Variable
 from .._outcome import Outcome
 from .._unit import Loaded
+
+LIMIT_STARTS = 500  # of one kind
 
 
 class Manager(NamedTuple):
@@ -84,7 +87,8 @@ class Starter:
         """The same installation as its files say now; None where it is gone. Raises Unresolvable."""
         start = definition.start
         try:
-            found = next((one for one in self.starts(files) if start is not None and one.key == start.key), None)
+            starts = islice(self.starts(files), LIMIT_STARTS)
+            found = next((one for one in starts if start is not None and one.key == start.key), None)
         except OSError:
             found = None
         return definition if found is None else start_definition(found)._replace(name=definition.name)

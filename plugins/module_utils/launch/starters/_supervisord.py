@@ -155,7 +155,8 @@ class Supervisord(Starter):
             place, key = value.origin(match.start()), match.group(1)
             text = "%" if key is None else known.get(key)
             unknown = "%%(%s)s of supervisord" % key if text is None else None
-            return (Run(text or "", place.path, place.position, False, unknown, text is None),)
+            # What is not known may be many words, and options: it is put in before the line is split.
+            return (Run(text or "", place.path, place.position, False, unknown),)
 
         return value.replaced(_PLACE, instead)
 

@@ -930,7 +930,7 @@ def test_names_in_a_folder_are_listed_in_one_pass(tmp_path: Path) -> None:
 def test_a_name_with_too_many_addresses_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever answers for it in DNS would else choose whom all hosts connect to."""
     tried: list[Any] = []
-    monkeypatch.setattr(_connect.Dial, "start", lambda self: tried.append(self.address) or self.finish(111, False))
+    monkeypatch.setattr(_connect.Attempt, "start", lambda self: tried.append(self.address) or self.finish(111, False))
     for count, outcome in ((_connect.LIMIT_ADDRESSES, "refused"), (_connect.LIMIT_ADDRESSES + 1, "unknown")):
         found = [_connect.Candidate(socket.AF_INET, (f"192.0.2.{number}", 443)) for number in range(count)]
         monkeypatch.setattr(_connect, "_lookup", lambda _name, _port, found=found: found * 2)

@@ -293,34 +293,40 @@ def test_what_a_killed_run_left_has_sixteen_digits_and_the_same_stem() -> None:
     assert writing.left_beside(long, [f".{long[:100]}.0123456789abcdef.cbops-new~"])
 
 
+def walked(path: str) -> tuple[str, os.stat_result | None]:
+    """Where a path leads, and what is there."""
+    with writing.walked_to(path) as place:
+        return place.path, place.status
+
+
 @pytest.mark.parametrize("path", ["relative", "", "/a\0b"])
 def test_only_absolute_paths_are_walked(path: str) -> None:
     with pytest.raises(Refused, match="not an absolute path"):
-        writing.safe_target(path)
+        walked(path)
 
 
 def test_the_way_to_a_path(folder: Path) -> None:
     (folder / "f").write_text("x")
     (folder / "x").mkdir()
-    assert writing.safe_target(f"{folder}/./x/../f").path == f"{folder}/f"
-    assert writing.safe_target(f"{folder}/none") == (f"{folder}/none", None)
-    assert writing.safe_target("/").path == "/" and writing.safe_target("/..").path == "/"
-    found = writing.safe_target(str(folder / "f")).status
+    assert walked(f"{folder}/./x/../f")[0] == f"{folder}/f"
+    assert walked(f"{folder}/none") == (f"{folder}/none", None)
+    assert walked("/")[0] == "/" and walked("/..")[0] == "/"
+    found = walked(str(folder / "f"))[1]
     assert found is not None and found.st_ino == (folder / "f").stat().st_ino
     with pytest.raises(Refused, match=r"f is not a folder"):
-        writing.safe_target(str(folder / "f/x"))
+        walked(str(folder / "f/x"))
     with pytest.raises(Refused, match=r"the folder .*/none does not exist"):
-        writing.safe_target(str(folder / "none/x"))
+        walked(str(folder / "none/x"))
 
 
 def test_no_folder_stays_open(folder: Path) -> None:
     (folder / "f").write_text("x")
     before = sorted(os.listdir("/proc/self/fd"))
-    writing.safe_target(str(folder / "f"))
-    writing.safe_target(f"{folder}/../etc/f")
+    walked(str(folder / "f"))
+    walked(f"{folder}/../etc/f")
     for path in (folder / "f/x", folder / "none/x"):
         with pytest.raises(Refused):
-            writing.safe_target(str(path))
+            walked(str(path))
     writing.replace(str(folder / "f"), "x", "y")
     with pytest.raises(Refused):
         writing.replace(str(folder / "f"), "x", "y")
@@ -390,10 +396,10 @@ def test_links_of_ours_with_dots_lead_on_and_nothing_stays_open(folder: Path) ->
     before = sorted(os.listdir("/proc/self/fd"))
     if os.geteuid() == 0 and any(part.stat().st_mode & 0o022 for part in folder.parents):
         with pytest.raises(Refused, match="a symbolic link is on its way and others than root may write"):
-            writing.safe_target(str(folder / "x/absolute"))
+            walked(str(folder / "x/absolute"))
     else:
         for name in ("absolute", "relative"):
-            assert writing.safe_target(str(folder / "x" / name)).path == str(folder / "f")
+            assert walked(str(folder / "x" / name))[0] == str(folder / "f")
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
@@ -418,15 +424,15 @@ def test_links_of_root_lead_to_their_target_and_nothing_stays_open(roots: Path) 
     (roots / "x/relative").symlink_to("./../x/.././f")
     before = sorted(os.listdir("/proc/self/fd"))
     for name in ("absolute", "relative"):
-        assert writing.safe_target(str(roots / "x" / name)).path == str(roots / "f")
-    assert writing.safe_target(f"{roots}/x/..").path == str(roots)
+        assert walked(str(roots / "x" / name))[0] == str(roots / "f")
+    assert walked(f"{roots}/x/..")[0] == str(roots)
     assert sorted(os.listdir("/proc/self/fd")) == before
     links = [roots / f"l{number}" for number in range(60)]
     for link, target in zip(links, [*links[1:], roots / "f"]):
         link.symlink_to(target)
-    assert writing.safe_target(str(links[-writing.LIMIT_LINKS])).path == str(roots / "f")
+    assert walked(str(links[-writing.LIMIT_LINKS]))[0] == str(roots / "f")
     with pytest.raises(Refused, match="too many symbolic links"):
-        writing.safe_target(str(links[-writing.LIMIT_LINKS - 1]))
+        walked(str(links[-writing.LIMIT_LINKS - 1]))
 
 
 def test_a_unit_that_others_can_change_may_still_be_removed(roots: Path) -> None:

@@ -42,13 +42,6 @@ class Refused(Exception):
     """A write that is not made; the message says why and what to do."""
 
 
-class Target(NamedTuple):
-    """Where a file really is, after links, and what it is now."""
-
-    path: str
-    status: Optional[os.stat_result]  # None: it does not exist yet
-
-
 class Keeper:
     """Keeps what a file was before it is changed; _backups has the one that there is."""
 
@@ -103,7 +96,12 @@ class _Walked:
 
 
 def walked_to(path: str) -> Place:  # noqa: C901 -- one walk: each step checks what the next one trusts
-    """Walk to a path, one open folder after the other. Raises :class:`Refused`, OSError."""
+    """Walk to a path, one open folder after the other. Raises :class:`Refused`, OSError.
+
+    As root, a link is followed only where it and every folder on its way belong to root and nobody else
+    may write them: else the owner of the link decides which file root overwrites. A file in a folder of
+    the service's own user is edited only where no link is on the way.
+    """
     if not path.startswith("/") or "\0" in path:
         raise Refused("%r: not an absolute path" % path)
     parts = [part for part in path.split("/") if part not in ("", ".")]
@@ -238,17 +236,6 @@ def refuse_own_link(path: str, place: Place) -> None:
             "%s: a symbolic link stands where this collection puts a file of its own; remove it and run "
             "again (nothing was changed)" % path
         )
-
-
-def safe_target(path: str) -> Target:
-    """Resolve a path for writing. Raises :class:`Refused` where a link could be somebody else's.
-
-    As root, a link is followed only where it and every folder on its way belong to root and nobody else
-    may write them: else the owner of the link decides which file root overwrites. A file in a folder of
-    the service's own user is edited only where no link is on the way.
-    """
-    with walked_to(path) as place:
-        return Target(place.path, place.status)
 
 
 _HINTS = {

@@ -253,7 +253,7 @@ def interleave(candidates: List[Candidate]) -> List[Candidate]:
 # --- TCP ---------------------------------------------------------------------------------------------------
 
 
-class Dial:
+class Attempt:
     """One connection attempt to one address."""
 
     def __init__(self, candidate: Candidate) -> None:
@@ -328,16 +328,16 @@ class Race:
 
     def __init__(self, candidates: List[Candidate], deadline: float) -> None:
         self.deadline = deadline
-        self.dials = [Dial(candidate) for candidate in candidates]
-        self.queue = list(self.dials)
-        self.in_flight: List[Dial] = []
-        self.winner: Optional[Dial] = None
+        self.attempts = [Attempt(candidate) for candidate in candidates]
+        self.queue = list(self.attempts)
+        self.in_flight: List[Attempt] = []
+        self.winner: Optional[Attempt] = None
         self.selector = selectors.DefaultSelector()
         self.next_start = 0.0
         # However many addresses there are, the last one has half of the time left to answer.
-        self.stagger = min(_STAGGER, max(0.0, deadline - time.monotonic()) / (2 * max(1, len(self.dials))))
+        self.stagger = min(_STAGGER, max(0.0, deadline - time.monotonic()) / (2 * max(1, len(self.attempts))))
 
-    def connect(self) -> Optional[Dial]:
+    def connect(self) -> Optional[Attempt]:
         while self.winner is None and (self.queue or self.in_flight) and time.monotonic() < self.deadline:
             self._turn(self.deadline)
         return self.winner
@@ -357,56 +357,58 @@ class Race:
         while self.queue or self.in_flight:
             until = self.deadline
             if not self.queue:
-                until = min(until, max(dial.started for dial in self.in_flight) + _GRACE)
+                until = min(until, max(attempt.started for attempt in self.in_flight) + _GRACE)
             if time.monotonic() >= until:
                 break
             self._turn(until)
 
     def close(self) -> None:
         self.selector.close()
-        for dial in self.dials:
-            if dial.outcome is None:
-                dial.outcome, dial.reason = ("timeout", "no answer") if dial.started else ("unknown", "not tried")
-            dial.close()
+        for attempt in self.attempts:
+            if attempt.outcome is None:
+                attempt.outcome, attempt.reason = (
+                    ("timeout", "no answer") if attempt.started else ("unknown", "not tried")
+                )
+            attempt.close()
 
     def _turn(self, until: float) -> bool:
         """One step: start what is due, take what is ready. True when the connection in use is ready."""
         while self.queue and (self.winner is not None or not self.in_flight or time.monotonic() >= self.next_start):
-            dial = self.queue.pop(0)
-            if dial.start() and dial.sock is not None:
-                self.in_flight.append(dial)
-                self.selector.register(dial.sock, selectors.EVENT_WRITE, dial)
+            attempt = self.queue.pop(0)
+            if attempt.start() and attempt.sock is not None:
+                self.in_flight.append(attempt)
+                self.selector.register(attempt.sock, selectors.EVENT_WRITE, attempt)
                 self.next_start = time.monotonic() + self.stagger
-            elif dial.outcome == "connected":
-                self._connected(dial)
+            elif attempt.outcome == "connected":
+                self._connected(attempt)
         if self.winner is None and not self.in_flight:
             return False
         if self.queue:
             until = min(until, self.next_start)
 
         ready = False
-        concluded: List[Dial] = []
+        concluded: List[Attempt] = []
         for key, _events in self.selector.select(max(0.0, until - time.monotonic())):
             if key.data is None:
                 ready = True
             else:
                 concluded.append(key.data)
-        for dial in sorted(concluded, key=self.dials.index):
-            self.in_flight.remove(dial)
-            if dial.sock is not None:
-                self.selector.unregister(dial.sock)
-            dial.conclude()
-            if dial.outcome == "connected":
-                self._connected(dial)
+        for attempt in sorted(concluded, key=self.attempts.index):
+            self.in_flight.remove(attempt)
+            if attempt.sock is not None:
+                self.selector.unregister(attempt.sock)
+            attempt.conclude()
+            if attempt.outcome == "connected":
+                self._connected(attempt)
             else:
                 self.next_start = 0.0  # RFC 8305: a failure lets the next one start at once
         return ready
 
-    def _connected(self, dial: Dial) -> None:
+    def _connected(self, attempt: Attempt) -> None:
         if self.winner is None:
-            self.winner = dial
+            self.winner = attempt
         else:
-            dial.close()
+            attempt.close()
 
 
 def by_errno(code: int) -> str:
@@ -421,20 +423,20 @@ def by_errno(code: int) -> str:
     return "unknown"
 
 
-def no_connection(entry: Dict[str, Any], dials: List[Dial], name: str, port: int, timeout: float) -> Finding:
+def no_connection(entry: Dict[str, Any], attempts: List[Attempt], name: str, port: int, timeout: float) -> Finding:
     """The one finding for addresses that all failed: the answer that tells most about the path decides."""
-    for dial in dials:
-        if dial.outcome is None and dial.started:
-            dial.outcome, dial.reason = "timeout", "no answer"
+    for attempt in attempts:
+        if attempt.outcome is None and attempt.started:
+            attempt.outcome, attempt.reason = "timeout", "no answer"
     for outcome in ("refused", "reset", "unreachable", "timeout"):
-        same = [dial for dial in dials if dial.outcome == outcome]
+        same = [attempt for attempt in attempts if attempt.outcome == outcome]
         if same:
             break
     else:
-        same, outcome = dials, "unknown"
+        same, outcome = attempts, "unknown"
     told = next(iter(same))
     entry["address"] = told.address
-    addresses = ", ".join(dial.address for dial in same)
+    addresses = ", ".join(attempt.address for attempt in same)
     place = f"{name} ({addresses}) port {port}"
     if outcome == "refused":
         seen = f"{place} refused the connection"
@@ -449,7 +451,7 @@ def no_connection(entry: Dict[str, Any], dials: List[Dial], name: str, port: int
         seen = f"No answer from {place} within {timeout:g} s"
         check = f"for a firewall that drops outbound TCP {port}, and the route"
     else:
-        return Local(f"{place} was not reached", ", ".join(sorted({dial.reason for dial in same})))
+        return Local(f"{place} was not reached", ", ".join(sorted({attempt.reason for attempt in same})))
     return Finding(outcome, seen, check)
 
 
@@ -459,10 +461,10 @@ def no_connection(entry: Dict[str, Any], dials: List[Dial], name: str, port: int
 class Line:
     """The connection in use: bytes to and from the peer, until the deadline."""
 
-    def __init__(self, race: "Race", dial: "Dial") -> None:
-        if dial.sock is None:
+    def __init__(self, race: "Race", attempt: "Attempt") -> None:
+        if attempt.sock is None:
             raise OSError(errno.ENOTCONN, "not connected")
-        self.sock = dial.sock
+        self.sock = attempt.sock
         self.race = race
         self.kept = b""  # read too far
 

@@ -15,8 +15,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import _truststore as truststore
 from ._connect import (
+    Attempt,
     Candidate,
-    Dial,
     Finding,
     Late,
     Line,
@@ -331,19 +331,19 @@ def _candidates(entry: Dict[str, Any], path: _Path, name: str, port: int) -> Lis
     return candidates if path.proxy is not None else without_sinks(entry, name, candidates)
 
 
-def _connect(entry: Dict[str, Any], race: "Race", path: _Path, name: str, port: int) -> "Dial":
+def _connect(entry: Dict[str, Any], race: "Race", path: _Path, name: str, port: int) -> "Attempt":
     started = time.monotonic()
     winner = race.connect()
     entry["phases_ms"]["tcp"] = milliseconds(started)
     if winner is None or winner.sock is None:
-        raise no_connection(entry, race.dials, name, port, path.options.timeout)
+        raise no_connection(entry, race.attempts, name, port, path.options.timeout)
     entry["address"] = winner.address
     return winner
 
 
 def _close(entry: Dict[str, Any], race: "Race") -> None:
     race.close()
-    entry["addresses"] = [dial.as_dict() for dial in race.dials] + entry["addresses"]
+    entry["addresses"] = [attempt.as_dict() for attempt in race.attempts] + entry["addresses"]
 
 
 # --- Proxy and HTTP ----------------------------------------------------------------------------------------

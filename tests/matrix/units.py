@@ -56,6 +56,7 @@ rm -rf .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 mkdir -p .build/collections/ansible_collections/cbops
 ln -sfn "$PWD" .build/collections/ansible_collections/cbops/telemetry
+cp requirements/dev.txt .venv/installed.txt # or a test that runs make would have the pinned tools instead
 sh scripts/tools unit
 """
 

@@ -1,7 +1,7 @@
 """`python -m tests.mutation [N] [SEED]`: N mutants of each room (40), drawn by the seed (0); how many the unit tests kill.
 
 `--room edit,walk` takes some rooms, `--jobs 2` so many mutants at a time, `--json FILE` writes what was found. Survivors
-that were judged (`survivors.toml`) are printed with why they are left; others are the list of what to write tests for.
+that were judged (`survivors.yml`) are printed with why they are left; others are the list of what to write tests for.
 The exit status is 1 where a room is below the bar. Nothing of the checkout is changed: the tests run in a copy of it, in
 .build/mutation, and with namespaces of their own, where the rest of the machine cannot be written (root, as it must
 mount): a mutant of what writes files may write anywhere.
@@ -16,8 +16,9 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
+
+import yaml
 
 from .mutants import mutants_of, sample
 from .rooms import ROOMS, fast_tests, files_of
@@ -118,7 +119,7 @@ def _measured(options: argparse.Namespace) -> int:
     for room in wanted:
         of_room = [one for file in rooms[room] for one in mutants_of(file, (COPY / file).read_text(encoding="utf-8"))]
         drawn += sample(of_room, options.number, options.seed)
-    judged = tomllib.loads((COPY / "tests/mutation/survivors.toml").read_text(encoding="utf-8"))
+    judged = yaml.safe_load((COPY / "tests/mutation/survivors.yml").read_text(encoding="utf-8"))
     results: list[Result] = []
     # Children write their results here: the two runs have processes of their own.
     found = BUILT / "results.jsonl"
@@ -141,9 +142,7 @@ def _measured(options: argparse.Namespace) -> int:
     for line in found.read_text(encoding="utf-8").splitlines():
         one = json.loads(line)
         results.append(Result(by_name[one["name"]], one["killed_by"], one["tests"]))
-    below = _printed(
-        wanted, room_of, results, {one["mutant"].partition(" | ")[2]: one["why"] for one in judged["survivor"]}
-    )
+    below = _printed(wanted, room_of, results, {one["mutant"].partition(" | ")[2]: one["why"] for one in judged})
     if options.json:
         shutil.copyfile(found, BUILT / options.json.name)
     print(f"{len(results)} mutants, seed {options.seed}, {time.monotonic() - began:.0f} s")

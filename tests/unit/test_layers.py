@@ -23,7 +23,8 @@ BELOW: dict[Path, dict[str, set[str]]] = {
         "evidence": {"", "policy"},
         "report": {"", "policy", "evidence"},
         "connect": {"", "policy", "evidence"},
-        "restart": {"", "policy", "evidence", "connect"},
+        "product": {"", "policy"},
+        "restart": {"", "policy", "evidence", "connect", "product"},
     },
 }
 for request in (carrier.PROBE, carrier.EDIT, carrier.PROVE):

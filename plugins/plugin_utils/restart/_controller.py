@@ -10,23 +10,22 @@ Private to this collection. Runs on the control node. Sources: jenkinsci/jenkins
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import signal
-import ssl
 import threading
 import time
-import urllib.error
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible.module_utils.urls import open_url
-
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import (
+    REQUEST_SECONDS,
+    Client,
+    ClientError,
+)
 
-REQUEST_SECONDS = 30
 POLL_SECONDS = 2.0
 #: Idle is what two looks in a row say: a build that waits for an executor is in between for a moment.
 LOOKS = 2
@@ -58,53 +57,16 @@ class Controller:
     """A controller or operations center by its URL, with a user's API token (not a password)."""
 
     def __init__(self, url: str, user: str = "", token: str = "", ca_file: str | None = None) -> None:
-        self.url = url.rstrip("/")
-        self._user = user
-        self._token = token
-        self._ca_file = ca_file or None
+        self._client = Client(url, user, token, ca_file)
+        self.url = self._client.url
 
     def _ask(self, path: str, method: str = "GET", timeout: float = REQUEST_SECONDS) -> tuple[int, str]:
-        """Status and text of an answer; a redirect is an answer. Raises :class:`ControllerError`.
-
-        ``timeout``, in seconds, is for each byte; a peer that drips is left behind after twice as long.
-        """
-        found: list[tuple[int, str] | ControllerError] = []
-
-        def work() -> None:
-            try:
-                found.append(self._request(path, method, timeout))
-            except ControllerError as error:
-                found.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        thread.join(2 * timeout)
-        if not found:
-            raise ControllerError(f"{self.url} does not come to the end of its answer")
-        if isinstance(found[0], ControllerError):
-            raise found[0]
-        return found[0]
-
-    def _request(self, path: str, method: str, timeout: float) -> tuple[int, str]:
+        """Status and text of an answer; a redirect is an answer. Raises :class:`ControllerError`."""
         try:
-            with open_url(
-                f"{self.url}{path}",
-                method=method,
-                timeout=timeout,
-                follow_redirects="none",
-                url_username=self._user or None,
-                url_password=self._token or None,
-                force_basic_auth=bool(self._user),
-                ca_path=self._ca_file,
-                http_agent="cbops.telemetry",
-            ) as answer:
-                return answer.status, answer.read(1 << 22).decode("utf-8", "replace")
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read(1 << 16).decode("utf-8", "replace")
-        except (OSError, ssl.SSLError, ValueError, http.client.HTTPException) as error:
-            reason = visible(str(getattr(error, "reason", None) or error))[:500]  # may quote the peer
-            raise ControllerError(f"{self.url} does not answer: {reason}") from error
+            answer = self._client.ask(path, method, timeout)
+        except ClientError as error:
+            raise ControllerError(str(error)) from error
+        return answer.status, answer.text
 
     def _post(self, path: str) -> None:
         status, _text = self._ask(path, "POST")

@@ -1,0 +1,241 @@
+"""The product's HTTP interface asked by a client that tells reasons apart, follows nothing and keeps secrets; real servers."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _client as client
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+
+TOKEN = "11bb-secret-token"  # noqa: S105
+Say = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Server(ThreadingHTTPServer):
+    """Says what it is told to say, and remembers who asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.say: Say = lambda handler: answer(handler, 200, "{}")
+        self.seen: list[tuple[str, str, str | None]] = []
+        self.ended = threading.Event()
+        self.scheme = "http"
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Every path alike."""
+
+    server: Server
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """As told."""
+        self.server.seen.append((self.command, self.path, self.headers.get("Authorization")))
+        self.server.say(self)
+
+    do_POST = do_GET  # noqa: N815
+
+
+def answer(handler: BaseHTTPRequestHandler, status: int, text: str | bytes = "", **headers: str) -> None:
+    """Send an answer."""
+    body = text if isinstance(text, bytes) else text.encode()
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """One that speaks HTTP."""
+    yield from serving(Server())
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    """One that speaks HTTPS, and the certificate that it is signed by: its own."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate)]
+        + ["-days", "2", "-subj", "/CN=oc.example.com", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )
+    made = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    made.socket = context.wrap_socket(made.socket, server_side=True)
+    made.scheme = "https"
+    for one in serving(made):
+        yield one, certificate
+
+
+def serving(made: Server) -> Iterator[Server]:
+    """It serves until it is closed."""
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield made
+    made.ended.set()
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def failed(ask: Callable[[], object]) -> ClientError:
+    """Why there was no answer; no secret is in it, nor in what led to it."""
+    with pytest.raises(ClientError) as caught:
+        ask()
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert TOKEN not in f"{error!r} {error}"
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return caught.value
+
+
+def test_a_user_s_token_goes_along_and_json_comes_back(server: Server) -> None:
+    server.say = lambda handler: answer(handler, 200, '{"a": 1}', X_Jenkins="2.555")
+    assert Client(server.url + "/", "jo", TOKEN).json("/api/json?tree=a") == {"a": 1}
+    wanted = "Basic " + base64.b64encode(f"jo:{TOKEN}".encode()).decode()
+    assert server.seen == [("GET", "/api/json?tree=a", wanted)]
+    assert Client(server.url).ask("/x", "POST").headers["x-jenkins"] == "2.555"
+    assert server.seen[1] == ("POST", "/x", None)
+
+
+def test_what_the_url_itself_says_of_a_user_is_used_and_not_shown(server: Server) -> None:
+    server.say = lambda handler: answer(handler, 500)
+    one = Client(server.url.replace("//", f"//jo:{TOKEN}@"))
+    assert one.url == server.url
+    assert failed(lambda: one.get("/x")).kind == client.STATUS
+    assert server.seen[0][2] == "Basic " + base64.b64encode(f"jo:{TOKEN}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "target", ["/login?from=%2F", "http://idp.example.com/saml2?token=5", "//evil.example.com/", ""]
+)
+def test_a_redirect_is_an_answer_and_no_credentials_go_there(server: Server, target: str) -> None:
+    server.say = lambda handler: answer(handler, 302, "", Location=target)
+    error = failed(lambda: Client(server.url, "jo", TOKEN).json("/manage/configure"))
+    assert error.kind == (client.SIGN_IN if "login" in target or "saml" in target else client.STATUS)
+    assert "token=5" not in str(error)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("user", "status", "text", "headers", "kind", "words"),
+    [
+        ("jo", 401, "", {}, client.SIGN_IN, "valid API token and the permission Overall/Read"),
+        ("", 401, "", {}, client.SIGN_IN, "valid API token"),
+        ("jo", 403, "", {}, client.FORBIDDEN, "lacks the permission Overall/Read"),
+        ("", 403, "", {}, client.SIGN_IN, "telemetry_user"),
+        ("jo", 404, "", {}, client.ABSENT, "no such page"),
+        ("jo", 503, "Please wait while Jenkins is getting ready to work", {}, client.STARTING, "is starting"),
+        ("jo", 503, "<title>Starting Jenkins</title>", {}, client.STARTING, "is starting"),
+        ("jo", 503, "no healthy upstream", {}, client.STATUS, "answers 503"),
+        ("jo", 500, "", {}, client.STATUS, "answers 500"),
+        ("jo", 200, "<!DOCTYPE html><html>", {}, client.CONTENT, "an HTML page and no JSON"),
+        ("jo", 200, "{", {}, client.CONTENT, "answers no JSON"),
+        ("jo", 200, "[" * 100_000, {}, client.CONTENT, "answers no JSON"),
+        ("jo", 200, "[]", {}, client.CONTENT, "something else"),
+        ("jo", 200, "{" + " " * 5_000_000, {}, client.TOO_LARGE, "more than 4194304 bytes"),
+    ],
+)
+def test_every_reason_has_its_kind(
+    server: Server, user: str, status: int, text: str, headers: dict[str, str], kind: str, words: str
+) -> None:
+    server.say = lambda handler: answer(handler, status, text, **headers)
+    error = failed(lambda: Client(server.url, user, TOKEN if user else "").json("/x?y=z", need="Overall/Read"))
+    assert error.kind == kind
+    assert words in str(error)
+    assert "y=z" not in str(error)
+
+
+def test_the_permission_that_the_product_names_is_said_and_nothing_else(server: Server) -> None:
+    one = Client(server.url, "jo", TOKEN)
+    server.say = lambda handler: answer(handler, 403, "", X_Required_Permission="hudson.model.Hudson.Administer")
+    assert "lacks the permission hudson.model.Hudson.Administer" in str(failed(lambda: one.get("/x")))
+    server.say = lambda handler: answer(handler, 403, "", X_Required_Permission="##[error] <b>")
+    assert str(failed(lambda: one.get("/x"))).endswith("lacks a permission")
+
+
+def test_a_peer_that_drips_or_is_silent_is_left_behind(server: Server) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not server.ended.wait(0.05):
+                handler.wfile.write(b"x")
+
+    server.say = drip
+    assert failed(lambda: Client(server.url).get("/x", timeout=0.3)).kind == client.LATE
+    server.say = lambda _handler: (server.ended.wait(20), None)[1]
+    assert failed(lambda: Client(server.url).get("/x", timeout=0.3)).kind == client.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda handler: handler.wfile.write(b"no HTTP at all\r\n\r\n"),
+        lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"),
+        lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000 + b"\r\n"),
+        lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
+        lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nno gzip"),
+        lambda handler: None,
+    ],
+)
+def test_what_is_no_answer_is_said_and_raises_nothing_else(server: Server, say: Say) -> None:
+    server.say = say
+    assert failed(lambda: Client(server.url, "jo", TOKEN).json("/x")).kind in (client.UNREACHABLE, client.CONTENT)
+
+
+def test_nobody_there() -> None:
+    assert failed(lambda: Client("http://127.0.0.1:9", "jo", TOKEN).get("/x")).kind == client.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "file:///etc/passwd",
+        "ftp://a/",
+        "https://",
+        f"https://a/?t={TOKEN}",
+        f"h://jo:{TOKEN}@a/",
+        "http://a b/",
+        "x",
+    ],
+)
+def test_what_is_no_address_is_asked_nothing_and_not_shown(url: str) -> None:
+    assert failed(lambda: Client(url, "jo", TOKEN).get("/x")).kind == client.ADDRESS
+
+
+def test_a_certificate_is_taken_from_the_file_that_is_named_and_else_not(secured: tuple[Server, Path]) -> None:
+    server, certificate = secured
+    assert Client(server.url, "jo", TOKEN, str(certificate)).json("/x") == {}
+    error = failed(lambda: Client(server.url, "jo", TOKEN).json("/x"))
+    assert error.kind == client.CERTIFICATE
+    assert "telemetry_ca_file" in str(error)
+    assert len(server.seen) == 1, "no credentials went to the one that is not trusted"
+    assert failed(lambda: Client(server.url, ca_file=str(certificate) + ".gone").json("/x")).kind in (
+        client.UNREACHABLE,
+        client.CERTIFICATE,
+    )

@@ -145,7 +145,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "controller-not-asked",
         r"does not come to the end of its answer|permission Overall/Manage|still quieted down"
-        r"|with something else than was asked|answers no JSON| answers \{",
+        r"|with something else than was asked|answers no JSON| answers \{"
+        r"|must begin with http:// or https://|authority's \(|^(\{\}|https?://\S+) does not answer"
+        r"|answers with more than \S+ bytes| leads to (a login page|\S+ \()",
     ),
     # -- the network --------------------------------------------------------------------------------------------------
     Entry("connectivity-path-unknown", r"which of the paths the plugin takes is not known"),

@@ -47,6 +47,8 @@ class Unreadable(Exception):
     """A setting cannot be read; the message says why, without any content of the file."""
 
 
+#: What else is read of a home, in the same child; gets when it must have ended, on the monotonic clock.
+More = Callable[[str, float], Dict[str, Any]]
 Found = Tuple[Any, Dict[str, Any]]  # a value, and what is to be said about it
 
 
@@ -213,11 +215,12 @@ def plugin(files: HostFiles, home: str, name: str) -> Found:
 # -- XML --------------------------------------------------------------------------------------------
 
 
-def children(text: str) -> Dict[str, Set[str]]:
+def children(text: str, root: Callable[[str], None] = lambda _name: None, whole: bool = True) -> Dict[str, Set[str]]:
     """Texts of the root's child elements that have no elements in them, by name. Raises ValueError.
 
     Jenkins writes XML 1.1 headers (core's XmlFile.java), which expat refuses. A document type is refused: without
-    it there are no entities.
+    it there are no entities. ``root`` gets the root's name, and may raise; of a text that is not ``whole`` the rest
+    is missing.
     """
     from xml.parsers import expat  # a child reads the settings, and few hosts have any
 
@@ -228,6 +231,8 @@ def children(text: str) -> Dict[str, Set[str]]:
 
     def start(name: str, _attributes: Dict[str, str]) -> None:
         names.append(name)
+        if len(names) == 1:
+            root(name)
         if len(names) == 2:
             del parts[:]
 
@@ -248,7 +253,7 @@ def children(text: str) -> Dict[str, Set[str]]:
     parser.CharacterDataHandler = characters
     parser.StartDoctypeDeclHandler = doctype
     try:
-        parser.Parse(_XML_11.sub(r"\g<1>0", text).encode("latin-1"), True)
+        parser.Parse(_XML_11.sub(r"\g<1>0", text).encode("latin-1"), whole)
     except (expat.ExpatError, LookupError):
         raise ValueError("it is not well-formed XML")
     return found
@@ -361,11 +366,16 @@ def unknown_settings(reason: str) -> Dict[str, Any]:
     return document
 
 
-def settings_in_time(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Dict[str, Any]:
-    """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``."""
+def settings_in_time(
+    files: HostFiles, home: Optional[str], wars: Sequence[str], more: Optional[More] = None
+) -> Dict[str, Any]:
+    """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``.
+
+    What ``more`` reads of the home comes as ``more``, which is none of the settings.
+    """
     limits.phase("reading the settings of the product")
     silent = _silence(files, wars)
-    found = _bounded(files, home, [] if silent else wars)
+    found = _bounded(files, home, [] if silent else wars, more)
     document = (
         unknown_settings("%s could not be read: %s" % (home or "its war", found)) if isinstance(found, str) else found
     )  # type: Dict[str, Any]
@@ -391,7 +401,7 @@ def _silence(files: HostFiles, paths: Sequence[str]) -> Optional[str]:
     return None
 
 
-def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Any:
+def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str], more: Optional[More] = None) -> Any:
     """The settings; why there are none, as text."""
     from ..host._child import Late, bounded
 
@@ -402,8 +412,15 @@ def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str]) -> Any:
     if seconds <= 0:
         return "the time for all homes of this host was used up"
     began = time.monotonic()
+
+    def work() -> Dict[str, Any]:
+        document = settings(files, home, wars)
+        if more is not None and home is not None and home.startswith("/"):
+            document["more"] = more(home.rstrip("/"), began + seconds - 1)
+        return document
+
     try:
-        return bounded(lambda: settings(files, home, wars), seconds, 0)
+        return bounded(work, seconds, 0)
     except Late as error:
         _Time.wasted += time.monotonic() - began
         return str(error)

@@ -18,6 +18,7 @@ from ..host._child import Late, bounded
 from ..host._file_systems import Silent, anywhere, hangs
 from ..host._files import bytewise, names_in, native
 from ..java._jvm import decide, get_boolean, process_layers
+from ..java._operations_center import properties as member_properties
 from ..java._proxy_settings import properties, variables
 from ..launch._starters import OTHERS
 from ..text._value import Unresolvable
@@ -168,7 +169,11 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
             facts = facts._replace(home=_default_home(seen.place.uid, weak.options))
         if weak.options is not None:
             facts = facts._replace(
-                network=[properties(weak.options), variables(environment), _java_home(proc, seen.pid)]
+                network=[
+                    dict(properties(weak.options), **member_properties(weak.options)),
+                    variables(environment),
+                    _java_home(proc, seen.pid),
+                ]
             )
         return facts._replace(ended=started(seen.pid, proc) != seen.ticks)
     except (OSError, IndexError, ValueError):

@@ -12,6 +12,7 @@ from ..host._files import HostFiles
 from ..host._shares import share_of
 from ..java._jenkins_home import settings_in_time, unknown_settings
 from ..java._jvm import shown
+from ..java._operations_center import controllers_of, member_of, unknown_controllers
 from ..launch import _declarations, _definition, _live, _outcome
 from ._survey import Entry, Survey
 
@@ -80,9 +81,17 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "settings": unknown_settings(_UNREAD)
         if entry.stray
         else settings_in_time(
-            files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]
+            files,
+            home,
+            [_on_host(definition, files, path) or path for path in entry.on_disk.programs],
+            lambda place, until: controllers_of(files, product, place, until),
         ),
     }  # type: Dict[str, Any]
+    settings = document["settings"]
+    document.update(settings.pop("more") if "more" in settings else unknown_controllers(product, settings))
+    member = member_of(entry.next_start.vectors, [jvm.network[0] for jvm in entry.processes if jvm.network])
+    if member is not None:
+        document["member_of"] = member
     if entry.stray:
         document["stray"] = True
     if entry.processes:  # what an audit does not need is imported where it is used

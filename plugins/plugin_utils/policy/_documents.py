@@ -127,7 +127,51 @@ class Brought(TypedDict):
     what: str
 
 
+class _MemberMay(TypedDict, total=False):
+    reason: str
+
+
+class Member(_MemberMay):
+    """The operations center that a controller's options name."""
+
+    operations_center: str | None
+    name: str | None
+    endpoint: str | None
+    index: str | None
+    source: Literal["next_start", "running"]
+
+
+class _ControllerMay(TypedDict, total=False):
+    encoded_name: str
+    index: str
+    approved: bool
+    state: str
+
+
+class Controller(_ControllerMay):
+    """A controller as it lies on the disk of its operations center."""
+
+    name: str
+    kind: Literal["client", "managed", "connected"]
+    endpoint: str | None
+
+
+class _ControllersMay(TypedDict, total=False):
+    file: str
+    url: str
+    reason: str
+
+
+class ControllersDetail(_ControllersMay):
+    """How far the controllers of an operations center are known."""
+
+    state: Literal["seen", "incomplete", "unknown"]
+
+
 class _InstallationMay(TypedDict, total=False):
+    member_of: Member
+    controllers: list[Controller]
+    controllers_detail: ControllersDetail
     home_share: str | None
     unit_state: UnitState | None
     started_by: str | None

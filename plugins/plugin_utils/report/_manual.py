@@ -305,6 +305,11 @@ ENTRIES: tuple[Entry, ...] = (
         r"|broken or encrypted|not in the archive|time for all homes",
     ),
     Entry(
+        "controllers-not-read",
+        r"a link, which is not followed|not all of its options are known|cut off: |more than \d+ folders in folders"
+        r"|not the same in every way to start it|with another name or address|no value of a form that is shown",
+    ),
+    Entry(
         "trust-store", r"certificates|certificate is in it|trust store|a broken store|JKS|names are in it|TLS cannot"
     ),
     # -- the proof of the next start ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import most_rows, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible, visible_json
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._doctor import broken, document_of, words
@@ -42,5 +42,5 @@ class ActionModule(LocalAction):
             write_text(path, visible_json(written(document, indent=2, sort_keys=True)) + "\n")
         except OSError as error:
             raise AnsibleActionFail(f"what was found out cannot be written: {error}") from error
-        show(f"\n{words(document)}\n\ndoctor: {visible(str(path))}\n")
+        show(f"\n{words(document, most_rows())}\n\ndoctor: {visible(str(path))}\n")
         return {"changed": False, "path": str(path), "missing": {entry["host"]: entry["missing"] for entry in entries}}

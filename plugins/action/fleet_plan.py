@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import first, most_rows, named, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said, write_json, write_text
@@ -53,14 +53,13 @@ class ActionModule(LocalAction):
             write_text(path.with_suffix(".md"), markdown(document))
         except OSError as error:
             raise AnsibleActionFail(f"the plan cannot be written: {error}") from error
-        show(f"\n{words(document)}\n\nplan: {visible(str(path))}\n")
+        summary, *lines = words(document).split("\n")
+        shown = [summary, *first(lines, most_rows(), "hosts")]
+        show("\n{}\n\nplan: {}\n".format("\n".join(shown), visible(str(path))))
         result: dict[str, Any] = {"changed": False, "plan": str(path)}
         failed = [f"{entry['host']}: {entry['error']}" for entry in entries if entry["error"]]
         if failed:
-            result.update(
-                failed=True,
-                msg=f"{totals(document)}. {visible('; '.join(failed[:20]))}{' ...' if len(failed) > 20 else ''}",
-            )
+            result.update(failed=True, msg=f"{totals(document)}. {named(list(map(visible, failed)), '; ')}")
         return result
 
     def _serial(self, given: Any, variables: dict[str, Any]) -> Any:

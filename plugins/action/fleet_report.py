@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import (
+    cut,
+    first,
+    for_programs,
+    most_rows,
+    named,
+    show,
+    under_runner,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
@@ -26,7 +34,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import downs, totals_by_machine, unmet
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import named, selects_itself
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import selects_itself
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import (
@@ -39,7 +47,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather, history
 
 LONG_LIST = 60  # characters
-LIMIT_DOWN = 50  # notes on what is down
+MANY = 10  # hosts that fail, more than which would be a wall of text
 LIMIT_REASONS = 10  # of one host in the sentence on it; the report has them all
 
 
@@ -85,7 +93,7 @@ def sentence(host: Host) -> str:
     said = [visible(reason) for reason in host.reasons]
     if len(said) > LIMIT_REASONS:
         said[LIMIT_REASONS:] = [f"and {len(said) - LIMIT_REASONS} more reasons"]
-    return f"{host.verdict}: {'; '.join(said)}" if said else host.verdict
+    return cut(f"{host.verdict}: {'; '.join(said)}") if said else host.verdict
 
 
 def name_again(path: Path, lacking: Sequence[str]) -> Path | None:
@@ -113,6 +121,18 @@ def hold(held: Iterable[str], playing: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*names, along]))
 
 
+def held_of(said: Mapping[str, str], all_of_it: str, wanted: bool | None) -> dict[str, str]:
+    """The hosts that are to fail, each with what it fails with.
+
+    Where nobody says whether each is to fail itself, many do not: people have read of them in the table, and what
+    follows it would be a wall of the same. Then the worst one fails for all. Where a program takes each result by
+    itself they all fail.
+    """
+    if wanted is None and len(said) > MANY and not (for_programs() or under_runner()):
+        return {next(filter(selects_itself, said), next(iter(said))): all_of_it}
+    return dict(said) if wanted is not False else {}
+
+
 class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_report)."""
 
@@ -129,7 +149,7 @@ class ActionModule(LocalAction):
         "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
         "name": {"type": "str", "default": "audit"},
         "fail": {"type": "bool", "default": True},
-        "fail_hosts": {"type": "bool", "default": True},
+        "fail_hosts": {"type": "bool"},
         "set_stats": {"type": "bool", "default": True},
     }
 
@@ -160,21 +180,22 @@ class ActionModule(LocalAction):
         except SignatureError as error:
             raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
         shown = table(
-            [host.document for host in report.hosts], {host.host: host.drift for host in report.hosts}, report.totals
+            [host.document for host in report.worst_first()],
+            {host.host: host.drift for host in report.hosts},
+            report.totals,
+            most_rows(),
         )
         notes = [f"{host.host}: {said}" for host in report.worst_first() for said in downs(host.document)]
-        if len(notes) > LIMIT_DOWN:
-            notes[LIMIT_DOWN:] = [f"and {len(notes) - LIMIT_DOWN} more that are down"]
         if lacking and not arguments["this_run"]:
             again = f"; an audit of those alone: --limit @{shlex.quote(str(retry))}" if retry else ""
-            notes.append(f"no evidence that counts, of {len(lacking)} hosts: {named(lacking)}{again}")
+            notes.insert(0, f"no evidence that counts, of {len(lacking)} hosts: {named(lacking)}{again}")
         lines = [
             shown,
             "",
-            *(f"note: {visible(note)}" for note in [*notes, *report.notes]),
+            *first((f"note: {visible(note)}" for note in [*report.notes, *notes]), most_rows(), "notes"),
             *(f"report: {visible(path)}" for path in paths.values()),
         ]
-        bad = [host for host in report.hosts if unmet(host.document, arguments["fail_on"])]
+        bad = [host for host in report.worst_first() if unmet(host.document, arguments["fail_on"])]
         if bad:
             lines.append(f"what each reason means, and what to do: {PAGE}")
         show("\n" + "\n".join(lines) + "\n")
@@ -187,6 +208,7 @@ class ActionModule(LocalAction):
             "unmet": "",
             "unmet_hosts": {host.host: sentence(host) for host in bad},
             "hold": [],
+            "held": {},
             "missing": list(lacking),
             "retry": str(retry) if retry else None,
             "table": shown.splitlines(),
@@ -202,15 +224,15 @@ class ActionModule(LocalAction):
         if bad:
             result["unmet"] = (
                 f"policy is not met, or not proven, on {len(bad)} of {len(report.hosts)} hosts: "
-                f"{visible(', '.join(host.host for host in bad[:20]))}{' ...' if len(bad) > 20 else ''}"
+                f"{visible(named([host.host for host in bad]))}"
             )
         if "vanished" in arguments["fail_on"] and report.vanished:
             # No host that is here is at fault, so this machine speaks for those that are not.
             gone = f"{len(report.vanished)} hosts have vanished: {visible(named(list(report.vanished)))}"
             result["unmet"] = "; ".join(filter(None, [result["unmet"], gone]))
             result["unmet_hosts"]["localhost"] = "; ".join(filter(None, [result["unmet_hosts"].get("localhost"), gone]))
-        if arguments["fail_hosts"]:
-            result["hold"] = hold(result["unmet_hosts"], variables.get("ansible_play_hosts") or [])
+        result["held"] = held_of(result["unmet_hosts"], result["unmet"], arguments["fail_hosts"])
+        result["hold"] = hold(result["held"], variables.get("ansible_play_hosts") or [])
         if result["unmet"] and arguments["fail"]:
             result.update(failed=True, msg=result["unmet"])
         return result
@@ -240,12 +262,14 @@ class ActionModule(LocalAction):
             )
         notes = list(found.notes)
         if found.strangers and not arguments["this_run"]:
-            names = f"{', '.join(found.strangers[:20])}{' ...' if len(found.strangers) > 20 else ''}"
-            notes.append(f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): {names}")
+            notes.append(
+                f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): "
+                f"{named(found.strangers)}"
+            )
         vanished = sorted(set(found.whole) - set(hosts), key=natural) if self._limit(variables) is None else []
         notes += _gone(vanished, found.whole, set(variables["groups"]["all"]))
         notes += [
-            f"{' and '.join(names)} are one machine: the same machine-id, boot and process namespace; it counts "
+            f"{named(names, ' and ')} are one machine: the same machine-id, boot and process namespace; it counts "
             "once, by the worse verdict"
             for names in Report(generated_at, found.hosts).machines()
         ]

@@ -11,10 +11,10 @@ from typing import Any
 
 from ansible import context
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, LocalAction
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import named, unparsed, unread_variables
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import unparsed, unread_variables
 
 
 class ActionModule(LocalAction):

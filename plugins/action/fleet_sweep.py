@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import signal
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, kind_of, of_kind
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import Progress
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR
@@ -66,8 +65,8 @@ NAMES = (
 _NO_PASSWORD = of_kind("sudo_password")
 #: Failures of which Ansible's own plugin says more where there is a password.
 _SAID_BETTER = frozenset({"login", "key_unknown"})
-#: Seconds between two words on how far it is.
-PERIOD = 5.0
+#: Seconds between two looks whether it is time to say how far it is.
+PERIOD = 0.5
 
 
 class ActionModule(Carrier):
@@ -94,7 +93,7 @@ class ActionModule(Carrier):
         if not 1 <= arguments["limit"] <= 3600:
             raise AnsibleActionFail("limit must be from 1 to 3600 seconds")
         hosts: list[str] = list(dict.fromkeys(arguments["hosts"]))
-        tally = Tally(len(hosts), reports_folder(arguments["reports_dir"]), self._display)
+        tally = Tally(len(hosts), reports_folder(arguments["reports_dir"]))
         if arguments["mode"] == "never":
             tally.unserved = dict.fromkeys(hosts, "telemetry_sweep is never")
         else:
@@ -115,7 +114,11 @@ class ActionModule(Carrier):
         """Ask them, and tally what comes of it."""
         async with Ways() as ways:
             prepared = Preparation(self, hosts, tally, ways)
-            await pool.ask((prepared.of(host) for host in hosts), prepared.file)
+            telling = asyncio.ensure_future(tally.tell())
+            try:
+                await pool.ask((prepared.of(host) for host in hosts), prepared.file)
+            finally:
+                telling.cancel()
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,12 @@ class Known:
 class Tally:
     """What came of the hosts so far."""
 
-    def __init__(self, total: int, reports: Path, display: Any) -> None:
+    def __init__(self, total: int, reports: Path) -> None:
         self.reports = reports
         self.unserved: dict[str, str] = {}
         self.verdicts: Counter[str] = Counter()
         self.hosts: dict[str, dict[str, Any]] = {}
-        self._total, self._display = total, display
-        self._began = self._told = time.monotonic()
+        self._progress = Progress("fleet_sweep", total)
 
     @property
     def served(self) -> int:
@@ -147,7 +149,6 @@ class Tally:
     def leave(self, host: str, reason: str) -> None:
         """A host is for the ordinary way."""
         self.unserved[host] = visible(reason)
-        self._tell()
 
     def file(self, known: Known, answer: dict[str, Any]) -> None:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
@@ -165,19 +166,16 @@ class Tally:
             raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
         self.verdicts[filed["verdict"]] += 1
         self.hosts[known.host] = {"verdict": filed["verdict"], "reasons": filed["reasons"]}
-        self._tell()
 
-    def _tell(self) -> None:
-        moment, done = time.monotonic(), self.served + len(self.unserved)
-        if moment - self._told < PERIOD or done >= self._total:
-            return
-        self._told = moment
-        left = round((moment - self._began) / done * (self._total - done))
-        violations = sum(self.verdicts[verdict] for verdict in in_camps(BROKEN))
-        show(
-            f"fleet_sweep: {done}/{self._total} hosts, {violations} violations so far, "
-            f"about {left // 60}:{left % 60:02d} left"
-        )
+    async def tell(self) -> None:
+        """Say how far it is, until that is ended."""
+        try:
+            while True:
+                await asyncio.sleep(PERIOD)
+                violations = sum(self.verdicts[verdict] for verdict in in_camps(BROKEN))
+                self._progress.tell(self.served + len(self.unserved), violations)
+        finally:
+            self._progress.end()
 
 
 def _until_ended(work: Coroutine[Any, Any, None]) -> None:

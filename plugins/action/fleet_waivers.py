@@ -9,10 +9,12 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut, named
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import today
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, waiver_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, named, undecryptable
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import encrypted_files, undecryptable
 
 _PASSWORD = (
     "Give the vault's password by --vault-password-file PATH or --ask-vault-pass, or set vault_password_file "
@@ -39,7 +41,7 @@ class ActionModule(LocalAction):
                     raise
                 return {
                     "failed": True,
-                    "msg": f"no host was touched: the variables of {host} cannot be read: {error} "
+                    "msg": f"no host was touched: the variables of {host} cannot be read: {cut(str(error), 200)} "
                     f"Encrypted are {named(files)}. {_PASSWORD}",
                 }
             locked += [f"{host}: {name}" for name in undecryptable(variables)]
@@ -51,16 +53,11 @@ class ActionModule(LocalAction):
                     waived.append(host)
             except (PolicyError, AnsibleError) as error:
                 wrong.append(f"{host}: {error}")
-        result: dict[str, Any] = {"changed": False, "waived": waived}
+        # What fails shows all of its result: no list of those on which nothing is wrong.
         if locked:
-            result.update(
-                failed=True,
-                msg=f"no host was touched: encrypted variables cannot be read: {named(locked)}. {_PASSWORD}",
-            )
-        elif wrong:
-            result.update(
-                failed=True,
-                msg=f"no host was touched, because of {len(wrong)} waivers that are not valid: "
-                f"{'; '.join(wrong[:20])}{' ...' if len(wrong) > 20 else ''}",
-            )
-        return result
+            why = f"encrypted variables cannot be read: {named(locked)}. {_PASSWORD}"
+            return {"failed": True, "msg": f"no host was touched: {why}"}
+        if wrong:
+            why = f"because of {len(wrong)} waivers that are not valid: {named(list(map(visible, wrong)), '; ')}"
+            return {"failed": True, "msg": f"no host was touched, {why}"}
+        return {"changed": False, "waived": waived}

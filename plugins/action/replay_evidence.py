@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import most_rows, named, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
@@ -50,7 +50,7 @@ class ActionModule(LocalAction):
         if not evidence:
             raise AnsibleActionFail(f"{folder} holds no evidence")
         # What hosts and files are called must not steer a terminal.
-        show("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence)}\n".split("\n"))))
+        show("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence, most=most_rows())}\n".split("\n"))))
         bad = [item["host"] for item in evidence if unmet(item, arguments["fail_on"])]
         result: dict[str, Any] = {
             "changed": False,
@@ -61,8 +61,7 @@ class ActionModule(LocalAction):
             result.update(
                 failed=True,
                 msg=f"on {day} policy is not met, or not proven, on {len(bad)} of "
-                f"{len(evidence)} hosts: {', '.join(bad[:20])}"
-                f"{' ...' if len(bad) > 20 else ''}",
+                f"{len(evidence)} hosts: {visible(named(bad))}",
             )
         return result
 

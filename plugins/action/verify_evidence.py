@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import first, most_rows, named, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
@@ -33,18 +33,14 @@ class ActionModule(LocalAction):
             raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")
         wrong, seen = verify(reports, signers, arguments["known"])
         result: dict[str, Any] = {"changed": False, "problems": wrong, **seen}
-        for note in seen["notes"]:
-            show(visible(f"note: {note}"))
+        for note in first((f"note: {note}" for note in seen["notes"]), most_rows(), "notes"):
+            show(visible(note))
         if wrong:
-            return {
-                **result,
-                "failed": True,
-                "msg": visible(f"{len(wrong)} problems: {'; '.join(wrong[:20])}{' ...' if len(wrong) > 20 else ''}"),
-            }
+            return {**result, "failed": True, "msg": visible(f"{len(wrong)} problems: {named(wrong, '; ')}")}
         changes = f"; so are {seen['records']} records of changes" if seen["records"] else ""
         show(
             f"{reports}: {seen['files']} evidence files of {seen['manifests']} runs are as they were "
-            f"signed by {', '.join(seen['signers'])}, and their verdicts follow from them{changes}"
+            f"signed by {named(list(seen['signers']))}, and their verdicts follow from them{changes}"
         )
         for one in seen["newest"]:
             show(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")

@@ -12,7 +12,8 @@ short_description: Show how far a long run is
 version_added: 0.1.0
 description:
   - Shows for each task of this collection how many hosts are done, how many violations were found so far, and about how
-    much time is left, in one line that is written over again and again.
+    much time is left, in one line that is written over again and again. M(cbops.telemetry.fleet_sweep) does so by
+    itself.
   - Says nothing where standard error is no terminal, where the environment variable C(CI) is set, or where
     ansible-runner runs Ansible (AWX, Ansible Automation Platform, ansible-navigator), whose terminal nobody looks at.
 author:
@@ -28,6 +29,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import how_far, under_runner
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
 
 #: Seconds between two updates: a terminal over a slow line must not hold the run up.
@@ -36,11 +38,7 @@ PERIOD = 0.2
 
 def line(task: str, done: int, total: int, violations: int, elapsed: float, columns: int) -> str:
     """The line; ``elapsed`` is in seconds and counts from the task's start. Cut to the width of the terminal."""
-    text = f"{task}: {done}/{total} hosts, {violations} violation{'s' * (violations != 1)} so far"
-    if 0 < done < total:
-        left = round(elapsed / done * (total - done))
-        text += f", about {left // 60}:{left % 60:02d} left"
-    return text[: max(columns - 1, 0)]
+    return how_far(task, done, total, violations, elapsed)[: max(columns - 1, 0)]
 
 
 class CallbackModule(CallbackBase):
@@ -54,7 +52,7 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         # ansible-runner gives a terminal and makes events of what is written there.
-        self.disabled = not sys.stderr.isatty() or any(os.environ.get(name) for name in ("CI", "AWX_ISOLATED_DATA_DIR"))
+        self.disabled = not sys.stderr.isatty() or bool(os.environ.get("CI")) or under_runner()
         self._task, self._total, self._violations = "", 0, 0
         self._hosts: set[str] = set()
         self._began = self._shown = 0.0
@@ -69,7 +67,9 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         """Begin to count anew."""
         self._clear()
-        self._task = task.get_name().split(" : ")[-1] if "cbops.telemetry." in str(task.action) else ""
+        # One that is done once, for all hosts, has one result: what it counts, as the sweep does, it says itself.
+        counted = "cbops.telemetry." in str(task.action) and not task.run_once
+        self._task = task.get_name().split(" : ")[-1] if counted else ""
         self._hosts, self._began = set(), time.monotonic()
 
     def v2_runner_on_ok(self, result: Any) -> None:

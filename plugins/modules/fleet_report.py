@@ -80,14 +80,15 @@ options:
   fail:
     description:
       - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it
-        what follows may fail, each host of RV(hold) with what RV(unmet_hosts) says of it, or a task with RV(unmet).
+        what follows may fail, each host of RV(hold) with what RV(held) says of it, or a task with RV(unmet).
     type: bool
     default: true
   fail_hosts:
     description:
       - Whether the hosts themselves are to fail that do not meet the policy, so that RV(hold) names them.
+      - Where it is not set, more than 10 of them are spoken for by one, unless ansible-runner or a callback for
+        programs takes the results.
     type: bool
-    default: true
   set_stats:
     description:
       - Whether totals and paths become statistics of the run, as M(ansible.builtin.set_stats)
@@ -130,7 +131,7 @@ totals:
   returned: always
   type: dict
 table:
-  description: The table that is printed, by its lines.
+  description: The table that is printed, by its lines; at most 40 of each of its parts, but with C(-v).
   returned: always
   type: list
   elements: str
@@ -147,13 +148,19 @@ unmet_hosts:
   sample: {cm1: "violation: cloudbees-core-cm: the flag is not in its launch configuration; run enforce"}
 hold:
   description:
-    - The hosts of a play that fails on each of RV(unmet_hosts). It has one host more, which is not one of them, because
+    - The hosts of a play that fails on each of RV(held). It has one host more, which is not one of them, because
       Ansible ends a run where every host of a play has failed.
     - Empty where the policy is met, where O(fail_hosts) is not wanted, and where a name cannot be chosen by itself,
       such as C(a,b). Then RV(unmet) is left to fail with.
   returned: always
   type: list
   elements: str
+held:
+  description:
+    - The hosts of RV(unmet_hosts) that are to fail, each with what it fails with. By O(fail_hosts) all of them, none,
+      or one for all.
+  returned: always
+  type: dict
 missing:
   description: The hosts of which there is no evidence that counts; their verdict is V(unknown).
   returned: always

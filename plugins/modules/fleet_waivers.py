@@ -33,7 +33,7 @@ EXAMPLES = r"""
 RETURN = r"""
 waived:
   description: The hosts that have a waiver, also one that has run out.
-  returned: always
+  returned: success
   type: list
   elements: str
 """

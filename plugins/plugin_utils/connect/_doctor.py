@@ -9,10 +9,11 @@ Pure functions. Private to this collection. Runs on the control node.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import kind_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import first
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 DOCTOR_SCHEMA = "cbops.telemetry/doctor/1"
@@ -123,13 +124,29 @@ def document_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"schema": DOCTOR_SCHEMA, "hosts": list(entries)}
 
 
-def words(document: Mapping[str, Any]) -> str:
-    """The document for a terminal: a table, then what is missing of each host and what can be written against it."""
+def words(document: Mapping[str, Any], most: int | None = None) -> str:
+    """The document for a terminal: a table, then what is missing of each host and what can be written against it.
+
+    Of more hosts than ``most`` it has those first of which most is missing, and as many lines of what that is.
+    """
     entries = document["hosts"]
-    rows = [COLUMNS, *(_row(entry) for entry in entries)]
+    shown = entries
+    if most is not None and len(entries) > most:
+        lacking = [entry for entry in entries if entry["missing"]]
+        shown = sorted(lacking, key=lambda entry: -len(entry["missing"]))[:most]
+    rows = [COLUMNS, *(_row(entry) for entry in shown)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
+    if len(shown) < len(entries):
+        lines += ["", f"not in this table: {len(entries) - len(shown)} hosts (-v shows all)"]
+    lines += first(_details(shown), most, "lines")
+    well = sum(not entry["missing"] for entry in entries)
+    return "\n".join([*lines, "", f"{len(entries)} hosts: {well} can be audited whole, {len(entries) - well} cannot"])
+
+
+def _details(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What is missing of each host."""
     for entry in entries:
         more = (
             [f"    starts {visible(starter(one))}" for one in entry["installations"]]
@@ -137,16 +154,14 @@ def words(document: Mapping[str, Any]) -> str:
             else []
         )
         if entry["missing"] or more:
-            lines += [
+            yield from (
                 "",
                 f"{visible(entry['host'])}:",
                 *more,
                 *(f"    - {visible(reason)}" for reason in entry["missing"]),
-            ]
+            )
         if entry["host_vars"]:
-            lines += [f"    host_vars/{_file(entry['host'])}:", *(f"        {line}" for line in entry["host_vars"])]
-    well = sum(not entry["missing"] for entry in entries)
-    return "\n".join([*lines, "", f"{len(entries)} hosts: {well} can be audited whole, {len(entries) - well} cannot"])
+            yield from (f"    host_vars/{_file(entry['host'])}:", *(f"        {line}" for line in entry["host_vars"]))
 
 
 def starter(entry: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut, first, named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest, sound_entry
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import act_of, acts_since, note_judged
@@ -34,6 +35,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run impo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment, Policy, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence, State
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import posture
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import SETTLED, VERDICTS
 
 EVIDENCE_SCHEMA: Literal["cbops.telemetry/evidence/1"] = "cbops.telemetry/evidence/1"
 #: How files end that are being written; what a run that was killed has left of them the next one removes.
@@ -287,25 +289,15 @@ def table(
     evidence: Sequence[Mapping[str, Any]],
     drift: Mapping[str, str | None] | None = None,
     totals: Mapping[str, int] | None = None,
+    most: int | None = None,
 ) -> str:
     """The report as text: a table, what there is to say of a host, the totals. ``drift`` is by host.
 
-    No line begins with what a host said: a pipeline's runner may take such a line for a command.
+    Worst first, and each part no longer than ``most`` lines. No line begins with what a host said: a pipeline's runner
+    may take such a line for a command.
     """
-    lines: list[tuple[str, ...]] = [COLUMNS]
-    for document in evidence:
-        lines.extend(tuple(map(visible, row)) for row in rows(document))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    text.insert(1, "  ".join("-" * width for width in widths))
-    notes = [(document, _notes(document, (drift or {}).get(document["host"]))) for document in evidence]
-    reasons = [
-        "\n".join([f"{visible(document['host'])}: {document['verdict']}", *(f"    - {visible(note)}" for note in said)])
-        for document, said in notes
-        if said
-    ]
-    if reasons:
-        text += ["", *reasons]
+    ordered = sorted(evidence, key=lambda document: VERDICTS.index(document["verdict"]))
+    text = [*_grid(ordered, most), *_reasons(ordered, drift or {}, most)]
     totals = totals or totals_of(document["verdict"] for document in evidence)
     machines = sum(totals.values())
     counted = ", ".join(f"{count} {verdict}" for verdict, count in totals.items() if count)
@@ -314,6 +306,48 @@ def table(
         f"{machines} hosts{f' under {len(evidence)} names' if machines < len(evidence) else ''}: {counted or 'none'}",
     ]
     return "\n".join(text)
+
+
+def _grid(ordered: Sequence[Mapping[str, Any]], most: int | None) -> list[str]:
+    """The table itself. Where it would be too long it has the hosts that need somebody, and how many there are else."""
+    lines: list[tuple[str, ...]] = [row for document in ordered for row in rows(document)]
+    left: list[str] = []
+    if most is not None and len(lines) > most:
+        needing = [document for document in ordered if document["verdict"] not in SETTLED]
+        lines = [row for document in needing for row in rows(document)]
+        settled, more = len(ordered) - len(needing), max(len(lines) - most, 0)
+        del lines[most:]
+        said = [f"{more} more lines of hosts that need somebody"] * bool(more)
+        said += [f"{settled} hosts that need nobody"] * bool(settled)
+        left = ["", f"not in this table: {', '.join(said)} (-v shows all)"]
+    lines = [COLUMNS, *(tuple(map(visible, row)) for row in lines)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    text.insert(1, "  ".join("-" * width for width in widths))
+    return [*(text if len(lines) > 1 or not left else []), *left]
+
+
+def _reasons(ordered: Sequence[Mapping[str, Any]], drift: Mapping[str, str | None], most: int | None) -> list[str]:
+    """What there is to say, host by host; where that would be too long, each thing once and of which hosts."""
+    text: list[str] = []
+    alike: dict[tuple[str, str], tuple[str, list[str]]] = {}
+    for document in ordered:
+        host, verdict = visible(document["host"]), document["verdict"]
+        said = [visible(note) for note in _notes(document, drift.get(document["host"]))]
+        if said:
+            text += [f"{host}: {verdict}", *(f"    - {note}" for note in said)]
+        for note in said:
+            # Hosts that differ in a number or in their own name have the same thing to be done.
+            key = (verdict, re.sub(r"\d+", "0", note.replace(host, "HOST")))
+            alike.setdefault(key, (note, []))[1].append(host)
+    if most is None or len(text) <= most:
+        return ["", *(text if most is None else map(cut, text))] if text else []
+    found = sorted(alike.items(), key=lambda item: (VERDICTS.index(item[0][0]), -len(item[1][1])))
+    lines = [
+        f"{verdict} on {named(hosts) if len(hosts) == 1 else f'{len(hosts)} hosts ({named(hosts)})'}: {note}"
+        for (verdict, _alike), (note, hosts) in found
+    ]
+    return ["", *first(lines, most, "reasons")]
 
 
 def _notes(document: Mapping[str, Any], drift: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +119,3 @@ def _begins_encrypted(path: Path) -> bool:
 def selects_itself(name: str) -> bool:
     """Whether a host can be chosen for a play by its name; a name such as ``a,b`` is a pattern for others."""
     return name[:1] not in ("", "!", "&") and split_host_pattern(name) == [name]
-
-
-def named(names: Sequence[str], most: int = 20) -> str:
-    """Some names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

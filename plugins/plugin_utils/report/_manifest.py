@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from ansible.release import __version__ as ansible_version
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import (
     MANIFEST_SCHEMA,
     Chain,
@@ -402,7 +403,7 @@ class _Verification:
         if before:
             self.notes.append(
                 f"from before signing: {len(before)} manifests are not signed and are as the first "
-                f"signed one found them: {_some(sorted(one.path.name for one in before.values()))}"
+                f"signed one found them: {named(sorted(one.path.name for one in before.values()))}"
             )
         return before
 
@@ -412,7 +413,7 @@ class _Verification:
         if old:
             self.notes.append(
                 f"{len(old)} manifests are from before there was a sequence: "
-                f"{_some(sorted(one.path.name for one in old))}"
+                f"{named(sorted(one.path.name for one in old))}"
             )
         holes: dict[str, tuple[int, list[str]]] = {}
         for one in self.signed.values():
@@ -438,8 +439,8 @@ class _Verification:
             )
             if older:
                 self.wrong.append(
-                    f"{self.reports / 'manifests' / run_id}.json: it is missing, {_some(namers)} names "
-                    f"it, and older ones are there: {_some(older)}"
+                    f"{self.reports / 'manifests' / run_id}.json: it is missing, {named(namers)} names "
+                    f"it, and older ones are there: {named(older)}"
                 )
 
     def _ended(self) -> None:
@@ -460,7 +461,7 @@ class _Verification:
             del self.signed[one.link.run_id]
         if ended and not by_now:
             self.notes.append(
-                f"the key of {_some(sorted({str(one.signer) for one in ended}))} has ended: it was valid "
+                f"the key of {named(sorted({str(one.signer) for one in ended}))} has ended: it was valid "
                 "when the last manifests say that they were made, which nothing later confirms"
             )
 
@@ -472,7 +473,7 @@ class _Verification:
             last = max(one.finished for one in self.seen.values())
             self.notes.append(
                 f"a clock was wrong: {len(late)} manifests have times in the future, up to {last} "
-                f"(it is {present}): {_some(late)}"
+                f"(it is {present}): {named(late)}"
             )
         for one in self.signed.values():
             for previous in one.link.previous:
@@ -558,11 +559,6 @@ def _follow(one: Manifest, seen: Mapping[str, Manifest], into: dict[str, Manifes
             ):
                 into[previous.run_id] = there
                 waiting.append(there)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Some names, and that there are more."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tuple[list[str], dict[str, Any]]:

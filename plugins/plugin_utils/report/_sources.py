@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import (
     MOMENT,
     Chain,
@@ -245,11 +246,10 @@ def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str
     notes = []
     ahead = [host for host in hosts if host.collected_at and host.age is None]
     if ahead:
-        names = f"{', '.join(host.host for host in ahead[:20])}{' ...' if len(ahead) > 20 else ''}"
         notes.append(
             f"how old the evidence is of {len(ahead)} hosts is not known, for by its own time, up to "
             f"{max(str(host.collected_at) for host in ahead)}, it is from the future (it is {at}; a clock is "
-            f"or was wrong): {names}"
+            f"or was wrong): {named([host.host for host in ahead])}"
         )
     runs = [run.at for folder in folders for run in folder.trend if _later(run.at, at)]
     if runs:

@@ -25,6 +25,8 @@ from pathlib import Path
 
 from ansible import constants
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
+
 POLL_SECONDS = 0.1
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -155,8 +157,7 @@ class Budget:
         hosts = self.failed()
         if len(hosts) <= self.limit:
             return None
-        named = ", ".join(hosts[:5])
         return (
-            f"not restarted: {len(hosts)} restart{'s' * (len(hosts) > 1)} failed in this run ({named}) and "
+            f"not restarted: {len(hosts)} restart{'s' * (len(hosts) > 1)} failed in this run ({named(hosts)}) and "
             f"telemetry_max_failures is {self.limit}"
         )

@@ -291,9 +291,9 @@ def totals(document: Mapping[str, Any]) -> str:
 
 
 def words(document: Mapping[str, Any]) -> str:
-    """The plan for a terminal: a line for each host on which something is to be done or is wrong."""
+    """The plan for a terminal: a line for each host on which something is wrong, or to be done."""
     lines = [totals(document)]
-    for entry in _shown(document):
+    for entry in sorted(_shown(document), key=lambda entry: not entry["error"]):
         edits = "; ".join(f"{edit['path']}: {edit['summary']}" for edit in entry["edits"]) or "no edit"
         said = [
             edits,

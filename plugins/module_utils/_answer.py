@@ -37,7 +37,13 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
     if refused:
         return {"failed": True, "msg": refused}
     try:
-        document = state(params["root"], _bytewise(params["launch_scripts"]), params["connectivity"], params["attach"])
+        document = state(
+            params["root"],
+            _bytewise(params["launch_scripts"]),
+            params["connectivity"],
+            params["attach"],
+            params.get("events") == "disk",
+        )
     except (OSError, ValueError) as error:
         return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
     return {
@@ -113,6 +119,38 @@ def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
         return {"failed": True, "msg": readable("nothing could be proved: %s" % error)}
 
 
+def analytics_events_info(params: Dict[str, Any], check_mode: bool) -> Result:
+    """The events that each installation's plugins say they send."""
+    from .host._files import HostFiles, readable
+    from .survey._document import document_of
+    from .survey._survey import survey
+
+    refused = _relative(params)
+    if refused:
+        return {"failed": True, "msg": refused}
+    from .events import _plugins as events
+
+    try:
+        found = survey(HostFiles(params["root"]), _bytewise(params["launch_scripts"]), "never")
+        document = document_of(found)
+        limits.more(events.SECONDS_ALONE)
+        _add_events(found, document, events.SECONDS_ALONE)
+    except (OSError, ValueError) as error:
+        return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
+    rows = [
+        {
+            "name": one["name"],
+            "product": one["product"],
+            "product_version": one["settings"]["product_version"],
+            "home": one["home"],
+            "carried": events.carried(one["product"], one["settings"]["product_version"]),
+            "events": one["events"],
+        }
+        for one in document["installations"]
+    ]
+    return {"changed": False, "installations": readable(rows), "notes": readable(document["warnings"])}
+
+
 def connectivity_probe(params: Dict[str, Any], check_mode: bool) -> Result:
     """The probe's answers, judged by what is expected."""
     from .outcomes._outcomes import answers_meet
@@ -160,8 +198,22 @@ def _relative(params: Dict[str, Any]) -> Optional[str]:
     return None
 
 
+def _add_events(found: Any, document: Dict[str, Any], seconds: float) -> None:
+    """The events of each installation of a survey, into its document."""
+    from .events._plugins import UNREAD, Events, unknown
+    from .survey._document import wars_of
+
+    events = Events(found.files, seconds)
+    for entry, one in zip(found.entries, document["installations"]):
+        one["events"] = unknown(UNREAD) if entry.stray else events.of(one["home"], wars_of(entry, found.files))
+
+
 def state(
-    root: str = "/", launch_scripts: Sequence[str] = (), probe: Optional[Dict[str, Any]] = None, attach: str = "auto"
+    root: str = "/",
+    launch_scripts: Sequence[str] = (),
+    probe: Optional[Dict[str, Any]] = None,
+    attach: str = "auto",
+    with_events: bool = False,
 ) -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
     from .host._files import HostFiles
@@ -170,6 +222,10 @@ def state(
 
     found = survey(HostFiles(root), launch_scripts, attach)
     document = document_of(found)
+    if with_events:
+        from .events._plugins import SECONDS
+
+        _add_events(found, document, SECONDS)
     if probe is not None and root == "/":
         from .probe import _options
         from .probe._configured import way_of

@@ -51,12 +51,22 @@ options:
     type: str
     choices: [auto, never]
     default: auto
+  events:
+    description:
+      - With V(disk) the plugins of each JENKINS_HOME, and those that its war brings, are read for the events that
+        they say they send, as M(cbops.telemetry.analytics_events_info) does it. They are then a member C(events) of
+        each installation.
+    type: str
+    choices: [never, disk]
+    default: never
+    version_added: 0.1.0
 notes:
   - Run it with C(become). Without, launch files and the environment of foreign processes cannot be read, and
     what depends on them is C(unknown).
 seealso:
   - module: cbops.telemetry.telemetry_flag
   - module: cbops.telemetry.connectivity_probe
+  - module: cbops.telemetry.analytics_events_info
 """
 
 EXAMPLES = r"""
@@ -131,6 +141,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "root": {"type": "path", "default": "/"},
     "launch_scripts": {"type": "list", "elements": "path", "default": []},
     "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+    "events": {"type": "str", "choices": ["never", "disk"], "default": "never"},
     "connectivity": {"type": "dict", "options": SPEC},
 }
 

@@ -30,7 +30,7 @@ BEHIND = {
     "SignatureError": "evidence-not-verified",
     "SystemExit": "old-python",
     "Unserved": None,  # the host is asked the ordinary way, and no verdict says so
-    "_Broken": "setting-not-read",
+    "Broken": "setting-not-read",
     "TooLarge": "setting-not-read",
     "ValueError": None,  # said by whoever catches it, behind words of its own
 }

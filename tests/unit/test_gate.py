@@ -22,7 +22,14 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._answer import (
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible, visible_json
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 
-FUNCTIONS = ("telemetry_info", "telemetry_flag", "connectivity_probe", "telemetry_backup", "telemetry_prove")
+FUNCTIONS = (
+    "telemetry_info",
+    "telemetry_flag",
+    "connectivity_probe",
+    "telemetry_backup",
+    "telemetry_prove",
+    "analytics_events_info",
+)
 PROBE = {
     "endpoints": ["127.0.0.1:1"],
     "via": ["direct"],

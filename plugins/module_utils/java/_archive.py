@@ -30,7 +30,7 @@ class TooLarge(Exception):
     """It is not known whether the archive is whole; the message says why."""
 
 
-class _Broken(Exception):
+class Broken(Exception):
     """It is not whole; the message says what is wrong."""
 
 
@@ -39,45 +39,57 @@ def flaw(stream: IO[bytes], size: int) -> Optional[str]:
 
     Raises :class:`TooLarge`, OSError.
     """
+    try:
+        directory(stream, size)
+    except Broken as error:
+        return str(error)
+    return None
+
+
+def directory(stream: IO[bytes], size: int) -> Tuple[int, bytes]:
+    """What lies in front of an archive that is whole and counts in no position, and its directory.
+
+    Raises :class:`Broken`, :class:`TooLarge`, OSError.
+    """
     if not size:
-        return "it is empty"
+        raise Broken("it is empty")
     stream.seek(max(0, size - _TAIL))
     tail = stream.read(_TAIL)
-    first: Optional[str] = None
+    first: Optional[Broken] = None
     at = len(tail)
     for _number in range(_LIMIT_ENDS):
         at = tail.rfind(b"PK\x05\x06", 0, at + 3 if at < len(tail) else at)
         if at < 0:
             break
         try:
-            _check(stream, tail, at, size)
-            return None
-        except _Broken as error:
-            first = first or str(error)
-    return first or "it has no end: it is cut, or no archive"
+            return _checked(stream, tail, at, size)
+        except Broken as error:
+            first = first or error
+    raise first or Broken("it has no end: it is cut, or no archive")
 
 
-def _check(stream: IO[bytes], tail: bytes, at: int, size: int) -> None:
-    """Raise :class:`_Broken` where the archive that ends at ``at`` of the file's tail is not whole."""
+def _checked(stream: IO[bytes], tail: bytes, at: int, size: int) -> Tuple[int, bytes]:
+    """The same of the archive that ends at ``at`` of the file's tail."""
     if at + _END.size > len(tail):
-        raise _Broken("its end is cut")
+        raise Broken("its end is cut")
     _mark, count, length, offset, comment = _END.unpack_from(tail, at)
     if at + _END.size + comment > len(tail):
-        raise _Broken("its end is cut")
+        raise Broken("its end is cut")
     end = size - len(tail) + at
     end, count, length, offset = _wide(stream, end, count, length, offset)
     if length > end:
-        raise _Broken("its directory is larger than the file")
+        raise Broken("its directory is larger than the file")
     if length > LIMIT_DIRECTORY:
         raise TooLarge("its directory is larger than %d bytes" % LIMIT_DIRECTORY)
     start = end - length
     before = start - offset  # a program in front of the archive counts in no position
     if before < 0:
-        raise _Broken("its directory is not where it must be: bytes are missing")
+        raise Broken("its directory is not where it must be: bytes are missing")
     stream.seek(start)
-    entries = _entries(stream.read(length), length)
+    data = stream.read(length)
+    entries = _entries(data, length)
     if not entries or len(entries) & 0xFFFF != count & 0xFFFF:
-        raise _Broken("it holds nothing" if not entries and not count else "its directory is not whole")
+        raise Broken("it holds nothing" if not entries and not count else "its directory is not whole")
     entries.sort()
     last = len(entries) - 1
     for index in sorted({last * number // (SAMPLE - 1) for number in range(SAMPLE)}):
@@ -85,10 +97,11 @@ def _check(stream: IO[bytes], tail: bytes, at: int, size: int) -> None:
         stream.seek(before + position)
         head = stream.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
-            raise _Broken("entries are not where its directory says: it is written over by half, or has holes")
+            raise Broken("entries are not where its directory says: it is written over by half, or has holes")
         _mark, name, extra = _LOCAL.unpack(head)
         if before + position + _LOCAL.size + name + extra + packed > start:
-            raise _Broken("an entry does not end before its directory")
+            raise Broken("an entry does not end before its directory")
+    return before, data
 
 
 def _wide(stream: IO[bytes], end: int, count: int, length: int, offset: int) -> Tuple[int, int, int, int]:
@@ -114,32 +127,32 @@ def _wide(stream: IO[bytes], end: int, count: int, length: int, offset: int) -> 
                     ):
                         return place, entries, wide_length, wide_offset
     if is_needed and _LARGE in (length, offset):
-        raise _Broken("its 64-bit end is missing")
+        raise Broken("its 64-bit end is missing")
     return end, count, length, offset
 
 
 def _entries(directory: bytes, length: int) -> List[Tuple[int, int]]:
-    """Position and packed size of each entry. Raises :class:`_Broken`."""
+    """Position and packed size of each entry. Raises :class:`Broken`."""
     found = []
     at = 0
     if len(directory) < length:
-        raise _Broken("its directory is cut")
+        raise Broken("its directory is cut")
     while at < length:
         if at + _ENTRY.size > length or directory[at : at + 4] != b"PK\x01\x02":
-            raise _Broken("its directory is not whole")
+            raise Broken("its directory is not whole")
         _mark, packed, whole, name, extra, comment, position = _ENTRY.unpack_from(directory, at)
         at += _ENTRY.size
         if _LARGE in (packed, position):
-            packed, position = _wide_entry(directory[at + name : at + name + extra], packed, whole, position)
+            packed, position = wide_entry(directory[at + name : at + name + extra], packed, whole, position)
         found.append((position, packed))
         at += name + extra + comment
     if at != length:
-        raise _Broken("its directory is not whole")
+        raise Broken("its directory is not whole")
     return found
 
 
-def _wide_entry(extra: bytes, packed: int, whole: int, position: int) -> Tuple[int, int]:
-    """Packed size and position of an entry that has them in its 64-bit field. Raises :class:`_Broken`."""
+def wide_entry(extra: bytes, packed: int, whole: int, position: int) -> Tuple[int, int]:
+    """Packed size and position of an entry that has them in its 64-bit field. Raises :class:`Broken`."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)
@@ -155,4 +168,4 @@ def _wide_entry(extra: bytes, packed: int, whole: int, position: int) -> Tuple[i
             except IndexError:
                 break
         at += 4 + length
-    raise _Broken("an entry of its directory is not whole")
+    raise Broken("an entry of its directory is not whole")

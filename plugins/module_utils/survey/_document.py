@@ -6,7 +6,7 @@
 Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
 """
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from ..host._files import HostFiles
 from ..host._shares import share_of
@@ -81,10 +81,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "settings": unknown_settings(_UNREAD)
         if entry.stray
         else settings_in_time(
-            files,
-            home,
-            [_on_host(definition, files, path) or path for path in entry.on_disk.programs],
-            lambda place, until: controllers_of(files, product, place, until),
+            files, home, wars_of(entry, files), lambda place, until: controllers_of(files, product, place, until)
         ),
     }  # type: Dict[str, Any]
     settings = document["settings"]
@@ -97,9 +94,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     if entry.processes:  # what an audit does not need is imported where it is used
         from . import _brought as brought
 
-        others = brought.brought(
-            entry, files, home, [_on_host(definition, files, path) or path for path in entry.on_disk.programs]
-        )
+        others = brought.brought(entry, files, home, wars_of(entry, files))
         if others:
             document["restart_brings"] = others
     return document
@@ -120,6 +115,12 @@ def _on_host(definition: _definition.Definition, files: HostFiles, path: str) ->
         return _definition.seen_by(definition, files).origin(path)
     except OSError:
         return None
+
+
+def wars_of(entry: Entry, files: HostFiles) -> List[str]:
+    """The host's names of what its next start runs; none for a process that no installation owns."""
+    programs = () if entry.stray else entry.on_disk.programs
+    return [_on_host(entry.definition, files, path) or path for path in programs]
 
 
 def _declaration(item: _declarations.Declaration) -> Dict[str, Any]:

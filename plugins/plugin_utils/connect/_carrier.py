@@ -27,6 +27,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.modules import (
+    analytics_events_info,
     connectivity_probe,
     telemetry_flag,
     telemetry_info,
@@ -59,6 +60,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "telemetry_flag": telemetry_flag.ARGUMENTS,
     "connectivity_probe": connectivity_probe.ARGUMENTS,
     "telemetry_prove": telemetry_prove.ARGUMENTS,
+    "analytics_events_info": analytics_events_info.ARGUMENTS,
 }
 
 #: The packages of module_utils that go to every host, lowest first: each imports itself and those before it alone. What
@@ -66,6 +68,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 EVERYWHERE = ("text", "host", "java", "shell", "launch", "running", "survey", "")
 #: Those that only some requests need beside them, lowest first.
 PROBE, EDIT, PROVE = ("outcomes", "probe"), ("outcomes", "rules", "edit"), ("prove",)
+EVENTS = ("events",)
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
@@ -140,11 +143,13 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
         parts.append(packed(*EDIT))
     if function == "telemetry_prove":
         parts.append(packed(*PROVE))
+    if function == "analytics_events_info" or request["params"].get("events") == "disk":
+        parts.append(packed(*EVENTS))
     return " ".join(str(len(part)) for part in parts).encode() + b"\n" + b"".join(parts)
 
 
 # Packed when Ansible loads the action, before it forks for each host.
-shim(), packed(*EVERYWHERE), packed(*PROBE), packed(*EDIT), packed(*PROVE)
+shim(), packed(*EVERYWHERE), packed(*PROBE), packed(*EDIT), packed(*PROVE), packed(*EVENTS)
 
 
 def command(interpreter: str | None, environment: str) -> str:

@@ -15,6 +15,8 @@ Clock = Literal["disabled", "enabled", "unresolvable"]
 #: One of those in the table of outcomes, and in that of verdicts.
 Outcome = str
 Verdict = str
+#: How an event is known.
+Mark = Literal["seen", "candidate", "unknown"]
 
 # -- the state of a host: docs/schema/state-1.json --------------------------------------------------
 
@@ -168,7 +170,61 @@ class ControllersDetail(_ControllersMay):
     state: Literal["seen", "incomplete", "unknown"]
 
 
+class _EventMay(TypedDict, total=False):
+    summary: str
+    events: list[str]
+    retention: Literal["RUNTIME", "CLASS"]
+    reason: str
+
+
+class Event(_EventMay):
+    """An event, a property, or what may be one of them."""
+
+    kind: Literal["event", "property", "candidate"]
+    name: str | None
+    mark: Mark
+    field: str
+    file: str
+
+
+class _PluginMay(TypedDict, total=False):
+    reason: str
+    note: str
+
+
+class Plugin(_PluginMay):
+    """A plugin that has to do with events."""
+
+    plugin: str
+    version: str
+    file: str
+    mark: Mark
+    events: list[Event]
+
+
+class Unread(TypedDict):
+    """A file that was not read."""
+
+    file: str
+    reason: str
+
+
+class _EventsMay(TypedDict, total=False):
+    reason: str
+
+
+class Events(_EventsMay):
+    """What the plugins of an installation say they can send."""
+
+    mark: Mark
+    archives: int
+    classes: int
+    plugins: list[Plugin]
+    unread: list[Unread]
+
+
 class _InstallationMay(TypedDict, total=False):
+    events: Events
     member_of: Member
     controllers: list[Controller]
     controllers_detail: ControllersDetail

@@ -296,6 +296,17 @@ ENTRIES: tuple[Entry, ...] = (
         r"it is a comment|nothing that starts the service reads|the launcher reads|a later assignment of"
         r"|not among the options|overridden by|whether it is read is not known",
     ),
+    Entry(
+        "event-not-known",
+        r"no field is annotated|is no constant|its constant is no text|com\.cloudbees\.analytics|name of an event",
+    ),
+    Entry(
+        "archive-not-read",
+        r"constant of an unknown kind|begin as a class|a constant is not what|value of an unknown kind|it is cut$"
+        r"|Java does not read|it cannot be unpacked|its checksum is|where the directory says|plugins could not be read"
+        r"|time for reading archives|than an answer holds|more files in it were not read|than are looked at"
+        r"|the product ignores it|the plugin is disabled|the war brings it|no installation owns are not read",
+    ),
     Entry("setting-absent", r"there is no proxy\.xml|or \.hpi is there|the home has no plugins|not set: core sends"),
     Entry(
         "setting-not-read",

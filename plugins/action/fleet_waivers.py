@@ -55,9 +55,14 @@ class ActionModule(LocalAction):
                 wrong.append(f"{host}: {error}")
         # What fails shows all of its result: no list of those on which nothing is wrong.
         if locked:
-            why = f"encrypted variables cannot be read: {named(locked)}. {_PASSWORD}"
-            return {"failed": True, "msg": f"no host was touched: {why}"}
+            return {
+                "failed": True,
+                "msg": f"no host was touched: encrypted variables cannot be read: {named(locked)}. {_PASSWORD}",
+            }
         if wrong:
-            why = f"because of {len(wrong)} waivers that are not valid: {named(list(map(visible, wrong)), '; ')}"
-            return {"failed": True, "msg": f"no host was touched, {why}"}
+            return {
+                "failed": True,
+                "msg": f"no host was touched, because of {len(wrong)} waivers that are not valid: "
+                f"{named(list(map(visible, wrong)), '; ')}",
+            }
         return {"changed": False, "waived": waived}

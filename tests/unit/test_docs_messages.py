@@ -18,6 +18,7 @@ MANUAL = (CHECKOUT / "docs/messages.md").read_text(encoding="utf-8")
 
 #: Exceptions whose words always come behind those of an entry, and that entry.
 BEHIND = {
+    "AddressError": "operations-center-not-asked",
     "ControllerError": "controller-not-asked",
     "Finding": None,  # a probe's: its outcome is its entry
     "InventoryError": "inventory-refused",

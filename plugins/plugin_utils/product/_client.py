@@ -186,7 +186,10 @@ class Client:
         self, path: str, timeout: float = REQUEST_SECONDS, limit: int = ANSWER_BYTES, need: str = ""
     ) -> Mapping[str, Any]:
         """The JSON object that is the answer. Raises :class:`ClientError`."""
-        answer = self.get(path, timeout=timeout, limit=limit, need=need)
+        return self.parsed(path, self.get(path, timeout=timeout, limit=limit, need=need))
+
+    def parsed(self, path: str, answer: Answer) -> Mapping[str, Any]:
+        """The JSON object that an answer is. Raises :class:`ClientError`."""
         try:
             document = json.loads(answer.body)
         except (ValueError, RecursionError):

@@ -143,6 +143,12 @@ ENTRIES: tuple[Entry, ...] = (
         r"|its JVM runs with telemetry|it does not run either",
     ),
     Entry(
+        "operations-center-not-asked",
+        r"did not say which controllers|operations_centers, entry|operations? centers? is (named|not known)"
+        r"|lists no controllers|all of them are not read|has an item in|validate_certs|has no TLS|list of controllers"
+        r"|item of an odd name|folders deep in",
+    ),
+    Entry(
         "controller-not-asked",
         r"does not come to the end of its answer|permission Overall/Manage|still quieted down"
         r"|with something else than was asked|answers no JSON| answers \{"

@@ -118,6 +118,8 @@ state:
         - C(settings) has the versions of the plugins that send (C(analytics_plugin), C(license_tracker_plugin)),
           C(no_usage_statistics), C(product_version) and C(proxy) from JENKINS_HOME and the war. Null was looked for
           and is not there, V(unknown) could not be read; C(details) has the reason of each.
+        - C(toggle) has CloudBees' own checkbox as configuration as code declares it (C(declared)) and as it lies in the
+          home (C(on_disk)), each with C(collected), C(file), C(line) and C(reason).
       type: list
       elements: dict
     connectivity:

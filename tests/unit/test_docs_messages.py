@@ -32,6 +32,9 @@ BEHIND = {
     "SystemExit": "old-python",
     "Unserved": None,  # the host is asked the ordinary way, and no verdict says so
     "Broken": "setting-not-read",
+    "Unsure": "toggle-not-known",
+    "Untold": "toggle-not-known",
+    "unsure": "toggle-not-known",
     "TooLarge": "setting-not-read",
     "ValueError": None,  # said by whoever catches it, behind words of its own
 }

@@ -6,7 +6,7 @@
 Pure. Private to this collection. Runs on the managed host (Python 3.6+, standard library only) and on the control node.
 """
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ..outcomes._outcomes import BLOCKED, REACHABLE, answers_meet, lets_through, outcomes_of, serves_a_sender
 
@@ -14,7 +14,7 @@ KNOWN = ("disabled", "enabled")
 
 #: What a finding is about.
 CLOCKS = ("on_disk", "next_start", "running")
-CONNECTIVITY, HOST = "connectivity", "host"
+CONNECTIVITY, HOST, TOGGLE = "connectivity", "host", "toggle"
 
 #: What is owed, in the order in which it is paid.
 EDIT, RELOAD, RESTART, PROBE = DEBTS = ("edit", "reload", "restart", "probe")
@@ -34,7 +34,7 @@ _WORST_FIRST = (BAD, OPEN, OK)
 class Finding(NamedTuple):
     """One thing that was found out about a host, held against its policy."""
 
-    #: One of CLOCKS, CONNECTIVITY or HOST.
+    #: One of CLOCKS, CONNECTIVITY, TOGGLE or HOST.
     about: str
     #: The installation or the endpoint.
     subject: str
@@ -212,6 +212,151 @@ def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
     return [disk, loaded, jvm]
 
 
+# -- CloudBees' own checkbox ------------------------------------------------------------------------
+
+#: What the toggle and the JVMs come to together, whatever the policy. Core's own checkbox says nothing of it.
+SENDING: Dict[Tuple[str, str], str] = {
+    ("on", "on"): "CloudBees' telemetry is sent: the toggle is on, and the JVM does not stop it",
+    ("on", "off"): "off by the JVM; the toggle is on",
+    ("on", "unknown"): "the toggle is on; whether the JVM stops it is not known",
+    ("off", "on"): "off by the toggle only, not by the launch flag: a reload of configuration as code or a click turns "
+    "it on",
+    ("off", "off"): "off twice, by the toggle and by the JVM",
+    ("off", "unknown"): "off by the toggle; whether the JVM stops it is not known",
+    ("unknown", "on"): "the toggle is not known, and the JVM does not stop it: it is sent as far as is known",
+    ("unknown", "off"): "off by the JVM; the toggle is not known",
+    ("unknown", "unknown"): "neither the toggle nor the JVM is known",
+}
+_NOWHERE: Dict[str, Any] = {"collected": "unknown", "reason": "configuration as code was not looked for"}
+
+
+def _place(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (entry.get("toggle") or {}).get(name) or _NOWHERE
+    return found
+
+
+def _bool(entry: Mapping[str, Any], name: str) -> Optional[bool]:
+    value = _place(entry, name)["collected"]
+    return value if isinstance(value, bool) else None
+
+
+def _said(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def toggle_now(entry: Mapping[str, Any]) -> Optional[str]:
+    """The place that tells what the toggle is now: what the product serves, else what lies on its disk; or None."""
+    return next((name for name in ("served", "on_disk") if _bool(entry, name) is not None), None)
+
+
+def toggle_of(entry: Mapping[str, Any]) -> str:
+    """``on``, ``off`` or ``unknown``: what it is now, else what the next start is told."""
+    value = _bool(entry, toggle_now(entry) or "declared")
+    return "unknown" if value is None else _said(value)
+
+
+def sending(entry: Mapping[str, Any]) -> str:
+    """What the toggle and the JVMs of an installation come to together: a sentence of SENDING."""
+    running = entry["next_start"] if entry["running"] == "not_running" else entry["running"]
+    jvm = {"disabled": "off", "enabled": "on", "mixed": "on"}.get(running, "unknown")
+    return SENDING[toggle_of(entry), jvm]
+
+
+def _where_toggle(entry: Mapping[str, Any], name: str) -> str:
+    detail = _place(entry, name)
+    how = {"export": "by its export", "page": "by its page", "inferred name": "an inferred name"}.get(
+        str(detail.get("mark")), ""
+    )
+    words = ", ".join(part for part in (where(detail), how) if part)
+    return "%s (%s)" % (_PLACES[name], words) if words else _PLACES[name]
+
+
+_PLACES = {"declared": "declared", "on_disk": "on disk", "served": "in the product"}
+
+
+def disagreements(entry: Mapping[str, Any]) -> List[str]:
+    """Where the places of the toggle, or the toggle and the JVM, do not say the same."""
+    found = []
+    names = [name for name in ("declared", "served", "on_disk") if _bool(entry, name) is not None]
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            if _bool(entry, one) is not _bool(entry, other):
+                drift = one == "declared" and ": the next start or reload turns it %s" % _said(bool(_bool(entry, one)))
+                found.append(
+                    "%s %s, %s %s%s"
+                    % (
+                        _said(bool(_bool(entry, one))),
+                        _where_toggle(entry, one),
+                        _said(bool(_bool(entry, other))),
+                        _where_toggle(entry, other),
+                        drift or "",
+                    )
+                )
+    words = sending(entry)
+    if words in (SENDING["on", "off"], SENDING["off", "on"]):
+        found.append("toggle %s and JVM %s" % (toggle_of(entry), "off" if words == SENDING["on", "off"] else "on"))
+    return found
+
+
+def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
+    """What the toggle of an installation is, against ``disabled`` or ``enabled``; none where nobody wants anything.
+
+    What is declared counts at the next start or reload; what the product serves, or has on its disk, is what it is now.
+    """
+    if wanted not in KNOWN or entry.get("stray"):
+        return []
+    desired, name = wanted == "enabled", entry["name"]
+    now, declared = toggle_now(entry), _bool(entry, "declared")
+    is_silent = _place(entry, "declared")["collected"] is None
+    on_disk = _bool(entry, "on_disk")
+
+    def finding(verdict: str, sentence: str = "") -> List[Finding]:
+        return [Finding(TOGGLE, name, verdict, "%s: %s" % (name, sentence) if sentence else "")]
+
+    if now is not None and _bool(entry, now) is not desired:
+        if declared is desired:
+            return finding(
+                "restart_pending",
+                "CloudBees' toggle is %s %s, and still %s %s: a reload of its configuration as code, or a "
+                "restart, is owed"
+                % (_said(desired), _where_toggle(entry, "declared"), _said(not desired), _where_toggle(entry, now)),
+            )
+        also = "; it is so %s too" % _where_toggle(entry, "declared") if declared is not None else ""
+        return finding(
+            "violation", "CloudBees' toggle is %s %s%s" % (_said(not desired), _where_toggle(entry, now), also)
+        )
+    if declared is not None and declared is not desired:
+        return finding(
+            "violation",
+            "CloudBees' toggle is %s %s, so the next start or reload turns it %s"
+            % (_said(declared), _where_toggle(entry, "declared"), _said(declared)),
+        )
+    if is_silent and on_disk is not None and on_disk is not desired:
+        return finding(
+            "violation",
+            "CloudBees' toggle is %s %s, so the next start turns it %s"
+            % (_said(on_disk), _where_toggle(entry, "on_disk"), _said(on_disk)),
+        )
+    if declared is None and not is_silent:
+        return finding(
+            "unknown",
+            "whether CloudBees' toggle is declared is not known: %s" % _place(entry, "declared").get("reason"),
+        )
+    if now is None:
+        asked = "served" in (entry.get("toggle") or {})
+        return finding(
+            "unknown",
+            "%swhether CloudBees' toggle is so in the product is not known: %s"
+            % (
+                "it is %s %s, but " % (_said(desired), _where_toggle(entry, "declared"))
+                if declared is not None
+                else "",
+                _place(entry, "served" if asked else "on_disk").get("reason"),
+            ),
+        )
+    return finding("compliant")
+
+
 # -- the answers of the probe -----------------------------------------------------------------------
 
 
@@ -298,12 +443,14 @@ def egress_of(answers: Sequence[Mapping[str, Any]]) -> str:
 # -- a host -----------------------------------------------------------------------------------------
 
 
-def of_host(state: Mapping[str, Any], desired: str, connectivity: str, expect: str = "") -> List[List[Finding]]:
+def of_host(
+    state: Mapping[str, Any], desired: str, connectivity: str, expect: str = "", toggle: str = "unmanaged"
+) -> List[List[Finding]]:
     """All findings of a host by its state document, those of an installation and of an endpoint each together.
 
-    ``desired``, ``connectivity`` and ``expect`` are the policy's.
+    ``desired``, ``connectivity``, ``expect`` and ``toggle`` are the policy's.
     """
-    if desired not in KNOWN:
+    if desired not in KNOWN and toggle not in KNOWN:
         return [[Finding(HOST, "", "not_applicable", "telemetry_desired is %s" % desired)]]
     installations = state.get("installations") or []
     if not installations:
@@ -322,6 +469,7 @@ def of_host(state: Mapping[str, Any], desired: str, connectivity: str, expect: s
                 ]
             ]
         return [[Finding(HOST, "", "not_applicable", nothing + looked)]]
-    return [of_installation(entry, desired) for entry in installations] + of_connectivity(
-        state.get("connectivity") or [], connectivity
-    )
+    return [
+        (of_installation(entry, desired) if desired in KNOWN else []) + of_toggle(entry, toggle)
+        for entry in installations
+    ] + of_connectivity(state.get("connectivity") or [], connectivity if desired in KNOWN else "ignored")

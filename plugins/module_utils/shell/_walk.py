@@ -644,7 +644,7 @@ class Shell(Builtins):
         kept = {
             name: value
             for name, value in environment.items()
-            if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH")
+            if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH", "CASC_JENKINS_CONFIG")
         }
         if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)

@@ -13,7 +13,9 @@ from ..host._shares import share_of
 from ..java._jenkins_home import settings_in_time, unknown_settings
 from ..java._jvm import shown
 from ..java._operations_center import controllers_of, member_of, unknown_controllers
+from ..java._toggle import toggle, unknown_toggle
 from ..launch import _declarations, _definition, _live, _outcome
+from ..launch._casc import casc_of
 from ._survey import Entry, Survey
 
 SCHEMA = "cbops.telemetry/state/1"
@@ -81,11 +83,18 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         "settings": unknown_settings(_UNREAD)
         if entry.stray
         else settings_in_time(
-            files, home, wars_of(entry, files), lambda place, until: controllers_of(files, product, place, until)
+            files,
+            home,
+            wars_of(entry, files),
+            lambda place, until: dict(
+                controllers_of(files, product, place, until),
+                toggle=toggle(files, place, casc_of(definition, entry.on_disk, files)),
+            ),
         ),
     }  # type: Dict[str, Any]
     settings = document["settings"]
     document.update(settings.pop("more") if "more" in settings else unknown_controllers(product, settings))
+    document.setdefault("toggle", unknown_toggle(settings["details"]["proxy"].get("reason") or _UNREAD))
     member = member_of(entry.next_start.vectors, [jvm.network[0] for jvm in entry.processes if jvm.network])
     if member is not None:
         document["member_of"] = member

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 KNOWN = ("disabled", "enabled")
 #: What of a policy says how telemetry is to be; not how it is brought about (restart), which nobody sees on a host.
-_POLICY = ("desired", "connectivity", "waiver")
+_POLICY = ("desired", "connectivity", "waiver", "toggle")
 #: What of an installation says how it is started, beside the clocks.
 _BUILD = ("product", "packaging", "service", "home")
 _SETTINGS = ("analytics_plugin", "license_tracker_plugin", "no_usage_statistics", "product_version")
@@ -114,9 +114,24 @@ def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
         and after["running"] not in (before["running"], before["next_start"], before["on_disk"], after["next_start"])
     ):
         return True
-    return any(before.get(key) != after.get(key) for key in _BUILD) or any(
-        _setting(before, key, after) for key in _SETTINGS
+    return (
+        any(before.get(key) != after.get(key) for key in _BUILD)
+        or any(_setting(before, key, after) for key in _SETTINGS)
+        or _toggled(change, acts)
     )
+
+
+def _toggled(change: Change, acts: Sequence[Act]) -> bool:
+    """Whether somebody else turned CloudBees' own checkbox, in any of its places."""
+    was, now = ((entry.get("toggle") or {}) for entry in change)
+    declared = now.get("declared") or {}
+    ours = any(act.paths is None or declared.get("file") in act.paths for act in acts)
+    for name in ("declared", "on_disk", "served"):
+        pair = [(places.get(name) or {}).get("collected") for places in (was, now)]
+        if all(isinstance(value, bool) for value in pair) and pair[0] != pair[1]:
+            if not ours or pair[1] != declared.get("collected"):
+                return True
+    return False
 
 
 def _differ(before: Mapping[str, Any], after: Mapping[str, Any], clock: str) -> bool:

@@ -42,11 +42,13 @@ CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
 ATTACH = ("auto", "never")
 EXPECT = ("", "present")
+TOGGLE = ("unmanaged", "disabled", "enabled")
 
 #: Every variable that users may set; anything else that begins with ``telemetry_`` is a mistake.
 VARIABLES = (
     "telemetry_desired",
     "telemetry_connectivity",
+    "telemetry_toggle",
     "telemetry_waiver",
     "telemetry_waiver_max_days",
     "telemetry_waiver_warn_days",
@@ -201,6 +203,12 @@ class Policy:
     launch_scripts: tuple[str, ...]
     waiver_warn_days: int = WAIVER_WARN_DAYS
     expect: str = ""  # "present": a host on which nothing is found is not known, rather than not concerned
+    toggle: str = "unmanaged"  # how CloudBees' own checkbox is to be
+
+    @property
+    def judged(self) -> bool:
+        """Whether it wants anything of a host."""
+        return self.desired != "unmanaged" or self.toggle != "unmanaged"
 
     def enforced(self, today: datetime.date) -> bool:
         """True where the policy is to be brought about: it wants something, and no valid waiver stands against it."""
@@ -208,13 +216,17 @@ class Policy:
 
     def document(self) -> PolicyDocument:
         """The policy as evidence shows it."""
-        document = {
+        document: dict[str, Any] = {
             "desired": self.desired,
             "connectivity": self.connectivity,
             "restart": self.restart,
             "waiver": None if self.waiver is None else self.waiver.document(),
         }
-        return cast(PolicyDocument, {**document, "expect": self.expect} if self.expect else document)
+        if self.expect:
+            document["expect"] = self.expect
+        if self.toggle != "unmanaged":
+            document["toggle"] = self.toggle
+        return cast(PolicyDocument, document)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], waiver_warn_days: int = WAIVER_WARN_DAYS) -> Policy:
@@ -228,6 +240,7 @@ class Policy:
                 (),
                 waiver_warn_days,
                 _choice(document, "expect", EXPECT, ""),
+                _choice(document, "toggle", TOGGLE, "unmanaged"),
             )
         except KeyError as error:
             raise PolicyError(f"it has no {error}") from error
@@ -380,6 +393,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
         tuple(str(path) for path in scripts),
         _days(variables, "telemetry_waiver_warn_days", WAIVER_WARN_DAYS),
         expect,
+        _choice(variables, "telemetry_toggle", TOGGLE, "unmanaged"),
     )
 
 
@@ -476,9 +490,12 @@ def unmet(document: Evidence, fail_on: Sequence[str]) -> bool:
 def assess(state: State, policy: Policy, today: datetime.date) -> Assessment:
     """The verdict of a host: its state document against its policy."""
     result = worst(
-        [_assessed(group) for group in rules.of_host(state, policy.desired, policy.connectivity, policy.expect)]
+        [
+            _assessed(group)
+            for group in rules.of_host(state, policy.desired, policy.connectivity, policy.expect, policy.toggle)
+        ]
     )
-    if policy.desired == "unmanaged":
+    if not policy.judged:
         return result
     installations = state.get("installations") or []
     result.reasons += [f"{said.replace(': it is', ': note: it is', 1)}" for said in _downs(installations)]
@@ -526,7 +543,7 @@ def judge(
     """
     if not answered:
         return Assessment("unreachable", [f"the host did not answer: {error}"])
-    if policy.desired == "unmanaged":
+    if not policy.judged:
         return _assessed(rules.of_host({}, policy.desired, policy.connectivity)[0])
     if state is None:
         return with_waiver(Assessment("unknown", [f"its state could not be read: {error}"]), policy, today)

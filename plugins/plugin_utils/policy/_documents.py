@@ -223,8 +223,33 @@ class Events(_EventsMay):
     unread: list[Unread]
 
 
+class _TogglePlaceMay(TypedDict, total=False):
+    file: str
+    line: int
+    reason: str
+    mark: Literal["inferred name", "seen name", "export", "page"]
+
+
+class TogglePlace(_TogglePlaceMay):
+    """What one place says of CloudBees' checkbox; None where it says nothing."""
+
+    collected: bool | Literal["unknown"] | None
+
+
+class _ToggleMay(TypedDict, total=False):
+    served: TogglePlace
+
+
+class Toggle(_ToggleMay):
+    """CloudBees' checkbox: what is declared as code, what lies on disk, and what the product serves."""
+
+    declared: TogglePlace
+    on_disk: TogglePlace
+
+
 class _InstallationMay(TypedDict, total=False):
     events: Events
+    toggle: Toggle
     member_of: Member
     controllers: list[Controller]
     controllers_detail: ControllersDetail
@@ -357,6 +382,7 @@ class WaiverDocument(TypedDict):
 
 class _PolicyMay(TypedDict, total=False):
     expect: Literal["present"]
+    toggle: Literal["disabled", "enabled"]
 
 
 class PolicyDocument(_PolicyMay):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.rules._findings import egress_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules._findings import disagreements, egress_of, sending
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation, State
 
 #: What the files say, what runs, and what the probe saw, in words of this page.
@@ -101,17 +101,29 @@ def second_sender_of(installations: Sequence[Installation]) -> bool:
     return any(detail.get("state") in ("seen", "enabled") for detail in details)
 
 
+def has_toggle(entry: Installation) -> bool:
+    """True where a place of CloudBees' own checkbox was seen to say something."""
+    places: Mapping[str, Any] = entry.get("toggle") or {}
+    return any(isinstance(place["collected"], bool) for place in places.values())
+
+
+def toggle_words(entry: Installation) -> str:
+    """What CloudBees' own checkbox and the JVM of an installation come to, and where their places disagree."""
+    return f"{entry['name']}: {'; '.join([sending(entry), *disagreements(entry)])}."
+
+
 def posture(state: State) -> str | None:
     """The sentence for a state document; None where no product is installed."""
     installations = state.get("installations") or []
     if not installations:
         return None
-    return sentence(
+    said = sentence(
         setting_of(installations),
         running_of(installations),
         egress_of(state.get("connectivity") or []),
         second_sender_of(installations),
     )
+    return " ".join([said, *(toggle_words(entry) for entry in installations if has_toggle(entry))])
 
 
 def page() -> str:

@@ -17,12 +17,14 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import meets
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import has_toggle, toggle_words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import TABLE, VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import ENTRIES, PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
@@ -84,7 +86,16 @@ def _installation(entry: dict[str, Any]) -> dict[str, Any]:
             [place(item), item.get("variable"), item["value"], item["live"], item.get("reason") or ""]
             for item in entry.get("declarations") or ()
         ],
+        "toggle": [
+            [name.replace("_", " "), _words(one["collected"]), place(one), one.get("mark", ""), one.get("reason", "")]
+            for name, one in (entry.get("toggle") or {}).items()
+        ],
+        "sending": toggle_words(cast(Installation, entry)) if has_toggle(cast(Installation, entry)) else "",
     }
+
+
+def _words(collected: Any) -> str:
+    return {True: "on", False: "off", None: "not set"}.get(collected, "unknown")
 
 
 def row(host: Host, inventory: str) -> dict[str, Any]:

@@ -313,6 +313,16 @@ ENTRIES: tuple[Entry, ...] = (
         r"|time for reading archives|than an answer holds|more files in it were not read|than are looked at"
         r"|the product ignores it|the plugin is disabled|the war brings it|no installation owns are not read",
     ),
+    Entry(
+        "toggle-not-as-wanted",
+        r"CloudBees' toggle is|CloudBees' telemetry is sent|off (twice|by the (JVM|toggle))"
+        r"|toggle on and JVM|toggle off and",
+    ),
+    Entry(
+        "toggle-not-known",
+        r"whether CloudBees' toggle|configuration as code|name is inferred|files match \*|would be told is not known"
+        r"|the toggle is not known|neither the toggle",
+    ),
     Entry("setting-absent", r"there is no proxy\.xml|or \.hpi is there|the home has no plugins|not set: core sends"),
     Entry(
         "setting-not-read",

@@ -124,7 +124,13 @@ class Host:
             if state is None or not policy
             else [
                 one
-                for group in rules.of_host(state, policy["desired"], policy["connectivity"], policy.get("expect") or "")
+                for group in rules.of_host(
+                    state,
+                    policy["desired"],
+                    policy["connectivity"],
+                    policy.get("expect") or "",
+                    policy.get("toggle") or "unmanaged",
+                )
                 for one in group
             ]
         )

@@ -76,6 +76,19 @@ def steps(host: Host, inventory: str) -> list[Step]:
                         f"systemctl restart {shlex.quote(service)}",
                     )
                 )
+    toggles = [one for one in host.findings if one.about == rules.TOGGLE and one.level != rules.OK]
+    if toggles:
+        wanted = "clear" if host.policy.get("toggle") == "disabled" else "check"
+        found.append(
+            Step(
+                f"Set unclassified.usageStatisticsCloudBees.usageStatisticsCollected in the bundle of "
+                f"{', '.join(dict.fromkeys(one.subject for one in toggles))}; or, where it has none, {wanted} "
+                '"Help make CloudBees … better by sending telemetry and metrics" in Manage Jenkins, System, Usage '
+                "Statistics, and save",
+                "controller",
+                "",
+            )
+        )
     if rules.PROBE in rules.debts_of(host.findings):
         found.append(
             Step(

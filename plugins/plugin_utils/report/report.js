@@ -212,6 +212,9 @@
       ...(entry.declarations.length ? [make("h3", {}, "Every mention of the flag"),
         grid(["place", "variable", "value", "effect"], entry.declarations.map(([where, variable, flag, live, reason]) =>
           [make("code", {}, where), variable, make("code", {}, flag), live ? "live" : "no effect: " + reason]))] : []),
+      ...(entry.toggle.length ? [make("h3", {}, "CloudBees' toggle"), ...(entry.sending ? [make("p", {}, entry.sending)] : []),
+        grid(["place", "telemetry", "seen at", "reason"], entry.toggle.map(([name, value, where, mark, reason]) =>
+          [name, value, make("code", {}, [where, mark].filter(Boolean).join(", ")), explained(reason)]))] : []),
     ];
   }
 

@@ -1,0 +1,299 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CloudBees' own checkbox: what bundles and configuration as code declare, and what lies in the JENKINS_HOME.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. The files are the service's
+user's, and opened as :mod:`_jenkins_home` does; a bundle may hold secrets, so nothing of it leaves but one boolean.
+Core's own ``noUsageStatistics`` is another sender's, and is not read here.
+"""
+
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..host._files import LIMIT_SIZE, HostFiles, text_of_open
+from ._jenkins_home import UNKNOWN, Unreadable, _children, _why
+
+BUNDLE = "core.casc.config.bundle"
+CONFIG = "casc.jenkins.config"
+VARIABLE = "CASC_JENKINS_CONFIG"
+#: Where the checkbox stands in configuration as code; its names count in any case (BaseConfigurator.removeIgnoreCase).
+KEYS = ("unclassified", "usageStatisticsCloudBees", "usageStatisticsCollected")
+FIELD = KEYS[-1]
+#: What the conversion of configuration as code makes a boolean of (commons-beanutils' BooleanConverter), in any case.
+TRUE, FALSE = ("true", "yes", "y", "on", "1"), ("false", "no", "n", "off", "0")
+SUFFIX = "UsageStatisticsCloudBees.xml"
+INFERRED = "inferred name"
+PROMOTED = "core-casc-bundle"
+LIMIT_FILES = 300
+LIMIT_NAMES = 2000
+LIMIT_READ = 16 << 20  # characters of all
+LIMIT_PARSED = 384 << 10  # characters of those in which the checkbox is named
+_YAML = re.compile(r"(?:.*\.(?:yml|yaml|YAML|YML))\Z", re.S)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+#: A key that may be another one than it looks like.
+_ESCAPED_KEY = re.compile(r'"[^"\n]*\\[^"\n]*"[ ]*:')
+
+
+class Untold(Unreadable):
+    """The toggle is not known; the message says why, without any content of a file."""
+
+
+class Casc(NamedTuple):
+    """Where the options of the next start say that configuration as code lies; else the ``reason`` why not."""
+
+    bundle: Optional[str] = None
+    configs: Optional[Tuple[str, ...]] = None
+    reason: str = ""
+
+
+class _Sources:
+    """Files of configuration as code, as they are read; what is found in them. Raises Unreadable beyond its limits."""
+
+    def __init__(self, files: HostFiles, home: str) -> None:
+        self.files = files
+        self.home = home
+        self.size = self.parsed = self.count = self.names = 0
+        self.found: List[Tuple[bool, str, int]] = []
+
+    def text(self, path: str) -> str:
+        """Raises OSError."""
+        below = path[len(self.home) :] if path.startswith(self.home + "/") else None
+        opened = self.files.open(path) if below is None else self.files.open_below(self.home, below)
+        text = text_of_open(*opened, path)
+        self.size += len(text)
+        self.count += 1
+        if len(text) > LIMIT_SIZE or self.size > LIMIT_READ or self.count > LIMIT_FILES:
+            raise Untold("%s: more than is read of configuration as code" % path)
+        return text
+
+    def list(self, path: str) -> List[str]:
+        """Names in a folder, sorted. Raises OSError."""
+        inside = path == self.home or path.startswith(self.home + "/")
+        found = (
+            self.files.list_below(self.home, path[len(self.home) :].lstrip("/")) if inside else self.files.list(path)
+        )
+        self.names += len(found)
+        if self.names > LIMIT_NAMES:
+            raise Untold("%s: more names than are looked at for configuration as code" % path)
+        return sorted(found)
+
+    def take(self, path: str, depth: int = 0) -> None:
+        """What a file says, or all files of a folder. Raises Unreadable."""
+        try:
+            try:
+                text = self.text(path)
+            except IsADirectoryError:
+                if depth > 8:
+                    raise Untold("%s: folders in folders" % path)
+                for name in self.list(path):
+                    if not name.startswith("."):
+                        self._of_folder(path + "/" + name, depth)
+                return
+        except OSError as error:
+            raise Untold("%s: %s" % (path, _why(error)))
+        if not _YAML.match(path):
+            raise Untold("%s: it is not called .yaml or .yml, so it is not read by everybody" % path)
+        self.take_text(text, path)
+
+    def _of_folder(self, path: str, depth: int) -> None:
+        if _YAML.match(path):
+            self.take(path, depth + 1)
+            return
+        try:
+            if self.list(path):
+                self.take(path, depth + 1)
+        except OSError:
+            pass  # no folder
+
+    def take_text(self, text: str, path: str) -> None:
+        found = None
+        if KEYS[1].lower() in text.lower() or _ESCAPED_KEY.search(text):
+            self.parsed += len(text)
+            if self.parsed > LIMIT_PARSED:
+                raise Untold("%s: it is larger than is read for the toggle" % path)
+            found = declared_in(text, path)
+        if found is not None:
+            self.found.append((found[0], path, found[1]))
+
+    def take_bundle(self, folder: str) -> None:
+        """The files that a bundle's description lists. Raises Unreadable."""
+        path = folder + "/bundle.yaml"
+        try:
+            text = self.text(path)
+        except OSError as error:
+            raise Untold("%s: %s" % (path, _why(error)))
+        from . import _yaml
+
+        try:
+            tree = _yaml.Reader(text).document()
+            listed = _member(tree, "jcasc", path)
+            parent = _member(tree, "parent", path)
+            if listed is None:
+                names: List[Any] = []
+            elif listed.kind == _yaml.LIST:
+                names = [one.value if one.kind == _yaml.SCALAR else None for one in listed.value]
+            else:
+                names = [listed.value if listed.kind == _yaml.SCALAR else None]
+        except _yaml.Unsure as error:
+            raise Untold("%s: %s" % (path, error))
+        for name in names:
+            parts = (name or "").split("/")
+            if not name or name.startswith("/") or ".." in parts or "$" in name or "*" in name or "\\" in name:
+                raise Untold("%s: what it lists as jcasc is not read" % path)
+            self.take(folder + "/" + "/".join(part for part in parts if part not in ("", ".")))
+        if parent is not None and not self.found:
+            raise Untold("%s: it has a parent, which may set it and is not here" % path)
+
+
+def _member(tree: Any, name: str, path: str) -> Any:
+    """The value of a key in a mapping; None where it is not there. Raises Unreadable, also where that is not known."""
+    if tree is None or tree.value is None:
+        return None
+    if tree.kind != "map":
+        raise Untold("%s: %s where a mapping should be" % (path, tree.value if tree.kind == "odd" else "no mapping"))
+    found = []
+    for key, value in tree.value:
+        if key.kind != "scalar" or key.value == "<<":
+            raise Untold("%s: a key that is merged, or is no plain one" % path)
+        if (key.value or "").lower() == name.lower():
+            found.append(value)
+    if len(found) > 1:
+        raise Untold("%s: %s stands there twice" % (path, name))
+    return found[0] if found else None
+
+
+def place_of(text: str, path: str) -> Any:
+    """The node of the checkbox's value in a text of configuration as code, or None. Raises Unreadable."""
+    from . import _yaml  # few hosts have any
+
+    try:
+        node = _yaml.Reader(text).document()
+    except _yaml.Unsure as error:
+        raise Untold("%s: %s" % (path, error))
+    for key in KEYS:
+        node = _member(node, key, path)
+        if node is None:
+            return None
+    return node
+
+
+def declared_in(text: str, path: str) -> Optional[Tuple[bool, int]]:
+    """What a text of configuration as code declares, and its line; None where it does not. Raises Unreadable."""
+    node = place_of(text, path)
+    if node is None:
+        return None
+    line = text.count("\n", 0, node.start) + 1
+    if node.kind == "odd":
+        raise Untold("%s:%d: its value is %s, which is not followed" % (path, line, node.value))
+    value = node.value if node.kind == "scalar" else None
+    if value is not None and "${" in value:
+        raise Untold("%s:%d: its value is a variable" % (path, line))
+    for known, words in ((True, TRUE), (False, FALSE)):
+        if value is not None and value.lower() in words:
+            return known, line
+    raise Untold("%s:%d: its value is no boolean" % (path, line))
+
+
+def declared(files: HostFiles, home: str, casc: Casc) -> Dict[str, Any]:
+    """What the configuration as code of the next start sets."""
+    sources = _Sources(files, home)
+    promoted = home + "/" + PROMOTED
+    try:
+        if casc.reason:
+            raise Untold(casc.reason)
+        note = _take_bundle(sources, casc.bundle, promoted)
+        configs = _configs(sources, casc.configs)
+        for place in configs:
+            if _URL.match(place):
+                raise Untold("a URL of %s is not read" % CONFIG)
+            if not place.startswith("/"):
+                raise Untold("a path of %s is not absolute" % CONFIG)
+            if any(part.startswith(".") for part in place.split("/")):  # what is hidden is passed over, and only then
+                raise Untold("a path of %s has a part that begins with a dot" % CONFIG)
+            sources.take(place.rstrip("/") or "/")
+        values = {value for value, _path, _line in sources.found}
+        if len(values) > 1:
+            raise Untold("%s declare it differently" % " and ".join("%s:%d" % one[1:] for one in sources.found[:2]))
+    except Unreadable as error:
+        return {"collected": UNKNOWN, "reason": str(error)}
+    if not values:
+        some = sources.count or casc.bundle or configs
+        why = "no file of its configuration as code sets it" if some else "it has no configuration as code"
+        return {"collected": None, "reason": why}
+    _value, path, line = sources.found[0]
+    found = {"collected": values.pop(), "file": path, "line": line}  # type: Dict[str, Any]
+    return dict(found, reason=note) if note else found
+
+
+def _take_bundle(sources: _Sources, bundle: Optional[str], promoted: str) -> str:
+    """What a bundle says, and a note. Raises Unreadable."""
+    if bundle is None:
+        try:
+            if "bundle.yaml" in sources.list(promoted):
+                sources.take_bundle(promoted)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise Untold("%s: %s" % (promoted, _why(error)))
+        return ""
+    if not bundle.startswith("/"):
+        raise Untold("the path of -D%s is not absolute" % BUNDLE)
+    try:
+        sources.text(bundle)
+    except IsADirectoryError:
+        sources.take_bundle(bundle.rstrip("/"))
+        return ""
+    except OSError as error:
+        raise Untold("%s: %s" % (bundle, _why(error)))
+    if not _YAML.match(bundle):
+        raise Untold("%s: a bundle in one file, which is not read" % bundle)
+    # A file is a link to the operations center, which lays the bundle into the home.
+    sources.take_bundle(promoted)
+    return "as the operations center gave it last; it may give another one at the next start"
+
+
+def _configs(sources: _Sources, told: Optional[Sequence[str]]) -> List[str]:
+    """Where the configuration of the plugin configuration-as-code lies. Raises Unreadable."""
+    if told is not None and any(map(str.strip, told)):
+        return [place.strip() for place in told if place.strip()]
+    try:
+        names = sources.list(sources.home)
+    except OSError as error:
+        raise Untold("%s: %s" % (sources.home, _why(error)))
+    if "io.jenkins.plugins.casc.CasCGlobalConfig.xml" in names:
+        said = _children(sources.files, sources.home, "io.jenkins.plugins.casc.CasCGlobalConfig.xml")
+        paths = [path for path in said.get("configurationPath", ()) if path]
+        if paths:
+            return [place.strip() for place in paths[0].split(",")]
+    return [sources.home + "/jenkins.yaml"] if told is None and "jenkins.yaml" in names else []
+
+
+def on_disk(files: HostFiles, home: str) -> Dict[str, Any]:
+    """What the file of the checkbox's descriptor says; its name is inferred from core's rule, and marked so."""
+    try:
+        names = [name for name in files.list_below(home, "") if name.endswith(SUFFIX)]
+    except OSError as error:
+        return {"collected": UNKNOWN, "reason": "%s: %s" % (home, _why(error))}
+    if not names:
+        return {"collected": UNKNOWN, "reason": "%s: no *%s is there, whose name is inferred" % (home, SUFFIX)}
+    if len(names) > 1:
+        return {"collected": UNKNOWN, "reason": "%s: %d files match *%s" % (home, len(names), SUFFIX)}
+    path = home + "/" + names[0]
+    try:
+        values = _children(files, home, names[0]).get(FIELD, set())
+        if values not in ({"true"}, {"false"}):
+            raise Untold("%s: %s" % (path, "%s is neither true nor false" % FIELD if values else "it has no " + FIELD))
+    except Unreadable as error:
+        return {"collected": UNKNOWN, "reason": str(error)}
+    return {"collected": values == {"true"}, "file": path, "mark": INFERRED}
+
+
+def toggle(files: HostFiles, home: str, casc: Casc) -> Dict[str, Any]:
+    """``toggle`` of an installation of the state document."""
+    return {"declared": declared(files, home, casc), "on_disk": on_disk(files, home)}
+
+
+def unknown_toggle(reason: str) -> Dict[str, Any]:
+    """The toggle of which nothing is known."""
+    return {key: {"collected": UNKNOWN, "reason": reason} for key in ("declared", "on_disk")}

@@ -1,0 +1,388 @@
+"""CloudBees' own checkbox: what bundles declare, what lies on disk, and what comes of both and the JVM."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostroot import Host
+from schemas import validate
+
+from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _toggle as toggle
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _drift as drift
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _assessment, _posture
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _html, _model, _remedy
+
+HOME = "/var/lib/cm"
+BUNDLE = HOME + "/core-casc-bundle"
+SECRET = "-----BEGIN RSA PRIVATE KEY-----S3CR3T"
+TODAY = datetime.date(2026, 11, 27)
+
+
+def casc(value: str, more: str = "") -> str:
+    """Configuration as code that sets the checkbox, with a secret in it."""
+    return (
+        f"jenkins:\n  noUsageStatistics: true\n  key: '{SECRET}'\nunclassified:\n"
+        f"  usageStatisticsCloudBees:\n    usageStatisticsCollected: {value}\n{more}"
+    )
+
+
+def bundle(host: Host, value: str, folder: str = BUNDLE, head: str = "") -> None:
+    """A bundle that sets the checkbox."""
+    host.write(folder + "/bundle.yaml", f'apiVersion: "1"\nid: "b"\nversion: "1"\n{head}jcasc:\n  - "jenkins.yaml"\n')
+    host.write(folder + "/jenkins.yaml", casc(value))
+
+
+def declared(host: Host, **told: Any) -> dict[str, Any]:
+    """What is declared, by the options that are told."""
+    found = toggle.declared(host.files, HOME, toggle.Casc(**told))
+    assert "S3CR3T" not in json.dumps(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "collected"),
+    [
+        ("true", True),
+        ("false", False),
+        ("'false'", False),
+        ('"true"', True),
+        ("False", False),
+        ("NO", False),
+        ("'on'", True),
+        ("y", True),
+        ("0", False),
+        ("1", True),
+        ("false # not now", False),
+        ("\n      false", False),
+        ("", "unknown"),
+        ("~", "unknown"),
+        ("maybe", "unknown"),
+        ("' false'", "unknown"),
+        ("0.0", "unknown"),
+        ("${TELEMETRY}", "unknown"),
+        ("'${TELEMETRY:-false}'", "unknown"),
+        ("*x", "unknown"),
+        ("&x false", "unknown"),
+        ("!!bool false", "unknown"),
+        ("[false]", "unknown"),
+        ("{a: false}", "unknown"),
+        ("|\n      false", "unknown"),
+        ("fal\n      se", "unknown"),
+        ("\tfalse", "unknown"),
+    ],
+)
+def test_scalars_are_what_configuration_as_code_makes_of_their_text(host: Host, value: str, collected: Any) -> None:
+    bundle(host, value)
+    found = declared(host)
+    assert found["collected"] == collected
+    if collected == "unknown":
+        assert found["reason"].startswith(BUNDLE)
+    else:
+        assert (found["file"], found["line"]) == (BUNDLE + "/jenkins.yaml", 7 if "\n" in value else 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "collected"),
+    [
+        ("unclassified: {usageStatisticsCloudBees: {usageStatisticsCollected: false}}\n", False),
+        ("UNCLASSIFIED:\n  usagestatisticscloudbees:\n    UsageStatisticsCollected: false\n", False),
+        ('"unclassified":\n  "usage\\x53tatisticsCloudBees":\n    usageStatisticsCollected: false\n', False),
+        ("jenkins:\n  noUsageStatistics: true\n", None),
+        ("unclassified:\n  usageStatisticsCloudBees:\n    disabledJenkinsUsageStatistics: true\n", None),
+        ("# unclassified: {usageStatisticsCloudBees: {usageStatisticsCollected: false}}\n", None),
+        (
+            "jenkins:\n  systemMessage: |\n    unclassified:\n      usageStatisticsCloudBees: {usageStatisticsCollected: false}\n",
+            None,
+        ),
+        ("jenkins:\n  unclassified:\n    usageStatisticsCloudBees: {usageStatisticsCollected: false}\n", None),
+        ("", None),
+        ("x: &a {usageStatisticsCloudBees: {usageStatisticsCollected: false}}\nunclassified: *a\n", "unknown"),
+        ("unclassified:\n  <<: {usageStatisticsCloudBees: {usageStatisticsCollected: false}}\n", "unknown"),
+        (casc("false") + "---\n" + casc("true"), "unknown"),
+        (casc("false") + casc("true"), "unknown"),
+        (casc("false", "    usageStatisticsCollected: true\n"), "unknown"),
+        (casc("false", "    UsageStatisticsCollected: true\n"), "unknown"),
+        (casc("false", "  bad\n"), "unknown"),
+        (casc("false", "x: 'usageStatisticsCloudBees\n"), "unknown"),
+        ("\xff\xfeu\0usageStatisticsCloudBees", "unknown"),
+        (casc("false").replace("\n", "\r\n"), False),
+        ("\xef\xbb\xbf" + casc("false"), False),
+    ],
+)
+def test_shapes(host: Host, text: str, collected: Any) -> None:
+    bundle(host, "true")
+    host.write(BUNDLE + "/jenkins.yaml", text)
+    assert declared(host)["collected"] == collected
+
+
+def test_where_it_may_lie(host: Host) -> None:
+    host.write(HOME + "/config.xml", "<hudson/>")
+    assert declared(host) == {"collected": None, "reason": "it has no configuration as code"}
+    host.write(HOME + "/jenkins.yaml", casc("true"))
+    assert declared(host)["file"] == HOME + "/jenkins.yaml"
+    host.write(
+        HOME + "/io.jenkins.plugins.casc.CasCGlobalConfig.xml",
+        "<x><configurationPath>/etc/casc</configurationPath></x>",
+    )
+    host.write("/etc/casc/deep/a.yml", casc("false"))
+    host.write("/etc/casc/b.YAML", "jenkins: {}\n")
+    host.write("/etc/casc/.hidden.yaml", casc("true"))
+    host.write("/etc/casc/readme.txt", casc("true"))
+    (host.root / "etc/casc/other.yaml").mkdir()
+    assert declared(host)["file"] == "/etc/casc/deep/a.yml"
+    assert declared(host, configs=("/etc/casc/b.YAML",))["collected"] is None
+    assert declared(host, configs=("/etc/casc/b.YAML", " " + HOME + "/jenkins.yaml"))["collected"] is True
+    assert declared(host, configs=("/etc/casc", HOME + "/jenkins.yaml"))["collected"] == "unknown", "they differ"
+    for wrong in (
+        "https://git/x.yaml",
+        "file:/x.yaml",
+        "casc.yaml",
+        "/etc/gone",
+        "/etc/casc/readme.txt",
+        "/etc/casc/.hidden.yaml",
+    ):
+        assert declared(host, configs=(wrong,))["collected"] == "unknown"
+    assert declared(host, reason="why")["reason"] == "why"
+
+
+def test_bundles(host: Host) -> None:
+    bundle(host, "true")
+    bundle(host, "false", "/srv/bundle")
+    assert declared(host)["collected"] is True
+    assert declared(host, bundle="/srv/bundle/")["collected"] is False
+    host.write("/srv/link.yaml", "url: https://oc\n")
+    found = declared(host, bundle="/srv/link.yaml")
+    assert (found["collected"], "operations center" in found["reason"]) == (True, True)
+    for wrong in ("srv/bundle", "/srv/gone", "/srv/bundle.zip", "/usr/bin/java"):
+        host.write("/srv/bundle.zip", "PK")
+        assert declared(host, bundle=wrong)["collected"] == "unknown"
+    host.write("/srv/bundle/bundle.yaml", "jcasc:\n- conf\nparent: base\n")
+    host.write("/srv/bundle/conf/a.yaml", "jenkins: {}\n")
+    assert "parent" in declared(host, bundle="/srv/bundle")["reason"]
+    host.write("/srv/bundle/conf/b.yaml", casc("false"))
+    assert declared(host, bundle="/srv/bundle")["collected"] is False
+    for listed in ("[../x.yaml]", "[/etc/x.yaml]", "['*.yaml']", "{a: b}", "[[x]]", "*x", "['${X}.yaml']"):
+        host.write("/srv/bundle/bundle.yaml", f"jcasc: {listed}\n")
+        assert declared(host, bundle="/srv/bundle")["collected"] == "unknown", listed
+
+
+def test_what_a_user_can_plant_costs_little_and_says_nothing(host: Host, tmp_path: Path) -> None:
+    bundle(host, "false")
+    real = host.root / BUNDLE[1:] / "jenkins.yaml"
+    secret = tmp_path / "shadow"
+    secret.write_text(f"root:{SECRET}:usageStatisticsCloudBees\n")
+    for plant in (
+        lambda: os.mkfifo(real),
+        lambda: real.symlink_to("jenkins.yaml"),
+        lambda: real.symlink_to("/etc/../../../../../../" + str(secret)),
+        lambda: real.write_bytes(b"usageStatisticsCloudBees: " + b"[" * (5 << 20)),
+        lambda: real.write_bytes(b"usageStatisticsCloudBees: [" + b"a, " * (1 << 18)),
+        lambda: real.write_text(f"usageStatisticsCloudBees: '{SECRET}\n"),
+        lambda: real.mkdir() or [(real / f"{number}.yaml").touch() for number in range(3000)],
+    ):
+        if real.is_dir() and not real.is_symlink():
+            break
+        real.unlink()
+        plant()
+        assert declared(host)["collected"] == "unknown"
+
+
+def test_on_disk(host: Host) -> None:
+    def found() -> dict[str, Any]:
+        return toggle.on_disk(host.files, HOME)
+
+    host.write(HOME + "/config.xml", "<hudson><noUsageStatistics>true</noUsageStatistics></hudson>")
+    assert found()["collected"] == "unknown", "core's says nothing of CloudBees'"
+    name = HOME + "/com.example.UsageStatisticsCloudBees.xml"
+    host.write(name, "<?xml version='1.1'?>\n<x><usageStatisticsCollected>false</usageStatisticsCollected></x>")
+    assert found() == {"collected": False, "file": name, "mark": "inferred name"}
+    for text in ("<x/>", "<x><usageStatisticsCollected>no</usageStatisticsCollected></x>", "<x", "<!DOCTYPE x><x/>"):
+        host.write(name, text)
+        assert found()["collected"] == "unknown"
+    host.write(name, "<x><usageStatisticsCollected>true</usageStatisticsCollected></x>")
+    host.write(HOME + "/org.example.UsageStatisticsCloudBees.xml", "<x/>")
+    assert "2 files match" in found()["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "expected"),
+    [
+        ("-Dcore.casc.config.bundle=/srv/bundle", "", False),
+        ("-Dcasc.jenkins.config=/srv/bundle/jenkins.yaml", "", False),
+        ("", "CASC_JENKINS_CONFIG=/srv/bundle/jenkins.yaml", False),
+        ("-Dcasc.jenkins.config=/srv/on.yaml", "CASC_JENKINS_CONFIG=/srv/bundle/jenkins.yaml", True),
+        ("-Dcasc.jenkins.config=/srv/bundle -Dcasc.jenkins.config=/srv/on.yaml", "", True),
+        ("@/srv/options", "", False),
+        ("-Dcasc.jenkins.config=$(hostname).yaml", "", "unknown"),
+        ("", "_JAVA_OPTIONS=-Dcasc.jenkins.config=/srv/on.yaml", True),
+        ("", "", None),
+    ],
+)
+def test_the_options_of_the_next_start_say_where(host: Host, options: str, variables: str, expected: Any) -> None:
+    bundle(host, "false", "/srv/bundle")
+    host.write("/srv/on.yaml", casc("true"))
+    host.write("/srv/options", "-Dcore.casc.config.bundle=/srv/bundle\n")
+    host.write("/srv/cm.war", "PK")
+    host.write(HOME + "/config.xml", "<hudson/>")
+    export = f"export '{variables}'\n" if variables else ""
+    host.script(f"#!/bin/sh\nexport JENKINS_HOME={HOME}\n{export}exec java {options} -jar /srv/cm.war\n")
+    document = state(str(host.root))
+    validate(json.loads(json.dumps(document)))
+    (found,) = document["installations"]
+    assert found["toggle"]["declared"]["collected"] == expected, found["toggle"]
+    assert "S3CR3T" not in json.dumps(document)
+
+
+# -- what comes of it --------------------------------------------------------------------------------------------------
+
+
+def entry(jvm: str, **places: Any) -> Any:
+    """An installation with that flag everywhere, and what its places say."""
+    known = {"file": "/x", "line": 3}
+    return {
+        "name": "cm",
+        "product": "controller",
+        "packaging": "deb",
+        "service": "cm.service",
+        "declarations": [],
+        "on_disk": jvm,
+        "next_start": jvm,
+        "running": jvm,
+        "settings": {"no_usage_statistics": True, "details": {}},
+        "toggle": {
+            name: {"collected": value, **(known if isinstance(value, bool) else {"reason": "why " + name})}
+            for name, value in {"declared": None, "on_disk": "unknown", **places}.items()
+        },
+    }
+
+
+ROWS = {
+    1: (entry("enabled", on_disk=True), "CloudBees' telemetry is sent", "violation", []),
+    2: (
+        entry("enabled", on_disk=False),
+        "off by the toggle only, not by the launch flag",
+        "compliant",
+        ["toggle off and JVM on"],
+    ),
+    4: (entry("disabled", on_disk=True), "off by the JVM; the toggle is on", "violation", ["toggle on and JVM off"]),
+    5: (entry("disabled", served=True), "off by the JVM; the toggle is on", "violation", ["toggle on and JVM off"]),
+    6: (entry("enabled"), "it is sent as far as is known", "unknown", []),
+    7: (entry("disabled", served=False), "off twice", "compliant", []),
+    8: (
+        entry("enabled", declared=True, served=False),
+        "off by the toggle only",
+        "violation",
+        ["the next start or reload turns it on", "toggle off and JVM on"],
+    ),
+    9: (entry("enabled", on_disk="unknown"), "it is sent as far as is known", "unknown", []),
+    10: (entry("enabled", declared=False), "off by the toggle only", "unknown", ["toggle off and JVM on"]),
+    11: (entry("enabled", declared=False, served=True), "is sent", "restart_pending", ["turns it off"]),
+    12: (entry("enabled", declared="unknown", served=False), "off by the toggle", "unknown", ["JVM on"]),
+    13: (entry("disabled", served=False, on_disk=True), "off twice", "violation", ["off in the product"]),
+    14: (
+        entry("disabled", declared=False, served=False, on_disk=True),
+        "off twice",
+        "compliant",
+        ["declared", "off in"],
+    ),
+    15: (entry("disabled", served="unknown", declared=False), "off twice", "unknown", []),
+}
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_the_truth_table(number: int) -> None:
+    found, words, verdict, rows = ROWS[number]
+    assert words in rules.sending(found)
+    (finding,) = rules.of_toggle(found, "disabled")
+    assert (finding.verdict, bool(finding.sentence)) == (verdict, verdict != "compliant"), finding
+    disagreements = rules.disagreements(found)
+    assert len(disagreements) == len(rows), disagreements
+    assert all(any(row in one for one in disagreements) for row in rows)
+    assert rules.of_toggle(found, "unmanaged") == []
+
+
+def test_it_is_the_other_way_round_where_it_is_wanted() -> None:
+    mirrored = {True: False, False: True}
+    for found, _words, verdict, _rows in ROWS.values():
+        places = {name: place["collected"] for name, place in found["toggle"].items()}
+        other = entry(
+            "enabled",
+            **{
+                name: mirrored.get(value, value) if isinstance(value, bool) else value for name, value in places.items()
+            },
+        )
+        assert [one.verdict for one in rules.of_toggle(other, "enabled")] == [verdict]
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_without_a_policy_the_verdict_is_as_ever_and_with_one_all_readers_agree(number: int) -> None:
+    found, words, wanted, rows = ROWS[number]
+    document: Any = {"installations": [found], "connectivity": [], "warnings": []}
+    bare = {**document, "installations": [{key: value for key, value in found.items() if key != "toggle"}]}
+    unmanaged = _assessment.policy_of({"telemetry_desired": "disabled"})
+    assert _assessment.assess(document, unmanaged, TODAY) == _assessment.assess(bare, unmanaged, TODAY)
+    assert "toggle" not in unmanaged.document()
+    alone = _assessment.policy_of({"telemetry_desired": "unmanaged", "telemetry_toggle": "disabled"})
+    judged = _assessment.judge(alone, document, None, TODAY)
+    assert judged.verdict == wanted
+    evidence: Any = {
+        "host": "h",
+        "policy": alone.document(),
+        "state": document,
+        "error": None,
+        "warnings": judged.warnings,
+        "verdict": judged.verdict,
+        "reasons": judged.reasons,
+        "posture": _posture.posture(document),
+    }
+    assert _assessment.rejudge(evidence, TODAY) == judged
+    host = _model.Host(evidence)
+    assert any("Usage Statistics" in step.words for step in _remedy.steps(host, "hosts.yml")) is (wanted != "compliant")
+    shown = _html.row(host, "hosts.yml")["installations"][0]
+    assert [line[0] for line in shown["toggle"]] == [name.replace("_", " ") for name in found["toggle"]]
+    if any(isinstance(place["collected"], bool) for place in found["toggle"].values()):
+        assert words in evidence["posture"]
+        assert all(row in evidence["posture"] for row in rows)
+        assert words in shown["sending"]
+
+
+def test_posture_is_as_ever_where_nothing_was_seen() -> None:
+    found = entry("disabled", declared="unknown")
+    document: Any = {"installations": [found], "connectivity": []}
+    said = _posture.posture(document)
+    del found["toggle"]
+    assert said == _posture.posture(document)
+
+
+@pytest.mark.parametrize(
+    ("after", "paths", "expected"),
+    [
+        ({"declared": False}, None, None),
+        ({"declared": True}, None, "corrective"),
+        ({"declared": True}, {"/x"}, None),
+        ({"declared": True}, {"/y"}, "corrective"),
+        ({"declared": "unknown"}, None, None),
+        ({"declared": True, "served": True}, {"/x"}, None),
+        ({"declared": False, "served": True}, {"/x"}, "corrective"),
+    ],
+)
+def test_drift(after: dict[str, Any], paths: set[str] | None, expected: str | None) -> None:
+    policy = {"desired": "disabled", "connectivity": "ignored", "waiver": None}
+
+    def evidence(**places: Any) -> dict[str, Any]:
+        return {"policy": policy, "state": {"host": {}, "installations": [entry("disabled", **places)]}}
+
+    acts = [] if paths is None else [drift.Act(frozenset(paths))]
+    before = {"declared": False, **({"served": False} if "served" in after else {})}
+    assert drift.drift_of(evidence(**before), evidence(**after), acts) == expected
+    assert (
+        drift.drift_of(evidence(**before), {**evidence(**before), "policy": {**policy, "toggle": "disabled"}})
+        == "intended"
+    )

@@ -43,6 +43,7 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
             params["connectivity"],
             params["attach"],
             params.get("events") == "disk",
+            params.get("senders"),
         )
     except (OSError, ValueError) as error:
         return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
@@ -214,14 +215,23 @@ def state(
     probe: Optional[Dict[str, Any]] = None,
     attach: str = "auto",
     with_events: bool = False,
+    senders: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """The state document of this host (or of the image mounted at ``root``)."""
     from .host._files import HostFiles
     from .survey._document import document_of
     from .survey._survey import survey
 
-    found = survey(HostFiles(root), launch_scripts, attach)
-    document = document_of(found)
+    if senders is None:
+        found = survey(HostFiles(root), launch_scripts, attach)
+        document = document_of(found)
+    else:
+        from .senders._senders import add, asked
+
+        wanted = asked(senders)
+        found = survey(HostFiles(root), launch_scripts, attach, wanted.switches, wanted.threads)
+        document = document_of(found)
+        add(found, document, wanted)
     if with_events:
         from .events._plugins import SECONDS
 

@@ -60,6 +60,34 @@ options:
     choices: [never, disk]
     default: never
     version_added: 0.1.0
+  senders:
+    description:
+      - Looks at all that may send beside the analytics plugin, too (docs/senders.md); the installations of the result
+        have C(senders) and C(switches) then.
+    type: dict
+    suboptions:
+      switches:
+        description:
+          - Properties that are looked at beside those of the table, each on the three clocks.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The name of the property, as it stands behind C(-D).
+            type: str
+            required: true
+          off_value:
+            description: The value with which nothing is sent.
+            type: str
+            choices: ["true", "false"]
+            default: "true"
+      threads:
+        description:
+          - Counts the threads of each running JVM that are in a client of Segment's, by the packages of their frames.
+            It asks the JVM for a thread dump, as C(jcmd PID Thread.print) does. Evidence, and no verdict.
+        type: bool
+        default: false
 notes:
   - Run it with C(become). Without, launch files and the environment of foreign processes cannot be read, and
     what depends on them is C(unknown).
@@ -120,6 +148,8 @@ state:
           and is not there, V(unknown) could not be read; C(details) has the reason of each.
         - C(toggle) has CloudBees' own checkbox as configuration as code declares it (C(declared)) and as it lies in the
           home (C(on_disk)), each with C(collected), C(file), C(line) and C(reason).
+        - With O(senders) each has C(senders) (what may send, whether it is there, on or off, and the proof of it),
+          C(switches) (properties on the three clocks) and, if asked for, C(segment_threads).
       type: list
       elements: dict
     connectivity:
@@ -145,6 +175,21 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
     "events": {"type": "str", "choices": ["never", "disk"], "default": "never"},
     "connectivity": {"type": "dict", "options": SPEC},
+    "senders": {
+        "type": "dict",
+        "options": {
+            "switches": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "off_value": {"type": "str", "choices": ["true", "false"], "default": "true"},
+                },
+            },
+            "threads": {"type": "bool", "default": False},
+        },
+    },
 }
 
 

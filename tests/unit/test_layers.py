@@ -27,7 +27,7 @@ BELOW: dict[Path, dict[str, set[str]]] = {
         "restart": {"", "policy", "evidence", "connect", "product"},
     },
 }
-for request in (carrier.PROBE, carrier.EDIT, carrier.PROVE, carrier.EVENTS):
+for request in (carrier.PROBE, carrier.EDIT, carrier.PROVE, carrier.EVENTS, carrier.SENDERS):
     for number, package in enumerate(request):
         BELOW[HOST].setdefault(package, {*carrier.EVERYWHERE} - {""}).update(request[:number])
     BELOW[HOST][""].update(request)

@@ -403,24 +403,29 @@ def _silence(files: HostFiles, paths: Sequence[str]) -> Optional[str]:
 
 def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str], more: Optional[More] = None) -> Any:
     """The settings; why there are none, as text."""
+
+    def work(until: float) -> Dict[str, Any]:
+        document = settings(files, home, wars)
+        if more is not None and home is not None and home.startswith("/"):
+            document["more"] = more(home.rstrip("/"), until)
+        return document
+
+    return in_time(files, [path for path in [home] + list(wars) if path], work)
+
+
+def in_time(files: HostFiles, paths: Sequence[str], work: Callable[[float], Any]) -> Any:
+    """What some work in a home comes to, told when it must be done; why it came to nothing, as text."""
     from ..host._child import Late, bounded
 
-    silent = _silence(files, [path for path in [home] + list(wars) if path])
+    silent = _silence(files, paths)
     if silent:
         return silent
     seconds = min(limits.HOME, limits.HOMES - _Time.wasted)
     if seconds <= 0:
         return "the time for all homes of this host was used up"
     began = time.monotonic()
-
-    def work() -> Dict[str, Any]:
-        document = settings(files, home, wars)
-        if more is not None and home is not None and home.startswith("/"):
-            document["more"] = more(home.rstrip("/"), began + seconds - 1)
-        return document
-
     try:
-        return bounded(work, seconds, 0)
+        return bounded(lambda: work(began + seconds - 1), seconds, 0)
     except Late as error:
         _Time.wasted += time.monotonic() - began
         return str(error)

@@ -20,6 +20,9 @@ WEAKER_ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
 STRONGER_ENVIRONMENT = ("_JAVA_OPTIONS",)
 ENVIRONMENT = WEAKER_ENVIRONMENT + STRONGER_ENVIRONMENT
 
+#: By which Hazelcast is told, beside its property.
+PHONE_HOME = "HZ_PHONE_HOME_ENABLED"
+
 #: What starts the product from a class path (Jenkins' executable/Main.java; old wars have it without a package).
 MAINS = frozenset(["executable.Main", "winstone.Launcher", "Main"])
 
@@ -58,6 +61,34 @@ class Mention(NamedTuple):
     value: str  # empty for "-Dkey" without "=", as Java reads it
 
 
+class Switch(NamedTuple):
+    """A property of a JVM by which something is told to send or not."""
+
+    name: str
+    off: str = "true"  # with which it does not send; "false" for one that says that something sends
+    variable: str = ""  # of the environment: where that is "false", nothing is sent either
+
+    @property
+    def option(self) -> str:
+        """The option that turns it off."""
+        return "-D%s=%s" % (self.name, self.off)
+
+    def turns_off(self, value: Optional[str]) -> bool:
+        """Whether a value turns it off: the one word alone does, in any case (as in ``Boolean.parseBoolean``)."""
+        return value is not None and value.lower() == self.off
+
+    def state(self, value: Optional[str]) -> str:
+        """``disabled``, ``enabled``; ``unknown`` for a value which nobody knows how its reader takes it."""
+        if self.turns_off(value):
+            return "disabled"
+        return "enabled" if self.off == "true" or value is None or value.lower() == "true" else "unknown"
+
+
+TELEMETRY = Switch(PROPERTY)
+#: Why a state is ``unknown`` for which a value was seen.
+NEITHER = "its value is neither true nor false"
+
+
 class CommandLine(NamedTuple):
     """The words after ``java``, told apart: which are options, and what is started."""
 
@@ -71,9 +102,9 @@ def get_boolean(value: Optional[str]) -> bool:
     return value is not None and value.lower() == "true"
 
 
-def mention_value(word: str) -> str:
-    """The value that a word gives the telemetry property; raises ValueError where it is not about it."""
-    head = "-D" + PROPERTY
+def mention_value(word: str, name: str = PROPERTY) -> str:
+    """The value that a word gives a property; raises ValueError where it is not about it."""
+    head = "-D" + name
     if word == head:
         return ""
     if word.startswith(head + "="):
@@ -86,9 +117,9 @@ def shown(value: str) -> str:
     return value if re.match(r"[A-Za-z0-9]{0,8}\Z", value) else "(other)"
 
 
-def is_mention(word: str) -> bool:
-    """True where a word sets the telemetry property, to whatever value."""
-    return word == "-D" + PROPERTY or word.startswith("-D" + PROPERTY + "=")
+def is_mention(word: str, name: str = PROPERTY) -> bool:
+    """True where a word sets a property, to whatever value."""
+    return word == "-D" + name or word.startswith("-D" + name + "=")
 
 
 def command_line(words: Sequence[str]) -> CommandLine:
@@ -237,16 +268,18 @@ def expand_all(words: Sequence[str], read: Callable[[str], Optional[str]], argfi
     return [word for word, _index in expand_files(inner, read, False)]
 
 
-def decide(layers: Sequence[Tuple[str, Sequence[str]]]) -> Tuple[List[Mention], Optional[Mention]]:
+def decide(
+    layers: Sequence[Tuple[str, Sequence[str]]], name: str = PROPERTY
+) -> Tuple[List[Mention], Optional[Mention]]:
     """All mentions of the property, weakest layer first, and the one that counts (the last), if any.
 
     ``layers`` are (name, option words), weakest first.
     """
     mentions: List[Mention] = []
-    for name, words in layers:
+    for layer, words in layers:
         for index, word in enumerate(words):
-            if is_mention(word):
-                mentions.append(Mention(name, index, mention_value(word)))
+            if is_mention(word, name):
+                mentions.append(Mention(layer, index, mention_value(word, name)))
     return mentions, (mentions[-1] if mentions else None)
 
 

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles
-from ..java._jvm import PROPERTY
 from ..shell._cursor import ShellSyntaxError
 from ..shell._read import parsed
 from ..text._value import Text, Unresolvable, line_of
@@ -22,7 +21,6 @@ from ._unit_syntax import settings_of, split_words
 
 LIMIT_LISTED = 200  # mentions of one file that are listed, beside those that count
 _FIRST = re.compile(r"[ \t]*(.?)", re.DOTALL)
-_MENTION = re.compile(r"-D" + re.escape(PROPERTY) + r"(?:=([^\s\"'\\;)]*))?(?![\w.])")
 
 
 class Declaration(NamedTuple):
@@ -61,7 +59,7 @@ def related_files(definition: Definition, result: Outcome, files: HostFiles) -> 
 
 def declarations(definition: Definition, result: Outcome, live: Optional[Live], files: HostFiles) -> List[Declaration]:
     """All mentions of the flag around an installation, each live or dead and why."""
-    effective = {(mention.path, mention.position): index for index, mention in enumerate(result.mentions)}
+    effective = {(one.path, one.position): index for index, one in enumerate(result.mentions)}
     winner = "%s:%s" % place_of(files, result.mentions[-1]) if result.mentions else ""
     read = set(result.walk.sourced + result.walk.followed + result.walk.texts) if result.walk is not None else set()
     if definition.unit is not None:
@@ -69,14 +67,16 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
         read.update(definition.unit.drop_ins)
         read.update(variable.path for variable in definition.unit.environment.values())
     found: List[Tuple[int, Declaration]] = []
+    name = definition.switch.name
+    mention = re.compile(r"-D" + re.escape(name) + r"(?:=([^\s\"'\\;)]*))?(?![\w.])")
     for path in related_files(definition, result, files):
         try:
             content = files.read(path)
         except OSError:
             continue
-        if PROPERTY not in content:
+        if name not in content:
             continue
-        matches = list(_MENTION.finditer(content))
+        matches = list(mention.finditer(content))
         listed = [
             match for number, match in enumerate(matches) if number < LIMIT_LISTED or (path, match.start()) in effective
         ]

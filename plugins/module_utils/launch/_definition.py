@@ -10,6 +10,7 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import HostFiles
+from ..java._jvm import TELEMETRY, Switch
 from ..text._characters import Value
 from ._environment import Variable
 from ._service_files import seen
@@ -57,6 +58,7 @@ class Definition(NamedTuple):
     unit: Optional[Unit] = None
     folder: Optional[str] = None  # where it is started; None: not known
     start: Optional[Start] = None  # who starts it, where that is neither a service manager nor a person
+    switch: Switch = TELEMETRY  # what it is looked at for
 
     @property
     def user(self) -> str:

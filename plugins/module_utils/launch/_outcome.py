@@ -13,13 +13,13 @@ from ..host._file_systems import Silent
 from ..host._files import PASSING, HostFiles
 from ..java._jvm import (
     MAINS,
-    PROPERTY,
+    NEITHER,
     STRONGER_ENVIRONMENT,
     WEAKER_ENVIRONMENT,
     Layer,
+    Switch,
     expand_all,
     expand_files,
-    get_boolean,
     is_java,
     is_mention,
     is_older_than_9,
@@ -82,6 +82,7 @@ class Outcome(NamedTuple):
     walk: Optional[Walk]
     programs: Tuple[str, ...]
     homes: Tuple[str, ...]
+    inside: Optional[HostFiles] = None  # the files as what is started sees them
 
 
 def _start(definition: Definition, host: HostFiles, extra: Dict[str, Value]) -> Walk:
@@ -153,7 +154,7 @@ def _word_origin(word: Iterable[Run]) -> Tuple[Optional[str], int, int]:
     return runs[0].path, runs[0].position, end - runs[0].position
 
 
-def _beside(value: Value) -> Optional[str]:
+def _beside(value: Value, name: str) -> Optional[str]:
     """The reason of an unknown in a word that mentions the property, whatever it may be elsewhere; None for none."""
     unknowns = [(first, run.unknown) for run, first in zip(value.runs, value.starts) if run.unknown][::-1]
     for match in re.finditer(r"\S+", value.text):
@@ -161,7 +162,7 @@ def _beside(value: Value) -> Optional[str]:
             unknowns.pop()
         if not unknowns:
             break
-        if unknowns[-1][0] <= match.end() and PROPERTY in re.sub("[\"']", "", match.group()):
+        if unknowns[-1][0] <= match.end() and name in re.sub("[\"']", "", match.group()):
             return unknowns[-1][1]
     return None
 
@@ -203,10 +204,11 @@ class _Judged(NamedTuple):
     vector: Tuple[Layer, ...]
 
 
-def _judge(launch: Launch, files: HostFiles) -> _Judged:
+def _judge(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:
     """What a ``java`` command comes to."""
 
     size = 0
+    name = switch.name
 
     def read(path: str) -> Optional[str]:
         nonlocal size
@@ -229,37 +231,37 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
         """Where an option stands in the file of options that a word names; length 0 where that is not plain."""
         path = launch.absolute(word.partition("=")[2] if word.startswith("-") else word[1:]) or word
         content = read(path) or ""
-        plain = content.count(inner) == 1 and is_mention(inner)
+        plain = content.count(inner) == 1 and is_mention(inner, name)
         return files.origin(path), content.find(inner) if plain else 0, len(inner) if plain else 0
 
     decisive: Optional[Tuple[str, Optional[str]]] = None  # ("value" or "unknown", value or reason)
     mentions: List[Found] = []
     vector: List[Layer] = []
 
-    def environment_layer(name: str) -> None:
+    def environment_layer(layer: str) -> None:
         nonlocal decisive
-        value = launch.environment.get(name)
+        value = launch.environment.get(layer)
         if value is None:
             return
         words = split_environment(value.text)
-        reason = value.unknown() or _beside(value)
-        vector.append(Layer(name, tuple(word for word in words if not is_mention(word))))
+        reason = value.unknown() or _beside(value, name)
+        vector.append(Layer(layer, tuple(word for word in words if not is_mention(word, name))))
         for word in words:
             if word.startswith(("@", "-XX:VMOptionsFile=")):
-                for inner in expand_all([word], read, name == "JDK_JAVA_OPTIONS"):
-                    if is_mention(inner):
-                        mentioned(Found(*within(word, inner), mention_value(inner), "%s, %s" % (name, word)))
-                        decisive = ("value", mention_value(inner))
-            elif is_mention(word):
+                for inner in expand_all([word], read, layer == "JDK_JAVA_OPTIONS"):
+                    if is_mention(inner, name):
+                        mentioned(Found(*within(word, inner), mention_value(inner, name), "%s, %s" % (layer, word)))
+                        decisive = ("value", mention_value(inner, name))
+            elif is_mention(word, name):
                 path, position, length = _inside(value, word)
-                mentioned(Found(path, position, length, mention_value(word), name))
-                decisive = ("value", mention_value(word))
+                mentioned(Found(path, position, length, mention_value(word, name), layer))
+                decisive = ("value", mention_value(word, name))
         if reason:
-            decisive = ("unknown", "%s: %s" % (name, reason))
+            decisive = ("unknown", "%s: %s" % (layer, reason))
 
-    for name in WEAKER_ENVIRONMENT:
-        if name != "JDK_JAVA_OPTIONS" or not _is_older_than_9(launch, files):
-            environment_layer(name)
+    for layer in WEAKER_ENVIRONMENT:
+        if layer != "JDK_JAVA_OPTIONS" or not _is_older_than_9(launch, files):
+            environment_layer(layer)
     options: List[str] = []
     for index in launch.options:
         word = launch.words[index]
@@ -272,29 +274,43 @@ def _judge(launch: Launch, files: HostFiles) -> _Judged:
         if text.startswith(("@", "-XX:VMOptionsFile=")):
             options.append(text)
             for inner in expand_all([text], read, True):
-                if is_mention(inner):
-                    mentioned(Found(*within(text, inner), mention_value(inner), text))
-                    decisive = ("value", mention_value(inner))
+                if is_mention(inner, name):
+                    mentioned(Found(*within(text, inner), mention_value(inner, name), text))
+                    decisive = ("value", mention_value(inner, name))
             continue
-        if is_mention(text):
+        if is_mention(text, name):
             if word.unknown(True):
                 decisive = ("unknown", word.unknown(True))
                 continue
             path, position, length = _word_origin(word)
-            mentioned(Found(path, position, length, mention_value(text), "command line"))
-            decisive = ("value", mention_value(text))
+            mentioned(Found(path, position, length, mention_value(text, name), "command line"))
+            decisive = ("value", mention_value(text, name))
             continue
         options.append(text)
     vector.append(Layer("options", tuple(options)))
-    for name in STRONGER_ENVIRONMENT:
-        environment_layer(name)
+    for layer in STRONGER_ENVIRONMENT:
+        environment_layer(layer)
     rest = [word.text for word in launch.words[launch.main :]] if launch.main is not None else []
     vector.append(Layer("program", tuple(rest)))
-    if decisive is None:
-        return _Judged(ENABLED, None, mentions, tuple(vector))
-    if decisive[0] == "unknown":
-        return _Judged(UNRESOLVABLE, decisive[1], mentions, tuple(vector))
-    return _Judged(DISABLED if get_boolean(decisive[1]) else ENABLED, None, mentions, tuple(vector))
+    verdict, why = _verdict(decisive, launch, switch)
+    return _Judged(verdict, why, mentions, tuple(vector))
+
+
+def _verdict(
+    decisive: Optional[Tuple[str, Optional[str]]], launch: Launch, switch: Switch
+) -> Tuple[str, Optional[str]]:
+    """What the mention that counts makes of a switch, and why nothing is known of it where that is so."""
+    kind, told = decisive or ("value", None)
+    state = switch.state(told) if kind == "value" else "unknown"
+    variable = launch.environment.get(switch.variable) if switch.variable and state != DISABLED else None
+    if variable is not None:
+        if variable.unknown(True):
+            return UNRESOLVABLE, "%s: %s" % (switch.variable, variable.unknown(True))
+        if variable.text == "false":
+            return DISABLED, None
+    if state == "unknown":
+        return UNRESOLVABLE, told if kind == "unknown" else NEITHER
+    return state, None
 
 
 def outcome(definition: Definition, files: HostFiles, extra: Optional[Dict[str, Value]] = None) -> Outcome:
@@ -370,13 +386,7 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
                     "%s shows the service other files than the host's" % hidden, definition.unit.fragment
                 )
         inside = seen_by(definition, files)
-        ways = [
-            launch
-            for found in result.paths
-            for launch in found
-            if launch.main is not None
-            and (launch.tomcat is not None or launch.words[launch.main].unknown(True) or _programs(launch, inside))
-        ]
+        ways = _ways(result, inside)
         if not ways:
             why = next((launch.open for found in result.paths for launch in found if launch.open), None)
             if why:
@@ -392,18 +402,13 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
             raise Unresolvable(
                 NO_WAR + " was found" + ("; " + result.end if result.end else ""), program_path(definition)
             )
-        judged = [_judge(launch, inside) for launch in ways]
-        # What starts something else than a war counts only where an edit must not change it.
-        counting = set(map(id, ways))
-        others = [
-            _judge(launch, inside).vector for found in result.paths for launch in found if id(launch) not in counting
-        ]
+        judged = [_judge(launch, inside, definition.switch) for launch in ways]
+        vectors = _vectors(judged, ways, result, inside, definition.switch)
     except Unresolvable as error:
         return unresolved(error)
     except MemoryError:
         return unresolved(Unresolvable("reading it takes more memory than there is"))
     mentions = list(dict.fromkeys(mention for one in judged for mention in one.mentions))
-    vectors = tuple(dict.fromkeys([one.vector for one in judged] + others))
     try:
         programs = tuple(dict.fromkeys(program for launch in ways for program in _programs(launch, inside)))
     except Unresolvable as error:  # a Tomcat, and it is not known what it serves: that it does is assumed
@@ -411,18 +416,73 @@ def followed(definition: Definition, files: HostFiles, extra: Optional[Dict[str,
     homes = tuple(dict.fromkeys(home for home in (_home(launch) for launch in ways) if home))
     if not homes and all(launch.tomcat is None for launch in ways):
         homes = _default_home(definition, files)
+    verdict, reason, path, line = _together(judged, result, files)
+    return Outcome(verdict, reason, path, line, tuple(mentions), vectors, result, programs, homes, inside)
+
+
+def _together(
+    judged: Sequence[_Judged], result: Walk, files: HostFiles
+) -> Tuple[str, Optional[str], Optional[str], Optional[int]]:
+    """What several ways come to: verdict, reason, and the place of the mention that decides."""
     verdicts = {one.verdict for one in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
         told = judged[0].mentions
-        last = told[-1] if told else None
-        path, line = place_of(files, last)
-        return Outcome(verdicts.pop(), None, path, line, tuple(mentions), vectors, result, programs, homes)
+        path, line = place_of(files, told[-1] if told else None)
+        return verdicts.pop(), None, path, line
     reason = next((one.reason for one in judged if one.verdict == UNRESOLVABLE), None)
     if reason is None and result.ways == 1:
         reason = "it starts several JVMs, with the flag and without"
     elif reason is None:
         reason = "it depends on a condition in the launch files that is not known before the start"
-    return Outcome(UNRESOLVABLE, reason, None, None, tuple(mentions), vectors, result, programs, homes)
+    return UNRESOLVABLE, reason, None, None
+
+
+def _ways(result: Walk, inside: HostFiles) -> List[Launch]:
+    """The ``java`` commands that start the product."""
+    return [
+        launch
+        for found in result.paths
+        for launch in found
+        if launch.main is not None
+        and (launch.tomcat is not None or launch.words[launch.main].unknown(True) or _programs(launch, inside))
+    ]
+
+
+def judged_again(known: Outcome, switch: Switch, files: HostFiles) -> Outcome:
+    """The same start held against another switch: the launcher is not followed once more.
+
+    Where the start itself could not be told, nothing is known of any switch.
+    """
+    walked, inside = known.walk, known.inside
+    if walked is None or inside is None:
+        return known
+    try:
+        ways = _ways(walked, inside)
+        for launch in ways:
+            _programs(launch, inside)
+        judged = [_judge(launch, inside, switch) for launch in ways]
+        vectors = _vectors(judged, ways, walked, inside, switch)
+        verdict, reason, path, line = _together(judged, walked, files)
+    except Unresolvable as error:
+        return unresolved(error)
+    except Silent as error:
+        return unanswered(error)
+    mentions = tuple(dict.fromkeys(mention for one in judged for mention in one.mentions))
+    return known._replace(verdict=verdict, reason=reason, path=path, line=line, mentions=mentions, vectors=vectors)
+
+
+def _vectors(
+    judged: Sequence[_Judged], ways: Sequence[Launch], walked: Walk, inside: HostFiles, switch: Switch
+) -> Tuple[Tuple[Layer, ...], ...]:
+    """What may not change but for the switch; what starts something else than a war counts only there."""
+    counting = set(map(id, ways))
+    others = [
+        _judge(launch, inside, switch).vector
+        for found in walked.paths
+        for launch in found
+        if id(launch) not in counting
+    ]
+    return tuple(dict.fromkeys([one.vector for one in judged] + others))
 
 
 #: Where systemd may make a folder for a service (StateDirectory= and its like).

@@ -14,7 +14,7 @@ KNOWN = ("disabled", "enabled")
 
 #: What a finding is about.
 CLOCKS = ("on_disk", "next_start", "running")
-CONNECTIVITY, HOST, TOGGLE = "connectivity", "host", "toggle"
+CONNECTIVITY, HOST, TOGGLE, SWITCHES = "connectivity", "host", "toggle", "switches"
 
 #: What is owed, in the order in which it is paid.
 EDIT, RELOAD, RESTART, PROBE = DEBTS = ("edit", "reload", "restart", "probe")
@@ -34,7 +34,7 @@ _WORST_FIRST = (BAD, OPEN, OK)
 class Finding(NamedTuple):
     """One thing that was found out about a host, held against its policy."""
 
-    #: One of CLOCKS, CONNECTIVITY, TOGGLE or HOST.
+    #: One of CLOCKS, CONNECTIVITY, TOGGLE, SWITCHES or HOST.
     about: str
     #: The installation or the endpoint.
     subject: str
@@ -109,26 +109,41 @@ def _because(entry: Mapping[str, Any], clock: str) -> str:
     return ", ".join(part for part in (where(detail), detail.get("reason")) if part) or "no reason was given"
 
 
-def _contrary_on_disk(entry: Mapping[str, Any], desired: str) -> str:
+class Subject(NamedTuple):
+    """What the three clocks are of, in words."""
+
+    what: str  # that is on or off
+    flag: str  # the option that turns it off
+    off: str  # its value
+    cure: str
+    into: str  # what does the same for one place; %s is the place
+
+
+#: The flag itself.
+_FLAG = Subject("telemetry", "the flag", "true", "run enforce", "run enforce to put it into %s")
+
+
+def _contrary_on_disk(entry: Mapping[str, Any], desired: str, of: Subject) -> str:
     name, launch, place = entry["name"], entry.get("launch") or {}, where(entry.get("on_disk_detail") or {})
     if desired == "enabled":
-        return "%s: %s turns telemetry off; run enforce" % (name, place or "its launch configuration")
+        return "%s: %s turns %s off; %s" % (name, place or "its launch configuration", of.what, of.cure)
     live = "%s in %s" % (launch["variable"], launch["file"]) if launch.get("variable") else launch.get("file", "")
-    dead = [item for item in entry.get("declarations") or [] if not item["live"] and item["value"].lower() == "true"]
+    dead = [item for item in entry.get("declarations") or [] if not item["live"] and item["value"].lower() == of.off]
     if dead:
-        return "%s: the flag in %s:%s has no effect (%s); run enforce to put it into %s" % (
+        return "%s: %s in %s:%s has no effect (%s); %s" % (
             name,
+            of.flag,
             dead[0]["file"],
             dead[0]["line"],
             dead[0].get("reason"),
-            live or "the live launch file",
+            of.into % (live or "the live launch file"),
         )
     if place:
-        return "%s: %s sets the flag to another value than true; run enforce" % (name, place)
-    return "%s: the flag is not in %s; run enforce" % (name, live or "its launch configuration")
+        return "%s: %s sets %s to another value than %s; %s" % (name, place, of.flag, of.off, of.cure)
+    return "%s: %s is not in %s; %s" % (name, of.flag, live or "its launch configuration", of.cure)
 
 
-def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
+def of_installation(entry: Mapping[str, Any], desired: str, of: Subject = _FLAG) -> List[Finding]:
     """One finding for each clock (docs/clocks.md); who must act reads each thing once, by the first that decides."""
     name, debts = entry["name"], owed_by(entry, desired)
     on_disk, next_start, running = (entry[clock] for clock in CLOCKS)
@@ -152,7 +167,7 @@ def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
     elif right:
         disk = finding("on_disk", "compliant")
     else:
-        disk = Finding("on_disk", name, "violation", _contrary_on_disk(entry, desired), debts)
+        disk = Finding("on_disk", name, "violation", _contrary_on_disk(entry, desired, of), debts)
 
     # What is loaded. Where the files cannot be resolved nobody knows whether it is what they say.
     is_loaded_known = next_start in KNOWN
@@ -168,8 +183,8 @@ def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
         loaded = finding(
             "next_start",
             "violation",
-            "the next start would run with telemetry %s: the service manager "
-            "has an older unit loaded; run systemctl daemon-reload" % next_start,
+            "the next start would run with %s %s: the service manager "
+            "has an older unit loaded; run systemctl daemon-reload" % (of.what, next_start),
             RELOAD,
         )
     else:
@@ -190,26 +205,51 @@ def of_installation(entry: Mapping[str, Any], desired: str) -> List[Finding]:
         jvm = finding("running", "compliant")
     elif running == "not_running":
         jvm = finding(
-            "running", "compliant", "not running; its next start has telemetry %s" % desired if decides else ""
+            "running", "compliant", "not running; its next start has %s %s" % (of.what, desired) if decides else ""
         )
     elif not runs_another(running, desired):
         jvm = finding(
             "running", "unknown", "the running value is not known: %s" % _because(entry, "running") if decides else ""
         )
     elif not right:
-        jvm = finding("running", "violation", "" if on_disk in KNOWN else "the running JVM has telemetry %s" % running)
+        jvm = finding(
+            "running", "violation", "" if on_disk in KNOWN else "the running JVM has %s %s" % (of.what, running)
+        )
     elif not is_loaded_known:  # so a restart may be no cure
         jvm = finding("running", "unknown", "", RESTART)
     else:
         jvm = finding(
             "running",
             "restart_pending",
-            "the files are right, but the running JVM has telemetry %s; a restart of %s is owed" % (running, service)
+            "the files are right, but the running JVM has %s %s; a restart of %s is owed" % (of.what, running, service)
             if decides
             else "",
             RESTART,
         )
     return [disk, loaded, jvm]
+
+
+def of_switch(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> List[Finding]:
+    """The same for a switch beside the flag; ``wanted`` has its ``name``, ``off_value``, ``desired`` and ``words``."""
+    name, off, words = wanted["name"], wanted["off_value"], wanted["words"]
+    found = next((one for one in entry.get("switches") or () if (one["name"], one["off_value"]) == (name, off)), None)
+    if found is None:
+        why = "%s: whether %s is %s was not looked at" % (entry["name"], words, wanted["desired"])
+        return [Finding(SWITCHES, entry["name"], "unknown", why)]
+    option = "-D%s=%s" % (name, off)
+    of = Subject(words, option, off, "write it there by hand", "write it by hand into %s")
+    if wanted["desired"] == "enabled":
+        of = of._replace(cure="take it out by hand")
+    clocks = dict(entry, **{key: value for key, value in found.items() if key != "name"})
+    return [
+        one._replace(about=SWITCHES, sentence=_of(words, one.sentence))
+        for one in of_installation(clocks, wanted["desired"], of)
+    ]
+
+
+def _of(words: str, sentence: str) -> str:
+    """A sentence that says of what it is."""
+    return sentence if not sentence or words in sentence else "%s (%s)" % (sentence, words)
 
 
 # -- CloudBees' own checkbox ------------------------------------------------------------------------
@@ -444,11 +484,16 @@ def egress_of(answers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def of_host(
-    state: Mapping[str, Any], desired: str, connectivity: str, expect: str = "", toggle: str = "unmanaged"
+    state: Mapping[str, Any],
+    desired: str,
+    connectivity: str,
+    expect: str = "",
+    toggle: str = "unmanaged",
+    switches: Sequence[Mapping[str, str]] = (),
 ) -> List[List[Finding]]:
     """All findings of a host by its state document, those of an installation and of an endpoint each together.
 
-    ``desired``, ``connectivity``, ``expect`` and ``toggle`` are the policy's.
+    ``desired``, ``connectivity``, ``expect``, ``toggle`` and ``switches`` (see :func:`of_switch`) are the policy's.
     """
     if desired not in KNOWN and toggle not in KNOWN:
         return [[Finding(HOST, "", "not_applicable", "telemetry_desired is %s" % desired)]]
@@ -469,7 +514,11 @@ def of_host(
                 ]
             ]
         return [[Finding(HOST, "", "not_applicable", nothing + looked)]]
-    return [
-        (of_installation(entry, desired) if desired in KNOWN else []) + of_toggle(entry, toggle)
-        for entry in installations
-    ] + of_connectivity(state.get("connectivity") or [], connectivity if desired in KNOWN else "ignored")
+    return (
+        [
+            (of_installation(entry, desired) if desired in KNOWN else []) + of_toggle(entry, toggle)
+            for entry in installations
+        ]
+        + [of_switch(entry, one) for entry in installations for one in (switches if desired in KNOWN else ())]
+        + of_connectivity(state.get("connectivity") or [], connectivity if desired in KNOWN else "ignored")
+    )

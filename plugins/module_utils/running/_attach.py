@@ -47,6 +47,9 @@ class Answer(NamedTuple):
     value: Optional[str]  # of the property; None: not set
     reason: Optional[str]  # why there is no answer
     silent: bool  # it was asked and did not answer, or it ended: then nothing is known of it
+    more: Dict[str, Optional[str]] = {}  # of other properties that were asked for
+    threads: Sequence[int] = []  # with a client of Segment's: the analytics plugin's, and others'; empty: not counted
+    uncounted: Optional[str] = None  # why they are not
 
 
 NOT_ASKED = Answer(None, None, None, False)
@@ -76,25 +79,36 @@ class _Target(NamedTuple):
     handle: Optional[int]  # pidfd
 
 
-def ask(pid: int, start: int, options: Optional[Sequence[str]], seconds: float = SECONDS) -> Answer:
-    """Ask the JVM ``pid`` that started at ``start`` (see :func:`started`) for the property.
+def ask(
+    pid: int,
+    start: int,
+    options: Optional[Sequence[str]],
+    seconds: float = SECONDS,
+    names: Sequence[str] = (),
+    threads: bool = False,
+) -> Answer:
+    """Ask the JVM ``pid`` that started at ``start`` (see :func:`started`) for the property, and for ``names``.
 
     ``options`` are those that the JVM got, from all layers; None where they are not known, and then it gets no
     signal. Ends within about ``seconds``. Never raises for what the process or its surroundings do.
     """
     deadline = time.monotonic() + seconds
     try:
-        return Answer(*bounded(lambda: _ask(pid, start, options, deadline), seconds))
+        return Answer(*bounded(lambda: _ask(pid, start, options, deadline, names, threads), seconds))
     except Late as error:
         return Answer(None, None, "no answer (%s)" % error, True)
 
 
-def _ask(pid: int, start: int, options: Optional[Sequence[str]], deadline: float) -> Answer:
+def _ask(
+    pid: int, start: int, options: Optional[Sequence[str]], deadline: float, names: Sequence[str], threads: bool
+) -> Answer:
     """In the child: of what happens here, only a short answer gets out."""
     try:
         target = _target(pid, start, options)
         _become(target)
-        return _asked(target, deadline)
+        answer, found = _asked(target, deadline)
+        answer = answer._replace(more={name: _value(found, name) for name in names})
+        return _with_threads(answer, target, deadline) if threads else answer
     except _NotAsked as error:
         return Answer(None, None, str(error), False)
     except _Silent as error:
@@ -231,7 +245,7 @@ def _become(target: _Target) -> None:
     os.umask(0o077)
 
 
-def _asked(target: _Target, deadline: float) -> Answer:
+def _asked(target: _Target, deadline: float) -> Tuple[Answer, Dict[str, str]]:
     _check_runs(target)
     hindrance = _why_not(target)
     first: Optional[str] = None
@@ -241,21 +255,33 @@ def _asked(target: _Target, deadline: float) -> Answer:
         try:
             found = parse_properties(_run_jcmd(jcmd, target, now + (deadline - now) * _JCMD_PART))
             _check_runs(target)
-            return Answer("jcmd", _value(found), None, False)
+            return Answer("jcmd", _value(found), None, False), found
         except _Silent as error:
             first = str(error)
     try:
-        text = _converse(target, deadline, hindrance)
+        found = parse_properties(_converse(target, deadline, hindrance))
         _check_runs(target)
-        return Answer("attach", _value(parse_properties(text)), None, False)
+        return Answer("attach", _value(found), None, False), found
     except _Silent as error:
         raise _Silent("%s; %s" % (first, error) if first else str(error))
 
 
-def _value(properties: Dict[str, str]) -> Optional[str]:
+def _with_threads(answer: Answer, target: _Target, deadline: float) -> Answer:
+    """With the threads counted that are in a client of Segment's."""
+    from ._threads import REQUEST, count
+
+    try:
+        return answer._replace(threads=count(_converse(target, deadline, _why_not(target), REQUEST)))
+    except (_NotAsked, _Silent) as error:
+        return answer._replace(uncounted=str(error))
+    except OSError as error:
+        return answer._replace(uncounted="it cannot be asked (%s)" % error.strerror)
+
+
+def _value(properties: Dict[str, str], name: str = PROPERTY) -> Optional[str]:
     if "java.vm.name" not in properties:
         raise _Silent("its answer holds no Java properties")
-    value = properties.get(PROPERTY)
+    value = properties.get(name)
     return None if value is None else value[:_LIMIT_VALUE]
 
 
@@ -327,8 +353,8 @@ class _Trace:
 # -- the attach protocol ----------------------------------------------------------------------------
 
 
-def _converse(target: _Target, deadline: float, hindrance: Optional[str]) -> bytes:
-    """The JVM's answer to ``properties``."""
+def _converse(target: _Target, deadline: float, hindrance: Optional[str], request: bytes = _REQUEST) -> bytes:
+    """The JVM's answer to a request."""
     connection = _connect(target, deadline)
     if connection is None:
         if hindrance is not None:
@@ -336,7 +362,7 @@ def _converse(target: _Target, deadline: float, hindrance: Optional[str]) -> byt
         connection = _wake(target, deadline)
     try:
         connection.settimeout(max(0.01, deadline - time.monotonic()))
-        connection.sendall(_REQUEST)
+        connection.sendall(request)
         link = connection
         text = _read_to_end(link.fileno(), deadline, lambda: link.recv(1 << 16))
     except OSError as error:

@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 from ..host._child import Late, bounded
 from ..host._file_systems import Silent, anywhere, hangs
 from ..host._files import bytewise, names_in, native
-from ..java._jvm import decide, get_boolean, process_layers
+from ..java._jvm import NEITHER, TELEMETRY, Switch, decide, process_layers
 from ..java._operations_center import properties as member_properties
 from ..java._proxy_settings import properties, variables
 from ..launch._starters import OTHERS
@@ -28,6 +28,7 @@ from ._proc import (
     LOGIN,
     Process,
     Seen,
+    Setting,
     arguments,
     files_of,
     folder_of,
@@ -60,6 +61,7 @@ class _Weak(NamedTuple):
     options: Optional[List[str]]  # of all layers; None: not known
     reason: Optional[str]  # why the value is not known
     layers: Dict[str, str]  # the strongest layer that mentions each value
+    variable: str = ""  # of the environment, that turns it off whatever the property says
 
 
 class _Facts(NamedTuple):
@@ -76,6 +78,7 @@ class _Facts(NamedTuple):
     started_by: str = ""
     real_war: str = ""
     others: Sequence[Sequence[str]] = ()  # see Process
+    more: Sequence[Sequence[Any]] = ()  # the fields of a _Weak for each other switch
 
 
 def examine(
@@ -85,17 +88,26 @@ def examine(
     deadline: Optional[float] = None,
     controller: Optional[int] = None,
     asks: Callable[[Process], bool] = lambda _jvm: True,
+    switches: Sequence[Switch] = (),
+    threads: bool = False,
 ) -> Process:
-    """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking, ``asks`` says who is asked."""
+    """Everything about one JVM; ``deadline`` on the monotonic clock ends the asking, ``asks`` says who is asked.
+
+    ``switches`` are looked at beside the flag; with ``threads`` those are counted that are in a client of Segment's.
+    """
     start = moment(seen.ticks, proc)
     in_time = (deadline is None or time.monotonic() < deadline) and seen.place.rank < LOGIN
     try:
-        found = _Facts(*bounded(lambda: _facts(proc, seen, start), _READ_SECONDS if in_time else _LATE_READ_SECONDS))
+        found = _Facts(
+            *bounded(lambda: _facts(proc, seen, start, switches), _READ_SECONDS if in_time else _LATE_READ_SECONDS)
+        )
     except Late as error:
         found = _Facts(_unknown("it could not be read (%s)" % error), "", False, None, False, False)
     weak = _Weak(*found.weak)
+    more = [_Weak(*one) for one in found.more] or [weak] * len(switches)
     if found.ended:
         weak = _unknown("it ended while it was read")
+        more = [weak] * len(switches)
     user = name_of(seen.place.uid)
     jvm = Process(
         seen.pid,
@@ -125,20 +137,39 @@ def examine(
     if found.ended:
         answer = _attach.NOT_ASKED
     elif asks(jvm):
-        answer = _asked(seen, weak, proc, attach, deadline)
+        answer = _asked(seen, weak, proc, attach, deadline, [one.name for one in switches], threads)
     else:
         answer = _attach.Answer(None, None, "the JVM was not asked: it belongs to no installation", False)
     value, state, source, proof, reason = _settled(weak, answer)
-    return jvm._replace(value=value, state=state, source=source, proof=proof, reason=reason)
+    return jvm._replace(
+        value=value,
+        state=state,
+        source=source,
+        proof=proof,
+        reason=reason,
+        switches=tuple(
+            Setting(*_settled(one, answer._replace(value=answer.more.get(switch.name)), switch))
+            for switch, one in zip(switches, more)
+        ),
+        threads=tuple(answer.threads),
+        uncounted=answer.uncounted or answer.reason or "the JVM was not asked"
+        if threads and not answer.threads
+        else None,
+    )
 
 
-def _facts(proc: str, seen: Seen, start: float) -> _Facts:
+def _facts(proc: str, seen: Seen, start: float, switches: Sequence[Switch]) -> _Facts:
     """What can be read of a process. Runs in a child: a file that it names may be on a server that is gone."""
     environment: Dict[str, str] = {}
+    more: List[_Weak] = []
     try:
         data = read_file(folder_of(seen.pid, proc) + "/environ")
         environment = dict(entry.partition("=")[::2] for entry in data.decode("latin-1").split("\0") if "=" in entry)
-        weak = _weak(proc, seen, environment) if len(data) < LIMIT else _unknown("its environment is too long")
+        weak, more = (
+            _weak(proc, seen, environment, switches)
+            if len(data) < LIMIT
+            else (_unknown("its environment is too long"), [])
+        )
     except (OSError, IndexError) as error:
         weak = _unknown(
             "its environment cannot be read (%s); run with become" % (getattr(error, "strerror", None) or "it ended")
@@ -154,6 +185,7 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
         (),
         False,
         starter_of(proc, seen.parent, seen.place.cgroup, environment),
+        more=more,
     )
     try:
         others = _others_in_time(proc, seen, start)
@@ -183,32 +215,41 @@ def _facts(proc: str, seen: Seen, start: float) -> _Facts:
 # -- the value --------------------------------------------------------------------------------------
 
 
-def _weak(proc: str, seen: Seen, environment: Dict[str, str]) -> _Weak:
+def _weak(proc: str, seen: Seen, environment: Dict[str, str], switches: Sequence[Switch]) -> Tuple[_Weak, List[_Weak]]:
+    """What command line and environment say of the flag, and of each other switch; none where nothing is known."""
     try:
         own = folder_of(seen.pid, proc)
         argv = arguments(own)
     except OSError as error:
-        return _unknown(error.strerror or "its command line cannot be read")
+        return _unknown(error.strerror or "its command line cannot be read"), []
     if not seen.launcher:
-        return _unknown("it was not started by java, so its arguments do not tell its options")
+        return _unknown("it was not started by java, so its arguments do not tell its options"), []
     try:
         files = files_of(own, reader_of(seen.pid, proc))  # what it may read itself: whoever started it chose the name
         layers = process_layers(argv, environment, lambda path: read_for(own, files, path))
     except Unresolvable as error:
-        return _unknown(str(error))
+        return _unknown(str(error)), []
     except OSError as error:
-        return _unknown(error.strerror or "it cannot be looked at")
+        return _unknown(error.strerror or "it cannot be looked at"), []
     options = [word for _layer, words in layers for word in words]
-    mentions, winner = decide(layers)
-    value, source = (None, None) if winner is None else (winner.value, winner.layer)
-    return _Weak(value, source, options, None, {mention.value: mention.layer for mention in mentions})
+
+    def told(switch: Switch) -> _Weak:
+        mentions, winner = decide(layers, switch.name)
+        value, source = (None, None) if winner is None else (winner.value, winner.layer)
+        found = {mention.value: mention.layer for mention in mentions}
+        variable = switch.variable if environment.get(switch.variable) == "false" else ""
+        return _Weak(value, source, [], None, found, variable)
+
+    return told(TELEMETRY)._replace(options=options), [told(switch) for switch in switches]
 
 
 def _unknown(reason: str) -> _Weak:
     return _Weak(None, None, None, reason, {})
 
 
-def _asked(seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[float]) -> _attach.Answer:
+def _asked(
+    seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[float], names: Sequence[str], threads: bool
+) -> _attach.Answer:
     if proc != "/proc":
         return _attach.NOT_ASKED
     if attach == "never":
@@ -220,7 +261,7 @@ def _asked(seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[f
         return _attach.Answer(
             None, None, "the JVM was not asked: the time for all JVMs of this host was used up", False
         )
-    answer = _attach.ask(seen.pid, seen.ticks, weak.options, seconds)
+    answer = _attach.ask(seen.pid, seen.ticks, weak.options, seconds, names, threads)
     if answer.proof is None:
         said = "the JVM was asked: %s" if answer.silent else "the JVM was not asked: %s"
         return answer._replace(reason=said % answer.reason)
@@ -228,7 +269,7 @@ def _asked(seen: Seen, weak: _Weak, proc: str, attach: str, deadline: Optional[f
 
 
 def _settled(
-    weak: _Weak, answer: _attach.Answer
+    weak: _Weak, answer: _attach.Answer, switch: Switch = TELEMETRY
 ) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
     """Value, state, source, proof and reason: the JVM's own answer, else the weaker proof."""
     if answer.proof is not None:
@@ -236,7 +277,7 @@ def _settled(
         if answer.value is not None and weak.options is not None:
             # A JVM may not read all layers that we know of (JDK 8 has no JDK_JAVA_OPTIONS).
             source = weak.source if weak.value == answer.value else weak.layers.get(answer.value, _INSIDE)
-        return answer.value, _state(answer.value), source, answer.proof, None
+        return _judged(weak, answer.value, source, answer.proof, None, switch)
     if weak.options is None:
         return None, "unknown", None, None, weak.reason
     if answer.silent:
@@ -246,13 +287,21 @@ def _settled(
             "unknown",
             None,
             None,
-            "%s (its command line and environment say %s)" % (answer.reason, _state(weak.value)),
+            "%s (its command line and environment say %s)" % (answer.reason, switch.state(weak.value)),
         )
-    return weak.value, _state(weak.value), weak.source, "cmdline+environ", answer.reason
+    return _judged(weak, weak.value, weak.source, "cmdline+environ", answer.reason, switch)
 
 
-def _state(value: Optional[str]) -> str:
-    return "disabled" if get_boolean(value) else "enabled"
+def _judged(
+    weak: _Weak, value: Optional[str], source: Optional[str], proof: str, reason: Optional[str], switch: Switch
+) -> Tuple[Optional[str], str, Optional[str], Optional[str], Optional[str]]:
+    """The same with the state that a value makes. A variable of the environment is as it was at the start."""
+    state = switch.state(value)
+    if state != "disabled" and weak.variable:
+        return value, "disabled", weak.variable, proof, reason
+    if state == "unknown":
+        return None, state, None, None, NEITHER
+    return value, state, source, proof, reason
 
 
 # -- whose it is ------------------------------------------------------------------------------------

@@ -27,6 +27,16 @@ _ENDED = (b"Z", b"X", b"x")
 _AGENT = re.compile(r"(?:\A|/)(?:agent|slave|remoting|swarm-client)[^/]*\.jar\Z")
 
 
+class Setting(NamedTuple):
+    """What a JVM runs with of a switch; as of the flag in Process."""
+
+    value: Optional[str]
+    state: str
+    source: Optional[str]
+    proof: Optional[str]
+    reason: Optional[str]
+
+
 class Process(NamedTuple):
     """A running JVM that was started on a war."""
 
@@ -53,6 +63,9 @@ class Process(NamedTuple):
     real_war: str = ""  # the war without links on the way; empty where that is not known
     others: Tuple[Tuple[str, str], ...] = ()  # kind and words of what is another one now than it was started from
     start: float = 0.0  # in seconds since the epoch
+    switches: Tuple["Setting", ...] = ()  # of the others that were asked for, in their order
+    threads: Sequence[int] = ()  # see running/_attach
+    uncounted: Optional[str] = None
 
     @property
     def ordinary(self) -> bool:

@@ -14,6 +14,7 @@ import os
 import time
 from typing import Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from ..java._jvm import Switch
 from ._proc import OURS, SERVICE, Place, Process, Seen, place_of, read_file, started, stat_of
 
 #: Whether JVMs are asked themselves.
@@ -54,6 +55,8 @@ def running(
     cgroups: Collection[str] = (),
     users: Collection[str] = (),
     asks: Callable[[Process], bool] = lambda _jvm: True,
+    switches: Sequence[Switch] = (),
+    threads: bool = False,
 ) -> Running:
     """All JVMs that run a Jenkins or CloudBees war.
 
@@ -131,7 +134,8 @@ def running(
     for pid, war in chosen[:_LIMIT_EXAMINED]:
         jvm = jvms[pid]
         seen = Seen(pid, jvm.ticks, jvm.parent, jvm.launcher, jvm.sure, war, place(pid))
-        result.append(examine(seen, proc, attach, deadline, _above(proc, jvm.parent, controllers, len(pids)), asks))
+        above = _above(proc, jvm.parent, controllers, len(pids))
+        result.append(examine(seen, proc, attach, deadline, above, asks, switches, threads))
     return Running(result, unseen())
 
 

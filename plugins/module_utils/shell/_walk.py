@@ -12,7 +12,7 @@ import re
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..host._files import HostFiles
-from ..java._jvm import ENVIRONMENT, MAINS, is_java
+from ..java._jvm import ENVIRONMENT, MAINS, PHONE_HOME, is_java
 from ..java._tomcat import BOOTSTRAP
 from ..text._characters import EMPTY, Value
 from ..text._value import Text, Unresolvable
@@ -644,7 +644,7 @@ class Shell(Builtins):
         kept = {
             name: value
             for name, value in environment.items()
-            if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH", "CASC_JENKINS_CONFIG")
+            if name in ENVIRONMENT or name in ("JENKINS_HOME", "CLASSPATH", "CASC_JENKINS_CONFIG", PHONE_HOME)
         }
         if len(self.session.found) >= LIMIT_LAUNCHES:
             raise Unresolvable("it starts more than %d JVMs" % LIMIT_LAUNCHES)

@@ -13,6 +13,7 @@ from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, 
 from ..host import _limits as limits
 from ..host._file_systems import look
 from ..host._files import HostFiles, native
+from ..java._jvm import Switch
 from ..launch import _definition, _discovery, _live, _outcome
 from ..launch import _ownership as ownership
 from ..launch._starters import OTHERS, SYSTEMD, starter_of
@@ -60,10 +61,17 @@ class Survey(NamedTuple):
     looked_at: List[str] = []
 
 
-def survey(files: HostFiles, launch_scripts: Sequence[str] = (), attach: str = "auto") -> Survey:
+def survey(
+    files: HostFiles,
+    launch_scripts: Sequence[str] = (),
+    attach: str = "auto",
+    switches: Sequence[Switch] = (),
+    threads: bool = False,
+) -> Survey:
     """All that one reading of the files tells, and what runs. Nothing is changed, nothing that is read is run.
 
-    With ``attach`` "auto" JVMs are asked themselves, which starts a listener thread in each.
+    With ``attach`` "auto" JVMs are asked themselves, which starts a listener thread in each: for the flag, for other
+    ``switches``, and with ``threads`` for those that are in a client of Segment's.
     """
     root = files.root
     live_host = root == "/"
@@ -88,7 +96,7 @@ def survey(files: HostFiles, launch_scripts: Sequence[str] = (), attach: str = "
         for (definition, on_disk), (loaded, _next) in zip(found, started)
     ]
     limits.phase("looking at processes")
-    jvms, unseen, hidden = _running(live_host, attach, owners, warnings)
+    jvms, unseen, hidden = _running(live_host, attach, owners, warnings, switches, threads)
     joined = _joined(_unowned(owners, jvms), owners, files, manager) if live_host else []
     owners.extend(owner for owner, _started in joined)
     started.extend(one for _owner, one in joined)
@@ -153,7 +161,12 @@ def _machine() -> Optional[str]:
 
 
 def _running(
-    live_host: bool, attach: str, owners: Sequence["Owner"], warnings: List[str]
+    live_host: bool,
+    attach: str,
+    owners: Sequence["Owner"],
+    warnings: List[str],
+    switches: Sequence[Switch] = (),
+    threads: bool = False,
 ) -> Tuple[List[_proc.Process], List[processes.Unseen], Optional[str]]:
     """The JVMs, the processes that may be more of them, and why nothing is known of any."""
     if not live_host:
@@ -169,6 +182,8 @@ def _running(
             cgroups=[owner.cgroup for owner in owners if owner.cgroup],
             users=list(filter(None, map(_starter, owners))),
             asks=asks,
+            switches=switches,
+            threads=threads,
         )
     except OSError as error:
         return [], [], "running processes cannot be listed: %s" % error.strerror

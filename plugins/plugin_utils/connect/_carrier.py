@@ -69,6 +69,7 @@ EVERYWHERE = ("text", "host", "java", "shell", "launch", "running", "survey", ""
 #: Those that only some requests need beside them, lowest first.
 PROBE, EDIT, PROVE = ("outcomes", "probe"), ("outcomes", "rules", "edit"), ("prove",)
 EVENTS = ("events",)
+SENDERS = ("senders",)
 SHIM = "_shim"
 
 _NAMES = [f"python3.{minor}" for minor in range(14, 5, -1)]
@@ -139,6 +140,8 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
     parts = [shim(), zlib.compress(json.dumps(request, default=str).encode()), packed(*EVERYWHERE)]
     if function == "connectivity_probe" or request["params"].get("connectivity"):
         parts.append(packed(*PROBE))
+    if request["params"].get("senders") is not None:
+        parts.append(packed(*SENDERS))
     if function == "telemetry_flag":
         parts.append(packed(*EDIT))
     if function == "telemetry_prove":
@@ -149,7 +152,7 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
 
 
 # Packed when Ansible loads the action, before it forks for each host.
-shim(), packed(*EVERYWHERE), packed(*PROBE), packed(*EDIT), packed(*PROVE), packed(*EVENTS)
+shim(), packed(*EVERYWHERE), packed(*PROBE), packed(*EDIT), packed(*PROVE), packed(*EVENTS), packed(*SENDERS)
 
 
 def command(interpreter: str | None, environment: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
@@ -163,6 +164,12 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
         "launch_scripts": list(dict.fromkeys(scripts)),
         "attach": variables.get("telemetry_attach") or "auto",
     }
+    threads = boolean(variables.get("telemetry_threads", False))
+    if policy.switches or threads or boolean(variables.get("telemetry_senders", False)):
+        options["senders"] = {
+            "switches": [{"name": one.name, "off_value": one.off_value} for one in policy.switches],
+            "threads": threads,
+        }
     if policy.connectivity != "ignored":
         endpoint = variables.get("telemetry_endpoint") or {}
         options["connectivity"] = {

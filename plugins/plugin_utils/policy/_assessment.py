@@ -18,6 +18,7 @@ from typing import Any, cast
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
     Answer,
@@ -27,6 +28,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents 
     State,
     WaiverDocument,
     installations_of,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import (
+    Switch,
+    from_documents,
+    switches_of,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
     DOWN,
@@ -56,6 +62,9 @@ VARIABLES = (
     "telemetry_launch_scripts",
     "telemetry_launch_templates",
     "telemetry_attach",
+    "telemetry_switches",
+    "telemetry_senders",
+    "telemetry_threads",
     "telemetry_expect",
     "telemetry_carrier",
     "telemetry_host_limit",
@@ -111,6 +120,8 @@ SWITCHES = (
     "telemetry_probe_http",
     "telemetry_set_stats",
     "telemetry_fail_hosts",
+    "telemetry_senders",
+    "telemetry_threads",
 )
 NUMBERS = {
     "telemetry_max_failures": (0, 99999, "restarts"),
@@ -204,6 +215,7 @@ class Policy:
     waiver_warn_days: int = WAIVER_WARN_DAYS
     expect: str = ""  # "present": a host on which nothing is found is not known, rather than not concerned
     toggle: str = "unmanaged"  # how CloudBees' own checkbox is to be
+    switches: tuple[Switch, ...] = ()  # what else of a JVM is policy, beside the flag
 
     @property
     def judged(self) -> bool:
@@ -226,6 +238,8 @@ class Policy:
             document["expect"] = self.expect
         if self.toggle != "unmanaged":
             document["toggle"] = self.toggle
+        if self.switches:
+            document["switches"] = [one.document() for one in self.switches]
         return cast(PolicyDocument, document)
 
     @classmethod
@@ -241,9 +255,12 @@ class Policy:
                 waiver_warn_days,
                 _choice(document, "expect", EXPECT, ""),
                 _choice(document, "toggle", TOGGLE, "unmanaged"),
+                from_documents(document.get("switches") or ()),
             )
         except KeyError as error:
             raise PolicyError(f"it has no {error}") from error
+        except ValueError as error:
+            raise PolicyError(str(error)) from error
 
 
 def _choice(variables: Mapping[str, Any], name: str, choices: Sequence[str], default: str) -> str:
@@ -258,6 +275,13 @@ def _days(variables: Mapping[str, Any], name: str, default: int) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)):
         raise PolicyError(f"{name} is {value!r}; it must be a number of days, 0 or more")
     return int(value)
+
+
+def _switches(variables: Mapping[str, Any]) -> tuple[Switch, ...]:
+    try:
+        return switches_of(variables.get("telemetry_switches"))
+    except ValueError as error:
+        raise PolicyError(f"telemetry_switches: {error}") from error
 
 
 def _check_types(variables: Mapping[str, Any]) -> None:
@@ -394,6 +418,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
         _days(variables, "telemetry_waiver_warn_days", WAIVER_WARN_DAYS),
         expect,
         _choice(variables, "telemetry_toggle", TOGGLE, "unmanaged"),
+        _switches(variables),
     )
 
 
@@ -492,7 +517,14 @@ def assess(state: State, policy: Policy, today: datetime.date) -> Assessment:
     result = worst(
         [
             _assessed(group)
-            for group in rules.of_host(state, policy.desired, policy.connectivity, policy.expect, policy.toggle)
+            for group in rules.of_host(
+                state,
+                policy.desired,
+                policy.connectivity,
+                policy.expect,
+                policy.toggle,
+                [one._asdict() for one in policy.switches],
+            )
         ]
     )
     if not policy.judged:
@@ -500,7 +532,8 @@ def assess(state: State, policy: Policy, today: datetime.date) -> Assessment:
     installations = state.get("installations") or []
     result.reasons += [f"{said.replace(': it is', ': note: it is', 1)}" for said in _downs(installations)]
     if policy.desired == "disabled":
-        result.reasons += second_senders(installations)
+        result.reasons += second_senders([entry for entry in installations if "senders" not in entry])
+    result.reasons += senders.notes(installations)
     return with_waiver(result, policy, today)
 
 

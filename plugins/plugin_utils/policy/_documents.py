@@ -122,6 +122,58 @@ class Settings(TypedDict):
     details: dict[str, SettingDetail]
 
 
+class _SwitchProcessMay(TypedDict, total=False):
+    reason: str
+
+
+class SwitchProcess(_SwitchProcessMay):
+    """A JVM, and what it runs with of a switch."""
+
+    pid: int
+    value: str | None
+    state: Literal["disabled", "enabled", "unknown"]
+    source: str | None
+    proof: Literal["jcmd", "attach", "cmdline+environ"] | None
+
+
+class Switch(TypedDict):
+    """A property beside the flag, on the three clocks."""
+
+    name: str
+    off_value: Literal["true", "false"]
+    on_disk: Clock
+    on_disk_detail: Detail
+    next_start: Clock
+    next_start_detail: Detail
+    running: Literal["disabled", "enabled", "mixed", "not_running", "unknown"]
+    running_detail: Detail
+    processes: list[SwitchProcess]
+    declarations: list[Declaration]
+
+
+class Sender(TypedDict):
+    """One of the table of senders, in one installation."""
+
+    name: str
+    presence: Literal["present", "absent", "unknown"]
+    version: str | None
+    state: Literal["on", "off", "absent", "unknown"]
+    proof: str
+    covered: bool | None
+
+
+class _SegmentThreadsMay(TypedDict, total=False):
+    analytics_plugin: int
+    others: int
+    reason: str
+
+
+class SegmentThreads(_SegmentThreadsMay):
+    """Threads of a JVM that are in a client of Segment's."""
+
+    pid: int
+
+
 class Brought(TypedDict):
     """What a restart would start beside the flag."""
 
@@ -258,6 +310,9 @@ class _InstallationMay(TypedDict, total=False):
     started_by: str | None
     stray: Literal[True]
     restart_brings: list[Brought]
+    switches: list[Switch]
+    senders: list[Sender]
+    segment_threads: list[SegmentThreads]
 
 
 class Installation(_InstallationMay):
@@ -380,9 +435,18 @@ class WaiverDocument(TypedDict):
     ticket: str | None
 
 
+class SwitchPolicy(TypedDict):
+    """A property beside the flag that is policy."""
+
+    name: str
+    desired: Literal["disabled", "enabled"]
+    off_value: Literal["true", "false"]
+
+
 class _PolicyMay(TypedDict, total=False):
     expect: Literal["present"]
     toggle: Literal["disabled", "enabled"]
+    switches: list[SwitchPolicy]
 
 
 class PolicyDocument(_PolicyMay):

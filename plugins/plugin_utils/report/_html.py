@@ -23,6 +23,7 @@ import jinja2
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.outcomes._outcomes import meets
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import has_toggle, toggle_words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import TABLE, VERDICTS
@@ -70,7 +71,7 @@ def data(value: Any) -> str:
     return re.sub("[<>&\u2028\u2029]|[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _installation(entry: dict[str, Any]) -> dict[str, Any]:
+def _installation(entry: Any) -> dict[str, Any]:
     launch = entry.get("launch") or {}
     details = {name: entry.get(f"{name}_detail") or {} for name in CLOCKS}
     return {
@@ -82,6 +83,9 @@ def _installation(entry: dict[str, Any]) -> dict[str, Any]:
             f"process {process['pid']} by {process.get('proof') or 'nothing'}"
             for process in entry.get("processes") or ()
         ),
+        "senders": senders.rows(entry),
+        "switches": senders.switches(entry),
+        "threads": senders.threads_of(entry),
         "declarations": [
             [place(item), item.get("variable"), item["value"], item["live"], item.get("reason") or ""]
             for item in entry.get("declarations") or ()
@@ -113,7 +117,7 @@ def row(host: Host, inventory: str) -> dict[str, Any]:
         "reasons": host.reasons,
         "warnings": host.warnings,
         "policy": host.policy,
-        "installations": [_installation(dict(entry)) for entry in host.installations],
+        "installations": [_installation(entry) for entry in host.installations],
         "answers": [
             {key: answer.get(key) for key in ("target", "via", "outcome", "message", "findings")}
             for answer in host.answers

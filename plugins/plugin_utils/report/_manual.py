@@ -171,6 +171,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("java-disagrees", r"but a JVM with "),
     # -- verdicts -----------------------------------------------------------------------------------------------------
     Entry("second-sender", r"cloudbees-license-tracker"),
+    Entry("other-senders", r"note: the flag does not cover: |Segment client threads of the analytics plugin"),
+    Entry("switch-not-looked-at", r"was not looked at\Z"),
+    Entry("neither-true-nor-false", r"its value is neither true nor false"),
     Entry("down", r"(note: it is|it is) down: |its unit has failed|ends again and again"),
     Entry("waived", r"^waived until"),
     Entry("waiver-ran-out", r"the waiver ran out on"),
@@ -178,12 +181,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("unmanaged", r"telemetry_desired is unmanaged"),
     Entry("controller-expected", r"telemetry_expect is present"),
     Entry("nothing-found", r"no operations center or controller was found"),
-    Entry("flag-without-effect", r"the flag in .* has no effect"),
-    Entry("flag-not-as-wanted", r"the flag is not in |sets the flag to another value|turns telemetry off; run enforce"),
+    Entry("flag-without-effect", r" in \S+ has no effect \("),
+    Entry("flag-not-as-wanted", r" is not in .*; |sets .* to another value than|turns .* off; "),
     Entry("reload-owed", r"daemon-reload (and then|is owed|is needed)|older unit loaded"),
     Entry("restart-owed", r"restart of .* (is|are) owed|a restart is owed"),
     Entry("not-running", r"not running; its next start has"),
-    Entry("running-differs", r"the running JVM has telemetry"),
+    Entry("running-differs", r"the running JVM has "),
     # -- the host, its service manager --------------------------------------------------------------------------------
     Entry(
         "file-system-silent",

@@ -26,6 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents 
     answers_of,
     installations_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import words_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
     BROKEN,
     FAIL_ON,
@@ -130,6 +131,7 @@ class Host:
                     policy["connectivity"],
                     policy.get("expect") or "",
                     policy.get("toggle") or "unmanaged",
+                    [{**one, "words": words_of(one["name"])} for one in policy.get("switches") or ()],
                 )
                 for one in group
             ]

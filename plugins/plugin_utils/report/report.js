@@ -215,6 +215,11 @@
       ...(entry.toggle.length ? [make("h3", {}, "CloudBees' toggle"), ...(entry.sending ? [make("p", {}, entry.sending)] : []),
         grid(["place", "telemetry", "seen at", "reason"], entry.toggle.map(([name, value, where, mark, reason]) =>
           [name, value, make("code", {}, [where, mark].filter(Boolean).join(", ")), explained(reason)]))] : []),
+      ...(entry.senders.length ? [make("h3", {}, "Senders"),
+        grid(["sender", "there", "state", "the flag", "proof, or why it is not known"], entry.senders)] : []),
+      ...entry.threads.map((line) => make("p", {}, line)),
+      ...(entry.switches.length ? [make("h3", {}, "Other switches"),
+        grid(["switch", "on disk", "next start", "running", "reason"], entry.switches)] : []),
     ];
   }
 

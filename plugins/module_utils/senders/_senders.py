@@ -1,0 +1,319 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which senders an installation has, what the switches of each say on the three clocks, and what that proves.
+
+Nothing is off without a proof of its own: what was not found, could not be read or has no switch that is known is
+unknown, with the reason. Private to this collection. Runs on the managed host: Python 3.6+, standard library only.
+"""
+
+import os
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..host import _limits as limits
+from ..host._files import HostFiles
+from ..java._jenkins_home import UNKNOWN, Unreadable, _children, in_time, plugin
+from ..java._jvm import Switch, shown
+from ..launch import _declarations, _outcome
+from ..launch._outcome import judged_again
+from ..survey._survey import Entry, Survey, _summary
+from ._table import TABLE, Sender, is_name
+
+ON, OFF, ABSENT = "on", "off", "absent"
+PRESENT = "present"
+Read = Tuple[Optional[str], Dict[str, Any]]  # a version, and what is to be said of it, as of :func:`plugin`
+_ADVISOR = "com.cloudbees.jenkins.plugins.advisor.AdvisorGlobalConfiguration.xml"
+_LIMIT_PLUGINS = 2000
+#: Names under which the settings of a home have a plugin already.
+_KNOWN = {"cloudbees-analytics": "analytics_plugin", "cloudbees-license-tracker": "license_tracker_plugin"}
+
+
+class Asked(NamedTuple):
+    """What is to be looked at beside the flag."""
+
+    switches: Tuple[Switch, ...]
+    threads: bool
+
+
+def asked(options: Dict[str, Any]) -> Asked:
+    """What the option ``senders`` asks for: the switches of the table always."""
+    own = [Switch(one["name"], one["off_value"]) for one in options.get("switches") or ()]
+    wrong = next((one.name for one in own if not is_name(one.name)), None)
+    if wrong is not None:
+        raise ValueError("senders: %s is no name of a property" % shown(wrong))
+    mine = list(dict.fromkeys(one.switch for one in TABLE if one.switch is not None and one.name != "analytics_plugin"))
+    names = {one.name for one in mine}
+    return Asked(tuple(mine + [one for one in own if one.name not in names]), bool(options.get("threads")))
+
+
+def add(found: Survey, document: Dict[str, Any], wanted: Asked) -> None:
+    """Put the senders and switches of each installation into the state document of the same reading."""
+    limits.phase("looking at what else sends")
+    for entry, installation in zip(found.entries, document["installations"]):
+        switches = [_clocks(entry, switch, number, found.files) for number, switch in enumerate(wanted.switches)]
+        installation["switches"] = switches
+        installation["senders"] = _senders(entry, installation, found.files, switches)
+        if wanted.threads:
+            installation["segment_threads"] = [_threads(jvm) for jvm in entry.processes]
+
+
+# -- switches ---------------------------------------------------------------------------------------
+
+
+def _clocks(entry: Entry, switch: Switch, number: int, files: HostFiles) -> Dict[str, Any]:
+    """The three clocks of one switch, of the same survey."""
+    on_disk = judged_again(entry.on_disk, switch, files)
+    next_start = judged_again(entry.next_start, switch, files)
+    jvms = []
+    for jvm in entry.processes:
+        one = jvm.switches[number]
+        jvms.append(
+            jvm._replace(value=one.value, state=one.state, source=one.source, proof=one.proof, reason=one.reason)
+        )
+    running, reason = entry.running, entry.running_reason
+    if jvms and not (entry.stray and running == UNKNOWN):
+        running, reason = _summary(jvms)
+    definition = entry.definition._replace(switch=switch)
+    return {
+        "name": switch.name,
+        "off_value": switch.off,
+        "on_disk": on_disk.verdict,
+        "on_disk_detail": _live_detail(on_disk),
+        "next_start": next_start.verdict,
+        "next_start_detail": _live_detail(next_start),
+        "running": running,
+        "running_detail": {"reason": reason} if reason else {},
+        "processes": [_process(jvm) for jvm in jvms],
+        "declarations": [
+            _declaration(item) for item in _declarations.declarations(definition, on_disk, entry.live, files)
+        ],
+    }
+
+
+def _live_detail(result: _outcome.Outcome) -> Dict[str, Any]:
+    document = {"reason": result.reason, "file": result.path, "line": result.line}
+    return {key: value for key, value in document.items() if value}
+
+
+def _process(jvm: Any) -> Dict[str, Any]:
+    document = {
+        "pid": jvm.pid,
+        "value": None if jvm.value is None else shown(jvm.value),
+        "state": jvm.state,
+        "source": jvm.source,
+        "proof": jvm.proof,
+    }
+    return dict(document, reason=jvm.reason) if jvm.reason else document
+
+
+def _declaration(item: _declarations.Declaration) -> Dict[str, Any]:
+    document = {
+        "file": item.path,
+        "line": item.line,
+        "variable": item.variable,
+        "value": shown(item.value),
+        "live": item.live,
+    }
+    return dict(document, reason=item.reason) if item.reason else document
+
+
+def _threads(jvm: Any) -> Dict[str, Any]:
+    if jvm.threads:
+        return {"pid": jvm.pid, "analytics_plugin": jvm.threads[0], "others": jvm.threads[1]}
+    return {"pid": jvm.pid, "reason": jvm.uncounted}
+
+
+# -- senders ----------------------------------------------------------------------------------------
+
+
+def _senders(
+    entry: Entry, installation: Dict[str, Any], files: HostFiles, switches: Sequence[Dict[str, Any]]
+) -> List[Dict[str, Any]]:
+    home = installation["home"]
+    read: Any = "its home and war are not read"
+    if not entry.stray and home:
+        read = in_time(files, [home], lambda _until: _home(files, home.rstrip("/")))
+    elif not entry.stray:
+        read = "its JENKINS_HOME is not known"
+    clocks = {one["name"]: one for one in switches}
+    details = installation["settings"]["details"]
+    found = []
+    for sender in TABLE:
+        presence, version, reason = PRESENT, None, ""  # type: Tuple[str, Optional[str], str]
+        if sender.plugins:
+            each = [
+                [installation["settings"][_KNOWN[name]], details[_KNOWN[name]]]
+                if name in _KNOWN
+                else [UNKNOWN, {"state": UNKNOWN, "reason": read}]
+                if isinstance(read, str)
+                else read["plugins"][name]
+                for name in sender.plugins
+            ]
+            presence, version, reason = _presence(each)
+        elif sender.name == "hazelcast_phone_home":
+            told = [UNKNOWN, None, read] if isinstance(read, str) else read["hazelcast"]  # type: Any
+            presence, version, reason = told
+        state, proof = (
+            (ABSENT, reason)
+            if presence == ABSENT
+            else _state(sender, entry, installation, clocks, read)
+            if presence == PRESENT or sender.switch is not None
+            else (UNKNOWN, reason)
+        )
+        if presence == UNKNOWN and state != UNKNOWN and reason:
+            proof = "%s; whether it is there is not known: %s" % (proof, reason)
+        found.append(
+            {
+                "name": sender.name,
+                "presence": presence,
+                "version": version,
+                "state": state,
+                "proof": proof,
+                "covered": {"analytics_plugin": True, "license_tracker": None}.get(sender.name, False),
+            }
+        )
+    return found
+
+
+def _presence(each: Sequence[Any]) -> Tuple[str, Optional[str], str]:
+    """Of several plugins: there, absent where all are, else not known; a version, and why."""
+    for version, detail in each:
+        if detail["state"] in ("seen", "enabled", "disabled"):
+            return PRESENT, None if version == UNKNOWN else version, detail.get("reason", "")
+    unknown = next((detail for _version, detail in each if detail["state"] == UNKNOWN), None)
+    if unknown is not None:
+        return UNKNOWN, None, unknown["reason"]
+    return ABSENT, None, "; ".join(dict.fromkeys(detail["reason"] for _version, detail in each))
+
+
+def _state(
+    sender: Sender, entry: Entry, installation: Dict[str, Any], clocks: Dict[str, Dict[str, Any]], read: Any
+) -> Tuple[str, str]:
+    """Whether one sends that is there, or may be, and the proof of it or why there is none."""
+    off = _disabled(sender, entry, installation, read)
+    if off is not None:
+        return off
+    if sender.name == "health_advisor":
+        return (UNKNOWN, read) if isinstance(read, str) else tuple(read["advisor"])
+    if sender.switch is None:
+        return UNKNOWN, "%s is its switch, which is not read" % sender.setting if sender.read else (
+            "no switch of it is known that could be read"
+        )
+    state, proof = _by_switch(installation if sender.name == "analytics_plugin" else clocks[sender.switch.name], sender)
+    if sender.name == "hazelcast_phone_home" and state == ON:
+        return UNKNOWN, proof + "; whether the product's own code turns it off is not known"
+    if sender.name.startswith("core_") and state != OFF:
+        return _by_core(installation, state, proof)
+    return state, proof
+
+
+def _by_switch(clocks: Dict[str, Any], sender: Sender) -> Tuple[str, str]:
+    """What the three clocks of a switch prove."""
+    option = sender.switch.option if sender.switch is not None else ""
+    states = [
+        ("the files", clocks["on_disk"]),
+        ("what is loaded", clocks["next_start"]),
+        ("what runs", clocks["running"]),
+    ]
+    on = [place for place, state in states if state in ("enabled", "mixed")]
+    if on:
+        return ON, "%s does not count in %s" % (option, " and ".join(on))
+    dark = [place for place, state in states if state in (UNKNOWN, _outcome.UNRESOLVABLE)]
+    if dark:
+        return UNKNOWN, "whether %s counts is not known of %s" % (option, " and ".join(dark))
+    runs = "; nothing runs" if clocks["running"] == "not_running" else " and in what runs"
+    return OFF, "%s counts in the files, in what is loaded%s" % (option, runs)
+
+
+def _by_core(installation: Dict[str, Any], state: str, proof: str) -> Tuple[str, str]:
+    """Core's own opt-out beside its property. A servlet's init parameter may turn it off too, and is not read."""
+    value, detail = (
+        installation["settings"]["no_usage_statistics"],
+        installation["settings"]["details"]["no_usage_statistics"],
+    )
+    if value is True and "reason" not in detail:
+        return OFF, "noUsageStatistics is true in %s; %s" % (detail["file"], proof)
+    if value in (True, UNKNOWN):
+        return UNKNOWN, "%s; noUsageStatistics is not known: %s" % (proof, detail["reason"])
+    return state, "%s; noUsageStatistics is not true in %s" % (proof, detail["file"])
+
+
+def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: Any) -> Optional[Tuple[str, str]]:
+    """What is disabled beside its archive is not loaded at a start; a JVM that runs may have loaded it before."""
+    states = [
+        installation["settings"]["details"][_KNOWN[name]]["state"]
+        if name in _KNOWN
+        else UNKNOWN
+        if isinstance(read, str)
+        else read["plugins"][name][1]["state"]
+        for name in sender.plugins
+    ]
+    if "disabled" not in states or set(states) - {"disabled", "absent"}:
+        return None
+    since = None if isinstance(read, str) else max(read["marks"].get(name, 0) for name in sender.plugins)
+    if not entry.processes or (since and all(jvm.start > since for jvm in entry.processes)):
+        return OFF, "the plugin is disabled by a file beside its archive"
+    return UNKNOWN, "the plugin is disabled beside its archive, but what runs may have loaded it before"
+
+
+# -- a home, in a child -----------------------------------------------------------------------------
+
+
+def _home(files: HostFiles, home: str) -> Dict[str, Any]:
+    plugins: Dict[str, Any] = {}
+    marks: Dict[str, float] = {}
+    for name in [name for sender in TABLE for name in sender.plugins]:
+        try:
+            plugins[name] = plugin(files, home, name)
+        except Unreadable as error:
+            plugins[name] = (UNKNOWN, {"state": UNKNOWN, "reason": str(error)})
+        detail = plugins[name][1]
+        if detail["state"] == "disabled":
+            try:
+                descriptor, status = files.open_below(home, detail["file"][len(home) :] + ".disabled")
+                os.close(descriptor)
+                marks[name] = status.st_mtime
+            except OSError:
+                pass
+    return {"plugins": plugins, "marks": marks, "hazelcast": _hazelcast(files, home), "advisor": _advisor(files, home)}
+
+
+_HAZELCAST_JAR = re.compile(r"hazelcast(?:-[a-z][a-z-]*)?-?([0-9][0-9A-Za-z._+-]{0,40})?\.jar\Z")
+
+
+def _hazelcast(files: HostFiles, home: str) -> Tuple[str, Optional[str], str]:
+    """Whether the jar is unpacked somewhere; that it is not proves nothing, because it may be inside another."""
+    try:
+        names = files.list_below(home, "plugins")
+    except OSError as error:
+        return UNKNOWN, None, "%s/plugins: %s" % (home, error.strerror or "cannot be read")
+    folders = ["plugins/" + name for name in names if "." not in name[-4:]]
+    if len(folders) > _LIMIT_PLUGINS:
+        return UNKNOWN, None, "%s/plugins has more than %d plugins" % (home, _LIMIT_PLUGINS)
+    for folder in folders + ["war"]:
+        try:
+            jars = files.list_below(home, folder + "/WEB-INF/lib")
+        except OSError:
+            continue
+        for jar in jars:
+            match = _HAZELCAST_JAR.match(jar)
+            if match:
+                return PRESENT, match.group(1), ""
+    return UNKNOWN, None, "no hazelcast*.jar is unpacked there; one that is inside another archive would not be seen"
+
+
+def _advisor(files: HostFiles, home: str) -> Tuple[str, str]:
+    """What the health advisor's own file says (its class writes itself there)."""
+    path = home + "/" + _ADVISOR
+    try:
+        if _ADVISOR not in files.list_below(home, ""):
+            return OFF, "there is no %s: nobody has accepted its terms" % path
+        told = _children(files, home, _ADVISOR).get("acceptToS", set())
+    except OSError as error:
+        return UNKNOWN, "%s: %s" % (path, error.strerror or "cannot be read")
+    except Unreadable as error:
+        return UNKNOWN, str(error)
+    if told not in ({"true"}, {"false"}):
+        return UNKNOWN, "%s: acceptToS is neither true nor false" % path
+    return (ON, "acceptToS is true in %s" % path) if told == {"true"} else (OFF, "acceptToS is false in %s" % path)

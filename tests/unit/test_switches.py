@@ -1,0 +1,197 @@
+"""Properties that are policy beside the flag: what the inventory may say, findings, verdicts, waivers, evidence."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_clocks import by_the_page, entry
+
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import question
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
+    Policy,
+    PolicyError,
+    assess,
+    policy_of,
+)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import switches_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
+
+TODAY = datetime.date(2026, 11, 23)
+CORE, HAZELCAST, OWN = (
+    "hudson.model.UsageStatistics.disabled",
+    "hazelcast.phone.home.enabled",
+    "com.example.phone.home",
+)
+PAGE = Path(__file__).parent.parent.parent / "docs/senders.md"
+
+
+def policy(switches: Any, **more: Any) -> Policy:
+    return policy_of({"telemetry_desired": "disabled", "telemetry_switches": switches, **more})
+
+
+def with_switch(name: str, off: str, *clocks: str, flag: str = "disabled") -> dict[str, Any]:
+    """An installation that is right by the flag, with a switch."""
+    on_disk, next_start, running = clocks
+    found = {key: value for key, value in entry(on_disk, next_start, running).items() if key.endswith("_detail")}
+    return {
+        **entry(flag, flag, flag),
+        "switches": [
+            {
+                "name": name,
+                "off_value": off,
+                "on_disk": on_disk,
+                "next_start": next_start,
+                "running": running,
+                "processes": [],
+                "declarations": [],
+                **found,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, []),
+        ({}, []),
+        ({"core_telemetry": "disabled"}, [(CORE, "disabled", "true")]),
+        ({"core_telemetry": "disabled", "core_usage_statistics": "disabled"}, [(CORE, "disabled", "true")]),
+        ({"hazelcast_phone_home": {"desired": "enabled"}}, [(HAZELCAST, "enabled", "false")]),
+        ({HAZELCAST: "disabled"}, [(HAZELCAST, "disabled", "false")]),
+        ({OWN: {"desired": "disabled", "off_value": False}}, [(OWN, "disabled", "false")]),
+        ({OWN: {"desired": "disabled", "off_value": "true"}}, [(OWN, "disabled", "true")]),
+        ({OWN: {"desired": "unmanaged", "off_value": "true"}}, []),
+    ],
+)
+def test_what_may_be_said(value: Any, found: list[tuple[str, str, str]]) -> None:
+    assert [(one.name, one.desired, one.off_value) for one in switches_of(value)] == found
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (["core_telemetry"], "must be a mapping"),
+        ("disabled", "must be a mapping"),
+        ({"core_telemetry": "off"}, "may be disabled, enabled"),
+        ({"core_telemetry": False}, "may be disabled, enabled"),
+        ({"core_telemetry": "disabled", "core_usage_statistics": "enabled"}, "two of its keys"),
+        ({"analytics_plugin": "disabled"}, "telemetry_desired"),
+        ({"com.cloudbees.analytics.gatherer.Sender.disabled": "enabled"}, "telemetry_desired"),
+        ({"license_tracker": "disabled"}, "no property that turns it off"),
+        ({OWN: "disabled"}, "off_value"),
+        ({OWN: {"desired": "disabled", "off_value": "no"}}, "off_value"),
+        ({HAZELCAST: {"desired": "disabled", "off_value": "true"}}, "sends nothing where it is false"),
+        ({"a b": {"desired": "disabled", "off_value": "true"}}, "nor the name of a property"),
+        ({"-Da.b": {"desired": "disabled", "off_value": "true"}}, "nor the name of a property"),
+        ({OWN: {"desired": "disabled", "off_value": "true", "more": 1}}, "and not more"),
+        ({f"a.b{number}": {"desired": "disabled", "off_value": "true"} for number in range(21)}, "may have 20"),
+    ],
+)
+def test_what_may_not_be_said(value: Any, words: str) -> None:
+    with pytest.raises(PolicyError, match="telemetry_switches: .*" + words):
+        policy(value)
+
+
+@pytest.mark.parametrize(("name", "off"), [(CORE, "true"), (HAZELCAST, "false")])
+@pytest.mark.parametrize("desired", ["disabled", "enabled"])
+def test_the_clocks_of_a_switch_have_the_verdicts_of_the_flags(name: str, off: str, desired: str) -> None:
+    wanted = policy({name: desired})
+    for clocks in itertools.product(
+        ("disabled", "enabled", "unresolvable"),
+        ("disabled", "enabled", "unresolvable"),
+        ("disabled", "enabled", "mixed", "not_running", "unknown"),
+    ):
+        result = assess({"installations": [with_switch(name, off, *clocks)]}, wanted, TODAY)
+        assert result.verdict == by_the_page(desired, *clocks)
+        assert all(_manual.entry_of(reason) for reason in result.reasons)
+        if result.verdict != "compliant":
+            assert any(wanted.switches[0].words in reason for reason in result.reasons)
+
+
+def test_a_finding_of_a_switch_is_none_of_the_flags_clocks() -> None:
+    found = with_switch(HAZELCAST, "false", "enabled", "enabled", "enabled")
+    groups = rules.of_host(
+        {"installations": [found]},
+        "disabled",
+        "ignored",
+        switches=[one._asdict() for one in policy({HAZELCAST: "disabled"}).switches],
+    )
+    assert [[one.about for one in group] for group in groups] == [list(rules.CLOCKS), [rules.SWITCHES] * 3]
+    said = groups[1][0].sentence
+    assert said.startswith("cm: -Dhazelcast.phone.home.enabled=false is not in JAVA_ARGS in /etc/default/cm")
+    assert "Hazelcast" in said
+
+
+def test_a_state_without_it_is_unknown_and_the_default_is_the_one_flag() -> None:
+    state = {"installations": [entry("disabled", "disabled", "disabled")]}
+    assert assess(state, policy(None), TODAY).verdict == "compliant"
+    result = assess(state, policy({HAZELCAST: "disabled"}), TODAY)
+    assert result.verdict == "unknown" and "was not looked at" in result.reasons[0]
+    other = {"installations": [with_switch(HAZELCAST, "true", "disabled", "disabled", "disabled")]}
+    assert assess(other, policy({HAZELCAST: "disabled"}), TODAY).verdict == "unknown", "another polarity"
+    assert (
+        assess(state, policy({HAZELCAST: "disabled"}, telemetry_desired="unmanaged"), TODAY).verdict == "not_applicable"
+    )
+
+
+def test_a_waiver_covers_it_and_evidence_keeps_it() -> None:
+    waiver = {"until": "2026-12-31", "reason": "x", "approved_by": "y"}
+    wanted = policy({HAZELCAST: "disabled"}, telemetry_waiver=waiver)
+    state = {"installations": [with_switch(HAZELCAST, "false", "enabled", "enabled", "enabled")]}
+    assert assess(state, wanted, TODAY).verdict == "waived"
+    again = Policy.from_document(wanted.document())
+    assert again.switches == wanted.switches and assess(state, again, TODAY).verdict == "waived"
+    assert "switches" not in policy(None).document(), "evidence of before looks the same"
+
+
+def test_a_host_is_asked_only_for_what_somebody_wants_to_know() -> None:
+    plain = {"telemetry_desired": "disabled"}
+    assert "senders" not in question(plain)
+    assert "senders" not in question({**plain, "telemetry_senders": "false", "telemetry_threads": False})
+    asked = question({**plain, "telemetry_switches": {OWN: {"desired": "disabled", "off_value": "false"}}})
+    assert asked["senders"] == {"switches": [{"name": OWN, "off_value": "false"}], "threads": False}
+    assert question({**plain, "telemetry_threads": "yes"})["senders"] == {"switches": [], "threads": True}
+
+
+def test_the_page_is_what_the_table_says() -> None:
+    assert PAGE.read_text().endswith("\n\n" + senders.page()), "put the text of _senders.page() at its end"
+
+
+def test_one_line_says_what_the_flag_does_not_cover() -> None:
+    def one(name: str, state: str, covered: bool | None = False) -> dict[str, Any]:
+        return {"name": name, "presence": "present", "version": None, "state": state, "proof": "x", "covered": covered}
+
+    found: Any = {
+        "name": "cm",
+        "senders": [
+            one("analytics_plugin", "on", True),
+            one("license_tracker", "unknown", None),
+            one("core_telemetry", "on"),
+            one("unify", "absent"),
+            one("core_usage_statistics", "off"),
+        ],
+        "segment_threads": [
+            {"pid": 1, "analytics_plugin": 2, "others": 1},
+            {"pid": 2, "analytics_plugin": 0, "others": 0},
+            {"pid": 3, "reason": "the JVM was not asked"},
+        ],
+    }
+    lines = senders.notes([found])
+    assert lines[0] == (
+        "cm: note: the flag does not cover: the license tracker unknown (whether the flag covers it is not known), "
+        "core's telemetry (JEP-214) on"
+    )
+    assert [line.rpartition("process ")[2] for line in lines[1:]] == [
+        "1: seen 2; of others: seen 1",
+        "2: not seen",
+        "3: not counted: the JVM was not asked",
+    ]
+    assert all(_manual.entry_of(line) == "other-senders" for line in lines)
+    assert [row[2] for row in senders.rows(found)] == ["on", "unknown", "on", "absent", "off"]

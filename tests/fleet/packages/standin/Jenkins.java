@@ -5,6 +5,7 @@
 //   standin-builds         "freestyle|pipeline NAME SECONDS" a line, running so long from when the file was written
 //   standin-startup-ms     how long the "please wait" page is shown
 //   standin-never-ready    it is shown for ever
+//   (more of them: Pages.java)
 //   standin-exit           "MILLISECONDS enabled|disabled|any WORDS": with that telemetry the JVM says WORDS, and ends
 package executable;
 
@@ -24,10 +25,12 @@ final class Jenkins implements HttpHandler {
 
     private final Path home;
     private final long readyAt;
+    private final Pages pages;
     private volatile String quietReason; // null: builds are started
 
     Jenkins(Path home) {
         this.home = home;
+        this.pages = new Pages(home);
         this.readyAt = System.currentTimeMillis() + startingMs(home);
     }
 
@@ -44,14 +47,16 @@ final class Jenkins implements HttpHandler {
     public void handle(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
         boolean post = exchange.getRequestMethod().equals("POST");
-        if (!isReady()) {
-            answer(exchange, 503, "text/html", "Please wait while Jenkins is getting ready to work ...");
+        if (!isReady() || pages.isStarting()) {
+            answer(exchange, 503, "text/html", "<title>Starting Jenkins</title>Please wait while Jenkins is getting ready to work ...");
         } else if (path.equals("/login")) {
             answer(exchange, 200, "text/html", "<html><title>Sign in [Jenkins]</title></html>");
         } else if (path.equals("/whoAmI/api/json")) {
             json(exchange, "{\"_class\":\"hudson.security.WhoAmI\",\"authenticated\":true}");
         } else if (path.equals("/quietDown") || path.equals("/cancelQuietDown")) {
             change(exchange, post, path.equals("/quietDown"));
+        } else if (pages.handle(exchange)) {
+            return;
         } else if (!mayRead(exchange)) {
             answer(exchange, 403, "text/html", "Authentication required");
         } else if (path.equals("/api/json")) {
@@ -111,7 +116,7 @@ final class Jenkins implements HttpHandler {
         }
     }
 
-    private static String read(Path home, String name) {
+    static String read(Path home, String name) {
         try {
             return home == null ? null : Files.readString(home.resolve(name));
         } catch (IOException e) {
@@ -127,7 +132,7 @@ final class Jenkins implements HttpHandler {
         answer(exchange, 200, "application/json", text);
     }
 
-    private static void answer(HttpExchange exchange, int status, String type, String text) throws IOException {
+    static void answer(HttpExchange exchange, int status, String type, String text) throws IOException {
         byte[] body = text.getBytes(StandardCharsets.UTF_8);
         exchange.getResponseHeaders().set("Content-Type", type + ";charset=utf-8");
         exchange.getResponseHeaders().set("X-Jenkins", "2.426.3");

@@ -4,6 +4,8 @@ package executable;
 
 import com.cloudbees.analytics.gatherer.Sender;
 import com.sun.net.httpserver.HttpServer;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
@@ -11,16 +13,25 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.security.KeyStore;
 import java.util.concurrent.Executors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 
 public final class Main {
     public static void main(String[] args) throws Exception {
         int port = 8080;
+        int securePort = -1;
+        String keystore = null;
         for (String arg : args) {
             if (arg.startsWith("--httpPort=")) {
                 port = Integer.parseInt(arg.substring("--httpPort=".length()));
+            } else if (arg.startsWith("--httpsPort=")) {
+                securePort = Integer.parseInt(arg.substring("--httpsPort=".length()));
+            } else if (arg.startsWith("--httpsKeyStore=")) {
+                keystore = arg.substring("--httpsKeyStore=".length());
             }
         }
         String product = Main.class.getPackage().getImplementationTitle();
@@ -30,10 +41,21 @@ public final class Main {
 
         endAfter(home);
         Jenkins jenkins = new Jenkins(home);
-        HttpServer server = HttpServer.create(new InetSocketAddress(port), 0);
-        server.setExecutor(Executors.newFixedThreadPool(2));
-        server.createContext("/", jenkins);
-        server.start();
+        if (port >= 0) {
+            serve(HttpServer.create(new InetSocketAddress(port), 0), jenkins);
+        }
+        if (keystore != null && securePort >= 0) {
+            // As Winstone: the password is told by the environment, so that no command line shows it.
+            char[] password = System.getenv().getOrDefault("JENKINS_HTTPS_KEYSTORE_PASSWORD", "changeit").toCharArray();
+            KeyStore store = KeyStore.getInstance(Paths.get(keystore).toFile(), password);
+            KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+            keys.init(store, password);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(keys.getKeyManagers(), null, null);
+            HttpsServer server = HttpsServer.create(new InetSocketAddress(securePort), 0);
+            server.setHttpsConfigurator(new HttpsConfigurator(context));
+            serve(server, jenkins);
+        }
 
         if (!Sender.isDisabled()) {
             Thread sender = new Thread(new Sender(product), "telemetry-sender");
@@ -45,6 +67,12 @@ public final class Main {
         }
         System.out.println("INFO hudson.lifecycle.Lifecycle#onReady: Jenkins is fully up and running");
         // The web server's threads keep the JVM alive.
+    }
+
+    private static void serve(HttpServer server, Jenkins jenkins) {
+        server.setExecutor(Executors.newFixedThreadPool(2));
+        server.createContext("/", jenkins);
+        server.start();
     }
 
     /** A JVM that comes up and does not stay up, as one without memory, licence or a plugin that it needs. */

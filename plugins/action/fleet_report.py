@@ -33,7 +33,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import downs, totals_by_machine, unmet
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import downs, totals_by_machine
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import selects_itself
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
@@ -43,7 +44,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest i
     write_manifest,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, Run, natural
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
+    Host,
+    Report,
+    Run,
+    falls_short,
+    natural,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather, history
 
 LONG_LIST = 60  # characters
@@ -144,6 +151,7 @@ class ActionModule(LocalAction):
         "reports_dir": REPORTS_DIR,
         "history": {"type": "path"},
         "newer_than": {"type": "str"},
+        "max_age": {"type": "str", "default": MAX_AGE},
         "this_run": {"type": "bool", "default": False},
         "signing_key": {"type": "str"},
         "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
@@ -195,7 +203,7 @@ class ActionModule(LocalAction):
             *first((f"note: {visible(note)}" for note in [*report.notes, *notes]), most_rows(), "notes"),
             *(f"report: {visible(path)}" for path in paths.values()),
         ]
-        bad = [host for host in report.worst_first() if unmet(host.document, arguments["fail_on"])]
+        bad = [host for host in report.worst_first() if falls_short(host, arguments["fail_on"])]
         if bad:
             lines.append(f"what each reason means, and what to do: {PAGE}")
         show("\n" + "\n".join(lines) + "\n")
@@ -251,7 +259,17 @@ class ActionModule(LocalAction):
         reports = reports_folder(arguments["reports_dir"])
         folders = [Path(folder) for folder in arguments["evidence_dirs"] or [reports / "evidence"]]
         try:
-            found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"])
+            max_age = max_age_of(arguments["max_age"])
+        except ValueError as error:
+            raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
+        try:
+            # What this very run has filed is as new as can be, however long the run takes.
+            found = gather(
+                folders,
+                list(dict.fromkeys(hosts)),
+                arguments["newer_than"],
+                max_age=None if arguments["this_run"] else max_age,
+            )
         except ValueError as error:
             raise AnsibleActionFail(f"newer_than (telemetry_newer_than): {error}") from error
         generated_at = found.at
@@ -292,4 +310,5 @@ class ActionModule(LocalAction):
             notes,
             found.changes,
             vanished,
+            max_age,
         ), found.missing

@@ -8,6 +8,8 @@ from __future__ import annotations
 import datetime
 import re
 import urllib.parse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,16 +19,18 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import mo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, read, table
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import now, reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     WAIVER_WARN_DAYS,
     PolicyError,
     rejudge,
     totals_of,
-    unmet,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, by_age, falls_short
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 
@@ -37,6 +41,7 @@ class ActionModule(LocalAction):
         "reports_dir": REPORTS_DIR,
         "as_of": {"type": "str", "required": True},
         "waiver_warn_days": {"type": "int", "default": WAIVER_WARN_DAYS},
+        "max_age": {"type": "str", "default": MAX_AGE},
         "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
     }
 
@@ -44,14 +49,21 @@ class ActionModule(LocalAction):
         """Read, judge, show."""
         day = _day(arguments["as_of"])
         folder = reports_folder(arguments["reports_dir"]) / "evidence"
-        evidence = []
-        for path in sorted(folder.glob("*.json")):
-            evidence.append(_replayed(path, day, arguments["waiver_warn_days"]))
-        if not evidence:
+        try:
+            limit = max_age_of(arguments["max_age"])
+        except ValueError as error:
+            raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
+        judged = [_replayed(path, day, arguments["waiver_warn_days"]) for path in sorted(folder.glob("*.json"))]
+        if not judged:
             raise AnsibleActionFail(f"{folder} holds no evidence")
+        found, later = _aged(folder, judged, day, limit)
+        evidence = [host.document for host in found]
         # What hosts and files are called must not steer a terminal.
         show("\n".join(map(visible, f"\nas of {day}:\n\n{table(evidence, most=most_rows())}\n".split("\n"))))
-        bad = [item["host"] for item in evidence if unmet(item, arguments["fail_on"])]
+        if later:
+            said = f"note: of {len(later)} hosts the evidence is from after that day, so it has no age on it: "
+            show(visible(said + named(later)))
+        bad = [host.host for host in found if falls_short(host, arguments["fail_on"])]
         result: dict[str, Any] = {
             "changed": False,
             "totals": totals_of(item["verdict"] for item in evidence),
@@ -78,6 +90,27 @@ def _replayed(path: Path, day: datetime.date, waiver_warn_days: int) -> Evidence
         return missing(host, f"its evidence file {path} cannot be judged: {error}")
     found = {**document, "verdict": judged.verdict, "reasons": judged.reasons, "warnings": judged.warnings}
     return cast(Evidence, found)
+
+
+def _aged(
+    folder: Path, judged: Sequence[Evidence], day: datetime.date, limit: float | None
+) -> tuple[list[Host], list[str]]:
+    """The hosts with the verdicts that the age of their evidence leaves them at the end of a day, or now where that is
+    the day; and those whose evidence is from after it.
+    """
+    present = now()
+    at = min(present, f"{day}T23:59:59.999999Z") if str(day) == present[:10] else f"{day}T23:59:59.999999Z"
+    hosts, later = [], []
+    for judged_host, filed in zip(judged, gather([folder], [one["host"] for one in judged], None).hosts, strict=True):
+        host = replace(filed, document=judged_host)
+        if judged_host["policy"] is None and filed.collected_at is None:
+            hosts.append(host)  # of a damaged file nothing is known anyway
+        elif filed.collected_at and at < filed.collected_at <= present:
+            later.append(host.host)
+            hosts.append(host)
+        else:
+            hosts.append(by_age(host, at, limit))
+    return hosts, later
 
 
 def _day(text: str) -> datetime.date:

@@ -74,7 +74,7 @@ options:
       - V(vanished) stands for hosts that the last run of the whole inventory had and that are not among these.
     type: list
     elements: str
-    choices: [violation, waiver_expired, restart_pending, unknown, unreachable, waived, compliant, not_applicable,
-      down, vanished]
-    default: [violation, waiver_expired, unknown, unreachable]
+    choices: [violation, waiver_expired, restart_pending, stale, unknown, unreachable, waived, compliant,
+      not_applicable, down, vanished]
+    default: [violation, waiver_expired, stale, unknown, unreachable]
 """

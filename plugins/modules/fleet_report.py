@@ -16,6 +16,7 @@ description:
   - When evidence was collected, and how it drifted, is told by C(manifests/) and C(runs/) beside each evidence folder.
     Of these the last 60 runs are read, and their totals are the trend. The last is the one that follows the others, not
     the one with the latest time.
+  - Evidence that is older than O(max_age) is V(stale).
   - Evidence with a time in the future has no age, and a note says so. With O(newer_than) it counts as none.
   - Fails where a verdict is in O(fail_on), so that C(ansible-playbook) ends with the exit code 2. The reports are
     written all the same.
@@ -66,6 +67,17 @@ options:
         in the future. It may also be an age, as V(20 h), V(90 min) or V(2 days), from when the report is made.
       - Where slices share a folder it tells those whose run was lost from those that were audited.
     type: str
+  max_age:
+    description:
+      - How old evidence may be, in days or as V(72h) or V(90 min). What is older is V(stale), whatever it was, but for
+        a violation and a waiver that has run out, which stay. O(fail_on) counts it by both verdicts.
+      - Evidence of which no manifest and no journal tells the time, and evidence that is not as its last run filed it,
+        are of unknown age, and so V(unknown). So is what is more than a day in the future.
+      - With V(never), or V(0), evidence may be of any age.
+      - What O(this_run) has filed is never too old. The page tells ages by the clock of whoever opens it, and greys
+        what has become too old by then.
+    type: str
+    default: "3"
   this_run:
     description:
       - Evidence counts only where it was filed by the same C(ansible-playbook) run. At the end the run's manifest is
@@ -103,7 +115,7 @@ EXAMPLES = r"""
 - name: Report on all hosts of the play, waiting for restarts counted as a failure too
   cbops.telemetry.fleet_report:
     hosts: "{{ ansible_play_hosts_all }}"
-    fail_on: [violation, waiver_expired, restart_pending, unknown, unreachable]
+    fail_on: [violation, waiver_expired, restart_pending, stale, unknown, unreachable]
   run_once: true
 
 - name: One page for people and a test report for the build server, from the evidence of two job slices

@@ -30,6 +30,13 @@ options:
     description: How many days before its end a waiver is warned of.
     type: int
     default: 14
+  max_age:
+    description:
+      - How old evidence may be on that day, as O(cbops.telemetry.fleet_report#module:max_age). The day counts to its
+        end, today until now. What no run tells the time of is of unknown age.
+      - With V(never) the question is what waivers and policy make of it alone.
+    type: str
+    default: "3"
 seealso:
   - module: cbops.telemetry.fleet_report
 """
@@ -38,6 +45,7 @@ EXAMPLES = r"""
 - name: Which waivers will have run out by New Year?
   cbops.telemetry.replay_evidence:
     as_of: "2027-01-01"
+    max_age: never
   delegate_to: localhost
   run_once: true
 """

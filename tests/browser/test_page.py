@@ -365,3 +365,93 @@ def test_what_changed_is_found_by_run_file_and_host(browser: Browser, tmp_path: 
     expect(page.locator("#detail")).to_contain_text("restart refused")
     context.close()
     assert wrong == []
+
+
+# -- a page that is opened later ----------------------------------------------------------------------
+
+
+def _greens(page: Page) -> int:
+    """How many verdicts and cells are shown in the colour of what is right."""
+    return page.evaluate(
+        """() => {
+          const green = getComputedStyle(document.querySelector(".total[data-verdict=compliant]")).getPropertyValue("--compliant");
+          const probe = document.createElement("i");
+          probe.style.color = green;
+          document.body.append(probe);
+          const colour = getComputedStyle(probe).color;
+          probe.remove();
+          return [...document.querySelectorAll("#hosts tbody *, .total *, #detail *")].filter((one) => {
+            const style = getComputedStyle(one);
+            return one.getClientRects().length && (style.color === colour || style.stroke === colour);
+          }).length;
+        }"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("opened", "made", "grey"),
+    [
+        ("2026-11-23T12:00:30Z", None, False),
+        ("2026-11-26T08:59:00Z", "2 days", False),  # the evidence is of 3 hours before the page
+        ("2026-11-26T09:01:00Z", "2 days", True),
+        ("2027-02-01T00:00:00Z", "69 days", True),
+        ("2020-01-01T00:00:00Z", None, False),  # a clock that is behind makes nothing younger
+    ],
+)
+def test_an_old_page_says_so_and_shows_no_green(
+    browser: Browser, tmp_path: Path, opened: str, made: str | None, grey: bool
+) -> None:
+    names_ = fleetmaker.make(tmp_path, 40)
+    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
+    path = tmp_path / "report.html"
+    path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts, max_age=3 * 86400)))
+    context = browser.new_context(offline=True, color_scheme="light")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.clock.install(time=opened)
+    page.goto(path.as_uri())
+    note = page.locator("#old")
+    if made is None:
+        expect(note).to_be_hidden()
+    else:
+        expect(note).to_contain_text(f"This page was made {made} ago.")
+    assert (_greens(page) == 0) is grey
+    host = next(host.host for host in found.hosts if host.verdict == "compliant")
+    page.goto(f"{path.as_uri()}#/host/{host}")
+    expect(page.locator("#detail .badge").first).to_contain_text("compliant")
+    assert (_greens(page) == 0) is grey
+    expect(page.locator("#detail .badge.past")).to_have_count(int(grey))
+    context.close()
+    assert wrong == []
+
+
+def test_a_page_that_stays_open_gets_old(browser: Browser, tmp_path: Path) -> None:
+    names_ = fleetmaker.make(tmp_path, 40)
+    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
+    path = tmp_path / "report.html"
+    path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts, max_age=3 * 86400)))
+    context = browser.new_context(offline=True, color_scheme="light")
+    page = context.new_page()
+    page.clock.install(time=fleetmaker.AT)
+    page.goto(path.as_uri())
+    assert _greens(page) > 0
+    page.clock.fast_forward(80 * 3600 * 1000)
+    assert _greens(page) == 0
+    expect(page.locator("#old")).to_contain_text("(telemetry_max_age)")
+    context.close()
+
+
+def test_without_a_limit_nothing_is_greyed(browser: Browser, tmp_path: Path) -> None:
+    names_ = fleetmaker.make(tmp_path, 40)
+    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT)
+    path = tmp_path / "report.html"
+    path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts)))
+    context = browser.new_context(offline=True, color_scheme="light")
+    page = context.new_page()
+    page.clock.install(time="2027-02-01T00:00:00Z")
+    page.goto(path.as_uri())
+    expect(page.locator("#old")).to_have_text("This page was made 69 days ago.")
+    assert _greens(page) > 0
+    context.close()

@@ -528,7 +528,7 @@ def test_junit_keeps_the_rules_of_its_schema(fleet: model.Report, texts: dict[st
     assert int(suite.attrib["tests"]) == len(fleet.hosts)
     for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         assert int(suite.attrib[attribute]) == len(by_outcome[tag])
-    assert {case.find("error").attrib["type"] for case in by_outcome["error"]} == {"unknown", "unreachable"}  # type: ignore[union-attr]
+    assert {case.find("error").attrib["type"] for case in by_outcome["error"]} == {"stale", "unknown", "unreachable"}  # type: ignore[union-attr]
     violated = next(case for case in by_outcome["failure"] if case.find("failure").attrib["type"] == "violation")  # type: ignore[union-attr]
     assert "/etc/default/" in (violated.findtext("failure") or "")
 

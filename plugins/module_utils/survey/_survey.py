@@ -8,6 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import os
 import re
+import time
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host import _limits as limits
@@ -140,6 +141,7 @@ def _host(root: str) -> Dict[str, Any]:
         "effective_user": os.geteuid(),
         "node": os.uname().nodename if root == "/" else None,
         "machine": _machine() if root == "/" else None,
+        "time": int(time.time()),
     }
 
 

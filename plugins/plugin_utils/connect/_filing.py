@@ -213,9 +213,14 @@ def file_answer(
     measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
     whole = document_of(host, policy, kept, error, verdict)
     document = writable(whole, measured)
-    machine = state.get("host", {}).get("machine") if kept is not None and isinstance(state, Mapping) else None
+    about: Mapping[str, Any] = state.get("host", {}) if kept is not None and isinstance(state, Mapping) else {}
     path, drift = file_evidence(
-        reports, document, measured if document is whole else [], circumstances.edited, machine=machine
+        reports,
+        document,
+        measured if document is whole else [],
+        circumstances.edited,
+        machine=about.get("machine"),
+        host_time=about.get("time"),
     )
     return {
         "changed": False,

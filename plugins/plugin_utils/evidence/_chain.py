@@ -92,6 +92,10 @@ def sound_entry(entry: Any) -> bool:
         and MOMENT.fullmatch(entry["collected_at"]) is not None
         and entry.get("verdict") in VERDICTS
         and entry.get("drift") in _DRIFTS
+        and (
+            entry.get("host_clock") is None
+            or (isinstance(entry["host_clock"], str) and MOMENT.fullmatch(entry["host_clock"]) is not None)
+        )
         and (entry.get("machine") is None or _is_sha256(entry["machine"]))
         and (entry.get("replaced_by") is None or _is_sha256(entry["replaced_by"]))
     )

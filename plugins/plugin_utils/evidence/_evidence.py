@@ -9,6 +9,7 @@ Private to this collection. Runs on the control node.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import re
@@ -31,7 +32,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
     path_of,
     written,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now, stamp
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import LITTLE_OFF
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import Assessment, Policy, totals_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence, State
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import posture
@@ -115,6 +117,7 @@ def settled(state: Mapping[str, Any]) -> State:
     document: dict[str, Any] = json.loads(json.dumps(state))
     if "host" in document:
         document["host"].pop("machine", None)  # it is another after each boot
+        document["host"].pop("time", None)
     for entry in document.get("installations", []):
         entry.pop("home_share", None)  # a server's address can be another after each mount
     for answer in document.get("connectivity", []):
@@ -170,10 +173,11 @@ def file_evidence(
     edited: bool = False,
     run_id: str = RUN_ID,
     machine: str | None = None,
+    host_time: float | None = None,
 ) -> tuple[Path, str | None]:
     """Write a host's evidence and its line in the journal of the run; its path and the drift that it shows.
 
-    ``machine`` is what the host says that it has in common with no other.
+    ``machine`` is what the host says that it has in common with no other, ``host_time`` what its clock said (seconds).
     ``measured`` are the answers of the probe as they were given; ``edited`` is whether somebody who keeps no record of
     it says that this run edited the host. Raises OSError, and ValueError for what JSON cannot hold (see writable).
     """
@@ -191,15 +195,18 @@ def file_evidence(
             )
         except (KeyError, TypeError, AttributeError):
             drift = None  # what was there before is damaged
+        collected_at = now()
+        clock = _clock_of(host_time, collected_at)
         line = written(
             {
                 "host": document["host"],
-                "collected_at": now(),
+                "collected_at": collected_at,
                 "sha256": digest(text.encode()),
                 "verdict": document["verdict"],
                 "drift": drift,
                 "measured": list(measured),
                 **({"machine": digest(machine.encode())} if machine else {}),
+                **({"host_clock": clock} if clock else {}),
             },
             sort_keys=True,
         )
@@ -214,6 +221,18 @@ def file_evidence(
                 run_id,
             )
     return path, drift
+
+
+def _clock_of(host_time: float | None, collected_at: str) -> str | None:
+    """What a host's clock said, where that is not about the time at which it was asked."""
+    if host_time is None:
+        return None
+    try:
+        theirs = datetime.datetime.fromtimestamp(host_time, datetime.timezone.utc)
+    except (OverflowError, OSError, ValueError):
+        return None  # no answer that passed the gate has such a time
+    ours = datetime.datetime.fromisoformat(collected_at.replace("Z", "+00:00"))
+    return stamp(theirs) if abs((theirs - ours).total_seconds()) > LITTLE_OFF else None
 
 
 def writable(document: Evidence, measured: Sequence[Mapping[str, Any]] = ()) -> Evidence:

@@ -20,6 +20,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import access_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
     Answer,
     Evidence,
@@ -105,6 +106,7 @@ VARIABLES = (
     "telemetry_report_history",
     "telemetry_evidence_dirs",
     "telemetry_newer_than",
+    "telemetry_max_age",
     "telemetry_fail_on",
     "telemetry_fail_hosts",
     "telemetry_signing_key",
@@ -285,7 +287,7 @@ def _switches(variables: Mapping[str, Any]) -> tuple[Switch, ...]:
 
 
 def _check_types(variables: Mapping[str, Any]) -> None:
-    """Each switch is one and each number is in its bounds, before anything is touched. Raises :class:`PolicyError`."""
+    """Each switch is one, numbers and ages are in bounds, before anything is touched. Raises :class:`PolicyError`."""
     for name in SWITCHES:
         try:
             boolean(variables.get(name, True))
@@ -295,6 +297,10 @@ def _check_types(variables: Mapping[str, Any]) -> None:
         value = variables.get(name, least)
         if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,5}", str(value)) or not least <= int(value) <= most:
             raise PolicyError(f"{name} is {value!r}; it must be a number of {what}, from {least} to {most}")
+    try:
+        max_age_of(variables.get("telemetry_max_age", MAX_AGE))
+    except ValueError as error:
+        raise PolicyError(f"telemetry_max_age: {error}") from error
 
 
 def host_limit(variables: Mapping[str, Any]) -> int:

@@ -23,6 +23,7 @@ Mark = Literal["seen", "candidate", "unknown"]
 
 class _HostMay(TypedDict, total=False):
     machine: str | None
+    time: int
 
 
 class Host(_HostMay):

@@ -36,6 +36,7 @@ KEPT = {
     "telemetry_token": "a secret has no place in it",
     "telemetry_controllers": "it holds secrets, and says where they are sent",
     "telemetry_fail_on": "it would decide whether its own check fails",
+    "telemetry_max_age": "it would decide how old the evidence may be that its own check passes",
     **dict.fromkeys(
         (
             "telemetry_ca_file",

@@ -89,6 +89,21 @@ TABLE = (
         "telemetry_restart=now`.",
     ),
     Verdict(
+        "stale",
+        "the evidence is older than telemetry_max_age allows",
+        UNSEEN,
+        "open",
+        3,
+        True,
+        "🕒",
+        "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.5V8l2.5 2",
+        "#7a5c00",
+        "#d9c25a",
+        "warning",
+        "Audit the host again: `ansible-playbook cbops.telemetry.audit --limit HOST`. What was seen then proves "
+        "nothing of now.",
+    ),
+    Verdict(
         "unknown",
         "something could not be read or resolved",
         UNSEEN,
@@ -162,6 +177,8 @@ BY_NAME = {one.name: one for one in TABLE}
 #: The closed set of verdicts, worst first.
 VERDICTS = tuple(BY_NAME)
 
+#: What the age of evidence makes of a verdict (see _age.py).
+STALE = "stale"
 #: A controller that is down: not a verdict, but what telemetry_fail_on may name.
 DOWN = "down"
 #: All that it may name: verdicts, a controller that is down, hosts that are not there any more.

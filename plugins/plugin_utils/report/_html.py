@@ -26,7 +26,14 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import has_toggle, toggle_words
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import TABLE, VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
+    EXCUSED,
+    IDLE,
+    MET,
+    TABLE,
+    VERDICTS,
+    in_camps,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import ENTRIES, PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
     CLOCKS,
@@ -113,6 +120,7 @@ def row(host: Host, inventory: str) -> dict[str, Any]:
         "age": host.age,
         "at": host.collected_at,
         "drift": host.drift,
+        "was": host.was,
         "posture": host.document.get("posture"),
         "reasons": host.reasons,
         "warnings": host.warnings,
@@ -245,7 +253,15 @@ def pieces(report: Report) -> Iterator[str]:
     ).partition(here)
     yield before
     yield data(
-        {"verdicts": MEANINGS, "changes": changed(report), "manual": {"page": PAGE, "entries": ENTRIES}, "hosts": []}
+        {
+            "verdicts": MEANINGS,
+            "settled": in_camps(MET, EXCUSED, IDLE),
+            "made": report.generated_at,
+            "limit": report.max_age,
+            "changes": changed(report),
+            "manual": {"page": PAGE, "entries": ENTRIES},
+            "hosts": [],
+        }
     )[: -len("]}")]
     for number, host in enumerate(report.worst_first()):
         yield ("," if number else "") + data(row(host, report.inventory))

@@ -24,6 +24,7 @@ def entry(host: Host, inventory: str) -> dict[str, Any]:
         "collected_at": host.collected_at,
         "age_seconds": host.age,
         "drift": host.drift,
+        **({"aged": host.aged.into, "was": host.was} if host.aged else {}),
         "mend": [step._asdict() for step in steps(host, inventory)],
     }
 
@@ -50,6 +51,7 @@ def pieces(report: Report) -> Iterator[str]:
         "schema": REPORT_SCHEMA,
         "generated_at": report.generated_at,
         "last_run": report.last_run,
+        "max_age_seconds": report.max_age,
         "headline": headline(report),
         "totals": report.totals,
         "notes": list(report.notes),

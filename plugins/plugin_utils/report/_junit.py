@@ -23,6 +23,13 @@ def outcome(verdict: str, fail_on: object) -> str:
     return "skipped" if BY_NAME[verdict].camp in (EXCUSED, IDLE) else ""
 
 
+def element_of(host: Host, fail_on: object) -> str:
+    """The element of a host: old evidence fails by what its verdict was, too."""
+    found = {outcome(verdict, fail_on) for verdict in host.counts_as if isinstance(fail_on, list | tuple)}
+    shown = outcome(host.verdict, fail_on)
+    return shown if shown in ("failure", "error") or found.isdisjoint(("failure", "error")) else "error"
+
+
 def _case(host: Host, report: Report) -> str:
     reasons = [visible(reason) for reason in host.reasons]
     mend = [
@@ -42,7 +49,7 @@ def _case(host: Host, report: Report) -> str:
             *map(visible, mend),
         ]
     )
-    element = outcome(host.verdict, report.fail_on)
+    element = element_of(host, report.fail_on)
     body = ""
     if element:
         message = quoteattr(f"{host.verdict}: {reasons[0] if reasons else host.verdict}")
@@ -57,7 +64,7 @@ def _case(host: Host, report: Report) -> str:
 def render(report: Report) -> str:
     """The report with the hosts worst first."""
     counts: Mapping[str, int] = {
-        element: sum(count for verdict, count in report.totals.items() if outcome(verdict, report.fail_on) == element)
+        element: sum(element_of(host, report.fail_on) == element for host in report.hosts)
         for element in ("failure", "error", "skipped")
     }
     numbers = f'tests="{len(report.hosts)}" failures="{counts["failure"]}" errors="{counts["error"]}"'

@@ -108,7 +108,9 @@ def manifest_of(
 
 def _told(line: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest has of a line of the journal."""
-    return {key: line[key] for key in ("sha256", "collected_at", "verdict", "drift", "machine") if key in line}
+    return {
+        key: line[key] for key in ("sha256", "collected_at", "verdict", "drift", "machine", "host_clock") if key in line
+    }
 
 
 def collection_version() -> str | None:

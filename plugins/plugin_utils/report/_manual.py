@@ -64,6 +64,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("vanished", r"vanished"),
     Entry("drift-corrective", r"^drift: corrective"),
     Entry("drift-intended", r"^drift: intended"),
+    Entry("evidence-too-old", r"its evidence is .* old, and may be "),
+    Entry("evidence-of-unknown-age", r"how old its evidence is, is not known"),
+    Entry("clocks-apart", r"its clock and the control node's are "),
     Entry("evidence-from-the-future", r"its evidence is by its own time from"),
     Entry("policy-not-met", r"policy is not met, or not proven"),
     Entry(
@@ -73,7 +76,7 @@ ENTRIES: tuple[Entry, ...] = (
         r"|neither direct nor configured|must be %s and at most|no absolute path|no number and no percentage"
         r"|is no moment such as|there is no installation|not installed here"
         r"|endpoints and paths are more than|an absolute path is needed|not an absolute path"
-        r"|the run that is to be undone is needed|with_flag: |\(telemetry_\w+\): ",
+        r"|the run that is to be undone is needed|with_flag: |is no age: |\(telemetry_\w+\): ",
     ),
     Entry("probe-expectation", r"^expected \S+ \(.*\) to be "),
     # -- undo, backups ------------------------------------------------------------------------------------------------

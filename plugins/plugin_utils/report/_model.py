@@ -13,11 +13,12 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, cast
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_by_machine
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import Aged, aged, clock_off, verdict_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_by_machine, unmet
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
     Answer,
     Evidence,
@@ -79,6 +80,10 @@ class Host:
     age: float | None = None  # seconds; None also where collected_at is in the future, so that a clock was wrong
     drift: str | None = None
     machine: str | None = None  # the same for two names of one machine
+    is_as_filed: bool = True  # whether the run that tells collected_at speaks of this very document
+    host_clock: str | None = None  # what its own clock said at collected_at, where that is far from it
+    aged: Aged | None = None  # what its age has made of it
+    was: str | None = None  # the verdict that it had before
 
     @property
     def host(self) -> str:
@@ -89,6 +94,11 @@ class Host:
     def verdict(self) -> str:
         """One of VERDICTS."""
         return str(self.document["verdict"])
+
+    @property
+    def counts_as(self) -> tuple[str, ...]:
+        """All that telemetry_fail_on may name it by: what was wrong when it was seen is not better by its age."""
+        return tuple(dict.fromkeys(filter(None, (self.verdict, self.was, self.aged and self.aged.into))))
 
     @property
     def reasons(self) -> Sequence[str]:
@@ -148,6 +158,27 @@ class Host:
         return ", ".join(dict.fromkeys(entry["product"] for entry in self.installations))
 
 
+def by_age(host: Host, at: str, limit: float | None) -> Host:
+    """A host with the verdict that the age of its evidence leaves it at a moment, and what its clock leaves it."""
+    present, collected = moment(at), moment(host.collected_at)
+    theirs = moment(host.host_clock)
+    what = clock_off(theirs, collected) if theirs is not None and collected is not None else None
+    if what is None and present is not None:
+        what = aged(collected, present, limit, host.is_as_filed)
+    if what is None:
+        return host
+    verdict = verdict_of(host.verdict, what)
+    document = cast(Evidence, {**host.document, "verdict": verdict, "reasons": [what.reason, *host.reasons]})
+    if verdict == host.verdict:  # it is what must be done, and comes first
+        document["reasons"] = [*host.reasons, what.reason]
+    return replace(host, document=document, aged=what, was=host.verdict)
+
+
+def falls_short(host: Host, fail_on: Sequence[str]) -> bool:
+    """Whether a host does not meet its policy, or nobody knows, by its evidence, its age, and telemetry_fail_on."""
+    return unmet(host.document, fail_on) or not set(host.counts_as).isdisjoint(fail_on)
+
+
 class Changes(NamedTuple):
     """What changed, when, and by which run."""
 
@@ -175,6 +206,7 @@ class Report:
     notes: Sequence[str] = ()
     changes: Changes = Changes()
     vanished: Sequence[str] = ()  # hosts of the last run of the whole inventory that are not here
+    max_age: float | None = None  # seconds that evidence may be old
     totals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -268,7 +300,11 @@ def drifts(report: Report) -> str:
 def _mark(host: Host, about: str) -> str:
     """How bad it is what was found out about something; empty where the policy has nothing to say of it."""
     found = [one for one in host.findings if one.about == about]
-    return rules.worst_level(found) if found else ""
+    if not found:
+        return ""
+    level = rules.worst_level(found)
+    # What was right when it was seen is not green any more.
+    return "" if host.aged is not None and level == rules.OK else level
 
 
 def clock(host: Host, name: str) -> Cell:

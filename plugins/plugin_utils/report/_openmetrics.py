@@ -94,6 +94,11 @@ def render(report: Report) -> str:
             "Hosts by path to the telemetry endpoint and outcome of the probe.",
             (({"via": via, "outcome": outcome}, count) for (via, outcome), count in paths.items()),
         ),
+        *_family(
+            "max_age_seconds",
+            "How old evidence may be (telemetry_max_age), until a host's verdict is stale.",
+            [({}, report.max_age)] if report.max_age is not None else [],
+        ),
         *_family("last_run_timestamp_seconds", "When the newest evidence of the fleet was collected.", last),
         *_family("report_timestamp_seconds", "When this report was made.", [({}, _stamp(report.generated_at))]),
         "# EOF",

@@ -9,7 +9,7 @@ import shlex
 from typing import NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import SETTLED
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import SETTLED, STALE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
 
 
@@ -39,6 +39,8 @@ def steps(host: Host, inventory: str) -> list[Step]:
             ),
             audit,
         ]
+    if host.verdict == STALE:
+        return [audit]  # what was owed then need not be owed now
     found: list[Step] = []
     if host.verdict == "waiver_expired":
         found.append(

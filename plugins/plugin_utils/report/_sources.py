@@ -42,7 +42,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now, stamp
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Changes, Host, Run, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Changes, Host, Run, by_age, moment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._record import changes_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
@@ -200,11 +200,18 @@ def since(given: str | None, at: str) -> str | None:
     return stamp(named.astimezone(datetime.timezone.utc))
 
 
-def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None, at: str | None = None) -> Gathered:
+def gather(
+    folders: Sequence[Path],
+    hosts: Sequence[str],
+    newer_than: str | None,
+    at: str | None = None,
+    max_age: float | None = None,
+) -> Gathered:
     """Every host that is named, in its order, by its newest evidence; one without any is ``unknown``.
 
-    ``newer_than`` is as `since` takes it, ``at`` (the report's own time, from which ages are told; without it the
-    present) is ISO 8601 in UTC. What has a time after that has no age, for a clock was wrong. Raises ValueError.
+    What is older than ``max_age`` (seconds) has the verdict that its age leaves it. ``newer_than`` is as `since` takes
+    it, ``at`` (the report's own time, from which ages are told; without it the present) is ISO 8601 in UTC. What has a
+    time after that has no age, for a clock was wrong. Raises ValueError.
     """
     folders = list(dict.fromkeys(inner for folder in folders for inner in folders_of(folder)))
     read_folders = [_Folder(folder, at or now()) for folder in folders]
@@ -215,10 +222,11 @@ def gather(folders: Sequence[Path], hosts: Sequence[str], newer_than: str | None
     pool: dict[Any, Any] = {}
     for host in hosts:
         one, counts = _host(read_folders, host, newer_than, at, pool)
-        found.append(one)
+        found.append(by_age(one, at, max_age) if counts else one)
         if not counts:
             lacking.append(host)
     notes += _about_the_future(read_folders, found, at)
+    notes += _about_clocks(found)
     changes, about = changes_in(folders, hosts)
     notes += about
     strange = set().union(*(folder.names or () for folder in read_folders))
@@ -260,6 +268,18 @@ def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str
     return notes
 
 
+def _about_clocks(hosts: Sequence[Host]) -> list[str]:
+    """What must be said of clocks of hosts that are not the control node's."""
+    off = [host for host in hosts if host.host_clock]
+    if not off:
+        return []
+    said = ", ".join(f"{host.host} ({host.host_clock} there, {host.collected_at} here)" for host in off[:20])
+    return [
+        f"the clocks of {len(off)} hosts are not as the control node's; by which of them is right depends what is said "
+        f"of times and certificates: {said}{' ...' if len(off) > 20 else ''}"
+    ]
+
+
 def _later(one: str | None, other: str | None) -> bool:
     first, second = moment(one), moment(other)
     return first is not None and (second is None or first > second)
@@ -280,6 +300,7 @@ def _host(
             reason = f"its evidence file {path.name} is damaged or of another schema"
             continue
         seen: Mapping[str, Any] = folder.seen(host, sha256) or document
+        clock = _moment_of(seen.get("host_clock"))
         collected = _moment_of(seen.get("collected_at"))
         one = Host(
             cast(Evidence, {name: _shared(value, pool) for name, value in document.items()}),
@@ -287,6 +308,8 @@ def _host(
             _age(collected, at),
             seen.get("drift"),
             seen.get("machine"),
+            seen.get("sha256") == sha256,
+            clock,
         )
         if best is None or _newness(one) > _newness(best):
             best = one

@@ -44,23 +44,71 @@
     return drawing;
   }
 
-  const badge = (verdict) =>
-    make("span", {class: "badge v-" + verdict}, symbol(verdict), verdict.replace(/_/g, " "));
+  const badge = (host) => make("span", {class: "badge v-" + host.verdict + (past(host) ? " past" : "")},
+    symbol(host.verdict), host.verdict.replace(/_/g, " ") + (past(host) ? ` ${age(host)} ago` : ""));
 
-  function cell([text, mark]) {
+  function cell([text, mark], old) {
     if (!text) return make("span", {class: "muted"}, "–");
     const words = text.replace(/_/g, " ");
-    if (!MARKS[mark]) return make("span", {class: "state"}, words);
+    if (!MARKS[mark] || (old && mark === "ok")) return make("span", {class: "state"}, words);
     const told = {ok: "as wanted", bad: "against the policy", open: "open"}[mark];
     return make("span", {class: "state v-" + MARKS[mark], title: told}, symbol(MARKS[mark]), words);
   }
 
-  function age(host) {
-    const seconds = host.age;
-    if (seconds === null) return host.at ? "unknown" : "never";
+  // -- how old it is by the clock of whoever reads it. A clock that is behind makes nothing younger.
+
+  const MADE = Date.parse(data.made);
+  const sinceMade = () => Math.max(0, (Date.now() - MADE) / 1000) || 0;
+
+  function secondsOf(host) {
+    if (host.age !== null) return host.age + sinceMade();
+    // It was from the future when the page was made.
+    const ahead = host.at ? (Date.now() - Date.parse(host.at)) / 1000 : NaN;
+    return ahead >= 0 ? ahead : null;
+  }
+
+  const settled = new Set(data.settled);
+
+  function tooOld(host) {
+    if (data.limit === null) return false;
+    const seconds = secondsOf(host);
+    return seconds === null ? sinceMade() > data.limit : seconds > data.limit;
+  }
+
+  // What was settled when the page was made, and is too old by now.
+  const past = (host) => settled.has(host.verdict) && tooOld(host);
+
+  function ageWords(seconds) {
     if (seconds >= 172800) return Math.floor(seconds / 86400) + " days";
     if (seconds >= 3600) return Math.floor(seconds / 3600) + " h";
     return seconds >= 60 ? Math.floor(seconds / 60) + " min" : Math.floor(seconds) + " s";
+  }
+
+  function age(host) {
+    const seconds = secondsOf(host);
+    return seconds === null ? (host.at ? "unknown" : "never") : ageWords(seconds);
+  }
+
+  function then(host) {
+    const was = host.age === null ? "" : `${ageWords(host.age)} old`;
+    return was === `${age(host)} old` ? `${was} (${host.at})`
+      : was ? `${was} when this page was made, ${age(host)} by now (${host.at})` : `${age(host)} old (${host.at})`;
+  }
+
+  // The greens of an old page are none: said at its head, and at the totals. Gives how many hosts have grown too old.
+  function grow() {
+    const old = data.hosts.filter((host) => host.at && tooOld(host));
+    const note = document.getElementById("old");
+    const made = sinceMade();
+    note.hidden = !old.length && made < 86400;
+    note.textContent = `This page was made ${ageWords(made)} ago.` + (old.length
+      ? ` By this computer's clock the evidence of ${old.length} hosts is older than ${ageWords(data.limit)} ` +
+        "(telemetry_max_age): what is grey of them was so then, and is not known now." : "");
+    const verdictsPast = new Set(old.filter(past).map((host) => host.verdict));
+    for (const button of document.querySelectorAll(".total[data-verdict]")) {
+      button.classList.toggle("past", verdictsPast.has(button.dataset.verdict));
+    }
+    return old.length;
   }
 
   const address = (host) => "#/host/" + encodeURIComponent(host);
@@ -110,7 +158,7 @@
 
   function value(host) {
     if (state.key === "verdict") return verdicts.indexOf(host.verdict);
-    if (state.key === "age") return host.age === null ? Infinity : host.age;
+    if (state.key === "age") return secondsOf(host) === null ? Infinity : secondsOf(host);
     if (state.key === "host" || state.key === "product") return host[state.key];
     return host.cells[Number(state.key)][0];
   }
@@ -135,10 +183,10 @@
 
   function line(host) {
     return make("tr", {},
-      make("td", {}, badge(host.verdict), host.drift ? make("span", {class: "drift"}, host.drift + " drift") : ""),
+      make("td", {}, badge(host), host.drift ? make("span", {class: "drift"}, host.drift + " drift") : ""),
       make("th", {scope: "row"}, make("a", {href: address(host.host)}, make("bdi", {}, host.host))),
       make("td", {}, host.product.replace(/_/g, " ") || "–"),
-      ...host.cells.map((one) => make("td", {}, cell(one))),
+      ...host.cells.map((one) => make("td", {}, cell(one, tooOld(host)))),
       make("td", {class: "number"}, age(host)));
   }
 
@@ -206,7 +254,7 @@
       grid(["clock", "telemetry", "decided at", "reason"], clocks.map((clock, number) => {
         const mark = entry[clock] === host.policy.desired ? "ok" : entry[clock] === "not_running" ? ""
           : ["enabled", "disabled", "mixed"].includes(entry[clock]) ? "bad" : "open";
-        return [NAMES[number], cell([entry[clock], ["enabled", "disabled"].includes(host.policy.desired) ? mark : ""]),
+        return [NAMES[number], cell([entry[clock], ["enabled", "disabled"].includes(host.policy.desired) ? mark : ""], host.was || tooOld(host)),
           entry.places[number] && make("code", {}, entry.places[number]), explained(entry.why[number])];
       })),
       ...(entry.declarations.length ? [make("h3", {}, "Every mention of the flag"),
@@ -232,10 +280,11 @@
     detail.replaceChildren(
       make("a", {class: "back", href: state.way ? "#/way/" + state.way.map(encodeURIComponent).join("/") : "#/"}, "← Hosts"),
       title,
-      make("p", {}, badge(host.verdict), ` – ${data.verdicts[host.verdict]} (`, means("verdict-" + host.verdict, "more"), ")"),
+      make("p", {}, badge(host), ` – ${data.verdicts[host.verdict]} (`, means("verdict-" + host.verdict, "more"), ")"),
       ...(host.posture ? [make("p", {}, host.posture)] : []),
       facts([
-        ["Evidence", host.at ? (host.age === null ? `its age is not known (${host.at})` : `${age(host)} old (${host.at})`) : "none"],
+        ["Evidence", host.at ? (secondsOf(host) === null ? `its age is not known (${host.at})` : then(host)) : "none"],
+        ["Then", host.was && host.was !== host.verdict && `${host.was.replace(/_/g, " ")}, when that was collected`],
         ["Wanted", policy.desired && `telemetry ${policy.desired}, connectivity ${policy.connectivity}, restart ${policy.restart}`],
         ["Drift", host.drift],
         ["Waiver", waived && `until ${waived.until}: ${waived.reason} (approved by ${waived.approved_by}` +
@@ -318,6 +367,16 @@
   addEventListener("hashchange", route);
   addEventListener("beforeprint", () => show(true));
   addEventListener("afterprint", () => show());
+  // A page that stays open gets older, too.
+  let greyed = grow();
+  setInterval(() => {
+    const now = grow();
+    if (now === greyed) return;
+    greyed = now;
+    show();
+    const [kind, name] = parts();
+    if (kind === "host" && hosts.has(name)) open(hosts.get(name));
+  }, 60000);
   choose();
   route();
 })();

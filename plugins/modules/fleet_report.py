@@ -69,8 +69,9 @@ options:
     type: str
   max_age:
     description:
-      - How old evidence may be, in days or as V(72h) or V(90 min). What is older is V(stale), whatever it was, but for
-        a violation and a waiver that has run out, which stay. O(fail_on) counts it by both verdicts.
+      - How old evidence may be, in days or as V(72h) or V(90 min). What is older is V(stale), but for a
+        violation, a waiver that has run out, and what was unknown or unreachable, which stay. O(fail_on) counts it by
+        both verdicts.
       - Evidence of which no manifest and no journal tells the time, and evidence that is not as its last run filed it,
         are of unknown age, and so V(unknown). So is what is more than a day in the future.
       - With V(never), or V(0), evidence may be of any age.

@@ -27,6 +27,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
     BROKEN,
     FAIL_ON,
+    UNSEEN,
     VERDICTS,
     in_camps,
 )
@@ -110,7 +111,7 @@ def test_nothing_gets_milder_by_its_age(verdict: str, into: str) -> None:
     then = None if into == "unknown" else "2026-11-01T12:00:00Z"
     old = model.by_age(model.replace(host, collected_at=then), at, 3 * DAY)
     assert old.aged is not None and old.aged.into == into and old.was == verdict
-    assert old.verdict == (verdict if verdict in in_camps(BROKEN) else into)
+    assert old.verdict == (verdict if verdict in in_camps(BROKEN, UNSEEN) else into)
     assert "a reason" in old.reasons and len(old.reasons) == 2
     for fail_on in (("stale", "unknown"), (verdict,), FAIL_ON):
         assert not set(old.counts_as).isdisjoint(fail_on)
@@ -142,7 +143,11 @@ def test_each_format_says_stale_and_none_is_green(tmp_path: Path) -> None:
     hosts = _fleet(tmp_path, {f"{verdict}.example": verdict for verdict in VERDICTS}, NOW - datetime.timedelta(days=4))
     found = gather([tmp_path / "evidence"], hosts, None, fleetmaker.AT, 3 * DAY)
     report = model.Report(fleetmaker.AT, found.hosts, max_age=3 * DAY)
-    assert report.totals == {**dict.fromkeys(VERDICTS, 0), "violation": 1, "waiver_expired": 1, "stale": 7}
+    assert report.totals == {
+        **dict.fromkeys(VERDICTS, 0),
+        "stale": 5,
+        **dict.fromkeys(("violation", "waiver_expired", "unknown", "unreachable"), 1),
+    }
     assert "meet" not in model.headline(report)
     for name in _formats.FORMATS:
         text = _formats.render(name, report)

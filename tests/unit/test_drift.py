@@ -309,3 +309,64 @@ def test_an_edit_that_somebody_else_reports(tmp_path: Path, before: Any, after: 
     file_evidence(tmp_path, before, run_id="r")
     file_evidence(tmp_path, after, edited=True, run_id="r")
     assert drift(tmp_path) == told
+
+
+# -- a host that could not be read for a while --------------------------------------------------------
+
+
+GONE = judged(None)
+GONE_OTHERWISE = {**GONE, "error": "no route", "reasons": ["its state could not be read: no route"]}
+
+
+def _file(reports: Path, number: int, document: dict[str, Any]) -> str | None:
+    return file_evidence(reports, document, run_id=f"2026112{number}T000000Z-00000000")[1]  # type: ignore[arg-type]
+
+
+def test_drift_is_seen_when_a_host_comes_back(tmp_path: Path) -> None:
+    drifts = [_file(tmp_path, number, one) for number, one in enumerate([RIGHT, GONE, GONE_OTHERWISE, GONE, WRONG])]
+    assert drifts == [None, None, None, None, "corrective"]
+    assert list((tmp_path / "baselines").iterdir()) == []
+    assert _file(tmp_path, 5, WRONG) is None, "it is said once"
+
+
+def test_a_host_that_comes_back_as_it_was_has_not_drifted(tmp_path: Path) -> None:
+    drifts = [_file(tmp_path, number, one) for number, one in enumerate([RIGHT, GONE, RIGHT, GONE, RIGHT])]
+    assert drifts == [None] * 5
+
+
+def test_what_we_did_before_and_while_a_host_was_gone_is_no_drift(tmp_path: Path) -> None:
+    """The connection broke in the middle of an edit, and again when the host was asked how far that came."""
+    assert _file(tmp_path, 0, WRONG) is None
+    file_changes(tmp_path, "h", [attempt("the connection broke", "disabled")], "20261121T000000Z-00000000")
+    assert _file(tmp_path, 1, GONE) is None
+    file_changes(tmp_path, "h", [attempt("it broke again", "disabled")], "20261122T000000Z-00000000")
+    assert _file(tmp_path, 2, GONE_OTHERWISE) is None
+    assert _file(tmp_path, 3, RIGHT) is None
+    assert _file(tmp_path, 4, WRONG) == "corrective", "an alibi counts once"
+
+
+def test_a_new_policy_is_said_when_it_comes_and_not_again(tmp_path: Path) -> None:
+    waived = judged(None, telemetry_waiver=WAIVER)
+    back = judged(host(entry()), telemetry_waiver=WAIVER)
+    assert [_file(tmp_path, number, one) for number, one in enumerate([RIGHT, GONE, waived, back])] == [
+        None,
+        None,
+        "intended",
+        None,
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"evidence": 1, "since": []}', '{"evidence": {}, "since": 7}'])
+def test_a_baseline_that_is_damaged_costs_only_itself(tmp_path: Path, text: str) -> None:
+    for number, one in enumerate([RIGHT, GONE]):
+        _file(tmp_path, number, one)
+    (kept,) = (tmp_path / "baselines").iterdir()
+    kept.write_text(text)
+    assert _file(tmp_path, 2, WRONG) is None
+
+
+def test_journal_and_manifest_name_the_baseline(tmp_path: Path) -> None:
+    for number, one in enumerate([RIGHT, GONE]):
+        _file(tmp_path, number, one)
+    line = json.loads((tmp_path / "runs/20261121T000000Z-00000000.jsonl").read_text())
+    assert line["baseline"] == digest((evidence.as_text(RIGHT, sort_keys=True)).encode())

@@ -97,6 +97,7 @@ def sound_entry(entry: Any) -> bool:
             or (isinstance(entry["host_clock"], str) and MOMENT.fullmatch(entry["host_clock"]) is not None)
         )
         and (entry.get("machine") is None or _is_sha256(entry["machine"]))
+        and (entry.get("baseline") is None or _is_sha256(entry["baseline"]))
         and (entry.get("replaced_by") is None or _is_sha256(entry["replaced_by"]))
     )
 

@@ -16,7 +16,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cut, first, named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
@@ -42,6 +42,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts i
 EVIDENCE_SCHEMA: Literal["cbops.telemetry/evidence/1"] = "cbops.telemetry/evidence/1"
 #: How files end that are being written; what a run that was killed has left of them the next one removes.
 UNFINISHED = ".new"
+#: Checksums that are kept beside a baseline: of as many the acts since are no drift when the host comes back.
+MOST_SINCE = 100
 
 
 def said(answer: Mapping[str, Any]) -> str:
@@ -185,16 +187,18 @@ def file_evidence(
     text = as_text(document, sort_keys=True)
     with locked(reports):
         before, sha256 = read_with_digest(path)
-        ours = acts_since(reports, document["host"], sha256, run_id)
+        base = baseline_of(reports, document["host"], before, sha256)
+        ours = [act for since in base.since for act in acts_since(reports, document["host"], since, run_id)]
+        acts = [act for act in map(act_of, ours) if act is not None] or (
+            [Act(None, document["policy"]["desired"])] if edited and document["policy"] else []
+        )
         try:
-            drift = drift_of(
-                before,
-                document,
-                [act for act in map(act_of, ours) if act is not None]
-                or ([Act(None, document["policy"]["desired"])] if edited and document["policy"] else []),
-            )
+            drift = drift_of(base.document, document, acts)
+            if base.document is not before and drift == "intended":
+                drift = drift_of(before, document)  # of its policy the evidence before tells, also without a state
         except (KeyError, TypeError, AttributeError):
             drift = None  # what was there before is damaged
+        kept = keep_baseline(reports, document, base)
         collected_at = now()
         clock = _clock_of(host_time, collected_at)
         line = written(
@@ -207,12 +211,13 @@ def file_evidence(
                 "measured": list(measured),
                 **({"machine": digest(machine.encode())} if machine else {}),
                 **({"host_clock": clock} if clock else {}),
+                **({"baseline": kept} if kept else {}),
             },
             sort_keys=True,
         )
         write_text(path, text)
         append(journal_of(reports, run_id), line + "\n")
-        if ours:
+        if ours and not kept:
             note_judged(
                 reports,
                 document["host"],
@@ -221,6 +226,56 @@ def file_evidence(
                 run_id,
             )
     return path, drift
+
+
+class Baseline(NamedTuple):
+    """What a host's new evidence is held against."""
+
+    document: Evidence | None
+    since: tuple[str, ...]  # checksums of it, and of evidence without a state that was filed since
+
+
+def baseline_path(reports: Path, host: str) -> Path:
+    """Where the last evidence with a state of a host is kept that could not be read since."""
+    return path_of(reports / "baselines", host)
+
+
+def read_baseline(path: Path) -> Baseline | None:
+    """What is kept there; None where nothing is, or it is damaged."""
+    try:
+        kept = parsed(content(path))
+        document, since = kept["evidence"], kept["since"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    good = (
+        isinstance(document, dict)
+        and document.get("schema") == EVIDENCE_SCHEMA
+        and isinstance(since, list)
+        and all(isinstance(one, str) for one in since)
+    )
+    return Baseline(cast(Evidence, document), tuple(since)) if good else None
+
+
+def baseline_of(reports: Path, host: str, before: Evidence | None, sha256: str) -> Baseline:
+    """The last evidence of a host that has a state: the one before, or what was kept while it could not be read."""
+    own = Baseline(before, (sha256,) if sha256 else ())
+    if before is None or before.get("state") is not None:
+        return own
+    kept = read_baseline(baseline_path(reports, host))
+    if kept is None or kept.document is None or kept.document.get("host") != host:
+        return own
+    return Baseline(kept.document, tuple(dict.fromkeys([*kept.since, *own.since]))[-MOST_SINCE:])
+
+
+def keep_baseline(reports: Path, document: Evidence, base: Baseline) -> str | None:
+    """Keep it where the new evidence has no state, for when the host comes back; its checksum. Under the lock."""
+    path = baseline_path(reports, document["host"])
+    if document.get("state") is not None or base.document is None or base.document.get("state") is None:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        return None
+    write_json(path, {"evidence": base.document, "since": list(base.since)}, sort_keys=True)
+    return digest(as_text(base.document, sort_keys=True).encode())
 
 
 def _clock_of(host_time: float | None, collected_at: str) -> str | None:

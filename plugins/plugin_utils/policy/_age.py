@@ -13,7 +13,7 @@ import datetime
 import re
 from typing import Any, NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, UNSEEN, in_camps
 
 DAY = 86400
 #: Where nobody says otherwise, in days: FedRAMP's moderate baseline asks for machine validation once every 3 days.
@@ -107,6 +107,7 @@ def clock_off(theirs: datetime.datetime, ours: datetime.datetime) -> Aged | None
 def verdict_of(was: str, what: Aged) -> str:
     """The verdict of evidence with this age.
 
-    What was seen to be broken stays so: nobody has seen it mended. Nothing else is believed.
+    What was seen to be broken stays so, for nobody has seen it mended; and what was not known says why, which its age
+    would not. Nothing else is believed.
     """
-    return was if was in in_camps(BROKEN) else what.into
+    return was if was in in_camps(BROKEN, UNSEEN) else what.into

@@ -40,6 +40,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence
     EVIDENCE_SCHEMA,
     UNFINISHED,
     as_text,
+    baseline_path,
+    read_baseline,
     write_text,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import (
@@ -106,11 +108,12 @@ def manifest_of(
     }
 
 
+_TOLD = ("sha256", "collected_at", "verdict", "drift", "machine", "host_clock", "baseline")
+
+
 def _told(line: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest has of a line of the journal."""
-    return {
-        key: line[key] for key in ("sha256", "collected_at", "verdict", "drift", "machine", "host_clock") if key in line
-    }
+    return {key: line[key] for key in _TOLD if key in line}
 
 
 def collection_version() -> str | None:
@@ -612,6 +615,12 @@ def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tu
             if word is None
             else _evidence_problem(reports / name, name, word, found.seen[word.run_id])
         )
+        if not problem and word is not None and word.entry.get("baseline"):
+            kept = baseline_path(reports, str(word.entry["host"]))
+            base = read_baseline(kept)
+            if base is None or digest(as_text(base.document or {}, sort_keys=True).encode()) != word.entry["baseline"]:
+                problem = f"the state from before the host could not be read, {kept}, is not the one that "
+                problem += f"{word.run_id}.json names (sha256): drift would not be seen when it comes back"
         if problem:
             wrong.append(f"{reports / name}: {problem}")
     if unsigned:

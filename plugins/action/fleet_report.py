@@ -194,6 +194,7 @@ class ActionModule(LocalAction):
             most_rows(),
         )
         notes = [f"{host.host}: {said}" for host in report.worst_first() for said in downs(host.document)]
+        notes += [f"{host.host}: {said}" for host in report.worst_first() for said in host.events_changed]
         if lacking and not arguments["this_run"]:
             again = f"; an audit of those alone: --limit @{shlex.quote(str(retry))}" if retry else ""
             notes.insert(0, f"no evidence that counts, of {len(lacking)} hosts: {named(lacking)}{again}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from schemas import validate
+from schemas import validate, validate_line
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _evidence as evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest
@@ -22,7 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
     file_changes,
     roll_backs_of,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act, drift_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act, drift_of, events_changed
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import file_evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import path_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import judge, policy_of
@@ -370,3 +370,89 @@ def test_journal_and_manifest_name_the_baseline(tmp_path: Path) -> None:
         _file(tmp_path, number, one)
     line = json.loads((tmp_path / "runs/20261121T000000Z-00000000.jsonl").read_text())
     assert line["baseline"] == digest((evidence.as_text(RIGHT, sort_keys=True)).encode())
+
+
+# -- events -----------------------------------------------------------------------------------------
+
+
+def events(
+    *names: str | None, plugin: str = "demo", version: str = "1", unread: int = 0, **more: Any
+) -> dict[str, Any]:
+    """What the plugins of an installation name."""
+    rows = [
+        {"kind": "event", "name": name, "mark": "seen", "field": "demo.X.Y", "file": "/p!x"}
+        if name is not None
+        else {
+            "kind": "event",
+            "name": None,
+            "mark": "unknown",
+            "field": "demo.X.Z",
+            "file": "/p!x",
+            "reason": "computed",
+        }
+        for name in names
+    ]
+    return {
+        "mark": "seen",
+        "archives": 1,
+        "classes": 3,
+        "plugins": [{"plugin": plugin, "version": version, "file": "/p", "mark": "seen", "events": rows}],
+        "unread": [{"file": "/q", "reason": "broken"}] * unread,
+        **more,
+    }
+
+
+NONE_READ = {"mark": "unknown", "archives": 0, "classes": 0, "plugins": [], "unread": [], "reason": "no home"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (events("a"), events("a"), []),
+        (events("a"), events("a", "b", version="2"), ["cm: an event is new: b (of demo 2)"]),
+        (events("a", "b"), events("a", version="2"), ["cm: an event is gone: b (of demo 1)"]),
+        (events("a"), events("a", None), []),
+        (events("a"), events("a", plugin="other"),
+         ["cm: an event is new: a (of other 1)", "cm: an event is gone: a (of demo 1)"]),
+        # what could not be read before, or cannot now, is neither new nor gone for that
+        (events("a", unread=1), events("a", "b"), []),
+        (events("a", "b"), events("a", unread=1), []),
+        (NONE_READ, events("a"), []),
+        (events("a"), NONE_READ, []),
+        (None, events("a"), []),
+        (events("a"), None, []),
+        (events(), events("x" * 300), [f"cm: an event is new: {'x' * 200} … (of demo 1)"]),
+    ],
+)  # fmt: skip
+def test_an_event_that_is_new_or_gone(before: Any, after: Any, said: list[str]) -> None:
+    """Somebody upgraded a plugin: it is drift, and the event is named."""
+    pair = [judged(host(entry(**({"events": one} if one else {})))) for one in (before, after)]
+    assert events_changed(*pair) == said
+    assert drift_of(*pair) == ("corrective" if said else None)
+
+
+def test_events_of_another_host_or_other_rights_are_not_compared() -> None:
+    before = judged(host(entry(events=events("a")), user=1000))
+    assert events_changed(before, judged(host(entry(events=events("a", "b"))))) == []
+    assert events_changed(None, before) == [] and events_changed(judged(None), before) == []
+
+
+def test_very_many_events_are_counted() -> None:
+    before, after = (judged(host(entry(events=events(*map(str, range(count)))))) for count in (1, 200))
+    said = events_changed(before, after)
+    assert len(said) == 101 and said[-1] == "and 99 more events are new or gone"
+
+
+def test_new_events_stand_in_the_journal(tmp_path: Path) -> None:
+    for names in (("a",), ("a", "b"), ("a", "b")):
+        file_evidence(tmp_path, judged(host(entry(events=events(*names)))), run_id=f"r{len(names)}")
+    lines = [
+        json.loads(line) for path in sorted((tmp_path / "runs").iterdir()) for line in path.read_text().splitlines()
+    ]
+    for line in lines:
+        validate_line(line)
+    assert [line.get("events_changed") for line in lines] == [None, ["cm: an event is new: b (of demo 1)"], None]
+    entries, damaged = evidence.lines_of(tmp_path / "runs/r2.jsonl")
+    assert (len(entries), damaged) == (2, 0)
+    (tmp_path / "runs/r2.jsonl").write_text(json.dumps({**lines[1], "events_changed": [1]}) + "\n")
+    assert evidence.lines_of(tmp_path / "runs/r2.jsonl")[1] == 1

@@ -17,8 +17,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     Circumstances,
     circumstances_of,
     file_answer,
+    question,
     settings_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
 
 
 def test_what_can_be_a_template_is_treated_as_one_and_nothing_else() -> None:
@@ -144,3 +146,11 @@ def test_what_the_role_remembers_of_a_host(variables: dict[str, Any], expected: 
 )
 def test_the_words_are_those_of_ssh(message: str, words: str) -> None:
     assert words_of_ssh(message) == words
+
+
+@pytest.mark.parametrize(("value", "asked"), [(None, None), ("never", None), ("disk", "disk")])
+def test_events_are_asked_for_where_the_inventory_says_so(value: str | None, asked: str | None) -> None:
+    variables = {"telemetry_desired": "disabled", **({"telemetry_events": value} if value else {})}
+    assert question(variables).get("events") == asked
+    with pytest.raises(PolicyError, match="telemetry_events is 'always'"):
+        question({"telemetry_desired": "disabled", "telemetry_events": "always"})

@@ -170,6 +170,8 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
             "switches": [{"name": one.name, "off_value": one.off_value} for one in policy.switches],
             "threads": threads,
         }
+    if variables.get("telemetry_events", "never") != "never":
+        options["events"] = "disk"
     if policy.connectivity != "ignored":
         endpoint = variables.get("telemetry_endpoint") or {}
         options["connectivity"] = {

@@ -82,6 +82,10 @@ def _is_sha256(value: Any) -> bool:
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
 def sound_entry(entry: Any) -> bool:
     """Whether a line of a journal, or what a manifest says of a file, is one."""
     return (
@@ -96,6 +100,7 @@ def sound_entry(entry: Any) -> bool:
             entry.get("host_clock") is None
             or (isinstance(entry["host_clock"], str) and MOMENT.fullmatch(entry["host_clock"]) is not None)
         )
+        and _are_texts(entry.get("events_changed", []))
         and (entry.get("machine") is None or _is_sha256(entry["machine"]))
         and (entry.get("baseline") is None or _is_sha256(entry["baseline"]))
         and (entry.get("replaced_by") is None or _is_sha256(entry["replaced_by"]))

@@ -118,6 +118,7 @@ def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
         any(before.get(key) != after.get(key) for key in _BUILD)
         or any(_setting(before, key, after) for key in _SETTINGS)
         or _toggled(change, acts)
+        or bool(_events_between(before, after))
     )
 
 
@@ -153,6 +154,67 @@ def _setting(before: Mapping[str, Any], key: str, after: Mapping[str, Any]) -> b
     pair = [(entry.get("settings") or {}).get(key) for entry in (before, after)]
     seen = [((entry.get("settings") or {}).get("details") or {}).get(key, {}).get("state") for entry in (before, after)]
     return "unknown" not in (*pair, *seen) and None not in pair and pair[0] != pair[1]
+
+
+#: Sentences on events of one host, and characters of one: its plugins name them.
+_MOST_EVENTS, _LONGEST_NAME = 100, 200
+
+
+def events_changed(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str]:
+    """Which events the plugins of a host name that they did not name before, and which no more: a sentence each.
+
+    ``before`` and ``after`` are evidence documents; empty where one of them does not know.
+    """
+    if before is None or not comparable(before["state"], after["state"]):
+        return []
+    said = [
+        f"{change.after['name']}: {words}"
+        for change in _paired(before["state"], after["state"])[2]
+        for words in _events_between(change.before, change.after)
+    ]
+    more = len(said) - _MOST_EVENTS
+    return said if more <= 0 else [*said[:_MOST_EVENTS], f"and {more} more events are new or gone"]
+
+
+def _events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What came and went among the events of an installation; what was not read before is not new for that."""
+    old, new = before.get("events"), after.get("events")
+    if old is None or new is None or not old["archives"] or not new["archives"]:
+        return []
+    was, now = _named(old), _named(new)
+    came = [] if old["unread"] else sorted(now.keys() - was.keys())
+    went = [] if new["unread"] else sorted(was.keys() - now.keys())
+    return [
+        *(
+            f"{_KINDS[kind]} is new: {_cut(name)} (of {plugin} {now[plugin, kind, name]})"
+            for plugin, kind, name in came
+        ),
+        *(
+            f"{_KINDS[kind]} is gone: {_cut(name)} (of {plugin} {was[plugin, kind, name]})"
+            for plugin, kind, name in went
+        ),
+    ]
+
+
+_KINDS = {
+    "event": "an event",
+    "property": "a property of events",
+    "candidate": "what may be an event or a property of one",
+}
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]} …"
+
+
+def _named(events: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
+    """The version of the plugin that names each event, by plugin, kind and name, without what has no name."""
+    return {
+        (one["plugin"], event["kind"], event["name"]): one["version"]
+        for one in events["plugins"]
+        for event in one["events"]
+        if event["name"] is not None
+    }
 
 
 def files_of(entry: Mapping[str, Any]) -> set[str]:

@@ -22,7 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import cu
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest, sound_entry
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import act_of, acts_since, note_judged
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act, drift_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act, drift_of, events_changed
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import (
     append,
     content,
@@ -201,6 +201,7 @@ def file_evidence(
         kept = keep_baseline(reports, document, base)
         collected_at = now()
         clock = _clock_of(host_time, collected_at)
+        events = _events_of(base.document, document)
         line = written(
             {
                 "host": document["host"],
@@ -209,6 +210,7 @@ def file_evidence(
                 "verdict": document["verdict"],
                 "drift": drift,
                 "measured": list(measured),
+                **({"events_changed": events} if events else {}),
                 **({"machine": digest(machine.encode())} if machine else {}),
                 **({"host_clock": clock} if clock else {}),
                 **({"baseline": kept} if kept else {}),
@@ -226,6 +228,13 @@ def file_evidence(
                 run_id,
             )
     return path, drift
+
+
+def _events_of(before: Evidence | None, document: Evidence) -> list[str]:
+    try:
+        return events_changed(before, document)
+    except (KeyError, TypeError, AttributeError):
+        return []  # what was there before is damaged
 
 
 class Baseline(NamedTuple):

@@ -48,6 +48,7 @@ DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
 ATTACH = ("auto", "never")
+EVENTS = ("never", "disk")
 EXPECT = ("", "present")
 TOGGLE = ("unmanaged", "disabled", "enabled")
 
@@ -66,6 +67,7 @@ VARIABLES = (
     "telemetry_switches",
     "telemetry_senders",
     "telemetry_threads",
+    "telemetry_events",
     "telemetry_expect",
     "telemetry_carrier",
     "telemetry_host_limit",
@@ -413,6 +415,7 @@ def policy_of(variables: Mapping[str, Any], today: datetime.date | None = None) 
         except ValueError as error:
             raise PolicyError(f"telemetry_restart_window: {error}") from error
     _choice(variables, "telemetry_attach", ATTACH, "auto")
+    _choice(variables, "telemetry_events", EVENTS, "never")
     host_limit(variables)
     expect = _choice(variables, "telemetry_expect", EXPECT, "")
     return Policy(

@@ -15,7 +15,7 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,6 +46,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     clusters,
     connectivity,
     drifts,
+    event_news,
     headline,
     moment,
     place,
@@ -109,8 +110,45 @@ def _words(collected: Any) -> str:
     return {True: "on", False: "off", None: "not set"}.get(collected, "unknown")
 
 
-def row(host: Host, inventory: str) -> dict[str, Any]:
-    """A host as the page's script takes it."""
+class Plugins:
+    """The plugins of a fleet that name events, each once: hosts are alike, and a page with them all would be large."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+        self._known: dict[str, int] = {}
+
+    def number(self, one: Mapping[str, Any]) -> int:
+        """Where a plugin stands among the rows."""
+        kept = [
+            one["plugin"],
+            one["version"],
+            one.get("note") or one.get("reason") or "",
+            [
+                [event["name"], event["kind"], event["mark"], event.get("summary") or event.get("reason") or ""]
+                for event in one["events"]
+            ],
+        ]
+        key = json.dumps(kept)
+        if key not in self._known:
+            self._known[key] = len(self.rows)
+            self.rows.append(kept)
+        return self._known[key]
+
+
+def _events(events: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
+    """The events of an installation: its plugins by their numbers."""
+    return {
+        "mark": events["mark"],
+        "reason": events.get("reason") or "",
+        "plugins": [plugins.number(one) for one in events["plugins"]],
+        "unread": [f"{one['file']}: {one['reason']}" for one in events["unread"][:50]],
+        "more": max(0, len(events["unread"]) - 50),
+    }
+
+
+def row(host: Host, inventory: str, plugins: Plugins | None = None) -> dict[str, Any]:
+    """A host as the page's script takes it; ``plugins`` are those that other hosts have too."""
+    plugins = plugins or Plugins()
     cells = [*(clock(host, name) for name in CLOCKS), connectivity(host), waiver(host)]
     return {
         "host": host.host,
@@ -125,7 +163,11 @@ def row(host: Host, inventory: str) -> dict[str, Any]:
         "reasons": host.reasons,
         "warnings": host.warnings,
         "policy": host.policy,
-        "installations": [_installation(entry) for entry in host.installations],
+        "installations": [
+            {**_installation(entry), **({"events": _events(entry["events"], plugins)} if "events" in entry else {})}
+            for entry in host.installations
+        ],
+        "eventsChanged": host.events_changed,
         "answers": [
             {key: answer.get(key) for key in ("target", "via", "outcome", "message", "findings")}
             for answer in host.answers
@@ -238,6 +280,7 @@ def pieces(report: Report) -> Iterator[str]:
     before, _here, after = template.render(
         headline=headline(report),
         drifts=drifts(report),
+        event_news=event_news(report),
         report=report,
         meanings=MEANINGS,
         symbols=SYMBOLS,
@@ -263,6 +306,7 @@ def pieces(report: Report) -> Iterator[str]:
             "hosts": [],
         }
     )[: -len("]}")]
+    plugins = Plugins()
     for number, host in enumerate(report.worst_first()):
-        yield ("," if number else "") + data(row(host, report.inventory))
-    yield "]}" + after + "\n"
+        yield ("," if number else "") + data(row(host, report.inventory, plugins))
+    yield '],"plugins":' + data(plugins.rows) + "}" + after + "\n"

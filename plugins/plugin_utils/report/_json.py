@@ -25,6 +25,7 @@ def entry(host: Host, inventory: str) -> dict[str, Any]:
         "age_seconds": host.age,
         "drift": host.drift,
         **({"aged": host.aged.into, "was": host.was} if host.aged else {}),
+        **({"events_changed": list(host.events_changed)} if host.events_changed else {}),
         "mend": [step._asdict() for step in steps(host, inventory)],
     }
 

@@ -108,7 +108,7 @@ def manifest_of(
     }
 
 
-_TOLD = ("sha256", "collected_at", "verdict", "drift", "machine", "host_clock", "baseline")
+_TOLD = ("sha256", "collected_at", "verdict", "drift", "machine", "host_clock", "baseline", "events_changed")
 
 
 def _told(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     clock,
     connectivity,
     drifts,
+    event_news,
     headline,
     waiver,
 )
@@ -43,9 +44,17 @@ def _detail(host: Host, inventory: str) -> str:
     drift = f", {host.drift} drift" if host.drift else ""
     lines = [f"{host.host}: {host.verdict}{drift}", *(f"  {reason}" for reason in host.reasons)]
     lines += [f"  warning: {text}" for text in host.warnings]
+    lines += [f"  events: {text}" for text in host.events_changed]
     for step in steps(host, inventory):
         lines += [f"  {step.words} ({step.where}):", f"    $ {step.command}"] if step.command else [f"  {step.words}"]
     return "".join(f"{html.escape(visible(line))}\n" for line in lines)
+
+
+def _news(report: Report, most: int = 30) -> list[str]:
+    """The first sentences on events, a line each."""
+    said = [f"{host.host}: {text}" for host in report.worst_first() for text in host.events_changed]
+    lines = [f"{html.escape(visible(text))}\n" for text in said[:most]]
+    return lines if len(said) <= most else [*lines, f"and {len(said) - most} more\n"]
 
 
 def render(report: Report) -> str:
@@ -54,6 +63,8 @@ def render(report: Report) -> str:
     head += [f"| {SYMBOLS[verdict]} {verdict} | {count} |\n" for verdict, count in report.totals.items()]
     if drifts(report):
         head.append(f"\n{drifts(report)}.\n")
+    if event_news(report):
+        head += [f"\n{html.escape(visible(event_news(report)))}.\n", "\n<pre>\n", *_news(report), "</pre>\n"]
     shown = [host for host in report.worst_first() if host.verdict not in in_camps(MET, IDLE)]
     open_hosts = [host for host in shown if host.verdict not in SETTLED]
     left = LIMIT - sum(map(len, head)) - 1200  # what stands around tables and notes

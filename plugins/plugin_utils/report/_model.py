@@ -84,6 +84,7 @@ class Host:
     host_clock: str | None = None  # what its own clock said at collected_at, where that is far from it
     aged: Aged | None = None  # what its age has made of it
     was: str | None = None  # the verdict that it had before
+    events_changed: Sequence[str] = ()  # events that are new or gone since the evidence before
 
     @property
     def host(self) -> str:
@@ -292,6 +293,15 @@ def drifts(report: Report) -> str:
     counts = Counter(host.drift for host in report.hosts if host.drift)
     words = [f"{count} {_DRIFTS.get(drift, drift)} ({drift})" for drift, count in sorted(counts.items())]
     return f"Since the evidence before: {', '.join(words)}" if words else ""
+
+
+def event_news(report: Report) -> str:
+    """On how many hosts events are new or gone; empty where on none."""
+    found = [host for host in report.hosts if host.events_changed]
+    if not found:
+        return ""
+    names = ", ".join(host.host for host in found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    return f"Events that plugins name are new or gone on {len(found)} {noun(report.hosts, len(found))}: {names}"
 
 
 # -- the fleet matrix -------------------------------------------------------------------------------

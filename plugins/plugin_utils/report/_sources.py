@@ -310,6 +310,7 @@ def _host(
             seen.get("machine"),
             seen.get("sha256") == sha256,
             clock,
+            events_changed=tuple(seen.get("events_changed") or ()),
         )
         if best is None or _newness(one) > _newness(best):
             best = one

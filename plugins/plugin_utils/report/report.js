@@ -150,7 +150,7 @@
 
   function hay(host) {
     if (host.hay === undefined) {
-      host.hay = [host.host, host.verdict, host.product, host.drift || "", ...host.reasons, ...host.warnings,
+      host.hay = [host.host, host.verdict, host.product, host.drift || "", ...host.eventsChanged, ...host.reasons, ...host.warnings,
         ...host.cells.map((one) => one[0]), ...(changed.get(host.host) || []).flatMap(texts)].join("\n").toLowerCase();
     }
     return host.hay;
@@ -257,6 +257,7 @@
         return [NAMES[number], cell([entry[clock], ["enabled", "disabled"].includes(host.policy.desired) ? mark : ""], host.was || tooOld(host)),
           entry.places[number] && make("code", {}, entry.places[number]), explained(entry.why[number])];
       })),
+      ...(entry.events ? events(entry.events) : []),
       ...(entry.declarations.length ? [make("h3", {}, "Every mention of the flag"),
         grid(["place", "variable", "value", "effect"], entry.declarations.map(([where, variable, flag, live, reason]) =>
           [make("code", {}, where), variable, make("code", {}, flag), live ? "live" : "no effect: " + reason]))] : []),
@@ -268,6 +269,23 @@
       ...entry.threads.map((line) => make("p", {}, line)),
       ...(entry.switches.length ? [make("h3", {}, "Other switches"),
         grid(["switch", "on disk", "next start", "running", "reason"], entry.switches)] : []),
+    ];
+  }
+
+  // What its plugins say they can send; plugins that several hosts have are in the data once.
+  function events(found) {
+    const rows = found.plugins.flatMap((number) => {
+      const [plugin, version, note, list] = data.plugins[number];
+      return list.length ? list.map(([name, kind, mark, words]) => [`${plugin} ${version}`, kind,
+        make("bdi", {}, name === null ? "–" : name), mark, [words, note].filter(Boolean).join("; ")])
+        : [[`${plugin} ${version}`, "", "", "unknown", note]];
+    });
+    return [
+      make("h3", {}, "What its plugins say they send"),
+      make("p", {}, `${found.mark}${found.reason ? ": " + found.reason : ""}. Each event would also carry the instance's id, the `
+        + "product, its version and the licensed organisation; id and organisation are never read."),
+      ...(rows.length ? [grid(["plugin", "kind", "name", "known by", "description"], rows)] : []),
+      ...list("Not read", [...found.unread, ...(found.more ? [`and ${found.more} more`] : [])]),
     ];
   }
 
@@ -293,6 +311,7 @@
       ...list("Reasons", host.reasons.map(explained)),
       ...list("What mends it", mend, "ol"),
       ...list("Warnings", host.warnings.map(explained)),
+      ...list("Events that are new or gone", host.eventsChanged),
       ...host.installations.flatMap((entry) => installation(entry, host)),
       ...(host.answers.length ? [make("h3", {}, "Connectivity"),
         grid(["path", "target", "outcome", "what was seen"], host.answers.map((one) => [make("bdi", {}, one.via), one.target,

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.cbops.telemetry.plugins.modules.analytics_events_info import ARGUMENTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule, ready
+
+ready("analytics_events_info")
 
 
 class ActionModule(CarriedModule):

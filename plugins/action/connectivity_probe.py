@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.cbops.telemetry.plugins.modules.connectivity_probe import ARGUMENTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule, ready
+
+ready("connectivity_probe")
 
 
 class ActionModule(CarriedModule):

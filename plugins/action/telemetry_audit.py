@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, ready
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     among_facts,
     circumstances_of,
@@ -20,6 +20,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
+
+ready("telemetry_info")
 
 
 class ActionModule(Carrier):

@@ -10,10 +10,17 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.modules.telemetry_flag import ARGUMENTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule, display, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import (
+    CarriedModule,
+    display,
+    one_line,
+    ready,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt, edits_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
+
+ready("telemetry_flag")
 
 
 class ActionModule(CarriedModule):

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, ready
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import settings_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import refusal
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
@@ -30,6 +30,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan impo
     idle,
     read_entry,
 )
+
+ready("telemetry_flag")
 
 
 class ActionModule(Carrier):

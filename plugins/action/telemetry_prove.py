@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.cbops.telemetry.plugins.modules.telemetry_prove import ARGUMENTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule, ready
+
+ready("telemetry_prove")
 
 
 class ActionModule(CarriedModule):

@@ -16,7 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import ATTACH, LAUNCH_SCRIPTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Carrier, one_line, ready
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import reports_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
     attempt,
@@ -57,6 +57,9 @@ def missing(edited: Sequence[str], undone: Sequence[Mapping[str, Any]], run: str
         for path in edited
         if path not in known
     ]
+
+
+ready("telemetry_flag")
 
 
 class ActionModule(Carrier):

@@ -109,3 +109,18 @@ def test_few_blanks_stand_beside_operators_and_none_is_missing_elsewhere() -> No
         " if a and not b or 'x ' in b:",
         "  return a[1 :-1],1 .real,{'k':lambda :-a},0x1 if a else b",
     ]
+
+
+def test_what_is_kept_is_whole_or_is_made_anew(folder: Path) -> None:
+    made: list[int] = []
+
+    def make() -> bytes:
+        made.append(1)
+        return b"\x00made\xff"
+
+    assert [packing.kept("packed", source, make) for source in ("a", "a", "b", "a")] == [b"\x00made\xff"] * 4
+    assert len(made) == 2
+    for number, path in enumerate(sorted(folder.glob("packed-*"))):
+        path.write_bytes(path.read_bytes()[:-1] if number else b"")
+    assert packing.kept("packed", "a", make) == packing.kept("packed", "b", make) == b"\x00made\xff"
+    assert len(made) == 4, "nothing that is not whole is taken"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import json
 import re
 import secrets
@@ -26,13 +27,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.utils.display import Display
 
-from ansible_collections.cbops.telemetry.plugins.modules import (
-    analytics_events_info,
-    connectivity_probe,
-    telemetry_flag,
-    telemetry_info,
-    telemetry_prove,
-)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
     explained,
     failure_of,
@@ -44,7 +38,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _ga
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import Action
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import record
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import stripped
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import kept, stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     HOST_LIMIT,
     PolicyError,
@@ -54,14 +48,32 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 CARRIERS = ("auto", "pipe", "module")
 FOLDER = Path(__file__).resolve().parents[2] / "module_utils"
 
-#: The options of each module that can be carried.
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "telemetry_info": telemetry_info.ARGUMENTS,
-    "telemetry_flag": telemetry_flag.ARGUMENTS,
-    "connectivity_probe": connectivity_probe.ARGUMENTS,
-    "telemetry_prove": telemetry_prove.ARGUMENTS,
-    "analytics_events_info": analytics_events_info.ARGUMENTS,
-}
+#: Where Ansible finds the collection's modules.
+_MODULES = "ansible_collections.cbops.telemetry.plugins.modules"
+
+
+class _Arguments(Mapping[str, dict[str, Any]]):
+    """The options of each module that can be carried, from the module itself when they are asked for.
+
+    Ansible compiles what it loads of a collection anew in every run, and an audit needs one of the modules.
+    """
+
+    _names = ("telemetry_info", "telemetry_flag", "connectivity_probe", "telemetry_prove", "analytics_events_info")
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        if name not in self._names:
+            raise KeyError(name)
+        found: dict[str, Any] = importlib.import_module(f"{_MODULES}.{name}").ARGUMENTS
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+ARGUMENTS = _Arguments()
 
 #: The packages of module_utils that go to every host, lowest first: each imports itself and those before it alone. What
 #: lies beside them (``_answer``) comes last and may import all. So like stands by like, and is compressed better.
@@ -119,14 +131,23 @@ def sources(package: str) -> list[str]:
 
 def text_of(source: str) -> str:
     """A source by its name, made small."""
-    return stripped((FOLDER / f"{source.replace('.', '/')}.py").read_text("utf-8"))
+    return stripped(raw(source))
+
+
+def raw(source: str) -> str:
+    """A source by its name, as it is."""
+    return (FOLDER / f"{source.replace('.', '/')}.py").read_text("utf-8")
 
 
 @functools.cache
 def packed(*packages: str) -> bytes:
-    """The sources of packages with their names, compressed."""
-    texts = [text for package in packages for name in sources(package) for text in (name, text_of(name))]
-    return zlib.compress("\0".join(texts).encode(), 9)
+    """The sources of packages with their names, compressed; kept from run to run, as a stripped source is."""
+    found = [(name, raw(name)) for package in packages for name in sources(package)]
+
+    def made() -> bytes:
+        return zlib.compress("\0".join(text for name, source in found for text in (name, stripped(source))).encode(), 9)
+
+    return kept("packed", "\0".join(text for one in found for text in one), made)
 
 
 @functools.cache
@@ -151,8 +172,23 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
     return " ".join(str(len(part)) for part in parts).encode() + b"\n" + b"".join(parts)
 
 
-# Packed when Ansible loads the action, before it forks for each host.
-shim(), packed(*EVERYWHERE), packed(*PROBE), packed(*EDIT), packed(*PROVE), packed(*EVENTS), packed(*SENDERS)
+#: What may go to a host beside EVERYWHERE for each module.
+_BESIDE = {
+    "telemetry_info": (PROBE, SENDERS, EVENTS),
+    "telemetry_flag": (EDIT,),
+    "connectivity_probe": (PROBE,),
+    "telemetry_prove": (PROVE,),
+    "analytics_events_info": (EVENTS,),
+}
+
+
+def ready(function: str) -> None:
+    """Load and pack what a request takes: when Ansible loads an action that makes it, before it forks for each host."""
+    _options, _beside = ARGUMENTS[function], [packed(*packages) for packages in _BESIDE[function]]
+
+
+# What every action that asks a host needs, for the same reason.
+shim(), packed(*EVERYWHERE), ARGUMENTS["telemetry_info"]
 
 
 def command(interpreter: str | None, environment: str) -> str:

@@ -20,7 +20,7 @@ import re
 import sys
 import tempfile
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 #: What makes the class below a NamedTuple, on the host; see the shim.
@@ -34,6 +34,8 @@ _APART = {tokenize.OP, tokenize.NAME, tokenize.STRING, tokenize.NUMBER}
 _KEPT = 1000
 #: The last line of a result that is whole.
 _END = "\n# whole\n"
+#: Bytes before a result that is no text: its SHA-256.
+_DIGEST = 32
 
 
 def stripped(source: str) -> str:
@@ -42,16 +44,16 @@ def stripped(source: str) -> str:
     It takes as long as Ansible's own start, so the result is kept where Python keeps what it compiled, by the content
     of the source and of this file; where that cannot be written, it is made each time.
     """
-    kept = _folder() / f"stripped-{hashlib.sha256(f'{_version()}{source}'.encode()).hexdigest()}"
+    path = _folder() / f"stripped-{hashlib.sha256(f'{_version()}{source}'.encode()).hexdigest()}"
     try:
-        content = kept.read_text("utf-8")
+        content = path.read_text("utf-8")
         if content.endswith(_END):
             return content[: -len(_END)]
     except (OSError, ValueError):
         pass
     made = _made(source)
     if not sys.dont_write_bytecode:
-        _keep(kept, made)
+        _keep(path, (made + _END).encode())
     return made
 
 
@@ -66,18 +68,33 @@ def _version() -> str:
     return f"{sys.version_info[:3]}{Path(__file__).read_text('utf-8')}"
 
 
-def _keep(path: Path, content: str) -> None:
+def kept(kind: str, source: str, make: Callable[[], bytes]) -> bytes:
+    """What is made of a source, kept by its content as a stripped source is. ``kind`` begins the file's name."""
+    path = _folder() / f"{kind}-{hashlib.sha256(f'{_version()}{source}'.encode()).hexdigest()}"
+    try:
+        data = path.read_bytes()
+        if data[:_DIGEST] == hashlib.sha256(data[_DIGEST:]).digest():
+            return data[_DIGEST:]
+    except OSError:
+        pass
+    made = make()
+    if not sys.dont_write_bytecode:
+        _keep(path, hashlib.sha256(made).digest() + made)
+    return made
+
+
+def _keep(path: Path, content: bytes) -> None:
     """Write it in one piece, or not at all."""
     try:
         path.parent.mkdir(exist_ok=True)
-        others = list(path.parent.glob("stripped-*"))
+        others = list(path.parent.glob(f"{path.name.partition('-')[0]}-*"))
         for other in others if len(others) >= _KEPT else ():
             other.unlink(missing_ok=True)
         descriptor, part = tempfile.mkstemp(prefix="stripped.", dir=path.parent)
         try:
-            with open(descriptor, "w", encoding="utf-8") as stream:
+            with open(descriptor, "wb") as stream:
                 os.fchmod(stream.fileno(), 0o644)  # no secret, as little as what Python keeps
-                stream.write(content + _END)
+                stream.write(content)
             os.replace(part, path)
         except BaseException:
             os.unlink(part)

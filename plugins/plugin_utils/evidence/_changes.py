@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import LEGACY
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act
@@ -180,6 +179,9 @@ def edited_in(reports: Path, run_id: str, host: str) -> list[str]:
 
     Without copies of earlier versions, which a run moves to where backups are.
     """
+    # Here, because what it imports is an editor, which an audit has no use for and Ansible would compile in every run.
+    from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import LEGACY
+
     found = {}
     for line in content(record_of(reports, run_id)).splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):

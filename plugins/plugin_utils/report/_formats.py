@@ -5,37 +5,47 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import (
-    _csv,
-    _html,
-    _json,
-    _junit,
-    _markdown,
-    _openmetrics,
-    _sarif,
-)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Report
 
+_PACKAGE = "ansible_collections.cbops.telemetry.plugins.plugin_utils.report"
+
+
+def _renderer(name: str) -> Any:
+    """The file of a format, loaded where it is wanted: Ansible compiles what it loads anew in every run."""
+    return importlib.import_module(f"{_PACKAGE}._{name}")
+
+
+def _rendered(name: str, report: Report) -> str:
+    return str(_renderer(name).render(report))
+
+
 FORMATS: dict[str, tuple[str, Callable[[Report], str]]] = {
-    "json": (".json", _json.render),
-    "html": (".html", _html.render),
-    "junit": (".junit.xml", _junit.render),
-    "sarif": (".sarif", _sarif.render),
-    "openmetrics": (".prom", _openmetrics.render),
-    "csv": (".csv", _csv.render),
-    "markdown": (".md", _markdown.render),
+    name: (ending, functools.partial(_rendered, name))
+    for name, ending in (
+        ("json", ".json"),
+        ("html", ".html"),
+        ("junit", ".junit.xml"),
+        ("sarif", ".sarif"),
+        ("openmetrics", ".prom"),
+        ("csv", ".csv"),
+        ("markdown", ".md"),
+    )
 }
 
 
 #: Those that are as long as the evidence is: of 100,000 hosts, one text of each would be more than the hosts are.
-_PIECES: dict[str, Callable[[Report], Iterable[str]]] = {"json": _json.pieces, "html": _html.pieces}
+_PIECES = frozenset({"json", "html"})
 
 
 def pieces(name: str, report: Report) -> Iterable[str]:
     """The same as `render`, for whoever writes it to a file."""
-    return _PIECES[name](report) if name in _PIECES else [render(name, report)]
+    found: Iterable[str] = _renderer(name).pieces(report) if name in _PIECES else [render(name, report)]
+    return found
 
 
 def render(name: str, report: Report) -> str:

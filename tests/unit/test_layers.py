@@ -21,7 +21,7 @@ BELOW: dict[Path, dict[str, set[str]]] = {
         "": set(),
         "policy": {""},
         "evidence": {"", "policy"},
-        "report": {"", "policy", "evidence"},
+        "report": {"", "policy", "evidence", "product"},
         "connect": {"", "policy", "evidence"},
         "product": {"", "policy"},
         "restart": {"", "policy", "evidence", "connect", "product"},

@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).parent.parent.parent
 ROLES = ("telemetry", "gitops_pull")
 #: What begins as a variable does, and is none.
 TAGS = {
+    "telemetry_ledger",
     "telemetry_audit",
     "telemetry_enforce",
     "telemetry_plan",

@@ -114,6 +114,9 @@ VARIABLES = (
     "telemetry_signing_key",
     "telemetry_set_stats",
     "telemetry_hosts",
+    "telemetry_operations_centers",
+    "telemetry_min_coverage",
+    "telemetry_installations",
 )
 
 #: Variables that are yes or no, and those that are whole numbers, from the least to the most. `-e` and INI inventories

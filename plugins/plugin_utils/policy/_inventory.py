@@ -35,6 +35,8 @@ KEPT = {
     "telemetry_launch_templates": "a template is a program",
     "telemetry_token": "a secret has no place in it",
     "telemetry_controllers": "it holds secrets, and says where they are sent",
+    "telemetry_operations_centers": "it holds secrets, and says where they are sent",
+    "telemetry_min_coverage": "it would decide whether its own check fails",
     "telemetry_fail_on": "it would decide whether its own check fails",
     "telemetry_max_age": "it would decide how old the evidence may be that its own check passes",
     **dict.fromkeys(

@@ -146,6 +146,12 @@ ENTRIES: tuple[Entry, ...] = (
         r"|its JVM runs with telemetry|it does not run either",
     ),
     Entry(
+        "coverage",
+        r"launch files name|which does not have it|coverage: |min_coverage|operations centers were not audited"
+        r"|where it belongs is not known|no operations center |as a percentage|the ledger cannot be written"
+        r"|is not in the inventory$|was audited, and no|and its verdict is|must be a list of names",
+    ),
+    Entry(
         "operations-center-not-asked",
         r"did not say which controllers|operations_centers, entry|operations? centers? is (named|not known)"
         r"|lists no controllers|all of them are not read|has an item in|validate_certs|has no TLS|list of controllers"

@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation only: this action runs on the control node (plugins/action/fleet_ledger.py)."""
+
+DOCUMENTATION = r"""
+module: fleet_ledger
+short_description: Which controllers there are, and which of them were audited
+version_added: 0.2.0
+description:
+  - Reconciles four ledgers. What operations centers say by their API, what lies on the disks of those that were
+    audited, what the launch files of controllers name, and the inventory with its evidence.
+  - Names controllers that are known and were not audited, those that were audited and that no operations center has,
+    two names for one, and hosts that do not run what the inventory expects. Every match says by what it was made.
+  - Coverage is the part of the known controllers that was audited. Where an operations center that anything names
+    could not be read whole, it is unknown, never a percentage.
+  - Connects to no host; asks the operations centers that are named.
+author:
+  - The cbops.telemetry maintainers (@cbops)
+extends_documentation_fragment:
+  - cbops.telemetry._attributes
+  - cbops.telemetry._attributes.action
+  - cbops.telemetry._report
+options:
+  hosts:
+    description:
+      - The hosts whose evidence is read.
+      - Without it, every host of the inventory.
+    type: list
+    elements: str
+  evidence_dirs:
+    description:
+      - Folders of evidence, as M(cbops.telemetry.fleet_report) takes them.
+      - Without it, C(evidence) in O(reports_dir).
+    type: list
+    elements: path
+  operations_centers:
+    description:
+      - Operations centers to ask. Without any, those that were audited and the launch files tell alone.
+      - One that does not answer is no error; what it has is then not known.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: Its address.
+        type: str
+        required: true
+      user:
+        description: A user with C(Overall/Read) and C(Job/Read).
+        type: str
+      token:
+        description: The user's API token. It is in no result and no report.
+        type: str
+      ca_file:
+        description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
+        type: path
+  expected:
+    description: The names of the installations that a host is to have, for each host of which that is said.
+    type: dict
+    default: {}
+  min_coverage:
+    description:
+      - Percentage of the known controllers that must have been audited, from 0 to 100. Less, or a coverage that is not
+        known, or an operations center that was not audited, makes the task fail.
+      - Without it coverage is shown and decides nothing.
+    type: float
+  name:
+    description: Name of the file in O(reports_dir), without C(.json).
+    type: str
+    default: ledger
+  fail:
+    description: Whether to fail where O(min_coverage) is not met.
+    type: bool
+    default: true
+seealso:
+  - module: cbops.telemetry.fleet_report
+  - plugin: cbops.telemetry.operations_center
+    plugin_type: inventory
+"""
+
+EXAMPLES = r"""
+- name: Every controller is audited, or the task fails
+  cbops.telemetry.fleet_ledger:
+    operations_centers:
+      - url: https://oc.example.com/
+        user: auditor
+        token: "{{ oc_token }}"
+    min_coverage: 100
+  run_once: true
+"""
+
+RETURN = r"""
+path:
+  description: The ledger as JSON (docs/schema/ledger-1.json).
+  returned: always
+  type: str
+coverage:
+  description:
+    - C(audited) and C(known) controllers, C(percent) (null where it is not known), the same of
+      C(operations_centers), and C(reasons) for what is not known.
+  returned: always
+  type: dict
+ghosts:
+  description: Controllers that are known and were not audited.
+  returned: always
+  type: list
+  elements: str
+strangers:
+  description: Installations that were audited and that no operations center has, as host and installation.
+  returned: always
+  type: list
+  elements: str
+renamed:
+  description: Names that are of one controller.
+  returned: always
+  type: list
+  elements: list
+unexpected:
+  description: Hosts that do not run what O(expected) says.
+  returned: always
+  type: list
+  elements: str
+unmet:
+  description: Why O(min_coverage) makes the task fail; empty where it does not.
+  returned: always
+  type: str
+"""

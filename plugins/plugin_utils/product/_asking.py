@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks the operations centers of telemetry_operations_centers; the reason stands in for one that does not answer.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+
+#: The option of actions that ask.
+OPERATIONS_CENTERS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "url": {"type": "str", "required": True},
+        "user": {"type": "str"},
+        "token": {"type": "str", "no_log": True},
+        "ca_file": {"type": "path"},
+    },
+}
+
+
+def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | str]:
+    """What each says, by its address. Raises ValueError for an address that is none, or is named twice."""
+    found: dict[str, product.Center | str] = {}
+    for entry in centers:
+        given = str(entry["url"])
+        if "@" in given.partition("://")[2].partition("/")[0]:
+            raise ValueError("an address has a user in it; name user and token")
+        url = product.address(given)
+        if url in found:
+            raise ValueError(f"{url} is named twice")
+        token = str(entry.get("token") or "")
+        if (
+            token
+            and url.startswith("http:")
+            and (urllib.parse.urlsplit(url).hostname or "") not in ("127.0.0.1", "::1")
+        ):
+            found[url] = f"{url} has no TLS, so that whoever listens could read the token"
+            continue
+        try:
+            client = Client(url, str(entry.get("user") or ""), token, entry.get("ca_file"))
+            found[url] = product.read(client, url)
+        except ClientError as error:
+            found[url] = str(error)
+    return found

@@ -1,0 +1,594 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is there: what operations centers say by API and on disk, and launch files, reconciled with what was audited.
+
+Pure functions; nothing here reads a file, a server or the clock. Private to this collection. Runs on the control node.
+A controller counts as audited where an installation in evidence is it, and each match says by what; a match that could
+be another's is none. Where an operations center that is named anywhere was not read whole, the number of controllers is
+a lower bound, and coverage is unknown: never a percentage of what happened to be seen.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation, State
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, natural
+
+LEDGER_SCHEMA = "cbops.telemetry/ledger/1"
+#: Verdicts of evidence that shows no host as it is now.
+NOT_SEEN = ("unreachable", "stale")
+API, DISK, LAUNCH = "api", "disk", "launch file"
+
+
+@dataclass(eq=False)
+class Seen:
+    """An installation that was audited."""
+
+    host: str
+    installation: Installation
+    names: frozenset[str]  # of its host, in lower case
+    machine: str | None
+    center: Center | None = None  # the operations center that its launch files name, or that it is
+    entries: list[Known] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Host and installation."""
+        return f"{self.host}/{self.installation['name']}"
+
+    @property
+    def member(self) -> Mapping[str, Any]:
+        """What its launch files say of where it belongs."""
+        return self.installation.get("member_of") or {}
+
+    @property
+    def endpoint(self) -> str | None:
+        """Its own address, by its launch files."""
+        return canonical(self.member.get("endpoint"))
+
+
+@dataclass(eq=False)
+class Center:
+    """An operations center, and how far it is known which controllers it has."""
+
+    url: str | None
+    places: set[str] = field(default_factory=set)  # all its addresses, as they are compared
+    read_by: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    seen: Seen | None = None
+    entries: dict[str, Known] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its address, or where it lies."""
+        return self.url or (self.seen.label if self.seen else "an operations center")
+
+
+@dataclass(eq=False)
+class Known:
+    """A controller that an operations center has."""
+
+    center: Center
+    name: str
+    kind: str
+    endpoint: str | None = None
+    index: str | None = None
+    encoded: str | None = None
+    approved: bool | None = None
+    sources: list[str] = field(default_factory=list)
+    matches: dict[str, tuple[Seen, str]] = field(default_factory=dict)  # by the label of what matches, and by what
+
+    @property
+    def last(self) -> str:
+        """Its name without folders."""
+        return self.name.rpartition("/")[2]
+
+    def is_called(self, name: str) -> bool:
+        """Whether this is one of its names."""
+        return name in (self.name, self.last, self.encoded)
+
+
+def canonical(text: Any) -> str | None:
+    """An address in its one form; None for what is none."""
+    try:
+        return product.address(text) if text else None
+    except product.AddressError:
+        return None
+
+
+def _place(text: str | None) -> str | None:
+    return product.same_place(text).lower() if text else None
+
+
+def _machine(text: str | None) -> str | None:
+    try:
+        return product.machine(text) if text else None
+    except product.AddressError:
+        return None
+
+
+# -- what was seen ----------------------------------------------------------------------------------
+
+
+def seen_in(hosts: Iterable[Host], names: Mapping[str, Sequence[str]]) -> list[Seen]:
+    """All installations in evidence that shows a host as it is; ``names`` are more names of hosts."""
+    found = []
+    for host in hosts:
+        state: State | None = host.document.get("state")
+        if state is None or host.verdict in NOT_SEEN:
+            continue
+        texts = [host.host, *names.get(host.host, ()), state["host"].get("node") or ""]
+        known = frozenset(text.lower().rstrip(".") for text in texts if text)
+        found += [Seen(host.host, entry, known, host.machine) for entry in host.installations]
+    return found
+
+
+def _is_center(entry: Installation) -> bool:
+    return entry["product"] == "operations_center" or "controllers" in entry
+
+
+def _detail(seen: Seen) -> Mapping[str, Any]:
+    return seen.installation.get("controllers_detail") or {}
+
+
+def _is_controller(entry: Installation) -> bool:
+    """Whether it may be a controller of CloudBees'; a Jenkins without their sender belongs to nobody."""
+    if entry["product"] != "jenkins":
+        return True
+    plugin = (entry.get("settings") or {}).get("analytics_plugin")
+    return "member_of" in entry or plugin not in (None, "", "unknown")
+
+
+# -- the ledgers of operations centers --------------------------------------------------------------
+
+
+class _Centers:
+    """Operations centers, each once, by whatever named it."""
+
+    def __init__(self) -> None:
+        self.all: list[Center] = []
+
+    def at(self, url: str | None) -> Center:
+        """The one of an address."""
+        place = _place(url)
+        for center in self.all:
+            if place is not None and place in center.places:
+                return center
+        center = Center(url, {place} if place else set())
+        self.all.append(center)
+        return center
+
+    def of_disk(self, seen: Seen, alone: bool) -> None:
+        """One that was audited, with what lies on its disk; ``alone``: its host has no other one."""
+        detail = _detail(seen)
+        center = self.at(canonical(detail.get("url")))
+        # Others name it by an address of its host: another port, another scheme, a name behind a proxy.
+        for one in [one for one in self.all if one is not center and one.seen is None and alone]:
+            if _machine(one.url) in seen.names:
+                self._join(center, one)
+        center.seen = center.seen or seen
+        seen.center = center
+        state = detail.get("state")
+        if state == "seen":
+            center.read_by.append(f"the disk of {seen.label}")
+        else:
+            reason = detail.get("reason") or "its evidence is of an earlier version"
+            center.reasons.append(f"the disk of {seen.label}: {reason}")
+        for entry in seen.installation.get("controllers") or []:
+            _enter(
+                center,
+                Known(
+                    center,
+                    entry["name"],
+                    entry["kind"],
+                    canonical(entry["endpoint"]),
+                    entry.get("index"),
+                    entry.get("encoded_name"),
+                    entry.get("approved"),
+                    [DISK],
+                ),
+            )
+
+    def _join(self, center: Center, other: Center) -> None:
+        center.url = center.url or other.url
+        center.places |= other.places
+        center.read_by += other.read_by
+        center.reasons += other.reasons
+        for known in other.entries.values():
+            known.center = center
+            _enter(center, known)
+        self.all.remove(other)
+
+    def of_api(self, answer: product.Center | str, url: str) -> None:
+        """One that was asked; the reason where it did not answer."""
+        center = self.at(canonical(url))
+        if isinstance(answer, str):
+            center.reasons.append(answer)
+            return
+        center.read_by.append("its API")
+        for item in answer.items:
+            known = Known(center, item.name, item.kind, item.endpoint, approved=item.approved, sources=[API])
+            _enter(center, known)
+
+
+def _enter(center: Center, new: Known) -> None:
+    """Put a controller into its operations center; what two ledgers say of one is one."""
+    old = center.entries.get(new.name)
+    if old is None:
+        center.entries[new.name] = new
+        return
+    for key in ("endpoint", "index", "encoded", "approved"):
+        if getattr(old, key) is None:
+            setattr(old, key, getattr(new, key))
+    old.sources += [one for one in new.sources if one not in old.sources]
+
+
+# -- matching ---------------------------------------------------------------------------------------
+
+
+def _match(known: Known, seen: Seen, why: str) -> None:
+    if known not in seen.entries:
+        seen.entries.append(known)
+        known.matches[seen.label] = (seen, why)
+
+
+def _by_launch_file(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
+    """What the launch files of a controller say of itself: its address, its number and name there."""
+    by_place: dict[str | None, list[Known]] = {}
+    for known in entries:
+        by_place.setdefault(_place(known.endpoint), []).append(known)
+    for one in seen:
+        if one.endpoint:
+            for known in by_place.get(_place(one.endpoint), ()):
+                _match(known, one, f"its endpoint {one.endpoint}")
+        if one.entries or one.center is None:
+            continue
+        there = list(one.center.entries.values())
+        index, name = one.member.get("index"), one.member.get("name")
+        found = [known for known in there if index and known.index == index]
+        why = f"its number {index} at {one.center.label}"
+        if len(found) != 1:
+            found = [known for known in there if name and known.is_called(name)]
+            why = f"its name {name} at {one.center.label}"
+        # An endpoint that says otherwise is another controller's.
+        if len(found) == 1 and not (one.endpoint and found[0].endpoint):
+            _match(found[0], one, why)
+
+
+def _words(text: str | None) -> set[str]:
+    return set(filter(None, re.split(r"[/_.@\s]+", (text or "").lower())))
+
+
+def _by_host(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
+    """What lies on the host that an endpoint names: one of each, or by the name in its home or installation."""
+    for known in entries:
+        host = _machine(known.endpoint)
+        if known.matches or host is None:
+            continue
+        here = [one for one in seen if host in one.names and not one.entries and not one.member.get("endpoint")]
+        rivals = [other for other in entries if not other.matches and _machine(other.endpoint) == host]
+        if len(here) == 1 and len(rivals) == 1:
+            _match(known, here[0], f"the host of its endpoint, {host}, which has no other")
+            continue
+        name = known.last.lower()
+        for what in ("installation", "home"):
+            found = [
+                one
+                for one in here
+                if name in _words(one.installation["name"] if what == "installation" else one.installation["home"])
+            ]
+            if len(found) == 1:
+                _match(known, found[0], f"the host of its endpoint, {host}, and its {what}")
+                break
+
+
+def _by_name(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
+    """Where neither side has an address: a host that is called as the controller is, each the only one of that name."""
+    names = Counter(known.last.lower() for known in entries)
+    for known in entries:
+        name = known.last.lower()
+        if known.matches or known.endpoint or names[name] > 1:
+            continue
+        found = [
+            one
+            for one in seen
+            if not one.entries and not one.member and any(text.partition(".")[0] == name for text in one.names)
+        ]
+        if len(found) == 1:
+            _match(known, found[0], f"the name of its host, {found[0].host}, and nothing says otherwise")
+
+
+# -- the result -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Ledger:
+    """All ledgers, reconciled. Each list is ready to be written."""
+
+    controllers: list[dict[str, Any]]
+    operations_centers: list[dict[str, Any]]
+    strangers: list[dict[str, Any]]
+    unplaced: list[dict[str, Any]]
+    renamed: list[dict[str, Any]]
+    unexpected: list[dict[str, Any]]
+    coverage: dict[str, Any]
+
+    @property
+    def ghosts(self) -> list[dict[str, Any]]:
+        """Controllers that are known and were not audited."""
+        return [one for one in self.controllers if not one["audited"]]
+
+    @property
+    def ghost_centers(self) -> list[dict[str, Any]]:
+        """Operations centers that are known and were not audited."""
+        return [one for one in self.operations_centers if not one["audited"]]
+
+    def document(self, at: str) -> dict[str, Any]:
+        """As it is written (docs/schema/ledger-1.json)."""
+        return {
+            "schema": LEDGER_SCHEMA,
+            "generated_at": at,
+            "coverage": self.coverage,
+            "operations_centers": self.operations_centers,
+            "controllers": self.controllers,
+            "strangers": self.strangers,
+            "unplaced": self.unplaced,
+            "renamed": self.renamed,
+            "unexpected": self.unexpected,
+        }
+
+
+def reconcile(
+    hosts: Sequence[Host],
+    answers: Mapping[str, product.Center | str] | None = None,
+    names: Mapping[str, Sequence[str]] | None = None,
+    expected: Mapping[str, Sequence[str]] | None = None,
+) -> Ledger:
+    """The ledgers and the evidence, as one.
+
+    ``answers`` are those of operations centers by their addresses (a reason where one did not answer), ``names`` more
+    names of hosts, such as their addresses, ``expected`` the installations that a host is to have.
+    """
+    names = names or {}
+    audited = seen_in(hosts, names)
+    centers = _Centers()
+    for asked, answer in (answers or {}).items():
+        centers.of_api(answer, asked)
+    own = [one for one in audited if _is_center(one.installation)]
+    others = [one for one in audited if not _is_center(one.installation) and _is_controller(one.installation)]
+    named = [(one, canonical(one.member.get("operations_center"))) for one in others]
+    for _one, url in named:
+        if url:
+            centers.at(url)
+    alone = Counter(one.host for one in own)
+    # Those that say their address first: what is left is known by its host.
+    for one in sorted(own, key=lambda one: not _detail(one).get("url")):
+        centers.of_disk(one, alone[one.host] == 1)
+    for one, url in named:
+        one.center = centers.at(url) if url else None
+    entries = [known for center in centers.all for known in center.entries.values()]
+    _by_launch_file(entries, others)
+    _by_host(entries, others)
+    _by_name(entries, others)
+    everywhere = {host.host: host for host in hosts}
+    by_name = {name: host for host in hosts for name in (host.host.lower(), *map(str.lower, names.get(host.host, ())))}
+    strangers, unplaced = _strangers(others, centers.all)
+    return Ledger(
+        sorted((_of_known(known, by_name) for known in entries), key=_order),
+        sorted((_of_center(center, by_name) for center in centers.all), key=lambda one: str(one["url"])),
+        strangers,
+        unplaced,
+        _renamed(entries, others),
+        _unexpected(audited, everywhere, expected or {}),
+        _coverage(entries, centers.all, unplaced),
+    )
+
+
+def _order(one: Mapping[str, Any]) -> Any:
+    return natural(one["name"]), str(one["operations_center"])
+
+
+def _of_known(known: Known, by_name: Mapping[str, Host]) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "operations_center": known.center.label,
+        "kind": known.kind,
+        "endpoint": known.endpoint,
+        "approved": known.approved,
+        "sources": known.sources,
+        "audited": bool(known.matches),
+        "matches": [
+            {"host": seen.host, "installation": seen.installation["name"], "by": why}
+            for seen, why in known.matches.values()
+        ],
+        "reason": None if known.matches else _why_not(known.endpoint, by_name),
+    }
+
+
+def _why_not(address: str | None, by_name: Mapping[str, Host]) -> str:
+    """Why nobody has audited what has this address, and what to do."""
+    machine = _machine(address)
+    if machine is None:
+        return "it has no address of its own, and nothing that was audited names it"
+    host = by_name.get(machine)
+    if host is None:
+        return f"{machine} is not in the inventory"
+    if host.document.get("state") is None or host.verdict in NOT_SEEN:
+        return f"{host.host} is in the inventory, and its verdict is {host.verdict}: nobody has looked"
+    if not host.installations:
+        return f"{host.host} was audited, and no installation was found there"
+    return f"{host.host} was audited, and none of its installations is known to be this one"
+
+
+def _of_center(center: Center, by_name: Mapping[str, Host]) -> dict[str, Any]:
+    return {
+        "url": center.url,
+        "name": center.label,
+        "controllers": len(center.entries),
+        "read_by": center.read_by,
+        "audited": center.seen is not None,
+        "host": center.seen.host if center.seen else None,
+        "installation": center.seen.installation["name"] if center.seen else None,
+        "reason": "; ".join(center.reasons)
+        or (None if center.read_by else "launch files name it, and it was neither asked nor audited"),
+        "not_audited": None if center.seen else _why_not(center.url, by_name),
+    }
+
+
+def _strangers(others: Sequence[Seen], centers: Sequence[Center]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Controllers that no operations center has, and those of which that cannot be told."""
+    strangers, unplaced = [], []
+    for one in others:
+        if one.entries:
+            continue
+        unread = [center.label for center in centers if not center.read_by]
+        document = {
+            "host": one.host,
+            "installation": one.installation["name"],
+            "name": one.member.get("name"),
+            "endpoint": one.endpoint,
+            "operations_center": one.center.label if one.center else None,
+        }
+        if one.center is not None and one.center.read_by:
+            strangers.append(
+                {**document, "reason": f"its launch files name {one.center.label}, which does not have it"}
+            )
+        elif one.center is not None:
+            unplaced.append({**document, "reason": f"its launch files name {one.center.label}, which was not read"})
+        elif one.member.get("reason") and not one.member.get("name"):
+            unplaced.append({**document, "reason": f"where it belongs is not known: {one.member['reason']}"})
+        elif centers and not unread:
+            strangers.append({**document, "reason": "no operations center has it, and its launch files name none"})
+        else:
+            why = f"{len(unread)} of {len(centers)} operations centers were not read" if centers else "none was read"
+            unplaced.append({**document, "reason": f"its launch files name no operations center, and {why}"})
+    return strangers, unplaced
+
+
+def _renamed(entries: Sequence[Known], others: Sequence[Seen]) -> list[dict[str, Any]]:
+    """Two names for one: at operations centers, in launch files, in the inventory."""
+    found: list[dict[str, Any]] = []
+    for one in others:
+        names = {
+            f"{known.name} at {known.center.label}": why
+            for known in one.entries
+            for why in [known.matches[one.label][1]]
+        }
+        called = one.member.get("name")
+        if called and one.entries and not any(known.is_called(called) for known in one.entries):
+            names[f"{called} in its launch files"] = next(iter(names.values()))
+        if len(names) > 1:
+            found.append(
+                _two(
+                    list(names),
+                    one.host,
+                    one.installation["name"],
+                    f"all of them are {one.label}, by {next(iter(names.values()))}",
+                )
+            )
+    matched = [known for one in others for known in one.entries]
+    by_place: dict[str, list[Known]] = {}
+    for known in entries:
+        place = _place(known.endpoint)
+        if place and known not in matched:
+            by_place.setdefault(place, []).append(known)
+        if known.encoded and known.encoded not in (known.last, known.name) and known.center.seen is not None:
+            found.append(_two([known.name, known.encoded], None, None, f"the item of {known.center.label} has both"))
+    for same in by_place.values():
+        if len(same) > 1:
+            texts = [f"{known.name} at {known.center.label}" for known in same]
+            found.append(_two(texts, None, None, f"they have the endpoint {same[0].endpoint}"))
+    machines: dict[str, list[Seen]] = {}
+    for one in others:
+        if one.machine:
+            machines.setdefault(one.machine, []).append(one)
+    for group in machines.values():
+        hosts = list(dict.fromkeys(one.host for one in group))
+        if len(hosts) > 1:
+            found.append(_two(hosts, None, None, "the same machine-id, boot and process namespace"))
+    return found
+
+
+def _two(names: Sequence[str], host: str | None, installation: str | None, why: str) -> dict[str, Any]:
+    return {"names": list(names), "host": host, "installation": installation, "by": why}
+
+
+def _unexpected(
+    audited: Sequence[Seen], hosts: Mapping[str, Host], expected: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Hosts that run what the inventory does not expect, or not what it does."""
+    found = []
+    for host, wanted in expected.items():
+        here = [one.installation["name"] for one in audited if one.host == host]
+        more = [name for name in here if name not in wanted]
+        if host in hosts and (hosts[host].document.get("state") is None or hosts[host].verdict in NOT_SEEN):
+            continue  # of one that was not seen that is no finding of its own
+        less = [name for name in wanted if name not in here]
+        if more or less:
+            found.append({"host": host, "expected": list(wanted), "unexpected": more, "missing": less})
+    return found
+
+
+def _coverage(
+    entries: Sequence[Known], centers: Sequence[Center], unplaced: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """How many of the controllers that are known were audited; a percentage only where it is known who is there."""
+    audited, known = sum(bool(one.matches) for one in entries), len(entries)
+    reasons = [
+        f"{center.label} was not read: {'; '.join(center.reasons) or 'nothing but launch files names it'}"
+        for center in centers
+        if not center.read_by
+    ]
+    reasons += [
+        f"{center.label}: {'; '.join(center.reasons)}" for center in centers if center.read_by and center.reasons
+    ]
+    if not centers:
+        reasons = ["no operations center was asked, and none was audited"]
+    elif not known:
+        reasons.append("no operations center has a controller")
+    unread = [center for center in centers if not center.read_by]
+    return {
+        "audited": audited,
+        "known": known,
+        "percent": math.floor(10000 * audited / known) / 100 if known and not unread else None,
+        "operations_centers": {"audited": sum(center.seen is not None for center in centers), "known": len(centers)},
+        "reasons": reasons,
+    }
+
+
+def percent(coverage: Mapping[str, Any]) -> float | None:
+    """The figure, rounded down, so that 199 of 200 are never 100; None where it is not known."""
+    return None if coverage["percent"] is None else float(coverage["percent"])
+
+
+def in_words(coverage: Mapping[str, Any]) -> str:
+    """Coverage in one line, with its numerator and denominator."""
+    centers = coverage["operations_centers"]
+    if coverage["percent"] is None:
+        counted = f"{coverage['audited']} audited of at least {coverage['known']} known; " if coverage["known"] else ""
+        return f"coverage: unknown ({counted}{coverage['reasons'][0]})"
+    text = f"coverage: {coverage['percent']:g} % ({coverage['audited']} of {coverage['known']} controllers audited"
+    return f"{text}, {centers['audited']} of {centers['known']} operations centers)"
+
+
+def shortfall(ledger: Ledger, wanted: float | None) -> str:
+    """Why coverage is not what the policy wants; empty where it is, or where nothing is wanted."""
+    if wanted is None:
+        return ""
+    found = percent(ledger.coverage)
+    if found is None:
+        return f"{in_words(ledger.coverage)}; telemetry_min_coverage is {wanted:g} %"
+    if found < wanted:
+        return f"{in_words(ledger.coverage)}; telemetry_min_coverage is {wanted:g} %"
+    if ledger.ghost_centers:
+        names = ", ".join(one["name"] for one in ledger.ghost_centers[:10])
+        return f"{len(ledger.ghost_centers)} operations centers were not audited: {names}"
+    return ""

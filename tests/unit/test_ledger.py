@@ -1,0 +1,221 @@
+"""Who is there, and who was audited: every ghost, stranger and second name is found; what is not known is no percentage."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from operationscenter import TOKEN, USER, controller, serving
+from plantedfleet import GHOSTS, RENAMED, STRANGERS, controller_state, evidence, fleet, jobs, name_of, with_member
+from schemas import validate
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
+
+AT = "2026-11-27T12:00:00Z"
+
+
+def reconciled(*arguments: Any, **options: Any) -> ledger.Ledger:
+    """The ledger, as its schema says."""
+    result = ledger.reconcile(*arguments, **options)
+    validate(json.loads(json.dumps(result.document(AT))))
+    return result
+
+
+def api() -> dict[str, product.Center | str]:
+    """What the operations centers of the planted fleet say, over HTTP."""
+    found: dict[str, product.Center | str] = {}
+    with ExitStack() as stack:
+        for number in range(3):
+            served = stack.enter_context(serving(*jobs(number)))
+            url = f"https://oc{number}.example"
+            found[url] = product.read(Client(served.url, USER, TOKEN), served.url)._replace(url=url)
+    return found
+
+
+def planted(result: ledger.Ledger) -> None:
+    """All that was planted is found, and nothing else."""
+    assert sorted(one["name"].rpartition("/")[2] for one in result.ghosts) == [name_of(one) for one in GHOSTS]
+    assert sorted(one["host"] for one in result.strangers) == STRANGERS
+    assert not result.unplaced
+    assert (result.coverage["audited"], result.coverage["known"]) == (193, 200)
+    assert result.coverage["percent"] == 96.5
+    assert result.coverage["operations_centers"] == {"audited": 3, "known": 3}
+
+
+def renamed(result: ledger.Ledger) -> list[str]:
+    """The hosts of controllers with two names."""
+    return sorted(one["host"] for one in result.renamed)
+
+
+def test_all_is_found_by_the_api_alone(tmp_path: Path) -> None:
+    result = reconciled(fleet(tmp_path, with_disks=False), api())
+    planted(result)
+    assert renamed(result) == [f"{name_of(number)}.example" for number in RENAMED]
+    assert {source for one in result.controllers for source in one["sources"]} == {"api"}
+
+
+def test_all_is_found_over_ssh_alone(tmp_path: Path) -> None:
+    result = reconciled(fleet(tmp_path, with_disks=True))
+    planted(result)
+    assert renamed(result) == [f"{name_of(number)}.example" for number in RENAMED]
+    assert {source for one in result.controllers for source in one["sources"]} == {"disk"}
+    assert result.renamed[0]["names"] == ["team/c010 at https://oc1.example", "old-c010 in its launch files"]
+
+
+def test_both_say_each_controller_once(tmp_path: Path) -> None:
+    result = reconciled(fleet(tmp_path, with_disks=True), api())
+    planted(result)
+    assert {tuple(sorted(one["sources"])) for one in result.controllers} == {("api", "disk")}
+
+
+def test_hosts_that_say_nothing_are_found_by_the_hosts_of_endpoints(tmp_path: Path) -> None:
+    result = reconciled(fleet(tmp_path, with_disks=False, with_members=False), api())
+    planted(result)
+    assert "the host of its endpoint" in result.controllers[0]["matches"][0]["by"]
+
+
+def test_each_ghost_says_why(tmp_path: Path) -> None:
+    why = {one["name"]: one["reason"] for one in reconciled(fleet(tmp_path, with_disks=False), api()).ghosts}
+    reasons = {name.rpartition("/")[2]: text for name, text in why.items()}
+    assert reasons["c003"] == "c003.example is not in the inventory"
+    assert reasons["c121"] == "c121.example is in the inventory, and its verdict is unreachable: nobody has looked"
+    assert reasons["c199"] == "c199.example was audited, and no installation was found there"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> dict[str, Any]:
+    """A controller that says nothing of where it belongs."""
+    root = tmp_path / "cm"
+    root.mkdir()
+    return controller_state(root)
+
+
+def center(*items: dict[str, Any], url: str = "https://oc.example") -> dict[str, product.Center | str]:
+    """What an operations center says."""
+    with serving(*items) as served:
+        return {url: product.read(Client(served.url, USER, TOKEN), served.url)._replace(url=url)}
+
+
+def test_without_a_ledger_coverage_is_unknown(plain: dict[str, Any]) -> None:
+    """Never 100 %: neither with no ledger, nor with one that was not read."""
+    alone = reconciled([evidence("a.example", plain)])
+    assert alone.coverage["percent"] is None
+    assert [one["host"] for one in alone.unplaced] == ["a.example"]
+    member = with_member(plain, operations_center="https://oc.example", name="a", endpoint="https://a.example")
+    named = reconciled([evidence("a.example", member)])
+    assert named.coverage["percent"] is None
+    assert "https://oc.example was not read" in named.coverage["reasons"][0]
+    assert "which was not read" in named.unplaced[0]["reason"]
+    refused = reconciled([evidence("a.example", plain)], {"https://oc.example": "it answers 403"})
+    assert refused.coverage["percent"] is None
+    for result in (alone, named, refused, reconciled([])):
+        assert "coverage: unknown" in ledger.in_words(result.coverage)
+        assert ledger.shortfall(result, 0)
+        assert not ledger.shortfall(result, None)
+
+
+def test_one_of_two_operations_centers_is_no_percentage(plain: dict[str, Any]) -> None:
+    answers = {**center(controller("a")), "https://other.example": "it does not answer"}
+    result = reconciled([evidence("a.example", plain)], answers)
+    assert (result.coverage["audited"], result.coverage["known"], result.coverage["percent"]) == (1, 1, None)
+    assert "1 audited of at least 1 known" in ledger.in_words(result.coverage)
+
+
+def test_coverage_is_rounded_down(plain: dict[str, Any]) -> None:
+    hosts = [evidence("c0.example", plain)]
+    result = reconciled(hosts, center(*(controller(f"c{number}") for number in range(3))))
+    assert result.coverage["percent"] == 33.33
+    assert ledger.shortfall(result, 33.34)
+    full = reconciled(hosts, center(controller("c0")))
+    assert full.coverage["percent"] == 100
+    assert "1 operations centers were not audited" in ledger.shortfall(full, 100)
+
+
+def test_old_and_silent_hosts_are_not_audited(plain: dict[str, Any]) -> None:
+    for verdict in ("unreachable", "stale"):
+        assert not reconciled([evidence("a.example", plain, verdict)], center(controller("a"))).coverage["audited"]
+
+
+def test_a_match_that_could_be_another_s_is_none(plain: dict[str, Any]) -> None:
+    """Two controllers on one machine, and one installation that says nothing."""
+    two = [controller(name, endpoint=f"https://shared.example:{port}/") for name, port in (("a", 1), ("b", 2))]
+    result = reconciled([evidence("shared.example", plain)], center(*two))
+    assert result.coverage["audited"] == 0
+    assert "none of its installations is known to be this one" in result.ghosts[0]["reason"]
+    home = {**plain, "installations": [{**plain["installations"][0], "home": "/srv/b/home"}]}
+    by_home = reconciled([evidence("shared.example", home)], center(*two))
+    assert [one["name"] for one in by_home.ghosts] == ["a"]
+    assert by_home.controllers[1]["matches"][0]["by"].endswith("and its home")
+
+
+def test_a_name_alone_is_no_match_where_an_address_says_otherwise(plain: dict[str, Any]) -> None:
+    member = with_member(plain, operations_center="https://oc.example", name="a", endpoint="https://elsewhere.example")
+    result = reconciled([evidence("x.example", member)], center(controller("a")))
+    assert [one["name"] for one in result.ghosts] == ["a"]
+    assert [one["host"] for one in result.strangers] == ["x.example"]
+
+
+def test_a_controller_without_an_address_is_found_by_its_host_s_name(plain: dict[str, Any]) -> None:
+    result = reconciled([evidence("a.example", plain)], center(controller("t/a", endpoint=None), controller("b")))
+    assert [one["name"] for one in result.ghosts] == ["b"]
+    assert "the name of its host" in next(one for one in result.controllers if one["audited"])["matches"][0]["by"]
+
+
+def test_two_items_of_one_controller(plain: dict[str, Any]) -> None:
+    """It was registered anew under another name, at another operations center."""
+    one, two = controller("new"), controller("old", endpoint="https://new.example:443")
+    answers = {**center(one), **center(two, url="https://oc2.example")}
+    member = with_member(plain, endpoint="https://new.example", name="new", operations_center="https://oc.example")
+    result = reconciled([evidence("new.example", member)], answers)
+    assert result.renamed[0]["names"] == ["new at https://oc.example", "old at https://oc2.example"]
+    nobody = reconciled([], answers)
+    assert "they have the endpoint" in nobody.renamed[0]["by"]
+
+
+def test_a_jenkins_of_nobody_is_no_stranger(plain: dict[str, Any]) -> None:
+    jenkins = {**plain, "installations": [{**plain["installations"][0], "product": "jenkins"}]}
+    assert not reconciled([evidence("j.example", jenkins)], center(controller("a"))).strangers
+
+
+def test_two_names_of_a_machine(plain: dict[str, Any]) -> None:
+    hosts = [Host(evidence(name, plain).document, None, None, None, "f" * 64) for name in ("a.example", "alias")]
+    result = reconciled(hosts, center(controller("a")))
+    assert [one["names"] for one in result.renamed] == [["a.example", "alias"]]
+
+
+def test_what_the_inventory_expects(plain: dict[str, Any]) -> None:
+    name = plain["installations"][0]["name"]
+    hosts = [evidence("a", plain), evidence("b", None, "unreachable"), evidence("c", plain)]
+    expected = {"a": ["other"], "b": ["x"], "c": [name]}
+    assert reconciled(hosts, expected=expected).unexpected == [
+        {"host": "a", "expected": ["other"], "unexpected": [name], "missing": ["other"]}
+    ]
+
+
+def test_an_operations_center_is_one_by_any_of_its_addresses(tmp_path: Path) -> None:
+    """By its API, by its settings and by launch files it may have three."""
+    hosts = fleet(tmp_path, with_disks=True)
+    answers = api()
+    moved = {url.replace("https", "http") + ":8888": value for url, value in answers.items()}
+    result = reconciled(hosts, moved)
+    assert result.coverage["operations_centers"] == {"audited": 3, "known": 3}
+    assert result.coverage["percent"] == 96.5
+
+
+def test_asking() -> None:
+    with serving(controller("a")) as one, serving() as empty:
+        entries = [{"url": served.url, "user": USER, "token": TOKEN} for served in (one, empty)]
+        found = asked(entries)
+        assert [item.name for item in found[one.url].items] == ["a"]  # type: ignore[union-attr]
+        assert "lists no controllers" in str(found[empty.url])
+        assert "no TLS" in str(asked([{"url": "http://oc.example/", "user": "a", "token": TOKEN}]))
+        for wrong in ([{"url": "https://u:p@oc/"}], [{"url": "x"}], [{"url": one.url}, {"url": f"{one.url}/"}]):
+            with pytest.raises(ValueError, match=r"user in it|address|named twice"):
+                asked(wrong)

@@ -1,0 +1,86 @@
+"""The playbook ledger, on evidence of a planted fleet and stand-in operations centers: what it shows, writes, ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from operationscenter import TOKEN, USER, controller, serving
+from plantedfleet import controller_state, evidence
+from schemas import validate
+
+CHECKOUT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """Evidence of one controller, and an inventory of two hosts."""
+    (tmp_path / "root").mkdir()
+    found = evidence("a.example", controller_state(tmp_path / "root"))
+    (tmp_path / "reports/evidence").mkdir(parents=True)
+    (tmp_path / "reports/evidence/a.example.json").write_text(json.dumps(found.document))
+    return tmp_path / "reports"
+
+
+def run(reports: Path, **variables: Any) -> tuple[int, str, dict[str, Any]]:
+    """The playbook's exit code, what it printed at -vvvv (no token in it), and the ledger."""
+    inventory = reports.parent / "inventory.yml"
+    hosts = {"a.example": {"telemetry_installations": ["other"]}, "b.example": {}}
+    inventory.write_text(
+        yaml.safe_dump({"all": {"hosts": hosts, "vars": {"telemetry_desired": "disabled", **variables}}})
+    )
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), "cbops.telemetry.ledger", "-i", str(inventory), "-vvvv"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=reports.parent,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+            "ANSIBLE_LOCAL_TEMP": str(reports.parent / "tmp"),
+            "OC_TOKEN": TOKEN,
+        },
+    )
+    printed = done.stdout + done.stderr
+    assert TOKEN not in printed
+    path = reports / "ledger.json"
+    document = json.loads(path.read_text()) if path.exists() else {}
+    if document:
+        assert TOKEN not in path.read_text()
+        validate(document)
+    return done.returncode, printed, document
+
+
+def test_coverage_is_met_or_not(reports: Path) -> None:
+    with serving(controller("a"), controller("b")) as center:
+        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        code, printed, document = run(reports, telemetry_operations_centers=centers, telemetry_min_coverage=100)
+        assert code == 2
+        assert "coverage: 50 % (1 of 2 controllers audited" in printed
+        assert f"b ({center.url}): b.example is in the inventory, and its verdict is unknown" in printed
+        assert "a.example: runs cloudbees-core-cm; lacks other" in printed
+        assert document["coverage"]["percent"] == 50
+        code, printed, _document = run(reports, telemetry_operations_centers=centers)
+        assert code == 0, printed
+
+
+def test_what_was_not_asked_is_unknown_and_fails_the_gate(reports: Path) -> None:
+    code, printed, document = run(reports, telemetry_min_coverage=50)
+    assert code == 2
+    assert "coverage: unknown" in printed
+    assert document["coverage"]["percent"] is None
+    with serving() as center:
+        center.status = 403
+        code, printed, _document = run(
+            reports, telemetry_operations_centers=[{"url": center.url}], telemetry_min_coverage=0
+        )
+    assert code == 2
+    assert "answers 403 to anonymous" in printed

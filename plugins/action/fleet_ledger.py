@@ -17,6 +17,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import OPERATIONS_CENTERS, asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
@@ -35,6 +36,7 @@ class ActionModule(LocalAction):
         "operations_centers": OPERATIONS_CENTERS,
         "expected": {"type": "dict", "default": {}},
         "min_coverage": {"type": "float"},
+        "max_age": {"type": "str", "default": MAX_AGE},
         "name": {"type": "str", "default": "ledger"},
         "fail": {"type": "bool", "default": True},
     }
@@ -51,8 +53,13 @@ class ActionModule(LocalAction):
             answers = asked(arguments["operations_centers"])
         except ValueError as error:
             raise AnsibleActionFail(f"operations_centers (telemetry_operations_centers): {error}") from error
-        found = gather(folders, list(dict.fromkeys(hosts)), None)
-        result = ledger.reconcile(found.hosts, answers, self.names(hosts), _expected(arguments["expected"]))
+        try:
+            max_age = max_age_of(arguments["max_age"])
+        except ValueError as error:
+            raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
+        found = gather(folders, list(dict.fromkeys(hosts)), None, max_age=max_age)
+        names = names_of(self._task.get_variable_manager()._inventory.hosts, hosts)
+        result = ledger.reconcile(found.hosts, answers, names, _expected(arguments["expected"]))
         path = folder / f"{arguments['name']}.json"
         try:
             write_text(path, written(result.document(found.at), indent=2) + "\n")
@@ -75,15 +82,15 @@ class ActionModule(LocalAction):
             answer.update(failed=True, msg=answer["unmet"])
         return answer
 
-    def names(self, hosts: Sequence[str]) -> dict[str, list[str]]:
-        """The addresses of hosts that the inventory has as text."""
-        known = self._task.get_variable_manager()._inventory.hosts
-        found = {}
-        for host in hosts:
-            address = known[host].vars.get("ansible_host") if host in known else None
-            if isinstance(address, str) and "{" not in address:
-                found[host] = [address]
-        return found
+
+def names_of(known: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, list[str]]:
+    """The addresses of hosts that the inventory has as text; ``known`` are its hosts."""
+    found = {}
+    for host in hosts:
+        address = known[host].vars.get("ansible_host") if host in known else None
+        if isinstance(address, str) and "{" not in address:
+            found[host] = [address]
+    return found
 
 
 def _expected(given: Mapping[str, Any]) -> dict[str, list[str]]:

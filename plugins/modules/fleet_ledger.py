@@ -66,6 +66,12 @@ options:
         known, or an operations center that was not audited, makes the task fail.
       - Without it coverage is shown and decides nothing.
     type: float
+  max_age:
+    description:
+      - How old evidence may be, as M(cbops.telemetry.fleet_report) takes it. What is older, or of unknown age, has not
+        been audited.
+    type: str
+    default: "3"
   name:
     description: Name of the file in O(reports_dir), without C(.json).
     type: str

@@ -33,9 +33,7 @@ def run(reports: Path, **variables: Any) -> tuple[int, str, dict[str, Any]]:
     """The playbook's exit code, what it printed at -vvvv (no token in it), and the ledger."""
     inventory = reports.parent / "inventory.yml"
     hosts = {"a.example": {"telemetry_installations": ["other"]}, "b.example": {}}
-    inventory.write_text(
-        yaml.safe_dump({"all": {"hosts": hosts, "vars": {"telemetry_desired": "disabled", **variables}}})
-    )
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": {"telemetry_max_age": "never", **variables}}}))
     done = subprocess.run(
         [str(BIN / "ansible-playbook"), "cbops.telemetry.ledger", "-i", str(inventory), "-vvvv"],
         capture_output=True,
@@ -70,6 +68,8 @@ def test_coverage_is_met_or_not(reports: Path) -> None:
         assert document["coverage"]["percent"] == 50
         code, printed, _document = run(reports, telemetry_operations_centers=centers)
         assert code == 0, printed
+        code, _printed, document = run(reports, telemetry_operations_centers=centers, telemetry_max_age=3)
+        assert document["coverage"]["audited"] == 0, "nobody knows how old that evidence is"
 
 
 def test_what_was_not_asked_is_unknown_and_fails_the_gate(reports: Path) -> None:

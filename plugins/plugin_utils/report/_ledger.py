@@ -23,8 +23,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _op
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, natural
 
 LEDGER_SCHEMA = "cbops.telemetry/ledger/1"
-#: Verdicts of evidence that shows no host as it is now.
-NOT_SEEN = ("unreachable", "stale")
 API, DISK, LAUNCH = "api", "disk", "launch file"
 
 
@@ -115,6 +113,11 @@ def _machine(text: str | None) -> str | None:
         return None
 
 
+def is_seen(host: Host) -> bool:
+    """Whether its evidence shows it as it is now: it answered, and that was not too long ago."""
+    return host.document.get("state") is not None and host.verdict not in ("unreachable", "stale") and host.aged is None
+
+
 # -- what was seen ----------------------------------------------------------------------------------
 
 
@@ -123,7 +126,7 @@ def seen_in(hosts: Iterable[Host], names: Mapping[str, Sequence[str]]) -> list[S
     found = []
     for host in hosts:
         state: State | None = host.document.get("state")
-        if state is None or host.verdict in NOT_SEEN:
+        if state is None or not is_seen(host):
             continue
         texts = [host.host, *names.get(host.host, ()), state["host"].get("node") or ""]
         known = frozenset(text.lower().rstrip(".") for text in texts if text)
@@ -269,40 +272,49 @@ def _words(text: str | None) -> set[str]:
 
 def _by_host(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
     """What lies on the host that an endpoint names: one of each, or by the name in its home or installation."""
+    on: dict[str, list[Seen]] = {}
+    for one in seen:
+        for name in () if one.entries or one.member.get("endpoint") else one.names:
+            on.setdefault(name, []).append(one)
+    at: dict[str, list[Known]] = {}
     for known in entries:
-        host = _machine(known.endpoint)
-        if known.matches or host is None:
+        host = None if known.matches else _machine(known.endpoint)
+        if host is not None:
+            at.setdefault(host, []).append(known)
+    for host, rivals in at.items():
+        here = on.get(host, [])
+        if len(here) == 1 and len(rivals) == 1 and not here[0].entries:
+            _match(rivals[0], here[0], f"the host of its endpoint, {host}, which has no other")
             continue
-        here = [one for one in seen if host in one.names and not one.entries and not one.member.get("endpoint")]
-        rivals = [other for other in entries if not other.matches and _machine(other.endpoint) == host]
-        if len(here) == 1 and len(rivals) == 1:
-            _match(known, here[0], f"the host of its endpoint, {host}, which has no other")
-            continue
-        name = known.last.lower()
-        for what in ("installation", "home"):
-            found = [
-                one
-                for one in here
-                if name in _words(one.installation["name"] if what == "installation" else one.installation["home"])
-            ]
-            if len(found) == 1:
-                _match(known, found[0], f"the host of its endpoint, {host}, and its {what}")
-                break
+        for known in rivals:
+            _by_words(known, host, [one for one in here if not one.entries])
+
+
+def _by_words(known: Known, host: str, here: Sequence[Seen]) -> None:
+    """Which of several on its host it is, by its name in theirs or in their homes."""
+    for what in ("installation", "home"):
+        found = [
+            one
+            for one in here
+            if known.last.lower()
+            in _words(one.installation["name"] if what == "installation" else one.installation["home"])
+        ]
+        if len(found) == 1:
+            _match(known, found[0], f"the host of its endpoint, {host}, and its {what}")
+            return
 
 
 def _by_name(entries: Sequence[Known], seen: Sequence[Seen]) -> None:
     """Where neither side has an address: a host that is called as the controller is, each the only one of that name."""
     names = Counter(known.last.lower() for known in entries)
+    called: dict[str, list[Seen]] = {}
+    for one in seen:
+        for name in () if one.entries or one.member else {text.partition(".")[0] for text in one.names}:
+            called.setdefault(name, []).append(one)
     for known in entries:
         name = known.last.lower()
-        if known.matches or known.endpoint or names[name] > 1:
-            continue
-        found = [
-            one
-            for one in seen
-            if not one.entries and not one.member and any(text.partition(".")[0] == name for text in one.names)
-        ]
-        if len(found) == 1:
+        found = called.get(name, [])
+        if not known.matches and not known.endpoint and names[name] == 1 and len(found) == 1:
             _match(known, found[0], f"the name of its host, {found[0].host}, and nothing says otherwise")
 
 
@@ -421,7 +433,7 @@ def _why_not(address: str | None, by_name: Mapping[str, Host]) -> str:
     host = by_name.get(machine)
     if host is None:
         return f"{machine} is not in the inventory"
-    if host.document.get("state") is None or host.verdict in NOT_SEEN:
+    if not is_seen(host):
         return f"{host.host} is in the inventory, and its verdict is {host.verdict}: nobody has looked"
     if not host.installations:
         return f"{host.host} was audited, and no installation was found there"
@@ -446,10 +458,10 @@ def _of_center(center: Center, by_name: Mapping[str, Host]) -> dict[str, Any]:
 def _strangers(others: Sequence[Seen], centers: Sequence[Center]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Controllers that no operations center has, and those of which that cannot be told."""
     strangers, unplaced = [], []
+    unread = [center.label for center in centers if not center.read_by]
     for one in others:
         if one.entries:
             continue
-        unread = [center.label for center in centers if not center.read_by]
         document = {
             "host": one.host,
             "installation": one.installation["name"],
@@ -494,11 +506,10 @@ def _renamed(entries: Sequence[Known], others: Sequence[Seen]) -> list[dict[str,
                     f"all of them are {one.label}, by {next(iter(names.values()))}",
                 )
             )
-    matched = [known for one in others for known in one.entries]
     by_place: dict[str, list[Known]] = {}
     for known in entries:
         place = _place(known.endpoint)
-        if place and known not in matched:
+        if place and not known.matches:
             by_place.setdefault(place, []).append(known)
         if known.encoded and known.encoded not in (known.last, known.name) and known.center.seen is not None:
             found.append(_two([known.name, known.encoded], None, None, f"the item of {known.center.label} has both"))
@@ -526,10 +537,13 @@ def _unexpected(
 ) -> list[dict[str, Any]]:
     """Hosts that run what the inventory does not expect, or not what it does."""
     found = []
+    names: dict[str, list[str]] = {}
+    for one in audited:
+        names.setdefault(one.host, []).append(one.installation["name"])
     for host, wanted in expected.items():
-        here = [one.installation["name"] for one in audited if one.host == host]
+        here = names.get(host, [])
         more = [name for name in here if name not in wanted]
-        if host in hosts and (hosts[host].document.get("state") is None or hosts[host].verdict in NOT_SEEN):
+        if host in hosts and not is_seen(hosts[host]):
             continue  # of one that was not seen that is no finding of its own
         less = [name for name in wanted if name not in here]
         if more or less:

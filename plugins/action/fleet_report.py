@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,20 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts i
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import (
     SignatureError,
+    heads_of,
     manifest_of,
     write_manifest,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
+    Head,
     Host,
     Report,
     Run,
     falls_short,
     natural,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather, history
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import folders_of, gather, history
 
 LONG_LIST = 60  # characters
 MANY = 10  # hosts that fail, more than which would be a wall of text
@@ -169,24 +172,22 @@ class ActionModule(LocalAction):
             name: str(folder / f"{arguments['name']}{_formats.FORMATS[name][0]}")
             for name in dict.fromkeys(arguments["formats"])
         }
+        filed, unsigned = None, None
         try:
+            if arguments["this_run"]:
+                # Before the reports, which name it.
+                try:
+                    filed = self._file(folder, report, arguments, variables)
+                except SignatureError as error:
+                    unsigned = error
+            report = replace(report, heads=self._heads(folder, arguments))
             for name, path in paths.items():
                 write_text(Path(path), _formats.pieces(name, report))
             retry = None if arguments["this_run"] else name_again(folder / f"{arguments['name']}.retry", lacking)
-            filed = None
-            if arguments["this_run"]:
-                commit = git_commit(variables.get("ansible_inventory_sources") or [])
-                manifest = manifest_of(
-                    [host.document for host in report.hosts],
-                    read_journal(folder, RUN_ID),
-                    commit,
-                    self._limit(variables),
-                )
-                filed = write_manifest(folder, manifest, arguments["signing_key"])
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
-        except SignatureError as error:
-            raise AnsibleActionFail(f"the manifest is not signed: {error}") from error
+        if unsigned is not None:
+            raise AnsibleActionFail(f"the manifest is not signed: {unsigned}") from unsigned
         shown = table(
             [host.document for host in report.worst_first()],
             {host.host: host.drift for host in report.hosts},
@@ -203,6 +204,7 @@ class ActionModule(LocalAction):
             "",
             *first((f"note: {visible(note)}" for note in [*report.notes, *notes]), most_rows(), "notes"),
             *(f"report: {visible(path)}" for path in paths.values()),
+            *(f"head: {head.words()}" for head in (report.heads if filed else ())),
         ]
         bad = [host for host in report.worst_first() if falls_short(host, arguments["fail_on"])]
         if bad:
@@ -245,6 +247,19 @@ class ActionModule(LocalAction):
         if result["unmet"] and arguments["fail"]:
             result.update(failed=True, msg=result["unmet"])
         return result
+
+    def _file(self, folder: Path, report: Report, arguments: dict[str, Any], variables: dict[str, Any]) -> Path:
+        """Write the manifest of this run."""
+        commit = git_commit(variables.get("ansible_inventory_sources") or [])
+        manifest = manifest_of(
+            [host.document for host in report.hosts], read_journal(folder, RUN_ID), commit, self._limit(variables)
+        )
+        return write_manifest(folder, manifest, arguments["signing_key"])
+
+    def _heads(self, folder: Path, arguments: dict[str, Any]) -> list[Head]:
+        """The ends of the chains that the report goes by."""
+        named = [Path(one) for one in arguments["evidence_dirs"] or [folder / "evidence"]]
+        return [head for one in named for evidence in folders_of(one) for head in heads_of(evidence.parent)]
 
     def _limit(self, variables: dict[str, Any]) -> str | None:
         """Which part of the inventory this run is about, where whoever started it said so."""

@@ -14,7 +14,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import fi
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import verify
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import UNPROVEN, heads_in, verify
 
 
 class ActionModule(LocalAction):
@@ -24,6 +24,7 @@ class ActionModule(LocalAction):
         "reports_dir": REPORTS_DIR,
         "allowed_signers": {"type": "path", "required": True},
         "known": {"type": "list", "elements": "str", "default": []},
+        "head": {"type": "list", "elements": "str", "default": []},
     }
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +32,12 @@ class ActionModule(LocalAction):
         reports, signers = reports_folder(arguments["reports_dir"]), arguments["allowed_signers"]
         if not os.access(signers, os.R_OK):
             raise AnsibleActionFail(f"{signers}: no file of allowed signers can be read there")
-        wrong, seen = verify(reports, signers, arguments["known"])
+        try:
+            # A line that names one has commas, by which Ansible parts it.
+            heads = heads_in("\n".join(arguments["head"])) if arguments["head"] else []
+        except ValueError as error:
+            raise AnsibleActionFail(f"head: {visible(str(error))}") from error
+        wrong, seen = verify(reports, signers, arguments["known"], heads)
         result: dict[str, Any] = {"changed": False, "problems": wrong, **seen}
         for note in first((f"note: {note}" for note in seen["notes"]), most_rows(), "notes"):
             show(visible(note))
@@ -44,4 +50,6 @@ class ActionModule(LocalAction):
         )
         for one in seen["newest"]:
             show(f"newest: {one['run_id']}, sequence {one['sequence']}, SHA-256 {one['sha256']}")
+        if not heads and not arguments["known"]:
+            show(UNPROVEN)
         return result

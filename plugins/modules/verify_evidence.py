@@ -40,6 +40,15 @@ options:
     type: list
     elements: str
     default: []
+  head:
+    description:
+      - The last manifest as somebody has kept it elsewhere, a SHA-256 or the line that names it, as a run prints it
+        (C(head:)), this module does (C(newest:)), or C(cbops_telemetry_chain_head) of OpenMetrics does.
+      - It must still be there, else the chain was cut off, or put back. A run that began after it and follows an older
+        one, with hosts in common, fails, too.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: cbops.telemetry.fleet_report
 """

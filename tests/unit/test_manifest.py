@@ -954,3 +954,153 @@ def test_the_day_of_a_run_is_the_one_on_which_it_began(monkeypatch: pytest.Monke
     monkeypatch.setattr(_run, "STARTED", began)
     assert _run.today() == datetime.date(2026, 12, 31)
     assert _run.RUN_ID[:8].isdigit()
+
+
+# -- heads that are kept elsewhere ----------------------------------------------------------------------
+
+
+def against(runs: Runs, *heads: str) -> tuple[list[str], str]:
+    """What verification finds wrong with what somebody has kept elsewhere, and its notes."""
+    found = [head for text in heads for head in manifest.heads_in(text)]
+    wrong, seen = manifest.verify(runs.reports, str(runs.keys / "allowed"), (), found)
+    return wrong, "\n".join(seen["notes"])
+
+
+def put_back(runs: Runs, folder: Path) -> None:
+    """The whole folder as it was copied."""
+    shutil.rmtree(runs.reports)
+    shutil.copytree(folder, runs.reports)
+
+
+def test_what_was_put_back_together_is_seen_by_a_head_alone(runs: Runs, tmp_path: Path) -> None:
+    """The attacker has copies of manifests, signatures, evidence and journals, and puts all of them back."""
+    runs(judged("cm1", state()))
+    shutil.copytree(runs.reports, tmp_path / "old")
+    runs(judged("cm1", state("enabled")))
+    (head,) = manifest.heads_of(runs.reports)
+    assert against(runs, head.words()) == ([], "")
+    put_back(runs, tmp_path / "old")
+    assert runs.check() == ([], ""), "the chain that is left is whole"
+    (problem,) = against(runs, head.words())[0]
+    (end,) = manifest.heads_of(runs.reports)
+    assert f"the head that was kept, {head.sha256}, is not there" in problem
+    assert f"{end.run_id}.json (sequence 1, SHA-256 {end.sha256})" in problem
+
+
+def test_an_older_head_is_good_and_one_that_is_followed_by_more(runs: Runs) -> None:
+    heads = []
+    for _number in range(3):
+        runs(judged("cm1", state()))
+        heads += manifest.heads_of(runs.reports)
+    assert len({head.sequence for head in heads}) == 3
+    assert against(runs, *(head.words() for head in heads)) == ([], "")
+
+
+def _forked(runs: Runs, tmp_path: Path, *hosts: str) -> None:
+    """One run goes by a folder that was put back; then the attacker lays there again what he had taken away."""
+    runs(judged("cm1", state()))
+    shutil.copytree(runs.reports, tmp_path / "old")
+    runs(judged("cm1", state()))
+    shutil.copytree(runs.reports / "manifests", tmp_path / "away")
+    put_back(runs, tmp_path / "old")
+    runs(*(judged(host, state()) for host in hosts))
+    shutil.copytree(tmp_path / "away", runs.reports / "manifests", dirs_exist_ok=True)
+
+
+@pytest.fixture
+def each_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process began all at once; here each begins when it is written."""
+    made = manifest.manifest_of
+
+    def begun(*given: Any, **more: Any) -> dict[str, Any]:
+        return {
+            "started": manifest.now(),
+            **{key: value for key, value in made(*given, **more).items() if key != "started"},
+        }
+
+    monkeypatch.setattr(manifest, "manifest_of", begun)
+
+
+@pytest.mark.usefixtures("each_at_its_time")
+def test_a_fork_is_named_and_against_a_head_it_is_an_error(runs: Runs, tmp_path: Path) -> None:
+    _forked(runs, tmp_path, "cm1")
+    wrong, notes = against(runs)
+    assert wrong == [] and f"{run_id_of(3)}.json began after {run_id_of(2)}.json had ended" in notes
+    by_run = {head.run_id: head for head in manifest.heads_of(runs.reports)}
+    (problem,) = against(runs, by_run[run_id_of(2)].sha256)[0]
+    assert f"{run_id_of(3)}.json: it began after the head that was kept" in problem
+    runs(judged("cm1", state()))  # follows both
+    assert against(runs, manifest.heads_of(runs.reports)[0].words())[0] == []
+    assert "the chain forks after" in runs.check()[1]
+
+
+@pytest.mark.usefixtures("each_at_its_time")
+def test_slices_one_after_the_other_are_no_fork(runs: Runs, tmp_path: Path) -> None:
+    """They start from one copy of the folder, and have no host in common."""
+    _forked(runs, tmp_path, "cm2")
+    for head in manifest.heads_of(runs.reports):
+        assert against(runs, head.words()) == ([], "")
+
+
+def test_runs_at_once_are_no_fork(runs: Runs, tmp_path: Path) -> None:
+    """By their times, which overlap."""
+    _forked(runs, tmp_path, "cm1")
+    for head in manifest.heads_of(runs.reports):
+        assert against(runs, head.words()) == ([], "")
+
+
+def test_one_that_is_gone_from_the_middle_is_found_with_a_head_and_without(runs: Runs) -> None:
+    made = [runs(judged("cm1", state())) for _number in range(4)]
+    (head,) = manifest.heads_of(runs.reports)
+    take_away(made[2])
+    for wrong in (runs.check()[0], against(runs, head.words())[0]):
+        assert len(wrong) == 1 and f"{made[2].name}: it is missing" in wrong[0]
+
+
+def test_a_clock_that_moved_hides_no_truncation(runs: Runs) -> None:
+    runs(judged("cm1", state()))
+    with clock(400):
+        last = runs(judged("cm1", state()))
+    (head,) = manifest.heads_of(runs.reports)
+    assert head.run_id == last.stem and against(runs, head.words())[0] == []
+    take_away(last)
+    assert any("is not there: the chain was cut off" in one for one in against(runs, head.words())[0])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{0}",
+        "  {0}\n",
+        "head: 20261101T000000Z-00000001, sequence 3, SHA-256 {0}",
+        "newest: x, sequence 3, SHA-256 {0}",
+        'cbops_telemetry_chain_head{{run_id="x",sha256="{0}"}} 3',
+        '"sha256": "{0}"',
+        "Audit of the fleet\n\nhead: x, sequence 3, SHA-256 {0}\n",
+    ],
+)
+def test_a_head_is_read_from_the_line_that_names_it(form: str) -> None:
+    assert manifest.heads_in(form.format("a1" * 32)) == ["a1" * 32]
+
+
+@pytest.mark.parametrize("text", ["", "none", "SHA-256 " + "a" * 63, "a" * 65, "SHA-256 " + "A" * 64])
+def test_what_names_no_head_is_no_head(text: str) -> None:
+    """A head that is not looked for would be a proof of nothing."""
+    with pytest.raises(ValueError, match="names no head"):
+        manifest.heads_in(text)
+
+
+def test_a_baseline_that_was_changed_is_named(runs: Runs) -> None:
+    """Of a host that cannot be read: else nobody would see how it has drifted meanwhile."""
+    runs(judged("cm1", state()))
+    runs(judged("cm1", None))
+    assert runs.check() == ([], "")
+    (kept,) = (runs.reports / "baselines").iterdir()
+    text = kept.read_text()
+    for other in (text.replace("disabled", "enabled"), "{}"):
+        kept.write_text(other)
+        (problem,) = runs.check()[0]
+        assert "evidence/cm1.json: the state from before the host could not be read" in problem
+    kept.write_text(text)
+    runs(judged("cm1", state()))
+    assert runs.check() == ([], "") and not kept.exists()

@@ -56,6 +56,7 @@ def pieces(report: Report) -> Iterator[str]:
         "headline": headline(report),
         "totals": report.totals,
         "notes": list(report.notes),
+        "heads": [head._asdict() for head in report.heads],
         "vanished": list(report.vanished),
         "machines": report.machines(),
         "trend": [run._asdict() for run in report.trend],

@@ -12,6 +12,7 @@ import base64
 import binascii
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -57,7 +58,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     rejudge,
     totals_by_machine,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Head, moment
 
 NAMESPACE = "cbops.telemetry"
 #: Seconds for ssh-keygen.
@@ -333,6 +334,8 @@ class _Verification:
         self.notes: list[str] = []
         self.seen: dict[str, Manifest] = {}
         self.count = 0
+        self.heads: list[Manifest] = []
+        self.forks: list[tuple[Manifest, Manifest]] = []
         #: What trusted manifests say of each record of changes: size and checksum, each with who says so.
         self.claims: dict[str, dict[tuple[int, str], str]] = {}
         self.tells_changes: set[str] = set()
@@ -343,6 +346,7 @@ class _Verification:
         self._ended()
         self.from_before = self._unsigned()
         self._links()
+        self._forks()
         self._times()
 
     def say(self, one: Manifest, text: str) -> None:
@@ -447,6 +451,66 @@ class _Verification:
                     f"{self.reports / 'manifests' / run_id}.json: it is missing, {named(namers)} names "
                     f"it, and older ones are there: {named(older)}"
                 )
+
+    def _forks(self) -> None:
+        """Where the chain parts: of runs at once and of slices that is right; of one run after another it is named.
+
+        Whoever puts a folder back lets the next run follow an older manifest, beside those that were away then.
+        """
+        chain = Chain(one.link for one in self.signed.values())
+        links = {link.run_id: link for link in chain.links}
+        for head in chain.heads():
+            self.heads.append(self.signed[head.run_id])
+        by_previous: dict[str, list[str]] = {}
+        for run_id, link in links.items():
+            for previous in link.previous:
+                by_previous.setdefault(previous.run_id, []).append(run_id)
+        for base, following in sorted(by_previous.items()):
+            ordered = sorted(following, key=lambda run_id: self.signed[run_id].started)
+            for one, other in itertools.pairwise(ordered):
+                first, second = self.signed[one], self.signed[other]
+                apart = not chain.before[other] & chain.bit[one] and not chain.before[one] & chain.bit[other]
+                if apart and first.finished < second.started and not self._hosts(first).isdisjoint(self._hosts(second)):
+                    self.forks.append((first, second))
+                    self.notes.append(
+                        f"the chain forks after {base}.json: {second.path.name} began after {first.path.name} had "
+                        "ended, does not follow it and has hosts in common with it. They are of copies of the folder, "
+                        "or it was put back to an older state when the second ran"
+                    )
+
+    def _hosts(self, one: Manifest) -> set[str]:
+        """The hosts that went into a run; read again, for those of all runs do not fit into memory."""
+        return set(map(str, manifest_in(content(one.path))["hosts"]))
+
+    def against(self, heads: Sequence[str]) -> None:
+        """Hold the chain against heads that somebody has kept elsewhere, by their SHA-256."""
+        chain = Chain(one.link for one in self.signed.values())
+        by_sum = {one.sha256: one for one in self.signed.values()}
+        ends = ", ".join(
+            f"{one.path.name} (sequence {one.link.sequence or 'none'}, SHA-256 {one.sha256})" for one in self.heads[:5]
+        )
+        for sha256 in heads:
+            head = by_sum.get(sha256)
+            if head is None:
+                self.wrong.append(
+                    f"{self.reports / 'manifests'}: the head that was kept, {sha256}, is not there: the chain was cut "
+                    f"off, or put back to an older state; it ends with {ends or 'nothing'}"
+                )
+                continue
+            for first, second in self.forks:
+                line = chain.bit[head.link.run_id] | chain.before[head.link.run_id]
+                follows = chain.before[second.link.run_id] & chain.bit[head.link.run_id]
+                if (
+                    line & chain.bit[first.link.run_id]
+                    and not line & chain.bit[second.link.run_id]
+                    and not follows
+                    and second.started > head.finished
+                ):
+                    self.say(
+                        second,
+                        f"it began after the head that was kept, {head.path.name}, had ended, and follows an older "
+                        "one: the folder had been put back when it ran",
+                    )
 
     def _ended(self) -> None:
         """A key that has ended can still make a signature: only one that a later manifest confirms is from before."""
@@ -566,13 +630,50 @@ def _follow(one: Manifest, seen: Mapping[str, Manifest], into: dict[str, Manifes
                 waiting.append(there)
 
 
-def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tuple[list[str], dict[str, Any]]:
+#: What a chain cannot say of itself.
+UNPROVEN = (
+    "not proven: that nothing was taken off the end. Manifest and evidence of the last runs, both taken away or both "
+    "put back to an older state, leave a chain that is whole. Only a head that was kept elsewhere shows that (head)"
+)
+_HEAD = re.compile(r"""(?:^\s*|SHA-256 |sha256"?[=:]\s*"?)([0-9a-f]{64})(?![0-9a-f])""", re.MULTILINE)
+
+
+def heads_in(text: str) -> list[str]:
+    """The heads that a text names: a SHA-256 alone, or a line of a run, of verification or of OpenMetrics that has it.
+
+    Raises ValueError where it names none.
+    """
+    found = list(dict.fromkeys(_HEAD.findall(text)))
+    if not found:
+        raise ValueError(f"{text[:80]!r} names no head: no SHA-256 of a manifest is in it")
+    return found
+
+
+def heads_of(reports: Path) -> list[Head]:
+    """The manifests of a folder that none follows."""
+    links = []
+    for path in (reports / "manifests").glob("*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            link = quick_link(path)
+            if link.run_id == path.stem:
+                links.append(link)
+    found = []
+    for link in Chain(links).heads():
+        with contextlib.suppress(OSError):
+            path = reports / "manifests" / f"{link.run_id}.json"
+            found.append(Head(link.run_id, link.sequence, digest(content(path))))
+    return found
+
+
+def verify(
+    reports: Path, allowed_signers: str, known: Sequence[str] = (), heads: Sequence[str] = ()
+) -> tuple[list[str], dict[str, Any]]:
     """What is wrong with the evidence of a reports folder, each with its file; and what was looked at.
 
     Every manifest must have a good signature, but those from before the first that has. None may be missing between
     two, and the records of changes must be as they were signed. Every evidence file must be as the run with the last
     word on it left it, and its verdict must be the one that its own content has on the day of that run. ``known`` are
-    checksums of manifests that must still be there.
+    checksums of manifests that must still be there, ``heads`` such of the last ones that somebody has kept elsewhere.
     """
     found = _Verification(reports, allowed_signers)
     wrong = found.wrong
@@ -598,6 +699,7 @@ def verify(reports: Path, allowed_signers: str, known: Sequence[str] = ()) -> tu
         for sha256 in known
         if sha256 not in there_now
     ]
+    found.against(heads)
     words = found.last_words()
     records = found.records()
     there = {

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import Aged, aged, clock_off, verdict_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_by_machine, unmet
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
@@ -62,6 +63,18 @@ class Run(NamedTuple):
 
     at: str
     totals: Mapping[str, int]
+
+
+class Head(NamedTuple):
+    """A manifest that no other follows: the end of a chain, which is worth keeping elsewhere."""
+
+    run_id: str
+    sequence: int
+    sha256: str
+
+    def words(self) -> str:
+        """As a run and verification print it."""
+        return f"{visible(self.run_id)}, sequence {self.sequence or None}, SHA-256 {self.sha256}"
 
 
 class Cell(NamedTuple):
@@ -208,6 +221,7 @@ class Report:
     changes: Changes = Changes()
     vanished: Sequence[str] = ()  # hosts of the last run of the whole inventory that are not here
     max_age: float | None = None  # seconds that evidence may be old
+    heads: Sequence[Head] = ()
     totals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

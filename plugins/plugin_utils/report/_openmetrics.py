@@ -99,6 +99,11 @@ def render(report: Report) -> str:
             "How old evidence may be (telemetry_max_age), until a host's verdict is stale.",
             [({}, report.max_age)] if report.max_age is not None else [],
         ),
+        *_family(
+            "chain_head",
+            "The sequence of each manifest that no other follows.",
+            [({"run_id": visible(head.run_id), "sha256": head.sha256}, head.sequence) for head in report.heads],
+        ),
         *_family("last_run_timestamp_seconds", "When the newest evidence of the fleet was collected.", last),
         *_family("report_timestamp_seconds", "When this report was made.", [({}, _stamp(report.generated_at))]),
         "# EOF",

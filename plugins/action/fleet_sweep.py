@@ -49,6 +49,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._ways impo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _served as served
 
 MODULE = "cbops.telemetry.telemetry_info"
 SSH = ("ssh", "ansible.builtin.ssh", "smart")
@@ -303,6 +304,8 @@ class Preparation:
         carrier = settings.get("telemetry_carrier", "auto")
         if carrier not in CARRIERS or carrier == "module":
             raise Unserved(f"telemetry_carrier is {carrier}")
+        if served.is_wanted(settings):
+            raise Unserved("its controller is asked too")
         try:
             errand = Errand.of(MODULE, question(settings), False)
         except PolicyError:

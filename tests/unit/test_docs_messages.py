@@ -24,6 +24,7 @@ BEHIND = {
     "InventoryError": "inventory-refused",
     "Late": "host-limit",
     "Local": None,  # the outcome unknown
+    "NotOnPage": "toggle-not-known",
     "NotAdmitted": "answer-not-taken",
     "NotImplementedError": None,  # a mistake of ours
     "PolicyError": "policy-not-valid",

@@ -22,7 +22,7 @@ BELOW: dict[Path, dict[str, set[str]]] = {
         "policy": {""},
         "evidence": {"", "policy"},
         "report": {"", "policy", "evidence", "product"},
-        "connect": {"", "policy", "evidence"},
+        "connect": {"", "policy", "evidence", "product"},
         "product": {"", "policy"},
         "restart": {"", "policy", "evidence", "connect", "product"},
     },

@@ -386,12 +386,13 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
         asked = "served" in (entry.get("toggle") or {})
         return finding(
             "unknown",
-            "%swhether CloudBees' toggle is so in the product is not known: %s"
+            "%swhether CloudBees' toggle is so in the product is not known: %s%s"
             % (
                 "it is %s %s, but " % (_said(desired), _where_toggle(entry, "declared"))
                 if declared is not None
                 else "",
                 _place(entry, "served" if asked else "on_disk").get("reason"),
+                "" if asked else "; telemetry_toggle_served asks the product",
             ),
         )
     return finding("compliant")

@@ -41,6 +41,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     judge,
     policy_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
 _PROBE = {
@@ -201,6 +202,8 @@ def file_answer(
     ``answer`` is what telemetry_info returned, also where it failed or the host was unreachable. Raises OSError.
     """
     state = answer.get("state")
+    if isinstance(state, Mapping) and not answer.get("unreachable"):
+        state = with_served(state, variables)
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
     error = _problem(answer) if kept is None else circumstances.error or None
     policy: Policy | None = None

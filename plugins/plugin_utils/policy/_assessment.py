@@ -57,6 +57,7 @@ VARIABLES = (
     "telemetry_desired",
     "telemetry_connectivity",
     "telemetry_toggle",
+    "telemetry_toggle_served",
     "telemetry_waiver",
     "telemetry_waiver_max_days",
     "telemetry_waiver_warn_days",
@@ -122,6 +123,7 @@ VARIABLES = (
 #: Variables that are yes or no, and those that are whole numbers, from the least to the most. `-e` and INI inventories
 #: give them as text, which the playbooks and their conditions take as it is meant.
 SWITCHES = (
+    "telemetry_toggle_served",
     "telemetry_backup",
     "telemetry_daemon_reload",
     "telemetry_probe_http",

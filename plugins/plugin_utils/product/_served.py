@@ -1,0 +1,148 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the product itself says of CloudBees' checkbox, asked from the control node where the inventory allows that.
+
+Private to this collection. An export holds a licence key and credentials: it is read in memory, one boolean is kept,
+and no text of it is in any message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _jenkins_home, _toggle
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access, access_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _client as client
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import NotOnPage, checkbox_of
+
+VARIABLE = "telemetry_toggle_served"
+SECONDS = 10
+EXPORT_BYTES = 8 << 20
+PAGE_BYTES = 4 << 20
+#: Exports, with the permission that each takes; the page takes the least.
+EXPORTS = (
+    ("/core-casc-export/jenkins.yaml", "GET", "CloudBees CasC Permissions/Administer"),
+    ("/core-casc-export", "GET", "CloudBees CasC Permissions/Administer"),
+    ("/manage/configuration-as-code/export", "POST", "Overall/SystemRead"),
+)
+PAGE = ("/manage/configure", "Overall/SystemRead")
+#: Where one question shows that another would have the same answer.
+_HOPELESS = (client.ADDRESS, client.UNREACHABLE, client.CERTIFICATE, client.LATE, client.STARTING)
+
+
+def is_wanted(variables: Mapping[str, Any]) -> bool:
+    """Whether the product is asked, by a host's variables. Raises TypeError where that is no yes or no."""
+    return bool(boolean(variables.get(VARIABLE) or False))
+
+
+def exported(text: str) -> bool | None:
+    """What an export says; None where it does not. Raises Unreadable, without any text of it."""
+    values = set()
+    for document in re.split(r"(?m)^---(?:[ \t][^\n]*)?$", text.replace("\r\n", "\n")):
+        if _toggle.KEYS[1].lower() in document.lower():
+            found = _toggle.declared_in(document.encode("utf-8", "replace").decode("latin-1"), "the export")
+            values |= {found[0]} if found else set()
+    if len(values) > 1:
+        raise _toggle.Untold("the export says both")
+    return values.pop() if values else None
+
+
+def ask(access: Access, with_class: bool = False) -> tuple[dict[str, Any], str]:
+    """What a product says of its toggle, and the class of the checkbox's descriptor where its page was read.
+
+    ``with_class`` asks for the page also where an export has said it.
+    """
+    product = Client(*access)
+    reasons: list[str] = []
+    value: bool | None = None
+    try:
+        value = _by_export(product, reasons)
+        if value is not None and not with_class:
+            return {"collected": value, "mark": "export"}, ""
+        path, need = PAGE
+        box = checkbox_of(product.get(path, timeout=SECONDS, limit=PAGE_BYTES, need=need).text)
+    except (ClientError, NotOnPage) as error:
+        reasons.append(str(error))
+        if value is not None:
+            return {"collected": value, "mark": "export"}, ""
+        return {"collected": "unknown", "reason": visible("; ".join(dict.fromkeys(reasons)))[:1500]}, ""
+    if value is not None and value is not box.checked:
+        return {"collected": "unknown", "reason": "its export and its page do not say the same"}, box.cls
+    return {"collected": box.checked, "mark": "page" if value is None else "export"}, box.cls
+
+
+def _by_export(product: Client, reasons: list[str]) -> bool | None:
+    """What the first export that says it says. Raises ClientError where asking on is of no use."""
+    for path, method, need in EXPORTS:
+        try:
+            answer = product.get(path, method, SECONDS, EXPORT_BYTES, need)
+        except ClientError as error:
+            if error.kind in _HOPELESS:
+                raise
+            reasons.append(str(error))
+            continue
+        try:
+            value = exported(answer.text)
+        except _jenkins_home.Unreadable as error:
+            reasons.append(f"{product.url}{path}: {error}")
+            continue
+        if value is not None:
+            return value
+        reasons.append(f"{product.url}{path}: the export does not say it")
+    return None
+
+
+def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
+    """The state with what the products serve, where the inventory wants that; each is asked for itself."""
+    try:
+        if not is_wanted(variables) or not isinstance(state, Mapping):
+            return state
+        named = access_of(variables.get("telemetry_controllers") or {})
+    except (TypeError, ValueError):
+        return state  # the policy is not valid, which is said by whoever judges it
+    entries = state.get("installations") or []
+    mine = [entry for entry in entries if not entry.get("stray")]
+    url = str(variables.get("telemetry_url") or "")
+    alone = (
+        Access(url, *(str(variables.get(f"telemetry_{name}") or "") for name in ("user", "token", "ca_file")))
+        if url and len(mine) == 1
+        else None
+    )
+    return {**state, "installations": [_asked(entry, named, alone) for entry in entries]}
+
+
+def _asked(entry: Mapping[str, Any], named: Mapping[str, Access], alone: Access | None) -> Mapping[str, Any]:
+    toggle = entry.get("toggle")
+    if entry.get("stray") or not isinstance(toggle, Mapping):
+        return entry
+    access = next((named[name] for name in _names(entry) if name in named), alone)
+    if access is None:
+        reason = (
+            "its URL is not known: telemetry_url is for a host with one installation, telemetry_controllers for more"
+        )
+        return {**entry, "toggle": {**toggle, "served": {"collected": "unknown", "reason": reason}}}
+    disk = toggle["on_disk"]
+    served, cls = ask(access, disk.get("mark") == _toggle.INFERRED)
+    if cls and disk.get("mark") == _toggle.INFERRED:
+        disk = _named(disk, cls)
+    return {**entry, "toggle": {**toggle, "on_disk": disk, "served": served}}
+
+
+def _named(disk: Mapping[str, Any], cls: str) -> Mapping[str, Any]:
+    """What lies on disk, where the page names the class: its file is called so, or the one that was read is another."""
+    name = str(disk["file"]).rpartition("/")[2]
+    if name == f"{cls}.xml":
+        return {**disk, "mark": "seen name"}
+    return {"collected": "unknown", "file": disk["file"], "reason": f"the page names {cls}, and this file is not its"}
+
+
+def _names(entry: Mapping[str, Any]) -> Sequence[str]:
+    name = str(entry["name"])
+    return [str(entry.get("service") or ""), name, f"{name}.service"]

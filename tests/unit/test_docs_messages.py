@@ -25,6 +25,7 @@ BEHIND = {
     "Late": "host-limit",
     "Local": None,  # the outcome unknown
     "NotOnPage": "toggle-not-known",
+    "NotSet": None,  # a filter's
     "NotAdmitted": "answer-not-taken",
     "NotImplementedError": None,  # a mistake of ours
     "PolicyError": "policy-not-valid",

@@ -19,7 +19,7 @@ MAP, LIST, SCALAR, ODD = "map", "list", "scalar", "odd"
 _NO_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\r(?!\n)")
 _PLAIN = re.compile(r"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s])")
 _BLOCK = re.compile(r"[|>](?:[+-]?[1-9]?|[1-9][+-])[ ]*(?: #[^\n]*)?\r?(?:\n|\Z)")
-_PROPERTY = re.compile(r"([&!*])([^\s,\[\]{}]*)")
+_PROPERTY = re.compile(r"([&*])[A-Za-z0-9_-]+|(!)[^\s,\[\]{}]*")
 _ESCAPES = re.compile(
     r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\r?\n[ ]*|[0abt\tnvfre \"/\\N_LP]|(.|\Z))"
 )
@@ -237,8 +237,10 @@ class Reader:
     def odd(self, parent: int) -> Node:
         start = self.at
         match = _PROPERTY.match(self.text, start)
-        sign = match.group(1) if match else ""
-        self.at = match.end() if match else start + 1
+        if match is None:
+            raise self.unsure("an anchor or an alias that is not read")
+        sign = match.group(1)
+        self.at = match.end()
         if sign == "*":
             self.rest_is_empty()
             return Node(ODD, "an alias", start, self.at, -1)

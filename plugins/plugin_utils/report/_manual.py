@@ -76,7 +76,7 @@ ENTRIES: tuple[Entry, ...] = (
         r"|neither direct nor configured|must be %s and at most|no absolute path|no number and no percentage"
         r"|is no moment such as|there is no installation|not installed here"
         r"|endpoints and paths are more than|an absolute path is needed|not an absolute path"
-        r"|the run that is to be undone is needed|with_flag: |is no age: |names no head|\(telemetry_\w+\): ",
+        r"|the run that is to be undone is needed|with_(flag|toggle): |is no age: |names no head|\(telemetry_\w+\): ",
     ),
     Entry("probe-expectation", r"^expected \S+ \(.*\) to be "),
     # -- undo, backups ------------------------------------------------------------------------------------------------

@@ -16,10 +16,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said, write_json, write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import (
-    DEFAULT_SERIAL,
+    SERIAL,
     broken,
     document_of,
     markdown,
+    serial_of,
     totals,
     words,
 )
@@ -32,6 +33,7 @@ class ActionModule(LocalAction):
     ARGUMENTS = {
         "hosts": HOSTS,
         "registered": {"type": "str", "required": True},
+        "swept": {"type": "str", "default": ""},
         "serial": {"type": "raw"},
         "reports_dir": REPORTS_DIR,
         "name": {"type": "str", "default": "plan"},
@@ -40,7 +42,11 @@ class ActionModule(LocalAction):
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Collect, write, show, judge."""
         entries = []
+        swept = variables.get(arguments["swept"]) or {}
         for host in arguments["hosts"]:
+            if host in swept.get("entries", {}):
+                entries.append(swept["entries"][host])
+                continue
             answer = variables["hostvars"][host].get(arguments["registered"]) or {}
             entries.append(answer.get("entry") or broken(host, said(answer)))
         try:
@@ -66,10 +72,7 @@ class ActionModule(LocalAction):
         """What makes the batches: a play's ``serial`` sees extra variables and none of the inventory."""
         if given is not None:
             return given
-        extra = load_extra_vars(self._loader)
-        if "telemetry_restart_serial" not in extra:
-            if "telemetry_restart_serial" in variables:
-                # No warning: it would not be shown where results that are well are not (display_ok_hosts).
-                show("\ntelemetry_restart_serial has no effect in the inventory; give it with -e")
-            return list(DEFAULT_SERIAL)
-        return self._templar.template(extra["telemetry_restart_serial"])
+        if SERIAL in variables and SERIAL not in load_extra_vars(self._loader):
+            # No warning: it would not be shown where results that are well are not (display_ok_hosts).
+            show("\ntelemetry_restart_serial has no effect in the inventory; give it with -e")
+        return serial_of(self._loader, self._templar.template)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit of many hosts from one process; names the hosts that are left to the ordinary way, with the reasons."""
+"""Many hosts from one process: their audit, what enforce would do, or enforce itself; names the hosts that are left."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import os
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -32,6 +32,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier i
     CARRIERS,
     Carrier,
     Errand,
+    Known,
     command,
     wants_terminal,
 )
@@ -41,13 +42,15 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     circumstances_of,
     file_answer,
     question,
+    record_in,
     settings_of,
     templated,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._ways import Ways
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError, host_limit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BROKEN, in_camps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _served as served
 
@@ -66,6 +69,8 @@ NAMES = (
 _NO_PASSWORD = of_kind("sudo_password")
 #: Failures of which Ansible's own plugin says more where there is a password.
 _SAID_BETTER = frozenset({"login", "key_unknown"})
+#: Edited files of a host that are named.
+MOST_FILES = 20
 #: Seconds between two looks whether it is time to say how far it is.
 PERIOD = 0.5
 
@@ -79,6 +84,7 @@ class ActionModule(Carrier):
     ARGUMENTS = {
         "hosts": HOSTS,
         "reports_dir": REPORTS_DIR,
+        "ask": {"type": "str", "choices": ["audit", "plan", "enforce"], "default": "audit"},
         "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
         "connections": {"type": "int", "default": 32},
         "per_place": {"type": "int", "default": 8},
@@ -87,6 +93,7 @@ class ActionModule(Carrier):
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask all hosts that can be served here, and name the others."""
+        ask = arguments["ask"]
         if not 1 <= arguments["connections"] <= 1000:
             raise AnsibleActionFail("connections must be from 1 to 1000")
         if not 1 <= arguments["per_place"] <= 1000:
@@ -100,36 +107,83 @@ class ActionModule(Carrier):
         else:
             pool = _sweep.Pool(arguments["connections"], arguments["limit"], arguments["per_place"])
             with not_orphaned():
-                _until_ended(self._swept(hosts, tally, pool))
+                _until_ended(self._swept(hosts, tally, pool, self._purpose(ask, tally, variables)))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {
-            "changed": False,
+            "changed": bool(tally.edited),
             "verdicts": dict(tally.verdicts),
             "served": tally.served,
             "unserved": tally.unserved,
             "hosts": tally.hosts,
+            **({"entries": tally.entries} if ask == "plan" else {}),
+            **({"edited": tally.edited, "serial": self._serial(hosts, tally)} if ask == "enforce" else {}),
         }
 
-    async def _swept(self, hosts: list[str], tally: Tally, pool: _sweep.Pool) -> None:
+    def _purpose(self, ask: str, tally: Tally, variables: dict[str, Any]) -> Purpose:
+        """What hosts are asked for."""
+        if ask == "audit":
+            return Auditing(tally)
+        from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _foresight as foresight
+
+        if ask == "plan":
+            return foresight.Planning(tally)
+        return foresight.Enforcing(tally, bool(variables["ansible_check_mode"] or variables["ansible_diff_mode"]))
+
+    def _serial(self, hosts: list[str], tally: Tally) -> list[int]:
+        """The batches of the hosts that are left: those of all hosts, as a plan has them, without who is done."""
+        from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _plan as plan
+
+        try:
+            numbers = plan.batches(len(hosts), plan.serial_of(self._loader, self._templar.template))
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from error
+        left = Counter(number for host, number in zip(hosts, numbers, strict=True) if host in tally.unserved)
+        return [left[number] for number in sorted(left)]
+
+    async def _swept(self, hosts: list[str], tally: Tally, pool: _sweep.Pool, purpose: Purpose) -> None:
         """Ask them, and tally what comes of it."""
         async with Ways() as ways:
-            prepared = Preparation(self, hosts, tally, ways)
+            prepared = Preparation(self, hosts, tally, ways, purpose)
             telling = asyncio.ensure_future(tally.tell())
             try:
                 await pool.ask((prepared.of(host) for host in hosts), prepared.file)
             finally:
                 telling.cancel()
+                prepared.abandon()
+        if purpose.acts:
+            tally.look_again()
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known of a host while its answer is waited for."""
+class Purpose(Protocol):
+    """What hosts are asked, and what becomes of their answers."""
 
-    host: str
-    settings: dict[str, Any]
-    circumstances: Circumstances
-    errand: Errand
+    #: Whether something is done to hosts because of it, here or by who comes after.
+    acts: ClassVar[bool]
+
+    def errand(self, host: str, settings: Mapping[str, Any], circumstances: Circumstances) -> Errand | None:
+        """What a host is asked; None where nothing needs to be. Raises Unserved, PolicyError."""
+
+    def answered(self, known: Known, answer: dict[str, Any]) -> Known | None:
+        """A host answered, was found ``unreachable``, or was ``late``. The next question to it, if there is one."""
+
+
+class Auditing:
+    """For an audit."""
+
+    acts: ClassVar[bool] = False
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+
+    def errand(self, host: str, settings: Mapping[str, Any], circumstances: Circumstances) -> Errand | None:
+        """The question of an audit. Raises PolicyError."""
+        return Errand.of(MODULE, question(settings), False)
+
+    def answered(self, known: Known, answer: dict[str, Any]) -> Known | None:
+        """File it."""
+        self._tally.file(known, answer)
+        return None
 
 
 class Tally:
@@ -140,6 +194,12 @@ class Tally:
         self.unserved: dict[str, str] = {}
         self.verdicts: Counter[str] = Counter()
         self.hosts: dict[str, dict[str, Any]] = {}
+        #: What a plan says of them.
+        self.entries: dict[str, dict[str, Any]] = {}
+        #: The files that were edited.
+        self.edited: dict[str, list[str]] = {}
+        #: What each host has in common with its other names.
+        self._machines: dict[str, Any] = {}
         self._progress = Progress("fleet_sweep", total)
 
     @property
@@ -150,6 +210,28 @@ class Tally:
     def leave(self, host: str, reason: str) -> None:
         """A host is for the ordinary way."""
         self.unserved[host] = visible(reason)
+
+    def meet(self, host: str, answer: Mapping[str, Any]) -> None:
+        """A host has said which machine it is."""
+        if isinstance(state := answer.get("state"), Mapping) and isinstance(state.get("host"), Mapping):
+            self._machines[host] = state["host"].get("machine")
+
+    def look_again(self) -> None:
+        """Leave who was judged under one name, and is or will be changed under another: that was too early."""
+        acted = {self._machines.get(host) for host in (*self.unserved, *self.edited)} - {None}
+        for host in self.hosts:
+            if host not in self.edited and host not in self.unserved and self._machines.get(host) in acted:
+                self.leave(host, "it has another name, under which it is acted on")
+
+    def plan(self, entry: dict[str, Any]) -> None:
+        """It is known what enforce would do to a host."""
+        self.entries[entry["host"]] = entry
+
+    def edit(self, known: Known, changes: list[dict[str, Any]], files: list[str]) -> None:
+        """Something was done to a host, or may have been."""
+        record_in(self.reports, known.host, changes)
+        if files:
+            self.edited[known.host] = [visible(file) for file in files[:MOST_FILES]]
 
     def file(self, known: Known, answer: dict[str, Any]) -> None:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
@@ -174,7 +256,7 @@ class Tally:
             while True:
                 await asyncio.sleep(PERIOD)
                 violations = sum(self.verdicts[verdict] for verdict in in_camps(BROKEN))
-                self._progress.tell(self.served + len(self.unserved), violations)
+                self._progress.tell(self.served + len(self.unserved) + len(self.entries), violations)
         finally:
             self._progress.end()
 
@@ -238,11 +320,20 @@ def _password_of(connection: Any) -> dict[str, Any]:
     return {"environment": started.get("env"), "end": end}
 
 
+def _measure(known: Known) -> dict[str, Any]:
+    """How often and how long a host is asked: an edit is begun once, and may take its time, as host by host."""
+    return (
+        {"once": True, "limit": float(host_limit(known.settings))}
+        if known.errand.edits
+        else {"once": False, "limit": None}
+    )
+
+
 class Preparation:
     """From the variables of a host, as Ansible resolves them, to what is asked of it."""
 
-    def __init__(self, action: ActionModule, hosts: list[str], tally: Tally, ways: Ways) -> None:
-        self._action, self._hosts, self._tally, self._ways = action, hosts, tally, ways
+    def __init__(self, action: ActionModule, hosts: list[str], tally: Tally, ways: Ways, purpose: Purpose) -> None:
+        self._action, self._hosts, self._tally, self._ways, self._purpose = action, hosts, tally, ways, purpose
         self._task = action._task
         self._manager = self._task.get_variable_manager()
         #: Ansible's own plugin, set up once for all hosts that have the same settings.
@@ -266,23 +357,43 @@ class Preparation:
 
         return make
 
-    def file(self, asked: Any, outcome: Any) -> None:
-        """What came of a question."""
+    def file(self, asked: Any, outcome: Any) -> Any:
+        """What came of a question; the next one to the same host, or None."""
         known = self._known.pop(asked.host)
+        answer: dict[str, Any] | None
         if isinstance(outcome, Unserved):
             self._tally.leave(asked.host, str(outcome))
-        elif isinstance(outcome, _sweep.Unreachable):
-            self._tally.file(known, {"unreachable": True, "msg": str(outcome)})
+            return None
+        if isinstance(outcome, _sweep.Unreachable):
+            answer = {"unreachable": True, "msg": str(outcome)}
         elif isinstance(outcome, _sweep.Late | _sweep.TooLarge):
-            self._tally.file(known, {"failed": True, "msg": str(outcome)})
+            answer = {"failed": True, "late": True, "msg": str(outcome)}
         else:
-            result = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
-            if result is None:
+            answer = known.errand.result(outcome.status, outcome.stdout, outcome.stderr)
+            if answer is None:
                 self._tally.leave(asked.host, "sudo there wants a terminal")
-            else:
-                if result.get("failed") and kind_of(str(result["msg"])) == _NO_PASSWORD.kind:
-                    result["msg"] = explained("Missing sudo password", _NO_PASSWORD)  # as Ansible's plugins say it
-                self._tally.file(known, result)
+                return None
+            if answer.get("failed") and kind_of(str(answer["msg"])) == _NO_PASSWORD.kind:
+                answer["msg"] = explained("Missing sudo password", _NO_PASSWORD)  # as Ansible's plugins say it
+        self._tally.meet(known.host, answer)
+        try:
+            following = self._purpose.answered(known, answer)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            # Whatever one host says, it must not end the run of the others.
+            if known.errand.edits:
+                self._tally.edit(known, [attempt("its answer could not be judged")], [])
+            self._tally.leave(known.host, f"its answer could not be judged ({type(error).__name__})")
+            following = None
+        if following is None:
+            return None
+        self._known[asked.host] = following
+        return replace(asked, program=following.errand.program, **_measure(following))
+
+    def abandon(self) -> None:
+        """The sweep ends: who was told to edit and has not answered may have done it, or may do it yet."""
+        for known in self._known.values():
+            if known.errand.edits:
+                self._tally.edit(known, [attempt("the run ended before the host had answered")], [])
 
     def _question(self, host: str) -> Any:
         variables = self._manager.get_vars(
@@ -306,19 +417,22 @@ class Preparation:
             raise Unserved(f"telemetry_carrier is {carrier}")
         if served.is_wanted(settings):
             raise Unserved("its controller is asked too")
+        circumstances = circumstances_of(variables)
         try:
-            errand = Errand.of(MODULE, question(settings), False)
+            errand = self._purpose.errand(host, settings, circumstances)
         except PolicyError:
             raise Unserved("its policy is not valid") from None
+        if errand is None:
+            return None
         if errand.problem:
             raise Unserved("its options are not valid")
         connection, address = self._connection("ssh" if plugin in SSH else "local", variables, templar)
         line = command(action._interpreter(variables), action._compute_environment_string())
         line, escalation = self._become(line, variables, templar, connection)
         line = f"/bin/sh -c {shlex.quote(f'{line} && sleep 0')}"  # as Ansible does it
-        self._known[host] = Known(host, settings, circumstances_of(variables), errand)
+        known = self._known[host] = Known(host, settings, circumstances, errand)
         if plugin in LOCAL:
-            return _sweep.Question(host, self._local(line), errand.program, escalation, remote=False)
+            return _sweep.Question(host, self._local(line), errand.program, escalation, remote=False, **_measure(known))
         if wants_terminal(connection):
             raise Unserved("ssh is set to ask for a terminal")
         port = connection.get_option("port")
@@ -330,6 +444,7 @@ class Preparation:
             place=f"{address} {port or ''}",
             left=_SAID_BETTER if connection.get_option("password") else _asked_for(),
             retries=int(connection.get_option("reconnection_retries")),
+            **_measure(known),
         )
 
     def _connection(self, name: str, variables: dict[str, Any], templar: Any) -> tuple[Any, str]:

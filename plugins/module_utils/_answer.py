@@ -47,10 +47,14 @@ def telemetry_info(params: Dict[str, Any], check_mode: bool) -> Result:
         )
     except (OSError, ValueError) as error:
         return {"failed": True, "msg": readable("the state of this host cannot be read: %s" % error)}
-    return {
-        "changed": False,
-        "state": {key: value if key == "connectivity" else readable(value) for key, value in document.items()},
-    }
+    return {"changed": False, "state": _readable(document)}
+
+
+def _readable(document: Dict[str, Any]) -> Dict[str, Any]:
+    """A state document in characters; the answers of the probe are so already."""
+    from .host._files import readable
+
+    return {key: value if key == "connectivity" else readable(value) for key, value in document.items()}
 
 
 def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
@@ -75,6 +79,8 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
             params["backup_count"],
             params["backup_days"],
         )
+        if not done.changed:
+            _probed(done.found, done.document, params.get("connectivity"))
     except (Refused, OSError, ValueError) as error:
         return {
             "failed": True,
@@ -94,12 +100,11 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
         "files": done.files,
         "notes": done.notes,
         "refused": done.refused,
-        "state": done.document,
         "diff": done.diffs,
     }  # type: Result
     if done.refused:
         result.update(failed=True, msg="; ".join(done.refused))
-    return readable(result)  # type: ignore[no-any-return]
+    return dict(readable(result), state=_readable(done.document))
 
 
 def telemetry_prove(params: Dict[str, Any], check_mode: bool) -> Result:
@@ -236,10 +241,15 @@ def state(
         from .events._plugins import SECONDS
 
         _add_events(found, document, SECONDS)
-    if probe is not None and root == "/":
+    _probed(found, document, probe)
+    return document
+
+
+def _probed(found: Any, document: Dict[str, Any], probe: Optional[Dict[str, Any]]) -> None:
+    """Puts what became of the probe into a state document, where one is wanted."""
+    if probe is not None and found.files.root == "/":
         from .probe import _options
         from .probe._configured import way_of
 
         document["connectivity"], notes = _options.answers(probe, way_of(found, document))
         document["warnings"] += notes
-    return document

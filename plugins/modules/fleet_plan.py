@@ -32,6 +32,12 @@ options:
     description: The name of the variable in which each host has the result of M(cbops.telemetry.telemetry_plan).
     type: str
     required: true
+  swept:
+    description:
+      - The name of the variable in which the result of M(cbops.telemetry.fleet_sweep) is that was asked for a plan. Of
+        hosts of which it has no entry O(registered) tells.
+    type: str
+    default: ""
   serial:
     description:
       - How batches are made, as in the play keyword C(serial), a number, a percentage, or a list of them.

@@ -6,7 +6,7 @@
 
 DOCUMENTATION = r"""
 module: fleet_sweep
-short_description: Audit many hosts from one process
+short_description: Audit, plan or enforce many hosts from one process
 version_added: 0.1.0
 description:
   - Does what M(cbops.telemetry.telemetry_audit) does, for any number of hosts in one task that runs once on the control
@@ -19,7 +19,7 @@ description:
     behind them.
   - Hosts with another connection plugin, another become plugin than sudo, or a terminal that is asked for are returned
     by name, and left to M(cbops.telemetry.telemetry_audit).
-  - Changes nothing on the hosts.
+  - With O(ask=audit) and O(ask=plan) it changes nothing on the hosts.
 author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
@@ -28,6 +28,20 @@ extends_documentation_fragment:
   - cbops.telemetry._report
   - cbops.telemetry._report.hosts
 options:
+  ask:
+    description:
+      - V(audit) judges the hosts and files their evidence.
+      - V(plan) finds out what M(cbops.telemetry.telemetry_plan) finds out of each host, with the same words.
+      - V(enforce) does what the playbook C(enforce) does to hosts that need neither a restart nor Ansible's own
+        modules. A host that owes nothing is judged and its evidence filed, by the same answer that says so.
+      - Where C(telemetry_restart) is V(never), V(enforce) edits a host that owes an edit as
+        M(cbops.telemetry.telemetry_flag) does, and then audits it. In check mode, and where differences are shown, it
+        is left instead.
+      - Left are also hosts with templates of the user's, those that are held to a plan, that owe a C(daemon-reload) or
+        a restart, whose restarts wait until they are idle, and whose edit was refused.
+    type: str
+    choices: [audit, plan, enforce]
+    default: audit
   mode:
     description:
       - V(auto) asks every host that it can serve, V(never) leaves all of them to the ordinary way.
@@ -90,4 +104,18 @@ unserved:
   description: The hosts that are left to the ordinary way, each with the reason.
   returned: always
   type: dict
+entries:
+  description: What a plan says of each host that is not left.
+  returned: with O(ask=plan)
+  type: dict
+edited:
+  description: The hosts that were edited, also those that are left for something else, each with its files.
+  returned: with O(ask=enforce)
+  type: dict
+  sample: {cm1: [/etc/default/cloudbees-core-cm]}
+serial:
+  description: How many of the hosts that are left stand in each batch of all hosts, without batches of none.
+  returned: with O(ask=enforce)
+  type: list
+  elements: int
 """

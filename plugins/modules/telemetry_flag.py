@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.actiongroup_telemetry
   - cbops.telemetry._host
   - cbops.telemetry._host.run
+  - cbops.telemetry._probe.connectivity
 attributes:
   check_mode:
     support: full
@@ -183,6 +184,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._answer import answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
@@ -194,6 +196,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "backup_days": {"type": "int", "default": 365},
     "run": {"type": "str", "default": ""},
     "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
+    "connectivity": {"type": "dict", "options": SPEC},
 }
 
 

@@ -118,6 +118,22 @@ def evidence(task: Task) -> set[str]:
     return found
 
 
+def compliant(task: Task) -> set[str]:
+    """Hosts that were judged, and are as their policy wants them."""
+    found = set()
+    for path in (task.out / "evidence").glob("*.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["verdict"] == "compliant":
+            found.add(document["host"])
+    return found
+
+
+def planned(task: Task) -> set[str]:
+    """Hosts of which it is known that enforce would do nothing there."""
+    document = json.loads((task.out / "plan.json").read_text(encoding="utf-8"))
+    return {entry["host"] for entry in document["hosts"] if entry["enforced"] and not entry["edits"]}
+
+
 def recap(task: Task) -> set[str]:
     """Hosts on which every task of a playbook was done, by Ansible's own recap."""
     text = (task.out / "stdout").read_text(encoding="utf-8", errors="replace")
@@ -193,14 +209,14 @@ def client(name: str, python: str) -> Callable[[Task], list[str]]:
     return lambda task: [python, str(CLIENTS / f"{name}.py")]
 
 
-def audit(*variables: str) -> Callable[[Task], list[str]]:
-    """The collection's own playbook, with the settings of this checkout's ansible.cfg."""
+def audit(*variables: str, playbook: str = "audit") -> Callable[[Task], list[str]]:
+    """A playbook of the collection, with the settings of this checkout's ansible.cfg."""
 
     def command(task: Task) -> list[str]:
         extra = [word for one in variables for word in ("-e", one.format(forks=task.forks))]
         return [
             str(CHECKOUT / ".venv/bin/ansible-playbook"),
-            "cbops.telemetry.audit",
+            f"cbops.telemetry.{playbook}",
             "-i",
             str(task.inventory / "hosts.ini"),
             "-f",
@@ -309,6 +325,8 @@ def no_sweep() -> str | None:
     return None if there else "this checkout has no action fleet_sweep"
 
 
+#: The policy by which the hosts of the fleet are right: the flag is missing, and their JVM runs without it.
+RIGHT = ("telemetry_desired=enabled", "telemetry_connectivity=ignored")
 _ADMIN = "8 tasks a host cost nearly a second of CPU each"
 _VENV_PYTHON = str(VENV / "bin/python")
 
@@ -338,6 +356,26 @@ CONTENDERS: tuple[Contender, ...] = (
         ours,
         evidence,
         no_sweep,
+    ),
+    *(
+        Contender(
+            f"{playbook}{'' if mode == 'auto' else '-alone'}",
+            f"`cbops.telemetry.{playbook}`, `telemetry_sweep: {mode}`, of hosts that are right already",
+            audit(f"telemetry_sweep={mode}", "telemetry_sweep_connections={forks}", *RIGHT, playbook=playbook),
+            ours,
+            done,
+            no_sweep,
+            most=4000 if mode == "auto" else 100,
+            why="" if mode == "auto" else "as with 100, only longer",
+            seconds=0.5 if mode == "auto" else 2,
+        )
+        for playbook, mode, done in (
+            ("audit", "auto", compliant),
+            ("plan", "auto", planned),
+            ("plan", "never", planned),
+            ("enforce", "auto", compliant),
+            ("enforce", "never", compliant),
+        )
     ),
     Contender(
         "pipe",

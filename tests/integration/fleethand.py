@@ -73,6 +73,7 @@ class Done:
     output: str
     report: dict[str, Any]
     recap: dict[str, dict[str, int]]
+    hosts: tuple[str, ...] = ()
 
     def verdicts(self) -> dict[str, str]:
         """Verdict by host."""
@@ -83,8 +84,9 @@ class Done:
         return "\n".join(next(item for item in self.report["hosts"] if item["host"] == host)["reasons"])
 
     def changed(self) -> dict[str, int]:
-        """Number of changed tasks by host."""
-        return {host: counts["changed"] for host, counts in self.recap.items() if host != "localhost"}
+        """Number of changed tasks by host; of one without a task of its own, which the recap does not name, none."""
+        counted = {host: counts["changed"] for host, counts in self.recap.items() if host != "localhost"}
+        return {**dict.fromkeys(self.hosts, 0), **counted}
 
 
 class Fleet:
@@ -179,7 +181,9 @@ class Fleet:
         recap = {}
         for line in re.findall(r"^(\S+)\s+: (ok=.*)$", done.stdout, re.MULTILINE):
             recap[line[0]] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line[1])}
-        return Done(done.returncode, done.stdout + done.stderr, report, recap)
+        known = json.loads(Path(inventory or self.inventory(), "hosts.json").read_text())["all"]["hosts"]
+        hosts = tuple(item["host"] for item in report["hosts"]) if report else tuple(known)
+        return Done(done.returncode, done.stdout + done.stderr, report, recap, hosts)
 
     def _same_by_the_module(
         self,

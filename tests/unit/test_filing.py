@@ -76,7 +76,7 @@ def test_a_variable_without_a_value_is_named(tmp_path: Path) -> None:
 
 def test_a_sweep_returns_what_the_audit_of_each_host_would(tmp_path: Path) -> None:
     """Its verdict and why, of hosts that meet their policy as of those that do not."""
-    tally = Tally(2, tmp_path, None)
+    tally = Tally(2, tmp_path)
     answers = {
         "dead": {"unreachable": True, "msg": "No route to host"},
         "idle": {

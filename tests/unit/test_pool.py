@@ -92,6 +92,32 @@ def test_who_is_asked_again(
         assert isinstance(found, sweep.Unreachable) and str(found) == f"{words}\n"
 
 
+def test_what_is_done_is_not_begun_again(tmp_path: Path) -> None:
+    """A connection that is cut says nothing of how far the host came."""
+    found = asked(question(counted(tmp_path, BROKEN, 1), once=True))["cm1"]
+    assert isinstance(found, sweep.Unreachable) and (tmp_path / "count").read_text() == "\n"
+
+
+def test_one_answer_leads_to_the_next_question(tmp_path: Path) -> None:
+    """To the same host, in a turn of its own, with a time of its own."""
+    said: list[tuple[str, Any]] = []
+
+    def file(asked: sweep.Question, outcome: sweep.Outcome) -> sweep.Question | None:
+        said.append((asked.host, outcome.stdout if isinstance(outcome, sweep.Answer) else type(outcome)))
+        follow = {b"first": b"second", b"second": b"third"}.get(asked.program)
+        return (
+            None
+            if follow is None
+            else question("cat" if follow != b"third" else "sleep 60", asked.host, program=follow, limit=0.5)
+        )
+
+    pool = sweep.Pool(1, 60, 1)
+    hosts = ["cm1", "cm2", "cm3"]
+    asyncio.run(pool.ask([lambda host=host: question("cat", host, program=b"first") for host in hosts], file))  # type: ignore[misc]
+    for host in hosts:
+        assert [what for one, what in said if one == host] == ["first", "second", sweep.Late]
+
+
 def test_the_users_own_retries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = "ssh: connect to host cm1 port 22: Connection refused"
     found = asked(question(counted(tmp_path, refused, 1), retries=1))["cm1"]

@@ -50,6 +50,7 @@ class Declared(NamedTuple):
     reload_required: bool
     files: List[Dict[str, Optional[str]]]
     notes: List[str]
+    found: Survey  # of which the document is
 
 
 def checksum(content: Optional[str]) -> Optional[str]:
@@ -205,6 +206,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         before.files.root == "/" and any(one["daemon_reload_owed"] for one in document["installations"]),
         list(edited.values()),
         notes,
+        after,
     )
 
 
@@ -301,22 +303,27 @@ def _taken_in(
             "read at each start, after the file that they were copied from, and so undid what was changed in "
             "it: %s" % ", ".join(were_read[:5])
         )
-    cleared: List[str] = []
-    for path in [] if check else _disturbed(files, ours):
-        try:
-            limits.write()
-            clear(_real(files, path))
-            cleared.append(path)
-        except (Refused, OSError):
-            pass  # it counts nowhere, and the next run tries again
-    if cleared:
-        notes.append(
-            "what a run that was killed had left was removed beside %s%s"
-            % (", ".join(cleared[:5]), " and more" if len(cleared) > 5 else "")
-        )
+    notes += _cleared(files, ours, check)
     if len(stale) > LIMIT_MOVED:
         notes.append("%d more backups of an earlier version are left for the next run" % (len(stale) - LIMIT_MOVED))
     return moved, notes
+
+
+def _cleared(files: HostFiles, paths: Iterable[str], check: bool) -> List[str]:
+    """What a run that was killed has left beside these files removed, and what to say of it."""
+    cleared: List[str] = []
+    for path in _disturbed(files, paths):
+        try:
+            if not check:
+                limits.write()
+                clear(_real(files, path))
+            cleared.append(path)
+        except (Refused, OSError):
+            pass  # it counts nowhere, and the next run tries again
+    return [
+        "what a run that was killed had left %s removed beside %s%s"
+        % ("would be" if check else "was", ", ".join(cleared[:5]), " and more" if len(cleared) > 5 else "")
+    ] * bool(cleared)
 
 
 def _disturbed(files: HostFiles, paths: Iterable[str]) -> Iterator[str]:

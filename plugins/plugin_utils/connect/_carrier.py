@@ -37,7 +37,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import Action
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, Deadline
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import record
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._packing import kept, stripped
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     HOST_LIMIT,
@@ -302,6 +302,8 @@ class Errand:
     end: str = ""
     #: The result where the options are wrong: then there is no program.
     problem: dict[str, Any] | None = None
+    #: Whether it may change something on the host.
+    edits: bool = False
 
     @classmethod
     def of(cls, name: str, arguments: Mapping[str, Any], check_mode: bool) -> Errand:
@@ -332,6 +334,7 @@ class Errand:
             ),
             begin,
             end,
+            edits=function == "telemetry_flag" and not check_mode,
         )
 
     def result(self, status: int, stdout: str, stderr: str) -> dict[str, Any] | None:
@@ -351,6 +354,16 @@ class Errand:
             if failure
             else f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}",
         }
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a host while its answer is waited for."""
+
+    host: str
+    settings: dict[str, Any]
+    circumstances: Circumstances
+    errand: Errand
 
 
 def wants_terminal(connection: Any) -> bool:

@@ -145,14 +145,19 @@ def record(
     changes: Sequence[Mapping[str, Any]],
     undoes: str | None = None,
 ) -> None:
-    """File a host's changes where its evidence goes. They were made, so a disk that is full is a warning."""
+    """File a host's changes where its evidence goes."""
     reports = reports_of(variables, template) if changes else None
+    if reports is not None:
+        record_in(reports, variables["inventory_hostname"], changes, undoes)
+
+
+def record_in(reports: Path, host: str, changes: Sequence[Mapping[str, Any]], undoes: str | None = None) -> None:
+    """File a host's changes in a folder. They were made, so a disk that is full is a warning."""
     try:
-        if reports is not None:
-            file_changes(reports, variables["inventory_hostname"], changes, undoes=undoes)
+        file_changes(reports, host, changes, undoes=undoes)
     except (OSError, ValueError) as error:
         Display().warning(
-            f"{variables['inventory_hostname']}: what was changed there is not in the record of this "
+            f"{host}: what was changed there is not in the record of this "
             f"run, so it may count as drift: {visible(str(error))}"
         )
 
@@ -182,7 +187,7 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _problem(answer: Mapping[str, Any]) -> str:
+def problem_of(answer: Mapping[str, Any]) -> str:
     """Why there is no state, for the person who mends it."""
     message = str(answer.get("msg") or "")
     if message.strip() and (answer.get("unreachable") or failure_of(words_of_ssh(message))):
@@ -205,7 +210,7 @@ def file_answer(
     if isinstance(state, Mapping) and not answer.get("unreachable"):
         state = with_served(state, variables)
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
-    error = _problem(answer) if kept is None else circumstances.error or None
+    error = problem_of(answer) if kept is None else circumstances.error or None
     policy: Policy | None = None
     try:
         policy = policy_of(variables, today())

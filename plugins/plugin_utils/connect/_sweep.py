@@ -103,6 +103,10 @@ class Question:
     left: frozenset[str] = frozenset()
     #: How often the user wants an attempt to be repeated that did not reach the host.
     retries: int = 0
+    #: Whether something is done there: then it is not asked again where its connection is cut in the middle.
+    once: bool = False
+    #: Seconds in which it must have answered, where that are not the pool's.
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +218,7 @@ async def _ask(question: Question, session: Session) -> Answer:
             return answer
         failure = failure_of(answer.stderr)
         kind = failure.kind if failure is not None else ""
-        if kind == "broken" and not cut:
+        if kind == "broken" and not cut and not question.once:
             cut, pause = 1, 0.0
         elif _BEFORE_THE_BANNER.search(answer.stderr) and dropped < DROPPED:
             dropped, pause = dropped + 1, PAUSE * 2**dropped * (0.5 + random.random())
@@ -275,12 +279,12 @@ class Pool:
     _places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
 
     async def ask(
-        self, questions: Iterable[Callable[[], Question | None]], file: Callable[[Question, Outcome], None]
+        self, questions: Iterable[Callable[[], Question | None]], file: Callable[[Question, Outcome], Question | None]
     ) -> None:
         """Ask all of them.
 
-        A question is made when its turn comes (None: there is nothing to ask), and its outcome filed as it arrives;
-        both in this thread.
+        A question is made when its turn comes (None: there is nothing to ask), and its outcome filed as it arrives,
+        which may lead to the next question to the same host; all in this thread.
         """
         turns = asyncio.Semaphore(self.connections)
         running: set[asyncio.Task[None]] = set()
@@ -303,9 +307,17 @@ class Pool:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _one(
-        self, question: Question, turns: asyncio.Semaphore, file: Callable[[Question, Outcome], None]
+        self, question: Question, turns: asyncio.Semaphore, file: Callable[[Question, Outcome], Question | None]
     ) -> None:
-        """Ask one host; its turn is over as soon as it answered, or is slow."""
+        """Ask one host what there is to ask; the first question has its turn already."""
+        following = file(question, await self._outcome(question, turns))
+        while following is not None:
+            await turns.acquire()
+            following = file(following, await self._outcome(following, turns))
+
+    async def _outcome(self, question: Question, turns: asyncio.Semaphore) -> Outcome:
+        """What came of a question; its turn is over as soon as the host answered, or is slow."""
+        limit = question.limit or self.limit
         place = self._places.setdefault(question.place, asyncio.Semaphore(self.per_place))
         if question.place and place.locked():  # it waits beside the others
             turns.release()
@@ -314,10 +326,10 @@ class Pool:
         elif question.place:
             await place.acquire()
         try:
-            session = Session(time.monotonic() + self.limit)
+            session = Session(time.monotonic() + limit)
             work = asyncio.create_task(_ask(question, session))
             try:
-                await asyncio.wait({work}, timeout=min(PATIENCE, self.limit))
+                await asyncio.wait({work}, timeout=min(PATIENCE, limit))
                 if work.done():
                     turns.release()
                 else:
@@ -332,13 +344,11 @@ class Pool:
         finally:
             if question.place:
                 place.release()
-        outcome: Outcome
         if late:
-            outcome = Late(f"it did not answer within {self.limit:g} seconds (telemetry_sweep_limit)")
-        elif isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
-            outcome = problem
-        elif problem is not None:  # whatever it is, it is one host's; the ordinary way has words for it
-            outcome = Unserved(f"it could not be asked: {problem or type(problem).__name__}")
-        else:
-            outcome = work.result()
-        file(question, outcome)
+            variable = "telemetry_sweep_limit" if question.limit is None else "telemetry_host_limit"
+            return Late(f"it did not answer within {limit:g} seconds ({variable})")
+        if isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
+            return problem
+        if problem is not None:  # whatever it is, it is one host's; the ordinary way has words for it
+            return Unserved(f"it could not be asked: {problem or type(problem).__name__}")
+        return work.result()

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import markdown_cell, visible
@@ -30,6 +32,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart.starters._
 PLAN_SCHEMA = "cbops.telemetry/plan/1"
 #: The batches of restarts, as playbooks/enforce.yml has them.
 DEFAULT_SERIAL = (1, 2, 5, "20%")
+SERIAL = "telemetry_restart_serial"
 
 
 class PlanError(ValueError):
@@ -238,6 +241,12 @@ def _short(checksum: str | None) -> str:
 
 
 # -- the whole fleet --------------------------------------------------------------------------------
+
+
+def serial_of(loader: Any, template: Callable[[Any], Any]) -> Any:
+    """What makes the batches: a play's ``serial`` sees extra variables and none of the inventory."""
+    extra = load_extra_vars(loader)
+    return template(extra[SERIAL]) if SERIAL in extra else list(DEFAULT_SERIAL)
 
 
 def batches(count: int, serial: Any) -> list[int]:

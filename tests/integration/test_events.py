@@ -1,0 +1,55 @@
+"""Events on the fleet: an upgraded plugin adds one, and the next report shows it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from fleethand import Fleet
+from plugin_archives import JAVAC, NAMES, compiled, entries_of, plugin
+
+HOST = "bookworm-cm-deb"
+HOSTS = (HOST,)
+PLUGINS = "/var/lib/cloudbees-core-cm/plugins"
+MORE = """package demo;
+import com.cloudbees.analytics.gatherer.Gathering;
+import com.cloudbees.analytics.messages.*;
+public class More implements Gathering {
+    @AnalyticsEvent(summary = "New in this version.") static final String EVENT = Prefix.EVENT + "more";
+}
+"""
+
+
+def put(fleet: Fleet, name: str, data: bytes) -> None:
+    """A plugin as the service's user has it."""
+    text = base64.b64encode(data).decode()
+    fleet.shell(HOST, f"echo {text} | base64 -d >{PLUGINS}/{name}; chown cloudbees-core-cm: {PLUGINS}/{name}")
+
+
+def test_an_upgrade_adds_an_event(fleet: Fleet, tmp_path: Path) -> None:
+    """Without telemetry_events nothing of it is read; with it the report names what the upgrade brought, once."""
+    fleet.shell(HOST, f"install -d -o cloudbees-core-cm -g cloudbees-core-cm {PLUGINS}")
+    versions = {
+        "1.0": entries_of(compiled(tmp_path / "old", JAVAC[0], "CLASS")),
+        "1.1": entries_of(compiled(tmp_path / "new", JAVAC[0], "CLASS", more={"demo/More.java": MORE})),
+    }
+    put(fleet, "demo.jpi", plugin("demo", "1.0", versions["1.0"]))
+    quiet = fleet.play("audit", inventory=fleet.inventory({HOST: {}}))
+    assert "events" not in quiet.report["hosts"][0]["state"]["installations"][0]
+
+    inventory = fleet.inventory({HOST: {}}, telemetry_events="disk")
+    first = fleet.play("audit", inventory=inventory)
+    found = first.report["hosts"][0]["state"]["installations"][0]["events"]
+    assert found["mark"] == "seen" and found["unread"] == []
+    [row] = [one for one in found["plugins"] if one["plugin"] == "demo"]
+    assert {event["name"] for event in row["events"]} == NAMES | {None} and row["version"] == "1.0"
+    assert "events_changed" not in first.report["hosts"][0], "before, nobody had asked"
+
+    put(fleet, "demo.jpi", plugin("demo", "1.1", versions["1.1"]))
+    second = fleet.play("audit", inventory=inventory)
+    told = "cloudbees-core-cm: an event is new: example event: more (of demo 1.1)"
+    [host] = second.report["hosts"]
+    assert host["events_changed"] == [told] and host["drift"] == "corrective"
+    assert told in second.output
+    third = fleet.play("audit", inventory=inventory)
+    assert "events_changed" not in third.report["hosts"][0] and told not in third.output

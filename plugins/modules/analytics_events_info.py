@@ -37,6 +37,28 @@ options:
     type: list
     elements: path
     default: []
+  served:
+    description:
+      - A controller or operations center that is asked too, from the control node; the page behind I(see details) of
+        CloudBees' checkbox lists what the instance sends. The checkbox' help is read, the first link in it, and the
+        page there, on the address of O(served.url) alone. A link that leads elsewhere is not followed.
+      - Its markup is not documented. A table, definitions, a list or headings with text are read; what is none of
+        them is V(unknown), with the reason. No form is ever posted.
+    type: dict
+    suboptions:
+      url:
+        description: Where it is reached.
+        type: str
+        required: true
+      user:
+        description: Who asks; needs the permission Overall/SystemRead.
+        type: str
+      token:
+        description: The API token of that user, from a vault. It is not sent to the host.
+        type: str
+      ca_file:
+        description: Certificates that count for it, on the control node.
+        type: str
 notes:
   - Run it with C(become). Without, a JENKINS_HOME can often not be read, and its events are C(unknown).
   - A host with several hundred plugins is read in some ten seconds; after 90 what is not read yet is named as that.
@@ -56,6 +78,14 @@ EXAMPLES = r"""
   loop: "{{ analytics.installations | subelements('events.plugins') }}"
   loop_control:
     label: "{{ item.0.name }}"
+
+- name: Ask the controller itself, too
+  cbops.telemetry.analytics_events_info:
+    served:
+      url: https://cm1.example.com
+      user: auditor
+      token: "{{ vault_auditor_token }}"
+  become: true
 
 - name: Compare with an image before it is rolled out
   cbops.telemetry.analytics_events_info:
@@ -103,6 +133,12 @@ installations:
           C(summary), C(field), C(file) (archive, V(!) and entry) and C(retention) of its annotation; a property the
           names of its C(events).
       type: dict
+served:
+  description:
+    - What the product itself lists; C(mark) is V(seen), with C(events) (C(name), C(summary)) and the C(page), or
+      V(unknown) with the C(reason).
+  returned: where O(served) is given
+  type: dict
 notes:
   description: What was noticed and belongs to no installation.
   returned: success
@@ -119,6 +155,16 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._answer import ans
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "root": {"type": "path", "default": "/"},
     "launch_scripts": {"type": "list", "elements": "path", "default": []},
+    # For the control node: the action takes it away before a host is asked.
+    "served": {
+        "type": "dict",
+        "options": {
+            "url": {"type": "str", "required": True},
+            "user": {"type": "str"},
+            "token": {"type": "str", "no_log": True},
+            "ca_file": {"type": "str"},
+        },
+    },
 }
 
 

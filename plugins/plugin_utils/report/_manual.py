@@ -315,6 +315,11 @@ ENTRIES: tuple[Entry, ...] = (
         r"|not among the options|overridden by|whether it is read is not known",
     ),
     Entry(
+        "events-not-served",
+        r"first link of the help|the page behind the link|help of CloudBees' checkbox|page with the checkboxes"
+        r"|page takes too long|page is no HTML|the page has a tag",
+    ),
+    Entry(
         "event-not-known",
         r"no field is annotated|is no constant|its constant is no text|com\.cloudbees\.analytics|name of an event",
     ),

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The events that a product itself lists: the help of CloudBees' checkbox, the link in it, the page behind that.
+
+Private to this collection. Runs on the control node. The link is the server's word: it is followed on the address that
+the inventory names and nowhere else, because the token goes with it.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_page import (
+    NotOnPage,
+    events_of,
+    first_link,
+    help_of,
+)
+
+SECONDS = 10
+PAGE_BYTES = 4 << 20
+PAGE = ("/manage/configure", "Overall/SystemRead")
+_SAFE = "/%:@!$&'()*+,;=~-._?"
+_PORTS = {"http": 80, "https": 443}
+
+
+def served(access: Access) -> dict[str, Any]:
+    """What a product lists: ``mark`` seen and its ``events``, or unknown and the reason. Never raises."""
+    product = Client(*access)
+    path, need = PAGE
+    try:
+        name = help_of(product.get(path, timeout=SECONDS, limit=PAGE_BYTES, need=need).text)
+        at = f"/descriptor/{name}/help/usageStatisticsCollected"
+        link = first_link(product.get(at, timeout=SECONDS, limit=PAGE_BYTES).text)
+        place = path_of(access.url, at, link)
+        events = events_of(product.get(place, timeout=SECONDS, limit=PAGE_BYTES).text)
+    except (ClientError, NotOnPage) as error:
+        return {"mark": "unknown", "reason": visible(str(error))[:1000], "events": []}
+    return {
+        "mark": "seen",
+        "page": visible(place.partition("?")[0])[:300],
+        "events": [
+            {"name": visible(one.name), **({"summary": visible(one.summary)} if one.summary else {})} for one in events
+        ],
+    }
+
+
+def path_of(url: str, at: str, link: str) -> str:
+    """The path below a product's address to which a link on its page ``at`` leads. Raises :class:`NotOnPage`."""
+    base = url.rstrip("/")
+    try:
+        home = urllib.parse.urlsplit(base)
+        target = urllib.parse.urlsplit(urllib.parse.urljoin(base + at, link))
+        same = _origin(home) == _origin(target)
+    except ValueError:
+        raise NotOnPage("the first link of the help is no address") from None
+    if not same:
+        other = visible(f"{target.scheme}: {target.hostname}")[:200]
+        raise NotOnPage(
+            f"the first link of the help leads to another address ({other}), which is not asked: a token goes to the "
+            "address that the inventory names alone"
+        )
+    if not target.path.startswith(home.path + "/") or ".." in urllib.parse.unquote(target.path):
+        raise NotOnPage("the first link of the help leads out of the product, and is not followed")
+    path, query = (urllib.parse.quote(text, safe=_SAFE) for text in (target.path[len(home.path) :], target.query))
+    return f"{path}?{query}" if query else path
+
+
+def _origin(parts: urllib.parse.SplitResult) -> tuple[str, str, int | None]:
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme)

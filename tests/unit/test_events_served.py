@@ -1,0 +1,210 @@
+"""The events that a product lists: the help of its checkbox, the link in it, the page behind, whatever its markup is."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import path_of, served
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_page import (
+    LIMIT_EVENTS,
+    NotOnPage,
+    events_of,
+    first_link,
+    help_of,
+)
+
+CLASS = "com.cloudbees.example.UsageStatisticsCloudBees"
+HELP = f"/descriptor/{CLASS}/help/usageStatisticsCollected"
+TABLE = "<table><thead><tr><th>Event</th><th>Description</th></tr></thead><tbody>%s</tbody></table>"
+TOKEN = "11planted4711token"  # noqa: S105
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (TABLE % "<tr><td>a b</td><td>It\n began.</td></tr><tr><td>c</td></tr>", [("a b", "It began."), ("c", "")]),
+        # columns by their headings; rows without cells, nested elements, entities, comments, no closing tags
+        ("<table><tr><th>When it is sent<th>Plugin<th>Event name<tr><td>Late<td>p<td><code>x&amp;y</code></table>",
+         [("x&y", "Late")]),
+        ("<!-- <table><tr><td>no</td></tr></table> --><table><tr><td><b>a</b></td><td>one<br>two</td></tr></table>",
+         [("a", "one two")]),
+        ("<table><tr><td>a</td></tr></table><table><tr><td>b</td></tr></table>", [("a", ""), ("b", "")]),
+        ("<dl><dt>a</dt><dd>It began.</dd><dd>Twice.</dd><dt>b</dt></dl>", [("a", "It began. Twice."), ("b", "")]),
+        ("<ul><li><code>a</code>: it began</li><li><strong>b</strong> – it ended</li></ul>",
+         [("a", "it began"), ("b", "it ended")]),
+        ("<h1>Events</h1><h3>a</h3><p>It began.</p><h3>b</h3><p>It <i>ended</i>.</p>",
+         [("a", "It began."), ("b", "It ended.")]),
+        # what a skin brings is no list of events
+        ("<header><ul><li><b>Home</b> sweet</li></ul></header>" + TABLE % "<tr><td>a</td></tr>", [("a", "")]),
+        ("<script>document.write('<table><tr><td>no</td></tr></table>')</script><dl><dt>a</dt></dl>", [("a", "")]),
+        # each once, in an order of its own
+        (TABLE % "<tr><td>b</td></tr><tr><td>a</td></tr><tr><td>b</td></tr>", [("a", ""), ("b", "")]),
+        (TABLE % "<tr><td>##[add] \u202e <script>x()</script></td></tr>", [("##[add] \u202e", "")]),
+    ],
+)  # fmt: skip
+def test_the_list(text: str, found: list[tuple[str, str]]) -> None:
+    assert [tuple(one) for one in events_of(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no table, definitions or list"),
+        ("<html><body><div id='root'></div><script src='app.js'></script></body></html>", "its markup is another"),
+        ("<ul><li>one</li><li>two</li></ul>", "its markup is another"),
+        ("<form><input type='password' name='j_password'></form>", "looks like a login page"),
+        ("<a " + "x" * 9000, "a tag of more than 8,000 characters"),
+        (TABLE % "".join(f"<tr><td>{n}</td></tr>" for n in range(LIMIT_EVENTS + 1)), "lists more than 1500 events"),
+    ],
+)
+def test_what_is_no_list_is_unknown(text: str, said: str) -> None:
+    with pytest.raises(NotOnPage, match=said):
+        events_of(text)
+
+
+@pytest.mark.parametrize("piece", ["<tr><td>a", "<table>", "</table>", "<dl><dt>", "<li><b>", "<noscript>", "&#", "<!", "<a", "<p>"])  # fmt: skip
+def test_pages_that_cost_much(piece: str) -> None:
+    began = time.process_time()
+    with contextlib.suppress(NotOnPage):
+        events_of(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - began < 60
+
+
+def test_the_class_and_the_link() -> None:
+    core = "helpURL='/descriptor/hudson.model.UsageStatistics/help/usageStatisticsCollected'"
+    assert (
+        help_of(
+            f'<a {core}></a><a helpURL="/jenkins{HELP}">?</a><!-- /descriptor/x.Y/help/usageStatisticsCollected" -->'
+        )
+        == CLASS
+    )
+    for text, said in (
+        (f"<a {core}>", "no help button"),
+        (f'"{HELP}" "/descriptor/x.Y/help/usageStatisticsCollected"', "2 help buttons"),
+    ):
+        with pytest.raises(NotOnPage, match=said):
+            help_of(text)
+    assert first_link("<p>It <a name='x'>sends</a> <a href=' details '>see details</a> <a href=/b>b</a>") == "details"
+    with pytest.raises(NotOnPage, match="has no link"):
+        first_link("<p>It sends.</p>")
+
+
+@pytest.mark.parametrize(
+    ("url", "link", "path"),
+    [
+        ("https://cm/", "/descriptor/X/details", "/descriptor/X/details"),
+        ("https://cm", "../details", f"/descriptor/{CLASS}/details"),
+        ("https://cm", "https://CM:443/d?a=b c#e", "/d?a=b%20c"),
+        ("https://cm/jenkins", "/jenkins/d", "/d"),
+        ("https://user:secret@cm/jenkins", "d", HELP.rpartition("/")[0] + "/d"),
+        ("http://cm:8080", "http://cm:8080/d\nX: y", "/dX:%20y"),
+        ("https://cm/jenkins", "/other", None),
+        ("https://cm/jenkins", "/jenkins/%2e%2e/other", None),
+        ("https://cm", "http://cm/d", "another address"),
+        ("https://cm", "https://cm:8443/d", "another address"),
+        ("https://cm", "//evil.example/d", "another address"),
+        ("https://cm", "https://cm@evil.example/d", "another address"),
+        ("https://cm", "https://cm.evil.example/d", "another address"),
+        ("https://cm", "javascript:alert(1)", "another address"),
+        ("https://cm", "mailto:x@y", "another address"),
+        ("https://cm", "https://[::1/d", "no address"),
+        ("https://cm", "https://cm:x/d", "no address"),
+    ],
+)
+def test_a_link_is_followed_on_the_address_of_the_inventory_alone(url: str, link: str, path: str | None) -> None:
+    if path is not None and path.startswith("/"):
+        assert path_of(url, HELP, link) == path
+        return
+    with pytest.raises(NotOnPage, match=path or "leads out of the product") as caught:
+        path_of(url, HELP, link)
+    assert "secret" not in str(caught.value)
+
+
+# -- a server ---------------------------------------------------------------------------------------
+
+
+class Server:
+    """Answers by path, and remembers who asked."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, tuple[int, str, dict[str, str]]] = {}
+        self.asked: list[tuple[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append((self.path, self.headers.get("Authorization", "")))
+                status, text, headers = outer.pages.get(self.path, (404, "", {}))
+                data = text.encode()
+                self.send_response(status)
+                for name, value in {"X-Jenkins": "2.504", "Content-Length": str(len(data)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_words: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/jenkins"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """One that answers as a product does."""
+    made = Server()
+    made.pages = {
+        "/jenkins/manage/configure": (200, f'<a helpURL="/jenkins{HELP}">?</a>', {}),
+        f"/jenkins{HELP}": (
+            200,
+            "<p><a href='/jenkins/details?all=1'>see details</a> <a href='//other'>policy</a></p>",
+            {},
+        ),
+        "/jenkins/details?all=1": (200, TABLE % "<tr><td>b</td><td>It began.</td></tr><tr><td>a</td></tr>", {}),
+    }
+    thread = threading.Thread(target=made.http.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+def test_what_a_product_lists(server: Server) -> None:
+    assert served(Access(server.url, "auditor", TOKEN)) == {
+        "mark": "seen",
+        "page": "/details",
+        "events": [{"name": "a"}, {"name": "b", "summary": "It began."}],
+    }
+    wanted = "Basic " + base64.b64encode(f"auditor:{TOKEN}".encode()).decode()
+    assert [given for _path, given in server.asked] == [wanted] * 3
+    assert all(TOKEN not in path for path, _given in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda pages: pages.clear(), "answers 404"),
+        (lambda pages: pages.update({"/jenkins/manage/configure": (403, "", {})}), "the user lacks the permission Overall/SystemRead"),
+        (lambda pages: pages.update({"/jenkins/manage/configure": (302, "", {"Location": "/jenkins/login?from=x"})}), "leads to a login page"),
+        (lambda pages: pages.update({"/jenkins/manage/configure": (200, "<form>", {})}), "no help button of it"),
+        (lambda pages: pages.update({f"/jenkins{HELP}": (200, "<p>no link", {})}), "has no link"),
+        (lambda pages: pages.update({f"/jenkins{HELP}": (200, "<a href='https://evil.example/x'>", {})}), "leads to another address"),
+        (lambda pages: pages.update({"/jenkins/details?all=1": (302, "", {"Location": "https://evil.example/"})}), "which is not followed"),
+        (lambda pages: pages.update({"/jenkins/details?all=1": (200, "<p>text", {})}), "its markup is another"),
+        (lambda pages: pages.update({"/jenkins/details?all=1": (200, "x" * (5 << 20), {})}), "answers with more than"),
+    ],
+)  # fmt: skip
+def test_why_it_is_unknown(server: Server, change: Callable[[Any], None], said: str) -> None:
+    change(server.pages)
+    found = served(Access(server.url, "auditor", TOKEN))
+    assert (found["mark"], found["events"]) == ("unknown", []) and said in found["reason"]
+    assert TOKEN not in found["reason"]

@@ -13,13 +13,18 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import (
+    OPERATIONS_CENTERS,
+    REPORTS_DIR,
+    LocalAction,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import written
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import reports_folder
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import OPERATIONS_CENTERS, asked
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import coverage_words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 
 LIMIT_SHOWN = 40  # of each kind
@@ -58,7 +63,7 @@ class ActionModule(LocalAction):
         except ValueError as error:
             raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
         found = gather(folders, list(dict.fromkeys(hosts)), None, max_age=max_age)
-        names = names_of(self._task.get_variable_manager()._inventory.hosts, hosts)
+        names = ledger.names_of(self._task.get_variable_manager()._inventory.hosts, hosts)
         result = ledger.reconcile(found.hosts, answers, names, _expected(arguments["expected"]))
         path = folder / f"{arguments['name']}.json"
         try:
@@ -67,7 +72,7 @@ class ActionModule(LocalAction):
             raise AnsibleActionFail(f"the ledger cannot be written: {error}") from error
         lines = [*told(result), f"ledger: {path}"]
         show("\n" + "\n".join(map(visible, lines)) + "\n")
-        unmet = ledger.shortfall(result, wanted)
+        unmet = ledger.shortfall(result.summary(), wanted)
         answer: dict[str, Any] = {
             "changed": False,
             "path": str(path),
@@ -81,16 +86,6 @@ class ActionModule(LocalAction):
         if unmet and arguments["fail"]:
             answer.update(failed=True, msg=answer["unmet"])
         return answer
-
-
-def names_of(known: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, list[str]]:
-    """The addresses of hosts that the inventory has as text; ``known`` are its hosts."""
-    found = {}
-    for host in hosts:
-        address = known[host].vars.get("ansible_host") if host in known else None
-        if isinstance(address, str) and "{" not in address:
-            found[host] = [address]
-    return found
 
 
 def _expected(given: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -141,4 +136,4 @@ def told(result: ledger.Ledger) -> list[str]:
             lines += [f"{title} ({len(found)}):", *(f"    - {one}" for one in found[:LIMIT_SHOWN])]
             lines += [f"    - and {len(found) - LIMIT_SHOWN} more"] * (len(found) > LIMIT_SHOWN)
     lines += [f"note: {reason}" for reason in result.coverage["reasons"]]
-    return [*lines, ledger.in_words(result.coverage)]
+    return [*lines, coverage_words(result.coverage)]

@@ -25,7 +25,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import (
     under_runner,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import REPORTS_DIR, LocalAction
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import (
+    OPERATIONS_CENTERS,
+    REPORTS_DIR,
+    LocalAction,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
     missing,
     read_journal,
@@ -39,6 +43,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import selects_itself
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import (
     SignatureError,
     heads_of,
@@ -51,6 +56,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     Host,
     Report,
     Run,
+    coverage_words,
     falls_short,
     natural,
 )
@@ -155,6 +161,8 @@ class ActionModule(LocalAction):
         "history": {"type": "path"},
         "newer_than": {"type": "str"},
         "max_age": {"type": "str", "default": MAX_AGE},
+        "operations_centers": OPERATIONS_CENTERS,
+        "min_coverage": {"type": "float"},
         "this_run": {"type": "bool", "default": False},
         "signing_key": {"type": "str"},
         "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
@@ -203,6 +211,7 @@ class ActionModule(LocalAction):
             shown,
             "",
             *first((f"note: {visible(note)}" for note in [*report.notes, *notes]), most_rows(), "notes"),
+            *([visible(coverage_words(report.coverage))] if report.coverage else []),
             *(f"report: {visible(path)}" for path in paths.values()),
             *(f"head: {head.words()}" for head in (report.heads if filed else ())),
         ]
@@ -216,6 +225,7 @@ class ActionModule(LocalAction):
             "reports": paths,
             "totals": report.totals,
             "notes": list(report.notes),
+            "coverage": report.coverage,
             "unmet": "",
             "unmet_hosts": {host.host: sentence(host) for host in bad},
             "hold": [],
@@ -242,6 +252,11 @@ class ActionModule(LocalAction):
             gone = f"{len(report.vanished)} hosts have vanished: {visible(named(list(report.vanished)))}"
             result["unmet"] = "; ".join(filter(None, [result["unmet"], gone]))
             result["unmet_hosts"]["localhost"] = "; ".join(filter(None, [result["unmet_hosts"].get("localhost"), gone]))
+        short = ledger.shortfall(report.coverage, arguments["min_coverage"]) if report.coverage else ""
+        if short:
+            result["unmet"] = "; ".join(filter(None, [result["unmet"], visible(short)]))
+            said = result["unmet_hosts"].get("localhost")
+            result["unmet_hosts"]["localhost"] = "; ".join(filter(None, [said, visible(short)]))
         result["held"] = held_of(result["unmet_hosts"], result["unmet"], arguments["fail_hosts"])
         result["hold"] = hold(result["held"], variables.get("ansible_play_hosts") or [])
         if result["unmet"] and arguments["fail"]:
@@ -327,4 +342,23 @@ class ActionModule(LocalAction):
             found.changes,
             vanished,
             max_age,
+            coverage=self._coverage(arguments, variables, found.hosts),
         ), found.missing
+
+    def _coverage(
+        self, arguments: dict[str, Any], variables: dict[str, Any], hosts: Sequence[Host]
+    ) -> dict[str, Any] | None:
+        """How much of what is known was audited; None for a part of the inventory, of which that says nothing."""
+        if self._limit(variables) is not None:
+            return None
+        answers = {}
+        if arguments["operations_centers"]:  # else no client is needed
+            from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked
+
+            try:
+                answers = asked(arguments["operations_centers"])
+            except ValueError as error:
+                raise AnsibleActionFail(f"operations_centers (telemetry_operations_centers): {error}") from error
+        known = self._task.get_variable_manager()._inventory.hosts
+        found = ledger.reconcile(hosts, answers, ledger.names_of(known, [host.host for host in hosts]))
+        return found.summary()

@@ -18,6 +18,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
 
@@ -210,8 +211,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 )
             texts = {name: self._text(entry.get(name) or self.get_option(name)) for name in _ENTRY}
             try:
-                url = product.address(texts["url"])
-            except product.AddressError as error:
+                url = addresses.address(texts["url"])
+            except addresses.AddressError as error:
                 raise AnsibleParserError(f"operations_centers, entry {number}: the url is not valid: {error}") from None
             if "@" in urllib.parse.urlsplit(texts["url"]).netloc:
                 raise AnsibleParserError(
@@ -267,7 +268,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _name(self, item: product.Item, center: product.Center) -> str:
         if item.endpoint is not None:
-            name = product.machine(item.endpoint)
+            name = addresses.machine(item.endpoint)
             if name not in C.LOCALHOST and name not in (*self.inventory.groups, "all", "ungrouped"):
                 return name
         return _nowhere(item.name, center.url)
@@ -286,8 +287,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _add_center(self, center: product.Center) -> None:
         try:
-            name = product.machine(center.url)
-        except product.AddressError:
+            name = addresses.machine(center.url)
+        except addresses.AddressError:
             return  # it is this machine, as in a tunnel: how it is reached, the user says
         here = self.inventory.hosts.get(name)
         variables = {"operations_center_url": center.url, "operations_center_version": center.version}

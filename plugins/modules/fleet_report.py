@@ -90,6 +90,33 @@ options:
       - A private key without a passphrase on the control node, or a public key that an agent holds. The manifest is
         signed with it by C(ssh-keygen -Y sign). Empty means no signature.
     type: str
+  operations_centers:
+    description:
+      - Operations centers to ask which controllers they have, for the coverage that the report shows. Without any,
+        those that were audited and launch files tell alone. See M(cbops.telemetry.fleet_ledger).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: Its address.
+        type: str
+        required: true
+      user:
+        description: A user with C(Overall/Read) and C(Job/Read).
+        type: str
+      token:
+        description: The user's API token. It is in no result and no report.
+        type: str
+      ca_file:
+        description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
+        type: path
+  min_coverage:
+    description:
+      - Percentage of the known controllers that must have been audited. Less, a coverage that is not known, or an
+        operations center that was not audited, makes the task fail, in the name of this machine.
+      - A run of a part of the inventory is not held to it.
+    type: float
   fail:
     description:
       - Whether to fail where O(fail_on) says so. Ansible passes over the statistics of a task that fails; without it
@@ -141,6 +168,12 @@ reports:
   sample: {json: reports/audit.json, html: reports/audit.html}
 totals:
   description: Number of hosts for each verdict.
+  returned: always
+  type: dict
+coverage:
+  description:
+    - How much of what operations centers have was audited, with C(audited), C(known), C(percent) and who is missing.
+      Null in a report on a part of the inventory.
   returned: always
   type: dict
 table:

@@ -16,7 +16,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _op
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, coverage_words
 
 AT = "2026-11-27T12:00:00Z"
 
@@ -116,26 +116,26 @@ def test_without_a_ledger_coverage_is_unknown(plain: dict[str, Any]) -> None:
     refused = reconciled([evidence("a.example", plain)], {"https://oc.example": "it answers 403"})
     assert refused.coverage["percent"] is None
     for result in (alone, named, refused, reconciled([])):
-        assert "coverage: unknown" in ledger.in_words(result.coverage)
-        assert ledger.shortfall(result, 0)
-        assert not ledger.shortfall(result, None)
+        assert "coverage: unknown" in coverage_words(result.coverage)
+        assert ledger.shortfall(result.summary(), 0)
+        assert not ledger.shortfall(result.summary(), None)
 
 
 def test_one_of_two_operations_centers_is_no_percentage(plain: dict[str, Any]) -> None:
     answers = {**center(controller("a")), "https://other.example": "it does not answer"}
     result = reconciled([evidence("a.example", plain)], answers)
     assert (result.coverage["audited"], result.coverage["known"], result.coverage["percent"]) == (1, 1, None)
-    assert "1 audited of at least 1 known" in ledger.in_words(result.coverage)
+    assert "1 audited of at least 1 known" in coverage_words(result.coverage)
 
 
 def test_coverage_is_rounded_down(plain: dict[str, Any]) -> None:
     hosts = [evidence("c0.example", plain)]
     result = reconciled(hosts, center(*(controller(f"c{number}") for number in range(3))))
     assert result.coverage["percent"] == 33.33
-    assert ledger.shortfall(result, 33.34)
+    assert ledger.shortfall(result.summary(), 33.34)
     full = reconciled(hosts, center(controller("c0")))
     assert full.coverage["percent"] == 100
-    assert "1 operations centers were not audited" in ledger.shortfall(full, 100)
+    assert "1 operations centers were not audited" in ledger.shortfall(full.summary(), 100)
 
 
 def test_old_and_silent_hosts_are_not_audited(plain: dict[str, Any]) -> None:

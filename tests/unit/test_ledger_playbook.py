@@ -29,13 +29,13 @@ def reports(tmp_path: Path) -> Path:
     return tmp_path / "reports"
 
 
-def run(reports: Path, **variables: Any) -> tuple[int, str, dict[str, Any]]:
+def run(reports: Path, playbook: str = "ledger", *more: str, **variables: Any) -> tuple[int, str, dict[str, Any]]:
     """The playbook's exit code, what it printed at -vvvv (no token in it), and the ledger."""
     inventory = reports.parent / "inventory.yml"
     hosts = {"a.example": {"telemetry_installations": ["other"]}, "b.example": {}}
     inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": {"telemetry_max_age": "never", **variables}}}))
     done = subprocess.run(
-        [str(BIN / "ansible-playbook"), "cbops.telemetry.ledger", "-i", str(inventory), "-vvvv"],
+        [str(BIN / "ansible-playbook"), f"cbops.telemetry.{playbook}", "-i", str(inventory), "-vvvv", *more],
         capture_output=True,
         text=True,
         check=False,
@@ -49,7 +49,7 @@ def run(reports: Path, **variables: Any) -> tuple[int, str, dict[str, Any]]:
     )
     printed = done.stdout + done.stderr
     assert TOKEN not in printed
-    path = reports / "ledger.json"
+    path = reports / f"{playbook}.json"
     document = json.loads(path.read_text()) if path.exists() else {}
     if document:
         assert TOKEN not in path.read_text()
@@ -84,3 +84,19 @@ def test_what_was_not_asked_is_unknown_and_fails_the_gate(reports: Path) -> None
         )
     assert code == 2
     assert "answers 403 to anonymous" in printed
+
+
+def test_a_report_has_the_figure_and_the_gate(reports: Path) -> None:
+    with serving(controller("a"), controller("b")) as center:
+        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        given = {"telemetry_operations_centers": centers, "telemetry_fail_on": []}
+        code, printed, document = run(reports, "report", **given, telemetry_min_coverage=51)
+        assert code == 2, printed
+        assert "coverage: 50 % (1 of 2 controllers audited" in printed
+        assert document["coverage"]["ghosts"] == [f"b ({center.url})"]
+        code, printed, document = run(reports, "report", **given)
+        assert code == 0, printed
+        assert document["coverage"]["percent"] == 50
+        code, printed, document = run(reports, "report", "--limit", "a.example", **given, telemetry_min_coverage=100)
+        assert code == 0, printed
+        assert "coverage" not in document

@@ -19,6 +19,18 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
 LAUNCH_SCRIPTS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 ATTACH: dict[str, Any] = {"type": "str", "choices": ["auto", "never"], "default": "auto"}
 REPORTS_DIR: dict[str, Any] = {"type": "str"}
+#: Whom the actions ask that reconcile ledgers.
+OPERATIONS_CENTERS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "url": {"type": "str", "required": True},
+        "user": {"type": "str"},
+        "token": {"type": "str", "no_log": True},
+        "ca_file": {"type": "path"},
+    },
+}
 HOSTS: dict[str, Any] = {"type": "list", "elements": "str", "required": True}
 
 

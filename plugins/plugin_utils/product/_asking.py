@@ -13,20 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import address
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
-
-#: The option of actions that ask.
-OPERATIONS_CENTERS: dict[str, Any] = {
-    "type": "list",
-    "elements": "dict",
-    "default": [],
-    "options": {
-        "url": {"type": "str", "required": True},
-        "user": {"type": "str"},
-        "token": {"type": "str", "no_log": True},
-        "ca_file": {"type": "path"},
-    },
-}
 
 
 def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | str]:
@@ -36,7 +24,7 @@ def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | st
         given = str(entry["url"])
         if "@" in given.partition("://")[2].partition("/")[0]:
             raise ValueError("an address has a user in it; name user and token")
-        url = product.address(given)
+        url = address(given)
         if url in found:
             raise ValueError(f"{url} is named twice")
         token = str(entry.get("token") or "")

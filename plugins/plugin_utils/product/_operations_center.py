@@ -10,7 +10,6 @@ an address of the server's. A list that may be part of one is an error, not a fl
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import urllib.parse
@@ -18,6 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import (
+    LONGEST,
+    AddressError,
+    address,
+    machine,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import CONTENT, Client, ClientError
 
 MODEL = "com.cloudbees.opscenter.server.model."
@@ -29,13 +34,9 @@ LIMIT_QUESTIONS = 200
 LIMIT_CONTROLLERS = 5000
 LIMIT_ITEMS = 50_000
 LIMIT_DEPTH = 30
-LIMIT_NAME = 1000
 _FIELDS = "url,online,state,endpoint,approved,fullName"
 _STATE = re.compile(r"[A-Za-z][A-Za-z_]{0,31}\Z")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}\Z")
-_LABEL = re.compile(r"[0-9a-z_]([0-9a-z_-]{0,61}[0-9a-z_])?\Z")
-_PATH = re.compile(r"(/[0-9A-Za-z._~%-]{1,200}){0,20}/?\Z")
-_THIS_MACHINE = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?\.?|ip6-(?:localhost|loopback)\Z", re.IGNORECASE)
 
 
 class Item(NamedTuple):
@@ -62,66 +63,6 @@ class Center(NamedTuple):
     url: str
     version: str | None
     items: Sequence[Item]
-
-
-class AddressError(ValueError):
-    """It is no address of another machine; the message says why."""
-
-
-def address(text: Any) -> str:
-    """A URL in the one form in which addresses are compared and shown. Raises :class:`AddressError`.
-
-    Without user, password, query and fragment, its port only where it is not the scheme's own, no slash at its end.
-    """
-    if not isinstance(text, str) or len(text) > LIMIT_NAME or not text.isascii() or not text.isprintable():
-        raise AddressError("it is no address")
-    try:
-        parts = urllib.parse.urlsplit(text.strip())
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        raise AddressError("it is no address") from None
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.path or "\\" in text:
-        raise AddressError("it is no address of http or https")
-    if not _PATH.match(parts.path.partition(";")[0]):
-        raise AddressError("its path is odd")
-    try:
-        host = f"[{ipaddress.IPv6Address(host)}]" if ":" in host else host
-    except ValueError:
-        raise AddressError("it is no address") from None
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return (
-        f"{parts.scheme}://{host}{f':{port}' if port and port != usual else ''}"
-        f"{parts.path.partition(';')[0].rstrip('/')}"
-    )
-
-
-def same_place(text: str) -> str:
-    """What is the same for addresses that differ in their scheme or its usual port alone: by which way one comes."""
-    parts = urllib.parse.urlsplit(text)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    return f"{parts.hostname}:{'web' if port in (80, 443) else port}{parts.path.rstrip('/')}"
-
-
-def machine(url: str) -> str:
-    """The machine that an address names, as Ansible's inventory may have it. Raises :class:`AddressError`.
-
-    This machine is none: an inventory must not be led to it by a server.
-    """
-    host = (urllib.parse.urlsplit(url).hostname or "").lower()
-    try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
-        if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]*", host):  # what a resolver takes for a number is one in disguise
-            raise AddressError("its host is no name and no address") from None
-        if not all(_LABEL.match(label) for label in host.split(".")) or len(host) > 253:
-            raise AddressError("its host is no name of a machine") from None
-        if _THIS_MACHINE.match(host):
-            raise AddressError("its host is this machine itself") from None
-        return host
-    number = getattr(number, "ipv4_mapped", None) or number
-    if number.is_loopback or number.is_unspecified or number.is_multicast or number.is_link_local:
-        raise AddressError("its host is this machine itself, or no machine")
-    return str(number)
 
 
 def read(client: Client, url: str) -> Center:
@@ -213,9 +154,9 @@ def _names(job: Mapping[str, Any]) -> tuple[str, ...] | None:
         names = full.split("/")
     else:
         url = job.get("url")
-        path = url.partition("?")[0] if isinstance(url, str) and len(url) < 4 * LIMIT_NAME else ""
+        path = url.partition("?")[0] if isinstance(url, str) and len(url) < 4 * LONGEST else ""
         names = [urllib.parse.unquote(name) for name in re.findall(r"/job/([^/]+)", path)]
-    if not names or len("/".join(names)) > LIMIT_NAME:
+    if not names or len("/".join(names)) > LONGEST:
         return None
     if any(not name or name in (".", "..") or "/" in name or not name.isprintable() for name in names):
         return None

@@ -55,6 +55,7 @@ def pieces(report: Report) -> Iterator[str]:
         "max_age_seconds": report.max_age,
         "headline": headline(report),
         "totals": report.totals,
+        **({"coverage": report.coverage} if report.coverage else {}),
         "notes": list(report.notes),
         "heads": [head._asdict() for head in report.heads],
         "vanished": list(report.vanished),

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import BY_NAME, EXCUSED, IDLE, UNSEEN
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, age_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, age_of, coverage_words
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
 
 
@@ -72,6 +72,12 @@ def render(report: Report) -> str:
     properties = "".join(
         f'      <property name="{verdict}" value="{count}"/>\n' for verdict, count in report.totals.items()
     )
+    if report.coverage:
+        figures = {"coverage": coverage_words(report.coverage).partition(": ")[2]}
+        figures.update({f"coverage_{key}": str(report.coverage[key]) for key in ("audited", "known")})
+        properties += "".join(
+            f'      <property name="{name}" value={quoteattr(visible(text))}/>\n' for name, text in figures.items()
+        )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuites name="cbops.telemetry" {numbers} time="0">\n'

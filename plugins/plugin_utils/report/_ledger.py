@@ -16,11 +16,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation, State
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, natural
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, coverage_words, natural
+
+if TYPE_CHECKING:  # it brings a client along, which a report without any server does not need
+    from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 
 LEDGER_SCHEMA = "cbops.telemetry/ledger/1"
 API, DISK, LAUNCH = "api", "disk", "launch file"
@@ -97,25 +100,35 @@ class Known:
 def canonical(text: Any) -> str | None:
     """An address in its one form; None for what is none."""
     try:
-        return product.address(text) if text else None
-    except product.AddressError:
+        return addresses.address(text) if text else None
+    except addresses.AddressError:
         return None
 
 
 def _place(text: str | None) -> str | None:
-    return product.same_place(text).lower() if text else None
+    return addresses.same_place(text).lower() if text else None
 
 
 def _machine(text: str | None) -> str | None:
     try:
-        return product.machine(text) if text else None
-    except product.AddressError:
+        return addresses.machine(text) if text else None
+    except addresses.AddressError:
         return None
 
 
 def is_seen(host: Host) -> bool:
     """Whether its evidence shows it as it is now: it answered, and that was not too long ago."""
     return host.document.get("state") is not None and host.verdict not in ("unreachable", "stale") and host.aged is None
+
+
+def names_of(known: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, list[str]]:
+    """The addresses of hosts that the inventory has as text; ``known`` are its hosts."""
+    found = {}
+    for host in hosts:
+        address = known[host].vars.get("ansible_host") if host in known else None
+        if isinstance(address, str) and "{" not in address:
+            found[host] = [address]
+    return found
 
 
 # -- what was seen ----------------------------------------------------------------------------------
@@ -342,6 +355,16 @@ class Ledger:
     def ghost_centers(self) -> list[dict[str, Any]]:
         """Operations centers that are known and were not audited."""
         return [one for one in self.operations_centers if not one["audited"]]
+
+    def summary(self) -> dict[str, Any]:
+        """What a report shows of it (docs/schema/report-1.json)."""
+        return {
+            **self.coverage,
+            "ghosts": [f"{one['name']} ({one['operations_center']})" for one in self.ghosts],
+            "ghost_centers": [one["name"] for one in self.ghost_centers],
+            "strangers": [f"{one['host']}/{one['installation']}" for one in self.strangers],
+            "renamed": [one["names"] for one in self.renamed],
+        }
 
     def document(self, at: str) -> dict[str, Any]:
         """As it is written (docs/schema/ledger-1.json)."""
@@ -578,31 +601,11 @@ def _coverage(
     }
 
 
-def percent(coverage: Mapping[str, Any]) -> float | None:
-    """The figure, rounded down, so that 199 of 200 are never 100; None where it is not known."""
-    return None if coverage["percent"] is None else float(coverage["percent"])
-
-
-def in_words(coverage: Mapping[str, Any]) -> str:
-    """Coverage in one line, with its numerator and denominator."""
-    centers = coverage["operations_centers"]
-    if coverage["percent"] is None:
-        counted = f"{coverage['audited']} audited of at least {coverage['known']} known; " if coverage["known"] else ""
-        return f"coverage: unknown ({counted}{coverage['reasons'][0]})"
-    text = f"coverage: {coverage['percent']:g} % ({coverage['audited']} of {coverage['known']} controllers audited"
-    return f"{text}, {centers['audited']} of {centers['known']} operations centers)"
-
-
-def shortfall(ledger: Ledger, wanted: float | None) -> str:
-    """Why coverage is not what the policy wants; empty where it is, or where nothing is wanted."""
+def shortfall(coverage: Mapping[str, Any], wanted: float | None) -> str:
+    """Why coverage (of a summary) is not what the policy wants; empty where it is, or where nothing is wanted."""
     if wanted is None:
         return ""
-    found = percent(ledger.coverage)
-    if found is None:
-        return f"{in_words(ledger.coverage)}; telemetry_min_coverage is {wanted:g} %"
-    if found < wanted:
-        return f"{in_words(ledger.coverage)}; telemetry_min_coverage is {wanted:g} %"
-    if ledger.ghost_centers:
-        names = ", ".join(one["name"] for one in ledger.ghost_centers[:10])
-        return f"{len(ledger.ghost_centers)} operations centers were not audited: {names}"
-    return ""
+    if coverage["percent"] is None or coverage["percent"] < wanted:
+        return f"{coverage_words(coverage)}; telemetry_min_coverage is {wanted:g} %"
+    missing = coverage["ghost_centers"]
+    return f"{len(missing)} operations centers were not audited: {', '.join(missing[:10])}" if missing else ""

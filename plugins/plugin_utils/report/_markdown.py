@@ -22,6 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     age_of,
     clock,
     connectivity,
+    coverage_words,
     drifts,
     event_news,
     headline,
@@ -61,6 +62,8 @@ def render(report: Report) -> str:
     """The report: headline, totals, a table of what is open, worst first, details folded; at most LIMIT characters."""
     head = [f"## Telemetry: {headline(report)}\n", "\n", "| verdict | hosts |\n", "|---|---|\n"]
     head += [f"| {SYMBOLS[verdict]} {verdict} | {count} |\n" for verdict, count in report.totals.items()]
+    if report.coverage:
+        head.append(f"\n{markdown_cell(coverage_words(report.coverage))}\n")
     if drifts(report):
         head.append(f"\n{drifts(report)}.\n")
     if event_news(report):

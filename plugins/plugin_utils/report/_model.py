@@ -222,6 +222,7 @@ class Report:
     vanished: Sequence[str] = ()  # hosts of the last run of the whole inventory that are not here
     max_age: float | None = None  # seconds that evidence may be old
     heads: Sequence[Head] = ()
+    coverage: Mapping[str, Any] | None = None  # see _ledger; none of a part of the inventory
     totals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -240,6 +241,16 @@ class Report:
         """The hosts by verdict, then by name with its numbers as numbers."""
         rank = {verdict: number for number, verdict in enumerate(VERDICTS)}
         return sorted(self.hosts, key=lambda host: (rank[host.verdict], natural(host.host)))
+
+
+def coverage_words(coverage: Mapping[str, Any]) -> str:
+    """Coverage in one line, with its numerator and denominator."""
+    centers = coverage["operations_centers"]
+    if coverage["percent"] is None:
+        counted = f"{coverage['audited']} audited of at least {coverage['known']} known; " if coverage["known"] else ""
+        return f"coverage: unknown ({counted}{coverage['reasons'][0]})"
+    text = f"coverage: {coverage['percent']:g} % ({coverage['audited']} of {coverage['known']} controllers audited"
+    return f"{text}, {centers['audited']} of {centers['known']} operations centers)"
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

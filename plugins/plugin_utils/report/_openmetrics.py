@@ -40,6 +40,26 @@ def _stamp(text: str | None) -> float:
     return when.timestamp() if when else 0
 
 
+def _coverage(report: Report) -> list[str]:
+    """Controllers that are known and those of them that were audited; a ratio only where it is known who is there."""
+    if not report.coverage:
+        return []
+    found = report.coverage
+    ratio = found["percent"]
+    return [
+        *_family(
+            "controllers",
+            "Controllers that operations centers have, and how many of them were audited.",
+            [({"state": state}, found[state]) for state in ("known", "audited")],
+        ),
+        *_family(
+            "coverage_ratio",
+            "The audited part of the known controllers; absent where it is not known who is there.",
+            [] if ratio is None else [({}, round(ratio / 100, 4))],
+        ),
+    ]
+
+
 def render(report: Report) -> str:
     """The report as gauges; no sample carries a time of its own, which the collector would refuse."""
     hosts = report.hosts
@@ -104,6 +124,7 @@ def render(report: Report) -> str:
             "The sequence of each manifest that no other follows.",
             [({"run_id": visible(head.run_id), "sha256": head.sha256}, head.sequence) for head in report.heads],
         ),
+        *_coverage(report),
         *_family("last_run_timestamp_seconds", "When the newest evidence of the fleet was collected.", last),
         *_family("report_timestamp_seconds", "When this report was made.", [({}, _stamp(report.generated_at))]),
         "# EOF",

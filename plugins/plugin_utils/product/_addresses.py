@@ -1,0 +1,79 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses that servers and hosts give for controllers: in one form, to compare them; and which machine each names.
+
+Private to this collection. Runs on the control node.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import urllib.parse
+from typing import Any
+
+LONGEST = 1000
+_LABEL = re.compile(r"[0-9a-z_]([0-9a-z_-]{0,61}[0-9a-z_])?\Z")
+_PATH = re.compile(r"(/[0-9A-Za-z._~%-]{1,200}){0,20}/?\Z")
+_THIS_MACHINE = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?\.?|ip6-(?:localhost|loopback)\Z", re.IGNORECASE)
+
+
+class AddressError(ValueError):
+    """It is no address of another machine; the message says why."""
+
+
+def address(text: Any) -> str:
+    """A URL in the one form in which addresses are compared and shown. Raises :class:`AddressError`.
+
+    Without user, password, query and fragment, its port only where it is not the scheme's own, no slash at its end.
+    """
+    if not isinstance(text, str) or len(text) > LONGEST or not text.isascii() or not text.isprintable():
+        raise AddressError("it is no address")
+    try:
+        parts = urllib.parse.urlsplit(text.strip())
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise AddressError("it is no address") from None
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.path or "\\" in text:
+        raise AddressError("it is no address of http or https")
+    if not _PATH.match(parts.path.partition(";")[0]):
+        raise AddressError("its path is odd")
+    try:
+        host = f"[{ipaddress.IPv6Address(host)}]" if ":" in host else host
+    except ValueError:
+        raise AddressError("it is no address") from None
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return (
+        f"{parts.scheme}://{host}{f':{port}' if port and port != usual else ''}"
+        f"{parts.path.partition(';')[0].rstrip('/')}"
+    )
+
+
+def same_place(text: str) -> str:
+    """What is the same for addresses that differ in their scheme or its usual port alone: by which way one comes."""
+    parts = urllib.parse.urlsplit(text)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return f"{parts.hostname}:{'web' if port in (80, 443) else port}{parts.path.rstrip('/')}"
+
+
+def machine(url: str) -> str:
+    """The machine that an address names, as Ansible's inventory may have it. Raises :class:`AddressError`.
+
+    This machine is none: an inventory must not be led to it by a server.
+    """
+    host = (urllib.parse.urlsplit(url).hostname or "").lower()
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]*", host):  # what a resolver takes for a number is one in disguise
+            raise AddressError("its host is no name and no address") from None
+        if not all(_LABEL.match(label) for label in host.split(".")) or len(host) > 253:
+            raise AddressError("its host is no name of a machine") from None
+        if _THIS_MACHINE.match(host):
+            raise AddressError("its host is this machine itself") from None
+        return host
+    number = getattr(number, "ipv4_mapped", None) or number
+    if number.is_loopback or number.is_unspecified or number.is_multicast or number.is_link_local:
+        raise AddressError("its host is this machine itself, or no machine")
+    return str(number)

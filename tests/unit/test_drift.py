@@ -402,6 +402,11 @@ def events(
     }
 
 
+def listed(*names: str) -> dict[str, Any]:
+    """What a product itself lists."""
+    return {"mark": "seen", "page": "/details", "events": [{"name": name} for name in names]}
+
+
 NONE_READ = {"mark": "unknown", "archives": 0, "classes": 0, "plugins": [], "unread": [], "reason": "no home"}
 
 
@@ -421,6 +426,11 @@ NONE_READ = {"mark": "unknown", "archives": 0, "classes": 0, "plugins": [], "unr
         (events("a"), NONE_READ, []),
         (None, events("a"), []),
         (events("a"), None, []),
+        # the product's own list, where both were seen
+        (events(served=listed("a")), events(served=listed("b")),
+         ["cm: an event is new: b (in the product's own list)", "cm: an event is gone: a (in the product's own list)"]),
+        (events(), events(served=listed("b")), []),
+        (events(served={"mark": "unknown", "reason": "no", "events": []}), events(served=listed("b")), []),
         (events(), events("x" * 300), [f"cm: an event is new: {'x' * 200} … (of demo 1)"]),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import path_of, served
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import path_of, served, with_events
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_page import (
     LIMIT_EVENTS,
     NotOnPage,
@@ -208,3 +208,46 @@ def test_why_it_is_unknown(server: Server, change: Callable[[Any], None], said: 
     found = served(Access(server.url, "auditor", TOKEN))
     assert (found["mark"], found["events"]) == ("unknown", []) and said in found["reason"]
     assert TOKEN not in found["reason"]
+
+
+# -- in the state of a host -------------------------------------------------------------------------
+
+READ = {"mark": "seen", "archives": 1, "classes": 1, "plugins": [], "unread": []}
+PLANTED = {**READ, "served": {"mark": "seen", "page": "/x", "events": [{"name": "planted by the host"}]}}
+
+
+def state(*events: Any) -> dict[str, Any]:
+    """A state with these installations."""
+    return {
+        "installations": [
+            {"name": f"cm{n}", "service": f"cm{n}.service", "events": one} for n, one in enumerate(events)
+        ]
+    }
+
+
+def test_an_audit_keeps_what_the_product_lists(server: Server) -> None:
+    variables = {
+        "telemetry_events": "served",
+        "telemetry_url": server.url,
+        "telemetry_user": "a",
+        "telemetry_token": TOKEN,
+    }
+    [entry] = with_events(state(PLANTED), variables)["installations"]
+    assert [one["name"] for one in entry["events"]["served"]["events"]] == ["a", "b"]
+    found = with_events(state(READ, READ), variables)["installations"]
+    assert {one["events"]["served"]["reason"].partition(":")[0] for one in found} == {"its URL is not known"}
+    named = {
+        "telemetry_events": "served",
+        "telemetry_controllers": {"cm1.service": {"url": server.url, "user": "a", "token": TOKEN}},
+    }
+    found = with_events(state(READ, READ), named)["installations"]
+    assert [one["events"]["served"]["mark"] for one in found] == ["unknown", "seen"]
+
+
+@pytest.mark.parametrize("value", ["never", "disk", None])
+def test_without_it_nobody_is_asked_and_a_host_does_not_speak_for_the_product(
+    server: Server, value: str | None
+) -> None:
+    variables = {"telemetry_events": value, "telemetry_url": server.url}
+    assert with_events(state(PLANTED), variables) == state(READ) and server.asked == []
+    assert with_events({"installations": [{"name": "x"}]}, variables) == {"installations": [{"name": "x"}]}

@@ -148,7 +148,7 @@ def test_the_words_are_those_of_ssh(message: str, words: str) -> None:
     assert words_of_ssh(message) == words
 
 
-@pytest.mark.parametrize(("value", "asked"), [(None, None), ("never", None), ("disk", "disk")])
+@pytest.mark.parametrize(("value", "asked"), [(None, None), ("never", None), ("disk", "disk"), ("served", "disk")])
 def test_events_are_asked_for_where_the_inventory_says_so(value: str | None, asked: str | None) -> None:
     variables = {"telemetry_desired": "disabled", **({"telemetry_events": value} if value else {})}
     assert question(variables).get("events") == asked

@@ -41,6 +41,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     judge,
     policy_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import with_events
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
@@ -208,7 +209,7 @@ def file_answer(
     """
     state = answer.get("state")
     if isinstance(state, Mapping) and not answer.get("unreachable"):
-        state = with_served(state, variables)
+        state = with_events(with_served(state, variables), variables)
     kept = settled(state) if isinstance(state, Mapping) and not answer.get("unreachable") else None
     error = problem_of(answer) if kept is None else circumstances.error or None
     policy: Policy | None = None

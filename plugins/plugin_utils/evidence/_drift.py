@@ -179,7 +179,25 @@ def events_changed(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -
 def _events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What came and went among the events of an installation; what was not read before is not new for that."""
     old, new = before.get("events"), after.get("events")
-    if old is None or new is None or not old["archives"] or not new["archives"]:
+    if old is None or new is None:
+        return []
+    return [*_of_plugins(old, new), *_of_lists(old.get("served") or {}, new.get("served") or {})]
+
+
+def _of_lists(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The same of what the product itself lists."""
+    if old.get("mark") != "seen" or new.get("mark") != "seen":
+        return []
+    was, now = ({one["name"] for one in listed["events"]} for listed in (old, new))
+    return [
+        *(f"an event is new: {_cut(name)} (in the product's own list)" for name in sorted(now - was)),
+        *(f"an event is gone: {_cut(name)} (in the product's own list)" for name in sorted(was - now)),
+    ]
+
+
+def _of_plugins(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The same of what plugins name."""
+    if not old["archives"] or not new["archives"]:
         return []
     was, now = _named(old), _named(new)
     came = [] if old["unread"] else sorted(now.keys() - was.keys())

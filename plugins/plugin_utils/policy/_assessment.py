@@ -48,7 +48,7 @@ DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
 RESTART = ("never", "when_idle", "now")
 ATTACH = ("auto", "never")
-EVENTS = ("never", "disk")
+EVENTS = ("never", "disk", "served")
 EXPECT = ("", "present")
 TOGGLE = ("unmanaged", "disabled", "enabled")
 

@@ -262,8 +262,31 @@ class Unread(TypedDict):
     reason: str
 
 
+class _ListedMay(TypedDict, total=False):
+    summary: str
+
+
+class Listed(_ListedMay):
+    """An event as the product itself lists it."""
+
+    name: str
+
+
+class _EventsServedMay(TypedDict, total=False):
+    page: str
+    reason: str
+
+
+class EventsServed(_EventsServedMay):
+    """What the product itself lists."""
+
+    mark: Literal["seen", "unknown"]
+    events: list[Listed]
+
+
 class _EventsMay(TypedDict, total=False):
     reason: str
+    served: EventsServed
 
 
 class Events(_EventsMay):

@@ -10,6 +10,7 @@ the inventory names and nowhere else, because the token goes with it.
 from __future__ import annotations
 
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
@@ -21,7 +22,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_pa
     first_link,
     help_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import NO_URL, ways_of
 
+VARIABLE = "telemetry_events"
 SECONDS = 10
 PAGE_BYTES = 4 << 20
 PAGE = ("/manage/configure", "Overall/SystemRead")
@@ -48,6 +51,37 @@ def served(access: Access) -> dict[str, Any]:
             {"name": visible(one.name), **({"summary": visible(one.summary)} if one.summary else {})} for one in events
         ],
     }
+
+
+def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state with what the products list, where the inventory wants that; each is asked for itself.
+
+    What a host says in their name is taken out in any case.
+    """
+    entries = [_without(entry) for entry in state.get("installations") or []]
+    if variables.get(VARIABLE) == "served":
+        try:
+            way = ways_of(entries, variables)
+        except ValueError:
+            pass  # the policy is not valid, which is said by whoever judges it
+        else:
+            entries = [_asked(entry, way(entry)) for entry in entries]
+    return {**state, "installations": entries}
+
+
+def _without(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    events = entry.get("events")
+    if not isinstance(events, Mapping) or "served" not in events:
+        return entry
+    return {**entry, "events": {name: value for name, value in events.items() if name != "served"}}
+
+
+def _asked(entry: Mapping[str, Any], access: Access | None) -> Mapping[str, Any]:
+    events = entry.get("events")
+    if entry.get("stray") or not isinstance(events, Mapping):
+        return entry
+    found = {"mark": "unknown", "reason": NO_URL, "events": []} if access is None else served(access)
+    return {**entry, "events": {**events, "served": found}}
 
 
 def path_of(url: str, at: str, link: str) -> str:

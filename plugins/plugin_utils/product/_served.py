@@ -10,7 +10,7 @@ and no text of it is in any message.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -104,10 +104,21 @@ def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
     try:
         if not is_wanted(variables) or not isinstance(state, Mapping):
             return state
-        named = access_of(variables.get("telemetry_controllers") or {})
+        entries = state.get("installations") or []
+        way = ways_of(entries, variables)
     except (TypeError, ValueError):
         return state  # the policy is not valid, which is said by whoever judges it
-    entries = state.get("installations") or []
+    return {**state, "installations": [_asked(entry, way(entry)) for entry in entries]}
+
+
+def ways_of(
+    entries: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], Access | None]:
+    """How the installations of a host are reached, by the host's variables; None where that is not known.
+
+    Raises ValueError.
+    """
+    named = access_of(variables.get("telemetry_controllers") or {})
     mine = [entry for entry in entries if not entry.get("stray")]
     url = str(variables.get("telemetry_url") or "")
     alone = (
@@ -115,19 +126,19 @@ def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
         if url and len(mine) == 1
         else None
     )
-    return {**state, "installations": [_asked(entry, named, alone) for entry in entries]}
+    return lambda entry: next((named[name] for name in _names(entry) if name in named), alone)
 
 
-def _asked(entry: Mapping[str, Any], named: Mapping[str, Access], alone: Access | None) -> Mapping[str, Any]:
+#: Why an installation is not asked.
+NO_URL = "its URL is not known: telemetry_url is for a host with one installation, telemetry_controllers for more"
+
+
+def _asked(entry: Mapping[str, Any], access: Access | None) -> Mapping[str, Any]:
     toggle = entry.get("toggle")
     if entry.get("stray") or not isinstance(toggle, Mapping):
         return entry
-    access = next((named[name] for name in _names(entry) if name in named), alone)
     if access is None:
-        reason = (
-            "its URL is not known: telemetry_url is for a host with one installation, telemetry_controllers for more"
-        )
-        return {**entry, "toggle": {**toggle, "served": {"collected": "unknown", "reason": reason}}}
+        return {**entry, "toggle": {**toggle, "served": {"collected": "unknown", "reason": NO_URL}}}
     disk = toggle["on_disk"]
     served, cls = ask(access, disk.get("mark") == _toggle.INFERRED)
     if cls and disk.get("mark") == _toggle.INFERRED:

@@ -129,6 +129,14 @@ class Plugins:
                 for event in one["events"]
             ],
         ]
+        return self._placed(kept)
+
+    def listed(self, found: Mapping[str, Any]) -> int:
+        """The same of what a product itself lists."""
+        rows = [[one["name"], "event", found["mark"], one.get("summary") or ""] for one in found["events"]]
+        return self._placed(["the product's own list", "", found.get("reason") or "", rows])
+
+    def _placed(self, kept: list[Any]) -> int:
         key = json.dumps(kept)
         if key not in self._known:
             self._known[key] = len(self.rows)
@@ -144,6 +152,7 @@ def _events(events: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
         "plugins": [plugins.number(one) for one in events["plugins"]],
         "unread": [f"{one['file']}: {one['reason']}" for one in events["unread"][:50]],
         "more": max(0, len(events["unread"]) - 50),
+        "served": plugins.listed(events["served"]) if "served" in events else None,
     }
 
 

@@ -274,7 +274,7 @@
 
   // What its plugins say they can send; plugins that several hosts have are in the data once.
   function events(found) {
-    const rows = found.plugins.flatMap((number) => {
+    const rows = [...found.plugins, ...(found.served === null ? [] : [found.served])].flatMap((number) => {
       const [plugin, version, note, list] = data.plugins[number];
       return list.length ? list.map(([name, kind, mark, words]) => [`${plugin} ${version}`, kind,
         make("bdi", {}, name === null ? "–" : name), mark, [words, note].filter(Boolean).join("; ")])

@@ -261,6 +261,12 @@ class Tally:
             self._progress.end()
 
 
+def _passed_over(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What Python has to say of a program that ended before it had read all: its status says it, and no traceback."""
+    if not isinstance(context.get("exception"), BrokenPipeError | ConnectionResetError):
+        loop.default_exception_handler(context)
+
+
 def _until_ended(work: Coroutine[Any, Any, None]) -> None:
     """Run it to its end. Where Ansible ends this process, what it has started ends first: ssh would go on."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -268,6 +274,7 @@ def _until_ended(work: Coroutine[Any, Any, None]) -> None:
 
     async def run() -> None:
         task = asyncio.ensure_future(work)
+        asyncio.get_running_loop().set_exception_handler(_passed_over)
 
         def end(number: int) -> None:
             told.append(number)

@@ -51,7 +51,7 @@ def run(folder: Path, playbook: object, *arguments: str, variables: dict[str, An
             str(folder / "hosts.json"),
             playbook,
             "-e",
-            json.dumps({"telemetry_reports_dir": str(folder), **(variables or {})}),
+            json.dumps({"telemetry_reports_dir": str(folder), "telemetry_max_age": "never", **(variables or {})}),
             *arguments,
         ],
         cwd=CHECKOUT,

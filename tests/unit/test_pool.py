@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,3 +218,35 @@ def test_not_many_at_once_of_one_place(tmp_path: Path) -> None:
     found = asked(*hosts, per_place=2)
     assert len(found) == 12 and all(isinstance(one, sweep.Answer) for one in found.values())
     assert max(map(int, (tmp_path / "counts").read_text().split())) <= 2
+
+
+UNREAD = """
+import asyncio, gc
+from ansible_collections.cbops.telemetry.plugins.action import fleet_sweep
+
+async def work():
+    process = await asyncio.create_subprocess_exec("sleep", "0.2", stdin=asyncio.subprocess.PIPE)
+    try:
+        process.stdin.write(b"x" * 3_000_000)
+        await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    process.stdin.close()
+    await process.wait()
+
+fleet_sweep._until_ended(work())
+gc.collect()
+"""
+
+
+def test_a_command_that_ends_before_it_has_read_all_leaves_no_words_of_python_s() -> None:
+    """Ansible shows whatever its worker writes on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", UNREAD],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == ""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import Aged, aged, clock_off, verdict_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import totals_by_machine, unmet
@@ -325,7 +326,7 @@ def event_news(report: Report) -> str:
     found = [host for host in report.hosts if host.events_changed]
     if not found:
         return ""
-    names = ", ".join(host.host for host in found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    names = named([host.host for host in found])
     return f"Events that plugins name are new or gone on {len(found)} {noun(report.hosts, len(found))}: {names}"
 
 

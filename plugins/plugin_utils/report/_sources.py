@@ -273,10 +273,10 @@ def _about_clocks(hosts: Sequence[Host]) -> list[str]:
     off = [host for host in hosts if host.host_clock]
     if not off:
         return []
-    said = ", ".join(f"{host.host} ({host.host_clock} there, {host.collected_at} here)" for host in off[:20])
+    said = named([f"{host.host} ({host.host_clock} there, {host.collected_at} here)" for host in off])
     return [
         f"the clocks of {len(off)} hosts are not as the control node's; by which of them is right depends what is said "
-        f"of times and certificates: {said}{' ...' if len(off) > 20 else ''}"
+        f"of times and certificates: {said}"
     ]
 
 

@@ -353,6 +353,36 @@ def test_without_a_policy_the_verdict_is_as_ever_and_with_one_all_readers_agree(
         assert words in shown["sending"]
 
 
+def test_what_belongs_to_no_installation_is_not_known_here_either() -> None:
+    found = {**entry("disabled", declared="unknown"), "stray": True}
+    policy = _assessment.policy_of({"telemetry_desired": "unmanaged", "telemetry_toggle": "disabled"})
+    document: Any = {"installations": [found], "connectivity": []}
+    assert _assessment.judge(policy, document, None, TODAY).verdict == "unknown"
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_empty(host: Host) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may read all")
+    host.write(HOME + "/config.xml", "<hudson/>")
+    host.write("/etc/casc/a.yaml", casc("true"))
+    (host.root / "etc/casc").chmod(0)
+    try:
+        assert declared(host, configs=("/etc/casc",))["collected"] == "unknown"
+    finally:
+        (host.root / "etc/casc").chmod(0o755)
+
+
+@pytest.mark.parametrize("folder", ["/etc/casc", HOME + "/casc"])
+def test_what_else_lies_in_a_folder_is_passed_over(host: Host, folder: str) -> None:
+    host.write(folder + "/a.yaml", casc("false"))
+    host.write(folder + "/b/c.txt", "x")
+    os.mkfifo(host.root / folder[1:] / "fifo")
+    found = declared(host, configs=(folder,))
+    assert found["collected"] is False or "fifo" in found["reason"]
+    (host.root / folder[1:] / "d.yaml").symlink_to("gone.yaml")
+    assert declared(host, configs=(folder,))["collected"] == "unknown"
+
+
 def test_posture_is_as_ever_where_nothing_was_seen() -> None:
     found = entry("disabled", declared="unknown")
     document: Any = {"installations": [found], "connectivity": []}

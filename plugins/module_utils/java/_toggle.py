@@ -73,6 +73,8 @@ class _Sources:
         found = (
             self.files.list_below(self.home, path[len(self.home) :].lstrip("/")) if inside else self.files.list(path)
         )
+        if not found and not inside and self.files.is_refused(path):
+            raise Untold("%s: Permission denied" % path)
         self.names += len(found)
         if self.names > LIMIT_NAMES:
             raise Untold("%s: more names than are looked at for configuration as code" % path)
@@ -103,8 +105,10 @@ class _Sources:
         try:
             if self.list(path):
                 self.take(path, depth + 1)
-        except OSError:
-            pass  # no folder
+        except NotADirectoryError:
+            pass
+        except OSError as error:
+            raise Untold("%s: %s" % (path, _why(error)))
 
     def take_text(self, text: str, path: str) -> None:
         found = None

@@ -343,7 +343,7 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
 
     What is declared counts at the next start or reload; what the product serves, or has on its disk, is what it is now.
     """
-    if wanted not in KNOWN or entry.get("stray"):
+    if wanted not in KNOWN:
         return []
     desired, name = wanted == "enabled", entry["name"]
     now, declared = toggle_now(entry), _bool(entry, "declared")

@@ -81,8 +81,9 @@ tools: setup
 	@sh scripts/tools
 
 test: setup tools ## Everything, `make lint` too; the last line is pytest's summary
+	@sh scripts/foreign
 	@$(bin)/python -m pytest --numprocesses 4 --no-loadscope-reorder tests/integration tests/hostile tests/booted \
-		tests/faults_enforce tests/differential tests/faults tests/probe_lab tests/browser tests/unit \
+		tests/faults_enforce tests/differential tests/faults tests/probe_lab tests/browser tests/foreign tests/unit \
 		tests/testinfra/selftest tests/lint $(PYTEST_ARGS)
 
 test-unit: setup ## The tests that need neither root nor a fleet

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest i
     SignatureError,
     heads_of,
     manifest_of,
+    sign,
     write_manifest,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE
@@ -188,10 +190,15 @@ class ActionModule(LocalAction):
                     filed = self._file(folder, report, arguments, variables)
                 except SignatureError as error:
                     unsigned = error
-            report = replace(report, heads=self._heads(folder, arguments))
+            key = None if unsigned else arguments["signing_key"]
+            report = replace(
+                report, heads=self._heads(folder, arguments), sign=functools.partial(sign, key=key) if key else None
+            )
             for name, path in paths.items():
                 write_text(Path(path), _formats.pieces(name, report))
             retry = None if arguments["this_run"] else name_again(folder / f"{arguments['name']}.retry", lacking)
+        except SignatureError as error:
+            raise AnsibleActionFail(f"the attestation is not signed: {error}") from error
         except OSError as error:
             raise AnsibleActionFail(f"the report cannot be written: {error}") from error
         if unsigned is not None:

@@ -47,10 +47,11 @@ options:
   formats:
     description:
       - What to write. The file names are O(name) and C(.json), C(.html), C(.junit.xml), C(.sarif), C(.prom) (for
-        V(openmetrics)), C(.csv) and C(.md).
+        V(openmetrics)), C(.csv), C(.md), C(.intoto.jsonl)
+        and C(.oscal.json).
     type: list
     elements: str
-    choices: [json, html, junit, sarif, openmetrics, csv, markdown]
+    choices: [json, html, junit, sarif, openmetrics, csv, markdown, intoto, oscal]
     default: [json]
   name:
     description: Name of the report's files, without what comes after the first dot.
@@ -87,8 +88,8 @@ options:
     default: false
   signing_key:
     description:
-      - A private key without a passphrase on the control node, or a public key that an agent holds. The manifest is
-        signed with it by C(ssh-keygen -Y sign). Empty means no signature.
+      - A private key without a passphrase on the control node, or a public key that an agent holds. The manifest of
+        O(this_run) and attestations (V(intoto)) are signed with it by C(ssh-keygen -Y sign). Empty means no signature.
     type: str
   operations_centers:
     description:

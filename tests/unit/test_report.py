@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import csv
 import io
@@ -62,6 +63,12 @@ def embedded(html: str) -> dict[str, Any]:
 # -- all formats -----------------------------------------------------------------------------------
 
 
+def payload_of(line: str) -> dict[str, Any]:
+    """The statement in an envelope."""
+    found: dict[str, Any] = json.loads(base64.b64decode(json.loads(line)["payload"]))
+    return found
+
+
 def counted(name: str, text: str) -> dict[str, int]:
     """The verdicts of a report, counted host by host from its text; SARIF and Markdown leave some to their totals."""
     found: Counter[str] = Counter()
@@ -92,6 +99,18 @@ def counted(name: str, text: str) -> dict[str, int]:
         assert Counter(sample.labels["verdict"] for sample in infos) == +found
     elif name == "csv":
         found.update({line["host"]: line["verdict"] for line in csv.DictReader(io.StringIO(text))}.values())
+    elif name == "intoto":
+        for statement in map(payload_of, text.splitlines()):
+            found[statement["predicate"]["https://github.com/cbops/telemetry/verdict"]] += len(statement["subject"])
+    elif name == "oscal":
+        (result,) = json.loads(text)["assessment-results"]["results"]
+        for one in result.get("observations", []):
+            found.update(prop["value"] for prop in one["props"] if prop["name"] == "verdict")
+        assert {
+            prop["name"].removeprefix("hosts-"): int(prop["value"])
+            for prop in result["props"]
+            if prop["name"].startswith("hosts-")
+        } == {verdict: found[verdict] for verdict in VERDICTS}
     else:
         rows = re.findall(r"^\| \S+ (\w+) \| (\d+) \|$", text, re.M)
         found.update({verdict: int(number) for verdict, number in rows})

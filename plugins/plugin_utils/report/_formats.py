@@ -34,6 +34,8 @@ FORMATS: dict[str, tuple[str, Callable[[Report], str]]] = {
         ("openmetrics", ".prom"),
         ("csv", ".csv"),
         ("markdown", ".md"),
+        ("intoto", ".intoto.jsonl"),
+        ("oscal", ".oscal.json"),
     )
 }
 

@@ -12,7 +12,7 @@ import datetime
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
@@ -94,6 +94,7 @@ class Host:
     age: float | None = None  # seconds; None also where collected_at is in the future, so that a clock was wrong
     drift: str | None = None
     machine: str | None = None  # the same for two names of one machine
+    sha256: str | None = None  # of its evidence file; None where nothing was filed
     is_as_filed: bool = True  # whether the run that tells collected_at speaks of this very document
     host_clock: str | None = None  # what its own clock said at collected_at, where that is far from it
     aged: Aged | None = None  # what its age has made of it
@@ -224,6 +225,7 @@ class Report:
     max_age: float | None = None  # seconds that evidence may be old
     heads: Sequence[Head] = ()
     coverage: Mapping[str, Any] | None = None  # see _ledger; none of a part of the inventory
+    sign: Callable[[bytes], str] | None = None  # what signs for this run, as ssh-keygen does
     totals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -308,6 +308,7 @@ def _host(
             _age(collected, at),
             seen.get("drift"),
             seen.get("machine"),
+            sha256,
             seen.get("sha256") == sha256,
             clock,
             events_changed=tuple(seen.get("events_changed") or ()),

@@ -39,7 +39,7 @@ class ActionModule(LocalAction):
         "evidence_dirs": {"type": "list", "elements": "path"},
         "reports_dir": REPORTS_DIR,
         "operations_centers": OPERATIONS_CENTERS,
-        "expected": {"type": "dict", "default": {}},
+        "expected": {"type": "dict"},
         "min_coverage": {"type": "float"},
         "max_age": {"type": "str", "default": MAX_AGE},
         "name": {"type": "str", "default": "ledger"},
@@ -64,7 +64,10 @@ class ActionModule(LocalAction):
             raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
         found = gather(folders, list(dict.fromkeys(hosts)), None, max_age=max_age)
         names = ledger.names_of(self._task.get_variable_manager()._inventory.hosts, hosts)
-        result = ledger.reconcile(found.hosts, answers, names, _expected(arguments["expected"]))
+        given = arguments["expected"]
+        if given is None:
+            given = _said_in_inventory(variables["hostvars"], hosts)
+        result = ledger.reconcile(found.hosts, answers, names, _expected(given))
         path = folder / f"{arguments['name']}.json"
         try:
             write_text(path, written(result.document(found.at), indent=2) + "\n")
@@ -86,6 +89,15 @@ class ActionModule(LocalAction):
         if unmet and arguments["fail"]:
             answer.update(failed=True, msg=answer["unmet"])
         return answer
+
+
+def _said_in_inventory(hostvars: Any, hosts: Sequence[str]) -> dict[str, Any]:
+    """telemetry_installations of the hosts that have it; only of those variables are resolved, which takes its time."""
+    return {
+        host: hostvars[host]["telemetry_installations"]
+        for host in hosts
+        if "telemetry_installations" in (hostvars.raw_get(host) or {})
+    }
 
 
 def _expected(given: Mapping[str, Any]) -> dict[str, list[str]]:

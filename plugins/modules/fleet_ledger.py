@@ -57,9 +57,10 @@ options:
         description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
         type: path
   expected:
-    description: The names of the installations that a host is to have, for each host of which that is said.
+    description:
+      - The names of the installations that a host is to have, for each host of which that is said.
+      - Without it, C(telemetry_installations) of each host that has such a variable.
     type: dict
-    default: {}
   min_coverage:
     description:
       - Percentage of the known controllers that must have been audited, from 0 to 100. Less, or a coverage that is not

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ KINDS = {f"{MODEL}{name}Master": name.lower() for name in ("Client", "Managed", 
 LEVELS = 6
 LIMIT_BYTES = 32 << 20
 LIMIT_QUESTIONS = 200
+LIMIT_SECONDS = 300.0  # for all questions to one
 LIMIT_CONTROLLERS = 5000
 LIMIT_ITEMS = 50_000
 LIMIT_DEPTH = 30
@@ -93,11 +95,14 @@ class _Walk:
         """Ask for what lies in a folder, and below it."""
         waiting = [names]
         asked = {names}
+        until = time.monotonic() + LIMIT_SECONDS
         while waiting:
             at = waiting.pop()
             self._questions += 1
             if self._questions > LIMIT_QUESTIONS:
                 raise self._too_much(f"{LIMIT_QUESTIONS} folders deep in others")
+            if time.monotonic() > until:
+                raise self._too_much(f"it says in {LIMIT_SECONDS:g} seconds")
             for deeper in self._take(self._ask(at).get("jobs"), at, 0):
                 if deeper not in asked:
                     asked.add(deeper)

@@ -291,7 +291,7 @@ def pieces(report: Report) -> Iterator[str]:
         headline=headline(report),
         drifts=drifts(report),
         event_news=event_news(report),
-        coverage=coverage_words(report.coverage).capitalize() if report.coverage else "",
+        coverage="C" + coverage_words(report.coverage)[1:] if report.coverage else "",
         report=report,
         meanings=MEANINGS,
         symbols=SYMBOLS,

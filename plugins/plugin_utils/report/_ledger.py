@@ -605,7 +605,7 @@ def shortfall(coverage: Mapping[str, Any], wanted: float | None) -> str:
     """Why coverage (of a summary) is not what the policy wants; empty where it is, or where nothing is wanted."""
     if wanted is None:
         return ""
-    if coverage["percent"] is None or coverage["percent"] < wanted:
+    if coverage["percent"] is None or not coverage["percent"] >= wanted:  # what is no number is not met either
         return f"{coverage_words(coverage)}; telemetry_min_coverage is {wanted:g} %"
     missing = coverage["ghost_centers"]
     return f"{len(missing)} operations centers were not audited: {', '.join(missing[:10])}" if missing else ""

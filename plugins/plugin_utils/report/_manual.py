@@ -156,7 +156,7 @@ ENTRIES: tuple[Entry, ...] = (
         "operations-center-not-asked",
         r"did not say which controllers|operations_centers, entry|operations? centers? is (named|not known)"
         r"|lists no controllers|all of them are not read|has an item in|validate_certs|has no TLS|list of controllers"
-        r"|item of an odd name|folders deep in",
+        r"|item of an odd name|folders deep in|it says in \S+ seconds",
     ),
     Entry(
         "controller-not-asked",

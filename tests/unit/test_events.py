@@ -218,6 +218,25 @@ def test_what_lies_unpacked(host: Host, put: Any, made: Any) -> None:
     assert [one["file"] for one in found["unread"]] == [f"{HOME}/plugins/broken.jpi"]
 
 
+def test_what_could_not_be_read_as_a_whole_hides_nothing(host: Host, put: Any, made: Any) -> None:
+    """Of the same version, but its archive is damaged: what lies unpacked is read, and what the war brings, too."""
+    one = made("CLASS")
+    broken = jar({"META-INF/MANIFEST.MF": manifest("demo", "1"), "WEB-INF/lib/demo.jar": b"PK"})
+    put("demo.jpi", broken)
+    put("demo/META-INF/MANIFEST.MF", manifest("demo", "1"))
+    put("demo/WEB-INF/lib/demo.jar", jar(one))
+    war = host.root / WAR.lstrip("/")
+    war.parent.mkdir(parents=True)
+    war.write_bytes(jar({"WEB-INF/plugins/demo.hpi": plugin("demo", "1", one)}))
+    found = events(host, WAR)
+    assert [one["file"].rpartition("/plugins/")[2] for one in found["plugins"]] == ["demo"], (
+        "the folder was read as a whole"
+    )
+    (host.root / HOME.lstrip("/") / "plugins/demo/WEB-INF/lib/demo.jar").write_bytes(b"PK")
+    found = events(host, WAR)
+    assert [one["file"].rpartition("!")[2] for one in found["plugins"]] == ["WEB-INF/plugins/demo.hpi"]
+
+
 def test_of_two_archives_and_of_one_that_is_disabled_it_is_said(host: Host, put: Any, made: Any) -> None:
     put("demo.jpi", plugin("demo", "2", made("CLASS")))
     put("demo.hpi", plugin("demo", "1", made("CLASS")))

@@ -19,7 +19,7 @@ from ..host._file_systems import Silent
 from ..host._files import HostFiles
 from ..java._jenkins_home import manifest_of
 from ._gathering import CANDIDATE, SEEN, UNKNOWN, found_in
-from ._unpacked import LIMIT_CLASS, Archive, Reading, Refused, classes, nested
+from ._unpacked import LIMIT_CLASS, Archive, Clock, Reading, Refused, classes, nested
 
 #: Seconds for all homes of a host beside an audit, and where nothing else is asked.
 SECONDS = 20.0
@@ -53,6 +53,7 @@ class Plugin(NamedTuple):
     version: str
     row: Dict[str, Any]
     mentions: bool  # whether it has to do with events at all
+    whole: bool  # whether all of it was read
 
 
 class Room:
@@ -76,10 +77,11 @@ class Scan:
         self.files = files
         self.home = home
         self.wars = wars
-        self.until = until
+        self.clock = Clock(until)
         self.room = room
         self.plugins: List[Plugin] = []
         self.unread: List[Dict[str, str]] = []
+        self.refused = 0  # what was not read, whether it is named or, for want of room, counted
         self.omitted = 0
         self.archives = 0
         self.classes = 0
@@ -136,7 +138,7 @@ class Scan:
                 plugin.row["note"] = "the product ignores it beside %s" % archives[0]
             elif name + ".disabled" in there:
                 plugin.row["note"] = "the plugin is disabled"
-            version = plugin.version if not number else version
+            version = plugin.version if not number and plugin.whole else version
         if stem in there:
             self._unpacked(stem, version)
 
@@ -256,13 +258,13 @@ class Scan:
                 self._refuse(path, why(error))
                 return
             self.archives += 1
-            read = {(one.name, one.version) for one in self.plugins if one.version != UNKNOWN}
+            read = {(one.name, one.version) for one in self.plugins if one.version != UNKNOWN and one.whole}
             for entry in sorted(war.entries, key=lambda one: one.name):
                 if not entry.name.startswith(_BUNDLED) or not entry.name.endswith(_ARCHIVES):
                     continue
                 name = path + "!" + entry.name
                 try:
-                    inner = nested(war, entry, Reading(self.until, self._refuse), 1)
+                    inner = nested(war, entry, Reading(self.clock, self._refuse), 1)
                 except Refused as error:
                     self._refuse(name, str(error))
                     continue
@@ -286,7 +288,7 @@ class Scan:
             except Silent as error:
                 self._refuse(path + "/" + folder.rstrip("/"), error.reason)
                 continue
-            read = {(one.name, one.version) for one in self.plugins if one.version != UNKNOWN}
+            read = {(one.name, one.version) for one in self.plugins if one.version != UNKNOWN and one.whole}
             for name in sorted(one for one in names if one.endswith(_ARCHIVES)):
                 place = path + "/" + folder + name
                 plugin = self._archive(place, os.path.splitext(name)[0], partial(self.files.open, place))
@@ -299,6 +301,7 @@ class Scan:
 
     def _refuse(self, path: str, reason: str) -> None:
         """What is not read is named, as far as an answer has room; the rest is counted."""
+        self.refused += 1
         if self.room.unread <= 0:
             self.omitted += 1
             return
@@ -310,11 +313,12 @@ class Scan:
     ) -> Plugin:
         """A plugin, its rows kept as far as there is room."""
         self.archives += 1
+        refused = self.refused
         readings: List[Reading] = []
 
         def again() -> Iterator[Tuple[str, bytes]]:
             refuse = self._refuse if not readings else lambda _path, _reason: None
-            readings.append(Reading(self.until, refuse))
+            readings.append(Reading(self.clock, refuse))
             return source(readings[-1])
 
         found = found_in(again)
@@ -336,7 +340,7 @@ class Scan:
         if not rows:
             document["reason"] = "its classes name com.cloudbees.analytics, and " + _NOTHING
         document["events"] = rows
-        plugin = Plugin(name, version, document, found.mentions)
+        plugin = Plugin(name, version, document, found.mentions, self.refused == refused)
         self.plugins.append(plugin)
         return plugin
 

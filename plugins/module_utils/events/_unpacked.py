@@ -13,6 +13,7 @@ import time
 import zlib
 from typing import IO, Callable, Iterator, NamedTuple, Tuple
 
+from ..host import _limits as limits
 from ..java._archive import Broken, TooLarge, directory, wide_entry
 
 #: Bytes of a class (real ones have some hundred thousand at most), and of an archive in an archive.
@@ -22,6 +23,8 @@ LIMIT_NESTED = 128 << 20
 LIMIT_UNPACKED = 1 << 30
 #: An archive in an archive: a plugin in a war, a library in that plugin, and one in that.
 DEEPEST = 4
+#: Seconds of CPU that are kept for the answer.
+_RESERVE = 5
 _MANIFEST = "META-INF/MANIFEST.MF"
 _ENTRY = struct.Struct("<4s4xHH4xIIIHHH8xI")
 _LOCAL = struct.Struct("<4s22xHH")
@@ -45,11 +48,23 @@ class Entry(NamedTuple):
     position: int
 
 
+class Clock:
+    """When reading ends: by the clock, and before this process has used up its CPU, so that what was read is told."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until  # on the monotonic clock
+        self.cpu = time.process_time() + limits.CPU - _RESERVE
+
+    def is_over(self) -> bool:
+        """Whether nothing more is read."""
+        return time.monotonic() > self.until or time.process_time() > self.cpu
+
+
 class Reading:
     """What the reading of one plugin has cost, and what of it was not read."""
 
-    def __init__(self, until: float, report: Callable[[str, str], None]) -> None:
-        self.until = until  # on the monotonic clock
+    def __init__(self, clock: Clock, report: Callable[[str, str], None]) -> None:
+        self.clock = clock
         self.left = LIMIT_UNPACKED
         self.refused = report  # takes a path and a reason
         self.classes = 0
@@ -59,7 +74,7 @@ class Reading:
         self.left -= count
         if self.left < 0:
             raise Refused("unpacked it has more than %d bytes" % LIMIT_UNPACKED)
-        if time.monotonic() > self.until:
+        if self.clock.is_over():
             raise Refused("the time for reading archives was used up")
 
 
@@ -142,14 +157,14 @@ def classes(
             inner = nested(archive, entry, reading, depth)
         except Refused as error:
             reading.refused(name, str(error))
-            if reading.left < 0 or time.monotonic() > reading.until:
+            if reading.left < 0 or reading.clock.is_over():
                 return  # nothing more of it: that is what the reason says
             continue
         except OSError as error:
             reading.refused(name, error.strerror or "it cannot be read")
             continue
         yield from classes(inner, name, reading, lambda _name: True, depth + 1)
-        if reading.left < 0 or time.monotonic() > reading.until:
+        if reading.left < 0 or reading.clock.is_over():
             return
 
 

@@ -455,3 +455,48 @@ def test_without_a_limit_nothing_is_greyed(browser: Browser, tmp_path: Path) -> 
     expect(page.locator("#old")).to_have_text("This page was made 69 days ago.")
     assert _greens(page) > 0
     context.close()
+
+
+def test_events_of_a_host(browser: Browser, tmp_path: Path) -> None:
+    """What plugins name, each with its version, and what is new; names that are markup stay text."""
+    event = {"kind": "event", "mark": "seen", "field": "d.X.Y", "file": "/p!x"}
+    rows = [{**event, "name": "<img src=x onerror=alert(1)>", "summary": "Sent often."}, {**event, "name": "b"}]
+    plugins = [{"plugin": "demo", "version": "1.1", "file": "/p", "mark": "seen", "events": rows}]
+    entry = {
+        **fleetmaker.installation("cm", "controller", "disabled", "disabled", "disabled"),
+        "events": {
+            "mark": "seen",
+            "archives": 1,
+            "classes": 2,
+            "plugins": plugins,
+            "unread": [{"file": "/q.jpi", "reason": "it is empty"}],
+            "served": {"mark": "unknown", "reason": "its markup is another", "events": []},
+        },
+    }
+    host = model.Host(
+        {
+            "host": "cm1",
+            "verdict": "compliant",
+            "reasons": [],
+            "warnings": [],
+            "policy": {"desired": "disabled", "connectivity": "ignored"},
+            "state": {"installations": [entry], "connectivity": []},
+        },  # type: ignore[typeddict-item]
+        events_changed=("cm: an event is new: b (of demo 1.1)",),
+    )
+    path = tmp_path / "report.html"
+    path.write_text(_formats.render("html", model.Report(fleetmaker.AT, [host])), encoding="utf-8")
+    opened = browser.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("dialog", lambda dialog: wrong.append(dialog.message))
+    opened.goto(f"{path.as_uri()}#/host/cm1")
+    detail = opened.locator("#detail")
+    expect(detail).to_contain_text("What its plugins say they send")
+    expect(detail.locator("tr", has_text="Sent often.")).to_contain_text("demo 1.1")
+    expect(detail.locator("tr", has_text="Sent often.")).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(detail.locator("tr", has_text="the product's own list")).to_contain_text("its markup is another")
+    expect(detail).to_contain_text("/q.jpi: it is empty")
+    expect(detail).to_contain_text("cm: an event is new: b (of demo 1.1)")
+    assert wrong == []
+    opened.close()

@@ -84,6 +84,7 @@ class ActionModule(Carrier):
         answer = self._foresee(
             "cbops.telemetry.telemetry_flag",
             state=policy.desired,
+            switches=[one.edit() for one in policy.switches],
             launch_scripts=arguments["launch_scripts"],
             attach=arguments["attach"],
         )

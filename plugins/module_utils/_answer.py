@@ -59,21 +59,26 @@ def _readable(document: Dict[str, Any]) -> Dict[str, Any]:
 
 def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     """What was edited, or in check mode would be, and the state document after it."""
-    from .edit._declare import declare
+    from .edit._declare import declare_all
     from .edit._writing import Refused
     from .host._files import readable
+    from .java._jvm import Switch, is_name
 
     refused = _relative(params)
+    switches = params.get("switches") or []
+    if not refused and not all(is_name(one["name"]) for one in switches):
+        refused = "switches: one has no name of a property"
     if refused:
         return {"failed": True, "msg": refused}
     try:
-        done = declare(
+        done = declare_all(
             params["state"],
+            [(Switch(one["name"], one["off_value"], one["variable"]), one["state"]) for one in switches],
             params["root"],
+            check_mode,
             _bytewise(params["launch_scripts"]),
             _bytewise(params["name"]),
             params["backup"],
-            check_mode,
             params["attach"],
             params["run"],
             params["backup_count"],

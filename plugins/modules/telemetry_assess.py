@@ -79,6 +79,11 @@ evidence:
   description: Path of the evidence file.
   returned: with O(answer)
   type: str
+switches:
+  description: The properties beside the flag that are policy, as M(cbops.telemetry.telemetry_flag) takes them.
+  returned: without O(answer)
+  type: list
+  elements: dict
 policy:
   description: The policy as it was read.
   returned: without O(answer)

@@ -58,6 +58,33 @@ options:
     type: list
     elements: path
     default: []
+  switches:
+    description:
+      - Other properties of the JVM that are to be so, too (docs/senders.md); each is edited as the flag is.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name of the property, as it stands behind C(-D).
+        type: str
+        required: true
+      state:
+        description:
+          - V(disabled) puts the property in with O(switches[].off_value), V(enabled) takes it out.
+        type: str
+        choices: [disabled, enabled]
+        required: true
+      off_value:
+        description: The value with which nothing is sent.
+        type: str
+        choices: ["true", "false"]
+        default: "true"
+      variable:
+        description:
+          - A variable of the environment that does the same where it is V(false). It is read, and never written.
+        type: str
+        default: ""
   name:
     description:
       - Limit the task to these installations, by the C(name) that M(cbops.telemetry.telemetry_info) gives
@@ -197,6 +224,17 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "run": {"type": "str", "default": ""},
     "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
     "connectivity": {"type": "dict", "options": SPEC},
+    "switches": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
+            "off_value": {"type": "str", "choices": ["true", "false"], "default": "true"},
+            "variable": {"type": "str", "default": ""},
+        },
+    },
 }
 
 

@@ -21,6 +21,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import switches_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
 
 TODAY = datetime.date(2026, 11, 23)
 CORE, HAZELCAST, OWN = (
@@ -195,3 +197,22 @@ def test_one_line_says_what_the_flag_does_not_cover() -> None:
     ]
     assert all(_manual.entry_of(line) == "other-senders" for line in lines)
     assert [row[2] for row in senders.rows(found)] == ["on", "unknown", "on", "absent", "off"]
+
+
+def test_what_mends_it() -> None:
+    def host(*clocks: str) -> Host:
+        wanted = policy({HAZELCAST: "disabled"})
+        state: Any = {"installations": [with_switch(HAZELCAST, "false", *clocks)], "connectivity": [], "warnings": []}
+        document: Any = {
+            "host": "a",
+            "policy": wanted.document(),
+            "state": state,
+            "verdict": "violation",
+            "reasons": [],
+        }
+        return Host(document)
+
+    enforce = [step for step in steps(host("enabled", "enabled", "enabled"), "INV") if "properties" in step.words]
+    assert len(enforce) == 1 and "cbops.telemetry.enforce" in enforce[0].command
+    restart = [step.command for step in steps(host("disabled", "disabled", "enabled"), "INV")]
+    assert "systemctl restart cm.service" in restart and not any("enforce" in command for command in restart)

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..host._files import ADMIN_PATH, OWN_DROP_IN, OWN_DROP_INS, HostFiles
-from ..java._jvm import FLAG, WEAKER_ENVIRONMENT, get_boolean
+from ..java._jvm import FLAG, WEAKER_ENVIRONMENT
 from ..launch._declarations import related_files
 from ..launch._definition import Definition, seen_by
 from ..launch._environment import Variable, parse_environment_file
@@ -46,8 +46,8 @@ _WHOLE_VALUE = re.compile(r"(?:^|[\s;&|()])[A-Za-z_][A-Za-z0-9_]*\+?=\Z")  # the
 _ESCAPED_QUOTE = re.compile(r"(?<!\\)\\(?:\\\\)*[\"']\Z")
 #: What the tokenizer of units takes for one character.
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
-#: The flag with a value in quotes of its own, or in a variable.
-_QUOTED_MENTION = re.compile(r"%s=(?:(\\*[\"'])[^\s\"'\\]*\1|\$\{?\w+\}?)" % re.escape(FLAG.partition("=")[0]))
+#: An option with a value in quotes of its own, or in a variable.
+_QUOTED_MENTION = r"%s=(?:(\\*[\"'])[^\s\"'\\]*\1|\$\{?\w+\}?)"
 _TOOL_OPTIONS = WEAKER_ENVIRONMENT[0]
 _LIMIT_ROUNDS = 8
 _LIMIT_CANDIDATES = 200
@@ -139,17 +139,18 @@ def plan(
 
 def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> str:
     """What a person should write, and where: one line, without anything of what stands there."""
-    deciding = [mention for mention in before.mentions if get_boolean(mention.value) or wanted == DISABLED]
-    if wanted == ENABLED or (deciding and not get_boolean(deciding[-1].value)):
+    switch, flag = definition.switch, definition.switch.option
+    deciding = [mention for mention in before.mentions if switch.turns_off(mention.value) or wanted == DISABLED]
+    if wanted == ENABLED or (deciding and not switch.turns_off(deciding[-1].value)):
         last = deciding[-1] if deciding else None
         place = last.path if last is not None and last.path else "the launch file"
         if last is not None and last.path and last.length:
             place += ":%d" % line_of(files.read(last.path), last.position)
-        return "by hand: %s in %s" % ("take out %s" % FLAG if wanted == ENABLED else "write %s" % FLAG, place)
+        return "by hand: %s in %s" % ("take out %s" % flag if wanted == ENABLED else "write %s" % flag, place)
     if live is not None and live.variable is not None:
         if live.reader == "shell":
-            return "by hand, as the last line of %s: %s" % (live.path, shell_append(live.variable, FLAG, live.array))
-        return "by hand, at the end of the value of %s in %s: %s" % (live.variable, live.path, FLAG)
+            return "by hand, as the last line of %s: %s" % (live.path, shell_append(live.variable, flag, live.array))
+        return "by hand, at the end of the value of %s in %s: %s" % (live.variable, live.path, flag)
     read = before.walk.names if before.walk is not None else ()
     variable = next((name for name in KNOWN_VARIABLES if name in read), None)
     named = [
@@ -159,7 +160,7 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
     ]
     if live is None and variable is not None and named:
         array = assigned_in(files, files.read(named[0]), named[0]).get(variable, False)
-        return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, FLAG, array))
+        return "by hand, as the last line of %s: %s" % (named[0], shell_append(variable, flag, array))
     followed = before.walk.followed if before.walk is not None else ()
     program = definition.program[0].text if definition.program else ""
     path = (
@@ -171,13 +172,13 @@ def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Op
         )
     )
     if live is None and named and not files.may_be_edited(path):
-        return "by hand, in %s, among the options of the JVM: %s" % (named[0], FLAG)
+        return "by hand, in %s, among the options of the JVM: %s" % (named[0], flag)
     if definition.unit is not None and not files.may_be_edited(path):
         return "by hand, in the command of the unit (systemctl edit --full %s), before -jar: %s" % (
             definition.unit.name,
-            FLAG,
+            flag,
         )
-    return "by hand, in %s, among the words of java before -jar: %s" % (path, FLAG)
+    return "by hand, in %s, among the words of java before -jar: %s" % (path, flag)
 
 
 def evaluate(definition: Definition, files: HostFiles) -> Outcome:
@@ -193,28 +194,29 @@ def reload_definition(definition: Definition, files: HostFiles) -> Definition:
     found = starter_of(definition).again(definition, files)
     if found is None:
         raise Refused("%s: its unit is gone" % definition.name)
-    return found
+    return found._replace(switch=definition.switch)
 
 
 # -- disabled: put the flag in ----------------------------------------------------------------------
 
 
 def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live]) -> Iterator[Candidates]:
+    flag = definition.switch.option
     # 1. A mention with another value decides: give it the right one.
     for mention in reversed(before.mentions):
         # A value with blanks is the work of quotes that hold several options together: none of them may be lost.
         if (
             mention.path
             and mention.length
-            and not get_boolean(mention.value)
+            and not definition.switch.turns_off(mention.value)
             and files.may_be_edited(mention.path)
             and not re.search(r"\s", mention.value)
         ):
             content = files.read(mention.path)
-            yield {mention.path: content[: mention.position] + FLAG + content[mention.position + mention.length :]}
+            yield {mention.path: content[: mention.position] + flag + content[mention.position + mention.length :]}
     last = before.mentions[-1] if before.mentions else None
     if last is not None and last.path is not None and last.length and not files.may_be_edited(last.path):
-        override = _override(definition, files, last, FLAG)
+        override = _override(definition, files, last, flag)
         if override is not None:
             yield override
     if live is not None:
@@ -224,61 +226,62 @@ def _disabling(definition: Definition, files: HostFiles, before: Outcome, live: 
                 yield from _into(definition, files, other)
     # Last, for a unit: the JVM itself reads this variable. It is weaker than any argument.
     if definition.unit is not None and _TOOL_OPTIONS not in definition.environment:
-        yield _own(definition.unit.name, files, _TOOL_OPTIONS, FLAG, None)
+        yield _own(definition.unit.name, files, _TOOL_OPTIONS, flag, None, flag)
 
 
 def _into(definition: Definition, files: HostFiles, live: Live) -> Iterator[Candidates]:
     """The flag in a live launch file."""
+    flag = definition.switch.option
     if live.reader == "shell" and live.variable is not None:
         content = files.read(live.path)
         # 2. In place, in the assignment that counts (the last one that the reader accepts).
         for assignment in reversed(assignments(files, content, live.path)):
             if assignment.name == live.variable:
-                edited = _into_assignment(content, assignment)
+                edited = _into_assignment(content, assignment, flag)
                 if edited is not None:
                     yield {live.path: edited}
         # 3. One more assignment that keeps what was there.
-        yield {live.path: append_assignment(content, shell_append(live.variable, FLAG, live.array) + "  " + MARK)}
+        yield {live.path: append_assignment(content, shell_append(live.variable, flag, live.array) + "  " + MARK)}
     elif live.reader == "command line":
         content = files.read(live.path)
         positions = list(islice(_command_positions(content), _LIMIT_CANDIDATES))
         for position in positions:
-            yield {live.path: content[:position] + " " + FLAG + content[position:]}
+            yield {live.path: content[:position] + " " + flag + content[position:]}
         # A script that starts the JVM in several places needs it in each.
         for position in positions:
-            content = content[:position] + " " + FLAG + content[position:]
+            content = content[:position] + " " + flag + content[position:]
         yield {live.path: content}
     elif live.reader == "EnvironmentFile" and live.variable is not None:
-        yield from _into_environment_file(files, live)
+        yield from _into_environment_file(files, live, flag)
     elif live.reader == "Environment" and live.variable is not None:
         yield from _into_unit(definition, files, live)
 
 
-def _into_assignment(content: str, assignment: Assignment) -> Optional[str]:
+def _into_assignment(content: str, assignment: Assignment, flag: str) -> Optional[str]:
     """The text with the flag at the end of an assignment's value, inside its quotes."""
     if assignment.array is not None:
         if assignment.array:
             position = assignment.array[-1].end
-            return content[:position] + " " + FLAG + content[position:]
+            return content[:position] + " " + flag + content[position:]
         position = content.index("(", assignment.value_start) + 1
-        return content[:position] + FLAG + content[position:]
+        return content[:position] + flag + content[position:]
     word = assignment.word
     if word is None or assignment.element is not None:
         return None
-    return _into_word(content, word)
+    return _into_word(content, word, flag)
 
 
-def _into_word(content: str, word: Word) -> str:
+def _into_word(content: str, word: Word, flag: str) -> str:
     raw = content[word.start : word.end]
     if not raw:
-        return content[: word.end] + FLAG + content[word.end :]
+        return content[: word.end] + flag + content[word.end :]
     last = word.parts[-1] if word.parts else None
     escaped = raw[-1] == '"' and _ESCAPED_QUOTE.search(raw) is not None
     if raw[-1] in "\"'" and last is not None and last.quoted and not escaped:
         blank = "" if raw in ('""', "''", "$''", '$""') else " "
-        return content[: word.end - 1] + blank + FLAG + content[word.end - 1 :]
+        return content[: word.end - 1] + blank + flag + content[word.end - 1 :]
     # Unquoted: the shell joins it with a quoted piece, and taking that out gives back the same bytes.
-    return '%s" %s"%s' % (content[: word.end], FLAG, content[word.end :])
+    return '%s" %s"%s' % (content[: word.end], flag, content[word.end :])
 
 
 def _command_positions(content: str) -> Iterator[int]:
@@ -303,14 +306,14 @@ def _command_positions(content: str) -> Iterator[int]:
             yield position
 
 
-def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]:
+def _into_environment_file(files: HostFiles, live: Live, flag: str) -> Iterator[Candidates]:
     content = files.read(live.path)
     last: Optional[Variable] = None
     for name, variable in parse_environment_file(content, live.path):
         if name == live.variable:
             last = variable
     if last is None:
-        yield {live.path: append_assignment(content, '%s="%s"' % (live.variable, FLAG))}
+        yield {live.path: append_assignment(content, '%s="%s"' % (live.variable, flag))}
         return
     runs = [run for run in last.value if run.path is not None and run.text]
     if not runs:
@@ -319,15 +322,16 @@ def _into_environment_file(files: HostFiles, live: Live) -> Iterator[Candidates]
         if content[end : end + 2] in ('""', "''"):
             places.reverse()  # before quotes it would do, too, but they would be part of the value then
         for end in places:
-            yield {live.path: content[:end] + FLAG + content[end:]}
+            yield {live.path: content[:end] + flag + content[end:]}
         return
     end = runs[-1].position + len(runs[-1].text)
-    yield {live.path: content[:end] + " " + FLAG + content[end:]}
+    yield {live.path: content[:end] + " " + flag + content[end:]}
 
 
 def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator[Candidates]:
     if live.variable is None or definition.unit is None:
         return
+    flag = definition.switch.option
     variable = definition.unit.environment.get(live.variable)
     if variable is not None and variable.path.startswith(ADMIN_PATH):
         content = files.read(variable.path)
@@ -335,13 +339,15 @@ def _into_unit(definition: Definition, files: HostFiles, live: Live) -> Iterator
         if runs:
             end = _end_in_unit(runs[-1], content)
             if content[end : end + 1] in ('"', "'"):
-                yield {variable.path: content[:end] + " " + FLAG + content[end:]}
-            yield {variable.path: '%s" %s"%s' % (content[:end], FLAG, content[end:])}
+                yield {variable.path: content[:end] + " " + flag + content[end:]}
+            yield {variable.path: '%s" %s"%s' % (content[:end], flag, content[end:])}
         else:
             name = content.index(live.variable + "=", variable.position) + len(live.variable) + 1
-            yield {variable.path: content[:name] + FLAG + content[name:]}
-    merged = (variable.value.text + " " if variable is not None and variable.value.text else "") + FLAG
-    yield _own(definition.unit.name, files, live.variable, merged, variable.path if variable is not None else None)
+            yield {variable.path: content[:name] + flag + content[name:]}
+    merged = (variable.value.text + " " if variable is not None and variable.value.text else "") + flag
+    yield _own(
+        definition.unit.name, files, live.variable, merged, variable.path if variable is not None else None, flag
+    )
 
 
 def _end_in_unit(run: Run, content: str) -> int:
@@ -352,10 +358,10 @@ def _end_in_unit(run: Run, content: str) -> int:
     return run.position + (len(run.text) if run.text and content.startswith(run.text, run.position) else 1)
 
 
-def _own(unit: str, files: HostFiles, variable: str, value: str, origin: Optional[str]) -> Candidates:
+def _own(unit: str, files: HostFiles, variable: str, value: str, origin: Optional[str], flag: str) -> Candidates:
     """Our own drop-in with this value; what it holds already stays."""
     path = own_drop_in(unit)
-    text = drop_in_text(variable, value, origin)
+    text = drop_in_text(variable, value, origin, flag)
     if files.exists(path):
         text = append_assignment(files.read(path), text.rstrip("\n").rpartition("\n")[2])
     return {path: text}
@@ -370,7 +376,9 @@ def _override(definition: Definition, files: HostFiles, mention: Found, word: st
             before, after = text[:start], text[start + mention.length :]
             if not word:
                 before, after = before.rstrip(" "), after if before.strip(" ") else after.lstrip(" ")
-            return _own(definition.unit.name, files, name, before + word + after, variable.path)
+            return _own(
+                definition.unit.name, files, name, before + word + after, variable.path, definition.switch.option
+            )
     return None
 
 
@@ -419,14 +427,11 @@ def _values(unit: Unit) -> Dict[str, str]:
     return {name: variable.value.text for name, variable in unit.environment.items()}
 
 
-def drop_in_text(variable: str, value: str, origin: Optional[str]) -> str:
+def drop_in_text(variable: str, value: str, origin: Optional[str], flag: str = FLAG) -> str:
     """Content of our own drop-in: the whole value, since systemd replaces and never appends."""
     kept = "repeats the value of %s, because a later assignment replaces it whole, and" % origin if origin else "only"
-    does = (
-        'adds the telemetry flag.\n# "state: enabled" removes it again.'
-        if FLAG in value
-        else ("leaves the telemetry flag out.")
-    )
+    name = "the telemetry flag" if flag == FLAG else flag.partition("=")[0]
+    does = 'adds %s.\n# "state: enabled" removes it again.' % name if flag in value else ("leaves %s out." % name)
     return "# Written by the Ansible collection cbops.telemetry: it %s %s\n[Service]\nEnvironment=%s\n" % (
         kept,
         does,
@@ -493,7 +498,8 @@ def _enabling(definition: Definition, files: HostFiles, before: Outcome) -> Iter
 
 def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Optional[Candidates]:  # noqa: C901 -- each way out of a text is a case of its own, in the order in which they are tried
     """Take out the mention that counts now."""
-    live = [mention for mention in now.mentions if get_boolean(mention.value)]
+    switch = definition.switch
+    live = [mention for mention in now.mentions if switch.turns_off(mention.value)]
     if not live:
         return None
     mention = live[-1]
@@ -509,7 +515,7 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
     content = files.read(mention.path)
     length = mention.length
     if not length:
-        quoted = _QUOTED_MENTION.match(content, mention.position)
+        quoted = re.compile(_QUOTED_MENTION % re.escape("-D" + switch.name)).match(content, mention.position)
         if quoted is None:
             raise Refused(
                 "%s: the flag is put together of several pieces in %s, so nothing is edited; %s"
@@ -525,10 +531,14 @@ def _without_last(definition: Definition, files: HostFiles, now: Outcome) -> Opt
     line_end = content.find("\n", end)
     line_end = len(content) if line_end < 0 else line_end
     if content[line_start:line_end].rstrip("\r").endswith(MARK):
-        if line_end < len(content):
-            return {mention.path: content[:line_start] + content[line_end + 1 :]}
         head = content[:line_start]
-        return {mention.path: head[:-2] if head.endswith("\r\n") else head[:-1]}
+        rest = (
+            head + content[line_end + 1 :] if line_end < len(content) else head[: -2 if head.endswith("\r\n") else -1]
+        )
+        line: Candidates = {mention.path: rest}
+        # Another property may have been put into our line since.
+        if same_vectors(now, evaluate(definition, files.with_candidates(line))):
+            return line
     before, after = content[:start], content[end:]
     if (
         before.endswith('" ')
@@ -582,20 +592,20 @@ def describe_moved(path: str, to: str) -> Dict[str, str]:
     }
 
 
-def describe(path: str, old: Optional[str], new: Optional[str]) -> Dict[str, str]:
-    """A diff that shows where the flag comes or goes and nothing else of the file (values can be secret)."""
+def describe(path: str, old: Optional[str], new: Optional[str], flag: str = FLAG) -> Dict[str, str]:
+    """A diff that shows where an option comes or goes and nothing else of the file (values can be secret)."""
     return {
         "before_header": path,
         "after_header": path if new is not None else "%s (removed)" % path,
-        "before": _redacted(old),
-        "after": _redacted(new),
+        "before": _redacted(old, flag),
+        "after": _redacted(new, flag),
     }
 
 
-def _redacted(content: Optional[str]) -> str:
+def _redacted(content: Optional[str], flag: str) -> str:
     if content is None:
         return ""
     lines = []
-    for match in re.finditer(re.escape(FLAG.rpartition("=")[0]) + r"(?:=[A-Za-z]{0,5})?", content):
+    for match in re.finditer(re.escape(flag.rpartition("=")[0]) + r"(?:=[A-Za-z]{0,5})?", content):
         lines.append("line %d: ... %s ...\n" % (line_of(content, match.start()), match.group(0)))
     return "".join(lines)

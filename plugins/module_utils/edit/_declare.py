@@ -12,11 +12,12 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 from ..host import _limits as limits
 from ..host._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
+from ..java._jvm import TELEMETRY, Switch
 from ..launch import _declarations, _live, _outcome
 from ..launch._ownership import own_drop_ins
 from ..rules._findings import RESTART, owed
 from ..survey._document import document_of
-from ..survey._survey import Entry, Survey, survey
+from ..survey._survey import Entry, Survey, _summary, survey
 from ..text._value import Unresolvable
 from ._backups import COUNT, DAYS, Store, legacy_in
 from ._candidates import (
@@ -48,9 +49,10 @@ class Declared(NamedTuple):
     document: Dict[str, Any]
     restart_required: List[str]
     reload_required: bool
-    files: List[Dict[str, Optional[str]]]
+    files: List[Dict[str, Any]]
     notes: List[str]
     found: Survey  # of which the document is
+    view: HostFiles  # the files as they are then, or would be
 
 
 def checksum(content: Optional[str]) -> Optional[str]:
@@ -69,15 +71,28 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     run: str = "",
     count: int = COUNT,
     days: int = DAYS,
+    switch: Switch = TELEMETRY,
+    over: Optional[HostFiles] = None,
 ) -> Declared:
     """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
+
+    ``switch`` is another property that is to be so; ``over`` what an edit before this one would have made of the files.
 
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
     are edited. ``run`` is recorded with each backup; of those of a file, ``count`` are kept for ``days``. Raises
     :class:`Refused` where a name is not installed here.
     """
     store = Store(root, run, count, days)
-    before = survey(HostFiles(root), launch_scripts, attach)
+    last: List[Survey] = []  # as the state document has it
+
+    def looked(files: HostFiles) -> Survey:
+        if switch is TELEMETRY:
+            last[:] = [survey(files, launch_scripts, attach)]
+            return last[0]
+        last[:] = [survey(files, launch_scripts, attach, (switch,))]
+        return _held_against(last[0], switch)
+
+    before = looked(over or HostFiles(root))
     unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
     if unknown:
         raise Refused(
@@ -119,7 +134,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     if moved and check:
         files = files.with_candidates({path: None for path, _to, _content in moved})
     elif moved:
-        before = survey(files.anew(), launch_scripts, attach)  # they may have been read, so other options may count now
+        before = looked(files.anew())  # they may have been read, so other options may count now
         files = before.files
     for entry in before.entries:
         if names and entry.definition.name not in names:
@@ -164,7 +179,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
                     path, {"path": path, "before": checksum(old), "backup": kept[0] if kept else None}
                 )
                 edit["after"] = checksum(new)
-                diffs.append(describe(path, old, new))
+                diffs.append(describe(path, old, new, switch.option))
                 changed = True
         except Refused as error:
             refused.append(str(error))
@@ -175,7 +190,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     if check or not (changed or others):
         after = before
     else:
-        after = survey(files if changed else files.anew(), launch_scripts, attach)
+        after = looked(files if changed else files.anew())
     wrong = _wrong(before, after, wanted, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
@@ -192,10 +207,10 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         backups = [backup for backup in backups if os.path.lexists(native(backup))]
         edited = {path: edit for path, edit in edited.items() if path not in written}
         changed = bool(edited)
-        after = survey(files.anew(), launch_scripts, attach)
+        after = looked(files.anew())
     if backups and not check:
         store.prune()
-    document = document_of(after)
+    document = document_of(last[0])
     return Declared(
         changed,
         diffs,
@@ -206,7 +221,69 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         before.files.root == "/" and any(one["daemon_reload_owed"] for one in document["installations"]),
         list(edited.values()),
         notes,
-        after,
+        last[0],
+        files,
+    )
+
+
+def _held_against(found: Survey, switch: Switch) -> Survey:
+    """A survey with another switch in the place of the flag."""
+    entries = []
+    for entry in found.entries:
+        running = entry.running
+        if entry.processes and not (entry.stray and running == "unknown"):
+            jvms = [jvm._replace(state=jvm.switches[0].state, reason=jvm.switches[0].reason) for jvm in entry.processes]
+            running = _summary(jvms)[0]
+        entries.append(
+            entry._replace(
+                definition=entry.definition._replace(switch=switch),
+                on_disk=_outcome.judged_again(entry.on_disk, switch, found.files),
+                next_start=_outcome.judged_again(entry.next_start, switch, found.files),
+                running=running,
+            )
+        )
+    return found._replace(entries=entries)
+
+
+def declare_all(wanted: str, switches: Sequence[Tuple[Switch, str]], root: str, check: bool, *given: Any) -> Declared:
+    """The flag, and then each other switch on top of it; ``given`` are the rest of what :func:`declare` takes."""
+    launch_scripts, names, backup, attach, run, count, days = given
+    done = declare(wanted, root, launch_scripts, names, backup, check, attach, run, count, days)
+    for switch, state in switches:
+        over = done.view if check else None
+        more = declare(state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over)
+        done = _merged(done, more, check)
+    return done
+
+
+def _merged(done: Declared, more: Declared, check: bool) -> Declared:
+    """Two edits as one: of a file that both change from what it was to what it is."""
+    files = {one["path"]: dict(one) for one in done.files}
+    for one in more.files:
+        known = files.setdefault(one["path"], dict(one, flag=False))
+        known["after"] = one["after"]
+        known["backup"] = known["backup"] or one["backup"]
+    diffs = {one["before_header"]: dict(one) for one in done.diffs}
+    for diff in more.diffs:
+        known = diffs.setdefault(diff["before_header"], diff)
+        if known is not diff:
+            known.update(
+                before=known["before"] + diff["before"],
+                after=known["after"] + diff["after"],
+                after_header=diff["after_header"],
+            )
+    return Declared(
+        done.changed or more.changed,
+        list(diffs.values()),
+        done.backups + more.backups,
+        done.refused + more.refused,
+        done.document if check else more.document,
+        list(dict.fromkeys(done.restart_required + more.restart_required)),
+        done.reload_required or more.reload_required,
+        list(files.values()),
+        done.notes + more.notes,
+        done.found if check else more.found,
+        more.view,
     )
 
 

@@ -89,6 +89,11 @@ TELEMETRY = Switch(PROPERTY)
 NEITHER = "its value is neither true nor false"
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a property that is looked for: no word of a launch file can mean another."""
+    return re.match(r"[A-Za-z_$][\w$]*(?:[.-][\w$]+)*\Z", text, re.ASCII) is not None and len(text) <= 200
+
+
 class CommandLine(NamedTuple):
     """The words after ``java``, told apart: which are options, and what is started."""
 

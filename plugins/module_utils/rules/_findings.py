@@ -237,9 +237,7 @@ def of_switch(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> List[Findi
         why = "%s: whether %s is %s was not looked at" % (entry["name"], words, wanted["desired"])
         return [Finding(SWITCHES, entry["name"], "unknown", why)]
     option = "-D%s=%s" % (name, off)
-    of = Subject(words, option, off, "write it there by hand", "write it by hand into %s")
-    if wanted["desired"] == "enabled":
-        of = of._replace(cure="take it out by hand")
+    of = Subject(words, option, off, "run enforce", "run enforce to put it into %s")
     clocks = dict(entry, **{key: value for key, value in found.items() if key != "name"})
     return [
         one._replace(about=SWITCHES, sentence=_of(words, one.sentence))

@@ -14,11 +14,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ..host import _limits as limits
 from ..host._files import HostFiles
 from ..java._jenkins_home import UNKNOWN, Unreadable, _children, in_time, plugin
-from ..java._jvm import Switch, shown
+from ..java._jvm import Switch, is_name, shown
 from ..launch import _declarations, _outcome
 from ..launch._outcome import judged_again
 from ..survey._survey import Entry, Survey, _summary
-from ._table import TABLE, Sender, is_name
+from ._table import TABLE, Sender
 
 ON, OFF, ABSENT = "on", "off", "absent"
 PRESENT = "present"

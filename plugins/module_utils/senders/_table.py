@@ -7,18 +7,12 @@ docs/senders.md shows it. Pure. Private to this collection. Runs on the managed 
 only) and on the control node.
 """
 
-import re
 from typing import NamedTuple, Optional, Tuple
 
 from ..java._jvm import PHONE_HOME, TELEMETRY, Switch
 
 #: How sure a row is: seen by running it or in the source; an excerpt of the documentation; nobody knows.
 MARKS = {"V": "seen in the source, or run", "E": "by the documentation", "?": "not known"}
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can be the name of a property that is looked for: no word of a launch file can mean another."""
-    return re.match(r"[A-Za-z_$][\w$]*(?:[.-][\w$]+)*\Z", text, re.ASCII) is not None and len(text) <= 200
 
 
 class Sender(NamedTuple):

@@ -62,7 +62,7 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
                 "before": edit["before"],
                 "after": edit["after"],
                 "backup": edit["backup"],
-                "state": desired,
+                "state": desired if edit.get("flag", True) else None,
             }
             for edit in files
         ),

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import PROPERTY
-from ansible_collections.cbops.telemetry.plugins.module_utils.senders._table import SWITCHES, TABLE, is_name
+from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import PROPERTY, is_name
+from ansible_collections.cbops.telemetry.plugins.module_utils.senders._table import SWITCHES, TABLE
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 DESIRED = ("disabled", "enabled", "unmanaged")
@@ -30,10 +30,15 @@ class Switch(NamedTuple):
     desired: str
     off_value: str  # the value with which nothing is sent
     words: str  # what sends, as in sentences
+    variable: str = ""  # of the environment, that does the same
 
     def document(self) -> dict[str, str]:
         """As evidence shows it, and as a host is asked for it."""
         return {"name": self.name, "desired": self.desired, "off_value": self.off_value}
+
+    def edit(self) -> dict[str, str]:
+        """As telemetry_flag takes it."""
+        return {"name": self.name, "state": self.desired, "off_value": self.off_value, "variable": self.variable}
 
 
 def words_of(name: str) -> str:
@@ -90,7 +95,13 @@ def _one(key: str, wanted: Any) -> Switch:
     if known is not None and off not in (None, known.off):
         raise ValueError(f"{shown} sends nothing where it is {known.off}, not {visible(str(off))[:40]!r}")
     name = known.name if known is not None else key
-    return Switch(name, str(desired), known.off if known is not None else str(off), words_of(name))
+    return Switch(
+        name,
+        str(desired),
+        known.off if known is not None else str(off),
+        words_of(name),
+        known.variable if known is not None else "",
+    )
 
 
 def from_documents(found: Iterable[Mapping[str, Any]]) -> tuple[Switch, ...]:

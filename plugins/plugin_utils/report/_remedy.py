@@ -25,6 +25,26 @@ def _playbook(name: str, host: Host, inventory: str, extra: str = "") -> str:
     return f"ansible-playbook cbops.telemetry.{name} -i {inventory} --limit {shlex.quote(host.host)}{extra}"
 
 
+def _of_switches(host: Host, inventory: str) -> list[Step]:
+    """What other properties owe: an edit as the flag's, and a restart that a person makes."""
+    owed = {(one.subject, debt) for one in host.findings if one.about == rules.SWITCHES for debt in one.debts}
+    found = []
+    if any(debt == rules.EDIT for _name, debt in owed):
+        found.append(
+            Step(
+                "Put the properties where the policy wants them", "control node", _playbook("enforce", host, inventory)
+            )
+        )
+    for entry in host.installations if owed else ():
+        name, service = entry["name"], entry.get("service")
+        if (name, rules.RELOAD) in owed:
+            found.append(Step(f"Load the unit of {name} as it is on disk", "host", "systemctl daemon-reload"))
+        if (name, rules.RESTART) in owed and service:
+            command = f"systemctl restart {shlex.quote(service)}"
+            found.append(Step(f"Restart {name} by hand, for its other properties", "host", command))
+    return found
+
+
 def steps(host: Host, inventory: str) -> list[Step]:
     """What to do for a host, in this order. ``inventory`` is a word of a shell, quoted where it needs to be."""
     audit = Step("Look again", "control node", _playbook("audit", host, inventory))
@@ -91,6 +111,7 @@ def steps(host: Host, inventory: str) -> list[Step]:
                 "",
             )
         )
+    found += _of_switches(host, inventory)
     if rules.PROBE in rules.debts_of(host.findings):
         found.append(
             Step(

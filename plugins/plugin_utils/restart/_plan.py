@@ -52,7 +52,8 @@ def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
     before, after = diff["before"].splitlines(), diff["after"].splitlines()
     comes, more = (after, before) if len(after) >= len(before) else (before, after)
     lines = [line.partition(":")[0] for line in comes if line not in more]
-    words = "new file" if edit["before"] is None else "flag put in" if comes is after else "flag taken out"
+    what = "flag" if edit.get("flag", True) else "property"
+    words = "new file" if edit["before"] is None else f"{what} put in" if comes is after else f"{what} taken out"
     return f"{words} ({', '.join(lines)})" if lines else words
 
 

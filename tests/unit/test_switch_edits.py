@@ -1,0 +1,166 @@
+"""Properties beside the flag are put in and taken out as the flag is: byte-safe, in both polarities, with it and alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hostroot import FLAG, Host
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store
+from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import Switch
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import summary
+
+CORE = {"name": "hudson.model.UsageStatistics.disabled", "off_value": "true", "variable": ""}
+PHONE = {"name": "hazelcast.phone.home.enabled", "off_value": "false", "variable": "HZ_PHONE_HOME_ENABLED"}
+BOTH = [CORE, PHONE]
+
+
+def flag(host: Host, state: str, check: bool = False, run: str = "", **switches: str) -> dict[str, Any]:
+    """What telemetry_flag answers; ``switches`` by what is wanted of core's and Hazelcast's."""
+    wanted = [{**one, "state": switches[key]} for key, one in (("core", CORE), ("phone", PHONE)) if key in switches]
+    return answer.telemetry_flag(
+        {
+            "state": state,
+            "root": str(host.root),
+            "launch_scripts": [],
+            "name": [],
+            "backup": True,
+            "backup_count": 10,
+            "backup_days": 365,
+            "run": run,
+            "attach": "never",
+            "switches": wanted,
+        },
+        check,
+    )
+
+
+def on_disk(host: Host) -> list[str]:
+    """The flag, core's and Hazelcast's, by the files."""
+    own = [{"name": one["name"], "off_value": one["off_value"]} for one in BOTH]
+    (entry,) = answer.state(str(host.root), senders={"switches": own, "threads": False})["installations"]
+    return [entry["on_disk"], *(one["on_disk"] for one in entry["switches"][:2])]
+
+
+def files(host: Host) -> dict[str, bytes]:
+    """All that lies on a host, but backups."""
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(host.root.rglob("*"))
+        if path.is_file() and not path.is_symlink() and "cbops-telemetry" not in str(path)
+    }
+
+
+LAYOUTS = {
+    "deb": lambda host: host.deb('JAVA_ARGS="-Xmx1g -Djava.awt.headless=true"\n'),
+    "deb, single quotes": lambda host: host.deb("JAVA_ARGS='-Xmx1g'"),
+    "deb, CRLF": lambda host: host.deb('JAVA_ARGS="-Xmx1g"\r\n'),
+    "rpm": lambda host: host.rpm('JENKINS_JAVA_OPTIONS="-Xmx1g"\n'),
+    "rpm, array": lambda host: host.rpm('JENKINS_JAVA_OPTIONS=( "-Xmx1g" "-Da=b c" )\n'),
+    "unit": lambda host: host.oss(),
+    "unit, drop-in": lambda host: host.oss('[Service]\nEnvironment="JAVA_OPTS=-Xmx1g -Da=%%p"\n'),
+    "script": lambda host: host.script("#!/bin/sh\nexec java -Xmx1g -jar /usr/share/java/jenkins.war\n"),
+}
+
+
+@pytest.fixture(params=LAYOUTS)
+def laid_out(request: pytest.FixtureRequest, host: Host) -> Host:
+    """A host of each layout."""
+    LAYOUTS[request.param](host)
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    host.write("/usr/share/java/jenkins.war", "PK")
+    return host
+
+
+def test_in_and_out_again_byte_for_byte(laid_out: Host) -> None:
+    host = laid_out
+    before = files(host)
+    checked = flag(host, "enabled", check=True, core="disabled", phone="disabled")
+    assert files(host) == before and checked["changed"] and not checked["refused"]
+    done = flag(host, "enabled", core="disabled", phone="disabled")
+    assert not done["refused"] and on_disk(host) == ["enabled", "disabled", "disabled"]
+    assert checked["files"] == [{**one, "backup": None} for one in done["files"]], "check mode tells what is written"
+    assert all(one["flag"] is False for one in done["files"])
+    assert not flag(host, "enabled", core="disabled", phone="disabled")["changed"]
+    assert not flag(host, "enabled", core="enabled", phone="enabled")["refused"]
+    assert files(host) == before and on_disk(host) == ["enabled"] * 3
+
+
+def test_together_with_the_flag_and_each_alone(laid_out: Host) -> None:
+    host = laid_out
+    before = files(host)
+    checked = flag(host, "disabled", check=True, core="disabled", phone="disabled")
+    done = flag(host, "disabled", core="disabled", phone="disabled")
+    assert not done["refused"] and on_disk(host) == ["disabled"] * 3
+    assert [(one["path"], one["before"], one["after"]) for one in checked["files"]] == [
+        (one["path"], one["before"], one["after"]) for one in done["files"]
+    ]
+    assert len({one["path"] for one in done["files"]}) == len(done["files"]), "a file is one edit"
+    assert not any("flag" in one for one in done["files"])
+    shown = "".join(one["after"] for one in done["diff"])
+    assert FLAG in shown and "-Dhazelcast.phone.home.enabled=false" in shown and "Xmx1g" not in shown
+    assert not flag(host, "enabled", core="disabled", phone="disabled")["refused"]
+    assert on_disk(host) == ["enabled", "disabled", "disabled"], "the flag alone went"
+    assert not flag(host, "disabled", core="enabled", phone="disabled")["refused"]
+    assert on_disk(host) == ["disabled", "enabled", "disabled"]
+    assert not flag(host, "enabled", core="enabled", phone="enabled")["refused"]
+    assert on_disk(host) == ["enabled"] * 3
+    assert {path for path, data in files(host).items() if before.get(path) != data} == set()
+
+
+@pytest.mark.parametrize("value", ["true", "no", ""])
+def test_a_mention_with_another_value_gets_the_right_one(host: Host, value: str) -> None:
+    host.deb(f'JAVA_ARGS="-Dhazelcast.phone.home.enabled={value} -Xmx1g"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    assert not flag(host, "enabled", phone="disabled")["refused"]
+    text = host.read("/etc/default/cloudbees-core-cm")
+    assert 'JAVA_ARGS="-Dhazelcast.phone.home.enabled=false -Xmx1g"\n' in text
+    assert on_disk(host) == ["enabled", "enabled", "disabled"]
+
+
+def test_a_variable_of_the_environment_is_enough_and_is_never_written(host: Host) -> None:
+    host.oss('[Service]\nEnvironment="HZ_PHONE_HOME_ENABLED=false"\n')
+    before = files(host)
+    assert not flag(host, "enabled", phone="disabled")["changed"]
+    refused = flag(host, "enabled", phone="enabled")
+    assert refused["failed"] and files(host) == before
+
+
+def test_one_run_is_undone_to_what_was_before_it(laid_out: Host) -> None:
+    host = laid_out
+    before = files(host)
+    run = "20261127T120000Z-0123abcd"
+    done = flag(host, "disabled", run=run, core="disabled", phone="disabled")
+    assert not done["refused"]
+    undone = Store(str(host.root)).undo(run)
+    assert undone and all(one.reason is None for one in undone), undone
+    assert files(host) == before
+
+
+def test_the_record_says_of_the_flag_only_what_was_done_for_it() -> None:
+    one = {"path": "/etc/default/cm", "before": "a", "after": "b", "backup": None}
+    assert [edit["state"] for edit in edits_of({"files": [one, {**one, "path": "/x", "flag": False}]}, "disabled")] == [
+        "disabled",
+        None,
+    ]
+    diff = {"before": "", "after": "line 3: ... -Da.b=true ...\n", "after_header": "/etc/default/cm"}
+    assert summary({**one, "flag": False}, diff) == "property put in (line 3)"
+
+
+def test_a_name_that_is_none_is_refused(host: Host) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    params = {"root": str(host.root), "launch_scripts": [], "switches": [{"name": "a b"}]}
+    assert "no name of a property" in answer.telemetry_flag(params, True)["msg"]
+
+
+def test_the_switch_goes_with_its_definition(host: Host) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    switch = Switch("com.example.phone.home", "false")
+    done = _declare.declare("disabled", str(host.root), attach="never", switch=switch)
+    assert done.changed and "-Dcom.example.phone.home=false" in host.read("/etc/default/cloudbees-core-cm")
+    assert done.document["installations"][0]["on_disk"] == "enabled", "the document is about the flag"

@@ -47,11 +47,11 @@ options:
   formats:
     description:
       - What to write. The file names are O(name) and C(.json), C(.html), C(.junit.xml), C(.sarif), C(.prom) (for
-        V(openmetrics)), C(.csv), C(.md), C(.intoto.jsonl)
-        and C(.oscal.json).
+        V(openmetrics)), C(.csv), C(.md), C(.intoto.jsonl),
+        C(.oscal.json) and C(.auditor.html).
     type: list
     elements: str
-    choices: [json, html, junit, sarif, openmetrics, csv, markdown, intoto, oscal]
+    choices: [json, html, junit, sarif, openmetrics, csv, markdown, intoto, oscal, auditor]
     default: [json]
   name:
     description: Name of the report's files, without what comes after the first dot.

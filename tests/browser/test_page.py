@@ -500,3 +500,24 @@ def test_events_of_a_host(browser: Browser, tmp_path: Path) -> None:
     expect(detail).to_contain_text("cm: an event is new: b (of demo 1.1)")
     assert wrong == []
     opened.close()
+
+
+def test_the_auditor_s_page_is_printed(browser: Browser, tmp_path: Path) -> None:
+    names_ = fleetmaker.make(tmp_path, 40, hosts=fleetmaker.HOSTILE)
+    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
+    path = tmp_path / "report.auditor.html"
+    path.write_text(_formats.render("auditor", model.Report(fleetmaker.AT, found.hosts, max_age=3 * 86400)))
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.goto(path.as_uri())
+    parts = ["Scope", "Coverage", "Method, and the proof of each claim", "Exceptions", "What this cannot prove"]
+    heads = page.locator("h2").all_inner_texts()
+    assert [head.partition(". ")[2] for head in heads] == [*parts, "Signatures"]
+    assert page.locator("#hosts tbody th").count() == len(found.hosts)
+    assert page.locator("#exceptions tbody tr").count() == sum(host.waiver is not None for host in found.hosts) > 0
+    assert page.locator("#hosts").evaluate("one => getComputedStyle(one).borderCollapse") == "collapse"
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF-")
+    context.close()
+    assert wrong == []

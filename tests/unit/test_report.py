@@ -99,6 +99,9 @@ def counted(name: str, text: str) -> dict[str, int]:
         assert Counter(sample.labels["verdict"] for sample in infos) == +found
     elif name == "csv":
         found.update({line["host"]: line["verdict"] for line in csv.DictReader(io.StringIO(text))}.values())
+    elif name == "auditor":
+        assert "<script" not in text
+        found.update(re.findall(r"</bdi></th><td>(\w+)(?: \(was \w+\))?</td><td>(?:telemetry|not known)", text))
     elif name == "intoto":
         for statement in map(payload_of, text.splitlines()):
             found[statement["predicate"]["https://github.com/cbops/telemetry/verdict"]] += len(statement["subject"])

@@ -36,6 +36,7 @@ FORMATS: dict[str, tuple[str, Callable[[Report], str]]] = {
         ("markdown", ".md"),
         ("intoto", ".intoto.jsonl"),
         ("oscal", ".oscal.json"),
+        ("auditor", ".auditor.html"),
     )
 }
 

@@ -58,7 +58,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("not-planned", r"it could not be planned|cannot be planned|the template .* cannot be rendered"),
     Entry(
         "not-filed",
-        r"(evidence|plan|report|found out) cannot be written|history cannot be kept|(manifest|attestation) is not sign",
+        r"(evidence|plan|report|found out) cannot be written|history cannot be kept|manifest is not signed"
+        r"|attestation is not signed",
     ),
     Entry("no-evidence", r"no evidence was filed|its evidence file .* (is damaged|cannot be judged)|holds no evidence"),
     Entry("evidence-not-verified", r"problems: |no file of allowed signers"),

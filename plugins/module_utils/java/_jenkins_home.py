@@ -47,8 +47,6 @@ class Unreadable(Exception):
     """A setting cannot be read; the message says why, without any content of the file."""
 
 
-#: What else is read of a home, in the same child; gets when it must have ended, on the monotonic clock.
-More = Callable[[str, float], Dict[str, Any]]
 Found = Tuple[Any, Dict[str, Any]]  # a value, and what is to be said about it
 
 
@@ -367,11 +365,15 @@ def unknown_settings(reason: str) -> Dict[str, Any]:
 
 
 def settings_in_time(
-    files: HostFiles, home: Optional[str], wars: Sequence[str], more: Optional[More] = None
+    files: HostFiles,
+    home: Optional[str],
+    wars: Sequence[str],
+    more: Optional[Callable[[str, float], Dict[str, Any]]] = None,
 ) -> Dict[str, Any]:
     """The same; what lies in a home that does not answer in time, or takes too much, is ``unknown``.
 
-    What ``more`` reads of the home comes as ``more``, which is none of the settings.
+    What ``more`` reads of the home comes as ``more``, which is none of the settings; it is told when it must have
+    ended, on the monotonic clock.
     """
     limits.phase("reading the settings of the product")
     silent = _silence(files, wars)
@@ -401,7 +403,12 @@ def _silence(files: HostFiles, paths: Sequence[str]) -> Optional[str]:
     return None
 
 
-def _bounded(files: HostFiles, home: Optional[str], wars: Sequence[str], more: Optional[More] = None) -> Any:
+def _bounded(
+    files: HostFiles,
+    home: Optional[str],
+    wars: Sequence[str],
+    more: Optional[Callable[[str, float], Dict[str, Any]]] = None,
+) -> Any:
     """The settings; why there are none, as text."""
 
     def work(until: float) -> Dict[str, Any]:

@@ -25,6 +25,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan impo
     words,
 )
 
+#: Characters of an error in the task's message, so that there is room for several; the plan has all of it.
+LONGEST = 90
+
+
+def _short(error: str) -> str:
+    return error if len(error) <= LONGEST else f"{error[:LONGEST]} ..."
+
 
 class ActionModule(LocalAction):
     """Action behind M(cbops.telemetry.fleet_plan)."""
@@ -63,7 +70,7 @@ class ActionModule(LocalAction):
         shown = [summary, *first(lines, most_rows(), "hosts")]
         show("\n{}\n\nplan: {}\n".format("\n".join(shown), visible(str(path))))
         result: dict[str, Any] = {"changed": False, "plan": str(path)}
-        failed = [f"{entry['host']}: {entry['error']}" for entry in entries if entry["error"]]
+        failed = [f"{entry['host']}: {_short(entry['error'])}" for entry in entries if entry["error"]]
         if failed:
             result.update(failed=True, msg=f"{totals(document)}. {named(list(map(visible, failed)), '; ')}")
         return result

@@ -130,7 +130,8 @@ def compliant(task: Task) -> set[str]:
 
 def planned(task: Task) -> set[str]:
     """Hosts of which it is known that enforce would do nothing there."""
-    document = json.loads((task.out / "plan.json").read_text(encoding="utf-8"))
+    path = task.out / "plan.json"
+    document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"hosts": []}
     return {entry["host"] for entry in document["hosts"] if entry["enforced"] and not entry["edits"]}
 
 

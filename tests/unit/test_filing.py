@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Tally
+from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Preparation, Tally
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
@@ -100,6 +101,37 @@ def test_a_sweep_returns_what_the_audit_of_each_host_would(tmp_path: Path) -> No
     }
     assert [result["verdict"] for result in alone.values()] == ["unreachable", "not_applicable"]
     assert all(result["reasons"] for result in alone.values())
+
+
+def test_who_is_acted_on_under_another_name_is_looked_at_again(tmp_path: Path) -> None:
+    """What was said of it is of before. Of another machine it stays, and where nobody says which it is."""
+    tally = Tally(5, tmp_path)
+    machines = {"one": "m1", "also-one": "m1", "edited": "m2", "also-edited": "m2", "other": "m3", "nameless": None}
+    for host, machine in machines.items():
+        tally.meet(host, {"state": {"host": {"machine": machine}}})
+        tally.hosts[host] = {"verdict": "compliant", "reasons": []}
+    tally.meet("odd", {"state": {"host": 5}})
+    tally.leave("one", "it owes a restart")
+    tally.edited["edited"] = ["/etc/default/cloudbees-core-cm"]
+    tally.leave("never-asked", "it is held to a plan")
+    tally.look_again()
+    assert set(tally.unserved) == {"one", "never-asked", "also-one", "also-edited"}
+
+
+def test_an_edit_that_nobody_waits_for_any_more_is_recorded(tmp_path: Path) -> None:
+    """Ctrl-C: the host may have been edited, or goes on to its end; what was only looked at is no matter."""
+    tally = Tally(2, tmp_path)
+    prepared = Preparation.__new__(Preparation)
+    prepared._tally = tally
+    flag = {"state": "disabled"}
+    prepared._known = {
+        host: Known(host, {}, Circumstances(), Errand.of("cbops.telemetry.telemetry_flag", flag, looks))
+        for host, looks in (("edits", False), ("looks", True))
+    }
+    prepared.abandon()
+    (record,) = (tmp_path / "changes").glob("*.jsonl")
+    told = [entry for entry in map(json.loads, record.read_text().splitlines()) if entry["kind"] != "run"]
+    assert [(entry["host"], entry["kind"]) for entry in told] == [("edits", "attempt")]
 
 
 @pytest.mark.parametrize(

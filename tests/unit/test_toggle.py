@@ -345,6 +345,7 @@ def test_without_a_policy_the_verdict_is_as_ever_and_with_one_all_readers_agree(
     assert _assessment.rejudge(evidence, TODAY) == judged
     host = _model.Host(evidence)
     assert any("Usage Statistics" in step.words for step in _remedy.steps(host, "hosts.yml")) is (wanted != "compliant")
+    assert {step.where for step in _remedy.steps(host, "hosts.yml")} <= {"control node", "host"}
     shown = _html.row(host, "hosts.yml")["installations"][0]
     assert [line[0] for line in shown["toggle"]] == [name.replace("_", " ") for name in found["toggle"]]
     if any(isinstance(place["collected"], bool) for place in found["toggle"].values()):

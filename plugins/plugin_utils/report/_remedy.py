@@ -107,7 +107,7 @@ def steps(host: Host, inventory: str) -> list[Step]:
                 f"{', '.join(dict.fromkeys(one.subject for one in toggles))}; or, where it has none, {wanted} "
                 '"Help make CloudBees … better by sending telemetry and metrics" in Manage Jenkins, System, Usage '
                 "Statistics, and save",
-                "controller",
+                "control node",
                 "",
             )
         )

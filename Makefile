@@ -20,7 +20,7 @@ play = $(inside) $(bin)/ansible-playbook -i '$(inventory)' $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo doctor audit audit-as-of verify-evidence plan enforce undo probe prove probe-lab probe-compare report verify lint \
-	test matrix test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce mutants bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile bench-scale
+	test matrix test-unit test-differential test-booted test-fuzz test-faults test-faults-enforce mutants bench-report tools build galaxy down clean-fleet clean bench bench-table bench-profile bench-hop bench-scale
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ bench-table: setup ## The figures of `make bench` into docs/benchmarks.md
 
 bench-profile: setup ## Where the control node's CPU goes (N=100 ONLY=pipe,sweep)
 	@$(bin)/python -m tests.bench profile --hosts $(or $(N),100) $(if $(ONLY),--only '$(ONLY)')
+
+bench-hop: setup ## The sweep behind a jump host: runs, hosts that are lost, time beside that without it, memory (N=100 RUNS=50)
+	@$(bin)/python -m tests.bench hop --hosts $(or $(N),100) --runs $(or $(RUNS),50)
 
 bench-scale: setup ## Runs on 32 to 1,000 loopback hosts beside the model of docs/scale.md, and its tables (ONLY=sweep HOSTS=100 LATENCIES=0.05)
 	@$(bin)/python -m tests.bench scale --only '$(or $(ONLY),sweep,pipe)' --hosts '$(HOSTS)' --latencies '$(or $(LATENCIES),0.05)'

@@ -1,4 +1,4 @@
-"""``python -m tests.bench run|table|profile|scale``, see ``make bench``; ``exec`` runs a command beside the fleet."""
+"""``python -m tests.bench run|table|profile|hop|scale``, see ``make bench``; ``exec`` runs a command beside the fleet."""
 
 from __future__ import annotations
 
@@ -59,6 +59,10 @@ def parse() -> argparse.Namespace:
         run = commands.add_parser(name)
         run.add_argument("--hosts", type=int, default=32)
         run.add_argument("command", nargs="+")
+    for name in ("hop", "hop-inside"):
+        hop = commands.add_parser(name)
+        hop.add_argument("--hosts", type=int, default=100)
+        hop.add_argument("--runs", type=int, default=50)
     for name in ("scale", "scale-inside"):
         scaled = commands.add_parser(name)
         scaled.add_argument("--only", default="sweep,pipe")
@@ -75,7 +79,8 @@ def parse() -> argparse.Namespace:
 def enclosed(action: str) -> int:
     """The same command line again, in namespaces; and away with what they used."""
     measure.RESULTS.mkdir(parents=True, exist_ok=True)
-    tools()
+    if not action.startswith("hop"):  # it compares ours with ours
+        tools()
     with machine.lock(loopback.PLACE.with_suffix(".lock"), timeout=5, what="another benchmark of this checkout"):
         try:
             return loopback.enclose("tests.bench", [action, *sys.argv[2:]])
@@ -127,6 +132,10 @@ def main() -> int:
             )
             else 0
         )
+    if arguments.action == "hop-inside":
+        from tests.bench import hop
+
+        return 1 if hop.run_inside(arguments.hosts, arguments.runs) else 0
     if arguments.action == "profile-inside":
         from tests.bench import profile
 

@@ -29,6 +29,7 @@ import profiles  # noqa: E402
 KIND, RELEASE = "cm-deb-tools", "bookworm"
 USER = "ops"
 PORT, PORT_DEFAULT = 22, 2222  # curve25519 alone; OpenSSH's own key exchange
+HOP, PORT_HOP = "127.0.0.2", 2224  # a jump host
 LAYERS = "CBOPS_BENCH_LAYERS"
 PLACE = machine.RUN / f"bench-{machine.digest(str(CHECKOUT))[:4]}"
 

@@ -32,4 +32,7 @@ export PATH
 # One on the wildcard address is every address of 127/8.
 /usr/sbin/sshd -D -e -p 22 -o KexAlgorithms=curve25519-sha256,curve25519-sha256@libssh.org &
 /usr/sbin/sshd -D -e -p 2222 &
+# A jump host, with OpenSSH's own limits.
+/usr/sbin/sshd -D -e -p 2224 -o MaxStartups=10:30:100 -o MaxSessions=10 \
+    -o KexAlgorithms=curve25519-sha256,curve25519-sha256@libssh.org &
 wait

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.bench import __main__ as command
-from tests.bench import contenders, loopback, measure, profile
+from tests.bench import contenders, hop, loopback, measure, profile
 
 
 def run(wall: float, memory: int | None = 1_000_000) -> dict[str, Any]:
@@ -202,3 +205,62 @@ def test_stacks() -> None:
     assert alone == Counter({"main: json/decoder.py f": 3, "workers: plugins/plugin_utils/connect/_carrier.py ask": 2})
     assert whole["main: ansible/cli.py run"] == 3
     assert "workers: ansible/cli.py run" not in whole
+
+
+# -- behind a jump host -----------------------------------------------------------------------------
+
+
+def test_a_run_that_lost_a_host_gives_no_ratio() -> None:
+    def figures(wall: float) -> measure.Figures:
+        return measure.Figures(**run(wall))
+
+    straight = hop.Outcome([figures(2), figures(4)])
+    text = hop.summary(100, straight, hop.Outcome([figures(3), figures(4)]))
+    assert "100 hosts, 2 runs by the hop: 0 with hosts that were lost, median 3.50 s" in text
+    assert "ratio of time, pair by pair: median 1.25, from 1.00 to 1.50" in text
+    lost = hop.summary(100, straight, hop.Outcome([figures(3)], ["3 of 100 hosts without an answer"]))
+    assert "2 runs by the hop: 1 with hosts that were lost" in lost
+    assert "ratio" not in lost
+    assert lost.splitlines()[-1] == "3 of 100 hosts without an answer"
+    assert "ratio" not in hop.summary(1, hop.Outcome(), hop.Outcome(failed=["all"]))
+
+
+def test_memory_is_that_of_the_moment_when_most_are_asked() -> None:
+    assert hop.memory_of([(1, 9_000_000), (4, 80_000_000), (4, 84_000_000), (2, 500_000_000)]) == (
+        "memory (Pss): 82 MB with 4 hosts in flight, 20.5 MB each"
+    )
+    assert hop.memory_of([]) == hop.memory_of([(0, 5)]) == "memory: no host was seen being asked"
+    assert hop.pss(str(os.getpid())) > 1_000_000
+    assert hop.pss("0") == 0
+
+
+def test_the_inventory_of_hosts_behind_a_hop(tmp_path: Path) -> None:
+    fleet = loopback.hosts(3)
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/known_hosts").write_text(loopback.known_hosts(fleet, "ssh-ed25519 AAAA"))
+    (tmp_path / "hosts.ini").write_text(loopback.inventory(fleet, {}))
+    hop.by_hop(tmp_path, tmp_path)
+    assert (tmp_path / "hosts.ini").read_text().endswith("ansible_ssh_common_args='-o ProxyJump=127.0.0.2:2224'\n")
+    assert (tmp_path / ".ssh/known_hosts").read_text().endswith("[127.0.0.2]:2224 ssh-ed25519 AAAA\n")
+    assert not any(one.address == loopback.HOP for one in fleet)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["/usr/bin/ssh", "-o", "User=ops", "127.1.0.1", "sh -c true"], True),
+        (["ssh", "-W", "[127.1.0.1]:22", "127.1.0.1"], False),
+        (["ssh", "-N", "127.0.0.2"], False),
+        (["python3", "127.1.0.1"], False),
+    ],
+)
+def test_whose_ssh_it_is(words: list[str], asked: bool) -> None:
+    """By a process that has these words: a Python that waits, under another name."""
+    waits = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", *words[1:]]
+    with subprocess.Popen(
+        [words[0], *waits[1:]], executable=waits[0], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        assert hop.asks_a_host(str(process.pid), loopback.hosts(2)) is asked
+        process.communicate()
+    assert not hop.asks_a_host(str(process.pid), loopback.hosts(2)), "it has gone"

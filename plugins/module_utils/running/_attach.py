@@ -93,6 +93,8 @@ def ask(
     signal. Ends within about ``seconds``. Never raises for what the process or its surroundings do.
     """
     deadline = time.monotonic() + seconds
+    if threads:  # the child becomes another user, who may not read where this is imported from
+        from . import _threads  # noqa: F401
     try:
         return Answer(*bounded(lambda: _ask(pid, start, options, deadline, names, threads), seconds))
     except Late as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
+from typing import Any
 
 from fleethand import Fleet
 from plugin_archives import JAVAC, NAMES, compiled, entries_of, plugin
@@ -37,19 +39,24 @@ def test_an_upgrade_adds_an_event(fleet: Fleet, tmp_path: Path) -> None:
     quiet = fleet.play("audit", inventory=fleet.inventory({HOST: {}}))
     assert "events" not in quiet.report["hosts"][0]["state"]["installations"][0]
 
-    inventory = fleet.inventory({HOST: {}}, telemetry_events="disk")
-    first = fleet.play("audit", inventory=inventory)
-    found = first.report["hosts"][0]["state"]["installations"][0]["events"]
+    inventory, reports = fleet.inventory({HOST: {}}, telemetry_events="disk"), tmp_path / "reports"
+
+    def audited() -> tuple[dict[str, Any], str]:
+        """The host in the report of an audit that files where the one before did, and what was shown."""
+        done = fleet.play("audit", "-e", f"telemetry_reports_dir={reports}", inventory=inventory)
+        return json.loads((reports / "audit.json").read_text())["hosts"][0], done.output
+
+    first, _shown = audited()
+    found = first["state"]["installations"][0]["events"]
     assert found["mark"] == "seen" and found["unread"] == []
     [row] = [one for one in found["plugins"] if one["plugin"] == "demo"]
     assert {event["name"] for event in row["events"]} == NAMES | {None} and row["version"] == "1.0"
-    assert "events_changed" not in first.report["hosts"][0], "before, nobody had asked"
+    assert "events_changed" not in first, "before, nobody had asked"
 
     put(fleet, "demo.jpi", plugin("demo", "1.1", versions["1.1"]))
-    second = fleet.play("audit", inventory=inventory)
+    second, shown = audited()
     told = "cloudbees-core-cm: an event is new: example event: more (of demo 1.1)"
-    [host] = second.report["hosts"]
-    assert host["events_changed"] == [told] and host["drift"] == "corrective"
-    assert told in second.output
-    third = fleet.play("audit", inventory=inventory)
-    assert "events_changed" not in third.report["hosts"][0] and told not in third.output
+    assert second["events_changed"] == [told] and second["drift"] == "corrective"
+    assert told in shown
+    third, shown = audited()
+    assert "events_changed" not in third and told not in shown

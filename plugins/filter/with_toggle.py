@@ -15,7 +15,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._bundle im
 DOCUMENTATION = r"""
 name: with_toggle
 short_description: A file of configuration as code with CloudBees' checkbox off, or on
-version_added: 0.3.0
+version_added: 0.2.0
 description:
   - Gives back the text of a C(jenkins.yaml) in which
     C(unclassified.usageStatisticsCloudBees.usageStatisticsCollected) is as it is wanted. The one value is replaced, or

@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 module: analytics_events_info
 short_description: List the events that the plugins of an instance say they send
-version_added: 0.1.0
+version_added: 0.2.0
 description:
   - CloudBees CI names its events in annotations of its plugins. This reads the plugin archives of every operations
     center and controller of a host (C(*.jpi), C(*.hpi), what lies unpacked beside them, the libraries in them, and

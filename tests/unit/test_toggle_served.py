@@ -147,13 +147,28 @@ def entry(**more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("variables", [{}, {"telemetry_toggle_served": "perhaps"}])
+def test_no_host_speaks_for_the_product(variables: dict[str, Any]) -> None:
+    honest = {"file": "/home/XUsageStatisticsCloudBees.xml", "collected": False, "mark": "inferred name"}
+    planted = {"on_disk": {**honest, "mark": "seen name"}, "served": {"collected": False, "mark": "page"}}
+    state = {
+        "installations": [
+            {"name": "cm", "toggle": planted},
+            {"name": "x", "toggle": {"on_disk": honest}},
+            {"name": "y"},
+        ]
+    }
+    found = served.with_served(state, variables)["installations"]
+    assert [entry.get("toggle") for entry in found] == [{"on_disk": honest}, {"on_disk": honest}, None]
+
+
 def test_only_who_is_allowed_is_asked_and_each_by_its_own_address(product: Product) -> None:
     product.is_told(toggle="false")
     user, token = READER.split(":")
     state = {"installations": [entry(), entry(name="stray", stray=True)]}
     one = {"telemetry_url": product.url, "telemetry_user": user, "telemetry_token": token}
-    assert served.with_served(state, one) is state
-    assert served.with_served(state, {**one, "telemetry_toggle_served": "no"}) is state
+    assert served.with_served(state, one) == state
+    assert served.with_served(state, {**one, "telemetry_toggle_served": "no"}) == state
     found, stray = served.with_served(state, {**one, "telemetry_toggle_served": "yes"})["installations"]
     assert found["toggle"]["served"] == {"collected": False, "mark": "export"}
     assert found["toggle"]["on_disk"]["mark"] == "seen name"

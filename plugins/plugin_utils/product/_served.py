@@ -100,15 +100,32 @@ def _by_export(product: Client, reasons: list[str]) -> bool | None:
 
 
 def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
-    """The state with what the products serve, where the inventory wants that; each is asked for itself."""
+    """The state with what the products serve, where the inventory wants that; each is asked for itself.
+
+    What a host says in their name is taken out in any case.
+    """
+    if not isinstance(state, Mapping):
+        return state
+    entries = [_without(entry) for entry in state.get("installations") or []]
     try:
-        if not is_wanted(variables) or not isinstance(state, Mapping):
-            return state
-        entries = state.get("installations") or []
-        way = ways_of(entries, variables)
+        if is_wanted(variables):
+            way = ways_of(entries, variables)
+            entries = [_asked(entry, way(entry)) for entry in entries]
     except (TypeError, ValueError):
-        return state  # the policy is not valid, which is said by whoever judges it
-    return {**state, "installations": [_asked(entry, way(entry)) for entry in entries]}
+        pass  # the policy is not valid, which is said by whoever judges it
+    return {**state, "installations": entries}
+
+
+def _without(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An installation as its host alone may describe it: no page was read there."""
+    toggle = entry.get("toggle")
+    if not isinstance(toggle, Mapping):
+        return entry
+    toggle = {name: value for name, value in toggle.items() if name != "served"}
+    disk = toggle.get("on_disk")
+    if isinstance(disk, Mapping) and disk.get("mark") not in (None, _toggle.INFERRED):
+        toggle["on_disk"] = {**disk, "mark": _toggle.INFERRED}
+    return {**entry, "toggle": toggle}
 
 
 def ways_of(
@@ -140,8 +157,9 @@ def _asked(entry: Mapping[str, Any], access: Access | None) -> Mapping[str, Any]
     if access is None:
         return {**entry, "toggle": {**toggle, "served": {"collected": "unknown", "reason": NO_URL}}}
     disk = toggle["on_disk"]
-    served, cls = ask(access, disk.get("mark") == _toggle.INFERRED)
-    if cls and disk.get("mark") == _toggle.INFERRED:
+    is_inferred = disk.get("mark") == _toggle.INFERRED and "file" in disk
+    served, cls = ask(access, is_inferred)
+    if cls and is_inferred:
         disk = _named(disk, cls)
     return {**entry, "toggle": {**toggle, "on_disk": disk, "served": served}}
 

@@ -405,7 +405,8 @@ def test_what_a_killed_run_left_goes_though_nothing_is_to_be_written(host: Host)
     for name in (left, *others):
         (folder / name).write_text("half")
     before = snapshot(host.root)
-    assert declare("enabled", str(host.root), check=True).notes == []
+    told = declare("enabled", str(host.root), check=True)
+    assert told.notes == ["what a run that was killed had left would be removed beside /opt/cloudbees/cm/start.sh"]
     assert snapshot(host.root) == before
     done = declare("enabled", str(host.root))
     assert done.notes == ["what a run that was killed had left was removed beside /opt/cloudbees/cm/start.sh"]

@@ -47,7 +47,9 @@ def ansible_page(app: Any, env: Any, node: Any, content: Any) -> Any:
     """The reference to a page of Ansible's own documentation; None where the label is not one of its."""
     label = node.get("reftarget", "")
     page = ANSIBLE_PAGES.get(label)
-    if page is None:
+    if node.get("reftype") == "envvar" and label.startswith("ANSIBLE_"):
+        page = f"reference_appendices/config.html#envvar-{label}"
+    elif page is None:
         module = re.fullmatch(r"ansible_collections\.ansible\.builtin\.(\w+_module)", label)
         if module is None:
             return None

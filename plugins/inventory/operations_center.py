@@ -5,23 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import urllib.parse
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
-
-from ansible import constants as C
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.release import __version__ as core_version
-from ansible.utils.unsafe_proxy import wrap_var
-
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
-
 DOCUMENTATION = r"""
 name: operations_center
 short_description: Controllers of CloudBees CI operations centers
@@ -139,8 +122,27 @@ compose:
   ansible_user: "'auditor'"
 """
 
+import hashlib
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from ansible import constants as C
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.release import __version__ as core_version
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+
 SUFFIXES = tuple(f"operations_center{s}.{ending}" for s in ("", "s") for ending in ("yml", "yaml"))
-CONTROLLERS, CENTERS, NOWHERE = "controllers", "operations_centers", "controllers_without_address"
+CONTROLLERS = "controllers"
+CENTERS = "operations_centers"
+NOWHERE = "controllers_without_address"
 _ENTRY = ("url", "user", "token", "ca_file")
 _LOOPBACK = re.compile(r"127\.[0-9.]+|::1|localhost")
 _ASKED_AT_ONCE = 16

@@ -292,7 +292,8 @@ class Reader:
         indent = least + int(digit.group()) if digit else 0
         while self.at < len(self.text):
             line = _LINE.match(self.text, self.at)
-            assert line is not None  # it matches anything
+            if line is None:  # it matches anything
+                break
             blank, rest = len(line.group(1)), line.group(2).rstrip("\r")
             if not rest:
                 deepest = max(deepest, blank)

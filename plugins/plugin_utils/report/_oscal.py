@@ -93,7 +93,7 @@ def _observation(host: Host, report: Report) -> dict[str, Any]:
 
 def _risk(host: Host, report: Report) -> dict[str, Any]:
     """The waiver of a host that does not meet its policy, or did not when the waiver ran out."""
-    waiver = host.waiver or {}  # only such hosts are given
+    waiver: dict[str, Any] = dict(host.waiver or {})  # only such hosts are given
     stands = host.verdict == "waived" or host.was == "waived"
     props = [_prop("approved-by", waiver["approved_by"])]
     if waiver.get("ticket"):

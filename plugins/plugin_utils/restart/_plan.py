@@ -33,6 +33,8 @@ PLAN_SCHEMA = "cbops.telemetry/plan/1"
 #: The batches of restarts, as playbooks/enforce.yml has them.
 DEFAULT_SERIAL = (1, 2, 5, "20%")
 SERIAL = "telemetry_restart_serial"
+#: The variable of localhost in which the first pass of enforce leaves how many hosts of each batch it could not finish.
+SWEPT_SERIAL = "__telemetry_serial"
 
 
 class PlanError(ValueError):

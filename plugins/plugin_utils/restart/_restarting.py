@@ -43,6 +43,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controlle
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._coordination import Budget, Held, one_at_a_time
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._journal import last_lines
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import SWEPT_SERIAL, serial_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._stages import NoPlace, Place, Stages, ends_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._supervision import (
     ended,
@@ -446,7 +447,10 @@ class Restarting(Carrier):
         """Wait for this host's turn: restarts are made in stages as large as the batches of the play."""
         play = getattr(self._task._parent, "_play", None)
         hosts = self._variables.get("ansible_play_hosts_all") or [self._variables["inventory_hostname"]]
-        with Stages(ends_of(len(hosts), getattr(play, "serial", None) or [])).place(
+        serial = getattr(play, "serial", None) or []
+        if SWEPT_SERIAL in (self._variables["hostvars"].get("localhost") or {}):
+            serial = serial_of(self._loader, self._templar.template)  # enforce's says who is left of each batch
+        with Stages(ends_of(len(hosts), serial)).place(
             self._variables["inventory_hostname"], self._longest(count)
         ) as place:
             yield place

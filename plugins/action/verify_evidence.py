@@ -42,6 +42,8 @@ class ActionModule(LocalAction):
         for note in first((f"note: {note}" for note in seen["notes"]), most_rows(), "notes"):
             show(visible(note))
         if wrong:
+            for problem in first((f"problem: {problem}" for problem in wrong), most_rows(), "problems"):
+                show(visible(problem))
             return {**result, "failed": True, "msg": visible(f"{len(wrong)} problems: {named(wrong, '; ')}")}
         changes = f"; so are {seen['records']} records of changes" if seen["records"] else ""
         show(

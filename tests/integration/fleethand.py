@@ -74,6 +74,7 @@ class Done:
     report: dict[str, Any]
     recap: dict[str, dict[str, int]]
     hosts: tuple[str, ...] = ()
+    reports: Path = Path()
 
     def verdicts(self) -> dict[str, str]:
         """Verdict by host."""
@@ -183,7 +184,7 @@ class Fleet:
             recap[line[0]] = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line[1])}
         known = json.loads(Path(inventory or self.inventory(), "hosts.json").read_text())["all"]["hosts"]
         hosts = tuple(item["host"] for item in report["hosts"]) if report else tuple(known)
-        return Done(done.returncode, done.stdout + done.stderr, report, recap, hosts)
+        return Done(done.returncode, done.stdout + done.stderr, report, recap, hosts, reports)
 
     def _same_by_the_module(
         self,

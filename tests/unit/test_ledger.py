@@ -9,9 +9,21 @@ from typing import Any
 
 import pytest
 from operationscenter import TOKEN, USER, controller, serving
-from plantedfleet import GHOSTS, RENAMED, STRANGERS, controller_state, evidence, fleet, jobs, name_of, with_member
+from plantedfleet import (
+    GHOSTS,
+    RENAMED,
+    STRANGERS,
+    center_state,
+    controller_state,
+    evidence,
+    fleet,
+    jobs,
+    name_of,
+    with_member,
+)
 from schemas import validate
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import Aged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client
@@ -219,3 +231,90 @@ def test_asking() -> None:
         for wrong in ([{"url": "https://u:p@oc/"}], [{"url": "x"}], [{"url": one.url}, {"url": f"{one.url}/"}]):
             with pytest.raises(ValueError, match=r"user in it|address|named twice"):
                 asked(wrong)
+
+
+CENTER = "https://oc.example"
+
+
+def matched(plain: dict[str, Any], **more: Any) -> Host:
+    """The one controller that the operations center has."""
+    return evidence(
+        "a.example", with_member(plain, operations_center=CENTER, endpoint="https://a.example", name="a", **more)
+    )
+
+
+def old(host: str, document: dict[str, Any]) -> Host:
+    """The evidence of a host that is too old."""
+    found = evidence(host, document, "stale")
+    return Host(found.document, None, None, aged=Aged("stale", "it is too old"), was="compliant")
+
+
+def test_what_is_known_by_old_evidence_is_named(plain: dict[str, Any], tmp_path: Path) -> None:
+    """An operations center does not go away by its evidence getting old, and neither does what controllers name."""
+    root = tmp_path / "oc"
+    root.mkdir()
+    hosts = [
+        matched(plain),
+        old("oc2.example", center_state(root, 2, True)),
+        old("cm9.example", with_member(plain, operations_center="https://oc3.example", endpoint="https://cm9.example")),
+    ]
+    result = reconciled(hosts, center(controller("a")))
+    assert result.coverage["percent"] is None
+    assert result.coverage["operations_centers"] == {"audited": 0, "known": 3}
+    assert result.coverage["reasons"] == [
+        "https://oc3.example was not read: launch files name it, and it was neither asked nor audited",
+        "https://oc2.example was not read: the disk of oc2.example/cloudbees-cm: its evidence does not show it as "
+        "it is (stale)",
+    ]
+    assert (
+        "its verdict is stale" in next(one for one in result.operations_centers if "oc2" in one["name"])["not_audited"]
+    )
+    assert ledger.shortfall(result.summary(), 0)
+    asked_too = {**center(controller("a")), **center(controller("b"), url="https://oc2.example")}
+    read = reconciled(hosts[:2], asked_too)
+    assert (read.coverage["percent"], read.coverage["reasons"]) == (50.0, [])
+
+
+def test_an_operations_center_of_an_odd_address_is_one(plain: dict[str, Any], tmp_path: Path) -> None:
+    odd = "https://oc2.example/ci+cd"
+    lost = evidence("x.example", with_member(plain, operations_center=odd, endpoint="https://x.example", name="x"))
+    result = reconciled([matched(plain), lost], center(controller("a")))
+    assert result.coverage["percent"] is None
+    assert "by an odd address" in result.coverage["reasons"][0]
+    assert not result.strangers
+    assert "the operations center of x.example/" in result.unplaced[0]["reason"]
+    root = tmp_path / "oc"
+    root.mkdir()
+    state = center_state(root, 2, True)
+    state["installations"][0]["controllers_detail"]["url"] = f"{odd}/"
+    read = reconciled([matched(plain), lost, evidence("oc2.example", state)], center(controller("a")))
+    assert read.coverage["percent"] is not None
+    assert [one["host"] for one in read.strangers] == ["x.example"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_known"),
+    [
+        ("the value needs $OC", False),
+        ("it is not the same in every way to start it", False),
+        ("MASTER_OPERATIONSCENTER_ENDPOINT: no value of a form that is shown", False),
+        ("MASTER_NAME: no value of a form that is shown; it is not the same in every way to start it", False),
+        ("MASTER_NAME, MASTER_INDEX: no value of a form that is shown", True),
+    ],
+)
+def test_where_launch_files_may_name_another_coverage_is_unknown(
+    plain: dict[str, Any], reason: str, is_known: bool
+) -> None:
+    answers = center(controller("a"))
+    whole = reconciled([matched(plain, reason=reason)], answers)
+    assert (whole.coverage["percent"] is not None) is is_known
+    assert (reason in "".join(whole.coverage["reasons"])) is not is_known
+    nowhere = with_member(plain, reason=reason)
+    for extra in (evidence("x.example", nowhere), old("x.example", nowhere)):
+        result = reconciled([matched(plain), extra], answers)
+        assert result.coverage["percent"] is None
+        assert reason in result.coverage["reasons"][0]
+        assert not result.strangers
+    named = evidence("x.example", with_member(plain, reason=reason, operations_center=CENTER, name="x"))
+    result = reconciled([matched(plain), named], answers)
+    assert [len(result.strangers), len(result.unplaced)] == ([1, 0] if is_known else [0, 1])

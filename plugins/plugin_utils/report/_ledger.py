@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation, State
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, coverage_words, natural
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # it brings a client along, which a report without any server
 
 LEDGER_SCHEMA = "cbops.telemetry/ledger/1"
 API, DISK, LAUNCH = "api", "disk", "launch file"
+#: What launch files leave open of a controller, and not of where it belongs.
+_ITS_OWN = re.compile(r"MASTER_(?:NAME|ENDPOINT|INDEX)(?:, MASTER_(?:NAME|ENDPOINT|INDEX))*: no value of a form[^;]*")
 
 
 @dataclass(eq=False)
@@ -55,6 +58,14 @@ class Seen:
         """Its own address, by its launch files."""
         return canonical(self.member.get("endpoint"))
 
+    @property
+    def unclear(self) -> str | None:
+        """Why it may name an operations center that is not known: it has several ways to start, or an odd value."""
+        reason = self.member.get("reason")
+        if not reason or (_ITS_OWN.fullmatch(reason) and (self.entries or self.center or self.member.get("name"))):
+            return None
+        return str(reason)
+
 
 @dataclass(eq=False)
 class Center:
@@ -66,11 +77,22 @@ class Center:
     reasons: list[str] = field(default_factory=list)
     seen: Seen | None = None
     entries: dict[str, Known] = field(default_factory=dict)
+    named_by: str | None = None  # the label of what names it by an address that is none
 
     @property
     def label(self) -> str:
         """Its address, or where it lies."""
-        return self.url or (self.seen.label if self.seen else "an operations center")
+        if self.url or self.seen:
+            return self.url or (self.seen.label if self.seen else "")
+        return f"the operations center of {self.named_by}" if self.named_by else "an operations center"
+
+    @property
+    def why(self) -> str | None:
+        """What of it was not read, and why."""
+        if self.reasons or self.read_by:
+            return "; ".join(self.reasons) or None
+        odd = "" if self.url or not self.named_by else " by an odd address"
+        return f"launch files name it{odd}, and it was neither asked nor audited"
 
 
 @dataclass(eq=False)
@@ -136,15 +158,17 @@ def names_of(known: Mapping[str, Any], hosts: Sequence[str]) -> dict[str, list[s
 
 def seen_in(hosts: Iterable[Host], names: Mapping[str, Sequence[str]]) -> list[Seen]:
     """All installations in evidence that shows a host as it is; ``names`` are more names of hosts."""
-    found = []
-    for host in hosts:
-        state: State | None = host.document.get("state")
-        if state is None or not is_seen(host):
-            continue
-        texts = [host.host, *names.get(host.host, ()), state["host"].get("node") or ""]
-        known = frozenset(text.lower().rstrip(".") for text in texts if text)
-        found += [Seen(host.host, entry, known, host.machine) for entry in host.installations]
-    return found
+    return [one for host in hosts if is_seen(host) for one in _of_host(host, names)]
+
+
+def _of_host(host: Host, names: Mapping[str, Sequence[str]]) -> list[Seen]:
+    """The installations of a host, by the last evidence that has any."""
+    state: State | None = host.document.get("state")
+    if state is None:
+        return []
+    texts = [host.host, *names.get(host.host, ()), (state.get("host") or {}).get("node") or ""]
+    known = frozenset(text.lower().rstrip(".") for text in texts if text)
+    return [Seen(host.host, entry, known, host.machine) for entry in host.installations]
 
 
 def _is_center(entry: Installation) -> bool:
@@ -182,14 +206,41 @@ class _Centers:
         self.all.append(center)
         return center
 
-    def of_disk(self, seen: Seen, alone: bool) -> None:
-        """One that was audited, with what lies on its disk; ``alone``: its host has no other one."""
-        detail = _detail(seen)
-        center = self.at(canonical(detail.get("url")))
+    def named(self, text: Any, by: str) -> Center | None:
+        """The one that a text names; two that name it by the same odd text mean the same one."""
+        if not text:
+            return None
+        url = canonical(text)
+        if url:
+            return self.at(url)
+        place = f"odd: {str(text).strip().rstrip('/')}"
+        for center in self.all:
+            if place in center.places:
+                return center
+        center = Center(None, {place}, named_by=by)
+        self.all.append(center)
+        return center
+
+    def _on(self, seen: Seen, alone: bool) -> Center:
+        """The one that lies on a host; ``alone``: its host has no other one."""
+        center = self.named(_detail(seen).get("url"), seen.label) or self.at(None)
         # Others name it by an address of its host: another port, another scheme, a name behind a proxy.
         for one in [one for one in self.all if one is not center and one.seen is None and alone]:
             if _machine(one.url) in seen.names:
                 self._join(center, one)
+        return center
+
+    def of_old(self, seen: Seen, alone: bool, verdict: str) -> None:
+        """One that was audited once, and not lately: that it is there is known, and what it has is not."""
+        center = self._on(seen, alone)
+        center.named_by = center.named_by or seen.label
+        if center.seen is None and not center.read_by:
+            center.reasons.append(f"the disk of {seen.label}: its evidence does not show it as it is ({verdict})")
+
+    def of_disk(self, seen: Seen, alone: bool) -> None:
+        """One that was audited, with what lies on its disk; ``alone``: its host has no other one."""
+        detail = _detail(seen)
+        center = self._on(seen, alone)
         center.seen = center.seen or seen
         seen.center = center
         state = detail.get("state")
@@ -393,27 +444,29 @@ def reconcile(
     names of hosts, such as their addresses, ``expected`` the installations that a host is to have.
     """
     names = names or {}
+    everywhere = {host.host: host for host in hosts}
     audited = seen_in(hosts, names)
     centers = _Centers()
     for asked, answer in (answers or {}).items():
         centers.of_api(answer, asked)
-    own = [one for one in audited if _is_center(one.installation)]
-    others = [one for one in audited if not _is_center(one.installation) and _is_controller(one.installation)]
-    named = [(one, canonical(one.member.get("operations_center"))) for one in others]
-    for _one, url in named:
-        if url:
-            centers.at(url)
-    alone = Counter(one.host for one in own)
+    # What was audited once counts no more, and still names operations centers.
+    old = [one for host in hosts if not is_seen(host) for one in _of_host(host, names)]
+    own, others = _sorted_out(audited)
+    old_own, old_others = _sorted_out(old)
+    for one in (*others, *old_others):
+        centers.named(one.member.get("operations_center"), one.label)
+    alone = Counter(one.host for one in (*own, *old_own))
     # Those that say their address first: what is left is known by its host.
     for one in sorted(own, key=lambda one: not _detail(one).get("url")):
         centers.of_disk(one, alone[one.host] == 1)
-    for one, url in named:
-        one.center = centers.at(url) if url else None
+    for one in sorted(old_own, key=lambda one: not _detail(one).get("url")):
+        centers.of_old(one, alone[one.host] == 1, everywhere[one.host].verdict)
+    for one in (*others, *old_others):
+        one.center = centers.named(one.member.get("operations_center"), one.label)
     entries = [known for center in centers.all for known in center.entries.values()]
     _by_launch_file(entries, others)
     _by_host(entries, others)
     _by_name(entries, others)
-    everywhere = {host.host: host for host in hosts}
     by_name = {name: host for host in hosts for name in (host.host.lower(), *map(str.lower, names.get(host.host, ())))}
     strangers, unplaced = _strangers(others, centers.all)
     return Ledger(
@@ -423,7 +476,15 @@ def reconcile(
         unplaced,
         _renamed(entries, others),
         _unexpected(audited, everywhere, expected or {}),
-        _coverage(entries, centers.all, unplaced),
+        _coverage(entries, centers.all, unplaced, [one for one in (*others, *old_others) if one.unclear]),
+    )
+
+
+def _sorted_out(seen: Sequence[Seen]) -> tuple[list[Seen], list[Seen]]:
+    """Operations centers, and controllers."""
+    return (
+        [one for one in seen if _is_center(one.installation)],
+        [one for one in seen if not _is_center(one.installation) and _is_controller(one.installation)],
     )
 
 
@@ -472,8 +533,7 @@ def _of_center(center: Center, by_name: Mapping[str, Host]) -> dict[str, Any]:
         "audited": center.seen is not None,
         "host": center.seen.host if center.seen else None,
         "installation": center.seen.installation["name"] if center.seen else None,
-        "reason": "; ".join(center.reasons)
-        or (None if center.read_by else "launch files name it, and it was neither asked nor audited"),
+        "reason": center.why,
         "not_audited": None if center.seen else _why_not(center.url, by_name),
     }
 
@@ -492,14 +552,14 @@ def _strangers(others: Sequence[Seen], centers: Sequence[Center]) -> tuple[list[
             "endpoint": one.endpoint,
             "operations_center": one.center.label if one.center else None,
         }
-        if one.center is not None and one.center.read_by:
+        if one.center is not None and not one.center.read_by:
+            unplaced.append({**document, "reason": f"its launch files name {one.center.label}, which was not read"})
+        elif one.unclear:
+            unplaced.append({**document, "reason": f"where it belongs is not known: {one.unclear}"})
+        elif one.center is not None:
             strangers.append(
                 {**document, "reason": f"its launch files name {one.center.label}, which does not have it"}
             )
-        elif one.center is not None:
-            unplaced.append({**document, "reason": f"its launch files name {one.center.label}, which was not read"})
-        elif one.member.get("reason") and not one.member.get("name"):
-            unplaced.append({**document, "reason": f"where it belongs is not known: {one.member['reason']}"})
         elif centers and not unread:
             strangers.append({**document, "reason": "no operations center has it, and its launch files name none"})
         else:
@@ -575,27 +635,28 @@ def _unexpected(
 
 
 def _coverage(
-    entries: Sequence[Known], centers: Sequence[Center], unplaced: Sequence[Mapping[str, Any]]
+    entries: Sequence[Known], centers: Sequence[Center], unplaced: Sequence[Mapping[str, Any]], unclear: Sequence[Seen]
 ) -> dict[str, Any]:
     """How many of the controllers that are known were audited; a percentage only where it is known who is there."""
     audited, known = sum(bool(one.matches) for one in entries), len(entries)
-    reasons = [
-        f"{center.label} was not read: {'; '.join(center.reasons) or 'nothing but launch files names it'}"
-        for center in centers
-        if not center.read_by
-    ]
+    reasons = [f"{center.label} was not read: {center.why}" for center in centers if not center.read_by]
     reasons += [
         f"{center.label}: {'; '.join(center.reasons)}" for center in centers if center.read_by and center.reasons
     ]
+    if unclear:
+        reasons.append(
+            f"which operations centers the launch files name of {named([one.label for one in unclear])} is not known: "
+            f"{unclear[0].unclear}"
+        )
     if not centers:
         reasons = ["no operations center was asked, and none was audited"]
     elif not known:
         reasons.append("no operations center has a controller")
-    unread = [center for center in centers if not center.read_by]
+    whole = all(center.read_by for center in centers) and not unplaced and not unclear
     return {
         "audited": audited,
         "known": known,
-        "percent": math.floor(10000 * audited / known) / 100 if known and not unread else None,
+        "percent": math.floor(10000 * audited / known) / 100 if known and whole else None,
         "operations_centers": {"audited": sum(center.seen is not None for center in centers), "known": len(centers)},
         "reasons": reasons,
     }

@@ -22,10 +22,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import path_of, table
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VERDICTS
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VERDICTS, downs
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _markdown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._csv import safe
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._ledger import reconcile
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import folders_of, gather, history, since
 
@@ -413,10 +414,48 @@ def broken_copies(value: Any, whole: Any, path: tuple[Any, ...] = ()) -> Iterato
             yield from broken_copies(inner, whole, (*path, key))
 
 
-@pytest.mark.parametrize("kind", ["violation", "waived", "unknown"])
+def filled(document: Any, product: str) -> None:
+    """All that evidence may have besides, and that a report or a ledger looks at."""
+    place = {"collected": True, "file": "/x", "line": 1, "mark": "export"}
+    clocks = dict.fromkeys(model.CLOCKS, "disabled") | {f"{clock}_detail": {"reason": "r"} for clock in model.CLOCKS}
+    entry = document["state"]["installations"][0]
+    switch = {"name": "x.y", "off_value": "true"}
+    entry.update(
+        product=product,
+        home="/srv/home",
+        unit_state={"active": "failed", "sub": "failed", "result": "signal", "restarting": False},
+        settings={"analytics_plugin": "1.0", "details": {"license_tracker_plugin": {"state": "seen"}}},
+        member_of=dict.fromkeys(["operations_center", "endpoint"], "https://oc.example") | {"name": "a", "index": "1"},
+        controllers=[{"name": "a", "kind": "client", "endpoint": "https://a.example", "index": "1"}],
+        controllers_detail={"state": "seen", "url": "https://oc.example"},
+        toggle={"declared": place, "served": {"collected": False}},
+        switches=[{**switch, **clocks, "processes": [], "declarations": entry["declarations"]}],
+        senders=[{"name": "a", "presence": "present", "version": "1", "state": "on", "proof": "p", "covered": None}],
+        segment_threads=[{"pid": 1, "analytics_plugin": 1, "others": 0}],
+        events={
+            "mark": "seen",
+            "plugins": [
+                {
+                    "plugin": "p",
+                    "version": "1",
+                    "events": [{"kind": "event", "name": None, "mark": "seen", "summary": "s"}],
+                }
+            ],
+            "unread": [{"file": "/x", "reason": "r"}],
+            "served": {"mark": "seen", "events": [{"name": "a"}]},
+        },
+    )
+    document["policy"].update(toggle="disabled", expect="present", switches=[{**switch, "desired": "enabled"}])
+
+
+@pytest.mark.parametrize("kind", ["violation", "waived", "unknown", "operations_center", "jenkins"])
 def test_no_damage_to_evidence_stops_a_report(tmp_path: Path, kind: str) -> None:
-    document = fleetmaker.evidence("h", random.Random(1), kind)
+    products = {"operations_center": "operations_center", "jenkins": "jenkins"}
+    document = fleetmaker.evidence("h", random.Random(1), "violation" if kind in products else kind)
     document["state"]["connectivity"] = [fleetmaker.answer("direct", "timeout")]
+    if kind in products:
+        document["state"].update(connectivity=[], installations=document["state"]["installations"][:1])
+        filled(document, products[kind])
     hosts = []
     for number, copied in enumerate(broken_copies(document, document)):
         hosts.append(f"h{number}")
@@ -431,6 +470,10 @@ def test_no_damage_to_evidence_stops_a_report(tmp_path: Path, kind: str) -> None
         _formats.FORMATS, report.totals
     )
     assert table([host.document for host in report.hosts]).count("\nh") >= len(hosts)
+    reconcile(report.hosts)
+    for host in report.hosts:
+        assert reconcile([host])
+        assert isinstance([*downs(host.document), model.falls_short(host, ["down"])], list)
     assert 0 < sum("damaged" in " ".join(host.reasons) for host in report.hosts) < len(hosts)
 
 

@@ -40,8 +40,8 @@ def threads_of(entry: Installation) -> list[str]:
         if "reason" in one:
             said = f"not counted: {one['reason']}"
         else:
-            said = f"seen {one['analytics_plugin']}" if one["analytics_plugin"] else "not seen"
-            said += f"; of others: seen {one['others']}" if one["others"] else ""
+            said = f"seen {one['analytics_plugin']}" if one.get("analytics_plugin") else "not seen"
+            said += f"; of others: seen {one['others']}" if one.get("others") else ""
         found.append(f"Segment client threads of the analytics plugin in process {one['pid']}: {said}")
     return found
 

@@ -174,7 +174,7 @@ def row(host: Host, inventory: str, plugins: Plugins | None = None) -> dict[str,
         "warnings": host.warnings,
         "policy": host.policy,
         "installations": [
-            {**_installation(entry), **({"events": _events(entry["events"], plugins)} if "events" in entry else {})}
+            {**_installation(entry), **({"events": _events(entry["events"], plugins)} if entry.get("events") else {})}
             for entry in host.installations
         ],
         "eventsChanged": host.events_changed,

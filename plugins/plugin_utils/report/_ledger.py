@@ -361,7 +361,7 @@ def _by_words(known: Known, host: str, here: Sequence[Seen]) -> None:
             one
             for one in here
             if known.last.lower()
-            in _words(one.installation["name"] if what == "installation" else one.installation["home"])
+            in _words(one.installation["name"] if what == "installation" else one.installation.get("home"))
         ]
         if len(found) == 1:
             _match(known, found[0], f"the host of its endpoint, {host}, and its {what}")

@@ -21,12 +21,15 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts i
 #: list may be null: an older version filed less.
 RELIED_ON: Mapping[Any, tuple[str, ...]] = {
     documents.Evidence: ("verdict", "reasons", "warnings", "posture", "policy", "state"),
-    documents.PolicyDocument: ("desired", "connectivity", "restart", "waiver"),
+    documents.PolicyDocument: ("desired", "connectivity", "restart", "waiver", "expect", "toggle", "switches"),
     documents.WaiverDocument: ("until", "reason", "approved_by", "ticket"),
-    documents.State: ("warnings", "installations", "connectivity", "looked_at"),
+    documents.State: ("host", "warnings", "installations", "connectivity", "looked_at"),
+    documents.Host: ("node",),
     documents.Installation: (
         *("name", "product", "packaging", "service", "launch", "declarations", "processes"),
         *("on_disk", "next_start", "running", "on_disk_detail", "next_start_detail", "running_detail"),
+        *("unit_state", "home", "settings", "member_of", "controllers", "controllers_detail"),
+        *("toggle", "switches", "senders", "segment_threads", "events"),
     ),
     documents.Detail: ("file", "line", "reason"),
     documents.Launch: ("file", "variable"),
@@ -35,7 +38,24 @@ RELIED_ON: Mapping[Any, tuple[str, ...]] = {
     documents.Answer: ("target", "via", "outcome", "message", "findings", "java", "samples"),
     documents.JavaTrust: ("trusted",),
     documents.Samples: ("outcomes",),
+    documents.UnitState: ("result",),
+    documents.Settings: ("analytics_plugin", "details"),
+    documents.SettingDetail: ("reason",),
+    documents.Member: ("operations_center", "name", "endpoint", "index", "reason"),
+    documents.Controller: ("name", "kind", "endpoint", "index", "encoded_name", "approved"),
+    documents.ControllersDetail: ("url", "reason"),
+    documents.SwitchProcess: ("pid", "proof"),
+    documents.Plugin: ("plugin", "version", "events", "reason", "note"),
+    documents.Event: ("kind", "name", "mark", "summary", "reason"),
+    documents.Events: ("mark", "plugins", "unread", "reason", "served"),
+    documents.EventsServed: ("mark", "events", "reason"),
 }
+#: What no version filed otherwise: each of its members that must be there is, and none is null but by its type.
+EXACT = (
+    *(documents.SwitchPolicy, documents.Switch, documents.Sender, documents.SegmentThreads, documents.TogglePlace),
+    documents.Controller,
+    *(documents.Events, documents.Plugin, documents.Event, documents.Unread, documents.EventsServed, documents.Listed),
+)
 #: Half a character: JSON can say it, no file and no page can hold it.
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -95,16 +115,31 @@ def _check_of(kind: Any) -> Check:
             value is None or (isinstance(value, list) and all(one is not None and item(one) for one in value))
         )
     if origin is dict:
-        return lambda value: value is None or isinstance(value, dict)
+        each = _check_of(arguments[1])
+        return lambda value: (
+            value is None or (isinstance(value, dict) and all(one is not None and each(one) for one in value.values()))
+        )
+    if kind is documents.Toggle:  # its places are gone through, whatever their names are
+        return _check_of(dict[str, documents.TogglePlace])
     hints = get_type_hints(kind)
     members = [(name, _member(kind, name, hints[name])) for name in RELIED_ON.get(kind, tuple(hints))]
+    may_lack, must_have = frozenset[str](), frozenset[str]()
+    if kind in EXACT:
+        may_lack, must_have = kind.__optional_keys__, kind.__required_keys__ & {name for name, _check in members}
     return lambda value: (
-        value is None or (isinstance(value, dict) and all(check(value.get(name)) for name, check in members))
+        value is None
+        or (
+            isinstance(value, dict)
+            and must_have <= value.keys()
+            and all(check(value.get(name)) for name, check in members if name in value or name not in may_lack)
+        )
     )
 
 
 def _member(kind: Any, name: str, hint: Any) -> Check:
     check = _check_of(hint)
+    if kind in EXACT:
+        return lambda value: check(value) and (value is not None or type(None) in get_args(hint))
     return check if name in kind.__required_keys__ else lambda value: value is None or check(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import datetime
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from hostroot import Host
 from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _files as of_files
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _toggle as toggle
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _drift as drift
@@ -123,6 +125,107 @@ def test_shapes(host: Host, text: str, collected: Any) -> None:
     bundle(host, "true")
     host.write(BUNDLE + "/jenkins.yaml", text)
     assert declared(host)["collected"] == collected
+
+
+ON = ":\n    usageStatisticsCollected: true\n"
+KEY = '"\\x75sageStatisticsCloudBees"'
+
+
+@pytest.mark.parametrize(
+    ("text", "collected"),
+    [
+        (f"unclassified:\n  ? {KEY}\n  {ON}", "unknown"),
+        (f"unclassified:\n  ?\t{KEY}\n  {ON}", "unknown"),
+        (f"\xef\xbb\xbf? unclassified\n: ? {KEY}\n  {ON}", "unknown"),
+        ('unclassified:\n  ? "usageStatistics\\\n    CloudBees"\n  ' + ON, "unknown"),
+        (f"unclassified: {{? {KEY}\n : {{usageStatisticsCollected: true}}}}\n", "unknown"),
+        (f"unclassified: {{?{KEY}\n : {{usageStatisticsCollected: true}}}}\n", "unknown"),
+        (f"unclassified: {{ # c\n  ?{KEY}\n : {{usageStatisticsCollected: true}}}}\n", "unknown"),
+        (f"unclassified:\n  {KEY}\t" + ON, "unknown"),
+        (f"x: &k {KEY}\nunclassified:\n  *k " + ON, "unknown"),
+        (f'{{"x":&k {KEY},\n unclassified: {{*k : {{usageStatisticsCollected: true}}}}}}', "unknown"),
+        ("unclassified:\n  u\u017fageStat\u0131st\u0130csCloudBees".encode().decode("latin-1") + ON, True),
+        ('unclassified:\n  "u\\u017fageStat\\u0131st\\u0130csCloudBees"' + ON, True),
+        ("uncla\u017f\u017fified:\n  usageStatisticsCloudBees".encode().decode("latin-1") + ON, True),
+        (casc("true").encode("utf-16-le").decode("latin-1"), None),  # without a mark it is no text to anybody
+        ("\xff\xfe" + casc("true").encode("utf-16-le").decode("latin-1"), "unknown"),
+        ("\xfe\xff" + casc("true").encode("utf-16-be").decode("latin-1"), "unknown"),
+        ('script: |\n  foo && echo "a\\n" ? 1 : 2 >&1\n', None),
+    ],
+)
+def test_a_key_may_look_like_another_one(host: Host, text: str, collected: Any) -> None:
+    host.write(HOME + "/jenkins.yaml", text)
+    assert declared(host)["collected"] == collected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' + "\\" * 200_000,
+        " ?" * 200_000 + '"\\',
+        "&a " * 200_000 + '"\\',
+        ", " * 200_000 + '"\\',
+        "- ?" * 200_000 + '"\\',
+    ]
+    + ["[ " + "\n" * 200_000 + '"\\', "?" * 200_000 + '"\\', '"\\' * 2000 + "x" * 200],
+)
+def test_to_look_for_keys_costs_little(text: str) -> None:
+    toggle.may_name_it(text, "/x.yaml")  # and ends
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+@pytest.mark.parametrize("folder", ["/etc/casc", "/etc/casc/deep", "/etc/casc/x.yaml"])
+def test_a_folder_that_cannot_be_listed_is_not_empty(
+    host: Host, number: int, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.write("/etc/casc/a.yaml", casc("false"))
+    host.write("/etc/casc/deep/a.yaml", casc("false"))
+    host.write("/etc/casc/x.yaml/a.yaml", casc("false"))
+    assert declared(host, configs=("/etc/casc",))["collected"] is False
+    names_in = of_files.names_in
+
+    def broken(place: str) -> list[str]:
+        if os.path.realpath(place) == str(host.root) + folder:
+            raise OSError(number, os.strerror(number), place)
+        return names_in(place)
+
+    monkeypatch.setattr(of_files, "names_in", broken)
+    found = declared(host, configs=("/etc/casc",))
+    assert (found["collected"], found.get("reason")) == ("unknown", f"{folder}: {os.strerror(number)}")
+
+
+@pytest.mark.parametrize("name", ["linked", "linked.yaml"])
+def test_a_linked_folder_is_not_gone_into(host: Host, name: str) -> None:
+    host.write("/srv/more/a.yaml", casc("false"))
+    host.write("/etc/casc/a.yaml", "jenkins: {}\n")
+    (host.root / "etc/casc/gone").symlink_to("nowhere")
+    os.mkfifo(host.root / "etc/casc/fifo")
+    assert declared(host, configs=("/etc/casc",))["collected"] is None
+    (host.root / "etc/casc" / name).symlink_to("/srv/more")
+    found = declared(host, configs=("/etc/casc",))
+    assert (found["collected"], "a link to a folder" in found["reason"]) == ("unknown", True)
+
+
+@pytest.mark.parametrize("by", ["option", "product"])
+def test_a_service_with_other_files_has_other_configuration(host: Host, by: str) -> None:
+    for place, value in (("/etc/b.yaml", "false"), ("/srv/bound/b.yaml", "true"), ("/etc/a.yaml", "false")):
+        host.write(place, casc(value))
+    host.write("/srv/bound/a.yaml", "jenkins: {}\n")
+    host.write("/srv/cm.war", "PK")
+    host.write(HOME + "/config.xml", "<hudson/>")
+    listed = "/casc/a.yaml, /casc/b.yaml"
+    if by == "product":
+        host.write(
+            HOME + "/io.jenkins.plugins.casc.CasCGlobalConfig.xml",
+            f"<x><configurationPath>{listed}</configurationPath></x>",
+        )
+    option = f"'-Dcasc.jenkins.config={listed}'" if by == "option" else ""
+    host.script(f"#!/bin/sh\nexport JENKINS_HOME={HOME}\nexec java {option} -jar /srv/cm.war\n")
+    host.write("/casc/a.yaml", "jenkins: {}\n")
+    host.write("/casc/b.yaml", casc("false"))
+    host.write("/etc/systemd/system/cloudbees-cm.service.d/x.conf", "[Service]\nBindPaths=/srv/bound:/casc\n")
+    (found,) = state(str(host.root))["installations"]
+    assert found["toggle"]["declared"] == {"collected": True, "file": "/srv/bound/b.yaml", "line": 6}
 
 
 def test_where_it_may_lie(host: Host) -> None:
@@ -295,7 +398,22 @@ ROWS = {
         "compliant",
         ["declared", "off in"],
     ),
-    15: (entry("disabled", served="unknown", declared=False), "off twice", "unknown", []),
+    15: (entry("disabled", served="unknown", declared=False), "off by the JVM; the toggle is not known", "unknown", []),
+    16: (entry("disabled", served="unknown", on_disk=False), "the toggle is not known", "unknown", []),
+    17: (entry("enabled", served="unknown", on_disk=False), "it is sent as far as is known", "unknown", []),
+    18: (
+        entry("enabled", served="unknown", declared=False, on_disk=False),
+        "it is sent as far as is known",
+        "unknown",
+        [],
+    ),
+    19: (entry("disabled", served="unknown", on_disk=True), "the toggle is on", "violation", ["toggle on and JVM off"]),
+    20: (
+        entry("disabled", served="unknown", declared=True, on_disk=False),
+        "the toggle is not known",
+        "violation",
+        ["the next start or reload turns it on"],
+    ),
 }
 
 

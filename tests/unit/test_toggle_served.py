@@ -255,6 +255,8 @@ def test_the_shape_that_was_read_in_core_s_sources() -> None:
             True,
         ),
         ("jenkins: {}\n", None),
+        ("x: '" + "y" * (3 << 20) + "'\n", None),
+        ("unclassified: {u\u017fageStatisticsCloudBees: {usageStatisticsCollected: true}}", True),
         ("", None),
     ],
 )
@@ -269,6 +271,8 @@ def test_exports(text: str, expected: bool | None) -> None:
         "unclassified: {usageStatisticsCloudBees: {usageStatisticsCollected: false}}\n---\n"
         "unclassified: {usageStatisticsCloudBees: {usageStatisticsCollected: true}}",
         "usageStatisticsCloudBees: 'S3CR3T",
+        'unclassified: {? "\\x75sageStatisticsCloudBees"\n : {usageStatisticsCollected: true}}\n',
+        "unclassified: {usageStatisticsCloudBees: {usageStatisticsCollected: false}}\nx: '" + "S3CR3T" * 400_000 + "'",
     ],
 )
 def test_exports_that_are_not_sure_quote_nothing(text: str) -> None:

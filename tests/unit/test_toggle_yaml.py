@@ -204,6 +204,8 @@ def test_what_it_reads_is_what_pyyaml_reads(part: int) -> None:
         "a: {" + " " * 1_000_000,
         "x" + " " * 50_000 + "y",
         "a: [" + "b " * 50_000 + "c]",
+        "{" + "a: b, " * 200_000 + "c: d}",
+        "\n" * 500_000 + "[" + "a, " * 200_000 + "b]",
     ],
 )
 def test_bombs_cost_little_and_raise_nothing_else(text: str) -> None:

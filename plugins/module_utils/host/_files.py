@@ -704,15 +704,13 @@ class HostFiles:
     def list(self, path: str) -> List[str]:
         """Names in a folder, sorted; empty where there is none."""
         try:
-            found = self._there(path)
+            found = self.asked_names(path)
         except Silent:
             raise
         except OSError:
             found = []
-        if too_many(found):
-            raise Silent(too_many(found), path)
         if not self._candidates:
-            return list(found)
+            return found
         names = set(found)
         for candidate, content in self._candidates.items():
             folder, _slash, name = candidate.rpartition("/")
@@ -723,6 +721,13 @@ class HostFiles:
             elif content is not None and folder.startswith(path + "/"):
                 names.add(folder[len(path) + 1 :].partition("/")[0])  # a file makes its folders
         return sorted(names)
+
+    def asked_names(self, path: str) -> List[str]:
+        """Names in a folder that is there, sorted. Raises OSError where it cannot be listed."""
+        found = self._there(path)
+        if too_many(found):
+            raise Silent(too_many(found), path)
+        return list(found)
 
     def _there(self, path: str) -> List[str]:
         def asked() -> List[str]:

@@ -9,7 +9,7 @@ Core's own ``noUsageStatistics`` is another sender's, and is not read here.
 """
 
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ..host._files import LIMIT_SIZE, HostFiles, text_of_open
 from ._jenkins_home import UNKNOWN, Unreadable, _children, _why
@@ -31,8 +31,12 @@ LIMIT_READ = 16 << 20  # characters of all
 LIMIT_PARSED = 384 << 10  # characters of those in which the checkbox is named
 _YAML = re.compile(r"(?:.*\.(?:yml|yaml|YAML|YML))\Z", re.S)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-#: A key that may be another one than it looks like.
-_ESCAPED_KEY = re.compile(r'"[^"\n]*\\[^"\n]*"[ ]*:')
+#: A key that may be another one than it looks like; where keys stand whose colon is elsewhere: behind a question mark,
+#: or behind the alias of an anchor.
+_ESCAPED_KEY = re.compile(r'"[^"\n\\]*\\[^"\n]*"[ \t]*:')
+_ODD_KEY = re.compile(r'(?m)^(?:\xef\xbb\xbf)?[ ?:-]*\?["\'&!\s]|[{\[,]\s*\?|(?:^|[\s,:\[{])&[^\s&]')
+#: What is an s or an i to Java where case does not count (String.equalsIgnoreCase), as bytes of UTF-8.
+_ODD_LETTERS = (("\xc5\xbf", "s"), ("\xc4\xb1", "i"), ("\xc4\xb0", "i"))
 
 
 class Untold(Unreadable):
@@ -45,6 +49,8 @@ class Casc(NamedTuple):
     bundle: Optional[str] = None
     configs: Optional[Tuple[str, ...]] = None
     reason: str = ""
+    #: The host's name of what the service calls so. Raises OSError.
+    place: Callable[[str], str] = str
 
 
 class _Sources:
@@ -71,10 +77,10 @@ class _Sources:
         """Names in a folder, sorted. Raises OSError."""
         inside = path == self.home or path.startswith(self.home + "/")
         found = (
-            self.files.list_below(self.home, path[len(self.home) :].lstrip("/")) if inside else self.files.list(path)
+            self.files.list_below(self.home, path[len(self.home) :].lstrip("/"))
+            if inside
+            else self.files.asked_names(path)
         )
-        if not found and not inside and self.files.is_refused(path):
-            raise Untold("%s: Permission denied" % path)
         self.names += len(found)
         if self.names > LIMIT_NAMES:
             raise Untold("%s: more names than are looked at for configuration as code" % path)
@@ -88,6 +94,8 @@ class _Sources:
             except IsADirectoryError:
                 if depth > 8:
                     raise Untold("%s: folders in folders" % path)
+                if depth and self.files.target(path) is not None:
+                    raise Untold("%s: a link to a folder, which configuration as code does not go into" % path)
                 for name in self.list(path):
                     if not name.startswith("."):
                         self._of_folder(path + "/" + name, depth)
@@ -99,20 +107,19 @@ class _Sources:
         self.take_text(text, path)
 
     def _of_folder(self, path: str, depth: int) -> None:
-        if _YAML.match(path):
-            self.take(path, depth + 1)
-            return
-        try:
-            if self.list(path):
-                self.take(path, depth + 1)
-        except NotADirectoryError:
-            pass
-        except OSError as error:
-            raise Untold("%s: %s" % (path, _why(error)))
+        if not _YAML.match(path):
+            try:
+                if not self.list(path):
+                    return
+            except (NotADirectoryError, FileNotFoundError):  # a file of another kind, or a link to nothing
+                return
+            except OSError as error:
+                raise Untold("%s: %s" % (path, _why(error)))
+        self.take(path, depth + 1)
 
     def take_text(self, text: str, path: str) -> None:
         found = None
-        if KEYS[1].lower() in text.lower() or _ESCAPED_KEY.search(text):
+        if may_name_it(text, path):
             self.parsed += len(text)
             if self.parsed > LIMIT_PARSED:
                 raise Untold("%s: it is larger than is read for the toggle" % path)
@@ -150,6 +157,22 @@ class _Sources:
             raise Untold("%s: it has a parent, which may set it and is not here" % path)
 
 
+def _folded(text: str) -> str:
+    """A text as it is compared where case does not count."""
+    for odd, plain in _ODD_LETTERS:
+        text = text.replace(odd, plain)
+    return text.lower()
+
+
+def may_name_it(text: str, path: str) -> bool:
+    """Whether the checkbox may be named in a text, in whatever way a key is written. Raises Unreadable."""
+    if text.startswith(("\xff\xfe", "\xfe\xff")):
+        raise Untold("%s: it is not UTF-8" % path)
+    if KEYS[1].lower() in _folded(text) or _ESCAPED_KEY.search(text):
+        return True
+    return '"' in text and "\\" in text and _ODD_KEY.search(text) is not None
+
+
 def _member(tree: Any, name: str, path: str) -> Any:
     """The value of a key in a mapping; None where it is not there. Raises Unreadable, also where that is not known."""
     if tree is None or tree.value is None:
@@ -160,7 +183,7 @@ def _member(tree: Any, name: str, path: str) -> Any:
     for key, value in tree.value:
         if key.kind != "scalar" or key.value == "<<":
             raise Untold("%s: a key that is merged, or is no plain one" % path)
-        if (key.value or "").lower() == name.lower():
+        if _folded(key.value or "") == name.lower():
             found.append(value)
     if len(found) > 1:
         raise Untold("%s: %s stands there twice" % (path, name))
@@ -207,7 +230,7 @@ def declared(files: HostFiles, home: str, casc: Casc) -> Dict[str, Any]:
         if casc.reason:
             raise Untold(casc.reason)
         note = _take_bundle(sources, casc.bundle, promoted)
-        configs = _configs(sources, casc.configs)
+        configs = _configs(sources, casc)
         for place in configs:
             if _URL.match(place):
                 raise Untold("a URL of %s is not read" % CONFIG)
@@ -257,8 +280,9 @@ def _take_bundle(sources: _Sources, bundle: Optional[str], promoted: str) -> str
     return "as the operations center gave it last; it may give another one at the next start"
 
 
-def _configs(sources: _Sources, told: Optional[Sequence[str]]) -> List[str]:
+def _configs(sources: _Sources, casc: Casc) -> List[str]:
     """Where the configuration of the plugin configuration-as-code lies. Raises Unreadable."""
+    told = casc.configs
     if told is not None and any(map(str.strip, told)):
         return [place.strip() for place in told if place.strip()]
     try:
@@ -269,7 +293,10 @@ def _configs(sources: _Sources, told: Optional[Sequence[str]]) -> List[str]:
         said = _children(sources.files, sources.home, "io.jenkins.plugins.casc.CasCGlobalConfig.xml")
         paths = [path for path in said.get("configurationPath", ()) if path]
         if paths:
-            return [place.strip() for place in paths[0].split(",")]
+            try:
+                return [casc.place(place.strip()) for place in paths[0].split(",")]
+            except OSError:
+                raise Untold("a file of its configuration as code has no name on the host")
     return [sources.home + "/jenkins.yaml"] if told is None and "jenkins.yaml" in names else []
 
 

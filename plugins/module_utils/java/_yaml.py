@@ -59,6 +59,7 @@ class Reader:
         self.text = text
         self.at = 3 if text.startswith("\xef\xbb\xbf") else 0
         self.depth = 0
+        self.begun = self.counted = 0  # where the line of the position that was last counted begins, and that position
 
     def line(self, position: int) -> int:
         return self.text.count("\n", 0, position) + 1
@@ -103,8 +104,13 @@ class Reader:
         return text.startswith(mark, at) and text[at + 3 : at + 4] in ("", " ", "\t", "\r", "\n") and self.column() == 0
 
     def column(self) -> int:
-        begin = self.text.rfind("\n", 0, self.at) + 1
-        return self.at - (3 if begin == 0 and self.text.startswith("\xef\xbb\xbf") else begin)
+        text, at = self.text, self.at
+        if at < self.begun:
+            self.begun = text.rfind("\n", 0, at) + 1
+        elif at > self.counted:  # no line is gone through twice
+            self.begun = text.rfind("\n", self.counted, at) + 1 or self.begun
+        self.counted = at
+        return at - (3 if self.begun == 0 and text.startswith("\xef\xbb\xbf") else self.begun)
 
     def skip(self) -> int:
         """Go on to what is neither blank nor a comment; its column, -1 for the end."""
@@ -279,6 +285,8 @@ class Reader:
             raise self.unsure("an escape that YAML does not have")
         number = match.group(1) or match.group(2) or match.group(3)
         code = int(number, 16) if number else 0xFFFD
+        if code in (0x130, 0x131, 0x17F):  # which are letters of a key to Java, see _toggle
+            return chr(code).encode("utf-8").decode("latin-1")
         return chr(code) if 0x20 <= code < 0x7F else "\ufffd"
 
     def block(self, parent: int) -> Node:

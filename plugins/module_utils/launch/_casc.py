@@ -38,7 +38,9 @@ def casc_of(definition: Definition, outcome: Outcome, files: HostFiles) -> Casc:
             return path if not path.startswith("/") else inside.origin(path)
 
         return Casc(
-            None if bundle is None else place(bundle), None if config is None else tuple(map(place, config.split(",")))
+            None if bundle is None else place(bundle),
+            None if config is None else tuple(place(one.strip()) for one in config.split(",")),
+            place=place,
         )
     except (Untold, Unresolvable) as error:
         return Casc(reason=str(error))

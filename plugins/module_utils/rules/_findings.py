@@ -287,10 +287,15 @@ def toggle_now(entry: Mapping[str, Any]) -> Optional[str]:
     return next((name for name in ("served", "on_disk") if _bool(entry, name) is not None), None)
 
 
+def _is_untold(entry: Mapping[str, Any]) -> bool:
+    """Whether the product was asked and does not tell: what a file says is then no proof of being off."""
+    return "served" in (entry.get("toggle") or {}) and _bool(entry, "served") is None
+
+
 def toggle_of(entry: Mapping[str, Any]) -> str:
     """``on``, ``off`` or ``unknown``: what it is now, else what the next start is told."""
     value = _bool(entry, toggle_now(entry) or "declared")
-    return "unknown" if value is None else _said(value)
+    return "unknown" if value is None or (value is False and _is_untold(entry)) else _said(value)
 
 
 def sending(entry: Mapping[str, Any]) -> str:
@@ -380,15 +385,13 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
             "unknown",
             "whether CloudBees' toggle is declared is not known: %s" % _place(entry, "declared").get("reason"),
         )
-    if now is None:
-        asked = "served" in (entry.get("toggle") or {})
+    if now is None or _is_untold(entry):
+        asked, seen = _is_untold(entry), "declared" if declared is not None else now
         return finding(
             "unknown",
             "%swhether CloudBees' toggle is so in the product is not known: %s%s"
             % (
-                "it is %s %s, but " % (_said(desired), _where_toggle(entry, "declared"))
-                if declared is not None
-                else "",
+                "it is %s %s, but " % (_said(desired), _where_toggle(entry, seen)) if seen is not None else "",
                 _place(entry, "served" if asked else "on_disk").get("reason"),
                 "" if asked else "; telemetry_toggle_served asks the product",
             ),

@@ -25,6 +25,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page impo
 VARIABLE = "telemetry_toggle_served"
 SECONDS = 10
 EXPORT_BYTES = 8 << 20
+EXPORT_PARSED = 2 << 20  # of a document in which the checkbox may be named
 PAGE_BYTES = 4 << 20
 #: Exports, with the permission that each takes; the page takes the least.
 EXPORTS = (
@@ -46,8 +47,11 @@ def exported(text: str) -> bool | None:
     """What an export says; None where it does not. Raises Unreadable, without any text of it."""
     values = set()
     for document in re.split(r"(?m)^---(?:[ \t][^\n]*)?$", text.replace("\r\n", "\n")):
-        if _toggle.KEYS[1].lower() in document.lower():
-            found = _toggle.declared_in(document.encode("utf-8", "replace").decode("latin-1"), "the export")
+        document = document.encode("utf-8", "replace").decode("latin-1")
+        if _toggle.may_name_it(document, "the export"):
+            if len(document) > EXPORT_PARSED:
+                raise _toggle.Untold("the export is larger than is read for the toggle")
+            found = _toggle.declared_in(document, "the export")
             values |= {found[0]} if found else set()
     if len(values) > 1:
         raise _toggle.Untold("the export says both")

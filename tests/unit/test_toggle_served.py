@@ -238,6 +238,30 @@ def test_pages(text: str, expected: Any) -> None:
     assert re.search(expected, str(caught.value))
 
 
+START = '<div class="row-set-start row-group-start tr" style="display:none" name="{0}"></div>'
+BESIDE = HELP.format("x.UsageStatisticsCloudBees")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOX.format(" class='a negative b' checked") + LABEL, "negated"),
+        (BOX.format(" class=negative") + LABEL, "negated"),
+        (START.format("hudson-model-UsageStatistics") + BOX.format("") + "<label>x</label>" + BESIDE, "and core's"),
+        (START.format("hudson-model-UsageStatistics") + BOX.format("") + LABEL, "and core's"),
+        (
+            BOX.format("") + "<label>x</label>" + START.format("x-Y") + BOX.replace("checkbox", "radio") + BESIDE,
+            "no checkbox that is CloudBees'",
+        ),
+        (BOX.format("") + START.format("x-Y") + LABEL, "no checkbox that is CloudBees'"),
+    ],
+)
+def test_what_hangs_on_a_checkbox_of_another_kind_tells_nothing(text: str, words: str) -> None:
+    with pytest.raises(page.NotOnPage) as caught:
+        page.checkbox_of(text)
+    assert words in str(caught.value)
+
+
 def test_the_shape_that_was_read_in_core_s_sources() -> None:
     start = '<div class="row-set-start row-group-start tr" style="display:none" name="{}"></div>'
     end = '<div class="row-set-end row-group-end tr"></div>'

@@ -43,10 +43,11 @@ class Checkbox(NamedTuple):
 class _Found:
     """A checkbox of that name, with what stands beside it."""
 
-    def __init__(self, section: str, element: str, checked: bool) -> None:
+    def __init__(self, section: str, element: str, checked: bool, negated: bool) -> None:
         self.section = section
         self.element = element
         self.checked = checked
+        self.negated = negated
         self.label = ""
         self.cls = ""
 
@@ -58,8 +59,8 @@ class _Found:
 
     @property
     def is_core(self) -> bool:
-        """By its class, or by its label."""
-        return (self.cls or self.section.replace("-", ".")) == CORE or "Jenkins project" in self.label
+        """By its class, its section or its label."""
+        return CORE in (self.cls, self.section.replace("-", ".")) or "Jenkins project" in self.label
 
 
 class _Reader(HTMLParser):
@@ -70,6 +71,7 @@ class _Reader(HTMLParser):
         self.found: list[_Found] = []
         self._sections: list[str] = []
         self._labelled: _Found | None = None
+        self._near: _Found | None = None
         self._raw = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -84,11 +86,13 @@ class _Reader(HTMLParser):
         elif tag == "input":
             if found.get("type", "").lower() == "checkbox" and found.get("name", "").rpartition(".")[2] == FIELD:
                 section = self._sections[-1] if self._sections else ""
-                self.found = [*self.found[-_MOST:], _Found(section, found.get("id", ""), "checked" in found)]
+                negated = "negative" in found.get("class", "").split()
+                self._near = _Found(section, found.get("id", ""), "checked" in found, negated)
+                self.found = [*self.found[-_MOST:], self._near]
         elif tag == "label":
             named = [one for one in self.found if one.element and one.element == found.get("for")]
-            near = [one for one in self.found[-1:] if not one.label and "for" not in found]
-            self._labelled = next(iter((named or near)[-1:]), None)
+            near = self._near if self._near and not self._near.label and "for" not in found else None
+            self._labelled = named[-1] if named else near
         else:
             self._help(found.get("helpurl") or found.get("data-help-url") or "")
 
@@ -97,13 +101,14 @@ class _Reader(HTMLParser):
         classes = found.get("class", "").split()
         if "row-set-start" in classes and found.get("name"):
             self._sections = [*self._sections[-_MOST:], found["name"]]
+            self._near = None  # what follows stands beside no checkbox of the section before
         elif "row-set-end" in classes and self._sections:
             self._sections.pop()
 
     def _help(self, url: str) -> None:
         match = _HELP.search(url)
-        if match and self.found and not self.found[-1].cls:
-            self.found[-1].cls = match[1]
+        if match and self._near and not self._near.cls:
+            self._near.cls = match[1]
 
     def handle_endtag(self, tag: str) -> None:
         """A label ends, or what has no elements in it."""
@@ -158,4 +163,6 @@ def checkbox_of(text: str) -> Checkbox:
     (one,) = mine
     if one.is_core:
         raise NotOnPage("the page has a checkbox that is CloudBees' and core's, by its label and its class")
+    if one.negated:  # hudson-behavior.js turns it round
+        raise NotOnPage("its checkbox is a negated one, which is not read")
     return Checkbox(one.checked, one.cls if _CLASS.match(one.cls) else "")

@@ -340,7 +340,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "toggle-not-known",
         r"whether CloudBees' toggle|configuration as code|name is inferred|files match \*|would be told is not known"
-        r"|the toggle is not known|neither the toggle|the page names|its export and its page|read for the toggle",
+        r"|the toggle is not known|neither the toggle|the page names|its export and its page|read for the toggle"
+        r"|a negated one",
     ),
     Entry("setting-absent", r"there is no proxy\.xml|or \.hpi is there|the home has no plugins|not set: core sends"),
     Entry(

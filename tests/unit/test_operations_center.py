@@ -219,6 +219,37 @@ def test_a_launch_file_that_names_none(host: Host) -> None:
     assert "member_of" not in state(str(host.root))["installations"][0]
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "-DMASTER_NAME=alpha -DMASTER_GRANT_ID=S3CR3T",
+        "-DMASTER_NAME=alpha\t--token S3CR3T",
+        "-DMASTER_NAME=-DMASTER_GRANT_ID=S3CR3T",
+        "-DMASTER_NAME=alpha,MASTER_GRANT_ID:S3CR3T",
+        "-DMASTER_NAME=master_grant_id S3CR3T",
+        "-DMASTER_INDEX=3 -DMASTER_GRANT_ID=S3CR3T",
+        "-DMASTER_ENDPOINT=https://beta.example/ -DMASTER_GRANT_ID=S3CR3T",
+        "-DMASTER_ENDPOINT=https://beta.example/-DMASTER_GRANT_ID%3DS3CR3T",
+        "-DMASTER_OPERATIONSCENTER_ENDPOINT=https://oc/ -DMASTER_GRANT_ID=S3CR3T",
+    ],
+)
+def test_a_word_that_holds_several_options_is_not_shown(host: Host, word: str) -> None:
+    host.rpm(f'JENKINS_JAVA_OPTIONS=( "-Xmx1g" "{word}" )\n')
+    document = state(str(host.root))
+    validate(document)
+    assert "S3CR3T" not in json.dumps(document)
+    name, _equals, value = word[2:].partition("=")
+    running = center.member_of([], [{name: value}])
+    assert running is not None and "S3CR3T" not in json.dumps(running)
+    assert running["reason"] == f"{name}: no value of a form that is shown"
+
+
+def test_an_item_has_no_name_that_holds_options(host: Host) -> None:
+    inner = "<encodedName>alpha -DMASTER_GRANT_ID=S3CR3T</encodedName>"
+    host.write("/var/lib/oc/jobs/alpha/config.xml", item(inner=inner))
+    assert "S3CR3T" not in json.dumps(read(host))
+
+
 def ways(*texts: str) -> list[tuple[Layer, ...]]:
     return [
         (Layer("options", tuple(text.split(" "))), Layer("program", ("x.war", "-DMASTER_NAME=no"))) for text in texts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,15 @@ from jvms import Jvms, Running, jvms
 from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import Switch
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _facts, _proc
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _processes as processes
 from ansible_collections.cbops.telemetry.plugins.module_utils.running._threads import count
 from ansible_collections.cbops.telemetry.plugins.module_utils.senders import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.module_utils.senders import _table as table
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey._document import document_of
+from ansible_collections.cbops.telemetry.plugins.module_utils.survey._survey import survey
 
 CORE, HAZELCAST = table.USAGE_STATISTICS.name, table.HAZELCAST.name
 OWN = Switch("com.example.phone.home", "false")
@@ -35,6 +39,39 @@ def looked(host: Host, threads: bool = False) -> dict[str, Any]:
     validate(document)
     (entry,) = document["installations"]
     return entry
+
+
+def running(host: Host, *jvms: _proc.Process) -> dict[str, Any]:
+    """The same where it is known what runs: these, which have each property in its other polarity, or nothing."""
+    found = survey(HostFiles(str(host.root)))
+    (entry,) = found.entries
+    state = jvms[0].state if jvms else "not_running"
+    found = found._replace(entries=[entry._replace(processes=jvms, running=state, running_reason=None)])
+    document = document_of(found)
+    senders.add(found, document, senders.asked({}))
+    validate(document)
+    return dict(document["installations"][0])
+
+
+def started(
+    ago: float = 0.0, home: str = "/var/lib/jenkins", value: str = "false", source: str = "command line"
+) -> _proc.Process:
+    """A JVM that was started so many seconds ago, with this value of all other properties."""
+    own = _proc.Setting(value, "disabled" if value == "false" else "enabled", source, "jcmd", None)
+    settings = (_proc.Setting(None, "enabled", None, "jcmd", None), own)
+    facts = (
+        4711,
+        "2026-01-01T00:00:00Z",
+        "/usr/share/java/jenkins.war",
+        home,
+        "/x",
+        None,
+        "enabled",
+        None,
+        "jcmd",
+        None,
+    )
+    return _proc.Process(*facts, start=time.time() - ago, switches=settings)
 
 
 def switch(entry: dict[str, Any], name: str) -> dict[str, Any]:
@@ -185,8 +222,15 @@ def test_plugins_that_send(host: Host) -> None:
 
 def test_a_plugin_that_is_disabled_beside_its_archive_sends_nothing_after_a_start(host: Host) -> None:
     plugin(home(host), "cloudbees-platform-insights")
-    host.write(f"{HOME}/plugins/cloudbees-platform-insights.jpi.disabled", "")
-    assert sender(looked(host), "platform_insights")["state"] == "off"
+    marker = host.write(f"{HOME}/plugins/cloudbees-platform-insights.jpi.disabled", "")
+    assert sender(looked(host), "platform_insights")["state"] == "unknown", "processes of an image are not seen"
+    assert sender(running(host), "platform_insights")["state"] == "off"
+    assert sender(running(host, started(-60)), "platform_insights")["state"] == "off"
+    assert sender(running(host, started(-60), started(60)), "platform_insights")["state"] == "unknown"
+    os.utime(marker, (1, 1))
+    assert sender(running(host, started(60)), "platform_insights")["state"] == "unknown", "its owner sets that time"
+    other = sender(running(host, started(-60, "/srv/other")), "platform_insights")
+    assert other["state"] == "unknown" and "another home" in other["proof"]
     plugin(host, "cloudbees-cbp-unify-integration")
     plugin(host, "cloudbees-cbp-unify-integration-oc")
     host.write(f"{HOME}/plugins/cloudbees-cbp-unify-integration.jpi.disabled", "")
@@ -214,10 +258,68 @@ def test_core_is_off_by_its_property_or_its_own_opt_out(host: Host, options: str
         assert found["state"] == state and found["presence"] == "present" and found["covered"] is False
 
 
-def test_configuration_as_code_may_turn_core_on_again(host: Host) -> None:
-    home(host, "<noUsageStatistics>true</noUsageStatistics>")
-    host.write(f"{HOME}/jenkins.yaml", "jenkins:\n")
-    assert sender(looked(host), "core_telemetry")["state"] == "unknown"
+CASC = {
+    "nothing": ("", "", "off"),
+    "file": ("jenkins.yaml", "", "unknown"),
+    "files": ("casc_configs/x.yaml", "", "unknown"),
+    "bundle": ("core-casc-bundle/bundle.yaml", "", "unknown"),
+    "bundle by its option": ("", 'Environment="JAVA_OPTS=-Dcore.casc.config.bundle=/etc/bundle"', "unknown"),
+    "file by its option": ("", 'Environment="JAVA_OPTS=-Dcasc.jenkins.config=/etc/casc.yaml"', "unknown"),
+    "file by the environment": ("", 'Environment="CASC_JENKINS_CONFIG=https://u:S3CR3T@a/casc.yaml"', "unknown"),
+    "option in the environment": ("", 'Environment="JAVA_TOOL_OPTIONS=-Dcasc.jenkins.config=a.yaml"', "unknown"),
+}
+
+
+@pytest.mark.parametrize("case", CASC)
+@pytest.mark.parametrize("terms", [None, "<a><acceptToS>false</acceptToS></a>"], ids=["no terms", "terms"])
+def test_configuration_as_code_may_turn_senders_on_again(host: Host, case: str, terms: str | None) -> None:
+    file, line, state = CASC[case]
+    plugin(home(host, "<noUsageStatistics>true</noUsageStatistics>"), "cloudbees-jenkins-advisor")
+    if terms is not None:
+        host.write(f"{HOME}/com.cloudbees.jenkins.plugins.advisor.AdvisorGlobalConfiguration.xml", terms)
+    host.oss(f"[Service]\n{line}\n")
+    if file:
+        host.write(f"{HOME}/{file}", "jenkins:\n")
+    found = looked(host)
+    for name in ("core_usage_statistics", "core_telemetry", "health_advisor"):
+        one = sender(found, name)
+        assert (one["state"], "next start" in one["proof"]) == (state, state == "unknown") and "S3CR3T" not in str(one)
+
+
+def test_what_runs_with_another_home_or_other_plugins_is_not_known_from_this_home(host: Host) -> None:
+    plugin(home(host, "<noUsageStatistics>true</noUsageStatistics>"), "cloudbees-jenkins-advisor")
+    names = ("license_tracker", "core_telemetry", "health_advisor")
+
+    def states(*jvms: _proc.Process) -> list[str]:
+        found = running(host, *jvms)
+        return [sender(found, name)["state"] for name in names]
+
+    assert states() == states(started(-60)) == states(started(-60, HOME + "/")) == ["absent", "off", "off"]
+    (host.root / "srv").mkdir()
+    (host.root / "srv/jenkins").symlink_to("../var/lib/jenkins")
+    assert states(started(-60, "/srv/jenkins")) == ["absent", "off", "off"]
+    assert states(started(-60), started(-60, "/srv/other")) == ["unknown"] * 3
+    assert states(started(-60, "")) == ["unknown"] * 3
+    assert states(started(60)) == ["unknown", "off", "off"], "the folder of plugins is younger"
+    proof = sender(running(host, started(60)), "license_tracker")["proof"]
+    assert "plugins was changed after the start of what runs" in proof
+
+
+def test_hazelcast_is_off_by_its_variable_alone(host: Host) -> None:
+    home(host)
+
+    def state(*jvms: _proc.Process) -> str:
+        return str(sender(running(host, *jvms), "hazelcast_phone_home")["state"])
+
+    host.oss(UNIT_LINE % f"-D{HAZELCAST}=false")
+    assert state() == state(started()) == "unknown", "what the product sets goes before the property"
+    host.oss('[Service]\nEnvironment="HZ_PHONE_HOME_ENABLED=false"\n')
+    assert state() == state(started(source="HZ_PHONE_HOME_ENABLED")) == "off"
+    assert state(started()) == "unknown"
+    proof = sender(running(host), "hazelcast_phone_home")["proof"]
+    assert proof.startswith("HZ_PHONE_HOME_ENABLED=false of the environment counts in the files")
+    host.oss(UNIT_LINE % f"-D{HAZELCAST}=false", '[Service]\nEnvironment="HZ_PHONE_HOME_ENABLED=false"\n')
+    assert state() == "off"
 
 
 def test_hazelcast_is_seen_by_its_jar_and_never_on_by_default(host: Host) -> None:

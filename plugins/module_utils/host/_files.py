@@ -562,6 +562,12 @@ class HostFiles:
         finally:
             os.close(descriptor)
 
+    def folder_below(self, home: str, path: str) -> os.stat_result:
+        """What is known of a folder of a home itself. Raises OSError."""
+        descriptor, status = _open_step_by_step(self.root, home, path, stat.S_IFDIR)
+        os.close(descriptor)
+        return status
+
     def _is_roots(self, folder: str) -> bool:
         """Whether a folder, and each above it below the root, is root's; a link if it leads to such a folder, too."""
         above = ""

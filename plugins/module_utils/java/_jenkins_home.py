@@ -270,12 +270,18 @@ def _children(files: HostFiles, home: str, name: str) -> Dict[str, Set[str]]:
         raise Unreadable("%s: %s" % (path, error))
 
 
+def casc_in(files: HostFiles, home: str) -> List[str]:
+    """Names in a home under which configuration as code lies there."""
+    names = ("jenkins.yaml", "jenkins.yml", "casc_configs", "core-casc-bundle")
+    return [name for name in names if files.exists(home + "/" + name)]
+
+
 def no_usage_statistics(files: HostFiles, home: str) -> Found:
     """Core's own opt-out in config.xml: True or False, None where it is not there (then core sends)."""
     path = home + "/config.xml"
     values = {value.lower() for value in _children(files, home, "config.xml").get("noUsageStatistics", set())}
     # Configuration as code sets it at every start; what it says is not read, so it is only named.
-    code = [name for name in ("jenkins.yaml", "jenkins.yml", "casc_configs") if files.exists(home + "/" + name)]
+    code = casc_in(files, home)
     note = "; %s is there and may set it at the next start" % ", ".join(code) if code else ""
     if not values:
         return None, {"state": "absent", "file": path, "reason": "not set: core sends usage statistics" + note}

@@ -38,7 +38,8 @@ _KINDS = {
     _MODEL + "ManagedMaster": "managed",
     _MODEL + "ConnectedMaster": "connected",
 }
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}\Z")
+#: One word may hold several options, where somebody has put them in quotes together: that is no name.
+_NAME = re.compile(r"(?!.*(?:[\s\"'\\,;]-|=|MASTER_GRANT))[^\x00-\x1f\x7f]{1,255}\Z", re.IGNORECASE)
 _STATE = re.compile(r"[A-Z][A-Z_]{0,31}\Z")
 _INDEX = re.compile(r"[0-9]{1,9}\Z")
 _URL = re.compile(
@@ -78,7 +79,7 @@ def _shown(found: Mapping[str, str]) -> Dict[str, Any]:
             elif key == "index":
                 value = text if _INDEX.match(text) else None
             else:
-                value = address(text)
+                value = None if "MASTER_GRANT" in text.upper() else address(text)
             if value is None:
                 odd.append(known)
         document[key] = value
@@ -149,11 +150,7 @@ def _item(data: bytes, whole: bool) -> Optional[Dict[str, Any]]:
         return texts[0].encode("utf-8", "replace").decode("latin-1") if len(set(texts)) == 1 else ""
 
     document: Dict[str, Any] = {"kind": kinds[0], "endpoint": address(one("endpoint", "localEndpoint"))}
-    for key, name, form in (
-        ("encoded_name", "encodedName", _NAME),
-        ("state", "state", _STATE),
-        ("index", "id", _INDEX),
-    ):
+    for key, name, form in _MEMBERS:
         if form.match(one(name)):
             document[key] = one(name)
     if one("approved") in ("true", "false"):

@@ -13,12 +13,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host import _limits as limits
 from ..host._files import HostFiles
-from ..java._jenkins_home import UNKNOWN, Unreadable, _children, in_time, plugin
+from ..java._jenkins_home import UNKNOWN, Unreadable, _children, casc_in, in_time, plugin
 from ..java._jvm import Switch, is_name, shown
 from ..launch import _declarations, _outcome
+from ..launch._casc import casc_of
 from ..launch._outcome import judged_again
+from ..survey._document import _on_host
 from ..survey._survey import Entry, Survey, _summary
-from ._table import TABLE, Sender
+from ._table import HAZELCAST, TABLE, Sender
 
 ON, OFF, ABSENT = "on", "off", "absent"
 PRESENT = "present"
@@ -133,7 +135,7 @@ def _senders(
     home = installation["home"]
     read: Any = "its home and war are not read"
     if not entry.stray and home:
-        read = in_time(files, [home], lambda _until: _home(files, home.rstrip("/")))
+        read = in_time(files, [home], lambda _until: _home(files, home.rstrip("/"), entry))
     elif not entry.stray:
         read = "its JENKINS_HOME is not known"
     clocks = {one["name"]: one for one in switches}
@@ -151,13 +153,16 @@ def _senders(
                 for name in sender.plugins
             ]
             presence, version, reason = _presence(each)
+            doubt = read if isinstance(read, str) else read["elsewhere"] or read["changed"]
+            if presence == ABSENT and doubt:
+                presence, reason = UNKNOWN, "%s; but %s" % (reason, doubt)
         elif sender.name == "hazelcast_phone_home":
             told = [UNKNOWN, None, read] if isinstance(read, str) else read["hazelcast"]  # type: Any
             presence, version, reason = told
         state, proof = (
             (ABSENT, reason)
             if presence == ABSENT
-            else _state(sender, entry, installation, clocks, read)
+            else _state(sender, entry, installation, clocks, read, files)
             if presence == PRESENT or sender.switch is not None
             else (UNKNOWN, reason)
         )
@@ -188,24 +193,47 @@ def _presence(each: Sequence[Any]) -> Tuple[str, Optional[str], str]:
 
 
 def _state(
-    sender: Sender, entry: Entry, installation: Dict[str, Any], clocks: Dict[str, Dict[str, Any]], read: Any
+    sender: Sender,
+    entry: Entry,
+    installation: Dict[str, Any],
+    clocks: Dict[str, Dict[str, Any]],
+    read: Any,
+    files: HostFiles,
 ) -> Tuple[str, str]:
     """Whether one sends that is there, or may be, and the proof of it or why there is none."""
     off = _disabled(sender, entry, installation, read)
     if off is not None:
         return off
     if sender.name == "health_advisor":
-        return (UNKNOWN, read) if isinstance(read, str) else tuple(read["advisor"])
+        return (UNKNOWN, read) if isinstance(read, str) else _of_home(read["advisor"][0], read["advisor"][1], read)
     if sender.switch is None:
         return UNKNOWN, "%s is its switch, which is not read" % sender.setting if sender.read else (
             "no switch of it is known that could be read"
         )
     state, proof = _by_switch(installation if sender.name == "analytics_plugin" else clocks[sender.switch.name], sender)
-    if sender.name == "hazelcast_phone_home" and state == ON:
-        return UNKNOWN, proof + "; whether the product's own code turns it off is not known"
+    if sender.name == "hazelcast_phone_home" and state in (ON, OFF):
+        return _of_hazelcast(state, proof, entry, clocks[sender.switch.name], files)
     if sender.name.startswith("core_") and state != OFF:
-        return _by_core(installation, state, proof)
+        return _by_core(installation, state, proof, read)
     return state, proof
+
+
+def _of_home(state: str, proof: str, read: Dict[str, Any]) -> Tuple[str, str]:
+    """What files of the home prove: no *off* where what runs has another, or configuration as code may say else."""
+    doubt = read["elsewhere"] or read["casc"]
+    return (UNKNOWN, "%s; but %s" % (proof, doubt)) if state == OFF and doubt else (state, proof)
+
+
+def _of_hazelcast(state: str, proof: str, entry: Entry, clocks: Dict[str, Any], files: HostFiles) -> Tuple[str, str]:
+    """The same of Hazelcast. What the product sets itself goes before the property, and not before the variable."""
+    if state == ON:
+        return UNKNOWN, proof + "; whether the product's own code turns it off is not known"
+    alone = HAZELCAST._replace(name="\0")  # no option sets it
+    if all(
+        judged_again(clock, alone, files).verdict == "disabled" for clock in (entry.on_disk, entry.next_start)
+    ) and all(jvm["source"] == HAZELCAST.variable for jvm in clocks["processes"]):
+        return OFF, proof.replace(HAZELCAST.option, "%s=false of the environment" % HAZELCAST.variable, 1)
+    return UNKNOWN, proof + "; whether the product's own code turns it on is not known"
 
 
 def _by_switch(clocks: Dict[str, Any], sender: Sender) -> Tuple[str, str]:
@@ -226,14 +254,15 @@ def _by_switch(clocks: Dict[str, Any], sender: Sender) -> Tuple[str, str]:
     return OFF, "%s counts in the files, in what is loaded%s" % (option, runs)
 
 
-def _by_core(installation: Dict[str, Any], state: str, proof: str) -> Tuple[str, str]:
+def _by_core(installation: Dict[str, Any], state: str, proof: str, read: Any) -> Tuple[str, str]:
     """Core's own opt-out beside its property. A servlet's init parameter may turn it off too, and is not read."""
     value, detail = (
         installation["settings"]["no_usage_statistics"],
         installation["settings"]["details"]["no_usage_statistics"],
     )
     if value is True and "reason" not in detail:
-        return OFF, "noUsageStatistics is true in %s; %s" % (detail["file"], proof)
+        told = "noUsageStatistics is true in %s; %s" % (detail["file"], proof)
+        return (UNKNOWN, "%s; but %s" % (told, read)) if isinstance(read, str) else _of_home(OFF, told, read)
     if value in (True, UNKNOWN):
         return UNKNOWN, "%s; noUsageStatistics is not known: %s" % (proof, detail["reason"])
     return state, "%s; noUsageStatistics is not true in %s" % (proof, detail["file"])
@@ -251,8 +280,17 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
     ]
     if "disabled" not in states or set(states) - {"disabled", "absent"}:
         return None
-    since = None if isinstance(read, str) else max(read["marks"].get(name, 0) for name in sender.plugins)
-    if not entry.processes or (since and all(jvm.start > since for jvm in entry.processes)):
+    if entry.running == "not_running":
+        return OFF, "the plugin is disabled by a file beside its archive; nothing runs"
+    if not entry.processes:
+        return UNKNOWN, (
+            "the plugin is disabled beside its archive, but whether something runs that has loaded it is not known"
+        )
+    doubt = read if isinstance(read, str) else read["elsewhere"]
+    if doubt:
+        return UNKNOWN, "the plugin is disabled beside its archive; but %s" % doubt
+    since = [read["marks"].get(name) for name, state in zip(sender.plugins, states) if state == "disabled"]
+    if None not in since and all(jvm.start > max(since) for jvm in entry.processes):
         return OFF, "the plugin is disabled by a file beside its archive"
     return UNKNOWN, "the plugin is disabled beside its archive, but what runs may have loaded it before"
 
@@ -260,7 +298,7 @@ def _disabled(sender: Sender, entry: Entry, installation: Dict[str, Any], read: 
 # -- a home, in a child -----------------------------------------------------------------------------
 
 
-def _home(files: HostFiles, home: str) -> Dict[str, Any]:
+def _home(files: HostFiles, home: str, entry: Entry) -> Dict[str, Any]:
     plugins: Dict[str, Any] = {}
     marks: Dict[str, float] = {}
     for name in [name for sender in TABLE for name in sender.plugins]:
@@ -273,10 +311,59 @@ def _home(files: HostFiles, home: str) -> Dict[str, Any]:
             try:
                 descriptor, status = files.open_below(home, detail["file"][len(home) :] + ".disabled")
                 os.close(descriptor)
-                marks[name] = status.st_mtime
+                marks[name] = max(status.st_mtime, status.st_ctime)  # its owner sets the first
             except OSError:
                 pass
-    return {"plugins": plugins, "marks": marks, "hazelcast": _hazelcast(files, home), "advisor": _advisor(files, home)}
+    return {
+        "plugins": plugins,
+        "marks": marks,
+        "hazelcast": _hazelcast(files, home),
+        "advisor": _advisor(files, home),
+        "casc": _casc(files, home, entry),
+        "elsewhere": _elsewhere(files, home, entry),
+        "changed": _changed(files, home, entry),
+    }
+
+
+def _casc(files: HostFiles, home: str, entry: Entry) -> str:
+    """Configuration as code that may say something else at the next start; empty where there is none."""
+    code = casc_in(files, home)
+    if code:
+        return "%s is there and may set it at the next start" % ", ".join(code)
+    for clock in (entry.on_disk, entry.next_start):
+        told = casc_of(entry.definition, clock, files)
+        if told.reason:
+            return "whether configuration as code sets it at the next start is not known: %s" % told.reason
+        if told.bundle is not None or told.configs is not None:  # where: an address may hold a password
+            return "its options or environment name configuration as code, which may set it at the next start"
+    return ""
+
+
+def _elsewhere(files: HostFiles, home: str, entry: Entry) -> str:
+    """Why a home tells nothing of what runs: a JVM has another, or none that is known."""
+    for jvm in entry.processes:
+        place = _on_host(entry.definition, files, jvm.home) if jvm.home else None
+        if place is None:
+            return "which home process %d has is not known" % jvm.pid
+        try:
+            same = files.canonical(place) == files.canonical(home)
+        except OSError:
+            same = place.rstrip("/") == home
+        if not same:
+            return "process %d has another home" % jvm.pid
+    return ""
+
+
+def _changed(files: HostFiles, home: str, entry: Entry) -> str:
+    """Why what is not among the plugins may be loaded all the same."""
+    first = min([jvm.start for jvm in entry.processes] or [float("inf")])
+    try:
+        status = files.folder_below(home, "plugins")
+    except OSError as error:
+        return "" if not entry.processes else "%s/plugins: %s" % (home, error.strerror or "cannot be read")
+    if status.st_ctime < first:
+        return ""
+    return "%s/plugins was changed after the start of what runs, which may have loaded it before" % home
 
 
 _HAZELCAST_JAR = re.compile(r"hazelcast(?:-[a-z][a-z-]*)?-?([0-9][0-9A-Za-z._+-]{0,40})?\.jar\Z")

@@ -300,19 +300,13 @@ class ActionModule(LocalAction):
             max_age = max_age_of(arguments["max_age"])
         except ValueError as error:
             raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
+        filed = read_journal(reports, RUN_ID) if arguments["this_run"] else None
         try:
-            # What this very run has filed is as new as can be, however long the run takes.
-            found = gather(
-                folders,
-                list(dict.fromkeys(hosts)),
-                arguments["newer_than"],
-                max_age=None if arguments["this_run"] else max_age,
-            )
+            found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"], max_age=max_age, filed=filed)
         except ValueError as error:
             raise AnsibleActionFail(f"newer_than (telemetry_newer_than): {error}") from error
         generated_at = found.at
-        if arguments["this_run"]:
-            filed = read_journal(reports, RUN_ID)
+        if filed is not None:
             found = found._replace(
                 hosts=[host if host.host in filed else _not_in_this_run(host) for host in found.hosts]
             )

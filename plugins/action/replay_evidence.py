@@ -107,7 +107,8 @@ def _aged(
             hosts.append(host)  # of a damaged file nothing is known anyway
         elif filed.collected_at and at < filed.collected_at <= present:
             later.append(host.host)
-            hosts.append(host)
+            # Of its age on that day there is nothing to say; its file must be the one that was filed all the same.
+            hosts.append(by_age(host, filed.collected_at, limit))
         else:
             hosts.append(by_age(host, at, limit))
     return hosts, later

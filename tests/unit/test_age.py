@@ -12,13 +12,18 @@ from typing import Any
 import fleetmaker
 import pytest
 from test_fleet_report import failed, play
+from test_report import put
 
+from ansible_collections.cbops.telemetry.plugins.action.replay_evidence import _aged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
     document_of,
     file_evidence,
     journal_of,
     path_of,
+    read,
+    read_journal,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import aged, max_age_of, words_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     Assessment,
@@ -32,7 +37,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts i
     VERDICTS,
     in_camps,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _junit
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import (
+    _auditor,
+    _formats,
+    _intoto,
+    _junit,
+    _sources,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
 
@@ -94,6 +105,12 @@ def test_what_an_age_makes_of_evidence(hours: float | None, as_filed: bool, into
     found = aged(collected, NOW, 3 * DAY, as_filed)
     assert (found and found.into) == into
     assert aged(collected, NOW, None, as_filed) is None
+
+
+@pytest.mark.parametrize(("minutes", "into"), [(-59, None), (-61, "unknown"), (-23 * 60, "unknown")])
+def test_what_may_be_an_hour_old_may_be_an_hour_ahead(minutes: int, into: str | None) -> None:
+    found = aged(NOW + datetime.timedelta(minutes=-minutes), NOW, 3600)
+    assert (found and found.into) == into
 
 
 @pytest.mark.parametrize(
@@ -195,6 +212,158 @@ def test_of_merged_reports_the_newest_counts_and_may_still_be_too_old(tmp_path: 
         assert [host.verdict for host in found.hosts] == [verdict]
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("known", "ahead", "seconds", "verdict"),
+    [
+        ("compliant", "violation", 30, "violation"),
+        ("violation", "compliant", 30, "violation"),
+        ("compliant", "violation", DAY - 1, "violation"),
+        ("compliant", "violation", 2 * DAY, "compliant"),  # else a wrong clock would count for years
+        ("compliant", "compliant", 30, "compliant"),
+    ],
+)
+def test_a_folder_from_the_future_may_be_the_newer_one(
+    tmp_path: Path, known: str, ahead: str, seconds: int, verdict: str, reverse: bool
+) -> None:
+    """Nobody knows whether it is, so the worse verdict counts, and a note says so."""
+    _fleet(tmp_path / "one", {"cm1": known}, NOW - datetime.timedelta(days=1))
+    _fleet(tmp_path / "other", {"cm1": ahead}, NOW + datetime.timedelta(seconds=seconds))
+    folders = [tmp_path / name / "evidence" for name in (("other", "one") if reverse else ("one", "other"))]
+    for limit in (3 * DAY, None):
+        found = gather(folders, ["cm1"], None, fleetmaker.AT, limit)
+        assert [host.verdict for host in found.hosts] == [verdict]
+        (note,) = [note for note in found.notes if "several folders have evidence" in note]
+        assert note.endswith("left out: cm1") and "the worse verdict counts" in note
+    # What is as good and not too old is there.
+    if known == ahead:
+        assert gather(folders, ["cm1"], None, fleetmaker.AT, 3600).hosts[0].verdict == "compliant"
+
+
+def test_of_folders_all_from_the_future_the_worse_counts(tmp_path: Path) -> None:
+    for name, verdict, seconds in (("one", "compliant", 40), ("other", "violation", 30)):
+        _fleet(tmp_path / name, {"cm1": verdict}, NOW + datetime.timedelta(seconds=seconds))
+    folders = [tmp_path / name / "evidence" for name in ("one", "other")]
+    assert gather(folders, ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts[0].verdict == "violation"
+
+
+def _waived(folder: Path, until: str) -> None:
+    policy = policy_of({**DESIRED, "telemetry_waiver": {"until": until, "reason": "case 1", "approved_by": "Jo"}})
+    document = document_of("cm1", policy, None, None, Assessment("waived", ["it is on"]))
+    file_evidence(folder, document, run_id="20261101T000000Z-00000001")
+
+
+@pytest.mark.parametrize(
+    ("until", "at", "verdict"),
+    [
+        ("2026-11-22", "2026-11-22T23:59:59.999999Z", "waived"),
+        ("2026-11-22", "2026-11-23T00:00:00Z", "waiver_expired"),
+        ("2026-11-30", "2026-11-23T12:00:00Z", "waived"),
+    ],
+)
+@pytest.mark.parametrize("limit", [3 * DAY, None])
+def test_no_waiver_outlives_its_last_day(
+    tmp_path: Path, until: str, at: str, verdict: str, limit: float | None
+) -> None:
+    """Evidence that counts for days longer is of a host that does not meet its policy."""
+    _waived(tmp_path, until)
+    journal = journal_of(tmp_path, "20261101T000000Z-00000001")
+    line = json.loads(journal.read_text())
+    journal.write_text(json.dumps({**line, "collected_at": "2026-11-22T10:00:00Z"}) + "\n")
+    found = gather([tmp_path / "evidence"], ["cm1"], None, at, limit)
+    (host,) = found.hosts
+    assert host.verdict == verdict
+    report = model.Report(at, found.hosts, max_age=limit)
+    ended = verdict == "waiver_expired"
+    assert model.falls_short(host, FAIL_ON) is ended
+    assert ("the waiver ran out on 2026-11-22, after this was collected" in host.reasons) is ended
+    assert ("violate" in model.headline(report)) is ended
+    assert model.falls_short(host, ["waived"]), "what failed when it was new fails when it is old"
+    (risk,) = json.loads(_formats.render("oscal", report))["assessment-results"]["results"][0]["risks"]
+    assert risk["status"] == ("open" if ended else "deviation-approved")
+    (statement,) = _intoto.statements(report)
+    assert ("CBOPS_TELEMETRY_WAIVED" in statement["predicate"]["properties"]) is not ended
+    # On paper nobody sees that its day has passed.
+    if not ended:
+        assert _auditor._until(host, report) == (
+            "2026-11-22 23:59" if until == "2026-11-22" else "2026-11-25 10:00" if limit else "2026-11-30 23:59"
+        )
+
+
+def test_of_this_run_a_waiver_counts_as_it_was_judged(tmp_path: Path) -> None:
+    """By the day on which the run began."""
+    _waived(tmp_path, "2026-11-22")
+    filed = read_journal(tmp_path, "20261101T000000Z-00000001")
+    assert gather([tmp_path / "evidence"], ["cm1"], None, None, 3 * DAY, filed).hosts[0].verdict == "waived"
+
+
+@pytest.mark.parametrize(
+    ("there", "filed", "verdict"),
+    [
+        ("compliant", "violation", "violation"),
+        ("violation", "compliant", "violation"),
+        ("compliant", "compliant", "compliant"),
+        (None, "violation", "violation"),
+        (None, "compliant", "unknown"),
+    ],
+)
+def test_a_report_of_this_run_is_of_what_it_has_filed(
+    tmp_path: Path, there: str | None, filed: str, verdict: str
+) -> None:
+    document = document_of("cm1", policy_of(DESIRED), None, None, Assessment(filed, ["as filed"]))
+    file_evidence(tmp_path, document)
+    journal = read_journal(tmp_path, RUN_ID)
+    path = path_of(tmp_path / "evidence", "cm1")
+    folders = [tmp_path / "evidence"]
+    (host,) = gather(folders, ["cm1"], None, None, 3 * DAY, journal).hosts
+    assert (host.verdict, list(host.reasons), host.aged) == (filed, ["as filed"], None)
+    path.write_text("{" if there is None else path.read_text().replace(filed, there).replace("as filed", "old"))
+    found = gather(folders, ["cm1"], None, None, 3 * DAY, journal)
+    (host,) = found.hosts
+    assert host.verdict == verdict
+    assert host.reasons[0].startswith(
+        f"its evidence file is not the one that this run has filed, by which it is {filed}: "
+    )
+    report = model.Report(found.at, found.hosts, max_age=3 * DAY)
+    assert _intoto.FRESH not in _intoto.statements(report)[0]["predicate"]["properties"]
+    if verdict != there:
+        assert all(model.clock(host, clock).mark != "ok" for clock in model.CLOCKS)
+
+
+def test_attested_as_fresh_is_what_is_known_to_be(tmp_path: Path) -> None:
+    _fleet(tmp_path, {"cm1": "compliant"}, NOW)
+    (host,) = gather([tmp_path / "evidence"], ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts
+
+    def attested(limit: float | None, *hosts: model.Host) -> bool:
+        (found,) = _intoto.statements(model.Report(fleetmaker.AT, hosts, max_age=limit))
+        return _intoto.FRESH in found["predicate"]["properties"]
+
+    assert attested(3 * DAY, host)
+    assert not attested(None, host)
+    for other in ({"age": None}, {"age": 3 * DAY + 1.0}, {"is_as_filed": False}):
+        assert not attested(3 * DAY, host, model.replace(host, **other))  # type: ignore[arg-type]
+
+
+def test_hosts_that_no_late_run_audited_have_an_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seventy runs of a host each; the trend is of the last sixty."""
+    for number in range(70):
+        at = f"2026-11-23T10:{number // 2:02}:00Z"
+        put(tmp_path / "r", f"cm{number}", "compliant", at, f"r{number:03}")
+        put(tmp_path / "j", f"cm{number}", "compliant", at, f"r{number:03}", journal=True)
+    for name in ("r", "j"):
+        folder = tmp_path / name
+        found = gather([folder / "evidence"], ["cm0", "cm9", "cm69"], None, fleetmaker.AT)
+        assert [host.collected_at for host in found.hosts] == [f"2026-11-23T10:{end}:00Z" for end in ("00", "04", "34")]
+        assert found.notes == []
+        assert len(found.trend) == (60 if name == "r" else 0)
+    monkeypatch.setattr(_sources, "MOST_RUNS", 65)
+    found = gather([tmp_path / "r/evidence"], ["cm4", "cm5"], None, fleetmaker.AT)
+    assert [host.collected_at is None for host in found.hosts] == [True, False]
+    (note,) = found.notes
+    assert note.startswith("of 5 evidence files none of the last 65 manifests beside ")
+    assert note.endswith("and the 5 before them were not read: cm0, cm1, cm2, cm3, cm4")
+
+
 @pytest.mark.parametrize(
     ("minutes", "noted", "verdict"),
     [(0, False, "compliant"), (4, False, "compliant"), (60, True, "compliant"), (-60, True, "compliant")]
@@ -254,6 +423,20 @@ def test_a_report_of_old_evidence_fails_and_says_why(tmp_path: Path) -> None:
         assert set(failed(done)) == {"cm2"}, limit
     done = play(tmp_path, hosts, telemetry_max_age="soon")
     assert done.returncode == 2 and "telemetry_max_age" in done.stdout and "is no age" in done.stdout
+
+
+def test_replay_of_a_past_day_is_of_what_was_filed(tmp_path: Path) -> None:
+    """The file of a later run has no age on that day. It must be that file all the same, and not an older one."""
+    _fleet(tmp_path, {"cm1": "compliant"}, NOW - datetime.timedelta(days=1))
+    path = path_of(tmp_path / "evidence", "cm1")
+    document = read(path)
+    assert document is not None
+    for limit in (3 * DAY, None):
+        (host,), later = _aged(tmp_path / "evidence", [document], (NOW - datetime.timedelta(days=3)).date(), limit)  # type: ignore[list-item]
+        assert (host.verdict, later) == ("compliant", ["cm1"])
+    path.write_text(path.read_text() + "\n")
+    (host,), later = _aged(tmp_path / "evidence", [document], (NOW - datetime.timedelta(days=3)).date(), 3 * DAY)  # type: ignore[list-item]
+    assert (host.verdict, later) == ("unknown", ["cm1"])
 
 
 def test_replay_goes_by_the_age_of_that_day(tmp_path: Path) -> None:

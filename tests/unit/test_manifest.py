@@ -574,6 +574,20 @@ def test_a_run_that_was_overtaken_says_so(runs: Runs) -> None:
     assert len(runs.check()[0]) == 1, "the first one's evidence put back"
 
 
+def test_a_file_put_back_while_a_run_goes_on_is_not_taken_for_one_that_overtook(runs: Runs) -> None:
+    """A run that ended before this one began has not written over it, whatever content is there."""
+    runs(judged("cm1", state()))
+    old = (runs.reports / "evidence/cm1.json").read_bytes()
+    runs.file(2, judged("cm1", state("enabled")))
+    (runs.reports / "evidence/cm1.json").write_bytes(old)
+    runs.end(2)
+    (wrong,) = runs.check()[0]
+    assert "says that a run has written it since of which no manifest is there" in wrong
+    (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+    assert (host.verdict, host.is_as_filed) == ("unknown", False)
+    assert "was changed, or put back to an older one" in host.reasons[0]
+
+
 def test_a_run_that_overtook_and_was_killed_is_named_until_the_next(runs: Runs) -> None:
     runs.file(1, judged("cm1", state("enabled")))
     runs.file(2, judged("cm1", state()))

@@ -202,7 +202,12 @@ class LastWords:
     def add(self, run_id: str, name: str, entry: Mapping[str, Any], signed: bool = True) -> None:
         """What a run says of a file."""
         last = self._last.get(name)
-        if last is not None and last.entry.get("replaced_by") == entry["sha256"]:
+        # One that is older than what it would have written over was there before, and has been put back.
+        if (
+            last is not None
+            and last.entry.get("replaced_by") == entry["sha256"]
+            and entry["collected_at"] >= last.entry["collected_at"]
+        ):
             self._left_by.setdefault(name, Word(run_id, entry))
         if self._covered.get(name, 0) & self._chain.bit[run_id]:
             return

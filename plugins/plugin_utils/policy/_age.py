@@ -77,7 +77,7 @@ def aged(
             "was changed, or put back to an older one",
         )
     age = (present - collected).total_seconds()
-    if age < -MOST_OFF:
+    if age < -min(MOST_OFF, limit):  # what may be no older than an hour may be no further ahead either
         return Aged(
             "unknown",
             f"how old its evidence is, is not known: its own time is {words_of(-age)} in the future: a clock is or "

@@ -9,6 +9,7 @@ A page without a script, whose hosts are all there. Private to this collection; 
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import hashlib
 from pathlib import Path
@@ -46,12 +47,12 @@ def _until(host: Host, report: Report) -> str:
     then = moment(host.collected_at)
     if then is None:
         return "not known"
-    if report.max_age is None:
-        return "no limit"
-    try:
-        return f"{then + datetime.timedelta(seconds=report.max_age):%Y-%m-%d %H:%M}"
-    except OverflowError:
-        return "no limit"
+    waived = moment(f"{host.waiver['until']}T23:59:59Z") if host.waiver and host.verdict == "waived" else None
+    ends = [] if waived is None else [waived]
+    if report.max_age is not None:
+        with contextlib.suppress(OverflowError):
+            ends.append(then + datetime.timedelta(seconds=report.max_age))
+    return f"{min(ends):%Y-%m-%d %H:%M}" if ends else "no limit"
 
 
 def _row(host: Host, report: Report) -> dict[str, Any]:

@@ -45,15 +45,21 @@ def _subject(host: Host) -> dict[str, Any]:
     }
 
 
+def _is_fresh(host: Host, limit: float | None) -> bool:
+    """Whether the evidence of a host is known to be no older than the limit; not where no clock tells."""
+    return limit is not None and host.is_as_filed and host.age is not None and host.age <= limit
+
+
 def statements(report: Report) -> list[dict[str, Any]]:
     """A statement for each verdict that a host has, worst first; its properties are what was verified of them."""
     found = []
     for verdict in TABLE:
-        subjects = [_subject(host) for host in report.hosts if host.verdict == verdict.name]
-        if not subjects:
+        hosts = [host for host in report.hosts if host.verdict == verdict.name]
+        if not hosts:
             continue
+        subjects = [_subject(host) for host in hosts]
         properties = list(PROPERTIES.get(BY_NAME[verdict.name].camp, ()))
-        if properties and report.max_age is not None:
+        if properties and all(_is_fresh(host, report.max_age) for host in hosts):
             properties.append(FRESH)
         found.append(
             {

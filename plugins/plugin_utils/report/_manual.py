@@ -67,6 +67,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("drift-corrective", r"^drift: corrective"),
     Entry("drift-intended", r"^drift: intended"),
     Entry("evidence-too-old", r"its evidence is .* old, and may be "),
+    Entry("evidence-not-of-this-run", r"its evidence file is not the one that this run has filed"),
     Entry("evidence-of-unknown-age", r"how old its evidence is, is not known"),
     Entry("clocks-apart", r"its clock and the control node's are "),
     Entry("evidence-from-the-future", r"its evidence is by its own time from"),

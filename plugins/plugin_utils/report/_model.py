@@ -99,6 +99,7 @@ class Host:
     host_clock: str | None = None  # what its own clock said at collected_at, where that is far from it
     aged: Aged | None = None  # what its age has made of it
     was: str | None = None  # the verdict that it had before
+    waiver_ended: bool = False  # whether its waiver ended after it was collected, so that it was waived then
     events_changed: Sequence[str] = ()  # events that are new or gone since the evidence before
 
     @property
@@ -114,7 +115,8 @@ class Host:
     @property
     def counts_as(self) -> tuple[str, ...]:
         """All that telemetry_fail_on may name it by: what was wrong when it was seen is not better by its age."""
-        return tuple(dict.fromkeys(filter(None, (self.verdict, self.was, self.aged and self.aged.into))))
+        then = "waived" if self.waiver_ended else None
+        return tuple(dict.fromkeys(filter(None, (self.verdict, self.was, self.aged and self.aged.into, then))))
 
     @property
     def reasons(self) -> Sequence[str]:
@@ -188,6 +190,19 @@ def by_age(host: Host, at: str, limit: float | None) -> Host:
     if verdict == host.verdict:  # it is what must be done, and comes first
         document["reasons"] = [*host.reasons, what.reason]
     return replace(host, document=document, aged=what, was=host.verdict)
+
+
+def by_waiver(host: Host, at: str) -> Host:
+    """A host with the verdict that its waiver leaves it on the day of a moment: none outlives its last day."""
+    if host.verdict != "waived" or host.waiver is None:
+        return host
+    until, present = host.waiver["until"], moment(at)
+    end = moment(until)
+    if present is None or (end is not None and present.date() <= end.date()):
+        return host
+    reason = f"the waiver ran out on {until}, after this was collected"
+    document = cast(Evidence, {**host.document, "verdict": "waiver_expired", "reasons": [reason, *host.reasons]})
+    return replace(host, document=document, waiver_ended=True)
 
 
 def falls_short(host: Host, fail_on: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -40,14 +41,25 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
     written,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now, stamp
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MOST_OFF, Aged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Changes, Host, Run, by_age, moment
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
+    Changes,
+    Host,
+    Run,
+    by_age,
+    by_waiver,
+    moment,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._record import changes_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 #: So many of the last runs are read; a history file tells of more.
 RUNS = 60
+#: So many at most where no later one speaks of an evidence file.
+MOST_RUNS = 3000
+_NAMED = re.compile(rb'"evidence/([^"/]{1,1000}\.json)"')
 _AGE = re.compile(r"(\d{1,6}) *(min|h|days?)")
 _SECONDS = {"min": 60, "h": 3600, "day": 86400, "days": 86400}
 
@@ -93,17 +105,54 @@ class _Folder:
                 self._unread(path, "it is the manifest of another run")
         chain = Chain(links)
         self._words = LastWords(chain, at)
-        for run_id in chain.newest_first()[:RUNS]:
+        runs = chain.newest_first()
+        for run_id in runs[:RUNS]:
             self._manifest(evidence.parent / "manifests" / f"{run_id}.json", run_id)
+        self._older([evidence.parent / "manifests" / f"{run_id}.json" for run_id in runs[RUNS:]])
         journals = {path.stem: path for path in (evidence.parent / "runs").glob("*.jsonl")}
         unended = sorted(set(journals) - set(chain.bit), reverse=True)
         for run_id in dict.fromkeys([*({RUN_ID} & set(unended)), *unended[:RUNS]]):
             self._journal(journals[run_id], run_id == RUN_ID)
+        untold = self._untold(self._own, self._unended)
+        for run_id in unended[RUNS:MOST_RUNS]:
+            if untold and run_id != RUN_ID:
+                untold -= {path_of(Path(), host).name for host in self._journal(journals[run_id], False)}
 
     def _unread(self, path: Path, reason: str) -> None:
         self.notes.append(
             f"{path.parent.name}/{path.name} cannot be read ({reason}): what it says of ages and drift is left out"
         )
+
+    def _untold(self, *journals: Mapping[str, Any]) -> set[str]:
+        """The evidence files of which nothing that was read speaks."""
+        told = {path_of(Path(), host).name for journal in journals for host in journal}
+        return {name for name in self.names or () if name not in told and f"evidence/{name}" not in self._words}
+
+    def _older(self, paths: Sequence[Path]) -> None:
+        """What runs before the last ones say of files of which none of those speaks. Paths are newest first."""
+        untold = self._untold()
+        most = MOST_RUNS - RUNS
+        for path in paths[:most]:
+            if not untold:
+                return
+            try:
+                data = content(path)
+                # To look for the names takes a tenth of the time that reading it as a manifest does.
+                if untold.isdisjoint(name.decode() for name in set(_NAMED.findall(data))):
+                    continue
+                files = manifest_in(data)["files"]
+            except (OSError, ValueError) as error:
+                self._unread(path, why(error))
+                continue
+            for name in [name for name in files if name.removeprefix("evidence/") in untold]:
+                self._words.add(path.stem, name, files[name])
+                untold.discard(name.removeprefix("evidence/"))
+        if untold and len(paths) > most:
+            self.notes.append(
+                f"of {len(untold)} evidence files none of the last {MOST_RUNS} manifests beside {self.evidence} "
+                f"speaks, and the {len(paths) - most} before them were not read: "
+                f"{named([urllib.parse.unquote(name.removesuffix('.json')) for name in sorted(untold)])}"
+            )
 
     def _manifest(self, path: Path, run_id: str) -> None:
         try:
@@ -117,12 +166,13 @@ class _Folder:
         for name, entry in document["files"].items():
             self._words.add(run_id, name, entry)
 
-    def _journal(self, path: Path, own: bool) -> None:
+    def _journal(self, path: Path, own: bool) -> list[str]:
+        """Read a journal; the hosts of which it speaks."""
         try:
             entries, damaged = lines_of(path)
         except OSError as error:
             self._unread(path, why(error))
-            return
+            return []
         if damaged:
             self._unread(path, f"{damaged} lines are damaged")
         for entry in entries:
@@ -130,6 +180,7 @@ class _Folder:
                 self._own[entry["host"]] = entry
             else:
                 self._unended.setdefault(entry["host"], []).append(entry)
+        return [entry["host"] for entry in entries]
 
     def seen(self, host: str, sha256: str) -> Mapping[str, Any] | None:
         """What the last run that filed a host's evidence says of it; ``sha256`` is the checksum of the file.
@@ -148,7 +199,8 @@ class _Folder:
         return max(
             matching or unended,
             key=lambda entry: (entry["collected_at"] <= self._at, entry["collected_at"]),
-            default=None,
+            # That another run has written over what it filed is all that the last one knows.
+            default=self._words[name].entry if name in self._words else None,
         )
 
 
@@ -206,26 +258,41 @@ def gather(
     newer_than: str | None,
     at: str | None = None,
     max_age: float | None = None,
+    filed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Gathered:
     """Every host that is named, in its order, by its newest evidence; one without any is ``unknown``.
 
-    What is older than ``max_age`` (seconds) has the verdict that its age leaves it. ``newer_than`` is as `since` takes
-    it, ``at`` (the report's own time, from which ages are told; without it the present) is ISO 8601 in UTC. What has a
-    time after that has no age, for a clock was wrong. Raises ValueError.
+    What is older than ``max_age`` (seconds) has the verdict that its age leaves it, and what is waived is so up to the
+    waiver's last day. ``filed`` is the journal of this very run where it is all about that: what it has filed is as new
+    as can be, however long the run takes; where something else is there now, the worse verdict counts. ``newer_than``
+    is as `since` takes it, ``at`` (the report's own time, from which ages are told; without it the present) is ISO 8601
+    in UTC. What has a time after that has no age, for a clock was wrong. Raises ValueError.
     """
     folders = list(dict.fromkeys(inner for folder in folders for inner in folders_of(folder)))
     read_folders = [_Folder(folder, at or now()) for folder in folders]
     at = at or now()  # not before, for runs may go on
     newer_than = since(newer_than, at)
     notes = [note for folder in read_folders for note in folder.notes]
-    found, lacking = [], []
+    found: list[Host] = []
+    lacking, unsure = [], []
     pool: dict[Any, Any] = {}
     for host in hosts:
-        one, counts = _host(read_folders, host, newer_than, at, pool)
-        found.append(by_age(one, at, max_age) if counts else one)
+        every, reason = _all_of(read_folders, host, at, pool)
+        best = _best(every, at, max_age if filed is None else None)
+        one, counts = _counting(host, best, reason, newer_than, at)
         if not counts:
             lacking.append(host)
+        elif filed is None:
+            one = by_age(by_waiver(one, at), at, max_age)
+        else:
+            one = by_age(one, at, None)
+        if filed is not None and host in filed and (counts or best is None):
+            one = _as_this_run_filed(one, filed[host])
+        found.append(one)
+        if best is not None and len(every) > 1:
+            unsure += [other for other in every if other.age is None and other.collected_at]
     notes += _about_the_future(read_folders, found, at)
+    notes += _about_the_order(unsure, at)
     notes += _about_clocks(found)
     changes, about = changes_in(folders, hosts)
     notes += about
@@ -268,6 +335,20 @@ def _about_the_future(folders: Sequence[_Folder], hosts: Sequence[Host], at: str
     return notes
 
 
+def _about_the_order(unsure: Sequence[Host], at: str) -> list[str]:
+    """What must be said where several folders have evidence of a host, and some of it is from the future."""
+    if not unsure:
+        return []
+    names = list(dict.fromkeys(one.host for one in unsure))
+    return [
+        f"of {len(names)} hosts several folders have evidence, some of it by its own time, up to "
+        f"{max(str(one.collected_at) for one in unsure)}, from the future (it is {at}; a clock is or was wrong): "
+        "whether that is the newest is not known, so the worse verdict counts, and what is more than a day ahead is "
+        "left out: "
+        f"{named(names)}"
+    ]
+
+
 def _about_clocks(hosts: Sequence[Host]) -> list[str]:
     """What must be said of clocks of hosts that are not the control node's."""
     off = [host for host in hosts if host.host_clock]
@@ -285,11 +366,9 @@ def _later(one: str | None, other: str | None) -> bool:
     return first is not None and (second is None or first > second)
 
 
-def _host(
-    folders: Sequence[_Folder], host: str, newer_than: str | None, at: str, pool: dict[Any, Any]
-) -> tuple[Host, bool]:
-    """A host, and whether there is evidence of it that counts. ``pool`` is what documents have in common."""
-    best: Host | None = None
+def _all_of(folders: Sequence[_Folder], host: str, at: str, pool: dict[Any, Any]) -> tuple[list[Host], str]:
+    """All evidence of a host, and why there is none. ``pool`` is what documents have in common."""
+    every = []
     reason = "no evidence was filed for it: its tasks failed or were not run"
     for folder in folders:
         path = path_of(folder.evidence, host)
@@ -302,19 +381,50 @@ def _host(
         seen: Mapping[str, Any] = folder.seen(host, sha256) or document
         clock = _moment_of(seen.get("host_clock"))
         collected = _moment_of(seen.get("collected_at"))
-        one = Host(
-            cast(Evidence, {name: _shared(value, pool) for name, value in document.items()}),
-            collected,
-            _age(collected, at),
-            seen.get("drift"),
-            seen.get("machine"),
-            sha256,
-            seen.get("sha256") == sha256,
-            clock,
-            events_changed=tuple(seen.get("events_changed") or ()),
+        every.append(
+            Host(
+                cast(Evidence, {name: _shared(value, pool) for name, value in document.items()}),
+                collected,
+                _age(collected, at),
+                seen.get("drift"),
+                seen.get("machine"),
+                sha256,
+                seen.get("sha256") == sha256,
+                clock,
+                events_changed=tuple(seen.get("events_changed") or ()),
+            )
         )
-        if best is None or _newness(one) > _newness(best):
-            best = one
+    return every, reason
+
+
+def _best(every: Sequence[Host], at: str, limit: float | None) -> Host | None:
+    """What counts of all the evidence of a host: the newest.
+
+    What is from the future may be newer than the rest or not, so of that and the newest of the rest the worse counts.
+    Not what is more than a day ahead, where there is another: a wrong clock would be believed for years.
+    """
+    past = max((one for one in every if one.age is not None), key=lambda one: -(one.age or 0), default=None)
+    ahead = [one for one in every if one.age is None and one.collected_at and _ahead(one.collected_at, at) <= MOST_OFF]
+    if past is None:
+        return min(ahead or every, key=_badness, default=None)
+    is_old = limit is not None and past.age is not None and past.age > limit
+    # Of two with the same verdict the one that is not too old.
+    return min([*ahead, past] if is_old else [past, *ahead], key=_badness)
+
+
+def _badness(host: Host) -> int:
+    """The lower, the worse."""
+    return VERDICTS.index(host.verdict)
+
+
+def _ahead(collected: str, at: str) -> float:
+    """So many seconds a time is after another one."""
+    then, present = moment(collected), moment(at)
+    return float("inf") if then is None or present is None else (then - present).total_seconds()
+
+
+def _counting(host: str, best: Host | None, reason: str, newer_than: str | None, at: str) -> tuple[Host, bool]:
+    """A host, and whether there is evidence of it that counts."""
     if best is None:
         return Host(missing(host, reason)), False
     if newer_than and best.collected_at and best.age is None:
@@ -332,6 +442,28 @@ def _host(
             missing(host, f"no evidence was filed for it since {newer_than}: {last}"), best.collected_at, best.age
         ), False
     return best, True
+
+
+def _as_this_run_filed(host: Host, filed: Mapping[str, Any]) -> Host:
+    """A host by the worse of what is there and what this very run has filed, where these are not the same."""
+    if host.sha256 == filed["sha256"]:
+        return host
+    worst = min(host.verdict, str(filed["verdict"]), key=VERDICTS.index)
+    reason = (
+        f"its evidence file is not the one that this run has filed, by which it is {filed['verdict']}: another run has "
+        "written it since, or it was changed or put back to an older one"
+    )
+    document = cast(Evidence, {**host.document, "verdict": worst, "reasons": [reason, *host.reasons]})
+    if worst == host.verdict:
+        return replace(host, document=document, is_as_filed=False)
+    # What is right by this file is no proof of anything.
+    return replace(
+        host,
+        document=document,
+        is_as_filed=False,
+        aged=host.aged or Aged("unknown", reason),
+        was=host.was or host.verdict,
+    )
 
 
 def _shared(value: Any, pool: dict[Any, Any]) -> Any:
@@ -358,10 +490,6 @@ def _shared(value: Any, pool: dict[Any, Any]) -> Any:
 
 def _moment_of(value: Any) -> str | None:
     return value if isinstance(value, str) and MOMENT.fullmatch(value) and moment(value) else None
-
-
-def _newness(host: Host) -> float:
-    return float("-inf") if host.age is None else -host.age
 
 
 def _age(collected: str | None, at: str) -> float | None:

@@ -75,8 +75,14 @@
     return seconds === null ? sinceMade() > data.limit : seconds > data.limit;
   }
 
-  // What was settled when the page was made, and is too old by now.
-  const past = (host) => settled.has(host.verdict) && tooOld(host);
+  // No waiver outlives its last day, in UTC.
+  function ended(host) {
+    const waived = host.verdict === "waived" && host.policy.waiver;
+    return Boolean(waived) && new Date(MADE + sinceMade() * 1000).toISOString().slice(0, 10) > waived.until;
+  }
+
+  // What was settled when the page was made, and is too old by now, or is waived no longer.
+  const past = (host) => settled.has(host.verdict) && (tooOld(host) || ended(host));
 
   function ageWords(seconds) {
     if (seconds >= 172800) return Math.floor(seconds / 86400) + " days";
@@ -98,17 +104,18 @@
   // The greens of an old page are none: said at its head, and at the totals. Gives how many hosts have grown too old.
   function grow() {
     const old = data.hosts.filter((host) => host.at && tooOld(host));
+    const over = data.hosts.filter(ended);
     const note = document.getElementById("old");
     const made = sinceMade();
-    note.hidden = !old.length && made < 86400;
+    note.hidden = !old.length && !over.length && made < 86400;
     note.textContent = `This page was made ${ageWords(made)} ago.` + (old.length
       ? ` By this computer's clock the evidence of ${old.length} hosts is older than ${ageWords(data.limit)} ` +
-        "(telemetry_max_age): what is grey of them was so then, and is not known now." : "");
-    const verdictsPast = new Set(old.filter(past).map((host) => host.verdict));
+        "(telemetry_max_age): what is grey of them was so then, and is not known now." : "") + (over.length ? ` The waivers of ${over.length} hosts have ended since.` : "");
+    const verdictsPast = new Set(data.hosts.filter((host) => host.at && past(host)).map((host) => host.verdict));
     for (const button of document.querySelectorAll(".total[data-verdict]")) {
       button.classList.toggle("past", verdictsPast.has(button.dataset.verdict));
     }
-    return old.length;
+    return old.length + over.length;
   }
 
   const address = (host) => "#/host/" + encodeURIComponent(host);

@@ -251,3 +251,11 @@ def test_without_it_nobody_is_asked_and_a_host_does_not_speak_for_the_product(
     variables = {"telemetry_events": value, "telemetry_url": server.url}
     assert with_events(state(PLANTED), variables) == state(READ) and server.asked == []
     assert with_events({"installations": [{"name": "x"}]}, variables) == {"installations": [{"name": "x"}]}
+
+
+def test_a_host_that_names_a_service_often_has_the_product_asked_once(server: Server) -> None:
+    named = {"cm-b.service": {"url": server.url, "user": "a", "token": TOKEN}}
+    entries = [{"name": "cm", "service": "cm-b.service", "events": READ}] * 40
+    found = with_events({"installations": entries}, {"telemetry_events": "served", "telemetry_controllers": named})
+    assert {one["events"]["served"]["mark"] for one in found["installations"]} == {"seen"}
+    assert len(found["installations"]) == 40 and len(server.asked) == 3

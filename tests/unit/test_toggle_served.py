@@ -188,6 +188,24 @@ def test_only_who_is_allowed_is_asked_and_each_by_its_own_address(product: Produ
         assert not any(secret in json.dumps(asked) for secret in SECRETS)
 
 
+def test_a_host_that_names_a_service_often_has_the_product_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def ask(access: Access, with_class: bool = False) -> tuple[dict[str, Any], str]:
+        asked.append((access.url, with_class))
+        return {"collected": False, "mark": "page"}, CLASS if with_class else ""
+
+    monkeypatch.setattr(served, "ask", ask)
+    sure = entry(toggle={**entry()["toggle"], "on_disk": {"collected": None, "reason": "x"}})
+    names = {f"{name}.service": {"url": f"https://{name}/", "user": "u", "token": "t"} for name in ("cm", "other")}
+    entries = [*[entry(), sure] * 40, entry(service="other.service", name="other")]
+    variables = {"telemetry_toggle_served": True, "telemetry_controllers": names}
+    found = served.with_served({"installations": entries}, variables)["installations"]
+    assert asked == [("https://cm/", True), ("https://cm/", False), ("https://other/", True)]
+    assert [one["toggle"]["served"]["collected"] for one in found] == [False] * 81
+    assert {one["toggle"]["on_disk"].get("mark") for one in found} == {"seen name", None}
+
+
 # -- pages of other markup ---------------------------------------------------------------------------------------------
 
 BOX = '<input type="checkbox" name="_.usageStatisticsCollected"{0}>'

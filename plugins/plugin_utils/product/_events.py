@@ -54,7 +54,7 @@ def served(access: Access) -> dict[str, Any]:
 
 
 def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state with what the products list, where the inventory wants that; each is asked for itself.
+    """The state with what the products list, where the inventory wants that; each is asked for itself, and once.
 
     What a host says in their name is taken out in any case.
     """
@@ -65,7 +65,8 @@ def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mappi
         except ValueError:
             pass  # the policy is not valid, which is said by whoever judges it
         else:
-            entries = [_asked(entry, way(entry)) for entry in entries]
+            known: dict[Access, dict[str, Any]] = {}  # a host may name a service as often as it likes
+            entries = [_asked(entry, way(entry), known) for entry in entries]
     return {**state, "installations": entries}
 
 
@@ -76,12 +77,15 @@ def _without(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**entry, "events": {name: value for name, value in events.items() if name != "served"}}
 
 
-def _asked(entry: Mapping[str, Any], access: Access | None) -> Mapping[str, Any]:
+def _asked(entry: Mapping[str, Any], access: Access | None, known: dict[Access, dict[str, Any]]) -> Mapping[str, Any]:
     events = entry.get("events")
     if entry.get("stray") or not isinstance(events, Mapping):
         return entry
-    found = {"mark": "unknown", "reason": NO_URL, "events": []} if access is None else served(access)
-    return {**entry, "events": {**events, "served": found}}
+    if access is None:
+        return {**entry, "events": {**events, "served": {"mark": "unknown", "reason": NO_URL, "events": []}}}
+    if access not in known:
+        known[access] = served(access)
+    return {**entry, "events": {**events, "served": known[access]}}
 
 
 def path_of(url: str, at: str, link: str) -> str:

@@ -104,7 +104,7 @@ def _by_export(product: Client, reasons: list[str]) -> bool | None:
 
 
 def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
-    """The state with what the products serve, where the inventory wants that; each is asked for itself.
+    """The state with what the products serve, where the inventory wants that; each is asked for itself, and once.
 
     What a host says in their name is taken out in any case.
     """
@@ -114,7 +114,8 @@ def with_served(state: Any, variables: Mapping[str, Any]) -> Any:
     try:
         if is_wanted(variables):
             way = ways_of(entries, variables)
-            entries = [_asked(entry, way(entry)) for entry in entries]
+            known: _Known = {}
+            entries = [_asked(entry, way(entry), known) for entry in entries]
     except (TypeError, ValueError):
         pass  # the policy is not valid, which is said by whoever judges it
     return {**state, "installations": entries}
@@ -154,7 +155,11 @@ def ways_of(
 NO_URL = "its URL is not known: telemetry_url is for a host with one installation, telemetry_controllers for more"
 
 
-def _asked(entry: Mapping[str, Any], access: Access | None) -> Mapping[str, Any]:
+#: What was said already, with and without the class: a host may name a service as often as it likes.
+_Known = dict[tuple[Access, bool], tuple[dict[str, Any], str]]
+
+
+def _asked(entry: Mapping[str, Any], access: Access | None, known: _Known) -> Mapping[str, Any]:
     toggle = entry.get("toggle")
     if entry.get("stray") or not isinstance(toggle, Mapping):
         return entry
@@ -162,7 +167,9 @@ def _asked(entry: Mapping[str, Any], access: Access | None) -> Mapping[str, Any]
         return {**entry, "toggle": {**toggle, "served": {"collected": "unknown", "reason": NO_URL}}}
     disk = toggle["on_disk"]
     is_inferred = disk.get("mark") == _toggle.INFERRED and "file" in disk
-    served, cls = ask(access, is_inferred)
+    if (access, is_inferred) not in known:
+        known[access, is_inferred] = ask(access, is_inferred)
+    served, cls = known[access, is_inferred]
     if cls and is_inferred:
         disk = _named(disk, cls)
     return {**entry, "toggle": {**toggle, "on_disk": disk, "served": served}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import ssl
 import subprocess
 import threading
@@ -205,6 +206,43 @@ def test_a_peer_that_drips_or_is_silent_is_left_behind(server: Server) -> None:
 def test_what_is_no_answer_is_said_and_raises_nothing_else(server: Server, say: Say) -> None:
     server.say = say
     assert failed(lambda: Client(server.url, "jo", TOKEN).json("/x")).kind in (client.UNREACHABLE, client.CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, client.SIGN_IN), (403, client.FORBIDDEN), (404, client.ABSENT), (500, client.STATUS)]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nzz\x1b[31mEVIL\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Content-Length: 99\r\n\r\nabc",
+        b"Content-Length: -1\r\n\r\n",
+        b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+    ids=["no chunk", "a cut chunk", "cut", "a negative length", "no gzip"],
+)
+def test_a_status_counts_also_where_what_it_comes_with_is_broken(
+    server: Server, capfd: pytest.CaptureFixture[str], status: int, kind: str, body: bytes
+) -> None:
+    server.say = lambda handler: handler.wfile.write(b"HTTP/1.1 %d Said\r\nConnection: close\r\n" % status + body)
+    error = failed(lambda: Client(server.url, "jo", TOKEN).get("/x", timeout=5))
+    assert error.kind == kind and f"/x answers {status}" in str(error)
+    assert capfd.readouterr() == ("", "")
+
+
+PACKED = gzip.compress(b"{}" * 100, mtime=0)
+
+
+@pytest.mark.parametrize(
+    "body", [PACKED[:-12], PACKED[:10] + b"\xff" * 20, PACKED[:5]], ids=["cut", "damaged", "cut in its head"]
+)
+def test_what_cannot_be_unpacked_is_no_answer(server: Server, capfd: pytest.CaptureFixture[str], body: bytes) -> None:
+    server.say = lambda handler: answer(handler, 200, body, Content_Encoding="gzip")
+    error = failed(lambda: Client(server.url, "jo", TOKEN).json("/x", timeout=5))
+    assert error.kind in (client.CONTENT, client.UNREACHABLE)
+    assert "does not come to the end" not in str(error)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nobody_there() -> None:

@@ -114,6 +114,8 @@ class Client:
                 found.append(self._request(path, method, timeout, limit))
             except ClientError as error:
                 found.append(error)
+            except Exception:  # a peer's doing: what it sent is not even unpacked, for which each decoder has errors
+                found.append(ClientError(CONTENT, f"{self.url} answers what cannot be read"))
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
@@ -145,7 +147,11 @@ class Client:
                 return Answer(answer.status, _headers_of(answer.headers), body)
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, _headers_of(error.headers), error.read(ERROR_BYTES))
+                try:
+                    body = error.read(ERROR_BYTES)
+                except (OSError, ValueError, http.client.HTTPException):
+                    body = b""  # the status says enough
+                return Answer(error.code, _headers_of(error.headers), body)
         except (OSError, ssl.SSLError, ValueError, http.client.HTTPException) as error:
             why = getattr(error, "reason", None) or error
             reason = visible(self._redacted(str(why)))[:500]  # may quote the peer

@@ -163,7 +163,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "controller-not-asked",
         r"does not come to the end of its answer|permission Overall/Manage|still quieted down"
-        r"|with something else than was asked|answers no JSON| answers \{"
+        r"|with something else than was asked|answers no JSON| answers \{| answers what cannot be read"
         r"|must begin with http:// or https://|authority's \(|^(\{\}|https?://\S+) does not answer"
         r"|answers with more than \S+ bytes| leads to (a login page|\S+ \()",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
 import time
 import zipfile
 from collections.abc import Callable
@@ -417,6 +418,71 @@ def test_when_the_time_is_used_up_the_rest_is_named(host: Host, put: Any, made: 
         "/plugins/b.jpi",
     ]
     assert {one["reason"] for one in found["unread"]} == {"the time for reading archives was used up"}
+
+
+def late(scan: _plugins.Scan, looks: int) -> Any:
+    """What is found where the time is over after so many looks at the clock."""
+    left = [looks]
+
+    def is_over() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    scan.clock.is_over = is_over  # type: ignore[method-assign]
+    return scan.run()
+
+
+def test_at_whatever_moment_the_time_is_over_what_is_not_read_is_named(host: Host, put: Any, tmp_path: Path) -> None:
+    """Also of the second reading, for what is below a class that gathers: what the first one found is kept."""
+    files = {
+        "demo/A.java": """package demo;
+public class A implements com.cloudbees.analytics.gatherer.Gathering { public static final String X = "event-a"; }
+""",
+        "demo/B.java": """package demo;
+public class B extends A { public static final String Y = "event-b"; }
+""",
+        "demo/C.java": """package demo;
+public class C implements com.cloudbees.analytics.gatherer.Gathering { public static final String Z = "event-c"; }
+""",
+        "com/cloudbees/analytics/gatherer/Gathering.java": """package com.cloudbees.analytics.gatherer;
+public interface Gathering { }
+""",
+    }
+    for name, text in files.items():
+        path = tmp_path / "s" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    sources = [str(path) for path in (tmp_path / "s").rglob("*.java")]
+    subprocess.run([JAVAC[0], "-d", str(tmp_path / "c"), *sources], check=True, timeout=120)
+    entries = {f"demo/{name}.class": (tmp_path / f"c/demo/{name}.class").read_bytes() for name in "ABC"}
+
+    def within(first: str) -> dict[str, bytes]:
+        one = jar({f"demo/{name}.class": entries[f"demo/{name}.class"] for name in first})
+        return {"WEB-INF/lib/a.jar": one, "WEB-INF/lib/b.jar": jar({"demo/C.class": entries["demo/C.class"]})}
+
+    a, b, c = "event-a", "event-b", "event-c"
+    for name, archive, every in (
+        ("flat", entries, {a, b, c}),
+        ("within", within("AB"), {a, b, c}),
+        ("not-at-first", within("B"), {c}),
+    ):
+        path = put(f"{name}.jpi", jar({"META-INF/MANIFEST.MF": manifest(name, "1"), **archive}))
+        seen, latest, before = set(), 0, frozenset[str]()
+        for looks in range(40):
+            scan = _plugins.Scan(HostFiles(str(host.root)), HOME, [], time.monotonic() + 600, _plugins.Room())
+            found = late(scan, looks)
+            is_whole = not found["unread"]
+            events_seen = frozenset(event["name"] for one in found["plugins"] for event in one["events"])
+            assert is_whole == all(one.whole for one in scan.plugins)
+            assert events_seen == every or not is_whole, (name, looks)
+            assert {one["reason"] for one in found["unread"]} <= {"the time for reading archives was used up"}
+            assert len({one["file"] for one in found["unread"]}) == len(found["unread"]) <= 3, "each once"
+            latest = looks if not is_whole else latest
+            assert events_seen >= before, "what was found in less time is found in more"
+            seen.add(events_seen)
+            before = events_seen
+        assert len(seen) > 1 and 0 < latest < 39
+        path.unlink()
 
 
 def test_more_events_than_an_answer_holds(host: Host, put: Any, made: Any, monkeypatch: pytest.MonkeyPatch) -> None:

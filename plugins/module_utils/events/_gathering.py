@@ -90,7 +90,9 @@ def _with_children(
         for number in below.get(name, []):
             found.add(number)
             names.append(every[number][1].name)
-    return [every[number] for number in sorted(found)] or direct
+    rows = [every[number] for number in sorted(found)]
+    again = {path for path, _one in rows}
+    return rows + [one for one in direct if one[0] not in again]  # time may be over, the second time
 
 
 def _is_constant(field: Field) -> bool:

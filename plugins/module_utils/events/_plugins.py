@@ -316,9 +316,13 @@ class Scan:
         refused = self.refused
         readings: List[Reading] = []
 
+        def late(place: str, reason: str) -> None:
+            # Read anew, what was refused is refused again; what it has no time for is not.
+            if self.clock.is_over():
+                self._refuse(place, reason)
+
         def again() -> Iterator[Tuple[str, bytes]]:
-            refuse = self._refuse if not readings else lambda _path, _reason: None
-            readings.append(Reading(self.clock, refuse))
+            readings.append(Reading(self.clock, late if readings else self._refuse))
             return source(readings[-1])
 
         found = found_in(again)

@@ -36,6 +36,10 @@ class Refused(Exception):
     """Something is not read; the message says why."""
 
 
+class Over(Refused):
+    """And so is all that would be read after it."""
+
+
 class Entry(NamedTuple):
     """An entry of an archive's directory."""
 
@@ -70,12 +74,12 @@ class Reading:
         self.classes = 0
 
     def take(self, count: int) -> None:
-        """So many bytes are unpacked. Raises :class:`Refused` where that is too much, or too late."""
+        """So many bytes are unpacked. Raises :class:`Over` where that is too much, or too late."""
         self.left -= count
         if self.left < 0:
-            raise Refused("unpacked it has more than %d bytes" % LIMIT_UNPACKED)
+            raise Over("unpacked it has more than %d bytes" % LIMIT_UNPACKED)
         if self.clock.is_over():
-            raise Refused("the time for reading archives was used up")
+            raise Over("the time for reading archives was used up")
 
 
 class Archive:
@@ -91,13 +95,13 @@ class Archive:
 
     def content(self, entry: Entry, limit: int, take: Callable[[int], None]) -> bytes:
         """The bytes of an entry. Raises :class:`Refused`, OSError."""
+        take(0)
         if entry.flags & _ENCRYPTED:
             raise Refused("it is encrypted, which Java does not read either")
         if entry.method not in (_STORED, _DEFLATED):
             raise Refused("it is compressed in a way that Java does not read")
         if entry.packed > limit or _LARGE > entry.whole > limit:
             raise Refused("it is larger than %d bytes" % limit)
-        take(0)
         self.stream.seek(self.before + entry.position)
         head = self.stream.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
@@ -157,15 +161,13 @@ def classes(
             inner = nested(archive, entry, reading, depth)
         except Refused as error:
             reading.refused(name, str(error))
-            if reading.left < 0 or reading.clock.is_over():
-                return  # nothing more of it: that is what the reason says
+            if isinstance(error, Over):
+                return  # that is what the reason says
             continue
         except OSError as error:
             reading.refused(name, error.strerror or "it cannot be read")
             continue
         yield from classes(inner, name, reading, lambda _name: True, depth + 1)
-        if reading.left < 0 or reading.clock.is_over():
-            return
 
 
 def nested(archive: Archive, entry: Entry, reading: Reading, depth: int) -> Archive:

@@ -12,7 +12,7 @@ import os
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -102,6 +102,7 @@ class ActionModule(Carrier):
             raise AnsibleActionFail("limit must be from 1 to 3600 seconds")
         hosts: list[str] = list(dict.fromkeys(arguments["hosts"]))
         tally = Tally(len(hosts), reports_folder(arguments["reports_dir"]))
+        numbers = self._batches(len(hosts)) if ask == "enforce" else []
         if arguments["mode"] == "never":
             tally.unserved = dict.fromkeys(hosts, "telemetry_sweep is never")
         else:
@@ -114,10 +115,11 @@ class ActionModule(Carrier):
             "changed": bool(tally.edited),
             "verdicts": dict(tally.verdicts),
             "served": tally.served,
-            "unserved": tally.unserved,
+            # In the order of the inventory, which is that of a canary and of batches.
+            "unserved": {host: tally.unserved[host] for host in hosts if host in tally.unserved},
             "hosts": tally.hosts,
             **({"entries": tally.entries} if ask == "plan" else {}),
-            **({"edited": tally.edited, "serial": self._serial(hosts, tally)} if ask == "enforce" else {}),
+            **({"edited": tally.edited, "serial": _left(hosts, numbers, tally)} if ask == "enforce" else {}),
         }
 
     def _purpose(self, ask: str, tally: Tally, variables: dict[str, Any]) -> Purpose:
@@ -130,16 +132,16 @@ class ActionModule(Carrier):
             return foresight.Planning(tally)
         return foresight.Enforcing(tally, bool(variables["ansible_check_mode"] or variables["ansible_diff_mode"]))
 
-    def _serial(self, hosts: list[str], tally: Tally) -> list[int]:
-        """The batches of the hosts that are left: those of all hosts, as a plan has them, without who is done."""
+    def _batches(self, count: int) -> list[int]:
+        """The batch of each host, as the restart play would have them. Before anything is edited: it may be wrong."""
         from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _plan as plan
 
+        variables = self._task.get_variable_manager().get_vars(play=self._task.get_play())  # a play sees no host's
         try:
-            numbers = plan.batches(len(hosts), plan.serial_of(self._loader, self._templar.template))
+            serial = plan.serial_of(self._loader, Templar(loader=self._loader, variables=variables).template)
+            return plan.batches(count, serial)
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
-        left = Counter(number for host, number in zip(hosts, numbers, strict=True) if host in tally.unserved)
-        return [left[number] for number in sorted(left)]
 
     async def _swept(self, hosts: list[str], tally: Tally, pool: _sweep.Pool, purpose: Purpose) -> None:
         """Ask them, and tally what comes of it."""
@@ -153,6 +155,12 @@ class ActionModule(Carrier):
                 prepared.abandon()
         if purpose.acts:
             tally.look_again()
+
+
+def _left(hosts: list[str], numbers: list[int], tally: Tally) -> list[int]:
+    """How many of each batch are left."""
+    left = Counter(number for host, number in zip(hosts, numbers, strict=True) if host in tally.unserved)
+    return [left[number] for number in sorted(left)]
 
 
 class Purpose(Protocol):
@@ -200,6 +208,8 @@ class Tally:
         self.edited: dict[str, list[str]] = {}
         #: What each host has in common with its other names.
         self._machines: dict[str, Any] = {}
+        #: Where each is connected to.
+        self._places: dict[str, str] = {}
         self._progress = Progress("fleet_sweep", total)
 
     @property
@@ -216,12 +226,24 @@ class Tally:
         if isinstance(state := answer.get("state"), Mapping) and isinstance(state.get("host"), Mapping):
             self._machines[host] = state["host"].get("machine")
 
+    def place(self, host: str, place: str) -> None:
+        """It is known where a host is connected to."""
+        self._places[host] = place
+
     def look_again(self) -> None:
         """Leave who was judged under one name, and is or will be changed under another: that was too early."""
+        # Who was not asked, or did not answer, has not said which machine it is.
+        mute = {self._places.get(host) for host in self.unserved if not self._machines.get(host)} - {None}
+        self._leave_names(host for host in self.hosts if self._places.get(host) in mute)
         acted = {self._machines.get(host) for host in (*self.unserved, *self.edited)} - {None}
-        for host in self.hosts:
-            if host not in self.edited and host not in self.unserved and self._machines.get(host) in acted:
-                self.leave(host, "it has another name, under which it is acted on")
+        names = Counter(self._machines.values())
+        self._leave_names(
+            host for host in self.hosts if (machine := self._machines.get(host)) in acted and names[machine] > 1
+        )
+
+    def _leave_names(self, hosts: Iterable[str]) -> None:
+        for host in [host for host in hosts if host not in self.unserved]:
+            self.leave(host, "it has another name, under which it is acted on")
 
     def plan(self, entry: dict[str, Any]) -> None:
         """It is known what enforce would do to a host."""
@@ -336,6 +358,22 @@ def _measure(known: Known) -> dict[str, Any]:
     )
 
 
+def _place(plugin: str, host: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> str:
+    """Where a host is connected to, by its variables: two names of one place are one machine."""
+    if plugin in LOCAL:
+        return "here"
+    address, port = (
+        next((templated(variables[name], template) for name in names if variables.get(name)), other)
+        for names, other in ((("ansible_ssh_host", "ansible_host"), host), (("ansible_ssh_port", "ansible_port"), 22))
+    )
+    return f"{address} {port}".lower()
+
+
+def _attempt(known: Known, failure: str) -> dict[str, Any]:
+    """For the record, of a host that was told to edit."""
+    return attempt(failure, known.errand.params.get("state"))
+
+
 class Preparation:
     """From the variables of a host, as Ansible resolves them, to what is asked of it."""
 
@@ -348,6 +386,8 @@ class Preparation:
         #: The names by which Ansible knows its plugins' options.
         self._plugins: dict[str, str] = {}
         self._known: dict[str, Known] = {}
+        #: Those of them for whom a command was started.
+        self._begun: set[str] = set()
         self._names: dict[tuple[str, str], list[str]] = {}
 
     def of(self, host: str) -> Callable[[], Any]:
@@ -360,6 +400,9 @@ class Preparation:
                 self._tally.leave(host, str(reason))
             except AnsibleError as error:
                 self._tally.leave(host, f"its variables cannot be resolved: {error}")
+            except (TypeError, ValueError, LookupError, AttributeError) as error:
+                # Whatever one host's variables are, they must not end the run of the others.
+                self._tally.leave(host, f"its variables cannot be used ({type(error).__name__})")
             return None
 
         return make
@@ -367,8 +410,11 @@ class Preparation:
     def file(self, asked: Any, outcome: Any) -> Any:
         """What came of a question; the next one to the same host, or None."""
         known = self._known.pop(asked.host)
+        self._begun.discard(asked.host)
         answer: dict[str, Any] | None
         if isinstance(outcome, Unserved):
+            if known.errand.edits and isinstance(outcome, _sweep.Unsettled):
+                self._tally.edit(known, [_attempt(known, str(outcome))], [])
             self._tally.leave(asked.host, str(outcome))
             return None
         if isinstance(outcome, _sweep.Unreachable):
@@ -388,7 +434,7 @@ class Preparation:
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             # Whatever one host says, it must not end the run of the others.
             if known.errand.edits:
-                self._tally.edit(known, [attempt("its answer could not be judged")], [])
+                self._tally.edit(known, [_attempt(known, "its answer could not be judged")], [])
             self._tally.leave(known.host, f"its answer could not be judged ({type(error).__name__})")
             following = None
         if following is None:
@@ -399,8 +445,8 @@ class Preparation:
     def abandon(self) -> None:
         """The sweep ends: who was told to edit and has not answered may have done it, or may do it yet."""
         for known in self._known.values():
-            if known.errand.edits:
-                self._tally.edit(known, [attempt("the run ended before the host had answered")], [])
+            if known.errand.edits and known.host in self._begun:
+                self._tally.edit(known, [_attempt(known, "the run ended before the host had answered")], [])
 
     def _question(self, host: str) -> Any:
         variables = self._manager.get_vars(
@@ -414,6 +460,7 @@ class Preparation:
         action = self._action
         action._templar = templar  # what the carrier templates is this host's
         plugin = templar.template(variables.get("ansible_connection")) or self._task.connection
+        self._tally.place(host, _place(plugin, host, variables, templar.template))
         if plugin not in (*SSH, *LOCAL):
             raise Unserved(f"its connection plugin is {plugin}")
         if C.DEFAULT_KEEP_REMOTE_FILES:
@@ -437,22 +484,36 @@ class Preparation:
         line = command(action._interpreter(variables), action._compute_environment_string())
         line, escalation = self._become(line, variables, templar, connection)
         line = f"/bin/sh -c {shlex.quote(f'{line} && sleep 0')}"  # as Ansible does it
-        known = self._known[host] = Known(host, settings, circumstances, errand)
+        known = Known(host, settings, circumstances, errand)
         if plugin in LOCAL:
-            return _sweep.Question(host, self._local(line), errand.program, escalation, remote=False, **_measure(known))
-        if wants_terminal(connection):
+            asked = _sweep.Question(
+                host, self._noted(host, self._local(line)), errand.program, escalation, remote=False, **_measure(known)
+            )
+        elif wants_terminal(connection):
             raise Unserved("ssh is set to ask for a terminal")
-        port = connection.get_option("port")
-        return _sweep.Question(
-            host,
-            self._ssh(connection, host, address, line),
-            errand.program,
-            escalation,
-            place=f"{address} {port or ''}",
-            left=_SAID_BETTER if connection.get_option("password") else _asked_for(),
-            retries=int(connection.get_option("reconnection_retries")),
-            **_measure(known),
-        )
+        else:
+            asked = _sweep.Question(
+                host,
+                self._noted(host, self._ssh(connection, host, address, line)),
+                errand.program,
+                escalation,
+                place=f"{address} {connection.get_option('port') or ''}",
+                left=_SAID_BETTER if connection.get_option("password") else _asked_for(),
+                retries=int(connection.get_option("reconnection_retries")),
+                **_measure(known),
+            )
+        self._known[host] = known  # from here on it is asked
+        return asked
+
+    def _noted(self, host: str, make: Callable[[], Awaitable[_sweep.Line]]) -> Callable[[], Awaitable[_sweep.Line]]:
+        """Makes a command line, and notes that a host is asked by it."""
+
+        async def noted() -> _sweep.Line:
+            line = await make()
+            self._begun.add(host)
+            return line
+
+        return noted
 
     def _connection(self, name: str, variables: dict[str, Any], templar: Any) -> tuple[Any, str]:
         """Ansible's connection plugin with the settings of a host, and its address."""

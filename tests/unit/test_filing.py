@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ansible.template
@@ -11,8 +12,9 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Preparation, Tally
+from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Preparation, Tally, _place
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
@@ -115,7 +117,46 @@ def test_who_is_acted_on_under_another_name_is_looked_at_again(tmp_path: Path) -
     tally.edited["edited"] = ["/etc/default/cloudbees-core-cm"]
     tally.leave("never-asked", "it is held to a plan")
     tally.look_again()
-    assert set(tally.unserved) == {"one", "never-asked", "also-one", "also-edited"}
+    # Whoever edited it last, the other name has not seen it.
+    assert set(tally.unserved) == {"one", "never-asked", "also-one", "edited", "also-edited"}
+
+
+def test_two_names_that_were_both_edited_and_one_that_has_no_other(tmp_path: Path) -> None:
+    tally = Tally(3, tmp_path)
+    for host, machine in {"a": "m1", "b": "m1", "c": "m2"}.items():
+        tally.meet(host, {"state": {"host": {"machine": machine}}})
+        tally.hosts[host] = {"verdict": "compliant", "reasons": []}
+        tally.edited[host] = ["/etc/default/cloudbees-core-cm"]
+    tally.look_again()
+    assert set(tally.unserved) == {"a", "b"}
+
+
+def test_who_has_not_said_which_machine_it_is_has_a_place(tmp_path: Path) -> None:
+    """And whose other name is by that the one of a third."""
+    tally = Tally(4, tmp_path)
+    places = {"held": "10.0.0.5 22", "same": "10.0.0.5 22", "third": "cm1.example.org 22", "next": "10.0.0.5 2222"}
+    for host, place in places.items():
+        tally.place(host, place)
+    for host, machine in {"same": "m1", "third": "m1", "next": "m2"}.items():
+        tally.meet(host, {"state": {"host": {"machine": machine}}})
+        tally.hosts[host] = {"verdict": "compliant", "reasons": []}
+    tally.leave("held", "it is held to a plan")
+    tally.look_again()
+    assert set(tally.unserved) == {"held", "same", "third"}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "variables", "place"),
+    [
+        ("ssh", {}, "cm1 22"),
+        ("ssh", {"ansible_host": "CM1.example.org", "ansible_port": 2222}, "cm1.example.org 2222"),
+        ("paramiko", {"ansible_host": "{{ address }}"}, "10.0.0.5 22"),
+        ("ssh", {"ansible_host": "10.0.0.6", "ansible_ssh_host": "10.0.0.5", "ansible_ssh_port": "22"}, "10.0.0.5 22"),
+        ("local", {"ansible_host": "10.0.0.5"}, "here"),
+    ],
+)
+def test_where_a_host_is_connected_to(plugin: str, variables: dict[str, Any], place: str) -> None:
+    assert _place(plugin, "cm1", variables, lambda _text: "10.0.0.5") == place
 
 
 def test_an_edit_that_nobody_waits_for_any_more_is_recorded(tmp_path: Path) -> None:
@@ -126,12 +167,36 @@ def test_an_edit_that_nobody_waits_for_any_more_is_recorded(tmp_path: Path) -> N
     flag = {"state": "disabled"}
     prepared._known = {
         host: Known(host, {}, Circumstances(), Errand.of("cbops.telemetry.telemetry_flag", flag, looks))
-        for host, looks in (("edits", False), ("looks", True))
+        for host, looks in (("edits", False), ("looks", True), ("waits", False))
     }
+    prepared._begun = {"edits", "looks"}
     prepared.abandon()
     (record,) = (tmp_path / "changes").glob("*.jsonl")
     told = [entry for entry in map(json.loads, record.read_text().splitlines()) if entry["kind"] != "run"]
-    assert [(entry["host"], entry["kind"]) for entry in told] == [("edits", "attempt")]
+    assert [(entry["host"], entry["kind"], entry["state"]) for entry in told] == [("edits", "attempt", "disabled")]
+
+
+def test_an_edit_that_may_have_begun_and_went_wrong_here_is_recorded(tmp_path: Path) -> None:
+    """Where it is known that it had not, there is no attempt: that would account for what somebody else did."""
+    tally = Tally(3, tmp_path)
+    prepared = Preparation.__new__(Preparation)
+    prepared._tally, prepared._begun = tally, set()
+    kinds = {"begun": _sweep.Unsettled, "left": _sweep.Unserved, "looks": _sweep.Unsettled}
+    prepared._known = {
+        host: Known(
+            host,
+            {},
+            Circumstances(),
+            Errand.of("cbops.telemetry.telemetry_flag", {"state": "enabled"}, host == "looks"),
+        )
+        for host in kinds
+    }
+    for host, kind in kinds.items():
+        assert prepared.file(SimpleNamespace(host=host), kind("it could not be asked: no")) is None
+    assert set(tally.unserved) == {*kinds}
+    (record,) = (tmp_path / "changes").glob("*.jsonl")
+    told = [entry for entry in map(json.loads, record.read_text().splitlines()) if entry["kind"] != "run"]
+    assert [(entry["host"], entry["kind"], entry["state"]) for entry in told] == [("begun", "attempt", "enabled")]
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,15 @@ def test_who_was_edited_and_owes_a_reload_is_left_with_its_record() -> None:
         ({"unreachable": True, "msg": "ssh: connect to host a port 22: Connection refused"}, None, False),
         ({"unreachable": True, "msg": "client_loop: send disconnect: Broken pipe"}, ["attempt"], True),
         ({"unreachable": True, "msg": "words that nobody knows"}, ["attempt"], True),
+        (
+            {
+                "unreachable": True,
+                "msg": "Read from remote host 10.0.0.5: Connection timed out\r\nclient_loop: send disconnect: Broken pipe",
+            },
+            ["attempt"],
+            True,
+        ),
+        ({"unreachable": True, "msg": "client_loop: send disconnect: Network is unreachable"}, ["attempt"], True),
         ({"failed": True, "late": True, "msg": "it did not answer within 150 seconds"}, ["attempt"], True),
         ({"failed": True, "msg": "the program on the host ended without an answer"}, ["attempt"], True),
         (answer(failed=True, msg="refused", refused=["it is refused"]), [], True),

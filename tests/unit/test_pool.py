@@ -100,6 +100,57 @@ def test_what_is_done_is_not_begun_again(tmp_path: Path) -> None:
     assert isinstance(found, sweep.Unreachable) and (tmp_path / "count").read_text() == "\n"
 
 
+#: What ssh says of a connection that was there, and of one that was not; first with the words of another failure.
+CUT = (
+    "Read from remote host 10.0.0.5: Connection timed out\nclient_loop: send disconnect: Broken pipe",
+    "client_loop: send disconnect: Network is unreachable",
+    "packet_write_wait: Connection to 10.0.0.5 port 22: No route to host",
+    "Timeout, server cm1 not responding.",
+    "Connection to cm1 closed by remote host.",
+    "Host key verification failed.\nConnection to cm1 closed by remote host.",
+    f"{DROPPED}\nConnection to cm1 closed by remote host.",
+    "words that nobody knows",
+    "",
+)
+NEVER_THERE = (
+    "ssh: connect to host cm1 port 22: Connection timed out",
+    "ssh: connect to host cm1 port 22: No route to host",
+    "ssh: Could not resolve hostname cm1: Name or service not known",
+    "Connection timed out during banner exchange",
+    f"{DROPPED}\nConnection closed by 10.0.0.5 port 22",
+    "root@cm1: Permission denied (publickey).",
+)
+
+
+@pytest.mark.parametrize(("said", "there"), [*((one, True) for one in CUT), *((one, False) for one in NEVER_THERE)])
+def test_whether_a_connection_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, there: bool
+) -> None:
+    """Where it may have been, the user's own retries do not begin an edit again."""
+    monkeypatch.setattr(sweep, "PAUSE", 0.001)
+    monkeypatch.setattr(sweep, "DROPPED", 0)
+    assert sweep.was_there(said) is there
+    left = frozenset({"key_unknown"})
+    found = asked(question(counted(tmp_path, said, 2), once=True, retries=1, left=left))["cm1"]
+    assert isinstance(found, sweep.Unreachable)
+    assert len((tmp_path / "count").read_text()) == (1 if there else 2)
+
+
+def test_what_goes_wrong_here_with_a_command_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have done something, which what was never started has not."""
+
+    async def run(_talk: sweep.Talk) -> sweep.Answer:
+        raise OSError("no")
+
+    monkeypatch.setattr(sweep.Talk, "run", run)
+    assert type(asked(question("cat"))["cm1"]) is sweep.Unsettled
+
+    async def nothing() -> sweep.Line:
+        return sweep.Line(["/no/such/ssh"])
+
+    assert type(asked(sweep.Question("cm2", nothing, b""))["cm2"]) is sweep.Unserved
+
+
 def test_one_answer_leads_to_the_next_question(tmp_path: Path) -> None:
     """To the same host, in a turn of its own, with a time of its own."""
     said: list[tuple[str, Any]] = []

@@ -43,8 +43,27 @@ _BEFORE_THE_BANNER = re.compile(
 )
 
 
+#: What ssh says of a connection that was there, whatever it was cut by; and kinds of failures that may be that.
+_CUT = re.compile(
+    r"client_loop|read from remote host|connection to \S+ closed by remote host|not responding"
+    r"|packet_write|dispatch_run_fatal|write failed",
+    re.IGNORECASE,
+)
+_MAY_BE_CUT = ("broken", "closed")
+
+
+def was_there(said: str) -> bool:
+    """Whether a connection of which ssh says so may have been there: nobody knows then how far the host came."""
+    failure = failure_of(said)
+    return failure is None or failure.answered or failure.kind in _MAY_BE_CUT or bool(_CUT.search(said))
+
+
 class Unserved(Exception):
     """The host cannot be asked here; the ordinary way can. The message says why."""
+
+
+class Unsettled(Unserved):
+    """The same, of a host that may have been asked already."""
 
 
 class Unreachable(Exception):
@@ -101,9 +120,9 @@ class Question:
     place: str = ""
     #: Failures (their kinds) for which Ansible's own plugin has words or questions of its own.
     left: frozenset[str] = frozenset()
-    #: How often the user wants an attempt to be repeated that did not reach the host.
+    #: How often the user wants an attempt to be repeated in which ssh failed.
     retries: int = 0
-    #: Whether something is done there: then it is not asked again where its connection is cut in the middle.
+    #: Whether something is done there: then it is not asked again where its connection may have been there.
     once: bool = False
     #: Seconds in which it must have answered, where that are not the pool's.
     limit: float | None = None
@@ -188,6 +207,8 @@ class Session:
 
     deadline: float
     process: asyncio.subprocess.Process | None = None
+    #: Whether there was ever one.
+    begun: bool = False
 
     def left(self) -> float:
         """Seconds that are left; never nothing."""
@@ -218,13 +239,14 @@ async def _ask(question: Question, session: Session) -> Answer:
             return answer
         failure = failure_of(answer.stderr)
         kind = failure.kind if failure is not None else ""
-        if kind == "broken" and not cut and not question.once:
+        again = not (question.once and was_there(answer.stderr))
+        if kind == "broken" and not cut and again:
             cut, pause = 1, 0.0
-        elif _BEFORE_THE_BANNER.search(answer.stderr) and dropped < DROPPED:
+        elif _BEFORE_THE_BANNER.search(answer.stderr) and dropped < DROPPED and again:
             dropped, pause = dropped + 1, PAUSE * 2**dropped * (0.5 + random.random())
-        elif failed < question.retries:
+        elif failed < question.retries and again:
             failed, pause = failed + 1, min(2**failed - 1, 30)
-        elif kind in question.left and failure is not None:
+        elif kind in question.left and failure is not None and again:
             raise Unserved(failure.sentence)
         else:
             raise Unreachable(answer.stderr)
@@ -247,6 +269,9 @@ async def _attempt(question: Question, session: Session) -> Answer:
                 # Without a terminal, which ssh would ask for what it does not know; and a group to end.
                 start_new_session=True,
             )
+            session.begun = True
+        except OSError as error:
+            raise Unserved(f"{os.fsdecode(line.words[0])} cannot be started: {error.strerror}") from error
         finally:
             if line.password:
                 os.close(read)
@@ -259,8 +284,6 @@ async def _attempt(question: Question, session: Session) -> Answer:
             session.end()
             process._transport.close()  # type: ignore[attr-defined]  # else what nobody has read would be waited for
             await process.wait()
-    except OSError as error:
-        raise Unserved(f"{os.fsdecode(line.words[0])} cannot be started: {error.strerror}") from error
     finally:
         line.end()
 
@@ -350,5 +373,6 @@ class Pool:
         if isinstance(problem := work.exception(), Unreachable | TooLarge | Unserved):
             return problem
         if problem is not None:  # whatever it is, it is one host's; the ordinary way has words for it
-            return Unserved(f"it could not be asked: {problem or type(problem).__name__}")
+            kind = Unsettled if session.begun else Unserved
+            return kind(f"it could not be asked: {problem or type(problem).__name__}")
         return work.result()

@@ -52,7 +52,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("variables-encrypted", r"encrypted variables cannot be read|the variables of .* cannot be read"),
     Entry("waivers-not-valid", r"waivers that are not valid"),
     Entry("facts-as-policy", r"set by facts of the host itself|facts of the host .* would set"),
-    Entry("policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be resolved"),
+    Entry(
+        "policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be (resolved|used)"
+    ),
     Entry("not-as-planned", r"it is not as planned|the host is not in the plan|what would be done now is not known"),
     Entry("plan-unreadable", r"the plan .* (cannot be read|is no JSON)|is no plan|its entry in the plan is damaged"),
     Entry("not-planned", r"it could not be planned|cannot be planned|the template .* cannot be rendered"),

@@ -17,10 +17,9 @@ from ansible.module_utils.common.validation import check_type_list
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import failure_of, words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand, Known, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, problem_of, question
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved, was_there
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt, edits_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, today
@@ -32,8 +31,6 @@ FLAG = "cbops.telemetry.telemetry_flag"
 INFO = "cbops.telemetry.telemetry_info"
 #: What telemetry_flag can be asked for as telemetry_info can.
 _ALIKE = ("launch_scripts", "attach", "connectivity")
-#: How a connection ends that was there, so that nobody knows how far the host came.
-_CUT = ("broken", "closed")
 
 
 class Tally(Protocol):
@@ -147,9 +144,8 @@ class Enforcing:
         desired = policy_of(known.settings, today()).desired
         files = [str(edit["path"]) for edit in answer.get("files", [])]
         if _is_no_answer(answer):
-            failure = failure_of(words_of_ssh(said(answer)))
-            if answer.get("unreachable") and failure is not None and failure.kind not in _CUT:
-                self._tally.file(known, answer)  # it was never there
+            if answer.get("unreachable") and not was_there(str(answer.get("msg") or "")):
+                self._tally.file(known, answer)
             else:
                 self._tally.edit(known, [attempt(one_line(said(answer)), desired)], [])
                 self._tally.leave(known.host, "nobody knows how far its edit came")

@@ -117,7 +117,7 @@ keyed_groups:
   - key: controller_folder
     prefix: folder
 groups:
-  to_approve: not (controller_approved | default(true))
+  to_approve: controller_approved is false
 compose:
   ansible_user: "'auditor'"
 """

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from operationscenter import TOKEN, USER, Center, certificate_in, controller, folder, serving
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
 
@@ -223,6 +224,20 @@ HOSTILE = [
     "http://127.1/",
     "http://2130706433/",
     "http://0x7f.1/",
+    "http://127.0.0.0x1/",
+    "http://127.0x1/",
+    "http://0177.0.0.0x1/",
+    "http://0X7F000001/",
+    "http://0177.0.0.1/",
+    "http://127.0.0.1./",
+    "http://127.0.0.0x./",
+    "http://a.1/",
+    "http://localhost/",
+    "http://a.localhost/",
+    "http://LOCALHOST.localdomain./",
+    "http://localhost4/",
+    "http://localhost6.localdomain6/",
+    "http://ip6-loopback/",
     "http://[::1]/",
     "http://[::ffff:127.0.0.1]/",
     "http://0.0.0.0/",
@@ -248,6 +263,13 @@ def test_addresses_that_no_inventory_may_have(endpoint: Any) -> None:
     with serving(controller("x", endpoint=endpoint)) as center:
         found = product.read(Client(center.url, USER, TOKEN), center.url)
     assert [(item.endpoint, bool(item.refused)) for item in found.items] == [(None, True)]
+
+
+@pytest.mark.parametrize(
+    "host", ["localhosting.example.com", "localhost.example.com", "ip6-localhost.example", "1a", "0xen.example", "7.a"]
+)
+def test_names_that_only_look_like_this_machine(host: str) -> None:
+    assert addresses.machine(f"https://{host}/") == host
 
 
 def test_hostile_values_stay_data(tmp_path: Path) -> None:

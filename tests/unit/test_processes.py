@@ -187,6 +187,15 @@ def test_a_process_that_hangs_costs_itself_alone(proc: Proc, monkeypatch: pytest
     assert ("could not be read, or not in time" in unseen.reason, len(unseen.places)) == (True, 1)
 
 
+@pytest.mark.parametrize(("first", "state"), [("true", "disabled"), ("false", "enabled")])
+def test_of_two_equal_names_in_an_environment_the_first_counts(proc: Proc, first: str, state: str) -> None:
+    environ = proc.process(10, ["java", "-jar", WAR]).joinpath("environ")
+    other = {"true": "false", "false": "true"}[first]
+    words = [f"_JAVA_OPTIONS={FLAG.replace('true', value)}" for value in (first, other)]
+    environ.write_bytes("\0".join([*words, ""]).encode())
+    assert [item.state for item in processes.running(str(proc.root)).jvms] == [state]
+
+
 def test_what_hangs_is_unknown_and_the_others_carry_on(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipe that nobody writes to stands for a file server that is gone: nothing ends that read from inside."""
     environ = proc.process(10, ["java", FLAG, "-jar", WAR]).joinpath("environ")

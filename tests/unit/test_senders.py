@@ -16,6 +16,7 @@ from jvms import Jvms, Running, jvms
 from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._candidates import describe
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
 from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import Switch
 from ansible_collections.cbops.telemetry.plugins.module_utils.running import _facts, _proc
@@ -176,6 +177,14 @@ def test_a_dead_mention_of_another_property_is_named(host: Host) -> None:
     assert found["on_disk"] == "enabled"
     assert [item["live"] for item in found["declarations"]] == [False, False]
     assert all(item["reason"] for item in found["declarations"])
+
+
+def test_a_longer_name_is_no_mention(host: Host) -> None:
+    host.deb(f'JAVA_ARGS="-Xmx1g"\n#JAVA_ARGS="-D{CORE}-more=true -D{CORE}.more=true -D{CORE}x=true"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    assert switch(looked(host), CORE)["declarations"] == []
+    told = describe("/x", None, f"-D{CORE}-more=true\n-D{CORE}.more=true -D{CORE}\n-D{CORE}=true9", f"-D{CORE}=true")
+    assert told["after"] == f"line 2: ... -D{CORE} ...\nline 3: ... -D{CORE}=true ...\n"
 
 
 # -- senders ----------------------------------------------------------------------------------------

@@ -606,6 +606,6 @@ def _redacted(content: Optional[str], flag: str) -> str:
     if content is None:
         return ""
     lines = []
-    for match in re.finditer(re.escape(flag.rpartition("=")[0]) + r"(?:=[A-Za-z]{0,5})?", content):
+    for match in re.finditer(re.escape(flag.rpartition("=")[0]) + r"(?![\w.-])(?:=[A-Za-z]{0,5})?", content):
         lines.append("line %d: ... %s ...\n" % (line_of(content, match.start()), match.group(0)))
     return "".join(lines)

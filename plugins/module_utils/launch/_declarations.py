@@ -68,7 +68,7 @@ def declarations(definition: Definition, result: Outcome, live: Optional[Live], 
         read.update(variable.path for variable in definition.unit.environment.values())
     found: List[Tuple[int, Declaration]] = []
     name = definition.switch.name
-    mention = re.compile(r"-D" + re.escape(name) + r"(?:=([^\s\"'\\;)]*))?(?![\w.])")
+    mention = re.compile(r"-D" + re.escape(name) + r"(?:=([^\s\"'\\;)]*))?(?![\w.-])")
     for path in related_files(definition, result, files):
         try:
             content = files.read(path)

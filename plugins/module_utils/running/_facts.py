@@ -164,7 +164,9 @@ def _facts(proc: str, seen: Seen, start: float, switches: Sequence[Switch]) -> _
     more: List[_Weak] = []
     try:
         data = read_file(folder_of(seen.pid, proc) + "/environ")
-        environment = dict(entry.partition("=")[::2] for entry in data.decode("latin-1").split("\0") if "=" in entry)
+        entries = data.decode("latin-1").split("\0")
+        entries.reverse()  # of two with the same name the first counts, as for getenv
+        environment = dict(entry.partition("=")[::2] for entry in entries if "=" in entry)
         weak, more = (
             _weak(proc, seen, environment, switches)
             if len(data) < LIMIT

@@ -21,6 +21,7 @@ _COVERED = {
     False: "the flag does not cover it",
     None: "whether the flag covers it is not known",
 }
+_COVERS = {False: "the flag does not cover", None: "whether the flag covers it is not known"}
 
 
 def words_of(name: str) -> str:
@@ -50,15 +51,11 @@ def notes(installations: Sequence[Installation]) -> list[str]:
     """A line on the other senders of each installation that was asked for them; no verdict."""
     found = []
     for entry in installations:
-        others = [one for one in entry.get("senders") or () if one["name"] != "analytics_plugin"]
-        told = [
-            f"{words_of(one['name'])} {one['state']}"
-            + (" (whether the flag covers it is not known)" if one["covered"] is None else "")
-            for one in others
-            if one["state"] in ("on", "unknown")
-        ]
-        if told:
-            found.append(f"{entry['name']}: note: the flag does not cover: {', '.join(told)}")
+        others = [one for one in entry.get("senders") or () if one["state"] in ("on", "unknown")]
+        for covered in (False, None):
+            told = [f"{words_of(one['name'])} {one['state']}" for one in others if one["covered"] is covered]
+            if told:
+                found.append(f"{entry['name']}: note: {_COVERS[covered]}: {', '.join(told)}")
         found += [f"{entry['name']}: note: {line}" for line in threads_of(entry)]
     return found
 

@@ -16,7 +16,11 @@ from typing import Any
 LONGEST = 1000
 _LABEL = re.compile(r"[0-9a-z_]([0-9a-z_-]{0,61}[0-9a-z_])?\Z")
 _PATH = re.compile(r"(/[0-9A-Za-z._~%-]{1,200}){0,20}/?\Z")
-_THIS_MACHINE = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?\.?|ip6-(?:localhost|loopback)\Z", re.IGNORECASE)
+_THIS_MACHINE = re.compile(
+    r"(?:(?:.*\.)?localhost[46]?(?:\.localdomain[46]?)?|ip6-(?:localhost|loopback))\.?\Z", re.IGNORECASE
+)
+#: A host whose last label is so is an address to resolvers (WHATWG's URL standard, "ends in a number").
+_NUMBER = re.compile(r"[0-9]+\Z|0x[0-9a-f]*\Z")
 
 
 class AddressError(ValueError):
@@ -66,7 +70,7 @@ def machine(url: str) -> str:
     try:
         number = ipaddress.ip_address(host)
     except ValueError:
-        if re.fullmatch(r"[0-9.]+|0x[0-9a-f.x]*", host):  # what a resolver takes for a number is one in disguise
+        if _NUMBER.match(host.rstrip(".").rpartition(".")[2]):
             raise AddressError("its host is no name and no address") from None
         if not all(_LABEL.match(label) for label in host.split(".")) or len(host) > 253:
             raise AddressError("its host is no name of a machine") from None

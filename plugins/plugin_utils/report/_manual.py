@@ -185,7 +185,11 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("java-disagrees", r"but a JVM with "),
     # -- verdicts -----------------------------------------------------------------------------------------------------
     Entry("second-sender", r"cloudbees-license-tracker"),
-    Entry("other-senders", r"note: the flag does not cover: |Segment client threads of the analytics plugin"),
+    Entry(
+        "other-senders",
+        r"note: (?:the flag does not cover|whether the flag covers it is not known): "
+        r"|Segment client threads of the analytics plugin",
+    ),
     Entry("switch-not-looked-at", r"was not looked at\Z"),
     Entry("neither-true-nor-false", r"its value is neither true nor false"),
     Entry("down", r"(note: it is|it is) down: |its unit has failed|ends again and again"),

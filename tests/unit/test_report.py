@@ -21,7 +21,7 @@ import schemas
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import path_of, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, path_of, table
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VERDICTS, downs
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _markdown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
@@ -756,3 +756,42 @@ def test_one_failing_proxy_is_one_cluster(tmp_path: Path) -> None:
     failing = {key for key in found if key[1] == "proxy_unreachable"}
     assert failing == {("proxy-b.example.org:3128", "proxy_unreachable")}
     assert len(found[failing.pop()]) > 1
+
+
+# -- OSCAL -----------------------------------------------------------------------------------------
+
+
+def rules_of(hosts: list[model.Host]) -> dict[str, tuple[str, str]]:
+    """By rule its state, and on how many hosts it is known to be met of how many it concerns."""
+    document = json.loads(_formats.render("oscal", model.Report(fleetmaker.AT, hosts)))
+    found = document["assessment-results"]["results"][0]["findings"]
+    return {
+        one["target"]["target-id"].removeprefix("cbops-telemetry_"): (
+            one["target"]["status"]["state"],
+            one["description"].partition(" hosts")[0],
+        )
+        for one in found
+    }
+
+
+@pytest.mark.parametrize("policy", [None, {}, {"connectivity": "required"}, {"desired": "unmanaged"}])
+def test_a_rule_is_not_satisfied_by_hosts_that_nobody_has_seen(policy: dict[str, str] | None) -> None:
+    seen = one()
+    seen.document["verdict"] = "compliant"
+    assert rules_of([seen])["running"] == ("satisfied", "1 of 1")
+    unseen = model.Host(missing("cm2", "no evidence was filed for it"))
+    if policy is not None:
+        wanted: Any = {"desired": "disabled", "connectivity": "ignored", "restart": "never", "waiver": None, **policy}
+        unseen = model.Host({**unseen.document, "policy": wanted})
+    concerned = policy != {"desired": "unmanaged"}
+    expected = ("not-satisfied", "1 of 2") if concerned else ("satisfied", "1 of 1")
+    found = rules_of([seen, unseen])
+    assert [found[clock] for clock in model.CLOCKS] == [expected] * 3
+    # Of what a policy ignores nobody needs to know anything.
+    open_ = one("cm3")
+    open_.document["policy"]["connectivity"] = "required"  # type: ignore[index]
+    open_.document["state"]["connectivity"] = [fleetmaker.answer("direct", "connected")]  # type: ignore[index, list-item]
+    there = policy is None or policy.get("connectivity") == "required"
+    assert rules_of([open_, unseen])["connectivity"] == (
+        ("not-satisfied", "1 of 2") if there else ("satisfied", "1 of 1")
+    )

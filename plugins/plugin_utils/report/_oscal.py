@@ -118,8 +118,22 @@ def _met(host: Host, rule: str) -> bool | None:
         return host.verdict in SETTLED
     found = [one for one in host.findings if one.about == rule]
     if not found:
-        return None
+        return False if _may_concern(host, rule) else None
     return host.aged is None and rules.worst_level(found) == rules.OK
+
+
+def _may_concern(host: Host, rule: str) -> bool:
+    """Whether a rule concerns a host that nobody has seen, as far as is known: by its policy, where that is known."""
+    policy = host.policy
+    if not policy or host.document.get("state") is not None:
+        return not policy
+    wanted = policy["desired"] in rules.KNOWN
+    return {
+        rules.HOST: True,
+        rules.TOGGLE: policy.get("toggle") in rules.KNOWN,
+        rules.SWITCHES: wanted and bool(policy.get("switches")),
+        rules.CONNECTIVITY: wanted and policy["connectivity"] != "ignored",
+    }.get(rule, wanted)
 
 
 def _finding(rule: str, report: Report, risks: Sequence[Host]) -> dict[str, Any]:

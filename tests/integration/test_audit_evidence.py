@@ -208,9 +208,15 @@ def test_another_day_is_replayed_without_a_host(fleet: Fleet, tmp_path: Path) ->
     done = play(fleet, "audit", reports, inventory=fleet.inventory({EDITED: {"telemetry_waiver": waiver}}))
     assert done.returncode == 0, done.stdout
     before = {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()}
-    for day, word, code in ((until, "waived", 0), (until + datetime.timedelta(days=1), "waiver_expired", 2)):
+    forever = " -e telemetry_max_age=never"
+    for day, more, word, code in (
+        (until, forever, "waived", 0),
+        (until + datetime.timedelta(days=1), forever, "waiver_expired", 2),
+        (until, "", "stale", 2),
+    ):
+        arguments = f"ARGS=-e telemetry_reports_dir={reports}{more}"
         made = subprocess.run(
-            ["make", "--no-print-directory", "audit-as-of", f"AS_OF={day}", f"ARGS=-e telemetry_reports_dir={reports}"],
+            ["make", "--no-print-directory", "audit-as-of", f"AS_OF={day}", arguments],
             cwd=CHECKOUT,
             capture_output=True,
             text=True,

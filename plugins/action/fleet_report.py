@@ -190,6 +190,8 @@ class ActionModule(LocalAction):
                     filed = self._file(folder, report, arguments, variables)
                 except SignatureError as error:
                     unsigned = error
+                    why = f"the manifest is not signed, so this run has left none: {error}"
+                    report = replace(report, notes=[*report.notes, why])
             key = None if unsigned else arguments["signing_key"]
             report = replace(
                 report, heads=self._heads(folder, arguments), sign=functools.partial(sign, key=key) if key else None
@@ -281,7 +283,12 @@ class ActionModule(LocalAction):
     def _heads(self, folder: Path, arguments: dict[str, Any]) -> list[Head]:
         """The ends of the chains that the report goes by."""
         named = [Path(one) for one in arguments["evidence_dirs"] or [folder / "evidence"]]
-        return [head for one in named for evidence in folders_of(one) for head in heads_of(evidence.parent)]
+        found: dict[tuple[str, int, str], Head] = {}
+        for evidence in (evidence for one in named for evidence in folders_of(one)):
+            for head in heads_of(evidence.parent):  # copies of a folder have the same
+                if head[:3] not in found or head.signed:
+                    found[head[:3]] = head
+        return list(found.values())
 
     def _limit(self, variables: dict[str, Any]) -> str | None:
         """Which part of the inventory this run is about, where whoever started it said so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -252,6 +253,20 @@ def test_folders_are_merged_and_the_history_is_the_trend(tmp_path: Path) -> None
     broken = play(tmp_path, hosts, **variables)
     assert broken.returncode == 2
     assert re.search(r"history.jsonl, line 1 is no line of a history", broken.stdout + broken.stderr)
+
+
+def test_copies_of_a_folder_have_one_head(tmp_path: Path) -> None:
+    """Two series of the same labels are an error to whatever reads them; a signature that one copy has is there."""
+    hosts = fleetmaker.make(tmp_path / "one", 3, 1, runs=1)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    signature = _manifest(tmp_path / "two")
+    signature.with_name(f"{signature.name}.sig").write_text("a signature\n")
+    folders = [str(tmp_path / part / "evidence") for part in ("one", "two")]
+    play(tmp_path, hosts, telemetry_evidence_dirs=folders, telemetry_report_formats=["json", "openmetrics"])
+    text = (tmp_path / "report.prom").read_text()
+    assert text.count("cbops_telemetry_chain_head{") == 1
+    (head,) = json.loads((tmp_path / "report.json").read_text())["heads"]
+    assert head["signed"] is True
 
 
 def test_an_empty_inventory_is_a_mistake(tmp_path: Path) -> None:

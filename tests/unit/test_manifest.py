@@ -992,7 +992,7 @@ def test_what_was_put_back_together_is_seen_by_a_head_alone(runs: Runs, tmp_path
     shutil.copytree(runs.reports, tmp_path / "old")
     runs(judged("cm1", state("enabled")))
     (head,) = manifest.heads_of(runs.reports)
-    assert against(runs, head.words()) == ([], "")
+    assert head.signed and against(runs, head.words()) == ([], "")
     put_back(runs, tmp_path / "old")
     assert runs.check() == ([], ""), "the chain that is left is whole"
     (problem,) = against(runs, head.words())[0]
@@ -1118,3 +1118,20 @@ def test_a_baseline_that_was_changed_is_named(runs: Runs) -> None:
     kept.write_text(text)
     runs(judged("cm1", state()))
     assert runs.check() == ([], "") and not kept.exists()
+
+
+def test_a_head_says_whether_a_signature_lies_beside_it(runs: Runs) -> None:
+    runs(judged("cm1", state()), key=None)
+    assert [head.signed for head in manifest.heads_of(runs.reports)] == [False]
+    runs(judged("cm1", state()))
+    assert [head.signed for head in manifest.heads_of(runs.reports)] == [True]
+
+
+@pytest.mark.parametrize("number", [chain.MOST_RUNS, 2 * chain.MOST_RUNS - 1, 2 * chain.MOST_RUNS, int("9" * 4300)])
+def test_a_sequence_that_nobody_can_have_reached_is_not_followed(runs: Runs, number: int) -> None:
+    """Else the next one would be a number that JSON does not have, or that no manifest may say."""
+    first = runs(judged("cm1", state()))
+    planted = first.with_name(f"{run_id_of(7)}.json")
+    document = {**json.loads(first.read_text()), "run_id": planted.stem}
+    planted.write_text(json.dumps({**document, "sequence": number, "previous": []}))
+    assert place_of(runs(judged("cm1", state())))[0] == 2

@@ -22,6 +22,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import missing, path_of, table
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import Aged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import VERDICTS, downs
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _markdown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
@@ -795,3 +796,58 @@ def test_a_rule_is_not_satisfied_by_hosts_that_nobody_has_seen(policy: dict[str,
     assert rules_of([open_, unseen])["connectivity"] == (
         ("not-satisfied", "1 of 2") if there else ("satisfied", "1 of 1")
     )
+
+
+# -- until when, and by what signature -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "more", "limit", "until"),
+    [
+        ("compliant", {}, 3 * 86400, "2026-11-26 12:00"),
+        ("waived", {}, 3 * 86400, "2026-11-24 23:59"),
+        ("waived", {}, 86400, "2026-11-24 12:00"),
+        ("waived", {}, None, "2026-11-24 23:59"),
+        ("compliant", {}, None, "no limit"),
+        ("compliant", {}, 1e15, "no limit"),
+        ("compliant", {"sha256": None}, 3 * 86400, "does not count"),
+        ("unknown", {"aged": Aged("unknown", "r"), "was": "compliant"}, 3 * 86400, "does not count"),
+        ("stale", {"aged": Aged("stale", "r"), "was": "waived"}, 3 * 86400, "does not count"),
+        ("compliant", {"is_as_filed": False}, 3 * 86400, "not known"),
+        ("compliant", {"collected_at": None, "age": None}, 3 * 86400, "not known"),
+    ],
+)
+def test_until_when_evidence_counts(verdict: str, more: dict[str, Any], limit: float | None, until: str) -> None:
+    """By its age, and no longer than the waiver that it goes by."""
+    waiver = {"until": "2026-11-24", "reason": "r", "approved_by": "a", "ticket": None}
+    known = {"collected_at": "2026-11-23T12:00:00Z", "age": 60.0, "sha256": "0" * 64, **more}
+    host = model.replace(one(verdict=verdict), **known)
+    host.document["policy"]["waiver"] = waiver  # type: ignore[index, typeddict-item]
+    report = model.Report(fleetmaker.AT, [host], max_age=limit)
+    assert f"</td><td>{until}</td></tr>" in _formats.render("auditor", report)
+    (result,) = json.loads(_formats.render("oscal", report))["assessment-results"]["results"]
+    expires = result["observations"][0].get("expires")
+    assert (expires and expires[:16].replace("T", " ")) == (until if until.startswith("2") else None)
+
+
+@pytest.mark.parametrize(
+    ("signed", "said"),
+    [
+        ([], "nothing signed stands behind"),
+        ([False], "It has no signature: nothing signed stands behind"),
+        ([True], "It has a signature; whether that is good was not looked at"),
+        ([True, False], "Not every end of it has a signature"),
+    ],
+)
+def test_the_auditor_s_page_claims_no_signature_that_is_not_there(signed: list[bool], said: str) -> None:
+    heads = [model.Head(f"r{number}", 1, "a" * 64, there) for number, there in enumerate(signed)]
+    report = model.Report(fleetmaker.AT, [one()], heads=heads)
+    page = _formats.render("auditor", report)
+    assert said in page
+    assert (page.count(", with a signature"), page.count(", without a signature")) == (
+        signed.count(True),
+        signed.count(False),
+    )
+    assert ("verify_evidence" in page) == any(signed)
+    nobody = model.Report(fleetmaker.AT, [], heads=heads, last_run=fleetmaker.AT)
+    schemas.validate(json.loads(_formats.render("json", nobody)))

@@ -28,6 +28,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"evidence/[^/]+\.json")
 _RECORD = re.compile(r"changes/[^/]+\.jsonl")
 _DRIFTS = ("corrective", "intended", None)
+#: No folder has so many runs: a manifest that says so is none to follow. Twice that, JSON has no such number.
+MOST_RUNS = 1 << 52
 #: So much of a manifest's end holds its place in the chain, unless it follows hundreds.
 _END = 1 << 16
 
@@ -75,7 +77,7 @@ def link_of(document: Mapping[str, Any]) -> Link:
 
 
 def _is_sequence(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2 * MOST_RUNS
 
 
 def _is_sha256(value: Any) -> bool:

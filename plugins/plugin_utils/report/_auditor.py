@@ -9,8 +9,6 @@ A page without a script, whose hosts are all there. Private to this collection; 
 from __future__ import annotations
 
 import base64
-import contextlib
-import datetime
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     MEANINGS,
     Host,
     Report,
+    counts_until,
     coverage_words,
     headline,
     moment,
@@ -44,15 +43,12 @@ code { font-family: monospace; overflow-wrap: anywhere; } .sign { margin-top: 40
 
 def _until(host: Host, report: Report) -> str:
     """Until when the evidence of a host counts."""
-    then = moment(host.collected_at)
-    if then is None:
+    if host.aged is not None or host.sha256 is None:
+        return "does not count"
+    if moment(host.collected_at) is None or not host.is_as_filed:
         return "not known"
-    waived = moment(f"{host.waiver['until']}T23:59:59Z") if host.waiver and host.verdict == "waived" else None
-    ends = [] if waived is None else [waived]
-    if report.max_age is not None:
-        with contextlib.suppress(OverflowError):
-            ends.append(then + datetime.timedelta(seconds=report.max_age))
-    return f"{min(ends):%Y-%m-%d %H:%M}" if ends else "no limit"
+    end = counts_until(host, report.max_age)
+    return f"{end:%Y-%m-%d %H:%M}" if end is not None else "no limit"
 
 
 def _row(host: Host, report: Report) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import (
     MANIFEST_SCHEMA,
+    MOST_RUNS,
     Chain,
     LastWords,
     Link,
@@ -175,7 +176,7 @@ def _place(path: Path) -> dict[str, Any]:
             # One that is damaged is no link; verification names it.
             with contextlib.suppress(OSError, ValueError):
                 link = quick_link(other)
-                if f"{link.run_id}.json" == other.name:
+                if f"{link.run_id}.json" == other.name and link.sequence < MOST_RUNS:
                     links.append(link)
     signed = [link for link in links if os.path.lexists(signature_of(path.with_name(f"{link.run_id}.json")))]
     # Signed ones are followed also where one that nobody signed says it does so already.
@@ -661,7 +662,8 @@ def heads_of(reports: Path) -> list[Head]:
     for link in Chain(links).heads():
         with contextlib.suppress(OSError):
             path = reports / "manifests" / f"{link.run_id}.json"
-            found.append(Head(link.run_id, link.sequence, digest(content(path))))
+            is_signed = os.path.lexists(signature_of(path))
+            found.append(Head(link.run_id, link.sequence, digest(content(path)), is_signed))
     return found
 
 

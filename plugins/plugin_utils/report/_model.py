@@ -8,6 +8,7 @@ Pure functions; nothing here reads a file or the clock. Private to this collecti
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import re
@@ -72,6 +73,7 @@ class Head(NamedTuple):
     run_id: str
     sequence: int
     sha256: str
+    signed: bool = False  # whether a signature lies beside it, good or not
 
     def words(self) -> str:
         """As a run and verification print it."""
@@ -259,6 +261,22 @@ class Report:
         """The hosts by verdict, then by name with its numbers as numbers."""
         rank = {verdict: number for number, verdict in enumerate(VERDICTS)}
         return sorted(self.hosts, key=lambda host: (rank[host.verdict], natural(host.host)))
+
+
+def counts_until(host: Host, limit: float | None) -> datetime.datetime | None:
+    """Until when evidence has its verdict: its age and the waiver that it goes by end it; None where neither does.
+
+    None too where it does not count now.
+    """
+    then = moment(host.collected_at)
+    if then is None or host.aged is not None or host.sha256 is None or not host.is_as_filed:
+        return None
+    ends = []
+    with contextlib.suppress(OverflowError):
+        ends += [then + datetime.timedelta(seconds=limit)] if limit is not None else []
+    if host.verdict == "waived" and host.waiver is not None:
+        ends += [last for last in [moment(f"{host.waiver['until']}T23:59:59Z")] if last is not None]
+    return min(ends, default=None)
 
 
 def coverage_words(coverage: Mapping[str, Any]) -> str:

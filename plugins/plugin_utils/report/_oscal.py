@@ -9,7 +9,6 @@ made of what they name: the same report has the same ones. Private to this colle
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,8 +22,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     MEANINGS,
     Host,
     Report,
+    counts_until,
     headline,
-    moment,
 )
 
 VERSION = "1.1.3"
@@ -81,12 +80,8 @@ def _observation(host: Host, report: Report) -> dict[str, Any]:
     if host.sha256 is not None:
         name = f"evidence/{path_of(Path(), host.host).name}"
         found["relevant-evidence"] = [{"href": name, "description": f"The evidence of the host, SHA-256 {host.sha256}"}]
-    then = moment(host.collected_at)
-    if then is not None and report.max_age is not None:
-        try:
-            expires = then + datetime.timedelta(seconds=report.max_age)
-        except OverflowError:
-            return found
+    expires = counts_until(host, report.max_age)
+    if expires is not None:
         found["expires"] = expires.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return found
 

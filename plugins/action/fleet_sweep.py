@@ -71,6 +71,8 @@ _NO_PASSWORD = of_kind("sudo_password")
 _SAID_BETTER = frozenset({"login", "key_unknown"})
 #: Edited files of a host that are named.
 MOST_FILES = 20
+#: Why there is no verdict yet of a host.
+OTHER_NAME = "it has another name, under which it is acted on"
 #: Seconds between two looks whether it is time to say how far it is.
 PERIOD = 0.5
 
@@ -146,6 +148,7 @@ class ActionModule(Carrier):
     async def _swept(self, hosts: list[str], tally: Tally, pool: _sweep.Pool, purpose: Purpose) -> None:
         """Ask them, and tally what comes of it."""
         async with Ways() as ways:
+            tally.may_be_early = purpose.acts
             prepared = Preparation(self, hosts, tally, ways, purpose)
             telling = asyncio.ensure_future(tally.tell())
             try:
@@ -208,6 +211,9 @@ class Tally:
         self.edited: dict[str, list[str]] = {}
         #: What each host has in common with its other names.
         self._machines: dict[str, Any] = {}
+        #: By what hosts were judged, where that may have been too early; and whether it may.
+        self._judged: dict[str, tuple[dict[str, Any], Circumstances]] = {}
+        self.may_be_early = False
         #: Where each is connected to.
         self._places: dict[str, str] = {}
         self._progress = Progress("fleet_sweep", total)
@@ -231,7 +237,10 @@ class Tally:
         self._places[host] = place
 
     def look_again(self) -> None:
-        """Leave who was judged under one name, and is or will be changed under another: that was too early."""
+        """Leave who was judged under one name, and is or will be changed under another: that was too early.
+
+        Raises AnsibleActionFail.
+        """
         # Who was not asked, or did not answer, has not said which machine it is.
         mute = {self._places.get(host) for host in self.unserved if not self._machines.get(host)} - {None}
         self._leave_names(host for host in self.hosts if self._places.get(host) in mute)
@@ -243,7 +252,10 @@ class Tally:
 
     def _leave_names(self, hosts: Iterable[str]) -> None:
         for host in [host for host in hosts if host not in self.unserved]:
-            self.leave(host, "it has another name, under which it is acted on")
+            self.leave(host, OTHER_NAME)
+            if host in self._judged:  # so that its verdict does not outlive a run that ends before it is judged again
+                settings, circumstances = self._judged[host]
+                self._file(host, settings, {"failed": True, "msg": OTHER_NAME}, circumstances)
 
     def plan(self, entry: dict[str, Any]) -> None:
         """It is known what enforce would do to a host."""
@@ -257,20 +269,24 @@ class Tally:
 
     def file(self, known: Known, answer: dict[str, Any]) -> None:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
-
-        def file(answer: dict[str, Any]) -> dict[str, Any]:
-            return file_answer(known.host, known.settings, answer, self.reports, known.circumstances)
-
         try:
-            try:
-                filed = file(answer)
-            except (TypeError, ValueError, LookupError, AttributeError) as error:
-                # Whatever one host says, it must not end the audit of the others.
-                filed = file({"failed": True, "msg": f"its answer could not be judged ({type(error).__name__})"})
-        except OSError as error:
-            raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
+            filed = self._file(known.host, known.settings, answer, known.circumstances)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            # Whatever one host says, it must not end the audit of the others.
+            failed = {"failed": True, "msg": f"its answer could not be judged ({type(error).__name__})"}
+            filed = self._file(known.host, known.settings, failed, known.circumstances)
+        if self.may_be_early:
+            self._judged[known.host] = known.settings, known.circumstances
         self.verdicts[filed["verdict"]] += 1
         self.hosts[known.host] = {"verdict": filed["verdict"], "reasons": filed["reasons"]}
+
+    def _file(
+        self, host: str, settings: dict[str, Any], answer: dict[str, Any], circumstances: Circumstances
+    ) -> dict[str, Any]:
+        try:
+            return file_answer(host, settings, answer, self.reports, circumstances)
+        except OSError as error:
+            raise AnsibleActionFail(f"the evidence cannot be written: {error}") from error
 
     async def tell(self) -> None:
         """Say how far it is, until that is ended."""

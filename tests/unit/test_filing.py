@@ -23,6 +23,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     question,
     settings_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import read_journal
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import PolicyError
 
 
@@ -129,6 +131,33 @@ def test_two_names_that_were_both_edited_and_one_that_has_no_other(tmp_path: Pat
         tally.edited[host] = ["/etc/default/cloudbees-core-cm"]
     tally.look_again()
     assert set(tally.unserved) == {"a", "b"}
+
+
+def test_a_verdict_that_was_too_early_does_not_stay(tmp_path: Path) -> None:
+    """The run may end before the host is judged again; where it does not, nothing has drifted."""
+    tally = Tally(2, tmp_path)
+    tally.may_be_early = True
+    state = {
+        "schema": "cbops.telemetry/state/1",
+        "host": {"machine": "m1"},
+        "installations": [],
+        "warnings": [],
+        "connectivity": [],
+    }
+    settings = {"telemetry_desired": "disabled"}
+    errand = Errand.of("cbops.telemetry.telemetry_info", {}, False)
+    for host in ("a", "b"):
+        tally.meet(host, {"state": state})
+    tally.file(Known("a", settings, Circumstances(), errand), {"state": state})
+    tally.leave("b", "it owes an edit")
+    assert read_journal(tmp_path, RUN_ID)["a"]["verdict"] == "not_applicable"
+    tally.look_again()
+    assert set(tally.unserved) == {"a", "b"}
+    filed = json.loads((tmp_path / "evidence" / "a.json").read_text())
+    assert (filed["verdict"], filed["error"]) == ("unknown", "it has another name, under which it is acted on")
+    assert {host: line["verdict"] for host, line in read_journal(tmp_path, RUN_ID).items()} == {"a": "unknown"}
+    again = file_answer("a", settings, {"state": state}, tmp_path)
+    assert (again["verdict"], again["drift"]) == ("not_applicable", None)
 
 
 def test_who_has_not_said_which_machine_it_is_has_a_place(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "policy-not-valid", r"policy is not valid|the policy of .* is not valid|its variables cannot be (resolved|used)"
     ),
+    Entry("other-name", r"it has another name, under which it is acted on"),
     Entry("not-as-planned", r"it is not as planned|the host is not in the plan|what would be done now is not known"),
     Entry("plan-unreadable", r"the plan .* (cannot be read|is no JSON)|is no plan|its entry in the plan is damaged"),
     Entry("not-planned", r"it could not be planned|cannot be planned|the template .* cannot be rendered"),

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from plugin_archives import JAVAC, NAMES, RETENTIONS, compiled, entries_of, jar,
 from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _answer
-from ansible_collections.cbops.telemetry.plugins.module_utils.events import _plugins, _unpacked
+from ansible_collections.cbops.telemetry.plugins.module_utils.events import _gathering, _plugins, _unpacked
 from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles, readable
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _gate as gate
 
@@ -566,3 +567,48 @@ def test_the_answers_of_both_modules(host: Host, put: Any, made: Any) -> None:
     asked = _answer.telemetry_info({**info, "events": "disk"}, False)["state"]["installations"][0]
     assert asked["events"]["mark"] == "seen"
     assert _answer.analytics_events_info({**options, "root": "x"}, False)["failed"]
+
+
+def described(texts: list[bytes]) -> bytes:
+    """A class with one annotation, whose description is these texts."""
+    pool: list[bytes] = []
+
+    def utf(text: bytes) -> int:
+        pool.append(b"\x01" + struct.pack(">H", len(text)) + text)
+        return len(pool)
+
+    name = utf(b"com/x")
+    pool.append(b"\x07" + struct.pack(">H", name))
+    this, field, kind = len(pool), utf(b"F"), utf(b"Ljava/lang/String;")
+    names = (b"RuntimeVisibleAnnotations", b"Lcom/cloudbees/analytics/messages/AnalyticsEvent;", b"summary")
+    attribute, annotation, summary = (utf(one) for one in names)
+    known = {text: utf(text) for text in dict.fromkeys(texts)}
+    values = b"".join(b"s" + struct.pack(">H", known[text]) for text in texts)
+    data = struct.pack(">HHHH", 1, annotation, 1, summary) + b"[" + struct.pack(">H", len(texts)) + values
+    fields = struct.pack(">HHHHHHI", 1, 0x18, field, kind, 1, attribute, len(data)) + data
+    head = b"\xca\xfe\xba\xbe\0\0\0\x34" + struct.pack(">H", len(pool) + 1) + b"".join(pool)
+    return head + struct.pack(">HHHH", 0, this, 0, 0) + fields
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [[], ["a"], ["a" * 600], ["a" * 599, ""], ["a" * 300, "b" * 300], ["b" * 700, "c"], ["", ""] * 400, ["é"] * 700],
+)
+def test_a_description_of_several_texts(texts: list[str]) -> None:
+    found = _gathering.found_in(lambda: [("x", described([text.encode() for text in texts]))])
+    whole = " ".join(texts)
+    wanted = whole if len(whole) <= 600 else f"{whole[:600]} [{len(whole) - 600} characters more]"
+    assert readable(found.rows[0]).get("summary", "") == wanted
+
+
+def test_a_description_costs_no_more_than_is_kept_of_it() -> None:
+    """Sixty thousand bytes, named two thousand times."""
+    data = described([b"a" * 60000] * 2000)
+    tracemalloc.start()
+    try:
+        found = _gathering.found_in(lambda: [("x", data)])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.rows[0]["summary"] == "a" * 600 + f" [{2000 * 60000 + 1999 - 600} characters more]"
+    assert peak < 10 << 20

@@ -93,6 +93,14 @@ def test_the_class_and_the_link() -> None:
     ):
         with pytest.raises(NotOnPage, match=said):
             help_of(text)
+    box = '<input type="checkbox" name="_.usageStatisticsCollected">'
+    core_s = f"{box}<label>Help the Jenkins project</label><a {core}></a>"
+    mine = f'{box}<label>Help make CloudBees CI better</label><a helpURL="/jenkins/descriptor/x.Odd/help/usageStatisticsCollected"></a>'
+    other = '<p>See "/descriptor/planted.Thing/help/usageStatisticsCollected".</p>'
+    assert help_of(core_s + mine + other) == "x.Odd", "the checkbox's own, whatever else a page says"
+    for text in (other, core_s + other, other.replace("Thing", "UsageStatisticsCloudBeesX")):
+        with pytest.raises(NotOnPage, match="no help button of it"):
+            help_of(text)
     assert first_link("<p>It <a name='x'>sends</a> <a href=' details '>see details</a> <a href=/b>b</a>") == "details"
     with pytest.raises(NotOnPage, match="has no link"):
         first_link("<p>It sends.</p>")

@@ -85,6 +85,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         for _attempt in range(600):
             try:
                 urllib.request.urlopen(f"{made.url}/login", timeout=5).close()
+                socket.create_connection(("127.0.0.1", ports[1]), timeout=5).close()  # which opens after the other
                 break
             except OSError:
                 assert process.poll() is None
@@ -204,6 +205,18 @@ def test_a_host_that_names_a_service_often_has_the_product_asked_once(monkeypatc
     assert asked == [("https://cm/", True), ("https://cm/", False), ("https://other/", True)]
     assert [one["toggle"]["served"]["collected"] for one in found] == [False] * 81
     assert {one["toggle"]["on_disk"].get("mark") for one in found} == {"seen name", None}
+
+
+def test_the_authority_s_file_may_be_below_the_home_of_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/auditor")
+    for variables in (
+        {"telemetry_url": "https://cm/", "telemetry_ca_file": "~/ca.pem"},
+        {"telemetry_controllers": {"cm.service": {"url": "https://cm/", "ca_file": "~/ca.pem"}}},
+    ):
+        found = served.ways_of([entry()], variables)(entry())
+        assert found is not None and found.ca_file == "/home/auditor/ca.pem"
+    found = served.ways_of([entry()], {"telemetry_url": "https://cm/"})(entry())
+    assert found is not None and not found.ca_file
 
 
 # -- pages of other markup ---------------------------------------------------------------------------------------------

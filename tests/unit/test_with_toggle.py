@@ -53,6 +53,8 @@ HEAD = "# of the team\njenkins:\n  systemMessage: |+\n    a: {b\n\n  numExecutor
             "Unclassified:\n  UsageStatisticsCloudBees: {usageStatisticsCollected: false}\n",
         ),
         ("\ufeffä: ü\n", "\ufeffä: ü\n" + BLOCK.format("false")),
+        ("\ufeffunclassified:\nz: 1\n", "\ufeff" + BLOCK.format("false") + "z: 1\n"),
+        ("\ufeffunclassified:\n  usageStatisticsCloudBees:\n", "\ufeff" + BLOCK.format("false")),
     ],
 )
 def test_disabled(text: str, expected: str) -> None:

@@ -34,9 +34,10 @@ class Found(NamedTuple):
     refused: List[Tuple[str, str]]  # classes that are none, and why
 
 
-def bytewise(text: str, limit: int) -> str:
+def bytewise(text: str, limit: int, more: int = 0) -> str:
     """A text as the rest of a document has it, one character a byte; what is too long is cut, and says so."""
-    cut = text if len(text) <= limit else "%s [%d characters more]" % (text[:limit], len(text) - limit)
+    more += len(text) - limit
+    cut = text if more <= 0 else "%s [%d characters more]" % (text[:limit], more)
     return cut.encode("utf-8", "backslashreplace").decode("latin-1")
 
 
@@ -103,6 +104,12 @@ def _place(one: ClassFile, field: Field) -> str:
     return bytewise("%s.%s" % (one.name.replace("/", "."), field.name), LIMIT_NAME)
 
 
+def _joined(texts: List[str]) -> str:
+    """Texts in one, no more of it than is kept: a class may name one long text as often as it likes."""
+    head = " ".join(text[:LIMIT_SUMMARY] for text in texts[: LIMIT_SUMMARY + 1])[:LIMIT_SUMMARY]
+    return bytewise(head, LIMIT_SUMMARY, sum(map(len, texts)) + max(0, len(texts) - 1) - len(head))
+
+
 def _annotated(one: ClassFile, path: str) -> List[Dict[str, Any]]:
     """A row for each annotation of ours on a field."""
     rows = []
@@ -127,9 +134,9 @@ def _annotated(one: ClassFile, path: str) -> List[Dict[str, Any]]:
                     if field.has_constant
                     else "its name is made when the class is loaded: it is no constant"
                 )
-            summary = " ".join(annotation.values.get("summary", []))
+            summary = _joined(annotation.values.get("summary", []))
             if summary:
-                row["summary"] = bytewise(summary, LIMIT_SUMMARY)
+                row["summary"] = summary
             if row["kind"] == PROPERTY:
                 events = annotation.values.get("event", [])
                 row["events"] = [bytewise(name, LIMIT_NAME) for name in events[:LIMIT_EVENTS]]

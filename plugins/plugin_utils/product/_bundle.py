@@ -95,10 +95,10 @@ def _another_value(text: str, parent: _yaml.Node, node: _yaml.Node, word: str, n
 
 def _below_null(text: str, key: _yaml.Node | None, node: _yaml.Node, keys: Any, word: str, ends: str, name: str) -> str:
     """Below a key without a value, in the lines that follow."""
-    column = -1 if key is None else key.start - (text.rfind("\n", 0, key.start) + 1)
-    if key is None or text[: key.start].rpartition("\n")[2].strip(" "):
+    before = "" if key is None else text[: key.start].removeprefix("\xef\xbb\xbf").rpartition("\n")[2]  # latin-1's BOM
+    if key is None or before.strip(" "):
         raise _toggle.Untold(f"{name}: a key without a value, in brackets")
-    return _after_line(text, node.start, _added(keys, column + STEP, word, ends), ends)
+    return _after_line(text, node.start, _added(keys, len(before) + STEP, word, ends), ends)
 
 
 def _in_mapping(text: str, key: _yaml.Node | None, node: _yaml.Node, keys: Any, word: str, ends: str) -> str:

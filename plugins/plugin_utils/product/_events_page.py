@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import NamedTuple
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import CLOUDBEES, CORE, checkbox_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import NotOnPage as NoCheckbox
+
 LIMIT_EVENTS = 1500
 LIMIT_NAME = 300
 LIMIT_SUMMARY = 600
@@ -28,7 +31,6 @@ _SUMMARIES = re.compile(r"\b(?:description|summary|details?|when|purpose|meaning
 _HELP = re.compile(
     r"/descriptor(?:ByName)?/([A-Za-z_$][A-Za-z0-9_.$]{0,199})/help/usageStatisticsCollected(?=[\"'/?#\s>])"
 )
-_CORE = "hudson.model.UsageStatistics"
 _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 _HIDDEN = ("script", "style", "template", "noscript", "textarea", "head", "header", "footer", "nav")
 
@@ -139,11 +141,21 @@ def _fed(reader: HTMLParser, text: str) -> None:
 
 
 def help_of(text: str) -> str:
-    """The class whose help is CloudBees' checkbox's, on the page of the checkboxes. Raises :class:`NotOnPage`."""
-    found: set[str] = {name for name in _HELP.findall(_COMMENT.sub("", text)) if name != _CORE}
-    if len(found) != 1:
-        many = f"{len(found)} help buttons that may be CloudBees' checkbox's" if found else "no help button of it"
-        raise NotOnPage(f"the page with the checkboxes has {many}")
+    """The class whose help is CloudBees' checkbox's, on the page of the checkboxes. Raises :class:`NotOnPage`.
+
+    That of the checkbox itself; where none is found that has a help button, the only one there may be of the name.
+    """
+    try:
+        cls = checkbox_of(text).cls
+    except NoCheckbox:
+        cls = ""
+    if cls:
+        return cls
+    found: set[str] = {name for name in _HELP.findall(_COMMENT.sub("", text)) if name != CORE}
+    if len(found) > 1:
+        raise NotOnPage(f"the page with the checkboxes has {len(found)} help buttons that may be CloudBees' checkbox's")
+    if not any(name.endswith(CLOUDBEES) for name in found):
+        raise NotOnPage("the page with the checkboxes has no help button of it")
     return found.pop()
 
 

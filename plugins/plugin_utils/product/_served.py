@@ -9,6 +9,7 @@ and no text of it is in any message.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -143,11 +144,8 @@ def ways_of(
     named = access_of(variables.get("telemetry_controllers") or {})
     mine = [entry for entry in entries if not entry.get("stray")]
     url = str(variables.get("telemetry_url") or "")
-    alone = (
-        Access(url, *(str(variables.get(f"telemetry_{name}") or "") for name in ("user", "token", "ca_file")))
-        if url and len(mine) == 1
-        else None
-    )
+    user, token, ca_file = (str(variables.get(f"telemetry_{name}") or "") for name in ("user", "token", "ca_file"))
+    alone = Access(url, user, token, os.path.expanduser(ca_file)) if url and len(mine) == 1 else None
     return lambda entry: next((named[name] for name in _names(entry) if name in named), alone)
 
 

@@ -82,6 +82,7 @@ options:
     description:
       - Ask each controller that is online for its version, at its own address, without any user or token. The addresses
         come from the operations center, so that it decides whom this machine asks.
+      - One minute is for all controllers of an operations center; who is not asked by then has no version.
     type: bool
     default: false
 """
@@ -124,6 +125,7 @@ compose:
 
 import hashlib
 import re
+import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +148,7 @@ NOWHERE = "controllers_without_address"
 _ENTRY = ("url", "user", "token", "ca_file")
 _LOOPBACK = re.compile(r"127\.[0-9.]+|::1|localhost")
 _ASKED_AT_ONCE = 16
+_SECONDS_FOR_VERSIONS = 60.0
 #: Where controllers of one machine differ.
 SEVERAL = "several"
 
@@ -348,8 +351,10 @@ def _nowhere(name: str, url: str) -> str:
 
 
 def _with_versions(center: product.Center, ca_file: str | None) -> product.Center:
+    until = time.monotonic() + _SECONDS_FOR_VERSIONS
+
     def asked(item: product.Item) -> product.Item:
-        if not item.endpoint or not item.online:
+        if not item.endpoint or not item.online or time.monotonic() >= until:
             return item
         return item._replace(version=product.version_of(Client(item.endpoint, ca_file=ca_file)))
 

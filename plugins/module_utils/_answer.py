@@ -62,12 +62,17 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
     from .edit._declare import declare_all
     from .edit._writing import Refused
     from .host._files import readable
-    from .java._jvm import Switch, is_name
+    from .java._jvm import PROPERTY, Switch, is_name
 
     refused = _relative(params)
     switches = params.get("switches") or []
     if not refused and not all(is_name(one["name"]) for one in switches):
         refused = "switches: one has no name of a property"
+    if not refused and any(one["name"] == PROPERTY for one in switches):
+        refused = "switches: one is the flag itself, which ``state`` is about"
+    known = {}  # type: Dict[str, Any]
+    if not refused and any(known.setdefault(one["name"], one) != one for one in switches):
+        refused = "switches: one stands there twice, and not alike"
     if refused:
         return {"failed": True, "msg": refused}
     try:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from operationscenter import TOKEN, USER, Center, certificate_in, controller, folder, serving
 
+from ansible_collections.cbops.telemetry.plugins.inventory import operations_center as plugin
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _addresses as addresses
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
@@ -216,6 +217,16 @@ def test_versions_are_asked_for_without_a_token(tmp_path: Path) -> None:
         assert all(value["controller_version"] is None for value in found["_meta"]["hostvars"].values())
         assert product.version_of(Client(one.url)) == "2.504.3.1"
         assert len(one.asked) == 1
+
+
+def test_versions_that_take_too_long_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as one:
+        item = product.Item("a", "client", one.url, True, None, None)
+        center = product.Center(one.url, None, (item, item._replace(name="b")))
+        found = plugin._with_versions(center, None)
+        assert [again.version for again in found.items] == ["2.504.3.1"] * 2
+        monkeypatch.setattr(plugin, "_SECONDS_FOR_VERSIONS", 0.0)
+        assert plugin._with_versions(center, None) == center and len(one.asked) == 2
 
 
 HOSTILE = [

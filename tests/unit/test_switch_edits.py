@@ -22,6 +22,13 @@ BOTH = [CORE, PHONE]
 def flag(host: Host, state: str, check: bool = False, run: str = "", **switches: str) -> dict[str, Any]:
     """What telemetry_flag answers; ``switches`` by what is wanted of core's and Hazelcast's."""
     wanted = [{**one, "state": switches[key]} for key, one in (("core", CORE), ("phone", PHONE)) if key in switches]
+    return answered(host, state, wanted, check, run)
+
+
+def answered(
+    host: Host, state: str, switches: list[dict[str, str]], check: bool = False, run: str = ""
+) -> dict[str, Any]:
+    """The same of these."""
     return answer.telemetry_flag(
         {
             "state": state,
@@ -33,7 +40,7 @@ def flag(host: Host, state: str, check: bool = False, run: str = "", **switches:
             "backup_days": 365,
             "run": run,
             "attach": "never",
-            "switches": wanted,
+            "switches": switches,
         },
         check,
     )
@@ -155,6 +162,47 @@ def test_a_name_that_is_none_is_refused(host: Host) -> None:
     host.deb('JAVA_ARGS="-Xmx1g"\n')
     params = {"root": str(host.root), "launch_scripts": [], "switches": [{"name": "a b"}]}
     assert "no name of a property" in answer.telemetry_flag(params, True)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("names", "states", "words"),
+    [
+        ([_declare.TELEMETRY.name], ["enabled"], "the flag itself"),
+        (["a.b", "a.b"], ["enabled", "disabled"], "twice"),
+        (["a.b", "a.b"], ["disabled", "disabled"], None),
+    ],
+)
+def test_what_contradicts_itself_is_refused(host: Host, names: list[str], states: list[str], words: str | None) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    before = files(host)
+    switches = [{**CORE, "name": name, "state": state} for name, state in zip(names, states, strict=True)]
+    found = answered(host, "disabled", switches)
+    assert (words in found["msg"]) if words else not found.get("failed")
+    assert (files(host) == before) == (words is not None)
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error", "/x"), ValueError("odd"), _declare.Refused("no")])
+@pytest.mark.parametrize("check", [False, True])
+def test_what_was_written_is_said_where_a_later_property_fails(
+    host: Host, monkeypatch: pytest.MonkeyPatch, error: Exception, check: bool
+) -> None:
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    real = _declare.declare
+
+    def declare(*given: Any) -> Any:
+        if len(given) > 10 and given[10].name == CORE["name"]:
+            raise error
+        return real(*given)
+
+    monkeypatch.setattr(_declare, "declare", declare)
+    found = flag(host, "disabled", check, core="disabled", phone="disabled")
+    assert found["failed"] and found["changed"] and len(found["files"]) == 1
+    assert len(found["refused"]) == 1 and found["refused"][0].startswith(f"-D{CORE['name']}: ")
+    assert bool(found["backup_files"]) != check
+    if not check:
+        assert on_disk(host) == ["disabled", "enabled", "disabled"]
 
 
 def test_the_switch_goes_with_its_definition(host: Host) -> None:

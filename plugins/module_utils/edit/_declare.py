@@ -251,7 +251,11 @@ def declare_all(wanted: str, switches: Sequence[Tuple[Switch, str]], root: str, 
     done = declare(wanted, root, launch_scripts, names, backup, check, attach, run, count, days)
     for switch, state in switches:
         over = done.view if check else None
-        more = declare(state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over)
+        try:
+            more = declare(state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over)
+        except (Refused, OSError, ValueError) as error:  # what was written before is said all the same
+            done = done._replace(refused=done.refused + ["-D%s: %s" % (switch.name, error)])
+            continue
         done = _merged(done, more, check)
     return done
 

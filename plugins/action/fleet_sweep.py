@@ -242,16 +242,17 @@ class Tally:
         Raises AnsibleActionFail.
         """
         # Who was not asked, or did not answer, has not said which machine it is.
-        mute = {self._places.get(host) for host in self.unserved if not self._machines.get(host)} - {None}
-        self._leave_names(host for host in self.hosts if self._places.get(host) in mute)
-        acted = {self._machines.get(host) for host in (*self.unserved, *self.edited)} - {None}
-        names = Counter(self._machines.values())
-        self._leave_names(
-            host for host in self.hosts if (machine := self._machines.get(host)) in acted and names[machine] > 1
-        )
+        mute = [host for host in (*self.unserved, *self.edited) if not self._machines.get(host)]
+        self._leave_names(self._places, mute)
+        self._leave_names(self._machines, (*self.unserved, *self.edited))
 
-    def _leave_names(self, hosts: Iterable[str]) -> None:
-        for host in [host for host in hosts if host not in self.unserved]:
+    def _leave_names(self, marks: Mapping[str, Any], acted: Iterable[str]) -> None:
+        """Leave who has a mark that one of the acted ones has, too, and that is not its own alone."""
+        found, names = {marks.get(host) for host in acted} - {None}, Counter(marks.values())
+        for host in [host for host in self.hosts if host not in self.unserved]:
+            mark = marks.get(host)
+            if mark not in found or names[mark] < 2:
+                continue
             self.leave(host, OTHER_NAME)
             if host in self._judged:  # so that its verdict does not outlive a run that ends before it is judged again
                 settings, circumstances = self._judged[host]

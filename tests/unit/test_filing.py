@@ -133,6 +133,17 @@ def test_two_names_that_were_both_edited_and_one_that_has_no_other(tmp_path: Pat
     assert set(tally.unserved) == {"a", "b"}
 
 
+def test_two_names_that_were_edited_of_a_machine_that_has_no_mark(tmp_path: Path) -> None:
+    tally = Tally(3, tmp_path)
+    for host, place in {"a": "10.0.0.5 22", "b": "10.0.0.5 22", "c": "10.0.0.6 22"}.items():
+        tally.place(host, place)
+        tally.meet(host, {"state": {"host": {"machine": None}}})
+        tally.hosts[host] = {"verdict": "compliant", "reasons": []}
+        tally.edited[host] = ["/etc/default/cloudbees-core-cm"]
+    tally.look_again()
+    assert set(tally.unserved) == {"a", "b"}
+
+
 def test_a_verdict_that_was_too_early_does_not_stay(tmp_path: Path) -> None:
     """The run may end before the host is judged again; where it does not, nothing has drifted."""
     tally = Tally(2, tmp_path)

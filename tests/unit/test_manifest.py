@@ -1104,6 +1104,64 @@ def test_what_names_no_head_is_no_head(text: str) -> None:
         manifest.heads_in(text)
 
 
+@pytest.mark.parametrize(
+    "typo", ["b" * 63, "b" * 65, "B" * 64, "head: x, sequence 3, SHA-256 " + "b" * 62, "b" * 63 + "g"]
+)
+@pytest.mark.parametrize(
+    "form", ["{0}\n{1}", "{1}\n{0}", "{0}\n\n  {1} \nthe end", '[{{"sha256": "{0}"}}, {{"sha256": "{1}"}}]']
+)
+def test_a_head_with_a_typo_beside_another_is_refused(form: str, typo: str) -> None:
+    with pytest.raises(ValueError, match="names no head"):
+        manifest.heads_in(form.format("a" * 64, typo))
+    assert manifest.heads_in(
+        "Audit\n" + "a" * 64 + "\nnewest: none\n" + '"sha256": null, "sha256": ""\n' + "a" * 40
+    ) == ["a" * 64]
+
+
+def test_a_head_from_before_signing_is_there(runs: Runs) -> None:
+    first = runs(judged("cm1", state()), key=None)
+    runs(judged("cm1", state()))
+    wrong, notes = against(runs, sha256_of(first))
+    assert wrong == [] and f"is {first.name}, from before signing" in notes
+    text = first.read_text()
+    first.write_text(text.replace("}", "} ", 1))
+    assert any("was kept" in one for one in against(runs, hashlib.sha256(text.encode()).hexdigest())[0])
+
+
+@pytest.mark.usefixtures("each_at_its_time")
+def test_a_fork_is_seen_whatever_run_lies_between(runs: Runs, tmp_path: Path) -> None:
+    """A long run of other hosts began before the first had ended, and ended after the second had begun."""
+    runs(judged("cm1", state()), judged("cm2", state()))
+    shutil.copytree(runs.reports, tmp_path / "old")
+    runs(judged("cm1", state()))
+    begun = manifest.now()
+    shutil.copytree(runs.reports / "manifests", tmp_path / "away")
+    (kept,) = manifest.heads_of(runs.reports)
+    for number, host in ((3, "cm1"), (4, "cm2")):
+        put_back(runs, tmp_path / "old")
+        runs.file(number, judged(host, state()))
+        made = manifest.manifest_of([judged(host, state())], evidence.read_journal(runs.reports, run_id_of(number)))
+        started = {"started": begun} if number == 4 else {}
+        manifest.write_manifest(runs.reports, {**made, "run_id": run_id_of(number), **started}, str(runs.keys / "key"))
+        shutil.copytree(runs.reports / "manifests", tmp_path / "away", dirs_exist_ok=True)
+    shutil.copytree(tmp_path / "away", runs.reports / "manifests", dirs_exist_ok=True)
+    wrong, notes = against(runs, kept.sha256)
+    assert f"{run_id_of(3)}.json began after {run_id_of(2)}.json had ended" in notes
+    assert any(f"{run_id_of(3)}.json: it began after the head that was kept" in one for one in wrong)
+
+
+def test_one_that_is_gone_from_the_middle_is_noted_where_a_clock_was_put_back(runs: Runs) -> None:
+    made = []
+    for number in (5, 1, 2):
+        runs.file(number, judged("cm1", state()))
+        made.append(runs.end(number, "key", judged("cm1", state())))
+    assert runs.check() == ([], "")
+    take_away(made[1])
+    wrong, notes = runs.check()
+    assert not any("is missing" in one for one in wrong)
+    assert f"{made[1].name} is not there, and {made[2].name} names it" in notes and made[0].name in notes
+
+
 def test_a_baseline_that_was_changed_is_named(runs: Runs) -> None:
     """Of a host that cannot be read: else nobody would see how it has drifted meanwhile."""
     runs(judged("cm1", state()))

@@ -64,6 +64,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
 NAMESPACE = "cbops.telemetry"
 #: Seconds for ssh-keygen.
 PATIENCE = 30
+#: Of so many hosts verification keeps by which run they were judged; more it reads again.
+MOST_KEPT = 2_000_000
 #: Records of changes that one manifest names.
 MOST_RECORDS = 1000
 
@@ -447,6 +449,12 @@ class _Verification:
                 for one in self.signed.values()
                 if one.link.sequence < sequence and one.link.run_id < run_id
             )
+            beside = sorted(one.path.name for one in self.signed.values() if 0 < one.link.sequence < sequence)
+            if beside and not older:  # by its name it is older than they are, which a clock that was put back does too
+                self.notes.append(
+                    f"{run_id}.json is not there, and {named(namers)} names it: it was deleted as an old one, or taken "
+                    f"out of the middle, for some of a lower sequence are there: {named(beside)}"
+                )
             if older:
                 self.wrong.append(
                     f"{self.reports / 'manifests' / run_id}.json: it is missing, {named(namers)} names "
@@ -468,10 +476,11 @@ class _Verification:
                 by_previous.setdefault(previous.run_id, []).append(run_id)
         for base, following in sorted(by_previous.items()):
             ordered = sorted(following, key=lambda run_id: self.signed[run_id].started)
-            for one, other in itertools.pairwise(ordered):
+            hosts: dict[str, frozenset[int]] = {}
+            for one, other in itertools.combinations(ordered, 2):
                 first, second = self.signed[one], self.signed[other]
                 apart = not chain.before[other] & chain.bit[one] and not chain.before[one] & chain.bit[other]
-                if apart and first.finished < second.started and not self._hosts(first).isdisjoint(self._hosts(second)):
+                if apart and first.finished < second.started and self._share_hosts(first, second, hosts):
                     self.forks.append((first, second))
                     self.notes.append(
                         f"the chain forks after {base}.json: {second.path.name} began after {first.path.name} had "
@@ -479,19 +488,35 @@ class _Verification:
                         "or it was put back to an older state when the second ran"
                     )
 
-    def _hosts(self, one: Manifest) -> set[str]:
-        """The hosts that went into a run; read again, for those of all runs do not fit into memory."""
-        return set(map(str, manifest_in(content(one.path))["hosts"]))
+    def _share_hosts(self, first: Manifest, second: Manifest, known: dict[str, frozenset[int]]) -> bool:
+        """Whether a host went into both runs; ``known`` are those of the last ones that were read, as hashes."""
+        both = []
+        for one in (first, second):
+            found = known.get(one.link.run_id)
+            if found is None:
+                found = frozenset(hash(str(host)) for host in manifest_in(content(one.path))["hosts"])
+                known[one.link.run_id] = found
+            both.append(found)
+        while sum(map(len, known.values())) > MOST_KEPT:
+            del known[next(iter(known))]
+        return not both[0].isdisjoint(both[1])
 
     def against(self, heads: Sequence[str]) -> None:
         """Hold the chain against heads that somebody has kept elsewhere, by their SHA-256."""
         chain = Chain(one.link for one in self.signed.values())
         by_sum = {one.sha256: one for one in self.signed.values()}
+        before = {one.sha256: one for one in self.from_before.values()}
         ends = ", ".join(
             f"{one.path.name} (sequence {one.link.sequence or 'none'}, SHA-256 {one.sha256})" for one in self.heads[:5]
         )
         for sha256 in heads:
             head = by_sum.get(sha256)
+            if head is None and sha256 in before:
+                self.notes.append(
+                    f"the head that was kept, {sha256}, is {before[sha256].path.name}, from before signing: it is "
+                    "there, as the first signed manifest found it"
+                )
+                continue
             if head is None:
                 self.wrong.append(
                     f"{self.reports / 'manifests'}: the head that was kept, {sha256}, is not there: the chain was cut "
@@ -638,15 +663,24 @@ UNPROVEN = (
 )
 _HEAD = re.compile(r"""(?:^\s*|SHA-256 |sha256"?[=:]\s*"?)([0-9a-f]{64})(?![0-9a-f])""", re.MULTILINE)
 
+#: What was meant for a head: a line that is one word of many digits, or that says that a SHA-256 follows.
+_MEANT = re.compile(
+    r"""^[ \t]*[0-9a-fA-F]{48}\S*[ \t]*$|(?:SHA-256 |sha256"?[=:]\s*"?)[0-9a-fA-F]{8}.{0,60}""", re.MULTILINE
+)
+
 
 def heads_in(text: str) -> list[str]:
     """The heads that a text names: a SHA-256 alone, or a line of a run, of verification or of OpenMetrics that has it.
 
-    Raises ValueError where it names none.
+    Raises ValueError where it names none, or one of them is no SHA-256: one that is not looked for would be a proof of
+    nothing.
     """
     found = list(dict.fromkeys(_HEAD.findall(text)))
     if not found:
         raise ValueError(f"{text[:80]!r} names no head: no SHA-256 of a manifest is in it")
+    wrong = _MEANT.search(_HEAD.sub(" ", text))
+    if wrong:
+        raise ValueError(f"{wrong[0].strip()[:80]!r} names no head: it is not 64 digits of 0-9 and a-f")
     return found
 
 

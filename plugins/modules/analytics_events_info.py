@@ -54,7 +54,9 @@ options:
         description: Who asks; needs the permission Overall/SystemRead.
         type: str
       token:
-        description: The API token of that user, from a vault. It is not sent to the host.
+        description:
+          - The API token of that user, from a vault. It is not sent to the host; without TLS it is sent to the control
+            node's own addresses of loopback alone.
         type: str
       ca_file:
         description: Certificates that count for it, on the control node.

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +27,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_pa
     help_of,
 )
 
+CHECKOUT = Path(__file__).parent.parent.parent
 CLASS = "com.cloudbees.example.UsageStatisticsCloudBees"
 HELP = f"/descriptor/{CLASS}/help/usageStatisticsCollected"
 TABLE = "<table><thead><tr><th>Event</th><th>Description</th></tr></thead><tbody>%s</tbody></table>"
@@ -267,3 +273,30 @@ def test_a_host_that_names_a_service_often_has_the_product_asked_once(server: Se
     found = with_events({"installations": entries}, {"telemetry_events": "served", "telemetry_controllers": named})
     assert {one["events"]["served"]["mark"] for one in found["installations"]} == {"seen"}
     assert len(found["installations"]) == 40 and len(server.asked) == 3
+
+
+def test_the_module_sends_no_token_where_it_could_be_read_on_the_way(server: Server, tmp_path: Path) -> None:
+    def ask(url: str) -> dict[str, Any]:
+        options = {"root": str(tmp_path), "served": {"url": url, "user": "a", "token": TOKEN}}
+        return {"cbops.telemetry.analytics_events_info": options, "register": "said"}
+
+    refused = ["said.served.mark == 'unknown'", "'has no TLS' in said.served.reason", "said.served.events == []"]
+    tasks = [
+        ask("http://cm.example.invalid/"),
+        {"ansible.builtin.assert": {"that": refused}},
+        ask(server.url),
+        {"ansible.builtin.assert": {"that": ["said.served.mark == 'seen'"]}},
+    ]
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "-c", "local", tmp_path / "play.json"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(server.asked) == 3 and TOKEN not in done.stdout + done.stderr

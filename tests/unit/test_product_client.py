@@ -277,3 +277,24 @@ def test_a_certificate_is_taken_from_the_file_that_is_named_and_else_not(secured
         client.UNREACHABLE,
         client.CERTIFICATE,
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "is_refused"),
+    [
+        ("http://cm.example.com/", TOKEN, True),
+        ("HTTP://cm.example.com:8080/x", TOKEN, True),
+        (f"http://jo:{TOKEN}@cm.example.com/", "", True),
+        ("http://127.0.0.1.example.com/", TOKEN, True),
+        ("http://localhost@cm.example.com/", TOKEN, True),
+        ("http://cm.example.com/", "", False),
+        ("https://cm.example.com/", TOKEN, False),
+        ("http://127.0.0.1:8080/", TOKEN, False),
+        ("http://localhost:8080/", TOKEN, False),
+        ("http://[::1]:8080/", TOKEN, False),
+        ("http://[::1", TOKEN, False),
+    ],
+)
+def test_where_a_token_could_be_read_on_the_way(url: str, token: str, is_refused: bool) -> None:
+    said = client.readable_on_the_way(url, token)
+    assert ("has no TLS" in said) is is_refused and TOKEN not in said

@@ -8,13 +8,16 @@ Private to this collection. Runs on the control node.
 
 from __future__ import annotations
 
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import address
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import (
+    Client,
+    ClientError,
+    readable_on_the_way,
+)
 
 
 def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | str]:
@@ -28,12 +31,8 @@ def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | st
         if url in found:
             raise ValueError(f"{url} is named twice")
         token = str(entry.get("token") or "")
-        if (
-            token
-            and url.startswith("http:")
-            and (urllib.parse.urlsplit(url).hostname or "") not in ("127.0.0.1", "::1")
-        ):
-            found[url] = f"{url} has no TLS, so that whoever listens could read the token"
+        if refusal := readable_on_the_way(url, token):
+            found[url] = refusal
             continue
         try:
             client = Client(url, str(entry.get("user") or ""), token, entry.get("ca_file"))

@@ -82,6 +82,18 @@ def _without_secrets(url: str) -> str:
     return visible(f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else parts.path)[:300]
 
 
+def readable_on_the_way(url: str, token: str) -> str:
+    """Why a token must not go to an address, "" where it may: it has no TLS, and is not on this machine."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        is_near = (parts.hostname or "") in ("127.0.0.1", "::1", "localhost")
+    except ValueError:
+        return ""  # no address: nothing is sent there
+    if not (token or parts.password) or parts.scheme != "http" or is_near:
+        return ""
+    return f"{_without_secrets(url)} has no TLS, so that whoever listens could read the token"
+
+
 class Client:
     """A controller or operations center by its URL. What is asked without a user is asked as anonymous."""
 

@@ -13,7 +13,7 @@ from fleethand import BIN, FLAG, Fleet, place
 HOST = "bookworm-cm-deb"
 KINDS = ("bullseye-cm-rpm", "bookworm-cm-rpm-array", "bookworm-tomcat", "trixie-oss", "trixie-script")
 #: What differs from call to call, or says how the module came to the host.
-VOLATILE = {"ansible_facts", "invocation", "phases_ms", "tcp_ms", "exception", "_ansible_parsed"}
+VOLATILE = {"ansible_facts", "invocation", "phases_ms", "tcp_ms", "exception", "_ansible_parsed", "time"}
 CARRIERS = ("pipe", "module")
 
 

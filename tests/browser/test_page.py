@@ -443,6 +443,30 @@ def test_a_page_that_stays_open_gets_old(browser: Browser, tmp_path: Path) -> No
     context.close()
 
 
+@pytest.mark.parametrize(("opened", "ended"), [("2026-12-31T23:58:00Z", False), ("2027-01-01T00:01:00Z", True)])
+def test_a_waiver_that_has_ended_since_is_grey(browser: Browser, tmp_path: Path, opened: str, ended: bool) -> None:
+    names_ = fleetmaker.make(tmp_path, 40)
+    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT)
+    waived = [host.host for host in found.hosts if host.verdict == "waived"]
+    assert waived
+    path = tmp_path / "report.html"
+    path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts)))
+    context = browser.new_context(offline=True, color_scheme="light")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.clock.install(time=opened)
+    page.goto(path.as_uri())
+    said = f"The waivers of {len(waived)} hosts have ended since."
+    assert (said in (page.locator("#old").text_content() or "")) is ended
+    expect(page.locator(".total.past[data-verdict=waived]")).to_have_count(int(ended))
+    expect(page.locator(".total.past[data-verdict=compliant]")).to_have_count(0)
+    page.goto(f"{path.as_uri()}#/host/{waived[0]}")
+    expect(page.locator("#detail .badge.v-waived.past")).to_have_count(int(ended))
+    context.close()
+    assert wrong == []
+
+
 def test_without_a_limit_nothing_is_greyed(browser: Browser, tmp_path: Path) -> None:
     names_ = fleetmaker.make(tmp_path, 40)
     found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT)
@@ -452,7 +476,7 @@ def test_without_a_limit_nothing_is_greyed(browser: Browser, tmp_path: Path) -> 
     page = context.new_page()
     page.clock.install(time="2027-02-01T00:00:00Z")
     page.goto(path.as_uri())
-    expect(page.locator("#old")).to_have_text("This page was made 69 days ago.")
+    expect(page.locator("#old")).to_have_text("This page was made 69 days ago. The waivers of 2 hosts have ended since.")
     assert _greens(page) > 0
     context.close()
 

@@ -476,7 +476,9 @@ def test_without_a_limit_nothing_is_greyed(browser: Browser, tmp_path: Path) -> 
     page = context.new_page()
     page.clock.install(time="2027-02-01T00:00:00Z")
     page.goto(path.as_uri())
-    expect(page.locator("#old")).to_have_text("This page was made 69 days ago. The waivers of 2 hosts have ended since.")
+    expect(page.locator("#old")).to_have_text(
+        "This page was made 69 days ago. The waivers of 2 hosts have ended since."
+    )
     assert _greens(page) > 0
     context.close()
 

@@ -588,6 +588,26 @@ def test_a_file_put_back_while_a_run_goes_on_is_not_taken_for_one_that_overtook(
     assert "was changed, or put back to an older one" in host.reasons[0]
 
 
+def test_what_a_killed_run_left_is_not_believed_again_when_it_is_put_back(runs: Runs) -> None:
+    """Its journal speaks of that content, but the last run has filed another since."""
+    runs.file(1, judged("cm1", state()))
+    old = (runs.reports / "evidence/cm1.json").read_bytes()
+    (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+    assert host.verdict == "compliant"
+    for put_back_sooner in (True, False):
+        runs.count += 2
+        runs.file(runs.count, judged("cm1", state("enabled")))
+        if put_back_sooner:
+            (runs.reports / "evidence/cm1.json").write_bytes(old)
+        runs.end(runs.count)
+        (runs.reports / "evidence/cm1.json").write_bytes(old)
+        (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+        assert (host.verdict, host.is_as_filed) == ("unknown", False)
+    runs.file(9, judged("cm1", state()))
+    (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+    assert (host.verdict, host.is_as_filed) == ("compliant", True), "one at work now"
+
+
 def test_a_run_that_overtook_and_was_killed_is_named_until_the_next(runs: Runs) -> None:
     runs.file(1, judged("cm1", state("enabled")))
     runs.file(2, judged("cm1", state()))

@@ -185,14 +185,18 @@ class _Folder:
     def seen(self, host: str, sha256: str) -> Mapping[str, Any] | None:
         """What the last run that filed a host's evidence says of it; ``sha256`` is the checksum of the file.
 
-        A run that has not ended, or was killed, is believed where the file is what it left, and no run that has ended
-        says so: which of those was the last, only clocks could tell.
+        A run that has not ended, or was killed, is believed where the file is what it left, no run that has ended says
+        so, and it filed that later: only clocks can tell.
         """
         if host in self._own:
             return self._own[host]
         name = f"evidence/{path_of(Path(), host).name}"
         word = self._words.left_by(name) if name in self._words else None
         unended = self._unended.get(host, [])
+        if name in self._words:
+            # What is older than what the last run has filed was put back where it is there again.
+            last = self._words[name].entry["collected_at"]
+            unended = [entry for entry in unended if entry["collected_at"] >= last]
         matching = [entry for entry in unended if entry["sha256"] == sha256]
         if word is not None and (word.entry["sha256"] == sha256 or not matching):
             return word.entry

@@ -6,8 +6,10 @@ import contextlib
 import ctypes
 import datetime
 import errno
+import io
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from schemas import validate
 
 from ansible_collections.cbops.telemetry.plugins.module_utils._answer import state
 from ansible_collections.cbops.telemetry.plugins.module_utils.host import _files as of_files
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._file_systems import Silent
 from ansible_collections.cbops.telemetry.plugins.module_utils.java import _toggle as toggle
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _drift as drift
@@ -226,6 +229,72 @@ def test_a_service_with_other_files_has_other_configuration(host: Host, by: str)
     host.write("/etc/systemd/system/cloudbees-cm.service.d/x.conf", "[Service]\nBindPaths=/srv/bound:/casc\n")
     (found,) = state(str(host.root))["installations"]
     assert found["toggle"]["declared"] == {"collected": True, "file": "/srv/bound/b.yaml", "line": 6}
+
+
+def archive(*names: str, comment: bytes = b"") -> str:
+    """A zip with these entries."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name in ("META-INF/MANIFEST.MF", *names):
+            archive.writestr(name, "Jenkins-Version: 2.555.1\n")
+        archive.comment = comment
+    return made.getvalue().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("names", "collected"),
+    [
+        (["WEB-INF/web.xml", "WEB-INF/classes/jenkins.yaml", "jenkins.yaml"], False),
+        (["WEB-INF/jenkins.yaml"], "unknown"),
+        (["WEB-INF/jenkins.yaml.d/a.yaml"], "unknown"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["war", "folder", "unpacked in the home"])
+def test_a_war_may_bring_configuration(host: Host, kind: str, names: list[str], collected: Any) -> None:
+    host.write(HOME + "/jenkins.yaml", casc("false"))
+    host.write("/srv/cm.war", archive(*(names if kind == "war" else [])))
+    place = {"folder": "/srv/cm", "unpacked in the home": HOME + "/war"}.get(kind, "/srv/x")
+    for name in ["WEB-INF/web.xml", *names]:
+        host.write(f"{place}/{name}", "x")
+    wars = ["/srv/cm"] if kind == "folder" else ["/srv/cm.war"]
+    found = toggle.declared(host.files, HOME, toggle.Casc(), wars)
+    assert found["collected"] == collected
+    assert collected is False or "the war brings configuration as code" in found["reason"]
+    if kind == "folder":
+        return
+    host.script(f"#!/bin/sh\nexport JENKINS_HOME={HOME}\nexec java -jar /srv/cm.war\n")
+    assert [one["toggle"]["declared"] for one in state(str(host.root))["installations"]] == [found]
+
+
+def test_a_war_that_is_not_read_may_bring_it_too(host: Host) -> None:
+    host.write(HOME + "/jenkins.yaml", casc("false"))
+    for war, text, collected in (
+        ("/srv/gone.war", "", False),
+        ("/srv/none.war", "PK", False),
+        ("/srv/large.war", archive(comment=b"PK\x06\x07"), "unknown"),
+        ("/srv/loop.war", None, "unknown"),
+        ("cm.war", "", "unknown"),
+    ):
+        if text is None:
+            (host.root / war[1:]).symlink_to(war)
+        elif text:
+            host.write(war, text)
+        found = toggle.declared(host.files, HOME, toggle.Casc(), [war])
+        assert (found["collected"], bool(found.get("reason"))) == (collected, collected == "unknown"), war
+
+
+def test_a_war_on_a_file_system_that_does_not_answer_is_not_opened(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.write(HOME + "/jenkins.yaml", casc("false"))
+    host.write("/dead/cm.war", archive())
+    files = host.files
+
+    def silent(path: str) -> bool:
+        raise Silent("does not answer", path)
+
+    monkeypatch.setattr(files, "exists", silent)
+    monkeypatch.setattr(files, "open", lambda path: pytest.fail(path))
+    found = toggle.declared(files, HOME, toggle.Casc(), ["/dead/cm.war"])
+    assert (found["collected"], "does not answer" in found["reason"]) == ("unknown", True)
 
 
 def test_where_it_may_lie(host: Host) -> None:

@@ -68,7 +68,8 @@ def manifest_of(data: bytes) -> Dict[str, str]:
     return attributes
 
 
-def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
+def _zip_directory(stream: IO[bytes], size: int) -> Tuple[bytes, int, int]:
+    """The directory of an archive, its place, and that by the archive's own word. Raises Unreadable, ValueError."""
     stream.seek(max(0, size - _TAIL))
     tail = stream.read(_TAIL)
     if b"PK\x06\x07" in tail:
@@ -81,7 +82,12 @@ def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
         raise Unreadable("its zip directory is larger than %d bytes" % LIMIT_DIRECTORY)
     start = size - len(tail) + ends[-1] - length
     stream.seek(start)
-    flags, method, checksum, packed, whole, position = _entry(stream.read(length), _MANIFEST.encode())
+    return stream.read(length), start, offset
+
+
+def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
+    directory, start, offset = _zip_directory(stream, size)
+    flags, method, checksum, packed, whole, position = _entry(directory, _MANIFEST.encode())
     if method not in (_STORED, _DEFLATED):  # all that Java reads
         raise Unreadable("its manifest is compressed in a way that Java does not read")
     if max(packed, whole) > LIMIT_MANIFEST:

@@ -8,11 +8,12 @@ user's, and opened as :mod:`_jenkins_home` does; a bundle may hold secrets, so n
 Core's own ``noUsageStatistics`` is another sender's, and is not read here.
 """
 
+import os
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import LIMIT_SIZE, HostFiles, text_of_open
-from ._jenkins_home import UNKNOWN, Unreadable, _children, _why
+from ._jenkins_home import UNKNOWN, Unreadable, _children, _why, _zip_directory
 
 BUNDLE = "core.casc.config.bundle"
 CONFIG = "casc.jenkins.config"
@@ -25,6 +26,8 @@ TRUE, FALSE = ("true", "yes", "y", "on", "1"), ("false", "no", "n", "off", "0")
 SUFFIX = "UsageStatisticsCloudBees.xml"
 INFERRED = "inferred name"
 PROMOTED = "core-casc-bundle"
+#: In a war: a file, or with ".d" a folder, that configuration as code puts before all else.
+BROUGHT = ("WEB-INF", "jenkins.yaml")
 LIMIT_FILES = 300
 LIMIT_NAMES = 2000
 LIMIT_READ = 16 << 20  # characters of all
@@ -222,13 +225,55 @@ def declared_in(text: str, path: str) -> Optional[Tuple[bool, int]]:
     raise Untold("%s:%d: its value is no boolean" % (path, line))
 
 
-def declared(files: HostFiles, home: str, casc: Casc) -> Dict[str, Any]:
+def _check_war(files: HostFiles, war: str) -> None:
+    """Raises Unreadable where a war, or a folder that it was unpacked to, brings configuration as code."""
+    if not war.startswith("/"):
+        raise Untold("it is not known which war is started")
+    try:
+        files.exists(war)  # raises Silent, where to open it would wait for ever
+        try:
+            descriptor, status = files.open(war)
+        except IsADirectoryError:
+            brings = bool(_brought(files.asked_names(war + "/" + BROUGHT[0])))
+        else:
+            with os.fdopen(descriptor, "rb") as stream:
+                brings = "/".join(BROUGHT).encode() in _zip_directory(stream, status.st_size)[0]
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # it is not there, or no archive: nothing starts
+        return
+    except OSError as error:
+        raise Untold("%s: whether it brings configuration as code is not known: %s" % (war, _why(error)))
+    except Unreadable as error:
+        raise Untold("%s: whether it brings configuration as code is not known: %s" % (war, error))
+    if brings:
+        raise Untold("%s: the war brings configuration as code, which is not read" % war)
+
+
+def _check_wars(files: HostFiles, home: str, wars: Sequence[str]) -> None:
+    """The same of all, and of what was unpacked of them in the home."""
+    for war in wars:
+        _check_war(files, war)
+    try:
+        names = files.list_below(home, "war/" + BROUGHT[0])
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise Untold("%s/war/%s: %s" % (home, BROUGHT[0], _why(error)))
+    if _brought(names):
+        raise Untold("%s/war: the war brings configuration as code, which is not read" % home)
+
+
+def _brought(names: Sequence[str]) -> List[str]:
+    return [name for name in names if name in (BROUGHT[1], BROUGHT[1] + ".d")]
+
+
+def declared(files: HostFiles, home: str, casc: Casc, wars: Sequence[str] = ()) -> Dict[str, Any]:
     """What the configuration as code of the next start sets."""
     sources = _Sources(files, home)
     promoted = home + "/" + PROMOTED
     try:
         if casc.reason:
             raise Untold(casc.reason)
+        _check_wars(files, home, wars)
         note = _take_bundle(sources, casc.bundle, promoted)
         configs = _configs(sources, casc)
         for place in configs:
@@ -320,9 +365,9 @@ def on_disk(files: HostFiles, home: str) -> Dict[str, Any]:
     return {"collected": values == {"true"}, "file": path, "mark": INFERRED}
 
 
-def toggle(files: HostFiles, home: str, casc: Casc) -> Dict[str, Any]:
+def toggle(files: HostFiles, home: str, casc: Casc, wars: Sequence[str]) -> Dict[str, Any]:
     """``toggle`` of an installation of the state document."""
-    return {"declared": declared(files, home, casc), "on_disk": on_disk(files, home)}
+    return {"declared": declared(files, home, casc, wars), "on_disk": on_disk(files, home)}
 
 
 def unknown_toggle(reason: str) -> Dict[str, Any]:

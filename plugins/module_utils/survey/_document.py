@@ -88,7 +88,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
             wars_of(entry, files),
             lambda place, until: dict(
                 controllers_of(files, product, place, until),
-                toggle=toggle(files, place, casc_of(definition, entry.on_disk, files)),
+                toggle=toggle(files, place, casc_of(definition, entry.on_disk, files), wars_of(entry, files)),
             ),
         ),
     }  # type: Dict[str, Any]

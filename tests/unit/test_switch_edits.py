@@ -11,7 +11,9 @@ from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as 
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _declare
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store
 from ansible_collections.cbops.telemetry.plugins.module_utils.java._jvm import Switch
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import summary
 
 CORE = {"name": "hudson.model.UsageStatistics.disabled", "off_value": "true", "variable": ""}
@@ -135,6 +137,25 @@ def test_a_variable_of_the_environment_is_enough_and_is_never_written(host: Host
     assert not flag(host, "enabled", phone="disabled")["changed"]
     refused = flag(host, "enabled", phone="enabled")
     assert refused["failed"] and files(host) == before
+    assert "by hand: take HZ_PHONE_HOME_ENABLED=false out of the environment" in refused["msg"]
+
+
+@pytest.mark.parametrize("value", [None, "true", "no"])
+def test_where_a_variable_decides_it_is_named_and_no_property(host: Host, value: str | None) -> None:
+    words = f"-D{PHONE['name']}={value}" if value else "-Xmx1g"
+    host.oss(f'[Service]\nEnvironment="JAVA_OPTS={words}"\nEnvironment="HZ_PHONE_HOME_ENABLED=false"\n')
+    own = [{"name": PHONE["name"], "off_value": "false"}]
+    (entry,) = answer.state(str(host.root), senders={"switches": own, "threads": False})["installations"]
+    (found,) = [one for one in entry["switches"] if one["name"] == PHONE["name"]]
+    assert found["on_disk"] == "disabled"
+    assert found["on_disk_detail"] == {"reason": "HZ_PHONE_HOME_ENABLED=false in the environment turns it off"}
+    wanted = {"name": PHONE["name"], "off_value": "false", "desired": "enabled", "words": "Hazelcast's phone home"}
+    sentences = [one.sentence for one in _findings.of_switch(entry, wanted)]
+    sentence = next(one for one in sentences if "HZ_PHONE_HOME_ENABLED" in one)
+    assert "turns it off; take it out by hand (Hazelcast's phone home)" in sentence
+    assert _manual.entry_of(sentence) == "flag-not-as-wanted"
+    refused = flag(host, "enabled", phone="enabled")
+    assert "by hand: take HZ_PHONE_HOME_ENABLED=false out of the environment" in refused["msg"]
 
 
 def test_one_run_is_undone_to_what_was_before_it(laid_out: Host) -> None:

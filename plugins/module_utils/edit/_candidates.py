@@ -29,7 +29,7 @@ from ..launch._live import (
     same_vectors,
     shell_append,
 )
-from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, outcome, unresolved
+from ..launch._outcome import DISABLED, ENABLED, Found, Outcome, judged_again, outcome, unresolved
 from ..launch._starters import starter_of
 from ..launch._systemd import UnitFiles
 from ..launch._unit import Unit, build
@@ -140,6 +140,9 @@ def plan(
 def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> str:
     """What a person should write, and where: one line, without anything of what stands there."""
     switch, flag = definition.switch, definition.switch.option
+    if wanted == ENABLED and switch.variable:
+        if judged_again(before, switch._replace(name="\0"), files).verdict == DISABLED:  # whatever the options say
+            return "by hand: take %s=false out of the environment" % switch.variable
     deciding = [mention for mention in before.mentions if switch.turns_off(mention.value) or wanted == DISABLED]
     if wanted == ENABLED or (deciding and not switch.turns_off(deciding[-1].value)):
         last = deciding[-1] if deciding else None

@@ -199,7 +199,7 @@ class _Judged(NamedTuple):
     """What one ``java`` command comes to."""
 
     verdict: str
-    reason: Optional[str]  # where it is unresolvable
+    reason: Optional[str]  # where it is unresolvable, or disabled by a variable and not by a mention
     mentions: List[Found]
     vector: Tuple[Layer, ...]
 
@@ -307,7 +307,7 @@ def _verdict(
         if variable.unknown(True):
             return UNRESOLVABLE, "%s: %s" % (switch.variable, variable.unknown(True))
         if variable.text == "false":
-            return DISABLED, None
+            return DISABLED, "%s=false in the environment turns it off" % switch.variable
     if state == "unknown":
         return UNRESOLVABLE, told if kind == "unknown" else NEITHER
     return state, None
@@ -426,6 +426,8 @@ def _together(
     """What several ways come to: verdict, reason, and the place of the mention that decides."""
     verdicts = {one.verdict for one in judged}
     if verdicts == {DISABLED} or verdicts == {ENABLED}:
+        if judged[0].reason:
+            return verdicts.pop(), judged[0].reason, None, None
         told = judged[0].mentions
         path, line = place_of(files, told[-1] if told else None)
         return verdicts.pop(), None, path, line

@@ -126,6 +126,9 @@ _FLAG = Subject("telemetry", "the flag", "true", "run enforce", "run enforce to 
 def _contrary_on_disk(entry: Mapping[str, Any], desired: str, of: Subject) -> str:
     name, launch, place = entry["name"], entry.get("launch") or {}, where(entry.get("on_disk_detail") or {})
     if desired == "enabled":
+        by = (entry.get("on_disk_detail") or {}).get("reason")
+        if by and not place:  # a variable, which enforce does not write
+            return "%s: %s; take it out by hand" % (name, by)
         return "%s: %s turns %s off; %s" % (name, place or "its launch configuration", of.what, of.cure)
     live = "%s in %s" % (launch["variable"], launch["file"]) if launch.get("variable") else launch.get("file", "")
     dead = [item for item in entry.get("declarations") or [] if not item["live"] and item["value"].lower() == of.off]

@@ -448,7 +448,7 @@ class Restarting(Carrier):
         play = getattr(self._task._parent, "_play", None)
         hosts = self._variables.get("ansible_play_hosts_all") or [self._variables["inventory_hostname"]]
         serial = getattr(play, "serial", None) or []
-        if SWEPT_SERIAL in (self._variables["hostvars"].get("localhost") or {}):
+        if SWEPT_SERIAL in (self._variables.get("hostvars", {}).get("localhost") or {}):
             serial = serial_of(self._loader, self._templar.template)  # enforce's says who is left of each batch
         with Stages(ends_of(len(hosts), serial)).place(
             self._variables["inventory_hostname"], self._longest(count)

@@ -31,6 +31,10 @@ LIMIT_NO_PROXY = 200  # hosts without the proxy
 LIMIT_DIRECTORY = 8 << 20  # of a zip's central directory; a product's war has some 100 KiB
 _TAIL = 22 + 0xFFFF  # end of central directory, with the longest comment
 _MANIFEST = "META-INF/MANIFEST.MF"
+#: What stands beside the attributes of an archive's manifest for whether it brings configuration as code, as an archive
+#: is opened once. In a war that is a file, or with ".d" a folder, that is taken before all else.
+CONFIGURED = "brings configuration as code"
+BROUGHT = b"WEB-INF/jenkins.yaml"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}\Z")
 _HOST = re.compile(r"[0-9A-Za-z._:\[\]-]{1,253}\Z")
 _NO_PROXY = re.compile(r"[0-9A-Za-z.*_:\[\]-]{1,253}\Z")
@@ -86,7 +90,10 @@ def _zip_directory(stream: IO[bytes], size: int) -> Tuple[bytes, int, int]:
 
 
 def _zip_manifest(stream: IO[bytes], size: int) -> bytes:
-    directory, start, offset = _zip_directory(stream, size)
+    return _manifest_in(stream, *_zip_directory(stream, size))
+
+
+def _manifest_in(stream: IO[bytes], directory: bytes, start: int, offset: int) -> bytes:
     flags, method, checksum, packed, whole, position = _entry(directory, _MANIFEST.encode())
     if method not in (_STORED, _DEFLATED):  # all that Java reads
         raise Unreadable("its manifest is compressed in a way that Java does not read")
@@ -122,7 +129,7 @@ def _entry(directory: bytes, wanted: bytes) -> Tuple[int, int, int, int, int, in
 
 
 def manifest_at(open_file: Callable[[str], Tuple[int, os.stat_result]], path: str) -> Dict[str, str]:
-    """The manifest of an archive, or of a folder. Raises Unreadable."""
+    """The manifest of an archive, or of a folder; an archive's has CONFIGURED beside it. Raises Unreadable."""
     folder = False
     try:
         try:
@@ -132,7 +139,9 @@ def manifest_at(open_file: Callable[[str], Tuple[int, os.stat_result]], path: st
             descriptor, status = open_file(path + "/" + _MANIFEST)
         with os.fdopen(descriptor, "rb") as stream:
             if not folder:
-                return manifest_of(_zip_manifest(stream, status.st_size))
+                directory = _zip_directory(stream, status.st_size)
+                found = manifest_of(_manifest_in(stream, *directory))
+                return dict(found, **{CONFIGURED: str(BROUGHT in directory[0])}) if found else found
             data = stream.read(LIMIT_MANIFEST + 1)
     except OSError as error:
         raise Unreadable("%s: %s" % (path, _why(error)))

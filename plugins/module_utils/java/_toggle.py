@@ -13,7 +13,7 @@ import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import LIMIT_SIZE, HostFiles, text_of_open
-from ._jenkins_home import UNKNOWN, Unreadable, _children, _why, _zip_directory
+from ._jenkins_home import BROUGHT, CONFIGURED, MANIFEST, UNKNOWN, Unreadable, _children, _why, _zip_directory
 
 BUNDLE = "core.casc.config.bundle"
 CONFIG = "casc.jenkins.config"
@@ -26,8 +26,7 @@ TRUE, FALSE = ("true", "yes", "y", "on", "1"), ("false", "no", "n", "off", "0")
 SUFFIX = "UsageStatisticsCloudBees.xml"
 INFERRED = "inferred name"
 PROMOTED = "core-casc-bundle"
-#: In a war: a file, or with ".d" a folder, that configuration as code puts before all else.
-BROUGHT = ("WEB-INF", "jenkins.yaml")
+_WEB, _FILE = BROUGHT.decode().split("/")
 LIMIT_FILES = 300
 LIMIT_NAMES = 2000
 LIMIT_READ = 16 << 20  # characters of all
@@ -229,15 +228,9 @@ def _check_war(files: HostFiles, war: str) -> None:
     """Raises Unreadable where a war, or a folder that it was unpacked to, brings configuration as code."""
     if not war.startswith("/"):
         raise Untold("it is not known which war is started")
+    told = (files.known(MANIFEST, war) or {}).get(CONFIGURED)  # it was opened already
     try:
-        files.exists(war)  # raises Silent, where to open it would wait for ever
-        try:
-            descriptor, status = files.open(war)
-        except IsADirectoryError:
-            brings = bool(_brought(files.asked_names(war + "/" + BROUGHT[0])))
-        else:
-            with os.fdopen(descriptor, "rb") as stream:
-                brings = "/".join(BROUGHT).encode() in _zip_directory(stream, status.st_size)[0]
+        brings = _looked_into(files, war) if told is None else told == str(True)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # it is not there, or no archive: nothing starts
         return
     except OSError as error:
@@ -248,22 +241,32 @@ def _check_war(files: HostFiles, war: str) -> None:
         raise Untold("%s: the war brings configuration as code, which is not read" % war)
 
 
+def _looked_into(files: HostFiles, war: str) -> bool:
+    files.exists(war)  # raises Silent, where to open it would wait for ever
+    try:
+        descriptor, status = files.open(war)
+    except IsADirectoryError:
+        return bool(_brought(files.asked_names(war + "/" + _WEB)))
+    with os.fdopen(descriptor, "rb") as stream:
+        return BROUGHT in _zip_directory(stream, status.st_size)[0]
+
+
 def _check_wars(files: HostFiles, home: str, wars: Sequence[str]) -> None:
     """The same of all, and of what was unpacked of them in the home."""
     for war in wars:
         _check_war(files, war)
     try:
-        names = files.list_below(home, "war/" + BROUGHT[0])
+        names = files.list_below(home, "war/" + _WEB)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise Untold("%s/war/%s: %s" % (home, BROUGHT[0], _why(error)))
+        raise Untold("%s/war/%s: %s" % (home, _WEB, _why(error)))
     if _brought(names):
         raise Untold("%s/war: the war brings configuration as code, which is not read" % home)
 
 
 def _brought(names: Sequence[str]) -> List[str]:
-    return [name for name in names if name in (BROUGHT[1], BROUGHT[1] + ".d")]
+    return [name for name in names if name in (_FILE, _FILE + ".d")]
 
 
 def declared(files: HostFiles, home: str, casc: Casc, wars: Sequence[str] = ()) -> Dict[str, Any]:

@@ -157,9 +157,12 @@ def test_outside_of_the_window_it_is_deferred(fleet: Fleet) -> None:
 
 
 def test_a_window_that_cannot_be_read_stops_the_host(fleet: Fleet) -> None:
+    launch = f"sha256sum </etc/default/{SERVICE}"
+    before = pid(fleet), fleet.shell(HOST, launch)
     done = fleet.play("enforce", inventory=inventory(fleet, telemetry_restart_window={"zone": "Bärlin"}))
-    assert done.code != 0
-    assert not done.report, "no verdict without a policy"
+    assert done.code == 2
+    assert done.verdicts() == {HOST: "unknown"}, "no other verdict without a policy"
+    assert (pid(fleet), fleet.shell(HOST, launch)) == before
     assert "telemetry_restart_window: zone is" in done.output
     assert "IANA name" in done.output
 

@@ -27,3 +27,30 @@ options:
     elements: str
     required: true
 """
+
+    # For what asks operations centers.
+    CENTERS = r"""
+options:
+  operations_centers:
+    description:
+      - Operations centers to ask which controllers they have, for the coverage. Without any, those that were audited
+        and launch files tell alone.
+      - One that does not answer is no error; what it has is then not known.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description: Its address.
+        type: str
+        required: true
+      user:
+        description: A user with C(Overall/Read) and C(Job/Read).
+        type: str
+      token:
+        description: The user's API token. It is in no result and no report.
+        type: str
+      ca_file:
+        description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
+        type: path
+"""

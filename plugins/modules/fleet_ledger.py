@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes
   - cbops.telemetry._attributes.action
   - cbops.telemetry._report
+  - cbops.telemetry._report.centers
 options:
   hosts:
     description:
@@ -35,27 +36,6 @@ options:
       - Without it, C(evidence) in O(reports_dir).
     type: list
     elements: path
-  operations_centers:
-    description:
-      - Operations centers to ask. Without any, those that were audited and the launch files tell alone.
-      - One that does not answer is no error; what it has is then not known.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      url:
-        description: Its address.
-        type: str
-        required: true
-      user:
-        description: A user with C(Overall/Read) and C(Job/Read).
-        type: str
-      token:
-        description: The user's API token. It is in no result and no report.
-        type: str
-      ca_file:
-        description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
-        type: path
   expected:
     description:
       - The names of the installations that a host is to have, for each host of which that is said.

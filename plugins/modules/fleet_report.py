@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
   - cbops.telemetry._attributes.gates
   - cbops.telemetry._report
+  - cbops.telemetry._report.centers
 options:
   hosts:
     description:
@@ -91,27 +92,6 @@ options:
       - A private key without a passphrase on the control node, or a public key that an agent holds. The manifest of
         O(this_run) and attestations (V(intoto)) are signed with it by C(ssh-keygen -Y sign). Empty means no signature.
     type: str
-  operations_centers:
-    description:
-      - Operations centers to ask which controllers they have, for the coverage that the report shows. Without any,
-        those that were audited and launch files tell alone. See M(cbops.telemetry.fleet_ledger).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      url:
-        description: Its address.
-        type: str
-        required: true
-      user:
-        description: A user with C(Overall/Read) and C(Job/Read).
-        type: str
-      token:
-        description: The user's API token. It is in no result and no report.
-        type: str
-      ca_file:
-        description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
-        type: path
   min_coverage:
     description:
       - Percentage of the known controllers that must have been audited. Less, a coverage that is not known, or an

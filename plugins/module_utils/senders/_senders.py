@@ -18,7 +18,7 @@ from ..java._jvm import Switch, is_name, shown
 from ..launch import _declarations, _outcome
 from ..launch._casc import casc_of
 from ..launch._outcome import judged_again
-from ..survey._document import _on_host
+from ..survey._document import _declaration, _on_host
 from ..survey._survey import Entry, Survey, _summary
 from ._table import HAZELCAST, TABLE, Sender
 
@@ -107,17 +107,6 @@ def _process(jvm: Any) -> Dict[str, Any]:
         "proof": jvm.proof,
     }
     return dict(document, reason=jvm.reason) if jvm.reason else document
-
-
-def _declaration(item: _declarations.Declaration) -> Dict[str, Any]:
-    document = {
-        "file": item.path,
-        "line": item.line,
-        "variable": item.variable,
-        "value": shown(item.value),
-        "live": item.live,
-    }
-    return dict(document, reason=item.reason) if item.reason else document
 
 
 def _threads(jvm: Any) -> Dict[str, Any]:

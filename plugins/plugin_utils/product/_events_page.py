@@ -10,22 +10,22 @@ and nothing that a page says is more than text.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import CLOUDBEES, CORE, checkbox_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import NotOnPage as NoCheckbox
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import (
+    CLOUDBEES,
+    CORE,
+    NotOnPage,
+    checkbox_of,
+    feed,
+    without_comments,
+)
 
 LIMIT_EVENTS = 1500
 LIMIT_NAME = 300
 LIMIT_SUMMARY = 600
-_SECONDS = 10.0
-_CHUNK = 16 << 10
-#: A tag is no longer: html.parser takes time by the square of one that does not end.
-_LONG_TAG = re.compile(r"<[A-Za-z/!?][^>]{8000}")
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _NAMES = re.compile(r"\b(?:event|property|name)\b", re.IGNORECASE)
 _SUMMARIES = re.compile(r"\b(?:description|summary|details?|when|purpose|meaning)\b", re.IGNORECASE)
 _HELP = re.compile(
@@ -33,10 +33,6 @@ _HELP = re.compile(
 )
 _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 _HIDDEN = ("script", "style", "template", "noscript", "textarea", "head", "header", "footer", "nav")
-
-
-class NotOnPage(Exception):
-    """The page does not tell; the message says why, without any of its content."""
 
 
 class Served(NamedTuple):
@@ -124,22 +120,6 @@ class _Page(HTMLParser):
                 cells[at] += text
 
 
-def _fed(reader: HTMLParser, text: str) -> None:
-    """Raises :class:`NotOnPage`."""
-    text = _COMMENT.sub("", text)
-    if _LONG_TAG.search(text):
-        raise NotOnPage("the page has a tag of more than 8,000 characters, which is not read")
-    until = time.monotonic() + _SECONDS
-    try:
-        for at in range(0, len(text), _CHUNK):
-            reader.feed(text[at : at + _CHUNK])
-            if time.monotonic() > until:
-                raise NotOnPage("the page takes too long to be read")
-        reader.close()
-    except (AssertionError, ValueError, RecursionError) as error:  # of odd markup, in some versions of Python
-        raise NotOnPage("the page is no HTML that can be read") from error
-
-
 def help_of(text: str) -> str:
     """The class whose help is CloudBees' checkbox's, on the page of the checkboxes. Raises :class:`NotOnPage`.
 
@@ -147,11 +127,11 @@ def help_of(text: str) -> str:
     """
     try:
         cls = checkbox_of(text).cls
-    except NoCheckbox:
+    except NotOnPage:
         cls = ""
     if cls:
         return cls
-    found: set[str] = {name for name in _HELP.findall(_COMMENT.sub("", text)) if name != CORE}
+    found: set[str] = {name for name in _HELP.findall(without_comments(text)) if name != CORE}
     if len(found) > 1:
         raise NotOnPage(f"the page with the checkboxes has {len(found)} help buttons that may be CloudBees' checkbox's")
     if not any(name.endswith(CLOUDBEES) for name in found):
@@ -162,7 +142,7 @@ def help_of(text: str) -> str:
 def first_link(text: str) -> str:
     """Where the first link of a help text leads. Raises :class:`NotOnPage`."""
     reader = _Links()
-    _fed(reader, text)
+    feed(reader, text)
     if reader.first is None:
         raise NotOnPage("the help of CloudBees' checkbox has no link")
     return reader.first.strip()
@@ -173,7 +153,7 @@ def events_of(text: str) -> list[Served]:
     if re.search(r"type=['\"]?password", text, re.IGNORECASE):
         raise NotOnPage("the page behind the link looks like a login page")
     page = _Page()
-    _fed(page, text)
+    feed(page, text)
     forms = (
         [row for table in page.tables for row in _rows(table)],
         _pairs(page.defined),

@@ -123,7 +123,7 @@ class _Reader(HTMLParser):
             self._labelled.label = (self._labelled.label + data)[:_LABEL]
 
 
-def _without_comments(text: str) -> str:
+def without_comments(text: str) -> str:
     parts, at = [], 0
     while (start := text.find("<!--", at)) >= 0:
         parts.append(text[at:start])
@@ -134,18 +134,13 @@ def _without_comments(text: str) -> str:
     return "".join([*parts, text[at:]])
 
 
-def checkbox_of(text: str) -> Checkbox:
-    """CloudBees' checkbox on a page. Raises :class:`NotOnPage`."""
-    if FIELD not in text:
-        if re.search(r"type=['\"]?password", text, re.IGNORECASE):
-            raise NotOnPage("the page has no checkbox of that name: it looks like a login page")
-        raise NotOnPage("the page has no checkbox of that name: another product, or one without that plugin")
-    reader = _Reader()
+def feed(reader: HTMLParser, text: str) -> None:
+    """Give a page to its reader, as far as it can be read in time. Raises :class:`NotOnPage`."""
+    text = without_comments(text)
+    if _LONG_TAG.search(text):
+        raise NotOnPage("the page has a tag of more than 8,000 characters, which is not read")
+    until = time.monotonic() + _SECONDS
     try:
-        text = _without_comments(text)
-        if _LONG_TAG.search(text):
-            raise NotOnPage("the page has a tag of more than 8,000 characters, which is not read")
-        until = time.monotonic() + _SECONDS
         for at in range(0, len(text), _CHUNK):
             reader.feed(text[at : at + _CHUNK])
             if time.monotonic() > until:
@@ -153,6 +148,16 @@ def checkbox_of(text: str) -> Checkbox:
         reader.close()
     except (AssertionError, ValueError, RecursionError) as error:  # of odd markup, in some versions of Python
         raise NotOnPage("the page is no HTML that can be read") from error
+
+
+def checkbox_of(text: str) -> Checkbox:
+    """CloudBees' checkbox on a page. Raises :class:`NotOnPage`."""
+    if FIELD not in text:
+        if re.search(r"type=['\"]?password", text, re.IGNORECASE):
+            raise NotOnPage("the page has no checkbox of that name: it looks like a login page")
+        raise NotOnPage("the page has no checkbox of that name: another product, or one without that plugin")
+    reader = _Reader()
+    feed(reader, text)
     if len(reader.found) > _MOST:
         raise NotOnPage(f"the page has more than {_MOST} checkboxes of that name")
     mine = [one for one in reader.found if one.is_cloudbees]

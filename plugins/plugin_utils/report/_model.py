@@ -217,14 +217,6 @@ class Changes(NamedTuple):
 
     runs: Sequence[Mapping[str, Any]] = ()  # newest first, each with who ran it and its ``changes``
 
-    def of_hosts(self) -> dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
-        """The changes of each host, each with its run."""
-        found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
-        for run in self.runs:
-            for change in run["changes"]:
-                found.setdefault(change["host"], []).append((run, change))
-        return found
-
 
 @dataclass(frozen=True)
 class Report:

@@ -16,12 +16,8 @@ from typing import Any
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_page import (
-    NotOnPage,
-    events_of,
-    first_link,
-    help_of,
-)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events_page import events_of, first_link, help_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._page import NotOnPage
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import NO_URL, ways_of
 
 VARIABLE = "telemetry_events"

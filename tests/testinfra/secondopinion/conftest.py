@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -17,12 +19,29 @@ def _nodes(config: pytest.Config) -> list[Node]:
     if found is None:
         # Where the plugin was found too late for its options, as above its folder without pip, their defaults count.
         desired = config.getoption("telemetry_desired", None)
+        audited = _audited(config.getoption("telemetry_report", None))
         found = [
-            Node(target, policy.read(target.variables, default_desired=desired), backend)
+            Node(
+                target,
+                policy.read(target.variables, default_desired=desired),
+                backend,
+                None if audited is None else audited.get(target.name, {}),
+            )
             for target, backend in hosts.targets(_asked(config))
         ]
         config._telemetry_nodes = found
     return found
+
+
+def _audited(path: str | None) -> dict[str, dict] | None:
+    """The hosts of an audit's report. Raises InventoryError."""
+    if not path:
+        return None
+    try:
+        hosts_of_it = json.loads(Path(path).read_text(encoding="utf-8"))["hosts"]
+        return {str(one["host"]): one for one in hosts_of_it}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise InventoryError(f"--telemetry-report: {path} is no report of an audit in JSON") from None
 
 
 def _asked(config: pytest.Config) -> hosts.Asked:

@@ -3,13 +3,15 @@ of variables and the flag itself, never the text of a file or the value of anoth
 
 from __future__ import annotations
 
+import base64
+import binascii
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import jvmtext, shelltext, tomcat, unittext
+from . import classfiles, homes, jvmtext, shelltext, tomcat, unittext
 from .jvmtext import ABSENT, FALSE, TRUE, UNKNOWN, UNKNOWN_OPEN
 
 ENDPOINT, PORT = "api.segment.io", 443
@@ -59,6 +61,10 @@ class Process:
     product: bool = False
     base: str = ""  # catalina.base, where it is a Tomcat
     war: str = ""  # as it was given
+    home: str = ""  # its JENKINS_HOME, as this host calls it
+    variable: str = ""  # HZ_PHONE_HOME_ENABLED
+    casc: bool = False  # an option of it says where configuration as code lies
+    brought: bool = False  # its war brings configuration as code
     apart: list = field(default_factory=list)  # namespaces that it has for itself
     homeless: bool = False  # nothing that starts it was found
 
@@ -79,6 +85,7 @@ class Installation:
     service: bool = False
     wars: list = field(default_factory=list)
     journal: list = field(default_factory=list, repr=False)
+    given: str = field(default="", repr=False)  # what its unit says of environment and command
 
 
 @dataclass
@@ -97,14 +104,18 @@ class Facts:
     processes: list = field(default_factory=list)
     files: dict = field(default_factory=dict)  # path -> File without its text
     network: Network = field(default_factory=Network)
+    homes: dict = field(default_factory=dict)  # path -> homes.Home
+    switches: dict = field(default_factory=dict)  # name -> Facts, whose flags are of that property
 
 
-def script(mode: str, probe: bool, wanted: list[str]) -> bytes:
+def script(mode: str, probe: bool, wanted: list[str], switches: Sequence = ()) -> bytes:
+    properties = "|".join(re.escape(name) for name in (jvmtext.PROPERTY, *(one.name for one in switches)))
+
     def quote(text: str) -> str:
         return "'" + text.replace("'", "'\\''") + "'"
 
     head = (
-        f"PROPERTY={quote(re.escape(jvmtext.PROPERTY))}\nENDPOINT={ENDPOINT}\nPORT={PORT}\nROUND={mode}\n"
+        f"PROPERTY={quote(properties)}\nENDPOINT={ENDPOINT}\nPORT={PORT}\nROUND={mode}\n"
         f"PROBE={'yes' if probe else 'no'}\nWANTED={quote(chr(10).join(wanted))}\n"
     )
     return (head + SCRIPT.read_text(encoding="utf-8")).encode()
@@ -159,21 +170,84 @@ def collect_files(found: list[tuple[str, str, list[str]]], files: dict[str, File
             current = None
 
 
-def gather(ask: Callable[[bytes], bytes], probe: bool, launch_scripts: list[str]) -> Facts:
+def gather(
+    ask: Callable[[bytes], bytes],
+    probe: bool,
+    launch_scripts: list[str],
+    switches: Sequence = (),
+    with_homes: bool = False,
+    with_events: bool = False,
+) -> Facts:
     """Asks the host, as a rule once, again only for files whose names came up in the first answer."""
-    found = records(ask(script("look", probe, launch_scripts)))
+    found = records(ask(script("look", probe, launch_scripts, switches)))
     files: dict[str, File] = {}
     collect_files(found, files)
-    for _unused in range(8):  # a file names a file names a file
+    for _unused in range(12):  # a file names a file names a file
         wanted: set[str] = set()
         facts = interpret(found, files, launch_scripts, wanted)
+        for switch in switches:
+            with jvmtext.looking_for(switch.name, switch.off):
+                facts.switches[switch.name] = interpret(found, files, launch_scripts, wanted)
+        if with_homes:
+            facts.homes = homes_of(facts, files, wanted)
         wanted -= set(files)
         if not wanted:
-            return facts
+            if with_events:
+                add_events(facts, ask)
+            return done(facts, files)
         collect_files(records(ask(script("files", False, sorted(wanted)))), files)
         for path in wanted:
             files.setdefault(path, File(path))
     raise Broken("its launch files lead from one to the next without an end")
+
+
+def done(facts: Facts, files: dict[str, File]) -> Facts:
+    """Without the texts, which hold secrets."""
+    secrets = known_values(files)
+    for one in (facts, *facts.switches.values()):
+        one.files = {path: File(it.path, it.state, it.why, "", it.stat, it.folders) for path, it in files.items()}
+        for installation in one.installations:
+            installation.journal = [redact(line, secrets) for line in installation.journal]
+            installation.given = ""
+    return facts
+
+
+def homes_of(facts: Facts, files: dict[str, File], wanted: set[str]) -> dict[str, homes.Home]:
+    """Each JENKINS_HOME of an installation, or of what runs for one, with what its starts say of configuration as code."""
+    starts: dict[str, str] = {}
+    for one in facts.installations:
+        text = "\n".join([one.given, *(files[path].text for path in one.files if path in files)])
+        lives = [it for it in facts.processes if it.service == one.name] if one.service else facts.processes
+        places = {it.home for it in lives if it.home and not it.homeless}
+        if not places:
+            said = re.findall(r"^(?!\s*#).*\bJENKINS_HOME=[\"']?(/[^\s\"'$;\x01]+)", text, re.M)
+            stem = one.name.removesuffix(".service")
+            places = {said[-1] if said else f"/var/lib/{stem}"}
+        for place in places:
+            starts[place] = starts.get(place, "") + "\n" + text
+    out = {}
+    for place, text in starts.items():
+        lives = [it for it in facts.processes if it.home == place]
+        # A running JVM that was told of a place which no file here names: from where, nobody knows.
+        hidden = any(it.casc for it in lives) and not re.search(r"-D(core\.casc|casc\.jenkins)\.config", text)
+        text += "\n-Dcore.casc.config.bundle=$unseen" if hidden else ""
+        out[place] = homes.read(place.rstrip("/"), text, any(it.brought for it in lives), files, wanted)
+    return out
+
+
+def add_events(facts: Facts, ask: Callable[[bytes], bytes]) -> None:
+    for path, home in facts.homes.items():
+        for key, value, body in records(ask(script("files", False, [f"archives:{path.rstrip('/')}"]))):
+            if key != "archived":
+                continue
+            state, _unused, name = value.partition(" ")
+            try:
+                data = base64.b64decode("".join(body), validate=True) if state == "yes" else b""
+            except binascii.Error:
+                data = b""
+            found, whole = classfiles.in_archive(data) if data else (set(), False)
+            home.events |= found
+            home.unread += [] if whole else [name]
 
 
 def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wanted: set[str]) -> Facts:  # noqa: C901 -- one branch a kind of fact
@@ -209,6 +283,8 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
             process.setdefault("apart", []).append(value)
         elif key == "product":
             process["product"] = True
+        elif key in ("account", "brought"):
+            process[key] = value or True
         elif key == "initscript":
             init_scripts.append(value)
         elif key == "manager":
@@ -268,12 +344,9 @@ def interpret(found: list, files: dict[str, File], launch_scripts: list[str], wa
     for one in facts.processes:
         of_others = bool(others) and (not one.war.startswith("/") or posixpath.normpath(one.war) in others)
         one.homeless = one.service not in names and ("pid" in one.apart or "mnt" in one.apart or not of_others)
-    secrets = known_values(files)
     for installation in facts.installations:
-        installation.journal = [redact(line, secrets) for line in installation.journal]
         if installation.flag != TRUE:
             installation.dead = dead_mentions(installation, files)
-    facts.files = {path: File(one.path, one.state, one.why, "", one.stat, one.folders) for path, one in files.items()}
     return facts
 
 
@@ -316,6 +389,15 @@ def one_process(raw: dict) -> Process:
     out.apart = raw.get("apart", [])
     out.base = tomcat.base_of(tokens)
     out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
+    out.variable = environment.get("HZ_PHONE_HOME_ENABLED", "")
+    out.casc = any(re.match(r"-D(core\.casc|casc\.jenkins)\.config", token) for token in tokens)
+    out.brought = bool(raw.get("brought"))
+    told = [token.partition("=")[2] for token in tokens if token.startswith("-DJENKINS_HOME=")]
+    account = raw.get("account")
+    home = [*told, environment.get("JENKINS_HOME", ""), f"{account}/.jenkins" if isinstance(account, str) else ""]
+    out.home = next((one.rstrip("/") for one in [*reversed(told), *home[len(told) :]] if one.startswith("/")), "")
+    if out.home and "mnt" in out.apart:
+        out.home = f"/proc/{out.pid}/root{out.home}"
     if raw.get("blind"):
         out.flag, out.why = (UNKNOWN, "its environment cannot be read, and _JAVA_OPTIONS would beat the command line")
     if not arguments:
@@ -357,6 +439,7 @@ def of_unit(name: str, unit: dict, manager: dict[str, str], texts: Texts, bases:
     if first("LoadState") in ("not-found", "masked", ""):
         return None
     out = Installation(name, service=True, journal=unit["journal"])
+    out.given = "\n".join(value for key in ("Environment", "ExecStart") for value in props.get(key, []))
     out.state = f"{first('ActiveState')} ({first('SubState')}), result {first('Result')}, restarts {first('NRestarts')}"
     out.account = first("User") or "root"
     out.group = first("Group") or out.account

@@ -2,7 +2,8 @@
 # Read-only look at one host, for tests/testinfra: POSIX sh, run as root, fed over stdin. Executes nothing
 # that it reads. Records are lines "@key value"; text of files and commands follows behind a "|" per line,
 # so that nothing a file says can be taken for a record.
-# Set in front of this text: PROPERTY, ENDPOINT, PORT, ROUND (look|files), PROBE (yes|no), WANTED (paths).
+# Set in front of this text: PROPERTY, ENDPOINT, PORT, ROUND (look|files), PROBE (yes|no), WANTED (paths; with home:,
+# casc: or archives: before one, what of a JENKINS_HOME speaks of senders).
 LC_ALL=C
 PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
@@ -30,8 +31,68 @@ applications() {
     done | head -n 100 | while IFS= read -r f; do file "$f"; done
 }
 
+# A file below a folder of somebody else's: no link of his leads out of it.
+below() {
+    case $(readlink -f -- "$2") in
+    "$(readlink -f -- "$1")"/*) file "$2" ;;
+    *) [ -e "$2" ] || [ -h "$2" ] && { say file "$2"; say unreadable a link that leads out of its folder; } ;;
+    esac
+}
+
+# Of a JENKINS_HOME: settings, names of plugins, configuration as code that is promoted or the default.
+home() {
+    say file "home:$1"
+    if [ ! -d "$1" ]; then say missing; return; fi
+    say stat "$(owner "$1")"
+    say text
+    {
+        for f in "$1"/*UsageStatisticsCloudBees.xml; do [ -e "$f" ] || [ -h "$f" ] && printf 'toggle %s\n' "$f"; done | head -n 20
+        for f in "$1"/plugins/*; do [ -e "$f" ] && printf 'plugin %s\n' "${f##*/}"; done | head -n 20000
+        for f in "$1"/war/WEB-INF/jenkins.yaml "$1"/war/WEB-INF/jenkins.yaml.d; do [ -e "$f" ] && echo brought; done
+        [ -r "$1/plugins" ] && echo listed
+    } 2>/dev/null | body
+    for f in "$1"/*UsageStatisticsCloudBees.xml; do
+        [ -e "$f" ] || [ -h "$f" ] && printf '%s\n' "$f"
+    done | head -n 3 | while IFS= read -r f; do below "$1" "$f"; done
+    for f in config.xml io.jenkins.plugins.casc.CasCGlobalConfig.xml; do below "$1" "$1/$f"; done
+    casc "$1/core-casc-bundle"
+    casc "$1/jenkins.yaml"
+}
+
+# Configuration as code: a file, or all of a folder. Only what may name the toggle comes along, as keys can be written.
+casc() {
+    say file "casc:$1"
+    if [ ! -e "$1" ]; then say missing; return; fi
+    say stat "$(owner "$1")"
+    say text
+    find -L "$1" -maxdepth 8 \( -type f -o -type l -o -type p \) 2>/dev/null | head -n 500 | body
+    find -L "$1" -maxdepth 8 -type f \( -name '*.yaml' -o -name '*.yml' -o -name '*.YAML' -o -name '*.YML' \) 2>/dev/null |
+        head -n 500 | while IFS= read -r f; do
+        case ${f##*/} in bundle.yaml) below "${1%/*}" "$f"; continue ;; esac
+        grep -q -i -a -E 'usage.{0,12}statistics|\\[xuU]|^[[:space:]]*[?&*!]|<<' -- "$f" 2>/dev/null && below "${1%/*}" "$f"
+    done
+}
+
+# The archives of the plugins, until there is too much of it.
+archives() {
+    left=67108864
+    for f in "$1"/plugins/*.jpi "$1"/plugins/*.hpi; do
+        if [ ! -f "$f" ] || [ -h "$f" ]; then [ ! -h "$f" ] || say archived no "$f"; continue; fi
+        size=$(wc -c <"$f")
+        if [ "$size" -gt "$left" ]; then say archived no "$f"; continue; fi
+        left=$((left - size))
+        say archived yes "$f"
+        limited 60 base64 -w 0 -- "$f" | body
+    done
+}
+
 file() {
-    case $1 in */) applications "$1"; return ;; esac
+    case $1 in
+    */) applications "$1"; return ;;
+    home:*) home "${1#home:}"; return ;;
+    casc:*) casc "${1#casc:}"; return ;;
+    archives:*) archives "${1#archives:}"; return ;;
+    esac
     say file "$1"
     if [ ! -e "$1" ]; then say missing; return; fi
     say stat "$(owner "$1")"
@@ -61,6 +122,13 @@ ours() {
     fi
 }
 
+# Whether a war brings configuration as code of its own.
+brings() {
+    if [ -d "$1" ]; then [ -e "$1/WEB-INF/jenkins.yaml" ] || [ -e "$1/WEB-INF/jenkins.yaml.d" ]; else
+        limited 10 tail -c 4194304 -- "$1" 2>/dev/null | grep -a -q -E 'WEB-INF/jenkins[.]yaml'
+    fi
+}
+
 # The product that a JVM runs, as it sees files itself: what it was given, what it holds open.
 runs() {
     arguments "$1/cmdline" | awk '
@@ -83,13 +151,20 @@ process() {
     for kind in pid mnt net; do
         [ "$(readlink "$1/ns/$kind")" = "$(readlink "/proc/self/ns/$kind")" ] || say namespace "$kind"
     done
-    runs "$1" | while IFS= read -r f; do ours "$f" && { say product; break; }; done
+    runs "$1" | while IFS= read -r f; do
+        ours "$f" || continue
+        say product
+        brings "$f" && say brought
+        break
+    done
     say cgroup; body <"$1/cgroup" 2>/dev/null
     # Values of other options stay on the host: they may be secrets.
     say cmdline
-    arguments "$1/cmdline" | sed -e "/^-D$PROPERTY/b" -e '/^-Dcatalina\.base=/b' -e 's/^\(-[^=:]*[=:]\).*/\1/' | body
+    arguments "$1/cmdline" | sed -E -e "/^-D($PROPERTY)/b" -e '/^-D(catalina\.base|JENKINS_HOME)=/b' -e 's/^(-[^=:]*[=:]).*/\1/' | body
     say environ
-    arguments "$1/environ" | grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)=' | body
+    arguments "$1/environ" |
+        grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|JENKINS_HOME|HZ_PHONE_HOME_ENABLED)=' | body
+    say account "$(getent passwd "$(stat -c %u "$1")" | cut -d: -f6)"
     [ -r "$1/environ" ] || say environ_unreadable
 }
 

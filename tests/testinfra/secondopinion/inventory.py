@@ -160,7 +160,10 @@ def target(name: str, raw: dict, loader) -> Target:
     return out
 
 
-POLICY = ("telemetry_desired", "telemetry_connectivity", "telemetry_waiver", "telemetry_launch_scripts")
+POLICY = (
+    "telemetry_desired", "telemetry_connectivity", "telemetry_waiver", "telemetry_launch_scripts", "telemetry_toggle",
+    "telemetry_switches", "telemetry_events",
+)  # fmt: skip
 CONNECTION = {
     "ansible_host", "ansible_port", "ansible_user", "ansible_password", "ansible_connection",
     "ansible_private_key_file",

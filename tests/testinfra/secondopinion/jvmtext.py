@@ -1,9 +1,12 @@
-"""What a JVM makes of its options, as far as one flag is concerned: last -D wins, _JAVA_OPTIONS beats the
+"""What a JVM makes of its options, as far as one property is concerned: last -D wins, _JAVA_OPTIONS beats the
 command line, JDK_JAVA_OPTIONS and JAVA_TOOL_OPTIONS lose to it; only "true", in any case, counts as true."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
+from collections.abc import Iterator
 
 PROPERTY = "com.cloudbees.analytics.gatherer.Sender.disabled"
 OPTION = "-D" + PROPERTY
@@ -18,6 +21,35 @@ TRUE, FALSE, ABSENT, UNKNOWN = "true", "false", "absent", "unknown"
 WAR = re.compile(r"(^|/)(cloudbees-core-(oc|cm)|jenkins[\w.-]*|[\w.-]*cloudbees[\w.-]*)\.war$")
 
 
+class _Looked(threading.local):
+    """What is looked for, in this thread: the flag, or another switch for a while."""
+
+    option = OPTION
+    off = "true"
+
+
+_looked = _Looked()
+
+
+@contextlib.contextmanager
+def looking_for(name: str, off: str) -> Iterator[None]:
+    """Another property than the flag. TRUE then means: it has the value with which nothing is sent."""
+    before = _looked.option, _looked.off
+    _looked.option, _looked.off = f"-D{name}", off
+    try:
+        yield
+    finally:
+        _looked.option, _looked.off = before
+
+
+def of_value(value: str) -> str:
+    """A word that is neither of the two turns nothing off where "true" does; else nobody knows what its reader makes of
+    it."""
+    if value.lower() == _looked.off:
+        return TRUE
+    return FALSE if _looked.off == "true" or value.lower() == "true" else UNKNOWN
+
+
 def unknown_name(text: str) -> str:
     found = re.search(UNKNOWN_OPEN + "([^\x02]*)" + UNKNOWN_CLOSE, text)
     return found.group(1) if found else ""
@@ -25,17 +57,16 @@ def unknown_name(text: str) -> str:
 
 def of_option(token: str) -> str | None:
     """TRUE/FALSE/UNKNOWN where the token is our option or might be it, else None."""
-    if token == OPTION:
-        return FALSE
-    if token.startswith(OPTION + "="):
-        value = token[len(OPTION) + 1 :]
-        if UNKNOWN_OPEN in value:
-            return UNKNOWN
-        return TRUE if value.lower() == "true" else FALSE
+    option = _looked.option
+    if token == option:
+        return of_value("")
+    if token.startswith(option + "="):
+        value = token[len(option) + 1 :]
+        return UNKNOWN if UNKNOWN_OPEN in value else of_value(value)
     if UNKNOWN_OPEN in token:
         head = token.split(UNKNOWN_OPEN, 1)[0]
         # "-Dfile=$X" cannot become our option, "$X" and "-D$X" can.
-        return UNKNOWN if OPTION.startswith(head) or head.startswith(OPTION) else None
+        return UNKNOWN if option.startswith(head) or head.startswith(option) else None
     if token.startswith("@") and len(token) > 1:
         return UNKNOWN
     return None
@@ -57,7 +88,13 @@ def of_tokens(tokens: list[str]) -> tuple[str, str]:
             why = ""
             if found == UNKNOWN:
                 name = unknown_name(token)
-                why = f"the value of ${name} is known only to the shell" if name else "an @argument file is in the way"
+                why = (
+                    f"the value of ${name} is known only to the shell"
+                    if name
+                    else "an @argument file is in the way"
+                    if token.startswith("@")
+                    else "its value is neither true nor false"
+                )
     return answer, why
 
 

@@ -10,17 +10,19 @@ import pytest
 from . import backends, facts, jvmtext
 from .facts import Broken, Denied, Facts, Installation, Stat, Unreachable
 from .inventory import Target
-from .policy import Policy
+from .policy import NAMED, Policy, Switch
 
+SWITCHES = [Switch(name, off) for name, off in dict.fromkeys(NAMED.values())]
 OPTION = f"{jvmtext.OPTION}=true"
 
 
 class Node:
-    def __init__(self, target: Target, policy: Policy, backend: str) -> None:
+    def __init__(self, target: Target, policy: Policy, backend: str, audited: dict | None = None) -> None:
         self.name = target.name
         self.target = target
         self.policy = policy
         self.backend = backend
+        self.audited = audited  # what an audit's report says of this host
         self._facts: Facts | None = None
         self._trouble = ""
         self._told = False
@@ -52,7 +54,17 @@ class Node:
         connection = backends.connect(self.target, self.backend)
         try:
             probe = self.policy.connectivity != "ignored"
-            return facts.gather(connection.feed, probe, self.policy.launch_scripts)
+            # What an audit says of core's senders is looked at by their switches, whether they are policy or not.
+            switches = list({one.name: one for one in [*SWITCHES, *self.policy.switches]}.values())
+            with_homes = self.audited is not None or self.policy.toggle != "unmanaged"
+            return facts.gather(
+                connection.feed,
+                probe,
+                self.policy.launch_scripts,
+                switches if self.audited is not None else self.policy.switches,
+                with_homes,
+                self.audited is not None and self.policy.events,
+            )
         finally:
             client = connection.__dict__.get("client")
             if client is not None:

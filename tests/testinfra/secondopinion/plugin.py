@@ -15,6 +15,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--telemetry-desired", choices=DESIRED, help="policy for hosts whose inventory sets no telemetry_desired"
     )
+    group.addoption(
+        "--telemetry-report",
+        metavar="FILE",
+        help="an audit's JSON: what it says of toggle, senders and events is compared",
+    )
     group.addoption("--telemetry-forks", type=int, default=8, help="hosts that are asked at the same time (8)")
     group.addoption(
         "--telemetry-vault-password-file",

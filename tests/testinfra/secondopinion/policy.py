@@ -1,5 +1,5 @@
-"""What the inventory asks of a host, and how a test says that it is not so: telemetry_desired,
-telemetry_connectivity, telemetry_waiver, telemetry_launch_scripts."""
+"""What the inventory asks of a host, and how a test says that it is not so: telemetry_desired, telemetry_toggle,
+telemetry_switches, telemetry_connectivity, telemetry_waiver, telemetry_launch_scripts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,34 @@ from dataclasses import dataclass, field
 
 DESIRED = ("disabled", "enabled", "unmanaged")
 CONNECTIVITY = ("required", "forbidden", "ignored")
+#: Switches that have a name: the property, and the value with which nothing is sent.
+NAMED = {
+    "core_usage_statistics": ("hudson.model.UsageStatistics.disabled", "true"),
+    "core_telemetry": ("hudson.model.UsageStatistics.disabled", "true"),
+    "hazelcast_phone_home": ("hazelcast.phone.home.enabled", "false"),
+}
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A property that is policy like the flag."""
+
+    name: str
+    off: str
+    desired: str = "disabled"
+
+    @property
+    def option(self) -> str:
+        return f"-D{self.name}={self.off}"
 
 
 @dataclass
 class Policy:
     desired: str = ""
     connectivity: str = "ignored"
+    toggle: str = "unmanaged"
+    switches: list = field(default_factory=list)
+    events: bool = False
     launch_scripts: list = field(default_factory=list)
     waiver: str = ""  # the sentence to show while a waiver is valid
     remarks: list = field(default_factory=list)  # a waiver that does not count, and why
@@ -38,6 +60,13 @@ def read(variables: dict, today: datetime.date | None = None, default_desired: s
         policy.connectivity = str(connectivity)
     else:
         policy.problems.append("telemetry_connectivity must be required, forbidden or ignored")
+    toggle = variables.get("telemetry_toggle") or "unmanaged"
+    if toggle in DESIRED:
+        policy.toggle = str(toggle)
+    else:
+        policy.problems.append("telemetry_toggle must be disabled, enabled or unmanaged")
+    policy.events = variables.get("telemetry_events") in ("disk", "served")
+    _switches(policy, variables.get("telemetry_switches") or {})
     scripts = variables.get("telemetry_launch_scripts") or []
     if isinstance(scripts, (list, tuple)) and all(isinstance(one, str) and one.startswith("/") for one in scripts):
         # Behind a path stand the arguments that the script is started with; every branch of it is read here anyway.
@@ -47,6 +76,22 @@ def read(variables: dict, today: datetime.date | None = None, default_desired: s
         policy.problems.append("telemetry_launch_scripts must be a list of absolute paths")
     _waiver(policy, variables.get("telemetry_waiver"), today or datetime.datetime.now(datetime.timezone.utc).date())
     return policy
+
+
+def _switches(policy: Policy, wanted) -> None:
+    if not isinstance(wanted, dict):
+        policy.problems.append("telemetry_switches must be a mapping of names")
+        return
+    for key, value in wanted.items():
+        told = value if isinstance(value, dict) else {"desired": value}
+        name, off = NAMED.get(key, (str(key), told.get("off_value")))
+        if told.get("desired") not in DESIRED or str(off).lower() not in ("true", "false"):
+            policy.problems.append(f"telemetry_switches: {key} needs desired, and off_value where it is your own")
+        elif not re.fullmatch(r"[A-Za-z_$][\w$.-]*", name):
+            policy.problems.append("telemetry_switches: one of them is no name of a property")
+        elif told["desired"] != "unmanaged" and policy.desired != "unmanaged":
+            policy.switches.append(Switch(name, str(off).lower(), told["desired"]))
+    policy.switches = list(dict.fromkeys(policy.switches))
 
 
 def _waiver(policy: Policy, waiver, today: datetime.date) -> None:

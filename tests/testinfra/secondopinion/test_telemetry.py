@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from .compare import contradictions, running
 from .facts import ABSENT, ENDPOINT, PORT, TRUE, UNKNOWN, option_names
 from .node import OPTION, writers
 
@@ -90,6 +91,79 @@ def test_every_running_jvm_follows_the_policy(node):
             else "first the launch file (see the test of the next start), then restart the service"
         ],  # fmt: skip
         about,
+    )
+
+
+def test_other_switches_follow_the_policy(node):
+    """telemetry_switches: properties of other senders, of the next start and of what runs."""
+    if not node.look() or not node.policy.switches:
+        pytest.skip("telemetry_switches names nothing that is policy")
+    problems, advice = [], []
+    for switch in node.policy.switches:
+        found = node.managed().switches[switch.name]
+        told = [(f"{one.name}: the next start", one.flag, one.why) for one in found.installations]
+        told += [
+            (f"process {one.pid}" + (f" ({one.service})" if one.service else ""), one.flag, one.why)
+            for one in running(found, switch)
+        ]
+        for what, flag, why in told:
+            if flag == UNKNOWN:
+                problems.append(f"{what}: whether {switch.option} counts cannot be known: {why}")
+            elif (flag == TRUE) != (switch.desired == "disabled"):
+                problems.append(f"{what} {'has' if flag == TRUE else 'does not have'} {switch.option}")
+        advice.append(f"{'add' if switch.desired == 'disabled' else 'take out'} {switch.option}; then restart")
+    node.verdict(problems, advice, [])
+
+
+def test_the_toggle_follows_the_policy(node):
+    """CloudBees' own checkbox: what configuration as code declares, and what lies on disk. Nobody is asked for it."""
+    found = node.look()
+    if node.policy.toggle == "unmanaged":
+        pytest.skip("telemetry_toggle is unmanaged")
+    if not found.installations and not found.processes:
+        pytest.skip("no operations center, controller or Jenkins was found on this host")
+    wanted = node.policy.toggle == "enabled"
+    problems, advice = [], []
+    for path, home in found.homes.items():
+        if home.declared.value == UNKNOWN:
+            problems.append(f"{path}: what the next start sets the toggle to cannot be known: {home.declared.why}")
+        elif home.declared.value is not None and home.declared.value != wanted:
+            turns = "on" if home.declared.value else "off"
+            problems.append(f"{path}: the next start or reload turns the toggle {turns}: {home.declared.place}")
+            advice.append("set unclassified.usageStatisticsCloudBees.usageStatisticsCollected where the bundle is made")
+        if home.on_disk.value == UNKNOWN:
+            problems.append(f"{path}: whether the toggle is on cannot be known: {home.on_disk.why}")
+        elif home.on_disk.value != wanted:
+            problems.append(f"{path}: the toggle is {'on' if home.on_disk.value else 'off'}: {home.on_disk.place}")
+            advice.append("Manage Jenkins, System, Usage Statistics; or reload the bundle")
+    if not found.homes:
+        problems.append("whether the toggle is on cannot be known: no JENKINS_HOME was found")
+    node.verdict(problems, advice, [])
+
+
+def test_what_the_audit_says_is_what_is_seen_here(node):
+    """Toggle, senders and events of a report, against what is read here by other code. What one of them cannot know is
+    no contradiction."""
+    if node.audited is None:
+        pytest.skip("no --telemetry-report")
+    found = node.look()
+    if not node.audited:
+        node.verdict([f"{node.name} is not in the report"], ["audit it"], [])
+    state = node.audited.get("state") or {}
+    entries = [one for one in state.get("installations", []) if one.get("home")]
+    problems = [
+        f"{path}: the report knows of no installation there"
+        for path in found.homes
+        if entries and path not in {one["home"].rstrip("/") for one in entries}
+    ]
+    for entry in entries:
+        home = found.homes.get(entry["home"].rstrip("/"))
+        if home is None and entry.get("service"):
+            problems.append(f"{entry['home']}: the report has an installation there, and none was found here")
+        elif home is not None:
+            problems += [f"{home.path}: {one}" for one in contradictions(entry, home, found, node.policy.events)]
+    node.verdict(
+        problems, ["one of the two is wrong, or it changed after the audit: audit again; if it stays, report it"], []
     )
 
 

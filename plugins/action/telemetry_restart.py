@@ -26,7 +26,7 @@ class ActionModule(restarting.Restarting):
                 "installations on a host: controllers)"
             )
         before = self._state()
-        owed = [*restarting.owing(before, desired), *self.left_down(before, desired)]
+        owed = [*self.owing(before, desired), *self.left_down(before, desired)]
         result = self.restart_services(owed, before, desired)
         if given["when_idle"] and not self._task.check_mode:
             self.start_builds_again(result)

@@ -75,6 +75,11 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
         refused = "switches: one stands there twice, and not alike"
     if refused:
         return {"failed": True, "msg": refused}
+    clocks = None  # type: Any
+    if switches:
+        from .senders._senders import clocks_of
+
+        clocks = clocks_of
     try:
         done = declare_all(
             params["state"],
@@ -88,6 +93,7 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
             params["run"],
             params["backup_count"],
             params["backup_days"],
+            clocks,
         )
         if not done.changed:
             _probed(done.found, done.document, params.get("connectivity"))

@@ -42,6 +42,20 @@ options:
     type: str
     choices: [disabled, enabled]
     required: true
+  switches:
+    description:
+      - Other properties of the JVM that are policy, as O(cbops.telemetry.telemetry_flag#module:switches). A restart is
+        owed for one of them alone, too, and the new JVM must run with each that its next start had.
+      - Nothing is restarted for one thing where another would be worse by it than it is now.
+    type: list
+    elements: dict
+    default: []
+  toggle:
+    description:
+      - How CloudBees' own checkbox is to be. A restart is owed where it was set after the start of the JVM.
+    type: str
+    choices: [unmanaged, disabled, enabled]
+    default: unmanaged
   when_idle:
     description:
       - Quiet the controller down through its HTTP interface and restart it when no build runs, Pipelines included.

@@ -250,7 +250,10 @@ def test_a_dead_war_costs_its_version_alone(site: Site, dead: Any) -> None:
         for clock in CLOCKS:
             assert found[host][clock] == as_before[host][clock], (host, clock)
         for setting in OF_THE_HOME:
-            assert found[host]["settings"][setting] == as_before[host]["settings"][setting], (host, found[host]["settings"]["details"])
+            assert found[host]["settings"][setting] == as_before[host]["settings"][setting], (
+                host,
+                found[host]["settings"]["details"],
+            )
         assert found[host]["settings"]["product_version"] == "unknown"
         assert found[host]["settings"]["details"]["product_version"]["reason"] == (
             f"its war could not be read: the file system at {folder} does not answer"

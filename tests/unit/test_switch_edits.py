@@ -233,3 +233,17 @@ def test_the_switch_goes_with_its_definition(host: Host) -> None:
     done = _declare.declare("disabled", str(host.root), attach="never", switch=switch)
     assert done.changed and "-Dcom.example.phone.home=false" in host.read("/etc/default/cloudbees-core-cm")
     assert done.document["installations"][0]["on_disk"] == "enabled", "the document is about the flag"
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_the_state_has_the_clocks_of_each(host: Host, check: bool) -> None:
+    """By them plan and enforce know what owes a restart."""
+    host.deb('JAVA_ARGS="-Xmx1g"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    done = flag(host, "disabled", check, core="disabled", phone="enabled")
+    (entry,) = done["state"]["installations"]
+    assert [(one["name"], one["on_disk"]) for one in entry["switches"]] == [
+        (CORE["name"], "enabled" if check else "disabled"),
+        (PHONE["name"], "enabled"),
+    ]
+    assert "switches" not in flag(host, "disabled")["state"]["installations"][0]

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 from test_clocks import by_the_page, entry
+from test_foresight import Tally
+from test_services import Host as ServicesHost
+from test_services import entry as service_entry
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import question
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Known, program
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, question
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _senders as senders
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import (
     Policy,
@@ -23,6 +27,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches i
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _foresight as foresight
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _restarting
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._plan import entry_of
 
 TODAY = datetime.date(2026, 11, 23)
 CORE, HAZELCAST, OWN = (
@@ -215,4 +222,144 @@ def test_what_mends_it() -> None:
     enforce = [step for step in steps(host("enabled", "enabled", "enabled"), "INV") if "properties" in step.words]
     assert len(enforce) == 1 and "cbops.telemetry.enforce" in enforce[0].command
     restart = [step.command for step in steps(host("disabled", "disabled", "enabled"), "INV")]
-    assert "systemctl restart cm.service" in restart and not any("enforce" in command for command in restart)
+    assert "systemctl restart cm.service" in restart
+    assert [
+        command for command in restart if "cbops.telemetry.enforce" in command and "telemetry_restart=now" in command
+    ]
+
+
+# -- restarts that another property alone owes --------------------------------------------------------
+
+
+def as_rules(switches: Any) -> list[dict[str, str]]:
+    return [one._asdict() for one in policy(switches).switches]
+
+
+@pytest.mark.parametrize(
+    ("flag", "clocks", "helps"),
+    [
+        (("disabled", "disabled", "disabled"), ("disabled", "disabled", "enabled"), True),
+        (("disabled", "disabled", "disabled"), ("disabled", "disabled", "mixed"), True),
+        (("disabled", "disabled", "disabled"), ("disabled", "disabled", "disabled"), False),
+        (("disabled", "disabled", "disabled"), ("disabled", "disabled", "unknown"), False),
+        (("disabled", "disabled", "disabled"), ("disabled", "disabled", "not_running"), False),
+        (("disabled", "disabled", "disabled"), ("enabled", "enabled", "enabled"), False),
+        (("disabled", "disabled", "disabled"), ("disabled", "enabled", "enabled"), False),  # a reload is owed first
+        (("disabled", "disabled", "enabled"), ("enabled", "enabled", "enabled"), True),  # as for the flag alone
+        (("enabled", "enabled", "enabled"), ("disabled", "disabled", "enabled"), True),
+        # What is right now, or not known, must not be lost by a restart.
+        (("enabled", "enabled", "disabled"), ("disabled", "disabled", "enabled"), False),
+        (("enabled", "enabled", "unknown"), ("disabled", "disabled", "enabled"), False),
+        (("enabled", "enabled", "mixed"), ("disabled", "disabled", "enabled"), False),
+        (("disabled", "disabled", "enabled"), ("enabled", "enabled", "disabled"), False),
+        (("disabled", "disabled", "enabled"), ("unresolvable", "unresolvable", "unknown"), False),
+    ],
+)
+def test_when_a_restart_helps(flag: tuple[str, ...], clocks: tuple[str, ...], helps: bool) -> None:
+    found = with_switch(HAZELCAST, "false", *clocks)
+    found.update(zip(("on_disk", "next_start", "running"), flag, strict=True))
+    assert rules.restart_helps(found, "disabled", as_rules({HAZELCAST: "disabled"})) is helps
+
+
+def test_what_nobody_looked_at_owes_nothing_and_stops_nothing() -> None:
+    found = entry("disabled", "disabled", "enabled")
+    assert rules.restart_helps(found, "disabled", as_rules({HAZELCAST: "disabled"}))
+    found = with_switch(HAZELCAST, "false", "disabled", "disabled", "enabled")
+    assert not rules.restart_helps(found, "disabled"), "it is no policy"
+    assert rules.owed_after_edit(found, "disabled") == ()
+    assert rules.owed_after_edit(found, "disabled", as_rules({HAZELCAST: "disabled"})) == (rules.RESTART,)
+
+
+@pytest.mark.parametrize("after", ["disabled", "enabled", "unknown", "mixed"])
+def test_a_new_jvm_has_what_its_next_start_promised(after: str) -> None:
+    wanted = as_rules({HAZELCAST: "disabled"})
+    before = with_switch(HAZELCAST, "false", "disabled", "disabled", "enabled")
+    now = with_switch(HAZELCAST, "false", "disabled", "disabled", after)
+    assert rules.is_reached(before, now, "disabled", wanted) is (after == "disabled")
+    refused = with_switch(HAZELCAST, "false", "enabled", "enabled", "enabled")
+    assert rules.is_reached(refused, now, "disabled", wanted), "nobody promised it"
+    assert not rules.is_reached(before, entry("disabled", "disabled", "disabled"), "disabled", wanted), "not looked at"
+
+
+def flag_answer(*clocks: str, edits: bool = False) -> dict[str, Any]:
+    """What telemetry_flag says of a host on which the flag is right."""
+    one = {"path": "/etc/default/cm", "before": "a", "after": "b", "backup": None, "flag": False}
+    diff = {"before_header": one["path"], "before": "", "after": "line 8: ... -Da=false ...\n"}
+    return {
+        "changed": edits,
+        "files": [one] if edits else [],
+        "diff": [diff] if edits else [],
+        "notes": [],
+        "refused": [],
+        "reload_required": False,
+        "state": {"installations": [with_switch(HAZELCAST, "false", *clocks)]},
+    }
+
+
+def test_plan_and_enforce_see_the_debt() -> None:
+    wanted = policy({HAZELCAST: "disabled"}, telemetry_restart="now")
+    planned = entry_of("cm1", wanted, TODAY, flag_answer("disabled", "disabled", "enabled"), (), True)
+    assert (planned["restarts"], planned["restarts_owed"]) == (["cm.service"], [])
+    planned = entry_of("cm1", wanted, TODAY, flag_answer("enabled", "enabled", "enabled", edits=True), (), True)
+    assert (len(planned["edits"]), planned["restarts"]) == (1, ["cm.service"])
+    never = policy({HAZELCAST: "disabled"})
+    planned = entry_of("cm1", never, TODAY, flag_answer("disabled", "disabled", "enabled"), (), True)
+    assert (planned["restarts"], planned["restarts_owed"]) == ([], ["cm.service"])
+    planned = entry_of("cm1", policy(None), TODAY, flag_answer("disabled", "disabled", "enabled"), (), True)
+    assert (planned["restarts"], planned["restarts_owed"]) == ([], []), "it is no policy"
+
+    settings = {
+        "telemetry_desired": "disabled",
+        "telemetry_connectivity": "ignored",
+        "telemetry_restart": "now",
+        "telemetry_switches": {HAZELCAST: "disabled"},
+    }
+    tally = Tally()
+    enforcing = foresight.Enforcing(tally, False)
+    errand = enforcing.errand("cm1", settings, Circumstances())
+    assert errand is not None and errand.params["switches"][0]["name"] == HAZELCAST
+    known = Known("cm1", settings, Circumstances(), errand)
+    assert enforcing.answered(known, flag_answer("disabled", "disabled", "enabled")) is None
+    assert tally.left == {"cm1": "it owes a restart"}
+    assert len(program("telemetry_flag", {"params": errand.params})) > len(
+        program("telemetry_flag", {"params": {**errand.params, "switches": []}})
+    )
+
+
+class Restarted(ServicesHost):
+    """A host whose restarts give a JVM that has the property, or not."""
+
+    gives = "disabled"
+
+    def _restart(self, service: Any) -> str | None:
+        problem = super()._restart(service)
+        for one in self.entries:
+            one["switches"][0]["running"] = self.gives
+        return problem
+
+    def restarted(self) -> dict[str, Any]:
+        before = self._state()
+        return self.restart_services(self.owing(before, "disabled"), before, "disabled")
+
+
+@pytest.mark.parametrize(("gives", "fails"), [("disabled", False), ("enabled", True)])
+def test_it_is_restarted_and_must_come_back_with_the_property(
+    gives: str, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {
+        **with_switch(HAZELCAST, "false", "disabled", "disabled", "enabled"),
+        **service_entry("cm", running="disabled"),
+    }
+    wanted = [{"name": HAZELCAST, "state": "disabled", "off_value": "false", "variable": ""}]
+    clock = [0.0]
+    monkeypatch.setattr(_restarting.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(_restarting.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(_restarting.Budget, "spend", lambda _self, host: None)
+    monkeypatch.setattr(_restarting.Budget, "failed", lambda _self: [])
+    host = Restarted([found], switches=wanted)
+    host.gives = gives
+    result = host.restarted()
+    assert result["restarted"] == ["cm.service"] and bool(result.get("failed")) is fails
+    if fails:
+        assert "and its other properties as the policy has them" in result["msg"]
+    assert Restarted([found], switches=[]).restarted()["services"] == []

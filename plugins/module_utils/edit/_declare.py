@@ -8,7 +8,7 @@ Private to this collection. Runs on the managed host: Python 3.6+, standard libr
 
 import hashlib
 import os
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ..host import _limits as limits
 from ..host._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots, owner_and_mode
@@ -73,10 +73,12 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     days: int = DAYS,
     switch: Switch = TELEMETRY,
     over: Optional[HostFiles] = None,
+    clocks: Optional[Callable[[Entry, Switch, int, HostFiles], Dict[str, Any]]] = None,
 ) -> Declared:
     """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
 
-    ``switch`` is another property that is to be so; ``over`` what an edit before this one would have made of the files.
+    ``switch`` is another property that is to be so; ``over`` what an edit before this one would have made of the files;
+    ``clocks`` describes the switch for the state document.
 
     What cannot be edited safely is refused with its reason, and stays as it is byte for byte; the others
     are edited. ``run`` is recorded with each backup; of those of a file, ``count`` are kept for ``days``. Raises
@@ -211,6 +213,9 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     if backups and not check:
         store.prune()
     document = document_of(last[0])
+    if clocks is not None and switch is not TELEMETRY:
+        for entry, installation in zip(last[0].entries, document["installations"]):
+            installation["switches"] = [clocks(entry, switch, 0, last[0].files)]
     return Declared(
         changed,
         diffs,
@@ -247,12 +252,14 @@ def _held_against(found: Survey, switch: Switch) -> Survey:
 
 def declare_all(wanted: str, switches: Sequence[Tuple[Switch, str]], root: str, check: bool, *given: Any) -> Declared:
     """The flag, and then each other switch on top of it; ``given`` are the rest of what :func:`declare` takes."""
-    launch_scripts, names, backup, attach, run, count, days = given
+    launch_scripts, names, backup, attach, run, count, days, clocks = given
     done = declare(wanted, root, launch_scripts, names, backup, check, attach, run, count, days)
     for switch, state in switches:
         over = done.view if check else None
         try:
-            more = declare(state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over)
+            more = declare(
+                state, root, launch_scripts, names, backup, check, attach, run, count, days, switch, over, clocks
+            )
         except (Refused, OSError, ValueError) as error:  # what was written before is said all the same
             done = done._replace(refused=done.refused + ["-D%s: %s" % (switch.name, error)])
             continue
@@ -276,12 +283,19 @@ def _merged(done: Declared, more: Declared, check: bool) -> Declared:
                 after=known["after"] + diff["after"],
                 after_header=diff["after_header"],
             )
+    document = done.document if check else more.document
+    clocks = {one["name"]: [] for one in document["installations"]}  # type: Dict[str, List[Any]]
+    for one in done.document["installations"] + more.document["installations"]:
+        if one["name"] in clocks:
+            clocks[one["name"]] += one.get("switches", [])
+    for one in document["installations"]:
+        one["switches"] = clocks[one["name"]]
     return Declared(
         done.changed or more.changed,
         list(diffs.values()),
         done.backups + more.backups,
         done.refused + more.refused,
-        done.document if check else more.document,
+        document,
         list(dict.fromkeys(done.restart_required + more.restart_required)),
         done.reload_required or more.reload_required,
         list(files.values()),

@@ -84,14 +84,69 @@ def owed_by(entry: Mapping[str, Any], desired: str) -> Tuple[str, ...]:
     return owed(entry["on_disk"], entry["next_start"], entry["running"], desired)
 
 
-def owed_after_edit(entry: Mapping[str, Any], desired: str) -> Tuple[str, ...]:
+def switch_of(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> Optional[Mapping[str, Any]]:
+    """The clocks of a switch that is policy; None where nobody has looked at it."""
+    return next(
+        (
+            one
+            for one in entry.get("switches") or ()
+            if (one["name"], one["off_value"]) == (wanted["name"], wanted["off_value"])
+        ),
+        None,
+    )
+
+
+def goals_of(
+    entry: Mapping[str, Any], desired: str, switches: Sequence[Mapping[str, str]] = ()
+) -> List[Tuple[Mapping[str, Any], str]]:
+    """The clocks of all that is policy of a JVM, each with what it is to be: the flag's, then the other switches'."""
+    found = [(switch_of(entry, one), one["desired"]) for one in switches if desired in KNOWN]
+    flag: List[Tuple[Mapping[str, Any], str]] = [(entry, desired)] if desired in KNOWN else []
+    return flag + [(clocks, wanted) for clocks, wanted in found if clocks is not None]
+
+
+def owed_after_edit(
+    entry: Mapping[str, Any], desired: str, switches: Sequence[Mapping[str, str]] = ()
+) -> Tuple[str, ...]:
     """What an installation will owe when its files are right and loaded."""
-    return owed(desired, desired, entry["running"], desired)
+    return tuple(
+        dict.fromkeys(
+            debt
+            for clocks, wanted in goals_of(entry, desired, switches)
+            for debt in owed(wanted, wanted, clocks["running"], wanted)
+        )
+    )
 
 
-def restart_helps(entry: Mapping[str, Any], desired: str) -> bool:
-    """Whether a restart is owed and is known to pay the debt: the next start is as desired."""
-    return entry["next_start"] == desired and owed_by(entry, desired) == (RESTART,)
+def restart_helps(
+    entry: Mapping[str, Any], desired: str, switches: Sequence[Mapping[str, str]] = (), toggle: str = "unmanaged"
+) -> bool:
+    """Whether a restart is owed and is known to pay the debt: the next start is as desired.
+
+    It is not where something else would be worse by it than it is now: what is right, or not known, and would not be.
+    """
+    goals = goals_of(entry, desired, switches)
+    if any(clocks["next_start"] != wanted and not _is_contrary(clocks["running"], wanted) for clocks, wanted in goals):
+        return False
+    return any(
+        clocks["next_start"] == wanted and owed_by(clocks, wanted) == (RESTART,) for clocks, wanted in goals
+    ) or any(RESTART in one.debts for one in of_toggle(entry, toggle))
+
+
+def _is_contrary(running: str, desired: str) -> bool:
+    """Whether no JVM is as desired."""
+    return running == "not_running" or (running in KNOWN and running != desired)
+
+
+def is_reached(
+    before: Mapping[str, Any], after: Mapping[str, Any], desired: str, switches: Sequence[Mapping[str, str]] = ()
+) -> bool:
+    """Whether JVMs run with all that the next start promised them before they were restarted."""
+    promised = [one for one in switches if (switch_of(before, one) or {}).get("next_start") == one["desired"]]
+    flag = desired if before["next_start"] == desired else "unmanaged"
+    return (flag not in KNOWN or after["running"] == desired) and all(
+        (switch_of(after, one) or {}).get("running") == one["desired"] for one in promised if desired in KNOWN
+    )
 
 
 # -- the three clocks of an installation ------------------------------------------------------------
@@ -235,7 +290,7 @@ def of_installation(entry: Mapping[str, Any], desired: str, of: Subject = _FLAG)
 def of_switch(entry: Mapping[str, Any], wanted: Mapping[str, str]) -> List[Finding]:
     """The same for a switch beside the flag; ``wanted`` has its ``name``, ``off_value``, ``desired`` and ``words``."""
     name, off, words = wanted["name"], wanted["off_value"], wanted["words"]
-    found = next((one for one in entry.get("switches") or () if (one["name"], one["off_value"]) == (name, off)), None)
+    found = switch_of(entry, wanted)
     if found is None:
         why = "%s: whether %s is %s was not looked at" % (entry["name"], words, wanted["desired"])
         return [Finding(SWITCHES, entry["name"], "unknown", why)]

@@ -53,7 +53,7 @@ def add(found: Survey, document: Dict[str, Any], wanted: Asked) -> None:
     """Put the senders and switches of each installation into the state document of the same reading."""
     limits.phase("looking at what else sends")
     for entry, installation in zip(found.entries, document["installations"]):
-        switches = [_clocks(entry, switch, number, found.files) for number, switch in enumerate(wanted.switches)]
+        switches = [clocks_of(entry, switch, number, found.files) for number, switch in enumerate(wanted.switches)]
         installation["switches"] = switches
         installation["senders"] = _senders(entry, installation, found.files, switches)
         if wanted.threads:
@@ -63,7 +63,7 @@ def add(found: Survey, document: Dict[str, Any], wanted: Asked) -> None:
 # -- switches ---------------------------------------------------------------------------------------
 
 
-def _clocks(entry: Entry, switch: Switch, number: int, files: HostFiles) -> Dict[str, Any]:
+def clocks_of(entry: Entry, switch: Switch, number: int, files: HostFiles) -> Dict[str, Any]:
     """The three clocks of one switch, of the same survey."""
     on_disk = judged_again(entry.on_disk, switch, files)
     next_start = judged_again(entry.next_start, switch, files)

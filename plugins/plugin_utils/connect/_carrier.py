@@ -161,7 +161,7 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
     parts = [shim(), zlib.compress(json.dumps(request, default=str).encode()), packed(*EVERYWHERE)]
     if function == "connectivity_probe" or request["params"].get("connectivity"):
         parts.append(packed(*PROBE))
-    if request["params"].get("senders") is not None:
+    if request["params"].get("senders") is not None or request["params"].get("switches"):
         parts.append(packed(*SENDERS))
     if function == "telemetry_flag":
         parts.append(packed(*EDIT))
@@ -175,7 +175,7 @@ def program(function: str, request: Mapping[str, Any]) -> bytes:
 #: What may go to a host beside EVERYWHERE for each module.
 _BESIDE = {
     "telemetry_info": (PROBE, SENDERS, EVENTS),
-    "telemetry_flag": (EDIT,),
+    "telemetry_flag": (EDIT, SENDERS),
     "connectivity_probe": (PROBE,),
     "telemetry_prove": (PROVE,),
     "analytics_events_info": (EVENTS,),

@@ -26,7 +26,7 @@ def _playbook(name: str, host: Host, inventory: str, extra: str = "") -> str:
 
 
 def _of_switches(host: Host, inventory: str) -> list[Step]:
-    """What other properties owe: an edit as the flag's, and a restart that a person makes."""
+    """What other properties owe: an edit and a restart, as the flag's."""
     owed = {(one.subject, debt) for one in host.findings if one.about == rules.SWITCHES for debt in one.debts}
     found = []
     if any(debt == rules.EDIT for _name, debt in owed):
@@ -41,7 +41,9 @@ def _of_switches(host: Host, inventory: str) -> list[Step]:
             found.append(Step(f"Load the unit of {name} as it is on disk", "host", "systemctl daemon-reload"))
         if (name, rules.RESTART) in owed and service:
             command = f"systemctl restart {shlex.quote(service)}"
-            found.append(Step(f"Restart {name} by hand, for its other properties", "host", command))
+            now = _playbook("enforce", host, inventory, " -e telemetry_restart=now")
+            found.append(Step(f"Restart {name} now, for its other properties", "control node", now))
+            found.append(Step("Or restart it by hand", "host", command))
     return found
 
 

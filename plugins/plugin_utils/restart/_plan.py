@@ -139,14 +139,18 @@ def entry_of(
     restarts: list[str] = []
     owed: list[str] = []
     others: list[dict[str, Any]] = []
+    switches = [one._asdict() for one in policy.switches]
     for found in answer["state"]["installations"]:
         if found["on_disk"] not in rules.KNOWN and not edits:
             continue  # a restart would be no cure
-        if rules.RESTART not in rules.owed_after_edit(found, policy.desired):
+        if rules.RESTART not in rules.owed_after_edit(found, policy.desired, switches):
             continue
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
         service = service_of(found)
-        can = isinstance(service, Service) and (reload or (found["next_start"] in rules.KNOWN and not needed))
+        is_known = all(
+            clocks["next_start"] in rules.KNOWN for clocks, _to in rules.goals_of(found, policy.desired, switches)
+        )
+        can = isinstance(service, Service) and (reload or (is_known and not needed))
         (restarts if can and policy.restart != "never" else owed).append(service.label)
         others += changes_of(found, allow, label=lambda entry: service_of(entry).label)
     refused = [service for service in restarts if refusal([other for other in others if other["service"] == service])]

@@ -87,6 +87,8 @@ ARGUMENTS: dict[str, Any] = {
     "group": {"type": "str", "default": ""},
     "max_failures": {"type": "int", "default": 0},
     "allow": {"type": "list", "elements": "str", "choices": list(KINDS), "default": []},
+    "switches": {"type": "list", "elements": "dict", "default": []},
+    "toggle": {"type": "str", "choices": ["unmanaged", "disabled", "enabled"], "default": "unmanaged"},
 }
 
 
@@ -117,12 +119,14 @@ def dues(entries: Sequence[Mapping[str, Any]]) -> list[Due]:
     return [Due(service, tuple(mine)) for service, mine in found.items()]
 
 
-def owing(state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
+def owing(
+    state: Mapping[str, Any], desired: str, switches: Sequence[Mapping[str, str]] = (), toggle: str = "unmanaged"
+) -> list[Mapping[str, Any]]:
     """Installations whose next start is as desired and whose running JVM is not: a restart mends them.
 
     Those that nothing of ours restarts, too: the debt is the same.
     """
-    return [entry for entry in state["installations"] if rules.restart_helps(entry, desired)]
+    return [entry for entry in state["installations"] if rules.restart_helps(entry, desired, switches, toggle)]
 
 
 def renewed(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
@@ -133,9 +137,11 @@ def renewed(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> bool:
     return all((process["pid"], process["started"]) not in old for process in after["processes"])
 
 
-def healed(before: Mapping[str, Any], after: Mapping[str, Any] | None, desired: str) -> bool:
-    """True where new processes, and no old one, run with the desired value."""
-    return renewed(before, after) and after is not None and after["running"] == desired
+def healed(
+    before: Mapping[str, Any], after: Mapping[str, Any] | None, desired: str, switches: Sequence[Mapping[str, str]] = ()
+) -> bool:
+    """True where new processes, and no old one, run with the desired values, as far as the next start had them."""
+    return renewed(before, after) and after is not None and rules.is_reached(before, after, desired, switches)
 
 
 def processes(entry: Mapping[str, Any] | None) -> set[tuple[Any, Any]]:
@@ -146,7 +152,9 @@ def processes(entry: Mapping[str, Any] | None) -> set[tuple[Any, Any]]:
 def launch_files(entry: Mapping[str, Any]) -> list[str]:
     """Files of an installation that may have been edited since its JVM started."""
     paths = [entry["launch"]["file"]] if entry.get("launch") else []
-    return list(dict.fromkeys(paths + [item["file"] for item in entry.get("declarations", [])]))
+    paths += [item["file"] for item in entry.get("declarations", [])]
+    paths += [place["file"] for place in (entry.get("toggle") or {}).values() if place.get("file")]
+    return list(dict.fromkeys(paths))
 
 
 def access_for(due: Due, state: Mapping[str, Any], named: Mapping[str, Access], alone: Access | None) -> Access | str:
@@ -187,6 +195,17 @@ class Restarting(Carrier):
     _left: Mapping[str, unfinished.Left] = {}
     #: Services that failed in this task, by what their supervisor calls them.
     _failed: frozenset[str] = frozenset()
+
+    def owing(self, state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
+        """Installations that owe a restart which mends them, by all that is policy of them."""
+        return owing(state, desired, self._switches(), self._arguments.get("toggle") or "unmanaged")
+
+    def _switches(self) -> list[dict[str, str]]:
+        """The other properties that are policy, as the rules take them."""
+        return [
+            {"name": str(one["name"]), "off_value": str(one["off_value"]), "desired": str(one["state"])}
+            for one in self._arguments.get("switches") or ()
+        ]
 
     def left_down(self, state: Mapping[str, Any], desired: str) -> list[Mapping[str, Any]]:
         """Installations that a run before this one has restarted and that have not come up since: a restart mends them.
@@ -382,7 +401,7 @@ class Restarting(Carrier):
     def _as_it_is_now(self, due: Due, state: Mapping[str, Any], desired: str | None) -> Due:
         """The same service with what is known of it now; without what owes no restart any more."""
         names = [entry["name"] for entry in due.entries]
-        now = state["installations"] if desired is None else owing(state, desired)
+        now = state["installations"] if desired is None else self.owing(state, desired)
         if desired is not None and due.service.name in self._left:
             now = [*now, *(entry for entry in state["installations"] if entry["running"] == "not_running")]
         return Due(
@@ -497,9 +516,14 @@ class Restarting(Carrier):
         return self.in_time(lambda: self._low_level_execute_command(line), self._variables, seconds)
 
     def _state(self) -> dict[str, Any]:
+        asked = [{"name": one["name"], "off_value": one["off_value"]} for one in self._switches()]
         answer = self.ask(
             "cbops.telemetry.telemetry_info",
-            {"launch_scripts": self._arguments["launch_scripts"], "attach": self._arguments["attach"]},
+            {
+                "launch_scripts": self._arguments["launch_scripts"],
+                "attach": self._arguments["attach"],
+                **({"senders": {"switches": asked, "threads": False}} if asked else {}),
+            },
             self._variables,
         )
         if answer.get("failed") or "state" not in answer:
@@ -580,7 +604,7 @@ class Restarting(Carrier):
                 entry["name"]
                 for entry in due.entries
                 if not (
-                    healed(entry, found.get(entry["name"]), desired)
+                    healed(entry, found.get(entry["name"]), desired, self._switches())
                     if desired
                     else renewed(entry, found.get(entry["name"]))
                 )
@@ -592,7 +616,7 @@ class Restarting(Carrier):
             if over or (problem and (late or is_waiting)) or timed_out:
                 why = f"{due.label}: {over}" if over else problem or f"waited {timeout} seconds"
                 if late:
-                    value = f" with telemetry {desired}" if desired else ""
+                    value = self._value(desired)
                     return f"{', '.join(late)}: no new JVM runs{value} after the restart ({why})", state
                 if over or is_waiting:
                     return f"{due.label} does not stay up after the restart ({why})", state
@@ -640,8 +664,13 @@ class Restarting(Carrier):
                     f"{name} came up and did not stay up for {seconds} seconds: other processes run now, or none",
                     state,
                 )
-            if desired and found[name]["running"] != desired:
-                return f"{name}: after {seconds} seconds its JVM runs with telemetry {found[name]['running']}", state
+            was = next(entry for entry in due.entries if entry["name"] == name)
+            if desired and not rules.is_reached(was, found[name], desired, self._switches()):
+                more = ", or with another property otherwise" if self._switches() else ""
+                return (
+                    f"{name}: after {seconds} seconds its JVM runs with telemetry {found[name]['running']}{more}",
+                    state,
+                )
         if controller is not None and not controller.is_ready():
             return f"{controller.url} does not serve requests {seconds} seconds after it was ready", state
         return None, state
@@ -650,7 +679,7 @@ class Restarting(Carrier):
 
     def _gates(self, controller: Controller | None, desired: str | None) -> list[str]:
         """What had to be so before and after a restart, for the record."""
-        given, value = self._arguments, f" with telemetry {desired}" if desired else ""
+        given, value = self._arguments, self._value(desired)
         asked = {
             "no build runs": desired and controller is not None and given.get("when_idle"),
             "the window is open": given.get("window"),
@@ -660,6 +689,11 @@ class Restarting(Carrier):
             f"it has stayed so for {given['settle']} seconds": given["settle"],
         }
         return [gate for gate, is_asked in asked.items() if is_asked]
+
+    def _value(self, desired: str | None) -> str:
+        """What a new JVM must run with, in words."""
+        more = " and its other properties as the policy has them" if self._switches() else ""
+        return f" with telemetry {desired}{more}" if desired else ""
 
     def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
         self.record(changes, self._variables)

@@ -16,6 +16,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import (
     OPERATIONS_CENTERS,
     REPORTS_DIR,
+    SLICE,
     LocalAction,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import write_text
@@ -42,6 +43,7 @@ class ActionModule(LocalAction):
         "expected": {"type": "dict"},
         "min_coverage": {"type": "float"},
         "max_age": {"type": "str", "default": MAX_AGE},
+        "slice": SLICE,
         "name": {"type": "str", "default": "ledger"},
         "fail": {"type": "bool", "default": True},
     }
@@ -68,6 +70,9 @@ class ActionModule(LocalAction):
         if given is None:
             given = _said_in_inventory(variables["hostvars"], hosts)
         result = ledger.reconcile(found.hosts, answers, names, _expected(given))
+        limit = self.limit(variables, self.slice(arguments["slice"]))
+        if limit is not None:
+            result, wanted = ledger.of_a_part(result, limit), None
         path = folder / f"{arguments['name']}.json"
         try:
             write_text(path, written(result.document(found.at), indent=2) + "\n")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import (
     cut,
@@ -29,6 +28,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import (
     OPERATIONS_CENTERS,
     REPORTS_DIR,
+    SLICE,
     LocalAction,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import (
@@ -42,6 +42,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run impo
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import downs, totals_by_machine
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._scope import selects_itself
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Slice, told
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import summary as slices_told
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
@@ -62,7 +64,13 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     falls_short,
     natural,
 )
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import folders_of, gather, history
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import (
+    folders_of,
+    gather,
+    history,
+    oldest,
+    since,
+)
 
 LONG_LIST = 60  # characters
 MANY = 10  # hosts that fail, more than which would be a wall of text
@@ -165,6 +173,7 @@ class ActionModule(LocalAction):
         "max_age": {"type": "str", "default": MAX_AGE},
         "operations_centers": OPERATIONS_CENTERS,
         "min_coverage": {"type": "float"},
+        "slice": SLICE,
         "this_run": {"type": "bool", "default": False},
         "signing_key": {"type": "str"},
         "fail_on": {"type": "list", "elements": "str", "choices": list(GATES), "default": list(FAIL_ON)},
@@ -174,8 +183,13 @@ class ActionModule(LocalAction):
         "set_stats": {"type": "bool", "default": True},
     }
 
+    _slice: Slice | None
+    _limit: str | None
+
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Collect, write, show, judge."""
+        self._slice = self.slice(arguments["slice"])
+        self._limit = self.limit(variables, self._slice)
         report, lacking = self._report(arguments, variables)
         folder = reports_folder(arguments["reports_dir"])
         paths = {
@@ -276,7 +290,7 @@ class ActionModule(LocalAction):
         """Write the manifest of this run."""
         commit = git_commit(variables.get("ansible_inventory_sources") or [])
         manifest = manifest_of(
-            [host.document for host in report.hosts], read_journal(folder, RUN_ID), commit, self._limit(variables)
+            [host.document for host in report.hosts], read_journal(folder, RUN_ID), commit, self._limit, self._slice
         )
         return write_manifest(folder, manifest, arguments["signing_key"])
 
@@ -289,12 +303,6 @@ class ActionModule(LocalAction):
                 if head[:3] not in found or head.signed:
                     found[head[:3]] = head
         return list(found.values())
-
-    def _limit(self, variables: dict[str, Any]) -> str | None:
-        """Which part of the inventory this run is about, where whoever started it said so."""
-        chosen = load_extra_vars(self._loader).get("telemetry_hosts")
-        limit = variables.get("ansible_limit") or (None if chosen is None else self._templar.template(chosen))
-        return visible(str(limit)) if limit else None
 
     def _report(self, arguments: dict[str, Any], variables: dict[str, Any]) -> tuple[Report, Sequence[str]]:
         """All that the formats show, and the hosts of which there is no evidence that counts."""
@@ -323,7 +331,13 @@ class ActionModule(LocalAction):
                 f"evidence of hosts that were not asked for is left out ({len(found.strangers)}): "
                 f"{named(found.strangers)}"
             )
-        vanished = sorted(set(found.whole) - set(hosts), key=natural) if self._limit(variables) is None else []
+        vanished = sorted(set(found.whole) - set(hosts), key=natural) if self._limit is None else []
+        slices = None
+        if self._slice is not None:
+            notes.append(self._slice.note())
+        elif not arguments["this_run"]:
+            slices = slices_told(found.slices, since(arguments["newer_than"], found.at) or oldest(found.at, max_age))
+            notes += filter(None, [told(slices)] if slices else [])
         notes += _gone(vanished, found.whole, set(variables["groups"]["all"]))
         notes += [
             f"{named(names, ' and ')} are one machine: the same machine-id, boot and process namespace; it counts "
@@ -350,14 +364,14 @@ class ActionModule(LocalAction):
             found.changes,
             vanished,
             max_age,
-            coverage=self._coverage(arguments, variables, found.hosts),
+            coverage=self._coverage(arguments, found.hosts),
+            slice=self._slice,
+            slices=slices,
         ), found.missing
 
-    def _coverage(
-        self, arguments: dict[str, Any], variables: dict[str, Any], hosts: Sequence[Host]
-    ) -> dict[str, Any] | None:
+    def _coverage(self, arguments: dict[str, Any], hosts: Sequence[Host]) -> dict[str, Any] | None:
         """How much of what is known was audited; None for a part of the inventory, of which that says nothing."""
-        if self._limit(variables) is not None:
+        if self._limit is not None:
             return None
         answers = {}
         if arguments["operations_centers"]:  # else no client is needed

@@ -28,6 +28,18 @@ options:
     required: true
 """
 
+    # For what is about a slice, or about all of them.
+    SLICE = r"""
+options:
+  slice:
+    description:
+      - Which slice of several this run is, each of which has a part of the inventory. As V(2/4), or with C(number),
+        C(of), and C(job), which all slices of one round have in common. Without C(number) it is one of so many.
+      - Where it is not given, a job of AWX whose workflow job has the name of its own template is a slice, of which
+        AWX says no more. V(false) says that it is none.
+    type: raw
+"""
+
     # For what asks operations centers.
     CENTERS = r"""
 options:

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.action
   - cbops.telemetry._report
   - cbops.telemetry._report.centers
+  - cbops.telemetry._report.slice
 options:
   hosts:
     description:

@@ -29,6 +29,7 @@ extends_documentation_fragment:
   - cbops.telemetry._attributes.gates
   - cbops.telemetry._report
   - cbops.telemetry._report.centers
+  - cbops.telemetry._report.slice
 options:
   hosts:
     description:

@@ -100,3 +100,59 @@ def test_a_report_has_the_figure_and_the_gate(reports: Path) -> None:
         code, printed, document = run(reports, "report", "--limit", "a.example", **given, telemetry_min_coverage=100)
         assert code == 0, printed
         assert "coverage" not in document
+
+
+@pytest.mark.parametrize("more", [("-e", "telemetry_slice=2/4"), ("--limit", "a.example")])
+def test_the_ledger_of_a_part_names_nobody_who_is_in_another(reports: Path, more: tuple[str, str]) -> None:
+    with serving(controller("a"), controller("b")) as center:
+        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        variables = {"telemetry_operations_centers": centers, "telemetry_min_coverage": 100}
+        code, printed, document = run(reports, "ledger", *more, **variables)
+        assert code == 0, printed
+        assert "known, and not audited" not in printed
+        assert "coverage: unknown (1 audited of at least 2 known; the ledger is of a part of the inventory" in printed
+        assert document["coverage"]["percent"] is None
+        assert [one["name"] for one in document["controllers"]] == ["a"]
+
+
+AWX_SLICE = {
+    "awx_job_id": 12,
+    "awx_workflow_job_id": 11,
+    "awx_workflow_job_name": "audit",
+    "awx_job_template_name": "audit",
+}
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        ({"telemetry_slice": {"number": 2, "of": 4, "job": "n"}}, "slice 2 of 4 (n)"),
+        (AWX_SLICE, "a slice (AWX workflow job 11)"),
+        ({**AWX_SLICE, "telemetry_slice": {"of": 4}}, "one of 4 slices (AWX workflow job 11)"),
+    ],
+)
+def test_a_report_on_a_slice_has_no_coverage_and_fails_nothing_by_it(
+    reports: Path, extra: dict[str, Any], says: str
+) -> None:
+    with serving(controller("a"), controller("b")) as center:
+        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        variables = {
+            "telemetry_operations_centers": centers,
+            "telemetry_min_coverage": 100,
+            "telemetry_fail_on": ["violation"],
+        }
+        code, printed, document = run(reports, "report", "-e", json.dumps(extra), **variables)
+        assert code == 0, printed
+        assert f"note: this is {says}: it is about the hosts of that slice alone" in printed
+        assert "coverage" not in document
+        assert document["headline"].startswith(f"{says[0].upper()}{says[1:]}: ")
+        whole = json.dumps({**extra, "telemetry_slice": False})
+        code, printed, document = run(reports, "report", "-e", whole, **variables)
+        assert code == 2, "who says that it is none is held to it"
+        assert document["coverage"]["percent"] == 50
+
+
+def test_a_slice_that_is_none_is_refused(reports: Path) -> None:
+    code, printed, _document = run(reports, "report", "-e", "telemetry_slice=5/4")
+    assert code == 2
+    assert "slice (telemetry_slice): number is not one of all slices (of)" in printed

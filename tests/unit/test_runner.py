@@ -150,6 +150,30 @@ def test_slices_leave_their_evidence_with_their_artifacts_and_one_report_is_made
         assert synced == {path.name for path in (CHECKOUT / "examples/aap/project").iterdir()}, "that is thrown away"
 
 
+def test_a_report_on_all_slices_names_the_one_that_is_missing(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    for number, hosts in ((1, ["cm1", "cm2"]), (3, ["cm4"])):
+        slice_ = json.dumps(
+            {"telemetry_slice": {"number": number, "of": 3, "job": "night"}, "telemetry_min_coverage": 100}
+        )
+        done = jobs.run(number, "audit", hosts, "-e", slice_)
+        assert f"note: this is slice {number} of 3 (night)" in done.stdout, done.stdout + done.stderr
+        assert "coverage:" not in done.stdout
+        (path,) = (jobs.artifacts(number) / "telemetry/manifests").glob("*.json")
+        manifest = json.loads(path.read_text())
+        schemas.validate(manifest)
+        assert manifest["slice"] == {"number": number, "of": 3, "job": "night"}
+        assert manifest["limit"] == f"slice {number} of 3 (night)", "so that nobody has vanished"
+    folders = ",".join(str(jobs.artifacts(job) / "telemetry/evidence") for job in (1, 3))
+    done = jobs.run(4, "report", ["cm1", "cm2", "cm3", "cm4"], "-e", f"telemetry_evidence_dirs={folders}")
+    assert "note: slice 2 of 3 of night has left no manifest: its hosts are here" in done.stdout, done.stdout
+    document = json.loads((jobs.artifacts(4) / "telemetry/report.json").read_text())
+    schemas.validate(document)
+    assert document["slices"]["missing"] == [2]
+    assert document["slices"]["numbers"] == [1, 3]
+    assert {host["host"]: host["verdict"] for host in document["hosts"]}["cm3"] == "unknown"
+
+
 @pytest.mark.parametrize(
     ("variables", "silent"),
     [({}, False), ({RUNNER: "/"}, True), ({"CI": "true"}, True)],

@@ -11,14 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import refuse_facts
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Slice, slice_of
 
 #: Options that several actions take, as all of them do.
 LAUNCH_SCRIPTS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 ATTACH: dict[str, Any] = {"type": "str", "choices": ["auto", "never"], "default": "auto"}
 REPORTS_DIR: dict[str, Any] = {"type": "str"}
+#: Which slice of several a run is.
+SLICE: dict[str, Any] = {"type": "raw"}
 #: Whom the actions ask that reconcile ledgers.
 OPERATIONS_CENTERS: dict[str, Any] = {
     "type": "list",
@@ -72,3 +78,17 @@ class LocalAction(Action):
     """One that stays on the control node, so that no connection is made for it."""
 
     _requires_connection = False
+
+    def slice(self, given: Any) -> Slice | None:
+        """The slice of several that this run is, by its option and AWX's variables. Raises AnsibleError."""
+        try:
+            return slice_of(given, load_extra_vars(self._loader))
+        except ValueError as error:
+            raise AnsibleActionFail(f"slice (telemetry_slice): {error}") from error
+
+    def limit(self, variables: dict[str, Any], slice_: Slice | None) -> str | None:
+        """Which part of the inventory this run is about, where whoever started it said so."""
+        chosen = load_extra_vars(self._loader).get("telemetry_hosts")
+        limit = variables.get("ansible_limit") or (None if chosen is None else self._templar.template(chosen))
+        parts = [visible(str(limit))] if limit else []
+        return "; ".join([*parts, *([slice_.words()] if slice_ else [])]) or None

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import content, parsed
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import slice_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
 
 MANIFEST_SCHEMA = "cbops.telemetry/manifest/1"
@@ -140,6 +141,7 @@ def manifest_in(data: bytes) -> dict[str, Any]:
         )
     ):
         raise ValueError("what it says of the records of changes is not sound")
+    slice_in(document)
     link_of(document)
     return document
 

@@ -118,6 +118,7 @@ VARIABLES = (
     "telemetry_operations_centers",
     "telemetry_min_coverage",
     "telemetry_installations",
+    "telemetry_slice",
 )
 
 #: Variables that are yes or no, and those that are whole numbers, from the least to the most. `-e` and INI inventories

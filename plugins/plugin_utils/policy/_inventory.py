@@ -37,6 +37,7 @@ KEPT = {
     "telemetry_controllers": "it holds secrets, and says where they are sent",
     "telemetry_operations_centers": "it holds secrets, and says where they are sent",
     "telemetry_min_coverage": "it would decide whether its own check fails",
+    "telemetry_slice": "it would decide whether its own check looks for what is missing",
     "telemetry_fail_on": "it would decide whether its own check fails",
     "telemetry_max_age": "it would decide how old the evidence may be that its own check passes",
     **dict.fromkeys(

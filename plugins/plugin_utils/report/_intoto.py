@@ -72,6 +72,7 @@ def statements(report: Report) -> list[dict[str, Any]]:
                     "properties": properties,
                     # Extension fields, which are named by URIs.
                     f"{HOME}/verdict": verdict.name,
+                    **({f"{HOME}/slice": report.slice._asdict()} if report.slice else {}),
                     f"{HOME}/manifests": [head._asdict() for head in report.heads],
                 },
             }

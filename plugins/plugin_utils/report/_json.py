@@ -56,6 +56,8 @@ def pieces(report: Report) -> Iterator[str]:
         "headline": headline(report),
         "totals": report.totals,
         **({"coverage": report.coverage} if report.coverage else {}),
+        **({"slice": report.slice._asdict()} if report.slice else {}),
+        **({"slices": report.slices} if report.slices else {}),
         "notes": list(report.notes),
         "heads": [head._asdict() for head in report.heads],
         "vanished": list(report.vanished),

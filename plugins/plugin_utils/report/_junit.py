@@ -72,6 +72,8 @@ def render(report: Report) -> str:
     properties = "".join(
         f'      <property name="{verdict}" value="{count}"/>\n' for verdict, count in report.totals.items()
     )
+    if report.slice:
+        properties += f'      <property name="slice" value={quoteattr(report.slice.words())}/>\n'
     if report.coverage:
         figures = {"coverage": coverage_words(report.coverage).partition(": ")[2]}
         figures.update({f"coverage_{key}": str(report.coverage[key]) for key in ("audited", "known")})

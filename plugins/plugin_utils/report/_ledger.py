@@ -15,7 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import named
@@ -660,6 +660,21 @@ def _coverage(
         "operations_centers": {"audited": sum(center.seen is not None for center in centers), "known": len(centers)},
         "reasons": reasons,
     }
+
+
+def of_a_part(found: Ledger, part: str) -> Ledger:
+    """A ledger of hosts that are a part of the inventory: who of the others was audited, nobody looked at here.
+
+    So there are no ghosts among the controllers, and how many are audited of all is not known.
+    """
+    reason = f"the ledger is of a part of the inventory ({part}): who was audited besides, that of all of it tells"
+    return replace(
+        found,
+        controllers=[one for one in found.controllers if one["audited"]],
+        operations_centers=[one for one in found.operations_centers if one["audited"]],
+        unplaced=[],
+        coverage={**found.coverage, "percent": None, "reasons": [reason, *found.coverage["reasons"]]},
+    )
 
 
 def shortfall(coverage: Mapping[str, Any], wanted: float | None) -> str:

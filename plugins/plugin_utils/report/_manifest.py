@@ -59,6 +59,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     rejudge,
     totals_by_machine,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Slice
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Head, moment
 
 NAMESPACE = "cbops.telemetry"
@@ -82,10 +83,11 @@ def manifest_of(
     journal: Mapping[str, Mapping[str, Any]],
     commit: tuple[str | None, bool | None] = (None, None),
     limit: str | None = None,
+    slice_: Slice | None = None,
 ) -> dict[str, Any]:
     """The manifest of this run, from its journal. ``evidence`` has a document for every host that went in.
 
-    ``limit`` is which part of the inventory these are; None where they are all of it.
+    ``limit`` is which part of the inventory these are; None where they are all of it. ``slice_`` is which of several.
     Its place in the chain it gets when it is written.
     """
     return {
@@ -102,6 +104,7 @@ def manifest_of(
         "git_dirty": commit[1],
         "hosts": [document["host"] for document in evidence],
         "limit": limit,
+        **({"slice": slice_._asdict()} if slice_ else {}),
         "totals": totals_by_machine(
             (document["verdict"], journal.get(document["host"], {}).get("machine")) for document in evidence
         ),

@@ -155,6 +155,7 @@ ENTRIES: tuple[Entry, ...] = (
         "coverage",
         r"launch files name|which does not have it|coverage: |min_coverage|operations centers were not audited"
         r"|where it belongs is not known|no operations center |as a percentage|the ledger cannot be written"
+        r"|the ledger is of a part of the inventory|slice \(telemetry_slice\)"
         r"|is not in the inventory$|was audited, and no|and its verdict is|must be a list of names",
     ),
     Entry(

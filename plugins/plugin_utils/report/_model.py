@@ -30,6 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents 
     answers_of,
     installations_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Slice
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import words_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
     BROKEN,
@@ -235,6 +236,8 @@ class Report:
     heads: Sequence[Head] = ()
     coverage: Mapping[str, Any] | None = None  # see _ledger; none of a part of the inventory
     sign: Callable[[bytes], str] | None = None  # what signs for this run, as ssh-keygen does
+    slice: Slice | None = None  # the one of several that it is about alone
+    slices: Mapping[str, Any] | None = None  # those that it is made of; see _slice
     totals: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -308,7 +311,15 @@ def noun(hosts: Sequence[Host], count: int) -> str:
 
 
 def headline(report: Report) -> str:
-    """The report in one sentence."""
+    """The report in one sentence, which says so where it is about a slice of the fleet alone."""
+    text = _headline(report)
+    if report.slice is None:
+        return text
+    which = report.slice.words()
+    return f"{which[0].upper()}{which[1:]}: {text[0].lower()}{text[1:]}"
+
+
+def _headline(report: Report) -> str:
     totals, count = report.totals, sum(report.totals.values())
     if not count:
         return "There are no hosts to report on"

@@ -125,6 +125,11 @@ def render(report: Report) -> str:
             [({"run_id": visible(head.run_id), "sha256": head.sha256}, head.sequence) for head in report.heads],
         ),
         *_coverage(report),
+        *_family(
+            "slice_info",
+            "Always 1, and there where these are the hosts of one slice of several alone.",
+            [({key: str(value or "") for key, value in report.slice._asdict().items()}, 1)] if report.slice else [],
+        ),
         *_family("last_run_timestamp_seconds", "When the newest evidence of the fleet was collected.", last),
         *_family("report_timestamp_seconds", "When this report was made.", [({}, _stamp(report.generated_at))]),
         "# EOF",

@@ -176,6 +176,7 @@ def render(report: Report) -> str:
         "start": known[0] if known else report.generated_at,
         "end": report.generated_at,
         "props": [_prop(f"hosts-{verdict}", count) for verdict, count in report.totals.items()]
+        + ([_prop("slice", report.slice.words())] if report.slice else [])
         + [_prop("chain-head", head.words()) for head in report.heads],
         "reviewed-controls": {"control-selections": [{"include-all": {}}]},
         "findings": [_finding(rule, report, risks) for rule in about],

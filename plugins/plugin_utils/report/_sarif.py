@@ -124,7 +124,11 @@ def render(report: Report) -> str:
         "originalUriBaseIds": {"FLEET": {"description": {"text": "The files of the managed hosts, as HOST/path"}}},
         "invocations": [{"executionSuccessful": True, "endTimeUtc": report.generated_at}],
         "columnKind": "utf16CodeUnits",
-        "properties": {"totals": report.totals, **({"coverage": report.coverage} if report.coverage else {})},
+        "properties": {
+            "totals": report.totals,
+            **({"coverage": report.coverage} if report.coverage else {}),
+            **({"slice": report.slice._asdict()} if report.slice else {}),
+        },
     }
     text, *lines_of = (visible_json(written(part)) for part in (head, *results))
     lines = ",\n".join(lines_of)

@@ -43,6 +43,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, now, stamp
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MOST_OFF, Aged
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Round, slice_in
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import VERDICTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
     Changes,
@@ -76,6 +77,7 @@ class Gathered(NamedTuple):
     whole: dict[str, str]  # hosts of the last run of the whole inventory, each with the end of that run
     changes: Changes = Changes()
     missing: Sequence[str] = ()  # hosts without evidence that counts
+    slices: Sequence[Round] = ()  # runs that were one slice of several
 
 
 class _Folder:
@@ -88,6 +90,7 @@ class _Folder:
         self.notes: list[str] = []
         self.names = {path.name for path in evidence.glob("*.json")} if evidence.is_dir() else None
         self.whole: dict[str, str] | None = None
+        self.slices: list[Round] = []
         self._own: dict[str, Mapping[str, Any]] = {}
         self._unended: dict[str, list[Mapping[str, Any]]] = {}
         links = []
@@ -108,7 +111,9 @@ class _Folder:
         runs = chain.newest_first()
         for run_id in runs[:RUNS]:
             self._manifest(evidence.parent / "manifests" / f"{run_id}.json", run_id)
-        self._older([evidence.parent / "manifests" / f"{run_id}.json" for run_id in runs[RUNS:]])
+        older = [evidence.parent / "manifests" / f"{run_id}.json" for run_id in runs[RUNS:]]
+        self._older(older)
+        self._more_slices(older)
         journals = {path.stem: path for path in (evidence.parent / "runs").glob("*.jsonl")}
         unended = sorted(set(journals) - set(chain.bit), reverse=True)
         for run_id in dict.fromkeys([*({RUN_ID} & set(unended)), *unended[:RUNS]]):
@@ -161,10 +166,27 @@ class _Folder:
             self._unread(path, why(error))
             return
         self.trend.append(Run(document["finished"], _totals(document["totals"])))
+        self._slice(document, run_id)
         if self.whole is None and document.get("limit") is None:
             self.whole = {str(host): document["finished"] for host in document["hosts"]}
         for name, entry in document["files"].items():
             self._words.add(run_id, name, entry)
+
+    def _slice(self, document: Mapping[str, Any], run_id: str) -> None:
+        found = slice_in(document)
+        if found is not None:
+            # Where it has a number nobody asks which hosts it had.
+            hosts = frozenset(map(str, document["hosts"])) if found.number is None else frozenset[str]()
+            self.slices.append(Round(run_id, found, document["started"], document["finished"], hosts))
+
+    def _more_slices(self, paths: Sequence[Path]) -> None:
+        """The slices among runs before the last ones, where there may be more of the same round. Newest first."""
+        most = 2 * max((one.slice.of or 0 for one in self.slices), default=0) - RUNS
+        for path in paths[: max(most, 0)]:
+            try:
+                self._slice(manifest_in(content(path)), path.stem)
+            except (OSError, ValueError) as error:
+                self._unread(path, why(error))
 
     def _journal(self, path: Path, own: bool) -> list[str]:
         """Read a journal; the hosts of which it speaks."""
@@ -256,6 +278,17 @@ def since(given: str | None, at: str) -> str | None:
     return stamp(named.astimezone(datetime.timezone.utc))
 
 
+def oldest(at: str, max_age: float | None) -> str | None:
+    """The moment before which evidence is too old by ``max_age`` (seconds) at another; None where none is."""
+    present = moment(at)
+    if present is None or max_age is None:
+        return None
+    try:
+        return stamp(present - datetime.timedelta(seconds=max_age))
+    except OverflowError:
+        return None
+
+
 def gather(
     folders: Sequence[Path],
     hosts: Sequence[str],
@@ -317,6 +350,7 @@ def gather(
         {host: at for folder in read_folders for host, at in (folder.whole or {}).items()},
         changes,
         lacking,
+        [one for folder in read_folders for one in folder.slices if not _later(one.finished, at)],
     )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Many hosts from one process: their audit, what enforce would do, or enforce itself; names the hosts that are left."""
+"""Many hosts from one process: audit, plan, enforce or probe them; names the hosts that are left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible.plugins.loader import become_loader, connection_loader
 from ansible.template import Templar
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import explained, kind_of, of_kind
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import Progress
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._showing import Progress, most_rows, show
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._action import HOSTS, REPORTS_DIR
@@ -46,6 +46,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     settings_of,
     templated,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._probing import Probing, shown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._ways import Ways
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt
@@ -86,7 +87,7 @@ class ActionModule(Carrier):
     ARGUMENTS = {
         "hosts": HOSTS,
         "reports_dir": REPORTS_DIR,
-        "ask": {"type": "str", "choices": ["audit", "plan", "enforce"], "default": "audit"},
+        "ask": {"type": "str", "choices": ["audit", "plan", "enforce", "probe"], "default": "audit"},
         "mode": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
         "connections": {"type": "int", "default": 32},
         "per_place": {"type": "int", "default": 8},
@@ -111,6 +112,8 @@ class ActionModule(Carrier):
             pool = _sweep.Pool(arguments["connections"], arguments["limit"], arguments["per_place"])
             with not_orphaned():
                 _until_ended(self._swept(hosts, tally, pool, self._purpose(ask, tally, variables)))
+        if tally.probes or tally.missed:
+            show("\n".join(["", *shown(tally.probes, tally.missed, most_rows())]))
         for text, count in Counter(tally.unserved.values()).items():
             self._display.v(f"fleet_sweep: {count} hosts are left to the ordinary way: {text}")
         return {
@@ -121,6 +124,7 @@ class ActionModule(Carrier):
             "unserved": {host: tally.unserved[host] for host in hosts if host in tally.unserved},
             "hosts": tally.hosts,
             **({"entries": tally.entries} if ask == "plan" else {}),
+            **({"probes": tally.probes, "missed": tally.missed} if ask == "probe" else {}),
             **({"edited": tally.edited, "serial": _left(hosts, numbers, tally)} if ask == "enforce" else {}),
         }
 
@@ -128,6 +132,8 @@ class ActionModule(Carrier):
         """What hosts are asked for."""
         if ask == "audit":
             return Auditing(tally)
+        if ask == "probe":
+            return Probing(tally)
         from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _foresight as foresight
 
         if ask == "plan":
@@ -171,6 +177,8 @@ class Purpose(Protocol):
 
     #: Whether something is done to hosts because of it, here or by who comes after.
     acts: ClassVar[bool]
+    #: Whether hosts are judged by their answers, for which their controllers may have to be asked too.
+    judges: ClassVar[bool]
 
     def errand(self, host: str, settings: Mapping[str, Any], circumstances: Circumstances) -> Errand | None:
         """What a host is asked; None where nothing needs to be. Raises Unserved, PolicyError."""
@@ -183,6 +191,7 @@ class Auditing:
     """For an audit."""
 
     acts: ClassVar[bool] = False
+    judges: ClassVar[bool] = True
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -207,6 +216,9 @@ class Tally:
         self.hosts: dict[str, dict[str, Any]] = {}
         #: What a plan says of them.
         self.entries: dict[str, dict[str, Any]] = {}
+        #: What each saw of the endpoint, and why others did not look.
+        self.probes: dict[str, list[dict[str, str]]] = {}
+        self.missed: dict[str, str] = {}
         #: The files that were edited.
         self.edited: dict[str, list[str]] = {}
         #: What each host has in common with its other names.
@@ -262,6 +274,14 @@ class Tally:
         """It is known what enforce would do to a host."""
         self.entries[entry["host"]] = entry
 
+    def probe(self, host: str, seen: list[dict[str, str]]) -> None:
+        """A host has looked for the endpoint."""
+        self.probes[host] = seen
+
+    def miss(self, host: str, problem: str) -> None:
+        """A host has not looked, and that is all that can be said."""
+        self.missed[host] = visible(problem)
+
     def edit(self, known: Known, changes: list[dict[str, Any]], files: list[str]) -> None:
         """Something was done to a host, or may have been."""
         record_in(self.reports, known.host, changes)
@@ -295,7 +315,8 @@ class Tally:
             while True:
                 await asyncio.sleep(PERIOD)
                 violations = sum(self.verdicts[verdict] for verdict in in_camps(BROKEN))
-                self._progress.tell(self.served + len(self.unserved) + len(self.entries), violations)
+                done = self.served + len(self.unserved) + len(self.entries) + len(self.probes) + len(self.missed)
+                self._progress.tell(done, violations)
         finally:
             self._progress.end()
 
@@ -486,7 +507,7 @@ class Preparation:
         carrier = settings.get("telemetry_carrier", "auto")
         if carrier not in CARRIERS or carrier == "module":
             raise Unserved(f"telemetry_carrier is {carrier}")
-        if served.is_wanted(settings):
+        if self._purpose.judges and served.is_wanted(settings):
             raise Unserved("its controller is asked too")
         circumstances = circumstances_of(variables)
         try:

@@ -6,7 +6,7 @@
 
 DOCUMENTATION = r"""
 module: fleet_sweep
-short_description: Audit, plan or enforce many hosts from one process
+short_description: Audit, plan, enforce or probe many hosts from one process
 version_added: 0.1.0
 description:
   - Does what M(cbops.telemetry.telemetry_audit) does, for any number of hosts in one task that runs once on the control
@@ -19,7 +19,7 @@ description:
     behind them.
   - Hosts with another connection plugin, another become plugin than sudo, or a terminal that is asked for are returned
     by name, and left to M(cbops.telemetry.telemetry_audit).
-  - With O(ask=audit) and O(ask=plan) it changes nothing on the hosts.
+  - With any O(ask) but V(enforce) it changes nothing on the hosts.
 author:
   - The cbops.telemetry maintainers (@cbops)
 extends_documentation_fragment:
@@ -39,8 +39,10 @@ options:
         is left instead.
       - Left are also hosts with templates of the user's, those that are held to a plan, that owe a C(daemon-reload) or
         a restart, whose restarts wait until they are idle, and whose edit was refused.
+      - V(probe) asks each host what M(cbops.telemetry.connectivity_probe) asks it in the playbook C(probe), whatever
+        its policy is, and shows what they saw. No evidence is filed, and no answer of the network fails the task.
     type: str
-    choices: [audit, plan, enforce]
+    choices: [audit, plan, enforce, probe]
     default: audit
   mode:
     description:
@@ -107,6 +109,16 @@ unserved:
 entries:
   description: What a plan says of each host that is not left.
   returned: with O(ask=plan)
+  type: dict
+probes:
+  description: What each host that is not left saw, by endpoint and path; see M(cbops.telemetry.connectivity_probe).
+  returned: with O(ask=probe)
+  type: dict
+  sample: {cm1: [{target: "api.segment.io:443", via: direct, outcome: connected, message: "Connection succeeded"}]}
+missed:
+  description:
+    - The hosts that did not look, because they could not be asked or their program failed, each with the reason.
+  returned: with O(ask=probe)
   type: dict
 edited:
   description: The hosts that were edited, also those that are left for something else, each with its files.

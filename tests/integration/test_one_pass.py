@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,14 @@ def counting(fleet: Fleet) -> Iterator[None]:
 
 def played(fleet: Fleet, name: str, *arguments: str, **variables: Any) -> tuple[Done, dict[str, int], Path]:
     """A run; how often each host was asked in it; its reports."""
-    hosts = variables.pop("hosts", None)
+    hosts, environment = variables.pop("hosts", None), variables.pop("environment", None)
     for host in fleet.hosts:
         fleet.shell(host, f": >{STARTS}")
     inventory = fleet.inventory(hosts, ansible_python_interpreter=COUNTING, **variables)
     reports = inventory.with_name(f"{inventory.name}-reports")
-    done = fleet.play(name, "-e", f"telemetry_reports_dir={reports}", *arguments, inventory=inventory)
+    done = fleet.play(
+        name, "-e", f"telemetry_reports_dir={reports}", *arguments, inventory=inventory, environment=environment
+    )
     if (reports / "audit.json").exists():
         done.report = json.loads((reports / "audit.json").read_text())
     asked = {host: len(fleet.shell(host, f"cat {STARTS}")) for host in fleet.hosts if host in (hosts or fleet.hosts)}
@@ -175,3 +178,34 @@ def test_tags_choose_among_the_tasks_of_a_host(fleet: Fleet) -> None:
     assert asked == {THIRD: 1} and done.verdicts() == {THIRD: "violation"}
     done, asked, reports = played(fleet, "enforce", "-e", "telemetry_desired=enabled", hosts=hosts)
     assert fleet.launch_files(THIRD) == before, done.output
+
+
+@pytest.mark.usefixtures("counting")
+def test_a_fleet_is_probed_by_one_pass(fleet: Fleet) -> None:
+    """Each host looks once, whatever its policy is, and sees what it sees host by host; who cannot look fails."""
+    hosts: dict[str, dict[str, Any]] = {
+        OTHER: {},
+        THIRD: {"telemetry_desired": "off", "telemetry_probe_endpoints": ["127.0.0.1:1"]},
+        RELOADS: {"telemetry_endpoint": {"host": "127.0.0.1", "port": 2}},
+        "trixie-script": {"telemetry_endpoint": {"host": "127.0.0.1", "port": "x"}},
+    }
+    seen = {}
+    shown = {"ANSIBLE_DISPLAY_OK_HOSTS": "true"}  # host by host it is the result of a task
+    for sweep in ("auto", "never"):
+        done, asked, reports = played(fleet, "probe", hosts={**hosts}, environment=shown, telemetry_sweep=sweep)
+        # Whose options are wrong is left to its task, which says it.
+        assert asked == dict.fromkeys(hosts, 1), done.output
+        assert done.code == 2 and "'127.0.0.1:x' is no endpoint" in done.output and not evidence(reports)
+        seen[sweep] = sorted(set(re.findall(r"[\w.]+:\d+, direct: \w+(?=: )", done.output)))
+    assert seen["auto"] == seen["never"]
+    assert [line for line in seen["auto"] if "127.0.0.1" in line] == [
+        "127.0.0.1:1, direct: refused",
+        "127.0.0.1:2, direct: refused",
+    ]
+    assert len(seen["auto"]) == 3
+
+    dead = {"ansible_host": "192.0.2.1", "ansible_ssh_extra_args": "-o ConnectTimeout=2"}
+    broken = {"ansible_python_interpreter": "/no/such/python"}
+    done, _asked, _reports = played(fleet, "probe", hosts={OTHER: {}, THIRD: broken, "dead": dead})
+    assert done.code == 2 and "1 hosts: " in done.output and "; 2 not probed" in done.output, done.output
+    assert (done.recap["dead"]["failed"], done.recap[THIRD]["failed"], done.recap[OTHER]["failed"]) == (1, 1, 0)

@@ -45,7 +45,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events im
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
 
 #: Where the endpoint of the probe and its options come from; what is not set is left to the module.
-_PROBE = {
+#: Options of a probe, and the variables that they come from.
+PROBE = {
     "timeout": "telemetry_probe_timeout",
     "via": "telemetry_probe_via",
     "http": "telemetry_probe_http",
@@ -183,7 +184,7 @@ def question(variables: Mapping[str, Any]) -> dict[str, Any]:
         endpoint = variables.get("telemetry_endpoint") or {}
         options["connectivity"] = {
             **{key: endpoint[key] for key in ("host", "port") if endpoint.get(key)},
-            **{key: variables[name] for key, name in _PROBE.items() if variables.get(name) not in (None, "")},
+            **{key: variables[name] for key, name in PROBE.items() if variables.get(name) not in (None, "")},
         }
     return options
 

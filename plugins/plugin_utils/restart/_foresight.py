@@ -53,6 +53,7 @@ class Planning:
     """For a plan: what enforce would do to each host."""
 
     acts: ClassVar[bool] = False
+    judges: ClassVar[bool] = True
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -88,6 +89,7 @@ class Enforcing:
     """For enforce: hosts that owe nothing are judged, and where nothing is restarted the others are edited."""
 
     acts: ClassVar[bool] = True
+    judges: ClassVar[bool] = True
 
     def __init__(self, tally: Tally, dry: bool) -> None:
         """With ``dry`` nothing is edited: somebody wants to see what would be."""

@@ -14,7 +14,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cbops.telemetry.plugins.modules.analytics_events_info import ARGUMENTS
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import CarriedModule
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import readable_on_the_way
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import served
 
 
@@ -34,7 +33,6 @@ class ActionModule(CarriedModule):
         result = self.ask(self._task.action, arguments, variables)
         if wanted and not result.get("failed"):
             options = checked.validated_parameters["served"]
-            access = Access(options["url"], options["user"] or "", options["token"] or "", options["ca_file"])
-            refusal = readable_on_the_way(access.url, access.token)
-            result["served"] = {"mark": "unknown", "reason": refusal, "events": []} if refusal else served(access)
+            user, token = options["user"] or "", options["token"] or ""
+            result["served"] = served(Access(options["url"], user, token, options["ca_file"], options["allow_http"]))
         return result

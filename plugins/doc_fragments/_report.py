@@ -65,4 +65,10 @@ options:
       ca_file:
         description: Certificates of the authorities that sign its own, in PEM, instead of the machine's.
         type: path
+      allow_http:
+        description:
+          - Send the token to an address of C(http://), where whoever listens can read it. Without, it is not sent
+            there, also not on this machine.
+        type: bool
+        default: false
 """

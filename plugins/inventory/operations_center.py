@@ -55,7 +55,9 @@ options:
     type: bool
     default: true
   allow_http:
-    description: Send a token to an address of C(http://), where whoever listens can read it.
+    description:
+      - Send a token to an address of C(http://), where whoever listens can read it. Without, such an address is an
+        error where there is a token, also one of this machine.
     type: bool
     default: false
   operations_centers:
@@ -78,6 +80,9 @@ options:
       ca_file:
         description: Certificates of its authorities.
         type: path
+      allow_http:
+        description: Send this token to an address of C(http://).
+        type: bool
   ask_versions:
     description:
       - Ask each controller that is online for its version, at its own address, without any user or token. The addresses
@@ -133,6 +138,7 @@ from typing import Any, NamedTuple
 
 from ansible import constants as C
 from ansible.errors import AnsibleParserError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import wrap_var
@@ -146,7 +152,6 @@ CONTROLLERS = "controllers"
 CENTERS = "operations_centers"
 NOWHERE = "controllers_without_address"
 _ENTRY = ("url", "user", "token", "ca_file")
-_LOOPBACK = re.compile(r"127\.[0-9.]+|::1|localhost")
 _ASKED_AT_ONCE = 16
 _SECONDS_FOR_VERSIONS = 60.0
 #: Where controllers of one machine differ.
@@ -160,6 +165,7 @@ class Source(NamedTuple):
     user: str
     token: str
     ca_file: str | None
+    allow_http: bool
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -210,9 +216,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError("no operations center is named: url, or operations_centers")
         found = []
         for number, entry in enumerate(given, 1):
-            if not isinstance(entry, Mapping) or not entry.get("url") or set(entry) - set(_ENTRY):
+            if not isinstance(entry, Mapping) or not entry.get("url") or set(entry) - {*_ENTRY, "allow_http"}:
                 raise AnsibleParserError(
-                    f"operations_centers, entry {number}: it takes {', '.join(_ENTRY)}, and url must be there"
+                    f"operations_centers, entry {number}: it takes {', '.join(_ENTRY)}, allow_http, and url must be"
+                    " there"
                 )
             texts = {name: self._text(entry.get(name) or self.get_option(name)) for name in _ENTRY}
             try:
@@ -225,17 +232,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 )
             if texts["token"] and not texts["user"]:
                 raise AnsibleParserError(f"operations_centers, entry {number}: a token needs its user")
-            host = urllib.parse.urlsplit(url).hostname or ""
-            if (
-                texts["token"]
-                and url.startswith("http:")
-                and not _LOOPBACK.fullmatch(host)
-                and not self.get_option("allow_http")
-            ):
+            try:
+                allow_http = bool(boolean(entry.get("allow_http", self.get_option("allow_http"))))
+            except TypeError:
+                raise AnsibleParserError(
+                    f"operations_centers, entry {number}: allow_http must be true or false"
+                ) from None
+            if texts["token"] and url.startswith("http:") and not allow_http:
                 raise AnsibleParserError(
                     f"{url} has no TLS, so that whoever listens could read the token; name https://, or allow_http"
                 )
-            found.append(Source(url, texts["user"], texts["token"], texts["ca_file"] or None))
+            found.append(Source(url, texts["user"], texts["token"], texts["ca_file"] or None, allow_http))
         if len({source.url for source in found}) < len(found):
             raise AnsibleParserError("an operations center is named twice")
         return found
@@ -257,7 +264,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             except (KeyError, ValueError):
                 pass
         try:
-            client = Client(source.url, source.user, source.token, source.ca_file)
+            client = Client(source.url, source.user, source.token, source.ca_file, source.allow_http)
             center = product.read(client, source.url)
         except ClientError as error:
             raise AnsibleParserError(

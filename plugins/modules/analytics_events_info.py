@@ -55,12 +55,16 @@ options:
         type: str
       token:
         description:
-          - The API token of that user, from a vault. It is not sent to the host; without TLS it is sent to the control
-            node's own addresses of loopback alone.
+          - The API token of that user, from a vault. It is not sent to the host, nor without TLS, also not on this
+            machine; see O(served.allow_http).
         type: str
       ca_file:
         description: Certificates that count for it, on the control node.
         type: str
+      allow_http:
+        description: Send the token to an address of C(http://), where whoever listens can read it.
+        type: bool
+        default: false
 notes:
   - Run it with C(become). Without, a JENKINS_HOME can often not be read, and its events are C(unknown).
   - A host with several hundred plugins is read in some ten seconds; after 90 what is not read yet is named as that.
@@ -165,6 +169,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
             "user": {"type": "str"},
             "token": {"type": "str", "no_log": True},
             "ca_file": {"type": "str"},
+            "allow_http": {"type": "bool", "default": False},
         },
     },
 }

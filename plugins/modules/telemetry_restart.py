@@ -86,11 +86,17 @@ options:
   ca_file:
     description: Certificates of the authority that signed the controller's, a PEM file on the control node.
     type: path
+  allow_http:
+    description:
+      - Send O(token) to an address of C(http://), where whoever listens can read it. Without, it is not sent there,
+        also not on this machine.
+    type: bool
+    default: false
   controllers:
     description:
       - Of a host with several installations, how the controller of each service is reached, by the name of the service
-        (as in RV(services), also without C(.service)). Each is a dictionary with C(url), and C(user), C(token) and
-        C(ca_file) as above. It counts before O(url).
+        (as in RV(services), also without C(.service)). Each is a dictionary with C(url), and C(user), C(token),
+        C(ca_file) and C(allow_http) as above. It counts before O(url).
     type: dict
     default: {}
   window:

@@ -388,6 +388,7 @@ class Site:
                     "telemetry_restart": "when_idle",
                     "telemetry_user": "jo",
                     "telemetry_token": TOKEN,
+                    "telemetry_allow_http": True,
                     "telemetry_settle": 1,
                     "telemetry_idle_timeout": 20,
                     "telemetry_restart_timeout": 45,

@@ -184,6 +184,7 @@ def test_no_secret_in_processes_output_and_reports(site: Site) -> None:
         "telemetry_url": f"http://{facts['address']}:1",
         "telemetry_user": "jo",
         "telemetry_token": token,
+        "telemetry_allow_http": True,
     }
     output = []
     try:

@@ -31,6 +31,7 @@ def inventory(fleet: Fleet, **variables: Any) -> Path:
                 "telemetry_url": f"http://{fleet.facts[HOST]['address']}:8080/",
                 "telemetry_user": "jo",
                 "telemetry_token": TOKEN,
+                "telemetry_allow_http": True,
                 **variables,
             }
         }

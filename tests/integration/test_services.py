@@ -105,6 +105,7 @@ def test_one_url_is_none_of_several_services(odd: Fleet) -> None:
         telemetry_url=url(odd, "a"),
         telemetry_user="jo",
         telemetry_token=TOKENS["a"],
+        telemetry_allow_http=True,
     )
     assert done.code == 0, done.output
     assert pids(odd) == before, "nothing was restarted"
@@ -121,7 +122,8 @@ def test_only_what_owes_a_restart_is_quieted_down(odd: Fleet) -> None:
         f"curl -s -u jo:{token} {url(odd, name)}api/json | sed 's/^/{name} /'; echo" for name, token in TOKENS.items()
     )
     controllers = {
-        f"cm-{name}.service": {"url": url(odd, name), "user": "jo", "token": token} for name, token in TOKENS.items()
+        f"cm-{name}.service": {"url": url(odd, name), "user": "jo", "token": token, "allow_http": True}
+        for name, token in TOKENS.items()
     }
     odd.shell(HOST, "echo 'freestyle docs#3 8' >/srv/a/standin-builds")
     with subprocess.Popen(

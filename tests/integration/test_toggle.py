@@ -48,6 +48,7 @@ def audited(fleet: Fleet, **variables: Any) -> tuple[Done, dict[str, Any]]:
                 "telemetry_url": f"http://{fleet.facts[HOST]['address']}:8080/",
                 "telemetry_user": "jo",
                 "telemetry_token": TOKEN,
+                "telemetry_allow_http": True,
                 **variables,
             }
         }

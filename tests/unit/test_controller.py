@@ -154,7 +154,12 @@ def drained(jenkins: Jenkins, seconds: float = 60, token: str = TOKEN) -> list[s
     """Drain it without waiting; the builds that still run."""
     clock = Clock()
     return drain(
-        Controller(jenkins.url + "/", "jo", token), "for telemetry & more", seconds, "R1", clock, clock.sleep
+        Controller(jenkins.url + "/", "jo", token, None, True),
+        "for telemetry & more",
+        seconds,
+        "R1",
+        clock,
+        clock.sleep,
     ).builds
 
 
@@ -201,9 +206,9 @@ def test_a_run_that_restarts_nothing_takes_back_what_one_of_ours_has_left(
     jenkins: Jenkins, reason: str, stays: bool
 ) -> None:
     jenkins.quiet, jenkins.reasons = True, [reason]
-    start_again_after_others(Controller(jenkins.url, "jo", TOKEN), 5)
+    start_again_after_others(Controller(jenkins.url, "jo", TOKEN, None, True), 5)
     assert jenkins.quiet is stays
-    start_again_after_others(Controller("http://127.0.0.1:9", "jo", TOKEN), 5)  # nobody there is no failure
+    start_again_after_others(Controller("http://127.0.0.1:9", "jo", TOKEN, None, True), 5)  # nobody there is no failure
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -215,7 +220,7 @@ def test_a_signal_while_it_waits_starts_builds_again_and_ends_the_process(
 
     def work() -> None:
         with ending_in_order():
-            drain(Controller(jenkins.url, "jo", TOKEN), "why", 60)
+            drain(Controller(jenkins.url, "jo", TOKEN, None, True), "why", 60)
 
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
@@ -375,7 +380,7 @@ def test_a_folder_that_somebody_laid_there_is_not_taken(tmp_path: Path, laid: st
 def test_an_answer_of_another_shape_is_no_idle_controller_and_builds_start_again(jenkins: Jenkins, odd: object) -> None:
     jenkins.odd = odd
     with pytest.raises(ControllerError, match="answers"):
-        drain(Controller(jenkins.url, "admin", TOKEN), "why", 5)
+        drain(Controller(jenkins.url, "admin", TOKEN, None, True), "why", 5)
     assert not jenkins.quiet
 
 
@@ -392,7 +397,7 @@ def test_a_peer_that_drips_is_left_behind(jenkins: Jenkins) -> None:
 
 def test_of_a_controller_that_drips_builds_are_started_again(jenkins: Jenkins, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the request to become quiet, and then does not come to the end of what runs on it."""
-    controller = Controller(jenkins.url, "jo", TOKEN)
+    controller = Controller(jenkins.url, "jo", TOKEN, None, True)
     ask = controller._ask
 
     def hasty(path: str, method: str = "GET", timeout: float = 0.5) -> tuple[int, str]:

@@ -193,7 +193,7 @@ def server() -> Iterator[Server]:
 
 
 def test_what_a_product_lists(server: Server) -> None:
-    assert served(Access(server.url, "auditor", TOKEN)) == {
+    assert served(Access(server.url, "auditor", TOKEN, None, True)) == {
         "mark": "seen",
         "page": "/details",
         "events": [{"name": "a"}, {"name": "b", "summary": "It began."}],
@@ -219,7 +219,7 @@ def test_what_a_product_lists(server: Server) -> None:
 )  # fmt: skip
 def test_why_it_is_unknown(server: Server, change: Callable[[Any], None], said: str) -> None:
     change(server.pages)
-    found = served(Access(server.url, "auditor", TOKEN))
+    found = served(Access(server.url, "auditor", TOKEN, None, True))
     assert (found["mark"], found["events"]) == ("unknown", []) and said in found["reason"]
     assert TOKEN not in found["reason"]
 
@@ -245,6 +245,7 @@ def test_an_audit_keeps_what_the_product_lists(server: Server) -> None:
         "telemetry_url": server.url,
         "telemetry_user": "a",
         "telemetry_token": TOKEN,
+        "telemetry_allow_http": True,
     }
     [entry] = with_events(state(PLANTED), variables)["installations"]
     assert [one["name"] for one in entry["events"]["served"]["events"]] == ["a", "b"]
@@ -252,7 +253,7 @@ def test_an_audit_keeps_what_the_product_lists(server: Server) -> None:
     assert {one["events"]["served"]["reason"].partition(":")[0] for one in found} == {"its URL is not known"}
     named = {
         "telemetry_events": "served",
-        "telemetry_controllers": {"cm1.service": {"url": server.url, "user": "a", "token": TOKEN}},
+        "telemetry_controllers": {"cm1.service": {"url": server.url, "user": "a", "token": TOKEN, "allow_http": True}},
     }
     found = with_events(state(READ, READ), named)["installations"]
     assert [one["events"]["served"]["mark"] for one in found] == ["unknown", "seen"]
@@ -268,7 +269,7 @@ def test_without_it_nobody_is_asked_and_a_host_does_not_speak_for_the_product(
 
 
 def test_a_host_that_names_a_service_often_has_the_product_asked_once(server: Server) -> None:
-    named = {"cm-b.service": {"url": server.url, "user": "a", "token": TOKEN}}
+    named = {"cm-b.service": {"url": server.url, "user": "a", "token": TOKEN, "allow_http": True}}
     entries = [{"name": "cm", "service": "cm-b.service", "events": READ}] * 40
     found = with_events({"installations": entries}, {"telemetry_events": "served", "telemetry_controllers": named})
     assert {one["events"]["served"]["mark"] for one in found["installations"]} == {"seen"}
@@ -276,8 +277,8 @@ def test_a_host_that_names_a_service_often_has_the_product_asked_once(server: Se
 
 
 def test_the_module_sends_no_token_where_it_could_be_read_on_the_way(server: Server, tmp_path: Path) -> None:
-    def ask(url: str) -> dict[str, Any]:
-        options = {"root": str(tmp_path), "served": {"url": url, "user": "a", "token": TOKEN}}
+    def ask(url: str, **more: Any) -> dict[str, Any]:
+        options = {"root": str(tmp_path), "served": {"url": url, "user": "a", "token": TOKEN, **more}}
         return {"cbops.telemetry.analytics_events_info": options, "register": "said"}
 
     refused = ["said.served.mark == 'unknown'", "'has no TLS' in said.served.reason", "said.served.events == []"]
@@ -285,6 +286,8 @@ def test_the_module_sends_no_token_where_it_could_be_read_on_the_way(server: Ser
         ask("http://cm.example.invalid/"),
         {"ansible.builtin.assert": {"that": refused}},
         ask(server.url),
+        {"ansible.builtin.assert": {"that": refused}},
+        ask(server.url, allow_http=True),
         {"ansible.builtin.assert": {"that": ["said.served.mark == 'seen'"]}},
     ]
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))

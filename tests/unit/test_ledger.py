@@ -47,7 +47,7 @@ def api() -> dict[str, product.Center | str]:
         for number in range(3):
             served = stack.enter_context(serving(*jobs(number)))
             url = f"https://oc{number}.example"
-            found[url] = product.read(Client(served.url, USER, TOKEN), served.url)._replace(url=url)
+            found[url] = product.read(Client(served.url, USER, TOKEN, None, True), served.url)._replace(url=url)
     return found
 
 
@@ -112,7 +112,7 @@ def plain(tmp_path: Path) -> dict[str, Any]:
 def center(*items: dict[str, Any], url: str = "https://oc.example") -> dict[str, product.Center | str]:
     """What an operations center says."""
     with serving(*items) as served:
-        return {url: product.read(Client(served.url, USER, TOKEN), served.url)._replace(url=url)}
+        return {url: product.read(Client(served.url, USER, TOKEN, None, True), served.url)._replace(url=url)}
 
 
 def test_without_a_ledger_coverage_is_unknown(plain: dict[str, Any]) -> None:
@@ -223,11 +223,12 @@ def test_an_operations_center_is_one_by_any_of_its_addresses(tmp_path: Path) -> 
 
 def test_asking() -> None:
     with serving(controller("a")) as one, serving() as empty:
-        entries = [{"url": served.url, "user": USER, "token": TOKEN} for served in (one, empty)]
+        entries = [{"url": served.url, "user": USER, "token": TOKEN, "allow_http": True} for served in (one, empty)]
         found = asked(entries)
         assert [item.name for item in found[one.url].items] == ["a"]  # type: ignore[union-attr]
         assert "lists no controllers" in str(found[empty.url])
         assert "no TLS" in str(asked([{"url": "http://oc.example/", "user": "a", "token": TOKEN}]))
+        assert "no TLS" in str(asked([{"url": one.url, "user": USER, "token": TOKEN}])), "on this machine, too"
         for wrong in ([{"url": "https://u:p@oc/"}], [{"url": "x"}], [{"url": one.url}, {"url": f"{one.url}/"}]):
             with pytest.raises(ValueError, match=r"user in it|address|named twice"):
                 asked(wrong)

@@ -59,7 +59,14 @@ def run(reports: Path, playbook: str = "ledger", *more: str, **variables: Any) -
 
 def test_coverage_is_met_or_not(reports: Path) -> None:
     with serving(controller("a"), controller("b")) as center:
-        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        centers = [
+            {
+                "url": center.url,
+                "user": USER,
+                "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}",
+                "allow_http": True,
+            }
+        ]
         code, printed, document = run(reports, telemetry_operations_centers=centers, telemetry_min_coverage=100)
         assert code == 2
         assert "coverage: 50 % (1 of 2 controllers audited" in printed
@@ -88,7 +95,14 @@ def test_what_was_not_asked_is_unknown_and_fails_the_gate(reports: Path) -> None
 
 def test_a_report_has_the_figure_and_the_gate(reports: Path) -> None:
     with serving(controller("a"), controller("b")) as center:
-        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        centers = [
+            {
+                "url": center.url,
+                "user": USER,
+                "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}",
+                "allow_http": True,
+            }
+        ]
         given = {"telemetry_operations_centers": centers, "telemetry_fail_on": []}
         code, printed, document = run(reports, "report", **given, telemetry_min_coverage=51)
         assert code == 2, printed

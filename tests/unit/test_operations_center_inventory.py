@@ -58,6 +58,7 @@ def listed(tmp_path: Path, *centers: Center, **options: Any) -> tuple[dict[str, 
         "plugin": "cbops.telemetry.operations_center",
         "user": USER,
         "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}",
+        "allow_http": True,  # the stand-ins have no TLS
         "operations_centers": [{"url": center.url} for center in centers],
     }
     source.write_text(yaml.safe_dump({**base, **options}))
@@ -182,7 +183,10 @@ def test_wrong_authority_and_nobody_there(tmp_path: Path) -> None:
         ({"operations_centers": []}, "no operations center is named"),
         ({"operations_centers": [{"url": "https://u:p@oc.example/"}]}, "has a user in it"),
         ({"operations_centers": [{"url": "ftp://oc.example/"}]}, "is not valid"),
-        ({"operations_centers": [{"url": "http://oc.example/"}]}, "has no TLS"),
+        ({"operations_centers": [{"url": "http://oc.example/"}], "allow_http": False}, "has no TLS"),
+        ({"operations_centers": [{"url": "http://127.0.0.1:9/"}], "allow_http": False}, "has no TLS"),
+        ({"operations_centers": [{"url": "http://localhost/", "allow_http": "no"}]}, "has no TLS"),
+        ({"operations_centers": [{"url": "http://localhost/", "allow_http": "perhaps"}]}, "must be true or false"),
         ({"operations_centers": [{"url": "https://oc.example/", "tokne": "x"}]}, "entry 1: it takes"),
         ({"operations_centers": [{"url": "https://oc.example/"}, {"url": "https://OC.example:443"}]}, "named twice"),
         ({"user": ""}, "a token needs its user"),
@@ -272,7 +276,7 @@ HOSTILE = [
 @pytest.mark.parametrize("endpoint", HOSTILE, ids=str)
 def test_addresses_that_no_inventory_may_have(endpoint: Any) -> None:
     with serving(controller("x", endpoint=endpoint)) as center:
-        found = product.read(Client(center.url, USER, TOKEN), center.url)
+        found = product.read(Client(center.url, USER, TOKEN, None, True), center.url)
     assert [(item.endpoint, bool(item.refused)) for item in found.items] == [(None, True)]
 
 
@@ -310,7 +314,7 @@ def test_too_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patched, serving(*FLEET) as center:
             patched.setattr(product, name, value)
             with pytest.raises(ClientError):
-                product.read(Client(center.url, USER, TOKEN), center.url)
+                product.read(Client(center.url, USER, TOKEN, None, True), center.url)
 
 
 def test_folders_that_never_end() -> None:
@@ -318,7 +322,7 @@ def test_folders_that_never_end() -> None:
     with serving(controller("x")) as center, pytest.raises(ClientError, match="odd name"):
         deep = {"_class": "x", "fullName": "/".join(["a"] * 40), "jobs": [{"url": "x"}]}
         center.page = json.dumps({"jobs": [deep]})
-        product.read(Client(center.url, USER, TOKEN), center.url)
+        product.read(Client(center.url, USER, TOKEN, None, True), center.url)
 
 
 def test_the_documentation_is_there(tmp_path: Path) -> None:

@@ -15,7 +15,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _client as client
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked as centers_asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._events import with_events
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served import with_served
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart._controller import Controller, ControllerError
 
 TOKEN = "11bb-secret-token"  # noqa: S105
 Say = Callable[[BaseHTTPRequestHandler], None]
@@ -115,7 +119,7 @@ def failed(ask: Callable[[], object]) -> ClientError:
 
 def test_a_user_s_token_goes_along_and_json_comes_back(server: Server) -> None:
     server.say = lambda handler: answer(handler, 200, '{"a": 1}', X_Jenkins="2.555")
-    assert Client(server.url + "/", "jo", TOKEN).json("/api/json?tree=a") == {"a": 1}
+    assert Client(server.url + "/", "jo", TOKEN, None, True).json("/api/json?tree=a") == {"a": 1}
     wanted = "Basic " + base64.b64encode(f"jo:{TOKEN}".encode()).decode()
     assert server.seen == [("GET", "/api/json?tree=a", wanted)]
     assert Client(server.url).ask("/x", "POST").headers["x-jenkins"] == "2.555"
@@ -124,7 +128,7 @@ def test_a_user_s_token_goes_along_and_json_comes_back(server: Server) -> None:
 
 def test_what_the_url_itself_says_of_a_user_is_used_and_not_shown(server: Server) -> None:
     server.say = lambda handler: answer(handler, 500)
-    one = Client(server.url.replace("//", f"//jo:{TOKEN}@"))
+    one = Client(server.url.replace("//", f"//jo:{TOKEN}@"), allow_http=True)
     assert one.url == server.url
     assert failed(lambda: one.get("/x")).kind == client.STATUS
     assert server.seen[0][2] == "Basic " + base64.b64encode(f"jo:{TOKEN}".encode()).decode()
@@ -135,7 +139,7 @@ def test_what_the_url_itself_says_of_a_user_is_used_and_not_shown(server: Server
 )
 def test_a_redirect_is_an_answer_and_no_credentials_go_there(server: Server, target: str) -> None:
     server.say = lambda handler: answer(handler, 302, "", Location=target)
-    error = failed(lambda: Client(server.url, "jo", TOKEN).json("/manage/configure"))
+    error = failed(lambda: Client(server.url, "jo", TOKEN, None, True).json("/manage/configure"))
     assert error.kind == (client.SIGN_IN if "login" in target or "saml" in target else client.STATUS)
     assert "token=5" not in str(error)
     assert len(server.seen) == 1
@@ -164,14 +168,16 @@ def test_every_reason_has_its_kind(
     server: Server, user: str, status: int, text: str, headers: dict[str, str], kind: str, words: str
 ) -> None:
     server.say = lambda handler: answer(handler, status, text, **headers)
-    error = failed(lambda: Client(server.url, user, TOKEN if user else "").json("/x?y=z", need="Overall/Read"))
+    error = failed(
+        lambda: Client(server.url, user, TOKEN if user else "", None, True).json("/x?y=z", need="Overall/Read")
+    )
     assert error.kind == kind
     assert words in str(error)
     assert "y=z" not in str(error)
 
 
 def test_the_permission_that_the_product_names_is_said_and_nothing_else(server: Server) -> None:
-    one = Client(server.url, "jo", TOKEN)
+    one = Client(server.url, "jo", TOKEN, None, True)
     server.say = lambda handler: answer(handler, 403, "", X_Required_Permission="hudson.model.Hudson.Administer")
     assert "lacks the permission hudson.model.Hudson.Administer" in str(failed(lambda: one.get("/x")))
     server.say = lambda handler: answer(handler, 403, "", X_Required_Permission="##[error] <b>")
@@ -205,7 +211,10 @@ def test_a_peer_that_drips_or_is_silent_is_left_behind(server: Server) -> None:
 )
 def test_what_is_no_answer_is_said_and_raises_nothing_else(server: Server, say: Say) -> None:
     server.say = say
-    assert failed(lambda: Client(server.url, "jo", TOKEN).json("/x")).kind in (client.UNREACHABLE, client.CONTENT)
+    assert failed(lambda: Client(server.url, "jo", TOKEN, None, True).json("/x")).kind in (
+        client.UNREACHABLE,
+        client.CONTENT,
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,7 +235,7 @@ def test_a_status_counts_also_where_what_it_comes_with_is_broken(
     server: Server, capfd: pytest.CaptureFixture[str], status: int, kind: str, body: bytes
 ) -> None:
     server.say = lambda handler: handler.wfile.write(b"HTTP/1.1 %d Said\r\nConnection: close\r\n" % status + body)
-    error = failed(lambda: Client(server.url, "jo", TOKEN).get("/x", timeout=5))
+    error = failed(lambda: Client(server.url, "jo", TOKEN, None, True).get("/x", timeout=5))
     assert error.kind == kind and f"/x answers {status}" in str(error)
     assert capfd.readouterr() == ("", "")
 
@@ -239,14 +248,14 @@ PACKED = gzip.compress(b"{}" * 100, mtime=0)
 )
 def test_what_cannot_be_unpacked_is_no_answer(server: Server, capfd: pytest.CaptureFixture[str], body: bytes) -> None:
     server.say = lambda handler: answer(handler, 200, body, Content_Encoding="gzip")
-    error = failed(lambda: Client(server.url, "jo", TOKEN).json("/x", timeout=5))
+    error = failed(lambda: Client(server.url, "jo", TOKEN, None, True).json("/x", timeout=5))
     assert error.kind in (client.CONTENT, client.UNREACHABLE)
     assert "does not come to the end" not in str(error)
     assert capfd.readouterr() == ("", "")
 
 
 def test_nobody_there() -> None:
-    assert failed(lambda: Client("http://127.0.0.1:9", "jo", TOKEN).get("/x")).kind == client.UNREACHABLE
+    assert failed(lambda: Client("http://127.0.0.1:9", "jo", TOKEN, None, True).get("/x")).kind == client.UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -269,7 +278,7 @@ def test_what_is_no_address_is_asked_nothing_and_not_shown(url: str) -> None:
 def test_a_certificate_is_taken_from_the_file_that_is_named_and_else_not(secured: tuple[Server, Path]) -> None:
     server, certificate = secured
     assert Client(server.url, "jo", TOKEN, str(certificate)).json("/x") == {}
-    error = failed(lambda: Client(server.url, "jo", TOKEN).json("/x"))
+    error = failed(lambda: Client(server.url, "jo", TOKEN, None, True).json("/x"))
     assert error.kind == client.CERTIFICATE
     assert "telemetry_ca_file" in str(error)
     assert len(server.seen) == 1, "no credentials went to the one that is not trusted"
@@ -282,19 +291,55 @@ def test_a_certificate_is_taken_from_the_file_that_is_named_and_else_not(secured
 @pytest.mark.parametrize(
     ("url", "token", "is_refused"),
     [
-        ("http://cm.example.com/", TOKEN, True),
-        ("HTTP://cm.example.com:8080/x", TOKEN, True),
-        (f"http://jo:{TOKEN}@cm.example.com/", "", True),
-        ("http://127.0.0.1.example.com/", TOKEN, True),
-        ("http://localhost@cm.example.com/", TOKEN, True),
-        ("http://cm.example.com/", "", False),
-        ("https://cm.example.com/", TOKEN, False),
-        ("http://127.0.0.1:8080/", TOKEN, False),
-        ("http://localhost:8080/", TOKEN, False),
-        ("http://[::1]:8080/", TOKEN, False),
-        ("http://[::1", TOKEN, False),
+        ("http://cm.example.invalid/", TOKEN, True),
+        (f"http://jo:{TOKEN}@cm.example.invalid/", "", True),
+        (f"http://:{TOKEN}@cm.example.invalid/", "", True),
+        ("http://localhost@cm.example.invalid/", TOKEN, True),
+        ("http://127.0.0.1:9/", TOKEN, True),
+        ("http://localhost:9/", TOKEN, True),
+        ("http://[::1]:9/", TOKEN, True),
+        ("http://127.0.0.1:9/", "", False),
+        ("https://127.0.0.1:9/", TOKEN, False),
     ],
 )
 def test_where_a_token_could_be_read_on_the_way(url: str, token: str, is_refused: bool) -> None:
-    said = client.readable_on_the_way(url, token)
-    assert ("has no TLS" in said) is is_refused and TOKEN not in said
+    """On this machine, too: others may listen on a port of it."""
+    error = failed(lambda: Client(url, "jo" if token else "", token).get("/x"))
+    assert ("has no TLS" in str(error)) is is_refused and TOKEN not in str(error)
+    assert error.kind == (client.ADDRESS if is_refused else client.UNREACHABLE)
+    allowed = failed(lambda: Client(url, "jo" if token else "", token, None, True).get("/x", timeout=1))
+    assert "has no TLS" not in str(allowed)
+
+
+def test_every_door_knows_it(server: Server) -> None:
+    """Whoever asks with a token is told the same, and each has its way to allow it."""
+    url = server.url
+    entry = {"name": "cm", "service": "cm.service", "toggle": {"declared": {}, "on_disk": {}}, "events": {}}
+    state = {"installations": [entry]}
+    variables = {"telemetry_toggle_served": True, "telemetry_events": "served"}
+    named = {"url": url, "user": "jo", "token": TOKEN}
+    by_name = {**variables, "telemetry_controllers": {"cm": named}}
+    by_url = {**variables, **{f"telemetry_{name}": value for name, value in named.items()}}
+    for asked in (by_name, by_url):
+        one = with_served(state, asked)["installations"][0]["toggle"]["served"]["reason"]
+        other = with_events(state, asked)["installations"][0]["events"]["served"]["reason"]
+        assert "has no TLS" in one and "has no TLS" in other
+    with pytest.raises(ControllerError, match="has no TLS"):
+        Controller(url, "jo", TOKEN).quiet()
+    assert "has no TLS" in str(centers_asked([named])[url])
+    assert server.seen == []
+
+    by_name["telemetry_controllers"] = {"cm": {**named, "allow_http": "yes"}}
+    for allowed in (by_name, {**by_url, "telemetry_allow_http": "yes"}):
+        before = len(server.seen)
+        with_served(state, allowed)
+        with_events(state, allowed)
+        assert len(server.seen) > before + 1
+    for odd in (
+        {**by_url, "telemetry_allow_http": "perhaps"},
+        {**by_name, "telemetry_controllers": {"cm": {**named, "allow_http": 7}}},
+    ):
+        before = len(server.seen)
+        with_served(state, odd)
+        with_events(state, odd)
+        assert len(server.seen) == before, "a policy that is not valid asks nobody"

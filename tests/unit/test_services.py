@@ -282,6 +282,7 @@ class Host(ActionModule):
             "url": None,
             "user": None,
             "token": None,
+            "allow_http": False,
             "ca_file": None,
             "controllers": {},
             "when_idle": False,

@@ -42,7 +42,7 @@ class Product:
     def ask(self, who: str = READER, url: str = "", ca_file: str | None = None, with_class: bool = False) -> Any:
         """What it says; never with a secret in it."""
         user, _colon, token = who.partition(":")
-        said = served.ask(Access(url or self.url, user, token, ca_file), with_class)
+        said = served.ask(Access(url or self.url, user, token, ca_file, True), with_class)
         assert not any(secret in json.dumps(said) for secret in SECRETS)
         assert not (self.home / "standin-form-was-posted").exists()
         return said
@@ -100,7 +100,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 @pytest.mark.parametrize("markup", ["modern", "core-off", "no-span", "tables", "read-only", "german"])
 def test_every_markup_by_its_page(product: Product, markup: str, toggle: str) -> None:
     product.is_told(toggle=toggle, core="false" if toggle == "true" else "true", markup=markup)
-    text = served.Client(product.url, *READER.split(":")).get("/manage/configure").text
+    text = served.Client(product.url, *READER.split(":"), None, True).get("/manage/configure").text
     assert page.checkbox_of(text) == (toggle == "true", CLASS)
 
 
@@ -167,7 +167,7 @@ def test_only_who_is_allowed_is_asked_and_each_by_its_own_address(product: Produ
     product.is_told(toggle="false")
     user, token = READER.split(":")
     state = {"installations": [entry(), entry(name="stray", stray=True)]}
-    one = {"telemetry_url": product.url, "telemetry_user": user, "telemetry_token": token}
+    one = {"telemetry_url": product.url, "telemetry_user": user, "telemetry_token": token, "telemetry_allow_http": True}
     assert served.with_served(state, one) == state
     assert served.with_served(state, {**one, "telemetry_toggle_served": "no"}) == state
     found, stray = served.with_served(state, {**one, "telemetry_toggle_served": "yes"})["installations"]
@@ -178,7 +178,7 @@ def test_only_who_is_allowed_is_asked_and_each_by_its_own_address(product: Produ
     (found,) = served.with_served({"installations": [other]}, {**one, "telemetry_toggle_served": True})["installations"]
     assert found["toggle"]["on_disk"]["collected"] == "unknown"
     both = {"installations": [entry(), entry(name="cm2", service="cm2.service")]}
-    named = {"cm2.service": {"url": product.url, "user": user, "token": token}}
+    named = {"cm2.service": {"url": product.url, "user": user, "token": token, "allow_http": True}}
     for variables, expected in (
         (one, ["unknown", "unknown"]),
         ({"telemetry_controllers": named}, ["unknown", False]),

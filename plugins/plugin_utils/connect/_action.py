@@ -35,6 +35,7 @@ OPERATIONS_CENTERS: dict[str, Any] = {
         "user": {"type": "str"},
         "token": {"type": "str", "no_log": True},
         "ca_file": {"type": "path"},
+        "allow_http": {"type": "bool", "default": False},
     },
 }
 HOSTS: dict[str, Any] = {"type": "list", "elements": "str", "required": True}

@@ -14,6 +14,8 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 
 
@@ -24,6 +26,8 @@ class Access(NamedTuple):
     user: str = ""
     token: str = ""
     ca_file: str | None = None
+    #: Whether a token may go to an address without TLS.
+    allow_http: bool = False
 
     def secrets(self) -> list[str]:
         """What must be in no message."""
@@ -52,8 +56,9 @@ def access_of(controllers: Any) -> dict[str, Access]:
         unknown = sorted(visible(str(key))[:40] for key in fields if key not in _FIELDS)
         if unknown:
             raise ValueError(f"{name} may have {', '.join(Access._fields)}, and not {', '.join(unknown)}")
-        if any(not isinstance(value, str) for value in fields.values() if value is not None):
-            raise ValueError(f"{name}: {', '.join(Access._fields)} must be texts")
+        texts = [value for key, value in fields.items() if key != "allow_http" and value is not None]
+        if any(not isinstance(value, str) for value in texts):
+            raise ValueError(f"{name}: {', '.join(Access._fields[:-1])} must be texts")
         if not re.match(r"https?://[^/\s]", str(fields.get("url") or "")):
             raise ValueError(f"{name} must have a url, which begins with https:// or http://")
         ca_file = fields.get("ca_file")
@@ -62,5 +67,13 @@ def access_of(controllers: Any) -> dict[str, Access]:
             str(fields.get("user") or ""),
             str(fields.get("token") or ""),
             os.path.expanduser(ca_file) if ca_file else None,
+            _yes_or_no(name, fields.get("allow_http")),
         )
     return found
+
+
+def _yes_or_no(name: str, value: Any) -> bool:
+    try:
+        return bool(boolean(value or False))
+    except TypeError:
+        raise ValueError(f"{name}: allow_http must be true or false") from None

@@ -100,6 +100,7 @@ VARIABLES = (
     "telemetry_user",
     "telemetry_token",
     "telemetry_ca_file",
+    "telemetry_allow_http",
     "telemetry_controllers",
     "telemetry_plan",
     "telemetry_undo_run",
@@ -125,6 +126,7 @@ VARIABLES = (
 #: give them as text, which the playbooks and their conditions take as it is meant.
 SWITCHES = (
     "telemetry_toggle_served",
+    "telemetry_allow_http",
     "telemetry_backup",
     "telemetry_daemon_reload",
     "telemetry_probe_http",

@@ -35,6 +35,7 @@ KEPT = {
     "telemetry_launch_templates": "a template is a program",
     "telemetry_token": "a secret has no place in it",
     "telemetry_controllers": "it holds secrets, and says where they are sent",
+    "telemetry_allow_http": "it sends a secret where others can read it",
     "telemetry_operations_centers": "it holds secrets, and says where they are sent",
     "telemetry_min_coverage": "it would decide whether its own check fails",
     "telemetry_slice": "it would decide whether its own check looks for what is missing",

@@ -13,11 +13,7 @@ from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _operations_center as product
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._addresses import address
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import (
-    Client,
-    ClientError,
-    readable_on_the_way,
-)
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._client import Client, ClientError
 
 
 def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | str]:
@@ -31,11 +27,10 @@ def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | st
         if url in found:
             raise ValueError(f"{url} is named twice")
         token = str(entry.get("token") or "")
-        if refusal := readable_on_the_way(url, token):
-            found[url] = refusal
-            continue
         try:
-            client = Client(url, str(entry.get("user") or ""), token, entry.get("ca_file"))
+            client = Client(
+                url, str(entry.get("user") or ""), token, entry.get("ca_file"), bool(entry.get("allow_http"))
+            )
             found[url] = product.read(client, url)
         except ClientError as error:
             found[url] = str(error)

@@ -82,22 +82,15 @@ def _without_secrets(url: str) -> str:
     return visible(f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else parts.path)[:300]
 
 
-def readable_on_the_way(url: str, token: str) -> str:
-    """Why a token must not go to an address, "" where it may: it has no TLS, and is not on this machine."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        is_near = (parts.hostname or "") in ("127.0.0.1", "::1", "localhost")
-    except ValueError:
-        return ""  # no address: nothing is sent there
-    if not (token or parts.password) or parts.scheme != "http" or is_near:
-        return ""
-    return f"{_without_secrets(url)} has no TLS, so that whoever listens could read the token"
-
-
 class Client:
-    """A controller or operations center by its URL. What is asked without a user is asked as anonymous."""
+    """A controller or operations center by its URL. What is asked without a user is asked as anonymous.
 
-    def __init__(self, url: str, user: str = "", token: str = "", ca_file: str | None = None) -> None:
+    A token is not sent without TLS, to this machine neither, where others may listen as well: but with ``allow_http``.
+    """
+
+    def __init__(
+        self, url: str, user: str = "", token: str = "", ca_file: str | None = None, allow_http: bool = False
+    ) -> None:
         found = re.match(r"(https?://)(?:([^/@\s]*)@)?([^/@\s?#]+(?:/[^\s?#]*)?)\Z", url.rstrip("/"))
         self._url = found[1] + found[3] if found else ""
         #: As it may be shown.
@@ -106,6 +99,7 @@ class Client:
         self._user = user or urllib.parse.unquote(name)
         self._token = token if user else token or urllib.parse.unquote(password)
         self._ca_file = ca_file or None
+        self._is_readable = bool(self._token) and self._url.startswith("http://") and not allow_http
 
     # -- one question -------------------------------------------------------------------------------
 
@@ -119,6 +113,12 @@ class Client:
         """
         if not self._url:
             raise ClientError(ADDRESS, f"{self.url} must begin with http:// or https://, and have no query")
+        if self._is_readable:
+            raise ClientError(
+                ADDRESS,
+                f"{self.url} has no TLS, so that whoever listens could read the token: name https://, or allow_http "
+                "(telemetry_allow_http) where that is to be",
+            )
         found: list[Answer | ClientError] = []
 
         def work() -> None:

@@ -58,7 +58,7 @@ def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mappi
     if variables.get(VARIABLE) == "served":
         try:
             way = ways_of(entries, variables)
-        except ValueError:
+        except (TypeError, ValueError):
             pass  # the policy is not valid, which is said by whoever judges it
         else:
             known: dict[Access, dict[str, Any]] = {}  # a host may name a service as often as it likes

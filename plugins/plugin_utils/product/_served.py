@@ -139,13 +139,14 @@ def ways_of(
 ) -> Callable[[Mapping[str, Any]], Access | None]:
     """How the installations of a host are reached, by the host's variables; None where that is not known.
 
-    Raises ValueError.
+    Raises TypeError, ValueError.
     """
     named = access_of(variables.get("telemetry_controllers") or {})
     mine = [entry for entry in entries if not entry.get("stray")]
     url = str(variables.get("telemetry_url") or "")
     user, token, ca_file = (str(variables.get(f"telemetry_{name}") or "") for name in ("user", "token", "ca_file"))
-    alone = Access(url, user, token, os.path.expanduser(ca_file)) if url and len(mine) == 1 else None
+    allow_http = bool(boolean(variables.get("telemetry_allow_http") or False))
+    alone = Access(url, user, token, os.path.expanduser(ca_file), allow_http) if url and len(mine) == 1 else None
     return lambda entry: next((named[name] for name in _names(entry) if name in named), alone)
 
 

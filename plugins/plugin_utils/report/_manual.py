@@ -161,7 +161,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "operations-center-not-asked",
         r"did not say which controllers|operations_centers, entry|operations? centers? is (named|not known)"
-        r"|lists no controllers|all of them are not read|has an item in|validate_certs|has no TLS|list of controllers"
+        r"|lists no controllers|all of them are not read|has an item in|validate_certs|list of controllers"
         r"|item of an odd name|folders deep in|it says in \S+ seconds",
     ),
     Entry(
@@ -169,7 +169,7 @@ ENTRIES: tuple[Entry, ...] = (
         r"does not come to the end of its answer|permission Overall/Manage|still quieted down"
         r"|with something else than was asked|answers no JSON| answers \{| answers what cannot be read"
         r"|must begin with http:// or https://|authority's \(|^(\{\}|https?://\S+) does not answer"
-        r"|answers with more than \S+ bytes| leads to (a login page|\S+ \()",
+        r"|answers with more than \S+ bytes| leads to (a login page|\S+ \()|has no TLS",
     ),
     # -- the network --------------------------------------------------------------------------------------------------
     Entry("connectivity-path-unknown", r"which of the paths the plugin takes is not known"),

@@ -56,8 +56,10 @@ class Drained(NamedTuple):
 class Controller:
     """A controller or operations center by its URL, with a user's API token (not a password)."""
 
-    def __init__(self, url: str, user: str = "", token: str = "", ca_file: str | None = None) -> None:
-        self._client = Client(url, user, token, ca_file)
+    def __init__(
+        self, url: str, user: str = "", token: str = "", ca_file: str | None = None, allow_http: bool = False
+    ) -> None:
+        self._client = Client(url, user, token, ca_file, allow_http)
         self.url = self._client.url
 
     def _ask(self, path: str, method: str = "GET", timeout: float = REQUEST_SECONDS) -> tuple[int, str]:

@@ -80,6 +80,7 @@ ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str"},
     "token": {"type": "str", "no_log": True},
     "ca_file": {"type": "path"},
+    "allow_http": {"type": "bool", "default": False},
     "controllers": {"type": "dict", "no_log": True, "default": {}},
     "window": {"type": "dict"},
     "timeout": {"type": "int", "default": 300},
@@ -250,7 +251,9 @@ class Restarting(Carrier):
         except ValueError as error:
             raise AnsibleActionFail(f"controllers: {error}") from error
         alone = (
-            Access(given["url"], given["user"] or "", given["token"] or "", given["ca_file"]) if given["url"] else None
+            Access(given["url"], given["user"] or "", given["token"] or "", given["ca_file"], given["allow_http"])
+            if given["url"]
+            else None
         )
         self._accesses = named, alone
         self._secrets = [secret for one in [*named.values(), *([alone] if alone else [])] for secret in one.secrets()]

@@ -62,6 +62,7 @@ class ActionModule(LocalAction):
             "changed": False,
             "policy": policy.document(),
             "switches": [one.edit() for one in policy.switches],
+            "toggle": policy.toggle,
             "stopped": stopped,
             "enforced": policy.enforced(today()) and not refused and stopped is None,
         }

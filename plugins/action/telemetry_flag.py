@@ -37,6 +37,6 @@ class ActionModule(CarriedModule):
             self.record([attempt(one_line(str(error)), desired)], variables)
             raise
         self.record(edits_of(result, desired) if "files" in result else [attempt(said(result), desired)], variables)
-        for note in result.get("notes", []):
+        for note in [*result.get("notes", []), *result.get("toggle_refused", [])]:
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

@@ -85,6 +85,7 @@ class ActionModule(Carrier):
             "cbops.telemetry.telemetry_flag",
             state=policy.desired,
             switches=[one.edit() for one in policy.switches],
+            toggle=policy.toggle,
             launch_scripts=arguments["launch_scripts"],
             attach=arguments["attach"],
         )

@@ -95,6 +95,12 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
             params["backup_days"],
             clocks,
         )
+        unset = []  # type: List[str]
+        if params.get("toggle", "unmanaged") != "unmanaged":
+            from .edit._checkbox import set_all
+
+            kept = params["run"], params["backup_count"], params["backup_days"]
+            done, unset = set_all(params["toggle"], done, params["root"], check_mode, _bytewise(params["name"]), *kept)
         if not done.changed:
             _probed(done.found, done.document, params.get("connectivity"))
     except (Refused, OSError, ValueError) as error:
@@ -118,6 +124,8 @@ def telemetry_flag(params: Dict[str, Any], check_mode: bool) -> Result:
         "refused": done.refused,
         "diff": done.diffs,
     }  # type: Result
+    if unset:
+        result["toggle_refused"] = unset
     if done.refused:
         result.update(failed=True, msg="; ".join(done.refused))
     return dict(readable(result), state=_readable(done.document))

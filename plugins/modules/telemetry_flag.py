@@ -85,6 +85,17 @@ options:
           - A variable of the environment that does the same where it is V(false). It is read, and never written.
         type: str
         default: ""
+  toggle:
+    description:
+      - How CloudBees' own checkbox is to be (docs/toggle.md). V(unmanaged) leaves it alone.
+      - It is set in the file that decides it, the configuration as code on this host that declares it, else the
+        product's file in its home. One value is replaced, and every other byte stays. What cannot be set so that it
+        lasts is left as it is, and RV(toggle_refused) says why, and what to do.
+      - The product reads those files at its start, and writes its own when somebody saves, so a restart is owed then.
+      - A backup is kept whatever O(backup) says, because its record is how an audit knows of that debt.
+    type: str
+    choices: [unmanaged, disabled, enabled]
+    default: unmanaged
   name:
     description:
       - Limit the task to these installations, by the C(name) that M(cbops.telemetry.telemetry_info) gives
@@ -192,6 +203,12 @@ files:
     backup:
       description: The copy of it as it was, null where none was made (and in check mode).
       type: str
+toggle_refused:
+  description:
+    - For each installation whose checkbox is not set here, why, and what to do. The task does not fail for that.
+  returned: where there is one
+  type: list
+  elements: str
 refused:
   description:
     - What was not edited, and why. Not empty only where the task fails.
@@ -224,6 +241,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "run": {"type": "str", "default": ""},
     "attach": {"type": "str", "choices": ["auto", "never"], "default": "auto"},
     "connectivity": {"type": "dict", "options": SPEC},
+    "toggle": {"type": "str", "choices": ["unmanaged", "disabled", "enabled"], "default": "unmanaged"},
     "switches": {
         "type": "list",
         "elements": "dict",

@@ -42,6 +42,7 @@ from ._writing import (
     make_folder,
     names_beside,
     opened,
+    owner_for,
     put,
     put_on,
     refuse_own_link,
@@ -634,7 +635,8 @@ class Store(Keeper):
             _refuse_forged(path, place, source, dress)
         if not there:
             if not check:
-                create(path, place, content, lambda to: put_on(path, dress, to), self if keep else None)
+                owner = owner_for(place, dress)
+                create(path, place, content, lambda to: put_on(path, dress, to), self if keep else None, owner)
             return Restored(True, source, None)
         with opened(place, place.name) as now:
             same = now.content == content and dress_of(now.descriptor) == dress

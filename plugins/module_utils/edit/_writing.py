@@ -17,7 +17,7 @@ import os
 import re
 import stat
 import time
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..host._files import (
     LIMIT_LINKS,
@@ -457,13 +457,70 @@ def _rename_to_free_name(folder: int, old: str, new: str) -> None:
     unlink_quietly(folder, old)
 
 
+#: The product's own settings: what lies under such a name in a folder of a service is written as the service writes it.
+_SETTINGS = (".xml", ".yaml", ".yml")
+
+
+class Rights:
+    """The rights of a file's owner while it is written, or (None) our own."""
+
+    def __init__(self, owner: Optional[Tuple[int, int]]) -> None:
+        self._owner = owner
+        self._before: Optional[Tuple[int, List[int]]] = None
+
+    def __enter__(self) -> "Rights":
+        if self._owner is not None:
+            self._before = os.getegid(), os.getgroups()
+            os.setgroups([self._owner[1]])
+            os.setegid(self._owner[1])
+            os.seteuid(self._owner[0])
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._before is not None:
+            os.seteuid(0)
+            os.setegid(self._before[0])
+            os.setgroups(self._before[1])
+
+
+def owner_for(place: Place, owner: Any) -> Optional[Tuple[int, int]]:
+    """With whose rights the product's settings are written: root writes nothing of them where others may write.
+
+    Raises :class:`Refused` for what root has put where others may replace it: root would have to write it.
+    """
+    if not place.name.endswith(_SETTINGS) or os.geteuid() != 0:
+        return None
+    folder = os.fstat(place.folder)
+    if not place.walk.open_to_others and only_roots(folder):
+        return None
+    if owner.st_uid == 0:
+        raise Refused(
+            "%s: it belongs to root, and others than root may write the folders on its way (nothing was changed); give "
+            "it to its service's user, or the folders to root" % place.path
+        )
+    return owner.st_uid, owner.st_gid
+
+
 def put(
-    place: Place, name: str, content: bytes, dress: Callable[[int], None], unchanged: Optional[os.stat_result]
+    place: Place,
+    name: str,
+    content: bytes,
+    dress: Callable[[int], None],
+    unchanged: Optional[os.stat_result],
+    owner: Optional[Tuple[int, int]] = None,
 ) -> None:
     """Write ``content`` beside the file, ``dress`` it (owner, mode), then give it its name in one step.
 
-    With ``unchanged`` it takes the place of the file with that status, else the name must be free.
+    With ``unchanged`` it takes the place of the file with that status, else the name must be free. All of it is done
+    with the rights of ``owner`` (user, group), where there is one.
     """
+    with Rights(owner):
+        _put(place, name, content, dress, unchanged)
+
+
+def _put(
+    place: Place, name: str, content: bytes, dress: Callable[[int], None], unchanged: Optional[os.stat_result]
+) -> None:
     temporary = _temporary(place.name)
     # Until it has its owner and mode, nobody else can read it.
     descriptor = os.open(
@@ -578,7 +635,9 @@ def replace(
         dated(descriptor)
 
     def dressed(descriptor: int) -> None:
-        _dress_as(path, now, descriptor, new == now.content)
+        put_on(path, dress, descriptor)
+        if new == now.content:  # rolling back, and the service manager, go by the time of the content
+            os.utime(descriptor, ns=(now.status.st_atime_ns, now.status.st_mtime_ns))
         dated(descriptor)
 
     new = None if content is None else content.encode("latin-1")
@@ -596,17 +655,12 @@ def replace(
                     raise changed_meanwhile(path)
                 if new is not None:
                     _refuse_what_others_wrote(path, place, now.status)
+                dress = dress_of(now.descriptor)  # with our own rights, which see all of it
                 kept = exchange(place, now, new, dressed, keeper)
             settle(path, place, kept)
             return kept
     except OSError as error:
         raise Refused(explain(path, error))
-
-
-def _dress_as(path: str, now: Opened, descriptor: int, is_same: bool) -> None:
-    put_on(path, dress_of(now.descriptor), descriptor)
-    if is_same:  # rolling back, and the service manager, go by the time of the content
-        os.utime(descriptor, ns=(now.status.st_atime_ns, now.status.st_mtime_ns))
 
 
 def _make_roots(descriptor: int, mode: int = 0o644) -> None:
@@ -619,13 +673,18 @@ def _make_roots(descriptor: int, mode: int = 0o644) -> None:
 
 
 def create(
-    path: str, place: Place, content: bytes, dress: Callable[[int], None], keeper: Optional[Keeper] = None
+    path: str,
+    place: Place,
+    content: bytes,
+    dress: Callable[[int], None],
+    keeper: Optional[Keeper] = None,
+    owner: Optional[Tuple[int, int]] = None,
 ) -> None:
-    """Make a file that is not there yet. Raises :class:`Refused`, OSError."""
+    """Make a file that is not there yet, with the rights of its ``owner``. Raises :class:`Refused`, OSError."""
     if keeper is not None:
         keeper.keep(place.path, None, content)
     try:
-        put(place, place.name, content, dress, None)
+        put(place, place.name, content, dress, None, owner)
     except BaseException as error:
         if keeper is not None:
             keeper.forget(place.path)
@@ -648,7 +707,7 @@ def exchange(
             check_unchanged(place, now.status)
             os.unlink(place.name, dir_fd=place.folder)
         else:
-            put(place, place.name, content, dress, now.status)
+            put(place, place.name, content, dress, now.status, owner_for(place, now.status))
     except BaseException:
         if keeper is not None:
             keeper.forget(place.path)

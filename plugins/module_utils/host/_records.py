@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from typing import Tuple
+from typing import Optional, Tuple
 
 from ._files import HostFiles, native
 
@@ -49,6 +49,11 @@ def is_ours(files: HostFiles, path: str) -> bool:
     An edit by a template does not know what it leaves; it counts as ours. Raises OSError where the records cannot be
     read; a file of which there is none is not ours.
     """
+    return edited_at(files, path) is not None
+
+
+def edited_at(files: HostFiles, path: str) -> Optional[float]:
+    """When our edit left a file as it is (seconds since 1970); None where none did. Raises OSError as above."""
     real = files.canonical(path)
     folder = "/".join((files.canonical(ABOVE),) + FOLDERS + (folder_name(native(real)),))
     names = (
@@ -61,11 +66,19 @@ def is_ours(files: HostFiles, path: str) -> bool:
             record = json.loads(files.read(folder + "/" + name))
             if record["schema"] != RECORD or not record["edits"]:
                 continue  # what lay beside the file once says nothing of an edit
-            after = record["edits"][-1]["after"]
-        except (ValueError, KeyError, TypeError, IndexError):
+            after, at = record["edits"][-1]["after"], record["edits"][-1].get("at")
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             continue  # a record that is damaged is none
-        return isinstance(after, str) and (not after or digest(files.read(real).encode("latin-1")) == after)
-    return False
+        if not isinstance(after, str) or (after and digest(files.read(real).encode("latin-1")) != after):
+            return None
+        import calendar  # few files of few hosts come so far
+        import time
+
+        try:
+            return float(calendar.timegm(time.strptime(at, "%Y-%m-%dT%H:%M:%SZ")))
+        except (TypeError, ValueError):
+            return 0.0  # nobody knows when
+    return None
 
 
 def _is_there(files: HostFiles, folder: str) -> bool:

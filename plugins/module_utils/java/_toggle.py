@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..host._files import LIMIT_SIZE, HostFiles, text_of_open
+from ..host._files import LIMIT_SIZE, HostFiles, native, text_of_open
 from ._jenkins_home import BROUGHT, CONFIGURED, MANIFEST, UNKNOWN, Unreadable, _children, _why, _zip_directory
 
 BUNDLE = "core.casc.config.bundle"
@@ -27,6 +27,7 @@ SUFFIX = "UsageStatisticsCloudBees.xml"
 INFERRED = "inferred name"
 PROMOTED = "core-casc-bundle"
 _WEB, _FILE = BROUGHT.decode().split("/")
+CLOCK_SECONDS = 2  # see running/_facts, which is below this
 LIMIT_FILES = 300
 LIMIT_NAMES = 2000
 LIMIT_READ = 16 << 20  # characters of all
@@ -63,11 +64,13 @@ class _Sources:
         self.home = home
         self.size = self.parsed = self.count = self.names = 0
         self.found: List[Tuple[bool, str, int]] = []
+        self.times: Dict[str, float] = {}  # when a file was changed last
 
     def text(self, path: str) -> str:
         """Raises OSError."""
         below = path[len(self.home) :] if path.startswith(self.home + "/") else None
         opened = self.files.open(path) if below is None else self.files.open_below(self.home, below)
+        self.times[path] = opened[1].st_mtime
         text = text_of_open(*opened, path)
         self.size += len(text)
         self.count += 1
@@ -269,35 +272,43 @@ def _brought(names: Sequence[str]) -> List[str]:
     return [name for name in names if name in (_FILE, _FILE + ".d")]
 
 
-def declared(files: HostFiles, home: str, casc: Casc, wars: Sequence[str] = ()) -> Dict[str, Any]:
-    """What the configuration as code of the next start sets."""
+def sources_of(files: HostFiles, home: str, casc: Casc, wars: Sequence[str] = ()) -> Tuple[_Sources, str, bool]:
+    """The configuration as code of the next start, read; a note; whether there is any. Raises Unreadable."""
     sources = _Sources(files, home)
-    promoted = home + "/" + PROMOTED
+    if casc.reason:
+        raise Untold(casc.reason)
+    _check_wars(files, home, wars)
+    note = _take_bundle(sources, casc.bundle, home + "/" + PROMOTED)
+    configs = _configs(sources, casc)
+    for place in configs:
+        if _URL.match(place):
+            raise Untold("a URL of %s is not read" % CONFIG)
+        if not place.startswith("/"):
+            raise Untold("a path of %s is not absolute" % CONFIG)
+        if any(part.startswith(".") for part in place.split("/")):  # what is hidden is passed over, and only then
+            raise Untold("a path of %s has a part that begins with a dot" % CONFIG)
+        sources.take(place.rstrip("/") or "/")
+    values = {value for value, _path, _line in sources.found}
+    if len(values) > 1:
+        raise Untold("%s declare it differently" % " and ".join("%s:%d" % one[1:] for one in sources.found[:2]))
+    return sources, note, bool(sources.count or casc.bundle or configs)
+
+
+def declared(
+    files: HostFiles, home: str, casc: Casc, wars: Sequence[str] = (), since: Optional[float] = None
+) -> Dict[str, Any]:
+    """What the configuration as code of the next start sets; ``since`` is when the oldest JVM was started."""
     try:
-        if casc.reason:
-            raise Untold(casc.reason)
-        _check_wars(files, home, wars)
-        note = _take_bundle(sources, casc.bundle, promoted)
-        configs = _configs(sources, casc)
-        for place in configs:
-            if _URL.match(place):
-                raise Untold("a URL of %s is not read" % CONFIG)
-            if not place.startswith("/"):
-                raise Untold("a path of %s is not absolute" % CONFIG)
-            if any(part.startswith(".") for part in place.split("/")):  # what is hidden is passed over, and only then
-                raise Untold("a path of %s has a part that begins with a dot" % CONFIG)
-            sources.take(place.rstrip("/") or "/")
-        values = {value for value, _path, _line in sources.found}
-        if len(values) > 1:
-            raise Untold("%s declare it differently" % " and ".join("%s:%d" % one[1:] for one in sources.found[:2]))
+        sources, note, some = sources_of(files, home, casc, wars)
     except Unreadable as error:
         return {"collected": UNKNOWN, "reason": str(error)}
-    if not values:
-        some = sources.count or casc.bundle or configs
+    if not sources.found:
         why = "no file of its configuration as code sets it" if some else "it has no configuration as code"
         return {"collected": None, "reason": why}
-    _value, path, line = sources.found[0]
-    found = {"collected": values.pop(), "file": path, "line": line}  # type: Dict[str, Any]
+    value, path, line = sources.found[0]
+    found = {"collected": value, "file": path, "line": line}  # type: Dict[str, Any]
+    if since is not None and any(sources.times.get(one[1], 0) > since + CLOCK_SECONDS for one in sources.found):
+        found["pending"] = True
     return dict(found, reason=note) if note else found
 
 
@@ -348,8 +359,12 @@ def _configs(sources: _Sources, casc: Casc) -> List[str]:
     return [sources.home + "/jenkins.yaml"] if told is None and "jenkins.yaml" in names else []
 
 
-def on_disk(files: HostFiles, home: str) -> Dict[str, Any]:
-    """What the file of the checkbox's descriptor says; its name is inferred from core's rule, and marked so."""
+def on_disk(files: HostFiles, home: str, since: Optional[float] = None, shared: bool = False) -> Dict[str, Any]:
+    """What the file of the checkbox's descriptor says; its name is inferred from core's rule, and marked so.
+
+    The product writes it whenever somebody saves; only what this collection has put there after the start of the oldest
+    JVM (``since``) no JVM has read. A home that is ``shared`` by hosts may have been edited on another one.
+    """
     try:
         names = [name for name in files.list_below(home, "") if name.endswith(SUFFIX)]
     except OSError as error:
@@ -365,12 +380,33 @@ def on_disk(files: HostFiles, home: str) -> Dict[str, Any]:
             raise Untold("%s: %s" % (path, "%s is neither true nor false" % FIELD if values else "it has no " + FIELD))
     except Unreadable as error:
         return {"collected": UNKNOWN, "reason": str(error)}
-    return {"collected": values == {"true"}, "file": path, "mark": INFERRED}
+    found = {"collected": values == {"true"}, "file": path, "mark": INFERRED}  # type: Dict[str, Any]
+    if since is not None and _is_pending(files, path, since + CLOCK_SECONDS, shared):
+        found["pending"] = True
+    return found
 
 
-def toggle(files: HostFiles, home: str, casc: Casc, wars: Sequence[str]) -> Dict[str, Any]:
+def _is_pending(files: HostFiles, path: str, since: float, shared: bool) -> bool:
+    """Whether a file was edited by us since, or may have been."""
+    from ..host._records import edited_at
+
+    try:
+        edited = None if shared else edited_at(files, path)
+        if edited is not None or not shared:
+            return (edited or 0) > since
+    except OSError:
+        pass  # the records are not for us to see, so what is newer may be ours
+    try:
+        return os.stat(native(files.resolve(path))).st_mtime > since
+    except OSError:
+        return True
+
+
+def toggle(
+    files: HostFiles, home: str, casc: Casc, wars: Sequence[str], since: Optional[float] = None, shared: bool = False
+) -> Dict[str, Any]:
     """``toggle`` of an installation of the state document."""
-    return {"declared": declared(files, home, casc, wars), "on_disk": on_disk(files, home)}
+    return {"declared": declared(files, home, casc, wars, since), "on_disk": on_disk(files, home, since, shared)}
 
 
 def unknown_toggle(reason: str) -> Dict[str, Any]:

@@ -411,8 +411,11 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
     is_silent = _place(entry, "declared")["collected"] is None
     on_disk = _bool(entry, "on_disk")
 
-    def finding(verdict: str, sentence: str = "") -> List[Finding]:
-        return [Finding(TOGGLE, name, verdict, "%s: %s" % (name, sentence) if sentence else "")]
+    def finding(verdict: str, sentence: str = "", *debts: str) -> List[Finding]:
+        return [Finding(TOGGLE, name, verdict, "%s: %s" % (name, sentence) if sentence else "", debts)]
+
+    # What was set after a JVM's start takes a restart; where that was made since and did not help, another will not.
+    late = (RESTART,) if declared is desired and _place(entry, "declared").get("pending") else ()
 
     if now is not None and _bool(entry, now) is not desired:
         if declared is desired:
@@ -421,6 +424,7 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
                 "CloudBees' toggle is %s %s, and still %s %s: a reload of its configuration as code, or a "
                 "restart, is owed"
                 % (_said(desired), _where_toggle(entry, "declared"), _said(not desired), _where_toggle(entry, now)),
+                *late,
             )
         also = "; it is so %s too" % _where_toggle(entry, "declared") if declared is not None else ""
         return finding(
@@ -443,6 +447,13 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
             "unknown",
             "whether CloudBees' toggle is declared is not known: %s" % _place(entry, "declared").get("reason"),
         )
+    if is_silent and on_disk is desired and _bool(entry, "served") is None and _place(entry, "on_disk").get("pending"):
+        return finding(
+            "restart_pending",
+            "CloudBees' toggle is %s %s, which was edited after the start of its JVM: that has it as it was, so a "
+            "restart is owed" % (_said(desired), _where_toggle(entry, "on_disk")),
+            RESTART,
+        )
     if now is None or _is_untold(entry):
         asked, seen = _is_untold(entry), "declared" if declared is not None else now
         return finding(
@@ -453,6 +464,7 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
                 _place(entry, "served" if asked else "on_disk").get("reason"),
                 "" if asked else "; telemetry_toggle_served asks the product",
             ),
+            *late,
         )
     return finding("compliant")
 

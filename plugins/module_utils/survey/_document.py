@@ -46,6 +46,8 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
     owed = (
         entry.on_disk.vectors != entry.next_start.vectors or entry.on_disk.verdict != entry.next_start.verdict
     ) and entry.loaded is not None
+    share = _share(files, home) if files.root == "/" and home else None
+    since = min((jvm.start for jvm in entry.processes), default=None)
     document = {
         "name": definition.name,
         "product": product or "unknown",
@@ -56,7 +58,7 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
         ),
         "service": definition.service,
         "home": home,
-        "home_share": _share(files, home) if files.root == "/" and home else None,
+        "home_share": share,
         "launch": None if live is None else {"file": live.path, "variable": live.variable, "reader": live.reader},
         "declarations": [
             _declaration(item) for item in _declarations.declarations(definition, entry.on_disk, live, files)
@@ -88,7 +90,14 @@ def installation_document(entry: Entry, files: HostFiles) -> Dict[str, Any]:
             wars_of(entry, files),
             lambda place, until: dict(
                 controllers_of(files, product, place, until),
-                toggle=toggle(files, place, casc_of(definition, entry.on_disk, files), wars_of(entry, files)),
+                toggle=toggle(
+                    files,
+                    place,
+                    casc_of(definition, entry.on_disk, files),
+                    wars_of(entry, files),
+                    since,
+                    share is not None,
+                ),
             ),
         ),
     }  # type: Dict[str, Any]

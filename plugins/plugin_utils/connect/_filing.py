@@ -65,6 +65,7 @@ class Circumstances:
     error: str = ""  # what went wrong earlier in the run
     note: str = ""  # why an owed restart was put off
     edited: bool = False  # whether this run edited something there
+    toggle: str = ""  # why this run has not set CloudBees' own checkbox, and what to do
 
 
 def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
@@ -75,6 +76,7 @@ def circumstances_of(variables: Mapping[str, Any]) -> Circumstances:
         visible(str(variables.get("__telemetry_error") or "")),
         visible(str(restarted.get("deferred") or policy.get("stopped") or "")),
         bool(variables.get("__telemetry_edited")),
+        visible(str(variables.get("__telemetry_toggle_refused") or "")),
     )
 
 
@@ -222,6 +224,8 @@ def file_answer(
         verdict = judge(policy, kept, error, today(), not answer.get("unreachable"))
         if circumstances.note and rules.LEVELS.get(verdict.verdict) == rules.BAD:
             verdict.reasons.append(circumstances.note)
+        if circumstances.toggle and rules.LEVELS.get(verdict.verdict) in (rules.BAD, rules.OPEN):
+            verdict.reasons.append(circumstances.toggle)
     measured = state.get("connectivity", []) if kept is not None and isinstance(state, Mapping) else []
     whole = document_of(host, policy, kept, error, verdict)
     document = writable(whole, measured)

@@ -66,7 +66,7 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
             }
             for edit in files
         ),
-        *(refusal("edit", reason) for reason in answer.get("refused", [])),
+        *(refusal("edit", reason) for reason in [*answer.get("refused", []), *answer.get("toggle_refused", [])]),
     ]
 
 

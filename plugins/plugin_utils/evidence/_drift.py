@@ -125,12 +125,16 @@ def _by_hand(change: Change, acts: Sequence[Act], obeyed: str | None) -> bool:
 def _toggled(change: Change, acts: Sequence[Act]) -> bool:
     """Whether somebody else turned CloudBees' own checkbox, in any of its places."""
     was, now = ((entry.get("toggle") or {}) for entry in change)
-    declared = now.get("declared") or {}
-    ours = any(act.paths is None or declared.get("file") in act.paths for act in acts)
+    set_by_us = [
+        place.get("collected")
+        for place in (now.get("declared") or {}, now.get("on_disk") or {})
+        if any(act.paths is None or place.get("file") in act.paths for act in acts)
+    ]
+    promised = (was.get("declared") or {}).get("collected")  # a start or a reload takes over what was there
     for name in ("declared", "on_disk", "served"):
         pair = [(places.get(name) or {}).get("collected") for places in (was, now)]
         if all(isinstance(value, bool) for value in pair) and pair[0] != pair[1]:
-            if not ours or pair[1] != declared.get("collected"):
+            if pair[1] not in set_by_us and (name == "declared" or pair[1] != promised):
                 return True
     return False
 

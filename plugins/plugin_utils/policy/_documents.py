@@ -304,6 +304,7 @@ class _TogglePlaceMay(TypedDict, total=False):
     line: int
     reason: str
     mark: Literal["inferred name", "seen name", "export", "page"]
+    pending: Literal[True]
 
 
 class TogglePlace(_TogglePlaceMay):

@@ -39,6 +39,7 @@ ENTRIES: tuple[Entry, ...] = (
         r"the program on the host |no process could be made|was ended by signal |ended without an answer"
         r"|closed its end without",
     ),
+    Entry("toggle-not-set", r"CloudBees' toggle is not set here|and others than root may write the folders on its way"),
     Entry("old-python", r"Python 3\.6 or newer is needed"),
     Entry(
         "answer-not-taken",

@@ -160,7 +160,10 @@ class Enforcing:
             self._tally.edit(known, edits_of({"files": answer["files"]}, desired), files)
             self._tally.leave(known.host, "it was not edited, or not all of it")
             return None
-        self._tally.edit(known, edits_of(answer, desired), files)
+        self._tally.edit(known, edits_of({**answer, "toggle_refused": []}, desired), files)
+        if answer.get("toggle_refused"):  # that, too, the ordinary way says and records
+            self._tally.leave(known.host, "its toggle is not set")
+            return None
         for note in answer.get("notes", []):
             Display().warning(f"{known.host}: {one_line(note)[:500]}")
         if answer["reload_required"] and boolean(known.settings.get("telemetry_daemon_reload", True)):
@@ -174,8 +177,9 @@ class Enforcing:
 
 
 def _switches(policy: Policy) -> dict[str, Any]:
-    """The other properties that are policy, where there are any."""
-    return {"switches": [one.edit() for one in policy.switches]} if policy.switches else {}
+    """The other properties and the toggle, where they are policy."""
+    found: dict[str, Any] = {"switches": [one.edit() for one in policy.switches]} if policy.switches else {}
+    return found if policy.toggle == "unmanaged" else {**found, "toggle": policy.toggle}
 
 
 def _alone(settings: Mapping[str, Any]) -> None:
@@ -214,6 +218,8 @@ def _debt(known: Known, answer: Mapping[str, Any]) -> str | None:
         return "it owes an edit"
     if entry["reload"]:
         return "it owes a daemon-reload"
+    if answer.get("toggle_refused"):
+        return "its toggle is not set"
     down = any(found["running"] == "not_running" for found in answer["state"]["installations"])
     # What is down may have been left so by a run that was killed.
     if policy.restart != "never" and (entry["restarts"] or entry["restarts_owed"] or down):

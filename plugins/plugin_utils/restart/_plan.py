@@ -54,6 +54,8 @@ def summary(edit: Mapping[str, Any], diff: Mapping[str, str]) -> str:
     before, after = diff["before"].splitlines(), diff["after"].splitlines()
     comes, more = (after, before) if len(after) >= len(before) else (before, after)
     lines = [line.partition(":")[0] for line in comes if line not in more]
+    if edit.get("toggle"):
+        return f"toggle set ({', '.join(lines)})" if lines else "toggle set"
     what = "flag" if edit.get("flag", True) else "property"
     words = "new file" if edit["before"] is None else f"{what} put in" if comes is after else f"{what} taken out"
     return f"{words} ({', '.join(lines)})" if lines else words
@@ -141,9 +143,10 @@ def entry_of(
     others: list[dict[str, Any]] = []
     switches = [one._asdict() for one in policy.switches]
     for found in answer["state"]["installations"]:
-        if found["on_disk"] not in rules.KNOWN and not edits:
+        turned = _is_turned(found, answer["files"], policy.toggle)
+        if found["on_disk"] not in rules.KNOWN and not edits and not turned:
             continue  # a restart would be no cure
-        if rules.RESTART not in rules.owed_after_edit(found, policy.desired, switches):
+        if not turned and rules.RESTART not in rules.owed_after_edit(found, policy.desired, switches):
             continue
         # As telemetry_restart does it: only where the service manager will really start it with the wanted value.
         service = service_of(found)
@@ -156,7 +159,7 @@ def entry_of(
     refused = [service for service in restarts if refusal([other for other in others if other["service"] == service])]
     restarts, owed = [service for service in restarts if service not in refused], owed + refused
     results = worst([assess_installation(found, policy.desired) for found in answer["state"]["installations"]])
-    reasons = with_waiver(results, policy, today).reasons
+    reasons = with_waiver(results, policy, today).reasons + list(answer.get("toggle_refused", []))
     return {
         "host": host,
         "desired": policy.desired,
@@ -169,6 +172,16 @@ def entry_of(
         "reasons": reasons,
         "error": None,
     }
+
+
+def _is_turned(found: Mapping[str, Any], files: Sequence[Mapping[str, Any]], wanted: str) -> bool:
+    """Whether CloudBees' own checkbox takes a restart: a JVM runs, and has it as it was before an edit."""
+    if found["running"] == "not_running" or wanted not in rules.KNOWN:
+        return False
+    edited = [edit["path"] for edit in files if edit.get("toggle")]
+    return any(place.get("file") in edited for place in (found.get("toggle") or {}).values()) or any(
+        rules.RESTART in one.debts for one in rules.of_toggle(found, wanted)
+    )
 
 
 # -- holding a host to a plan -----------------------------------------------------------------------

@@ -5,7 +5,8 @@
 //   standin-password   "user:password" of an administrator: what changes something needs a crumb of the same session
 //   standin-reader     "user:token" of somebody with Overall/SystemRead: forms are shown, and cannot be changed
 //   standin-nobody     "user:token" of somebody without any permission
-//   standin-toggle     "true" or "false": CloudBees' checkbox; without it what the bundle says, else true
+//   standin-toggle     "true" or "false": CloudBees' checkbox; without it what it was at the start: what configuration as code
+//                      declares, which is then saved, else what its own file in the home says, else true
 //   standin-core       "true": core's own statistics are sent
 //   standin-markup     modern, core-off, no-span, tables, read-only, login (a redirect), starting, none, two, german
 //   standin-events     "NAME TAB DESCRIPTION" a line, which "see details" lists
@@ -36,9 +37,11 @@ final class Pages {
     private final String product;
     private final Map<String, String> crumbs = new ConcurrentHashMap<>();
     private final SecureRandom random = new SecureRandom();
+    private final boolean on;
 
     Pages(Path home) {
         this.home = home;
+        this.on = started();
         String title = Main.class.getPackage().getImplementationTitle();
         this.product = title != null && title.endsWith("-oc") ? "Operations Center" : "Client Controller";
     }
@@ -154,11 +157,36 @@ final class Pages {
         if (text != null) {
             return Boolean.parseBoolean(text.trim());
         }
+        return on;
+    }
+
+    /** What the checkbox is from now on, as core's descriptors do it: its file is read, then what is declared is set and saved. */
+    private boolean started() {
+        String own = Jenkins.read(home, CLOUDBEES + ".xml");
+        String declared = declared();
+        Matcher value = Pattern.compile("(?m)^ *usageStatisticsCollected: *['\"]?(\\w+)").matcher(declared == null ? "" : declared);
+        if (!value.find()) {
+            return own == null || !own.contains("<usageStatisticsCollected>false</");
+        }
+        boolean said = value.group(1).matches("(?i)true|yes|y|on|1");
+        try {
+            Files.writeString(home.resolve(CLOUDBEES + ".xml"), "<?xml version='1.1' encoding='UTF-8'?>\n<" + CLOUDBEES
+                    + ">\n  <usageStatisticsCollected>" + said + "</usageStatisticsCollected>\n</" + CLOUDBEES + ">");
+        } catch (IOException e) {
+            System.out.println("WARNING the checkbox could not be saved: " + e.getMessage());
+        }
+        return said;
+    }
+
+    private String declared() {
         String bundle = System.getProperty("core.casc.config.bundle");
         Path folder = bundle != null ? Paths.get(bundle) : home == null ? null : home.resolve("core-casc-bundle");
-        String declared = folder == null ? null : Jenkins.read(folder, "jenkins.yaml");
-        Matcher value = Pattern.compile("usageStatisticsCollected: *['\"]?(\\w+)").matcher(declared == null ? "" : declared);
-        return !value.find() || Boolean.parseBoolean(value.group(1));
+        String text = folder == null ? null : Jenkins.read(folder, "jenkins.yaml");
+        String config = System.getProperty("casc.jenkins.config", System.getenv("CASC_JENKINS_CONFIG"));
+        if (text == null && config != null) {
+            text = Jenkins.read(Paths.get(config).getParent(), Paths.get(config).getFileName().toString());
+        }
+        return text != null || home == null ? text : Jenkins.read(home, "jenkins.yaml");
     }
 
     private String export() {

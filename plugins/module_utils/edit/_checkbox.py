@@ -1,0 +1,305 @@
+# Copyright (c) 2026 The cbops.telemetry maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CloudBees' own checkbox set on a host: one scalar of the file that decides it; all else byte for byte.
+
+Private to this collection. Runs on the managed host: Python 3.6+, standard library only. What is declared as code
+decides, else the file in the home that the product reads at its start. The files are the service's user's: how they are
+written see edit/_writing, what is refused docs/decisions/0021-toggle-on-a-host.md.
+"""
+
+import os
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..host import _limits as limits
+from ..host._files import HostFiles, native
+from ..java import _toggle
+from ..java._jenkins_home import _XML_11, Unreadable, children, in_time
+from ..java._toggle import FIELD, PROMOTED
+from ..launch._casc import casc_of
+from ..survey._document import wars_of
+from ..survey._survey import Entry
+from ._backups import Store
+from ._declare import Declared, checksum
+from ._writing import Refused, check_write, replace, walked_to
+
+WORDS = {True: "true", False: "false"}
+#: How it is set where a file of the host does not decide.
+_GIT = "set it where the bundle is made (the filter with_toggle does that to the file in Git), and reload it"
+_CLICK = (
+    'set it in Manage Jenkins, System, Usage Statistics ("Help make CloudBees ... better by sending telemetry and '
+    'metrics ..."), and save'
+)
+_VALUE = re.compile(r"(<%s(?:\s[^<>]*)?>\s*)(true|false)(\s*)\Z" % FIELD)
+
+
+class _Step(NamedTuple):
+    """A file that is to be edited, and the one word of it."""
+
+    path: str  # as the state names it
+    real: str  # without links to its home
+    old: str
+    new: str
+    line: int
+    was: str
+    now: str
+
+
+class NotSet(Exception):
+    """The checkbox stays as it is; the message says why, and what to do."""
+
+
+def set_all(
+    wanted: str, done: Declared, root: str, check: bool, names: Sequence[str], *kept: Any
+) -> Tuple[Declared, List[str]]:
+    """The checkbox of every installation as it is wanted, after launch files were edited; and what was refused.
+
+    ``kept`` are run, count and days of the backups: there is always one, because its record is how an audit knows that
+    a JVM was started before the edit.
+    """
+    store = Store(root, *kept)
+    refused: List[str] = []
+    view = done.found.files if check else done.found.files.anew()
+    for entry, installation in zip(done.found.entries, done.document["installations"]):
+        if entry.stray or (names and installation["name"] not in names):
+            continue
+        try:
+            steps = _steps(entry, installation, view, wanted == "enabled")
+            if not steps:
+                continue
+            store.check(make=not check)
+            if check:
+                for step in steps:
+                    check_write(step.real)
+                copies: Dict[str, Optional[str]] = {}
+            else:
+                copies = _written(steps, store)
+                view = view.anew()
+                found = _looked(entry, installation, view)
+                _prove(found, steps, store, wanted == "enabled")
+                installation["toggle"] = found
+        except NotSet as error:
+            refused.append("%s: CloudBees' toggle is not set here: %s" % (installation["name"], error))
+        except (Refused, Unreadable) as error:
+            refused.append("%s: CloudBees' toggle is not set here: %s; or %s" % (installation["name"], error, _CLICK))
+        except OSError as error:
+            refused.append(
+                "%s: CloudBees' toggle is not set here: %s: %s" % (installation["name"], error.filename, error.strerror)
+            )
+        else:
+            done = _with(done, steps, copies)
+    if done.backups and not check:
+        store.prune()
+    return done, refused
+
+
+def _with(done: Declared, steps: Sequence[_Step], copies: Dict[str, Optional[str]]) -> Declared:
+    edited = [
+        {
+            "path": step.path,
+            "before": checksum(step.old),
+            "after": checksum(step.new),
+            "backup": copies.get(step.path),
+            "flag": False,
+            "toggle": True,
+        }
+        for step in steps
+        if step.path not in [one["path"] for one in done.files]
+    ]
+    diffs = [describe(step) for step in steps]
+    return done._replace(
+        changed=True,
+        diffs=done.diffs + [one for one in diffs if one not in done.diffs],
+        backups=done.backups + [copy for copy in copies.values() if copy],
+        files=done.files + edited,
+    )
+
+
+def describe(step: _Step) -> Dict[str, str]:
+    """A diff that shows the line of the checkbox and nothing else of the file (a bundle has secrets)."""
+    words = ["line %d: %s: %s\n" % (step.line, FIELD, word) for word in (step.was, step.now)]
+    return {"before_header": step.path, "after_header": step.path, "before": words[0], "after": words[1]}
+
+
+# -- what is to be written ----------------------------------------------------------------------------
+
+
+def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, wanted: bool) -> List[_Step]:
+    """What is to be edited, none where nothing is. Raises NotSet, Refused, Unreadable, OSError."""
+    told, disk = installation["toggle"]["declared"], installation["toggle"]["on_disk"]
+    home = (installation["home"] or "").rstrip("/")
+    if told["collected"] == "unknown":
+        raise NotSet("what is declared is not known (%s), and decides at the next start; %s" % (told["reason"], _GIT))
+    if told["collected"] is wanted:
+        return []  # it sets the rest at the next start
+    if told["collected"] is not None:
+        return [_of_code(files, home, path, wanted) for path in _declaring(entry, home, files)]
+    if disk["collected"] == "unknown":
+        raise NotSet("%s; %s" % (disk["reason"], _CLICK))
+    return [] if disk["collected"] is wanted else [_of_home(files, home, disk["file"], wanted)]
+
+
+def _declaring(entry: Entry, home: str, files: HostFiles) -> List[str]:
+    """The files that declare it. Raises NotSet."""
+
+    def work(_until: float) -> List[Any]:
+        try:
+            sources = _toggle.sources_of(
+                files, home, casc_of(entry.definition, entry.on_disk, files), wars_of(entry, files)
+            )[0]
+        except Unreadable as error:
+            return [str(error)]
+        return [[path for _value, path, _line in sources.found]]
+
+    found = in_time(files, [home], work)
+    if isinstance(found, str) or isinstance(found[0], str):
+        raise NotSet("%s; %s" % (found if isinstance(found, str) else found[0], _GIT))
+    paths = list(dict.fromkeys(found[0]))
+    for path in paths:
+        if path.startswith("%s/%s/" % (home, PROMOTED)):
+            raise NotSet(
+                "%s declares it, which is the copy of a bundle that an operations center or a checkout gives; %s"
+                % (path, _GIT)
+            )
+    return paths
+
+
+def _of_code(files: HostFiles, home: str, path: str, wanted: bool) -> _Step:
+    """Raises NotSet, Refused, Unreadable, OSError."""
+    if not files.may_be_edited(path):
+        raise NotSet("%s declares it, which an upgrade replaces or others read; %s" % (path, _GIT))
+    real = _real(files, home, path)
+    folder = os.path.dirname(real)
+    while True:
+        if os.path.lexists(folder.rstrip("/") + "/.git"):
+            raise NotSet("%s declares it, and %s is a checkout, which the next one replaces; %s" % (path, folder, _GIT))
+        if folder in ("/", "", files.root):
+            break
+        folder = os.path.dirname(folder)
+    text = _text(files, home, path)
+    node = _toggle.place_of(text, path)
+    old = text[node.start : node.end] if node is not None and node.kind == "scalar" else ""
+    if not old.strip() or "\n" in old or "${" in old:
+        raise NotSet("%s: its value is no plain word; %s" % (path, _GIT))
+    line = text.count("\n", 0, node.start) + 1
+    new = text[: node.start] + WORDS[wanted] + text[node.end :]
+    if _toggle.declared_in(new, path) != (wanted, line):
+        raise NotSet("%s: it would not be read as it is wanted; %s" % (path, _GIT))
+    return _Step(path, real, text, new, line, old, WORDS[wanted])
+
+
+def _of_home(files: HostFiles, home: str, path: str, wanted: bool) -> _Step:
+    """Raises NotSet, Refused, OSError."""
+    text = _text(files, home, path)
+    try:
+        begin, end = _value_in(text)
+        new = text[:begin] + WORDS[wanted] + text[end:]
+        was, then = children(text), children(new)
+        if then.pop(FIELD, None) != {WORDS[wanted]} or was.pop(FIELD, None) is None or was != then:
+            raise ValueError("it would not be read as it is wanted")
+    except ValueError as error:
+        raise NotSet("%s: %s; %s" % (path, error, _CLICK))
+    line = text.count("\n", 0, begin) + 1
+    return _Step(path, _real(files, home, path), text, new, line, text[begin:end], WORDS[wanted])
+
+
+def _value_in(text: str) -> Tuple[int, int]:
+    """Where the value of the checkbox stands in the product's XML. Raises ValueError."""
+    from xml.parsers import expat
+
+    data = _XML_11.sub(r"\g<1>0", text)
+    parser = expat.ParserCreate()
+    depth = [0]
+    begins: List[int] = []
+    ends: List[int] = []
+
+    def start(name: str, _attributes: Dict[str, str]) -> None:
+        depth[0] += 1
+        if depth[0] == 2 and name == FIELD:
+            begins.append(parser.CurrentByteIndex)
+
+    def end(name: str) -> None:
+        if depth[0] == 2 and name == FIELD:
+            ends.append(parser.CurrentByteIndex)
+        depth[0] -= 1
+
+    def doctype(*_declaration: Any) -> None:
+        raise ValueError("it has a document type, which is not read")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = doctype
+    try:
+        parser.Parse(data.encode("latin-1"), True)
+    except (expat.ExpatError, LookupError):
+        raise ValueError("it is not well-formed XML")
+    if len(begins) != 1 or len(ends) != 1:
+        raise ValueError("it has no %s, or several" % FIELD)
+    match = _VALUE.match(text[begins[0] : ends[0]])
+    if match is None:
+        raise ValueError("its %s is not written as the product writes it" % FIELD)
+    return begins[0] + match.start(2), begins[0] + match.end(2)
+
+
+def _text(files: HostFiles, home: str, path: str) -> str:
+    """As the audit has read it. Raises OSError."""
+    sources = _toggle._Sources(files, home)
+    return sources.text(path)
+
+
+def _real(files: HostFiles, home: str, path: str) -> str:
+    """Where a file is on this machine. Links are followed only to the home, and only root's. Raises Refused."""
+    if files.root != "/":
+        folder, name = os.path.split(path)
+        return files.resolve(folder) + "/" + name
+    if not path.startswith(home + "/"):
+        return native(path)
+    with walked_to(native(home)) as place:
+        return place.path.rstrip("/") + native(path[len(home) :])
+
+
+# -- writing ------------------------------------------------------------------------------------------
+
+
+def _written(steps: Sequence[_Step], store: Store) -> Dict[str, Optional[str]]:
+    """The copies of the files, by path. All of them are written, or none. Raises Refused."""
+    copies: Dict[str, Optional[str]] = {}
+    limits.write()
+    for number, step in enumerate(steps):
+        try:
+            copies[step.path] = replace(step.real, step.old, step.new, store)
+        except Refused as error:
+            _put_back(steps[:number], store)
+            raise error
+    return copies
+
+
+def _put_back(steps: Sequence[_Step], store: Store) -> None:
+    for step in reversed(steps):
+        replace(step.real, step.new, step.old)
+        store.forget(step.real)
+
+
+def _looked(entry: Entry, installation: Dict[str, Any], files: HostFiles) -> Dict[str, Any]:
+    """The checkbox as it is now on disk."""
+    home = installation["home"].rstrip("/")
+    since = min((jvm.start for jvm in entry.processes), default=None)
+
+    def work(_until: float) -> Dict[str, Any]:
+        casc, wars = casc_of(entry.definition, entry.on_disk, files), wars_of(entry, files)
+        return _toggle.toggle(files, home, casc, wars, since, installation["home_share"] is not None)
+
+    found = in_time(files, [home], work)
+    return _toggle.unknown_toggle(found) if isinstance(found, str) else found
+
+
+def _prove(found: Dict[str, Any], steps: Sequence[_Step], store: Store, wanted: bool) -> None:
+    """Raises NotSet where it is not as it was wanted; then the old bytes are back."""
+    place = "declared" if found["declared"]["collected"] is not None else "on_disk"
+    if found[place]["collected"] is not wanted:
+        _put_back(steps, store)
+        raise NotSet(
+            "after the edit it was not so (%s); the old bytes are back; %s"
+            % (found[place].get("reason", "another"), _CLICK)
+        )

@@ -1,0 +1,484 @@
+"""CloudBees' checkbox set on a host: one word of the file that decides, and whatever is not sure is left with the reason."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostroot import FLAG, Host
+from test_clocks import entry as clocks_entry
+from test_foresight import Tally
+
+from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _checkbox, _writing
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store
+from ansible_collections.cbops.telemetry.plugins.module_utils.host import _records as records
+from ansible_collections.cbops.telemetry.plugins.module_utils.host._files import HostFiles
+from ansible_collections.cbops.telemetry.plugins.module_utils.java import _toggle as toggle
+from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Known
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._gate import admitted
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _drift as drift
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import policy_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _foresight as foresight
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _plan
+
+HOME = "/var/lib/cloudbees-core-cm"
+XML = HOME + "/com.example.UsageStatisticsCloudBees.xml"
+SECRET = "S3CR3T"  # noqa: S105
+RUN = "20261127T120000Z-0123abcd"
+USER = 4711
+TODAY = datetime.date(2026, 11, 27)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def xml(value: str, head: str = "<?xml version='1.1' encoding='UTF-8'?>\n") -> str:
+    return (
+        f'{head}<com.example.UsageStatisticsCloudBees plugin="x@1">\n  <!-- usageStatisticsCollected -->\n'
+        f"  <key>{SECRET}</key>\n  <usageStatisticsCollected>{value}</usageStatisticsCollected>\n"
+        "  <nested><usageStatisticsCollected>true</usageStatisticsCollected></nested>\n"
+        "</com.example.UsageStatisticsCloudBees>"
+    )
+
+
+def casc(value: str) -> str:
+    return (
+        f"# kept\njenkins:\n  key: '{SECRET}'   # too\nunclassified:\n  usageStatisticsCloudBees:\n"
+        f"    usageStatisticsCollected: {value}\n    disabledJenkinsUsageStatistics: true\n"
+    )
+
+
+@pytest.fixture(name="cm")
+def _cm(host: Host) -> Host:
+    """A controller whose flag is right."""
+    host.deb(f'JAVA_ARGS="-Xmx1g {FLAG}"\n')
+    host.write("/usr/share/cloudbees-core-cm/cloudbees-core-cm.war", "PK")
+    host.write(HOME + "/config.xml", "<hudson/>")
+    return host
+
+
+def told(host: Host, wanted: str = "disabled", check: bool = False, root: str = "", **more: Any) -> dict[str, Any]:
+    """What telemetry_flag answers; it never shows a secret, and keeps to its schema."""
+    params = {
+        "state": "disabled",
+        "toggle": wanted,
+        "root": root or str(host.root),
+        "launch_scripts": [],
+        "name": [],
+        "backup": False,
+        "backup_count": 10,
+        "backup_days": 365,
+        "run": RUN,
+        "attach": "never",
+        "switches": [],
+        **more,
+    }
+    found = answer.telemetry_flag(params, check)
+    assert SECRET not in json.dumps(found)
+    admitted("telemetry_flag", json.loads(json.dumps(found)))
+    return found
+
+
+def starts(host: Host, words: str) -> None:
+    """The options of its next start."""
+    host.deb(f'JAVA_ARGS="{words} {FLAG}"\n')
+
+
+def of(host: Host) -> dict[str, Any]:
+    (entry,) = answer.state(str(host.root))["installations"]
+    return entry["toggle"]  # type: ignore[no-any-return]
+
+
+def files(host: Host) -> dict[str, tuple[bytes, int, int, int]]:
+    """All that lies on a host, but backups: bytes, owner, group, mode."""
+    found = {}
+    for path in sorted(host.root.rglob("*")):
+        if path.is_file() and not path.is_symlink() and "cbops-telemetry" not in str(path):
+            status = path.stat()
+            found[str(path)] = (path.read_bytes(), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+    return found
+
+
+@pytest.mark.parametrize(
+    "head", ["", "<?xml version='1.1' encoding='UTF-8'?>\n", '<?xml version="1.0"?>\r\n', "\xef\xbb\xbf"]
+)
+@pytest.mark.parametrize(("was", "wanted"), [("true", "disabled"), ("false", "enabled")])
+def test_the_file_of_the_home_where_nothing_is_declared(cm: Host, head: str, was: str, wanted: str) -> None:
+    path = cm.write(XML, "")
+    path.write_bytes(xml(was, head).encode("latin-1"))
+    path.chmod(0o640)
+    before = files(cm)
+    checked = told(cm, wanted, check=True)
+    assert files(cm) == before and checked["changed"] and "toggle_refused" not in checked
+    assert not (cm.root / "var/lib/cbops-telemetry").exists(), "check mode writes nothing at all"
+    done = told(cm, wanted)
+    now = "true" if was == "false" else "false"
+    assert path.read_bytes() == xml(now, head).encode("latin-1")
+    assert {name for name, what in files(cm).items() if before[name] != what} == {str(path)}
+    assert files(cm)[str(path)][1:] == before[str(path)][1:]
+    assert [{**one, "backup": None} for one in done["files"]] == checked["files"]
+    assert done["diff"] == checked["diff"]
+    line = 4 + head.count("\n")
+    assert done["diff"] == [
+        {
+            "before_header": XML,
+            "after_header": XML,
+            "before": f"line {line}: usageStatisticsCollected: {was}\n",
+            "after": f"line {line}: usageStatisticsCollected: {now}\n",
+        }
+    ]
+    assert done["backup_files"] and done["files"][0]["backup"] == done["backup_files"][0], "also without backups"
+    assert done["state"]["installations"][0]["toggle"]["on_disk"]["collected"] is (now == "true")
+    again = told(cm, wanted)
+    assert not again["changed"] and not again["files"] and "toggle_refused" not in again
+    (undone,) = Store(str(cm.root)).undo(RUN)
+    assert undone.reason is None and files(cm) == before
+
+
+@pytest.mark.parametrize("value", ["true", "'yes'", '"True"', "on   # why", "1"])
+def test_the_declaration_on_the_host_where_there_is_one(cm: Host, value: str) -> None:
+    cm.write("/etc/casc/bundle.yaml", "jcasc: [jenkins.yaml]\n")
+    cm.write("/etc/casc/jenkins.yaml", casc(value).replace("\n", "\r\n"))
+    starts(cm, "-Dcore.casc.config.bundle=/etc/casc")
+    cm.write(XML, xml("true"))
+    before = files(cm)
+    assert told(cm, check=True)["changed"] and files(cm) == before
+    done = told(cm)
+    assert [one["path"] for one in done["files"]] == ["/etc/casc/jenkins.yaml"], "it sets the other at the next start"
+    word = value.partition(" ")[0]
+    assert cm.read("/etc/casc/jenkins.yaml") == casc(value.replace(word, "false")).replace("\n", "\r\n")
+    assert of(cm)["declared"]["collected"] is False
+    assert not told(cm)["changed"]
+    assert Store(str(cm.root)).undo(RUN)[0].reason is None and files(cm) == before
+
+
+def test_several_files_that_declare_it_are_one_edit(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "ab":
+        cm.write(f"/etc/casc/{name}.yaml", casc("true"))
+    starts(cm, "-Dcasc.jenkins.config=/etc/casc")
+    before = files(cm)
+    real = _checkbox.replace
+    done: list[str] = []
+
+    def replace(path: str, *more: Any) -> Any:
+        done.append(path)
+        if len(done) == 2:
+            raise _writing.Refused(f"{path}: no (nothing was changed)")
+        return real(path, *more)
+
+    monkeypatch.setattr(_checkbox, "replace", replace)
+    found = told(cm)
+    assert len(found["toggle_refused"]) == 1 and not found["changed"] and files(cm) == before
+    monkeypatch.undo()
+    found = told(cm)
+    assert len(found["files"]) == 2 and of(cm)["declared"]["collected"] is False
+
+
+def git(cm: Host) -> None:
+    cm.write("/etc/casc/jenkins.yaml", casc("true"))
+    cm.write("/etc/.git/HEAD", "ref: x")
+    starts(cm, "-Dcasc.jenkins.config=/etc/casc/jenkins.yaml")
+
+
+def promoted(cm: Host) -> None:
+    cm.write(HOME + "/core-casc-bundle/bundle.yaml", "jcasc: [jenkins.yaml]\n")
+    cm.write(HOME + "/core-casc-bundle/jenkins.yaml", casc("true"))
+
+
+def variable(cm: Host) -> None:
+    cm.write(HOME + "/jenkins.yaml", casc("${X}"))
+    cm.write(XML, xml("true"))
+
+
+def two(cm: Host) -> None:
+    cm.write(XML, xml("true"))
+    cm.write(HOME + "/b.UsageStatisticsCloudBees.xml", xml("true"))
+
+
+def hard_link(cm: Host) -> None:
+    cm.write(XML, xml("true"))
+    os.link(str(cm.root) + XML, str(cm.root) + HOME + "/other")
+
+
+def link(cm: Host) -> None:
+    cm.write("/etc/elsewhere.xml", xml("true"))
+    os.symlink("/etc/elsewhere.xml", str(cm.root) + XML)
+
+
+def fifo(cm: Host) -> None:
+    os.mkfifo(str(cm.root) + XML)
+
+
+def package(cm: Host) -> None:
+    cm.write("/usr/share/casc/jenkins.yaml", casc("true"))
+    starts(cm, "-Dcasc.jenkins.config=/usr/share/casc/jenkins.yaml")
+
+
+@pytest.mark.parametrize(
+    ("lay", "words"),
+    [
+        (git, ["is a checkout", "with_toggle"]),
+        (promoted, ["operations center", "with_toggle"]),
+        (variable, ["what is declared is not known", "with_toggle"]),
+        (two, ["2 files match", "Manage Jenkins"]),
+        (hard_link, ["cloudbees-core-cm"]),
+        (link, ["cloudbees-core-cm"]),
+        (fifo, ["cloudbees-core-cm"]),
+        (package, ["an upgrade replaces", "with_toggle"]),
+        (lambda cm: None, ["no *UsageStatisticsCloudBees.xml", "Manage Jenkins"]),
+        (lambda cm: cm.write(XML, "<!DOCTYPE x [<!ENTITY a 'true'>]>\n" + xml("&a;", "")), ["document type"]),
+        (lambda cm: cm.write(XML, xml("<!-- x -->true")), ["not written as the product"]),
+        (lambda cm: cm.write(XML, xml("<![CDATA[true]]>")), ["not written as the product"]),
+        (lambda cm: cm.write(XML, xml("tr&#117;e")), ["not written as the product"]),
+        (
+            lambda cm: cm.write(XML, xml("true</usageStatisticsCollected><usageStatisticsCollected>true")),
+            ["or several"],
+        ),
+        (lambda cm: cm.write(XML, xml("maybe")), ["neither true nor false"]),
+        (lambda cm: cm.write(XML, xml("true") + "\n" * (4 << 20)), ["cloudbees-core-cm"]),
+    ],
+)
+def test_what_is_not_sure_is_left_with_the_reason(cm: Host, lay: Any, words: list[str]) -> None:
+    lay(cm)
+    before = files(cm)
+    for check in (True, False):
+        found = told(cm, check=check)
+        (said,) = found["toggle_refused"]
+        assert said.startswith("cloudbees-core-cm: CloudBees' toggle is not set here: ")
+        assert not [word for word in words if word not in said], said
+        assert _manual.entry_of(said) == "toggle-not-set"
+        assert not found["changed"] and not found.get("failed") and files(cm) == before
+
+
+def test_it_is_nobodys_business_by_default(cm: Host) -> None:
+    cm.write(XML, xml("true"))
+    before = files(cm)
+    found = told(cm, "unmanaged")
+    assert not found["changed"] and "toggle_refused" not in found and files(cm) == before
+
+
+def test_what_is_refused_does_not_stop_the_flag(cm: Host) -> None:
+    cm.deb('JAVA_ARGS="-Xmx1g"\n')
+    found = told(cm)
+    assert found["toggle_refused"] and found["changed"] and not found.get("failed")
+    assert FLAG in cm.read("/etc/default/cloudbees-core-cm")
+
+
+def test_where_it_is_not_so_afterwards_the_old_bytes_are_back(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    cm.write(XML, xml("true"))
+    before = files(cm)
+    told_so = {"declared": {"collected": None}, "on_disk": {"collected": True}}
+    monkeypatch.setattr(_checkbox, "_looked", lambda *_given: told_so)
+    found = told(cm)
+    assert "the old bytes are back" in found["toggle_refused"][0] and files(cm) == before and not found["changed"]
+    assert not Store(str(cm.root)).edited_by(RUN), "nothing is recorded of what did not happen"
+
+
+# -- a folder of a service ---------------------------------------------------------------------------
+
+
+@needs_root
+def test_a_service_s_file_is_written_with_its_rights(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = cm.write(XML, xml("true"), 0o640)
+    os.chown(path, USER, USER)
+    os.chown(path.parent, USER, USER)
+    seen: list[tuple[int, int, list[int]]] = []
+    real = _writing._put
+
+    def put(place: Any, *more: Any) -> None:
+        if place.path.endswith(".xml"):
+            seen.append((os.geteuid(), os.getegid(), os.getgroups()))
+        real(place, *more)
+
+    monkeypatch.setattr(_writing, "_put", put)
+    before = files(cm)
+    assert "toggle_refused" not in told(cm)
+    assert seen == [(USER, USER, [USER])] and (os.geteuid(), os.getegid()) == (0, 0)
+    assert files(cm)[str(path)][1:] == before[str(path)][1:] == (USER, USER, 0o640)
+    (undone,) = Store(str(cm.root)).undo(RUN)
+    assert undone.reason is None and files(cm) == before and len(seen) == 2, "put back with the same rights"
+
+
+@needs_root
+@pytest.mark.parametrize("owner", [0, USER + 1])
+def test_what_is_not_the_service_s_in_its_folder_is_left(cm: Host, owner: int) -> None:
+    """Root would write where others can put another thing; a third user could not write there at all."""
+    path = cm.write(XML, xml("true"))
+    os.chown(path, owner, owner)
+    os.chown(path.parent, USER, USER)
+    before = files(cm)
+    (said,) = told(cm)["toggle_refused"]
+    assert ("belongs to root" if owner == 0 else "permission denied") in said and files(cm) == before
+
+
+@needs_root
+def test_a_folder_that_the_service_may_not_write_is_root_s_to_write(cm: Host) -> None:
+    cm.write("/etc/casc/jenkins.yaml", casc("true"))
+    os.chown(cm.root / "etc/casc/jenkins.yaml", USER, USER)
+    starts(cm, "-Dcasc.jenkins.config=/etc/casc/jenkins.yaml")
+    assert "toggle_refused" not in told(cm)
+    status = (cm.root / "etc/casc/jenkins.yaml").stat()
+    assert (status.st_uid, status.st_gid) == (USER, USER) and "Collected: false" in cm.read("/etc/casc/jenkins.yaml")
+
+
+@needs_root
+def test_rights_come_back_whatever_happens(tmp_path: Path) -> None:
+    with pytest.raises(OSError), _writing.Rights((USER, USER)):
+        (tmp_path / "x").chmod(0)
+    assert (os.geteuid(), os.getegid()) == (0, 0)
+    (tmp_path / "mine").write_text("")
+
+
+# -- what the running JVM has -------------------------------------------------------------------------
+
+
+def test_what_was_edited_after_the_start_is_pending(cm: Host) -> None:
+    cm.write(XML, xml("true"))
+    told(cm)
+    at = records.edited_at(HostFiles(str(cm.root)), XML)
+    assert at is not None
+
+    def pending(since: float | None, shared: bool = False) -> bool:
+        return bool(toggle.on_disk(HostFiles(str(cm.root)), HOME, since, shared).get("pending"))
+
+    assert pending(at - 60) and not pending(at + 60) and not pending(None)
+    assert not pending(at - toggle.CLOCK_SECONDS)
+    assert pending(at - 60, shared=True) and not pending(at + 60, shared=True)
+    os.utime(cm.root / XML[1:], (at - 1000, at - 1000))
+    assert pending(at - 60), "the record counts, not a time that the service's user can set"
+    cm.write(XML, xml("false") + "\n")  # the product has saved it
+    assert not pending(at - 60)
+
+
+def test_a_declaration_that_is_newer_is_pending_whoever_wrote_it(cm: Host) -> None:
+    cm.write(HOME + "/jenkins.yaml", casc("false"))
+    at = (cm.root / HOME[1:] / "jenkins.yaml").stat().st_mtime
+    found = [
+        toggle.declared(HostFiles(str(cm.root)), HOME, toggle.Casc(), (), since) for since in (at - 60, at + 60, None)
+    ]
+    assert [one.get("pending") for one in found] == [True, None, None]
+
+
+def entry_of(
+    declared: Any, on_disk: Any, running: str = "disabled", served: Any = "", pending: str = ""
+) -> dict[str, Any]:
+    """An installation whose flag is right."""
+    places = {"declared": declared, "on_disk": on_disk, **({} if served == "" else {"served": served})}
+    return {
+        **clocks_entry("disabled", "disabled", running),
+        "toggle": {
+            name: {
+                "collected": value,
+                **({"file": f"/h/{name}"} if isinstance(value, bool) else {"reason": "because"}),
+                **({"pending": True} if pending == name else {}),
+            }
+            for name, value in places.items()
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "verdict", "owes"),
+    [
+        # An edit that the JVM is older than.
+        (entry_of(None, False), "compliant", False),
+        (entry_of(None, False, pending="on_disk"), "restart_pending", True),
+        (entry_of(None, False, served=False, pending="on_disk"), "compliant", False),
+        (entry_of(None, False, served="unknown", pending="on_disk"), "restart_pending", True),
+        (entry_of(None, False, served=True, pending="on_disk"), "violation", False),
+        (entry_of(False, False, pending="on_disk"), "compliant", False),  # it is off by a start before, and declared
+        # A declaration that the JVM is older than; and one that it has read, which no other start mends.
+        (entry_of(False, True, pending="declared"), "restart_pending", True),
+        (entry_of(False, True), "restart_pending", False),
+        (entry_of(False, "unknown", pending="declared"), "unknown", True),
+        (entry_of(False, "unknown"), "unknown", False),
+        (entry_of(False, False, served=True, pending="declared"), "restart_pending", True),
+        (entry_of(True, False, pending="declared"), "violation", False),
+        (entry_of("unknown", False, pending="on_disk"), "unknown", False),
+    ],
+)
+def test_when_a_restart_is_owed_for_it(entry: dict[str, Any], verdict: str, owes: bool) -> None:
+    (found,) = rules.of_toggle(entry, "disabled")
+    assert (found.verdict, rules.RESTART in found.debts) == (verdict, owes)
+    assert rules.restart_helps(entry, "disabled", (), "disabled") is owes
+    assert not rules.restart_helps(entry, "disabled"), "it is no policy"
+    assert rules.of_toggle(entry, "unmanaged") == []
+    if found.sentence:
+        assert _manual.entry_of(found.sentence) in ("toggle-not-as-wanted", "toggle-not-known", "restart-owed")
+
+
+def test_no_restart_for_it_where_the_flag_would_be_worse() -> None:
+    entry = {**entry_of(None, False, pending="on_disk"), "on_disk": "enabled", "next_start": "enabled"}
+    assert not rules.restart_helps(entry, "disabled", (), "disabled")
+
+
+def flag_answer(entry: dict[str, Any], edited: str = "", **more: Any) -> dict[str, Any]:
+    one = {"path": edited, "before": "a", "after": "b", "backup": None, "flag": False, "toggle": True}
+    diff = {"before_header": edited, "before": "line 4: x: true\n", "after": "line 4: x: false\n"}
+    return {
+        "changed": bool(edited),
+        "files": [one] if edited else [],
+        "diff": [diff] if edited else [],
+        "notes": [],
+        "refused": [],
+        "reload_required": False,
+        "state": {"installations": [entry]},
+        **more,
+    }
+
+
+@pytest.mark.parametrize("desired", ["disabled"])
+def test_plan_and_enforce(desired: str) -> None:
+    settings = {"telemetry_desired": desired, "telemetry_toggle": "disabled", "telemetry_restart": "now"}
+    wanted = policy_of(settings)
+
+    def planned(*given: Any, policy: Any = wanted, **more: Any) -> dict[str, Any]:
+        return _plan.entry_of("cm1", policy, TODAY, flag_answer(*given, **more), (), True)
+
+    found = planned(entry_of(None, True), "/h/on_disk")
+    assert [one["summary"] for one in found["edits"]] == ["toggle set (line 4)"]
+    assert found["restarts"] == ["cm.service"]
+    assert planned(entry_of(None, True, running="not_running"), "/h/on_disk")["restarts"] == []
+    assert planned(entry_of(None, False, pending="on_disk"))["restarts"] == ["cm.service"]
+    assert planned(entry_of(None, False))["restarts"] == []
+    never = policy_of({**settings, "telemetry_restart": "never"})
+    found = planned(entry_of(None, True), "/h/on_disk", policy=never)
+    assert (found["restarts"], found["restarts_owed"]) == ([], ["cm.service"])
+    assert "why and what" in planned(entry_of(True, True), toggle_refused=["why and what"])["reasons"]
+
+    def enforced(given: dict[str, Any], **more: Any) -> Tally:
+        names = {**settings, "telemetry_connectivity": "ignored", **more}
+        tally = Tally()
+        enforcing = foresight.Enforcing(tally, False)
+        errand = enforcing.errand("cm1", names, Circumstances())
+        assert errand is not None and errand.params["toggle"] == "disabled"
+        enforcing.answered(Known("cm1", names, Circumstances(), errand), given)
+        return tally
+
+    assert enforced(flag_answer(entry_of(None, True), "/h/on_disk")).left == {"cm1": "it owes an edit"}
+    assert enforced(flag_answer(entry_of(None, False, pending="on_disk"))).left == {"cm1": "it owes a restart"}
+    assert enforced(flag_answer(entry_of(True, True), toggle_refused=["x"])).left == {"cm1": "its toggle is not set"}
+    assert "cm1" in enforced(flag_answer(entry_of(None, False))).filed
+    told = enforced(flag_answer(entry_of(True, True), "/h/x", toggle_refused=["x"]), telemetry_restart="never")
+    assert told.left == {"cm1": "its toggle is not set"} and told.edits == [("cm1", ["edit"], ["/h/x"])]
+
+
+def test_what_we_set_is_no_drift_and_what_a_start_takes_over_neither() -> None:
+    def between(was: dict[str, Any], now: dict[str, Any], *paths: str) -> bool:
+        acts = [drift.Act(frozenset(paths), None)] if paths else []
+        return drift._toggled((was, now), acts)  # type: ignore[arg-type]
+
+    assert between(entry_of(None, True), entry_of(None, False))
+    assert not between(entry_of(None, True), entry_of(None, False), "/h/on_disk")
+    assert between(entry_of(None, True), entry_of(None, False), "/h/other")
+    assert between(entry_of(None, False), entry_of(None, True), "/h/other")
+    assert not between(entry_of(False, True), entry_of(False, False)), "a start took it over"
+    assert between(entry_of(True, True), entry_of(True, False))
+    assert not between(entry_of(None, True, served=True), entry_of(None, False, served=False), "/h/on_disk")

@@ -77,7 +77,8 @@ options:
         both verdicts.
       - Evidence of which no manifest and no journal tells the time, and evidence that is not as its last run filed it,
         are of unknown age, and so V(unknown). So is what is more than a day in the future.
-      - With V(never), or V(0), evidence may be of any age.
+      - With V(never), or V(0), evidence may be of any age. What is not as its last run filed it is V(unknown) all the
+        same.
       - What O(this_run) has filed is never too old. The page tells ages by the clock of whoever opens it, and greys
         what has become too old by then.
     type: str

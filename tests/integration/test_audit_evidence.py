@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,59 @@ def test_another_day_is_replayed_without_a_host(fleet: Fleet, tmp_path: Path) ->
         assert "case 12345 (approved by Jo Doe, OPS-7)" in made.stdout
     assert f"warning: the waiver runs out on {until}" not in done.stdout
     assert {path: path.read_bytes() for path in reports.rglob("*") if path.is_file()} == before
+
+
+def test_what_is_too_old_is_stale_wherever_it_is_read(fleet: Fleet, tmp_path: Path) -> None:
+    """Evidence of real hosts in two folders: report, gate, metrics and replay, by a limit that has passed."""
+    folders = {host: tmp_path / host for host in (EDITED, OTHER)}
+    for host, folder in folders.items():
+        done = play(fleet, "audit", folder, *ON, inventory=fleet.inventory({host: {}}))
+        assert done.returncode == 0, done.stdout
+    inventory = fleet.inventory(dict.fromkeys(folders, {}))
+    merged = tmp_path / "merged"
+
+    def report(limit: str) -> tuple[subprocess.CompletedProcess[str], dict[str, str], str]:
+        variables = {
+            "telemetry_evidence_dirs": [str(folder) for folder in folders.values()],
+            "telemetry_report_formats": ["json", "openmetrics"],
+            "telemetry_max_age": limit,
+        }
+        done = play(fleet, "report", merged, "-e", json.dumps(variables), inventory=inventory)
+        document = json.loads((merged / "report.json").read_text())
+        validate(document)
+        verdicts = {one["host"]: one["verdict"] for one in document["hosts"]}
+        return done, verdicts, (merged / "report.prom").read_text()
+
+    done, fresh, metrics = report("3")
+    assert done.returncode == 0, done.stdout
+    assert "stale" not in fresh.values()
+    assert 'cbops_telemetry_hosts{verdict="stale"} 0' in metrics
+    time.sleep(1.5)
+    done, old, metrics = report("0.02 min")
+    assert set(old.values()) == {"stale"}
+    assert done.returncode == 2, "and it is no green for the gate"
+    assert "telemetry_max_age" in done.stdout
+    assert 'cbops_telemetry_hosts{verdict="stale"} 2' in metrics
+    # One of them is audited again.
+    done = play(fleet, "audit", folders[OTHER], *ON, inventory=fleet.inventory({OTHER: {}}))
+    assert done.returncode == 0, done.stdout
+    _done, one_each, _metrics = report("5 min")
+    assert one_each == fresh
+    day = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=4)
+    replayed = play(fleet, "replay", folders[OTHER], "-e", f"as_of={day}", inventory=inventory)
+    assert replayed.returncode == 2
+    assert "1 hosts: 1 stale" in replayed.stdout
+    # What is not as it was filed is nothing, whatever may be old.
+    path = folders[EDITED] / "evidence" / f"{EDITED}.json"
+    path.write_text(path.read_text().replace('"warnings": []', '"warnings": ["x"]', 1))
+    done, changed, _metrics = report("never")
+    assert changed == {**fresh, EDITED: "unknown"}
+    assert done.returncode == 2
+    replayed = play(
+        fleet, "replay", folders[EDITED], "-e", f"as_of={day}", "-e", "telemetry_max_age=never", inventory=inventory
+    )
+    assert replayed.returncode == 2
+    assert "1 hosts: 1 unknown" in replayed.stdout
 
 
 def test_a_waived_host_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:

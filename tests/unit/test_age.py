@@ -104,7 +104,8 @@ def test_what_an_age_makes_of_evidence(hours: float | None, as_filed: bool, into
     collected = None if hours is None else NOW - datetime.timedelta(hours=hours)
     found = aged(collected, NOW, 3 * DAY, as_filed)
     assert (found and found.into) == into
-    assert aged(collected, NOW, None, as_filed) is None
+    ever = aged(collected, NOW, None, as_filed)
+    assert (ever and ever.into) == (None if as_filed else "unknown"), "what was changed no limit makes good"
 
 
 @pytest.mark.parametrize(("minutes", "into"), [(-59, None), (-61, "unknown"), (-23 * 60, "unknown")])
@@ -200,7 +201,7 @@ def test_old_evidence_under_a_new_manifest_is_not_fresh(tmp_path: Path) -> None:
     path = path_of(tmp_path / "evidence", host)
     path.write_text(path.read_text() + "\n")
     assert _verdicts(tmp_path, names)[host] == "unknown"
-    assert _verdicts(tmp_path, names, None)[host] == "compliant"
+    assert _verdicts(tmp_path, names, None)[host] == "unknown", "whatever age it may have"
 
 
 def test_of_merged_reports_the_newest_counts_and_may_still_be_too_old(tmp_path: Path) -> None:
@@ -325,7 +326,7 @@ def test_a_report_of_this_run_is_of_what_it_has_filed(
         f"its evidence file is not the one that this run has filed, by which it is {filed}: "
     )
     report = model.Report(found.at, found.hosts, max_age=3 * DAY)
-    assert _intoto.FRESH not in _intoto.statements(report)[0]["predicate"]["properties"]
+    assert _intoto.FRESH not in next(_intoto.statements(report))["predicate"]["properties"]
     if verdict != there:
         assert all(model.clock(host, clock).mark != "ok" for clock in model.CLOCKS)
 
@@ -467,3 +468,20 @@ def test_replay_goes_by_the_age_of_that_day(tmp_path: Path) -> None:
     assert totals(4) == "3 hosts: 2 stale, 1 unknown"
     assert totals(4, telemetry_max_age="never") == "3 hosts: 3 not_applicable"
     assert totals(-4) == "3 hosts: 1 unknown, 2 not_applicable"
+
+
+@pytest.mark.parametrize("limit", ["3", "never"])
+def test_a_file_that_is_not_the_one_that_was_filed_proves_nothing(tmp_path: Path, limit: str) -> None:
+    """Whatever may be old: one that was put back has the verdict of then."""
+    hosts = _fleet(
+        tmp_path, {"cm1": "not_applicable", "cm2": "not_applicable"}, datetime.datetime.now(datetime.timezone.utc)
+    )
+    path = tmp_path / "evidence/cm2.json"
+    path.write_text(path.read_text().replace("it is not_applicable", "it was not_applicable"))
+    done = play(tmp_path, hosts, telemetry_max_age=limit)
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert {one["host"]: one["verdict"] for one in document["hosts"]} == {"cm1": "not_applicable", "cm2": "unknown"}
+    assert done.returncode == 2
+    assert "the file is not the one that the last run on it has filed" in done.stdout
+    replayed = play(tmp_path, hosts, playbook="cbops.telemetry.replay", telemetry_max_age=limit, as_of=str(NOW.date()))
+    assert "cm2: unknown" in replayed.stdout or "1 unknown" in replayed.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -143,7 +144,10 @@ def test_what_a_host_says_stays_text(tmp_path: Path) -> None:
     hosts = fleetmaker.make(tmp_path, 2, runs=1)
     path = next(path for path in (tmp_path / "evidence").iterdir() if '"verdict": "violation"' in path.read_text())
     evil = "{{ lookup('pipe', 'touch " + str(tmp_path) + "/done') }} {% for x in y %}\n::error::\x1b[2J"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_text(json.dumps({**json.loads(path.read_text()), "reasons": [evil, *("more",) * 10]}))
+    filed = _manifest(tmp_path)
+    filed.write_text(filed.read_text().replace(before, hashlib.sha256(path.read_bytes()).hexdigest()))
     own = tmp_path / "own.yml"
     own.write_text(
         json.dumps(

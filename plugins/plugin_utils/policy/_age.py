@@ -64,18 +64,19 @@ def aged(
 ) -> Aged | None:
     """What its age makes of evidence by ``present``; None where it is fresh, or ``limit`` is None.
 
-    ``is_as_filed`` is whether the run that tells the time speaks of this very content.
+    ``is_as_filed`` is whether the run that tells the time speaks of this very content. Where it does not, no limit
+    makes it good: what was changed or put back proves nothing, however old it may be.
     """
-    if limit is None:
-        return None
-    if collected is None:
-        return Aged("unknown", "how old its evidence is, is not known: no manifest and no journal speaks of it")
-    if not is_as_filed:
+    if collected is not None and not is_as_filed:
         return Aged(
             "unknown",
             "how old its evidence is, is not known: the file is not the one that the last run on it has filed, so it "
             "was changed, or put back to an older one",
         )
+    if limit is None:
+        return None
+    if collected is None:
+        return Aged("unknown", "how old its evidence is, is not known: no manifest and no journal speaks of it")
     age = (present - collected).total_seconds()
     if age < -min(MOST_OFF, limit):  # what may be no older than an hour may be no further ahead either
         return Aged(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,18 @@ def _row(host: Host, report: Report) -> dict[str, Any]:
 
 def render(report: Report) -> str:
     """The page as one text."""
+    return "".join(pieces(report))
+
+
+def _exceptions(hosts: Iterable[Host]) -> Iterator[dict[str, Any]]:
+    for host in hosts:
+        if host.waiver is not None:
+            keys = ("reason", "approved_by", "ticket", "until")
+            yield {"name": host.host, "verdict": host.verdict, **{key: host.waiver.get(key) or "–" for key in keys}}
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """The page, piece by piece: each host's row is made when it is written."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -86,7 +99,7 @@ def render(report: Report) -> str:
     template = environment.from_string((Path(__file__).parent / "auditor.html.j2").read_text(encoding="utf-8"))
     hosts = report.worst_first()
     style_hash = "'sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode() + "'"
-    text = template.render(
+    found = template.generate(
         report=report,
         headline=headline(report),
         made=report.generated_at[:16].replace("T", " "),
@@ -95,17 +108,12 @@ def render(report: Report) -> str:
         coverage=coverage_words(report.coverage).capitalize()
         if report.coverage
         else "How many controllers there are besides these is not known here: no operations center told of any.",
-        hosts=[_row(host, report) for host in hosts],
-        exceptions=[
-            {
-                "name": host.host,
-                "verdict": host.verdict,
-                **{key: host.waiver.get(key) or "–" for key in ("reason", "approved_by", "ticket", "until")},
-            }
-            for host in hosts
-            if host.waiver is not None
-        ],
+        count=len(hosts),
+        hosts=(_row(host, report) for host in hosts),
+        exceptions=_exceptions(hosts) if any(host.waiver is not None for host in hosts) else None,
         style=_STYLE,
         style_hash=style_hash,
     )
-    return text.encode("utf-8", "backslashreplace").decode() + "\n"
+    for text in found:
+        yield text.encode("utf-8", "backslashreplace").decode()
+    yield "\n"

@@ -42,7 +42,7 @@ FORMATS: dict[str, tuple[str, Callable[[Report], str]]] = {
 
 
 #: Those that are as long as the evidence is: of 100,000 hosts, one text of each would be more than the hosts are.
-_PIECES = frozenset({"json", "html"})
+_PIECES = frozenset({"json", "html", "intoto", "oscal", "auditor"})
 
 
 def pieces(name: str, report: Report) -> Iterable[str]:

@@ -1,15 +1,17 @@
 # Copyright (c) 2026 The cbops.telemetry maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report as in-toto attestations: a DSSE envelope a line, a Simple Verification Result of all hosts of a verdict.
+"""The report as in-toto attestations: a DSSE envelope a line, a Simple Verification Result of hosts of one verdict.
 
-They are signed as manifests are. Private to this collection; runs on the control node.
+Of many hosts there are several, for an envelope is read, and signed, as a whole. They are signed as manifests are.
+Private to this collection; runs on the control node.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ PROPERTIES = {
     EXCUSED: ("CBOPS_TELEMETRY_WAIVED",),
     IDLE: ("CBOPS_TELEMETRY_NOT_APPLICABLE",),
 }
+#: So many hosts are in one statement: its envelope has some 2 MB then.
+MOST_SUBJECTS = 5000
 FRESH = "CBOPS_TELEMETRY_EVIDENCE_WITHIN_MAX_AGE"
 
 
@@ -50,21 +54,19 @@ def _is_fresh(host: Host, limit: float | None) -> bool:
     return limit is not None and host.is_as_filed and host.age is not None and host.age <= limit
 
 
-def statements(report: Report) -> list[dict[str, Any]]:
-    """A statement for each verdict that a host has, worst first; its properties are what was verified of them."""
-    found = []
+def statements(report: Report) -> Iterator[dict[str, Any]]:
+    """Statements for each verdict that a host has, worst first; their properties are what was verified of all of it."""
     for verdict in TABLE:
         hosts = [host for host in report.hosts if host.verdict == verdict.name]
         if not hosts:
             continue
-        subjects = [_subject(host) for host in hosts]
         properties = list(PROPERTIES.get(BY_NAME[verdict.name].camp, ()))
         if properties and all(_is_fresh(host, report.max_age) for host in hosts):
             properties.append(FRESH)
-        found.append(
-            {
+        for start in range(0, len(hosts), MOST_SUBJECTS):
+            yield {
                 "_type": "https://in-toto.io/Statement/v1",
-                "subject": subjects,
+                "subject": [_subject(host) for host in hosts[start : start + MOST_SUBJECTS]],
                 "predicateType": "https://in-toto.io/attestation/svr/v0.1",
                 "predicate": {
                     "verifier": {"id": f"{HOME}/verifier/v1"},
@@ -76,8 +78,6 @@ def statements(report: Report) -> list[dict[str, Any]]:
                     f"{HOME}/manifests": [head._asdict() for head in report.heads],
                 },
             }
-        )
-    return found
 
 
 def pae(body: bytes) -> bytes:
@@ -95,19 +95,17 @@ def _signature(armored: str) -> dict[str, str]:
 
 
 def render(report: Report) -> str:
+    """The report as one text."""
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
     """The envelopes, one a line; without a key they have no signature, and no verifier takes them."""
-    lines = []
     for statement in statements(report):
         body = visible_json(written(statement, sort_keys=True)).encode()
-        lines.append(
-            written(
-                {
-                    "payloadType": PAYLOAD,
-                    "payload": base64.b64encode(body).decode(),
-                    "signatures": [] if report.sign is None else [_signature(report.sign(pae(body)))],
-                },
-                sort_keys=True,
-            )
-            + "\n"
-        )
-    return "".join(lines)
+        envelope = {
+            "payloadType": PAYLOAD,
+            "payload": base64.b64encode(body).decode(),
+            "signatures": [] if report.sign is None else [_signature(report.sign(pae(body)))],
+        }
+        yield written(envelope, sort_keys=True) + "\n"

@@ -150,6 +150,10 @@ class Host:
     @functools.cached_property
     def findings(self) -> list[rules.Finding]:
         """What was found out about it, held against its policy; empty where the policy or the state is not known."""
+        return self.found()
+
+    def found(self) -> list[rules.Finding]:
+        """The same, not kept: what asks once for each of a fleet does not hold them all."""
         state, policy = self.document.get("state"), self.policy
         return (
             []
@@ -181,11 +185,20 @@ class Host:
 
 def by_age(host: Host, at: str, limit: float | None) -> Host:
     """A host with the verdict that the age of its evidence leaves it at a moment, and what its clock leaves it."""
-    present, collected = moment(at), moment(host.collected_at)
-    theirs = moment(host.host_clock)
-    what = clock_off(theirs, collected) if theirs is not None and collected is not None else None
-    if what is None and present is not None:
-        what = aged(collected, present, limit, host.is_as_filed)
+    by_its_clock = by_clock(host)
+    present = moment(at)
+    if by_its_clock is not host or present is None:
+        return by_its_clock
+    return _by(host, aged(moment(host.collected_at), present, limit, host.is_as_filed))
+
+
+def by_clock(host: Host) -> Host:
+    """A host with the verdict that its own clock leaves it, where that was far from the control node's."""
+    theirs, collected = moment(host.host_clock), moment(host.collected_at)
+    return _by(host, clock_off(theirs, collected) if theirs is not None and collected is not None else None)
+
+
+def _by(host: Host, what: Aged | None) -> Host:
     if what is None:
         return host
     verdict = verdict_of(host.verdict, what)

@@ -10,9 +10,9 @@ made of what they name: the same report has the same ones. Private to this colle
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules import _findings as rules
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
@@ -107,14 +107,30 @@ def _risk(host: Host, report: Report) -> dict[str, Any]:
     }
 
 
-def _met(host: Host, rule: str) -> bool | None:
+#: The level of what was found on a host, by what it is about. Hosts that are alike have the same one.
+_Levels = Mapping[str, str]
+
+
+def _levels(hosts: Iterable[Host]) -> list[_Levels]:
+    """The levels of each host, in their order."""
+    known: dict[tuple[tuple[str, str], ...], _Levels] = {}
+    found = []
+    for host in hosts:
+        by: dict[str, list[rules.Finding]] = {}
+        for one in host.found():
+            by.setdefault(one.about, []).append(one)
+        key = tuple((about, rules.worst_level(each)) for about, each in sorted(by.items()))
+        found.append(known.setdefault(key, dict(key)))
+    return found
+
+
+def _met(host: Host, rule: str, levels: _Levels) -> bool | None:
     """Whether a rule is known to be met on a host; None where it does not concern it."""
     if rule == POLICY:
         return host.verdict in SETTLED
-    found = [one for one in host.findings if one.about == rule]
-    if not found:
+    if rule not in levels:
         return False if _may_concern(host, rule) else None
-    return host.aged is None and rules.worst_level(found) == rules.OK
+    return host.aged is None and levels[rule] == rules.OK
 
 
 def _may_concern(host: Host, rule: str) -> bool:
@@ -131,37 +147,91 @@ def _may_concern(host: Host, rule: str) -> bool:
     }.get(rule, wanted)
 
 
-def _finding(rule: str, report: Report, risks: Sequence[Host]) -> dict[str, Any]:
-    met = {host.host: _met(host, rule) for host in report.hosts}
-    concerned = [host for host in report.hosts if met[host.host] is not None]
-    short = [host for host in concerned if not met[host.host]]
+class _Lazy(NamedTuple):
+    """A list of a document whose items are made when they are written."""
+
+    items: Callable[[], Iterable[Any]]
+
+
+def _finding(rule: str, report: Report, risks: Sequence[Host], levels: Sequence[_Levels]) -> dict[str, Any]:
+    def concerned() -> Iterator[tuple[Host, bool]]:
+        for host, found in zip(report.hosts, levels):
+            met = _met(host, rule, found)
+            if met is not None:
+                yield host, met
+
+    names = {host.host for host in risks}
+    count = good = 0
+    excused = []
+    for host, met in concerned():
+        count, good = count + 1, good + met
+        if host.host in names:
+            excused.append(host)
     title = _RULES.get(rule, f"What is found of {rule} is as the policy wants it")
-    satisfied = bool(concerned) and not short
     found: dict[str, Any] = {
         "uuid": _id("finding", rule, report.generated_at),
         "title": title,
-        "description": f"{len(concerned) - len(short)} of {len(concerned)} hosts that it concerns are known to meet it",
+        "description": f"{good} of {count} hosts that it concerns are known to meet it",
         "target": {
             "type": "objective-id",
             "target-id": f"cbops-telemetry_{rule}",
             "title": title,
-            "status": {"state": "satisfied" if satisfied else "not-satisfied"},
+            "status": {"state": "satisfied" if count and good == count else "not-satisfied"},
         },
     }
-    if concerned:
-        found["related-observations"] = [
-            {"observation-uuid": _id("observation", host.host, host.sha256, _when(host, report))} for host in concerned
-        ]
-    named = {host.host for host in concerned}
-    excused = [host for host in risks if host.host in named]
+    if count:
+        found["related-observations"] = _Lazy(
+            lambda: (
+                {"observation-uuid": _id("observation", host.host, host.sha256, _when(host, report))}
+                for host, _met in concerned()
+            )
+        )
     if excused:
-        found["related-risks"] = [{"risk-uuid": _risk(host, report)["uuid"]} for host in excused]
+        order = {host.host: number for number, host in enumerate(risks)}
+        excused.sort(key=lambda host: order[host.host])
+        found["related-risks"] = _Lazy(lambda: ({"risk-uuid": _risk(host, report)["uuid"]} for host in excused))
     return found
 
 
+def _is_lazy(value: Any) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, _Lazy) or any(map(_is_lazy, inside))
+
+
+def _written(value: Any, depth: int = 0) -> Iterator[str]:
+    """A document as `written` writes it with an indent of 1, piece by piece."""
+    if isinstance(value, _Lazy):
+        yield from _enclosed("[]", ((None, item) for item in value.items()), depth)
+    elif not _is_lazy(value):
+        # In JSON no string has a line end.
+        yield written(value, indent=1).replace("\n", "\n" + " " * depth)
+    else:
+        of_dict = isinstance(value, dict)
+        yield from _enclosed(
+            "{}" if of_dict else "[]", value.items() if of_dict else ((None, one) for one in value), depth
+        )
+
+
+def _enclosed(brackets: str, items: Iterable[tuple[str | None, Any]], depth: int) -> Iterator[str]:
+    empty = True
+    for name, item in items:
+        yield (brackets[0] if empty else ",") + "\n" + " " * (depth + 1)
+        empty = False
+        if name is not None:
+            yield f"{written(name)}: "
+        yield from _written(item, depth + 1)
+    yield brackets if empty else "\n" + " " * depth + brackets[1]
+
+
 def render(report: Report) -> str:
-    """The report as one document."""
-    about = [POLICY, *sorted({one.about for host in report.hosts for one in host.findings})]
+    """The report as one text."""
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """The report as one document, piece by piece: what there is of each host is made when it is written."""
+    levels = _levels(report.hosts)
+    about = [POLICY, *sorted(set().union(*levels))]
     risks = [
         host
         for host in report.hosts
@@ -179,17 +249,17 @@ def render(report: Report) -> str:
         + ([_prop("slice", report.slice.words())] if report.slice else [])
         + [_prop("chain-head", head.words()) for head in report.heads],
         "reviewed-controls": {"control-selections": [{"include-all": {}}]},
-        "findings": [_finding(rule, report, risks) for rule in about],
+        "findings": [_finding(rule, report, risks, levels) for rule in about],
     }
     if report.hosts:
         result["local-definitions"] = {
-            "inventory-items": [
-                {"uuid": _id("host", host.host), "description": _line(host.host)} for host in report.hosts
-            ]
+            "inventory-items": _Lazy(
+                lambda: ({"uuid": _id("host", host.host), "description": _line(host.host)} for host in report.hosts)
+            )
         }
-        result["observations"] = [_observation(host, report) for host in report.worst_first()]
+        result["observations"] = _Lazy(lambda: (_observation(host, report) for host in report.worst_first()))
     if risks:
-        result["risks"] = [_risk(host, report) for host in risks]
+        result["risks"] = _Lazy(lambda: (_risk(host, report) for host in risks))
     document = {
         "assessment-results": {
             "uuid": _id("report", report.generated_at, *(head.sha256 for head in report.heads)),
@@ -212,4 +282,5 @@ def render(report: Report) -> str:
             },
         }
     }
-    return written(document, indent=1) + "\n"
+    yield from _written(document)
+    yield "\n"

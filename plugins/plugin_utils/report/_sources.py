@@ -50,6 +50,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     Host,
     Run,
     by_age,
+    by_clock,
     by_waiver,
     moment,
 )
@@ -322,7 +323,7 @@ def gather(
         elif filed is None:
             one = by_age(by_waiver(one, at), at, max_age)
         else:
-            one = by_age(one, at, None)
+            one = by_clock(one)
         if filed is not None and host in filed and (counts or best is None):
             one = _as_this_run_filed(one, filed[host])
         found.append(one)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import os
+import resource
+import secrets
+import signal
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -343,3 +348,65 @@ def test_every_door_knows_it(server: Server) -> None:
         with_served(state, odd)
         with_events(state, odd)
         assert len(server.seen) == before, "a policy that is not valid asks nobody"
+
+
+#: Asks, forgets what it was told, and ends as after a fault of the interpreter.
+FAULT = """
+import os, resource, sys
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.product import _client
+os.chdir(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+if sys.argv[3] == "open":
+    _client._leave_no_core = lambda: None
+client = _client.Client(sys.argv[2], "jo", os.environ["OC_TOKEN"], None, True)
+assert "export" in client.get("/x").text
+print("asked", flush=True)
+os.abort()
+"""
+
+
+@pytest.mark.parametrize("way", ["open", "shut"])
+def test_no_core_holds_an_export(server: Server, tmp_path: Path, way: str) -> None:
+    """Without what shuts it a core is written, and both are in it: Python promises no wiped memory."""
+    if not Path("/proc/sys/kernel/core_pattern").read_text().startswith("core"):
+        pytest.skip("cores of this machine go elsewhere")
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        pytest.skip("no core may be written here")
+    word = secrets.token_hex(8)
+    server.say = lambda handler: answer(handler, 200, f"the export: planted-{word}\n" * 50)
+    done = subprocess.run(
+        [sys.executable, "-c", FAULT, str(tmp_path), server.url, way],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "OC_TOKEN": TOKEN, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "asked\n" and done.returncode == -signal.SIGABRT, done.stderr
+    cores = list(tmp_path.iterdir())
+    if way == "shut":
+        assert cores == []
+    else:
+        (core,) = cores
+        data = core.read_bytes()
+        assert f"planted-{word}".encode() in data and TOKEN.encode() in data
+        core.unlink()
+
+
+def test_nobody_else_looks_into_its_memory(server: Server) -> None:
+    """Not dumpable (PR_GET_DUMPABLE), so that its memory is root's alone to read, and a core of it is nobody's."""
+    server.say = lambda handler: answer(handler, 200, "the export")
+    script = FAULT.replace(
+        "os.abort()",
+        "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE)[0])",
+    )
+    for way, told in (("open", "1 "), ("shut", "0 1")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "/", server.url, way],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={**os.environ, "OC_TOKEN": TOKEN, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.stdout.splitlines()[1].startswith(told)

@@ -156,7 +156,7 @@ def _work(work: Callable[[], Dict[str, Any]], writer: int, memory: int, seconds:
     for kind, limit in (
         (resource.RLIMIT_AS, memory + _used()),
         (resource.RLIMIT_CPU, limits.CPU),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # 0 says nothing where cores go to a program
     ):
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

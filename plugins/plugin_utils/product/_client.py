@@ -9,9 +9,12 @@ redirect is an answer: credentials go to the address that the inventory names, a
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import http.client
 import json
 import re
+import resource
 import ssl
 import threading
 import urllib.error
@@ -82,6 +85,22 @@ def _without_secrets(url: str) -> str:
     return visible(f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else parts.path)[:300]
 
 
+_PR_SET_DUMPABLE = 4
+
+
+def _leave_no_core() -> None:
+    """No core of this process from now on, and no look into its memory by others of the same user.
+
+    It has a token, and exports come into it, which Python never wipes.
+
+    A limit of one byte counts also where cores go to a program (core(5): a limit of 0 says nothing there).
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (1 if hard == resource.RLIM_INFINITY else min(1, hard), hard))
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 class Client:
     """A controller or operations center by its URL. What is asked without a user is asked as anonymous.
 
@@ -119,6 +138,7 @@ class Client:
                 f"{self.url} has no TLS, so that whoever listens could read the token: name https://, or allow_http "
                 "(telemetry_allow_http) where that is to be",
             )
+        _leave_no_core()
         found: list[Answer | ClientError] = []
 
         def work() -> None:

@@ -119,7 +119,8 @@ def test_a_report_has_the_figure_and_the_gate(reports: Path) -> None:
 @pytest.mark.parametrize("more", [("-e", "telemetry_slice=2/4"), ("--limit", "a.example")])
 def test_the_ledger_of_a_part_names_nobody_who_is_in_another(reports: Path, more: tuple[str, str]) -> None:
     with serving(controller("a"), controller("b")) as center:
-        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        token = "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"
+        centers = [{"url": center.url, "user": USER, "token": token, "allow_http": True}]
         variables = {"telemetry_operations_centers": centers, "telemetry_min_coverage": 100}
         code, printed, document = run(reports, "ledger", *more, **variables)
         assert code == 0, printed
@@ -149,7 +150,8 @@ def test_a_report_on_a_slice_has_no_coverage_and_fails_nothing_by_it(
     reports: Path, extra: dict[str, Any], says: str
 ) -> None:
     with serving(controller("a"), controller("b")) as center:
-        centers = [{"url": center.url, "user": USER, "token": "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"}]
+        token = "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"
+        centers = [{"url": center.url, "user": USER, "token": token, "allow_http": True}]
         variables = {
             "telemetry_operations_centers": centers,
             "telemetry_min_coverage": 100,

@@ -61,7 +61,7 @@ class ActionModule(LocalAction):
         return {
             "changed": False,
             "policy": policy.document(),
-            "switches": [one.edit() for one in policy.switches],
+            "switches": policy.edits().get("switches", []),
             "toggle": policy.toggle,
             "stopped": stopped,
             "enforced": policy.enforced(today()) and not refused and stopped is None,

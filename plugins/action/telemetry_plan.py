@@ -83,9 +83,7 @@ class ActionModule(Carrier):
             return idle(host, policy, today())
         answer = self._foresee(
             "cbops.telemetry.telemetry_flag",
-            state=policy.desired,
-            switches=[one.edit() for one in policy.switches],
-            toggle=policy.toggle,
+            **policy.edits(),
             launch_scripts=arguments["launch_scripts"],
             attach=arguments["attach"],
         )

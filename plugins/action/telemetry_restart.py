@@ -15,7 +15,10 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _re
 class ActionModule(restarting.Restarting):
     """Action behind M(cbops.telemetry.telemetry_restart)."""
 
-    ARGUMENTS = {"state": {"type": "str", "choices": ["disabled", "enabled"], "required": True}, **restarting.ARGUMENTS}
+    ARGUMENTS = {
+        "state": {"type": "str", "choices": ["disabled", "enabled", "unmanaged"], "required": True},
+        **restarting.ARGUMENTS,
+    }
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Find who owes a restart; restart what may be restarted now; see it come back."""

@@ -41,9 +41,9 @@ options:
   state:
     description:
       - V(disabled) puts the flag in, V(enabled) takes it out. What the collection put in is taken out byte for
-        byte.
+        byte. V(unmanaged) leaves it as it is, where only O(toggle) is wanted.
     type: str
-    choices: [disabled, enabled]
+    choices: [disabled, enabled, unmanaged]
     required: true
   root:
     description:
@@ -231,7 +231,7 @@ from ansible_collections.cbops.telemetry.plugins.module_utils._answer import ans
 from ansible_collections.cbops.telemetry.plugins.module_utils.probe._options import SPEC
 
 ARGUMENTS: Dict[str, Dict[str, Any]] = {
-    "state": {"type": "str", "choices": ["disabled", "enabled"], "required": True},
+    "state": {"type": "str", "choices": ["disabled", "enabled", "unmanaged"], "required": True},
     "root": {"type": "path", "default": "/"},
     "launch_scripts": {"type": "list", "elements": "path", "default": []},
     "name": {"type": "list", "elements": "str", "default": []},

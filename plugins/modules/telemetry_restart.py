@@ -38,9 +38,9 @@ options:
     elements: str
     default: []
   state:
-    description: The desired value.
+    description: The desired value. With V(unmanaged) only O(toggle) is policy, and a new JVM may run with either.
     type: str
-    choices: [disabled, enabled]
+    choices: [disabled, enabled, unmanaged]
     required: true
   switches:
     description:

@@ -6,6 +6,8 @@ import datetime
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier i
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._gate import admitted
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _drift as drift
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import edits_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _foresight as foresight
@@ -264,6 +267,18 @@ def test_it_is_nobodys_business_by_default(cm: Host) -> None:
     assert not found["changed"] and "toggle_refused" not in found and files(cm) == before
 
 
+def test_the_toggle_alone_is_policy(cm: Host) -> None:
+    cm.deb('JAVA_ARGS="-Xmx1g"\n')
+    cm.write(XML, xml("true"))
+    found = told(cm, state="unmanaged")
+    assert [one["path"] for one in found["files"]] == [XML] and not found["restart_required"]
+    assert of(cm)["on_disk"]["collected"] is False and FLAG not in cm.read("/etc/default/cloudbees-core-cm")
+    assert [one["state"] for one in edits_of(found, "unmanaged")] == [None]
+    wanted = policy_of({"telemetry_desired": "unmanaged", "telemetry_toggle": "disabled"})
+    assert wanted.enforced(TODAY) and wanted.edits() == {"state": "unmanaged", "toggle": "disabled"}
+    assert not policy_of({"telemetry_desired": "unmanaged"}).enforced(TODAY)
+
+
 def test_what_is_refused_does_not_stop_the_flag(cm: Host) -> None:
     cm.deb('JAVA_ARGS="-Xmx1g"\n')
     found = told(cm)
@@ -316,6 +331,7 @@ def test_what_is_not_the_service_s_in_its_folder_is_left(cm: Host, owner: int) -
     before = files(cm)
     (said,) = told(cm)["toggle_refused"]
     assert ("belongs to root" if owner == 0 else "permission denied") in said and files(cm) == before
+    assert owner or told(cm, check=True)["toggle_refused"] == [said], "a plan says it beforehand"
 
 
 @needs_root
@@ -326,6 +342,79 @@ def test_a_folder_that_the_service_may_not_write_is_root_s_to_write(cm: Host) ->
     assert "toggle_refused" not in told(cm)
     status = (cm.root / "etc/casc/jenkins.yaml").stat()
     assert (status.st_uid, status.st_gid) == (USER, USER) and "Collected: false" in cm.read("/etc/casc/jenkins.yaml")
+
+
+#: What a service's user does with his own folder while we write: swaps the file for a link, a FIFO, a folder, another file,
+#: follows what we put beside it, and swaps the folder itself.
+RACER = """
+import os, sys
+os.setgroups([]); os.setgid({user}); os.setuid({user})
+home, name, victim = sys.argv[1:]
+path, text = os.path.join(home, name), open(os.path.join(home, name)).read()
+def put():
+    with open(path + '.mine', 'w') as stream:
+        stream.write(text)
+    os.rename(path + '.mine', path)
+def link():
+    os.symlink(victim, path + '.mine')
+    os.rename(path + '.mine', path)
+def pipe():
+    os.mkfifo(path + '.mine')
+    os.rename(path + '.mine', path)
+def beside():
+    for other in os.listdir(home):
+        if other.endswith('.cbops-new~'):
+            os.symlink(victim, path + '.mine')
+            os.rename(path + '.mine', os.path.join(home, other))
+def twice():
+    os.link(path, path + '.other')
+def folder():
+    os.rename(os.path.join(home, 'sub'), os.path.join(home, 'sub2'))
+    os.symlink(os.path.dirname(victim), os.path.join(home, 'sub'))
+    os.unlink(os.path.join(home, 'sub'))
+    os.rename(os.path.join(home, 'sub2'), os.path.join(home, 'sub'))
+number = 0
+while True:
+    number += 1
+    for act in (put, beside, link, beside, put, beside, pipe, put, beside, twice, put, folder):
+        for left in ('.mine', '.other'):
+            try:
+                os.unlink(path + left)
+            except OSError:
+                pass
+        try:
+            act()
+        except OSError:
+            pass
+"""
+
+
+@needs_root
+def test_a_service_s_user_who_races_leads_us_nowhere(cm: Host) -> None:
+    path = cm.write(XML, xml("true"))
+    victim = cm.write("/etc/victim/a.UsageStatisticsCloudBees.xml", xml("true"), 0o600)
+    (path.parent / "sub").mkdir()
+    for one in (path.parent, path, path.parent / "sub"):
+        os.chown(one, USER, USER)
+    for one in (cm.root, *cm.root.parents):
+        if one.stat().st_uid == 0 and not one.stat().st_mode & 0o001:
+            one.chmod(one.stat().st_mode | 0o011)
+    before = {name: what for name, what in files(cm).items() if HOME not in name}
+    racer = subprocess.Popen(
+        [sys.executable, "-c", RACER.format(user=USER), str(path.parent), path.name, str(victim)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for number in range(12):
+            found = told(cm, "disabled" if number % 2 else "enabled")
+            assert isinstance(found["changed"], bool)
+            assert os.geteuid() == 0 and racer.poll() is None
+    finally:
+        racer.kill()
+        racer.wait()
+    assert {name: what for name, what in files(cm).items() if HOME not in name} == before
+    assert not victim.with_name(victim.name + ".mine").exists()
+    assert {(one.lstat().st_uid) for one in path.parent.iterdir() if one.name != "config.xml"} == {USER}
 
 
 @needs_root
@@ -351,6 +440,8 @@ def test_what_was_edited_after_the_start_is_pending(cm: Host) -> None:
     assert pending(at - 60) and not pending(at + 60) and not pending(None)
     assert not pending(at - toggle.CLOCK_SECONDS)
     assert pending(at - 60, shared=True) and not pending(at + 60, shared=True)
+    os.utime(cm.root / XML[1:], (at + 9000, at + 9000))
+    assert not pending(at - 60, shared=True), "no restart would come after the future"
     os.utime(cm.root / XML[1:], (at - 1000, at - 1000))
     assert pending(at - 60), "the record counts, not a time that the service's user can set"
     cm.write(XML, xml("false") + "\n")  # the product has saved it
@@ -434,7 +525,7 @@ def flag_answer(entry: dict[str, Any], edited: str = "", **more: Any) -> dict[st
     }
 
 
-@pytest.mark.parametrize("desired", ["disabled"])
+@pytest.mark.parametrize("desired", ["disabled", "unmanaged"])
 def test_plan_and_enforce(desired: str) -> None:
     settings = {"telemetry_desired": desired, "telemetry_toggle": "disabled", "telemetry_restart": "now"}
     wanted = policy_of(settings)
@@ -445,6 +536,8 @@ def test_plan_and_enforce(desired: str) -> None:
     found = planned(entry_of(None, True), "/h/on_disk")
     assert [one["summary"] for one in found["edits"]] == ["toggle set (line 4)"]
     assert found["restarts"] == ["cm.service"]
+    assert planned(entry_of(True, True), "/h/declared")["restarts"] == ["cm.service"]
+    assert planned(entry_of(True, False), "/h/declared")["restarts"] == [], "it is off, and stays so"
     assert planned(entry_of(None, True, running="not_running"), "/h/on_disk")["restarts"] == []
     assert planned(entry_of(None, False, pending="on_disk"))["restarts"] == ["cm.service"]
     assert planned(entry_of(None, False))["restarts"] == []

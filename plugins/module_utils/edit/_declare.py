@@ -15,7 +15,7 @@ from ..host._files import OWN_DROP_INS, HostFiles, bytewise, native, only_roots,
 from ..java._jvm import TELEMETRY, Switch
 from ..launch import _declarations, _live, _outcome
 from ..launch._ownership import own_drop_ins
-from ..rules._findings import RESTART, owed
+from ..rules._findings import KNOWN, RESTART, owed
 from ..survey._document import document_of
 from ..survey._survey import Entry, Survey, _summary, survey
 from ..text._value import Unresolvable
@@ -253,6 +253,9 @@ def _held_against(found: Survey, switch: Switch) -> Survey:
 def declare_all(wanted: str, switches: Sequence[Tuple[Switch, str]], root: str, check: bool, *given: Any) -> Declared:
     """The flag, and then each other switch on top of it; ``given`` are the rest of what :func:`declare` takes."""
     launch_scripts, names, backup, attach, run, count, days, clocks = given
+    if wanted not in KNOWN:  # the flag is no policy
+        found = survey(HostFiles(root), launch_scripts, attach)
+        return Declared(False, [], [], [], document_of(found), [], False, [], [], found, found.files)
     done = declare(wanted, root, launch_scripts, names, backup, check, attach, run, count, days)
     for switch, state in switches:
         over = done.view if check else None

@@ -220,6 +220,7 @@ def check_write(path: str) -> None:
             if place.status is not None:
                 with opened(place, place.name) as now:
                     _refuse_what_others_wrote(path, place, now.status)
+                    owner_for(place, now.status)
     except OSError as error:
         raise Refused(explain(path, error))
 
@@ -471,9 +472,13 @@ class Rights:
     def __enter__(self) -> "Rights":
         if self._owner is not None:
             self._before = os.getegid(), os.getgroups()
-            os.setgroups([self._owner[1]])
-            os.setegid(self._owner[1])
-            os.seteuid(self._owner[0])
+            try:
+                os.setgroups([self._owner[1]])
+                os.setegid(self._owner[1])
+                os.seteuid(self._owner[0])
+            except BaseException:
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -10,6 +10,7 @@ Core's own ``noUsageStatistics`` is another sender's, and is not read here.
 
 import os
 import re
+import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host._files import LIMIT_SIZE, HostFiles, native, text_of_open
@@ -307,7 +308,7 @@ def declared(
         return {"collected": None, "reason": why}
     value, path, line = sources.found[0]
     found = {"collected": value, "file": path, "line": line}  # type: Dict[str, Any]
-    if since is not None and any(sources.times.get(one[1], 0) > since + CLOCK_SECONDS for one in sources.found):
+    if since is not None and any(_is_between(sources.times.get(one[1], 0), since) for one in sources.found):
         found["pending"] = True
     return dict(found, reason=note) if note else found
 
@@ -381,7 +382,7 @@ def on_disk(files: HostFiles, home: str, since: Optional[float] = None, shared: 
     except Unreadable as error:
         return {"collected": UNKNOWN, "reason": str(error)}
     found = {"collected": values == {"true"}, "file": path, "mark": INFERRED}  # type: Dict[str, Any]
-    if since is not None and _is_pending(files, path, since + CLOCK_SECONDS, shared):
+    if since is not None and _is_pending(files, path, since, shared):
         found["pending"] = True
     return found
 
@@ -393,13 +394,19 @@ def _is_pending(files: HostFiles, path: str, since: float, shared: bool) -> bool
     try:
         edited = None if shared else edited_at(files, path)
         if edited is not None or not shared:
-            return (edited or 0) > since
+            return _is_between(edited or 0, since)
     except OSError:
         pass  # the records are not for us to see, so what is newer may be ours
     try:
-        return os.stat(native(files.resolve(path))).st_mtime > since
+        return _is_between(os.stat(native(files.resolve(path))).st_mtime, since)
     except OSError:
         return True
+
+
+def _is_between(moment: float, since: float) -> bool:
+    """Whether something was after a start and before now: what a clock that was put back has left in the future is not,
+    because no restart would ever come after it."""
+    return since + CLOCK_SECONDS < moment <= time.time() + CLOCK_SECONDS
 
 
 def toggle(

@@ -62,7 +62,7 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
                 "before": edit["before"],
                 "after": edit["after"],
                 "backup": edit["backup"],
-                "state": desired if edit.get("flag", True) else None,
+                "state": _wanted(desired) if edit.get("flag", True) else None,
             }
             for edit in files
         ),
@@ -72,7 +72,12 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
 
 def attempt(failure: str, desired: str | None = None, file: str | None = None) -> dict[str, Any]:
     """Something of which nobody knows how far it came: no answer, a connection that broke."""
-    return {"kind": "attempt", "file": file, "state": desired, "failure": _short(failure)}
+    return {"kind": "attempt", "file": file, "state": _wanted(desired), "failure": _short(failure)}
+
+
+def _wanted(desired: str | None) -> str | None:
+    """Where telemetry was to be by the flag; None where that is no policy."""
+    return None if desired == "unmanaged" else desired
 
 
 def refusal(what: str, reason: str) -> dict[str, Any]:

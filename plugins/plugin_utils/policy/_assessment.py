@@ -236,7 +236,16 @@ class Policy:
 
     def enforced(self, today: datetime.date) -> bool:
         """True where the policy is to be brought about: it wants something, and no valid waiver stands against it."""
-        return self.desired != "unmanaged" and (self.waiver is None or self.waiver.expired(today))
+        return self.judged and (self.waiver is None or self.waiver.expired(today))
+
+    def edits(self) -> dict[str, Any]:
+        """What telemetry_flag is told: the flag, the other properties and the toggle, as far as they are policy."""
+        switches = [one.edit() for one in self.switches] if self.desired != "unmanaged" else []
+        return {
+            "state": self.desired,
+            **({"switches": switches} if switches else {}),
+            **({"toggle": self.toggle} if self.toggle != "unmanaged" else {}),
+        }
 
     def document(self) -> PolicyDocument:
         """The policy as evidence shows it."""

@@ -71,7 +71,7 @@ class Planning:
         _alone(settings)
         asked = question(settings)
         where = {name: asked[name] for name in ("launch_scripts", "attach")}
-        return Errand.of(FLAG, {"state": policy.desired, **_switches(policy), **where}, True)
+        return Errand.of(FLAG, {**policy.edits(), **where}, True)
 
     def answered(self, known: Known, answer: dict[str, Any]) -> Known | None:
         """Plan the host."""
@@ -115,9 +115,7 @@ class Enforcing:
         }
         also = {name: asked[name] for name in _ALIKE if name in asked}
         only_looks = self._dry or policy.restart != "never"
-        return Errand.of(
-            FLAG, {"state": policy.desired, "run": RUN_ID, **_switches(policy), **kept, **also}, only_looks
-        )
+        return Errand.of(FLAG, {**policy.edits(), "run": RUN_ID, **kept, **also}, only_looks)
 
     def answered(self, known: Known, answer: dict[str, Any]) -> Known | None:
         """Judge the host, or leave it; what is asked next, where something was edited there."""
@@ -174,12 +172,6 @@ class Enforcing:
         else:
             return self._right(known, answer)
         return None
-
-
-def _switches(policy: Policy) -> dict[str, Any]:
-    """The other properties and the toggle, where they are policy."""
-    found: dict[str, Any] = {"switches": [one.edit() for one in policy.switches]} if policy.switches else {}
-    return found if policy.toggle == "unmanaged" else {**found, "toggle": policy.toggle}
 
 
 def _alone(settings: Mapping[str, Any]) -> None:

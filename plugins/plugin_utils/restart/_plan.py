@@ -71,7 +71,7 @@ def idle(host: str, policy: Policy, today: datetime.date) -> dict[str, Any]:
     waiver = policy.waiver
     reason = (
         "telemetry_desired is unmanaged"
-        if waiver is None or policy.desired == "unmanaged"
+        if waiver is None or not policy.judged
         else f"waived until {waiver.until}: {waiver.words()}"
     )
     return {
@@ -158,7 +158,13 @@ def entry_of(
         others += changes_of(found, allow, label=lambda entry: service_of(entry).label)
     refused = [service for service in restarts if refusal([other for other in others if other["service"] == service])]
     restarts, owed = [service for service in restarts if service not in refused], owed + refused
-    results = worst([assess_installation(found, policy.desired) for found in answer["state"]["installations"]])
+    results = worst(
+        [
+            assess_installation(found, policy.desired)
+            for found in answer["state"]["installations"]
+            if policy.desired in rules.KNOWN
+        ]
+    )
     reasons = with_waiver(results, policy, today).reasons + list(answer.get("toggle_refused", []))
     return {
         "host": host,
@@ -179,9 +185,11 @@ def _is_turned(found: Mapping[str, Any], files: Sequence[Mapping[str, Any]], wan
     if found["running"] == "not_running" or wanted not in rules.KNOWN:
         return False
     edited = [edit["path"] for edit in files if edit.get("toggle")]
-    return any(place.get("file") in edited for place in (found.get("toggle") or {}).values()) or any(
-        rules.RESTART in one.debts for one in rules.of_toggle(found, wanted)
-    )
+    after = {
+        name: {**place, "collected": wanted == "enabled", "pending": True} if place.get("file") in edited else place
+        for name, place in (found.get("toggle") or {}).items()
+    }
+    return any(rules.RESTART in one.debts for one in rules.of_toggle({**found, "toggle": after}, wanted))
 
 
 # -- holding a host to a plan -----------------------------------------------------------------------

@@ -696,7 +696,7 @@ class Restarting(Carrier):
     def _value(self, desired: str | None) -> str:
         """What a new JVM must run with, in words."""
         more = " and its other properties as the policy has them" if self._switches() else ""
-        return f" with telemetry {desired}{more}" if desired else ""
+        return f" with telemetry {desired}{more}" if desired in rules.KNOWN else ""
 
     def _record(self, changes: Sequence[Mapping[str, Any]]) -> None:
         self.record(changes, self._variables)

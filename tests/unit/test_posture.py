@@ -85,3 +85,29 @@ def test_what_was_seen_leads_to_its_sentence(seen: dict[str, Any], words: tuple[
 
 def test_a_host_without_a_product_has_no_posture() -> None:
     assert posture.posture({"installations": [], "connectivity": []}) is None
+
+
+@pytest.mark.parametrize(
+    ("senders", "words"),
+    [
+        (
+            [("core_telemetry", "on", False)],
+            " cm: on beside it, and the flag does not cover this: core's telemetry (JEP-214).",
+        ),
+        ([("license_tracker", "on", None)], " cm: whether these send is not known: the license tracker."),
+        (
+            [("core_telemetry", "on", False), ("unify", "unknown", False), ("health_advisor", "off", False)],
+            " cm: on beside it, and the flag does not cover this: core's telemetry (JEP-214); whether these send is not "
+            "known: the Unify integration.",
+        ),
+        ([("analytics_plugin", "on", True), ("unify", "absent", False)], ""),
+        ([], ""),
+    ],
+)
+def test_what_is_sent_beside_the_flag_is_a_sentence_of_its_own(senders: list[tuple[Any, ...]], words: str) -> None:
+    """A flag that is off everywhere is not all that there is to say."""
+    seen = state(("disabled", "disabled"))
+    seen["installations"][0].update(
+        name="cm", senders=[{"name": name, "state": told, "covered": covered} for name, told, covered in senders]
+    )
+    assert posture.posture(seen) == posture.sentence("off", "off", "not_probed") + words

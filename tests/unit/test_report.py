@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import csv
+import html
 import io
 import json
 import random
@@ -723,7 +724,7 @@ def test_a_hostile_name_is_no_markup_in_markdown(name: str) -> None:
     row = next(line for line in text.splitlines() if line.startswith("| ❌ violation | <code>"))
     inside = row.split("<code>")[1].split("</code>")[0]
     assert not re.search(r"[<>\"'`*_~|\\\[\]()@]|#(?!\d+;)|&(?!#)", inside)
-    assert row.count(" | ") == 7
+    assert row.count(" | ") == 8
     assert re.findall(r"</?(\w+)", text.split("<details>")[1]) == ["summary", "summary", "pre", "pre", "details"]
 
 
@@ -851,3 +852,72 @@ def test_the_auditor_s_page_claims_no_signature_that_is_not_there(signed: list[b
     assert ("verify_evidence" in page) == any(signed)
     nobody = model.Report(fleetmaker.AT, [], heads=heads, last_run=fleetmaker.AT)
     schemas.validate(json.loads(_formats.render("json", nobody)))
+
+
+# -- the toggle, and senders beside the flag ---------------------------------------------------------
+
+
+def place_of(collected: Any, mark: str = "") -> dict[str, Any]:
+    """What a place of the toggle says."""
+    told = {"collected": collected, "file": "/h/x"} if isinstance(collected, bool) else {"collected": collected}
+    return {**told, **({} if isinstance(collected, bool) else {"reason": "why"}), **({"mark": mark} if mark else {})}
+
+
+SENDS = [
+    {"name": name, "presence": "present", "version": None, "state": state, "proof": "p", "covered": covered}
+    for name, state, covered in (
+        ("analytics_plugin", "on", True),
+        ("license_tracker", "unknown", None),
+        ("core_telemetry", "on", False),
+        ("unify", "absent", False),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places", "text", "mark"),
+    [
+        ("disabled", {"declared": None, "on_disk": False}, "off", "ok"),
+        ("disabled", {"declared": False, "on_disk": True}, "on", "bad"),
+        ("disabled", {"declared": True, "on_disk": False}, "off", "bad"),
+        ("disabled", {"declared": False, "on_disk": "unknown"}, "off (declared)", "open"),
+        ("disabled", {"declared": "unknown", "on_disk": "unknown"}, "unknown", "open"),
+        ("disabled", {"declared": None, "on_disk": False, "served": "unknown"}, "unknown", "open"),
+        ("enabled", {"declared": None, "on_disk": False}, "off", "bad"),
+        ("unmanaged", {"declared": None, "on_disk": True}, "on", ""),
+        ("unmanaged", {"declared": None, "on_disk": "unknown"}, "", ""),
+        ("disabled", {}, "", "open"),
+    ],
+)
+def test_the_toggle_s_cell_is_the_same_in_every_format(
+    wanted: str, places: dict[str, Any], text: str, mark: str
+) -> None:
+    """And its colour is the finding's: what is only declared is never green."""
+    host = one(verdict="violation")
+    entry: dict[str, Any] = host.document["state"]["installations"][0]  # type: ignore[index,assignment]
+    if places:
+        entry["toggle"] = {name: place_of(value) for name, value in places.items()}
+    host.document["policy"]["toggle"] = wanted  # type: ignore[index]
+    entry["senders"] = SENDS
+    assert model.toggle(host) == (text, mark)
+    report = model.Report(fleetmaker.AT, [host])
+    (shown,) = embedded(_formats.render("html", report))["hosts"]
+    assert shown["cells"][3] == [text, mark]
+    (line,) = csv.DictReader(io.StringIO(_formats.render("csv", report)))
+    assert line["toggle"] == (text or ("unknown" if places else ""))
+    said = {True: "on", False: "off", None: "not set", "unknown": "unknown"}
+    assert {name: line[f"toggle_{name}"] for name in places} == {name: said[value] for name, value in places.items()}
+    assert (line["senders_on"], line["senders_unknown"]) == ("analytics_plugin core_telemetry", "license_tracker")
+    rows = [row for row in _formats.render("markdown", report).splitlines() if row.startswith("|") and "cm1" in row]
+    heads = [row for row in _formats.render("markdown", report).splitlines() if "| toggle |" in row]
+    cells = [re.sub("</?code>", "", cell).strip() for cell in rows[0].strip("|").split("|")]
+    at = [cell.strip() for cell in heads[0].strip("|").split("|")].index("toggle")
+    assert html.unescape(cells[at]) == (text or "-")
+
+
+def test_the_page_has_a_column_for_each_cell() -> None:
+    page = _formats.render("html", model.Report(fleetmaker.AT, [one()]))
+    (shown,) = embedded(page)["hosts"]
+    columns = re.findall(r'data-key="(\d)"[^>]*><button type="button">([a-z ]+)', page)
+    assert [int(number) for number, _words in columns] == list(range(len(shown["cells"])))
+    assert [words for _number, words in columns][3:] == ["toggle", "connectivity", "waiver"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.module_utils.rules._findings import disagreements, egress_of, sending
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Installation, State
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._senders import beside
 
 #: What the files say, what runs, and what the probe saw, in words of this page.
 SETTINGS = ("off", "on", "mixed", "unknown")
@@ -123,7 +124,8 @@ def posture(state: State) -> str | None:
         egress_of(state.get("connectivity") or []),
         second_sender_of(installations),
     )
-    return " ".join([said, *(toggle_words(entry) for entry in installations if has_toggle(entry))])
+    toggles = [toggle_words(entry) for entry in installations if has_toggle(entry)]
+    return " ".join([said, *toggles, *filter(None, map(beside, installations))])
 
 
 def page() -> str:

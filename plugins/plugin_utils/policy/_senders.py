@@ -60,6 +60,17 @@ def notes(installations: Sequence[Installation]) -> list[str]:
     return found
 
 
+def beside(entry: Installation) -> str:
+    """What an installation sends beside the flag, in a sentence; empty where it was not asked for, or nothing is."""
+    others = [one for one in entry.get("senders") or () if one["covered"] is not True]
+    on = [words_of(one["name"]) for one in others if one["state"] == "on" and one["covered"] is False]
+    told = {words_of(one["name"]) for one in others if one["state"] == "off" or one["state"] == "absent"} | set(on)
+    dark = [words_of(one["name"]) for one in others if words_of(one["name"]) not in told]
+    parts = [f"on beside it, and the flag does not cover this: {', '.join(on)}"] if on else []
+    parts += [f"whether these send is not known: {', '.join(dark)}"] if dark else []
+    return f"{entry['name']}: {'; '.join(parts)}." if parts else ""
+
+
 def rows(entry: Installation) -> list[list[str]]:
     """The senders of an installation as the report shows them: who, if it is there, its state, the flag, the proof."""
     return [

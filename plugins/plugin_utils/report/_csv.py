@@ -12,7 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, Report, connectivity, place
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import (
+    Host,
+    Report,
+    connectivity,
+    place,
+    toggle_word,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
 
 COLUMNS = (
@@ -35,6 +41,12 @@ COLUMNS = (
     "drift",
     "reasons",
     "mend",
+    "toggle",
+    "toggle_declared",
+    "toggle_on_disk",
+    "toggle_served",
+    "senders_on",
+    "senders_unknown",
 )
 
 
@@ -72,8 +84,22 @@ def _rows(host: Host, report: Report) -> list[list[object]]:
                 entry.get("running"),
                 ", ".join(proofs),
                 *behind,
+                *_toggle(entry),
+                *(
+                    " ".join(one["name"] for one in entry.get("senders") or () if one["state"] == state)
+                    for state in ("on", "unknown")
+                ),
             ]
         )
+    return found
+
+
+def _toggle(entry: Mapping[str, Any]) -> list[object]:
+    places: Mapping[str, Any] = entry.get("toggle") or {}
+    found: list[object] = [toggle_word(entry) if places else ""]
+    for name in ("declared", "on_disk", "served"):
+        said = places[name]["collected"] if name in places else ""
+        found.append("on" if said is True else "off" if said is False else "not set" if said is None else said)
     return found
 
 

@@ -51,6 +51,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     headline,
     moment,
     place,
+    toggle,
     waiver,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._record import words
@@ -159,7 +160,7 @@ def _events(events: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
 def row(host: Host, inventory: str, plugins: Plugins | None = None) -> dict[str, Any]:
     """A host as the page's script takes it; ``plugins`` are those that other hosts have too."""
     plugins = plugins or Plugins()
-    cells = [*(clock(host, name) for name in CLOCKS), connectivity(host), waiver(host)]
+    cells = [*(clock(host, name) for name in CLOCKS), toggle(host), connectivity(host), waiver(host)]
     return {
         "host": host.host,
         "verdict": host.verdict,

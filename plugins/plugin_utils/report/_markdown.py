@@ -26,6 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
     drifts,
     event_news,
     headline,
+    toggle,
     waiver,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
@@ -36,7 +37,8 @@ SYMBOLS = {one.name: one.symbol for one in TABLE}
 
 
 def _row(host: Host) -> str:
-    texts = [host.host, *(clock(host, name).text for name in CLOCKS), connectivity(host).text, waiver(host).text]
+    clocks = (clock(host, name).text for name in CLOCKS)
+    texts = [host.host, *clocks, toggle(host).text, connectivity(host).text, waiver(host).text]
     cells = [f"{SYMBOLS[host.verdict]} {host.verdict}", *map(markdown_cell, texts), age_of(host)]
     return f"| {' | '.join(cells)} |\n"
 
@@ -89,8 +91,8 @@ def render(report: Report) -> str:
     if shown:
         lines += [
             "\n",
-            "| verdict | host | on_disk | next_start | running | connectivity | waiver | evidence |\n",
-            "|---|---|---|---|---|---|---|---|\n",
+            "| verdict | host | on_disk | next_start | running | toggle | connectivity | waiver | evidence |\n",
+            "|---|---|---|---|---|---|---|---|---|\n",
             *rows,
         ]
     if len(rows) < len(shown):

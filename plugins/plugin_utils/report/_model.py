@@ -30,6 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents 
     answers_of,
     installations_of,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._posture import has_toggle
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._slice import Slice
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._switches import words_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import (
@@ -398,6 +399,20 @@ def clock(host: Host, name: str) -> Cell:
     """What a clock shows on a host, over its installations."""
     entries: Sequence[Mapping[str, Any]] = host.installations
     return Cell(", ".join(dict.fromkeys(entry[name] for entry in entries)), _mark(host, name))
+
+
+def toggle(host: Host) -> Cell:
+    """What CloudBees' own checkbox is, over its installations; where that is only declared, or not known, so said."""
+    words = [toggle_word(entry) for entry in host.installations if entry.get("toggle")]
+    if host.policy.get("toggle") not in rules.KNOWN and not any(has_toggle(entry) for entry in host.installations):
+        words = []  # nobody wants to know, and nothing was seen
+    return Cell(", ".join(dict.fromkeys(words)), _mark(host, rules.TOGGLE))
+
+
+def toggle_word(entry: Mapping[str, Any]) -> str:
+    """The same of an installation, as a format shows it in a cell."""
+    word = rules.toggle_of(entry)
+    return word if word == "unknown" or rules.toggle_now(entry) else f"{word} (declared)"
 
 
 def path_words(answer: Answer) -> str:

@@ -122,6 +122,7 @@ keyed_groups:
     prefix: kind
   - key: controller_folder
     prefix: folder
+    default_value: none  # where a controller is in no folder; without this strict makes it an error
 groups:
   to_approve: controller_approved is false
 compose:
@@ -190,7 +191,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for item in center.items:
                 taken.setdefault(self._name(item, center), []).append(_variables(item, center))
         for name, here in taken.items():
-            self._add(name, [CONTROLLERS] + [NOWHERE] * name.endswith(".invalid"), _joined(here))
+            groups = [CONTROLLERS] + [NOWHERE] * name.endswith(".invalid")
+            self._add(name, groups, _joined(here), self.get_option("strict"))
         for center in centers:
             self._add_center(center)
 
@@ -285,14 +287,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 return name
         return _nowhere(item.name, center.url)
 
-    def _add(self, name: str, groups: Sequence[str], variables: Mapping[str, Any]) -> None:
+    def _add(self, name: str, groups: Sequence[str], variables: Mapping[str, Any], strict: bool) -> None:
         for group in groups:
             self.inventory.add_group(group)
             self.inventory.add_host(name, group=group)
         shown = {key: _data(value) for key, value in variables.items()}
         for key, value in shown.items():
             self.inventory.set_variable(name, key, value)
-        strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), shown, name, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), shown, name, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), shown, name, strict=strict)
@@ -309,7 +310,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for key, value in variables.items():
                 self.inventory.set_variable(name, key, _data(value))
         else:
-            self._add(name, [CENTERS], variables)
+            # What is said of controllers it need not have.
+            self._add(name, [CENTERS], variables, strict=False)
 
 
 def _data(value: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.matrix import worst
 from tests.matrix.roots import CHECKOUT, SSH_CONFIG, command, machine
+from tests.unit import operationscenter
 
 FLEET = str(CHECKOUT / "tests/fleet/fleet")
 BUILD = CHECKOUT / ".build/matrix"
@@ -237,6 +238,50 @@ class Session:
 
     # ---- the steps, each on what the one before it left ----
 
+    def inventory_plugin(self) -> None:
+        """Operations centers as an inventory: a vaulted token, TLS by an authority of its own, then from the cache."""
+        place = self.folder / "centers"
+        place.mkdir()
+        source, password, made = place / "x.operations_center.yml", place / "password", place / "made.json"
+        certificate = operationscenter.certificate_in(place)
+        password.write_text("the vault's own\n")
+        jobs = [
+            operationscenter.controller("alpha", "Managed", endpoint="https://alpha.example/"),
+            operationscenter.folder("team", operationscenter.controller("team/beta", online=False, state="OFFLINE")),
+        ]
+        vault = ("--vault-password-file", password)
+        with operationscenter.serving(*jobs, certificate=certificate) as center:
+            options = {
+                "plugin": "cbops.telemetry.operations_center",
+                "user": operationscenter.USER,
+                "token": operationscenter.TOKEN,
+                "ca_file": str(certificate),
+                "operations_centers": [{"url": center.url}],
+                "cache": True,
+                "cache_plugin": "ansible.builtin.jsonfile",
+                "cache_connection": str(place / "cache"),
+                "strict": True,
+                "keyed_groups": [{"key": "controller_folder", "prefix": "folder", "default_value": "none"}],
+                "compose": {"called": "controller_name ~ '!'"},
+            }
+            source.write_text(json.dumps(options))
+            expect("encryption", self.command(self.venv / "bin/ansible-vault", "encrypt", *vault, source), 0)
+            for _again in range(2):
+                made.unlink(missing_ok=True)
+                # What an inventory that cannot be read comes to is no failure of ansible-inventory by itself.
+                line = [self.venv / "bin/ansible-inventory", "-i", source, *vault, "--list", "-vvvv", "--output", made]
+                expect("exit code", self.command(*line), 0)
+                document = json.loads(made.read_text())
+                known = document["_meta"]["hostvars"]
+                expect("hosts", set(known), {"alpha.example", "beta.example"})
+                found = {name: document[f"folder_{name}"]["hosts"] for name in ("team", "none")}
+                expect("hosts of groups", found, {"team": ["beta.example"], "none": ["alpha.example"]})
+                called = known["beta.example"]["called"]
+                expect("what is composed", called, "beta!", {"__ansible_unsafe": "beta!"})
+                expect("how often it was asked", len(center.asked), 1)
+        said = (self.folder / "log").read_text() + "".join(path.read_text() for path in (place / "cache").iterdir())
+        expect("the token in what was said and kept", operationscenter.TOKEN in said, False)
+
     def audit(self) -> None:
         """Telemetry is on everywhere, and that is said."""
         expect("exit code", self.play("cbops.telemetry.audit"), 2)
@@ -334,6 +379,7 @@ class Session:
 
 STEPS: tuple[Callable[[Session], None], ...] = (
     Session.install,
+    Session.inventory_plugin,
     Session.audit,
     Session.plan,
     Session.enforce,

@@ -336,3 +336,45 @@ def test_the_documentation_is_there(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for word in ("keyed_groups", "operations_centers", "ca_file", "cache_plugin"):
         assert word in done.stdout
+
+
+NAMED = """
+import runpy, socket, sys
+known = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *more, **named: known("127.0.0.1" if host == "oc.example" else host, *more, **named)
+sys.argv = ["ansible-inventory", *sys.argv[1:]]
+from ansible.cli.inventory import main
+main()
+"""
+
+
+def test_the_documented_example_is_an_inventory(tmp_path: Path) -> None:
+    """With strict, of controllers in no folder and of an operations center that is a host itself."""
+    example = next(one for one in yaml.safe_load_all(plugin.EXAMPLES.replace("!vault |", "|")) if one.get("strict"))
+    with serving(*FLEET) as center:
+        port = center.server_address[1]
+        example.update(
+            user=USER, token=TOKEN, allow_http=True, operations_centers=[{"url": f"http://oc.example:{port}/"}]
+        )
+        source = tmp_path / "x.operations_center.yml"
+        source.write_text(yaml.safe_dump(example))
+        done = subprocess.run(
+            [sys.executable, "-c", NAMED, "-i", str(source), "--list"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".build/collections"),
+                "ANSIBLE_INVENTORY_ENABLED": "cbops.telemetry.operations_center",
+                "ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"),
+                "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+            },
+        )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["operations_centers"]["hosts"] == ["oc.example"]
+    assert found["folder_none"]["hosts"] == ["alpha.example"]
+    assert "beta.example" in found["folder_team"]["hosts"]
+    assert found["kind_client"]["hosts"]

@@ -327,6 +327,35 @@ def of_kind(kind: str) -> Failure:
     return _BY_KIND[kind]
 
 
+#: What ssh says of a connection that was there, whatever it was cut by; and kinds of failures that may be that.
+_CUT = re.compile(
+    r"client_loop|read from remote host|connection to \S+ closed by remote host|not responding"
+    r"|packet_write|dispatch_run_fatal|write failed",
+    re.IGNORECASE,
+)
+_MAY_BE_CUT = ("broken", "closed")
+
+
+def was_there(said: str) -> bool:
+    """Whether a connection of which ssh says so may have been there: nobody knows then how far the host came."""
+    failure = failure_of(said)
+    return failure is None or failure.answered or failure.kind in _MAY_BE_CUT or bool(_CUT.search(said))
+
+
+#: Before these nothing of ours has begun on the host. sudo says other things, too, of a command that it does run.
+_BEFORE_ALL = (
+    *("sudo_tty", "sudo_wrong_password", "sudo_not_allowed", "sudo_user", "sudo_password", "no_sudo"),
+    *("no_python", "python_old"),
+)
+
+
+def never_began(said: str) -> bool:
+    """Whether a failure, explained or not, is one that leaves no doubt: the program did not start there."""
+    failure = failure_of(said)
+    kind = kind_of(said) or (failure.kind if failure else None)
+    return kind in _BEFORE_ALL or not was_there(said)
+
+
 def kinds() -> Sequence[str]:
     """The names of all failures, in the order in which they are looked for."""
     return tuple(_BY_KIND)

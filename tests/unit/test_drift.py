@@ -345,6 +345,31 @@ def test_what_we_did_before_and_while_a_host_was_gone_is_no_drift(tmp_path: Path
     assert _file(tmp_path, 4, WRONG) == "corrective", "an alibi counts once"
 
 
+@pytest.mark.parametrize(
+    ("failure", "came"),
+    [
+        ("sudo: a password is required", "corrective"),
+        ("Missing sudo password", "corrective"),
+        (
+            "sudo there wants a password, or does not allow it to this user (Missing sudo password); set it",
+            "corrective",
+        ),
+        ("jo is not in the sudoers file.", "corrective"),
+        ("jo@h: Permission denied (publickey,password).", "corrective"),
+        ("ssh: connect to host h port 22: Connection refused", "corrective"),
+        ("client_loop: send disconnect: Broken pipe", None),
+        ("sudo: unable to resolve host h; it ended without an answer", None),
+        ("it did not answer within 150 seconds", None),
+        ("words that nobody knows", None),
+    ],
+)
+def test_who_was_not_let_in_has_no_part_in_what_changed(tmp_path: Path, failure: str, came: str | None) -> None:
+    """An edit that sudo or ssh refused explains nothing: somebody else did it, and that is drift."""
+    assert _file(tmp_path, 0, WRONG) is None
+    file_changes(tmp_path, "h", [attempt(failure, "disabled")], "20261121T000000Z-00000000")
+    assert _file(tmp_path, 1, RIGHT) == came
+
+
 def test_a_new_policy_is_said_when_it_comes_and_not_again(tmp_path: Path) -> None:
     waived = judged(None, telemetry_waiver=WAIVER)
     back = judged(host(entry()), telemetry_waiver=WAIVER)

@@ -17,6 +17,7 @@ from ansible.plugins.loader import connection_loader
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Preparation
+from ansible_collections.cbops.telemetry.plugins.plugin_utils import _failures as failures
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep as sweep
 
 BROKEN = "client_loop: send disconnect: Broken pipe"
@@ -129,7 +130,7 @@ def test_whether_a_connection_was_there(
     """Where it may have been, the user's own retries do not begin an edit again."""
     monkeypatch.setattr(sweep, "PAUSE", 0.001)
     monkeypatch.setattr(sweep, "DROPPED", 0)
-    assert sweep.was_there(said) is there
+    assert failures.was_there(said) is there
     left = frozenset({"key_unknown"})
     found = asked(question(counted(tmp_path, said, 2), once=True, retries=1, left=left))["cm1"]
     assert isinstance(found, sweep.Unreachable)

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import failure_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import failure_of, was_there
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST, TOO_LARGE, descendants
 
 #: Seconds after which a host gives its place to the next one, and how many may be waited for like that.
@@ -41,21 +41,6 @@ _BEFORE_THE_BANNER = re.compile(
     r"|banner exchange: connection to .*: (connection reset|broken pipe)",
     re.IGNORECASE,
 )
-
-
-#: What ssh says of a connection that was there, whatever it was cut by; and kinds of failures that may be that.
-_CUT = re.compile(
-    r"client_loop|read from remote host|connection to \S+ closed by remote host|not responding"
-    r"|packet_write|dispatch_run_fatal|write failed",
-    re.IGNORECASE,
-)
-_MAY_BE_CUT = ("broken", "closed")
-
-
-def was_there(said: str) -> bool:
-    """Whether a connection of which ssh says so may have been there: nobody knows then how far the host came."""
-    failure = failure_of(said)
-    return failure is None or failure.answered or failure.kind in _MAY_BE_CUT or bool(_CUT.search(said))
 
 
 class Unserved(Exception):

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import never_began
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._drift import Act
@@ -71,7 +72,12 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
 
 
 def attempt(failure: str, desired: str | None = None, file: str | None = None) -> dict[str, Any]:
-    """Something of which nobody knows how far it came: no answer, a connection that broke."""
+    """Something of which nobody knows how far it came: no answer, a connection that broke.
+
+    Where sudo let nobody in it came nowhere: that is a refusal, and no alibi for what somebody else did meanwhile.
+    """
+    if never_began(failure):
+        return refusal("edit", failure)
     return {"kind": "attempt", "file": file, "state": _wanted(desired), "failure": _short(failure)}
 
 

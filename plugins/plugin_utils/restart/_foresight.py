@@ -17,9 +17,10 @@ from ansible.module_utils.common.validation import check_type_list
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
+from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import was_there
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand, Known, one_line
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, problem_of, question
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved, was_there
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import attempt, edits_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import said
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._run import RUN_ID, today

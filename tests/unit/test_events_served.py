@@ -276,6 +276,23 @@ def test_a_host_that_names_a_service_often_has_the_product_asked_once(server: Se
     assert len(found["installations"]) == 40 and len(server.asked) == 3
 
 
+def test_a_host_that_names_a_service_very_often_does_not_fill_the_evidence(server: Server) -> None:
+    """How many installations there are is the host's word; how long the list is the product's."""
+    long = "".join(f"<tr><td>event {number}</td><td>{'x' * 400}</td></tr>" for number in range(1000))
+    page = next(path for path, (_code, text, _headers) in server.pages.items() if "<table" in text or "<li" in text)
+    server.pages[page] = (200, f"<table><tr><th>Event</th><th>Description</th></tr>{long}</table>", {})
+    named = {"cm-b.service": {"url": server.url, "user": "a", "token": TOKEN, "allow_http": True}}
+    named["other"] = {**named["cm-b.service"], "user": "b"}
+    entries = [{"name": "cm", "service": "cm-b.service", "events": READ}] * 400
+    entries.append({"name": "other", "service": "other", "events": READ})
+    found = with_events({"installations": entries}, {"telemetry_events": "served", "telemetry_controllers": named})
+    served = [one["events"]["served"] for one in found["installations"]]
+    assert served.pop()["mark"] == "seen", "another one has its own list, once"
+    assert len(server.asked) == 6 and len(json.dumps(served)) < 3 << 20
+    assert [one["mark"] for one in served[:3]] == ["seen"] * 3 and len(served[0]["events"]) == 1000
+    assert served[-1] == {"mark": "unknown", "reason": "the same controller lists them for cm", "events": []}
+
+
 def test_the_module_sends_no_token_where_it_could_be_read_on_the_way(server: Server, tmp_path: Path) -> None:
     def ask(url: str, **more: Any) -> dict[str, Any]:
         options = {"root": str(tmp_path), "served": {"url": url, "user": "a", "token": TOKEN, **more}}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visible
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import Access
@@ -23,6 +23,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._served im
 VARIABLE = "telemetry_events"
 SECONDS = 10
 PAGE_BYTES = 4 << 20
+#: Characters of lists that may stand in the evidence of a host a second time: it says itself how many services it has.
+REPEATED = 1 << 20
 PAGE = ("/manage/configure", "Overall/SystemRead")
 _SAFE = "/%:@!$&'()*+,;=~-._?"
 _PORTS = {"http": 80, "https": 443}
@@ -61,8 +63,9 @@ def with_events(state: Mapping[str, Any], variables: Mapping[str, Any]) -> Mappi
         except (TypeError, ValueError):
             pass  # the policy is not valid, which is said by whoever judges it
         else:
-            known: dict[Access, dict[str, Any]] = {}  # a host may name a service as often as it likes
-            entries = [_asked(entry, way(entry), known) for entry in entries]
+            known: dict[Access, _Known] = {}  # a host may name a service as often as it likes
+            left = [REPEATED]
+            entries = [_asked(entry, way(entry), known, left) for entry in entries]
     return {**state, "installations": entries}
 
 
@@ -73,15 +76,33 @@ def _without(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**entry, "events": {name: value for name, value in events.items() if name != "served"}}
 
 
-def _asked(entry: Mapping[str, Any], access: Access | None, known: dict[Access, dict[str, Any]]) -> Mapping[str, Any]:
+class _Known(NamedTuple):
+    """What a product has said, how large that is, and for which installation it was asked."""
+
+    said: dict[str, Any]
+    size: int
+    name: str
+
+
+def _asked(
+    entry: Mapping[str, Any], access: Access | None, known: dict[Access, _Known], left: list[int]
+) -> Mapping[str, Any]:
     events = entry.get("events")
     if entry.get("stray") or not isinstance(events, Mapping):
         return entry
     if access is None:
         return {**entry, "events": {**events, "served": {"mark": "unknown", "reason": NO_URL, "events": []}}}
-    if access not in known:
-        known[access] = served(access)
-    return {**entry, "events": {**events, "served": known[access]}}
+    one = known.get(access)
+    if one is None:
+        said = served(access)
+        size = sum(len(event["name"]) + len(event.get("summary", "")) + 50 for event in said["events"])
+        known[access] = _Known(said, size, str(entry["name"]))
+        return {**entry, "events": {**events, "served": said}}
+    left[0] -= one.size
+    if left[0] < 0:
+        reason = f"the same controller lists them for {visible(one.name)[:100]}"
+        return {**entry, "events": {**events, "served": {"mark": "unknown", "reason": reason, "events": []}}}
+    return {**entry, "events": {**events, "served": one.said}}
 
 
 def path_of(url: str, at: str, link: str) -> str:

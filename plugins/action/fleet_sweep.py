@@ -12,7 +12,7 @@ import os
 import shlex
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -46,6 +46,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing im
     settings_of,
     templated,
 )
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._places import Place, reached
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._probing import Probing, shown
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._sweep import Unserved
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._ways import Ways
@@ -227,7 +228,7 @@ class Tally:
         self._judged: dict[str, tuple[dict[str, Any], Circumstances]] = {}
         self.may_be_early = False
         #: Where each is connected to.
-        self._places: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
         self._progress = Progress("fleet_sweep", total)
 
     @property
@@ -244,9 +245,9 @@ class Tally:
         if isinstance(state := answer.get("state"), Mapping) and isinstance(state.get("host"), Mapping):
             self._machines[host] = state["host"].get("machine")
 
-    def place(self, host: str, place: str) -> None:
-        """It is known where a host is connected to."""
-        self._places[host] = place
+    def place(self, host: str, place: str, words: tuple[str, ...] | None = None) -> None:
+        """It is known where a host is connected to, by ssh with these arguments."""
+        self._places[host] = Place(place, words)
 
     def look_again(self) -> None:
         """Leave who was judged under one name, and is or will be changed under another: that was too early.
@@ -255,15 +256,18 @@ class Tally:
         """
         # Who was not asked, or did not answer, has not said which machine it is.
         mute = [host for host in (*self.unserved, *self.edited) if not self._machines.get(host)]
-        self._leave_names(self._places, mute)
-        self._leave_names(self._machines, (*self.unserved, *self.edited))
+        if mute and any(host not in self.unserved for host in self.hosts):
+            self._leave_names(reached(self._places), mute)
+        self._leave_names(
+            {host: {machine} for host, machine in self._machines.items() if machine}, (*self.unserved, *self.edited)
+        )
 
-    def _leave_names(self, marks: Mapping[str, Any], acted: Iterable[str]) -> None:
+    def _leave_names(self, marks: Mapping[str, Collection[str]], acted: Iterable[str]) -> None:
         """Leave who has a mark that one of the acted ones has, too, and that is not its own alone."""
-        found, names = {marks.get(host) for host in acted} - {None}, Counter(marks.values())
+        found = {mark for host in acted for mark in marks.get(host, ())}
+        names = Counter(mark for own in marks.values() for mark in own)
         for host in [host for host in self.hosts if host not in self.unserved]:
-            mark = marks.get(host)
-            if mark not in found or names[mark] < 2:
+            if not any(mark in found and names[mark] > 1 for mark in marks.get(host, ())):
                 continue
             self.leave(host, OTHER_NAME)
             if host in self._judged:  # so that its verdict does not outlive a run that ends before it is judged again
@@ -407,6 +411,26 @@ def _place(plugin: str, host: str, variables: Mapping[str, Any], template: Calla
     return f"{address} {port}".lower()
 
 
+def _words_of_ssh(host: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> tuple[str, ...] | None:
+    """The arguments by which ssh finds a host, as far as its variables tell; None where they are none."""
+
+    def text(*names: str) -> str:
+        return next((str(templated(variables[name], template)) for name in names if variables.get(name)), "")
+
+    try:
+        words = [
+            word
+            for name in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+            for word in shlex.split(text(name))
+        ]
+    except ValueError:
+        return None
+    port, user = text("ansible_ssh_port", "ansible_port"), text("ansible_ssh_user", "ansible_user")
+    words += [*(["-p", port] if port else []), *(["-l", user] if user else [])]
+    address = text("ansible_ssh_host", "ansible_host") or host
+    return None if address.startswith("-") else (*words, address)
+
+
 def _attempt(known: Known, failure: str) -> dict[str, Any]:
     """For the record, of a host that was told to edit."""
     return attempt(failure, known.errand.params.get("state"))
@@ -498,7 +522,11 @@ class Preparation:
         action = self._action
         action._templar = templar  # what the carrier templates is this host's
         plugin = templar.template(variables.get("ansible_connection")) or self._task.connection
-        self._tally.place(host, _place(plugin, host, variables, templar.template))
+        self._tally.place(
+            host,
+            _place(plugin, host, variables, templar.template),
+            _words_of_ssh(host, variables, templar.template) if plugin in SSH else None,
+        )
         if plugin not in (*SSH, *LOCAL):
             raise Unserved(f"its connection plugin is {plugin}")
         if C.DEFAULT_KEEP_REMOTE_FILES:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fleethand import Done, Fleet
+from fleethand import FLAG, Done, Fleet
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._bundle import with_toggle
 
@@ -19,6 +19,7 @@ ON_BY_ROOTS_BUNDLE = "trixie-cm-deb"  # declared on in a folder of root's, and o
 NOT_RESTARTED = "bookworm-oss"  # declared off since the start of a JVM that has it on; the flag is not set
 ON_BY_OWN_CODE = "trixie-script"  # declared on in the home, and on on disk; the flag is set
 ON_BY_CENTER = "trixie-oc-rpm"  # declared on by the promoted copy of a bundle, off on disk; the flag is not set
+PROPERTY = "hudson.model.UsageStatistics.disabled"
 HOSTS = (ON_BY_FILE, OFF_WITHOUT_FLAG, ON_BY_ROOTS_BUNDLE, NOT_RESTARTED, ON_BY_OWN_CODE, ON_BY_CENTER)
 SAID = {
     ON_BY_FILE: ["off by the JVM; the toggle is on", "CloudBees' toggle is on on disk ("],
@@ -146,3 +147,28 @@ def test_six_ways(fleet: Fleet) -> None:
     done = played(fleet, "audit")
     assert set(done.verdicts().values()) == {"compliant"}, done.output
     assert {served(fleet, host) for host in HOSTS} == {"false"}
+
+
+def test_another_property_alone_owes_the_restart(fleet: Fleet) -> None:
+    """On a host that is right by its flag."""
+    one = {"telemetry_toggle": "unmanaged", "telemetry_switches": {"core_telemetry": "disabled"}}
+    assert played(fleet, "enforce", ON_BY_FILE, telemetry_toggle="unmanaged").verdicts() == {ON_BY_FILE: "compliant"}
+    before = jvms(fleet)[ON_BY_FILE]
+
+    done = played(fleet, "enforce", ON_BY_FILE, **one, telemetry_restart="never")
+    assert done.verdicts() == {ON_BY_FILE: "restart_pending"} and jvms(fleet)[ON_BY_FILE] == before
+
+    done = played(fleet, "plan", ON_BY_FILE, **one)
+    (entry,) = json.loads((done.reports / "plan.json").read_text())["hosts"]
+    assert (entry["edits"], entry["restarts"]) == ([], ["cloudbees-core-cm.service"])
+    assert jvms(fleet)[ON_BY_FILE] == before
+
+    done = played(fleet, "enforce", ON_BY_FILE, **one)
+    assert done.verdicts() == {ON_BY_FILE: "compliant"}, done.output
+    after = jvms(fleet)[ON_BY_FILE]
+    assert after != before
+    arguments = fleet.shell(ON_BY_FILE, f"tr '\\0' '\\n' </proc/{after}/cmdline").splitlines()
+    assert f"-D{PROPERTY}=true" in arguments and FLAG in arguments
+
+    assert played(fleet, "enforce", ON_BY_FILE, **one).verdicts() == {ON_BY_FILE: "compliant"}
+    assert jvms(fleet)[ON_BY_FILE] == after

@@ -184,6 +184,24 @@ def test_several_files_that_declare_it_are_one_edit(cm: Host, monkeypatch: pytes
     assert len(found["files"]) == 2 and of(cm)["declared"]["collected"] is False
 
 
+@pytest.mark.parametrize("declares", [True, False])
+def test_two_installations_with_one_file_are_one_edit(cm: Host, declares: bool) -> None:
+    cm.write(
+        "/opt/b/start.sh", f"#!/bin/sh\nexport JENKINS_HOME={HOME}\nexec java {FLAG} -jar /opt/b/jenkins.war\n", 0o755
+    )
+    cm.write("/opt/b/jenkins.war", "PK")
+    path = HOME + "/jenkins.yaml" if declares else XML
+    cm.write(path, casc("true") if declares else xml("true"))
+    for check in (True, False):
+        found = told(cm, check=check, launch_scripts=["/opt/b/start.sh"])
+        assert "toggle_refused" not in found and len(found["diff"]) == len(found["files"]) == 1
+        assert found["files"][0]["path"] == path
+    assert len(found["backup_files"]) == 1
+    places = [one["toggle"]["declared" if declares else "on_disk"] for one in found["state"]["installations"]]
+    assert [one["collected"] for one in places] == [False, False]
+    assert cm.read(path) == (casc("false") if declares else xml("false"))
+
+
 def git(cm: Host) -> None:
     cm.write("/etc/casc/jenkins.yaml", casc("true"))
     cm.write("/etc/.git/HEAD", "ref: x")

@@ -18,11 +18,12 @@ from ..java import _toggle
 from ..java._jenkins_home import _XML_11, Unreadable, children, in_time
 from ..java._toggle import FIELD, PROMOTED
 from ..launch._casc import casc_of
+from ..rules._findings import RESTART, of_toggle
 from ..survey._document import wars_of
 from ..survey._survey import Entry
 from ._backups import Store
 from ._declare import Declared, checksum
-from ._writing import Refused, check_write, replace, walked_to
+from ._writing import Lock, Refused, check_write, replace, walked_to
 
 WORDS = {True: "true", False: "false"}
 #: How it is set where a file of the host does not decide.
@@ -60,13 +61,14 @@ def set_all(
     """
     store = Store(root, *kept)
     refused: List[str] = []
-    view = done.found.files if check else done.found.files.anew()
+    found = view = done.found.files if check else done.found.files.anew()
     for entry, installation in zip(done.found.entries, done.document["installations"]):
         if entry.stray or (names and installation["name"] not in names):
             continue
         try:
             steps = _steps(entry, installation, view, wanted == "enabled")
-            if not steps:
+            if not steps:  # also where it was set for another installation, with the same file
+                installation["toggle"] = installation["toggle"] if view is found else _looked(entry, installation, view)
                 continue
             store.check(make=not check)
             if check:
@@ -76,9 +78,9 @@ def set_all(
             else:
                 copies = _written(steps, store)
                 view = view.anew()
-                found = _looked(entry, installation, view)
-                _prove(found, steps, store, wanted == "enabled")
-                installation["toggle"] = found
+                now = _looked(entry, installation, view)
+                _prove(now, steps, store, wanted == "enabled")
+                installation["toggle"] = now
         except NotSet as error:
             refused.append("%s: CloudBees' toggle is not set here: %s" % (installation["name"], error))
         except (Refused, Unreadable) as error:
@@ -89,6 +91,12 @@ def set_all(
             )
         else:
             done = _with(done, steps, copies)
+    late = [
+        entry.definition.service
+        for entry, installation in zip(done.found.entries, done.document["installations"])
+        if entry.definition.service and any(RESTART in one.debts for one in of_toggle(installation, wanted))
+    ]
+    done = done._replace(restart_required=list(dict.fromkeys(done.restart_required + late)))
     if done.backups and not check:
         store.prune()
     return done, refused
@@ -134,10 +142,14 @@ def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, wanted:
     if told["collected"] is wanted:
         return []  # it sets the rest at the next start
     if told["collected"] is not None:
-        return [_of_code(files, home, path, wanted) for path in _declaring(entry, home, files)]
+        steps = [_of_code(files, home, path, wanted) for path in _declaring(entry, home, files)]
+        return [step for step in steps if step.old != step.new]
     if disk["collected"] == "unknown":
         raise NotSet("%s; %s" % (disk["reason"], _CLICK))
-    return [] if disk["collected"] is wanted else [_of_home(files, home, disk["file"], wanted)]
+    if disk["collected"] is wanted:
+        return []
+    step = _of_home(files, home, disk["file"], wanted)
+    return [step] if step.old != step.new else []
 
 
 def _declaring(entry: Entry, home: str, files: HostFiles) -> List[str]:
@@ -278,7 +290,8 @@ def _written(steps: Sequence[_Step], store: Store) -> Dict[str, Optional[str]]:
 def _put_back(steps: Sequence[_Step], store: Store) -> None:
     for step in reversed(steps):
         replace(step.real, step.new, step.old)
-        store.forget(step.real)
+        with Lock(step.real):
+            store.forget(step.real)
 
 
 def _looked(entry: Entry, installation: Dict[str, Any], files: HostFiles) -> Dict[str, Any]:

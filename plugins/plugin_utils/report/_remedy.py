@@ -47,6 +47,40 @@ def _of_switches(host: Host, inventory: str) -> list[Step]:
     return found
 
 
+def _of_toggle(host: Host, inventory: str) -> list[Step]:
+    """What CloudBees' own checkbox owes: an edit on the host where that lasts, a restart, else what a person does."""
+    found: list[Step] = []
+    toggles = [one for one in host.findings if one.about == rules.TOGGLE and one.level != rules.OK]
+    if toggles:
+        wanted = "clear" if host.policy.get("toggle") == "disabled" else "check"
+        owing = {one.subject for one in toggles if rules.RESTART in one.debts}
+        if any(one.verdict == "violation" for one in toggles):
+            found.append(
+                Step(
+                    "Set the toggle in the file of the host that decides it, where that lasts",
+                    "control node",
+                    _playbook("enforce", host, inventory),
+                )
+            )
+        for entry in host.installations if owing else ():
+            if entry["name"] in owing and entry.get("service"):
+                now = _playbook("enforce", host, inventory, " -e telemetry_restart=now")
+                command = f"systemctl restart {shlex.quote(str(entry['service']))}"
+                found.append(Step(f"Restart {entry['name']} now, for its toggle", "control node", now))
+                found.append(Step("Or restart it by hand", "host", command))
+        found.append(
+            Step(
+                f"Set unclassified.usageStatisticsCloudBees.usageStatisticsCollected in the bundle of "
+                f"{', '.join(dict.fromkeys(one.subject for one in toggles))}; or, where it has none, {wanted} "
+                '"Help make CloudBees … better by sending telemetry and metrics" in Manage Jenkins, System, Usage '
+                "Statistics, and save",
+                "control node",
+                "",
+            )
+        )
+    return found
+
+
 def steps(host: Host, inventory: str) -> list[Step]:
     """What to do for a host, in this order. ``inventory`` is a word of a shell, quoted where it needs to be."""
     audit = Step("Look again", "control node", _playbook("audit", host, inventory))
@@ -100,19 +134,7 @@ def steps(host: Host, inventory: str) -> list[Step]:
                         f"systemctl restart {shlex.quote(service)}",
                     )
                 )
-    toggles = [one for one in host.findings if one.about == rules.TOGGLE and one.level != rules.OK]
-    if toggles:
-        wanted = "clear" if host.policy.get("toggle") == "disabled" else "check"
-        found.append(
-            Step(
-                f"Set unclassified.usageStatisticsCloudBees.usageStatisticsCollected in the bundle of "
-                f"{', '.join(dict.fromkeys(one.subject for one in toggles))}; or, where it has none, {wanted} "
-                '"Help make CloudBees … better by sending telemetry and metrics" in Manage Jenkins, System, Usage '
-                "Statistics, and save",
-                "control node",
-                "",
-            )
-        )
+    found += _of_toggle(host, inventory)
     found += _of_switches(host, inventory)
     if rules.PROBE in rules.debts_of(host.findings):
         found.append(

@@ -218,7 +218,7 @@ class Restarting(Carrier):
             for entry in state["installations"]
             for service in [service_of(entry)]
             if entry["running"] == "not_running"
-            and entry["on_disk"] == entry["next_start"] == desired
+            and (desired not in rules.KNOWN or entry["on_disk"] == entry["next_start"] == desired)
             and isinstance(service, Service)
             and service.is_remembered
         ]

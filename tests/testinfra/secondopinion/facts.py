@@ -228,8 +228,10 @@ def homes_of(facts: Facts, files: dict[str, File], wanted: set[str]) -> dict[str
     out = {}
     for place, text in starts.items():
         lives = [it for it in facts.processes if it.home == place]
-        # A running JVM that was told of a place which no file here names: from where, nobody knows.
-        hidden = any(it.casc for it in lives) and not re.search(r"-D(core\.casc|casc\.jenkins)\.config", text)
+        # A running JVM that was told of a place which no file here names, or was not told of one that a file names (where
+        # nobody reads it, or after its start): what the next start does, nobody knows.
+        named = re.search(r"^(?!\s*[#;]).*(-D(core\.casc|casc\.jenkins)\.config|CASC_JENKINS_CONFIG)", text, re.M)
+        hidden = bool(lives) and any(it.casc for it in lives) != bool(named)
         text += "\n-Dcore.casc.config.bundle=$unseen" if hidden else ""
         out[place] = homes.read(place.rstrip("/"), text, any(it.brought for it in lives), files, wanted)
     return out
@@ -390,7 +392,10 @@ def one_process(raw: dict) -> Process:
     out.base = tomcat.base_of(tokens)
     out.flag, out.layer, out.why = jvmtext.in_effect(tokens, environment)
     out.variable = environment.get("HZ_PHONE_HOME_ENABLED", "")
-    out.casc = any(re.match(r"-D(core\.casc|casc\.jenkins)\.config", token) for token in tokens)
+    said = [*tokens, *(token for name in environment for token in jvmtext.split_environment(environment[name]))]
+    out.casc = "CASC_JENKINS_CONFIG" in environment or any(
+        re.match(r"-D(core\.casc|casc\.jenkins)\.config", token) for token in said
+    )
     out.brought = bool(raw.get("brought"))
     told = [token.partition("=")[2] for token in tokens if token.startswith("-DJENKINS_HOME=")]
     account = raw.get("account")

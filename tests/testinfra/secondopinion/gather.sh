@@ -34,7 +34,7 @@ applications() {
 # A file below a folder of somebody else's: no link of his leads out of it.
 below() {
     case $(readlink -f -- "$2") in
-    "$(readlink -f -- "$1")"/*) file "$2" ;;
+    "$(readlink -f -- "$1")"/*) [ -e "$2" ] || return; if [ -r "$2" ]; then file "$2"; else say file "$2"; say unreadable without permission; fi ;;
     *) [ -e "$2" ] || [ -h "$2" ] && { say file "$2"; say unreadable a link that leads out of its folder; } ;;
     esac
 }
@@ -59,17 +59,21 @@ home() {
     casc "$1/jenkins.yaml"
 }
 
-# Configuration as code: a file, or all of a folder. Only what may name the toggle comes along, as keys can be written.
+# Configuration as code: a file, or all of a folder. Only what may name the toggle comes along, as keys can be written, and
+# what is UTF-16.
 casc() {
     say file "casc:$1"
     if [ ! -e "$1" ]; then say missing; return; fi
     say stat "$(owner "$1")"
     say text
-    find -L "$1" -maxdepth 8 \( -type f -o -type l -o -type p \) 2>/dev/null | head -n 500 | body
-    find -L "$1" -maxdepth 8 -type f \( -name '*.yaml' -o -name '*.yml' -o -name '*.YAML' -o -name '*.YML' \) 2>/dev/null |
+    limited 20 find -L "$1" -maxdepth 8 \( -type f -o -type l -o -type p \) 2>/dev/null | head -n 500 | body
+    wide=$(printf '^(\377\376|\376\377)')
+    limited 20 find -L "$1" -maxdepth 8 \( -type f -o -type p \) \( -iname '*.yaml' -o -iname '*.yml' \) 2>/dev/null |
         head -n 500 | while IFS= read -r f; do
         case ${f##*/} in bundle.yaml) below "${1%/*}" "$f"; continue ;; esac
-        grep -q -i -a -E 'usage.{0,12}statistics|\\[xuU]|^[[:space:]]*[?&*!]|<<' -- "$f" 2>/dev/null && below "${1%/*}" "$f"
+        [ -f "$f" ] || { below "${1%/*}" "$f"; continue; }
+        limited 10 grep -q -i -a -E "usage.{0,12}statistics|\\\\[xuU]|^[[:space:]]*[?&*!]|<<|$wide" -- "$f" 2>/dev/null
+        [ $? = 1 ] || below "${1%/*}" "$f" # it could not be read, or may name it
     done
 }
 
@@ -163,7 +167,8 @@ process() {
     arguments "$1/cmdline" | sed -E -e "/^-D($PROPERTY)/b" -e '/^-D(catalina\.base|JENKINS_HOME)=/b' -e 's/^(-[^=:]*[=:]).*/\1/' | body
     say environ
     arguments "$1/environ" |
-        grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|JENKINS_HOME|HZ_PHONE_HOME_ENABLED)=' | body
+        grep -E '^(JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|JENKINS_HOME|HZ_PHONE_HOME_ENABLED|CASC_JENKINS_CONFIG)=' |
+        sed 's/^\(CASC_JENKINS_CONFIG=\).*/\1/' | body
     say account "$(getent passwd "$(stat -c %u "$1")" | cut -d: -f6)"
     [ -r "$1/environ" ] || say environ_unreadable
 }

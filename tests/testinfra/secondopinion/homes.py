@@ -19,6 +19,7 @@ WORDS = {
     **dict.fromkeys(("false", "no", "n", "off", "0"), False),
 }
 SUFFIX = "UsageStatisticsCloudBees.xml"
+MOST_FILES = 500
 #: Plugins that are senders, by the name that the documentation of the collection gives each.
 SENDERS = {
     "analytics_plugin": ("cloudbees-analytics",),
@@ -215,7 +216,10 @@ def need(folder: str, files: dict, wanted: set[str]) -> list[str]:
     if one is None:
         wanted.add(f"casc:{folder}")
         return []
-    return [] if one.state != "text" else [path for path in one.text.split("\n") if path]
+    found = [] if one.state != "text" else [path for path in one.text.split("\n") if path]
+    if len(found) >= MOST_FILES or not all(path.startswith("/") for path in found):
+        raise Untold(f"{folder}: more files, or of odder names, than are looked at")
+    return found
 
 
 def under(place: str, have: list[str]) -> list[str]:

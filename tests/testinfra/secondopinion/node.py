@@ -97,6 +97,8 @@ class Node:
         """Ends the test as failed, or as expected to fail while a waiver is valid, if there are problems."""
         if not problems:
             return
+        # Names of files are their owner's choice.
+        problems = ["".join(char if char.isprintable() else "?" for char in one) for one in problems]
         if self.policy.waiver:
             pytest.xfail(f"{self.policy.waiver}; {problems[0]}")
         lines = [f"{self.name}: {problems[0]}", *problems[1:], *self.policy.remarks]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import subprocess
 import zipfile
 
 import pytest
@@ -243,3 +245,77 @@ def test_of_a_start_that_names_its_bundle_nowhere():
     known: dict[str, File] = {}
     facts.collect_files(facts.records(f"@begin\n@uid 0\n{text}@end\n".encode()), known)
     assert facts.homes_of(found, known, set())["/h"].declared.value == UNKNOWN
+
+
+def gathered(*wanted: str) -> dict[str, File]:
+    """What the gatherer sends of these, run here as a function of its own."""
+    functions = facts.SCRIPT.read_text(encoding="utf-8").split("\nsay begin\n")[0]
+    calls = "".join(f"\nfile '{one}'" for one in wanted)
+    done = subprocess.run(
+        ["sh", "-s"], input=(functions + calls).encode(), capture_output=True, check=False, timeout=60
+    )
+    known: dict[str, File] = {}
+    facts.collect_files(facts.records(b"@begin\n@uid 0\n" + done.stdout + b"@end\n"), known)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("plant", "value"),
+    [
+        (lambda path: path.write_text(TREE % "true"), True),
+        (lambda path: path.write_text(TREE % "true" * 3), UNKNOWN),
+        (lambda path: path.write_text("a: 1\n"), None),
+        (lambda path: path.write_bytes(b"\xff\xfe" + (TREE % "true").encode("utf-16-le")), UNKNOWN),
+        (lambda path: path.write_text('"unclassified":\n  "usageStatisticsClou\\x64Bees": {usageStatisticsCollected: on}'), True),
+        (lambda path: path.write_text("x: &a {usageStatisticsCloudBees: {usageStatisticsCollected: true}}\nunclassified: *a\n"), True),
+        (lambda path: path.write_text("x: &a {b: 1}\nunclassified: {<<: *a}\n"), UNKNOWN),
+        (lambda path: path.write_text(TREE % "true" + "# " + "x" * (600 << 10)), UNKNOWN),
+        (lambda path: os.mkfifo(path), UNKNOWN),
+        (lambda path: path.symlink_to("/etc/passwd"), None),
+        (lambda path: path.with_name("out.yaml").symlink_to(path.parents[2] / "outside.yaml"), UNKNOWN),
+        (lambda path: [path.with_name(f"{number}.yaml").touch() for number in range(501)], UNKNOWN),
+        (lambda path: path.with_name("a\nb.yaml").write_text(TREE % "true"), UNKNOWN),
+    ],
+)  # fmt: skip
+def test_what_may_lie_in_a_folder(tmp_path, plant, value):
+    """By the gatherer itself: nothing hangs, and what cannot be told is never taken for nothing said."""
+    folder = tmp_path / "etc/casc"
+    folder.mkdir(parents=True)
+    (tmp_path / "outside.yaml").write_text(TREE % "true")
+    plant(folder / "jenkins.yaml")
+    files = gathered(f"casc:{folder}")
+    assert home(files=files, starts=f"CASC_JENKINS_CONFIG={folder}").declared.value == value
+
+
+def test_a_home_by_the_gatherer(tmp_path):
+    place = tmp_path / "h"
+    (place / "plugins").mkdir(parents=True)
+    (place / "plugins/cloudbees-analytics.jpi").write_bytes(archive(A_class=a_class("AnalyticsEvent", "an event")))
+    (place / "plugins/link.jpi").symlink_to("/etc/passwd")
+    (place / "x.UsageStatisticsCloudBees.xml").write_text(
+        "<x><usageStatisticsCollected>true</usageStatisticsCollected></x>"
+    )
+    (place / "jenkins.yaml").write_text(TREE % "false")
+    known = gathered(f"home:{place}")
+    found = homes.read(str(place), "", False, known, set())
+    assert (found.on_disk.value, found.declared.value, found.core_off) == (True, False, None)
+    assert found.listed and set(found.plugins) == {"cloudbees-analytics", "link"}
+    (place / "x.UsageStatisticsCloudBees.xml").unlink()
+    (place / "x.UsageStatisticsCloudBees.xml").symlink_to("/etc/hostname")
+    assert homes.read(str(place), "", False, gathered(f"home:{place}"), set()).on_disk.value == UNKNOWN
+
+
+def test_a_bundle_that_only_a_dead_variable_names():
+    """What runs was not told of it: the file has it where nobody reads it, or is newer; nobody knows what comes of it."""
+    process = facts.one_process({"pid": "1", "cmdline": ["java", "-DJENKINS_HOME=/h", "-jar", "/x/jenkins.war"]})
+    process.service = "cm.service"
+    one = facts.Installation("cm.service", service=True, files=["/etc/default/cm"])
+    known = {**a_file("/etc/default/cm", "DEAD=-Dcore.casc.config.bundle=/etc/casc\n"), **a_file("home:/h", "listed\n")}
+    known.update(bundle("/etc/casc", "jcasc: [a.yaml]", a=TREE % "no"))
+    found = Facts(installations=[one], processes=[process])
+    assert facts.homes_of(found, known, set())["/h"].declared.value == UNKNOWN
+    process.casc = True
+    assert (
+        facts.homes_of(found, {**known, **a_file("casc:/h/jenkins.yaml", "", "missing")}, set())["/h"].declared.value
+        is False
+    )

@@ -172,3 +172,42 @@ def test_another_property_alone_owes_the_restart(fleet: Fleet) -> None:
 
     assert played(fleet, "enforce", ON_BY_FILE, **one).verdicts() == {ON_BY_FILE: "compliant"}
     assert jvms(fleet)[ON_BY_FILE] == after
+
+
+def test_the_toggle_alone_by_the_ordinary_module_and_undone(fleet: Fleet, tmp_path: Path) -> None:
+    """Shown before, pending until the restart, and put back as it was."""
+    path = f"{fleet.facts[ON_BY_FILE]['home']}/{CLASS}.xml"
+    lies(fleet, ON_BY_FILE, {f"{CLASS}.xml": xml("true")}, "systemctl restart cloudbees-core-cm")
+    alone = {"telemetry_desired": "unmanaged", "telemetry_toggle": "disabled", "telemetry_carrier": "module"}
+
+    def play(name: str, *arguments: str, **more: Any) -> Done:
+        inventory = fleet.inventory({ON_BY_FILE: {}}, **alone, **more)
+        done = fleet.play(name, "-e", f"telemetry_reports_dir={tmp_path}", *arguments, inventory=inventory)
+        assert "S3CR3T" not in done.output
+        done.report = json.loads((tmp_path / "audit.json").read_text())
+        return done
+
+    def lying() -> str:
+        return fleet.shell(ON_BY_FILE, f"stat -c '%a %u:%g' {path}; sha256sum <{path}; tail -2 {path}")
+
+    before, jvm = lying(), jvms(fleet)[ON_BY_FILE]
+    launch = fleet.launch_files(ON_BY_FILE)
+    done = play("enforce", "--check", "--diff", "-vvvv")
+    assert "line 3: usageStatisticsCollected: false" in done.output and lying() == before
+
+    done = play("enforce")
+    assert done.verdicts() == {ON_BY_FILE: "restart_pending"}, done.output
+    assert "edited after the start of its JVM" in done.reasons(ON_BY_FILE)
+    assert served(fleet, ON_BY_FILE) == "true" and "Collected>false<" in lying(), "it has it in its memory"
+    record = [json.loads(line) for line in max((tmp_path / "changes").glob("*.jsonl")).read_text().splitlines()]
+    (edit,) = [line for line in record if line["kind"] == "edit"]
+    assert (edit["file"], edit["state"]) == (path, None)
+
+    done = play("enforce", telemetry_restart="now")
+    assert done.verdicts() == {ON_BY_FILE: "compliant"}, done.output
+    assert served(fleet, ON_BY_FILE) == "false" and jvms(fleet)[ON_BY_FILE] != jvm
+
+    done = play("undo", "-e", f"run={edit['run']}")
+    assert lying() == before, done.output
+    assert done.verdicts() == {ON_BY_FILE: "violation"}
+    assert fleet.launch_files(ON_BY_FILE) == launch, "the flag was no policy"

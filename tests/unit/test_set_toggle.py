@@ -158,6 +158,10 @@ def test_the_declaration_on_the_host_where_there_is_one(cm: Host, value: str) ->
     word = value.partition(" ")[0]
     assert cm.read("/etc/casc/jenkins.yaml") == casc(value.replace(word, "false")).replace("\n", "\r\n")
     assert of(cm)["declared"]["collected"] is False
+    reading = HostFiles(str(cm.root))
+    at = records.edited_at(reading, "/etc/casc/jenkins.yaml") or 0
+    found = [toggle.declared(reading, HOME, toggle.Casc("/etc/casc"), (), since) for since in (at - 60, at + 60)]
+    assert [(one.get("pending"), one.get("ours")) for one in found] == [(True, True), (None, None)]
     assert not told(cm)["changed"]
     assert Store(str(cm.root)).undo(RUN)[0].reason is None and files(cm) == before
 
@@ -452,18 +456,20 @@ def test_what_was_edited_after_the_start_is_pending(cm: Host) -> None:
     at = records.edited_at(HostFiles(str(cm.root)), XML)
     assert at is not None
 
-    def pending(since: float | None, shared: bool = False) -> bool:
-        return bool(toggle.on_disk(HostFiles(str(cm.root)), HOME, since, shared).get("pending"))
+    def pending(since: float | None, shared: bool = False, key: str = "pending") -> bool:
+        return bool(toggle.on_disk(HostFiles(str(cm.root)), HOME, since, shared).get(key))
 
     assert pending(at - 60) and not pending(at + 60) and not pending(None)
     assert not pending(at - toggle.CLOCK_SECONDS)
     assert pending(at - 60, shared=True) and not pending(at + 60, shared=True)
-    os.utime(cm.root / XML[1:], (at + 9000, at + 9000))
-    assert not pending(at - 60, shared=True), "no restart would come after the future"
     os.utime(cm.root / XML[1:], (at - 1000, at - 1000))
     assert pending(at - 60), "the record counts, not a time that the service's user can set"
-    cm.write(XML, xml("false") + "\n")  # the product has saved it
-    assert not pending(at - 60)
+    cm.write(XML, xml("false") + "\n")  # the product has saved it, or another host has edited it
+    assert not pending(at - 60) and not pending(at - 60, shared=True)
+    assert not pending(at - 60, key="elsewhere") and pending(at - 60, shared=True, key="elsewhere")
+    assert not pending(at + 60, shared=True, key="elsewhere")
+    os.utime(cm.root / XML[1:], (at + 9000, at + 9000))
+    assert not pending(at - 60, shared=True, key="elsewhere"), "a time to come is of another clock"
 
 
 def test_a_declaration_that_is_newer_is_pending_whoever_wrote_it(cm: Host) -> None:
@@ -472,11 +478,11 @@ def test_a_declaration_that_is_newer_is_pending_whoever_wrote_it(cm: Host) -> No
     found = [
         toggle.declared(HostFiles(str(cm.root)), HOME, toggle.Casc(), (), since) for since in (at - 60, at + 60, None)
     ]
-    assert [one.get("pending") for one in found] == [True, None, None]
+    assert [one.get("pending") for one in found] == [True, None, None] and "ours" not in found[0]
 
 
 def entry_of(
-    declared: Any, on_disk: Any, running: str = "disabled", served: Any = "", pending: str = ""
+    declared: Any, on_disk: Any, running: str = "disabled", served: Any = "", pending: str = "", ours: bool = False
 ) -> dict[str, Any]:
     """An installation whose flag is right."""
     places = {"declared": declared, "on_disk": on_disk, **({} if served == "" else {"served": served})}
@@ -487,6 +493,8 @@ def entry_of(
                 "collected": value,
                 **({"file": f"/h/{name}"} if isinstance(value, bool) else {"reason": "because"}),
                 **({"pending": True} if pending == name else {}),
+                **({"ours": True} if ours and pending == name else {}),
+                **({"elsewhere": True} if pending == name + " elsewhere" else {}),
             }
             for name, value in places.items()
         },
@@ -503,10 +511,14 @@ def entry_of(
         (entry_of(None, False, served="unknown", pending="on_disk"), "restart_pending", True),
         (entry_of(None, False, served=True, pending="on_disk"), "violation", False),
         (entry_of(False, False, pending="on_disk"), "compliant", False),  # it is off by a start before, and declared
+        (entry_of(None, False, pending="on_disk elsewhere"), "unknown", False),
+        (entry_of(None, False, served=False, pending="on_disk elsewhere"), "compliant", False),
+        (entry_of(None, True, pending="on_disk elsewhere"), "violation", False),
         # A declaration that the JVM is older than; and one that it has read, which no other start mends.
         (entry_of(False, True, pending="declared"), "restart_pending", True),
         (entry_of(False, True), "restart_pending", False),
-        (entry_of(False, "unknown", pending="declared"), "unknown", True),
+        (entry_of(False, "unknown", pending="declared"), "unknown", False),  # a bundle is given anew for many reasons
+        (entry_of(False, "unknown", pending="declared", ours=True), "unknown", True),
         (entry_of(False, "unknown"), "unknown", False),
         (entry_of(False, False, served=True, pending="declared"), "restart_pending", True),
         (entry_of(True, False, pending="declared"), "violation", False),

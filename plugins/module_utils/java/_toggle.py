@@ -310,7 +310,19 @@ def declared(
     found = {"collected": value, "file": path, "line": line}  # type: Dict[str, Any]
     if since is not None and any(_is_between(sources.times.get(one[1], 0), since) for one in sources.found):
         found["pending"] = True
+        if any(_is_ours(files, one[1], since) for one in sources.found):
+            found["ours"] = True
     return dict(found, reason=note) if note else found
+
+
+def _is_ours(files: HostFiles, path: str, since: float) -> bool:
+    """Whether a declaration is as our edit after a start has left it."""
+    from ..host._records import edited_at
+
+    try:
+        return _is_between(edited_at(files, path) or 0, since)
+    except OSError:
+        return False
 
 
 def _take_bundle(sources: _Sources, bundle: Optional[str], promoted: str) -> str:
@@ -364,7 +376,7 @@ def on_disk(files: HostFiles, home: str, since: Optional[float] = None, shared: 
     """What the file of the checkbox's descriptor says; its name is inferred from core's rule, and marked so.
 
     The product writes it whenever somebody saves; only what this collection has put there after the start of the oldest
-    JVM (``since``) no JVM has read. A home that is ``shared`` by hosts may have been edited on another one.
+    JVM (``since``) no JVM has read. What was done to a home that is ``shared`` by hosts another one may have on record.
     """
     try:
         names = [name for name in files.list_below(home, "") if name.endswith(SUFFIX)]
@@ -382,25 +394,25 @@ def on_disk(files: HostFiles, home: str, since: Optional[float] = None, shared: 
     except Unreadable as error:
         return {"collected": UNKNOWN, "reason": str(error)}
     found = {"collected": values == {"true"}, "file": path, "mark": INFERRED}  # type: Dict[str, Any]
-    if since is not None and _is_pending(files, path, since, shared):
-        found["pending"] = True
+    if since is not None:
+        found.update(_since(files, path, since, shared))
     return found
 
 
-def _is_pending(files: HostFiles, path: str, since: float, shared: bool) -> bool:
-    """Whether a file was edited by us since, or may have been."""
+def _since(files: HostFiles, path: str, since: float, shared: bool) -> Dict[str, bool]:
+    """What is known of who has written a file after a start: we, or perhaps somebody on another host."""
     from ..host._records import edited_at
 
     try:
-        edited = None if shared else edited_at(files, path)
-        if edited is not None or not shared:
-            return _is_between(edited or 0, since)
+        if _is_between(edited_at(files, path) or 0, since):
+            return {"pending": True}
     except OSError:
-        pass  # the records are not for us to see, so what is newer may be ours
+        shared = True  # the records are not for us to see
     try:
-        return _is_between(os.stat(native(files.resolve(path))).st_mtime, since)
+        late = shared and _is_between(os.stat(native(files.resolve(path))).st_mtime, since)
     except OSError:
-        return True
+        late = True
+    return {"elsewhere": True} if late else {}
 
 
 def _is_between(moment: float, since: float) -> bool:

@@ -447,12 +447,25 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
             "unknown",
             "whether CloudBees' toggle is declared is not known: %s" % _place(entry, "declared").get("reason"),
         )
-    if is_silent and on_disk is desired and _bool(entry, "served") is None and _place(entry, "on_disk").get("pending"):
+    is_file = is_silent and on_disk is desired and _bool(entry, "served") is None
+    if is_file and _place(entry, "on_disk").get("pending"):
         return finding(
             "restart_pending",
             "CloudBees' toggle is %s %s, which was edited after the start of its JVM: that has it as it was, so a "
             "restart is owed" % (_said(desired), _where_toggle(entry, "on_disk")),
             RESTART,
+        )
+    if (
+        is_silent
+        and on_disk is desired
+        and _bool(entry, "served") is None
+        and _place(entry, "on_disk").get("elsewhere")
+    ):
+        return finding(
+            "unknown",
+            "whether CloudBees' toggle is so in the product is not known: it is %s %s, which was written after the "
+            "start of its JVM, by that or by an edit that another host has on record; telemetry_toggle_served asks the "
+            "product" % (_said(desired), _where_toggle(entry, "on_disk")),
         )
     if now is None or _is_untold(entry):
         asked, seen = _is_untold(entry), "declared" if declared is not None else now
@@ -464,7 +477,8 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
                 _place(entry, "served" if asked else "on_disk").get("reason"),
                 "" if asked else "; telemetry_toggle_served asks the product",
             ),
-            *late,
+            # A bundle is given anew for many reasons: only of our own edit it is known that no JVM has it.
+            *(late if _place(entry, "declared").get("ours") else ()),
         )
     return finding("compliant")
 

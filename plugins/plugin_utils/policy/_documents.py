@@ -305,6 +305,8 @@ class _TogglePlaceMay(TypedDict, total=False):
     reason: str
     mark: Literal["inferred name", "seen name", "export", "page"]
     pending: Literal[True]
+    ours: Literal[True]
+    elsewhere: Literal[True]
 
 
 class TogglePlace(_TogglePlaceMay):

@@ -186,7 +186,9 @@ def _is_turned(found: Mapping[str, Any], files: Sequence[Mapping[str, Any]], wan
         return False
     edited = [edit["path"] for edit in files if edit.get("toggle")]
     after = {
-        name: {**place, "collected": wanted == "enabled", "pending": True} if place.get("file") in edited else place
+        name: {**place, "collected": wanted == "enabled", "pending": True, "ours": True}
+        if place.get("file") in edited
+        else place
         for name, place in (found.get("toggle") or {}).items()
     }
     return any(rules.RESTART in one.debts for one in rules.of_toggle({**found, "toggle": after}, wanted))

@@ -17,7 +17,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
     PolicyError,
     Waiver,
     assess,
-    assess_connectivity,
     assess_installation,
     downs,
     judge,
@@ -119,6 +118,13 @@ def test_the_worst_counts() -> None:
         assert worst([Assessment(second, ["b"]), Assessment(first, ["a"])]) == Assessment(first, ["a", "b"])
 
 
+def by_network(answers: list[dict[str, Any]], connectivity: str) -> Assessment:
+    """The verdict of a host that is right in all but what the probe says."""
+    right = {**entry("disabled", "disabled", "disabled"), "senders": []}
+    state: Any = {"installations": [right], "connectivity": answers}
+    return assess(state, policy(connectivity=connectivity), TODAY)
+
+
 @pytest.mark.parametrize(
     ("wanted", "outcome", "verdict"),
     [
@@ -137,7 +143,7 @@ def test_the_worst_counts() -> None:
 )
 def test_connectivity(wanted: str, outcome: str, verdict: str) -> None:
     answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so"}
-    assert assess_connectivity([answer], wanted).verdict == verdict
+    assert by_network([answer], wanted).verdict == verdict
 
 
 @pytest.mark.parametrize(
@@ -160,7 +166,7 @@ def test_several_paths(wanted: str, direct: str, proxied: str, verdict: str) -> 
         {"outcome": proxied, "target": "api.segment.io:443", "via": "proxy:3128", "message": "said so"},
     ]
     for order in (answers, answers[::-1]):
-        result = assess_connectivity(order, wanted)
+        result = by_network(order, wanted)
         assert result.verdict == verdict
         assert bool(result.reasons) == (verdict != "compliant")
 
@@ -183,7 +189,7 @@ def test_the_jvms_own_trust_counts(wanted: str, outcome: str, java: bool | None,
         "message": "said so",
         "java": [{"store": "/cacerts", "trusted": java, "reason": None}],
     }
-    assert assess_connectivity([answer], wanted).verdict == verdict
+    assert by_network([answer], wanted).verdict == verdict
 
 
 @pytest.mark.parametrize("wanted", ["required", "forbidden"])
@@ -194,7 +200,7 @@ def test_a_path_that_comes_and_goes_is_neither_open_nor_closed(wanted: str) -> N
         "message": "said so",
         "samples": {"outcomes": {"timeout": 1, "connected": 9}},
     }
-    assert assess_connectivity([answer], wanted).verdict == "violation"
+    assert by_network([answer], wanted).verdict == "violation"
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -202,13 +208,13 @@ def test_connectivity_of_every_outcome(outcome: str) -> None:
     """Alone on the direct path: nothing is proven by an outcome that is in neither camp."""
     answer = {"outcome": outcome, "target": "api.segment.io:443", "message": "said so"}
     forbidden = {True: "compliant", False: "unknown"}[outcome in BLOCKED_OUTCOMES]
-    assert assess_connectivity([answer], "forbidden").verdict == ("violation" if outcome == "connected" else forbidden)
+    assert by_network([answer], "forbidden").verdict == ("violation" if outcome == "connected" else forbidden)
     required = {"connected": "compliant", "unknown": "unknown"}.get(outcome, "violation")
-    assert assess_connectivity([answer], "required").verdict == required
+    assert by_network([answer], "required").verdict == required
 
 
 def test_a_probe_that_was_not_made_is_unknown() -> None:
-    assert assess_connectivity([], "required").verdict == "unknown"
+    assert by_network([], "required").verdict == "unknown"
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

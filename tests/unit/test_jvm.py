@@ -86,7 +86,7 @@ def test_split_argfile(text: str, words: list[str]) -> None:
 
 def test_an_argument_file_that_cannot_be_read_is_no_guess() -> None:
     with pytest.raises(_value.Unresolvable, match="which cannot be read"):
-        jvm.process_value(["java", "@/opt/x", "-jar", "y.war"], {}, nothing)
+        jvm.process_layers(["java", "@/opt/x", "-jar", "y.war"], {}, nothing)
 
 
 OFF, ON = FLAG, FLAG.replace("=true", "=false")
@@ -117,8 +117,8 @@ FILES = {"FILE": f"-Da=b\n{OFF}\n", "NESTED": "-XX:VMOptionsFile=FILE"}
 @pytest.mark.parametrize(("options", "environment", "value"), CASES)
 def test_layers(options: list[str], environment: dict[str, str], value: str | None) -> None:
     argv = ["java", *options, "-jar", "x.war", "@FILE", ON]
-    got, _layer = jvm.process_value(argv, environment, FILES.get)
-    assert got == value
+    _mentions, winner = jvm.decide(jvm.process_layers(argv, environment, FILES.get))
+    assert (winner and winner.value) == value
 
 
 @pytest.mark.parametrize(("options", "environment", "value"), CASES)

@@ -206,8 +206,9 @@ def test_layers_of_a_process_in_their_order() -> None:
         ("command line", ["-Dd=4"]),
         ("_JAVA_OPTIONS", ["-Dc=3", "@f"]),
     ]
-    assert jvm.process_value(["java", FLAG, "x.Main"], {}, of({})) == ("", "command line")
-    assert jvm.process_value(["java", "x.Main", FLAG], {}, of({})) == (None, None)
+    _mentions, winner = jvm.decide(jvm.process_layers(["java", FLAG, "x.Main"], {}, of({})))
+    assert winner is not None and (winner.value, winner.layer) == ("", "command line")
+    assert jvm.decide(jvm.process_layers(["java", "x.Main", FLAG], {}, of({})))[1] is None
 
 
 @pytest.mark.parametrize(

@@ -322,17 +322,6 @@ def process_layers(
     return layers + [variable(name) for name in STRONGER_ENVIRONMENT]
 
 
-def process_value(
-    argv: Sequence[str], environment: Dict[str, str], read: Callable[[str], Optional[str]]
-) -> Tuple[Optional[str], Optional[str]]:
-    """The property's value in a running JVM by its argument vector and environment, and the layer it came from.
-
-    Both None where nothing mentions it (telemetry is on then). Raises :class:`Unresolvable`.
-    """
-    _mentions, winner = decide(process_layers(argv, environment, read))
-    return (None, None) if winner is None else (winner.value, winner.layer)
-
-
 def is_java(program: str) -> bool:
     """True for the name of a ``java`` launcher, with or without its path."""
     return re.search(r"(?:^|/)java$", program) is not None

@@ -22,7 +22,6 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy import _sen
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._access import access_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import MAX_AGE, max_age_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import (
-    Answer,
     Evidence,
     Installation,
     PolicyDocument,
@@ -477,12 +476,6 @@ def _assessed(found: Sequence[rules.Finding]) -> Assessment:
 def assess_installation(entry: Installation, desired: str) -> Assessment:
     """Verdict of one installation of the state document: the three clocks against the policy."""
     return _assessed(rules.of_installation(entry, desired))
-
-
-def assess_connectivity(answers: Sequence[Answer], connectivity: str) -> Assessment:
-    """Verdict of the probe's answers, one a path, against ``required``, ``forbidden`` or ``ignored``."""
-    found = rules.of_connectivity(answers, connectivity)
-    return worst([_assessed(group) for group in found]) if found else Assessment("compliant")
 
 
 def second_senders(installations: Sequence[Installation]) -> list[str]:

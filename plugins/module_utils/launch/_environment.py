@@ -40,7 +40,7 @@ def assignment_of(word: Value) -> Optional[Tuple[str, Value]]:
     return name, word[len(name) + 1 :]
 
 
-def parse_environment_file(content: str, path: str, strict: bool = False) -> List[Tuple[str, Variable]]:
+def parse_environment_file(content: str, path: str, strict: bool = False) -> List[Tuple[str, Variable]]:  # noqa: C901 -- systemd's own state machine, state by state
     """Assignments of an ``EnvironmentFile=``, by systemd's own rules (no expansion, quotes, joined lines).
 
     Raises Unresolvable where there are too many, and where it is ``strict`` UnicodeDecodeError where systemd reads

@@ -204,7 +204,7 @@ class _Judged(NamedTuple):
     vector: Tuple[Layer, ...]
 
 
-def _judge(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:
+def _judge(launch: Launch, files: HostFiles, switch: Switch) -> _Judged:  # noqa: C901 -- one list of layers, weakest first
     """What a ``java`` command comes to."""
 
     size = 0

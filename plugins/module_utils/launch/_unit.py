@@ -52,7 +52,7 @@ class Loaded(NamedTuple):
     restarting: bool = False  # it ends again and again, and the service manager starts it anew
 
 
-def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequence[Setting], files: HostFiles) -> Unit:
+def build(name: str, fragment: str, drop_ins: Tuple[str, ...], settings: Sequence[Setting], files: HostFiles) -> Unit:  # noqa: C901 -- one branch a setting
     """Put the settings of a service together."""
     environment: Dict[str, Variable] = {}
     environment_files: List[str] = []

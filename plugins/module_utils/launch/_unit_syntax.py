@@ -127,7 +127,7 @@ def _character(code: int, is_unicode: bool) -> Optional[str]:
     return chr(code).encode("utf-8").decode("latin-1") if is_unicode else chr(code)
 
 
-def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> List[Value]:
+def split_words(value: Value, lenient: bool = False, c_escapes: bool = True) -> List[Value]:  # noqa: C901 -- systemd's own state machine
     """Split as systemd does: blanks, quotes anywhere, C escapes. Ends before the first word that systemd rejects.
 
     Without ``c_escapes`` a backslash only takes the meaning from the next character, as in the value of a variable.

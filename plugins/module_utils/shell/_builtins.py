@@ -229,7 +229,7 @@ class Builtins(Output):
             return False
         return None
 
-    def _declare(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:
+    def _declare(self, node: Command, fields: List[Value], declared: List[Assignment]) -> Optional[bool]:  # noqa: C901 -- one branch an option
         name = fields[0].text
         texts = [field.text for field in fields[1:]]
         options = "".join(text[1:] for text in texts if text.startswith("-"))

@@ -615,19 +615,7 @@ class Flow(Words):
         if len(fields) == 1:
             return bool(texts[0]) or (None if last.unknown(True) else False)
         if len(fields) == 2:
-            operator = texts[0]
-            if operator in ("-n", "-z"):
-                if texts[1]:
-                    return operator == "-n"
-                return (operator == "-z") if known else None
-            if not known or operator in ("-a", "-o", "-t", "-v", "-R"):
-                return None
-            if operator[:1] == "-" and len(operator) == 2:
-                place = self.absolute(texts[1])
-                if place is not None and operator[1] in "efrs" and PASSING.match(place):
-                    return None  # it may be there when the service starts
-                return self.files.test(operator[1], texts[1] if place is None else place)
-            return False  # an error
+            return self._test_one(texts[0], texts[1], known)
         if len(fields) == 3 and texts[1] not in ("-a", "-o"):
             return compare(texts[0], texts[1], texts[2], self.dialect) if known else None
         if "(" in texts or ")" in texts:
@@ -640,6 +628,21 @@ class Flow(Words):
                     return statuses[0] if statuses[0] == statuses[1] else joint == "-o"
                 return None if None in statuses else decide(statuses)
         return False if known else None  # an error
+
+    def _test_one(self, operator: str, text: str, known: bool) -> Optional[bool]:
+        """``[ … ]`` with an operator and what it is about."""
+        if operator in ("-n", "-z"):
+            if text:
+                return operator == "-n"
+            return (operator == "-z") if known else None
+        if not known or operator in ("-a", "-o", "-t", "-v", "-R"):
+            return None
+        if operator[:1] == "-" and len(operator) == 2:
+            place = self.absolute(text)
+            if place is not None and operator[1] in "efrs" and PASSING.match(place):
+                return None  # it may be there when the service starts
+            return self.files.test(operator[1], text if place is None else place)
+        return False  # an error
 
     def _file_given(self, target: Word) -> Optional[List[Value]]:
         raise NotImplementedError

@@ -170,6 +170,30 @@ _TELLS = frozenset(["declare", "typeset", "export", "readonly", "local", "set", 
 _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", "-U", "-p", "--pidfile"])
 
 
+def _began(fields: Sequence[Value], texts: Sequence[str], jar: int) -> Tuple[Optional[int], str]:
+    """Where the options begin of the JVM whose war or main class is named at ``jar``; its java, where that has a name."""
+    for index in range(jar):
+        if (
+            is_java(texts[index])
+            and not texts[index].startswith("-")
+            and (not index or texts[index - 1] not in _TAKES_NAME)
+        ):
+            start = index + 1
+            if "start-stop-daemon" in "".join(texts[:index]) and "--" in texts[start:jar]:
+                start = texts.index("--", start) + 1  # what stands before is its own
+            return start, texts[index]
+    for index in range(1, jar):
+        if texts[index] == "--":
+            start = index + 1
+            return start + (start < jar and not texts[start].startswith("-")), ""
+    # A program of which only the name is unknown ($JAVA from a command), or a java by another name.
+    for index in range(jar):
+        whole = fields[index] and not texts[index] and fields[index].unknown(True)
+        if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
+            return index + 1, ""
+    return None, ""
+
+
 class Shell(Builtins):
     """One shell process, walked symbolically."""
 
@@ -606,34 +630,7 @@ class Shell(Builtins):
         mark = "-jar" if "-jar" in texts else mark
         if not mark or "\r" in texts[0]:
             return False
-        jar = texts.index(mark)
-        start: Optional[int] = None
-        java = ""
-        for index in range(jar):
-            if (
-                is_java(texts[index])
-                and not texts[index].startswith("-")
-                and (not index or texts[index - 1] not in _TAKES_NAME)
-            ):
-                start = index + 1
-                java = texts[index]
-                if "start-stop-daemon" in "".join(texts[:index]) and "--" in texts[start:jar]:
-                    start = texts.index("--", start) + 1  # what stands before is its own
-                break
-        if start is None:
-            for index in range(1, jar):
-                if texts[index] == "--":
-                    start = index + 1
-                    if start < jar and not texts[start].startswith("-"):
-                        start += 1
-                    break
-        if start is None:
-            # A program of which only the name is unknown ($JAVA from a command), or a java by another name.
-            for index in range(jar):
-                whole = fields[index] and not texts[index] and fields[index].unknown(True)
-                if whole or (not index and "java" in texts[0].rsplit("/", 1)[-1] and texts[0][0] != "-"):
-                    start = index + 1
-                    break
+        start, java = _began(fields, texts, texts.index(mark))
         if start is None:
             return False
         environment = self._passed_on(texts[:start])

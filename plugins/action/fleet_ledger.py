@@ -26,7 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._age import
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.product._asking import asked
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _ledger as ledger
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import coverage_words
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 LIMIT_SHOWN = 40  # of each kind
 
@@ -64,7 +64,7 @@ class ActionModule(LocalAction):
             max_age = max_age_of(arguments["max_age"])
         except ValueError as error:
             raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
-        found = gather(folders, list(dict.fromkeys(hosts)), None, max_age=max_age)
+        found = read_evidence(folders, list(dict.fromkeys(hosts)), None, max_age=max_age)
         names = ledger.names_of(self._task.get_variable_manager()._inventory.hosts, hosts)
         given = arguments["expected"]
         if given is None:

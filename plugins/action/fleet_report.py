@@ -66,9 +66,9 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model impo
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import (
     folders_of,
-    gather,
     history,
     oldest,
+    read_evidence,
     since,
 )
 
@@ -317,7 +317,9 @@ class ActionModule(LocalAction):
             raise AnsibleActionFail(f"max_age (telemetry_max_age): {error}") from error
         filed = read_journal(reports, RUN_ID) if arguments["this_run"] else None
         try:
-            found = gather(folders, list(dict.fromkeys(hosts)), arguments["newer_than"], max_age=max_age, filed=filed)
+            found = read_evidence(
+                folders, list(dict.fromkeys(hosts)), arguments["newer_than"], max_age=max_age, filed=filed
+            )
         except ValueError as error:
             raise AnsibleActionFail(f"newer_than (telemetry_newer_than): {error}") from error
         generated_at = found.at

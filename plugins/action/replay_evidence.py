@@ -30,7 +30,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._documents import Evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._verdicts import FAIL_ON, GATES
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._model import Host, by_age, falls_short
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._validity import sound
 
 
@@ -101,7 +101,9 @@ def _aged(
     present = now()
     at = min(present, f"{day}T23:59:59.999999Z") if str(day) == present[:10] else f"{day}T23:59:59.999999Z"
     hosts, later = [], []
-    for judged_host, filed in zip(judged, gather([folder], [one["host"] for one in judged], None).hosts, strict=True):
+    for judged_host, filed in zip(
+        judged, read_evidence([folder], [one["host"] for one in judged], None).hosts, strict=True
+    ):
         host = replace(filed, document=judged_host)
         if judged_host["policy"] is None and filed.collected_at is None:
             hosts.append(host)  # of a damaged file nothing is known anyway

@@ -28,7 +28,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _model, _sources
 folder = Path(sys.argv[1])
 hosts = (folder / "hosts").read_text().split()
-found = _sources.gather([folder / "evidence"], hosts, None, fleetmaker.AT)
+found = _sources.read_evidence([folder / "evidence"], hosts, None, fleetmaker.AT)
 report = _model.Report(fleetmaker.AT, found.hosts, found.trend, found.last_run)
 for name in sys.argv[2:]:
     write_text(folder / f"report{{_formats.FORMATS[name][0]}}", _formats.pieces(name, report))

@@ -18,7 +18,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manual import PAGE, entry_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 
 class Fleet:
@@ -26,7 +26,7 @@ class Fleet:
 
     def __init__(self, folder: Path, count: int, hosts: tuple[str, ...] = ()) -> None:
         names = fleetmaker.make(folder, count, runs=5, without=1, hosts=hosts)
-        found = gather([folder / "evidence"], names, None, fleetmaker.AT)
+        found = read_evidence([folder / "evidence"], names, None, fleetmaker.AT)
         run = model.Run(fleetmaker.AT, totals_of(host.verdict for host in found.hosts))
         self.report = model.Report(fleetmaker.AT, found.hosts, [*found.trend, run], found.last_run)
         self.path = folder / "report.html"
@@ -341,7 +341,7 @@ def test_what_changed_is_found_by_run_file_and_host(browser: Browser, tmp_path: 
     edit = {"kind": "edit", "file": "/etc/default/<b>cm", "before": None, "after": "1" * 64, "backup": None}
     file_changes(tmp_path, names[0], [edit], first)
     file_changes(tmp_path, names[1], [refusal("restart", "the window is closed")], second)
-    found = gather([tmp_path / "evidence"], names, None, fleetmaker.AT)
+    found = read_evidence([tmp_path / "evidence"], names, None, fleetmaker.AT)
     path = tmp_path / "report.html"
     path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts, changes=found.changes)))
     context = browser.new_context(offline=True)
@@ -402,7 +402,7 @@ def test_an_old_page_says_so_and_shows_no_green(
     browser: Browser, tmp_path: Path, opened: str, made: str | None, grey: bool
 ) -> None:
     names_ = fleetmaker.make(tmp_path, 40)
-    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
+    found = read_evidence([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
     path = tmp_path / "report.html"
     path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts, max_age=3 * 86400)))
     context = browser.new_context(offline=True, color_scheme="light")
@@ -429,7 +429,7 @@ def test_an_old_page_says_so_and_shows_no_green(
 
 def test_a_page_that_stays_open_gets_old(browser: Browser, tmp_path: Path) -> None:
     names_ = fleetmaker.make(tmp_path, 40)
-    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
+    found = read_evidence([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
     path = tmp_path / "report.html"
     path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts, max_age=3 * 86400)))
     context = browser.new_context(offline=True, color_scheme="light")
@@ -446,7 +446,7 @@ def test_a_page_that_stays_open_gets_old(browser: Browser, tmp_path: Path) -> No
 @pytest.mark.parametrize(("opened", "ended"), [("2026-12-31T23:58:00Z", False), ("2027-01-01T00:01:00Z", True)])
 def test_a_waiver_that_has_ended_since_is_grey(browser: Browser, tmp_path: Path, opened: str, ended: bool) -> None:
     names_ = fleetmaker.make(tmp_path, 40)
-    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT)
+    found = read_evidence([tmp_path / "evidence"], names_, None, fleetmaker.AT)
     waived = [host.host for host in found.hosts if host.verdict == "waived"]
     assert waived
     path = tmp_path / "report.html"
@@ -469,7 +469,7 @@ def test_a_waiver_that_has_ended_since_is_grey(browser: Browser, tmp_path: Path,
 
 def test_without_a_limit_nothing_is_greyed(browser: Browser, tmp_path: Path) -> None:
     names_ = fleetmaker.make(tmp_path, 40)
-    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT)
+    found = read_evidence([tmp_path / "evidence"], names_, None, fleetmaker.AT)
     path = tmp_path / "report.html"
     path.write_text(_formats.render("html", model.Report(fleetmaker.AT, found.hosts)))
     context = browser.new_context(offline=True, color_scheme="light")
@@ -530,7 +530,7 @@ def test_events_of_a_host(browser: Browser, tmp_path: Path) -> None:
 
 def test_the_auditor_s_page_is_printed(browser: Browser, tmp_path: Path) -> None:
     names_ = fleetmaker.make(tmp_path, 40, hosts=fleetmaker.HOSTILE)
-    found = gather([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
+    found = read_evidence([tmp_path / "evidence"], names_, None, fleetmaker.AT, 3 * 86400)
     path = tmp_path / "report.auditor.html"
     path.write_text(_formats.render("auditor", model.Report(fleetmaker.AT, found.hosts, max_age=3 * 86400)))
     context = browser.new_context(offline=True)

@@ -19,7 +19,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._reading import path_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _manifest
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 CHECKOUT = Path(__file__).parent.parent.parent
 MADE = CHECKOUT / ".build/foreign"
@@ -54,8 +54,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, key: Path) -> model.Report:
     """A fleet with every verdict, hostile names, one without evidence, and evidence that is too old."""
     folder = tmp_path_factory.mktemp("fleet")
     names = fleetmaker.make(folder, 60, without=1, hosts=fleetmaker.HOSTILE)
-    found = gather([folder / "evidence"], names, None, fleetmaker.AT, 3 * 86400)
-    old = gather([folder / "evidence"], names[:20], None, "2026-11-29T12:00:00Z", 3 * 86400)
+    found = read_evidence([folder / "evidence"], names, None, fleetmaker.AT, 3 * 86400)
+    old = read_evidence([folder / "evidence"], names[:20], None, "2026-11-29T12:00:00Z", 3 * 86400)
     return model.Report(
         fleetmaker.AT,
         [*old.hosts, *found.hosts[20:]],
@@ -131,7 +131,7 @@ def test_assessment_results_are_as_nist_s_schema_says_and_are_read(tmp_path: Pat
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_fleet_that_is_as_wanted_satisfies_and_an_empty_one_does_not(tmp_path: Path, count: int) -> None:
     names = fleetmaker.make(tmp_path, 40)
-    found = gather([tmp_path / "evidence"], names, None, fleetmaker.AT, 3 * 86400)
+    found = read_evidence([tmp_path / "evidence"], names, None, fleetmaker.AT, 3 * 86400)
     good = [host for host in found.hosts if host.verdict == "compliant"][:count]
     path = tmp_path / "report.oscal.json"
     for hosts, state in ((good, "satisfied" if count else "not-satisfied"),):

@@ -45,7 +45,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import (
     _sources,
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 DAY = 86400
 DESIRED = {"telemetry_desired": "disabled"}
@@ -154,13 +154,13 @@ def _fleet(folder: Path, verdicts: dict[str, str], collected: datetime.datetime)
 
 
 def _verdicts(folder: Path, hosts: list[str], max_age: float | None = 3 * DAY) -> dict[str, str]:
-    found = gather([folder / "evidence"], hosts, None, fleetmaker.AT, max_age)
+    found = read_evidence([folder / "evidence"], hosts, None, fleetmaker.AT, max_age)
     return {host.host: host.verdict for host in found.hosts}
 
 
 def test_each_format_says_stale_and_none_is_green(tmp_path: Path) -> None:
     hosts = _fleet(tmp_path, {f"{verdict}.example": verdict for verdict in VERDICTS}, NOW - datetime.timedelta(days=4))
-    found = gather([tmp_path / "evidence"], hosts, None, fleetmaker.AT, 3 * DAY)
+    found = read_evidence([tmp_path / "evidence"], hosts, None, fleetmaker.AT, 3 * DAY)
     report = model.Report(fleetmaker.AT, found.hosts, max_age=3 * DAY)
     assert report.totals == {
         **dict.fromkeys(VERDICTS, 0),
@@ -182,7 +182,7 @@ def test_each_format_says_stale_and_none_is_green(tmp_path: Path) -> None:
 def test_cells_of_an_old_host_are_not_green(tmp_path: Path) -> None:
     names = fleetmaker.make(tmp_path, 40)
     for limit, some in ((3 * DAY, True), (3600, False)):
-        found = gather([tmp_path / "evidence"], names, None, fleetmaker.AT, limit)
+        found = read_evidence([tmp_path / "evidence"], names, None, fleetmaker.AT, limit)
         marks = {model.clock(host, clock).mark for host in found.hosts for clock in model.CLOCKS}
         assert ("ok" in marks) is some
 
@@ -209,7 +209,7 @@ def test_of_merged_reports_the_newest_counts_and_may_still_be_too_old(tmp_path: 
         _fleet(tmp_path / name, {"cm1": "compliant"}, NOW - datetime.timedelta(days=days))
     folders = [tmp_path / name / "evidence" for name in ("one", "other")]
     for limit, verdict in ((3 * DAY, "compliant"), (DAY, "stale")):
-        found = gather(folders, ["cm1"], None, fleetmaker.AT, limit)
+        found = read_evidence(folders, ["cm1"], None, fleetmaker.AT, limit)
         assert [host.verdict for host in found.hosts] == [verdict]
 
 
@@ -232,20 +232,20 @@ def test_a_folder_from_the_future_may_be_the_newer_one(
     _fleet(tmp_path / "other", {"cm1": ahead}, NOW + datetime.timedelta(seconds=seconds))
     folders = [tmp_path / name / "evidence" for name in (("other", "one") if reverse else ("one", "other"))]
     for limit in (3 * DAY, None):
-        found = gather(folders, ["cm1"], None, fleetmaker.AT, limit)
+        found = read_evidence(folders, ["cm1"], None, fleetmaker.AT, limit)
         assert [host.verdict for host in found.hosts] == [verdict]
         (note,) = [note for note in found.notes if "several folders have evidence" in note]
         assert note.endswith("left out: cm1") and "the worse verdict counts" in note
     # What is as good and not too old is there.
     if known == ahead:
-        assert gather(folders, ["cm1"], None, fleetmaker.AT, 3600).hosts[0].verdict == "compliant"
+        assert read_evidence(folders, ["cm1"], None, fleetmaker.AT, 3600).hosts[0].verdict == "compliant"
 
 
 def test_of_folders_all_from_the_future_the_worse_counts(tmp_path: Path) -> None:
     for name, verdict, seconds in (("one", "compliant", 40), ("other", "violation", 30)):
         _fleet(tmp_path / name, {"cm1": verdict}, NOW + datetime.timedelta(seconds=seconds))
     folders = [tmp_path / name / "evidence" for name in ("one", "other")]
-    assert gather(folders, ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts[0].verdict == "violation"
+    assert read_evidence(folders, ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts[0].verdict == "violation"
 
 
 def _waived(folder: Path, until: str) -> None:
@@ -271,7 +271,7 @@ def test_no_waiver_outlives_its_last_day(
     journal = journal_of(tmp_path, "20261101T000000Z-00000001")
     line = json.loads(journal.read_text())
     journal.write_text(json.dumps({**line, "collected_at": "2026-11-22T10:00:00Z"}) + "\n")
-    found = gather([tmp_path / "evidence"], ["cm1"], None, at, limit)
+    found = read_evidence([tmp_path / "evidence"], ["cm1"], None, at, limit)
     (host,) = found.hosts
     assert host.verdict == verdict
     report = model.Report(at, found.hosts, max_age=limit)
@@ -295,7 +295,7 @@ def test_of_this_run_a_waiver_counts_as_it_was_judged(tmp_path: Path) -> None:
     """By the day on which the run began."""
     _waived(tmp_path, "2026-11-22")
     filed = read_journal(tmp_path, "20261101T000000Z-00000001")
-    assert gather([tmp_path / "evidence"], ["cm1"], None, None, 3 * DAY, filed).hosts[0].verdict == "waived"
+    assert read_evidence([tmp_path / "evidence"], ["cm1"], None, None, 3 * DAY, filed).hosts[0].verdict == "waived"
 
 
 @pytest.mark.parametrize(
@@ -316,10 +316,10 @@ def test_a_report_of_this_run_is_of_what_it_has_filed(
     journal = read_journal(tmp_path, RUN_ID)
     path = path_of(tmp_path / "evidence", "cm1")
     folders = [tmp_path / "evidence"]
-    (host,) = gather(folders, ["cm1"], None, None, 3 * DAY, journal).hosts
+    (host,) = read_evidence(folders, ["cm1"], None, None, 3 * DAY, journal).hosts
     assert (host.verdict, list(host.reasons), host.aged) == (filed, ["as filed"], None)
     path.write_text("{" if there is None else path.read_text().replace(filed, there).replace("as filed", "old"))
-    found = gather(folders, ["cm1"], None, None, 3 * DAY, journal)
+    found = read_evidence(folders, ["cm1"], None, None, 3 * DAY, journal)
     (host,) = found.hosts
     assert host.verdict == verdict
     assert host.reasons[0].startswith(
@@ -333,7 +333,7 @@ def test_a_report_of_this_run_is_of_what_it_has_filed(
 
 def test_attested_as_fresh_is_what_is_known_to_be(tmp_path: Path) -> None:
     _fleet(tmp_path, {"cm1": "compliant"}, NOW)
-    (host,) = gather([tmp_path / "evidence"], ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts
+    (host,) = read_evidence([tmp_path / "evidence"], ["cm1"], None, fleetmaker.AT, 3 * DAY).hosts
 
     def attested(limit: float | None, *hosts: model.Host) -> bool:
         (found,) = _intoto.statements(model.Report(fleetmaker.AT, hosts, max_age=limit))
@@ -353,12 +353,12 @@ def test_hosts_that_no_late_run_audited_have_an_age(tmp_path: Path, monkeypatch:
         put(tmp_path / "j", f"cm{number}", "compliant", at, f"r{number:03}", journal=True)
     for name in ("r", "j"):
         folder = tmp_path / name
-        found = gather([folder / "evidence"], ["cm0", "cm9", "cm69"], None, fleetmaker.AT)
+        found = read_evidence([folder / "evidence"], ["cm0", "cm9", "cm69"], None, fleetmaker.AT)
         assert [host.collected_at for host in found.hosts] == [f"2026-11-23T10:{end}:00Z" for end in ("00", "04", "34")]
         assert found.notes == []
         assert len(found.trend) == (60 if name == "r" else 0)
     monkeypatch.setattr(_sources, "MOST_RUNS", 65)
-    found = gather([tmp_path / "r/evidence"], ["cm4", "cm5"], None, fleetmaker.AT)
+    found = read_evidence([tmp_path / "r/evidence"], ["cm4", "cm5"], None, fleetmaker.AT)
     assert [host.collected_at is None for host in found.hosts] == [True, False]
     (note,) = found.notes
     assert note.startswith("of 5 evidence files none of the last 65 manifests beside ")
@@ -376,7 +376,7 @@ def test_a_host_with_another_clock(tmp_path: Path, minutes: int, noted: bool, ve
     document = document_of("cm1", policy_of(DESIRED), None, None, Assessment("compliant"))
     file_evidence(tmp_path, document, run_id="20261101T000000Z-00000001", host_time=int(theirs.timestamp()))
     for limit in (3 * DAY, None):
-        found = gather([tmp_path / "evidence"], ["cm1"], None, None, limit)
+        found = read_evidence([tmp_path / "evidence"], ["cm1"], None, None, limit)
         assert [host.verdict for host in found.hosts] == [verdict]
         said = [note for note in found.notes if "clocks of 1 hosts" in note]
         assert len(said) == noted

@@ -22,7 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._manifest import manifest_of
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 HOSTS = [f"cm{number}" for number in range(1, 6)]
 EVIL = "</script><img src=x onerror=alert(1)> ##[add] \\u202e *x*"
@@ -77,7 +77,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> model.Report:
         for host in HOSTS[:-1]:
             audited(folder, host, run, events(*(names if host == "cm1" else ("a", "b")), version=version))
         audited(folder, HOSTS[-1], run, None)
-    found = gather([folder / "evidence"], HOSTS, None, "2099-01-01T00:00:00Z")
+    found = read_evidence([folder / "evidence"], HOSTS, None, "2099-01-01T00:00:00Z")
     return model.Report("2099-01-01T00:00:00Z", found.hosts)
 
 

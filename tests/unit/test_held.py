@@ -31,7 +31,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _ca
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._evidence import path_of, write_text
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 #: For processes of their own that import the collection.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent / ".build/collections")}
@@ -519,7 +519,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> model.Report:
             document["host"] = f"{kind}-{number}"
             names.append(document["host"])
             path_of(folder, document["host"]).write_text(json.dumps(document), encoding="ascii")
-    found = gather([folder], names, None, fleetmaker.AT)
+    found = read_evidence([folder], names, None, fleetmaker.AT)
     assert not found.notes
     assert {host.verdict for host in found.hosts} == {"violation", "unknown", "restart_pending"}
     return model.Report(fleetmaker.AT, found.hosts, notes=list(TEXTS))
@@ -666,7 +666,7 @@ def test_half_a_character_is_damage(tmp_path: Path) -> None:
     document = fleetmaker.evidence("cm1", random.Random(3), "violation")
     document["state"]["connectivity"] = [fleetmaker.answer("\udcff", "timeout")]
     path_of(tmp_path, "cm1").write_text(json.dumps(document), encoding="ascii")
-    found = gather([tmp_path], ["cm1"], None, fleetmaker.AT)
+    found = read_evidence([tmp_path], ["cm1"], None, fleetmaker.AT)
     assert found.hosts[0].verdict == "unknown"
     assert "damaged" in found.hosts[0].reasons[0]
 

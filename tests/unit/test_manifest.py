@@ -26,7 +26,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._provenance import git_commit
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import judge, policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manifest as manifest
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 HOSTS = ("cm1", "cm2", "ü/x")
 TODAY = _run.today()
@@ -431,7 +431,7 @@ def test_a_run_by_a_wrong_clock_poisons_nothing(runs: Runs) -> None:
     problems_found, notes = runs.check()
     assert problems_found == []
     assert f"a clock was wrong: 1 manifests have times in the future, up to {finished(wrong)}" in notes
-    found = gather([runs.reports / "evidence"], ["cm1", "cm2"], None)
+    found = read_evidence([runs.reports / "evidence"], ["cm1", "cm2"], None)
     assert [host.verdict for host in found.hosts] == ["compliant", "compliant"]
     assert found.hosts[0].age is not None and found.hosts[0].age < 3600
     assert found.hosts[1].age is None, "never 0: nobody knows how old it is"
@@ -442,7 +442,7 @@ def test_a_run_by_a_wrong_clock_poisons_nothing(runs: Runs) -> None:
     assert found.last_run == found.hosts[0].collected_at
     # When that time has come, the order has not changed.
     later = _run.stamp(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=11))
-    age = gather([runs.reports / "evidence"], ["cm1"], None, later).hosts[0].age
+    age = read_evidence([runs.reports / "evidence"], ["cm1"], None, later).hosts[0].age
     assert age is not None and age > 10.5 * 86400, "not the day that the wrong clock would make of it"
     with clock(11):
         assert runs.check()[0] == []
@@ -469,7 +469,7 @@ def test_a_clock_behind_is_noted(runs: Runs) -> None:
 def test_with_newer_than_a_time_in_the_future_counts_as_none(runs: Runs) -> None:
     with clock(10):
         runs(judged("cm1", state()))
-    (host,) = gather([runs.reports / "evidence"], ["cm1"], _run.now()).hosts
+    (host,) = read_evidence([runs.reports / "evidence"], ["cm1"], _run.now()).hosts
     assert (host.verdict, host.age) == ("unknown", None)
     assert "how old it is nobody knows" in host.reasons[0]
 
@@ -567,7 +567,7 @@ def test_a_run_that_was_overtaken_says_so(runs: Runs) -> None:
         runs.reports / "evidence/cm1.json"
     )
     assert runs.check() == ([], "")
-    (host,) = gather([runs.reports / "evidence"], ["cm1"], None).hosts
+    (host,) = read_evidence([runs.reports / "evidence"], ["cm1"], None).hosts
     journal = evidence.read_journal(runs.reports, run_id_of(2))
     assert (host.verdict, host.collected_at) == ("compliant", journal["cm1"]["collected_at"])
     evidence.write_json(runs.reports / "evidence/cm1.json", judged("cm1", state("enabled")), sort_keys=True)
@@ -583,7 +583,7 @@ def test_a_file_put_back_while_a_run_goes_on_is_not_taken_for_one_that_overtook(
     runs.end(2)
     (wrong,) = runs.check()[0]
     assert "says that a run has written it since of which no manifest is there" in wrong
-    (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+    (host,) = read_evidence([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
     assert (host.verdict, host.is_as_filed) == ("unknown", False)
     assert "was changed, or put back to an older one" in host.reasons[0]
 
@@ -592,7 +592,7 @@ def test_what_a_killed_run_left_is_not_believed_again_when_it_is_put_back(runs: 
     """Its journal speaks of that content, but the last run has filed another since."""
     runs.file(1, judged("cm1", state()))
     old = (runs.reports / "evidence/cm1.json").read_bytes()
-    (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+    (host,) = read_evidence([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
     assert host.verdict == "compliant"
     for put_back_sooner in (True, False):
         runs.count += 2
@@ -601,10 +601,10 @@ def test_what_a_killed_run_left_is_not_believed_again_when_it_is_put_back(runs: 
             (runs.reports / "evidence/cm1.json").write_bytes(old)
         runs.end(runs.count)
         (runs.reports / "evidence/cm1.json").write_bytes(old)
-        (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+        (host,) = read_evidence([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
         assert (host.verdict, host.is_as_filed) == ("unknown", False)
     runs.file(9, judged("cm1", state()))
-    (host,) = gather([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
+    (host,) = read_evidence([runs.reports / "evidence"], ["cm1"], None, max_age=3 * 86400).hosts
     assert (host.verdict, host.is_as_filed) == ("compliant", True), "one at work now"
 
 
@@ -803,7 +803,7 @@ def test_what_is_damaged_is_named_and_hides_nothing_else(runs: Runs, where: str,
     run_path = runs(judged("cm1", state()), judged("cm2", state()))
     path = runs.reports / where.format(run_path.stem)
     lay(path, what)
-    found = gather([runs.reports / "evidence"], ["cm1", "cm2"], None)
+    found = read_evidence([runs.reports / "evidence"], ["cm1", "cm2"], None)
     assert found.hosts[1].verdict == "compliant"
     assert found.hosts[0].verdict == ("unknown" if where == "evidence/cm1.json" else "compliant")
     if where in ("manifests/{}.json", "manifests/x.json") or (where == "runs/x.jsonl" and what):
@@ -814,7 +814,7 @@ def test_what_is_damaged_is_named_and_hides_nothing_else(runs: Runs, where: str,
     if what != "folder" or where != "evidence/cm1.json":
         runs.count = 7
         runs(judged("cm1", state()), judged("cm2", state()))
-        assert gather([runs.reports / "evidence"], ["cm1"], None).hosts[0].verdict == "compliant"
+        assert read_evidence([runs.reports / "evidence"], ["cm1"], None).hosts[0].verdict == "compliant"
 
 
 @pytest.mark.parametrize("name", [".lock", f"{run_id_of(1)}.jsonl"])

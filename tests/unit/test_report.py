@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import csv
+import hashlib
 import html
 import io
 import json
@@ -30,14 +31,19 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _mod
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._csv import safe
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._ledger import reconcile
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._remedy import steps
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import folders_of, gather, history, since
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import (
+    folders_of,
+    history,
+    read_evidence,
+    since,
+)
 
 FAIL_ON = ("violation", "waiver_expired", "unknown", "unreachable")
 
 
 def report_of(folder: Path, hosts: list[str], **options: Any) -> model.Report:
     """The report on the hosts of a folder, made at the fleet's own time."""
-    found = gather([folder / "evidence"], hosts, None, fleetmaker.AT)
+    found = read_evidence([folder / "evidence"], hosts, None, fleetmaker.AT)
     run = model.Run(fleetmaker.AT, model.totals_by_machine((host.verdict, host.machine) for host in found.hosts))
     return model.Report(fleetmaker.AT, found.hosts, [*found.trend, run], found.last_run, notes=found.notes, **options)
 
@@ -248,7 +254,8 @@ def put(folder: Path, host: str, verdict: str, at: str, run: str, journal: bool 
     path = path_of(folder / "evidence", host)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document))
-    line = {"host": host, "sha256": "0" * 64, "collected_at": at, "verdict": verdict, **entry}
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    line = {"host": host, "sha256": sha256, "collected_at": at, "verdict": verdict, **entry}
     there = folder / ("runs" if journal else "manifests")
     there.mkdir(exist_ok=True)
     if journal:
@@ -289,7 +296,9 @@ def test_of_several_folders_the_newest_evidence_counts(tmp_path: Path) -> None:
             journal=True,
         )
     for order in (("one", "two"), ("two", "one")):
-        found = gather([tmp_path / name / "evidence" for name in order], ["a", "b", "c"], None, "2026-11-23T00:00:00Z")
+        found = read_evidence(
+            [tmp_path / name / "evidence" for name in order], ["a", "b", "c"], None, "2026-11-23T00:00:00Z"
+        )
         assert [host.verdict for host in found.hosts] == ["compliant", "waived", "unknown"]
         assert [host.drift for host in found.hosts] == ["corrective", None, None]
         assert [host.age for host in found.hosts] == [2 * 86400, 86400 - 0.5, None]
@@ -302,16 +311,16 @@ def test_the_newest_run_tells_the_age(tmp_path: Path) -> None:
     put(tmp_path, "a", "compliant", "2026-11-20T00:00:00Z", "20261120T000000Z-1")
     put(tmp_path, "a", "compliant", "2026-11-22T00:00:00Z", "20261122T000000Z-1")
     put(tmp_path, "a", "compliant", "2026-11-21T00:00:00Z", "20261121T000000Z-1")
-    assert gather([tmp_path / "evidence"], ["a"], None, "2026-11-23T00:00:00Z").hosts[0].age == 86400
+    assert read_evidence([tmp_path / "evidence"], ["a"], None, "2026-11-23T00:00:00Z").hosts[0].age == 86400
 
 
 def test_old_evidence_counts_as_none_and_keeps_its_age(tmp_path: Path) -> None:
     put(tmp_path, "a", "compliant", "2026-11-20T00:00:00Z", "r1")
-    host = gather([tmp_path / "evidence"], ["a"], "2026-11-21T00:00:00.000001Z", "2026-11-23T00:00:00Z").hosts[0]
+    host = read_evidence([tmp_path / "evidence"], ["a"], "2026-11-21T00:00:00.000001Z", "2026-11-23T00:00:00Z").hosts[0]
     assert (host.verdict, host.age, host.collected_at) == ("unknown", 3 * 86400, "2026-11-20T00:00:00Z")
     assert "2026-11-20" in host.reasons[0]
     assert (
-        gather([tmp_path / "evidence"], ["a"], "2026-11-19T00:00:00Z", "2026-11-23T00:00:00Z").hosts[0].verdict
+        read_evidence([tmp_path / "evidence"], ["a"], "2026-11-19T00:00:00Z", "2026-11-23T00:00:00Z").hosts[0].verdict
         == "compliant"
     )
 
@@ -338,7 +347,7 @@ def test_a_moment_may_be_an_age(given: str | None, moment: str | None) -> None:
 def test_what_is_no_moment_lets_nothing_pass(tmp_path: Path, given: str) -> None:
     put(tmp_path, "a", "compliant", "2026-11-20T00:00:00Z", "r1")
     with pytest.raises(ValueError, match=given):
-        gather([tmp_path], ["a"], given, "2026-11-23T00:00:00Z")
+        read_evidence([tmp_path], ["a"], given, "2026-11-23T00:00:00Z")
 
 
 def test_hosts_without_evidence_that_counts_are_told_from_the_others(tmp_path: Path) -> None:
@@ -349,8 +358,8 @@ def test_hosts_without_evidence_that_counts_are_told_from_the_others(tmp_path: P
     ):
         put(tmp_path, host, "unknown", at, f"r-{host}")
     hosts = ["old", "new", "gone", "early"]
-    assert gather([tmp_path], hosts, None, "2026-11-23T00:00:00Z").missing == ["gone"]
-    found = gather([tmp_path], hosts, "20 h", "2026-11-23T00:00:00Z")
+    assert read_evidence([tmp_path], hosts, None, "2026-11-23T00:00:00Z").missing == ["gone"]
+    found = read_evidence([tmp_path], hosts, "20 h", "2026-11-23T00:00:00Z")
     assert found.missing == ["old", "gone", "early"]
     assert "since 2026-11-22T04:00:00.000000Z: the last is from 2026-11-22T01:00:00Z" in found.hosts[0].reasons[0]
 
@@ -369,7 +378,7 @@ def test_artifacts_of_runs_stand_for_their_evidence(tmp_path: Path) -> None:
     assert folders_of(every[0].parent) == folders_of(every[0]) == [every[0]]
     assert folders_of(tmp_path / "none") == [tmp_path / "none"]
     for named in ([tmp_path / "artifacts"], [tmp_path / "artifacts", every[0], every[0].parent]):
-        found = gather(named, ["cm1", "cm2", "cm3"], None, "2026-11-23T00:00:00Z")
+        found = read_evidence(named, ["cm1", "cm2", "cm3"], None, "2026-11-23T00:00:00Z")
         assert [host.verdict for host in found.hosts] == ["compliant", "violation", "unknown"]
         assert found.missing == ["cm3"]
         assert found.notes == [
@@ -390,7 +399,7 @@ def test_damage_is_said_and_hides_no_host(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/r5.jsonl").write_text('{"host": "good", "collected_at": "yesterday"}\n')
     folders = [tmp_path / "evidence", tmp_path / "nowhere"]
-    found = gather(folders, ["good", "broken", "other", "gone"], None, fleetmaker.AT)
+    found = read_evidence(folders, ["good", "broken", "other", "gone"], None, fleetmaker.AT)
     assert [host.verdict for host in found.hosts] == ["compliant", "unknown", "unknown", "unknown"]
     assert ["damaged" in host.reasons[0] for host in found.hosts[1:]] == [True, True, False]
     told = "\n".join(found.notes)

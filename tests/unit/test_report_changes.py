@@ -22,7 +22,7 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes 
 )
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _formats, _record
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _model as model
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import gather
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.report._sources import read_evidence
 
 FIRST, SECOND = "20260101T000000Z-00000000", "20260102T000000Z-00000000"
 EVIL = "</script><b>\u202e"
@@ -45,7 +45,7 @@ RESTART = restart_of(
 
 def report_of(folder: Path, hosts: list[str]) -> model.Report:
     """The report on the hosts of a folder."""
-    found = gather([folder / "evidence"], hosts, None, fleetmaker.AT)
+    found = read_evidence([folder / "evidence"], hosts, None, fleetmaker.AT)
     return model.Report(fleetmaker.AT, found.hosts, notes=found.notes, changes=found.changes)
 
 

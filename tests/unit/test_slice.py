@@ -190,6 +190,6 @@ def test_more_slices_than_runs_are_read_otherwise(tmp_path: Path) -> None:
             part = {**like, "run_id": f"20261127T{number:06}Z-0000", "slice": {"number": number, "of": 100, "job": "n"}}
             path = manifest.with_name(f"{part['run_id']}.json")
             path.write_text(json.dumps(part, indent=2, sort_keys=True))
-    found = _slice.summary(_sources.gather([tmp_path / "evidence"], hosts, None, fleetmaker.AT).slices, None)
+    found = _slice.summary(_sources.read_evidence([tmp_path / "evidence"], hosts, None, fleetmaker.AT).slices, None)
     assert found is not None
     assert (found["missing"], found["ended"]) == ([7], 99)

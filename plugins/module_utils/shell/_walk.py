@@ -171,7 +171,7 @@ _TAKES_NAME = frozenset(["-u", "--user", "-g", "--group", "--chuid", "--chown", 
 
 
 def _began(fields: Sequence[Value], texts: Sequence[str], jar: int) -> Tuple[Optional[int], str]:
-    """Where the options begin of the JVM whose war or main class is named at ``jar``; its java, where that has a name."""
+    """Where the options begin of the JVM whose war or main class is at ``jar``; its java, where that has a name."""
     for index in range(jar):
         if (
             is_java(texts[index])

@@ -66,7 +66,7 @@ _AGE = re.compile(r"(\d{1,6}) *(min|h|days?)")
 _SECONDS = {"min": 60, "h": 3600, "day": 86400, "days": 86400}
 
 
-class Gathered(NamedTuple):
+class EvidenceRead(NamedTuple):
     """What the files say."""
 
     hosts: list[Host]
@@ -290,14 +290,14 @@ def oldest(at: str, max_age: float | None) -> str | None:
         return None
 
 
-def gather(
+def read_evidence(
     folders: Sequence[Path],
     hosts: Sequence[str],
     newer_than: str | None,
     at: str | None = None,
     max_age: float | None = None,
     filed: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Gathered:
+) -> EvidenceRead:
     """Every host that is named, in its order, by its newest evidence; one without any is ``unknown``.
 
     What is older than ``max_age`` (seconds) has the verdict that its age leaves it, and what is waived is so up to the
@@ -341,7 +341,7 @@ def gather(
         (run for folder in read_folders for run in folder.trend if not _later(run.at, at)), key=lambda run: run.at
     )
     collected = [host.collected_at for host in found if host.collected_at and host.age is not None]
-    return Gathered(
+    return EvidenceRead(
         found,
         runs,
         max(collected, key=lambda text: moment(text) or 0, default=None),

@@ -29,7 +29,7 @@ def asked(centers: Sequence[Mapping[str, Any]]) -> dict[str, product.Center | st
         token = str(entry.get("token") or "")
         try:
             client = Client(
-                url, str(entry.get("user") or ""), token, entry.get("ca_file"), bool(entry.get("allow_http"))
+                url, str(entry.get("user") or ""), token, entry.get("ca_file"), entry.get("allow_http") is True
             )
             found[url] = product.read(client, url)
         except ClientError as error:

@@ -63,7 +63,7 @@ class Plan(NamedTuple):
 
 
 def plan(
-    definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str, backup: bool = False
+    definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], desired: str, backup: bool = False
 ) -> Plan:
     """What to write so that the next start has telemetry ``disabled`` or ``enabled``.
 
@@ -75,21 +75,21 @@ def plan(
         view = files.with_candidates(moved)
         then = reload_definition(definition, view)
         now = evaluate(then, view)
-        inner = plan(then, view, now, live_of(then, view, now), wanted, backup)
+        inner = plan(then, view, now, live_of(then, view, now), desired, backup)
         moved.update({path: new for path, (_old, new) in inner.files.items()})
         there = {path: files.read(path) if files.exists(path) else None for path in moved}
         return Plan({path: (there[path], new) for path, new in moved.items() if new != there[path]}, inner.after)
-    if before.verdict == wanted:
+    if before.verdict == desired:
         return Plan({}, before)
     seen_by(definition, files)  # from here on it is known what in a service's own root is a package's
     # An option behind an unknown part decides all the same; one way that lacks the flag is made like the others.
-    if before.verdict not in (DISABLED, ENABLED) and not (wanted == DISABLED and before.walk and before.vectors):
+    if before.verdict not in (DISABLED, ENABLED) and not (desired == DISABLED and before.walk and before.vectors):
         where = "%s:%s: " % (before.path, before.line) if before.line else ("%s: " % before.path if before.path else "")
         raise Refused(
             "%s: its launch configuration cannot be resolved, so nothing is edited: %s%s; %s"
-            % (definition.name, where, before.reason, _by_hand(definition, files, before, live, wanted))
+            % (definition.name, where, before.reason, _by_hand(definition, files, before, live, desired))
         )
-    if wanted == DISABLED:
+    if desired == DISABLED:
         choices = _disabling(definition, files, before, live)
     else:
         choices = _enabling(definition, files, before)
@@ -112,7 +112,7 @@ def plan(
                 if files.exists(path):
                     written[copy] = files.read(path)
         after = evaluate(definition, files.with_candidates(written))
-        if after.verdict == wanted and same_vectors(before, after):
+        if after.verdict == desired and same_vectors(before, after):
             return Plan(
                 {
                     path: (files.read(path) if files.exists(path) else None, content)
@@ -124,7 +124,8 @@ def plan(
     if last is not None and last.path is not None and not files.may_be_edited(last.path):
         raise Refused(
             "%s: %s in %s decides, and that file is not edited here (it belongs to a package or to the whole "
-            "machine); %s" % (definition.name, last.layer, last.path, _by_hand(definition, files, before, live, wanted))
+            "machine); %s"
+            % (definition.name, last.layer, last.path, _by_hand(definition, files, before, live, desired))
         )
     raise Refused(
         "%s: no edit was found that changes the flag alone, so nothing is edited (%s)%s; %s"
@@ -132,24 +133,24 @@ def plan(
             definition.name,
             "live file: %s" % live.path if live is not None else "no live launch file is known",
             ": %s" % before.reason if before.reason else "",
-            _by_hand(definition, files, before, live, wanted),
+            _by_hand(definition, files, before, live, desired),
         )
     )
 
 
-def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], wanted: str) -> str:
+def _by_hand(definition: Definition, files: HostFiles, before: Outcome, live: Optional[Live], desired: str) -> str:
     """What a person should write, and where: one line, without anything of what stands there."""
     switch, flag = definition.switch, definition.switch.option
-    if wanted == ENABLED and switch.variable:
+    if desired == ENABLED and switch.variable:
         if judged_again(before, switch._replace(name="\0"), files).verdict == DISABLED:  # whatever the options say
             return "by hand: take %s=false out of the environment" % switch.variable
-    deciding = [mention for mention in before.mentions if switch.turns_off(mention.value) or wanted == DISABLED]
-    if wanted == ENABLED or (deciding and not switch.turns_off(deciding[-1].value)):
+    deciding = [mention for mention in before.mentions if switch.turns_off(mention.value) or desired == DISABLED]
+    if desired == ENABLED or (deciding and not switch.turns_off(deciding[-1].value)):
         last = deciding[-1] if deciding else None
         place = last.path if last is not None and last.path else "the launch file"
         if last is not None and last.path and last.length:
             place += ":%d" % line_of(files.read(last.path), last.position)
-        return "by hand: %s in %s" % ("take out %s" % flag if wanted == ENABLED else "write %s" % flag, place)
+        return "by hand: %s in %s" % ("take out %s" % flag if desired == ENABLED else "write %s" % flag, place)
     if live is not None and live.variable is not None:
         if live.reader == "shell":
             return "by hand, as the last line of %s: %s" % (live.path, shell_append(live.variable, flag, live.array))

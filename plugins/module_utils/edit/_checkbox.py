@@ -52,7 +52,7 @@ class NotSet(Exception):
 
 
 def set_all(
-    wanted: str, done: Declared, root: str, check: bool, names: Sequence[str], *kept: Any
+    desired: str, done: Declared, root: str, check: bool, names: Sequence[str], *kept: Any
 ) -> Tuple[Declared, List[str]]:
     """The checkbox of every installation as it is wanted, after launch files were edited; and what was refused.
 
@@ -66,7 +66,7 @@ def set_all(
         if entry.stray or (names and installation["name"] not in names):
             continue
         try:
-            steps = _steps(entry, installation, view, wanted == "enabled")
+            steps = _steps(entry, installation, view, desired == "enabled")
             if not steps:  # also where it was set for another installation, with the same file
                 installation["toggle"] = installation["toggle"] if view is found else _looked(entry, installation, view)
                 continue
@@ -79,7 +79,7 @@ def set_all(
                 copies = _written(steps, store)
                 view = view.anew()
                 now = _looked(entry, installation, view)
-                _prove(now, steps, store, wanted == "enabled")
+                _prove(now, steps, store, desired == "enabled")
                 installation["toggle"] = now
         except NotSet as error:
             refused.append("%s: CloudBees' toggle is not set here: %s" % (installation["name"], error))
@@ -94,7 +94,7 @@ def set_all(
     late = [
         entry.definition.service
         for entry, installation in zip(done.found.entries, done.document["installations"])
-        if entry.definition.service and any(RESTART in one.debts for one in of_toggle(installation, wanted))
+        if entry.definition.service and any(RESTART in one.debts for one in of_toggle(installation, desired))
     ]
     done = done._replace(restart_required=list(dict.fromkeys(done.restart_required + late)))
     if done.backups and not check:
@@ -133,22 +133,22 @@ def describe(step: _Step) -> Dict[str, str]:
 # -- what is to be written ----------------------------------------------------------------------------
 
 
-def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, wanted: bool) -> List[_Step]:
+def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, desired: bool) -> List[_Step]:
     """What is to be edited, none where nothing is. Raises NotSet, Refused, Unreadable, OSError."""
     told, disk = installation["toggle"]["declared"], installation["toggle"]["on_disk"]
     home = (installation["home"] or "").rstrip("/")
     if told["collected"] == "unknown":
         raise NotSet("what is declared is not known (%s), and decides at the next start; %s" % (told["reason"], _GIT))
-    if told["collected"] is wanted:
+    if told["collected"] is desired:
         return []  # it sets the rest at the next start
     if told["collected"] is not None:
-        steps = [_of_code(files, home, path, wanted) for path in _declaring(entry, home, files)]
+        steps = [_of_code(files, home, path, desired) for path in _declaring(entry, home, files)]
         return [step for step in steps if step.old != step.new]
     if disk["collected"] == "unknown":
         raise NotSet("%s; %s" % (disk["reason"], _CLICK))
-    if disk["collected"] is wanted:
+    if disk["collected"] is desired:
         return []
-    step = _of_home(files, home, disk["file"], wanted)
+    step = _of_home(files, home, disk["file"], desired)
     return [step] if step.old != step.new else []
 
 
@@ -177,7 +177,7 @@ def _declaring(entry: Entry, home: str, files: HostFiles) -> List[str]:
     return paths
 
 
-def _of_code(files: HostFiles, home: str, path: str, wanted: bool) -> _Step:
+def _of_code(files: HostFiles, home: str, path: str, desired: bool) -> _Step:
     """Raises NotSet, Refused, Unreadable, OSError."""
     if not files.may_be_edited(path):
         raise NotSet("%s declares it, which an upgrade replaces or others read; %s" % (path, _GIT))
@@ -195,25 +195,25 @@ def _of_code(files: HostFiles, home: str, path: str, wanted: bool) -> _Step:
     if not old.strip() or "\n" in old or "${" in old:
         raise NotSet("%s: its value is no plain word; %s" % (path, _GIT))
     line = text.count("\n", 0, node.start) + 1
-    new = text[: node.start] + WORDS[wanted] + text[node.end :]
-    if _toggle.declared_in(new, path) != (wanted, line):
+    new = text[: node.start] + WORDS[desired] + text[node.end :]
+    if _toggle.declared_in(new, path) != (desired, line):
         raise NotSet("%s: it would not be read as it is wanted; %s" % (path, _GIT))
-    return _Step(path, real, text, new, line, old, WORDS[wanted])
+    return _Step(path, real, text, new, line, old, WORDS[desired])
 
 
-def _of_home(files: HostFiles, home: str, path: str, wanted: bool) -> _Step:
+def _of_home(files: HostFiles, home: str, path: str, desired: bool) -> _Step:
     """Raises NotSet, Refused, OSError."""
     text = _text(files, home, path)
     try:
         begin, end = _value_in(text)
-        new = text[:begin] + WORDS[wanted] + text[end:]
+        new = text[:begin] + WORDS[desired] + text[end:]
         was, then = children(text), children(new)
-        if then.pop(FIELD, None) != {WORDS[wanted]} or was.pop(FIELD, None) is None or was != then:
+        if then.pop(FIELD, None) != {WORDS[desired]} or was.pop(FIELD, None) is None or was != then:
             raise ValueError("it would not be read as it is wanted")
     except ValueError as error:
         raise NotSet("%s: %s; %s" % (path, error, _CLICK))
     line = text.count("\n", 0, begin) + 1
-    return _Step(path, _real(files, home, path), text, new, line, text[begin:end], WORDS[wanted])
+    return _Step(path, _real(files, home, path), text, new, line, text[begin:end], WORDS[desired])
 
 
 def _value_in(text: str) -> Tuple[int, int]:
@@ -307,10 +307,10 @@ def _looked(entry: Entry, installation: Dict[str, Any], files: HostFiles) -> Dic
     return _toggle.unknown_toggle(found) if isinstance(found, str) else found
 
 
-def _prove(found: Dict[str, Any], steps: Sequence[_Step], store: Store, wanted: bool) -> None:
+def _prove(found: Dict[str, Any], steps: Sequence[_Step], store: Store, desired: bool) -> None:
     """Raises NotSet where it is not as it was wanted; then the old bytes are back."""
     place = "declared" if found["declared"]["collected"] is not None else "on_disk"
-    if found[place]["collected"] is not wanted:
+    if found[place]["collected"] is not desired:
         _put_back(steps, store)
         raise NotSet(
             "after the edit it was not so (%s); the old bytes are back; %s"

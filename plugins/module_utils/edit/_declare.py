@@ -61,7 +61,7 @@ def checksum(content: Optional[str]) -> Optional[str]:
 
 
 def declare(  # noqa: C901 -- the order of an edit, step by step
-    wanted: str,
+    desired: str,
     root: str = "/",
     launch_scripts: Sequence[str] = (),
     names: Sequence[str] = (),
@@ -75,7 +75,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     over: Optional[HostFiles] = None,
     clocks: Optional[Callable[[Entry, Switch, int, HostFiles], Dict[str, Any]]] = None,
 ) -> Declared:
-    """Make the next start of every installation (or of the named ones) run with telemetry ``wanted``.
+    """Make the next start of every installation (or of the named ones) run with telemetry ``desired``.
 
     ``switch`` is another property that is to be so; ``over`` what an edit before this one would have made of the files;
     ``clocks`` describes the switch for the state document.
@@ -147,7 +147,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
             continue  # nobody asked for it: whoever may log in could start one, and stop this
         try:
             definition = entry.definition
-            files, on_disk, planned, was_edited = _planned(entry, files, wanted, backup, bool(edited), check)
+            files, on_disk, planned, was_edited = _planned(entry, files, desired, backup, bool(edited), check)
             others = others or was_edited
             if planned.files and backup:
                 store.check(make=not check)
@@ -160,7 +160,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
                 writes = _written(files, planned, store, backup)
                 files = files.anew()
                 reached = evaluate(definition, files)
-                if reached.verdict != wanted or not _live.same_vectors(on_disk, reached):
+                if reached.verdict != desired or not _live.same_vectors(on_disk, reached):
                     raise Refused(
                         _undone(
                             definition.name,
@@ -168,7 +168,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
                             writes,
                             "the next start would be %s%s"
                             % (reached.verdict, " (%s)" % reached.reason if reached.reason else "")
-                            if reached.verdict != wanted
+                            if reached.verdict != desired
                             else "more than the flag would be another",
                         )
                     )
@@ -193,7 +193,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         after = before
     else:
         after = looked(files if changed else files.anew())
-    wrong = _wrong(before, after, wanted, done)
+    wrong = _wrong(before, after, desired, done)
     if wrong is not None:
         # What was right for one installation is not for another: a file that both read.
         refused.append(
@@ -222,7 +222,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         backups,
         refused,
         document,
-        _owing(after, wanted, names),
+        _owing(after, desired, names),
         before.files.root == "/" and any(one["daemon_reload_owed"] for one in document["installations"]),
         list(edited.values()),
         notes,
@@ -250,13 +250,13 @@ def _held_against(found: Survey, switch: Switch) -> Survey:
     return found._replace(entries=entries)
 
 
-def declare_all(wanted: str, switches: Sequence[Tuple[Switch, str]], root: str, check: bool, *given: Any) -> Declared:
+def declare_all(desired: str, switches: Sequence[Tuple[Switch, str]], root: str, check: bool, *given: Any) -> Declared:
     """The flag, and then each other switch on top of it; ``given`` are the rest of what :func:`declare` takes."""
     launch_scripts, names, backup, attach, run, count, days, clocks = given
-    if wanted not in KNOWN:  # the flag is no policy
+    if desired not in KNOWN:  # the flag is no policy
         found = survey(HostFiles(root), launch_scripts, attach)
         return Declared(False, [], [], [], document_of(found), [], False, [], [], found, found.files)
-    done = declare(wanted, root, launch_scripts, names, backup, check, attach, run, count, days)
+    done = declare(desired, root, launch_scripts, names, backup, check, attach, run, count, days)
     for switch, state in switches:
         over = done.view if check else None
         try:
@@ -309,7 +309,7 @@ def _merged(done: Declared, more: Declared, check: bool) -> Declared:
 
 
 def _planned(
-    entry: Entry, files: HostFiles, wanted: str, backup: bool, edited: bool, check: bool
+    entry: Entry, files: HostFiles, desired: str, backup: bool, edited: bool, check: bool
 ) -> Tuple[HostFiles, _outcome.Outcome, Plan, bool]:
     """The reading that counts, what the next start gives by it, what to write, and whether somebody edited meanwhile.
 
@@ -330,7 +330,7 @@ def _planned(
         refused: Optional[Exception] = None
         planned = Plan({}, on_disk)
         try:
-            planned = plan(definition, files, on_disk, live, wanted, backup)
+            planned = plan(definition, files, on_disk, live, desired, backup)
         except (Refused, OSError) as error:
             refused = error
         now = files.anew()
@@ -529,7 +529,7 @@ def _undone(name: str, store: Store, writes: Sequence[_Write], reason: str) -> s
     )
 
 
-def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Write]]) -> Optional[str]:
+def _wrong(before: Survey, after: Survey, desired: str, done: Dict[str, List[_Write]]) -> Optional[str]:
     """The installation that the edits of all together left with another verdict, or with more changed than the flag."""
     now = {entry.definition.name: entry.on_disk for entry in after.entries}
     for entry in before.entries if done else ():
@@ -539,19 +539,19 @@ def _wrong(before: Survey, after: Survey, wanted: str, done: Dict[str, List[_Wri
             continue  # it ended meanwhile
         if (
             reached is None
-            or (name in done and reached.verdict != wanted)
+            or (name in done and reached.verdict != desired)
             or (was.vectors and not _live.same_vectors(was, reached))
         ):
             return name
     return None
 
 
-def _owing(result: Survey, wanted: str, names: Sequence[str]) -> List[str]:
+def _owing(result: Survey, desired: str, names: Sequence[str]) -> List[str]:
     """Services whose files are right and whose running JVM is known to have another value."""
     return [
         entry.definition.service
         for entry in result.entries
         if entry.definition.service
         and (not names or entry.definition.name in names)
-        and RESTART in owed(entry.on_disk.verdict, entry.next_start.verdict, entry.running, wanted)
+        and RESTART in owed(entry.on_disk.verdict, entry.next_start.verdict, entry.running, desired)
     ]

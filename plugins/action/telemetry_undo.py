@@ -91,10 +91,10 @@ class ActionModule(Carrier):
                 variables,
             )
         except AnsibleError as error:
-            self.record([attempt(one_line(str(error)))], variables, run)
+            self.record([attempt(one_line(str(error)), what="undo")], variables, run)
             raise
         if answer.get("failed") or "undone" not in answer:
-            self.record([attempt(said(answer))], variables, run)
+            self.record([attempt(said(answer), what="undo")], variables, run)
             return {"failed": True, "msg": f"run {run} could not be undone: {said(answer)}"}
         undone = answer["undone"]
         refused = [one["reason"] for one in undone if one["reason"]] + missing(recorded or [], undone, run)

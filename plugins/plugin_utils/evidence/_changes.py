@@ -71,13 +71,13 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
     ]
 
 
-def attempt(failure: str, desired: str | None = None, file: str | None = None) -> dict[str, Any]:
+def attempt(failure: str, desired: str | None = None, file: str | None = None, what: str = "edit") -> dict[str, Any]:
     """Something of which nobody knows how far it came: no answer, a connection that broke.
 
     Where sudo let nobody in it came nowhere: that is a refusal, and no alibi for what somebody else did meanwhile.
     """
     if never_began(failure):
-        return refusal("edit", failure)
+        return refusal(what, failure)
     return {"kind": "attempt", "file": file, "state": _wanted(desired), "failure": _short(failure)}
 
 

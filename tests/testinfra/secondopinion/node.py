@@ -93,13 +93,13 @@ class Node:
             pytest.skip("no operations center, controller or Jenkins was found on this host")
         return found
 
-    def verdict(self, problems: list[str], advice: list[str], about: list[Installation]) -> None:
+    def verdict(self, problems: list[str], advice: list[str], about: list[Installation], waivable: bool = True) -> None:
         """Ends the test as failed, or as expected to fail while a waiver is valid, if there are problems."""
         if not problems:
             return
         # Names of files are their owner's choice.
         problems = ["".join(char if char.isprintable() else "?" for char in one) for one in problems]
-        if self.policy.waiver:
+        if self.policy.waiver and waivable:
             pytest.xfail(f"{self.policy.waiver}; {problems[0]}")
         lines = [f"{self.name}: {problems[0]}", *problems[1:], *self.policy.remarks]
         lines += ["What to do: " + advice[0], *advice[1:]] if advice else []

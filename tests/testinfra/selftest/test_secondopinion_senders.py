@@ -9,9 +9,10 @@ import subprocess
 import zipfile
 
 import pytest
-from secondopinion import classfiles, compare, facts, homes, jvmtext, policy
+from secondopinion import classfiles, compare, facts, homes, inventory, jvmtext, policy, test_telemetry
 from secondopinion.facts import ABSENT, FALSE, TRUE, UNKNOWN, Facts, File, Process
 from secondopinion.homes import Told, Untold
+from secondopinion.node import Node
 
 HOME = "/h"
 TREE = "unclassified:\n  usageStatisticsCloudBees:\n    usageStatisticsCollected: %s\n"
@@ -230,6 +231,49 @@ def test_what_both_claim_to_know():
     ]
     seen.unread = ["/h/plugins/broken.jpi"]
     assert len(compare.contradictions(entry, seen, found, with_events=True)) == 3, "where not all was read"
+
+
+def judged(installations: list | None, *paths: str, waiver: str = "", product: bool = True) -> None:
+    """A report with these installations, against a host with these homes."""
+    state = None if installations is None else {"installations": installations}
+    asked = policy.read({"telemetry_desired": "disabled"})
+    asked.waiver = waiver
+    node = Node(inventory.Target("h"), asked, "paramiko", {"state": state})
+    node._facts = Facts(processes=[Process("7")] if product else [], homes={path: homes.Home(path) for path in paths})
+    test_telemetry.test_what_the_audit_says_is_what_is_seen_here(node)
+
+
+@pytest.mark.parametrize(
+    ("installations", "paths", "word"),
+    [
+        ([], ["/h"], "/h: the report knows of no installation there"),
+        ([], [], "no installation on this host, and here is one"),
+        ([{"home": None}], ["/h", "/i"], "/i: the report knows"),
+        ([{"home": "/i"}], ["/h"], "/h: the report knows"),
+        ([{"home": "/i"}, {}], ["/h", "/i", "/j"], "/j: the report knows"),
+        ([{"home": "/h"}, {"home": "/i", "service": "cm.service"}], ["/h"], "/i: the report has an installation there"),
+    ],
+)
+def test_what_an_audit_has_missed(installations, paths, word):
+    for waiver in ("", "waived until 2026-12-24"):  # nobody has waived that a tool is wrong
+        with pytest.raises(pytest.fail.Exception, match=word):
+            judged(installations, *paths, waiver=waiver)
+
+
+def test_what_an_audit_does_not_say_is_no_contradiction():
+    judged(None, "/h")
+    judged([{"home": None}], "/h")
+    judged([{"home": "/h/"}], "/h")
+    judged([], product=False)
+
+
+def test_a_host_that_is_not_in_the_report_fails_whatever_its_waiver():
+    asked = policy.read({"telemetry_desired": "disabled"})
+    asked.waiver = "waived until 2026-12-24"
+    node = Node(inventory.Target("h"), asked, "paramiko", {})
+    node._facts = Facts()
+    with pytest.raises(pytest.fail.Exception, match="not in the report"):
+        test_telemetry.test_what_the_audit_says_is_what_is_seen_here(node)
 
 
 def test_of_a_start_that_names_its_bundle_nowhere():

@@ -66,10 +66,14 @@ casc() {
     if [ ! -e "$1" ]; then say missing; return; fi
     say stat "$(owner "$1")"
     say text
-    limited 20 find -L "$1" -maxdepth 8 \( -type f -o -type l -o -type p \) 2>/dev/null | head -n 500 | body
+    # A list that broke off, or that nobody may make, ends with a line that is no path.
+    listed=$({ limited 20 find -L "$1" -maxdepth 8 \( -type f -o -type l -o -type p \) 2>/dev/null || echo not all of it; } |
+        head -n 500)
+    printf '%s\n' "$listed" | body
     wide=$(printf '^(\377\376|\376\377)')
-    limited 20 find -L "$1" -maxdepth 8 \( -type f -o -type p \) \( -iname '*.yaml' -o -iname '*.yml' \) 2>/dev/null |
-        head -n 500 | while IFS= read -r f; do
+    printf '%s\n' "$listed" | while IFS= read -r f; do
+        case ${f##*/} in *.[yY][mM][lL] | *.[yY][aA][mM][lL]) ;; *) continue ;; esac
+        [ -e "$f" ] || continue # a link to nothing
         case ${f##*/} in bundle.yaml) below "${1%/*}" "$f"; continue ;; esac
         [ -f "$f" ] || { below "${1%/*}" "$f"; continue; }
         limited 10 grep -q -i -a -E "usage.{0,12}statistics|\\\\[xuU]|^[[:space:]]*[?&*!]|<<|$wide" -- "$f" 2>/dev/null

@@ -218,7 +218,7 @@ def need(folder: str, files: dict, wanted: set[str]) -> list[str]:
         return []
     found = [] if one.state != "text" else [path for path in one.text.split("\n") if path]
     if len(found) >= MOST_FILES or not all(path.startswith("/") for path in found):
-        raise Untold(f"{folder}: more files, or of odder names, than are looked at")
+        raise Untold(f"{folder}: more files, or of odder names, than are looked at, or it could not be listed")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import struct
 import subprocess
 import zipfile
@@ -329,6 +330,26 @@ def test_what_may_lie_in_a_folder(tmp_path, plant, value):
     plant(folder / "jenkins.yaml")
     files = gathered(f"casc:{folder}")
     assert home(files=files, starts=f"CASC_JENKINS_CONFIG={folder}").declared.value == value
+
+
+@pytest.mark.parametrize("shown", [0, 1, 2, 500])
+def test_a_folder_that_could_not_be_listed_is_not_empty(tmp_path, monkeypatch, shown):
+    """As on a share that root may not read, or one that takes too long: what was not seen may set the toggle."""
+    folder = tmp_path / "h/core-casc-bundle"
+    folder.mkdir(parents=True)
+    (folder / "bundle.yaml").write_text("jcasc: [a.yaml]")
+    (folder / "a.yaml").write_text(TREE % "true")
+
+    def declared():
+        place, known = str(folder.parent), gathered(f"home:{folder.parent}")
+        return homes.read(place, "", False, known, set()).declared.value
+
+    assert declared() is True
+    find = tmp_path / "find"  # a stand-in for what fails
+    find.write_text(f'#!/bin/sh\n{shutil.which("find")} "$@" | head -n {shown}\nexit 1\n')
+    find.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert declared() == UNKNOWN
 
 
 def test_a_home_by_the_gatherer(tmp_path):

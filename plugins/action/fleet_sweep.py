@@ -75,6 +75,8 @@ _SAID_BETTER = frozenset({"login", "key_unknown"})
 MOST_FILES = 20
 #: Why there is no verdict yet of a host.
 OTHER_NAME = "it has another name, under which it is acted on"
+#: What an odd value in what a host says, or in its variables, may come to; not what is wrong here (OSError).
+_ODD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 #: Seconds between two looks whether it is time to say how far it is.
 PERIOD = 0.5
 
@@ -296,7 +298,7 @@ class Tally:
         """A host answered, or was found unreachable. Raises AnsibleActionFail."""
         try:
             filed = self._file(known.host, known.settings, answer, known.circumstances)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except _ODD as error:
             # Whatever one host says, it must not end the audit of the others.
             failed = {"failed": True, "msg": f"its answer could not be judged ({type(error).__name__})"}
             filed = self._file(known.host, known.settings, failed, known.circumstances)
@@ -462,7 +464,7 @@ class Preparation:
                 self._tally.leave(host, str(reason))
             except AnsibleError as error:
                 self._tally.leave(host, f"its variables cannot be resolved: {error}")
-            except (TypeError, ValueError, LookupError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001
                 # Whatever one host's variables are, they must not end the run of the others.
                 self._tally.leave(host, f"its variables cannot be used ({type(error).__name__})")
             return None
@@ -493,7 +495,7 @@ class Preparation:
         self._tally.meet(known.host, answer)
         try:
             following = self._purpose.answered(known, answer)
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
+        except _ODD as error:
             # Whatever one host says, it must not end the run of the others.
             if known.errand.edits:
                 self._tally.edit(known, [_attempt(known, "its answer could not be judged")], [])

@@ -66,6 +66,17 @@ WRONG: dict[str, dict[str, Any]] = {
     "templates that are none": {"telemetry_launch_templates": True},
     "an endpoint that is text": {"telemetry_endpoint": "api.example.org", "telemetry_connectivity": "required"},
     "a switch that is neither": {"telemetry_toggle_served": "maybe"},
+    "a port without end": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": "inf"},
+    "retries without end": {
+        "ansible_connection": "ssh",
+        "ansible_host": "127.0.0.1",
+        "ansible_port": 1,
+        "ansible_ssh_retries": "inf",
+    },
+    "a port of the endpoint without end": {
+        "telemetry_endpoint": {"host": "localhost", "port": float("inf")},
+        "telemetry_connectivity": "required",
+    },
 }
 
 

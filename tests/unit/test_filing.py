@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import ansible.template
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
+from ansible_collections.cbops.telemetry.plugins.action import fleet_sweep
 from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Known, Preparation, Tally, _place
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import words_of_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _sweep
@@ -105,6 +107,32 @@ def test_a_sweep_returns_what_the_audit_of_each_host_would(tmp_path: Path) -> No
     }
     assert [result["verdict"] for result in alone.values()] == ["unreachable", "not_applicable"]
     assert all(result["reasons"] for result in alone.values())
+
+
+def test_a_number_without_end_is_one_host_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is that cannot be judged: the others have their verdicts, and so has it."""
+    done = fleet_sweep.file_answer
+
+    def judge(host: str, settings: dict[str, Any], answer: dict[str, Any], *more: Any) -> dict[str, Any]:
+        int(answer.get("state", 0.0))
+        return done(host, settings, answer, *more)
+
+    monkeypatch.setattr(fleet_sweep, "file_answer", judge)
+    errand = Errand.of("cbops.telemetry.telemetry_info", {}, False)
+    known = Known("a", {"telemetry_desired": "disabled"}, Circumstances(), errand)
+    tally = Tally(2, tmp_path)
+    tally.file(known, {"state": float("inf")})
+    assert tally.hosts["a"]["verdict"] == "unknown" and "(OverflowError)" in tally.hosts["a"]["reasons"][0]
+
+    class Purpose:
+        def answered(self, _known: Known, answer: dict[str, Any]) -> None:
+            int(answer["rc"] * float("inf"))
+
+    prepared = Preparation.__new__(Preparation)
+    prepared._tally, prepared._purpose = tally, cast(Any, Purpose())
+    prepared._known, prepared._begun = {"b": replace(known, host="b")}, {"b"}
+    prepared.file(SimpleNamespace(host="b"), _sweep.Answer(1, "", "oops"))
+    assert tally.unserved["b"] == "its answer could not be judged (OverflowError)"
 
 
 def test_who_is_acted_on_under_another_name_is_looked_at_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -481,6 +482,37 @@ def test_a_declaration_that_is_newer_is_pending_whoever_wrote_it(cm: Host) -> No
     assert [one.get("pending") for one in found] == [True, None, None] and "ours" not in found[0]
 
 
+@pytest.mark.parametrize("moment", [-1000, 1000])
+def test_our_edit_of_a_declaration_is_ours_whatever_time_its_file_has(cm: Host, moment: float) -> None:
+    path = cm.write(HOME + "/jenkins.yaml", casc("true"))
+    told(cm)
+    reading = HostFiles(str(cm.root))
+    at = records.edited_at(reading, HOME + "/jenkins.yaml") or 0
+    os.utime(path, (at + moment, at + moment))
+    found = [toggle.declared(reading, HOME, toggle.Casc(), (), since) for since in (at - 60, at + 60, None)]
+    assert [(one.get("pending"), one.get("ours")) for one in found] == [(True, True), (None, None), (None, None)]
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_an_edit_of_ours_in_a_time_to_come_is_not_known(
+    cm: Host, declares: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was put back: the JVM may well be older than the edit, and no restart would ever come after that."""
+    cm.write(*((HOME + "/jenkins.yaml", casc("true")) if declares else (XML, xml("true"))))
+    told(cm)
+    since = time.time() - 86400
+    monkeypatch.setattr(records, "edited_at", lambda *_given: time.time() + 600)
+    reading = HostFiles(str(cm.root))
+    place = (
+        toggle.declared(reading, HOME, toggle.Casc(), (), since) if declares else toggle.on_disk(reading, HOME, since)
+    )
+    assert place["elsewhere"] is True and "ours" not in place and declares or "pending" not in place
+    entry = entry_of(False if declares else None, False)
+    entry["toggle"]["declared" if declares else "on_disk"] = place
+    (found,) = rules.of_toggle(entry, "disabled")
+    assert (found.verdict, found.debts) == ("unknown", ())
+
+
 def entry_of(
     declared: Any, on_disk: Any, running: str = "disabled", served: Any = "", pending: str = "", ours: bool = False
 ) -> dict[str, Any]:
@@ -501,6 +533,17 @@ def entry_of(
     }
 
 
+def pending_too(entry: dict[str, Any]) -> dict[str, Any]:
+    """One whose declaration is newer than its JVM as well."""
+    entry["toggle"]["declared"]["pending"] = True
+    return entry
+
+
+def unseen(entry: dict[str, Any]) -> dict[str, Any]:
+    """One whose JVM nobody sees."""
+    return {**entry, "running": "unknown", "processes": []}
+
+
 @pytest.mark.parametrize(
     ("entry", "verdict", "owes"),
     [
@@ -514,12 +557,27 @@ def entry_of(
         (entry_of(None, False, pending="on_disk elsewhere"), "unknown", False),
         (entry_of(None, False, served=False, pending="on_disk elsewhere"), "compliant", False),
         (entry_of(None, True, pending="on_disk elsewhere"), "violation", False),
+        # The same, and what was declared too, after that start: the JVM is older than both.
+        (pending_too(entry_of(False, False, pending="on_disk")), "restart_pending", True),
+        (pending_too(entry_of(False, False, pending="on_disk elsewhere")), "unknown", False),
+        (pending_too(entry_of(False, False, served=False, pending="on_disk")), "compliant", False),
         # A declaration that the JVM is older than; and one that it has read, which no other start mends.
         (entry_of(False, True, pending="declared"), "restart_pending", True),
         (entry_of(False, True), "restart_pending", False),
         (entry_of(False, "unknown", pending="declared"), "unknown", False),  # a bundle is given anew for many reasons
         (entry_of(False, "unknown", pending="declared", ours=True), "unknown", True),
         (entry_of(False, "unknown"), "unknown", False),
+        # Our edit of a declaration: its JVM was started with one that said otherwise, whatever is on disk.
+        (entry_of(False, False, pending="declared", ours=True), "unknown", True),
+        (entry_of(False, False, served=False, pending="declared", ours=True), "compliant", False),
+        (entry_of(False, False, pending="declared"), "compliant", False),
+        (entry_of(False, False, pending="declared elsewhere"), "unknown", False),
+        (entry_of(False, False, served=False, pending="declared elsewhere"), "compliant", False),
+        # A JVM that is not seen may be older than any file.
+        (unseen(entry_of(None, False)), "unknown", False),
+        (unseen(entry_of(False, False)), "unknown", False),
+        (unseen(entry_of(None, False, served=False)), "compliant", False),
+        (unseen(entry_of(None, True)), "violation", False),
         (entry_of(False, False, served=True, pending="declared"), "restart_pending", True),
         (entry_of(True, False, pending="declared"), "violation", False),
         (entry_of("unknown", False, pending="on_disk"), "unknown", False),
@@ -567,7 +625,8 @@ def test_plan_and_enforce(desired: str) -> None:
     assert [one["summary"] for one in found["edits"]] == ["toggle set (line 4)"]
     assert found["restarts"] == ["cm.service"]
     assert planned(entry_of(True, True), "/h/declared")["restarts"] == ["cm.service"]
-    assert planned(entry_of(True, False), "/h/declared")["restarts"] == [], "it is off, and stays so"
+    assert planned(entry_of(True, False), "/h/declared")["restarts"] == ["cm.service"], "it was started with on"
+    assert planned(entry_of(True, False, served=False), "/h/declared")["restarts"] == [], "it is off, and stays so"
     assert planned(entry_of(None, True, running="not_running"), "/h/on_disk")["restarts"] == []
     assert planned(entry_of(None, False, pending="on_disk"))["restarts"] == ["cm.service"]
     assert planned(entry_of(None, False))["restarts"] == []

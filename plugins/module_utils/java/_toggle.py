@@ -308,21 +308,28 @@ def declared(
         return {"collected": None, "reason": why}
     value, path, line = sources.found[0]
     found = {"collected": value, "file": path, "line": line}  # type: Dict[str, Any]
-    if since is not None and any(_is_between(sources.times.get(one[1], 0), since) for one in sources.found):
-        found["pending"] = True
-        if any(_is_ours(files, one[1], since) for one in sources.found):
+    if since is not None:
+        paths = {one[1] for one in sources.found}
+        edits = [_edited(files, one, since) for one in paths]  # root's record counts, not a time that a user can set
+        if "pending" in edits or any(_is_between(sources.times.get(one, 0), since) for one in paths):
+            found["pending"] = True
+        if "pending" in edits:
             found["ours"] = True
+        elif "elsewhere" in edits:
+            found["elsewhere"] = True
     return dict(found, reason=note) if note else found
 
 
-def _is_ours(files: HostFiles, path: str, since: float) -> bool:
-    """Whether a declaration is as our edit after a start has left it."""
+def _edited(files: HostFiles, path: str, since: float) -> Optional[str]:
+    """What our record says of a file that is as we have left it: ``pending`` where no JVM has it, ``elsewhere`` where
+    that is not known, because the clock was put back; None also where records are not for us to see."""
     from ..host._records import edited_at
 
     try:
-        return _is_between(edited_at(files, path) or 0, since)
+        at = edited_at(files, path) or 0
     except OSError:
-        return False
+        return None
+    return "pending" if _is_between(at, since) else "elsewhere" if at > since + CLOCK_SECONDS else None
 
 
 def _take_bundle(sources: _Sources, bundle: Optional[str], promoted: str) -> str:
@@ -404,8 +411,11 @@ def _since(files: HostFiles, path: str, since: float, shared: bool) -> Dict[str,
     from ..host._records import edited_at
 
     try:
-        if _is_between(edited_at(files, path) or 0, since):
+        at = edited_at(files, path) or 0
+        if _is_between(at, since):
             return {"pending": True}
+        if at > since + CLOCK_SECONDS:  # the clock was put back: the JVM may be older
+            return {"elsewhere": True}
     except OSError:
         shared = True  # the records are not for us to see
     try:

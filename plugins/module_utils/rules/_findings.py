@@ -447,25 +447,38 @@ def of_toggle(entry: Mapping[str, Any], wanted: str) -> List[Finding]:
             "unknown",
             "whether CloudBees' toggle is declared is not known: %s" % _place(entry, "declared").get("reason"),
         )
-    is_file = is_silent and on_disk is desired and _bool(entry, "served") is None
-    if is_file and _place(entry, "on_disk").get("pending"):
+    # What the product does not tell, a file tells of a JVM that is known to be younger; of what was declared after the
+    # JVM's start that was not told either.
+    told = {} if is_silent else _place(entry, "declared")
+    is_file = on_disk is desired and _bool(entry, "served") is None
+    decides = _place(entry, "on_disk") if is_file and (is_silent or told.get("pending")) else {}
+    if decides.get("pending"):
         return finding(
             "restart_pending",
             "CloudBees' toggle is %s %s, which was edited after the start of its JVM: that has it as it was, so a "
             "restart is owed" % (_said(desired), _where_toggle(entry, "on_disk")),
             RESTART,
         )
-    if (
-        is_silent
-        and on_disk is desired
-        and _bool(entry, "served") is None
-        and _place(entry, "on_disk").get("elsewhere")
-    ):
+    if is_file and (decides.get("elsewhere") or told.get("elsewhere")):
         return finding(
             "unknown",
-            "whether CloudBees' toggle is so in the product is not known: it is %s %s, which was written after the "
-            "start of its JVM, by that or by an edit that another host has on record; telemetry_toggle_served asks the "
-            "product" % (_said(desired), _where_toggle(entry, "on_disk")),
+            "whether CloudBees' toggle is so in the product is not known: it is %s %s, which may be newer than its JVM "
+            "(by an edit that another host has on record, or that has a time to come); telemetry_toggle_served asks "
+            "the product"
+            % (_said(desired), _where_toggle(entry, "on_disk" if decides.get("elsewhere") else "declared")),
+        )
+    if is_file and told.get("ours") and not _is_untold(entry):
+        return finding(
+            "unknown",
+            "whether CloudBees' toggle is so in the product is not known: it is %s %s, which was edited after the "
+            "start of its JVM, so a restart is owed" % (_said(desired), _where_toggle(entry, "declared")),
+            *late,
+        )
+    if is_file and entry["running"] == "unknown" and not entry.get("processes"):
+        return finding(
+            "unknown",
+            "whether CloudBees' toggle is so in the product is not known: it is %s %s, and its JVM is not seen, which "
+            "may be older" % (_said(desired), _where_toggle(entry, "on_disk")),
         )
     if now is None or _is_untold(entry):
         asked, seen = _is_untold(entry), "declared" if declared is not None else now

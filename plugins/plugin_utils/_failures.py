@@ -18,6 +18,8 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 
 #: Characters of a failure's own words that are shown.
 LONGEST = 300
+#: How it begins where our program was started, and none of these failures tells why it said nothing.
+ENDED = "the program on the host ended without an answer"
 
 
 class Failure(NamedTuple):
@@ -69,7 +71,8 @@ FAILURES: tuple[Failure, ...] = (
         False,
         "its name has no address",
         "set ansible_host to its address, or make the name known to the DNS",
-        r"could not resolve hostname|name or service not known|nodename nor servname",
+        # sudo warns with these words, too, where a host does not know its own name.
+        r"could not resolve hostname|^(?!.*\bsudo(-rs)?: ).*(name or service not known|nodename nor servname)",
     ),
     Failure(
         "banner",
@@ -274,8 +277,8 @@ FAILURES: tuple[Failure, ...] = (
 
 _BY_KIND = {failure.kind: failure for failure in FAILURES}
 _PATTERNS = [(re.compile(failure.words, re.IGNORECASE | re.MULTILINE), failure) for failure in FAILURES]
-#: What ssh says at -v, and what surrounds its warnings.
-_NOISE = re.compile(r"debug[123]: |OpenSSH_|@+$")
+#: What ssh says at -v, what surrounds its warnings, and what sudo says and goes on.
+_NOISE = re.compile(r"debug[123]: |OpenSSH_|@+$|sudo: unable to resolve host ")
 
 #: What Ansible says before it repeats what ssh said.
 _ABOUT_SSH = re.compile(r"\A.*?(?:Failed to connect to the host via ssh: |can be reached over ssh: )(?=.)", re.DOTALL)
@@ -295,10 +298,15 @@ def _lines(said: str) -> list[str]:
     return [line for line in found if line]
 
 
-def failure_of(said: str) -> Failure | None:
-    """Which failure it is that said so; None where it is none of these."""
+def failure_of(said: str, let_in: bool = False) -> Failure | None:
+    """Which failure it is that said so; None where it is none of these.
+
+    ``let_in``: the host let us in, so that whatever sounds like ssh is somebody else's.
+    """
+    if said.startswith(ENDED):
+        return None  # what it said was looked at then
     text = "\n".join(_lines(said))
-    return next((failure for pattern, failure in _PATTERNS if pattern.search(text)), None)
+    return next((one for pattern, one in _PATTERNS if (one.answered or not let_in) and pattern.search(text)), None)
 
 
 def explained(said: str, failure: Failure | None = None) -> str:
@@ -307,7 +315,7 @@ def explained(said: str, failure: Failure | None = None) -> str:
     What is explained already stays as it is.
     """
     lines = _lines(said)
-    whole = visible(" ".join(" ".join(lines).split()))
+    whole = visible(" ".join((" ".join(lines) or said).split()))
     if kind_of(whole):
         return whole[: 2 * LONGEST]
     failure = failure or failure_of(said)
@@ -338,7 +346,7 @@ _MAY_BE_CUT = ("broken", "closed")
 
 def was_there(said: str) -> bool:
     """Whether a connection of which ssh says so may have been there: nobody knows then how far the host came."""
-    failure = failure_of(said)
+    failure = _failure_in(said)
     return failure is None or failure.answered or failure.kind in _MAY_BE_CUT or bool(_CUT.search(said))
 
 
@@ -351,9 +359,14 @@ _BEFORE_ALL = (
 
 def never_began(said: str) -> bool:
     """Whether a failure, explained or not, is one that leaves no doubt: the program did not start there."""
-    failure = failure_of(said)
-    kind = kind_of(said) or (failure.kind if failure else None)
-    return kind in _BEFORE_ALL or not was_there(said)
+    failure = _failure_in(said)
+    return (failure is not None and failure.kind in _BEFORE_ALL) or not was_there(said)
+
+
+def _failure_in(said: str) -> Failure | None:
+    """Which failure it is, explained or not."""
+    kind = kind_of(said)
+    return of_kind(kind) if kind else failure_of(said)
 
 
 def kinds() -> Sequence[str]:

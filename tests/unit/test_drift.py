@@ -359,6 +359,7 @@ def test_what_we_did_before_and_while_a_host_was_gone_is_no_drift(tmp_path: Path
         ("ssh: connect to host h port 22: Connection refused", "corrective"),
         ("client_loop: send disconnect: Broken pipe", None),
         ("sudo: unable to resolve host h; it ended without an answer", None),
+        ("sudo: unable to resolve host ci1: Name or service not known; Killed", None),
         ("it did not answer within 150 seconds", None),
         ("words that nobody knows", None),
     ],

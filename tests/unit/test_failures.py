@@ -9,7 +9,11 @@ import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _failures as failures
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances, file_answer
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
+    Circumstances,
+    file_answer,
+    problem_of,
+)
 
 #: What was printed, by programs of Debian 11 to 13 unless it says otherwise.
 SAID: dict[str, tuple[str, str | None]] = {
@@ -148,6 +152,12 @@ SAID: dict[str, tuple[str, str | None]] = {
         "set or an NFS file system without root privileges?",
         "sudo_broken",
     ),
+    "sudo asks, and warns": (
+        "sudo: unable to resolve host ci1: Name or service not known\nsudo: a password is required",
+        "sudo_password",
+    ),
+    "sudo warns": ("sudo: unable to resolve host ci1: Name or service not known\nKilled", None),
+    "sudo warns alone": ("sudo: unable to resolve host ci1: Name or service not known", None),
     "sudo in German": ("sudo: Ein Passwort ist notwendig", "sudo"),
     # The host.
     "no Python": ("no Python 3 was found; set ansible_python_interpreter", "no_python"),
@@ -236,6 +246,30 @@ def test_an_answer_that_is_none(status: int, stdout: str, stderr: str) -> None:
     silent = errand.result(0, "sudo: a password is required", "")
     assert silent is not None
     assert "without an answer (exit status 0)" in silent["msg"]
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "began"),
+    [
+        (137, "Killed", True),
+        # A warning, and the last words of something that a login shell runs.
+        (137, "sudo: unable to resolve host ci1: Name or service not known\nKilled", True),
+        (1, "sudo: unable to resolve host ci1: Name or service not known", True),
+        (137, "ssh: connect to host proxy port 22: Connection refused", True),
+        (2, "curl: (6) Host key verification failed.\nbash: fork: Cannot allocate memory", True),
+        (255, "sudo: unable to resolve host ci1: Name or service not known\nKilled", True),
+        (255, "ssh: Could not resolve hostname ci1: Name or service not known", False),
+        (255, "ssh: connect to host ci1 port 22: Connection refused", False),
+        (5, "ansible@ci1: Permission denied, please try again.", False),  # sshpass
+        (1, "ssh: connect to host proxy port 22: Connection refused\nsudo: a password is required", False),
+    ],
+)
+def test_whether_an_edit_was_begun(status: int, stderr: str, began: bool) -> None:
+    """What ssh alone says of the way is nothing where ssh did not fail: somebody else there has said it."""
+    told = Errand("telemetry_flag", {}, begin="<", end=">").result(status, "", stderr)
+    assert told is not None
+    for text in (told["msg"], failures.explained(told["msg"]), problem_of(told)):
+        assert failures.never_began(text) is not began, text
 
 
 @pytest.mark.parametrize(

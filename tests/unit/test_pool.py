@@ -110,6 +110,7 @@ CUT = (
     "Connection to cm1 closed by remote host.",
     "Host key verification failed.\nConnection to cm1 closed by remote host.",
     f"{DROPPED}\nConnection to cm1 closed by remote host.",
+    "sudo: unable to resolve host ci1: Name or service not known\nKilled",
     "words that nobody knows",
     "",
 )

@@ -28,6 +28,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
+    ENDED,
     explained,
     failure_of,
     of_kind,
@@ -118,6 +119,8 @@ _NOT_TAKEN = re.compile(
 )
 #: Characters of what a host said that are looked at for the reason of a failure.
 _LAST_WORDS = 4096
+#: The exit statuses of ssh itself, and of sshpass where a password or a host key is not taken.
+_OF_THE_WAY = (255, 5, 6)
 
 display = Display()
 
@@ -346,13 +349,11 @@ class Errand:
             return None
         # What a login shell or sudo says may stand in either; what is said without a failure is no reason.
         words = f"{stderr}\n{stdout[-_LAST_WORDS:]}"
-        failure = failure_of(words) if status else None
+        failure = failure_of(words, let_in=status not in _OF_THE_WAY) if status else None
         return {
             "failed": True,
             "rc": status,
-            "msg": explained(words, failure)
-            if failure
-            else f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}",
+            "msg": explained(words, failure) if failure else f"{ENDED} (exit status {status}): {last_line(stderr)}",
         }
 
 

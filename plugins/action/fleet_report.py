@@ -340,6 +340,10 @@ class ActionModule(LocalAction):
         elif not arguments["this_run"]:
             slices = slices_told(found.slices, since(arguments["newer_than"], found.at) or oldest(found.at, max_age))
             notes += filter(None, [told(slices)] if slices else [])
+        if self._limit is not None and self._slice is None and arguments["min_coverage"] is not None:
+            notes.append(
+                "telemetry_min_coverage is not looked at: this is a part of the inventory, which has no coverage"
+            )
         notes += _gone(vanished, found.whole, set(variables["groups"]["all"]))
         notes += [
             f"{named(names, ' and ')} are one machine: the same machine-id, boot and process namespace; it counts "

@@ -46,6 +46,7 @@ options:
     description:
       - Percentage of the known controllers that must have been audited, from 0 to 100. Less, or a coverage that is not
         known, or an operations center that was not audited, makes the task fail.
+      - Of a part of the inventory (C(--limit), C(-e telemetry_hosts)) it is not known. A slice is not held to it.
       - Without it coverage is shown and decides nothing.
     type: float
   max_age:

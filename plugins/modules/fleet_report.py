@@ -98,7 +98,7 @@ options:
     description:
       - Percentage of the known controllers that must have been audited. Less, a coverage that is not known, or an
         operations center that was not audited, makes the task fail, in the name of this machine.
-      - A run of a part of the inventory is not held to it.
+      - A run of a part of the inventory is not held to it, which a note says.
     type: float
   fail:
     description:

@@ -114,16 +114,30 @@ def test_a_report_has_the_figure_and_the_gate(reports: Path) -> None:
         code, printed, document = run(reports, "report", "--limit", "a.example", **given, telemetry_min_coverage=100)
         assert code == 0, printed
         assert "coverage" not in document
+        said = "telemetry_min_coverage is not looked at: this is a part of the inventory, which has no coverage"
+        assert f"note: {said}" in printed and said in document["notes"]
+        code, printed, document = run(reports, "report", "--limit", "a.example", **given)
+        assert "min_coverage" not in printed, "nothing was wanted"
 
 
-@pytest.mark.parametrize("more", [("-e", "telemetry_slice=2/4"), ("--limit", "a.example")])
-def test_the_ledger_of_a_part_names_nobody_who_is_in_another(reports: Path, more: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("more", "held"),
+    [
+        (("-e", "telemetry_slice=2/4"), False),
+        (("-e", "telemetry_slice=2/4", "--limit", "a.example"), False),
+        (("--limit", "a.example"), True),
+        (("-e", "telemetry_hosts=a.example"), True),
+    ],
+)
+def test_the_ledger_of_a_part_names_nobody_who_is_in_another(reports: Path, more: tuple[str, ...], held: bool) -> None:
+    """Nor is it let through: whoever wants a coverage gets none here. Of a slice the ledger on all has the gate."""
     with serving(controller("a"), controller("b")) as center:
         token = "{{ lookup('ansible.builtin.env', 'OC_TOKEN') }}"
         centers = [{"url": center.url, "user": USER, "token": token, "allow_http": True}]
         variables = {"telemetry_operations_centers": centers, "telemetry_min_coverage": 100}
         code, printed, document = run(reports, "ledger", *more, **variables)
-        assert code == 0, printed
+        assert code == (2 if held else 0), printed
+        assert ("telemetry_min_coverage is 100 %" in printed) is held
         assert "known, and not audited" not in printed
         assert "coverage: unknown (1 audited of at least 2 known; the ledger is of a part of the inventory" in printed
         assert document["coverage"]["percent"] is None

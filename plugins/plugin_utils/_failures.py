@@ -18,8 +18,11 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils._text import visib
 
 #: Characters of a failure's own words that are shown.
 LONGEST = 300
-#: How it begins where our program was started, and none of these failures tells why it said nothing.
-ENDED = "the program on the host ended without an answer"
+#: So many of the first and of the last lines of what was said are looked at, and characters of each line: what tells
+#: failures takes time by the square of that, and a host may say megabytes while others wait.
+_MOST, _WIDE = 50, 1000
+#: How it begins (_carrier.py) where our program was started, and none of these failures tells why it said nothing.
+_ENDED = "the program on the host ended without an answer"
 
 
 class Failure(NamedTuple):
@@ -293,9 +296,12 @@ def words_of_ssh(message: str) -> str:
 
 
 def _lines(said: str) -> list[str]:
-    """The lines that say something."""
+    """The lines that say something, of more than anybody reads the first and the last."""
     found = (line.strip().strip("@").strip() for line in said.splitlines() if not _NOISE.match(line.strip()))
-    return [line for line in found if line]
+    lines = [line for line in found if line]
+    if len(lines) > 2 * _MOST:
+        lines = [*lines[:_MOST], *lines[-_MOST:]]
+    return [line if len(line) <= 2 * _WIDE else f"{line[:_WIDE]} {line[-_WIDE:]}" for line in lines]
 
 
 def failure_of(said: str, let_in: bool = False) -> Failure | None:
@@ -303,7 +309,7 @@ def failure_of(said: str, let_in: bool = False) -> Failure | None:
 
     ``let_in``: the host let us in, so that whatever sounds like ssh is somebody else's.
     """
-    if said.startswith(ENDED):
+    if said.startswith(_ENDED):
         return None  # what it said was looked at then
     text = "\n".join(_lines(said))
     return next((one for pattern, one in _PATTERNS if (one.answered or not let_in) and pattern.search(text)), None)

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils import _failures as failures
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier import Errand
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._deadline import LARGEST
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import (
     Circumstances,
     file_answer,
@@ -227,6 +228,16 @@ def test_what_hosts_say_stays_on_one_line_and_is_no_command() -> None:
     assert "##vso" not in text
     assert text.isprintable()
     assert len(text) < 600
+
+
+@pytest.mark.parametrize("word", ["sudoers", "sudo-", "connect to host ", "python", "sudoers\n", "keyword "])
+def test_a_host_that_says_too_much_costs_its_own_time_only(word: str) -> None:
+    """Eight megabytes of what a pattern begins with: everybody else would wait for hours. And the reason is found."""
+    said = word * (LARGEST // len(word))
+    assert failures.failure_of(f"{said}\nsudo: a password is required") is failures.of_kind("sudo_password")
+    assert failures.failure_of(f"sudo: a password is required\n{said}") is failures.of_kind("sudo_password")
+    assert failures.was_there(said)
+    assert len(failures.explained(said)) < 600
 
 
 @pytest.mark.parametrize("status", [1, 126, 127, 255])

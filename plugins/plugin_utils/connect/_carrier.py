@@ -28,7 +28,6 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.utils.display import Display
 
 from ansible_collections.cbops.telemetry.plugins.plugin_utils._failures import (
-    ENDED,
     explained,
     failure_of,
     of_kind,
@@ -353,7 +352,9 @@ class Errand:
         return {
             "failed": True,
             "rc": status,
-            "msg": explained(words, failure) if failure else f"{ENDED} (exit status {status}): {last_line(stderr)}",
+            "msg": explained(words, failure)
+            if failure
+            else f"the program on the host ended without an answer (exit status {status}): {last_line(stderr)}",
         }
 
 

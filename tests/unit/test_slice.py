@@ -174,6 +174,27 @@ def test_slices_of_awx_are_counted_by_their_hosts() -> None:
     assert "how many there were nobody says" in _slice.told(unsaid)
 
 
+@pytest.mark.parametrize(
+    ("rounds", "missing_", "ended"),
+    [
+        # What was started again without its number is known by its hosts.
+        ([one(1, 1, hosts="ab"), one(2, 1, hosts="cd"), one(3, 2, hosts="ef"), one(None, 9, hosts="cd")], [4], 3),
+        ([one(1, 1, hosts="ab"), one(None, 9, hosts="a"), one(None, 10, hosts="b")], [2, 3, 4], 1),
+        ([one(1, 1, hosts="ab"), one(None, 9, hosts="bc"), one(None, 10, hosts="c")], [2, 3, 4], 1),
+        ([one(1, 1, hosts="ab"), one(2, 1, hosts="cd"), one(3, 2, hosts="ef"), one(None, 9, hosts="gh")], None, 4),
+        ([one(1, 1, hosts="ab"), one(None, 8, hosts="gh"), one(None, 9, hosts="b")], None, 2),
+        ([one(1, 1, hosts="ab"), one(None, 8)], None, 2),
+    ],
+)
+def test_a_slice_that_lost_its_number_is_known_by_its_hosts(
+    rounds: list[Round], missing_: list[int] | None, ended: int
+) -> None:
+    found = _slice.summary(rounds, None)
+    assert found is not None
+    assert (found["missing"], found["ended"]) == (missing_, ended)
+    assert found == _slice.summary([*reversed(rounds), *rounds], None)
+
+
 def test_no_slices_no_word() -> None:
     assert _slice.summary([], None) is None
     assert _slice.summary([one(1, 1)], "2026-11-28T00:00:00Z") is None

@@ -148,7 +148,9 @@ def summary(rounds: Iterable[Round], since: str | None) -> dict[str, Any] | None
     ]
     found = [one for one, is_own in zip(runs.values(), own) if is_own and one.slice.of == last.of]
     numbers = sorted({one.slice.number for one in found if one.slice.number})
-    alone = _apart([one.hosts for one in found if not one.slice.number])
+    alone = _apart(
+        [one.hosts for one in found if one.slice.number], [one.hosts for one in found if not one.slice.number]
+    )
     count = len(numbers) + alone
     return {
         "of": last.of,
@@ -161,14 +163,23 @@ def summary(rounds: Iterable[Round], since: str | None) -> dict[str, Any] | None
     }
 
 
-def _apart(groups: Sequence[frozenset[str]]) -> int:
-    """How many of some runs had no host in common with another: a slice that was started again is no other slice."""
-    seen: set[str] = set()
-    count = 0
-    for group in groups:
-        count += seen.isdisjoint(group)
-        seen |= group
-    return count
+def _apart(numbered: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -> int:
+    """How many slices the others are: one that was started again has hosts in common with the run before.
+
+    So it is no other slice, also where it has lost its number.
+    """
+    above: dict[str, str] = {}
+
+    def top(host: str) -> str:
+        while above.setdefault(host, host) != host:
+            above[host] = host = above[above[host]]
+        return host
+
+    for group in [*numbered, *others]:
+        for host in group:
+            above[top(host)] = top(next(iter(group)))
+    known = {top(host) for group in numbered for host in group}
+    return len({top(host) for group in others for host in group} - known) + sum(not group for group in others)
 
 
 def told(found: Mapping[str, Any]) -> str:

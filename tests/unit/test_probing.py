@@ -81,6 +81,7 @@ def test_variables_that_cannot_be_used_are_left_to_a_task_that_says_so(settings:
         ({"failed": True, "msg": "'x' is no endpoint"}, "'x' is no endpoint"),
         ({"failed": True, "late": True, "msg": "it did not answer within 60 s"}, "did not answer within"),
         ({"changed": False}, "it gave no answer"),
+        ({"changed": False, "probes": []}, "it gave no answer"),
     ],
 )
 def test_a_host_that_has_not_looked_is_no_answer_of_the_network(answer: dict[str, Any], problem: str) -> None:

@@ -60,7 +60,7 @@ class Probing:
 
     def answered(self, known: Known, answer: dict[str, Any]) -> Known | None:
         """Keep what it saw."""
-        if answer.get("unreachable") or answer.get("failed") or "probes" not in answer:
+        if answer.get("unreachable") or answer.get("failed") or not answer.get("probes"):
             self._tally.miss(known.host, problem_of(answer))
         else:
             seen = [{key: one_line(str(probe[key])) for key in _KEPT} for probe in answer["probes"]]

@@ -46,7 +46,7 @@ def reached(places: Mapping[str, Place], seconds: float = PATIENCE) -> dict[str,
             found[place] = {place.text, *_marks(place.words or (), left)}
 
     # A resolver may hang for longer than anybody waits here.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, todo.qsize()))]
+    threads = [threading.Thread(target=work, daemon=True) for _number in range(min(_AT_ONCE, todo.qsize()))]
     for thread in threads:
         thread.start()
     for thread in threads:

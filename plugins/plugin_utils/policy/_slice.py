@@ -110,6 +110,11 @@ def slice_of(given: Any, variables: Mapping[str, Any]) -> Slice | None:
     return None if of == 1 else Slice(number, of, _job(given.get("job")) or job)
 
 
+def _is_count(value: object) -> bool:
+    """Whether it is a whole number, or none is given; to Python a boolean is one."""
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
 def slice_in(document: Mapping[str, Any]) -> Slice | None:
     """The slice that a manifest says its run was; None where it was none. Raises ValueError where it says nonsense."""
     given = document.get("slice")
@@ -118,7 +123,7 @@ def slice_in(document: Mapping[str, Any]) -> Slice | None:
     if not isinstance(given, dict):
         raise ValueError("the slice it was is not sound")
     number, of = given.get("number"), given.get("of")
-    if any(one is not None and type(one) is not int for one in (number, of)) or (number is not None and of is None):
+    if not all(_is_count(one) for one in (number, of)) or (number is not None and of is None):
         raise ValueError("the slice it was is not sound")
     job = given.get("job")
     if job is not None and not isinstance(job, str):

@@ -315,7 +315,7 @@ def gathered(*wanted: str) -> dict[str, File]:
         (lambda path: path.write_text("x: &a {usageStatisticsCloudBees: {usageStatisticsCollected: true}}\nunclassified: *a\n"), True),
         (lambda path: path.write_text("x: &a {b: 1}\nunclassified: {<<: *a}\n"), UNKNOWN),
         (lambda path: path.write_text(TREE % "true" + "# " + "x" * (600 << 10)), UNKNOWN),
-        (lambda path: os.mkfifo(path), UNKNOWN),
+        (os.mkfifo, UNKNOWN),
         (lambda path: path.symlink_to("/etc/passwd"), None),
         (lambda path: path.with_name("out.yaml").symlink_to(path.parents[2] / "outside.yaml"), UNKNOWN),
         (lambda path: [path.with_name(f"{number}.yaml").touch() for number in range(501)], UNKNOWN),

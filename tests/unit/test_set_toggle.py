@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from test_clocks import entry as clocks_entry
 from test_foresight import Tally
 
 from ansible_collections.cbops.telemetry.plugins.module_utils import _answer as answer
+from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _backups as backups
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit import _checkbox, _writing
 from ansible_collections.cbops.telemetry.plugins.module_utils.edit._backups import Store
 from ansible_collections.cbops.telemetry.plugins.module_utils.host import _records as records
@@ -189,6 +191,65 @@ def test_several_files_that_declare_it_are_one_edit(cm: Host, monkeypatch: pytes
     assert len(found["files"]) == 2 and of(cm)["declared"]["collected"] is False
 
 
+def test_what_could_not_be_put_back_is_said_and_is_on_record(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        cm.write(f"/etc/casc/{name}.yaml", casc("true"))
+        os.utime(cm.root / f"etc/casc/{name}.yaml", (1000, 1000))
+    starts(cm, "-Dcasc.jenkins.config=/etc/casc")
+    real = _checkbox.replace
+
+    def replace(path: str, *more: Any) -> Any:
+        if path.endswith("c.yaml"):  # meanwhile somebody has changed one that was written
+            (cm.root / "etc/casc/b.yaml").write_text(cm.read("/etc/casc/b.yaml") + "# mine\n")
+            raise _writing.Refused(f"{path}: no (nothing was changed)")
+        return real(path, *more)
+
+    monkeypatch.setattr(_checkbox, "replace", replace)
+    found = told(cm)
+    (said,) = found["toggle_refused"]
+    assert "the old bytes could not be put back: " in said and "b.yaml: somebody else changed it" in said
+    assert "nothing was changed" not in said and _manual.entry_of(said) == "toggle-not-set"
+    assert found["changed"] and [one["path"] for one in found["files"]] == ["/etc/casc/b.yaml"]
+    assert found["files"][0]["backup"] and found["backup_files"] == [found["files"][0]["backup"]]
+    assert [one["before_header"] for one in found["diff"]] == ["/etc/casc/b.yaml"]
+    assert [Path(path).name for path in Store(str(cm.root)).edited_by(RUN)] == ["b.yaml"], "the others are as before"
+    assert cm.read("/etc/casc/a.yaml") == casc("true")
+    assert (cm.root / "etc/casc/a.yaml").stat().st_mtime == 1000, "its time as well"
+
+
+def test_where_it_is_not_so_afterwards_and_stays(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = cm.write(XML, xml("true"))
+
+    def looked(*_given: Any) -> dict[str, Any]:
+        path.write_text(xml("false") + "\n")
+        return {"declared": {"collected": None, "reason": "x"}, "on_disk": {"collected": True, "file": XML}}
+
+    monkeypatch.setattr(_checkbox, "_looked", looked)
+    found = told(cm)
+    (said,) = found["toggle_refused"]
+    assert "after the edit it was not so" in said and "the old bytes could not be put back: " in said
+    assert "nothing was changed" not in said and found["changed"] and [one["path"] for one in found["files"]] == [XML]
+
+
+def test_a_name_is_of_the_toggle_too(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    cm.write(XML, xml("true"))
+    before = files(cm)
+    for state in ("disabled", "unmanaged"):
+        found = told(cm, state=state, name=["typo"])
+        assert found["failed"] and found["msg"].startswith("not installed here: typo") and files(cm) == before
+    cm.write(
+        "/opt/b/start.sh", "#!/bin/sh\nexport JENKINS_HOME=/opt/b/home\nexec java -jar /opt/b/jenkins.war\n", 0o755
+    )
+    cm.write("/opt/b/jenkins.war", "PK")
+    monkeypatch.setattr(
+        _checkbox, "of_toggle", lambda *_given: [rules.Finding("toggle", "x", "unknown", "", ("restart",))]
+    )
+    named = [one["name"] for one in told(cm, check=True, launch_scripts=["/opt/b/start.sh"])["state"]["installations"]]
+    other = next(name for name in named if name != "cloudbees-core-cm")
+    assert told(cm, check=True)["restart_required"] == ["cloudbees-core-cm"]
+    assert told(cm, check=True, launch_scripts=["/opt/b/start.sh"], name=[other])["restart_required"] == []
+
+
 @pytest.mark.parametrize("declares", [True, False])
 def test_two_installations_with_one_file_are_one_edit(cm: Host, declares: bool) -> None:
     cm.write(
@@ -358,6 +419,41 @@ def test_what_is_not_the_service_s_in_its_folder_is_left(cm: Host, owner: int) -
 
 
 @needs_root
+@pytest.mark.parametrize("ending", ["yaml", "YAML", "Yml"])
+def test_any_case_of_an_ending_is_the_product_s(cm: Host, ending: str) -> None:
+    path = cm.write(f"/srv/casc/a.{ending}", "x")
+    for one in (path, path.parent):
+        os.chown(one, USER, USER)
+    with _writing.walked_to(str(path)) as place:
+        assert _writing.owner_for(place, path.stat()) == (USER, USER)
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o755, 0o1755, 0o1777])
+def test_a_sticky_folder_makes_no_other_root_s(cm: Host, mode: int) -> None:
+    """What lies above it may still be taken away by whoever that belongs to."""
+    path = cm.write("/srv/theirs/sticky/inside/a.xml", "x")
+    theirs = path.parent.parent.parent
+    os.chown(theirs, USER, USER)
+    path.parent.parent.chmod(mode)
+    with _writing.walked_to(str(path)) as place:
+        assert str(theirs) in [folder for folder, _status in place.walk.open_to_others]
+        with pytest.raises(_writing.Refused):
+            _writing.owner_for(place, path.stat())
+
+
+@needs_root
+def test_rights_that_cannot_be_taken_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_groups: list[int]) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setgroups", denied)
+    with pytest.raises(_writing.Refused, match="rights of its owner cannot be taken"), _writing.Rights((USER, USER)):
+        pass
+    assert (os.geteuid(), os.getegid()) == (0, 0)
+
+
+@needs_root
 def test_a_folder_that_the_service_may_not_write_is_root_s_to_write(cm: Host) -> None:
     cm.write("/etc/casc/jenkins.yaml", casc("true"))
     os.chown(cm.root / "etc/casc/jenkins.yaml", USER, USER)
@@ -471,6 +567,52 @@ def test_what_was_edited_after_the_start_is_pending(cm: Host) -> None:
     assert not pending(at + 60, shared=True, key="elsewhere")
     os.utime(cm.root / XML[1:], (at + 9000, at + 9000))
     assert not pending(at - 60, shared=True, key="elsewhere"), "a time to come is of another clock"
+
+
+def test_what_each_start_turns_back_is_not_set_for_ever(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script in init.groovy.d, or the service's user, has the controller restarted by each run; twice is enough."""
+    path = cm.write(XML, xml("true"))
+    now = [time.time() - 40 * 86400]
+    jvms: list[float] = []
+    real = _checkbox._steps
+
+    def steps(entry: Any, *more: Any) -> Any:
+        return real(entry._replace(processes=tuple(SimpleNamespace(start=at) for at in jvms)), *more)
+
+    monkeypatch.setattr(_checkbox, "_steps", steps)
+    clock = {**vars(time), "time": lambda: now[0], "gmtime": lambda at=None: time.gmtime(now[0] if at is None else at)}
+    monkeypatch.setattr(_checkbox, "time", SimpleNamespace(**clock))
+    monkeypatch.setattr(backups, "time", SimpleNamespace(**clock))
+    for days, sets in (
+        (0, True),
+        (25, True),
+        (1, False),
+        (6, True),
+        (1, False),
+        (40, True),
+    ):  # what is old is forgotten
+        now[0] += days * 86400
+        for check in (True, False):
+            found = told(cm, check=check)
+            assert found["changed"] is sets and bool(found.get("toggle_refused")) is not sets, (days, found)
+        if not sets:
+            (said,) = found["toggle_refused"]
+            assert "it was set 2 times in 30 days" in said and _manual.entry_of(said) == "toggle-not-set"
+            assert cm.read(XML) == xml("true")
+            continue
+        jvms[:] = [now[0] + 60]
+        path.write_text(xml("true"))  # it was started, and turned back
+
+
+def test_what_is_undone_may_be_set_as_often_as_one_likes(cm: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    cm.write(XML, xml("true"))
+    real = _checkbox._steps
+    started = (SimpleNamespace(start=time.time() + 60),)
+    monkeypatch.setattr(_checkbox, "_steps", lambda entry, *more: real(entry._replace(processes=started), *more))
+    for number in range(4):
+        run = RUN[:-1] + str(number)
+        assert told(cm, run=run)["changed"] and cm.read(XML) == xml("false")
+        assert Store(str(cm.root), "20261128T120000Z-0123abc" + str(number)).undo(run)[0].changed
 
 
 def test_a_declaration_that_is_newer_is_pending_whoever_wrote_it(cm: Host) -> None:

@@ -8,12 +8,15 @@ decides, else the file in the home that the product reads at its start. The file
 written see edit/_writing, what is refused docs/decisions/0021-toggle-on-a-host.md.
 """
 
+import calendar
 import os
 import re
+import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..host import _limits as limits
 from ..host._files import HostFiles, native
+from ..host._records import is_ours
 from ..java import _toggle
 from ..java._jenkins_home import _XML_11, Unreadable, children, in_time
 from ..java._toggle import FIELD, PROMOTED
@@ -32,6 +35,8 @@ _CLICK = (
     'set it in Manage Jenkins, System, Usage Statistics ("Help make CloudBees ... better by sending telemetry and '
     'metrics ..."), and save'
 )
+#: An edit of the product's own file that so many starts in so many days have not kept is not made again.
+TURNED_TIMES, TURNED_DAYS = 2, 30
 _VALUE = re.compile(r"(<%s(?:\s[^<>]*)?>\s*)(true|false)(\s*)\Z" % FIELD)
 
 
@@ -48,7 +53,14 @@ class _Step(NamedTuple):
 
 
 class NotSet(Exception):
-    """The checkbox stays as it is; the message says why, and what to do."""
+    """The checkbox stays as it is; the message says why, and what to do.
+
+    ``left`` are edits that were made all the same and could not be taken back.
+    """
+
+    def __init__(self, message: str, left: Sequence[_Step] = ()) -> None:
+        super().__init__(message)
+        self.left = left
 
 
 def set_all(
@@ -65,8 +77,9 @@ def set_all(
     for entry, installation in zip(done.found.entries, done.document["installations"]):
         if entry.stray or (names and installation["name"] not in names):
             continue
+        copies: Dict[str, Optional[str]] = {}
         try:
-            steps = _steps(entry, installation, view, desired == "enabled")
+            steps = _steps(entry, installation, view, desired == "enabled", store)
             if not steps:  # also where it was set for another installation, with the same file
                 installation["toggle"] = installation["toggle"] if view is found else _looked(entry, installation, view)
                 continue
@@ -74,15 +87,18 @@ def set_all(
             if check:
                 for step in steps:
                     check_write(step.real)
-                copies: Dict[str, Optional[str]] = {}
             else:
-                copies = _written(steps, store)
+                writes = _written(steps, store, copies)
                 view = view.anew()
                 now = _looked(entry, installation, view)
-                _prove(now, steps, store, desired == "enabled")
+                _prove(now, writes, store, desired == "enabled")
                 installation["toggle"] = now
         except NotSet as error:
             refused.append("%s: CloudBees' toggle is not set here: %s" % (installation["name"], error))
+            if error.left:
+                done = _with(done, error.left, {step.path: copies[step.path] for step in error.left})
+                view = view.anew()
+                installation["toggle"] = _looked(entry, installation, view)
         except (Refused, Unreadable) as error:
             refused.append("%s: CloudBees' toggle is not set here: %s; or %s" % (installation["name"], error, _CLICK))
         except OSError as error:
@@ -94,7 +110,9 @@ def set_all(
     late = [
         entry.definition.service
         for entry, installation in zip(done.found.entries, done.document["installations"])
-        if entry.definition.service and any(RESTART in one.debts for one in of_toggle(installation, desired))
+        if entry.definition.service
+        and (not names or installation["name"] in names)
+        and any(RESTART in one.debts for one in of_toggle(installation, desired))
     ]
     done = done._replace(restart_required=list(dict.fromkeys(done.restart_required + late)))
     if done.backups and not check:
@@ -133,7 +151,7 @@ def describe(step: _Step) -> Dict[str, str]:
 # -- what is to be written ----------------------------------------------------------------------------
 
 
-def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, desired: bool) -> List[_Step]:
+def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, desired: bool, store: Store) -> List[_Step]:
     """What is to be edited, none where nothing is. Raises NotSet, Refused, Unreadable, OSError."""
     told, disk = installation["toggle"]["declared"], installation["toggle"]["on_disk"]
     home = (installation["home"] or "").rstrip("/")
@@ -149,7 +167,34 @@ def _steps(entry: Entry, installation: Dict[str, Any], files: HostFiles, desired
     if disk["collected"] is desired:
         return []
     step = _of_home(files, home, disk["file"], desired)
-    return [step] if step.old != step.new else []
+    if step.old == step.new:
+        return []
+    if entry.processes:
+        _check_lasts(step, files, store, min(jvm.start for jvm in entry.processes))
+    return [step]
+
+
+def _check_lasts(step: _Step, files: HostFiles, store: Store, since: float) -> None:
+    """Raises NotSet where starts turn the edit back: each run would edit and restart, for nothing. Raises OSError."""
+    if is_ours(files, step.path):
+        return  # undone, or the policy was another
+    begin, after = time.time() - TURNED_DAYS * 86400, checksum(step.new)
+    edits = [edit["at"] for kept in store.records(step.real) for edit in kept.edits if edit["after"] == after]
+    edits = sorted(at for at in edits if begin < _moment(at) < since)
+    if len(edits) >= TURNED_TIMES:
+        raise NotSet(
+            "%s: it was set %d times in %d days, last at %s, and turned back, also by or after the start that came "
+            "then; look for what does that, as a script in init.groovy.d; %s"
+            % (step.path, len(edits), TURNED_DAYS, edits[-1], _CLICK)
+        )
+
+
+def _moment(at: str) -> float:
+    """A time of a record in seconds since 1970, 0 where it is none."""
+    try:
+        return calendar.timegm(time.strptime(at, "%Y-%m-%dT%H:%M:%SZ"))
+    except ValueError:
+        return 0
 
 
 def _declaring(entry: Entry, home: str, files: HostFiles) -> List[str]:
@@ -274,24 +319,45 @@ def _real(files: HostFiles, home: str, path: str) -> str:
 # -- writing ------------------------------------------------------------------------------------------
 
 
-def _written(steps: Sequence[_Step], store: Store) -> Dict[str, Optional[str]]:
-    """The copies of the files, by path. All of them are written, or none. Raises Refused."""
-    copies: Dict[str, Optional[str]] = {}
+def _written(
+    steps: Sequence[_Step], store: Store, copies: Dict[str, Optional[str]]
+) -> List[Tuple[_Step, os.stat_result]]:
+    """The edits, with what the files were; their ``copies``, by path. All are made, or none. Raises NotSet, Refused."""
+    writes: List[Tuple[_Step, os.stat_result]] = []
     limits.write()
-    for number, step in enumerate(steps):
+    for step in steps:
         try:
+            status = os.lstat(step.real)
             copies[step.path] = replace(step.real, step.old, step.new, store)
-        except Refused as error:
-            _put_back(steps[:number], store)
-            raise error
-    return copies
+        except (Refused, OSError) as error:
+            left, failed = _put_back(writes, store)
+            if left:
+                raise NotSet("%s; %s; %s" % (_plain(error), failed, _CLICK), left)
+            raise
+        writes.append((step, status))
+    return writes
 
 
-def _put_back(steps: Sequence[_Step], store: Store) -> None:
-    for step in reversed(steps):
-        replace(step.real, step.new, step.old)
-        with Lock(step.real):
-            store.forget(step.real)
+def _plain(error: Exception) -> str:
+    """The words of an error where something else was changed."""
+    return str(error).replace(" (nothing was changed)", "")
+
+
+def _put_back(writes: Sequence[Tuple[_Step, os.stat_result]], store: Store) -> Tuple[List[_Step], str]:
+    """The old bytes and times back, and the records away: the edits where that could not be, and what to say."""
+    left: List[_Step] = []
+    failed: List[str] = []
+    for step, status in reversed(writes):
+        try:
+            replace(step.real, step.new, step.old, None, status)
+            with Lock(step.real):
+                store.forget(step.real)
+        except (Refused, OSError) as error:
+            left.append(step)
+            failed.append(_plain(error))
+    return left, (
+        "and the old bytes could not be put back: " + "; ".join(failed) if failed else "the old bytes are back"
+    )
 
 
 def _looked(entry: Entry, installation: Dict[str, Any], files: HostFiles) -> Dict[str, Any]:
@@ -307,12 +373,11 @@ def _looked(entry: Entry, installation: Dict[str, Any], files: HostFiles) -> Dic
     return _toggle.unknown_toggle(found) if isinstance(found, str) else found
 
 
-def _prove(found: Dict[str, Any], steps: Sequence[_Step], store: Store, desired: bool) -> None:
+def _prove(found: Dict[str, Any], writes: Sequence[Tuple[_Step, os.stat_result]], store: Store, desired: bool) -> None:
     """Raises NotSet where it is not as it was wanted; then the old bytes are back."""
     place = "declared" if found["declared"]["collected"] is not None else "on_disk"
     if found[place]["collected"] is not desired:
-        _put_back(steps, store)
+        left, words = _put_back(writes, store)
         raise NotSet(
-            "after the edit it was not so (%s); the old bytes are back; %s"
-            % (found[place].get("reason", "another"), _CLICK)
+            "after the edit it was not so (%s); %s; %s" % (found[place].get("reason", "another"), words, _CLICK), left
         )

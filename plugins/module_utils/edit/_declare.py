@@ -95,12 +95,7 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
         return _held_against(last[0], switch)
 
     before = looked(over or HostFiles(root))
-    unknown = [name for name in names if name not in [entry.definition.name for entry in before.entries]]
-    if unknown:
-        raise Refused(
-            "not installed here: %s (installed: %s)"
-            % (", ".join(unknown), ", ".join(entry.definition.name for entry in before.entries) or "nothing")
-        )
+    _check_names(before, names)
     files = before.files  # the present reading: each write begins the next one
     diffs: List[Dict[str, str]] = []
     backups: List[str] = []
@@ -231,6 +226,16 @@ def declare(  # noqa: C901 -- the order of an edit, step by step
     )
 
 
+def _check_names(found: Survey, names: Sequence[str]) -> None:
+    """Raises :class:`Refused` where one is not installed here."""
+    unknown = [name for name in names if name not in [entry.definition.name for entry in found.entries]]
+    if unknown:
+        raise Refused(
+            "not installed here: %s (installed: %s)"
+            % (", ".join(unknown), ", ".join(entry.definition.name for entry in found.entries) or "nothing")
+        )
+
+
 def _held_against(found: Survey, switch: Switch) -> Survey:
     """A survey with another switch in the place of the flag."""
     entries = []
@@ -255,6 +260,7 @@ def declare_all(desired: str, switches: Sequence[Tuple[Switch, str]], root: str,
     launch_scripts, names, backup, attach, run, count, days, clocks = given
     if desired not in KNOWN:  # the flag is no policy
         found = survey(HostFiles(root), launch_scripts, attach)
+        _check_names(found, names)
         return Declared(False, [], [], [], document_of(found), [], False, [], [], found, found.files)
     done = declare(desired, root, launch_scripts, names, backup, check, attach, run, count, days)
     for switch, state in switches:

@@ -150,7 +150,8 @@ def walked_to(path: str) -> Place:  # noqa: C901 -- one walk: each step checks w
                     del folders[1:], names[:]
                 parts = [item for item in target.split("/") if item not in ("", ".")] + parts
             elif parts:
-                if folder.st_mode & stat.S_ISVTX and folder.st_uid == 0 and status.st_uid in (0, os.geteuid()):
+                is_sticky = folder.st_mode & stat.S_ISVTX and folder.st_uid == 0 and not only_roots(folder)
+                if is_sticky and status.st_uid in (0, os.geteuid()):
                     del walk.open_to_others[-1:]  # nobody else can put another folder in the place of this one
                 folders.append(descriptor)
                 names.append(part)
@@ -471,9 +472,15 @@ class Rights:
 
     def __enter__(self) -> "Rights":
         if self._owner is not None:
-            self._before = os.getegid(), os.getgroups()
+            before = os.getegid(), os.getgroups()
             try:
                 os.setgroups([self._owner[1]])
+            except PermissionError:  # a user namespace may deny it
+                raise Refused(
+                    "the rights of its owner cannot be taken: we may not set groups here (nothing was changed)"
+                )
+            self._before = before
+            try:
                 os.setegid(self._owner[1])
                 os.seteuid(self._owner[0])
             except BaseException:
@@ -493,7 +500,7 @@ def owner_for(place: Place, owner: Any) -> Optional[Tuple[int, int]]:
 
     Raises :class:`Refused` for what root has put where others may replace it: root would have to write it.
     """
-    if not place.name.endswith(_SETTINGS) or os.geteuid() != 0:
+    if not place.name.lower().endswith(_SETTINGS) or os.geteuid() != 0:
         return None
     folder = os.fstat(place.folder)
     if not place.walk.open_to_others and only_roots(folder):

@@ -68,6 +68,14 @@ NAMES = (
     "delegated_vars['ansible_host']",
     "delegated_vars['ansible_ssh_host']",
 )
+#: Options of Ansible's plugin that say how ssh finds a host, and their variables, of which the first counts.
+_OF_SSH = {
+    "ssh_args": ("ansible_ssh_args",),
+    "ssh_common_args": ("ansible_ssh_common_args",),
+    "ssh_extra_args": ("ansible_ssh_extra_args",),
+    "port": ("ansible_ssh_port", "ansible_port"),
+    "remote_user": ("ansible_ssh_user", "ansible_user"),
+}
 _NO_PASSWORD = of_kind("sudo_password")
 #: Failures of which Ansible's own plugin says more where there is a password.
 _SAID_BETTER = frozenset({"login", "key_unknown"})
@@ -413,22 +421,37 @@ def _place(plugin: str, host: str, variables: Mapping[str, Any], template: Calla
     return f"{address} {port}".lower()
 
 
-def _words_of_ssh(host: str, variables: Mapping[str, Any], template: Callable[[Any], Any]) -> tuple[str, ...] | None:
-    """The arguments by which ssh finds a host, as far as its variables tell; None where they are none."""
+def set_for_ssh(plugin: str, keys: Mapping[str, Any]) -> dict[str, str]:
+    """The arguments of ssh where no variable of a host has them: by the play, the command line, or Ansible's settings.
 
-    def text(*names: str) -> str:
-        return next((str(templated(variables[name], template)) for name in names if variables.get(name)), "")
+    ``plugin`` is the name by which Ansible knows its plugin, which was loaded, and ``keys`` are keywords of the task.
+    """
+    found = {}
+    for option in _OF_SSH:
+        with contextlib.suppress(AnsibleError, ValueError):
+            value = C.config.get_config_value(option, plugin_type="connection", plugin_name=plugin, keys=keys)
+            found[option] = "" if value is None else str(value)
+    return found
 
+
+def _words_of_ssh(
+    host: str, variables: Mapping[str, Any], template: Callable[[Any], Any], others: Mapping[str, str] | None = None
+) -> tuple[str, ...] | None:
+    """The arguments by which ssh finds a host, by its variables, else by ``others``; None where they are none."""
+
+    def text(*names: str, other: str = "") -> str:
+        return next((str(templated(variables[name], template)) for name in names if variables.get(name)), other)
+
+    given = {option: text(*names, other=(others or {}).get(option, "")) for option, names in _OF_SSH.items()}
     try:
         words = [
-            word
-            for name in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
-            for word in shlex.split(text(name))
+            word for name in ("ssh_args", "ssh_common_args", "ssh_extra_args") for word in shlex.split(given[name])
         ]
     except ValueError:
         return None
-    port, user = text("ansible_ssh_port", "ansible_port"), text("ansible_ssh_user", "ansible_user")
-    words += [*(["-p", port] if port else []), *(["-l", user] if user else [])]
+    words += [
+        word for flag, name in (("-p", "port"), ("-l", "remote_user")) if given[name] for word in (flag, given[name])
+    ]
     address = text("ansible_ssh_host", "ansible_host") or host
     return None if address.startswith("-") else (*words, address)
 
@@ -449,6 +472,7 @@ class Preparation:
         self._connections: dict[str, Any] = {}
         #: The names by which Ansible knows its plugins' options.
         self._plugins: dict[str, str] = {}
+        self._for_ssh: dict[str, str] | None = None
         self._known: dict[str, Known] = {}
         #: Those of them for whom a command was started.
         self._begun: set[str] = set()
@@ -527,7 +551,7 @@ class Preparation:
         self._tally.place(
             host,
             _place(plugin, host, variables, templar.template),
-            _words_of_ssh(host, variables, templar.template) if plugin in SSH else None,
+            _words_of_ssh(host, variables, templar.template, self._set_for_ssh()) if plugin in SSH else None,
         )
         if plugin not in (*SSH, *LOCAL):
             raise Unserved(f"its connection plugin is {plugin}")
@@ -585,9 +609,7 @@ class Preparation:
 
     def _connection(self, name: str, variables: dict[str, Any], templar: Any) -> tuple[Any, str]:
         """Ansible's connection plugin with the settings of a host, and its address."""
-        if name not in self._plugins:
-            self._plugins[name] = self._made(name)._load_name
-        options = self._options("connection", self._plugins[name], variables, templar)
+        options = self._options("connection", self._known_as(name), variables, templar)
         address = str(
             next((options[name] for name in reversed(NAMES) if options.get(name)), variables["inventory_hostname"])
         )
@@ -602,6 +624,18 @@ class Preparation:
             made.set_options(task_keys=keys, var_options=options)
             self._connections[key] = made
         return self._connections[key], address
+
+    def _known_as(self, name: str) -> str:
+        """The name by which Ansible knows a connection plugin's options."""
+        if name not in self._plugins:
+            self._plugins[name] = self._made(name)._load_name
+        return self._plugins[name]
+
+    def _set_for_ssh(self) -> dict[str, str]:
+        """The same for all hosts: what their variables do not say of ssh."""
+        if self._for_ssh is None:
+            self._for_ssh = set_for_ssh(self._known_as("ssh"), self._task_keys())
+        return self._for_ssh
 
     def _made(self, name: str) -> Any:
         return connection_loader.get(f"ansible.builtin.{name}", self._action._play_context, os.devnull)

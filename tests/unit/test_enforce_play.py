@@ -140,3 +140,21 @@ def test_hosts_are_left_in_the_order_of_the_inventory(tmp_path: Path) -> None:
     own.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
     done, _verdicts = play(tmp_path, hosts, playbook=str(own))
     assert "left: b-answers c-held a-held, [1, 2]" in done.stdout, done.stdout + done.stderr
+
+
+def test_another_name_by_what_ansible_is_told_of_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that only ssh's configuration has, to which not a variable but a setting leads."""
+    config, ssh = tmp_path / "ssh_config", tmp_path / "ssh"
+    config.write_text("Host by-alias\n  HostName 127.0.0.1\n  Port 1\n")
+    ssh.write_text('#!/bin/sh\nfor last; do :; done\nexec /bin/sh -c "$last"\n')  # stands in for a host that answers
+    ssh.chmod(0o755)
+    monkeypatch.setenv("ANSIBLE_SSH_ARGS", f"-F '{config}'")
+    by_ssh = {"ansible_connection": "ssh", "ansible_ssh_executable": str(ssh)}
+    hosts = {
+        "held": {**by_ssh, "ansible_host": "by-alias", "ansible_ssh_extra_args": "-tt"},
+        "same": {**by_ssh, "ansible_host": "127.0.0.1", "ansible_port": 1},
+    }
+    done, verdicts = play(tmp_path, hosts, "-v")
+    assert "1 hosts are left to the ordinary way: ssh is set to ask for a terminal" in done.stdout, done.stdout
+    assert "1 hosts are left to the ordinary way: it has another name" in done.stdout, done.stdout
+    assert verdicts == dict.fromkeys(hosts, "not_applicable")

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
 
-from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Tally, _place, _words_of_ssh
+from ansible_collections.cbops.telemetry.plugins.action.fleet_sweep import Tally, _place, _words_of_ssh, set_for_ssh
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect import _places
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._places import Place, reached
 
@@ -87,6 +89,31 @@ def test_who_was_judged_by_another_name_of_a_mute_host_is_left(config: Path, tmp
     tally.leave("held", "it is held to a plan")
     tally.look_again()
     assert set(tally.unserved) == {"held", "same"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "own"),
+    [
+        ("ANSIBLE_SSH_ARGS", "-F '{config}'", {"ansible_host": "by-alias"}),
+        ("ANSIBLE_SSH_COMMON_ARGS", "-F '{config}'", {"ansible_host": "by-alias"}),
+        ("ANSIBLE_SSH_EXTRA_ARGS", "-F '{config}'", {"ansible_host": "by-alias"}),
+        ("ANSIBLE_REMOTE_PORT", "2222", {"ansible_host": "127.0.0.1"}),
+    ],
+)
+def test_what_ansible_itself_is_told_of_ssh_counts(
+    config: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, own: dict[str, Any]
+) -> None:
+    """Also where no variable says it: by a setting, which a variable goes before."""
+    plugin = connection_loader.get("ssh", PlayContext())._load_name
+
+    def found(**own: Any) -> set[str]:
+        words = _words_of_ssh("cm1", own, str, set_for_ssh(plugin, {}))
+        return reached({"cm1": Place(_place("ssh", "cm1", own, str), words)})["cm1"]
+
+    assert "127.0.0.1 2222" not in found(**own)
+    monkeypatch.setenv(name, value.format(config=config))
+    assert "127.0.0.1 2222" in found(**own)
+    assert "127.0.0.1 2222" not in found(ansible_host="127.0.0.1", ansible_port=2223)
 
 
 def test_nobody_waits_for_a_resolver_that_hangs(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:

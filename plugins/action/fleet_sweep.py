@@ -458,7 +458,8 @@ def _words_of_ssh(
 
 def _attempt(known: Known, failure: str) -> dict[str, Any]:
     """For the record, of a host that was told to edit."""
-    return attempt(failure, known.errand.params.get("state"))
+    params = known.errand.params
+    return attempt(failure, params.get("state"), toggle=params.get("toggle") or "unmanaged")
 
 
 class Preparation:

@@ -30,13 +30,17 @@ class ActionModule(CarriedModule):
 
     def act(self, arguments: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Ask the host, and keep a record of what was edited there, for an audit to know."""
-        desired = arguments.get("state")
+        desired, toggle = arguments.get("state"), arguments.get("toggle") or "unmanaged"
         try:
             result = self.ask(self._task.action, {"run": RUN_ID, **arguments}, variables)
         except AnsibleError as error:
-            self.record([attempt(one_line(str(error)), desired)], variables)
+            self.record([attempt(one_line(str(error)), desired, toggle=toggle)], variables)
             raise
-        self.record(edits_of(result, desired) if "files" in result else [attempt(said(result), desired)], variables)
+        has_said = "files" in result
+        self.record(
+            edits_of(result, desired, toggle) if has_said else [attempt(said(result), desired, toggle=toggle)],
+            variables,
+        )
         for note in [*result.get("notes", []), *result.get("toggle_refused", [])]:
             display.warning(f"{variables.get('inventory_hostname')}: {one_line(note)[:500]}")
         return result

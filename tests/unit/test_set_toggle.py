@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hostroot import FLAG, Host
+from schemas import validate
 from test_clocks import entry as clocks_entry
 from test_foresight import Tally
 
@@ -30,7 +31,15 @@ from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._carrier i
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._filing import Circumstances
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.connect._gate import admitted
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence import _drift as drift
-from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import edits_of
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._chain import digest
+from ansible_collections.cbops.telemetry.plugins.plugin_utils.evidence._changes import (
+    act_of,
+    acts_since,
+    attempt,
+    edits_of,
+    file_changes,
+    roll_backs_of,
+)
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.policy._assessment import policy_of
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.report import _manual
 from ansible_collections.cbops.telemetry.plugins.plugin_utils.restart import _foresight as foresight
@@ -357,7 +366,8 @@ def test_the_toggle_alone_is_policy(cm: Host) -> None:
     found = told(cm, state="unmanaged")
     assert [one["path"] for one in found["files"]] == [XML] and not found["restart_required"]
     assert of(cm)["on_disk"]["collected"] is False and FLAG not in cm.read("/etc/default/cloudbees-core-cm")
-    assert [one["state"] for one in edits_of(found, "unmanaged")] == [None]
+    (line,) = edits_of(found, "unmanaged", "disabled")
+    assert (line["state"], line["toggle"]) == (None, "disabled")
     wanted = policy_of({"telemetry_desired": "unmanaged", "telemetry_toggle": "disabled"})
     assert wanted.enforced(TODAY) and wanted.edits() == {"state": "unmanaged", "toggle": "disabled"}
     assert not policy_of({"telemetry_desired": "unmanaged"}).enforced(TODAY)
@@ -792,6 +802,72 @@ def test_plan_and_enforce(desired: str) -> None:
     assert "cm1" in enforced(flag_answer(entry_of(None, False))).filed
     told = enforced(flag_answer(entry_of(True, True), "/h/x", toggle_refused=["x"]), telemetry_restart="never")
     assert told.left == {"cm1": "its toggle is not set"} and told.edits == [("cm1", ["edit"], ["/h/x"])]
+
+
+@pytest.mark.parametrize(
+    ("lines", "corrective"),
+    [
+        ([], True),
+        # We have set it off and somebody on again: that is no doing of ours.
+        (edits_of(flag_answer(entry_of(None, False), "/h/on_disk"), "disabled", "disabled"), True),
+        (edits_of(flag_answer(entry_of(None, True), "/h/on_disk"), "disabled", "enabled"), False),
+        (edits_of(flag_answer(entry_of(None, True), "/h/other"), "disabled", "enabled"), True),
+        ([attempt("it did not answer", "disabled", toggle="disabled")], True),
+        ([attempt("it did not answer", "disabled", toggle="unmanaged")], True),
+        ([attempt("it did not answer", "disabled", toggle="enabled")], False),
+        # What was put back may say either.
+        (roll_backs_of([("/h/on_disk", "/copy")]), False),
+        ([attempt("it did not answer", what="undo")], False),
+        # Of a run of an earlier version.
+        ([{"kind": "edit", "file": "/h/on_disk", "before": "a", "after": "b", "backup": None, "state": None}], False),
+    ],
+)
+def test_an_edit_accounts_for_what_it_was_to_set_alone(
+    tmp_path: Path, lines: list[dict[str, Any]], corrective: bool
+) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence/h.json").write_text("{}")
+    hashed = [{**one, "before": "0" * 64, "after": "1" * 64} if "after" in one else one for one in lines]
+    file_changes(tmp_path, "h", hashed, "R")
+    found = acts_since(tmp_path, "h", digest(b"{}"))
+    assert len(found) == len(lines)
+    for line in found:
+        validate(line)
+    acts = [act for act in map(act_of, found) if act is not None]
+    change = drift.Change(entry_of(None, False), entry_of(None, True))
+    assert drift._toggled(change, acts) is corrective
+
+
+class Record(Tally):
+    """Keeps the lines as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def edit(self, known: Known, changes: list[dict[str, Any]], files: list[str]) -> None:
+        super().edit(known, changes, files)
+        self.lines += changes
+
+
+@pytest.mark.parametrize("wanted", ["disabled", "unmanaged"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        flag_answer(entry_of(None, False), "/h/on_disk"),
+        flag_answer(entry_of(None, False), "/h/on_disk", failed=True, msg="a file was refused"),
+        {"failed": True, "late": True, "msg": "it did not answer within 150 seconds"},
+        {"failed": True, "msg": "it says something else"},
+    ],
+)
+def test_what_it_was_to_be_stands_in_the_record(given: dict[str, Any], wanted: str) -> None:
+    settings = {"telemetry_desired": "disabled", "telemetry_toggle": wanted, "telemetry_connectivity": "ignored"}
+    record = Record()
+    enforcing = foresight.Enforcing(record, False)
+    asked = enforcing.errand("cm1", settings, Circumstances())
+    assert asked is not None
+    enforcing._told(Known("cm1", settings, Circumstances(), asked), given)
+    assert [one["toggle"] for one in record.lines] == [wanted]
 
 
 def test_what_we_set_is_no_drift_and_what_a_start_takes_over_neither() -> None:

@@ -47,8 +47,8 @@ LONGEST = 500  # characters of a reason
 # -- what is recorded ---------------------------------------------------------------------------------
 
 
-def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict[str, Any]]:
-    """What telemetry_flag says it did and refused; ``desired`` is what it was told.
+def edits_of(answer: Mapping[str, Any], desired: str | None = None, toggle: str | None = None) -> list[dict[str, Any]]:
+    """What telemetry_flag says it did and refused; ``desired`` and ``toggle`` are what it was told.
 
     A file that has another name now, and says the same, is a ``move``: it changes nothing of what is declared.
     """
@@ -64,6 +64,7 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
                 "after": edit["after"],
                 "backup": edit["backup"],
                 "state": _wanted(desired) if edit.get("flag", True) else None,
+                **({"toggle": toggle} if edit.get("toggle") else {}),
             }
             for edit in files
         ),
@@ -71,14 +72,17 @@ def edits_of(answer: Mapping[str, Any], desired: str | None = None) -> list[dict
     ]
 
 
-def attempt(failure: str, desired: str | None = None, file: str | None = None, what: str = "edit") -> dict[str, Any]:
+def attempt(
+    failure: str, desired: str | None = None, file: str | None = None, what: str = "edit", toggle: str | None = None
+) -> dict[str, Any]:
     """Something of which nobody knows how far it came: no answer, a connection that broke.
 
     Where sudo let nobody in it came nowhere: that is a refusal, and no alibi for what somebody else did meanwhile.
     """
     if never_began(failure):
         return refusal(what, failure)
-    return {"kind": "attempt", "file": file, "state": _wanted(desired), "failure": _short(failure)}
+    told = {} if toggle is None else {"toggle": toggle}
+    return {"kind": "attempt", "file": file, "state": _wanted(desired), **told, "failure": _short(failure)}
 
 
 def _wanted(desired: str | None) -> str | None:
@@ -242,7 +246,8 @@ def act_of(entry: Mapping[str, Any]) -> Act | None:
         raise TypeError("file")
     if "before" in entry and entry["before"] == entry["after"]:
         return None  # given to root, and as it was
-    return Act(None if file is None else frozenset([file]), entry.get("state"), entry["kind"] == "attempt")
+    paths = None if file is None else frozenset([file])
+    return Act(paths, entry.get("state"), entry["kind"] == "attempt", entry.get("toggle"))
 
 
 def note_judged(

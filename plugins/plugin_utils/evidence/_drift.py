@@ -30,6 +30,8 @@ class Act(NamedTuple):
     desired: str | None = None
     #: Whether it may be that nothing was done.
     attempt: bool = False
+    #: What CloudBees' own checkbox was to be set to, or that it was nobody's business; None where the act does not say.
+    toggle: str | None = None
 
 
 class Change(NamedTuple):
@@ -128,7 +130,9 @@ def _toggled(change: Change, acts: Sequence[Act]) -> bool:
     set_by_us = [
         place.get("collected")
         for place in (now.get("declared") or {}, now.get("on_disk") or {})
-        if any(act.paths is None or place.get("file") in act.paths for act in acts)
+        for act in acts
+        if act.paths is None or place.get("file") in act.paths
+        if act.toggle is None or (act.toggle in KNOWN and place.get("collected") is (act.toggle == "enabled"))
     ]
     promised = (was.get("declared") or {}).get("collected")  # a start or a reload takes over what was there
     for name in ("declared", "on_disk", "served"):

@@ -142,24 +142,25 @@ class Enforcing:
 
     def _told(self, known: Known, answer: dict[str, Any]) -> Known | None:
         """The host was told to edit what it owes. What came of it is recorded before anything else."""
-        desired = policy_of(known.settings, today()).desired
+        policy = policy_of(known.settings, today())
+        desired, toggle = policy.desired, policy.toggle
         files = [str(edit["path"]) for edit in answer.get("files", [])]
         if _is_no_answer(answer):
             if answer.get("unreachable") and not was_there(str(answer.get("msg") or "")):
                 self._tally.file(known, answer)
             else:
-                self._tally.edit(known, [attempt(one_line(said(answer)), desired)], [])
+                self._tally.edit(known, [attempt(one_line(said(answer)), desired, toggle=toggle)], [])
                 self._tally.leave(known.host, "nobody knows how far its edit came")
             return None
         if "files" not in answer:
-            self._tally.edit(known, [attempt(said(answer), desired)], [])
+            self._tally.edit(known, [attempt(said(answer), desired, toggle=toggle)], [])
             self._tally.leave(known.host, "what was edited is not known")
             return None
         if answer.get("failed"):  # what is refused the ordinary way says and records
-            self._tally.edit(known, edits_of({"files": answer["files"]}, desired), files)
+            self._tally.edit(known, edits_of({"files": answer["files"]}, desired, toggle), files)
             self._tally.leave(known.host, "it was not edited, or not all of it")
             return None
-        self._tally.edit(known, edits_of({**answer, "toggle_refused": []}, desired), files)
+        self._tally.edit(known, edits_of({**answer, "toggle_refused": []}, desired, toggle), files)
         if answer.get("toggle_refused"):  # that, too, the ordinary way says and records
             self._tally.leave(known.host, "its toggle is not set")
             return None
